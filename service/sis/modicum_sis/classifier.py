@@ -4,6 +4,7 @@ Must not compute gradients of weights, and must not know what a mask or a search
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -125,7 +126,7 @@ class Classifier:
 
     def prepare(self) -> None:
         """Put the module back in eval mode, should its owner have changed it since."""
-        self._module.eval()
+        _to_eval(self._module)
 
     def inspect(self, canvas: Canvas) -> Inspection:
         """Look at the module on a grey and two random images of this canvas; remembered for each canvas.
@@ -143,11 +144,9 @@ class Classifier:
     def _inspect(self, canvas: Canvas) -> Inspection:
         probes = self._probes(canvas)
         with torch.no_grad():
-            inputs = probes if self._output_kind else None
-            if inputs is None:
-                self._output_kind = "logits"
-                raw = self.logits(probes)
-                self._output_kind = "probabilities" if _is_probabilities(raw) else "logits"
+            if self._output_kind is None:
+                self._output_kind = "logits"  # so that the probe rows come as they are
+                self._output_kind = "probabilities" if _is_probabilities(self.logits(probes)) else "logits"
             first, second = self.logits(probes), self.logits(probes)
         if not bool(torch.isfinite(first).all()):
             raise OutputNotFinite(
@@ -186,7 +185,7 @@ class Classifier:
     def _forward(self, inputs: Tensor) -> object:
         try:
             output: object = self._module(inputs)
-        except torch.OutOfMemoryError:
+        except torch.cuda.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:
             shape = "x".join(str(size) for size in inputs.shape[1:])
@@ -222,7 +221,8 @@ class Classifier:
         return tensor.to(device=self.device, dtype=self.dtype)
 
     def _take_over(self, module: nn.Module) -> tuple[nn.Module, torch.memory_format]:
-        module = module.to(device=self.device, dtype=self.dtype).eval()
+        module = module.to(device=self.device, dtype=self.dtype)
+        _to_eval(module)
         for weights in module.parameters():
             weights.requires_grad_(requires_grad=False)
             weights.grad = None
@@ -242,6 +242,11 @@ def _device_of(module: nn.Module) -> torch.device:
 def _dtype_of(module: nn.Module) -> torch.dtype:
     dtypes = {tensor.dtype for tensor in (*module.parameters(), *module.buffers())}
     return torch.float64 if torch.float64 in dtypes else torch.float32
+
+
+def _to_eval(module: nn.Module) -> None:
+    with suppress(NotImplementedError):  # a module of torch.export has no modes and says so
+        module.eval()
 
 
 def _is_probabilities(rows: Tensor) -> bool:

@@ -1,0 +1,138 @@
+"""Audits: what was asked, where it stands, how its work is cut."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from modicum_server.domain.searches import Canvas, ControlPlan, Search
+
+
+class AuditState(StrEnum):
+    """Where an audit stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing will change any more."""
+        return self in {AuditState.SUCCEEDED, AuditState.FAILED, AuditState.CANCELLED}
+
+
+class Stage(StrEnum):
+    """What is being done; also the kind of a shard, with CHECK for loading a version once."""
+
+    CHECK = "CHECK"
+    SEARCH = "SEARCH"
+    SCORE = "SCORE"
+    SUMMARISE = "SUMMARISE"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSpecification:
+    """What an audit is to do, every default filled in. `sample` 0 means all items."""
+
+    model_versions: tuple[str, ...]
+    dataset: str
+    canvas: Canvas
+    searches: tuple[Search, ...]
+    controls: tuple[ControlPlan, ...]
+    seed: int
+    sample: int
+    device: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditProgress:
+    """How far an audit is. Images count findings: items times versions times searches."""
+
+    images_done: int = 0
+    images_total: int = 0
+    images_failed: int = 0
+    passes_done: int = 0
+    passes_planned: int = 0
+    mean_subset_fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFailure:
+    """Why an audit failed; `detail` is safe to show."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """An audit as it stands. `answer_key` names what its answer depends on; equal keys have equal answers."""
+
+    name: str
+    specification: AuditSpecification
+    answer_key: str
+    item_count: int
+    state: AuditState
+    sequence: int
+    principal: str
+    create_time: datetime
+    stage: Stage | None = None
+    progress: AuditProgress = AuditProgress()
+    failure: AuditFailure | None = None
+    result_digest: str = ""
+    reused_from: str = ""
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditItem:
+    """One image of an audit: `position` among its items, the label resolved to a class index per version order."""
+
+    position: int
+    item: str
+    image_digest: str
+    label: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewShard:
+    """A piece of work to be queued: about 60 s of planned passes, items of one version, one search."""
+
+    stage: Stage
+    model_version: str
+    search_index: int = 0
+    positions: tuple[int, ...] = ()
+    passes_planned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A piece of work that a worker holds. `attempt` fences every write; `deaths` counts the model's deaths in it."""
+
+    id: int
+    project: str
+    audit: str
+    stage: Stage
+    model_version: str
+    search_index: int
+    positions: tuple[int, ...]
+    attempt: int
+    deaths: int
+    passes_planned: int
+
+
+class LeaseState(StrEnum):
+    """What a renewal found."""
+
+    HELD = "HELD"
+    LOST = "LOST"
+    CANCELLED = "CANCELLED"

@@ -1,0 +1,36 @@
+"""Data sets: immutable manifests of images."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetItem:
+    """One image. `label` is a class name, or a class index in digits, or empty."""
+
+    item: str
+    image_digest: str
+    label: str = ""
+    boxes_digest: str = ""
+    mask_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """An immutable manifest."""
+
+    name: str
+    manifest_digest: str
+    item_count: int
+    labelled_count: int
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Bytes that a project holds."""
+
+    project: str
+    digest: str
+    size_bytes: int
+    create_time: datetime

@@ -1,0 +1,130 @@
+"""What a search found on one image, and its controls' answers."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from modicum_server.domain.searches import Fill
+
+
+class FindingReason(StrEnum):
+    """Why a finding has no subset."""
+
+    NOT_ELIGIBLE = "NOT_ELIGIBLE"
+    NOT_FOUND = "NOT_FOUND"
+    IMAGE_UNREADABLE = "IMAGE_UNREADABLE"
+    IMAGE_TOO_LARGE = "IMAGE_TOO_LARGE"
+    NOT_FINITE = "NOT_FINITE"
+    MODEL_DIED = "MODEL_DIED"
+    FILL_UNAVAILABLE = "FILL_UNAVAILABLE"
+    STOPPED = "STOPPED"
+
+
+#: Reasons that are outcomes of a measurement; every other one counts as a failed image.
+MEASURED_REASONS = frozenset({FindingReason.NOT_ELIGIBLE, FindingReason.NOT_FOUND})
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """A mask: row-major, eight pixels a byte, most significant bit first, 1 = kept."""
+
+    mask: bytes
+    height: int
+    width: int
+    size: int
+
+    @property
+    def fraction(self) -> float:
+        """Pixels kept / pixels of the canvas."""
+        return self.size / (self.height * self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Passes spent on one image; a backward pass counts two pass-equivalents."""
+
+    forward: int = 0
+    backward: int = 0
+
+    @property
+    def equivalents(self) -> int:
+        """Pass-equivalents."""
+        return self.forward + 2 * self.backward
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Confidence over pixels kept, thinned to at most 256 points."""
+
+    kept: tuple[int, ...]
+    confidences: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTargetedFinding:
+    """Answer of the class-targeted control; `size_ratio` is other / predicted, 0 when nothing was found."""
+
+    target_class: int
+    found: bool
+    size: int
+    size_ratio: float
+    verified_confidence: float
+    passes: Passes
+
+
+@dataclass(frozen=True, slots=True)
+class FillFinding:
+    """The subset re-scored under another fill."""
+
+    fill: Fill
+    confidence: float
+    sufficient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredVariant:
+    """One re-scored variant of a subset."""
+
+    variant: str
+    confidence: float
+    sufficient: bool
+    predicted_class: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindingControls:
+    """Answers of the controls; what did not run is absent."""
+
+    class_targeted: ClassTargetedFinding | None = None
+    fills: tuple[FillFinding, ...] = ()
+    variants: tuple[ScoredVariant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One image, one version, one search. `position` is the image's place among the audit's items."""
+
+    position: int
+    item: str
+    image_digest: str
+    model_version: str
+    search_index: int
+    label: int | None = None
+    predicted_class: int | None = None
+    target_class: int | None = None
+    eligible: bool = False
+    confidence: float = 0.0
+    margin: float = 0.0
+    baseline_confident: bool = False
+    subset: Subset | None = None
+    verified_confidence: float = 0.0
+    budget_exhausted: bool = False
+    saturated: bool = False
+    reason: FindingReason | None = None
+    passes: Passes = field(default_factory=Passes)
+    trace: Trace | None = None
+    controls: FindingControls = field(default_factory=FindingControls)
+
+    @property
+    def failed(self) -> bool:
+        """Whether this image could not be measured."""
+        return self.reason is not None and self.reason not in MEASURED_REASONS

@@ -1,0 +1,131 @@
+"""Models and their immutable versions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class VersionState(StrEnum):
+    """Where a version stands."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    REJECTED = "REJECTED"
+
+
+class OutputKind(StrEnum):
+    """What a version answers with."""
+
+    LOGITS = "logits"
+    PROBABILITIES = "probabilities"
+
+
+class Combine(StrEnum):
+    """How an ensemble joins its members."""
+
+    MEAN_LOGITS = "mean_logits"
+    MEAN_PROBABILITIES = "mean_probabilities"
+
+
+class ExecutableKind(StrEnum):
+    """A file format that is a program."""
+
+    EXPORTED = "exported"
+    TORCHSCRIPT = "torchscript"
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpecification:
+    """How an image file becomes a canvas, and a canvas what the model sees.
+
+    Decoded to `channels`, its shorter side resized to `resize` pixels (0: straight to height x width), centre crop
+    to height x width, scaled to the bounds; then, inside the model, `(canvas - mean) / std`. `fill_mean` is in
+    canvas values; empty means `mean`.
+    """
+
+    channels: int
+    height: int
+    width: int
+    lower_bound: float
+    upper_bound: float
+    resize: int
+    interpolation: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fill_mean: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Safetensors (or a state dict of tensors only) and the name of an architecture."""
+
+    digest: str
+    architecture: str
+
+
+@dataclass(frozen=True, slots=True)
+class Executable:
+    """A program that is a model."""
+
+    digest: str
+    kind: ExecutableKind
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """A version whose members are versions, by resource name."""
+
+    members: tuple[str, ...]
+    combine: Combine = Combine.MEAN_LOGITS
+
+
+@dataclass(frozen=True, slots=True)
+class InputDropout:
+    """A wrapper that averages a version over a frozen bank of pixel masks."""
+
+    member: str
+    keep_probability: float
+    samples: int
+    seed: int
+
+
+Source = Weights | Executable | Ensemble | InputDropout
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A name under which versions are registered."""
+
+    name: str
+    create_time: datetime
+    latest_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCheck:
+    """What a worker saw when it loaded a version once."""
+
+    class_count: int
+    output_kind: OutputKind
+    useful_gradient: bool
+    pass_milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """An immutable version. `name` is its resource name; `check` is there once it is READY.
+
+    `input` is None only for an ensemble or a wrapper that takes its members' own.
+    """
+
+    name: str
+    source: Source
+    input: InputSpecification | None
+    class_labels: tuple[str, ...]
+    digest: str
+    state: VersionState
+    create_time: datetime
+    check: ModelCheck | None = None
+    check_time: datetime | None = None
+    reject_reason: str = ""
+    reject_detail: str = ""

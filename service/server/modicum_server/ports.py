@@ -1,0 +1,340 @@
+"""What the use cases and the worker need from outside, as protocols: a store, an artifact store, a model server.
+
+Use cases see these and the values of `domain`; adapters implement them; `bootstrap` names the concrete ones.
+A `Transaction` is one database transaction: what it did is there after it ends without an error, or not at all.
+Lists are by key: `after` is the key of the last row seen ("" at the start), `limit` the most rows wanted, and each
+row comes with its key.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from modicum_server.domain.audits import (
+    Audit,
+    AuditFailure,
+    AuditItem,
+    AuditState,
+    LeaseState,
+    NewShard,
+    Shard,
+    Stage,
+)
+from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.models import Model, ModelCheck, ModelVersion
+from modicum_server.domain.tasks import Task, TaskEvent
+
+T = TypeVar("T")
+Keyed = tuple[str, T]
+
+
+class Role(StrEnum):
+    """What a principal may do in a project; each includes the one before."""
+
+    VIEWER = "viewer"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls, and their role in each project."""
+
+    name: str
+    roles: Mapping[str, Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A tenant."""
+
+    name: str
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedRequest:
+    """A request that was answered: which method, the digest of what was asked, the name of what it made."""
+
+    method: str
+    body_digest: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """The part of a list's filter that is served; empty strings do not filter."""
+
+    state: AuditState | None = None
+    dataset: str = ""
+    model_version: str = ""
+
+
+class Projects(Protocol):
+    """Projects, tokens and roles."""
+
+    async def get(self, name: str) -> Project | None: ...
+    async def list(self, principal: str, *, after: str, limit: int) -> list[Keyed[Project]]: ...
+    async def create(self, name: str, *, admin: str) -> Project | None:
+        """Create it with `admin` as its admin; None when there is one of that name."""
+
+    async def delete(self, name: str) -> bool:
+        """Delete it; False when anything still lives in it."""
+
+    async def authenticate(self, token_digest: str) -> Principal | None: ...
+    async def add_token(self, token_digest: str, *, principal: str, project: str, role: Role) -> None:
+        """Store the SHA-256 of a token and give its principal the role in the project."""
+
+    async def revoke_tokens(self, principal: str) -> int: ...
+
+
+class Requests(Protocol):
+    """Answers by request id (AIP-155)."""
+
+    async def find(self, project: str, request_id: str) -> RememberedRequest | None:
+        """Lock the id for this transaction (also when it is new) and return what it was used for."""
+
+    async def remember(self, project: str, request_id: str, request: RememberedRequest) -> None: ...
+
+
+class Models(Protocol):
+    """Models and versions."""
+
+    async def get(self, name: str) -> Model | None: ...
+    async def list(self, project: str, *, after: str, limit: int) -> list[Keyed[Model]]: ...
+    async def create(self, name: str) -> Model:
+        """Create it, or return the one of that name."""
+
+    async def delete(self, name: str) -> None: ...
+    async def version(self, name: str) -> ModelVersion | None: ...
+    async def version_by_digest(self, model: str, digest: str) -> ModelVersion | None: ...
+    async def versions(self, model: str, *, after: str, limit: int) -> list[Keyed[ModelVersion]]:
+        """Newest first."""
+
+    async def create_version(self, model: str, version: ModelVersion) -> ModelVersion:
+        """Store it under the model's next number (locks the model); its `name` is set by the store."""
+
+    async def delete_version(self, name: str) -> None: ...
+    async def audits_of(self, name: str) -> list[str]:
+        """Names of at most 10 audits (or of versions built on it) that refer to a version or to any version of a model."""
+
+    async def accept(self, name: str, check: ModelCheck) -> None: ...
+    async def reject(self, name: str, *, reason: str, detail: str) -> None: ...
+
+
+class Datasets(Protocol):
+    """Data sets and their items."""
+
+    async def get(self, name: str) -> Dataset | None: ...
+    async def list(self, project: str, *, after: str, limit: int) -> list[Keyed[Dataset]]: ...
+    async def create(self, name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset | None:
+        """Store it; None when there is one of that name (the caller compares)."""
+
+    async def delete(self, name: str) -> None: ...
+    async def items(self, name: str, *, after: int, limit: int) -> list[tuple[int, DatasetItem]]:
+        """Items whose index is greater than `after` (-1 at the start), in order."""
+
+    async def items_at(self, name: str, indices: Sequence[int]) -> list[DatasetItem]: ...
+    async def labels(self, name: str) -> frozenset[str]:
+        """The different labels, without the empty one."""
+
+    async def audits_of(self, name: str) -> list[str]: ...
+
+
+class Artifacts(Protocol):
+    """Which project holds which bytes."""
+
+    async def get(self, project: str, digest: str) -> Artifact | None: ...
+    async def held(self, project: str, digests: Sequence[str]) -> frozenset[str]: ...
+    async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
+        """Record it, or return the record."""
+
+    async def referrers(self, project: str, digest: str) -> list[str]:
+        """Names of at most 10 versions, data sets and audits of the project that refer to it."""
+
+    async def delete(self, project: str, digest: str) -> bool:
+        """Delete the record; True when no project holds the bytes any more."""
+
+
+class Audits(Protocol):
+    """Audits. Every change of one raises its `sequence` and is notified at commit."""
+
+    async def get(self, name: str) -> Audit | None: ...
+    async def lock(self, name: str) -> Audit | None:
+        """Get it and hold its row until the transaction ends."""
+
+    async def list(self, project: str, criteria: AuditFilter, *, after: str, limit: int) -> list[Keyed[Audit]]:
+        """Newest first."""
+
+    async def create(self, audit: Audit, item_indices: Sequence[int]) -> Audit | None:
+        """Store it with the data set's indices of its items in order; None when there is one of that name."""
+
+    async def answered(self, project: str, answer_key: str) -> Audit | None:
+        """The newest audit of that key that SUCCEEDED with a result of its own."""
+
+    async def queued_count(self, project: str) -> int: ...
+    async def items(self, name: str, positions: Sequence[int]) -> list[tuple[int, DatasetItem]]:
+        """(position, item) of the audit's items at these positions, in order."""
+
+    async def start(self, name: str, stage: Stage) -> None:
+        """RUNNING in `stage`; `start_time` is set the first time; no effect on a terminal one."""
+
+    async def add_progress(self, name: str, *, passes_done: int) -> None:
+        """Set the running shards' passes (a total for the audit) and refresh the counts from what is stored."""
+
+    async def succeed(self, name: str, *, result_digest: str, artifacts: Sequence[str]) -> None:
+        """SUCCEEDED, referring to these artifact digests too; no effect on a terminal one."""
+
+    async def fail(self, name: str, failure: AuditFailure) -> None: ...
+    async def cancel(self, name: str) -> Audit | None:
+        """CANCELLED unless it has ended; its unclaimed shards are deleted, held ones see CANCELLED at renewal."""
+
+    async def delete(self, name: str) -> None: ...
+
+
+class Shards(Protocol):
+    """Work that is queued or held. All times are the database's."""
+
+    async def add(self, project: str, audit: str, shards: Sequence[NewShard]) -> None:
+        """Queue them, one wake-up each in the same transaction. `audit` is "" for the check of a version."""
+
+    async def claim(self, worker: str, *, lease_seconds: float) -> Shard | None:
+        """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1.
+
+        SEARCH shards of a version that is not READY yet are passed over.
+        """
+
+    async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:
+        """Extend the lease of this attempt; stores its passes."""
+
+    async def hold(self, shard: Shard) -> bool:
+        """Lock the shard's row and say whether this attempt still holds it: the fence of every write."""
+
+    async def finish(self, shard: Shard, *, passes_done: int) -> bool:
+        """Delete it; False when this attempt no longer holds it. Its passes move to the audit."""
+
+    async def hand_back(self, shard: Shard, *, deaths: int, delay_seconds: float) -> bool:
+        """Give it up for another attempt, with its deaths, not before the delay has passed."""
+
+    async def split(self, shard: Shard) -> bool:
+        """Replace it by two halves of its positions, deaths 0."""
+
+    async def remaining(self, audit: str, stage: Stage) -> int: ...
+    async def expire(self) -> int:
+        """Return dead leases to the queue; how many."""
+
+    async def facts(self) -> Mapping[str, float]:
+        """`queued`, `held`, `oldest_queued_seconds`, `expired_total`: what the metrics show."""
+
+
+class Findings(Protocol):
+    """Findings, unique per audit, version, item and search."""
+
+    async def add(self, audit: str, findings: Sequence[Finding]) -> None:
+        """Upsert them (the first one stays)."""
+
+    async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]: ...
+    async def get(self, name: str) -> Finding | None:
+        """By resource name `.../findings/{version index}-{search index}-{position}`."""
+
+    async def list(self, audit: str, *, after: str, limit: int) -> list[Keyed[Finding]]:
+        """By version (in the specification's order), search and position."""
+
+
+class Transaction(Protocol):
+    """One database transaction."""
+
+    projects: Projects
+    requests: Requests
+    models: Models
+    datasets: Datasets
+    artifacts: Artifacts
+    audits: Audits
+    shards: Shards
+    findings: Findings
+
+
+class Store(Protocol):
+    """Postgres."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+    async def ping(self) -> None:
+        """Raises DependencyUnavailable."""
+
+    async def close(self) -> None: ...
+
+
+class Changes(Protocol):
+    """What other processes changed: one listener a process, conflated."""
+
+    def watch(self, audit: str) -> AbstractAsyncContextManager["Watch"]: ...
+
+
+class Watch(Protocol):
+    """One audit's changes."""
+
+    async def changed(self, timeout_seconds: float) -> None:
+        """Return when the audit may have changed since the last call, or after the time."""
+
+
+class Wakeups(Protocol):
+    """The queue: it only wakes; the rows are the truth."""
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return when there may be work, or after the time."""
+
+
+class Upload(Protocol):
+    """An upload in progress."""
+
+    async def write(self, data: bytes) -> None: ...
+    async def commit(self) -> None:
+        """Raises UploadTruncated (what came is kept for a resume) or DigestMismatch (what came is thrown away)."""
+
+
+class ArtifactStore(Protocol):
+    """Bytes by SHA-256, a folder or any fsspec URL. Who may see which digest stands in the Store."""
+
+    async def received(self, project: str, digest: str) -> int:
+        """Bytes that a broken upload of this project left."""
+
+    def upload(
+        self, project: str, digest: str, *, size_bytes: int, offset: int
+    ) -> AbstractAsyncContextManager[Upload]:
+        """Begin or resume; raises UploadInvalid when `offset` is not what was received."""
+
+    def read(self, digest: str, *, offset: int = 0) -> AsyncIterator[bytes]: ...
+    async def put(self, data: bytes) -> str:
+        """Store whole bytes and return their digest."""
+
+    async def fetch(self, digest: str, destination: Path) -> None:
+        """Put the bytes at a local path, by hard link where that can be."""
+
+    async def delete(self, digest: str) -> None: ...
+    async def ping(self) -> None:
+        """Raises DependencyUnavailable."""
+
+
+class ModelServer(Protocol):
+    """TorchServe, with a few slots. One task a slot at a time."""
+
+    @property
+    def slots(self) -> int: ...
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    def run(self, slot: int, task: Task, cancelled: "Cancellation") -> AsyncIterator[TaskEvent]:
+        """Stage the task's artifacts, run it, yield what comes back, TaskFinished last.
+
+        Raises ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed.
+        """
+
+
+class Cancellation(Protocol):
+    """Asked by a model server between chunks: whether the task is no longer wanted."""
+
+    def is_set(self) -> bool: ...

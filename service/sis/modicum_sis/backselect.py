@@ -1,0 +1,183 @@
+"""Backward selection, exact in its greedy steps (Carter et al., "Sufficient Input Subsets", AISTATS 2019).
+
+`backselect` is the procedure over any function; `BackSelect` is it over the pixels of images. Candidates are made and
+scored a batch at a time, never all at once.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from modicum_sis.classifier import Canvas
+from modicum_sis.errors import ParameterError
+from modicum_sis.findings import Trace
+from modicum_sis.margins import confidences_of, sufficient
+from modicum_sis.search import FIXED_PASSES, Proposal, SearchTask
+
+CANDIDATE_ELEMENTS = 1 << 22
+"""Feature values that the candidates of one call of `score` may hold together."""
+
+ScoreMasks = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Removal:
+    """A trace under way: what was removed, and whether it went on to the last feature."""
+
+    trace: Trace
+    complete: bool
+
+
+def backselect(score: Callable[[Tensor], Tensor], features: Tensor, fill: Tensor | float) -> Trace:
+    """Remove, one at a time, the feature without which the score stays highest; ties go to the lowest index.
+
+    Costs p(p + 1)/2 + 1 evaluations for p features.
+
+    Args:
+        score: (B, *shape) -> (B,), higher is better.
+        features: of any `shape`, never empty; every entry is one feature.
+        fill: what stands in place of a removed feature; broadcast to `shape`.
+
+    Raises:
+        ParameterError: there is no feature.
+    """
+    if not features.numel():
+        raise ParameterError("expected at least one feature; got an empty tensor")
+    base = torch.as_tensor(fill, dtype=features.dtype, device=features.device).expand(features.shape)
+    everything = torch.ones(features.shape, dtype=torch.bool, device=features.device)
+
+    def score_masks(masks: Tensor) -> Tensor:
+        return score(torch.where(masks, features, base)).detach()
+
+    return remove_greedily(score_masks, everything, batch_size=max(1, CANDIDATE_ELEMENTS // features.numel())).trace
+
+
+def remove_greedily(
+    score_masks: ScoreMasks,
+    start: Tensor,
+    *,
+    batch_size: int,
+    fraction: float | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> Removal:
+    """Backward selection from the features of `start` (`shape`, bool) down to none.
+
+    With `fraction`, each step removes the best `ceil(fraction * remaining)` and, where these are several, scores what
+    is left with one evaluation more.
+    """
+    mask = start.clone()
+    remaining = torch.nonzero(start.flatten()).flatten()
+    order: list[Tensor] = []
+    scores, kept = [float(score_masks(mask.unsqueeze(0))[0])], [len(remaining)]
+    while len(remaining):
+        candidates = _score_candidates(score_masks, mask, remaining, batch_size=batch_size, stopped=stopped)
+        if candidates is None:
+            break
+        count = removed_at_once(len(remaining), fraction)
+        best = torch.argsort(candidates, descending=True, stable=True)[:count]
+        order.append(remaining[best])
+        mask.view(-1)[remaining[best]] = False
+        scores.append(float(candidates[best[0]] if count == 1 else score_masks(mask.unsqueeze(0))[0]))
+        remaining = torch.nonzero(mask.flatten()).flatten()
+        kept.append(len(remaining))
+    trace = Trace(
+        order=torch.cat(order).cpu() if order else torch.zeros(0, dtype=torch.int64),
+        scores=torch.tensor(scores, dtype=torch.float64),
+        kept=torch.tensor(kept),
+        start=start.cpu(),
+    )
+    return Removal(trace, complete=not len(remaining))
+
+
+def removed_at_once(remaining: int, fraction: float | None) -> int:
+    """How many features a step removes."""
+    return 1 if fraction is None else max(1, math.ceil(fraction * remaining))
+
+
+def greedy_passes(count: int, fraction: float | None = None) -> int:
+    """Evaluations that `remove_greedily` needs from `count` features, the one of the start in."""
+    if fraction is None:
+        return count * (count + 1) // 2 + 1
+    passes = 1
+    while count:
+        removed = removed_at_once(count, fraction)
+        passes += count + (removed > 1)
+        count -= removed
+    return passes
+
+
+def _score_candidates(
+    score_masks: ScoreMasks,
+    mask: Tensor,
+    remaining: Tensor,
+    *,
+    batch_size: int,
+    stopped: Callable[[], bool] | None,
+) -> Tensor | None:
+    scores = []
+    for part in remaining.split(batch_size):
+        if stopped is not None and stopped():
+            return None
+        masks = mask.flatten().repeat(len(part), 1)
+        masks[torch.arange(len(part), device=mask.device), part] = False
+        scores.append(score_masks(masks.reshape(-1, *mask.shape)))
+    # NaN sorts as the highest number; here it must be the lowest
+    return torch.nan_to_num(torch.cat(scores), nan=-math.inf, posinf=math.inf, neginf=-math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class BackSelect:
+    """Exact backward selection of pixels by margin.
+
+    Args:
+        fraction: remove this share of the remaining pixels a step, at least one; None: one pixel a step, exact.
+    """
+
+    fraction: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.fraction is not None and not 0 < self.fraction < 1:
+            raise ParameterError(f"fraction must lie between 0 and 1, or be None; got {self.fraction}")
+
+    def planned_passes(self, canvas: Canvas) -> int:
+        """p(p + 1)/2 forward passes without a fraction, and four more."""
+        return FIXED_PASSES + greedy_passes(canvas[-2] * canvas[-1], self.fraction) + 1
+
+    def propose(self, task: SearchTask) -> list[Proposal]:
+        """Image after image: the candidates of one fill a batch."""
+        return [self._propose_one(task, row) for row in range(task.scorer.count)]
+
+    def _propose_one(self, task: SearchTask, row: int) -> Proposal:
+        scorer = task.scorer
+        everything = torch.ones(scorer.shape, dtype=torch.bool, device=scorer.device)
+
+        def score_masks(masks: Tensor) -> Tensor:
+            return scorer.margins(masks, torch.full((len(masks),), row))
+
+        removal = remove_greedily(
+            score_masks,
+            everything,
+            batch_size=scorer.batch_size,
+            fraction=self.fraction,
+            stopped=scorer.meter.stopped,
+        )
+        return proposal_of(removal, task.threshold)
+
+
+def proposal_of(removal: Removal, threshold: float) -> Proposal:
+    """The sufficient suffixes of a trace of margins, the smallest first, and the trace as confidences."""
+    margins = removal.trace
+    trace = Trace(margins.order, confidences_of(margins.scores), margins.kept, margins.start)
+    return Proposal(
+        masks=_smaller_than_start(trace, threshold),
+        trace=trace if removal.complete else None,
+        stopped=not removal.complete,
+    )
+
+
+def _smaller_than_start(trace: Trace, threshold: float) -> Iterator[Tensor]:
+    whole = int(trace.kept[0])
+    return (mask for mask in trace.subsets(threshold) if int(mask.sum()) < whole)

@@ -1,0 +1,125 @@
+"""Margins of masked images, and their gradients with respect to the mask, with every pass counted to its image.
+
+The model only ever sees true binary masks. Must not decide anything: searches do.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from modicum_sis.classifier import Classifier
+from modicum_sis.margins import margins_of
+from modicum_sis.progress import Meter
+
+FORWARD_COST, BACKWARD_COST = 1, 2
+
+
+def paint(images: Tensor, fills: Tensor, masks: Tensor) -> Tensor:
+    """The image where the mask is True, else the fill. images, fills: (B, C, H, W); masks: (B, H, W) bool."""
+    return torch.where(masks.unsqueeze(1), images, fills)
+
+
+class MaskScorer:
+    """Scores masks over the images of one chunk.
+
+    Args:
+        images: (n, C, H, W), on the classifier's device.
+        fills: (n, C, H, W).
+        targets: (n,).
+        batch_size: masked images a pass may hold.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        images: Tensor,
+        fills: Tensor,
+        targets: Tensor,
+        *,
+        batch_size: int,
+        meter: Meter,
+    ) -> None:
+        self._classifier, self._images, self._fills, self._targets = classifier, images, fills, targets
+        self.batch_size, self.meter = batch_size, meter
+        self.forward = torch.zeros(len(images), dtype=torch.int64)
+        self.backward = torch.zeros(len(images), dtype=torch.int64)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a mask."""
+        return int(self._images.shape[-2]), int(self._images.shape[-1])
+
+    @property
+    def count(self) -> int:
+        """How many images there are."""
+        return len(self._images)
+
+    @property
+    def device(self) -> torch.device:
+        """Where masks and margins live."""
+        return self._images.device
+
+    def spent(self) -> Tensor:
+        """Pass-equivalents so far of each image, (n,)."""
+        return FORWARD_COST * self.forward + BACKWARD_COST * self.backward
+
+    def margins(self, masks: Tensor, rows: Tensor) -> Tensor:
+        """Margins (m,) of masks (m, H, W), each over the image that `rows` (m,), on the CPU, names."""
+        return self._in_batches(self._margins, masks, rows)[0]
+
+    def margins_and_gradients(self, masks: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Margins (m,), and their gradients (m, H, W) with respect to the masks taken as real numbers."""
+        margins, gradients = self._in_batches(self._margins_and_gradients, masks, rows)
+        return margins, gradients
+
+    def _margins(self, masks: Tensor, rows: Tensor) -> tuple[Tensor, ...]:
+        at = rows.to(self.device)
+        with torch.no_grad():
+            logits = self._classifier.logits(paint(self._images[at], self._fills[at], masks))
+            margins = margins_of(logits, self._targets[at])
+        self._count(rows, backward=False)
+        return (margins,)
+
+    def _margins_and_gradients(self, masks: Tensor, rows: Tensor) -> tuple[Tensor, ...]:
+        at = rows.to(self.device)
+        images, fills = self._images[at], self._fills[at]
+        painted = paint(images, fills, masks).requires_grad_()
+        with torch.enable_grad():
+            margins = margins_of(self._classifier.logits(painted), self._targets[at])
+        gradient = _gradient(margins, painted)
+        self._count(rows, backward=True)
+        # painted = fill + mask * (image - fill), so the chain rule leaves one sum over the channels
+        by_mask = torch.nan_to_num((gradient * (images - fills)).sum(dim=1), nan=0.0, posinf=0.0, neginf=0.0)
+        return margins.detach(), by_mask
+
+    def _in_batches(
+        self, score: Callable[[Tensor, Tensor], tuple[Tensor, ...]], masks: Tensor, rows: Tensor
+    ) -> tuple[Tensor, ...]:
+        parts, start = [], 0
+        while start < len(rows):
+            part = slice(start, start + self.batch_size)
+            try:
+                parts.append(score(masks[part], rows[part]))
+            except torch.cuda.OutOfMemoryError:
+                if self.batch_size == 1:
+                    raise
+                self.batch_size //= 2
+                torch.cuda.empty_cache()
+            else:
+                start = part.stop
+        return tuple(torch.cat(values) for values in zip(*parts, strict=True))
+
+    def _count(self, rows: Tensor, *, backward: bool) -> None:
+        counts = torch.bincount(rows, minlength=self.count)
+        self.forward += counts
+        if backward:
+            self.backward += counts
+        self.meter.add_passes(len(rows) * (FORWARD_COST + BACKWARD_COST * backward))
+
+
+def _gradient(margins: Tensor, painted: Tensor) -> Tensor:
+    if not margins.requires_grad:
+        return torch.zeros_like(painted)
+    (gradient,) = torch.autograd.grad(margins.sum(), painted, allow_unused=True)
+    return torch.zeros_like(painted) if gradient is None else gradient
