@@ -79,7 +79,7 @@ class Projects(Protocol):
     """Projects, tokens and roles."""
 
     async def get(self, name: str) -> Project | None: ...
-    async def list(self, principal: str, *, after: str, limit: int) -> list[Keyed[Project]]: ...
+    async def page(self, principal: str, *, after: str, limit: int) -> list[Keyed[Project]]: ...
     async def create(self, name: str, *, admin: str) -> Project | None:
         """Create it with `admin` as its admin; None when there is one of that name."""
 
@@ -106,7 +106,7 @@ class Models(Protocol):
     """Models and versions."""
 
     async def get(self, name: str) -> Model | None: ...
-    async def list(self, project: str, *, after: str, limit: int) -> list[Keyed[Model]]: ...
+    async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[Model]]: ...
     async def create(self, name: str) -> Model:
         """Create it, or return the one of that name."""
 
@@ -131,7 +131,7 @@ class Datasets(Protocol):
     """Data sets and their items."""
 
     async def get(self, name: str) -> Dataset | None: ...
-    async def list(self, project: str, *, after: str, limit: int) -> list[Keyed[Dataset]]: ...
+    async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[Dataset]]: ...
     async def create(self, name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset | None:
         """Store it; None when there is one of that name (the caller compares)."""
 
@@ -168,7 +168,7 @@ class Audits(Protocol):
     async def lock(self, name: str) -> Audit | None:
         """Get it and hold its row until the transaction ends."""
 
-    async def list(self, project: str, criteria: AuditFilter, *, after: str, limit: int) -> list[Keyed[Audit]]:
+    async def page(self, project: str, criteria: AuditFilter, *, after: str, limit: int) -> list[Keyed[Audit]]:
         """Newest first."""
 
     async def create(self, audit: Audit, item_indices: Sequence[int]) -> Audit | None:
@@ -242,7 +242,7 @@ class Findings(Protocol):
     async def get(self, name: str) -> Finding | None:
         """By resource name `.../findings/{version index}-{search index}-{position}`."""
 
-    async def list(self, audit: str, *, after: str, limit: int) -> list[Keyed[Finding]]:
+    async def page(self, audit: str, *, after: str, limit: int) -> list[Keyed[Finding]]:
         """By version (in the specification's order), search and position."""
 
 

@@ -10,6 +10,7 @@ from modicum_sis.backselect import Removal, proposal_of
 from modicum_sis.classifier import Canvas
 from modicum_sis.errors import ParameterError
 from modicum_sis.findings import Trace
+from modicum_sis.ranking import choose_largest
 from modicum_sis.search import FIXED_PASSES, Proposal, SearchTask
 
 EXACT_PIXELS = 32 * 32
@@ -54,6 +55,8 @@ class BatchedGradient:
         complete = len(removed) * per_step >= pixels
         if complete:
             margins.append(task.baseline_margins)
+        elif not margins:
+            margins.append(task.whole_margins)
         return [
             proposal_of(Removal(_trace(removed, margins, row, scorer.shape), complete=complete), task.threshold)
             for row in range(count)
@@ -69,10 +72,10 @@ class BatchedGradient:
 
 def _least_missed(gradients: Tensor, masks: Tensor, count: int) -> Tensor:
     """The kept pixels (n, count) with the lowest gradient, lowest first; ties to the lowest index."""
-    ranked = torch.where(masks, gradients, math.inf)
-    if count == 1:
-        return ranked.argmin(dim=1, keepdim=True)
-    return torch.argsort(ranked, dim=1, stable=True)[:, :count]
+    wins = torch.where(masks, -gradients, -math.inf)
+    chosen = torch.nonzero(choose_largest(wins, [count] * len(wins)))[:, 1].view(len(wins), count)
+    ranks = torch.argsort(wins.gather(1, chosen), dim=1, descending=True, stable=True)
+    return chosen.gather(1, ranks)
 
 
 def _trace(removed: list[Tensor], margins: list[Tensor], row: int, shape: tuple[int, int]) -> Trace:
@@ -81,7 +84,7 @@ def _trace(removed: list[Tensor], margins: list[Tensor], row: int, shape: tuple[
     none = torch.zeros(0, dtype=torch.int64)
     return Trace(
         order=torch.cat([none, *(part[row] for part in removed)]),
-        scores=torch.stack([margin[row] for margin in margins]) if margins else torch.zeros(0, dtype=torch.float64),
+        scores=torch.stack([margin[row] for margin in margins]),
         kept=start.numel() - sizes,
         start=start,
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from modicum_sis.classifier import Classifier
+from modicum_sis.findings import Passes
 from modicum_sis.margins import margins_of
 from modicum_sis.progress import Meter
 
@@ -63,6 +64,10 @@ class MaskScorer:
     def spent(self) -> Tensor:
         """Pass-equivalents so far of each image, (n,)."""
         return FORWARD_COST * self.forward + BACKWARD_COST * self.backward
+
+    def passes_of(self, row: int) -> Passes:
+        """What was spent on one image."""
+        return Passes(int(self.forward[row]), int(self.backward[row]))
 
     def margins(self, masks: Tensor, rows: Tensor) -> Tensor:
         """Margins (m,) of masks (m, H, W), each over the image that `rows` (m,), on the CPU, names."""

