@@ -6,8 +6,8 @@
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
     │              AuditNotFound, FindingNotFound
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists
-    ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown, CanvasUnfit,
-    │                        GradientMissing, AuditNotEnded, AuditNotSucceeded
+    ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
+    │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded
     ├── Unauthenticated ─ TokenMissing, TokenInvalid
     ├── PermissionDenied ─ RoleInsufficient
     ├── ResourceExhausted ─ ArtifactTooLarge, DiskFull, TooManyQueued, TooManyWatchers
@@ -35,7 +35,9 @@ class ModicumError(Exception):
     def reason(self) -> str:
         """The class's name in upper case with underscores: what programs decide on."""
         name = type(self).__name__
-        return "".join(f"_{letter}" if letter.isupper() and place else letter for place, letter in enumerate(name)).upper()
+        return "".join(
+            f"_{letter}" if letter.isupper() and place else letter for place, letter in enumerate(name)
+        ).upper()
 
 
 class InvalidArgument(ModicumError):

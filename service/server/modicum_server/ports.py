@@ -17,7 +17,6 @@ from typing import Protocol, TypeVar
 from modicum_server.domain.audits import (
     Audit,
     AuditFailure,
-    AuditItem,
     AuditState,
     LeaseState,
     NewShard,
@@ -121,7 +120,7 @@ class Models(Protocol):
 
     async def delete_version(self, name: str) -> None: ...
     async def audits_of(self, name: str) -> list[str]:
-        """Names of at most 10 audits (or of versions built on it) that refer to a version or to any version of a model."""
+        """Names of at most 10 audits, or versions, that refer to a version or to any version of a model."""
 
     async def accept(self, name: str, check: ModelCheck) -> None: ...
     async def reject(self, name: str, *, reason: str, detail: str) -> None: ...
@@ -303,9 +302,7 @@ class ArtifactStore(Protocol):
     async def received(self, project: str, digest: str) -> int:
         """Bytes that a broken upload of this project left."""
 
-    def upload(
-        self, project: str, digest: str, *, size_bytes: int, offset: int
-    ) -> AbstractAsyncContextManager[Upload]:
+    def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
         """Begin or resume; raises UploadInvalid when `offset` is not what was received."""
 
     def read(self, digest: str, *, offset: int = 0) -> AsyncIterator[bytes]: ...

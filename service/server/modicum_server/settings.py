@@ -37,4 +37,6 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(50_000_000, gt=0, description="most pixels of an image file that is decoded")
     max_queued_audits: int = Field(20_000, gt=0, description="most queued audits of a project")
     max_watchers: int = Field(2_000, gt=0, description="most watches of an API process")
-    default_passes: int = Field(600, gt=0, description="pass-equivalents an image that mask_optimization may spend by default")
+    default_passes: int = Field(
+        600, gt=0, description="pass-equivalents an image that mask_optimization may spend by default"
+    )

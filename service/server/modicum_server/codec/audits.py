@@ -1,0 +1,82 @@
+"""Audits and their specifications."""
+
+from modicum.v1 import audit_pb2
+
+from modicum_server.codec.searches import (
+    canvas_message,
+    canvas_value,
+    control_plan_message,
+    control_plan_value,
+    search_message,
+    search_value,
+)
+from modicum_server.codec.times import time_message
+from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification
+from modicum_server.domain.searches import Canvas
+
+NO_CANVAS = Canvas(channels=0, height=0, width=0)
+
+
+def specification_message(value: AuditSpecification) -> audit_pb2.AuditSpecification:
+    """Specification; one without controls says so."""
+    return audit_pb2.AuditSpecification(
+        model_versions=value.model_versions,
+        dataset=value.dataset,
+        canvas=canvas_message(value.canvas),
+        searches=[search_message(search) for search in value.searches],
+        controls=[control_plan_message(plan) for plan in value.controls],
+        seed=value.seed,
+        sample=value.sample,
+        device=value.device,
+        no_controls=not value.controls,
+    )
+
+
+def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecification:
+    """Specification as it came: NO_CANVAS where it has none, unknown controls left out."""
+    plans = (control_plan_value(plan) for plan in message.controls)
+    return AuditSpecification(
+        model_versions=tuple(message.model_versions),
+        dataset=message.dataset,
+        canvas=canvas_value(message.canvas) if message.HasField("canvas") else NO_CANVAS,
+        searches=tuple(search_value(search) for search in message.searches),
+        controls=tuple(plan for plan in plans if plan is not None),
+        seed=message.seed,
+        sample=message.sample,
+        device=message.device,
+    )
+
+
+def progress_message(value: AuditProgress, remaining_seconds: float | None = None) -> audit_pb2.AuditProgress:
+    """Progress, with an estimate of the time left where there is one."""
+    return audit_pb2.AuditProgress(
+        images_done=value.images_done,
+        images_total=value.images_total,
+        passes_done=value.passes_done,
+        passes_planned=value.passes_planned,
+        mean_subset_fraction=value.mean_subset_fraction,
+        images_failed=value.images_failed,
+        remaining_seconds=remaining_seconds,
+    )
+
+
+def audit_message(value: Audit, remaining_seconds: float | None = None) -> audit_pb2.Audit:
+    """Audit as it stands."""
+    failure = value.failure
+    stage = "STAGE_UNSPECIFIED" if value.stage is None else f"STAGE_{value.stage.name}"
+    return audit_pb2.Audit(
+        name=value.name,
+        specification=specification_message(value.specification),
+        state=audit_pb2.Audit.State.Value(f"STATE_{value.state.name}"),
+        stage=audit_pb2.Audit.Stage.Value(stage),
+        progress=progress_message(value.progress, remaining_seconds),
+        failure=None if failure is None else audit_pb2.AuditFailure(reason=failure.reason, detail=failure.detail),
+        result_digest=value.result_digest,
+        sequence=value.sequence,
+        reused_from=value.reused_from,
+        principal=value.principal,
+        create_time=time_message(value.create_time),
+        start_time=time_message(value.start_time),
+        end_time=time_message(value.end_time),
+        item_count=value.item_count,
+    )

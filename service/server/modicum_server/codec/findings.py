@@ -1,0 +1,140 @@
+"""Findings and their parts."""
+
+from modicum.v1 import finding_pb2
+
+from modicum_server.codec.enums import enum_number, enum_value
+from modicum_server.codec.searches import fill_number, fill_value
+from modicum_server.domain.findings import (
+    ClassTargetedFinding,
+    FillFinding,
+    Finding,
+    FindingControls,
+    FindingReason,
+    Passes,
+    ScoredVariant,
+    Subset,
+    Trace,
+)
+from modicum_server.domain.searches import Fill
+
+
+def subset_message(value: Subset) -> finding_pb2.Subset:
+    """Subset."""
+    return finding_pb2.Subset(
+        mask=value.mask, height=value.height, width=value.width, size=value.size, fraction=value.fraction
+    )
+
+
+def subset_value(message: finding_pb2.Subset) -> Subset:
+    """Subset."""
+    return Subset(mask=message.mask, height=message.height, width=message.width, size=message.size)
+
+
+def passes_message(value: Passes) -> finding_pb2.Passes:
+    """Passes."""
+    return finding_pb2.Passes(forward=value.forward, backward=value.backward)
+
+
+def passes_value(message: finding_pb2.Passes) -> Passes:
+    """Passes."""
+    return Passes(forward=message.forward, backward=message.backward)
+
+
+def controls_message(value: FindingControls) -> finding_pb2.FindingControls:
+    """Answers of the controls."""
+    message = finding_pb2.FindingControls(
+        fills=[
+            finding_pb2.FillFinding(fill=fill_number(f.fill), confidence=f.confidence, sufficient=f.sufficient)
+            for f in value.fills
+        ],
+        variants=[
+            finding_pb2.ScoredVariant(
+                variant=v.variant, confidence=v.confidence, sufficient=v.sufficient, predicted_class=v.predicted_class
+            )
+            for v in value.variants
+        ],
+    )
+    if (targeted := value.class_targeted) is not None:
+        message.class_targeted.CopyFrom(
+            finding_pb2.ClassTargetedFinding(
+                target_class=targeted.target_class,
+                found=targeted.found,
+                size=targeted.size,
+                size_ratio=targeted.size_ratio,
+                verified_confidence=targeted.verified_confidence,
+                passes=passes_message(targeted.passes),
+            )
+        )
+    return message
+
+
+def controls_value(message: finding_pb2.FindingControls) -> FindingControls:
+    """Answers of the controls."""
+    targeted = None
+    if message.HasField("class_targeted"):
+        answer = message.class_targeted
+        targeted = ClassTargetedFinding(
+            target_class=answer.target_class,
+            found=answer.found,
+            size=answer.size,
+            size_ratio=answer.size_ratio,
+            verified_confidence=answer.verified_confidence,
+            passes=passes_value(answer.passes),
+        )
+    fills = tuple(FillFinding(fill_value(f.fill) or Fill.MEAN, f.confidence, f.sufficient) for f in message.fills)
+    variants = tuple(ScoredVariant(v.variant, v.confidence, v.sufficient, v.predicted_class) for v in message.variants)
+    return FindingControls(class_targeted=targeted, fills=fills, variants=variants)
+
+
+def finding_message(value: Finding, name: str = "") -> finding_pb2.Finding:
+    """Finding; `name` is its resource name."""
+    trace = value.trace
+    return finding_pb2.Finding(
+        name=name,
+        item=value.item,
+        image_digest=value.image_digest,
+        model_version=value.model_version,
+        search_index=value.search_index,
+        label=value.label,
+        predicted_class=value.predicted_class,
+        target_class=value.target_class,
+        eligible=value.eligible,
+        confidence=value.confidence,
+        margin=value.margin,
+        baseline_confident=value.baseline_confident,
+        subset=None if value.subset is None else subset_message(value.subset),
+        verified_confidence=value.verified_confidence,
+        budget_exhausted=value.budget_exhausted,
+        saturated=value.saturated,
+        reason=enum_number(finding_pb2.FindingReason, "FINDING_REASON", value.reason),
+        passes=passes_message(value.passes),
+        trace=None if trace is None else finding_pb2.Trace(kept=trace.kept, confidences=trace.confidences),
+        controls=controls_message(value.controls),
+    )
+
+
+def finding_value(message: finding_pb2.Finding, position: int) -> Finding:
+    """Finding; `position` is its place among the audit's items."""
+    has = message.HasField
+    return Finding(
+        position=position,
+        item=message.item,
+        image_digest=message.image_digest,
+        model_version=message.model_version,
+        search_index=message.search_index,
+        label=message.label if has("label") else None,
+        predicted_class=message.predicted_class if has("predicted_class") else None,
+        target_class=message.target_class if has("target_class") else None,
+        eligible=message.eligible,
+        confidence=message.confidence,
+        margin=message.margin,
+        baseline_confident=message.baseline_confident,
+        subset=subset_value(message.subset) if has("subset") else None,
+        verified_confidence=message.verified_confidence,
+        budget_exhausted=message.budget_exhausted,
+        saturated=message.saturated,
+        reason=enum_value(finding_pb2.FindingReason, "FINDING_REASON", message.reason, FindingReason),
+        passes=passes_value(message.passes),
+        trace=Trace(tuple(message.trace.kept), tuple(message.trace.confidences)) if has("trace") else None,
+        controls=controls_value(message.controls),
+    )

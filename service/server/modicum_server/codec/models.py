@@ -1,0 +1,159 @@
+"""Models and versions."""
+
+from modicum.v1 import model_pb2
+
+from modicum_server.codec.enums import enum_number, enum_value
+from modicum_server.codec.times import time_message, time_value
+from modicum_server.domain.models import (
+    Combine,
+    Ensemble,
+    Executable,
+    ExecutableKind,
+    InputDropout,
+    InputSpecification,
+    Model,
+    ModelCheck,
+    ModelVersion,
+    OutputKind,
+    Source,
+    VersionState,
+    Weights,
+)
+
+
+def model_message(value: Model) -> model_pb2.Model:
+    """Model."""
+    create_time = time_message(value.create_time)
+    return model_pb2.Model(name=value.name, create_time=create_time, latest_version=value.latest_version)
+
+
+def input_message(value: InputSpecification) -> model_pb2.InputSpecification:
+    """Input specification."""
+    return model_pb2.InputSpecification(
+        channels=value.channels,
+        height=value.height,
+        width=value.width,
+        lower_bound=value.lower_bound,
+        upper_bound=value.upper_bound,
+        resize=value.resize,
+        interpolation=value.interpolation,
+        mean=value.mean,
+        std=value.std,
+        fill_mean=value.fill_mean,
+    )
+
+
+def input_value(message: model_pb2.InputSpecification) -> InputSpecification:
+    """Input specification."""
+    return InputSpecification(
+        channels=message.channels,
+        height=message.height,
+        width=message.width,
+        lower_bound=message.lower_bound,
+        upper_bound=message.upper_bound,
+        resize=message.resize,
+        interpolation=message.interpolation,
+        mean=tuple(message.mean),
+        std=tuple(message.std),
+        fill_mean=tuple(message.fill_mean),
+    )
+
+
+def put_source(message: model_pb2.ModelVersion, source: Source) -> None:
+    """Set the `source` of a version's message."""
+    match source:
+        case Weights():
+            message.weights.CopyFrom(model_pb2.Weights(digest=source.digest, architecture=source.architecture))
+        case Executable(kind=ExecutableKind.EXPORTED):
+            message.exported.CopyFrom(model_pb2.Executable(digest=source.digest))
+        case Executable():
+            message.torchscript.CopyFrom(model_pb2.Executable(digest=source.digest))
+        case Ensemble():
+            combine = enum_number(model_pb2.Combine, "COMBINE", source.combine)
+            message.ensemble.CopyFrom(model_pb2.Ensemble(members=source.members, combine=combine))
+        case InputDropout():
+            wrapper = model_pb2.InputDropout(
+                member=source.member,
+                keep_probability=source.keep_probability,
+                samples=source.samples,
+                seed=source.seed,
+            )
+            message.input_dropout.CopyFrom(wrapper)
+
+
+def source_value(message: model_pb2.ModelVersion) -> Source | None:
+    """Return the `source` of a version's message; None when it is unset."""
+    match message.WhichOneof("source"):
+        case "weights":
+            return Weights(digest=message.weights.digest, architecture=message.weights.architecture)
+        case "exported":
+            return Executable(digest=message.exported.digest, kind=ExecutableKind.EXPORTED)
+        case "torchscript":
+            return Executable(digest=message.torchscript.digest, kind=ExecutableKind.TORCHSCRIPT)
+        case "ensemble":
+            combine = enum_value(model_pb2.Combine, "COMBINE", message.ensemble.combine, Combine)
+            return Ensemble(members=tuple(message.ensemble.members), combine=combine or Combine.MEAN_LOGITS)
+        case "input_dropout":
+            wrapper = message.input_dropout
+            return InputDropout(
+                member=wrapper.member,
+                keep_probability=wrapper.keep_probability,
+                samples=wrapper.samples,
+                seed=wrapper.seed,
+            )
+    return None
+
+
+def version_message(value: ModelVersion) -> model_pb2.ModelVersion:
+    """Model version."""
+    message = model_pb2.ModelVersion(
+        name=value.name,
+        input=None if value.input is None else input_message(value.input),
+        class_labels=value.class_labels,
+        digest=value.digest,
+        state=model_pb2.ModelVersion.State.Value(f"STATE_{value.state.name}"),
+        reject_reason=value.reject_reason,
+        reject_detail=value.reject_detail,
+        create_time=time_message(value.create_time),
+        check_time=time_message(value.check_time),
+    )
+    put_source(message, value.source)
+    if value.check is not None:
+        message.class_count = value.check.class_count
+        message.output_kind = enum_number(model_pb2.OutputKind, "OUTPUT_KIND", value.check.output_kind)
+        message.useful_gradient = value.check.useful_gradient
+        message.pass_milliseconds = value.check.pass_milliseconds
+    return message
+
+
+def check_value(message: model_pb2.ModelVersion) -> ModelCheck | None:
+    """Return what a check saw; None for a version that was not checked."""
+    output_kind = enum_value(model_pb2.OutputKind, "OUTPUT_KIND", message.output_kind, OutputKind)
+    if output_kind is None:
+        return None
+    return ModelCheck(
+        class_count=message.class_count,
+        output_kind=output_kind,
+        useful_gradient=message.useful_gradient,
+        pass_milliseconds=message.pass_milliseconds,
+    )
+
+
+def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
+    """Model version; its source must be set."""
+    source = source_value(message)
+    assert source is not None, "callers check the source first"
+    state = enum_value(model_pb2.ModelVersion.State, "STATE", message.state, VersionState)
+    return ModelVersion(
+        name=message.name,
+        source=source,
+        input=input_value(message.input) if message.HasField("input") else None,
+        class_labels=tuple(message.class_labels),
+        digest=message.digest,
+        state=state or VersionState.PENDING,
+        create_time=time_value(message.create_time),
+        check=check_value(message),
+        check_time=time_value(message.check_time) if message.HasField("check_time") else None,
+        reject_reason=message.reject_reason,
+        reject_detail=message.reject_detail,
+    )
