@@ -189,7 +189,18 @@ class Audits(Protocol):
     async def succeed(self, name: str, *, result_digest: str, artifacts: Sequence[str]) -> None:
         """SUCCEEDED, referring to these artifact digests too; no effect on a terminal one."""
 
-    async def fail(self, name: str, failure: AuditFailure) -> None: ...
+    async def fail(self, name: str, failure: AuditFailure) -> None:
+        """FAILED unless it has ended; its unclaimed shards are deleted, held ones see CANCELLED at renewal."""
+
+    async def with_rejected_versions(self, *, limit: int) -> list[tuple[str, str]]:
+        """(audit, version) of audits that have not ended and name a REJECTED version, one pair an audit."""
+
+    async def note_parameters(self, name: str, parameters: Mapping[str, object]) -> None:
+        """Merge what influenced the result (JSON values; a later value of a key replaces an earlier one)."""
+
+    async def parameters(self, name: str) -> Mapping[str, object]:
+        """What was noted; empty when nothing was."""
+
     async def cancel(self, name: str) -> Audit | None:
         """CANCELLED unless it has ended; its unclaimed shards are deleted, held ones see CANCELLED at renewal."""
 

@@ -1,0 +1,88 @@
+"""From a gRPC status to this client's errors. Reads google.rpc details by hand: the client needs no grpcio-status."""
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+from modicum import errors
+
+DETAILS_KEY = "grpc-status-details-bin"
+
+CLASS_OF_CODE: dict[grpc.StatusCode, type[errors.ModicumError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidArgument,
+    grpc.StatusCode.NOT_FOUND: errors.NotFound,
+    grpc.StatusCode.ALREADY_EXISTS: errors.AlreadyExists,
+    grpc.StatusCode.FAILED_PRECONDITION: errors.FailedPrecondition,
+    grpc.StatusCode.UNAUTHENTICATED: errors.Unauthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: errors.PermissionDenied,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.ResourceExhausted,
+    grpc.StatusCode.OUT_OF_RANGE: errors.OutOfRange,
+    grpc.StatusCode.DATA_LOSS: errors.DataLoss,
+    grpc.StatusCode.UNIMPLEMENTED: errors.NotServed,
+    grpc.StatusCode.UNAVAILABLE: errors.Unreachable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
+    grpc.StatusCode.UNKNOWN: errors.ServiceError,
+    grpc.StatusCode.INTERNAL: errors.ServiceError,
+    grpc.StatusCode.ABORTED: errors.ServiceError,
+    grpc.StatusCode.CANCELLED: errors.ServiceError,
+}
+
+#: Reasons that say more than their code.
+CLASS_OF_REASON: dict[str, type[errors.ModicumError]] = {
+    "MODEL_REJECTED": errors.ModelRejected,
+    "ARCHITECTURE_UNKNOWN": errors.ModelRejected,
+    "EXECUTABLE_NOT_ALLOWED": errors.ModelRejected,
+    "GRADIENT_MISSING": errors.ModelRejected,
+    "LABEL_UNKNOWN": errors.DataRefused,
+    "CANVAS_UNFIT": errors.DataRefused,
+    "DATASET_EMPTY": errors.DataRefused,
+    "DATASET_TOO_LARGE": errors.DataRefused,
+    "MANIFEST_INVALID": errors.DataRefused,
+}
+
+
+def error_of(failure: grpc.aio.AioRpcError, *, address: str) -> errors.ModicumError:
+    """The client's error for a failed call to `address`."""
+    information, violations = _details(failure)
+    reason = information.reason if information else ""
+    kind = CLASS_OF_REASON.get(reason) or CLASS_OF_CODE.get(failure.code(), errors.ServiceError)
+    message = _message(failure, violations, address=address, answered=information is not None)
+    metadata = dict(information.metadata) if information else {}
+    return kind(message, reason=reason, code=failure.code().name, metadata=metadata)
+
+
+def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: str, answered: bool) -> str:
+    text = failure.details() or ""
+    if answered:
+        return "; ".join([text, *(violation for violation in violations if violation not in text)])
+    if failure.code() is grpc.StatusCode.UNAVAILABLE:
+        return f"no Modicum server answers at {address} ({_shortened(text)}): is it running, and is MODICUM_ADDRESS right?"
+    if failure.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"{address} did not answer in time"
+    return f"{address} answered {failure.code().name}: {text}"
+
+
+def _shortened(text: str) -> str:
+    """gRPC's connection errors repeat themselves; the last part says what happened."""
+    return text.rsplit("; ", 1)[-1].rsplit("last error: ", 1)[-1]
+
+
+def _details(failure: grpc.aio.AioRpcError) -> tuple[error_details_pb2.ErrorInfo | None, list[str]]:
+    status = status_pb2.Status()
+    for key, value in failure.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            try:
+                status.ParseFromString(value)
+            except DecodeError:
+                return None, []
+    information: error_details_pb2.ErrorInfo | None = None
+    violations: list[str] = []
+    for detail in status.details:
+        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+            information = error_details_pb2.ErrorInfo()
+            detail.Unpack(information)
+        elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
+            request = error_details_pb2.BadRequest()
+            detail.Unpack(request)
+            violations += [f"{violation.field}: {violation.description}" for violation in request.field_violations]
+    return information, violations

@@ -1,0 +1,194 @@
+"""The `modicum-server` command: up, serve, worker, migrate, token. Exit codes: 0 done, 2 usage, 3 not completed."""
+
+import asyncio
+import json
+import logging
+import secrets
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from modicum_server.settings import Settings
+
+USAGE = 2
+NOT_COMPLETED = 3
+LOOPBACK = "127.0.0.1"
+ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+token_app = typer.Typer(no_args_is_help=True, help="Bearer tokens: shown once, stored as their SHA-256.")
+app.add_typer(token_app, name="token")
+
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one")]
+
+
+@app.command()
+def up(
+    data: Annotated[
+        Path | None, typer.Option(help="folder that holds everything (default: the user's data folder)")
+    ] = None,
+    grpc_port: Port = None,
+    http_port: Port = None,
+    until_unused: Annotated[bool, typer.Option(hidden=True, help="leave when no command uses it")] = False,
+) -> None:
+    """Run everything on this machine: Postgres, API, worker and its TorchServe. Ctrl-C stops it all."""
+    from modicum_server.local.folder import DataFolder, FolderInUse, Listening, default_folder  # noqa: PLC0415
+    from modicum_server.local.supervisor import LocalServer, StartFailed  # noqa: PLC0415
+
+    settings = _settings(grpc_port=grpc_port, http_port=http_port)
+    try:
+        folder = DataFolder.create(data or default_folder())
+    except OSError as error:
+        _end(
+            USAGE,
+            f"the data folder cannot be made: {error.strerror}: {data or default_folder()}; choose another with --data",
+        )
+
+    def announce(listening: Listening) -> None:
+        typer.echo(
+            f"gRPC   {listening.grpc_address}\nHTTP   http://{listening.http_address}/metrics\ntoken  {folder.path / 'token'}"
+        )
+
+    server = LocalServer(folder, settings, until_unused)
+    try:
+        with folder.held(wait_seconds=30.0 if until_unused else 0.0):
+            asyncio.run(_until_signal(lambda stop: server.run(stop, announce)))
+    except FolderInUse as error:
+        _end(NOT_COMPLETED, str(error))
+    except StartFailed as error:
+        _end(NOT_COMPLETED, str(error))
+
+
+@app.command()
+def serve(
+    grpc_port: Port = None,
+    http_port: Port = None,
+    ready_file: Annotated[Path | None, typer.Option(hidden=True, help="written once it serves")] = None,
+) -> None:
+    """Serve the API. Needs MODICUM_DATABASE_URL (migrated) and MODICUM_ARTIFACTS_URL."""
+    from modicum_server.bootstrap import running_api  # noqa: PLC0415 - `--help` answers at once
+
+    settings = _required(_settings(grpc_port=grpc_port, http_port=http_port))
+
+    async def run(stop: asyncio.Event) -> None:
+        async with running_api(settings) as (bound_grpc, bound_http):
+            host = LOOPBACK if settings.host in ANY_ADDRESS else settings.host
+            addresses = {"grpc_address": f"{host}:{bound_grpc}", "http_address": f"{host}:{bound_http}"}
+            if ready_file is not None:
+                fresh = ready_file.with_suffix(".new")
+                fresh.write_text(json.dumps(addresses))
+                fresh.rename(ready_file)
+            await stop.wait()
+
+    _run(run)
+
+
+@app.command()
+def worker(metrics_port: Port = None) -> None:
+    """Run a worker, with a TorchServe of its own. Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL."""
+    from modicum_server.bootstrap import run_worker  # noqa: PLC0415 - `--help` answers at once
+
+    settings = _required(_settings(worker_metrics_port=metrics_port))
+    _run(lambda stop: run_worker(settings, stop))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database in MODICUM_DATABASE_URL to this release's schema."""
+    from modicum_server.store.migrate import migrate as apply  # noqa: PLC0415
+
+    settings = _settings()
+    if not settings.database_url.get_secret_value():
+        _end(USAGE, "MODICUM_DATABASE_URL is not set: postgresql://user:password@host/database")
+    apply(settings.database_url.get_secret_value())
+    typer.echo("the schema is current")
+
+
+@token_app.command("create")
+def token_create(
+    principal: Annotated[str, typer.Option(help="who it is for")],
+    role: Annotated[str, typer.Option(help="viewer, auditor or admin")] = "auditor",
+    project: Annotated[str, typer.Option(help="the project, by its id")] = "default",
+) -> None:
+    """Make a token and print it: it is not stored and cannot be shown again."""
+    from modicum_server.bootstrap import add_token  # noqa: PLC0415
+    from modicum_server.ports import Role  # noqa: PLC0415
+
+    if role not in set(Role):
+        _end(USAGE, f"--role: expected viewer, auditor or admin, got {role!r}")
+    settings = _required(_settings(), artifacts=False)
+    token = secrets.token_urlsafe(32)
+    asyncio.run(add_token(settings, token, principal=principal, project=f"projects/{project}", role=Role(role)))
+    typer.echo(token)
+
+
+@token_app.command("revoke")
+def token_revoke(principal: Annotated[str, typer.Option(help="whose tokens")]) -> None:
+    """Revoke every token of a principal."""
+    from modicum_server.bootstrap import revoke_tokens  # noqa: PLC0415
+
+    count = asyncio.run(revoke_tokens(_required(_settings(), artifacts=False), principal))
+    typer.echo(f"revoked {count}")
+
+
+def _settings(**given: Any) -> Settings:
+    """Return the settings from the environment, with the options given over them."""
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _required(settings: Settings, *, artifacts: bool = True) -> Settings:
+    missing = (
+        [] if settings.database_url.get_secret_value() else ["MODICUM_DATABASE_URL (postgresql://user@host/database)"]
+    )
+    if artifacts and not settings.artifacts_url:
+        missing.append("MODICUM_ARTIFACTS_URL (a folder or an fsspec URL)")
+    if missing:
+        _end(USAGE, f"not set: {', '.join(missing)}; or run everything on this machine with `modicum-server up`")
+    return settings
+
+
+def _run(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    _log_as_json()
+    asyncio.run(_until_signal(work))
+
+
+async def _until_signal(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run `work` with an event that SIGINT and SIGTERM set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await work(stop)
+
+
+def _log_as_json() -> None:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _end(code: int, message: str) -> None:
+    typer.echo(message, err=True)
+    raise SystemExit(code)
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

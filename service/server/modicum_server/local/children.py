@@ -1,0 +1,78 @@
+"""Child processes of the supervisor: started, watched, restarted when they die, gone when it goes."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+PR_SET_PDEATHSIG = 1
+RESTART_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+#: A child that lived this long is healthy: the next restart is quick again.
+HEALTHY_SECONDS = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends. Runs in the child, before exec."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+@dataclass
+class Child:
+    """One of this program's own commands, kept running."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    log_file: Path
+    process: asyncio.subprocess.Process | None = field(default=None, init=False)
+
+    async def start(self) -> None:
+        """Start it once."""
+        with self.log_file.open("ab") as output:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "modicum_server.cli",
+                *self.arguments,
+                env={**os.environ, **self.environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=die_with_parent,
+                start_new_session=True,
+            )
+
+    async def keep_running(self) -> None:
+        """Start it again whenever it ends; never returns."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            begun = loop.time()
+            assert self.process is not None, "start() comes first"
+            code = await self.process.wait()
+            failures = 0 if loop.time() - begun > HEALTHY_SECONDS else failures + 1
+            wait = RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)]
+            log.warning("child ended", child=self.name, code=code, restart_seconds=wait, log=str(self.log_file))
+            await asyncio.sleep(wait)
+            await self.start()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """End it: SIGTERM, and SIGKILL when the grace is over."""
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), grace_seconds)
+        except TimeoutError:
+            log.warning("child did not end in time", child=self.name, grace_seconds=grace_seconds)
+            process.kill()
+            await process.wait()

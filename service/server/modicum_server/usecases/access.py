@@ -1,0 +1,32 @@
+"""Who may do what: every use case asks here first."""
+
+import hashlib
+from collections.abc import Mapping
+
+from modicum_server.errors import ProjectNotFound, RoleInsufficient
+from modicum_server.ports import Principal, Role
+
+_RANKS: Mapping[Role, int] = {Role.VIEWER: 0, Role.AUDITOR: 1, Role.ADMIN: 2}
+
+
+def token_digest(token: str) -> str:
+    """Return what is stored of a bearer token: the SHA-256 of its UTF-8, in hexadecimal digits."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def authorise(principal: Principal, project: str, role: Role) -> None:
+    """Let only a principal with at least this role in the project go on.
+
+    Raises:
+        ProjectNotFound: the principal has no role there; whether there is such a project is not told.
+        RoleInsufficient: the role is too low.
+    """
+    held = principal.roles.get(project)
+    if held is None:
+        raise ProjectNotFound(f"{project}: there is no project of that name in which {principal.name} has a role")
+    if _RANKS[held] < _RANKS[role]:
+        raise RoleInsufficient(
+            f"this takes the role {role} in {project}, {principal.name} is {held}; ask an admin of the project",
+            project=project,
+            role=role,
+        )

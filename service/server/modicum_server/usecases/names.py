@@ -1,0 +1,45 @@
+"""Resource names (AIP-122): taken apart, checked, put together."""
+
+import re
+from collections.abc import Mapping
+
+from modicum_server.errors import FieldInvalid
+from modicum_server.usecases.rules import PROJECT_ID, RESOURCE_ID, shown
+
+DEFAULT_PROJECT = "projects/default"
+
+_PROJECT = f"projects/{PROJECT_ID}"
+PATTERNS: Mapping[str, str] = {
+    "project": _PROJECT,
+    "model": f"{_PROJECT}/models/{RESOURCE_ID}",
+    "model version": f"{_PROJECT}/models/{RESOURCE_ID}/versions/[0-9]{{1,9}}",
+    "dataset": f"{_PROJECT}/datasets/{RESOURCE_ID}",
+    "artifact": f"{_PROJECT}/artifacts/[0-9a-f]{{64}}",
+    "audit": f"{_PROJECT}/audits/{RESOURCE_ID}",
+    "finding": f"{_PROJECT}/audits/{RESOURCE_ID}/findings/[0-9]{{1,9}}-[0-9]{{1,9}}-[0-9]{{1,9}}",
+}
+FORMS: Mapping[str, str] = {
+    "project": "projects/PROJECT",
+    "model": "projects/PROJECT/models/MODEL",
+    "model version": "projects/PROJECT/models/MODEL/versions/NUMBER",
+    "dataset": "projects/PROJECT/datasets/DATASET",
+    "artifact": "projects/PROJECT/artifacts/DIGEST",
+    "audit": "projects/PROJECT/audits/AUDIT",
+    "finding": "projects/PROJECT/audits/AUDIT/findings/VERSION-SEARCH-POSITION",
+}
+
+
+def project_of(kind: str, name: str, field: str = "name") -> str:
+    """Return the project's resource name in the name of a resource of this kind.
+
+    Raises:
+        FieldInvalid: it is no name of this kind.
+    """
+    if re.fullmatch(PATTERNS[kind], name, re.ASCII) is None:
+        raise FieldInvalid(field, f"expected the name of a {kind}, {FORMS[kind]}, got {shown(name)}")
+    return "/".join(name.split("/")[:2])
+
+
+def parent_of(name: str) -> str:
+    """Return the name without its last collection and id, e.g. the audit of a finding."""
+    return name.rsplit("/", 2)[0]

@@ -1,0 +1,72 @@
+"""Pages of a list (AIP-158): sizes, and tokens that only fit the list they were given for."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from modicum_server.errors import PageTokenInvalid
+from modicum_server.usecases.rules import check
+
+DEFAULT_PAGE_SIZE = 100
+LARGEST_PAGE_SIZE = 1000
+_SEAL_BYTES = 8
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """What a caller asks of a list; size 0 means 100, and above 1000 means 1000."""
+
+    size: int = 0
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows and the token of the next page; empty on the last."""
+
+    rows: tuple[T, ...]
+    next_token: str = ""
+
+
+async def read_page(
+    request: PageRequest, listing: str, fetch: Callable[[str, int], Awaitable[list[tuple[str, T]]]]
+) -> Page[T]:
+    """Read one page; `listing` tells this list, its parent and its filter from all others.
+
+    `fetch(after, limit)` returns rows with their keys; one row more than the page tells whether there is a next one.
+
+    Raises:
+        FieldInvalid, PageTokenInvalid
+    """
+    check("page_size", request.size)
+    size = min(request.size or DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE)
+    keyed = await fetch(_opened(request.token, listing), size + 1)
+    token = _sealed(keyed[size - 1][0], listing) if len(keyed) > size else ""
+    return Page(tuple(row for _, row in keyed[:size]), token)
+
+
+def _seal(key: bytes, listing: str) -> bytes:
+    return hashlib.sha256(listing.encode() + b"\x00" + key).digest()[:_SEAL_BYTES]
+
+
+def _sealed(key: str, listing: str) -> str:
+    raw = key.encode()
+    return base64.urlsafe_b64encode(_seal(raw, listing) + raw).decode().rstrip("=")
+
+
+def _opened(token: str, listing: str) -> str:
+    if not token:
+        return ""
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        seal, key = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:].decode()
+    except (binascii.Error, UnicodeError):  # a ValueError either way: nothing that this server gave
+        raise PageTokenInvalid from None
+    if seal != _seal(key.encode(), listing):
+        raise PageTokenInvalid
+    return key

@@ -1,0 +1,75 @@
+"""Requests with an id (AIP-155): the same request again gives the same answer, another one under the id is refused."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any
+
+from modicum_server.errors import RequestIdReused
+from modicum_server.ports import RememberedRequest, Transaction
+from modicum_server.usecases.rules import check
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOptions:
+    """What every create takes beside what it creates."""
+
+    request_id: str = ""
+    validate_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifiedRequest:
+    """A request under its id in a project; without an id, or if nothing is to be written, nothing is remembered."""
+
+    project: str
+    method: str
+    request_id: str
+    body_digest: str
+
+    async def recall(self, transaction: Transaction) -> str | None:
+        """Return the name that this request made before, and hold the id until the transaction ends.
+
+        Raises:
+            RequestIdReused
+        """
+        if not self.request_id:
+            return None
+        remembered = await transaction.requests.find(self.project, self.request_id)
+        if remembered is None:
+            return None
+        if (remembered.method, remembered.body_digest) != (self.method, self.body_digest):
+            raise RequestIdReused(
+                f"request_id {self.request_id} was used for a different {remembered.method}; take a new one"
+            )
+        return remembered.answer
+
+    async def remember(self, transaction: Transaction, answer: str) -> None:
+        """Note the name that this request made."""
+        if self.request_id:
+            request = RememberedRequest(method=self.method, body_digest=self.body_digest, answer=answer)
+            await transaction.requests.remember(self.project, self.request_id, request)
+
+
+def identify(project: str, method: str, options: CreateOptions, body: Mapping[str, Any]) -> IdentifiedRequest:
+    """Return the request of a create; `body` is all that it asks for.
+
+    Raises:
+        FieldInvalid: the id is no UUID.
+    """
+    check("request_id", options.request_id)
+    request_id = "" if options.validate_only else options.request_id.lower()
+    return IdentifiedRequest(project, method, request_id, canonical_digest(body))
+
+
+def canonical_digest(value: Any) -> str:
+    """Return the SHA-256 of a value's canonical JSON: keys sorted, no spaces, dataclasses as objects."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -1,0 +1,127 @@
+"""The one table of field rules: what each kind of field must be, in words for the caller and as a test.
+
+A rule says nothing about other fields or about what is stored; those checks stand in the use case that needs them.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modicum_server.errors import FieldInvalid
+
+MOST_SHOWN_CHARACTERS = 80
+LARGEST_INT32 = 2**31 - 1
+LARGEST_INT64 = 2**63 - 1
+LARGEST_SIDE_PIXELS = 4096
+MOST_CHANNELS = 16
+MOST_PASSES = 2**40
+MOST_VERSIONS = 16
+MOST_SEARCHES = 16
+MOST_CLASS_LABELS = 100_000
+MOST_DIGESTS = 10_000
+LONGEST_ITEM_CHARACTERS = 1024
+LONGEST_LABEL_CHARACTERS = 256
+LONGEST_POLICY_CHARACTERS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a field must be; `holds` sees the value alone."""
+
+    text: str
+    holds: Callable[[Any], bool]
+
+
+def _matches(pattern: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII) is not None
+
+
+def _between(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: low <= value <= high
+
+
+def _counts(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: low <= len(value) <= high
+
+
+def _is_text(shortest: int, longest: int) -> Callable[[Any], bool]:
+    return lambda value: shortest <= len(value) <= longest and "\x00" not in value
+
+
+def _is_relative_path(value: str) -> bool:
+    """Whether nothing that joins it to a folder could leave the folder, on any system."""
+    parts = value.replace("\\", "/").split("/")
+    return (
+        _is_text(1, LONGEST_ITEM_CHARACTERS)(value)
+        and value.isprintable()
+        and all(part not in {"", ".", ".."} for part in parts)
+        and ":" not in parts[0]
+    )
+
+
+RESOURCE_ID = "[a-z0-9][a-z0-9._-]{0,62}"
+PROJECT_ID = "[a-z][a-z0-9-]{0,62}"
+UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+RULES: Mapping[str, Rule] = {
+    "project_id": Rule("1 to 63 of a-z, 0-9 and hyphen, beginning with a letter", _matches(PROJECT_ID)),
+    "resource_id": Rule(
+        "1 to 63 of a-z, 0-9, hyphen, underscore and dot, beginning with a letter or a digit", _matches(RESOURCE_ID)
+    ),
+    "request_id": Rule("a UUID, or empty", _matches(f"({UUID})?")),
+    "digest": Rule("64 lower-case hexadecimal digits of SHA-256", _matches("[0-9a-f]{64}")),
+    "digests": Rule(f"at most {MOST_DIGESTS:,} digests", _counts(0, MOST_DIGESTS)),
+    "page_size": Rule("0 or more", _between(0, LARGEST_INT32)),
+    "offset": Rule("0 or more", _between(0, LARGEST_INT64)),
+    "size_bytes": Rule("0 or more", _between(0, LARGEST_INT64)),
+    "sequence": Rule("0 or more", _between(0, LARGEST_INT64)),
+    "item": Rule(
+        f"a relative path of at most {LONGEST_ITEM_CHARACTERS:,} printable characters, without empty parts, '.' or '..'",
+        _is_relative_path,
+    ),
+    "label": Rule(f"at most {LONGEST_LABEL_CHARACTERS} characters, without NUL", _is_text(0, LONGEST_LABEL_CHARACTERS)),
+    "class_labels": Rule(f"at most {MOST_CLASS_LABELS:,} names", _counts(0, MOST_CLASS_LABELS)),
+    "class_label": Rule(
+        f"1 to {LONGEST_LABEL_CHARACTERS} characters, without NUL", _is_text(1, LONGEST_LABEL_CHARACTERS)
+    ),
+    "channels": Rule(f"1 to {MOST_CHANNELS}", _between(1, MOST_CHANNELS)),
+    "side": Rule(f"1 to {LARGEST_SIDE_PIXELS:,} pixels", _between(1, LARGEST_SIDE_PIXELS)),
+    "resize": Rule(f"0 to {LARGEST_SIDE_PIXELS:,} pixels", _between(0, LARGEST_SIDE_PIXELS)),
+    "interpolation": Rule("'bilinear', 'bicubic' or 'nearest'", lambda v: v in {"bilinear", "bicubic", "nearest"}),
+    "finite": Rule("a finite number", math.isfinite),
+    "positive": Rule("a finite number above 0", lambda value: math.isfinite(value) and value > 0),
+    "model_versions": Rule(f"1 to {MOST_VERSIONS} versions", _counts(1, MOST_VERSIONS)),
+    "searches": Rule(f"1 to {MOST_SEARCHES} searches", _counts(1, MOST_SEARCHES)),
+    "threshold": Rule("above 0 and below 1", lambda value: 0 < value < 1),
+    "fraction": Rule("0 or more and below 1", lambda value: 0 <= value < 1),
+    "passes": Rule(f"0 to {MOST_PASSES:,}", _between(0, MOST_PASSES)),
+    "pixels_per_step": Rule("0 or more", _between(0, LARGEST_INT32)),
+    "images": Rule("0 or more", _between(0, LARGEST_INT32)),
+    "seed": Rule("0 or more", _between(0, LARGEST_INT64)),
+    "sample": Rule("0 or more", _between(0, LARGEST_INT32)),
+    "device": Rule("'auto', 'cpu', 'cuda', or empty", lambda value: value in {"", "auto", "cpu", "cuda"}),
+    "policy": Rule(
+        f"1 to {LONGEST_POLICY_CHARACTERS:,} characters of YAML", _is_text(1, LONGEST_POLICY_CHARACTERS)
+    ),
+}
+
+
+def check(field: str, value: Any, rule: str = "") -> None:
+    """Refuse a value that breaks its rule; `rule` names a row of the table and defaults to the field's last part.
+
+    Raises:
+        FieldInvalid: names the field, the rule and what came.
+    """
+    row = RULES[rule or field.rsplit(".", 1)[-1]]
+    if not row.holds(value):
+        raise FieldInvalid(field, f"expected {row.text}, got {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """Return what came, for a message: quoted, cut, and a length in place of a long list."""
+    if isinstance(value, (list, tuple)):
+        return f"{len(value):,} of them"
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN_CHARACTERS else f"{text[:MOST_SHOWN_CHARACTERS]}... ({len(value):,} long)"

@@ -1,0 +1,85 @@
+"""Runs a task on the model server for as long as its shard is wanted."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from modicum_server.domain.tasks import Task, TaskChecked, TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat
+from modicum_server.errors import ModelServerError
+from modicum_server.ports import ModelServer
+from modicum_server.worker.claims import Claim
+from modicum_server.worker.leasing import ShardInterrupted
+
+#: Seconds that a task which is no longer wanted gets to end by itself before its stream is closed.
+LEAVE_SECONDS = 3.0
+
+
+async def task_events(model_server: ModelServer, claim: Claim, task: Task) -> AsyncIterator[TaskEvent]:
+    """Yield what the task reports; the lease learns its passes.
+
+    Raises:
+        ShardInterrupted: the shard is no longer wanted; the stream is closed.
+        ModelServerError: as `ModelServer.run`.
+    """
+    stream = model_server.run(claim.slot, task, claim.lease)
+    interrupted = asyncio.create_task(claim.lease.interrupted.wait())
+    try:
+        while True:
+            event = await _next(stream, interrupted, claim)
+            if event is None:
+                return
+            _note_passes(event, claim)
+            yield event
+    finally:
+        interrupted.cancel()
+        await _close(stream)
+
+
+async def _next(
+    stream: AsyncIterator[TaskEvent], interrupted: asyncio.Task[bool], claim: Claim
+) -> TaskEvent | None:
+    """The next event, None at the end."""
+    coming = asyncio.ensure_future(_anext(stream))
+    try:
+        await asyncio.wait({coming, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+        if interrupted.done():
+            await _leave(coming, stream, claim)
+            raise ShardInterrupted
+        return coming.result()
+    finally:
+        if not coming.done():
+            coming.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ModelServerError):
+                await coming
+
+
+async def _anext(stream: AsyncIterator[TaskEvent]) -> TaskEvent | None:
+    try:
+        return await anext(stream)
+    except StopAsyncIteration:
+        return None
+
+
+async def _leave(coming: asyncio.Future[TaskEvent | None], stream: AsyncIterator[TaskEvent], claim: Claim) -> None:
+    """Let the task see that it is not wanted and end; a zombie does not wait for it."""
+    if claim.lease.lost:
+        return
+    with contextlib.suppress(ModelServerError, TimeoutError):
+        async with asyncio.timeout(LEAVE_SECONDS):
+            event = await coming
+            while event is not None:
+                event = await _anext(stream)
+
+
+async def _close(stream: AsyncIterator[TaskEvent]) -> None:
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _note_passes(event: TaskEvent, claim: Claim) -> None:
+    match event:
+        case TaskHeartbeat(passes_done=passes) | TaskFindings(passes_done=passes) | TaskFinished(passes_done=passes):
+            claim.lease.passes_done = max(claim.lease.passes_done, passes)
+        case TaskChecked() | _:
+            pass
