@@ -1,0 +1,19 @@
+"""What an audit's findings come to (METHOD section 4): measures with intervals, the controls' readings, the result document.
+
+Pure functions of findings, on numpy and scipy only: no store, no transport, no torch. A new measure is one module with a
+function `(Observations) -> {name: Measure}` and its line in `registry.py`.
+"""
+
+from modicum_server.measures.document import canonical_json, result_document
+from modicum_server.measures.rows import FindingRows, Row, finding_from_row, finding_row, read_rows, write_rows
+
+__all__ = [
+    "FindingRows",
+    "Row",
+    "canonical_json",
+    "finding_from_row",
+    "finding_row",
+    "read_rows",
+    "result_document",
+    "write_rows",
+]

@@ -1,0 +1,90 @@
+"""Intervals of shares and of quantiles (METHOD section 4). Must not know what is being measured.
+
+Shares: Wilson (1927), E. B. Wilson, "Probable inference, the law of succession, and statistical inference". Quantiles:
+order statistics, distribution-free, equal tails (David and Nagaraja, "Order Statistics", 7.1). Values may be infinite:
+a search that found nothing is larger than every search that found something, and ranks need no more than that.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtr, bdtrc, ndtri
+
+LEVEL = 0.95
+SMALLEST_SAMPLE = 10
+"""Below this many images there is no interval and no verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An interval and how it was made. An end that is None is open: the sample is too small to give one."""
+
+    low: float | None
+    high: float | None
+    method: str
+    n: int
+    level: float = LEVEL
+
+
+def wilson(successes: int, n: int, level: float = LEVEL) -> Interval | None:
+    """Return the Wilson interval of a share; None below `SMALLEST_SAMPLE`."""
+    if n < SMALLEST_SAMPLE:
+        return None
+    z = float(ndtri((1 + level) / 2))
+    share = successes / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    low = 0.0 if successes == 0 else max(0.0, centre - reach)
+    high = 1.0 if successes == n else min(1.0, centre + reach)
+    return Interval(low, high, "wilson", n, level)
+
+
+def quantile(values: NDArray[np.float64], q: float) -> float:
+    """Return the sample quantile: the mean of the two values at a jump of the distribution function, else the one above.
+
+    At q = 0.5 the usual median. Infinite values rank last and are returned as such. `values` must not be empty.
+    """
+    ordered = np.sort(values)
+    place = len(ordered) * q
+    below = round(place)
+    if math.isclose(place, below) and 0 < below < len(ordered):
+        return float((ordered[below - 1] + ordered[below]) / 2)
+    return float(ordered[min(len(ordered) - 1, math.floor(place))])
+
+
+def order_statistics(values: NDArray[np.float64], q: float, level: float = LEVEL) -> Interval | None:
+    """Return the interval of the q-quantile between two of the values; None below `SMALLEST_SAMPLE`.
+
+    The lower end is the largest order statistic that lies above the quantile with a probability of at most
+    (1 - level) / 2, the upper end its mirror image; an end that no order statistic gives, or that is infinite, is open.
+    """
+    n = len(values)
+    if n < SMALLEST_SAMPLE:
+        return None
+    low_rank, high_rank = _ranks(n, q, (1 - level) / 2)
+    ordered = np.sort(values)
+    return Interval(
+        low=_end(ordered, low_rank),
+        high=_end(ordered, high_rank),
+        method="order statistics",
+        n=n,
+        level=level,
+    )
+
+
+def _ranks(n: int, q: float, tail: float) -> tuple[int, int]:
+    """Ranks (1 to n) of both ends; 0 and n + 1 where there is none. The count below the quantile is Binomial(n, q)."""
+    ranks = np.arange(1, n + 1)
+    low = ranks[bdtr(ranks - 1, n, q) <= tail]
+    high = ranks[bdtrc(ranks - 1, n, q) <= tail]
+    return (int(low[-1]) if len(low) else 0), (int(high[0]) if len(high) else n + 1)
+
+
+def _end(ordered: Sequence[float] | NDArray[np.float64], rank: int) -> float | None:
+    if not 1 <= rank <= len(ordered):
+        return None
+    value = float(ordered[rank - 1])
+    return value if math.isfinite(value) else None

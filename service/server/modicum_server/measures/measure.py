@@ -1,0 +1,87 @@
+"""The form of a measure: a value, its unit, its interval, what it was taken over. Must not compute one."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum_server.measures.intervals import SMALLEST_SAMPLE, Interval, order_statistics, quantile, wilson
+from modicum_server.measures.observations import Observations
+
+Parameters = Mapping[str, Any]
+LARGER_THAN_ALL = "half of the searches or more found nothing: the value is larger than any that was found"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number about one version and one search.
+
+    `value` is None only with `unavailable`, the reason in words. `groups` holds the same measure a class, where it is
+    taken by class.
+    """
+
+    value: float | None
+    unit: str
+    n: int
+    interval: Interval | None = None
+    parameters: Parameters = field(default_factory=dict)
+    unavailable: str = ""
+    groups: Mapping[str, "Measure"] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values; `no_interval` says why there is none."""
+        document: dict[str, Any] = {
+            "value": self.value,
+            "unit": self.unit,
+            "n": self.n,
+            "interval": None if self.interval is None else asdict(self.interval),
+            "parameters": dict(self.parameters),
+        }
+        if self.unavailable:
+            document["unavailable"] = self.unavailable
+        elif self.interval is None:
+            document["no_interval"] = f"no interval below n = {SMALLEST_SAMPLE}; here n = {self.n}"
+        if self.groups:
+            document["groups"] = {name: measure.as_json() for name, measure in self.groups.items()}
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One sentence about a control, and its outcome, by the rule in the docstring of the control's module."""
+
+    control: str
+    text: str
+    outcome: str
+
+
+Measured = Mapping[str, Measure]
+MeasureFamily = Callable[[Observations], Measured]
+ControlReading = Callable[[Measured], Reading | None]
+"""From the measures of one version and one search; None when the control did not run."""
+
+
+def share(holds: NDArray[np.bool_], *, empty: str, unit: str = "share", parameters: Parameters | None = None) -> Measure:
+    """Return the share of True, with Wilson's interval; unavailable, for the reason in `empty`, of nothing."""
+    n, successes = len(holds), int(holds.sum())
+    if n == 0:
+        return Measure(None, unit, 0, parameters=parameters or {}, unavailable=empty)
+    return Measure(successes / n, unit, n, wilson(successes, n), {**(parameters or {}), "successes": successes})
+
+
+def quantile_measure(
+    values: NDArray[np.float64], q: float, *, unit: str, empty: str, parameters: Parameters | None = None
+) -> Measure:
+    """Return a quantile with the interval that order statistics give; infinite values are censored ones."""
+    n = len(values)
+    if n == 0:
+        return Measure(None, unit, 0, parameters=parameters or {}, unavailable=empty)
+    censored = int(np.isinf(values).sum())
+    recorded = {**(parameters or {}), **({"censored": censored} if censored else {})}
+    value = quantile(values, q)
+    if math.isinf(value):
+        return Measure(None, unit, n, order_statistics(values, q), recorded, LARGER_THAN_ALL)
+    return Measure(value, unit, n, order_statistics(values, q), recorded)

@@ -1,0 +1,175 @@
+"""What the findings of one version and one search say, as arrays: what every measure is taken from. Computes no measure.
+
+Masks are read once and reduced to their size and their share in the ring, so memory does not hold them.
+"""
+
+import math
+from base64 import b64decode
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum_server.domain.findings import MEASURED_REASONS, FindingReason
+from modicum_server.domain.searches import Canvas, Search
+from modicum_server.measures.ring import Ring
+from modicum_server.measures.rows import Row
+
+Booleans = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+UNKNOWN = -1
+"""Stands for a class or a label that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Arrays of one entry an image, all of one length, in the order of the rows.
+
+    Attributes:
+        search: what was asked.
+        canvas: where.
+        scored: the model gave a prediction on the whole image.
+        failed: the image could not be measured; then nothing below counts.
+        eligible: the predicted class reaches the threshold on the whole image.
+        baseline_confident: the bare fill alone is sufficient.
+        measured: searched to its end, and not baseline-confident: what subset measures are taken over.
+        budget_exhausted: nothing smaller than the whole image was found.
+        saturated: the model's probabilities round to 1 here.
+        with_subset: measured, and a subset smaller than the whole image was found and verified.
+        label: class index, or UNKNOWN.
+        predicted: class index, or UNKNOWN.
+        target: class index, or UNKNOWN.
+        size: pixels kept; p when the budget was exhausted, infinite when a search for another class found nothing.
+        border_share: share of the subset's pixels in the ring; NaN without a subset or with an empty one.
+        other_ran: the class-targeted control ran, and its class is not one that the bare fill alone argues for.
+        other_size: its pixels; infinite when it found nothing.
+        fills: for each fill of the fill control, where it ran and where it left the subset sufficient.
+    """
+
+    search: Search
+    canvas: Canvas
+    scored: Booleans
+    failed: Booleans
+    eligible: Booleans
+    baseline_confident: Booleans
+    measured: Booleans
+    budget_exhausted: Booleans
+    saturated: Booleans
+    with_subset: Booleans
+    label: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    target: NDArray[np.int64]
+    size: Floats
+    border_share: Floats
+    other_ran: Booleans
+    other_size: Floats
+    fills: dict[str, tuple[Booleans, Booleans]]
+
+    @property
+    def fraction(self) -> Floats:
+        """Subset fraction: `size` / p."""
+        return self.size / self.canvas.pixels
+
+    @property
+    def labelled(self) -> Booleans:
+        """Scored images with a label."""
+        return self.scored & (self.label != UNKNOWN)
+
+    @property
+    def correct(self) -> Booleans:
+        """Whether the prediction is the label; meaningful where `labelled`."""
+        return self.predicted == self.label
+
+
+@dataclass(slots=True)
+class Observer:
+    """Takes the rows of one version and one search, one at a time."""
+
+    search: Search
+    canvas: Canvas
+    _ring: Ring = field(init=False)
+    _seen: list[tuple[Any, ...]] = field(init=False, default_factory=list)
+    _fills: list[dict[str, bool]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._ring = Ring.of(self.canvas)
+
+    def add(self, row: Row) -> None:
+        """Take a row."""
+        reason = None if row["reason"] is None else FindingReason(row["reason"])
+        failed = reason is not None and reason not in MEASURED_REASONS
+        subset, other = row["subset"], row["controls"]["class_targeted"]
+        searched = not failed and (subset is not None or row["budget_exhausted"] or reason is FindingReason.NOT_FOUND)
+        measured = searched and not row["baseline_confident"]
+        found = measured and subset is not None and not row["budget_exhausted"]
+        ran = measured and other is not None and not (other["found"] and other["size"] == 0)
+        predicted = _known(row["predicted_class"])
+        self._seen.append(
+            (
+                predicted != UNKNOWN and reason is not FindingReason.NOT_FINITE,
+                failed,
+                row["eligible"] and not failed,
+                row["baseline_confident"] and not failed,
+                measured,
+                measured and row["budget_exhausted"],
+                row["saturated"],
+                found,
+                _known(row["label"]),
+                predicted,
+                _known(row["target_class"]),
+                self._size(row, measured=measured),
+                self._border_share(subset) if measured and subset is not None else math.nan,
+                ran,
+                (other["size"] if other["found"] else math.inf) if ran else math.nan,
+            )
+        )
+        self._fills.append({fill["fill"]: fill["sufficient"] for fill in row["controls"]["fills"]} if found else {})
+
+    def observations(self) -> Observations:
+        """Return what was seen."""
+        columns = list(zip(*self._seen, strict=True)) or [()] * 15
+        kinds = [np.bool_] * 8 + [np.int64] * 3 + [np.float64] * 2 + [np.bool_, np.float64]
+        arrays = [np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)]
+        return Observations(self.search, self.canvas, *arrays, self._fill_answers())
+
+    def _fill_answers(self) -> dict[str, tuple[Booleans, Booleans]]:
+        names = dict.fromkeys(name for fills in self._fills for name in fills)
+        return {
+            name: (
+                np.array([name in fills for fills in self._fills], dtype=np.bool_),
+                np.array([fills.get(name, False) for fills in self._fills], dtype=np.bool_),
+            )
+            for name in sorted(names)
+        }
+
+    def _size(self, row: Row, *, measured: bool) -> float:
+        if not measured:
+            return math.nan
+        if row["budget_exhausted"]:
+            return float(self.canvas.pixels)
+        return math.inf if row["subset"] is None else float(row["subset"]["size"])
+
+    def _border_share(self, subset: Row) -> float:
+        return self._ring.share(unpack_mask(subset))
+
+
+def observe(rows: Iterable[Row], search: Search, canvas: Canvas) -> Observations:
+    """Return what these rows, all of one version and one search, say."""
+    observer = Observer(search, canvas)
+    for row in rows:
+        observer.add(row)
+    return observer.observations()
+
+
+def unpack_mask(subset: Row) -> Booleans:
+    """Return the mask of a row's subset, (height, width) of bool."""
+    height, width = subset["height"], subset["width"]
+    bits = np.unpackbits(np.frombuffer(b64decode(subset["mask"]), dtype=np.uint8), count=height * width)
+    return bits.reshape(height, width).astype(np.bool_)
+
+
+def _known(number: int | None) -> int:
+    return UNKNOWN if number is None or number < 0 else number

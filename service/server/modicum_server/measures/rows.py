@@ -1,0 +1,198 @@
+"""The findings artifact: one row a finding, gzip over JSON Lines. Must not decide what a finding means.
+
+Equal findings give equal bytes: keys are sorted and gzip's time is 0. A float that is no number (the model's output on an
+image can be NaN) is null in a row and NaN in a finding.
+"""
+
+import gzip
+import json
+import math
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from modicum_server.domain.findings import (
+    ClassTargetedFinding,
+    FillFinding,
+    Finding,
+    FindingControls,
+    FindingReason,
+    Passes,
+    ScoredVariant,
+    Subset,
+    Trace,
+)
+from modicum_server.domain.searches import Fill
+
+Row = Mapping[str, Any]
+"""A finding as JSON values."""
+
+GZIP_LEVEL = 6
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRows:
+    """Rows of a findings artifact, read anew at each iteration: memory is one row, however many there are."""
+
+    data: bytes
+
+    def __iter__(self) -> Iterator[Row]:
+        with gzip.GzipFile(fileobj=BytesIO(self.data)) as lines:
+            for line in lines:
+                yield json.loads(line)
+
+
+def read_rows(data: bytes) -> FindingRows:
+    """Return the rows of an artifact that `write_rows` made; iterate as often as wanted."""
+    return FindingRows(data)
+
+
+def write_rows(rows: Iterable[Row]) -> bytes:
+    """Pack rows, in the order given."""
+    packed = BytesIO()
+    with gzip.GzipFile(filename="", fileobj=packed, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as lines:
+        for row in rows:
+            lines.write(json.dumps(row, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())
+            lines.write(b"\n")
+    return packed.getvalue()
+
+
+def finding_row(finding: Finding) -> dict[str, Any]:
+    """Return the finding as JSON values."""
+    return {
+        "item": finding.item,
+        "position": finding.position,
+        "image_digest": finding.image_digest,
+        "model_version": finding.model_version,
+        "search_index": finding.search_index,
+        "label": finding.label,
+        "predicted_class": finding.predicted_class,
+        "target_class": finding.target_class,
+        "eligible": finding.eligible,
+        "confidence": _finite(finding.confidence),
+        "margin": _finite(finding.margin),
+        "baseline_confident": finding.baseline_confident,
+        "subset": None if finding.subset is None else _subset_row(finding.subset),
+        "verified_confidence": _finite(finding.verified_confidence),
+        "budget_exhausted": finding.budget_exhausted,
+        "saturated": finding.saturated,
+        "reason": None if finding.reason is None else finding.reason.value,
+        "passes": _passes_row(finding.passes),
+        "trace": None if finding.trace is None else _trace_row(finding.trace),
+        "controls": _controls_row(finding.controls),
+    }
+
+
+def finding_from_row(row: Row) -> Finding:
+    """Return the finding of a row; the inverse of `finding_row`."""
+    return Finding(
+        position=row["position"],
+        item=row["item"],
+        image_digest=row["image_digest"],
+        model_version=row["model_version"],
+        search_index=row["search_index"],
+        label=row["label"],
+        predicted_class=row["predicted_class"],
+        target_class=row["target_class"],
+        eligible=row["eligible"],
+        confidence=_number(row["confidence"]),
+        margin=_number(row["margin"]),
+        baseline_confident=row["baseline_confident"],
+        subset=None if row["subset"] is None else _subset(row["subset"]),
+        verified_confidence=_number(row["verified_confidence"]),
+        budget_exhausted=row["budget_exhausted"],
+        saturated=row["saturated"],
+        reason=None if row["reason"] is None else FindingReason(row["reason"]),
+        passes=Passes(**row["passes"]),
+        trace=None if row["trace"] is None else _trace(row["trace"]),
+        controls=_controls(row["controls"]),
+    )
+
+
+def _subset_row(subset: Subset) -> dict[str, Any]:
+    return {
+        "mask": b64encode(subset.mask).decode(),
+        "height": subset.height,
+        "width": subset.width,
+        "size": subset.size,
+        "fraction": subset.fraction,
+    }
+
+
+def _subset(row: Row) -> Subset:
+    return Subset(mask=b64decode(row["mask"]), height=row["height"], width=row["width"], size=row["size"])
+
+
+def _passes_row(passes: Passes) -> dict[str, int]:
+    return {"forward": passes.forward, "backward": passes.backward}
+
+
+def _trace_row(trace: Trace) -> dict[str, Any]:
+    return {"kept": list(trace.kept), "confidences": [_finite(value) for value in trace.confidences]}
+
+
+def _trace(row: Row) -> Trace:
+    return Trace(kept=tuple(row["kept"]), confidences=tuple(_number(value) for value in row["confidences"]))
+
+
+def _controls_row(controls: FindingControls) -> dict[str, Any]:
+    return {
+        "class_targeted": None if controls.class_targeted is None else _class_targeted_row(controls.class_targeted),
+        "fills": [
+            {"fill": fill.fill.value, "confidence": _finite(fill.confidence), "sufficient": fill.sufficient}
+            for fill in controls.fills
+        ],
+        "variants": [
+            {
+                "variant": variant.variant,
+                "confidence": _finite(variant.confidence),
+                "sufficient": variant.sufficient,
+                "predicted_class": variant.predicted_class,
+            }
+            for variant in controls.variants
+        ],
+    }
+
+
+def _controls(row: Row) -> FindingControls:
+    return FindingControls(
+        class_targeted=None if row["class_targeted"] is None else _class_targeted(row["class_targeted"]),
+        fills=tuple(
+            FillFinding(Fill(fill["fill"]), _number(fill["confidence"]), fill["sufficient"]) for fill in row["fills"]
+        ),
+        variants=tuple(
+            ScoredVariant(**{**variant, "confidence": _number(variant["confidence"])}) for variant in row["variants"]
+        ),
+    )
+
+
+def _class_targeted_row(control: ClassTargetedFinding) -> dict[str, Any]:
+    return {
+        "target_class": control.target_class,
+        "found": control.found,
+        "size": control.size,
+        "size_ratio": _finite(control.size_ratio),
+        "verified_confidence": _finite(control.verified_confidence),
+        "passes": _passes_row(control.passes),
+    }
+
+
+def _class_targeted(row: Row) -> ClassTargetedFinding:
+    return ClassTargetedFinding(
+        target_class=row["target_class"],
+        found=row["found"],
+        size=row["size"],
+        size_ratio=_number(row["size_ratio"]),
+        verified_confidence=_number(row["verified_confidence"]),
+        passes=Passes(**row["passes"]),
+    )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
