@@ -6,12 +6,11 @@ a search that found nothing is larger than every search that found something, an
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc, ndtri
+from scipy.special import bdtr, bdtrc, ndtri  # type: ignore[import-untyped]  # scipy ships no types
 
 LEVEL = 0.95
 SMALLEST_SAMPLE = 10
@@ -43,7 +42,7 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> Interval | None:
 
 
 def quantile(values: NDArray[np.float64], q: float) -> float:
-    """Return the sample quantile: the mean of the two values at a jump of the distribution function, else the one above.
+    """Return the sample quantile: the mean of the two values at a jump of the distribution function, else one value.
 
     At q = 0.5 the usual median. Infinite values rank last and are returned as such. `values` must not be empty.
     """
@@ -83,7 +82,7 @@ def _ranks(n: int, q: float, tail: float) -> tuple[int, int]:
     return (int(low[-1]) if len(low) else 0), (int(high[0]) if len(high) else n + 1)
 
 
-def _end(ordered: Sequence[float] | NDArray[np.float64], rank: int) -> float | None:
+def _end(ordered: NDArray[np.float64], rank: int) -> float | None:
     if not 1 <= rank <= len(ordered):
         return None
     value = float(ordered[rank - 1])

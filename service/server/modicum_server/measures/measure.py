@@ -58,13 +58,29 @@ class Reading:
     outcome: str
 
 
+def measure_from_json(document: Mapping[str, Any]) -> Measure:
+    """Return the measure that `as_json` wrote; what a later version added is left out."""
+    interval = document["interval"]
+    return Measure(
+        value=document["value"],
+        unit=document["unit"],
+        n=document["n"],
+        interval=None if interval is None else Interval(**interval),
+        parameters=document["parameters"],
+        unavailable=document.get("unavailable", ""),
+        groups={name: measure_from_json(group) for name, group in document.get("groups", {}).items()},
+    )
+
+
 Measured = Mapping[str, Measure]
 MeasureFamily = Callable[[Observations], Measured]
 ControlReading = Callable[[Measured], Reading | None]
 """From the measures of one version and one search; None when the control did not run."""
 
 
-def share(holds: NDArray[np.bool_], *, empty: str, unit: str = "share", parameters: Parameters | None = None) -> Measure:
+def share(
+    holds: NDArray[np.bool_], *, empty: str, unit: str = "share", parameters: Parameters | None = None
+) -> Measure:
     """Return the share of True, with Wilson's interval; unavailable, for the reason in `empty`, of nothing."""
     n, successes = len(holds), int(holds.sum())
     if n == 0:

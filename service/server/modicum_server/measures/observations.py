@@ -1,6 +1,6 @@
-"""What the findings of one version and one search say, as arrays: what every measure is taken from. Computes no measure.
+"""What the findings of one version and one search say, as arrays: what measures are taken from. Computes no measure.
 
-Masks are read once and reduced to their size and their share in the ring, so memory does not hold them.
+Masks are read once and reduced to their size and their share in the ring, so that memory does not hold them.
 """
 
 import math
@@ -43,7 +43,7 @@ class Observations:
         predicted: class index, or UNKNOWN.
         target: class index, or UNKNOWN.
         size: pixels kept; p when the budget was exhausted, infinite when a search for another class found nothing.
-        border_share: share of the subset's pixels in the ring; NaN without a subset or with an empty one.
+        border_share: share of the subset's pixels in the ring; NaN where not `with_subset`.
         other_ran: the class-targeted control ran, and its class is not one that the bare fill alone argues for.
         other_size: its pixels; infinite when it found nothing.
         fills: for each fill of the fill control, where it ran and where it left the subset sufficient.
@@ -76,12 +76,22 @@ class Observations:
     @property
     def labelled(self) -> Booleans:
         """Scored images with a label."""
-        return self.scored & (self.label != UNKNOWN)
+        labelled: Booleans = self.scored & (self.label != UNKNOWN)
+        return labelled
 
     @property
     def correct(self) -> Booleans:
         """Whether the prediction is the label; meaningful where `labelled`."""
-        return self.predicted == self.label
+        correct: Booleans = self.predicted == self.label
+        return correct
+
+
+COLUMNS: dict[str, type[np.generic]] = {
+    **dict.fromkeys(("scored", "failed", "eligible", "baseline_confident", "measured"), np.bool_),
+    **dict.fromkeys(("budget_exhausted", "saturated", "with_subset", "other_ran"), np.bool_),
+    **dict.fromkeys(("label", "predicted", "target"), np.int64),
+    **dict.fromkeys(("size", "border_share", "other_size"), np.float64),
+}
 
 
 @dataclass(slots=True)
@@ -91,7 +101,7 @@ class Observer:
     search: Search
     canvas: Canvas
     _ring: Ring = field(init=False)
-    _seen: list[tuple[Any, ...]] = field(init=False, default_factory=list)
+    _seen: list[dict[str, Any]] = field(init=False, default_factory=list)
     _fills: list[dict[str, bool]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -108,32 +118,30 @@ class Observer:
         ran = measured and other is not None and not (other["found"] and other["size"] == 0)
         predicted = _known(row["predicted_class"])
         self._seen.append(
-            (
-                predicted != UNKNOWN and reason is not FindingReason.NOT_FINITE,
-                failed,
-                row["eligible"] and not failed,
-                row["baseline_confident"] and not failed,
-                measured,
-                measured and row["budget_exhausted"],
-                row["saturated"],
-                found,
-                _known(row["label"]),
-                predicted,
-                _known(row["target_class"]),
-                self._size(row, measured=measured),
-                self._border_share(subset) if measured and subset is not None else math.nan,
-                ran,
-                (other["size"] if other["found"] else math.inf) if ran else math.nan,
-            )
+            {
+                "scored": predicted != UNKNOWN and reason is not FindingReason.NOT_FINITE,
+                "failed": failed,
+                "eligible": row["eligible"] and not failed,
+                "baseline_confident": row["baseline_confident"] and not failed,
+                "measured": measured,
+                "budget_exhausted": measured and row["budget_exhausted"],
+                "saturated": row["saturated"],
+                "with_subset": found,
+                "label": _known(row["label"]),
+                "predicted": predicted,
+                "target": _known(row["target_class"]),
+                "size": self._size(row) if measured else math.nan,
+                "border_share": self._ring.share(unpack_mask(subset)) if found else math.nan,
+                "other_ran": ran,
+                "other_size": (other["size"] if other["found"] else math.inf) if ran else math.nan,
+            }
         )
         self._fills.append({fill["fill"]: fill["sufficient"] for fill in row["controls"]["fills"]} if found else {})
 
     def observations(self) -> Observations:
         """Return what was seen."""
-        columns = list(zip(*self._seen, strict=True)) or [()] * 15
-        kinds = [np.bool_] * 8 + [np.int64] * 3 + [np.float64] * 2 + [np.bool_, np.float64]
-        arrays = [np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)]
-        return Observations(self.search, self.canvas, *arrays, self._fill_answers())
+        columns = {name: np.array([image[name] for image in self._seen], dtype=kind) for name, kind in COLUMNS.items()}
+        return Observations(self.search, self.canvas, **columns, fills=self._fill_answers())
 
     def _fill_answers(self) -> dict[str, tuple[Booleans, Booleans]]:
         names = dict.fromkeys(name for fills in self._fills for name in fills)
@@ -145,15 +153,10 @@ class Observer:
             for name in sorted(names)
         }
 
-    def _size(self, row: Row, *, measured: bool) -> float:
-        if not measured:
-            return math.nan
+    def _size(self, row: Row) -> float:
         if row["budget_exhausted"]:
             return float(self.canvas.pixels)
         return math.inf if row["subset"] is None else float(row["subset"]["size"])
-
-    def _border_share(self, subset: Row) -> float:
-        return self._ring.share(unpack_mask(subset))
 
 
 def observe(rows: Iterable[Row], search: Search, canvas: Canvas) -> Observations:

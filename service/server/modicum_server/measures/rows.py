@@ -1,6 +1,6 @@
 """The findings artifact: one row a finding, gzip over JSON Lines. Must not decide what a finding means.
 
-Equal findings give equal bytes: keys are sorted and gzip's time is 0. A float that is no number (the model's output on an
+Equal findings give equal bytes: keys are sorted and gzip's time is 0. A float that is no number (a model's output on an
 image can be NaN) is null in a row and NaN in a finding.
 """
 

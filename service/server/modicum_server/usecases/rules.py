@@ -47,7 +47,12 @@ def _counts(low: int, high: int) -> Callable[[Any], bool]:
 
 
 def _is_text(shortest: int, longest: int) -> Callable[[Any], bool]:
-    return lambda value: shortest <= len(value) <= longest and "\x00" not in value
+    return lambda value: shortest <= len(value) <= longest and _is_storable(value)
+
+
+def _is_storable(value: str) -> bool:
+    """Whether it is UTF-8 without control characters: JSON may bring lone surrogates, Postgres takes no NUL."""
+    return re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", value) is None
 
 
 def _is_relative_path(value: str) -> bool:
@@ -55,9 +60,8 @@ def _is_relative_path(value: str) -> bool:
     parts = value.replace("\\", "/").split("/")
     return (
         _is_text(1, LONGEST_ITEM_CHARACTERS)(value)
-        and value.isprintable()
         and all(part not in {"", ".", ".."} for part in parts)
-        and ":" not in parts[0]
+        and re.match("[A-Za-z]:", value) is None
     )
 
 
@@ -78,13 +82,17 @@ RULES: Mapping[str, Rule] = {
     "size_bytes": Rule("0 or more", _between(0, LARGEST_INT64)),
     "sequence": Rule("0 or more", _between(0, LARGEST_INT64)),
     "item": Rule(
-        f"a relative path of at most {LONGEST_ITEM_CHARACTERS:,} printable characters, without empty parts, '.' or '..'",
+        f"a relative path of at most {LONGEST_ITEM_CHARACTERS:,} characters, none a control character, "
+        "no part empty, '.' or '..'",
         _is_relative_path,
     ),
-    "label": Rule(f"at most {LONGEST_LABEL_CHARACTERS} characters, without NUL", _is_text(0, LONGEST_LABEL_CHARACTERS)),
+    "label": Rule(
+        f"at most {LONGEST_LABEL_CHARACTERS} characters, none a control character",
+        _is_text(0, LONGEST_LABEL_CHARACTERS),
+    ),
     "class_labels": Rule(f"at most {MOST_CLASS_LABELS:,} names", _counts(0, MOST_CLASS_LABELS)),
     "class_label": Rule(
-        f"1 to {LONGEST_LABEL_CHARACTERS} characters, without NUL", _is_text(1, LONGEST_LABEL_CHARACTERS)
+        f"1 to {LONGEST_LABEL_CHARACTERS} characters, none a control character", _is_text(1, LONGEST_LABEL_CHARACTERS)
     ),
     "channels": Rule(f"1 to {MOST_CHANNELS}", _between(1, MOST_CHANNELS)),
     "side": Rule(f"1 to {LARGEST_SIDE_PIXELS:,} pixels", _between(1, LARGEST_SIDE_PIXELS)),
@@ -102,9 +110,7 @@ RULES: Mapping[str, Rule] = {
     "seed": Rule("0 or more", _between(0, LARGEST_INT64)),
     "sample": Rule("0 or more", _between(0, LARGEST_INT32)),
     "device": Rule("'auto', 'cpu', 'cuda', or empty", lambda value: value in {"", "auto", "cpu", "cuda"}),
-    "policy": Rule(
-        f"1 to {LONGEST_POLICY_CHARACTERS:,} characters of YAML", _is_text(1, LONGEST_POLICY_CHARACTERS)
-    ),
+    "policy": Rule(f"1 to {LONGEST_POLICY_CHARACTERS:,} characters of YAML", _counts(1, LONGEST_POLICY_CHARACTERS)),
 }
 
 

@@ -21,7 +21,7 @@ GIVE_UP_LEASES = 4
 _log = structlog.get_logger(__name__)
 
 
-class ShardInterrupted(Exception):  # noqa: N818 - it is no error: the work is no longer wanted
+class ShardInterrupted(Exception):
     """The work on a shard ends early: its lease was lost, its audit has ended, or the worker stops."""
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from modicum_server.domain.tasks import Task, TaskChecked, TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat
+from modicum_server.domain.tasks import Task, TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat
 from modicum_server.errors import ModelServerError
 from modicum_server.ports import ModelServer
 from modicum_server.worker.claims import Claim
@@ -35,9 +35,7 @@ async def task_events(model_server: ModelServer, claim: Claim, task: Task) -> As
         await _close(stream)
 
 
-async def _next(
-    stream: AsyncIterator[TaskEvent], interrupted: asyncio.Task[bool], claim: Claim
-) -> TaskEvent | None:
+async def _next(stream: AsyncIterator[TaskEvent], interrupted: asyncio.Task[bool], claim: Claim) -> TaskEvent | None:
     """The next event, None at the end."""
     coming = asyncio.ensure_future(_anext(stream))
     try:
@@ -78,8 +76,5 @@ async def _close(stream: AsyncIterator[TaskEvent]) -> None:
 
 
 def _note_passes(event: TaskEvent, claim: Claim) -> None:
-    match event:
-        case TaskHeartbeat(passes_done=passes) | TaskFindings(passes_done=passes) | TaskFinished(passes_done=passes):
-            claim.lease.passes_done = max(claim.lease.passes_done, passes)
-        case TaskChecked() | _:
-            pass
+    if isinstance(event, TaskHeartbeat | TaskFindings | TaskFinished):
+        claim.lease.passes_done = max(claim.lease.passes_done, event.passes_done)

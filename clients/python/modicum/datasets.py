@@ -1,0 +1,128 @@
+"""What can be done with data sets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from modicum.connection import Connection, new_request_id
+from modicum.naming import checked_id, resource_name
+from modicum.sources.manifests import Manifest, manifest_of
+from modicum.sources.pictures import pictures
+from modicum.times import time_value
+from modicum.transfers import ProgressCallback, upload
+from modicum.v1 import dataset_pb2, dataset_service_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """An immutable manifest of pictures."""
+
+    name: str
+    manifest_digest: str
+    item_count: int
+    labelled_count: int
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetItem:
+    """One picture. `label` is a class name, an index in digits, or empty."""
+
+    item: str
+    image_digest: str
+    label: str
+
+
+class AsyncDatasets:
+    """Uploaded data sets."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def upload(
+        self,
+        name: str,
+        source: str | Path | Manifest,
+        *,
+        labels: str | Path | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Dataset:
+        """Upload what the server lacks of `source` and create the data set; equal content is returned as it is there.
+
+        Args:
+            name: the data set's name; changed content needs a new one.
+            source: a folder of class folders, a flat folder, a .csv or an .npz (see `modicum.sources.pictures`), or a
+                manifest that was made of one.
+            labels: a CSV of file,label beside a flat folder.
+            progress: told how far the upload is.
+
+        Raises:
+            InvalidSource: there is no picture, or the labels do not fit.
+            AlreadyExists: there is a data set of that name with other content (DATASET_DIFFERS).
+            DataRefused: the server refuses the manifest.
+        """
+        checked_id(name, "data set")
+        manifest = source
+        if not isinstance(manifest, Manifest):
+            manifest = await asyncio.to_thread(manifest_of, pictures(manifest, labels))
+        await upload(self._connection, [*manifest.pictures, manifest.content], progress)
+        request = dataset_service_pb2.CreateDatasetRequest(
+            parent=self._connection.project,
+            dataset_id=name,
+            dataset=dataset_pb2.Dataset(manifest_digest=manifest.digest),
+            request_id=new_request_id(),
+        )
+        return _dataset_value(await self._connection.call(self._connection.datasets.CreateDataset, request))
+
+    async def get(self, name: str) -> Dataset:
+        """The data set of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        request = dataset_service_pb2.GetDatasetRequest(name=self._name(name))
+        return _dataset_value(await self._connection.call(self._connection.datasets.GetDataset, request))
+
+    async def list(self) -> AsyncIterator[Dataset]:
+        """Every data set, by name."""
+        stub = self._connection.datasets
+        request = dataset_service_pb2.ListDatasetsRequest(parent=self._connection.project)
+        async for message in self._connection.pages(stub.ListDatasets, request, lambda page: page.datasets):
+            yield _dataset_value(message)
+
+    async def items(self, name: str | Dataset) -> AsyncIterator[DatasetItem]:
+        """Every item of a data set, in its order.
+
+        Raises:
+            NotFound: there is no such data set.
+        """
+        stub = self._connection.datasets
+        parent = name.name if isinstance(name, Dataset) else self._name(name)
+        request = dataset_service_pb2.ListDatasetItemsRequest(parent=parent, page_size=1000)
+        async for message in self._connection.pages(stub.ListDatasetItems, request, lambda page: page.items):
+            yield DatasetItem(message.item, message.image_digest, message.label)
+
+    async def delete(self, name: str) -> None:
+        """Delete a data set.
+
+        Raises:
+            NotFound: there is none.
+            FailedPrecondition: an audit refers to it (RESOURCE_IN_USE).
+        """
+        request = dataset_service_pb2.DeleteDatasetRequest(name=self._name(name))
+        await self._connection.delete(self._connection.datasets.DeleteDataset, request)
+
+    def _name(self, name: str) -> str:
+        return resource_name(self._connection.project, "datasets", name)
+
+
+def _dataset_value(message: dataset_pb2.Dataset) -> Dataset:
+    return Dataset(
+        name=message.name,
+        manifest_digest=message.manifest_digest,
+        item_count=message.item_count,
+        labelled_count=message.labelled_count,
+        create_time=time_value(message.create_time),
+    )

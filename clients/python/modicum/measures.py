@@ -1,0 +1,70 @@
+"""Measures of an audit as values that print like a sentence. What they mean is the method's; none is computed here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One measure. `value` is None where it is unavailable, and `unavailable` says why.
+
+    `low` and `high` are the interval at `level`, None where that end is open; `method` is empty where there is no
+    interval (fewer than 10 images). `n` is the number of images behind it. `beside` are measures that must be read
+    with it, e.g. class-targeted, and print with it.
+    """
+
+    name: str
+    value: float | None
+    unit: str
+    n: int
+    low: float | None = None
+    high: float | None = None
+    method: str = ""
+    level: float = 0.95
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    unavailable: str = ""
+    beside: Mapping[str, "Measure"] = field(default_factory=dict)
+
+    def __float__(self) -> float:
+        """The value; not a number where there is none."""
+        return float("nan") if self.value is None else self.value
+
+    def __str__(self) -> str:
+        """E.g. 0.62 (0.55 to 0.69), class-targeted 0.58."""
+        others = [f"{label} {number(measure.value)}" for label, measure in self.beside.items()]
+        return ", ".join([self._alone(), *others])
+
+    def _alone(self) -> str:
+        if self.value is None:
+            return f"unavailable: {self.unavailable}" if self.unavailable else "unavailable"
+        if not self.method:
+            return f"{number(self.value)} (n = {self.n}, no interval)"
+        return f"{number(self.value)} ({number(self.low, 'open')} to {number(self.high, 'open')})"
+
+
+def number(value: float | None, absent: str = "unavailable") -> str:
+    """A number for people: two decimals, or two digits where it is small."""
+    if value is None:
+        return absent
+    if value == 0 or abs(value) >= 0.095:  # noqa: PLR2004: below, two decimals would show one digit
+        return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"  # noqa: PLR2004
+    return f"{value:.2g}"
+
+
+def measure_of(name: str, entry: Mapping[str, Any], beside: Mapping[str, Measure] | None = None) -> Measure:
+    """The measure of that name as the result document has it."""
+    interval = entry.get("interval") or {}
+    return Measure(
+        name=name,
+        value=entry.get("value"),
+        unit=entry.get("unit", ""),
+        n=entry.get("n", 0),
+        low=interval.get("low"),
+        high=interval.get("high"),
+        method=interval.get("method", ""),
+        level=interval.get("level", 0.95),
+        parameters=entry.get("parameters") or {},
+        unavailable=entry.get("unavailable") or "",
+        beside=beside or {},
+    )

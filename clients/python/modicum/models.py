@@ -1,0 +1,173 @@
+"""What can be done with models and their versions."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from time import monotonic
+
+from modicum.connection import Connection, new_request_id
+from modicum.errors import DeadlineExceeded, ModelRejected, NotFound
+from modicum.naming import checked_id, resource_name
+from modicum.sources.contents import file_content
+from modicum.sources.inputs import InputSpecification, input_specification
+from modicum.sources.labels import class_labels
+from modicum.sources.model_files import model_file
+from modicum.transfers import ProgressCallback, upload
+from modicum.v1 import model_pb2, model_service_pb2
+from modicum.versions import Model, ModelVersion, VersionState, model_value, version_message, version_value
+
+CHECK_TIMEOUT_SECONDS = 600.0
+LONGEST_POLL_SECONDS = 1.0
+
+
+class AsyncModels:
+    """Registered models."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def register(
+        self,
+        name: str,
+        *,
+        weights: str | Path | None = None,
+        exported: str | Path | None = None,
+        torchscript: str | Path | None = None,
+        architecture: str | None = None,
+        input: str | Path | InputSpecification = "imagenet",  # noqa: A002: the word of the service
+        labels: str | Path | Sequence[str] | None = None,
+        wait: bool = True,
+        progress: ProgressCallback | None = None,
+        timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
+    ) -> ModelVersion:
+        """Upload a model's file and register it as a version; equal content is returned as the version that is there.
+
+        Args:
+            name: the model's name; a changed file becomes a new version of it.
+            weights: safetensors, or a state dict of tensors only (.pt, .pth), with its `architecture`.
+            exported: a torch.export program (.pt2), where the server allows executable artifacts.
+            torchscript: a TorchScript program, where the server allows executable artifacts.
+            architecture: e.g. torchvision:resnet18, timm:NAME, modicum:cifar_resnet20.
+            input: imagenet, cifar10, efficientnet_lite0 to 2, a .toml file, or a specification.
+            labels: the classes' names in the order of the outputs, as a list or a file with one a line.
+            wait: return when a worker has loaded and checked it, not before.
+            progress: told how far the upload is.
+            timeout_seconds: how long to wait for the check.
+
+        Raises:
+            InvalidArgument: an argument or a local file is not valid.
+            ModelRejected: the server or its check refused the model; `reason` says why.
+            DeadlineExceeded: the check took longer than `timeout_seconds`.
+        """
+        file = model_file(weights=weights, exported=exported, torchscript=torchscript, architecture=architecture)
+        specification, names = input_specification(input), class_labels(labels)
+        checked_id(name, "model")
+        content = await asyncio.to_thread(file_content, file.path)
+        await upload(self._connection, [content], progress)
+        message = version_message(
+            kind=file.kind,
+            digest=content.digest,
+            architecture=file.architecture,
+            specification=specification,
+            class_labels=names,
+        )
+        version = await self._create(name, message)
+        return await self.wait(version, timeout_seconds=timeout_seconds) if wait else version
+
+    async def wait(
+        self, version: ModelVersion | str, *, timeout_seconds: float = CHECK_TIMEOUT_SECONDS
+    ) -> ModelVersion:
+        """Return the version once it is READY.
+
+        Raises:
+            ModelRejected: it was refused; `reason` says why.
+            DeadlineExceeded: it is still PENDING after `timeout_seconds`.
+        """
+        deadline = monotonic() + timeout_seconds
+        pause = 0.05
+        name = version if isinstance(version, str) else version.name
+        seen = await self.version(name)
+        while seen.state is VersionState.PENDING:
+            if monotonic() > deadline:
+                raise DeadlineExceeded(
+                    f"{name} still waits to be checked after {timeout_seconds:.0f} s: is a worker running?"
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
+            seen = await self.version(name)
+        if seen.state is VersionState.REJECTED:
+            raise ModelRejected(seen.reject_detail, reason=seen.reject_reason, metadata={"model_version": name})
+        return seen
+
+    async def get(self, name: str) -> Model:
+        """The model of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        request = model_service_pb2.GetModelRequest(name=self._name(name))
+        return model_value(await self._connection.call(self._connection.models.GetModel, request))
+
+    async def list(self) -> AsyncIterator[Model]:
+        """Every model, by name."""
+        request = model_service_pb2.ListModelsRequest(parent=self._connection.project)
+        async for message in self._connection.pages(self._connection.models.ListModels, request, lambda page: page.models):
+            yield model_value(message)
+
+    async def version(self, name: str) -> ModelVersion:
+        """The version of that full name, or of MODEL/VERSION; for a MODEL alone its latest.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if "/" not in name:
+            model = await self.get(name)
+            if not model.latest_version:
+                raise NotFound(f"{model.name} has no version yet")
+            name = model.latest_version
+        elif not name.startswith("projects/"):
+            model_id, _, number = name.removeprefix("models/").partition("/")
+            name = f"{self._name(model_id)}/versions/{number.removeprefix('versions/')}"
+        request = model_service_pb2.GetModelVersionRequest(name=name)
+        return version_value(await self._connection.call(self._connection.models.GetModelVersion, request))
+
+    async def versions(self, model: str) -> AsyncIterator[ModelVersion]:
+        """Every version of a model, newest first."""
+        stub = self._connection.models
+        request = model_service_pb2.ListModelVersionsRequest(parent=self._name(model))
+        async for message in self._connection.pages(stub.ListModelVersions, request, lambda page: page.model_versions):
+            yield version_value(message)
+
+    async def delete(self, name: str) -> None:
+        """Delete a model with its versions, or one version by its full name.
+
+        Raises:
+            NotFound: there is none.
+            FailedPrecondition: an audit refers to it (RESOURCE_IN_USE).
+        """
+        full, stub = self._name(name), self._connection.models
+        if "/versions/" in full:
+            await self._connection.delete(
+                stub.DeleteModelVersion, model_service_pb2.DeleteModelVersionRequest(name=full)
+            )
+        else:
+            await self._connection.delete(stub.DeleteModel, model_service_pb2.DeleteModelRequest(name=full))
+
+    async def _create(self, name: str, message: model_pb2.ModelVersion) -> ModelVersion:
+        connection = self._connection
+        model = await connection.call(
+            connection.models.CreateModel,
+            model_service_pb2.CreateModelRequest(
+                parent=connection.project, model_id=name, request_id=new_request_id()
+            ),
+        )
+        created = await connection.call(
+            connection.models.CreateModelVersion,
+            model_service_pb2.CreateModelVersionRequest(
+                parent=model.name, model_version=message, request_id=new_request_id()
+            ),
+        )
+        return version_value(created)
+
+    def _name(self, name: str) -> str:
+        return resource_name(self._connection.project, "models", name)

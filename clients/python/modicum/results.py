@@ -1,0 +1,132 @@
+"""The result of an audit: its document and its findings, typed. Computes nothing; the document is the truth."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modicum.errors import ServiceError
+from modicum.findings import Finding, findings_of
+from modicum.measures import Measure, measure_of
+
+SCHEMA_VERSION = 1
+
+#: Measures that are only half the truth, with what must stand beside them.
+BESIDE = {"overinterpretation_rate": {"class-targeted": "overinterpretation_rate_class_targeted"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a control's answers amount to, in words; `outcome` is for programs."""
+
+    control: str
+    text: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Measures of one version under one search. `search` is the document's entry: method, threshold, fill, ..."""
+
+    search: Mapping[str, Any]
+    measures: Mapping[str, Measure]
+    readings: tuple[Reading, ...]
+    counts: Mapping[str, int]
+
+    @property
+    def threshold(self) -> float:
+        """The confidence that counts as sufficient."""
+        return float(self.search["threshold"])
+
+    def measure(self, name: str) -> Measure:
+        """The measure of that name; one that the document lacks is unavailable."""
+        absent = Measure(name=name, value=None, unit="", n=0, unavailable="not in this result")
+        return self.measures.get(name, absent)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """What came of one version. The properties read its first search; `searches` has all of them."""
+
+    model_version: str
+    digest: str
+    searches: tuple[SearchResult, ...]
+
+    @property
+    def overinterpretation_rate(self) -> Measure:
+        """Share of the searched images with a verified subset of at most alpha of the pixels."""
+        return self.searches[0].measure("overinterpretation_rate")
+
+    @property
+    def accuracy(self) -> Measure:
+        """Share of the labelled images that are predicted correctly."""
+        return self.searches[0].measure("accuracy")
+
+    @property
+    def eligible_share(self) -> Measure:
+        """Share of the images whose predicted class reaches the threshold."""
+        return self.searches[0].measure("eligible_share")
+
+    @property
+    def subset_fraction_median(self) -> Measure:
+        """Median of kept pixels / pixels."""
+        return self.searches[0].measure("subset_fraction_median")
+
+    @property
+    def border_share_median(self) -> Measure:
+        """Median share of the subset's pixels that lie in the ring at the canvas' edge."""
+        return self.searches[0].measure("border_share_median")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result document as it came, and what is in it: models in the audit's order, findings in the rows' order."""
+
+    document: Mapping[str, Any] = field(repr=False)
+    models: tuple[ModelResult, ...]
+    findings: tuple[Finding, ...] = field(repr=False)
+
+
+def document_of(data: bytes) -> Mapping[str, Any]:
+    """The result document in `data`.
+
+    Raises:
+        ServiceError: it is of a schema that this client does not read.
+    """
+    document: Mapping[str, Any] = json.loads(data)
+    if document.get("schema_version") != SCHEMA_VERSION:
+        raise ServiceError(
+            f"the result is of schema {document.get('schema_version')!r}, this client reads {SCHEMA_VERSION}; "
+            "install a modicum that fits the server",
+            reason="SCHEMA_UNKNOWN",
+        )
+    return document
+
+
+def result_of(document: Mapping[str, Any], findings_artifact: bytes) -> Result:
+    """The result in a document and the findings artifact that it names."""
+    models = tuple(
+        ModelResult(entry["model_version"], entry["digest"], tuple(map(_search_result, entry["searches"])))
+        for entry in document["models"]
+    )
+    return Result(document, models, tuple(findings_of(findings_artifact)))
+
+
+def _search_result(entry: Mapping[str, Any]) -> SearchResult:
+    entries: Mapping[str, Mapping[str, Any]] = entry["measures"]
+    measures = {
+        name: measure_of(
+            name,
+            measure,
+            {
+                label: measure_of(other, entries[other])
+                for label, other in BESIDE.get(name, {}).items()
+                if other in entries
+            },
+        )
+        for name, measure in entries.items()
+    }
+    readings = tuple(
+        Reading(reading["control"], reading["text"], reading.get("outcome", "")) for reading in entry["readings"]
+    )
+    return SearchResult(entry["search"], measures, readings, entry["counts"])

@@ -1,0 +1,33 @@
+"""When a broken call is tried again, and after how long. Knows no call."""
+
+import random
+from dataclasses import dataclass
+
+import grpc
+
+#: Codes after which nothing is known to have happened, or a repetition does no harm because calls carry a request id.
+BROKEN_CALL = frozenset({grpc.StatusCode.UNAVAILABLE})
+
+#: Codes of a stream that broke on its way: a resume continues after what has arrived.
+BROKEN_STREAM = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.DEADLINE_EXCEEDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits that double, with jitter, so that clients do not come back all at once."""
+
+    first_seconds: float = 0.1
+    longest_seconds: float = 5.0
+    attempts: int = 6
+
+    def seconds(self, attempt: int) -> float:
+        """How long to wait after `attempt` attempts (from 1 on) have failed."""
+        whole = min(self.first_seconds * 2.0 ** (attempt - 1), self.longest_seconds)
+        return whole * random.uniform(0.5, 1.0)  # noqa: S311: spreads load, guards nothing
+
+
+#: For one call: about three seconds altogether, so that an unreachable server is reported soon.
+CALLS = Backoff()
+
+#: For a stream that resumes, without any news in between: about a minute, the time that a restart of a server takes.
+STREAMS = Backoff(attempts=16)

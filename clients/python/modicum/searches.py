@@ -1,0 +1,217 @@
+"""What an audit is asked to do, in the words of the method, and its messages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from modicum.errors import InvalidArgument
+from modicum.v1 import audit_pb2, search_pb2
+
+
+class SearchMethod(StrEnum):
+    """A way to find a subset."""
+
+    BACKSELECT = "backselect"
+    BATCHED_GRADIENT = "batched_gradient"
+    MASK_OPTIMIZATION = "mask_optimization"
+
+
+class Fill(StrEnum):
+    """What stands where a pixel is masked."""
+
+    MEAN = "mean"
+    BLACK = "black"
+    WHITE = "white"
+    NOISE = "noise"
+    BLUR = "blur"
+    MARGINAL = "marginal"
+
+
+class TargetRule(StrEnum):
+    """Which class a search argues for."""
+
+    PREDICTED = "predicted"
+    RANDOM_OTHER = "random_other"
+
+
+class Control(StrEnum):
+    """A question that stands next to every subset size."""
+
+    CLASS_TARGETED = "class_targeted"
+    FILL = "fill"
+    FILL_ROBUST = "fill_robust"
+    DILATED = "dilated"
+    MASK_ONLY = "mask_only"
+    RANDOM = "random"
+    TRANSFER = "transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """The grid on which images, masks and fills of one audit live."""
+
+    channels: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """One search. 0 leaves a number to the server.
+
+    `passes` is a budget an image in pass-equivalents (mask_optimization), `pixels_per_step` belongs to
+    batched_gradient, `fraction` (share of the remaining pixels removed a step) to backselect.
+    """
+
+    threshold: float
+    method: SearchMethod = SearchMethod.MASK_OPTIMIZATION
+    fill: Fill = Fill.MEAN
+    target_rule: TargetRule = TargetRule.PREDICTED
+    passes: int = 0
+    pixels_per_step: int = 0
+    fraction: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers outside what the method allows.
+
+        Raises:
+            InvalidArgument: names the number.
+        """
+        if not 0 < self.threshold < 1:
+            raise InvalidArgument(f"a threshold lies above 0 and below 1, e.g. 0.9, not {self.threshold!r}")
+        if self.passes < 0 or self.pixels_per_step < 0:
+            raise InvalidArgument("passes and pixels a step are 0 (the server's default) or more")
+        if not 0 <= self.fraction < 1:
+            raise InvalidArgument(f"a fraction is 0 (one pixel a step) or below 1, not {self.fraction!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlan:
+    """A control, the number of images it runs on (0: all with a subset), its budget in passes (0: the search's own)."""
+
+    control: Control
+    images: int = 0
+    passes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSpecification:
+    """What an audit is to do, with every default filled in. `sample` 0 means all items."""
+
+    model_versions: tuple[str, ...]
+    dataset: str
+    canvas: Canvas | None
+    searches: tuple[Search, ...]
+    controls: tuple[ControlPlan, ...]
+    seed: int
+    sample: int
+    device: str
+
+
+def control_plan(text: str | Control | ControlPlan) -> ControlPlan:
+    """The plan that `text` names: CONTROL, CONTROL:IMAGES or CONTROL:IMAGES:PASSES.
+
+    Raises:
+        InvalidArgument: it names none.
+    """
+    if isinstance(text, ControlPlan):
+        return text
+    name, *numbers = str(text).split(":")
+    if name not in set(Control) or len(numbers) > 2 or not all(number.isdigit() for number in numbers):  # noqa: PLR2004
+        raise InvalidArgument(
+            f"a control is NAME, NAME:IMAGES or NAME:IMAGES:PASSES with NAME one of {', '.join(Control)}; got {text!r}"
+        )
+    images, passes = [*map(int, numbers), 0, 0][:2]
+    return ControlPlan(Control(name), images, passes)
+
+
+def search_method(text: str) -> SearchMethod:
+    """The method of that name.
+
+    Raises:
+        InvalidArgument: there is none.
+    """
+    if text not in set(SearchMethod):
+        raise InvalidArgument(f"a method is one of {', '.join(SearchMethod)}, not {text!r}")
+    return SearchMethod(text)
+
+
+def fill_of(text: str) -> Fill:
+    """The fill of that name.
+
+    Raises:
+        InvalidArgument: there is none.
+    """
+    if text not in set(Fill):
+        raise InvalidArgument(f"a fill is one of {', '.join(Fill)}, not {text!r}")
+    return Fill(text)
+
+
+def specification_message(specification: AuditSpecification, *, no_controls: bool) -> audit_pb2.AuditSpecification:
+    """The message; without controls the server's default ones run, unless `no_controls`."""
+    canvas = specification.canvas
+    return audit_pb2.AuditSpecification(
+        model_versions=specification.model_versions,
+        dataset=specification.dataset,
+        canvas=canvas and search_pb2.Canvas(channels=canvas.channels, height=canvas.height, width=canvas.width),
+        searches=[_search_message(search) for search in specification.searches],
+        controls=[_control_message(plan) for plan in specification.controls],
+        seed=specification.seed,
+        sample=specification.sample,
+        device=specification.device,
+        no_controls=no_controls,
+    )
+
+
+def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecification:
+    """The specification that a message holds."""
+    canvas = message.canvas
+    return AuditSpecification(
+        model_versions=tuple(message.model_versions),
+        dataset=message.dataset,
+        canvas=Canvas(canvas.channels, canvas.height, canvas.width) if message.HasField("canvas") else None,
+        searches=_search_values(message.searches),
+        controls=tuple(
+            ControlPlan(Control(_word(search_pb2.Control.Name(plan.control), "CONTROL_")), plan.images, plan.passes)
+            for plan in message.controls
+        ),
+        seed=message.seed,
+        sample=message.sample,
+        device=message.device,
+    )
+
+
+def _search_message(search: Search) -> search_pb2.Search:
+    return search_pb2.Search(
+        method=search_pb2.SearchMethod.Value(f"SEARCH_METHOD_{search.method.upper()}"),
+        threshold=search.threshold,
+        fill=search_pb2.Fill.Value(f"FILL_{search.fill.upper()}"),
+        target_rule=search_pb2.TargetRule.Value(f"TARGET_RULE_{search.target_rule.upper()}"),
+        passes=search.passes,
+        pixels_per_step=search.pixels_per_step,
+        fraction=search.fraction,
+    )
+
+
+def _control_message(plan: ControlPlan) -> search_pb2.ControlPlan:
+    control = search_pb2.Control.Value(f"CONTROL_{plan.control.upper()}")
+    return search_pb2.ControlPlan(control=control, images=plan.images, passes=plan.passes)
+
+
+def _search_values(messages: Sequence[search_pb2.Search]) -> tuple[Search, ...]:
+    return tuple(
+        Search(
+            threshold=message.threshold,
+            method=SearchMethod(_word(search_pb2.SearchMethod.Name(message.method), "SEARCH_METHOD_")),
+            fill=Fill(_word(search_pb2.Fill.Name(message.fill), "FILL_")),
+            target_rule=TargetRule(_word(search_pb2.TargetRule.Name(message.target_rule), "TARGET_RULE_")),
+            passes=message.passes,
+            pixels_per_step=message.pixels_per_step,
+            fraction=message.fraction,
+        )
+        for message in messages
+    )
+
+
+def _word(enumerator: str, prefix: str) -> str:
+    return enumerator.removeprefix(prefix).lower()

@@ -1,0 +1,89 @@
+"""An audit as it stood at one moment: what a watch yields."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from modicum.searches import AuditSpecification, specification_value
+from modicum.times import optional_time, time_value
+from modicum.v1 import audit_pb2
+
+
+class AuditState(StrEnum):
+    """Where an audit stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing will change any more."""
+        return self in {AuditState.SUCCEEDED, AuditState.FAILED, AuditState.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSnapshot:
+    """An audit at one moment; later ones have a greater `sequence`.
+
+    `stage` is SEARCH, SCORE or SUMMARISE while it runs, else empty. Images count findings: items times versions times
+    searches. `passes_planned` is the most that it can cost. `remaining_seconds` and `mean_subset_fraction` are None
+    while they cannot be told. `failure_reason` is empty unless it failed; `reused_from` unless an earlier audit answered.
+    """
+
+    name: str
+    specification: AuditSpecification
+    state: AuditState
+    stage: str
+    sequence: int
+    images_done: int
+    images_total: int
+    images_failed: int
+    passes_done: int
+    passes_planned: int
+    remaining_seconds: float | None
+    mean_subset_fraction: float | None
+    failure_reason: str
+    failure_detail: str
+    result_digest: str
+    reused_from: str
+    item_count: int
+    create_time: datetime
+    start_time: datetime | None
+    end_time: datetime | None
+
+
+def snapshot_of(message: audit_pb2.Audit) -> AuditSnapshot:
+    """The snapshot that a message holds."""
+    stage = audit_pb2.Audit.Stage.Name(message.stage).removeprefix("STAGE_")
+    progress = message.progress
+    return AuditSnapshot(
+        name=message.name,
+        specification=specification_value(message.specification),
+        state=_state(message),
+        stage="" if stage == "UNSPECIFIED" else stage,
+        sequence=message.sequence,
+        images_done=progress.images_done,
+        images_total=progress.images_total,
+        images_failed=progress.images_failed,
+        passes_done=progress.passes_done,
+        passes_planned=progress.passes_planned,
+        remaining_seconds=progress.remaining_seconds if progress.HasField("remaining_seconds") else None,
+        mean_subset_fraction=progress.mean_subset_fraction if progress.HasField("mean_subset_fraction") else None,
+        failure_reason=message.failure.reason,
+        failure_detail=message.failure.detail,
+        result_digest=message.result_digest,
+        reused_from=message.reused_from,
+        item_count=message.item_count,
+        create_time=time_value(message.create_time),
+        start_time=optional_time(message.start_time, present=message.HasField("start_time")),
+        end_time=optional_time(message.end_time, present=message.HasField("end_time")),
+    )
+
+
+def _state(message: audit_pb2.Audit) -> AuditState:
+    """A dry run has no state; it reads as QUEUED, what it would be."""
+    name = audit_pb2.Audit.State.Name(message.state).removeprefix("STATE_")
+    return AuditState.QUEUED if name == "UNSPECIFIED" else AuditState(name)

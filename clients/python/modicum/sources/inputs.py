@@ -1,0 +1,155 @@
+"""How pictures become what a model sees: the built-in input specifications, and those in a file.
+
+A file is TOML. Required: `height`, `width` (pixels after the crop), `mean`, `std` (one number a channel, of canvas
+values). Optional: `channels` (3), `bounds` ([0, 1]), `resize` (length of the shorter side before the centre crop;
+0, the default, resizes straight to height x width), `interpolation` ("bilinear", or "bicubic" or "nearest"),
+`fill_mean` (what the mean fill shows, in canvas values; the default is `mean`).
+"""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modicum.errors import InvalidArgument, InvalidSource
+
+INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
+KEYS = frozenset(
+    {"height", "width", "mean", "std", "channels", "bounds", "resize", "interpolation", "fill_mean"}
+)
+REQUIRED_KEYS = ("height", "width", "mean", "std")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpecification:
+    """How an image file becomes a canvas of `height` x `width` pixels, and a canvas what the model sees.
+
+    The shorter side is resized to `resize` pixels (0: straight to height x width), the centre is cropped, values are
+    scaled to the bounds; then `(canvas - mean) / std` per channel. `fill_mean` is in canvas values; empty means `mean`.
+    """
+
+    height: int
+    width: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    channels: int = 3
+    lower_bound: float = 0.0
+    upper_bound: float = 1.0
+    resize: int = 0
+    interpolation: str = "bilinear"
+    fill_mean: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no model can mean.
+
+        Raises:
+            InvalidArgument: names the field, what was expected and what came.
+        """
+        for name, expected, holds in self._rules():
+            if not holds:
+                raise InvalidArgument(f"input: {name} is expected to be {expected}, got {getattr(self, name)!r}")
+
+    def _rules(self) -> tuple[tuple[str, str, bool], ...]:
+        channels = f"{self.channels} finite numbers, one a channel"
+        return (
+            ("channels", "1 or 3", self.channels in {1, 3}),
+            ("height", "1 or more pixels", self.height > 0),
+            ("width", "1 or more pixels", self.width > 0),
+            ("resize", "0, or at least the crop", self.resize == 0 or self.resize >= max(self.height, self.width)),
+            ("interpolation", f"one of {', '.join(INTERPOLATIONS)}", self.interpolation in INTERPOLATIONS),
+            ("upper_bound", "above the lower bound", self.lower_bound < self.upper_bound),
+            ("mean", channels, self._fits(self.mean)),
+            ("std", f"{channels}, above 0", self._fits(self.std) and min(self.std) > 0),
+            ("fill_mean", f"empty or {channels}", not self.fill_mean or self._fits(self.fill_mean)),
+        )
+
+    def _fits(self, values: tuple[float, ...]) -> bool:
+        return len(values) == self.channels and all(map(math.isfinite, values))
+
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+LITE_MEAN = (127 / 255,) * 3
+LITE_STD = (128 / 255,) * 3
+
+
+def _lite(crop: int) -> InputSpecification:
+    """EfficientNet-Lite: (x - 127) / 128 of values in 0..255, the centre of a picture 32 pixels larger."""
+    return InputSpecification(
+        height=crop, width=crop, mean=LITE_MEAN, std=LITE_STD, resize=crop + 32, interpolation="bicubic"
+    )
+
+
+BUILT_IN: Mapping[str, InputSpecification] = {
+    "imagenet": InputSpecification(height=224, width=224, mean=IMAGENET_MEAN, std=IMAGENET_STD, resize=256),
+    # 32 x 32 under ImageNet's normalisation, as many CIFAR networks are trained; others need a file with their own.
+    "cifar10": InputSpecification(height=32, width=32, mean=IMAGENET_MEAN, std=IMAGENET_STD),
+    "efficientnet_lite0": _lite(224),
+    "efficientnet_lite1": _lite(240),
+    "efficientnet_lite2": _lite(260),
+}
+
+
+def input_specification(source: str | Path | InputSpecification) -> InputSpecification:
+    """The input specification of that name or in that TOML file.
+
+    Raises:
+        InvalidArgument: it is no built-in name and no such file, or a value is not valid.
+        InvalidSource: the file is not valid.
+    """
+    if isinstance(source, InputSpecification):
+        return source
+    if str(source) in BUILT_IN:
+        return BUILT_IN[str(source)]
+    path = Path(source)
+    if path.suffix.lower() != ".toml":
+        raise InvalidArgument(f"input: expected one of {', '.join(BUILT_IN)}, or a .toml file, got {str(source)!r}")
+    try:
+        return _from_table(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InvalidSource(f"{path}: expected a readable input file, but: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidSource(f"{path}: expected TOML, but: {error}") from error
+    except (InvalidArgument, TypeError, ValueError) as error:
+        raise InvalidSource(f"{path}: {error}") from error
+
+
+def _from_table(table: Mapping[str, Any]) -> InputSpecification:
+    unknown = sorted(set(table) - KEYS)
+    absent = [key for key in REQUIRED_KEYS if key not in table]
+    if unknown or absent:
+        raise InvalidArgument(
+            f"expected the keys {', '.join(sorted(KEYS))}; "
+            + (f"{unknown[0]!r} is none of them" if unknown else f"{absent[0]!r} is required")
+        )
+    bounds = _numbers(table, "bounds", (0.0, 1.0))
+    if len(bounds) != 2:  # noqa: PLR2004: lower and upper
+        raise InvalidArgument(f"bounds are expected to be [lower, upper], got {list(bounds)}")
+    return InputSpecification(
+        height=_whole(table, "height"),
+        width=_whole(table, "width"),
+        mean=_numbers(table, "mean"),
+        std=_numbers(table, "std"),
+        channels=_whole(table, "channels", 3),
+        lower_bound=bounds[0],
+        upper_bound=bounds[1],
+        resize=_whole(table, "resize", 0),
+        interpolation=str(table.get("interpolation", "bilinear")),
+        fill_mean=_numbers(table, "fill_mean", ()),
+    )
+
+
+def _whole(table: Mapping[str, Any], key: str, default: int | None = None) -> int:
+    value = table.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidArgument(f"{key} is expected to be a whole number, got {value!r}")
+    return value
+
+
+def _numbers(table: Mapping[str, Any], key: str, default: tuple[float, ...] | None = None) -> tuple[float, ...]:
+    values = table.get(key, default)
+    if not isinstance(values, list | tuple) or not all(type(value) in {int, float} for value in values):
+        raise InvalidArgument(f"{key} is expected to be a list of numbers, got {values!r}")
+    return tuple(float(value) for value in values)

@@ -1,0 +1,148 @@
+"""What a user audits: a folder of class folders, a flat folder, a CSV, an .npz; as pictures that can be opened.
+
+Nothing is decoded here: a broken picture becomes a finding with a reason, which only the server can tell.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum.errors import InvalidSource
+from modicum.sources import png
+from modicum.sources.contents import Content, file_content, made_content
+from modicum.sources.labels import picture_labels
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
+LABELS_FILE = "labels.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture on disk. `item` is its id in the data set, `label` a class name, an index in digits, or empty."""
+
+    item: str
+    label: str
+    content: Callable[[], Content] = field(repr=False)
+
+
+def pictures(source: str | Path, labels: str | Path | None = None) -> list[Picture]:
+    """The pictures of `source`, in the order of their items.
+
+    - a folder of folders: each folder's name is the label of what lies in it;
+    - a flat folder: labels from `labels` (a CSV of file,label), or from a labels.csv in it, or none;
+    - a .csv file: the files that it names, relative to its folder;
+    - an .npz file: `images` uint8 (N, H, W, 3), (N, H, W, 1) or (N, H, W), and optionally `labels` (N,) and `classes`.
+
+    Raises:
+        InvalidSource: there is no picture, or the labels do not fit.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return _folder(path, Path(labels) if labels else None)
+    if not path.exists():
+        raise InvalidSource(f"{path}: expected a folder of pictures, a .csv or an .npz; there is nothing of that name")
+    if labels is not None:
+        raise InvalidSource(f"{path}: labels beside it are for a flat folder; this file brings its own")
+    if path.suffix.lower() == ".csv":
+        return _listed(path.parent, picture_labels(path), path)
+    if path.suffix.lower() == ".npz":
+        return _arrays(path)
+    raise InvalidSource(f"{path}: expected a folder of pictures, a .csv or an .npz")
+
+
+def _folder(folder: Path, labels: Path | None) -> list[Picture]:
+    found = sorted(_walk(folder), key=lambda path: path.as_posix())
+    if not found:
+        raise InvalidSource(f"{folder}: expected pictures ({' '.join(sorted(SUFFIXES))}) in it, found none")
+    flat = [path for path in found if len(path.parts) == 1]
+    labels = labels or (folder / LABELS_FILE if (folder / LABELS_FILE).is_file() else None)
+    if labels:
+        return _labelled(folder, found, picture_labels(labels), labels)
+    if flat and len(flat) < len(found):
+        raise InvalidSource(
+            f"{folder}: expected either class folders or a flat folder, found {len(flat)} pictures beside folders; "
+            "move them into class folders, or give a CSV of file,label"
+        )
+    return [_picture(folder, path, "" if flat else path.parts[0]) for path in found]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Pictures under `folder`, relative to it; hidden files and folders are left out."""
+    for place, folders, names in os.walk(folder, onerror=_unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield (Path(place) / name).relative_to(folder)
+
+
+def _unreadable(error: OSError) -> None:
+    raise InvalidSource(f"{error.filename}: expected a readable folder, but: {error.strerror}") from error
+
+
+def _labelled(folder: Path, found: list[Path], labels: dict[str, str], origin: Path) -> list[Picture]:
+    _refuse_absent(folder, labels, origin)
+    by_place = {Path(name): label for name, label in labels.items()}
+    return [_picture(folder, path, by_place.get(path, "")) for path in found]
+
+
+def _listed(folder: Path, labels: dict[str, str], origin: Path) -> list[Picture]:
+    _refuse_absent(folder, labels, origin)
+    return [_picture(folder, Path(name), labels[name]) for name in sorted(labels)]
+
+
+def _refuse_absent(folder: Path, labels: dict[str, str], origin: Path) -> None:
+    absent = [name for name in labels if not (folder / name).is_file()]
+    if absent:
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise InvalidSource(f"{origin}: expected names of files relative to {folder}; there is no {absent[0]}{more}")
+
+
+def _picture(folder: Path, path: Path, label: str) -> Picture:
+    return Picture(path.as_posix(), label, lambda: file_content(folder / path))
+
+
+def _arrays(path: Path) -> list[Picture]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in ("images", "labels", "classes") if name in archive.files}
+    except (OSError, ValueError) as error:
+        raise InvalidSource(f"{path}: expected an .npz of plain arrays, but: {error}") from error
+    images = arrays.get("images")
+    if images is None:
+        raise InvalidSource(f"{path}: expected an array named images, and optionally labels and classes")
+    _refuse_images(path, images)
+    names = _array_labels(path, len(images), arrays.get("labels"), arrays.get("classes"))
+    digits = len(str(len(images) - 1))
+    return [_array_picture(images, place, f"{place:0{digits}d}", label) for place, label in enumerate(names)]
+
+
+def _refuse_images(path: Path, images: NDArray[Any]) -> None:
+    colour = images.ndim == 4 and images.shape[3] in png.COLOUR_TYPES  # noqa: PLR2004: N, H, W, C
+    if images.dtype != np.uint8 or not (images.ndim == 3 or colour) or not images.size:  # noqa: PLR2004: N, H, W
+        raise InvalidSource(
+            f"{path}: expected images as uint8 of shape (N, H, W, 3), (N, H, W, 1) or (N, H, W), got {images.dtype} "
+            f"{images.shape}; scale to 0..255 and put the channels last"
+        )
+
+
+def _array_labels(
+    path: Path, count: int, labels: NDArray[Any] | None, classes: NDArray[Any] | None
+) -> list[str]:
+    if labels is None:
+        return [""] * count
+    if labels.shape != (count,):
+        raise InvalidSource(f"{path}: expected {count} labels, one an image, got shape {labels.shape}")
+    if classes is None or labels.dtype.kind not in "iu":
+        return [str(label) for label in labels.tolist()]
+    if labels.min() < 0 or labels.max() >= len(classes):
+        raise InvalidSource(f"{path}: expected labels from 0 to {len(classes) - 1}, got {labels.min()} to {labels.max()}")
+    return [str(classes[label]) for label in labels.tolist()]
+
+
+def _array_picture(images: NDArray[np.uint8], place: int, item: str, label: str) -> Picture:
+    return Picture(item, label, lambda: made_content(lambda: png.encoded(images[place]), f"image {item}"))

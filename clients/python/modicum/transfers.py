@@ -1,0 +1,187 @@
+"""Bytes to and from the artifact store: asks what is missing, sends only that, resumes what broke.
+
+Memory is bounded: `CONCURRENT_UPLOADS` chunks at a time, whatever the sizes.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+
+from modicum.connection import Connection
+from modicum.errors import DataLoss, ModicumError, SourceChanged
+from modicum.grpc_errors import error_of
+from modicum.retrying import BROKEN_STREAM, STREAMS
+from modicum.sources.contents import Content
+from modicum.v1 import artifact_service_pb2 as wire
+
+CHUNK_BYTES = 256 * 1024
+CONCURRENT_UPLOADS = 8
+DIGESTS_A_REQUEST = 5_000
+#: A transfer's deadline assumes at least this rate; one that is slower resumes.
+SLOWEST_BYTES_PER_SECOND = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TransferProgress:
+    """How far an upload is. Bytes that the server holds already count as done."""
+
+    files_done: int
+    files_total: int
+    bytes_done: int
+    bytes_total: int
+
+
+ProgressCallback = Callable[[TransferProgress], None]
+
+
+async def upload(connection: Connection, contents: Iterable[Content], progress: ProgressCallback | None = None) -> None:
+    """Bring the server to hold all `contents`.
+
+    Raises:
+        SourceChanged: a file is no longer what was hashed.
+        ModicumError: what the server answered.
+    """
+    by_digest = {content.digest: content for content in contents}
+    missing = await find_missing(connection, list(by_digest))
+    tally = _Tally(by_digest.values(), missing, progress)
+    limit = asyncio.Semaphore(CONCURRENT_UPLOADS)
+
+    async def send(digest: str) -> None:
+        async with limit:
+            await _send_resuming(connection, by_digest[digest], missing[digest], tally)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for digest in missing:
+                group.create_task(send(digest))
+    except* ModicumError as failures:
+        raise failures.exceptions[0] from None
+
+
+async def find_missing(connection: Connection, digests: Sequence[str]) -> dict[str, int]:
+    """Of `digests`, those that the server does not hold, each with the bytes of it that it has received."""
+    missing: dict[str, int] = {}
+    for start in range(0, len(digests), DIGESTS_A_REQUEST):
+        request = wire.FindMissingArtifactsRequest(
+            parent=connection.project, digests=digests[start : start + DIGESTS_A_REQUEST]
+        )
+        answer = await connection.call(connection.artifacts.FindMissingArtifacts, request)
+        missing.update({entry.digest: entry.received_bytes for entry in answer.missing})
+    return missing
+
+
+class _Tally:
+    """Counts what is done and tells the callback."""
+
+    def __init__(self, contents: Iterable[Content], missing: dict[str, int], progress: ProgressCallback | None) -> None:
+        sizes = {content.digest: content.size_bytes for content in contents}
+        self._positions = dict(missing)
+        self._progress = progress
+        self._files_total, self._bytes_total = len(sizes), sum(sizes.values())
+        self._files_done = len(sizes) - len(missing)
+        self._bytes_done = self._bytes_total - sum(sizes[digest] - received for digest, received in missing.items())
+        self._tell()
+
+    def reach(self, digest: str, position: int) -> None:
+        """Bytes before `position` are sent; it goes back when a transfer breaks."""
+        self._bytes_done += position - self._positions[digest]
+        self._positions[digest] = position
+        self._tell()
+
+    def finish(self, content: Content) -> None:
+        self._files_done += 1
+        self.reach(content.digest, content.size_bytes)
+
+    def _tell(self) -> None:
+        if self._progress:
+            self._progress(TransferProgress(self._files_done, self._files_total, self._bytes_done, self._bytes_total))
+
+
+async def _send_resuming(connection: Connection, content: Content, offset: int, tally: _Tally) -> None:
+    attempt = 0
+    while True:
+        try:
+            await _send(connection, content, offset, tally)
+            break
+        except grpc.aio.AioRpcError as failure:
+            attempt += 1
+            error = error_of(failure, address=connection.endpoint.target)
+            if error.reason == "DIGEST_MISMATCH":
+                raise SourceChanged(f"{content.label} changed while it was uploaded; run it again") from failure
+            resumable = failure.code() in BROKEN_STREAM or error.reason in {"UPLOAD_INVALID", "UPLOAD_TRUNCATED"}
+            if not resumable or attempt >= STREAMS.attempts:
+                raise error from failure
+        await asyncio.sleep(STREAMS.seconds(attempt))
+        left = (await find_missing(connection, [content.digest])).get(content.digest)
+        if left is None:
+            break
+        attempt = 0 if left > offset else attempt
+        tally.reach(content.digest, left)
+        offset = left
+    tally.finish(content)
+
+
+async def _send(connection: Connection, content: Content, offset: int, tally: _Tally) -> None:
+    """One attempt. What goes wrong with the file is raised here: gRPC would turn it into a cancelled call."""
+    problems: list[SourceChanged] = []
+
+    async def messages() -> AsyncIterator[wire.UploadArtifactRequest]:
+        yield wire.UploadArtifactRequest(
+            header=wire.UploadHeader(
+                parent=connection.project, digest=content.digest, size_bytes=content.size_bytes, offset=offset
+            )
+        )
+        position = offset
+        try:
+            with content.open() as stream:
+                stream.seek(offset)
+                while position < content.size_bytes:
+                    chunk = await asyncio.to_thread(stream.read, min(CHUNK_BYTES, content.size_bytes - position))
+                    if not chunk:
+                        problems.append(SourceChanged(f"{content.label} became shorter while it was uploaded"))
+                        return
+                    yield wire.UploadArtifactRequest(data=chunk)
+                    position += len(chunk)
+                    tally.reach(content.digest, position)
+        except OSError as error:
+            problems.append(SourceChanged(f"{content.label} can no longer be read: {error.strerror}"))
+
+    timeout = connection.timeout_seconds + (content.size_bytes - offset) / SLOWEST_BYTES_PER_SECOND
+    try:
+        await connection.artifacts.UploadArtifact(messages(), timeout=timeout, metadata=connection.metadata)
+    except grpc.aio.AioRpcError:
+        if problems:
+            raise problems[0] from None
+        raise
+
+
+async def download(connection: Connection, digest: str) -> bytes:
+    """The bytes of an artifact, resumed where the stream broke and checked against their digest.
+
+    Raises:
+        DataLoss: what came is not what the digest says.
+        ModicumError: what the server answered.
+    """
+    received = bytearray()
+    attempt = 0
+    while True:
+        before = len(received)
+        request = wire.DownloadArtifactRequest(name=f"{connection.project}/artifacts/{digest}", offset=before)
+        try:
+            timeout = connection.timeout_seconds * 10
+            call = connection.artifacts.DownloadArtifact(request, timeout=timeout, metadata=connection.metadata)
+            async for piece in call:
+                received += piece.data
+            break
+        except grpc.aio.AioRpcError as failure:
+            attempt = 1 if len(received) > before else attempt + 1
+            if failure.code() not in BROKEN_STREAM or attempt >= STREAMS.attempts:
+                raise error_of(failure, address=connection.endpoint.target) from failure
+        await asyncio.sleep(STREAMS.seconds(attempt))
+    if hashlib.sha256(received).hexdigest() != digest:
+        raise DataLoss(f"artifact {digest[:12]} came with other bytes than its digest says; ask again")
+    return bytes(received)

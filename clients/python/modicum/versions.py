@@ -1,0 +1,126 @@
+"""Models and their immutable versions as values, and their messages."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from modicum.sources.inputs import InputSpecification
+from modicum.times import optional_time, time_value
+from modicum.v1 import model_pb2
+
+
+class VersionState(StrEnum):
+    """Where a version stands."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    REJECTED = "REJECTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A name under which versions are registered. `latest_version` is empty when there is none."""
+
+    name: str
+    latest_version: str
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersion:
+    """An immutable version. What a check finds (`class_count` and on) is empty until it is READY.
+
+    `source` is weights, exported, torchscript, ensemble or input_dropout; `architecture` belongs to weights.
+    """
+
+    name: str
+    source: str
+    architecture: str
+    input: InputSpecification | None
+    class_labels: tuple[str, ...]
+    digest: str
+    state: VersionState
+    reject_reason: str
+    reject_detail: str
+    class_count: int
+    output_kind: str
+    useful_gradient: bool
+    pass_milliseconds: float
+    create_time: datetime
+    check_time: datetime | None
+
+    def class_name(self, index: int | None) -> str:
+        """The class of that index for people: its label, else its number; empty for None."""
+        if index is None:
+            return ""
+        return self.class_labels[index] if index < len(self.class_labels) else str(index)
+
+
+def model_value(message: model_pb2.Model) -> Model:
+    """The model that a message holds."""
+    return Model(message.name, message.latest_version, time_value(message.create_time))
+
+
+def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
+    """The version that a message holds."""
+    state = model_pb2.ModelVersion.State.Name(message.state).removeprefix("STATE_")
+    output_kind = model_pb2.OutputKind.Name(message.output_kind).removeprefix("OUTPUT_KIND_").lower()
+    return ModelVersion(
+        name=message.name,
+        source=message.WhichOneof("source") or "",
+        architecture=message.weights.architecture,
+        input=_input_value(message.input) if message.HasField("input") else None,
+        class_labels=tuple(message.class_labels),
+        digest=message.digest,
+        state=VersionState(state),
+        reject_reason=message.reject_reason,
+        reject_detail=message.reject_detail,
+        class_count=message.class_count,
+        output_kind="" if output_kind == "unspecified" else output_kind,
+        useful_gradient=message.useful_gradient,
+        pass_milliseconds=message.pass_milliseconds,
+        create_time=time_value(message.create_time),
+        check_time=optional_time(message.check_time, present=message.HasField("check_time")),
+    )
+
+
+def version_message(
+    *, kind: str, digest: str, architecture: str, specification: InputSpecification, class_labels: tuple[str, ...]
+) -> model_pb2.ModelVersion:
+    """The message that registers a file as a version; `kind` is weights, exported or torchscript."""
+    message = model_pb2.ModelVersion(input=_input_message(specification), class_labels=class_labels)
+    if kind == "weights":
+        message.weights.CopyFrom(model_pb2.Weights(digest=digest, architecture=architecture))
+    else:
+        getattr(message, kind).CopyFrom(model_pb2.Executable(digest=digest))
+    return message
+
+
+def _input_message(value: InputSpecification) -> model_pb2.InputSpecification:
+    return model_pb2.InputSpecification(
+        channels=value.channels,
+        height=value.height,
+        width=value.width,
+        lower_bound=value.lower_bound,
+        upper_bound=value.upper_bound,
+        resize=value.resize,
+        interpolation=value.interpolation,
+        mean=value.mean,
+        std=value.std,
+        fill_mean=value.fill_mean,
+    )
+
+
+def _input_value(message: model_pb2.InputSpecification) -> InputSpecification:
+    return InputSpecification(
+        channels=message.channels,
+        height=message.height,
+        width=message.width,
+        lower_bound=message.lower_bound,
+        upper_bound=message.upper_bound,
+        resize=message.resize,
+        interpolation=message.interpolation,
+        mean=tuple(message.mean),
+        std=tuple(message.std),
+        fill_mean=tuple(message.fill_mean),
+    )

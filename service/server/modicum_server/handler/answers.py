@@ -1,0 +1,93 @@
+"""What `modicum_sis` found -> findings in the words of the domain. Must not compute anything that needs a model."""
+
+import modicum_sis.findings as sis
+import numpy as np
+import torch
+
+from modicum_server.domain.findings import (
+    ClassTargetedFinding,
+    Finding,
+    FindingControls,
+    FindingReason,
+    Passes,
+    Subset,
+    Trace,
+)
+from modicum_server.wire.worker_pb2 import Item
+
+TRACE_POINTS = 256
+
+
+def finding_of(found: sis.Finding, item: Item, *, search_index: int, controls: FindingControls) -> Finding:
+    """Build the finding of one item."""
+    scored = found.reason is not sis.Reason.NOT_FINITE
+    return Finding(
+        position=item.position,
+        item=item.item,
+        image_digest=item.image_digest,
+        model_version="",
+        search_index=search_index,
+        label=item.label if item.HasField("label") else None,
+        predicted_class=found.predicted_class if scored else None,
+        target_class=found.target_class if scored else None,
+        eligible=found.eligible,
+        confidence=found.confidence if scored else 0.0,
+        margin=found.margin if scored else 0.0,
+        baseline_confident=found.baseline_confident,
+        subset=None if found.subset is None else subset_of(found.subset.mask),
+        verified_confidence=found.verified_confidence or 0.0,
+        budget_exhausted=found.budget_exhausted,
+        saturated=found.saturated,
+        reason=None if found.reason is None else FindingReason(found.reason.value),
+        passes=passes_of(found.passes),
+        trace=None if found.trace is None else trace_of(found.trace),
+        controls=controls,
+    )
+
+
+def unsearched(item: Item, reason: FindingReason, *, search_index: int) -> Finding:
+    """Build the finding of an item on which the model was not run."""
+    return Finding(
+        position=item.position,
+        item=item.item,
+        image_digest=item.image_digest,
+        model_version="",
+        search_index=search_index,
+        label=item.label if item.HasField("label") else None,
+        reason=reason,
+    )
+
+
+def class_targeted_of(other: sis.Finding, size: int) -> ClassTargetedFinding:
+    """Answer of the class-targeted control, beside a subset of `size` pixels for the predicted class."""
+    found = other.subset is not None
+    other_size = other.subset.size if other.subset is not None else 0
+    return ClassTargetedFinding(
+        target_class=other.target_class,
+        found=found,
+        size=other_size,
+        size_ratio=other_size / size if found else 0.0,
+        verified_confidence=other.verified_confidence or 0.0,
+        passes=passes_of(other.passes),
+    )
+
+
+def subset_of(mask: torch.Tensor) -> Subset:
+    """Pack a mask (H, W): row-major, eight pixels a byte, most significant bit first."""
+    kept = mask.cpu().numpy().astype(bool)
+    return Subset(
+        mask=np.packbits(kept.reshape(-1)).tobytes(), height=kept.shape[0], width=kept.shape[1], size=int(kept.sum())
+    )
+
+
+def passes_of(passes: sis.Passes) -> Passes:
+    """Passes."""
+    return Passes(forward=passes.forward, backward=passes.backward)
+
+
+def trace_of(trace: sis.Trace) -> Trace:
+    """Thin a trace to at most 256 points, evenly, its ends kept; points that are not finite are left out."""
+    finite = torch.nonzero(torch.isfinite(trace.confidences)).flatten()
+    places = torch.linspace(0, max(0, len(finite) - 1), min(TRACE_POINTS, len(finite))).round().long()
+    chosen = finite[places]
+    return Trace(kept=tuple(trace.kept[chosen].tolist()), confidences=tuple(trace.confidences[chosen].tolist()))

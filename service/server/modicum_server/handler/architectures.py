@@ -1,0 +1,148 @@
+"""Architectures by name, `GROUP:NAME`: a group is an entry point that builds modules without weights.
+
+An operator adds the organisation's own by installing a package that declares an entry point in the group
+`modicum.architectures`: a callable `build(name, class_count) -> torch.nn.Module` that raises `ArchitectureUnknown` for
+a name that it does not have. Class counts are taken from the weights, so a head of any size can be loaded.
+"""
+
+import difflib
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from modicum_server.handler.failures import ModelRefused, TaskFailure
+
+ENTRY_POINTS = "modicum.architectures"
+PROBE_CLASS_COUNTS = (7, 11)
+"""Built with both, only the head's shapes differ: that is how it is found in any architecture."""
+CLOSE_MATCHES = 3
+MATCH_CUTOFF = 0.4
+
+
+class ArchitectureUnknown(LookupError):
+    """A group does not have the name; `known` are those it has."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name)
+        self.name, self.known = name, tuple(known)
+
+
+class Build(Protocol):
+    """An entry point."""
+
+    def __call__(self, name: str, class_count: int) -> nn.Module:
+        """Build the module, weights not initialised or at random; raises ArchitectureUnknown."""
+        ...
+
+
+def build_architecture(architecture: str, class_count: int) -> nn.Module:
+    """Build `GROUP:NAME` with a head for so many classes.
+
+    Raises:
+        ModelRefused: ARCHITECTURE_UNKNOWN with close matches.
+        TaskFailure: ARCHITECTURE_UNAVAILABLE, a package is not installed here.
+    """
+    group, _, name = architecture.partition(":")
+    build = _group(group, architecture)
+    try:
+        return build(name, class_count)
+    except ArchitectureUnknown as error:
+        raise _unknown(architecture, [f"{group}:{known}" for known in error.known]) from error
+
+
+def class_count_of(architecture: str, weights: Mapping[str, Tensor]) -> int:
+    """How many classes the weights answer with: rows of the tensors whose shape follows the class count.
+
+    Where the weights have none of these (they belong to something else) 1000 is as good as any: the comparison of keys
+    that follows tells the rest.
+    """
+    few, many = (_shapes(architecture, count) for count in PROBE_CLASS_COUNTS)
+    for key, shape in few.items():
+        if shape != many.get(key) and shape[0] == PROBE_CLASS_COUNTS[0] and key in weights and weights[key].dim():
+            return int(weights[key].shape[0])
+    return 1000
+
+
+def _shapes(architecture: str, class_count: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of all tensors; on the meta device, where no memory is touched, if the architecture can be built there."""
+    try:
+        with torch.device("meta"):
+            module = build_architecture(architecture, class_count)
+    except TaskFailure:
+        raise
+    except Exception:  # noqa: BLE001  some architectures compute with values while they are built
+        module = build_architecture(architecture, class_count)
+    return {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
+
+
+def _group(group: str, architecture: str) -> Build:
+    points = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+    if group not in points:
+        known = ", ".join(f"{name}:NAME" for name in sorted(points))
+        raise ModelRefused(
+            "ARCHITECTURE_UNKNOWN", f"Expected an architecture of the form {known}; got {architecture!r}."
+        )
+    try:
+        build: Build = points[group].load()
+    except ImportError as error:
+        raise _unavailable(group, error) from error
+    return build
+
+
+def _unknown(architecture: str, known: Sequence[str]) -> ModelRefused:
+    close = difflib.get_close_matches(architecture, known, n=CLOSE_MATCHES, cutoff=MATCH_CUTOFF)
+    advice = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(sorted(known)[:10])}."
+    return ModelRefused("ARCHITECTURE_UNKNOWN", f"There is no architecture {architecture!r}: {advice}")
+
+
+def _unavailable(group: str, error: ImportError) -> TaskFailure:
+    extra = {"efficientnet_lite": "demo"}.get(group, "worker")
+    return TaskFailure(
+        "ARCHITECTURE_UNAVAILABLE",
+        f"Architectures {group}:NAME need the package {error.name or group}, which this worker does not have. "
+        f"Install modicum-server[{extra}] on the worker.",
+        model_at_fault=True,
+    )
+
+
+def build_torchvision(name: str, class_count: int) -> nn.Module:
+    """Entry point `torchvision`: the classification models of torchvision."""
+    from torchvision import models  # type: ignore[import-untyped]  # noqa: PLC0415  imports seconds of code that other architectures do not need
+
+    known = models.list_models(module=models)
+    if name not in known:
+        raise ArchitectureUnknown(name, known)
+    # these two draw seconds of random numbers that are overwritten, and warn about it
+    options: dict[str, Any] = {"init_weights": False} if name in {"googlenet", "inception_v3"} else {}
+    module: nn.Module = models.get_model(name, weights=None, num_classes=class_count, **options)
+    return module
+
+
+def build_timm(name: str, class_count: int) -> nn.Module:
+    """Entry point `timm`: the models of timm, by the names of its own registry only (nothing is downloaded)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # timm warns about its own old module names
+        import timm  # noqa: PLC0415  as above
+
+        known = timm.list_models()
+        if name not in known:
+            raise ArchitectureUnknown(name, known)
+        module: nn.Module = timm.create_model(name, pretrained=False, num_classes=class_count)
+    return module
+
+
+def build_efficientnet_lite(name: str, class_count: int) -> nn.Module:
+    """Entry point `efficientnet_lite`: lite0, lite1, lite2 of the package efficientnet_lite_pytorch."""
+    known = ("lite0", "lite1", "lite2")
+    if name not in known:
+        raise ArchitectureUnknown(name, known)
+    try:
+        from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-untyped]  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise _unavailable("efficientnet_lite", error) from error
+    module: nn.Module = EfficientNet.from_name(f"efficientnet-{name}", num_classes=class_count)
+    return module

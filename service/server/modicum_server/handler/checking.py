@@ -1,0 +1,81 @@
+"""Load a version once, and see that it is a classifier that can be audited and what a pass of it costs.
+
+The look itself (output, NaN, two equal passes, gradient) is `modicum_sis.Classifier.inspect`.
+"""
+
+import time
+from collections.abc import Callable
+
+import torch
+from modicum.v1 import model_pb2
+from modicum_sis import Classifier
+from modicum_sis.searching import default_chunk_size
+
+from modicum_server.domain.models import ModelVersion
+from modicum_server.handler.failures import ModelRefused
+from modicum_server.handler.loading import Loaded
+from modicum_server.pictures import CHANNELS
+from modicum_server.wire.worker_pb2 import CheckAnswer
+
+TIMED_PASSES = 3
+"""Timed after one that warms up; the fastest counts."""
+OUTPUT_KINDS = {
+    "logits": model_pb2.OUTPUT_KIND_LOGITS,
+    "probabilities": model_pb2.OUTPUT_KIND_PROBABILITIES,
+}
+
+
+def check(loaded: Loaded, version: ModelVersion) -> CheckAnswer:
+    """Check a loaded version on canvases of its own input size.
+
+    Raises:
+        ModelRefused, modicum_sis.errors.ModelError: it cannot be audited.
+    """
+    size = loaded.input
+    if size.channels not in CHANNELS:
+        raise ModelRefused("INPUT_REFUSED", f"Expected an input of 1 or 3 channels; got {size.channels}.")
+    canvas = (size.channels, size.height, size.width)
+    inspection = loaded.classifier.inspect(canvas)
+    labels = len(version.class_labels)
+    if labels and labels != inspection.class_count:
+        raise ModelRefused(
+            "CLASS_COUNT_MISMATCH",
+            f"Expected one class label an output; the model answers with {inspection.class_count} classes and "
+            f"{labels} labels came. Give the labels of its training, one a class, in the order of its outputs.",
+        )
+    return CheckAnswer(
+        class_count=inspection.class_count,
+        output_kind=OUTPUT_KINDS[inspection.output_kind],
+        useful_gradient=inspection.has_gradient,
+        pass_milliseconds=pass_milliseconds(loaded.classifier, canvas, backward=inspection.has_gradient),
+        largest_difference=inspection.repeat_difference,
+    )
+
+
+def pass_milliseconds(
+    classifier: Classifier,
+    canvas: tuple[int, int, int],
+    *,
+    backward: bool,
+    now: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Milliseconds an image of one forward and, where there is a gradient, one backward pass, a chunk at once."""
+    count = default_chunk_size(canvas, classifier.device)
+    low, high = classifier.bounds
+    images = torch.full((count, *canvas), (low + high) / 2, device=classifier.device, dtype=classifier.dtype)
+    fastest = float("inf")
+    for _ in range(1 + TIMED_PASSES):
+        started = now()
+        _one_pass(classifier, images, backward=backward)
+        fastest = min(fastest, now() - started)
+    return 1000 * fastest / count
+
+
+def _one_pass(classifier: Classifier, images: torch.Tensor, *, backward: bool) -> None:
+    inputs = images.detach().requires_grad_(backward)
+    with torch.set_grad_enabled(backward):
+        score = classifier.logits(inputs).amax(dim=1).sum()
+    if backward:
+        torch.autograd.grad(score, inputs, allow_unused=True)
+    if classifier.device.type == "cuda":
+        torch.cuda.synchronize(classifier.device)

@@ -1,0 +1,83 @@
+"""What TorchServe calls in a model's process. The only module that knows `ts`, and it imports it when it speaks.
+
+A call names a slot's folder in its input `folder`, or the process was started with MODICUM_SLOT_FOLDER.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from modicum_server.handler.failures import failure_of
+from modicum_server.handler.running import Kept, run_task
+from modicum_server.handler.slot import LeaseWatch
+from modicum_server.wire.worker_pb2 import Chunk
+
+FOLDER_INPUT = "folder"
+FOLDER_VARIABLE = "MODICUM_SLOT_FOLDER"
+LAST_CHUNKS = frozenset({"finished", "failure"})
+MESSAGE = "Intermediate Prediction success"
+
+log = logging.getLogger(__name__)
+
+
+class ModicumHandler:
+    """One model process: runs one task at a time, and keeps the last model between tasks."""
+
+    def __init__(self) -> None:
+        self.initialized = False
+        self._kept = Kept()
+        self._gpu_id: int | None = None
+
+    def initialize(self, context: Any) -> None:
+        """Called once by TorchServe, before any task; must be quick."""
+        gpu_id = context.system_properties.get("gpu_id")
+        self._gpu_id = None if gpu_id is None else int(gpu_id)
+        # a task names its own threads; until then, what the operator gave the process
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "0")) or torch.get_num_threads())
+        self.initialized = True
+
+    def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
+        """Run the task of the slot that the call names: every chunk but the last is streamed, the last is returned.
+
+        Never raises: an exception that escapes says nothing to the worker, and a stream without a chunk kills this
+        process.
+        """
+        last = Chunk()
+
+        def emit(chunk: Chunk) -> None:
+            nonlocal last
+            last = chunk
+            if chunk.WhichOneof("body") not in LAST_CHUNKS:
+                stream(chunk)
+
+        try:
+            stream = _stream_to(context)
+            folder = _folder(data)
+            with LeaseWatch(folder):
+                run_task(folder, emit, kept=self._kept, gpu_id=self._gpu_id)
+        except Exception as error:
+            log.exception("a task ended outside its own bounds")
+            last = Chunk(attempt=last.attempt, sequence=last.sequence + 1, failure=failure_of(error))
+        return [last.SerializeToString()]
+
+
+def _folder(data: Sequence[Mapping[str, Any]]) -> Path:
+    named = data[0].get(FOLDER_INPUT) if data else None
+    if named:
+        return Path(bytes(named).decode() if isinstance(named, bytes | bytearray) else str(named))
+    return Path(os.environ[FOLDER_VARIABLE])
+
+
+def _stream_to(context: Any) -> Callable[[Chunk], None]:
+    from ts.handler_utils.utils import (  # type: ignore[import-untyped]  # noqa: PLC0415  only TorchServe has it
+        send_intermediate_predict_response,
+    )
+
+    def stream(chunk: Chunk) -> None:
+        send_intermediate_predict_response([chunk.SerializeToString()], context.request_ids, MESSAGE, 200, context)
+
+    return stream

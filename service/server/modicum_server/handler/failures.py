@@ -1,0 +1,81 @@
+"""Why a task is not done, in words that a caller may read. The log gets tracebacks; a `Failure` never does."""
+
+import torch
+from modicum_sis import errors as sis
+
+from modicum_server.wire.worker_pb2 import Failure
+
+
+class TaskFailure(Exception):
+    """A task that ends with a typed reason.
+
+    Args:
+        reason: upper case with underscores, e.g. "STATE_DICT_MISMATCH".
+        detail: what was expected, what came, what to do; no paths, no other system's text.
+        model_at_fault: whether the version is refused; otherwise the task may be tried again.
+    """
+
+    def __init__(self, reason: str, detail: str, *, model_at_fault: bool) -> None:
+        super().__init__(detail)
+        self.reason, self.detail, self.model_at_fault = reason, detail, model_at_fault
+
+
+class ModelRefused(TaskFailure):
+    """The version, or a file of it, is at fault."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail, model_at_fault=True)
+
+
+class TaskCancelled(TaskFailure):
+    """The slot's cancel mark is there."""
+
+    def __init__(self) -> None:
+        super().__init__("CANCELLED", "The task was cancelled before its end.", model_at_fault=False)
+
+
+REFUSALS: dict[type[sis.ModelError], str] = {
+    sis.CanvasRefused: "INPUT_REFUSED",
+    sis.OutputRefused: "OUTPUT_SHAPE",
+    sis.OutputNotFinite: "OUTPUT_NOT_FINITE",
+    sis.OutputUnsteady: "NOT_DETERMINISTIC",
+}
+"""Reasons of what the library says about a module."""
+LONGEST_CAUSE = 200  # characters
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Turn anything that was raised into a typed failure."""
+    match error:
+        case TaskFailure():
+            return Failure(reason=error.reason, detail=error.detail, model_at_fault=error.model_at_fault)
+        case sis.CanvasRefused():
+            return Failure(reason="INPUT_REFUSED", detail=_refusal_of(error), model_at_fault=True)
+        case sis.ModelError():
+            return Failure(reason=REFUSALS.get(type(error), "MODEL_REFUSED"), detail=str(error), model_at_fault=True)
+        case torch.cuda.OutOfMemoryError() | MemoryError():
+            return Failure(reason="MODEL_OUT_OF_MEMORY", detail=_OUT_OF_MEMORY, model_at_fault=False)
+    return Failure(reason="HANDLER_BUG", detail=_BUG, model_at_fault=False)
+
+
+_OUT_OF_MEMORY = (
+    "Expected the model and a batch of masked images to fit into memory; they do not. "
+    "Use a worker with more memory, a smaller model or a smaller canvas."
+)
+_BUG = "The handler met an error of its own; the worker's log has it. Please report it."
+
+
+def _refusal_of(error: sis.CanvasRefused) -> str:
+    return (
+        "Expected a model that takes any number of normalised float32 images (B, C, H, W) of the declared input "
+        f"size; its forward pass failed{first_line(error.__cause__)}. Check channels, height and width of the input "
+        "specification, and export programs with a dynamic batch dimension."
+    )
+
+
+def first_line(error: BaseException | None) -> str:
+    """': ' and the first line of a library's message where it is short and names no path; else nothing."""
+    line = next(iter(str(error).splitlines()), "").strip() if error is not None else ""
+    if not line or len(line) > LONGEST_CAUSE or "/" in line or "\\" in line:
+        return ""
+    return f": {line.rstrip('.')}"

@@ -1,0 +1,201 @@
+"""A version of the task -> a classifier that can be audited, kept between the tasks of a slot."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from modicum_sis import Classifier
+from torch import nn
+
+from modicum_server.domain.models import (
+    Ensemble,
+    Executable,
+    ExecutableKind,
+    InputDropout,
+    InputSpecification,
+    ModelVersion,
+    Weights,
+)
+from modicum_server.handler.architectures import build_architecture, class_count_of
+from modicum_server.handler.composites import EnsembleModule, InputDropoutModule, mask_bank
+from modicum_server.handler.failures import ModelRefused, TaskFailure, first_line
+from modicum_server.handler.slot import Slot
+from modicum_server.handler.weights import fit_weights, read_weights
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A version, ready. `input` is its own specification, or its first member's."""
+
+    classifier: Classifier
+    input: InputSpecification
+
+
+@dataclass(slots=True)
+class ModelCache:
+    """The last version that was loaded: a slot's tasks mostly ask for the same one, and memory holds few."""
+
+    _kept: dict[tuple[str, str], Loaded] = field(default_factory=dict)
+
+    def load(
+        self, slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVersion], device: torch.device
+    ) -> Loaded:
+        """Load it, or return the one that is kept; versions without a digest are never kept.
+
+        Raises:
+            TaskFailure: as `load_version`.
+        """
+        key = (version.digest, str(device))
+        if version.digest and key in self._kept:
+            return self._kept[key]
+        self._kept.clear()  # before the next one takes memory
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        loaded = load_version(slot, version, parts, device)
+        if version.digest:
+            self._kept[key] = loaded
+        return loaded
+
+
+def choose_device(asked: str, gpu_id: int | None = None) -> torch.device:
+    """The device for "auto", "cpu" or "cuda"; of several GPUs the one that the server gave to this process.
+
+    Raises:
+        TaskFailure: DEVICE_UNAVAILABLE.
+    """
+    if asked == "cpu":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda", (gpu_id or 0) % torch.cuda.device_count())
+    if asked == "cuda":
+        raise TaskFailure(
+            "DEVICE_UNAVAILABLE",
+            "Expected a worker with a GPU (device cuda); this one has none. Ask for auto or cpu, or start one.",
+            model_at_fault=False,
+        )
+    return torch.device("cpu")
+
+
+def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVersion], device: torch.device) -> Loaded:
+    """Load a version from the slot's artifacts. `parts` are the versions that it names, by name.
+
+    Raises:
+        TaskFailure: what is wrong with it, by reason.
+    """
+    match version.source:
+        case Weights(digest=digest, architecture=architecture):
+            module = _module_of_weights(slot.artifact(digest), architecture)
+        case Executable(digest=digest, kind=kind):
+            module = _module_of_program(slot.artifact(digest), kind)
+        case Ensemble() as source:
+            return _ensemble(slot, version, source, parts, device)
+        case InputDropout() as source:
+            return _input_dropout(slot, version, source, parts, device)
+    if version.input is None:
+        raise ModelRefused("INPUT_MISSING", "Expected an input specification with the version; there is none.")
+    return Loaded(_classifier(module, version.input, device), version.input)
+
+
+def _module_of_weights(path: Path, architecture: str) -> nn.Module:
+    weights = read_weights(path)
+    module = build_architecture(architecture, class_count_of(architecture, weights))
+    fit_weights(module, weights, architecture)
+    return module
+
+
+def _module_of_program(path: Path, kind: ExecutableKind) -> nn.Module:
+    """Run code that came with the version: the operator allowed it, and the process is in a sandbox."""
+    try:
+        with path.open("rb") as file:
+            if kind is ExecutableKind.TORCHSCRIPT:
+                script: nn.Module = torch.jit.load(file, map_location="cpu")  # type: ignore[no-untyped-call]
+                return script
+            return torch.export.load(file).module()
+    except Exception as error:
+        log.exception("a %s program cannot be loaded", kind)
+        saver = "torch.jit.save" if kind is ExecutableKind.TORCHSCRIPT else "torch.export.save"
+        raise ModelRefused(
+            "PROGRAM_UNREADABLE",
+            f"Expected a program written by {saver}; torch {torch.__version__} cannot load it{first_line(error)}. "
+            "Export it again, with a torch that is no newer than this one.",
+        ) from error
+
+
+def _classifier(module: nn.Module, specification: InputSpecification, device: torch.device) -> Classifier:
+    return Classifier(
+        module,
+        bounds=(specification.lower_bound, specification.upper_bound),
+        mean=specification.mean or 0.0,
+        std=specification.std or 1.0,
+        device=device,
+        input_size=(specification.height, specification.width),
+        fill_mean=specification.fill_mean or None,
+    )
+
+
+def _part(slot: Slot, name: str, parts: Mapping[str, ModelVersion], device: torch.device) -> Loaded:
+    if name not in parts:
+        raise TaskFailure(
+            "PART_MISSING", f"Expected version {name} with the task; it is not there.", model_at_fault=False
+        )
+    loaded = load_version(slot, parts[name], parts, device)
+    size = loaded.input
+    loaded.classifier.inspect((size.channels, size.height, size.width))  # from here on it knows what it answers with
+    return loaded
+
+
+def _ensemble(
+    slot: Slot, version: ModelVersion, source: Ensemble, parts: Mapping[str, ModelVersion], device: torch.device
+) -> Loaded:
+    members = [_part(slot, name, parts, device) for name in source.members]
+    counts = {member.classifier.class_count for member in members}
+    bounds = {member.classifier.bounds for member in members}
+    if len(counts) != 1 or len(bounds) != 1:
+        raise ModelRefused(
+            "MEMBERS_DIFFER",
+            f"Expected members with the same classes and bounds; they have {sorted(map(str, counts))} classes, bounds "
+            f"{sorted(bounds)}. Build the ensemble of versions trained for the same task.",
+        )
+    module = EnsembleModule(tuple(member.classifier for member in members), source.combine)
+    return _composite(module, version.input or members[0].input, members[0].input, device)
+
+
+def _input_dropout(
+    slot: Slot, version: ModelVersion, source: InputDropout, parts: Mapping[str, ModelVersion], device: torch.device
+) -> Loaded:
+    member = _part(slot, source.member, parts, device)
+    size = member.input
+    masks = mask_bank(
+        samples=source.samples,
+        height=size.height,
+        width=size.width,
+        keep_probability=source.keep_probability,
+        seed=source.seed,
+    )
+    mean = torch.tensor(size.mean or (0.0,), dtype=torch.float32).reshape(-1, 1, 1)
+    module = InputDropoutModule(member.classifier, masks, mean)
+    return _composite(module, version.input or size, size, device, input_size=(size.height, size.width))
+
+
+def _composite(
+    module: nn.Module,
+    specification: InputSpecification,
+    member: InputSpecification,
+    device: torch.device,
+    *,
+    input_size: tuple[int, int] | None = None,
+) -> Loaded:
+    """Wrap a module that normalises inside; the mean fill stays what the specification, or a member, declares."""
+    classifier = Classifier(
+        module,
+        bounds=(specification.lower_bound, specification.upper_bound),
+        device=device,
+        output="logits",
+        input_size=input_size,
+        fill_mean=specification.fill_mean or specification.mean or member.fill_mean or member.mean or None,
+    )
+    return Loaded(classifier, specification)

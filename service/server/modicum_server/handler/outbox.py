@@ -1,0 +1,133 @@
+"""What the handler says, chunk by chunk, within what a stream of TorchServe bears: size, rate, and never silent.
+
+Two threads use an `Outbox`: the one that computes, and the pulse that speaks while it does.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from modicum_server.handler.tallying import Tally
+from modicum_server.wire.worker_pb2 import CheckAnswer, Chunk, Failure, Findings, Finished, Heartbeat, Started
+
+CHUNK_BYTES = 48 * 1024
+"""A chunk is no larger, but for a single finding whose mask alone is."""
+ENVELOPE_BYTES = 64
+"""Room for attempt, sequence, passes and tags."""
+CHUNK_GAP_SECONDS = 0.2
+"""At most five chunks a second: a flood blocks an event loop that all slots share."""
+HEARTBEAT_SECONDS = 5.0
+"""Silence before a heartbeat; the server kills a worker that is silent for its response timeout."""
+PULSE_SECONDS = 0.25
+
+Body = Started | Heartbeat | Findings | CheckAnswer | Finished | Failure
+FIELDS: dict[type[Body], str] = {
+    Started: "started",
+    Heartbeat: "heartbeat",
+    Findings: "findings",
+    CheckAnswer: "check",
+    Finished: "finished",
+    Failure: "failure",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time as the outbox needs it; tests bring their own."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Outbox:
+    """Numbers chunks, holds findings back until a chunk may go, and closes after the last one."""
+
+    def __init__(
+        self, emit: Callable[[Chunk], None], tally: Tally, *, attempt: int, clock: Clock | None = None
+    ) -> None:
+        self._emit, self._tally, self._attempt, self._clock = emit, tally, attempt, clock or Clock()
+        self._lock = threading.RLock()
+        self._sequence, self._sent_at, self._closed = 0, float("-inf"), False
+        self._pending: list[Findings.Entry] = []
+        self._pending_bytes = 0
+
+    def say(self, body: Started | CheckAnswer) -> None:
+        """Send one chunk."""
+        with self._lock:
+            self._send(body)
+
+    def add(self, entry: Findings.Entry) -> None:
+        """Send a finding, now or with others."""
+        size = entry.ByteSize() + 8  # its tag and length
+        with self._lock:
+            if self._pending_bytes + size > CHUNK_BYTES - ENVELOPE_BYTES:
+                self._flush()
+            self._pending.append(entry)
+            self._pending_bytes += size
+            if self._due():
+                self._flush()
+
+    def tick(self) -> None:
+        """Send what waits, or a heartbeat when it was silent for long: called by the pulse."""
+        with self._lock:
+            if self._closed or not self._due():
+                return
+            if self._pending:
+                self._flush()
+            elif self._clock.now() - self._sent_at >= HEARTBEAT_SECONDS:
+                self._send(Heartbeat(passes_done=self._tally.passes_done, phase=self._tally.phase))
+
+    def close(self, body: Finished | Failure) -> None:
+        """Send what waits and the last chunk; nothing follows."""
+        with self._lock:
+            if not self._closed:
+                self._flush()
+                self._send(body)
+                self._closed = True
+
+    def _due(self) -> bool:
+        return self._clock.now() - self._sent_at >= CHUNK_GAP_SECONDS
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        findings = Findings(entries=self._pending, passes_done=self._tally.passes_done)
+        self._pending, self._pending_bytes = [], 0
+        self._send(findings)
+
+    def _send(self, body: Body) -> None:
+        if self._closed:
+            return
+        if not self._due():
+            self._clock.sleep(CHUNK_GAP_SECONDS - (self._clock.now() - self._sent_at))
+        self._sequence += 1
+        chunk = Chunk(attempt=self._attempt, sequence=self._sequence)
+        getattr(chunk, FIELDS[type(body)]).CopyFrom(body)
+        self._emit(chunk)
+        self._sent_at = self._clock.now()
+
+
+class Pulse:
+    """A thread that ticks an outbox while another one computes."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="pulse", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._done.wait(PULSE_SECONDS):
+            try:
+                self._outbox.tick()
+            except OSError:  # the server is gone; the thread that computes finds out when it speaks, or by its lease
+                return

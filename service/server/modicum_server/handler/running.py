@@ -1,0 +1,137 @@
+"""`run_task`: one task of a slot from its first chunk to its last. Never raises for what a task or a model does.
+
+Knows nothing of TorchServe: chunks go to a callable.
+"""
+
+import logging
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from modicum_server.codec.findings import finding_message
+from modicum_server.codec.models import version_value
+from modicum_server.handler.checking import check
+from modicum_server.handler.donors import DonorPool
+from modicum_server.handler.failures import TaskCancelled, TaskFailure, failure_of
+from modicum_server.handler.loading import Loaded, ModelCache, choose_device
+from modicum_server.handler.outbox import Outbox, Pulse
+from modicum_server.handler.searching import prepare_search
+from modicum_server.handler.slot import Slot
+from modicum_server.handler.tallying import Tally
+from modicum_server.wire.worker_pb2 import Chunk, Failure, Findings, Finished, Started, Task
+
+LIBRARIES = ("torch", "torchvision", "timm", "modicum-sis", "numpy", "pillow")
+"""Distributions whose versions influence results."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What stays in memory between the tasks of a slot."""
+
+    models: ModelCache = field(default_factory=ModelCache)
+    donors: DonorPool = field(default_factory=DonorPool)
+
+
+def run_task(
+    folder: Path, emit: Callable[[Chunk], None], *, kept: Kept | None = None, gpu_id: int | None = None
+) -> None:
+    """Run the task in a slot's folder; `emit` gets every chunk: Started first, Finished or Failure last.
+
+    Args:
+        folder: the slot's folder.
+        emit: called from two threads, never at once.
+        kept: what to use again from the task before; default: nothing.
+        gpu_id: the GPU that this process was given, where there are several.
+    """
+    slot, tally = Slot(folder), Tally()
+    task, unreadable = _read(slot)
+    outbox = Outbox(emit, tally, attempt=task.attempt)
+    device, unavailable = _device(task, gpu_id)
+    outbox.say(Started(pid=os.getpid(), device=device, versions=library_versions()))
+    run = TaskRun(task=task, slot=slot, outbox=outbox, tally=tally, kept=kept or Kept(), device=device)
+    with Pulse(outbox):
+        last = unreadable or unavailable or run.last_chunk()
+    outbox.close(last)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what influences results, of those that are installed, and of Python."""
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _read(slot: Slot) -> tuple[Task, Failure | None]:
+    try:
+        return slot.task(), None
+    except TaskFailure as error:
+        log.exception("no task in the slot")
+        return Task(), failure_of(error)
+
+
+def _device(task: Task, gpu_id: int | None) -> tuple[str, Failure | None]:
+    try:
+        return str(choose_device(task.device or "auto", gpu_id)), None
+    except TaskFailure as error:
+        return "", failure_of(error)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TaskRun:
+    """A task that was read, on a device that is there."""
+
+    task: Task
+    slot: Slot
+    outbox: Outbox
+    tally: Tally
+    kept: Kept
+    device: str
+
+    def last_chunk(self) -> Finished | Failure:
+        """Do the task and return how it ended."""
+        try:
+            if self.task.threads:
+                torch.set_num_threads(self.task.threads)
+            return self._work()
+        except TaskCancelled as error:
+            log.info("task %s was cancelled", self.task.id)
+            return failure_of(error)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of a native library is no Exception, and must not kill the worker
+            log.exception("task %s failed", self.task.id)
+            return failure_of(error)
+
+    def _work(self) -> Finished:
+        version = version_value(self.task.model_version)
+        parts = {part.name: version_value(part) for part in self.task.parts}
+        loaded = self.kept.models.load(self.slot, version, parts, torch.device(self.device))
+        if self.slot.cancelled():
+            raise TaskCancelled
+        match self.task.WhichOneof("work"):
+            case "check":
+                self.tally.phase = "checking"
+                self.outbox.say(check(loaded, version))
+                return Finished(passes_done=self.tally.passes_done)
+            case "search":
+                return self._search(loaded)
+        raise TaskFailure("NOT_IMPLEMENTED", "This worker does not do this kind of task yet.", model_at_fault=False)
+
+    def _search(self, loaded: Loaded) -> Finished:
+        run = prepare_search(self.task.search, loaded, self.slot, self.kept.donors, self.tally)
+        for finding in run.findings():
+            message = finding_message(finding)
+            message.model_version = self.task.model_version.name
+            self.outbox.add(Findings.Entry(position=finding.position, finding=message))
+        return Finished(passes_done=self.tally.passes_done, chunk_size=run.chunk_size)

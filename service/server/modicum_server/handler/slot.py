@@ -1,0 +1,102 @@
+"""A slot's folder as the handler sees it: the task, its artifacts, the cancel mark, the lease. Reads, never writes."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from modicum_server.handler.failures import TaskFailure
+from modicum_server.wire.worker_pb2 import Task
+
+LEASE_SECONDS = 15.0
+"""A lease that was not touched for this long belongs to a worker that is gone."""
+CANCEL_LOOK_SECONDS = 0.2
+"""The cancel mark is looked for at most this often."""
+EXIT_CODE = 75
+"""Of a process that left because of its lease."""
+DIGEST_CHARACTERS = frozenset("0123456789abcdef")
+
+
+class Slot:
+    """One slot's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._looked, self._cancelled = float("-inf"), False
+
+    def task(self) -> Task:
+        """Read the task.
+
+        Raises:
+            TaskFailure: TASK_UNREADABLE.
+        """
+        try:
+            return Task.FromString((self.folder / "task.binpb").read_bytes())
+        except Exception as error:  # protobuf's error type differs between its implementations
+            raise TaskFailure(
+                "TASK_UNREADABLE", "Expected a task in the slot; there is none that can be read.", model_at_fault=False
+            ) from error
+
+    def artifact(self, digest: str) -> Path:
+        """Where an artifact lies.
+
+        Raises:
+            TaskFailure: ARTIFACT_MISSING.
+        """
+        path = self.folder / "artifacts" / digest
+        if not digest or not DIGEST_CHARACTERS.issuperset(digest) or not path.is_file():
+            raise TaskFailure(
+                "ARTIFACT_MISSING",
+                f"Expected artifact {digest[:12]} in the slot; it is not there.",
+                model_at_fault=False,
+            )
+        return path
+
+    def cancelled(self) -> bool:
+        """Whether the cancel mark is there; a yes is final."""
+        now = time.monotonic()
+        if not self._cancelled and now - self._looked >= CANCEL_LOOK_SECONDS:
+            self._looked = now
+            self._cancelled = (self.folder / "cancel").exists()
+        return self._cancelled
+
+
+class LeaseWatch:
+    """A thread that leaves the process when the lease is no longer touched: nobody would hear what we compute.
+
+    It goes by changes of the file's time that it sees, on a monotonic clock, so a change of the system's clock does
+    not kill anything.
+    """
+
+    def __init__(
+        self, folder: Path, *, lease_seconds: float = LEASE_SECONDS, leave: Callable[[int], object] = os._exit
+    ) -> None:
+        self._lease, self._lease_seconds, self._leave = folder / "lease", lease_seconds, leave
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="lease-watch", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        touched, changed_at = self._touched(), time.monotonic()
+        while not self._done.wait(self._lease_seconds / 15):
+            seen = self._touched()
+            if seen != touched:
+                touched, changed_at = seen, time.monotonic()
+            elif time.monotonic() - changed_at >= self._lease_seconds:
+                self._leave(EXIT_CODE)
+                return
+
+    def _touched(self) -> int | None:
+        try:
+            return self._lease.stat().st_mtime_ns
+        except OSError:
+            return None

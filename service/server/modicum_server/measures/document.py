@@ -1,0 +1,159 @@
+"""The result document: the summary from which every report, page, metric and verdict is made.
+
+Takes rows one at a time, so memory does not grow with their masks and traces. Has no clock: `created` is when the audit
+was asked for, so that writing it again gives the same bytes.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC
+from typing import Any
+
+from modicum_server.domain.audits import Audit, AuditSpecification
+from modicum_server.domain.datasets import Dataset
+from modicum_server.domain.findings import MEASURED_REASONS
+from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.searches import Search
+from modicum_server.measures.observations import Observations, Observer
+from modicum_server.measures.registry import measure, read_controls
+from modicum_server.measures.rows import Row
+
+SCHEMA_VERSION = 1
+FINDINGS_FORMAT = "jsonl+gzip"
+MEASURED = frozenset(reason.value for reason in MEASURED_REASONS)
+
+
+def result_document(
+    *,
+    audit: Audit,
+    dataset: Dataset,
+    versions: Sequence[ModelVersion],
+    rows: Iterable[Row],
+    parameters: Mapping[str, Any],
+    findings_digest: str,
+) -> dict[str, Any]:
+    """Summarise an audit.
+
+    Args:
+        audit: the audit; of its state nothing is used but what was asked.
+        dataset: its data set.
+        versions: its versions, in the order of the specification.
+        rows: one a finding, in any order; consumed once.
+        parameters: what else influenced the numbers: `device`, `chunk_size`, `versions`, `donor_digests`; `dtype` is
+            float32 unless given.
+        findings_digest: SHA-256 of the findings artifact that holds these rows.
+    """
+    tally = _Tally.of(audit.specification)
+    for row in rows:
+        tally.add(row)
+    by_name = {version.name: version for version in versions}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "audit": audit.name,
+        "project": "/".join(audit.name.split("/")[:2]),
+        "specification": specification_json(audit.specification),
+        "specification_digest": audit.specification.digest,
+        "answer_key": audit.answer_key,
+        "parameters": {
+            "dtype": "float32",
+            **parameters,
+            "model_digests": {version.name: version.digest for version in versions},
+            "manifest_digest": dataset.manifest_digest,
+        },
+        "dataset": {
+            "name": dataset.name,
+            "item_count": dataset.item_count,
+            "audited": audit.item_count,
+            "labelled": dataset.labelled_count,
+        },
+        "models": [
+            {
+                "model_version": name,
+                "digest": by_name[name].digest,
+                "searches": [
+                    _search_json(tally.observers[name, index].observations())
+                    for index in range(len(audit.specification.searches))
+                ],
+            }
+            for name in audit.specification.model_versions
+        ],
+        "failures": tally.failures,
+        "passes": tally.passes(),
+        "findings": {"digest": findings_digest, "rows": tally.rows, "format": FINDINGS_FORMAT},
+        "created": audit.create_time.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    }
+
+
+def canonical_json(document: Mapping[str, Any]) -> bytes:
+    """Return the document's bytes: sorted keys, no space, UTF-8. Raises ValueError for NaN and infinity."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return text.encode()
+
+
+def specification_json(specification: AuditSpecification) -> dict[str, Any]:
+    """Return the specification as JSON values, each search with its digest."""
+    searches = [_search_with_digest(search) for search in specification.searches]
+    values: dict[str, Any] = json.loads(json.dumps({**asdict(specification), "searches": searches}))
+    return values
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted while the rows go by."""
+
+    observers: dict[tuple[str, int], Observer]
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    rows: int = 0
+    forward: int = 0
+    backward: int = 0
+
+    @classmethod
+    def of(cls, specification: AuditSpecification) -> "_Tally":
+        return cls(
+            {
+                (version, index): Observer(search, specification.canvas)
+                for version in specification.model_versions
+                for index, search in enumerate(specification.searches)
+            }
+        )
+
+    def add(self, row: Row) -> None:
+        self.observers[row["model_version"], row["search_index"]].add(row)
+        self.rows += 1
+        control = row["controls"]["class_targeted"]
+        for passes in (row["passes"], control["passes"] if control is not None else {"forward": 0, "backward": 0}):
+            self.forward += passes["forward"]
+            self.backward += passes["backward"]
+        if row["reason"] is not None and row["reason"] not in MEASURED:
+            self.failures.append({name: row[name] for name in ("item", "model_version", "search_index", "reason")})
+
+    def passes(self) -> dict[str, int]:
+        return {
+            "forward": self.forward,
+            "backward": self.backward,
+            "equivalents": self.forward + 2 * self.backward,
+        }
+
+
+def _search_json(seen: Observations) -> dict[str, Any]:
+    measured = measure(seen)
+    return {
+        "search": asdict(seen.search),
+        "search_digest": seen.search.digest,
+        "measures": {name: value.as_json() for name, value in measured.items()},
+        "readings": [asdict(reading) for reading in read_controls(measured)],
+        "counts": {
+            "images": len(seen.scored),
+            "eligible": int(seen.eligible.sum()),
+            "baseline_confident": int(seen.baseline_confident.sum()),
+            "with_subset": int(seen.with_subset.sum()),
+            "failed": int(seen.failed.sum()),
+            "budget_exhausted": int(seen.budget_exhausted.sum()),
+            "saturated": int(seen.saturated.sum()),
+        },
+    }
+
+
+def _search_with_digest(search: Search) -> dict[str, Any]:
+    return {**asdict(search), "digest": search.digest}

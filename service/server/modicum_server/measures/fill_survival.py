@@ -1,0 +1,66 @@
+"""The fill control: does a subset survive another fill?
+
+Reading, by this rule. SURVIVES: under every other fill the surviving share's lower end is above 0.5. DEPENDS_ON_FILL:
+under at least one its upper end is below 0.5. Otherwise, or below n = 10, INCONCLUSIVE. Whole images (budget exhausted)
+are left out: no fill shows in them.
+"""
+
+from collections.abc import Mapping
+
+from modicum_server.measures.intervals import SMALLEST_SAMPLE
+from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.observations import Observations
+from modicum_server.measures.words import enumeration, share_text
+
+CONTROL = "fill"
+PREFIX = "fill_survival_"
+LIMIT = 0.5
+
+
+def fill_survival(seen: Observations) -> Measured:
+    """Return `fill_survival_FILL` for each fill that the control tried: the share of subsets still sufficient."""
+    return {
+        f"{PREFIX}{fill}": share(
+            sufficient[ran],
+            empty=f"no subset was scored on the {fill} fill",
+            parameters={"fill": fill, "searched_fill": seen.search.fill.value, "threshold": seen.search.threshold},
+        )
+        for fill, (ran, sufficient) in seen.fills.items()
+    }
+
+
+def fill_reading(measured: Measured) -> Reading | None:
+    """Return the sentence about the control; None when it did not run."""
+    survival = {
+        str(measure.parameters["fill"]): measure
+        for name, measure in measured.items()
+        if name.startswith(PREFIX) and measure.value is not None
+    }
+    if not survival:
+        return None
+    searched = next(iter(survival.values())).parameters["searched_fill"]
+    n = max(measure.n for measure in survival.values())
+    shares = enumeration([f"{share_text(measure.value or 0.0)} on {fill}" for fill, measure in survival.items()])
+    outcome = _outcome(survival)
+    fact = f"Of {n} subsets found on the {searched} fill, {shares} still suffice"
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, n)}.", outcome)
+
+
+def _outcome(survival: Mapping[str, Measure]) -> str:
+    intervals = [measure.interval for measure in survival.values()]
+    known = [interval for interval in intervals if interval is not None]
+    if any(interval.high is not None and interval.high < LIMIT for interval in known):
+        return "DEPENDS_ON_FILL"
+    if len(known) == len(intervals) and all(interval.low is not None and interval.low > LIMIT for interval in known):
+        return "SURVIVES"
+    return "INCONCLUSIVE"
+
+
+def _conclusion(outcome: str, n: int) -> str:
+    if outcome == "SURVIVES":
+        return "what surrounds the kept pixels matters little"
+    if outcome == "DEPENDS_ON_FILL":
+        return "the kept pixels suffice together with the fill that they were found on, not by themselves"
+    if n < SMALLEST_SAMPLE:
+        return f"fewer than {SMALLEST_SAMPLE} subsets, so no verdict"
+    return "whether the fill is part of the evidence is not settled by this many images"

@@ -1,0 +1,32 @@
+"""The headline: the overinterpretation rate R(tau, alpha) and its class-targeted companion.
+
+R is the share of the eligible, not baseline-confident images for which this search at this budget verified a subset of
+at most alpha * p pixels: a lower bound of what exists. Its companion asks the same of a random other class. Where both
+are alike, small subsets say more about what a mask can do to this model than about what it learned.
+"""
+
+import numpy as np
+
+from modicum_server.measures.measure import Measured, share
+from modicum_server.measures.observations import Observations
+
+ALPHA = 0.05
+"""Subset fraction that counts as overinterpretation: the paper's headline, 95% of the image masked."""
+
+
+def overinterpretation(seen: Observations) -> Measured:
+    """Return `overinterpretation_rate` and `overinterpretation_rate_class_targeted`."""
+    parameters = {"alpha": ALPHA, "threshold": seen.search.threshold}
+    limit = np.float64(ALPHA * seen.canvas.pixels)
+    return {
+        "overinterpretation_rate": share(
+            seen.size[seen.measured] <= limit,
+            empty="no image is eligible and not baseline-confident",
+            parameters=parameters,
+        ),
+        "overinterpretation_rate_class_targeted": share(
+            seen.other_size[seen.other_ran] <= limit,
+            empty="the class_targeted control ran on no image",
+            parameters=parameters,
+        ),
+    }

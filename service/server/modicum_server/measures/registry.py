@@ -1,0 +1,37 @@
+"""Every measure and every control's reading, in the order in which they are shown. Adding one is a line here."""
+
+from modicum_server.measures.accuracy import accuracy
+from modicum_server.measures.border_share import border_share
+from modicum_server.measures.class_targeted import class_targeted, class_targeted_reading
+from modicum_server.measures.eligibility import eligibility
+from modicum_server.measures.fill_survival import fill_reading, fill_survival
+from modicum_server.measures.measure import ControlReading, Measure, MeasureFamily, Reading
+from modicum_server.measures.observations import Observations
+from modicum_server.measures.overinterpretation import overinterpretation
+from modicum_server.measures.subset_fraction import subset_fraction, subset_fraction_by_correctness
+from modicum_server.measures.subset_size import subset_size
+
+MEASURES: tuple[MeasureFamily, ...] = (
+    overinterpretation,
+    accuracy,
+    eligibility,
+    subset_fraction,
+    subset_fraction_by_correctness,
+    subset_size,
+    border_share,
+    class_targeted,
+    fill_survival,
+)
+
+READINGS: tuple[ControlReading, ...] = (class_targeted_reading, fill_reading)
+
+
+def measure(seen: Observations) -> dict[str, Measure]:
+    """Return every measure by name."""
+    return {name: value for family in MEASURES for name, value in family(seen).items()}
+
+
+def read_controls(measured: dict[str, Measure]) -> list[Reading]:
+    """Return the readings of the controls that ran."""
+    readings = (reading(measured) for reading in READINGS)
+    return [reading for reading in readings if reading is not None]

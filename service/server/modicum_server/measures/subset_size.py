@@ -1,0 +1,17 @@
+"""The size of a subset in pixels of the canvas."""
+
+from modicum_server.measures.measure import Measured, quantile_measure
+from modicum_server.measures.observations import Observations
+
+
+def subset_size(seen: Observations) -> Measured:
+    """Return `subset_size_median`, over the same images as the subset fraction."""
+    return {
+        "subset_size_median": quantile_measure(
+            seen.size[seen.measured],
+            0.5,
+            unit="pixels",
+            empty="no image is eligible and not baseline-confident",
+            parameters={"canvas_pixels": seen.canvas.pixels},
+        )
+    }

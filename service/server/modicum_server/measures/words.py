@@ -1,0 +1,35 @@
+"""Numbers in words, one way for readings and reports. Must not decide what a number means."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from modicum_server.measures.intervals import Interval
+
+OPEN_END = "open"
+
+
+def share_text(share: float) -> str:
+    """Return a share as per cent: whole numbers from 10% on, two significant digits below ("57%", "3.5%", "0.54%")."""
+    percent = share * 100
+    if percent == 0 or percent >= 9.95:  # noqa: PLR2004  below, one decimal says more than none
+        return f"{percent:.0f}%"
+    decimals = min(4, 1 - math.floor(math.log10(percent)))
+    return f"{percent:.{decimals}f}%"
+
+
+def times_text(ratio: float) -> str:
+    """Return a ratio as a factor ("1.2 times")."""
+    return f"{ratio:.1f} times" if ratio < 100 else f"{ratio:.0f} times"  # noqa: PLR2004
+
+
+def interval_text(interval: Interval | None, number: Callable[[float], str] = share_text) -> str:
+    """Return " (95% interval LOW to HIGH)", with open ends said; nothing for no interval."""
+    if interval is None:
+        return ""
+    low, high = (OPEN_END if end is None else number(end) for end in (interval.low, interval.high))
+    return f" ({share_text(interval.level)} interval {low} to {high})"
+
+
+def enumeration(parts: Sequence[str]) -> str:
+    """Return "a, b and c"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,1 @@
+"""What the API and the worker tell Prometheus, one module each."""

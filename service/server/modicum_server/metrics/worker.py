@@ -1,0 +1,104 @@
+"""What a worker tells Prometheus: work done, how long it took, and what went wrong.
+
+Labels take values from short fixed lists only: no project, audit, model or image.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from modicum_server.domain.audits import Audit
+from modicum_server.domain.findings import Finding, FindingReason
+
+#: A shard is planned to take a minute; checks and summaries take a second, a large model on a CPU takes many minutes.
+SHARD_BUCKETS = (0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
+#: An audit takes minutes to hours, from its acknowledgement to its end.
+AUDIT_BUCKETS = (5, 15, 30, 60, 120, 180, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
+
+
+def image_outcome(finding: Finding) -> str:
+    """The word by which a finding is counted: what came of an image."""
+    if finding.failed:
+        return "failed"
+    if finding.reason is FindingReason.NOT_ELIGIBLE:
+        return "not_eligible"
+    if finding.reason is FindingReason.NOT_FOUND:
+        return "not_found"
+    return "baseline_confident" if finding.baseline_confident else "subset"
+
+
+class WorkerMetrics:
+    """The metrics of one worker process, in a registry of their own unless one is given."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._images = Counter(
+            "modicum_worker_images", "Images whose finding was stored, by outcome.", ["outcome"], registry=self.registry
+        )
+        self._forward = Counter(
+            "modicum_worker_forward_passes",
+            "Forward passes of stored findings, controls included.",
+            registry=self.registry,
+        )
+        self._backward = Counter(
+            "modicum_worker_backward_passes",
+            "Backward passes of stored findings, controls included.",
+            registry=self.registry,
+        )
+        self._shard_seconds = Histogram(
+            "modicum_worker_shard_duration_seconds",
+            "Time from the claim of a shard to the end of its work, by stage and outcome.",
+            ["stage", "outcome"],
+            buckets=SHARD_BUCKETS,
+            registry=self.registry,
+        )
+        self._lease_losses = Counter(
+            "modicum_worker_lease_losses",
+            "Shards that another attempt took over while this worker was at them.",
+            registry=self.registry,
+        )
+        self._deaths = Counter(
+            "modicum_worker_model_deaths",
+            "Deaths of a model's process in mid-task, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._audits = Counter(
+            "modicum_worker_audits_ended",
+            "Audits that this worker brought to an end, by outcome.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._audit_seconds = Histogram(
+            "modicum_worker_audit_duration_seconds",
+            "Time from the acknowledgement of an audit to its end, by outcome.",
+            ["outcome"],
+            buckets=AUDIT_BUCKETS,
+            registry=self.registry,
+        )
+        self.slots_busy = Gauge("modicum_worker_slots_busy", "Slots that work on a shard now.", registry=self.registry)
+        self.slots = Gauge("modicum_worker_slots", "Slots of this worker.", registry=self.registry)
+
+    def findings_stored(self, findings: Iterable[Finding]) -> None:
+        """Count images and the passes spent on them."""
+        for finding in findings:
+            self._images.labels(image_outcome(finding)).inc()
+            targeted = finding.controls.class_targeted
+            self._forward.inc(finding.passes.forward + (targeted.passes.forward if targeted else 0))
+            self._backward.inc(finding.passes.backward + (targeted.passes.backward if targeted else 0))
+
+    def shard_ended(self, stage: str, outcome: str, seconds: float) -> None:
+        """Take the time that a shard took."""
+        self._shard_seconds.labels(stage.lower(), outcome).observe(seconds)
+        if outcome == "lost":
+            self._lease_losses.inc()
+
+    def model_died(self, reason: str) -> None:
+        """Count a death: MODEL_DIED, MODEL_HUNG or MODEL_OUT_OF_MEMORY."""
+        self._deaths.labels(reason.lower()).inc()
+
+    def audit_ended(self, audit: Audit, outcome: str) -> None:
+        """Count an audit (as it was before it ended) and take its time."""
+        self._audits.labels(outcome).inc()
+        self._audit_seconds.labels(outcome).observe((datetime.now(UTC) - audit.create_time).total_seconds())

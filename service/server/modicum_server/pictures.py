@@ -1,0 +1,149 @@
+"""Bytes of a picture file -> an image on the canvas. Pillow and numpy only, so that reports can use it without torch.
+
+Nothing here depends on a model: two calls with equal arguments give equal arrays. Colour profiles are ignored, as in
+the training pipelines whose input specifications are declared here. Transparent pictures are composited on white.
+"""
+
+import io
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from modicum_server.domain.models import InputSpecification
+from modicum_server.domain.searches import Canvas
+
+FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+"""What is decoded. Others are left out on purpose: some (EPS) are programs."""
+MAX_PIXELS = 50_000_000
+"""Default limit on what is decoded."""
+CHANNELS = frozenset({1, 3})
+"""Grey and RGB canvases."""
+LARGEST_16_BIT, LARGEST_8_BIT = 65_535, 255
+SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
+TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
+LONGEST_ASPECT = 8
+"""A longer picture loses its ends before it is resized: they lie outside the crop, and would cost gigabytes."""
+RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+
+
+class PictureUnreadable(Exception):
+    """The bytes are not a picture that can be decoded."""
+
+
+class PictureTooLarge(Exception):
+    """The picture has more pixels than are decoded."""
+
+
+def canvas_array(
+    data: bytes, specification: InputSpecification, canvas: Canvas, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.float32]:
+    """Decode a picture onto the canvas: float32 (C, H, W) within the specification's bounds.
+
+    The shorter side is resized to `specification.resize` (in proportion where the canvas is not the input's own size;
+    never below what the crop needs), then the centre is cropped; with `resize` 0 the picture is stretched to it.
+    Of an animation the first frame counts. EXIF orientation is applied.
+
+    Raises:
+        PictureUnreadable: not a picture, truncated, or of a kind without a known range (floating point).
+        PictureTooLarge: more than `max_pixels`, by its header: nothing was decoded.
+        ValueError: a canvas of neither 1 nor 3 channels, or an unknown interpolation.
+    """
+    if canvas.channels not in CHANNELS:
+        raise ValueError(f"expected a canvas of 1 or 3 channels; got {canvas.channels}")
+    if specification.interpolation not in RESAMPLING:
+        raise ValueError(f"expected an interpolation among {sorted(RESAMPLING)}; got {specification.interpolation!r}")
+    picture = _with_channels(_decoded(data, max_pixels), canvas.channels)
+    values = np.asarray(_fitted(picture, specification, canvas), dtype=np.float32)
+    shares = np.clip(values / LARGEST_8_BIT, 0, 1)
+    planes = shares[None] if shares.ndim == 2 else shares.transpose(2, 0, 1)  # noqa: PLR2004  (H, W) is grey
+    low, high = specification.lower_bound, specification.upper_bound
+    placed = np.clip(low + planes.astype(np.float64) * (high - low), low, high).astype(np.float32)
+    return np.ascontiguousarray(np.broadcast_to(placed, (canvas.channels, canvas.height, canvas.width)))
+
+
+def _decoded(data: bytes, max_pixels: int) -> Image.Image:
+    """Decode the first frame, upright, 8 bits a channel or (mode F) grey in 0..255."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
+            picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        _check_size(picture, max_pixels)
+        picture.load()
+    except (PictureTooLarge, MemoryError):
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureTooLarge(f"expected at most {max_pixels:,} pixels; the picture has far more") from error
+    except Exception as error:  # decoders raise anything on hostile bytes
+        raise PictureUnreadable(
+            f"expected a complete picture ({', '.join(FORMATS)}); got {len(data):,} bytes that cannot be decoded"
+        ) from error
+    return _in_eight_bits(_upright(picture))
+
+
+def _check_size(picture: Image.Image, max_pixels: int) -> None:
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise PictureTooLarge(f"expected at most {max_pixels:,} pixels; the picture has {width} x {height}")
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # noqa: BLE001  broken metadata raise anything, and do not make the pixels unreadable
+        return picture
+
+
+def _in_eight_bits(picture: Image.Image) -> Image.Image:
+    if picture.mode == "F":
+        raise PictureUnreadable("expected 8 or 16 bits a channel; got floating point values, whose range is not known")
+    if picture.mode in SIXTEEN_BIT_MODES:
+        values = np.asarray(picture, dtype=np.float64).clip(0, LARGEST_16_BIT)
+        return Image.fromarray((values * (LARGEST_8_BIT / LARGEST_16_BIT)).astype(np.float32))
+    if picture.mode in TRANSPARENT_MODES or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture).convert("RGB")
+    if picture.mode in {"1", "L"}:
+        return picture.convert("L")
+    return picture.convert("RGB")
+
+
+def _with_channels(picture: Image.Image, channels: int) -> Image.Image:
+    """Grey stays one plane here (it is copied to three after resizing); RGB becomes grey by ITU-R 601 luma."""
+    return picture.convert("L") if channels == 1 and picture.mode == "RGB" else picture
+
+
+def _fitted(picture: Image.Image, specification: InputSpecification, canvas: Canvas) -> Image.Image:
+    resampling = RESAMPLING[specification.interpolation]
+    if specification.resize == 0:
+        return picture.resize((canvas.width, canvas.height), resampling)
+    picture = _trimmed(picture, canvas)
+    width, height = picture.size
+    scale = max(_shorter_side(specification, canvas) / min(width, height), canvas.width / width, canvas.height / height)
+    # rounded down as torchvision's Resize does, so that registered pipelines are met to the pixel
+    size = (max(canvas.width, int(width * scale + 1e-6)), max(canvas.height, int(height * scale + 1e-6)))
+    resized = picture.resize(size, resampling)
+    left, top = round((size[0] - canvas.width) / 2), round((size[1] - canvas.height) / 2)
+    return resized.crop((left, top, left + canvas.width, top + canvas.height))
+
+
+def _shorter_side(specification: InputSpecification, canvas: Canvas) -> float:
+    """`resize`, in proportion to the canvas."""
+    own, asked = min(specification.height, specification.width), min(canvas.height, canvas.width)
+    return round(specification.resize * asked / own)
+
+
+def _trimmed(picture: Image.Image, canvas: Canvas) -> Image.Image:
+    width, height = picture.size
+    aspect = LONGEST_ASPECT * max(canvas.width, canvas.height) / min(canvas.width, canvas.height)
+    longest = int(min(width, height) * aspect)
+    if max(width, height) <= longest:
+        return picture
+    left, top = max(0, (width - longest) // 2), max(0, (height - longest) // 2)
+    return picture.crop((left, top, min(width, left + longest), min(height, top + longest)))

@@ -1,0 +1,100 @@
+"""The answer of an audit in one honest paragraph, sentence by sentence. Must not measure, and must not round in favour."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from modicum_server.measures.intervals import SMALLEST_SAMPLE
+from modicum_server.measures.measure import Measure, Measured
+from modicum_server.measures.words import interval_text, share_text
+from modicum_server.reports.wording import confidence_text
+
+
+def headline(measured: Measured) -> str:
+    """Return the first sentence: the overinterpretation rate, or that there is none."""
+    rate = measured["overinterpretation_rate"]
+    if rate.value is None:
+        return "No image could be searched, so this audit says nothing about overinterpretation."
+    alpha = share_text(rate.parameters["alpha"])
+    return (
+        f"For {_count(rate)} of the images that were searched, at most {alpha} of the pixels suffice "
+        f"for the same confident decision."
+    )
+
+
+def sentences(measured: Measured, counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:
+    """Return what follows the headline: how sure that is, its companion, sizes, and what is left open."""
+    rate = measured["overinterpretation_rate"]
+    if rate.value is None:
+        return _nothing_searched(counts, search)
+    parts = [_certainty(rate), _companion(measured), _sizes(measured["subset_fraction_median"]), _left_out(counts)]
+    return [part for part in parts if part]
+
+
+def _nothing_searched(counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:
+    threshold = confidence_text(search["threshold"])
+    if counts["images"] == 0:
+        return ["There was no image to audit."]
+    if counts["failed"] == counts["images"]:
+        return [f"All {counts['images']} images failed; the reasons stand below."]
+    if counts["baseline_confident"]:
+        return [
+            f"On {_images(counts['baseline_confident'])} the bare fill alone reaches the threshold of {threshold}: "
+            "with this fill the model is confident without any pixel of the image. Try another fill."
+        ]
+    return [
+        f"On none of the {counts['images']} images does the model's confidence reach the threshold of {threshold}. "
+        "Lower the threshold, or check that the input specification is that of the training."
+    ]
+
+
+def _certainty(rate: Measure) -> str:
+    if rate.interval is None:
+        return (
+            f"Only {_images(rate.n)} could be searched: below {SMALLEST_SAMPLE} no interval is given and no verdict "
+            "drawn. Read what follows as single cases."
+        )
+    ends = interval_text(rate.interval).removeprefix(" (").removesuffix(")")
+    return f"That is a sample of {rate.n}: {ends}, and a lower bound, since a stronger search finds smaller subsets."
+
+
+def _companion(measured: Measured) -> str:
+    other, rate = measured["overinterpretation_rate_class_targeted"], measured["overinterpretation_rate"]
+    if other.value is None or rate.value is None:
+        return "The class-targeted control did not run, so how much of this the mask itself does is not known."
+    fact = f"Asked to argue for a random other class instead, the same search needs as few pixels for {_count(other)}"
+    return f"{fact}{interval_text(other.interval)}{_comparison(rate, other)}."
+
+
+def _comparison(rate: Measure, other: Measure) -> str:
+    first, second = rate.interval, other.interval
+    if first is None or second is None:
+        return ", too few images to compare"
+    if (first.low or 0) > (second.high or 0):
+        return ", clearly less often"
+    if (second.low or 0) > (first.high or 0):
+        return ", clearly more often"
+    return "; the two intervals overlap, so the difference is not settled"
+
+
+def _sizes(fraction: Measure) -> str:
+    if fraction.value is None:
+        return ""
+    return f"The median subset holds {share_text(fraction.value)} of the pixels{interval_text(fraction.interval)}."
+
+
+def _left_out(counts: Mapping[str, int]) -> str:
+    kinds = (
+        (counts["images"] - counts["eligible"] - counts["failed"], "not confident enough to be searched"),
+        (counts["baseline_confident"], "left out because the bare fill alone is confident"),
+        (counts["failed"], "failed"),
+    )
+    named = [f"{number} {kind}" for number, kind in kinds if number > 0]
+    return f"Of {_images(counts['images'])}, {'; '.join(named)}." if named else ""
+
+
+def _count(measure: Measure) -> str:
+    return f"{share_text(measure.value or 0.0)} ({measure.parameters['successes']} of {measure.n})"
+
+
+def _images(number: int) -> str:
+    return "1 image" if number == 1 else f"{number:,} images"

@@ -1,0 +1,208 @@
+"""The gallery: which findings are shown, and what stands on each card. Bounded, whatever the size of the audit.
+
+Shows the smallest, the middle and the largest subsets, and the first of the images without one. An image that cannot be
+loaded any more leaves its card with the mask alone.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum_server.domain.models import InputSpecification
+from modicum_server.domain.searches import Canvas
+from modicum_server.measures.observations import Observations, unpack_mask
+from modicum_server.measures.rows import Row
+from modicum_server.measures.words import share_text, times_text
+from modicum_server.pictures import PictureTooLarge, PictureUnreadable, canvas_array
+from modicum_server.reports import panels
+from modicum_server.reports.wording import class_text, confidence_text, pixels_text, reason_text
+
+LoadImage = Callable[[str], bytes | None]
+"""Bytes of an image by its digest; None when they are not there any more."""
+
+GROUP_SIZE = 10
+"""Cards of each of the smallest, middle and largest subsets."""
+LARGEST_GALLERY = 3 * GROUP_SIZE
+LARGEST_REMAINDER = 60
+"""Images without a subset that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a card needs beside its row: where it lies and what its classes are called."""
+
+    canvas: Canvas
+    input: InputSpecification | None
+    labels: Sequence[str]
+    fill: str
+    load_image: LoadImage
+
+    def photograph(self, digest: str) -> panels.Pixels | None:
+        """Return the image on the canvas; None when it is not stored any more or cannot be decoded."""
+        data = self.load_image(digest) if digest and self.input is not None else None
+        if data is None or self.input is None:
+            return None
+        try:
+            return panels.photograph(canvas_array(data, self.input, self.canvas), self.input)
+        except (PictureUnreadable, PictureTooLarge, ValueError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What one fill did to a subset."""
+
+    fill: str
+    sufficient: bool
+    confidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A finding with a subset, in words and pictures. Pictures are data: addresses; "" where there is none."""
+
+    anchor: str
+    item: str
+    label: str
+    prediction: str
+    outcome: str
+    confidence: str
+    verified: str
+    size: str
+    fraction: str
+    passes: str
+    saturated: bool
+    other: str
+    marks: tuple[Mark, ...]
+    photograph: str
+    fill_layer: str
+    subset: str
+    shade: str
+    mask: str
+    outline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """An image that has no subset to show, and why."""
+
+    item: str
+    label: str
+    prediction: str
+    confidence: str
+    reason: str
+    failed: bool
+    thumbnail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Positions (in the order of the observations) that are shown, and how many there were."""
+
+    groups: tuple[tuple[str, tuple[int, ...]], ...]
+    subsets: int
+    remainder: tuple[int, ...]
+    without: int
+
+
+def choose(seen: Observations) -> Choice:
+    """Return what is shown: all subsets, smallest first, or three groups of them when there are too many."""
+    places = np.flatnonzero(seen.with_subset)
+    ordered = [int(place) for place in places[np.argsort(seen.size[places], kind="stable")]]
+    without = [int(place) for place in np.flatnonzero(~seen.with_subset)]
+    return Choice(_groups(ordered), len(ordered), tuple(without[:LARGEST_REMAINDER]), len(without))
+
+
+def card(row: Row, scene: Scene, anchor: str) -> Card:
+    """Return the card of a finding with a subset."""
+    mask = unpack_mask(row["subset"])
+    pixels = scene.photograph(row["image_digest"])
+    return Card(
+        anchor=anchor,
+        item=row["item"],
+        label=class_text(row["label"], scene.labels) if row["label"] is not None else "",
+        prediction=class_text(row["target_class"], scene.labels),
+        outcome=_outcome(row),
+        confidence=confidence_text(row["confidence"]),
+        verified=confidence_text(row["verified_confidence"]),
+        size=pixels_text(row["subset"]["size"]),
+        fraction=share_text(row["subset"]["fraction"]),
+        passes=f"{row['passes']['forward']:,} forward, {row['passes']['backward']:,} backward",
+        saturated=row["saturated"],
+        other=_other(row, scene.labels),
+        marks=tuple(
+            Mark(fill["fill"], fill["sufficient"], confidence_text(fill["confidence"]))
+            for fill in row["controls"]["fills"]
+        ),
+        photograph="" if pixels is None else panels.photograph_uri(pixels),
+        mask=panels.mask_uri(mask),
+        shade=panels.shade_layer_uri(mask),
+        outline=panels.outline(mask),
+        **_subset_pictures(pixels, mask, scene),
+    )
+
+
+def remainder(row: Row, scene: Scene) -> Remainder:
+    """Return the line of an image that has no subset to show."""
+    pixels = scene.photograph(row["image_digest"])
+    return Remainder(
+        item=row["item"],
+        label=class_text(row["label"], scene.labels) if row["label"] is not None else "",
+        prediction=class_text(row["predicted_class"], scene.labels) if row["predicted_class"] is not None else "",
+        confidence=confidence_text(row["confidence"]) if row["predicted_class"] is not None else "",
+        reason=_why(row),
+        failed=row["predicted_class"] is None,
+        thumbnail="" if pixels is None else panels.thumbnail_uri(pixels),
+    )
+
+
+def _groups(ordered: list[int]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    if len(ordered) <= LARGEST_GALLERY:
+        return (("", tuple(ordered)),) if ordered else ()
+    middle = len(ordered) // 2 - GROUP_SIZE // 2
+    return (
+        (f"The {GROUP_SIZE} smallest subsets", tuple(ordered[:GROUP_SIZE])),
+        (f"{GROUP_SIZE} subsets around the median", tuple(ordered[middle : middle + GROUP_SIZE])),
+        (f"The {GROUP_SIZE} largest subsets", tuple(ordered[-GROUP_SIZE:])),
+    )
+
+
+def _subset_pictures(pixels: panels.Pixels | None, mask: NDArray[np.bool_], scene: Scene) -> dict[str, str]:
+    """The subset alone: a plain fill is a layer; blur is a picture of its own; noise and marginal are shown on grey."""
+    if pixels is None or scene.input is None:
+        return {"fill_layer": "", "subset": ""}
+    if scene.fill == "blur":
+        return {"fill_layer": "", "subset": panels.blurred_subset_uri(pixels, mask)}
+    colour = panels.fill_colour(scene.fill, scene.input) or panels.NEUTRAL
+    return {"fill_layer": panels.fill_layer_uri(mask, colour), "subset": ""}
+
+
+def _outcome(row: Row) -> str:
+    if row["label"] is None or row["predicted_class"] is None:
+        return "unlabelled"
+    return "correct" if row["label"] == row["predicted_class"] else "incorrect"
+
+
+def _other(row: Row, labels: Sequence[str]) -> str:
+    control = row["controls"]["class_targeted"]
+    if control is None:
+        return ""
+    name = class_text(control["target_class"], labels)
+    if not control["found"]:
+        return f"{name}: nothing found"
+    ratio = control["size"] / row["subset"]["size"] if row["subset"]["size"] else math.inf
+    found = pixels_text(control["size"])
+    return f"{name}: {found}" if math.isinf(ratio) else f"{name}: {found}, {times_text(ratio)} the size"
+
+
+def _why(row: Row) -> str:
+    if row["reason"] is not None:
+        return reason_text(row["reason"])
+    if row["baseline_confident"]:
+        return "the bare fill alone reaches the threshold"
+    if row["budget_exhausted"]:
+        return "nothing smaller than the whole image was found within the budget; counts as fraction 1"
+    return "no subset"

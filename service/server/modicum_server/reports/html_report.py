@@ -1,0 +1,83 @@
+"""One self-contained HTML file that a person reads: no request, no script. Everything variable is escaped.
+
+The page is a pure function of its arguments. It says first what was found, then shows it, then how it was measured and
+what it does not prove.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from modicum_server.domain.models import InputSpecification
+from modicum_server.domain.searches import Canvas
+from modicum_server.measures.rows import Row
+from modicum_server.reports.gallery import LoadImage, Scene
+from modicum_server.reports.glossary import LIMITS, WORDS
+from modicum_server.reports.sections import Section, Sketch, sections
+from modicum_server.reports.wording import confidence_text, reason_text, short_name
+
+def render_html(
+    document: Mapping[str, Any],
+    rows: Iterable[Row],
+    load_image: LoadImage,
+    *,
+    inputs: Mapping[str, InputSpecification],
+    labels: Mapping[str, Sequence[str]],
+) -> bytes:
+    """Return the page.
+
+    Args:
+        document: the result document.
+        rows: the findings' rows; iterated twice (a one-shot iterator is read into memory).
+        load_image: bytes of an image by digest; None where they are not stored any more.
+        inputs: the input specification of each version, by resource name; without one its photographs are not shown.
+        labels: class labels of each version, by resource name; a class without one is shown by its number.
+    """
+    if isinstance(rows, Iterator):
+        rows = list(rows)
+    page = _environment().get_template("report.html.j2")
+    sketches = _sketches(document, load_image, inputs, labels)
+    return page.render(
+        document=document,
+        sections=sections(sketches, rows),
+        title=_title(document),
+        limits=LIMITS,
+        words=WORDS,
+        total=sum(search["counts"]["images"] for model in document["models"] for search in model["searches"]),
+    ).encode()
+
+def _sketches(
+    document: Mapping[str, Any],
+    load_image: LoadImage,
+    inputs: Mapping[str, InputSpecification],
+    labels: Mapping[str, Sequence[str]],
+) -> dict[tuple[str, int], Sketch]:
+    canvas = Canvas(**document["specification"]["canvas"])
+    sketches = {}
+    for place, model in enumerate(document["models"], start=1):
+        version = model["model_version"]
+        for index, result in enumerate(model["searches"]):
+            fill = result["search"]["fill"]
+            scene = Scene(canvas, inputs.get(version), labels.get(version, ()), fill, load_image)
+            sketches[version, index] = Sketch(f"model-{place}-search-{index + 1}", version, result, scene)
+    return sketches
+
+def _title(document: Mapping[str, Any]) -> str:
+    names = [short_name(model["model_version"]) for model in document["models"]]
+    return f"{', '.join(names)} on {short_name(document['dataset']['name'])}"
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("modicum_server.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        confidence=confidence_text, reason=reason_text, short_name=short_name, thousands=lambda number: f"{number:,}"
+    )
+    return environment
+
+__all__ = ["Section", "render_html"]

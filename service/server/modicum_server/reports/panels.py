@@ -1,0 +1,118 @@
+"""Pictures of one finding: the photograph once, and small layers that turn it into the subset, the mask, the place.
+
+Layers are 1-bit pictures on the canvas' own grid, so a report stays small and every pixel stays a pixel at any size.
+"""
+
+import io
+from base64 import b64encode
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from modicum_server.domain.models import InputSpecification
+from modicum_server.domain.searches import Fill
+
+Pixels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+JPEG_QUALITY = 90
+LOSSLESS_PIXELS = 96 * 96
+"""Smaller canvases are kept to the pixel."""
+THUMBNAIL_PIXELS = 88
+MOST_OUTLINE_RUNS = 6000
+"""Outlines of more runs than this would weigh more than they show."""
+NEUTRAL = (128, 128, 128)
+MASK_PAPER, MASK_INK = (247, 245, 240), (29, 28, 26)
+SHADE = (16, 16, 20, 205)
+CLEAR = (0, 0, 0, 0)
+BLUR_DIVISOR = 16
+"""METHOD section 3: the blur fill's sigma is min(H, W) / 16."""
+
+
+def photograph(values: NDArray[np.float32], specification: InputSpecification) -> Pixels:
+    """Return an image (C, H, W) within its bounds as (H, W, 3) of 8 bits."""
+    low, high = specification.lower_bound, specification.upper_bound
+    scaled = np.clip((values - low) / (high - low) * 255, 0, 255).round().astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(scaled.transpose(1, 2, 0), (*scaled.shape[1:], 3)))
+
+
+def fill_colour(fill: str, specification: InputSpecification) -> tuple[int, int, int] | None:
+    """Return the colour of a plain fill; None for one that is no single colour."""
+    if fill in {Fill.BLACK.value, Fill.WHITE.value}:
+        return (0, 0, 0) if fill == Fill.BLACK.value else (255, 255, 255)
+    if fill != Fill.MEAN.value:
+        return None
+    low, high = specification.lower_bound, specification.upper_bound
+    declared = specification.fill_mean or specification.mean
+    shades = [round(min(1.0, max(0.0, (value - low) / (high - low))) * 255) for value in declared]
+    red, green, blue = shades if len(shades) == len(NEUTRAL) else [shades[0]] * len(NEUTRAL)
+    return red, green, blue
+
+
+def photograph_uri(pixels: Pixels) -> str:
+    """Return the photograph as a data: address; lossless where the canvas is small."""
+    picture = Image.fromarray(pixels)
+    if pixels.shape[0] * pixels.shape[1] <= LOSSLESS_PIXELS:
+        return _uri(picture, "PNG")
+    return _uri(picture, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+
+
+def thumbnail_uri(pixels: Pixels) -> str:
+    """Return a small copy as a data: address."""
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    return _uri(picture, "JPEG", quality=80)
+
+
+def fill_layer_uri(mask: Mask, colour: tuple[int, int, int]) -> str:
+    """Return what is laid on the photograph to leave the subset: the fill where the mask is False."""
+    return _two_colours(mask, kept=CLEAR, masked=(*colour, 255))
+
+
+def blurred_subset_uri(pixels: Pixels, mask: Mask) -> str:
+    """Return the subset on the blurred photograph."""
+    sigma = min(mask.shape) / BLUR_DIVISOR
+    blurred = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(sigma)))
+    return photograph_uri(np.where(mask[..., None], pixels, blurred))
+
+
+def shade_layer_uri(mask: Mask) -> str:
+    """Return what is laid on the photograph to darken it where the mask is False."""
+    return _two_colours(mask, kept=CLEAR, masked=SHADE)
+
+
+def mask_uri(mask: Mask) -> str:
+    """Return the mask, ink on paper."""
+    return _two_colours(mask, kept=(*MASK_INK, 255), masked=(*MASK_PAPER, 255))
+
+
+def outline(mask: Mask) -> str:
+    """Return an SVG path along every edge between kept and masked pixels; empty where it would be too long."""
+    padded = np.pad(mask, 1)
+    across = _runs(padded[1:, 1:-1] != padded[:-1, 1:-1])
+    down = _runs((padded[1:-1, 1:] != padded[1:-1, :-1]).T)
+    if len(across) + len(down) > MOST_OUTLINE_RUNS:
+        return ""
+    horizontal = "".join(f"M{start} {line}h{length}" for line, start, length in across)
+    return horizontal + "".join(f"M{line} {start}v{length}" for line, start, length in down)
+
+
+def _runs(edges: Mask) -> list[tuple[int, int, int]]:
+    """Runs of True along each row: (row, start, length)."""
+    padded = np.pad(edges, ((0, 0), (1, 1))).astype(np.int8)
+    changes = np.diff(padded, axis=1)
+    starts, ends = np.argwhere(changes == 1), np.argwhere(changes == -1)
+    return [(int(row), int(start), int(end - start)) for (row, start), (_, end) in zip(starts, ends, strict=True)]
+
+
+def _two_colours(mask: Mask, *, kept: tuple[int, ...], masked: tuple[int, ...]) -> str:
+    picture = Image.fromarray(mask.astype(np.uint8), mode="P").convert("P")
+    picture.putpalette([*masked[:3], *kept[:3]])
+    return _uri(picture, "PNG", bits=1, transparency=bytes([masked[3], kept[3]]), optimize=True)
+
+
+def _uri(picture: Image.Image, kind: str, **options: object) -> str:
+    data = io.BytesIO()
+    picture.save(data, kind, **options)
+    return f"data:image/{kind.lower()};base64,{b64encode(data.getvalue()).decode()}"

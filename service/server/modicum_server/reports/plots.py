@@ -1,0 +1,168 @@
+"""Plots as positions: what a template draws as SVG, in the colours of the reader's scheme. Computes no measure.
+
+Everything is in the units of the drawing. Subset fractions lie on a log axis, confidences on an axis of log-odds, where
+0.9, 0.99 and 0.999 are equally far apart.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modicum_server.measures.intervals import quantile
+from modicum_server.measures.words import share_text
+
+WIDTH, LEFT, RIGHT = 460, 16, 444
+LANE_HEIGHT, LANE_TITLE, AXIS_HEIGHT = 96, 22, 34
+DOT = 9
+"""Diameter of a dot and width of a bin."""
+SCATTER_TOP, SCATTER_BOTTOM, SCATTER_LEFT = 14, 214, 62
+SMALLEST_FRACTION = 1e-6
+LOWEST_MARGIN, HIGHEST_MARGIN = -2.0, 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark of an axis."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One group of values over the shared axis: dots where they fit, else bars (x, y, height)."""
+
+    name: str
+    kind: str
+    note: str
+    floor: float
+    dots: tuple[tuple[float, float], ...]
+    bars: tuple[tuple[float, float, float], ...]
+    median: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Strips:
+    """Lanes above one log axis of subset fractions; `limit` marks alpha."""
+
+    height: float
+    axis: float
+    lanes: tuple[Lane, ...]
+    ticks: tuple[Tick, ...]
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """Confidence over subset fraction; each point is (x, y, kind)."""
+
+    height: float
+    axis: float
+    points: tuple[tuple[float, float, str], ...]
+    across: tuple[Tick, ...]
+    up: tuple[Tick, ...]
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Subset fractions of one group; infinite ones found nothing and are only counted."""
+
+    name: str
+    kind: str
+    fractions: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _LogAxis:
+    lowest: float
+    left: float
+
+    @classmethod
+    def over(cls, fractions: Sequence[float], left: float = LEFT) -> "_LogAxis":
+        smallest = max(SMALLEST_FRACTION, min((value for value in fractions if value > 0), default=0.01))
+        return cls(min(-2.0, math.floor(math.log10(smallest) * 2) / 2), left)
+
+    def at(self, fraction: float) -> float:
+        place = (math.log10(max(fraction, 10**self.lowest)) - self.lowest) / -self.lowest
+        return round(self.left + (RIGHT - self.left) * place, 1)
+
+    def ticks(self) -> tuple[Tick, ...]:
+        decades = [10.0**exponent for exponent in range(math.ceil(self.lowest), 1)]
+        return tuple(Tick(self.at(value), share_text(value)) for value in decades)
+
+
+def strips(groups: Sequence[Values], alpha: float) -> Strips | None:
+    """Return the distribution of each group; None when there is nothing to show."""
+    finite = [value for group in groups for value in group.fractions if math.isfinite(value)]
+    if not finite:
+        return None
+    axis = _LogAxis.over(finite)
+    lanes = tuple(_lane(group, axis, index) for index, group in enumerate(groups))
+    bottom = len(groups) * (LANE_HEIGHT + LANE_TITLE)
+    return Strips(bottom + AXIS_HEIGHT, bottom, lanes, axis.ticks(), axis.at(alpha))
+
+
+def scatter(points: Sequence[tuple[float, float, str]], threshold: float, alpha: float) -> Scatter | None:
+    """Return confidence over fraction from (fraction, margin, kind); None when there is nothing to show."""
+    shown = [(fraction, margin, kind) for fraction, margin, kind in points if math.isfinite(fraction + margin)]
+    if not shown:
+        return None
+    axis = _LogAxis.over([fraction for fraction, _, _ in shown], SCATTER_LEFT)
+    bottom = max(LOWEST_MARGIN, math.log(threshold / (1 - threshold)) - 0.5)
+    top = max(bottom + 4, min(HIGHEST_MARGIN, max(margin for _, margin, _ in shown) + 0.5))
+
+    def height(margin: float) -> float:
+        place = (min(max(margin, bottom), top) - bottom) / (top - bottom)
+        return round(SCATTER_BOTTOM - (SCATTER_BOTTOM - SCATTER_TOP) * place, 1)
+
+    confidences = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
+    margins = [(value, math.log(value / (1 - value))) for value in confidences]
+    return Scatter(
+        height=SCATTER_BOTTOM + AXIS_HEIGHT,
+        axis=SCATTER_BOTTOM,
+        points=tuple((axis.at(fraction), height(margin), kind) for fraction, margin, kind in shown),
+        across=axis.ticks(),
+        up=tuple(Tick(height(margin), f"{value:g}") for value, margin in margins if bottom <= margin <= top),
+        limit=axis.at(alpha),
+    )
+
+
+def _lane(group: Values, axis: _LogAxis, index: int) -> Lane:
+    floor = (index + 1) * (LANE_HEIGHT + LANE_TITLE)
+    found = [value for value in group.fractions if math.isfinite(value)]
+    stacks: dict[int, int] = {}
+    dots = []
+    for value in sorted(found):
+        bin_index = int((axis.at(value) - axis.left) // DOT)
+        stacks[bin_index] = stacks.get(bin_index, 0) + 1
+        dots.append((axis.left + (bin_index + 0.5) * DOT, floor - 1 - (stacks[bin_index] - 0.5) * DOT))
+    tallest = max(stacks.values(), default=0)
+    fits = tallest * DOT <= LANE_HEIGHT
+    scale = LANE_HEIGHT / tallest if tallest else 0.0
+    bars = tuple(
+        (axis.left + bin_index * DOT, round(floor - 1 - count * scale, 1), round(count * scale, 1))
+        for bin_index, count in sorted(stacks.items())
+    )
+    median = quantile(np.array(group.fractions), 0.5) if group.fractions else math.inf
+    return Lane(
+        name=group.name,
+        kind=group.kind,
+        note=_note(group, median),
+        floor=floor,
+        dots=tuple(dots) if fits else (),
+        bars=() if fits else bars,
+        median=axis.at(median) if math.isfinite(median) else None,
+    )
+
+
+def _note(group: Values, median: float) -> str:
+    if not group.fractions:
+        return "no image"
+    missing = sum(not math.isfinite(value) for value in group.fractions)
+    found = f"n = {len(group.fractions)}"
+    if math.isfinite(median):
+        found += f", median {share_text(median)}"
+    return f"{found}; {missing} found nothing" if missing else found

@@ -1,0 +1,112 @@
+"""What a report calls things: numbers, classes, reasons, names. Must not know HTML."""
+
+from collections.abc import Sequence
+
+from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.searches import SearchMethod
+from modicum_server.measures.intervals import SMALLEST_SAMPLE
+from modicum_server.measures.measure import Measure
+from modicum_server.measures.words import OPEN_END, share_text, times_text
+
+REASONS = {
+    FindingReason.NOT_ELIGIBLE: "below the threshold on the whole image, so not searched",
+    FindingReason.NOT_FOUND: "no sufficient subset found for the class that was asked for",
+    FindingReason.IMAGE_UNREADABLE: "not a picture that can be decoded",
+    FindingReason.IMAGE_TOO_LARGE: "more pixels than the server decodes",
+    FindingReason.NOT_FINITE: "the model answered with NaN or infinity",
+    FindingReason.MODEL_DIED: "the model's process died on this image",
+    FindingReason.FILL_UNAVAILABLE: "fewer than two donors for the marginal fill",
+    FindingReason.STOPPED: "the audit was stopped before this image was done",
+}
+
+MEASURES = {
+    "overinterpretation_rate": "Overinterpretation rate",
+    "overinterpretation_rate_class_targeted": "The same for a random other class",
+    "accuracy": "Accuracy",
+    "eligible_share": "Eligible images",
+    "baseline_confident_share": "Baseline-confident images",
+    "subset_fraction_median": "Subset fraction, median",
+    "subset_fraction_lower_quartile": "Subset fraction, lower quartile",
+    "subset_fraction_upper_quartile": "Subset fraction, upper quartile",
+    "subset_fraction_median_correct": "Subset fraction, median, correct predictions",
+    "subset_fraction_median_incorrect": "Subset fraction, median, incorrect predictions",
+    "subset_size_median": "Subset size, median",
+    "border_share_median": "Border share, median",
+    "class_targeted_found_share": "Random other class: subset found",
+    "class_targeted_size_ratio_median": "Random other class: size ratio, median",
+}
+
+
+def reason_text(reason: str) -> str:
+    """Return a reason in words."""
+    return REASONS.get(FindingReason(reason), reason) if reason in FindingReason else reason
+
+
+def measure_name(name: str) -> str:
+    """Return a measure's name in words; one that is not known here reads as it is written."""
+    if name.startswith("fill_survival_"):
+        return f"Subsets that survive the {name.removeprefix('fill_survival_')} fill"
+    return MEASURES.get(name, name.replace("_", " ").capitalize())
+
+
+def value_text(measure: Measure) -> str:
+    """Return a measure's value with its unit; a dash where there is none."""
+    return "–" if measure.value is None else number_text(measure.value, measure.unit)
+
+
+def interval_ends(measure: Measure) -> str:
+    """Return "LOW to HIGH", or why there is no interval."""
+    if measure.interval is None:
+        return measure.unavailable or f"no interval below n = {SMALLEST_SAMPLE}"
+    ends = (measure.interval.low, measure.interval.high)
+    low, high = (OPEN_END if end is None else number_text(end, measure.unit) for end in ends)
+    return f"{low} to {high}"
+
+
+def number_text(value: float, unit: str) -> str:
+    """Return a number as its unit is written."""
+    if unit in {"share", "pixels share"}:
+        return share_text(value)
+    if unit == "ratio":
+        return times_text(value)
+    if unit == "pixels":
+        return pixels_text(value)
+    return f"{value:,.3g}"
+
+
+def pixels_text(size: float) -> str:
+    """Return a number of pixels ("1 pixel", "1,204 pixels"); a median can end in a half."""
+    number = f"{size:,.0f}" if size == int(size) else f"{size:,.1f}"
+    return f"{number} pixel" if size == 1 else f"{number} pixels"
+
+
+def confidence_text(confidence: float | None) -> str:
+    """Return a confidence with three decimals, never rounded up to 1."""
+    if confidence is None:
+        return "not a number"
+    return "> 0.999" if 0.9995 <= confidence < 1 else f"{confidence:.3f}"  # noqa: PLR2004
+
+
+def class_text(index: int | None, labels: Sequence[str]) -> str:
+    """Return a class by name, by number where there is no name."""
+    if index is None or index < 0:
+        return "unknown"
+    return labels[index] if index < len(labels) and labels[index] else f"class {index}"
+
+
+def short_name(name: str) -> str:
+    """Return a version as "model, version 3", anything else by its last part."""
+    parts = name.split("/")
+    if len(parts) == 6 and parts[4] == "versions":  # noqa: PLR2004  projects/P/models/M/versions/V
+        return f"{parts[3]}, version {parts[5]}"
+    return parts[-1]
+
+
+def budget_text(search: dict[str, float]) -> str:
+    """Return what limits a search, by its method."""
+    method = search["method"]
+    if method == SearchMethod.MASK_OPTIMIZATION.value:
+        return f"{search['passes']:,} pass-equivalents an image"
+    if method == SearchMethod.BATCHED_GRADIENT.value:
+        return f"{search['pixels_per_step']:,} pixels removed a step"
+    return "one pixel removed a step (exact)" if not search["fraction"] else f"{search['fraction']:.0%} removed a step"

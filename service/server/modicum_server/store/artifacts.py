@@ -1,0 +1,83 @@
+"""Which project holds which bytes."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Select, delete, exists, literal, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.domain.datasets import Artifact
+from modicum_server.store import tables
+
+REFERRERS = 10
+
+
+class PostgresArtifacts:
+    """`ports.Artifacts`. What is held is locked against deletion for as long as the transaction may refer to it."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, project: str, digest: str) -> Artifact | None:
+        """Get the record."""
+        query = select(tables.artifacts).filter_by(project=project, digest=digest)
+        row = (await self._connection.execute(query)).one_or_none()
+        return Artifact(**row._mapping) if row else None
+
+    async def held(self, project: str, digests: Sequence[str]) -> frozenset[str]:
+        """Tell which of them the project holds."""
+        query = (
+            select(tables.artifacts.c.digest)
+            .where(tables.artifacts.c.project == project, tables.artifacts.c.digest.in_(digests))
+            .with_for_update(key_share=True, read=True)
+        )
+        return frozenset((await self._connection.scalars(query)).all())
+
+    async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
+        """Record it, or return the record."""
+        row = insert(tables.artifacts).values(project=project, digest=digest, size_bytes=size_bytes)
+        await self._connection.execute(row.on_conflict_do_nothing())
+        record = await self.get(project, digest)
+        assert record is not None, "it was inserted, or was there"
+        return record
+
+    async def referrers(self, project: str, digest: str) -> list[str]:
+        """Names of at most 10 versions, data sets and audits of the project that refer to it; locks the record."""
+        record = select(tables.artifacts).filter_by(project=project, digest=digest)
+        await self._connection.execute(record.with_for_update())
+        found: list[str] = []
+        for query in (_versions(digest), _datasets(digest), _audits(digest)):
+            here = query.where(query.selected_columns.project == project)
+            rows = await self._connection.execute(here.order_by("name").limit(REFERRERS - len(found)))
+            found += [row.name for row in rows]
+        return found
+
+    async def delete(self, project: str, digest: str) -> bool:
+        """Delete the record; True when no project holds the bytes any more."""
+        await self._connection.execute(delete(tables.artifacts).filter_by(project=project, digest=digest))
+        elsewhere = select(exists().where(tables.artifacts.c.digest == digest))
+        return not await self._connection.scalar(elsewhere)
+
+
+Named = Select[tuple[str, str]]
+
+
+def _versions(digest: str) -> Named:
+    versions = tables.model_versions.c
+    return select(versions.name, versions.project).where(versions.artifact_digest == digest)
+
+
+def _datasets(digest: str) -> Named:
+    datasets, items = tables.datasets.c, tables.dataset_items.c
+    by_item = [
+        datasets.id.in_(select(items.dataset_id).where(column == digest, column != ""))
+        for column in (items.image_digest, items.boxes_digest, items.mask_digest)
+    ]
+    return select(datasets.name, datasets.project).where(or_(datasets.manifest_digest == digest, *by_item))
+
+
+def _audits(digest: str) -> Named:
+    audits = tables.audits.c
+    return select(audits.name, audits.project).where(
+        or_(audits.result_digest == literal(digest), audits.artifact_digests.contains([digest]))
+    )

@@ -1,0 +1,48 @@
+"""How this process reaches Postgres: addresses and the pool of the store."""
+
+from sqlalchemy import event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from modicum_server.store.tables import QUEUE_SCHEMA
+
+POOL_SIZE = 10
+POOL_OVERFLOW = 10
+POOL_TIMEOUT_SECONDS = 15.0
+CONNECT_TIMEOUT_SECONDS = 5
+#: A connection that died with its server must not look alive for long.
+KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+#: The queue's tables live in a schema of their own, after whatever the operator set; its SQL names no schema.
+SEARCH_PATH = f"SELECT set_config('search_path', current_setting('search_path') || ', {QUEUE_SCHEMA}', false)"
+
+
+def sqlalchemy_url(database_url: str) -> str:
+    """Return a `postgresql://` address as SQLAlchemy's with psycopg 3."""
+    return make_url(database_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def libpq_url(database_url: str) -> str:
+    """Return an address as libpq, and so psycopg, takes it."""
+    return make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def open_engine(database_url: str) -> AsyncEngine:
+    """Return an engine; it connects when it is first used, and looks whether a connection lives before it is used."""
+    engine = create_async_engine(
+        sqlalchemy_url(database_url),
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, **KEEPALIVE},
+    )
+    event.listen(engine.sync_engine, "connect", _set_search_path)
+    return engine
+
+
+def _set_search_path(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(SEARCH_PATH)
+    cursor.close()
+    connection.commit()

@@ -1,0 +1,70 @@
+"""Domain values as JSON documents of the database, and back. Nothing is checked here that the domain does not say."""
+
+from dataclasses import asdict
+from typing import Any, Final, TypeVar
+
+from pydantic import TypeAdapter
+
+from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.findings import FindingControls, Trace
+from modicum_server.domain.models import (
+    Ensemble,
+    Executable,
+    InputDropout,
+    InputSpecification,
+    ModelCheck,
+    Source,
+    Weights,
+)
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+SPECIFICATION: Final = TypeAdapter(AuditSpecification)
+CONTROLS: Final = TypeAdapter(FindingControls)
+TRACE: Final = TypeAdapter(Trace)
+INPUT: Final = TypeAdapter(InputSpecification)
+CHECK: Final = TypeAdapter(ModelCheck)
+
+#: Kept in the document, because the fields of two sources may be alike.
+SOURCES: Final[dict[str, type[Source]]] = {
+    "weights": Weights,
+    "executable": Executable,
+    "ensemble": Ensemble,
+    "input_dropout": InputDropout,
+}
+
+
+def document_of(adapter: TypeAdapter[T], value: T) -> Document:
+    """Return the value as JSON-ready data."""
+    document: Document = adapter.dump_python(value, mode="json")
+    return document
+
+
+def source_document(source: Source) -> Document:
+    """Return the source with its kind."""
+    kind = next(kind for kind, cls in SOURCES.items() if isinstance(source, cls))
+    return {"kind": kind, **asdict(source)}
+
+
+def source_of(document: Document) -> Source:
+    """Return the source of a document."""
+    fields = {key: value for key, value in document.items() if key != "kind"}
+    source: Source = TypeAdapter(SOURCES[document["kind"]]).validate_python(fields)
+    return source
+
+
+def artifact_of(source: Source) -> str:
+    """Return the digest of the bytes that a source is made of; empty without."""
+    return source.digest if isinstance(source, Weights | Executable) else ""
+
+
+def parts_of(source: Source) -> list[str]:
+    """Return the versions that a source is made of."""
+    match source:
+        case Ensemble(members=members):
+            return list(members)
+        case InputDropout(member=member):
+            return [member]
+        case _:
+            return []

@@ -1,0 +1,48 @@
+"""What the database's own errors mean to those above: by class, and where a constraint is named, by its name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy import exc
+
+from modicum_server.errors import DependencyUnavailable, ModicumError, ProjectNotFound
+
+AWAY = "the database is away or overloaded; try again"
+
+#: Foreign keys that a caller can run into, when what they name goes away in the same moment.
+BY_CONSTRAINT: dict[str, type[ModicumError]] = {
+    "artifacts_project_fkey": ProjectNotFound,
+    "audits_project_fkey": ProjectNotFound,
+    "datasets_project_fkey": ProjectNotFound,
+    "models_project_fkey": ProjectNotFound,
+    "requests_project_fkey": ProjectNotFound,
+    "roles_project_fkey": ProjectNotFound,
+}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the domain's error for a database's; an error of our own SQL passes as it is.
+
+    Raises:
+        DependencyUnavailable: No connection, none free in time, a server that stops, a deadlock, a full disk.
+        ProjectNotFound: The project was deleted in the same moment.
+    """
+    try:
+        yield
+    except exc.IntegrityError as error:
+        raise _of_constraint(error) from error
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, ConnectorException) as error:
+        raise DependencyUnavailable(AWAY) from error
+    except exc.DBAPIError as error:
+        if error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError):
+            raise DependencyUnavailable(AWAY) from error
+        raise
+
+
+def _of_constraint(error: exc.IntegrityError) -> Exception:
+    name = error.orig.diag.constraint_name if isinstance(error.orig, psycopg.Error) else None
+    known = BY_CONSTRAINT.get(name or "")
+    return known() if known else error

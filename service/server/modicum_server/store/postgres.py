@@ -1,0 +1,80 @@
+"""`ports.Store` over Postgres: one pool a process, one database transaction a `Transaction`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.queue.jobs import WakeJobs
+from modicum_server.store.artifacts import PostgresArtifacts
+from modicum_server.store.audits import PostgresAudits
+from modicum_server.store.connections import open_engine
+from modicum_server.store.datasets import PostgresDatasets
+from modicum_server.store.failures import translated
+from modicum_server.store.findings import PostgresFindings
+from modicum_server.store.models import PostgresModels
+from modicum_server.store.projects import PostgresProjects
+from modicum_server.store.requests import PostgresRequests
+from modicum_server.store.shards import PostgresShards
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresTransaction:
+    """The nouns of one transaction, all on one connection."""
+
+    projects: PostgresProjects
+    requests: PostgresRequests
+    models: PostgresModels
+    datasets: PostgresDatasets
+    artifacts: PostgresArtifacts
+    audits: PostgresAudits
+    shards: PostgresShards
+    findings: PostgresFindings
+
+
+class PostgresStore:
+    """`ports.Store`. READ COMMITTED; rows are locked where the ports say so."""
+
+    def __init__(self, database_url: str) -> None:
+        """Take a `postgresql://` address; it is connected to when it is first used."""
+        self._engine = open_engine(database_url)
+        self._wake_jobs = WakeJobs()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        """Begin a transaction; it is committed at the end, rolled back on an error.
+
+        Raises:
+            DependencyUnavailable: The database is away; whether a commit arrived is then not known.
+        """
+        with translated():
+            async with self._engine.begin() as connection:
+                yield self._nouns(connection)
+
+    def _nouns(self, connection: AsyncConnection) -> PostgresTransaction:
+        return PostgresTransaction(
+            projects=PostgresProjects(connection),
+            requests=PostgresRequests(connection),
+            models=PostgresModels(connection, self._wake_jobs),
+            datasets=PostgresDatasets(connection),
+            artifacts=PostgresArtifacts(connection),
+            audits=PostgresAudits(connection),
+            shards=PostgresShards(connection, self._wake_jobs),
+            findings=PostgresFindings(connection),
+        )
+
+    async def ping(self) -> None:
+        """See that the database answers.
+
+        Raises:
+            DependencyUnavailable
+        """
+        with translated():
+            async with self._engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()

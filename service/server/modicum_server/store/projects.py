@@ -1,0 +1,98 @@
+"""Projects, tokens and roles."""
+
+from typing import Any
+
+from sqlalchemy import Row, delete, exists, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.ports import Keyed, Principal, Project, Role
+from modicum_server.store import tables
+
+#: Tables whose rows live in a project.
+TENANTS = (tables.audits, tables.datasets, tables.models, tables.artifacts)
+
+
+class PostgresProjects:
+    """`ports.Projects`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, name: str) -> Project | None:
+        """Get a project."""
+        row = (await self._connection.execute(select(tables.projects).filter_by(name=name))).one_or_none()
+        return _project(row) if row else None
+
+    async def page(self, principal: str, *, after: str, limit: int) -> list[Keyed[Project]]:
+        """List the projects in which the principal has a role, by name."""
+        query = (
+            select(tables.projects)
+            .join(tables.roles, tables.roles.c.project == tables.projects.c.name)
+            .where(tables.roles.c.principal == principal, tables.projects.c.name > after)
+            .order_by(tables.projects.c.name)
+            .limit(limit)
+        )
+        return [(row.name, _project(row)) for row in await self._connection.execute(query)]
+
+    async def create(self, name: str, *, admin: str) -> Project | None:
+        """Create it with `admin` as its admin; None when there is one of that name."""
+        query = insert(tables.projects).values(name=name).on_conflict_do_nothing().returning(tables.projects)
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        await self._grant(admin, name, Role.ADMIN)
+        return _project(row)
+
+    async def delete(self, name: str) -> bool:
+        """Delete it; False when anything still lives in it."""
+        await self._connection.execute(select(tables.projects).filter_by(name=name).with_for_update())
+        lives = [exists().where(table.c.project == name) for table in TENANTS]
+        if any((await self._connection.execute(select(*lives))).one()):
+            return False
+        await self._connection.execute(delete(tables.projects).filter_by(name=name))
+        return True
+
+    async def authenticate(self, token_digest: str) -> Principal | None:
+        """Get the token's principal with its roles."""
+        query = (
+            select(tables.tokens.c.principal, tables.roles.c.project, tables.roles.c.role)
+            .outerjoin(tables.roles, tables.roles.c.principal == tables.tokens.c.principal)
+            .where(tables.tokens.c.digest == token_digest)
+        )
+        rows = (await self._connection.execute(query)).all()
+        if not rows:
+            return None
+        return Principal(name=rows[0].principal, roles={row.project: Role(row.role) for row in rows if row.project})
+
+    async def add_token(self, token_digest: str, *, principal: str, project: str, role: Role) -> None:
+        """Store the SHA-256 of a token and give its principal the role in the project."""
+        token = insert(tables.tokens).values(digest=token_digest, principal=principal)
+        await self._connection.execute(
+            token.on_conflict_do_update(index_elements=["digest"], set_={"principal": principal})
+        )
+        await self._grant(principal, project, role)
+
+    async def revoke_tokens(self, principal: str) -> int:
+        """Delete the principal's tokens; how many."""
+        return (await self._connection.execute(delete(tables.tokens).filter_by(principal=principal))).rowcount
+
+    async def _grant(self, principal: str, project: str, role: Role) -> None:
+        row = insert(tables.roles).values(principal=principal, project=project, role=role.value)
+        await self._connection.execute(
+            row.on_conflict_do_update(index_elements=["principal", "project"], set_={"role": role.value})
+        )
+
+
+def _project(row: Row[Any]) -> Project:
+    return Project(name=row.name, create_time=row.create_time)
+
+
+def project_of(name: str) -> str:
+    """Return the project that a resource name begins with: `projects/p/models/m` lives in `projects/p`."""
+    return "/".join(name.split("/", 2)[:2])
+
+
+def advisory_key(kind: str, name: str) -> Any:
+    """Return the SQL of a 64-bit key for advisory locks."""
+    return func.hashtextextended(f"modicum/{kind}/{name}", 0)

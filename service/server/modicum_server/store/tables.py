@@ -1,0 +1,304 @@
+"""The declared tables. The migrations must lead to exactly these; a test compares them.
+
+Names are resource names, in the collation "C", so that lists come in one order everywhere. Times are the database's.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    literal_column,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from modicum_server.domain.audits import AuditState, Stage
+from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.models import VersionState
+from modicum_server.ports import Role
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+NAME = String(collation="C")
+TIME = DateTime(timezone=True)
+EMPTY_TEXTS = text("'{}'::text[]")
+
+
+def _one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(value.value) for value in values)})", name=column)
+
+
+def _created() -> "Column[object]":
+    return Column("create_time", TIME, nullable=False, server_default=func.now())
+
+
+def _counter(name: str) -> "Column[int]":
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("name", NAME, primary_key=True),
+    _created(),
+    Column("served_time", TIME, comment="when a shard of it was last claimed: fairness"),
+    _counter("expired_shards"),
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("principal", NAME, nullable=False),
+    Column("project", NAME, ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
+    Column("role", Text, nullable=False),
+    PrimaryKeyConstraint("principal", "project"),
+    _one_of("role", Role),
+    Index(None, "project"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("digest", NAME, primary_key=True, comment="SHA-256 of the token; the token itself is nowhere"),
+    Column("principal", NAME, nullable=False),
+    _created(),
+    Index(None, "principal"),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("project", NAME, ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
+    Column("request_id", NAME, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("body_digest", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    _created(),
+    PrimaryKeyConstraint("project", "request_id"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("project", NAME, ForeignKey("projects.name"), nullable=False),
+    Column("digest", NAME, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    _created(),
+    PrimaryKeyConstraint("project", "digest"),
+    CheckConstraint("size_bytes >= 0", name="size_bytes"),
+    Index(None, "digest"),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("name", NAME, primary_key=True),
+    Column("project", NAME, ForeignKey("projects.name"), nullable=False),
+    _created(),
+    Column("last_number", Integer, nullable=False, server_default=text("0"), comment="numbers are never used twice"),
+    Index(None, "project", "name"),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("name", NAME, primary_key=True),
+    Column("model", NAME, ForeignKey("models.name", ondelete="CASCADE"), nullable=False),
+    Column("project", NAME, ForeignKey("projects.name"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("digest", NAME, nullable=False),
+    Column("source", JSONB, nullable=False),
+    Column("artifact_digest", NAME, nullable=False, comment="of its weights or program; empty without"),
+    Column("parts", ARRAY(Text), nullable=False, comment="versions that an ensemble or a wrapper is made of"),
+    Column("input", JSONB),
+    Column("class_labels", ARRAY(Text), nullable=False),
+    Column("state", Text, nullable=False),
+    _created(),
+    Column("check_time", TIME),
+    Column("check_answer", JSONB),
+    Column("reject_reason", Text, nullable=False, server_default=""),
+    Column("reject_detail", Text, nullable=False, server_default=""),
+    UniqueConstraint("model", "number"),
+    UniqueConstraint("model", "digest"),
+    _one_of("state", VersionState),
+    Index(None, "project", "artifact_digest"),
+    Index(None, "parts", postgresql_using="gin"),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", NAME, nullable=False, unique=True),
+    Column("project", NAME, ForeignKey("projects.name"), nullable=False),
+    Column("manifest_digest", NAME, nullable=False),
+    Column("item_count", Integer, nullable=False),
+    Column("labelled_count", Integer, nullable=False),
+    _created(),
+    Index(None, "project", "name"),
+)
+
+dataset_items = Table(
+    "dataset_items",
+    metadata,
+    Column("dataset_id", BigInteger, ForeignKey("datasets.id", ondelete="CASCADE"), nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("image_digest", NAME, nullable=False),
+    Column("label", NAME, nullable=False),
+    Column("boxes_digest", NAME, nullable=False),
+    Column("mask_digest", NAME, nullable=False),
+    PrimaryKeyConstraint("dataset_id", "index"),
+    Index(None, "image_digest"),
+    Index(None, "boxes_digest", postgresql_where=text("boxes_digest <> ''")),
+    Index(None, "mask_digest", postgresql_where=text("mask_digest <> ''")),
+)
+
+ENDED = (AuditState.SUCCEEDED, AuditState.FAILED, AuditState.CANCELLED)
+
+audits = Table(
+    "audits",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", NAME, nullable=False, unique=True),
+    Column("project", NAME, ForeignKey("projects.name"), nullable=False),
+    Column("specification", JSONB, nullable=False),
+    Column("dataset", NAME, nullable=False),
+    Column("model_versions", ARRAY(Text), nullable=False),
+    Column("answer_key", NAME, nullable=False),
+    Column("item_count", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("stage", Text),
+    Column("sequence", BigInteger, nullable=False),
+    Column("principal", Text, nullable=False),
+    _created(),
+    Column("start_time", TIME),
+    Column("end_time", TIME),
+    Column("images_done", Integer, nullable=False),
+    Column("images_total", Integer, nullable=False),
+    Column("images_failed", Integer, nullable=False),
+    Column("passes_done", BigInteger, nullable=False, comment="of shards that were finished or given up"),
+    Column("passes_planned", BigInteger, nullable=False),
+    _counter("subset_count"),
+    Column("subset_fraction_sum", Double, nullable=False, server_default=text("0")),
+    Column("failure_reason", Text),
+    Column("failure_detail", Text),
+    Column("result_digest", NAME, nullable=False),
+    Column("artifact_digests", ARRAY(Text), nullable=False, server_default=EMPTY_TEXTS),
+    Column("reused_from", NAME, nullable=False),
+    Column("parameters", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    _one_of("state", AuditState),
+    _one_of("stage", Stage),
+    Index(None, "project", "id"),
+    Index(None, "dataset"),
+    Index(None, "model_versions", postgresql_using="gin"),
+    Index(None, "artifact_digests", postgresql_using="gin"),
+    Index("audits_answers_idx", "project", "answer_key", postgresql_where=text("state = 'SUCCEEDED'")),
+    Index("audits_unended_idx", "project", "state", postgresql_where=text("state IN ('QUEUED', 'RUNNING')")),
+)
+
+audit_items = Table(
+    "audit_items",
+    metadata,
+    Column("audit_id", BigInteger, ForeignKey("audits.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("item_index", Integer, nullable=False, comment="index of the item in the data set"),
+    PrimaryKeyConstraint("audit_id", "position"),
+)
+
+# No foreign keys: a shard of an audit or a version that is gone is swept by the expiry, so that a deletion waits for
+# no worker. `lease_until` is set while a worker holds it. `held` in an index means exactly that.
+shards = Table(
+    "shards",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("project", NAME, nullable=False),
+    Column("audit", NAME, nullable=False, comment="empty for the check of a version"),
+    Column("stage", Text, nullable=False),
+    Column("model_version", NAME, nullable=False, comment="empty for SUMMARISE"),
+    Column("search_index", Integer, nullable=False),
+    Column("positions", ARRAY(Integer), nullable=False),
+    Column("passes_planned", BigInteger, nullable=False),
+    _counter("passes_done"),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("deaths", Integer, nullable=False, server_default=text("0")),
+    Column("worker", Text, nullable=False, server_default=""),
+    Column("lease_until", TIME),
+    Column("not_before", TIME, nullable=False, server_default=func.now()),
+    _created(),
+    _one_of("stage", Stage),
+    Index("shards_queued_idx", "project", "id", postgresql_where=text("lease_until IS NULL")),
+    Index("shards_held_idx", "project", "lease_until", postgresql_where=text("lease_until IS NOT NULL")),
+    Index(None, "audit", "stage"),
+    Index("shards_check_key", "model_version", unique=True, postgresql_where=text("stage = 'CHECK'")),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("audit_id", BigInteger, nullable=False),
+    Column("version_index", SmallInteger, nullable=False, comment="place of the version in the specification"),
+    Column("search_index", SmallInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("image_digest", NAME, nullable=False),
+    Column("label", Integer),
+    Column("predicted_class", Integer),
+    Column("target_class", Integer),
+    Column("eligible", Boolean, nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("margin", Double, nullable=False),
+    Column("baseline_confident", Boolean, nullable=False),
+    Column("subset_mask", LargeBinary, comment="row-major, most significant bit first, 1 = kept"),
+    Column("subset_height", Integer),
+    Column("subset_width", Integer),
+    Column("subset_size", Integer),
+    Column("verified_confidence", Double, nullable=False),
+    Column("budget_exhausted", Boolean, nullable=False),
+    Column("saturated", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("passes_forward", BigInteger, nullable=False),
+    Column("passes_backward", BigInteger, nullable=False),
+    Column("trace", JSONB(none_as_null=True)),
+    Column("controls", JSONB, nullable=False),
+    PrimaryKeyConstraint("audit_id", "version_index", "search_index", "position"),
+    ForeignKeyConstraint(["audit_id"], ["audits.id"], ondelete="CASCADE"),
+    _one_of("reason", FindingReason),
+    CheckConstraint(
+        "num_nulls(subset_mask, subset_height, subset_width, subset_size) IN (0, 4)",
+        name="subset",
+    ),
+)
+
+#: What the migrations' own schema and procrastinate's hold beside ours.
+QUEUE_SCHEMA = "procrastinate"
+SEQUENCE_STEP = literal_column("1")

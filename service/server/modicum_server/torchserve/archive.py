@@ -1,0 +1,55 @@
+"""Builds the archive (MAR) that TorchServe loads for a slot: a few lines that hand on to our handler. No user bytes."""
+
+import json
+import zipfile
+from pathlib import Path
+
+HANDLER_MODULE = "modicum_server.handler.entry"
+HANDLER_CLASS = "ModicumHandler"
+#: A name that no other module has: TorchServe imports it by this name.
+ENTRY = "modicum_torchserve_entry"
+
+#: TorchServe wants exactly one class defined in the file, or a function; a function has no such trap.
+ENTRY_SOURCE = '''"""Hands on to the handler of the installed package."""
+
+import {module} as _implementation
+
+_handler = _implementation.{name}()
+
+
+def handle(data, context):
+    if data is None:
+        return _handler.initialize(context)
+    return _handler.handle(data, context)
+'''
+
+MODEL_CONFIG = """minWorkers: 1
+maxWorkers: 1
+batchSize: 1
+maxBatchDelay: 1
+responseTimeout: {response_seconds}
+startupTimeout: {startup_seconds}
+maxRetryTimeoutInSec: 60
+useJobTicket: true
+"""
+
+
+def build_archive(
+    folder: Path, slot: str, *, response_seconds: int, startup_seconds: int, handler: str = HANDLER_MODULE
+) -> str:
+    """Write the archive of a slot into a model store and return its file name.
+
+    `handler` is the module with the class `ModicumHandler`.
+    """
+    manifest = {
+        "runtime": "python",
+        "archiverVersion": "0.12.0",
+        "model": {"modelName": slot, "modelVersion": "1.0", "handler": f"{ENTRY}.py", "configFile": "model-config.yaml"},
+    }
+    config = MODEL_CONFIG.format(response_seconds=response_seconds, startup_seconds=startup_seconds)
+    path = folder / f"{slot}.mar"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("MAR-INF/MANIFEST.json", json.dumps(manifest))
+        archive.writestr("model-config.yaml", config)
+        archive.writestr(f"{ENTRY}.py", ENTRY_SOURCE.format(module=handler, name=HANDLER_CLASS))
+    return path.name

@@ -1,0 +1,34 @@
+"""The command line of bubblewrap: namespaces of its own, and only the named files in sight."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from modicum_server.torchserve.confinement.plan import Rules
+
+#: Made by bubblewrap itself instead of being shown.
+OWN = ("/proc", "/dev")
+
+
+def command(bubblewrap: str, rules: Rules, inner: Sequence[str], cwd: str) -> list[str]:
+    """Return the command that runs `inner` with what `rules` allow, and nothing else of the machine."""
+    return [
+        bubblewrap,
+        *("--unshare-user", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
+        *("--proc", "/proc", "--dev", "/dev"),
+        *_binds("--ro-bind", [path for path in rules.readable if path not in OWN]),
+        *_binds("--dev-bind", [path for path in rules.devices if not _own_device(path)]),
+        *_binds("--bind", rules.writable),
+        *("--remount-ro", "/"),  # the rest of what is in sight is bubblewrap's own, in memory
+        *("--chdir", cwd, "--"),
+        *inner,
+    ]
+
+
+def _binds(flag: str, paths: Sequence[str]) -> list[str]:
+    # Shorter paths first: a later bind may lie inside an earlier one, not the other way round.
+    return [word for path in sorted(paths, key=lambda path: len(Path(path).parts)) for word in (flag, path, path)]
+
+
+def _own_device(path: str) -> bool:
+    return path in {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}

@@ -1,0 +1,19 @@
+"""Becomes the program of its arguments, tied to its parent: `python -I -m ...leash PARENT_PID PROGRAM ARGUMENTS...`."""
+
+import os
+import sys
+
+from modicum_server.torchserve.confinement.process import die_with_parent
+
+
+def main() -> None:
+    """Tie this process to its parent, then become the program."""
+    parent, program = int(sys.argv[1]), sys.argv[2:]
+    die_with_parent()
+    if os.getppid() != parent:
+        sys.exit(f"the parent {parent} had ended before this process was tied to it")
+    os.execv(program[0], program)  # noqa: S606 - no shell is wanted
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""First half of the wrapper: `python -I -m ...outside PLAN ARGUMENTS...`, started by TorchServe in a model's folder.
+
+It still sees the whole machine. It gives the model's process a private tmp, a socket folder of its own and a clean
+environment, writes down its process id, and hands on to `inside`, through bubblewrap where the plan says so.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from modicum_server.torchserve.confinement import bubblewrap
+from modicum_server.torchserve.confinement.environment import worker_environment
+from modicum_server.torchserve.confinement.plan import Level, Plan
+from modicum_server.torchserve.confinement.process import die_with_parent
+from modicum_server.torchserve.confinement.reach import rules
+
+MANIFEST = Path("MAR-INF", "MANIFEST.json")
+SOCKET_OPTION = "--sock-name"
+
+
+def main() -> None:
+    """Prepare the place, then become the confined process."""
+    die_with_parent()
+    plan = Plan.read(Path(sys.argv[1]))
+    slot = slot_of(Path.cwd(), plan)
+    place = Path(plan.workers) / slot
+    tmp, socket_folder = fresh_folder(place / "tmp"), fresh_folder(place / "socket")
+    arguments = redirect_socket(sys.argv[2:], socket_folder)
+    note_process(place / "process")
+    allowed = rules(
+        plan.level,
+        readable=[str(Path.cwd()), plan.slots[slot]],
+        writable=[str(tmp), str(socket_folder)],
+    )
+    inner = [plan.python, "-I", "-m", "modicum_server.torchserve.confinement.inside", allowed.dumps()]
+    command = [*inner, plan.python, *arguments]
+    if plan.level is Level.BUBBLEWRAP:
+        command = bubblewrap.command(plan.bubblewrap, allowed, command, str(Path.cwd()))
+    os.execve(command[0], command, worker_environment(os.environ, tmp, plan.threads))  # noqa: S606 - no shell is wanted
+
+
+def slot_of(model_folder: Path, plan: Plan) -> str:
+    """Name of the slot whose model lies unpacked in this folder; ends the process when it is none of the plan's."""
+    name = str(json.loads((model_folder / MANIFEST).read_text(encoding="utf-8"))["model"]["modelName"])
+    if name not in plan.slots:
+        sys.exit(f"expected the model of one of the slots {', '.join(plan.slots)}, found {name}")
+    return name
+
+
+def fresh_folder(path: Path) -> Path:
+    """Return an empty private folder; what an earlier process left there is deleted."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True, mode=0o700)
+    return path
+
+
+def redirect_socket(arguments: Sequence[str], socket_folder: Path) -> list[str]:
+    """Let the process bind its socket in its own folder, and leave a link to it where TorchServe looks."""
+    changed = list(arguments)
+    if SOCKET_OPTION in changed:
+        place = changed.index(SOCKET_OPTION) + 1
+        expected = Path(changed[place])
+        private = socket_folder / expected.name.lstrip(".")
+        expected.unlink(missing_ok=True)
+        expected.symlink_to(private)
+        changed[place] = str(private)
+    return changed
+
+
+def note_process(path: Path) -> None:
+    """Write our process id and its start, which stay when we become another program, for who has to kill us."""
+    text = Path("/proc/self/stat").read_text(encoding="utf-8")
+    started = text.rpartition(")")[2].split()[19]
+    fresh = path.with_suffix(".new")
+    fresh.write_text(f"{os.getpid()} {started}", encoding="utf-8")
+    fresh.replace(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The plan of a confinement: written once by the worker, read by the wrapper at each start of a model's process."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Level(StrEnum):
+    """What confines a model's process, from strongest to none."""
+
+    BUBBLEWRAP = "bubblewrap"
+    LANDLOCK = "landlock"
+    SECCOMP = "seccomp"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the model processes of one TorchServe are confined.
+
+    `slots` maps the name of a slot to the folder that its process may read; `workers` is the folder below which
+    each slot has a private tmp and a socket folder; `threads` is how many a process may compute with.
+    """
+
+    level: Level
+    python: str
+    bubblewrap: str
+    workers: str
+    slots: Mapping[str, str]
+    threads: int
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Plan":
+        """Read what `write` wrote."""
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**fields, "level": Level(fields["level"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one process may touch: files it reads, folders it writes, device files it uses. All paths exist."""
+
+    level: Level
+    readable: tuple[str, ...]
+    writable: tuple[str, ...]
+    devices: tuple[str, ...]
+
+    def dumps(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def loads(cls, text: str) -> "Rules":
+        """Read what `dumps` wrote."""
+        fields = json.loads(text)
+        paths = {name: tuple(fields[name]) for name in ("readable", "writable", "devices")}
+        return cls(level=Level(fields["level"]), **paths)

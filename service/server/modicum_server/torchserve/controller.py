@@ -1,0 +1,96 @@
+"""TorchServe's management over gRPC: registers the few fixed models, one call at a time."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import grpc
+import grpc.aio
+
+from modicum_server.errors import ModelServerDown
+from modicum_server.torchserve.keys import Keys
+from modicum_server.wire import management_pb2, management_pb2_grpc
+
+CALL_SECONDS = 10.0
+READY = "READY"
+
+A = TypeVar("A")
+Metadata = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """What TorchServe says of a model: whether a worker of it takes requests."""
+
+    ready: bool
+
+
+class Management(Protocol):
+    """The calls that are made, as the generated stub offers them."""
+
+    DescribeModel: Callable[..., Awaitable[management_pb2.ManagementResponse]]
+    RegisterModel: Callable[..., Awaitable[management_pb2.ManagementResponse]]
+
+
+class Controller:
+    """One TorchServe's models. A lock keeps its calls apart."""
+
+    def __init__(self, channel: grpc.aio.Channel, keys: Keys) -> None:
+        """Take a channel to its management port and its keys."""
+        self._stub: Management = management_pb2_grpc.ManagementAPIsServiceStub(channel)  # type: ignore[assignment]
+        self._keys = keys
+        self._lock = asyncio.Lock()
+
+    async def describe(self, model: str) -> ModelStatus | None:
+        """Return what it says of a model; None when it has none of that name.
+
+        Raises:
+            ModelServerDown: it does not answer.
+        """
+        request = management_pb2.DescribeModelRequest(model_name=model)
+        async with self._lock:
+            return await self._describe(request)
+
+    async def register(self, model: str, archive: str, *, startup_seconds: float) -> None:
+        """Register a model from the archive in its store and wait until its worker takes requests.
+
+        A model that is there already is left as it is: a duplicate would be an error without a text.
+
+        Raises:
+            ModelServerDown: it does not answer, or the worker does not start.
+        """
+        describe = management_pb2.DescribeModelRequest(model_name=model)
+        request = management_pb2.RegisterModelRequest(
+            model_name=model, url=archive, initial_workers=1, batch_size=1, synchronous=True
+        )
+        async with self._lock:
+            if await self._describe(describe) is None:
+                await self._call(self._stub.RegisterModel, request, startup_seconds)
+            status = await self._describe(describe)
+        if status is None or not status.ready:
+            raise ModelServerDown(f"TorchServe registered {model}, but no process of it became ready")
+
+    async def _describe(self, request: management_pb2.DescribeModelRequest) -> ModelStatus | None:
+        try:
+            answer = await self._call(self._stub.DescribeModel, request, CALL_SECONDS)
+        except ModelServerDown as error:
+            cause = error.__cause__
+            if isinstance(cause, grpc.aio.AioRpcError) and cause.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise
+        workers = [worker for model in json.loads(answer.msg) for worker in model.get("workers", ())]
+        return ModelStatus(ready=any(worker.get("status") == READY for worker in workers))
+
+    async def _call(self, method: Callable[..., Awaitable[A]], request: object, timeout_seconds: float) -> A:
+        try:
+            return await method(request, metadata=self._keys.metadata("management"), timeout=timeout_seconds)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.PERMISSION_DENIED:
+                raise ModelServerDown(f"TorchServe answered {error.code().name}: {error.details()}") from error
+        self._keys.reread()
+        try:
+            return await method(request, metadata=self._keys.metadata("management"), timeout=timeout_seconds)
+        except grpc.aio.AioRpcError as error:
+            raise ModelServerDown(f"TorchServe answered {error.code().name}: {error.details()}") from error

@@ -1,0 +1,129 @@
+"""Chooses how model processes are confined: the strongest way that works here, seen by trying it.
+
+A probing process is started through the very wrapper that TorchServe will use, and tries what a hostile model would.
+What it could still do is named; a way in which it could not even start is passed over.
+"""
+
+import asyncio
+import contextlib
+import glob
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modicum_server.torchserve.confinement import landlock, seccomp
+from modicum_server.torchserve.confinement.plan import Level, Plan
+from modicum_server.torchserve.folders import ServerFolder
+
+PROBE_SLOT = "probe"
+PROBE_SECONDS = 60.0
+PROBE_SECRET = "MODICUM_PROBE_SECRET"  # noqa: S105 - a name, and no secret
+#: What code must not be able to do for executable artifacts to be accepted.
+CODE_MUST_NOT = frozenset({"network", "files", "environment", "processes", "sockets"})
+
+WRAPPER = """#!/bin/sh
+exec {python} -I -m modicum_server.torchserve.confinement.outside {plan} "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """How model processes are confined here, and what a probing process could not and could still reach."""
+
+    level: Level
+    closed: frozenset[str]
+    open: frozenset[str]
+
+    @property
+    def encloses_code(self) -> bool:
+        """Whether a program that is a model may be run."""
+        return self.closed >= CODE_MUST_NOT
+
+    def __str__(self) -> str:
+        """Return it in words for the log."""
+        still = f"; still open: {', '.join(sorted(self.open))}" if self.open else ""
+        return f"{self.level} (closed: {', '.join(sorted(self.closed)) or 'nothing'}{still})"
+
+
+def write_wrapper(folder: ServerFolder, plan: Plan) -> Path:
+    """Write the plan and the executable that TorchServe takes for its Python; return the executable."""
+    plan_path, wrapper = folder.path / "plan.json", folder.path / "python"
+    plan.write(plan_path)
+    wrapper.write_text(WRAPPER.format(python=shlex.quote(sys.executable), plan=shlex.quote(str(plan_path))))
+    wrapper.chmod(0o700)
+    return wrapper
+
+
+async def choose_isolation(folder: ServerFolder, plan: Plan) -> Isolation:
+    """Return the strongest isolation in which a process starts, imports torch and sees the accelerator, if any."""
+    usable: Isolation | None = None
+    for level in candidates():
+        answer = await _probe(folder, replace(plan, level=level))
+        if answer is None:
+            continue
+        isolation = _isolation(level, answer)
+        if answer["accelerator"] or not glob.glob("/dev/nvidia[0-9]*"):
+            return isolation
+        usable = usable or isolation
+    return usable or Isolation(Level.NONE, frozenset(), frozenset())
+
+
+def candidates() -> Iterator[Level]:
+    """Ways to try, strongest first."""
+    if find_bubblewrap():
+        yield Level.BUBBLEWRAP
+    if seccomp.supported():
+        if landlock.abi() > 0:
+            yield Level.LANDLOCK
+        yield Level.SECCOMP
+    yield Level.NONE
+
+
+def find_bubblewrap() -> str:
+    """Return the path of bubblewrap, "" without it."""
+    return shutil.which("bwrap") or ""
+
+
+def _isolation(level: Level, answer: Mapping[str, bool]) -> Isolation:
+    names = CODE_MUST_NOT & answer.keys()
+    closed = frozenset(name for name in names if not answer[name])
+    return Isolation(level, closed, frozenset(names - closed))
+
+
+async def _probe(folder: ServerFolder, plan: Plan) -> Mapping[str, bool] | None:
+    """Run the probing process at this level; None when it did not end well."""
+    place = folder.path / PROBE_SLOT
+    (place / "MAR-INF").mkdir(parents=True, exist_ok=True)
+    (place / "MAR-INF" / "MANIFEST.json").write_text(json.dumps({"model": {"modelName": PROBE_SLOT}}))
+    secret = folder.path / "probe.secret"
+    secret.write_text("not for a model")
+    wrapper = write_wrapper(folder, replace(plan, slots={**plan.slots, PROBE_SLOT: str(place)}))
+    process = await asyncio.create_subprocess_exec(
+        str(wrapper),
+        *("-m", "modicum_server.torchserve.confinement.probing", str(secret), str(os.getpid())),
+        cwd=place,
+        env={**os.environ, PROBE_SECRET: "not for a model"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), PROBE_SECONDS)
+    except TimeoutError:
+        return None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    try:
+        answer: Mapping[str, bool] = json.loads(output)
+    except ValueError:
+        return None
+    return answer if process.returncode == 0 else None
+
+

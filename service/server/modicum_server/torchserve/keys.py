@@ -1,0 +1,27 @@
+"""TorchServe's keys: written by it at start, read by us, sent with every call."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+Purpose = Literal["management", "inference"]
+
+
+class Keys:
+    """The keys of one TorchServe."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the path of the key file, which need not be there yet."""
+        self._path = path
+        self._keys: dict[str, str] = {}
+
+    def reread(self) -> None:
+        """Read the file again. Raises OSError or ValueError where it is not (wholly) there."""
+        entries = json.loads(self._path.read_text(encoding="utf-8"))
+        self._keys = {purpose: entry["key"] for purpose, entry in entries.items()}
+
+    def metadata(self, purpose: Purpose) -> tuple[tuple[str, str], ...]:
+        """Return what a call carries."""
+        if not self._keys:
+            self.reread()
+        return (("authorization", f"Bearer {self._keys[purpose]}"),)

@@ -1,0 +1,132 @@
+"""Between the domain's tasks and what goes over the wire to the handler and comes back."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from google.protobuf.message import DecodeError
+from modicum.v1 import model_pb2
+
+from modicum_server.codec.enums import enum_value
+from modicum_server.codec.findings import finding_value
+from modicum_server.codec.models import version_message
+from modicum_server.codec.searches import canvas_message, control_plan_message, search_message
+from modicum_server.domain.audits import AuditItem
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.models import ModelCheck, OutputKind
+from modicum_server.domain.tasks import (
+    CheckWork,
+    SearchWork,
+    Task,
+    TaskChecked,
+    TaskEvent,
+    TaskFindings,
+    TaskFinished,
+    TaskHeartbeat,
+    TaskStarted,
+)
+from modicum_server.errors import TaskFailed
+from modicum_server.torchserve.failures import HANDLER_BUG
+from modicum_server.wire import worker_pb2
+
+
+def task_message(task: Task, threads: int) -> worker_pb2.Task:
+    """Return what the handler reads as `task.binpb`; `threads` for torch, 0 for its own choice."""
+    message = worker_pb2.Task(
+        id=task.id,
+        attempt=task.attempt,
+        model_version=version_message(task.model_version),
+        parts=[version_message(part) for part in task.parts],
+        device=task.device,
+        threads=threads,
+    )
+    match task.work:
+        case CheckWork():
+            message.check.SetInParent()
+        case SearchWork():
+            message.search.CopyFrom(search_work_message(task.work))
+    return message
+
+
+def search_work_message(work: SearchWork) -> worker_pb2.SearchWork:
+    """Search work."""
+    return worker_pb2.SearchWork(
+        canvas=canvas_message(work.canvas),
+        search=search_message(work.search),
+        search_index=work.search_index,
+        seed=work.seed,
+        items=_items(work.items),
+        donors=_items(work.donors),
+        controls=[control_plan_message(plan) for plan in work.controls],
+        control_exclusions=[worker_pb2.Positions(positions=sorted(positions)) for positions in work.control_exclusions],
+    )
+
+
+def _items(items: Iterable[AuditItem]) -> list[worker_pb2.Item]:
+    return [
+        worker_pb2.Item(position=item.position, item=item.item, image_digest=item.image_digest, label=item.label)
+        for item in items
+    ]
+
+
+def chunk_of(data: bytes) -> worker_pb2.Chunk:
+    """Return the chunk of a stream's message. Raises TaskFailed when it is none."""
+    try:
+        return worker_pb2.Chunk.FromString(data)
+    except DecodeError:
+        raise TaskFailed(HANDLER_BUG, "the handler sent what is no chunk", model_at_fault=False) from None
+
+
+def event_of(chunk: worker_pb2.Chunk, task: Task) -> TaskEvent:
+    """Return what a chunk says about a task.
+
+    Raises:
+        TaskFailed: it says that the handler ended the task, or makes no sense.
+    """
+    match chunk.WhichOneof("body"):
+        case "started":
+            return TaskStarted(device=chunk.started.device, versions=dict(chunk.started.versions))
+        case "heartbeat":
+            return TaskHeartbeat(passes_done=chunk.heartbeat.passes_done, phase=chunk.heartbeat.phase)
+        case "findings":
+            return findings_event(chunk.findings, task)
+        case "check":
+            return TaskChecked(check=check_of(chunk.check))
+        case "finished":
+            return TaskFinished(passes_done=chunk.finished.passes_done, chunk_size=chunk.finished.chunk_size)
+        case "failure":
+            failure = chunk.failure
+            raise TaskFailed(failure.reason, failure.detail, model_at_fault=failure.model_at_fault)
+    raise TaskFailed(HANDLER_BUG, "the handler sent an empty chunk", model_at_fault=False)
+
+
+def check_of(answer: worker_pb2.CheckAnswer) -> ModelCheck:
+    """Return what a check saw. Raises TaskFailed when the handler does not say what the model answers with."""
+    kind = enum_value(model_pb2.OutputKind, "OUTPUT_KIND", answer.output_kind, OutputKind)
+    if kind is None:
+        raise TaskFailed(HANDLER_BUG, "the handler named no output kind", model_at_fault=False)
+    return ModelCheck(
+        class_count=answer.class_count,
+        output_kind=kind,
+        useful_gradient=answer.useful_gradient,
+        pass_milliseconds=answer.pass_milliseconds,
+    )
+
+
+def findings_event(message: worker_pb2.Findings, task: Task) -> TaskFindings:
+    """Return the findings, each with the facts of its item as the worker knows them, whatever the handler wrote."""
+    items = {item.position: item for item in task.work.items} if isinstance(task.work, SearchWork) else {}
+    findings = tuple(_finding(entry, task, items.get(entry.position)) for entry in message.entries)
+    return TaskFindings(findings=findings, passes_done=message.passes_done)
+
+
+def _finding(entry: worker_pb2.Findings.Entry, task: Task, item: AuditItem | None) -> Finding:
+    if item is None or not isinstance(task.work, SearchWork):
+        raise TaskFailed(HANDLER_BUG, f"a finding on position {entry.position}, not of the task", model_at_fault=False)
+    return replace(
+        finding_value(entry.finding, entry.position),
+        item=item.item,
+        image_digest=item.image_digest,
+        label=item.label,
+        model_version=task.model_version.name,
+        search_index=task.work.search_index,
+    )

@@ -1,0 +1,75 @@
+"""The Java process: started as our child, tied to our life, waited for, stopped."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from modicum_server.torchserve.confinement.environment import server_environment
+
+TERMINATION_SECONDS = 5.0
+TAIL_BYTES = 4096
+
+
+class JavaProcess:
+    """A running Java process with a session of its own, so that Ctrl-C in a terminal does not reach it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        """Take the started process; `start` makes one."""
+        self._process = process
+
+    @classmethod
+    async def start(cls, command: Sequence[str], *, cwd: Path, console: Path) -> "JavaProcess":
+        """Start `command` in `cwd`; what it prints goes to `console`."""
+        leash = [sys.executable, "-I", "-m", "modicum_server.torchserve.confinement.leash", str(os.getpid())]
+        with console.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *leash,
+                *command,
+                cwd=cwd,
+                env=server_environment(os.environ, cwd),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
+    async def ended(self) -> int:
+        """Wait for its end and return its exit status, negative for a signal."""
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """End it and what it started: politely for a few seconds, then not."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), TERMINATION_SECONDS)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # its session: the process and its model processes
+        await self._process.wait()
+
+
+def tail(path: Path, *, containing: str = "", size: int = TAIL_BYTES) -> str:
+    """Return the lines that end a log, as many as fit into `size` bytes; "" where there is no log."""
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - 4 * size))
+            text = log.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    lines = [line for line in text.splitlines() if containing in line]
+    return "\n".join(lines)[-size:]

@@ -1,0 +1,172 @@
+"""One running TorchServe: its Java process, its channels, a registered model for each slot."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import grpc.aio
+from google.protobuf import empty_pb2
+
+from modicum_server.errors import ModelServerDown
+from modicum_server.torchserve.archive import build_archive
+from modicum_server.torchserve.configuration import LOOPBACK, Ports, command, free_ports, write_configuration
+from modicum_server.torchserve.controller import Controller
+from modicum_server.torchserve.folders import ServerFolder
+from modicum_server.torchserve.isolation import write_wrapper
+from modicum_server.torchserve.java import torchserve_home
+from modicum_server.torchserve.keys import Keys
+from modicum_server.torchserve.modelprocess import ModelProcess, find_model_process
+from modicum_server.torchserve.process import JavaProcess, tail
+from modicum_server.torchserve.confinement.plan import Plan
+from modicum_server.wire import inference_pb2_grpc
+
+START_SECONDS = 60.0
+STARTUP_SECONDS = 120
+PORT_ATTEMPTS = 3
+POLL_SECONDS = 0.05
+PING_SECONDS = 2.0
+#: Minutes-long streams without traffic problems of their own on loopback: no keepalive, no retries (TORCHSERVE.md).
+CHANNEL_OPTIONS = (("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What every start of a TorchServe is made from."""
+
+    java: Path
+    handler: str
+    response_seconds: int
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A TorchServe that answered."""
+
+    folder: ServerFolder
+    process: JavaProcess
+    keys: Keys
+    controller: Controller
+    inference: inference_pb2_grpc.InferenceAPIsServiceStub
+    channels: tuple[grpc.aio.Channel, ...]
+
+    def model_process(self, slot: str) -> ModelProcess | None:
+        """Return the process of a slot's model."""
+        return find_model_process(self.folder.workers, slot)
+
+    def model_log(self, slot: str) -> str:
+        """Return the end of what a slot's model process wrote."""
+        return tail(self.folder.model_log, containing=f"-{slot}_")
+
+    async def stop(self) -> None:
+        """End it, and delete its folder."""
+        for channel in self.channels:
+            await channel.close()
+        await self.process.stop()
+        self.folder.delete()
+
+
+async def start_server(folder: ServerFolder, recipe: Recipe) -> RunningServer:
+    """Start a TorchServe in a folder and register the slots' models. The folder is deleted when that fails.
+
+    Raises:
+        ModelServerDown: it does not come up, or a model's process does not.
+    """
+    wrapper = write_wrapper(folder, recipe.plan)
+    archives = [
+        build_archive(
+            folder.store,
+            slot,
+            response_seconds=recipe.response_seconds,
+            startup_seconds=STARTUP_SECONDS,
+            handler=recipe.handler,
+        )
+        for slot in recipe.plan.slots
+    ]
+    server: RunningServer | None = None
+    try:
+        server = await _start_on_free_ports(folder, recipe, wrapper)
+        for slot, archive in zip(recipe.plan.slots, archives, strict=True):
+            await _register(server, slot, archive)
+    except BaseException:
+        await (server.stop() if server else asyncio.to_thread(folder.delete))
+        raise
+    return server
+
+
+async def _register(server: RunningServer, slot: str, archive: str) -> None:
+    try:
+        await server.controller.register(slot, archive, startup_seconds=STARTUP_SECONDS)
+    except ModelServerDown as error:
+        log = server.model_log(slot)
+        raise ModelServerDown(f"{error}; its process wrote: {log}") from error
+
+
+async def _start_on_free_ports(folder: ServerFolder, recipe: Recipe, wrapper: Path) -> RunningServer:
+    """Start it; a port that someone else took in between is a reason to try again."""
+    words = command(recipe.java, torchserve_home(), folder, wrapper)
+    for _ in range(PORT_ATTEMPTS):
+        ports = free_ports()
+        write_configuration(folder, ports, response_seconds=recipe.response_seconds)
+        process = await JavaProcess.start(words, cwd=folder.path, console=folder.console)
+        try:
+            server = await _connect(folder, process, ports)
+        except BaseException:
+            await process.stop()
+            raise
+        if server is not None:
+            return server
+        await process.stop()
+        folder.keys.unlink(missing_ok=True)
+    log = tail(folder.path / "server.log") or tail(folder.console)
+    raise ModelServerDown(f"TorchServe ended {PORT_ATTEMPTS} times while it started; it wrote: {log}")
+
+
+async def _connect(folder: ServerFolder, process: JavaProcess, ports: Ports) -> RunningServer | None:
+    """Return the server once it answers; None when the process ended."""
+    keys = Keys(folder.keys)
+    inference, management = (
+        grpc.aio.insecure_channel(f"{LOOPBACK}:{port}", options=CHANNEL_OPTIONS)
+        for port in (ports.inference, ports.management)
+    )
+    server = RunningServer(
+        folder=folder,
+        process=process,
+        keys=keys,
+        controller=Controller(management, keys),
+        inference=inference_pb2_grpc.InferenceAPIsServiceStub(inference),
+        channels=(inference, management),
+    )
+    deadline = time.monotonic() + START_SECONDS
+    while process.alive and time.monotonic() < deadline:
+        if _listens(ports) and await _answers(server):
+            return server
+        await asyncio.sleep(POLL_SECONDS)
+    for channel in server.channels:
+        await channel.close()
+    return None
+
+
+def _listens(ports: Ports) -> bool:
+    """Whether both ports take connections: cheaper than to let gRPC back off."""
+    import socket
+
+    for port in (ports.inference, ports.management):
+        with socket.socket() as probe:
+            probe.settimeout(POLL_SECONDS)
+            if probe.connect_ex((LOOPBACK, port)) != 0:
+                return False
+    return True
+
+
+async def _answers(server: RunningServer) -> bool:
+    with contextlib.suppress(grpc.aio.AioRpcError, OSError, ValueError, KeyError):
+        server.keys.reread()
+        metadata = server.keys.metadata("inference")
+        await server.inference.Ping(empty_pb2.Empty(), metadata=metadata, timeout=PING_SECONDS)
+        return True
+    return False

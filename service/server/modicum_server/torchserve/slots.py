@@ -1,0 +1,94 @@
+"""A slot: the folder through which a task reaches a model's process, and its two signs, `lease` and `cancel`."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from modicum_server.domain.models import Executable, Weights
+from modicum_server.domain.tasks import SearchWork, Task
+from modicum_server.ports import ArtifactStore
+from modicum_server.torchserve.messages import task_message
+
+LEASE_SECONDS = 2.0
+FETCHES_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One slot. Its folder itself stays: the confinement of the model's process knows it by its inode."""
+
+    name: str
+    folder: Path
+    threads: int
+
+    def make(self) -> None:
+        """Make the folder, or empty it."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.clear()
+
+    def clear(self) -> None:
+        """Delete what the last task left."""
+        for path in self.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    def ask_to_stop(self) -> None:
+        """Leave the mark that the handler looks for between steps."""
+        (self.folder / "cancel").touch()
+
+    @asynccontextmanager
+    async def staged(self, task: Task, artifacts: ArtifactStore) -> AsyncIterator[None]:
+        """Put the task and its artifacts into the folder, keep its lease alive, and clear the folder at the end."""
+        await asyncio.to_thread(self.make)
+        lease = self.folder / "lease"
+        lease.touch()
+        beating = asyncio.create_task(_touch(lease), name=f"lease-{self.name}")
+        try:
+            await self._fetch(task, artifacts)
+            message = task_message(task, self.threads).SerializeToString()
+            await asyncio.to_thread((self.folder / "task.binpb").write_bytes, message)
+            yield
+        finally:
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beating
+            await asyncio.to_thread(self.clear)
+
+    async def _fetch(self, task: Task, artifacts: ArtifactStore) -> None:
+        place = self.folder / "artifacts"
+        place.mkdir(mode=0o700)
+        room = asyncio.Semaphore(FETCHES_AT_ONCE)
+
+        async def fetch(digest: str) -> None:
+            async with room:
+                await artifacts.fetch(digest, place / digest)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for digest in sorted(digests_of(task)):
+                    group.create_task(fetch(digest))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
+
+
+def digests_of(task: Task) -> frozenset[str]:
+    """Return the digests of all bytes that a task needs."""
+    versions = (task.model_version, *task.parts)
+    digests = {version.source.digest for version in versions if isinstance(version.source, Weights | Executable)}
+    if isinstance(task.work, SearchWork):
+        digests |= {item.image_digest for item in (*task.work.items, *task.work.donors)}
+    return frozenset(digests)
+
+
+async def _touch(lease: Path) -> None:
+    while True:
+        await asyncio.sleep(LEASE_SECONDS)
+        with contextlib.suppress(OSError):  # the disk may be full or the folder gone: then the model ends by itself
+            os.utime(lease)

@@ -1,0 +1,86 @@
+"""Keeps one TorchServe running: starts it, sees it end, starts the next after a pause, stops it."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from modicum_server.errors import ModelServerDown
+from modicum_server.torchserve.process import tail
+from modicum_server.torchserve.server import RunningServer
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+#: A server that lived this long had come up well: the next pause is the first again.
+SETTLED_SECONDS = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+class Supervisor:
+    """One TorchServe at a time, made by `start_one`."""
+
+    def __init__(self, start_one: Callable[[], Awaitable[RunningServer]]) -> None:
+        """Take how one is started; models are registered by that."""
+        self._start_one = start_one
+        self._server: RunningServer | None = None
+        self._up = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the first one, and keep one running from then on. Raises ModelServerDown."""
+        self._set(await self._start_one())
+        self._keeping = asyncio.create_task(self._keep(), name="torchserve-supervisor")
+
+    async def stop(self) -> None:
+        """Stop it, and start no other."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeping
+            self._keeping = None
+        server, self._server = self._server, None
+        self._up.clear()
+        if server is not None:
+            await server.stop()
+
+    async def ready(self, timeout_seconds: float) -> RunningServer:
+        """Return the running one, waiting for it if there is none. Raises ModelServerDown."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while self._server is None or not self._server.process.alive:
+                    self._up.clear()
+                    await self._up.wait()
+        except TimeoutError:
+            raise ModelServerDown(f"TorchServe did not come back within {timeout_seconds:g} s") from None
+        return self._server
+
+    async def replace(self, server: RunningServer) -> None:
+        """End this one, which answers no more; the next comes by itself."""
+        if server is self._server:
+            log.warning("torchserve_replaced", pid=server.process.pid)
+            await server.process.stop()
+
+    def _set(self, server: RunningServer) -> None:
+        self._server = server
+        self._up.set()
+
+    async def _keep(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        loop = asyncio.get_running_loop()
+        while True:
+            server = self._server
+            began = loop.time()
+            if server is not None:
+                status = await server.process.ended()
+                log.error("torchserve_ended", status=status, console=tail(server.folder.console))
+                self._server = None
+                await server.stop()
+                pause = FIRST_PAUSE_SECONDS if loop.time() - began > SETTLED_SECONDS else pause
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            try:
+                self._set(await self._start_one())
+            except ModelServerDown as error:
+                log.exception("torchserve_not_started", error=str(error), next_try_seconds=pause)

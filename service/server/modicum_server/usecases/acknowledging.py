@@ -1,0 +1,205 @@
+"""Creating an audit: every check that can be made without a model, its cost, its shards, in one transaction.
+
+Once the transaction has ended the audit is queued for good; nothing is acknowledged before.
+"""
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState
+from modicum_server.domain.datasets import Dataset
+from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion, VersionState
+from modicum_server.domain.searches import SearchMethod
+from modicum_server.errors import AuditExists, GradientMissing, ModelRejected, NotImplementedYet, TooManyQueued
+from modicum_server.ports import ArtifactStore, Principal, Role, Store, Transaction
+from modicum_server.settings import Settings
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.answers import answer_key
+from modicum_server.usecases.audits import require_audit
+from modicum_server.usecases.costs import cut_shards, planned_passes
+from modicum_server.usecases.datasets import require_dataset
+from modicum_server.usecases.documents import read_document
+from modicum_server.usecases.draws import draw_sample
+from modicum_server.usecases.labels import require_labels
+from modicum_server.usecases.names import project_of
+from modicum_server.usecases.requests import CreateOptions, identify
+from modicum_server.usecases.rules import check
+from modicum_server.usecases.specifications import AuditDraft, check_draft, fill_in
+from modicum_server.usecases.versions import require_version
+
+FIRST_SEQUENCE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions(CreateOptions):
+    """What creating an audit takes beside its draft; an empty id means that the server gives one."""
+
+    audit_id: str = ""
+    no_reuse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """An audit that could be written as it is, and what its shards are cut from."""
+
+    audit: Audit
+    versions: tuple[ModelVersion, ...]
+    item_indices: tuple[int, ...]
+
+
+class Acknowledging:
+    """Creates audits."""
+
+    def __init__(self, store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._settings = settings
+
+    async def create(self, principal: Principal, parent: str, draft: AuditDraft, options: AuditOptions) -> Audit:
+        """Acknowledge an audit: queued, or answered at once by an identical one that succeeded.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, NotImplementedYet, ModelVersionNotFound, DatasetNotFound,
+            ModelRejected, CanvasUnfit, LabelUnknown, GradientMissing, TooManyQueued, AuditExists, RequestIdReused
+        """
+        project = project_of("project", parent, "parent")
+        if options.audit_id:
+            check("audit_id", options.audit_id, "resource_id")
+        authorise(principal, project, Role.AUDITOR)
+        check_draft(draft, project)
+        body = {"draft": draft, "audit_id": options.audit_id, "no_reuse": options.no_reuse}
+        request = identify(project, "CreateAudit", options, body)
+        name = f"{project}/audits/{options.audit_id or new_audit_id()}"
+        async with self._store.transaction() as transaction:
+            if answer := await request.recall(transaction):
+                return await require_audit(transaction, answer)
+            plan = await self._plan(transaction, principal, name, draft)
+            if options.audit_id and await transaction.audits.get(name) is not None:
+                raise _audit_exists(name)
+            answered = None if options.no_reuse else await transaction.audits.answered(project, plan.audit.answer_key)
+            if answered is None:
+                await self._require_room(transaction, project)
+            if options.validate_only:
+                return plan.audit if answered is None else _answered_by(answered, plan.audit)
+            audit = await self._write(transaction, project, plan, answered)
+            await request.remember(transaction, name)
+            return audit
+
+    async def _plan(self, transaction: Transaction, principal: Principal, name: str, draft: AuditDraft) -> _Plan:
+        asked = draft.specification
+        versions = tuple([await require_version(transaction, version) for version in asked.model_versions])
+        dataset = await require_dataset(transaction, asked.dataset)
+        for version in versions:
+            _require_usable(version)
+        specification = fill_in(draft, versions, self._settings)
+        for version in versions:
+            _require_gradient(version, specification)
+        labels = await transaction.datasets.labels(dataset.name)
+        for version in versions:
+            require_labels(labels, version)
+        indices = draw_sample(
+            seed=specification.seed,
+            manifest_digest=dataset.manifest_digest,
+            item_count=dataset.item_count,
+            sample=specification.sample,
+        )
+        audit = self._described(
+            principal,
+            name=name,
+            specification=specification,
+            versions=versions,
+            dataset=dataset,
+            item_count=len(indices),
+        )
+        return _Plan(audit, versions, indices)
+
+    def _described(
+        self,
+        principal: Principal,
+        *,
+        name: str,
+        specification: AuditSpecification,
+        versions: Sequence[ModelVersion],
+        dataset: Dataset,
+        item_count: int,
+    ) -> Audit:
+        return Audit(
+            name=name,
+            specification=specification,
+            answer_key=answer_key(specification, versions, dataset, device=self._settings.device),
+            item_count=item_count,
+            state=AuditState.QUEUED,
+            sequence=FIRST_SEQUENCE,
+            principal=principal.name,
+            create_time=datetime.now(UTC),
+            progress=AuditProgress(
+                images_total=item_count * len(versions) * len(specification.searches),
+                passes_planned=planned_passes(specification, item_count),
+            ),
+        )
+
+    async def _require_room(self, transaction: Transaction, project: str) -> None:
+        queued = await transaction.audits.queued_count(project)
+        if queued >= self._settings.max_queued_audits:
+            raise TooManyQueued(f"{project} has {queued:,} queued audits, as many as this server takes; wait for some")
+
+    async def _write(self, transaction: Transaction, project: str, plan: _Plan, answered: Audit | None) -> Audit:
+        audit = plan.audit if answered is None else _waiting_for(answered, plan.audit)
+        created = await transaction.audits.create(audit, plan.item_indices)
+        if created is None:
+            raise _audit_exists(audit.name)
+        if answered is not None:
+            document = await read_document(self._artifacts, answered.result_digest)
+            artifacts = (answered.result_digest, document["findings"]["digest"])
+            await transaction.audits.succeed(audit.name, result_digest=answered.result_digest, artifacts=artifacts)
+            return await require_audit(transaction, audit.name)
+        shards = cut_shards(
+            audit.specification, plan.versions, audit.item_count, shard_seconds=self._settings.shard_seconds
+        )
+        await transaction.shards.add(project, audit.name, shards)
+        return created
+
+
+def _require_usable(version: ModelVersion) -> None:
+    if isinstance(version.source, (Ensemble, InputDropout)):
+        raise NotImplementedYet("this server does not audit ensembles and input dropout yet; audit the members")
+    if version.state is VersionState.REJECTED:
+        raise ModelRejected(
+            f"{version.name} was refused: {version.reject_reason}, {version.reject_detail}",
+            model_version=version.name,
+            reject_reason=version.reject_reason,
+        )
+
+
+def _require_gradient(version: ModelVersion, specification: AuditSpecification) -> None:
+    """A version that nobody has checked yet may turn out to have one; its audit fails typed if not."""
+    methods = {search.method for search in specification.searches} - {SearchMethod.BACKSELECT}
+    if version.check is not None and not version.check.useful_gradient and methods:
+        raise GradientMissing(
+            f"{version.name} has no useful gradient, {' and '.join(sorted(methods))} need one; "
+            "search with backselect and a fraction",
+            model_version=version.name,
+        )
+
+
+def _waiting_for(answered: Audit, audit: Audit) -> Audit:
+    """Return the audit as it is written before it refers to the stored answer."""
+    return replace(audit, progress=answered.progress, reused_from=answered.name)
+
+
+def _answered_by(answered: Audit, audit: Audit) -> Audit:
+    """Return the audit as it would be answered: at no cost."""
+    costless = replace(answered.progress, passes_planned=0, passes_done=0)
+    return replace(audit, progress=costless, reused_from=answered.name)
+
+
+def _audit_exists(name: str) -> AuditExists:
+    return AuditExists(f"{name}: there is an audit of that name; take another audit_id", name=name)
+
+
+def new_audit_id() -> str:
+    """Return an id that sorts by time: milliseconds since 1970 and 40 random bits, in hexadecimal digits."""
+    return f"{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(5)}"

@@ -1,0 +1,155 @@
+"""Artifacts: bytes by SHA-256. A project holds only what it uploaded itself, whatever the store below has."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from modicum_server.domain.datasets import Artifact
+from modicum_server.errors import ArtifactNotFound, ArtifactTooLarge, OffsetInvalid, UploadInvalid
+from modicum_server.ports import ArtifactStore, Principal, Role, Store, Transaction, Upload
+from modicum_server.settings import Settings
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.models import refuse_in_use
+from modicum_server.usecases.names import project_of
+from modicum_server.usecases.rules import check
+
+MEBIBYTE = 1024 * 1024
+LARGEST_MESSAGE_BYTES = MEBIBYTE
+
+
+@dataclass(frozen=True, slots=True)
+class MissingArtifact:
+    """A digest that a project does not hold, and how much of it a broken upload left."""
+
+    digest: str
+    received_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadHeader:
+    """What an upload announces."""
+
+    parent: str
+    digest: str
+    size_bytes: int
+    offset: int
+
+
+class Artifacts:
+    """What can be done with artifacts."""
+
+    def __init__(self, store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._settings = settings
+
+    async def get(self, principal: Principal, name: str) -> Artifact:
+        """Get what is known of an artifact.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, ArtifactNotFound
+        """
+        project = project_of("artifact", name)
+        authorise(principal, project, Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await _require(transaction, project, name)
+
+    async def find_missing(self, principal: Principal, parent: str, digests: Sequence[str]) -> list[MissingArtifact]:
+        """Tell which digests the project does not hold, in the order asked, each once.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient
+        """
+        project = project_of("project", parent, "parent")
+        check("digests", digests)
+        for place, digest in enumerate(digests):
+            check(f"digests[{place}]", digest, "digest")
+        authorise(principal, project, Role.AUDITOR)
+        async with self._store.transaction() as transaction:
+            held = await transaction.artifacts.held(project, digests)
+        missing = [digest for digest in dict.fromkeys(digests) if digest not in held]
+        return [MissingArtifact(digest, await self._artifacts.received(project, digest)) for digest in missing]
+
+    async def upload(self, principal: Principal, header: UploadHeader, chunks: AsyncIterator[bytes]) -> Artifact:
+        """Take the bytes of an artifact; one that the project holds is returned without reading them.
+
+        The next chunk is asked for only when the one before is written: that is the back-pressure.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactTooLarge, UploadInvalid, UploadTruncated,
+            DigestMismatch, DiskFull
+        """
+        project = self._checked(principal, header)
+        async with self._store.transaction() as transaction:
+            present = await transaction.artifacts.get(project, header.digest)
+        if present is not None:
+            return present
+        async with self._artifacts.upload(
+            project, header.digest, size_bytes=header.size_bytes, offset=header.offset
+        ) as upload:
+            await _copy(chunks, upload, most_bytes=header.size_bytes - header.offset)
+            await upload.commit()
+        async with self._store.transaction() as transaction:
+            return await transaction.artifacts.add(project, header.digest, header.size_bytes)
+
+    def _checked(self, principal: Principal, header: UploadHeader) -> str:
+        project = project_of("project", header.parent, "header.parent")
+        check("header.digest", header.digest)
+        check("header.size_bytes", header.size_bytes)
+        check("header.offset", header.offset)
+        authorise(principal, project, Role.AUDITOR)
+        most = self._settings.max_upload_bytes
+        if header.size_bytes > most:
+            raise ArtifactTooLarge(f"expected at most {most:,} bytes, got an artifact of {header.size_bytes:,}")
+        if header.offset > header.size_bytes:
+            raise UploadInvalid(
+                f"offset {header.offset:,} is past the end of the artifact, {header.size_bytes:,} bytes"
+            )
+        return project
+
+    async def download(self, principal: Principal, name: str, offset: int) -> AsyncIterator[bytes]:
+        """Yield the bytes of an artifact from `offset`, at most 1 MiB at once.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, ArtifactNotFound, OffsetInvalid
+        """
+        artifact = await self.get(principal, name)
+        check("offset", offset)
+        if offset > artifact.size_bytes:
+            raise OffsetInvalid(f"offset {offset:,} is past the end of the artifact, {artifact.size_bytes:,} bytes")
+        async for data in self._artifacts.read(artifact.digest, offset=offset):
+            for start in range(0, len(data), LARGEST_MESSAGE_BYTES):
+                yield data[start : start + LARGEST_MESSAGE_BYTES]
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Delete an artifact that nothing refers to.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactNotFound, ResourceInUse
+        """
+        project = project_of("artifact", name)
+        authorise(principal, project, Role.ADMIN)
+        async with self._store.transaction() as transaction:
+            artifact = await _require(transaction, project, name)
+            refuse_in_use(name, await transaction.artifacts.referrers(project, artifact.digest))
+            unheld = await transaction.artifacts.delete(project, artifact.digest)
+        if unheld:
+            await self._artifacts.delete(artifact.digest)
+
+
+async def _copy(chunks: AsyncIterator[bytes], upload: Upload, *, most_bytes: int) -> None:
+    left = most_bytes
+    async for data in chunks:
+        if len(data) > LARGEST_MESSAGE_BYTES:
+            raise UploadInvalid(f"expected at most {LARGEST_MESSAGE_BYTES:,} bytes a message, got {len(data):,}")
+        left -= len(data)
+        if left < 0:
+            raise UploadInvalid("more bytes came than the header announced; send the artifact's own length")
+        await upload.write(data)
+
+
+async def _require(transaction: Transaction, project: str, name: str) -> Artifact:
+    digest = name.rsplit("/", 1)[-1]
+    artifact = await transaction.artifacts.get(project, digest)
+    if artifact is None:
+        raise ArtifactNotFound(f"{project} holds no artifact {digest}", digest=digest)
+    return artifact

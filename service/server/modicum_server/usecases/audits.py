@@ -1,0 +1,120 @@
+"""Audits: acknowledged, looked at, cancelled, deleted. What creating one takes stands in `acknowledging`."""
+
+from modicum_server.domain.audits import Audit, AuditState
+from modicum_server.errors import AuditNotEnded, AuditNotFound, AuditNotSucceeded, NotImplementedYet
+from modicum_server.ports import Principal, Role, Store, Transaction
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.filters import audit_filter
+from modicum_server.usecases.models import refuse_in_use
+from modicum_server.usecases.names import project_of
+from modicum_server.usecases.pages import Page, PageRequest, read_page
+from modicum_server.usecases.rules import check
+
+
+class Audits:
+    """What can be done with audits that are there."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, principal: Principal, name: str) -> Audit:
+        """Get an audit.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, AuditNotFound
+        """
+        authorise(principal, project_of("audit", name), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await require_audit(transaction, name)
+
+    async def page(self, principal: Principal, parent: str, filter_text: str, request: PageRequest) -> Page[Audit]:
+        """List the audits of a project, newest first.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, PageTokenInvalid, FilterInvalid
+        """
+        authorise(principal, project_of("project", parent, "parent"), Role.VIEWER)
+        criteria = audit_filter(filter_text)
+        async with self._store.transaction() as transaction:
+            return await read_page(
+                request,
+                f"audits of {parent}, {criteria}",
+                lambda after, limit: transaction.audits.page(parent, criteria, after=after, limit=limit),
+            )
+
+    async def cancel(self, principal: Principal, name: str) -> Audit:
+        """Cancel an audit; one that has ended is returned as it is. Others' audits take an admin.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound
+        """
+        authorise(principal, project_of("audit", name), Role.AUDITOR)
+        async with self._store.transaction() as transaction:
+            _authorise_owner(principal, await require_audit(transaction, name))
+            audit = await transaction.audits.cancel(name)
+        if audit is None:
+            raise audit_not_found(name)
+        return audit
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Delete an audit that has ended and that answered no other one. Others' audits take an admin.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotEnded, ResourceInUse
+        """
+        project = project_of("audit", name)
+        authorise(principal, project, Role.AUDITOR)
+        async with self._store.transaction() as transaction:
+            audit = await transaction.audits.lock(name)
+            if audit is None:
+                raise audit_not_found(name)
+            _authorise_owner(principal, audit)
+            if not audit.state.terminal:
+                raise AuditNotEnded(f"{name} is {audit.state}; cancel it first", state=audit.state)
+            if audit.result_digest and not audit.reused_from:
+                users = await transaction.artifacts.referrers(project, audit.result_digest)
+                refuse_in_use(name, [user for user in users if user != name])
+            await transaction.audits.delete(name)
+
+    async def judge(self, principal: Principal, name: str, policy: str) -> None:
+        """Judge an audit by a policy.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, AuditNotFound, AuditNotSucceeded, NotImplementedYet: always, in the end
+        """
+        check("policy", policy)
+        require_succeeded(await self.get(principal, name))
+        raise NotImplementedYet("this server does not judge audits by policies yet; read the report")
+
+
+def _authorise_owner(principal: Principal, audit: Audit) -> None:
+    if audit.principal != principal.name:
+        authorise(principal, project_of("audit", audit.name), Role.ADMIN)
+
+
+def audit_not_found(name: str) -> AuditNotFound:
+    """Return the error for an audit that is not there."""
+    return AuditNotFound(f"{name}: there is no audit of that name", name=name)
+
+
+async def require_audit(transaction: Transaction, name: str) -> Audit:
+    """Get an audit.
+
+    Raises:
+        AuditNotFound
+    """
+    audit = await transaction.audits.get(name)
+    if audit is None:
+        raise audit_not_found(name)
+    return audit
+
+
+def require_succeeded(audit: Audit) -> None:
+    """Refuse an audit without a result.
+
+    Raises:
+        AuditNotSucceeded: says where it stands, or why it failed.
+    """
+    if audit.state is not AuditState.SUCCEEDED:
+        why = f": {audit.failure.reason}, {audit.failure.detail}" if audit.failure else ""
+        raise AuditNotSucceeded(f"{audit.name} is {audit.state}{why}; there is no result to show", state=audit.state)

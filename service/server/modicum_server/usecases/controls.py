@@ -1,0 +1,17 @@
+"""Controls of an audit: which are served, which run unless asked otherwise, and on which images."""
+
+from modicum_server.domain.searches import Control, ControlPlan
+from modicum_server.usecases.draws import draw_order
+
+SERVED = frozenset({Control.CLASS_TARGETED, Control.FILL})
+DEFAULT_CONTROLS = (ControlPlan(Control.CLASS_TARGETED), ControlPlan(Control.FILL))
+
+
+def control_positions(plan: ControlPlan, *, seed: int, item_count: int) -> frozenset[int]:
+    """Return the positions on which a control runs if there is a subset: the first `images` of an order drawn by seed.
+
+    Every control of an audit takes its images from the same order, so what one saw the wider ones saw too.
+    """
+    if plan.images == 0 or plan.images >= item_count:
+        return frozenset(range(item_count))
+    return frozenset(draw_order(seed=seed, item_count=item_count)[: plan.images])

@@ -1,0 +1,115 @@
+"""What an audit costs at the most, in pass-equivalents (METHOD sections 1 and 2), and how its work is cut by it.
+
+All counts are exact integers: exact backward selection at 224x224 takes 1.3e9 passes an image.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
+from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
+
+FIXED_PASSES = 3
+"""The whole image, the bare fill and the verification."""
+STEP_PASSES = 3
+"""A forward and a backward pass."""
+EXACT_PIXELS = 32 * 32
+PAPER_PIXELS = 224 * 224
+PAPER_PIXELS_PER_STEP = 100
+FEWEST_ITEMS = 32
+MOST_ITEMS = 4096
+
+
+def default_pixels_per_step(canvas: Canvas) -> int:
+    """One pixel up to 32x32, the paper's 100 at 224x224, in proportion between and beyond."""
+    if canvas.pixels <= EXACT_PIXELS:
+        return 1
+    return max(1, round(PAPER_PIXELS_PER_STEP * canvas.pixels / PAPER_PIXELS))
+
+
+def search_passes(search: Search, canvas: Canvas) -> int:
+    """Pass-equivalents that a search spends on one image at the most."""
+    match search.method:
+        case SearchMethod.MASK_OPTIMIZATION:
+            return search.passes
+        case SearchMethod.BATCHED_GRADIENT:
+            return FIXED_PASSES + STEP_PASSES * math.ceil(canvas.pixels / search.pixels_per_step)
+        case SearchMethod.BACKSELECT:
+            return FIXED_PASSES + _greedy_passes(canvas.pixels, search.fraction)
+
+
+def _greedy_passes(pixels: int, fraction: float) -> int:
+    """One pass for the start, one a candidate a step, and one for what is left after a step that removes several."""
+    if fraction == 0:
+        return pixels * (pixels + 1) // 2 + 1
+    passes = 1
+    while pixels:
+        removed = max(1, math.ceil(fraction * pixels))
+        passes += pixels + (removed > 1)
+        pixels -= removed
+    return passes
+
+
+def control_passes(plan: ControlPlan, search: Search, canvas: Canvas) -> int:
+    """Pass-equivalents that a control spends on one image at the most."""
+    match plan.control:
+        case Control.CLASS_TARGETED:
+            return plan.passes or search_passes(search, canvas)
+        case Control.FILL:
+            return len(Fill) - 1
+        case _:
+            return 0
+
+
+def planned_passes(specification: AuditSpecification, item_count: int) -> int:
+    """Pass-equivalents of the whole audit at the most: every image eligible, no search ends early."""
+    one_version = sum(_passes_of_search(specification, search, item_count) for search in specification.searches)
+    return one_version * len(specification.model_versions)
+
+
+def _passes_of_search(specification: AuditSpecification, search: Search, item_count: int) -> int:
+    canvas = specification.canvas
+    total = item_count * search_passes(search, canvas)
+    for plan in specification.controls:
+        images = min(plan.images, item_count) if plan.images else item_count
+        total += images * control_passes(plan, search, canvas)
+    return total
+
+
+def cut_shards(
+    specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, *, shard_seconds: float
+) -> list[NewShard]:
+    """Cut the SEARCH stage into shards of about `shard_seconds`, each of one version and one search.
+
+    The items of a version and a search are spread evenly; fewer than 32 make one shard. Searches of one version follow
+    each other, so that a worker that has it loaded goes on with it.
+    """
+    shards = []
+    for version in versions:
+        for index, search in enumerate(specification.searches):
+            total = _passes_of_search(specification, search, item_count)
+            per_item = max(1, total // item_count)
+            most = _items_in(shard_seconds, per_item, version)
+            shards += [
+                NewShard(
+                    Stage.SEARCH, version.name, index, positions, passes_planned=total * len(positions) // item_count
+                )
+                for positions in _spread(item_count, most)
+            ]
+    return shards
+
+
+def _items_in(seconds: float, passes_per_item: int, version: ModelVersion) -> int:
+    """Items that take about this long: 32 to 4,096, and 32 while nobody has measured a pass of the version."""
+    if version.check is None or version.check.pass_milliseconds <= 0:
+        return FEWEST_ITEMS
+    seconds_per_pass = version.check.pass_milliseconds / 1000 / STEP_PASSES
+    return min(MOST_ITEMS, max(FEWEST_ITEMS, int(seconds / (passes_per_item * seconds_per_pass))))
+
+
+def _spread(item_count: int, most: int) -> list[tuple[int, ...]]:
+    count = math.ceil(item_count / most)
+    bounds = [item_count * place // count for place in range(count + 1)]
+    return [tuple(range(start, end)) for start, end in itertools.pairwise(bounds)]

@@ -1,0 +1,178 @@
+"""Data sets: immutable, made from an uploaded manifest whose every digest the project holds."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from modicum_server.domain.datasets import Dataset, DatasetItem
+from modicum_server.errors import ArtifactMissing, DatasetDiffers, DatasetNotFound
+from modicum_server.ports import ArtifactStore, Principal, Role, Store, Transaction
+from modicum_server.settings import Settings
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.manifests import read_manifest
+from modicum_server.usecases.models import refuse_in_use
+from modicum_server.usecases.names import project_of
+from modicum_server.usecases.pages import Page, PageRequest, read_page
+from modicum_server.usecases.requests import CreateOptions, IdentifiedRequest, identify
+from modicum_server.usecases.rules import check
+from modicum_server.usecases.sources import require_artifact
+
+DIGESTS_AT_ONCE = 5_000
+
+
+class Datasets:
+    """What can be done with data sets."""
+
+    def __init__(self, store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._settings = settings
+
+    async def get(self, principal: Principal, name: str) -> Dataset:
+        """Get a data set.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, DatasetNotFound
+        """
+        authorise(principal, project_of("dataset", name), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await require_dataset(transaction, name)
+
+    async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[Dataset]:
+        """List the data sets of a project, by name.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, PageTokenInvalid
+        """
+        authorise(principal, project_of("project", parent, "parent"), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await read_page(
+                request,
+                f"datasets of {parent}",
+                lambda after, limit: transaction.datasets.page(parent, after=after, limit=limit),
+            )
+
+    async def items(self, principal: Principal, parent: str, request: PageRequest) -> Page[DatasetItem]:
+        """List the items of a data set, in their order.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, DatasetNotFound, PageTokenInvalid
+        """
+        authorise(principal, project_of("dataset", parent, "parent"), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            await require_dataset(transaction, parent)
+
+            async def fetch(after: str, limit: int) -> list[tuple[str, DatasetItem]]:
+                rows = await transaction.datasets.items(parent, after=int(after or -1), limit=limit)
+                return [(str(index), item) for index, item in rows]
+
+            return await read_page(request, f"items of {parent}", fetch)
+
+    async def create(
+        self, principal: Principal, parent: str, dataset_id: str, manifest_digest: str, options: CreateOptions
+    ) -> Dataset:
+        """Create a data set from a manifest, or return the one of that name and manifest.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactMissing, ManifestInvalid, DatasetEmpty,
+            DatasetTooLarge, DatasetDiffers, RequestIdReused
+        """
+        project = project_of("project", parent, "parent")
+        check("dataset_id", dataset_id, "resource_id")
+        check("dataset.manifest_digest", manifest_digest, "digest")
+        authorise(principal, project, Role.AUDITOR)
+        name = f"{project}/datasets/{dataset_id}"
+        body = {"dataset_id": dataset_id, "manifest_digest": manifest_digest}
+        request = identify(project, "CreateDataset", options, body)
+        async with self._store.transaction() as transaction:
+            if present := await _present(transaction, request, name, manifest_digest):
+                return present
+            await require_artifact(transaction, project, manifest_digest)
+        items = await self._read(manifest_digest)
+        async with self._store.transaction() as transaction:
+            await _require_all(transaction, project, items)
+            if options.validate_only:
+                return _described(name, manifest_digest, items)
+            if present := await _present(transaction, request, name, manifest_digest):
+                return present
+            created = await transaction.datasets.create(name, manifest_digest, items)
+            if created is None:  # another request was faster
+                return _same(await require_dataset(transaction, name), manifest_digest)
+            await request.remember(transaction, name)
+            return created
+
+    async def _read(self, manifest_digest: str) -> list[DatasetItem]:
+        """Read the manifest outside of any transaction: it may be long."""
+        return await read_manifest(self._artifacts.read(manifest_digest), most_items=self._settings.max_dataset_items)
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Delete a data set.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, DatasetNotFound, ResourceInUse
+        """
+        authorise(principal, project_of("dataset", name), Role.ADMIN)
+        async with self._store.transaction() as transaction:
+            await require_dataset(transaction, name)
+            refuse_in_use(name, await transaction.datasets.audits_of(name))
+            await transaction.datasets.delete(name)
+
+
+async def _present(
+    transaction: Transaction, request: IdentifiedRequest, name: str, manifest_digest: str
+) -> Dataset | None:
+    """Return the data set that is there and the same, remembering the request; None when there is none."""
+    if answer := await request.recall(transaction):
+        return await require_dataset(transaction, answer)
+    present = await transaction.datasets.get(name)
+    if present is None:
+        return None
+    same = _same(present, manifest_digest)
+    await request.remember(transaction, name)
+    return same
+
+
+def _same(present: Dataset, manifest_digest: str) -> Dataset:
+    if present.manifest_digest != manifest_digest:
+        raise DatasetDiffers(
+            f"{present.name} has the manifest {present.manifest_digest}, not {manifest_digest}; "
+            "a changed data set takes a new name",
+            present_digest=present.manifest_digest,
+            given_digest=manifest_digest,
+        )
+    return present
+
+
+def _described(name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset:
+    labelled = sum(1 for item in items if item.label)
+    return Dataset(name, manifest_digest, len(items), labelled, datetime.now(UTC))
+
+
+async def _require_all(transaction: Transaction, project: str, items: Sequence[DatasetItem]) -> None:
+    wanted = dict.fromkeys(
+        digest for item in items for digest in (item.image_digest, item.boxes_digest, item.mask_digest) if digest
+    )
+    digests = list(wanted)
+    missing: list[str] = []
+    for start in range(0, len(digests), DIGESTS_AT_ONCE):
+        some = digests[start : start + DIGESTS_AT_ONCE]
+        held = await transaction.artifacts.held(project, some)
+        missing += [digest for digest in some if digest not in held]
+    if missing:
+        raise ArtifactMissing(
+            f"{project} does not hold {len(missing):,} artifacts of the manifest, the first is {missing[0]}; "
+            "upload what FindMissingArtifacts names",
+            digest=missing[0],
+            missing_count=str(len(missing)),
+        )
+
+
+async def require_dataset(transaction: Transaction, name: str) -> Dataset:
+    """Get a data set.
+
+    Raises:
+        DatasetNotFound
+    """
+    dataset = await transaction.datasets.get(name)
+    if dataset is None:
+        raise DatasetNotFound(f"{name}: there is no data set of that name", name=name)
+    return dataset

@@ -1,0 +1,26 @@
+"""Seeded draws of an audit: which items it audits, and on which of them a control runs.
+
+Equal seeds and equal data sets give equal draws, wherever and in whatever order they are asked for.
+"""
+
+import hashlib
+
+import numpy as np
+
+
+def draw_sample(*, seed: int, manifest_digest: str, item_count: int, sample: int) -> tuple[int, ...]:
+    """Return the data set's indices of the audited items, rising; all of them for a sample of 0 or of no fewer."""
+    if sample == 0 or sample >= item_count:
+        return tuple(range(item_count))
+    drawn = _generator("sample", seed, manifest_digest).choice(item_count, size=sample, replace=False)
+    return tuple(sorted(int(index) for index in drawn))
+
+
+def draw_order(*, seed: int, item_count: int) -> tuple[int, ...]:
+    """Return the audit's positions in the order in which controls take them."""
+    return tuple(int(position) for position in _generator("controls", seed, "").permutation(item_count))
+
+
+def _generator(purpose: str, seed: int, digest: str) -> np.random.Generator:
+    entropy = hashlib.sha256(f"{purpose}:{seed}:{digest}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(entropy, "big"))

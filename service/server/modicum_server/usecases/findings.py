@@ -1,0 +1,68 @@
+"""Findings of an audit. Those of an audit that was answered by an earlier one are the earlier one's."""
+
+from dataclasses import dataclass
+
+from modicum_server.domain.audits import Audit
+from modicum_server.domain.findings import Finding
+from modicum_server.errors import FindingNotFound
+from modicum_server.ports import Principal, Role, Store
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.audits import require_audit
+from modicum_server.usecases.names import parent_of, project_of
+from modicum_server.usecases.pages import Page, PageRequest, read_page
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFinding:
+    """A finding and its resource name."""
+
+    name: str
+    finding: Finding
+
+
+class Findings:
+    """What can be done with findings."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, principal: Principal, name: str) -> NamedFinding:
+        """Get a finding.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, FindingNotFound
+        """
+        authorise(principal, project_of("finding", name), Role.VIEWER)
+        audit_name, place = parent_of(name), name.rsplit("/", 1)[-1]
+        async with self._store.transaction() as transaction:
+            audit = await transaction.audits.get(audit_name)
+            owner = audit_name if audit is None else _owner(audit)
+            finding = await transaction.findings.get(f"{owner}/findings/{place}")
+        if finding is None:
+            raise FindingNotFound(f"{name}: there is no finding of that name", name=name)
+        return NamedFinding(name, finding)
+
+    async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[NamedFinding]:
+        """List the findings of an audit by version, search and position, also while it runs.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, AuditNotFound, PageTokenInvalid
+        """
+        authorise(principal, project_of("audit", parent, "parent"), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            audit = await require_audit(transaction, parent)
+            page = await read_page(
+                request,
+                f"findings of {parent}",
+                lambda after, limit: transaction.findings.page(_owner(audit), after=after, limit=limit),
+            )
+        return Page(tuple(_named(audit, finding) for finding in page.rows), page.next_token)
+
+
+def _owner(audit: Audit) -> str:
+    return audit.reused_from or audit.name
+
+
+def _named(audit: Audit, finding: Finding) -> NamedFinding:
+    version = audit.specification.model_versions.index(finding.model_version)
+    return NamedFinding(f"{audit.name}/findings/{version}-{finding.search_index}-{finding.position}", finding)

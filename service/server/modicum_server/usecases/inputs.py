@@ -1,0 +1,47 @@
+"""Input specifications: whether one describes a way from an image file to what a model sees."""
+
+from modicum_server.domain.models import InputSpecification
+from modicum_server.errors import FieldInvalid
+from modicum_server.usecases.rules import check
+
+
+def check_input(field: str, value: InputSpecification) -> None:
+    """Refuse a specification that no image could follow.
+
+    Raises:
+        FieldInvalid: names the field below `field`.
+    """
+    _check_size(field, value)
+    check(f"{field}.lower_bound", value.lower_bound, "finite")
+    check(f"{field}.upper_bound", value.upper_bound, "finite")
+    if not value.lower_bound < value.upper_bound:
+        raise FieldInvalid(
+            f"{field}.upper_bound",
+            f"expected more than lower_bound ({value.lower_bound:g}), got {value.upper_bound:g}; usual are 0 and 1",
+        )
+    _check_channel_values(f"{field}.mean", value.mean, value.channels, "finite")
+    _check_channel_values(f"{field}.std", value.std, value.channels, "positive")
+    if value.fill_mean:
+        _check_channel_values(f"{field}.fill_mean", value.fill_mean, value.channels, "finite")
+
+
+def _check_size(field: str, value: InputSpecification) -> None:
+    check(f"{field}.channels", value.channels)
+    check(f"{field}.height", value.height, "side")
+    check(f"{field}.width", value.width, "side")
+    check(f"{field}.resize", value.resize)
+    check(f"{field}.interpolation", value.interpolation)
+    longer = max(value.height, value.width)
+    if 0 < value.resize < longer:
+        raise FieldInvalid(
+            f"{field}.resize",
+            f"expected 0 or at least the longer side of the crop ({longer}), got {value.resize}: "
+            "a square image would be smaller than its crop",
+        )
+
+
+def _check_channel_values(field: str, values: tuple[float, ...], channels: int, rule: str) -> None:
+    if len(values) != channels:
+        raise FieldInvalid(field, f"expected one number a channel ({channels}), got {len(values)}")
+    for place, number in enumerate(values):
+        check(f"{field}[{place}]", number, rule)

@@ -1,0 +1,45 @@
+"""Labels of data sets and classes of versions: a label is a class name, or a class index in digits."""
+
+from collections import Counter
+from collections.abc import Collection
+
+from modicum_server.domain.models import ModelVersion
+from modicum_server.errors import LabelUnknown
+from modicum_server.usecases.rules import shown
+
+LONGEST_INDEX_DIGITS = 9
+
+
+def require_labels(labels: Collection[str], version: ModelVersion) -> None:
+    """Refuse labels that are no class of the version; without class names and unchecked, any index may be one.
+
+    Raises:
+        LabelUnknown: names the first one, the version and what would be accepted.
+    """
+    classes = Counter(version.class_labels)
+    for label in sorted(labels):
+        places = classes[label]
+        if places > 1:
+            raise _unknown(label, version, f"names {places} of its classes; label such images by class index")
+        if places == 0 and not _is_index(label, _class_count(version)):
+            raise _unknown(label, version, f"is none of its classes; it takes {_accepted(version)}")
+
+
+def _class_count(version: ModelVersion) -> int | None:
+    return version.check.class_count if version.check else len(version.class_labels) or None
+
+
+def _is_index(label: str, class_count: int | None) -> bool:
+    if not (label.isascii() and label.isdigit() and len(label) <= LONGEST_INDEX_DIGITS):
+        return False
+    return class_count is None or int(label) < class_count
+
+
+def _accepted(version: ModelVersion) -> str:
+    count = _class_count(version)
+    indices = "a class index in digits" if count is None else f"a class index of 0 to {count - 1}"
+    return f"{indices} or a class name" if version.class_labels else indices
+
+
+def _unknown(label: str, version: ModelVersion, what: str) -> LabelUnknown:
+    return LabelUnknown(f"the label {shown(label)} of the data set, for {version.name}: it {what}", label=label)

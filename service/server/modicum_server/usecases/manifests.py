@@ -1,0 +1,88 @@
+"""Manifests: the JSON Lines of a data set, read a chunk at a time."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from modicum_server.domain.datasets import DatasetItem
+from modicum_server.errors import DatasetEmpty, DatasetTooLarge, FieldInvalid, ManifestInvalid
+from modicum_server.usecases.rules import check, shown
+
+LONGEST_LINE_BYTES = 16_384
+KEYS = frozenset({"item", "image", "label", "boxes", "mask"})
+
+
+async def read_manifest(chunks: AsyncIterator[bytes], *, most_items: int) -> list[DatasetItem]:
+    """Read the items of a manifest in their order.
+
+    Raises:
+        ManifestInvalid: names the line and what is wrong with it.
+        DatasetEmpty, DatasetTooLarge
+    """
+    items: list[DatasetItem] = []
+    seen: dict[str, int] = {}
+    number = 0
+    async for line in _lines(chunks):
+        number += 1
+        if not line.strip():
+            continue
+        if len(items) == most_items:
+            raise DatasetTooLarge(f"the data set has more than {most_items:,} items, the most that this server takes")
+        item = _read_line(line, number)
+        if item.item in seen:
+            raise _invalid(number, f"item {shown(item.item)} stands in line {seen[item.item]} already")
+        seen[item.item] = number
+        items.append(item)
+    if not items:
+        raise DatasetEmpty
+    return items
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    rest = b""
+    number = 0
+    async for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            number += 1
+            yield line
+        if len(rest) > LONGEST_LINE_BYTES:
+            raise _invalid(number + 1, f"expected at most {LONGEST_LINE_BYTES:,} bytes a line")
+    if rest:
+        yield rest
+
+
+def _read_line(line: bytes, number: int) -> DatasetItem:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        raise _invalid(number, "it is not JSON") from None
+    if not isinstance(row, dict) or not all(isinstance(value, str) for value in row.values()):
+        raise _invalid(number, "expected one object whose values are texts")
+    if strange := sorted(row.keys() - KEYS):
+        raise _invalid(number, f"expected the keys {', '.join(sorted(KEYS))}, got also {shown(strange[0])}")
+    try:
+        return _item(row)
+    except FieldInvalid as error:
+        raise _invalid(number, str(error)) from None
+
+
+def _item(row: Mapping[str, Any]) -> DatasetItem:
+    item = DatasetItem(
+        item=row.get("item", ""),
+        image_digest=row.get("image", ""),
+        label=row.get("label", ""),
+        boxes_digest=row.get("boxes", ""),
+        mask_digest=row.get("mask", ""),
+    )
+    check("item", item.item)
+    check("image", item.image_digest, "digest")
+    check("label", item.label)
+    for key, digest in (("boxes", item.boxes_digest), ("mask", item.mask_digest)):
+        if digest:
+            check(key, digest, "digest")
+    return item
+
+
+def _invalid(number: int, what: str) -> ManifestInvalid:
+    return ManifestInvalid(f"line {number} of the manifest: {what}", line=str(number))

@@ -1,0 +1,99 @@
+"""Models: names under which versions are registered."""
+
+from datetime import UTC, datetime
+
+from modicum_server.domain.models import Model
+from modicum_server.errors import ModelNotFound, ResourceInUse
+from modicum_server.ports import Principal, Role, Store
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.names import project_of
+from modicum_server.usecases.pages import Page, PageRequest, read_page
+from modicum_server.usecases.requests import CreateOptions, identify
+from modicum_server.usecases.rules import check
+
+
+class Models:
+    """What can be done with models."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, principal: Principal, name: str) -> Model:
+        """Get a model.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, ModelNotFound
+        """
+        authorise(principal, project_of("model", name), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return _there(await transaction.models.get(name), name)
+
+    async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[Model]:
+        """List the models of a project, by name.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, PageTokenInvalid
+        """
+        authorise(principal, project_of("project", parent, "parent"), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await read_page(
+                request,
+                f"models of {parent}",
+                lambda after, limit: transaction.models.page(parent, after=after, limit=limit),
+            )
+
+    async def create(self, principal: Principal, parent: str, model_id: str, options: CreateOptions) -> Model:
+        """Create a model, or return the one of that name.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, RequestIdReused
+        """
+        project = project_of("project", parent, "parent")
+        check("model_id", model_id, "resource_id")
+        authorise(principal, project, Role.AUDITOR)
+        name = f"{project}/models/{model_id}"
+        request = identify(project, "CreateModel", options, {"model_id": model_id})
+        async with self._store.transaction() as transaction:
+            answer = await request.recall(transaction)
+            present = await transaction.models.get(name)
+            if answer is not None:
+                return _there(present, name)
+            if options.validate_only:
+                return present or Model(name=name, create_time=datetime.now(UTC))
+            model = present or await transaction.models.create(name)
+            await request.remember(transaction, name)
+            return model
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Delete a model with its versions.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ModelNotFound, ResourceInUse
+        """
+        authorise(principal, project_of("model", name), Role.ADMIN)
+        async with self._store.transaction() as transaction:
+            if await transaction.models.get(name) is None:
+                raise model_not_found(name)
+            refuse_in_use(name, await transaction.models.audits_of(name))
+            await transaction.models.delete(name)
+
+
+def _there(model: Model | None, name: str) -> Model:
+    if model is None:
+        raise model_not_found(name)
+    return model
+
+
+def model_not_found(name: str) -> ModelNotFound:
+    """Return the error for a model that is not there."""
+    return ModelNotFound(f"{name}: there is no model of that name", name=name)
+
+
+def refuse_in_use(name: str, users: list[str]) -> None:
+    """Refuse to delete what something refers to.
+
+    Raises:
+        ResourceInUse: names what refers to it.
+    """
+    if users:
+        raise ResourceInUse(f"{name} is referred to by {', '.join(users)}; delete that first", used_by=", ".join(users))

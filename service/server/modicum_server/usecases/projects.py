@@ -1,0 +1,90 @@
+"""Projects: the tenants."""
+
+from datetime import UTC, datetime
+
+from modicum_server.errors import ProjectExists, ProjectNotFound, ResourceInUse
+from modicum_server.ports import Principal, Project, Role, Store
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.names import DEFAULT_PROJECT, project_of
+from modicum_server.usecases.pages import Page, PageRequest, read_page
+from modicum_server.usecases.requests import CreateOptions, identify
+from modicum_server.usecases.rules import check
+
+
+class Projects:
+    """What can be done with projects."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, principal: Principal, name: str) -> Project:
+        """Get a project in which the principal has a role.
+
+        Raises:
+            FieldInvalid, ProjectNotFound
+        """
+        authorise(principal, project_of("project", name), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            project = await transaction.projects.get(name)
+        if project is None:
+            raise ProjectNotFound
+        return project
+
+    async def page(self, principal: Principal, request: PageRequest) -> Page[Project]:
+        """List the projects in which the principal has a role, by name.
+
+        Raises:
+            FieldInvalid, PageTokenInvalid
+        """
+        async with self._store.transaction() as transaction:
+            return await read_page(
+                request,
+                f"projects of {principal.name}",
+                lambda after, limit: transaction.projects.page(principal.name, after=after, limit=limit),
+            )
+
+    async def create(self, principal: Principal, project_id: str, options: CreateOptions) -> Project:
+        """Create a project with the principal, an admin of the default project, as its admin.
+
+        Raises:
+            FieldInvalid, RoleInsufficient, ProjectExists, RequestIdReused
+        """
+        check("project_id", project_id)
+        authorise(principal, DEFAULT_PROJECT, Role.ADMIN)
+        name = f"projects/{project_id}"
+        request = identify(DEFAULT_PROJECT, "CreateProject", options, {"project_id": project_id})
+        async with self._store.transaction() as transaction:
+            answer = await request.recall(transaction)
+            present = await transaction.projects.get(answer or name)
+            if answer is not None:
+                return _there(present)
+            if present is not None:
+                raise ProjectExists(f"{name}: there is a project of that name; take another project_id")
+            if options.validate_only:
+                return Project(name=name, create_time=datetime.now(UTC))
+            project = await transaction.projects.create(name, admin=principal.name)
+            if project is None:
+                raise ProjectExists(f"{name}: there is a project of that name; take another project_id")
+            await request.remember(transaction, name)
+            return project
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Delete an empty project.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ResourceInUse
+        """
+        authorise(principal, project_of("project", name), Role.ADMIN)
+        if name == DEFAULT_PROJECT:
+            raise ResourceInUse(f"{name} is the project that every server has; it cannot be deleted")
+        async with self._store.transaction() as transaction:
+            if await transaction.projects.get(name) is None:
+                raise ProjectNotFound
+            if not await transaction.projects.delete(name):
+                raise ResourceInUse(f"{name} is not empty; delete its audits, data sets, models and artifacts first")
+
+
+def _there(project: Project | None) -> Project:
+    if project is None:
+        raise ProjectNotFound("what this request made was deleted since; take a new request_id")
+    return project

@@ -1,0 +1,70 @@
+"""What a version is made of: which sources are served, and what each needs to be there."""
+
+import re
+
+from modicum_server.domain.models import Ensemble, Executable, InputDropout, InputSpecification, Source, Weights
+from modicum_server.errors import (
+    ArchitectureUnknown,
+    ArtifactMissing,
+    ExecutableNotAllowed,
+    FieldInvalid,
+    NotImplementedYet,
+)
+from modicum_server.ports import Transaction
+from modicum_server.usecases.inputs import check_input
+from modicum_server.usecases.rules import check, shown
+
+ARCHITECTURE = r"[a-z][a-z0-9_]{0,62}:[A-Za-z0-9][A-Za-z0-9_.\-/]{0,254}"
+FIELD = "model_version"
+
+
+def check_source(source: Source | None, input_specification: InputSpecification | None, *, executables: bool) -> None:
+    """Refuse what is not served, or not described well enough to be loaded.
+
+    Raises:
+        FieldInvalid, NotImplementedYet, ArchitectureUnknown, ExecutableNotAllowed
+    """
+    match source:
+        case None:
+            raise FieldInvalid(f"{FIELD}.source", "expected weights, exported or torchscript, got none of them")
+        case Ensemble() | InputDropout():
+            raise NotImplementedYet("this server does not serve ensembles and input dropout yet; register the members")
+        case Weights():
+            check(f"{FIELD}.weights.digest", source.digest)
+            _check_architecture(source.architecture)
+        case _:
+            check(f"{FIELD}.{source.kind}.digest", source.digest)
+            if not executables:
+                raise ExecutableNotAllowed
+    if input_specification is None:
+        raise FieldInvalid(f"{FIELD}.input", "expected an input specification, got none")
+    check_input(f"{FIELD}.input", input_specification)
+
+
+def _check_architecture(name: str) -> None:
+    """Look at the form only: which names a family has is known where its package is installed, at the worker."""
+    if re.fullmatch(ARCHITECTURE, name, re.ASCII) is None:
+        raise ArchitectureUnknown(
+            f"expected FAMILY:NAME, e.g. torchvision:resnet18, timm:NAME or modicum:cifar_resnet20, got {shown(name)}",
+            architecture=name[:64],
+        )
+
+
+async def require_source_artifact(transaction: Transaction, project: str, source: Source) -> None:
+    """Refuse a source whose bytes the project does not hold.
+
+    Raises:
+        ArtifactMissing
+    """
+    if isinstance(source, (Weights, Executable)):
+        await require_artifact(transaction, project, source.digest)
+
+
+async def require_artifact(transaction: Transaction, project: str, digest: str) -> None:
+    """Refuse a digest that the project does not hold.
+
+    Raises:
+        ArtifactMissing
+    """
+    if await transaction.artifacts.get(project, digest) is None:
+        raise ArtifactMissing(f"{project} does not hold the artifact {digest}; upload it first", digest=digest)

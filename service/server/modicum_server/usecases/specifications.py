@@ -1,0 +1,148 @@
+"""Specifications of audits: their rules, and the defaults that fill what a caller left open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.models import InputSpecification, ModelVersion
+from modicum_server.domain.searches import Canvas, Search, SearchMethod
+from modicum_server.errors import CanvasUnfit, FieldInvalid, NotImplementedYet
+from modicum_server.settings import Settings
+from modicum_server.usecases.controls import DEFAULT_CONTROLS, SERVED
+from modicum_server.usecases.costs import default_pixels_per_step
+from modicum_server.usecases.names import project_of
+from modicum_server.usecases.rules import check
+
+FIELD = "audit.specification"
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditDraft:
+    """A specification as a caller gives it: no channels of the canvas, numbers of 0, no controls mean the defaults."""
+
+    specification: AuditSpecification
+    no_controls: bool = False
+
+
+def check_draft(draft: AuditDraft, project: str) -> None:
+    """Refuse a draft whose fields break their rules, or name what is not of the project.
+
+    Raises:
+        FieldInvalid, NotImplementedYet
+    """
+    asked = draft.specification
+    check(f"{FIELD}.model_versions", asked.model_versions)
+    for place, name in enumerate(asked.model_versions):
+        _check_name(f"{FIELD}.model_versions[{place}]", "model version", name, project)
+    _check_distinct(f"{FIELD}.model_versions", asked.model_versions)
+    _check_name(f"{FIELD}.dataset", "dataset", asked.dataset, project)
+    check(f"{FIELD}.searches", asked.searches)
+    for place, search in enumerate(asked.searches):
+        _check_search(f"{FIELD}.searches[{place}]", search)
+    _check_distinct(f"{FIELD}.searches", asked.searches)
+    check(f"{FIELD}.seed", asked.seed)
+    check(f"{FIELD}.sample", asked.sample)
+    check(f"{FIELD}.device", asked.device)
+    _check_controls(draft)
+    if asked.canvas.channels:
+        _check_canvas(asked.canvas)
+
+
+def _check_name(field: str, kind: str, name: str, project: str) -> None:
+    if project_of(kind, name, field) != project:
+        raise FieldInvalid(field, f"expected a {kind} of {project}, got {name}; an audit lives in one project")
+
+
+def _check_distinct(field: str, values: Sequence[object]) -> None:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise FieldInvalid(f"{field}[{place}]", "expected each once, got one that stands before it already")
+
+
+def _check_search(field: str, search: Search) -> None:
+    check(f"{field}.threshold", search.threshold)
+    check(f"{field}.passes", search.passes)
+    check(f"{field}.pixels_per_step", search.pixels_per_step)
+    check(f"{field}.fraction", search.fraction)
+    owners = {
+        "passes": SearchMethod.MASK_OPTIMIZATION,
+        "pixels_per_step": SearchMethod.BATCHED_GRADIENT,
+        "fraction": SearchMethod.BACKSELECT,
+    }
+    for name, owner in owners.items():
+        if getattr(search, name) and search.method is not owner:
+            raise FieldInvalid(f"{field}.{name}", f"expected 0, for it belongs to {owner} and not to {search.method}")
+
+
+def _check_controls(draft: AuditDraft) -> None:
+    plans = draft.specification.controls
+    if draft.no_controls and plans:
+        raise FieldInvalid(f"{FIELD}.no_controls", "expected no controls beside it, or false")
+    for place, plan in enumerate(plans):
+        check(f"{FIELD}.controls[{place}].images", plan.images)
+        check(f"{FIELD}.controls[{place}].passes", plan.passes)
+        if plan.control not in SERVED:
+            served = " and ".join(sorted(SERVED))
+            raise NotImplementedYet(f"this server does not serve the control {plan.control} yet, only {served}")
+    _check_distinct(f"{FIELD}.controls", [plan.control for plan in plans])
+
+
+def _check_canvas(canvas: Canvas) -> None:
+    check(f"{FIELD}.canvas.channels", canvas.channels)
+    check(f"{FIELD}.canvas.height", canvas.height, "side")
+    check(f"{FIELD}.canvas.width", canvas.width, "side")
+
+
+def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Settings) -> AuditSpecification:
+    """Return the specification with every default filled in.
+
+    Raises:
+        CanvasUnfit: the versions have no canvas in common, or cannot take the one that was asked for.
+    """
+    asked = draft.specification
+    inputs = [(version.name, version.input) for version in versions if version.input is not None]
+    canvas = asked.canvas if asked.canvas.channels else _smallest_canvas([given for _, given in inputs])
+    _require_fit(canvas, inputs)
+    # 0 passes of a control stay: they mean the search's own, which differ from search to search
+    controls = () if draft.no_controls else asked.controls or DEFAULT_CONTROLS
+    return replace(
+        asked,
+        canvas=canvas,
+        searches=tuple(_filled_search(search, canvas, settings) for search in asked.searches),
+        controls=controls,
+        device=asked.device or AUTO,
+    )
+
+
+def _smallest_canvas(inputs: Sequence[InputSpecification]) -> Canvas:
+    smallest = min(inputs, key=lambda given: (given.height * given.width, given.height))
+    return Canvas(channels=smallest.channels, height=smallest.height, width=smallest.width)
+
+
+def _require_fit(canvas: Canvas, inputs: Sequence[tuple[str, InputSpecification]]) -> None:
+    """A version resizes and normalises the canvas itself; it can change neither its channels nor its bounds."""
+    _, first = inputs[0]
+    for name, given in inputs:
+        if given.channels != canvas.channels:
+            raise CanvasUnfit(
+                f"{name} takes {given.channels} channels and cannot take a canvas of {canvas.channels}; "
+                "audit it on a canvas of its own",
+                model_version=name,
+            )
+        if (given.lower_bound, given.upper_bound) != (first.lower_bound, first.upper_bound):
+            raise CanvasUnfit(
+                f"{name} takes values of {given.lower_bound:g} to {given.upper_bound:g}, the first version of "
+                f"{first.lower_bound:g} to {first.upper_bound:g}; one canvas has one range, audit them apart",
+                model_version=name,
+            )
+
+
+def _filled_search(search: Search, canvas: Canvas, settings: Settings) -> Search:
+    match search.method:
+        case SearchMethod.MASK_OPTIMIZATION:
+            return replace(search, passes=search.passes or settings.default_passes)
+        case SearchMethod.BATCHED_GRADIENT:
+            return replace(search, pixels_per_step=search.pixels_per_step or default_pixels_per_step(canvas))
+        case SearchMethod.BACKSELECT:
+            return search

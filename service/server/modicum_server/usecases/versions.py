@@ -1,0 +1,136 @@
+"""Versions of models: immutable, known by the digest of what they are, READY once a worker loaded them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from modicum_server.domain.audits import NewShard, Stage
+from modicum_server.domain.models import InputSpecification, ModelVersion, Source, VersionState
+from modicum_server.errors import ModelVersionNotFound
+from modicum_server.ports import Principal, Role, Store, Transaction
+from modicum_server.settings import Settings
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.models import model_not_found, refuse_in_use
+from modicum_server.usecases.names import project_of
+from modicum_server.usecases.pages import Page, PageRequest, read_page
+from modicum_server.usecases.requests import CreateOptions, canonical_digest, identify
+from modicum_server.usecases.rules import check
+from modicum_server.usecases.sources import FIELD, check_source, require_source_artifact
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A version to be registered, as a caller describes it."""
+
+    source: Source | None
+    input: InputSpecification | None
+    class_labels: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of source, input and labels."""
+        source = {"kind": type(self.source).__name__, "of": self.source}
+        return canonical_digest({"source": source, "input": self.input, "class_labels": self.class_labels})
+
+
+class Versions:
+    """What can be done with versions."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    async def get(self, principal: Principal, name: str) -> ModelVersion:
+        """Get a version.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, ModelVersionNotFound
+        """
+        authorise(principal, project_of("model version", name), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await require_version(transaction, name)
+
+    async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[ModelVersion]:
+        """List the versions of a model, newest first.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, ModelNotFound, PageTokenInvalid
+        """
+        authorise(principal, project_of("model", parent, "parent"), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            if await transaction.models.get(parent) is None:
+                raise model_not_found(parent)
+            return await read_page(
+                request,
+                f"versions of {parent}",
+                lambda after, limit: transaction.models.versions(parent, after=after, limit=limit),
+            )
+
+    async def create(self, principal: Principal, parent: str, new: NewVersion, options: CreateOptions) -> ModelVersion:
+        """Register a version, PENDING with its check queued; one of equal digest is returned as it is.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ModelNotFound, ArtifactMissing, ArchitectureUnknown,
+            ExecutableNotAllowed, NotImplementedYet, RequestIdReused
+        """
+        project = project_of("model", parent, "parent")
+        authorise(principal, project, Role.AUDITOR)
+        version = self._checked(new)
+        request = identify(project, "CreateModelVersion", options, {"parent": parent, "digest": version.digest})
+        async with self._store.transaction() as transaction:
+            if answer := await request.recall(transaction):
+                return await require_version(transaction, answer)
+            if await transaction.models.get(parent) is None:
+                raise model_not_found(parent)
+            await require_source_artifact(transaction, project, version.source)
+            present = await transaction.models.version_by_digest(parent, version.digest)
+            if options.validate_only:
+                return present or version
+            stored = present or await _store(transaction, project, parent, version)
+            await request.remember(transaction, stored.name)
+            return stored
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Delete a version.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ModelVersionNotFound, ResourceInUse
+        """
+        authorise(principal, project_of("model version", name), Role.ADMIN)
+        async with self._store.transaction() as transaction:
+            await require_version(transaction, name)
+            refuse_in_use(name, await transaction.models.audits_of(name))
+            await transaction.models.delete_version(name)
+
+    def _checked(self, new: NewVersion) -> ModelVersion:
+        check_source(new.source, new.input, executables=self._settings.allow_executables)
+        assert new.source is not None, "check_source refuses it"
+        check(f"{FIELD}.class_labels", new.class_labels)
+        for place, label in enumerate(new.class_labels):
+            check(f"{FIELD}.class_labels[{place}]", label, "class_label")
+        return ModelVersion(
+            name="",
+            source=new.source,
+            input=new.input,
+            class_labels=new.class_labels,
+            digest=new.digest,
+            state=VersionState.PENDING,
+            create_time=datetime.now(UTC),
+        )
+
+
+async def _store(transaction: Transaction, project: str, model: str, version: ModelVersion) -> ModelVersion:
+    stored = await transaction.models.create_version(model, version)
+    await transaction.shards.add(project, "", [NewShard(stage=Stage.CHECK, model_version=stored.name)])
+    return stored
+
+
+async def require_version(transaction: Transaction, name: str) -> ModelVersion:
+    """Get a version.
+
+    Raises:
+        ModelVersionNotFound
+    """
+    version = await transaction.models.version(name)
+    if version is None:
+        raise ModelVersionNotFound(f"{name}: there is no model version of that name", name=name)
+    return version

@@ -1,0 +1,112 @@
+"""Watching an audit: snapshots of it as it changes, the latest wins, until its end or the server's."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from modicum_server.domain.audits import Audit, AuditState
+from modicum_server.errors import ServerStopping, TooManyWatchers
+from modicum_server.ports import Changes, Principal, Role, Store, Watch
+from modicum_server.settings import Settings
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.audits import require_audit
+from modicum_server.usecases.names import project_of
+from modicum_server.usecases.rules import check
+
+LOOK_ANYWAY_SECONDS = 15.0
+"""A change whose notice was lost is seen after this time."""
+SHORTEST_INTERVAL_SECONDS = 0.1
+"""Between two snapshots, so that many watchers of a busy audit do not each follow its every image."""
+
+
+class Watching:
+    """Watches of this process: at most `max_watchers` at a time, all ended by `stop`."""
+
+    def __init__(self, store: Store, changes: Changes, settings: Settings) -> None:
+        self._store = store
+        self._changes = changes
+        self._most = settings.max_watchers
+        self._stopping = asyncio.Event()
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """Watches that are open."""
+        return self._count
+
+    def stop(self) -> None:
+        """End every watch with ServerStopping, and let none begin."""
+        self._stopping.set()
+
+    async def watch(self, principal: Principal, name: str, after_sequence: int) -> AsyncIterator[Audit]:
+        """Yield snapshots of greater and greater sequence, and always the terminal one, which is the last.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, AuditNotFound, TooManyWatchers
+            ServerStopping: resume after the last sequence seen.
+        """
+        authorise(principal, project_of("audit", name), Role.VIEWER)
+        check("after_sequence", after_sequence, "sequence")
+        seen = after_sequence
+        with self._seat():
+            async with self._changes.watch(name) as watch:
+                while not self._stopping.is_set():
+                    audit = await self._look(name)
+                    if audit.sequence > seen or audit.state.terminal:
+                        seen = audit.sequence
+                        yield audit
+                    if audit.state.terminal:
+                        return
+                    await self._changed_or_stopped(watch)
+        raise ServerStopping(
+            f"the server is stopping; connect again and watch after sequence {seen}", sequence=str(seen)
+        )
+
+    @contextmanager
+    def _seat(self) -> Iterator[None]:
+        if self._count >= self._most:
+            raise TooManyWatchers
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+
+    async def _look(self, name: str) -> Audit:
+        async with self._store.transaction() as transaction:
+            return await require_audit(transaction, name)
+
+    async def _changed_or_stopped(self, watch: Watch) -> None:
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        changed = asyncio.ensure_future(_next_change(watch))
+        try:
+            await asyncio.wait({stopped, changed}, return_when=asyncio.FIRST_COMPLETED)
+            if changed.done():
+                changed.result()
+        finally:
+            for waiting in (stopped, changed):
+                waiting.cancel()
+            await asyncio.gather(stopped, changed, return_exceptions=True)
+
+
+async def _next_change(watch: Watch) -> None:
+    await asyncio.sleep(SHORTEST_INTERVAL_SECONDS)
+    await watch.changed(LOOK_ANYWAY_SECONDS)
+
+
+def remaining_seconds(audit: Audit, now: datetime) -> float | None:
+    """Estimate the time until the end from the work done since the start; None while it cannot be told.
+
+    Work is the larger share of the planned passes and of the images: images that are not eligible take few passes.
+    """
+    progress = audit.progress
+    if audit.state is not AuditState.RUNNING or audit.start_time is None:
+        return None
+    share = max(
+        progress.passes_done / max(1, progress.passes_planned), progress.images_done / max(1, progress.images_total)
+    )
+    elapsed = (now - audit.start_time).total_seconds()
+    if share <= 0 or elapsed <= 0:
+        return None
+    return elapsed * max(0.0, 1 - share) / share

@@ -1,0 +1,157 @@
+"""What follows when the model server did not finish a task (DESIGN section 3).
+
+A shard is tried again a few times, then a plain grey image decides: if the model fails on that too, the audit fails
+with a typed reason; otherwise it is an image, the shard is halved down to it, and it becomes a finding with a reason.
+"""
+
+from dataclasses import dataclass
+
+import structlog
+
+from modicum_server.domain.audits import AuditFailure
+from modicum_server.domain.findings import Finding, FindingReason
+from modicum_server.domain.tasks import CheckWork, Task
+from modicum_server.errors import (
+    ModelDied,
+    ModelHung,
+    ModelOutOfMemory,
+    ModelServerDown,
+    ModelServerError,
+    TaskFailed,
+)
+from modicum_server.worker.claims import Claim, Equipment, Outcome
+from modicum_server.worker.planning import SearchPlan, positions_left
+from modicum_server.worker.running import task_events
+from modicum_server.worker.stages import end_shard, fail_audit, hand_back
+
+#: Tries of a shard on which the model's process dies or hangs, or our own part fails.
+TRIES = 3
+#: Tries of a shard on which the model's process runs out of memory: one more, alone on the machine perhaps.
+MEMORY_TRIES = 2
+#: Seconds before the first retry; each one after it waits twice as long.
+RETRY_SECONDS = 1.0
+#: Seconds before a shard is tried again whose model server was away.
+DOWN_SECONDS = 5.0
+#: Reasons of a handler that are findings when one image causes them.
+_IMAGE_REASONS = frozenset(FindingReason)
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """An end of a task that was not its own: a reason for programs, a detail for people, and how often it may be."""
+
+    reason: str
+    detail: str
+    tries: int
+    model_at_fault: bool
+
+
+def death_of(error: ModelServerError) -> Death:
+    """Name a failure of the model server. ModelServerDown is none of a model's."""
+    match error:
+        case TaskFailed(model_at_fault=True):
+            return Death(error.task_reason, str(error), 1, model_at_fault=True)
+        case TaskFailed():
+            return Death(error.task_reason, str(error), TRIES, model_at_fault=False)
+        case ModelOutOfMemory():
+            detail = "the model's process ran out of memory; try a smaller canvas, or a worker with more memory"
+            return Death("MODEL_OUT_OF_MEMORY", detail, MEMORY_TRIES, model_at_fault=True)
+        case ModelHung():
+            return Death("MODEL_HUNG", "the model's process showed no progress in time", TRIES, model_at_fault=True)
+        case _:
+            return Death("MODEL_DIED", "the model's process died", TRIES, model_at_fault=True)
+
+
+def count_death(equipment: Equipment, claim: Claim, error: ModelServerError) -> None:
+    """Say it in the log and in the metrics."""
+    death = death_of(error)
+    if isinstance(error, ModelDied | ModelHung | ModelOutOfMemory):
+        equipment.metrics.model_died(death.reason)
+    _log.warning(
+        "task_not_finished",
+        audit=claim.shard.audit,
+        model_version=claim.shard.model_version,
+        shard=claim.shard.id,
+        attempt=claim.shard.attempt,
+        deaths=claim.shard.deaths,
+        reason=type(error).__name__ if isinstance(error, ModelServerDown) else death.reason,
+        detail=str(error),
+    )
+
+
+def retry_delay(deaths: int) -> float:
+    """Seconds to wait after that many deaths of a shard."""
+    return RETRY_SECONDS * 2.0 ** (deaths - 1)
+
+
+async def settle_search(equipment: Equipment, claim: Claim, plan: SearchPlan, error: ModelServerError) -> Outcome:
+    """Decide what follows for a SEARCH shard."""
+    count_death(equipment, claim, error)
+    if isinstance(error, ModelServerDown):
+        return await hand_back(equipment, claim, deaths=claim.shard.deaths, delay_seconds=DOWN_SECONDS)
+    death = death_of(error)
+    deaths = claim.shard.deaths + 1
+    if deaths < death.tries:
+        return await hand_back(equipment, claim, deaths=deaths, delay_seconds=retry_delay(deaths))
+    try:
+        failure = await _failure_on_grey(equipment, claim, plan)
+    except ModelServerDown as down:
+        count_death(equipment, claim, down)
+        return await hand_back(equipment, claim, deaths=claim.shard.deaths, delay_seconds=DOWN_SECONDS)
+    if failure is not None:
+        return await fail_audit(equipment, claim, failure)
+    return await _close_in(equipment, claim, plan, death)
+
+
+async def _failure_on_grey(equipment: Equipment, claim: Claim, plan: SearchPlan) -> AuditFailure | None:
+    """Run a check, which looks at a plain grey image: why the audit cannot be done, None when the model is fit."""
+    task = Task(
+        id=f"{plan.task.id}-grey",
+        attempt=plan.task.attempt,
+        model_version=plan.task.model_version,
+        work=CheckWork(),
+        parts=plan.task.parts,
+        device=plan.task.device,
+    )
+    try:
+        async for _ in task_events(equipment.model_server, claim, task):
+            pass
+    except ModelServerDown:
+        raise
+    except ModelServerError as error:
+        claim.lease.check()
+        count_death(equipment, claim, error)
+        death = death_of(error)
+        where = f"{claim.shard.model_version}, on a plain grey image too"
+        return AuditFailure(death.reason, f"{where}: {death.detail}")
+    return None
+
+
+async def _close_in(equipment: Equipment, claim: Claim, plan: SearchPlan, death: Death) -> Outcome:
+    """Halve the shard; when one image is left it is the one that does it."""
+    async with equipment.store.transaction() as transaction:
+        if not await transaction.shards.hold(claim.shard):
+            return Outcome.LOST
+        left = await positions_left(transaction, claim.shard)
+        if len(left) > 1:
+            await transaction.shards.split(claim.shard)
+            return Outcome.SPLIT
+        culprits = [_finding_of(claim, plan, position, death) for position in left]
+        await transaction.findings.add(claim.shard.audit, culprits)
+    equipment.metrics.findings_stored(culprits)
+    return await end_shard(equipment, claim)
+
+
+def _finding_of(claim: Claim, plan: SearchPlan, position: int, death: Death) -> Finding:
+    item = plan.items[position]
+    return Finding(
+        position=position,
+        item=item.item,
+        image_digest=item.image_digest,
+        model_version=claim.shard.model_version,
+        search_index=claim.shard.search_index,
+        label=item.label,
+        reason=FindingReason(death.reason) if death.reason in _IMAGE_REASONS else FindingReason.MODEL_DIED,
+    )

@@ -1,0 +1,44 @@
+"""What influenced a result beside its specification: gathered from every task, kept with the audit."""
+
+from collections.abc import Mapping, Sequence
+
+from modicum_server.ports import Transaction
+
+
+def started_parameters(device: str, versions: Mapping[str, str], donor_digests: Sequence[str]) -> Mapping[str, object]:
+    """What is known when a task has started."""
+    return {"device": device, "versions": dict(versions), "donor_digests": sorted(set(donor_digests))}
+
+
+def merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
+    """Join what two tasks were influenced by, without losing either's.
+
+    Texts that differ are joined by ", " (a device, a library's version), numbers keep the largest (a chunk size),
+    lists become their sorted union, mappings are joined key by key.
+    """
+    return {key: _joined(old.get(key), new.get(key)) for key in sorted({*old, *new})}
+
+
+def _joined(old: object, new: object) -> object:
+    if old is None or new is None or old == new:
+        return new if old is None else old
+    match old, new:
+        case Mapping(), Mapping():
+            return merged(old, new)
+        case str(), str():
+            return ", ".join(sorted({*old.split(", "), *new.split(", ")}))
+        case list(), list():
+            return sorted({*old, *new})
+        case int(), int():
+            return max(old, new)
+        case _:
+            return new
+
+
+async def note_parameters(transaction: Transaction, audit: str, new: Mapping[str, object]) -> None:
+    """Merge them into what the audit has noted; its row is locked, so that no other shard's are lost."""
+    await transaction.audits.lock(audit)
+    old = await transaction.audits.parameters(audit)
+    joined = merged(old, new)
+    if joined != dict(old):
+        await transaction.audits.note_parameters(audit, joined)

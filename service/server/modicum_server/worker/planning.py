@@ -1,0 +1,129 @@
+"""What a SEARCH shard asks of the model server: the task over the positions that are not stored yet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from modicum_server.domain.audits import Audit, AuditItem, AuditState, Shard, Stage
+from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion
+from modicum_server.domain.tasks import SearchWork, Task
+from modicum_server.ports import Store, Transaction
+from modicum_server.usecases.controls import control_positions
+from modicum_server.worker.donors import donors_needed, donors_of
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """A task and the items it is about, by position; `donor_digests` are recorded with the result."""
+
+    task: Task
+    items: Mapping[int, AuditItem]
+    donor_digests: tuple[str, ...]
+
+
+def class_index(label: str, class_labels: Sequence[str]) -> int | None:
+    """The class that a data set's label names: a class name, or a class index in digits; None without a label."""
+    if label in class_labels:
+        return class_labels.index(label)
+    return int(label) if label.isascii() and label.isdigit() else None
+
+
+async def plan_search(store: Store, shard: Shard, *, device: str) -> SearchPlan | None:
+    """Plan what is left of the shard and see the audit RUNNING; None when nothing is left or the audit has ended.
+
+    `device` is what the worker was set to; it stands where the audit leaves the choice.
+    """
+    async with store.transaction() as transaction:
+        if not await transaction.shards.hold(shard):
+            return None
+        audit = await transaction.audits.get(shard.audit)
+        version = await transaction.models.version(shard.model_version)
+        if audit is None or audit.state.terminal or version is None:
+            return None
+        if audit.state is AuditState.QUEUED:
+            await transaction.audits.start(shard.audit, Stage.SEARCH)
+        items = await _items_left(transaction, shard, version)
+        if not items:
+            return None
+        return await _plan(transaction, shard, audit=audit, version=version, items=items, device=device)
+
+
+async def _plan(
+    transaction: Transaction,
+    shard: Shard,
+    *,
+    audit: Audit,
+    version: ModelVersion,
+    items: tuple[AuditItem, ...],
+    device: str,
+) -> SearchPlan:
+    specification = audit.specification
+    search = specification.searches[shard.search_index]
+    dataset = await transaction.datasets.get(specification.dataset)
+    donors: tuple[AuditItem, ...] = ()
+    if dataset is not None and donors_needed(specification, search):
+        donors = await donors_of(transaction, dataset, seed=specification.seed)
+    work = SearchWork(
+        canvas=specification.canvas,
+        search=search,
+        search_index=shard.search_index,
+        seed=specification.seed,
+        items=items,
+        donors=donors,
+        controls=specification.controls,
+        control_exclusions=_exclusions(audit, items),
+    )
+    task = Task(
+        id=str(shard.id),
+        attempt=shard.attempt,
+        model_version=version,
+        work=work,
+        parts=await parts_of(transaction, version),
+        device=specification.device if specification.device not in {"", "auto"} else device,
+    )
+    return SearchPlan(task, {item.position: item for item in items}, tuple(d.image_digest for d in donors))
+
+
+async def _items_left(transaction: Transaction, shard: Shard, version: ModelVersion) -> tuple[AuditItem, ...]:
+    positions = await positions_left(transaction, shard)
+    rows = await transaction.audits.items(shard.audit, positions)
+    return tuple(
+        AuditItem(position, item.item, item.image_digest, class_index(item.label, version.class_labels))
+        for position, item in rows
+    )
+
+
+async def positions_left(transaction: Transaction, shard: Shard) -> tuple[int, ...]:
+    """The shard's positions without a stored finding, rising."""
+    done = await transaction.findings.done_positions(shard.audit, shard.model_version, shard.search_index)
+    return tuple(sorted(set(shard.positions) - done))
+
+
+async def parts_of(transaction: Transaction, version: ModelVersion) -> tuple[ModelVersion, ...]:
+    """The versions that an ensemble or a wrapper names, transitively, each once."""
+    parts: dict[str, ModelVersion] = {}
+    names = _named_by(version)
+    while names:
+        name = names.pop()
+        part = None if name in parts else await transaction.models.version(name)
+        if part is not None:
+            parts[name] = part
+            names += _named_by(part)
+    return tuple(parts.values())
+
+
+def _named_by(version: ModelVersion) -> list[str]:
+    match version.source:
+        case Ensemble(members=members):
+            return list(members)
+        case InputDropout(member=member):
+            return [member]
+        case _:
+            return []
+
+
+def _exclusions(audit: Audit, items: Sequence[AuditItem]) -> tuple[frozenset[int], ...]:
+    positions = frozenset(item.position for item in items)
+    return tuple(
+        positions - control_positions(plan, seed=audit.specification.seed, item_count=audit.item_count)
+        for plan in audit.specification.controls
+    )

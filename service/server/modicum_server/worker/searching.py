@@ -1,0 +1,89 @@
+"""SEARCH shards: runs the search over what is not stored yet and stores findings as they come."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import structlog
+
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.tasks import TaskEvent, TaskFindings, TaskFinished, TaskStarted
+from modicum_server.errors import ModelServerError, TaskFailed
+from modicum_server.worker.claims import Claim, Equipment, Outcome
+from modicum_server.worker.deaths import settle_search
+from modicum_server.worker.leasing import ShardInterrupted
+from modicum_server.worker.parameters import note_parameters, started_parameters
+from modicum_server.worker.planning import SearchPlan, plan_search, positions_left
+from modicum_server.worker.running import task_events
+from modicum_server.worker.stages import end_shard
+from modicum_server.worker.writing import FindingWriter
+
+_log = structlog.get_logger(__name__)
+
+
+async def search(equipment: Equipment, claim: Claim) -> Outcome:
+    """Work on a SEARCH shard to one of its ends.
+
+    Raises:
+        ShardInterrupted: the shard is no longer wanted; what was found until then is stored, unless it was lost.
+    """
+    plan = await plan_search(equipment.store, claim.shard, device=equipment.settings.device)
+    if plan is None:
+        return await end_shard(equipment, claim)
+    try:
+        await _run(equipment, claim, plan)
+        await _see_complete(equipment, claim)
+    except ModelServerError as error:
+        # A task that was told to leave may say so as a failure; it is none.
+        claim.lease.check()
+        return await settle_search(equipment, claim, plan, error)
+    return await end_shard(equipment, claim)
+
+
+async def _run(equipment: Equipment, claim: Claim, plan: SearchPlan) -> None:
+    async with FindingWriter(equipment, claim) as writer:
+        async for event in task_events(equipment.model_server, claim, plan.task):
+            await _note(equipment, claim, plan, event)
+            await writer.add(_accepted(event, claim, plan) if isinstance(event, TaskFindings) else ())
+    claim.lease.check()
+
+
+async def _note(equipment: Equipment, claim: Claim, plan: SearchPlan, event: TaskEvent) -> None:
+    """Keep with the audit what influences its result."""
+    parameters: Mapping[str, object]
+    match event:
+        case TaskStarted():
+            parameters = started_parameters(event.device, event.versions, plan.donor_digests)
+        case TaskFinished(chunk_size=size):
+            parameters = {"chunk_size": size}
+        case _:
+            return
+    async with equipment.store.transaction() as transaction:
+        if not await transaction.shards.hold(claim.shard):
+            raise ShardInterrupted
+        await note_parameters(transaction, claim.shard.audit, parameters)
+
+
+def _accepted(event: TaskFindings, claim: Claim, plan: SearchPlan) -> list[Finding]:
+    """The findings that were asked for, under the names that we know: a model's process has no say in these."""
+    accepted = []
+    for finding in event.findings:
+        item = plan.items.get(finding.position)
+        if item is None:
+            _log.warning("finding_not_asked_for", audit=claim.shard.audit, position=finding.position)
+            continue
+        known = replace(finding, item=item.item, image_digest=item.image_digest, label=item.label)
+        shard = claim.shard
+        accepted.append(replace(known, model_version=shard.model_version, search_index=shard.search_index))
+    return accepted
+
+
+async def _see_complete(equipment: Equipment, claim: Claim) -> None:
+    """See that a task which says it is done has told of every image."""
+    async with equipment.store.transaction() as transaction:
+        left = await positions_left(transaction, claim.shard)
+    if left:
+        raise TaskFailed(
+            "FINDINGS_MISSING",
+            f"the model's process ended without a finding for {len(left)} images",
+            model_at_fault=False,
+        )

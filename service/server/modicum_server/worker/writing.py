@@ -1,0 +1,126 @@
+"""Writes findings as they come: bounded, batched, at most twice a second, each batch fenced by the shard's attempt."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from modicum_server.domain.audits import LeaseState
+from modicum_server.domain.findings import Finding
+from modicum_server.errors import ModelServerError, Unavailable
+from modicum_server.worker.claims import Claim, Equipment
+from modicum_server.worker.leasing import ShardInterrupted
+
+#: Findings that wait to be written before the stream that brings them is held up.
+BUFFERED_FINDINGS = 512
+#: Findings that one transaction writes.
+BATCH_FINDINGS = 256
+#: Seconds between two transactions of a shard: progress goes out at most twice a second.
+WRITE_SECONDS = 0.5
+#: Seconds until a transaction is tried again when the database is away.
+RETRY_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class FindingWriter:
+    """Takes findings and passes of one claim, in a task of its own; leaving the context writes what is left."""
+
+    def __init__(self, equipment: Equipment, claim: Claim) -> None:
+        self._equipment = equipment
+        self._claim = claim
+        self._buffer: deque[Finding] = deque()
+        self._passes_written = 0
+        self._changed = asyncio.Condition()
+        self._hurry = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._write_forever(), name=f"findings-{self._claim.shard.id}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._task is not None
+        try:
+            # A task that failed or was stopped has still found what it found.
+            if kind is None or issubclass(kind, ModelServerError | ShardInterrupted):
+                await self._drain()
+        finally:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def add(self, findings: Sequence[Finding] = ()) -> None:
+        """Take findings (or only look at the lease's passes again); waits while the buffer is full."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: len(self._buffer) < BUFFERED_FINDINGS or self._failure)
+            self._raise_failure()
+            self._buffer.extend(findings)
+            self._changed.notify_all()
+
+    @property
+    def _work_waits(self) -> bool:
+        return bool(self._buffer) or self._claim.lease.passes_done > self._passes_written
+
+    async def _drain(self) -> None:
+        self._hurry.set()
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._buffer or self._failure)
+            self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    async def _write_forever(self) -> None:
+        try:
+            while True:
+                async with self._changed:
+                    await self._changed.wait_for(lambda: self._work_waits)
+                await self._write_batch()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._hurry.wait(), WRITE_SECONDS)
+        except Exception as failure:  # noqa: BLE001 - raised again where findings are handed in
+            self._failure = failure
+            await self._tell()
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _write_batch(self) -> None:
+        """Write the oldest findings, again and again while the database is away and the shard may be ours."""
+        batch = [self._buffer[index] for index in range(min(len(self._buffer), BATCH_FINDINGS))]
+        passes = self._claim.lease.passes_done
+        while not self._claim.lease.lost:
+            try:
+                await self._write(batch, passes)
+                break
+            except Unavailable:
+                _log.warning("findings_not_written", audit=self._claim.shard.audit, waiting=len(self._buffer))
+                await asyncio.sleep(RETRY_SECONDS)
+        self._passes_written = passes
+        for _ in batch:
+            self._buffer.popleft()
+        await self._tell()
+
+    async def _write(self, batch: Sequence[Finding], passes: int) -> None:
+        shard, lease = self._claim.shard, self._claim.lease
+        async with self._equipment.store.transaction() as transaction:
+            if not await transaction.shards.hold(shard):
+                lease.end(LeaseState.LOST)
+                return
+            audit = await transaction.audits.get(shard.audit)
+            if audit is None or audit.state.terminal:
+                lease.end(LeaseState.CANCELLED)
+                return
+            await transaction.findings.add(shard.audit, batch)
+            await transaction.audits.add_progress(shard.audit, passes_done=passes)
+        self._equipment.metrics.findings_stored(batch)

@@ -1,0 +1,120 @@
+"""A model server whose model is arithmetic: what it finds on an image follows from the image's position.
+
+Image `n` has a subset of `n + 1` pixels of a 4x4 canvas (below 16 images), except where a test says otherwise.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from modicum_server.domain.audits import AuditItem
+from modicum_server.domain.findings import Finding, FindingReason, Passes, Subset
+from modicum_server.domain.models import ModelCheck, OutputKind
+from modicum_server.domain.tasks import (
+    CheckWork,
+    SearchWork,
+    Task,
+    TaskChecked,
+    TaskEvent,
+    TaskFindings,
+    TaskFinished,
+    TaskHeartbeat,
+    TaskStarted,
+)
+from modicum_server.errors import ModelServerError, TaskFailed
+from modicum_server.ports import Cancellation
+
+CHECK = ModelCheck(class_count=10, output_kind=OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=1.0)
+PASSES = Passes(forward=3, backward=1)
+
+
+def subset_of(position: int) -> Subset:
+    size = position % 16 + 1
+    return Subset(mask=((0xFFFF << (16 - size)) & 0xFFFF).to_bytes(2, "big"), height=4, width=4, size=size)
+
+
+def finding_of(item: AuditItem) -> Finding:
+    """What the model's process sends: the worker knows the names."""
+    return Finding(
+        position=item.position,
+        item="",
+        image_digest="",
+        model_version="",
+        search_index=-1,
+        predicted_class=item.position % 10,
+        target_class=item.position % 10,
+        eligible=True,
+        confidence=0.97,
+        margin=3.5,
+        subset=subset_of(item.position),
+        verified_confidence=0.95,
+        passes=PASSES,
+    )
+
+
+@dataclass
+class ArithmeticModelServer:
+    """`deadly` raises when the search comes to that position, `grey` when a check is asked."""
+
+    slots: int = 1
+    deadly: dict[int, ModelServerError] = field(default_factory=dict)
+    grey: ModelServerError | None = None
+    image_seconds: float = 0.0
+    forgotten: frozenset[int] = frozenset()
+    gate: asyncio.Event | None = None
+    tasks: list[Task] = field(default_factory=list)
+    searched: Counter[int] = field(default_factory=Counter)
+    cancelled_seen: int = 0
+    closed: int = 0
+    running: bool = False
+
+    async def start(self) -> None:
+        self.running = True
+
+    async def stop(self) -> None:
+        self.running = False
+
+    async def run(self, slot: int, task: Task, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
+        assert self.running
+        assert 0 <= slot < self.slots
+        self.tasks.append(task)
+        try:
+            yield TaskStarted("cpu", {"torch": "2.13.0", "modicum-sis": "0.1.0"})
+            if isinstance(task.work, CheckWork):
+                if self.grey is not None:
+                    raise self.grey
+                yield TaskChecked(CHECK)
+                yield TaskFinished(2, 1)
+                return
+            async for event in self._search(task.work, cancelled):
+                yield event
+        finally:
+            self.closed += 1
+
+    async def _search(self, work: SearchWork, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
+        passes = 0
+        for item in work.items:
+            if self.gate is not None:
+                while not self.gate.is_set():
+                    yield TaskHeartbeat(passes, "searching")
+                    await asyncio.sleep(0.02)
+                    self._leave_if(cancelled)
+            await asyncio.sleep(self.image_seconds)
+            self._leave_if(cancelled)
+            if item.position in self.deadly:
+                raise self.deadly[item.position]
+            self.searched[item.position] += 1
+            passes += PASSES.equivalents
+            if item.position not in self.forgotten:
+                yield TaskFindings((finding_of(item),), passes)
+        yield TaskFinished(passes, len(work.items))
+
+    def _leave_if(self, cancelled: Cancellation) -> None:
+        if cancelled.is_set():
+            self.cancelled_seen += 1
+            raise TaskFailed("CANCELLED", "the task is no longer wanted", model_at_fault=False)
+
+
+def unreadable(item: AuditItem) -> Finding:
+    return Finding(item.position, "", "", "", -1, reason=FindingReason.IMAGE_UNREADABLE)

@@ -1,0 +1,187 @@
+"""Models that die, hang, run out of memory or answer nonsense."""
+
+import pytest
+from arithmetic_model_server import ArithmeticModelServer
+from conftest import Scene, until
+from modicum_server.domain.audits import AuditState
+from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.models import VersionState
+from modicum_server.domain.tasks import CheckWork
+from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ModelDied(), FindingReason.MODEL_DIED),
+        (ModelHung(), FindingReason.MODEL_DIED),
+        (ModelOutOfMemory(), FindingReason.MODEL_DIED),
+        (TaskFailed("NOT_FINITE", "NaN", model_at_fault=True), FindingReason.NOT_FINITE),
+        (TaskFailed("HANDLER_BUG", "oh", model_at_fault=False), FindingReason.MODEL_DIED),
+    ],
+)
+async def test_the_image_on_which_the_model_fails_becomes_a_finding_and_the_others_are_measured(
+    scene: Scene, error, reason
+):
+    version = await scene.register()
+    audit = await scene.audit(version, images=8)
+    model_server = ArithmeticModelServer(deadly={2: error})
+
+    scene.work(model_server)
+    ended = await scene.ended(audit)
+
+    assert ended.state is AuditState.SUCCEEDED
+    findings = await scene.findings(audit)
+    assert [finding.reason for finding in findings] == [reason if place == 2 else None for place in range(8)]
+    assert set(model_server.searched.values()) == {1}
+    assert ended.progress.images_failed == 1
+    assert ended.progress.images_done == 8
+
+
+async def test_two_deadly_images_in_one_shard_are_both_found(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=8)
+
+    scene.work(ArithmeticModelServer(deadly={1: ModelDied(), 6: ModelDied()}))
+    await scene.ended(audit)
+
+    died = [finding.position for finding in await scene.findings(audit) if finding.reason is FindingReason.MODEL_DIED]
+    assert died == [1, 6]
+
+
+async def test_a_shard_is_tried_three_times_before_the_grey_image_is_asked(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=1)
+    model_server = ArithmeticModelServer(deadly={0: ModelDied()})
+
+    scene.work(model_server)
+    await scene.ended(audit)
+
+    assert [isinstance(task.work, CheckWork) for task in model_server.tasks] == [False, False, False, True]
+    assert [task.attempt for task in model_server.tasks] == [1, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ModelDied(), "MODEL_DIED"),
+        (ModelOutOfMemory(), "MODEL_OUT_OF_MEMORY"),
+        (TaskFailed("OUTPUT_NOT_FINITE", "the output holds NaN", model_at_fault=True), "OUTPUT_NOT_FINITE"),
+    ],
+)
+async def test_an_audit_fails_typed_when_the_model_fails_on_a_grey_image_too(scene: Scene, error, reason):
+    version = await scene.register()
+    audit = await scene.audit(version, images=4, shards=[range(2), range(2, 4)])
+
+    worker = scene.work(ArithmeticModelServer(deadly={1: error}, grey=error))
+    ended = await scene.ended(audit)
+
+    assert ended.state is AuditState.FAILED
+    assert ended.failure is not None
+    assert ended.failure.reason == reason
+    assert "grey" in ended.failure.detail
+    await until(lambda: nothing_queued(scene))
+    assert worker.metrics.registry.get_sample_value("modicum_worker_audits_ended_total", {"outcome": "failed"}) == 1
+
+
+async def test_other_audits_go_on_while_one_fails(scene: Scene):
+    version = await scene.register()
+    bad = await scene.audit(version, images=3, shards=[[0]], name="bad")
+    good = await scene.audit(version, images=3, shards=[[1, 2]], name="good")
+
+    scene.work(ArithmeticModelServer(deadly={0: ModelDied()}, grey=ModelDied()))
+
+    assert (await scene.ended(bad)).state is AuditState.FAILED
+    assert (await scene.ended(good)).state is AuditState.SUCCEEDED
+
+
+async def test_a_model_server_that_is_away_costs_no_try(scene: Scene, monkeypatch):
+    monkeypatch.setattr("modicum_server.worker.deaths.DOWN_SECONDS", 0.01)
+    version = await scene.register()
+    audit = await scene.audit(version, images=2)
+    model_server = ArithmeticModelServer(deadly={1: ModelServerDown()})
+
+    scene.work(model_server)
+    await until(lambda: len(model_server.tasks) > 5)
+    model_server.deadly.clear()
+    ended = await scene.ended(audit)
+
+    assert ended.state is AuditState.SUCCEEDED
+    assert not any(isinstance(task.work, CheckWork) for task in model_server.tasks)
+
+
+async def test_a_task_that_ends_without_telling_of_an_image_is_not_believed(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=4)
+
+    scene.work(ArithmeticModelServer(forgotten=frozenset({3})))
+    ended = await scene.ended(audit)
+
+    assert ended.state is AuditState.SUCCEEDED
+    assert [finding.failed for finding in await scene.findings(audit)] == [False, False, False, True]
+
+
+async def test_a_version_that_is_refused_fails_the_audits_that_wait_for_it(scene: Scene):
+    version = await scene.register(ready=False)
+    audit = await scene.audit(version, images=2)
+    refusal = TaskFailed("STATE_DICT_MISMATCH", "the file lacks fc.bias", model_at_fault=True)
+
+    scene.work(ArithmeticModelServer(grey=refusal))
+    ended = await scene.ended(audit)
+
+    refused = await scene.version(version)
+    assert (refused.state, refused.reject_reason) == (VersionState.REJECTED, "STATE_DICT_MISMATCH")
+    assert refused.reject_detail == "the file lacks fc.bias"
+    assert ended.failure is not None
+    assert ended.failure.reason == "MODEL_REJECTED"
+    assert "fc.bias" in ended.failure.detail
+
+
+async def test_an_audit_asked_for_while_its_version_was_being_refused_fails_too(scene: Scene):
+    version = await scene.register(ready=False)
+    async with scene.store.transaction() as transaction:
+        await transaction.models.reject(version, reason="OUTPUT_SHAPE", detail="(1, 10, 1) came")
+    audit = await scene.audit(version, images=2)
+
+    scene.work(ArithmeticModelServer())
+    ended = await scene.ended(audit)
+
+    assert ended.failure is not None
+    assert ended.failure.reason == "MODEL_REJECTED"
+
+
+async def test_a_version_whose_process_dies_three_times_is_refused(scene: Scene):
+    version = await scene.register(ready=False)
+    model_server = ArithmeticModelServer(grey=ModelDied())
+
+    scene.work(model_server)
+    await until(lambda: rejected(scene, version))
+
+    assert (await scene.version(version)).reject_reason == "MODEL_DIED"
+    assert len(model_server.tasks) == 3
+
+
+async def test_a_version_is_not_refused_for_what_we_lack(scene: Scene):
+    version = await scene.register(ready=False)
+    model_server = ArithmeticModelServer(grey=TaskFailed("HANDLER_BUG", "oh", model_at_fault=False))
+
+    scene.work(model_server)
+    await until(lambda: len(model_server.tasks) > 4)
+    model_server.grey = None
+    await until(lambda: accepted(scene, version))
+
+    assert (await scene.version(version)).check is not None
+
+
+async def rejected(scene: Scene, version: str) -> bool:
+    return (await scene.version(version)).state is VersionState.REJECTED
+
+
+async def accepted(scene: Scene, version: str) -> bool:
+    return (await scene.version(version)).state is VersionState.READY
+
+
+async def nothing_queued(scene: Scene) -> bool:
+    async with scene.store.transaction() as transaction:
+        facts = await transaction.shards.facts()
+    return facts["queued"] == facts["held"] == 0

@@ -1,0 +1,242 @@
+"""Audits from QUEUED to their end, with the real store and artifact store and a model of arithmetic."""
+
+import asyncio
+import gzip
+import json
+
+from arithmetic_model_server import PASSES, ArithmeticModelServer, subset_of
+from conftest import LABELS, PROJECT, Scene, until
+from modicum_server.domain.audits import AuditState, Stage
+from modicum_server.domain.models import VersionState
+from modicum_server.domain.searches import Control, ControlPlan
+from modicum_server.domain.tasks import SearchWork
+from modicum_server.metrics.worker import WorkerMetrics
+from modicum_server.worker.claims import Claim, Equipment, Outcome
+from modicum_server.worker.leasing import Lease
+from modicum_server.worker.summarising import summarise
+
+
+async def test_a_queued_audit_of_a_pending_version_succeeds_with_every_finding_once(scene: Scene):
+    version = await scene.register(ready=False)
+    audit = await scene.audit(version, images=10, shards=[range(6), range(6, 10)])
+    model_server = ArithmeticModelServer()
+
+    scene.work(model_server)
+    ended = await scene.ended(audit)
+
+    assert ended.state is AuditState.SUCCEEDED
+    assert (await scene.version(version)).state is VersionState.READY
+    findings = await scene.findings(audit)
+    assert [finding.position for finding in findings] == list(range(10))
+    assert [finding.subset for finding in findings] == [subset_of(position) for position in range(10)]
+    assert [finding.item for finding in findings] == [f"{position}.png" for position in range(10)]
+    assert {(finding.model_version, finding.search_index) for finding in findings} == {(version, 0)}
+    assert [finding.label for finding in findings] == list(range(10))
+    assert set(model_server.searched.values()) == {1}
+    assert ended.progress.images_done == 10
+    assert ended.progress.passes_done == 10 * PASSES.equivalents
+
+
+async def test_the_result_document_and_the_findings_artifact_tell_the_same(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=5)
+
+    scene.work(ArithmeticModelServer())
+    ended = await scene.ended(audit)
+
+    document = json.loads(await scene.read(ended.result_digest))
+    rows = [json.loads(line) for line in gzip.decompress(await scene.read(document["findings"]["digest"])).splitlines()]
+    assert document["audit"] == audit
+    assert document["findings"]["rows"] == len(rows) == 5
+    assert document["passes"] == {"forward": 15, "backward": 5, "equivalents": 25}
+    assert document["parameters"]["device"] == "cpu"
+    assert document["parameters"]["versions"] == {"torch": "2.13.0", "modicum-sis": "0.1.0"}
+    assert document["parameters"]["chunk_size"] == 5
+    assert document["parameters"]["donor_digests"] == [f"{place:064x}" for place in range(5)]
+    assert document["parameters"]["model_digests"] == {version: "2" * 64}
+    assert [row["subset"]["size"] for row in rows] == [1, 2, 3, 4, 5]
+    async with scene.store.transaction() as transaction:
+        held = await transaction.artifacts.held(PROJECT, [ended.result_digest, document["findings"]["digest"]])
+    assert len(held) == 2
+
+
+async def test_a_task_names_items_labels_donors_and_where_controls_do_not_run(scene: Scene):
+    version = await scene.register()
+    plans = (ControlPlan(Control.CLASS_TARGETED, images=2), ControlPlan(Control.FILL))
+    audit = await scene.audit(version, images=8, controls=plans)
+    model_server = ArithmeticModelServer()
+
+    scene.work(model_server)
+    await scene.ended(audit)
+
+    work = model_server.tasks[0].work
+    assert isinstance(work, SearchWork)
+    assert [item.item for item in work.items] == [f"{place}.png" for place in range(8)]
+    assert [LABELS[item.label] for item in work.items] == list("abcdefgh")
+    assert len(work.donors) == 8
+    assert [len(excluded) for excluded in work.control_exclusions] == [6, 0]
+
+
+async def test_a_worker_that_lost_its_lease_writes_nothing(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=3)
+    first, second = ArithmeticModelServer(gate=asyncio.Event()), ArithmeticModelServer(gate=asyncio.Event())
+    zombie = scene.work(first, lease_seconds=0.1, renew_seconds=60)
+    await until(lambda: first.tasks)
+    await asyncio.sleep(0.2)
+    await scene.expire()
+    scene.work(second)
+    await until(lambda: second.tasks)
+
+    first.gate.set()
+    await until(lambda: first.closed)
+    await asyncio.sleep(0.2)
+
+    assert await scene.findings(audit) == []
+    assert (await scene.get(audit)).state is AuditState.RUNNING
+    assert 'outcome="lost"' in metrics_text(zombie)
+    second.gate.set()
+    assert (await scene.ended(audit)).state is AuditState.SUCCEEDED
+    assert second.tasks[0].attempt == 2
+
+
+async def test_a_worker_that_learns_that_its_lease_is_lost_stops_its_task(scene: Scene):
+    version = await scene.register()
+    await scene.audit(version, images=3)
+    first, second = ArithmeticModelServer(gate=asyncio.Event()), ArithmeticModelServer(gate=asyncio.Event())
+    scene.work(first, lease_seconds=0.1, renew_seconds=1.0)
+    await until(lambda: first.tasks)
+    await asyncio.sleep(0.2)
+    await scene.expire()
+    scene.work(second)
+    await until(lambda: second.tasks)
+
+    await until(lambda: first.closed)
+
+    assert first.searched.total() == 0
+    second.gate.set()
+
+
+async def test_after_a_worker_is_killed_another_resumes_and_skips_what_is_stored(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=12)
+    first = ArithmeticModelServer(image_seconds=0.1)
+    scene.work(first, lease_seconds=0.5)
+    await until(lambda: stored(scene, audit, 3))
+    await scene.kill()
+    kept = {finding.position for finding in await scene.findings(audit)}
+
+    second = ArithmeticModelServer()
+    scene.work(second)
+    ended = await scene.ended(audit)
+
+    assert ended.state is AuditState.SUCCEEDED
+    assert len(await scene.findings(audit)) == 12
+    assert 3 <= len(kept) < 12
+    assert not kept & set(second.searched)
+
+
+async def test_cancelling_in_mid_shard_ends_the_task_and_the_shard(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=4)
+    model_server = ArithmeticModelServer(gate=asyncio.Event())
+    worker = scene.work(model_server)
+    await until(lambda: model_server.tasks)
+
+    async with scene.store.transaction() as transaction:
+        await transaction.audits.cancel(audit)
+    await until(lambda: model_server.closed)
+    await until(lambda: 'outcome="cancelled"' in metrics_text(worker))
+
+    assert model_server.cancelled_seen == 1
+    assert await scene.findings(audit) == []
+    assert (await scene.get(audit)).state is AuditState.CANCELLED
+    async with scene.store.transaction() as transaction:
+        assert await transaction.shards.remaining(audit, Stage.SEARCH) == 0
+
+
+async def test_a_stopping_worker_hands_its_shard_back_with_what_it_found(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=200)
+    model_server = ArithmeticModelServer(image_seconds=0.05)
+    scene.work(model_server, grace_seconds=1)
+    await until(lambda: stored(scene, audit, 2))
+
+    await scene.stop()
+
+    shard = await scene.claim()
+    assert shard is not None
+    assert shard.attempt == 2
+    assert shard.deaths == 0
+    assert len(await scene.findings(audit)) == model_server.searched.total()
+    assert not model_server.running
+
+
+async def test_a_stopping_worker_lets_a_shard_finish_that_is_nearly_done(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=4)
+    model_server = ArithmeticModelServer(image_seconds=0.1)
+    scene.work(model_server, grace_seconds=20)
+    await until(lambda: model_server.tasks)
+
+    await scene.stop()
+
+    assert len(await scene.findings(audit)) == 4
+    shard = await scene.claim()
+    assert shard is not None
+    assert shard.stage is Stage.SUMMARISE
+
+
+async def test_two_workers_share_an_audit_and_exactly_one_ends_each_stage(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=12, shards=[[place] for place in range(12)])
+    servers = [ArithmeticModelServer(slots=2, image_seconds=0.01), ArithmeticModelServer(slots=2, image_seconds=0.01)]
+
+    workers = [scene.work(server) for server in servers]
+    ended = await scene.ended(audit)
+
+    assert ended.state is AuditState.SUCCEEDED
+    assert (servers[0].searched + servers[1].searched) == dict.fromkeys(range(12), 1)
+    summaries = sum(metrics_text(worker).count('audits_ended_total{outcome="succeeded"} 1.0') for worker in workers)
+    assert summaries == 1
+
+
+async def test_summarising_twice_gives_equal_bytes(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=3)
+    scene.work(ArithmeticModelServer(), grace_seconds=20)
+    await until(lambda: stored(scene, audit, 3))
+    await scene.stop()
+    shard = await scene.claim()
+    assert shard is not None
+    put: list[str] = []
+
+    class Recording(type(scene.artifact_store)):  # type: ignore[misc]
+        async def put(self, data: bytes) -> str:
+            put.append(await super().put(data))
+            return put[-1]
+
+    scene.artifact_store.__class__ = Recording
+    equipment = Equipment(scene.store, scene.artifact_store, ArithmeticModelServer(), scene.settings, WorkerMetrics())
+    async with Lease(scene.store, shard, lease_seconds=60, renew_seconds=60) as lease:
+        async with scene.store.transaction() as transaction:
+            await transaction.shards.hand_back(shard, deaths=0, delay_seconds=0)
+        lost = await summarise(equipment, Claim(shard, 0, lease))
+    again = await scene.claim()
+    assert again is not None
+    async with Lease(scene.store, again, lease_seconds=60, renew_seconds=60) as lease:
+        done = await summarise(equipment, Claim(again, 0, lease))
+
+    assert (lost, done) == (Outcome.LOST, Outcome.DONE)
+    assert put[:2] == put[2:]
+    assert (await scene.get(audit)).result_digest == put[1]
+
+
+async def stored(scene: Scene, audit: str, count: int) -> bool:
+    return len(await scene.findings(audit)) >= count
+
+
+def metrics_text(worker) -> str:
+    from prometheus_client import generate_latest
+
+    return generate_latest(worker.metrics.registry).decode()

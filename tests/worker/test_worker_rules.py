@@ -1,0 +1,152 @@
+"""What the worker decides without a store: who is a donor, what is merged, what a death means."""
+
+import asyncio
+import urllib.error
+import urllib.request
+from dataclasses import replace
+
+import pytest
+from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.findings import ClassTargetedFinding, Finding, FindingControls, FindingReason, Passes
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
+from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, TaskFailed
+from modicum_server.metrics.worker import WorkerMetrics, image_outcome
+from modicum_server.worker.deaths import death_of, retry_delay
+from modicum_server.worker.donors import donor_indices, donors_needed
+from modicum_server.worker.exposition import exposed
+from modicum_server.worker.parameters import merged
+from modicum_server.worker.planning import class_index
+
+SEARCH = Search(SearchMethod.MASK_OPTIMIZATION, 0.9, passes=100)
+FINDING = Finding(0, "a", "d", "v", 0, passes=Passes(3, 1))
+
+
+def specification(*controls: Control) -> AuditSpecification:
+    plans = tuple(ControlPlan(control) for control in controls)
+    return AuditSpecification(("v",), "d", Canvas(3, 4, 4), (SEARCH,), plans, seed=0, sample=0, device="auto")
+
+
+@pytest.mark.parametrize(
+    ("label", "labels", "expected"),
+    [
+        ("cat", ("dog", "cat"), 1),
+        ("1", ("dog", "cat"), 1),
+        ("7", (), 7),
+        ("1", ("1", "0"), 0),
+        ("", ("dog",), None),
+        ("bird", ("dog",), None),
+        ("²", (), None),
+    ],
+)
+def test_a_label_is_a_class_name_first_and_then_a_class_index(label, labels, expected):
+    assert class_index(label, labels) == expected
+
+
+def test_donors_are_a_seeded_draw_of_64_from_the_whole_data_set():
+    drawn = donor_indices(seed=1, manifest_digest="m", item_count=10_000)
+
+    assert len(set(drawn)) == 64
+    assert drawn == donor_indices(seed=1, manifest_digest="m", item_count=10_000)
+    assert drawn != donor_indices(seed=2, manifest_digest="m", item_count=10_000)
+    assert max(drawn) > 5_000
+
+
+def test_a_small_data_set_gives_all_its_items_as_donors():
+    assert donor_indices(seed=1, manifest_digest="m", item_count=3) == (0, 1, 2)
+
+
+def test_donors_go_out_only_where_a_fill_draws_from_them():
+    assert not donors_needed(specification(Control.CLASS_TARGETED), SEARCH)
+    assert donors_needed(specification(Control.FILL), SEARCH)
+    assert donors_needed(specification(), replace(SEARCH, fill=Fill.MARGINAL))
+
+
+def test_parameters_of_two_workers_are_both_told():
+    here = {"device": "cpu", "versions": {"torch": "2.13", "numpy": "2.3"}, "donor_digests": ["a"], "chunk_size": 8}
+    there = {
+        "device": "cuda:0",
+        "versions": {"torch": "2.12", "numpy": "2.3"},
+        "donor_digests": ["b"],
+        "chunk_size": 32,
+    }
+
+    both = merged(here, there)
+
+    assert both == {
+        "device": "cpu, cuda:0",
+        "versions": {"torch": "2.12, 2.13", "numpy": "2.3"},
+        "donor_digests": ["a", "b"],
+        "chunk_size": 32,
+    }
+    assert merged(both, there) == both
+    assert merged(there, here) == both
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "tries", "model_at_fault"),
+    [
+        (ModelDied(), "MODEL_DIED", 3, True),
+        (ModelHung(), "MODEL_HUNG", 3, True),
+        (ModelOutOfMemory(), "MODEL_OUT_OF_MEMORY", 2, True),
+        (TaskFailed("NOT_FINITE", "", model_at_fault=True), "NOT_FINITE", 1, True),
+        (TaskFailed("HANDLER_BUG", "", model_at_fault=False), "HANDLER_BUG", 3, False),
+    ],
+)
+def test_each_end_of_a_task_has_a_reason_and_a_number_of_tries(error, reason, tries, model_at_fault):
+    death = death_of(error)
+
+    assert (death.reason, death.tries, death.model_at_fault) == (reason, tries, model_at_fault)
+
+
+def test_each_retry_waits_twice_as_long():
+    assert [retry_delay(deaths) for deaths in (1, 2, 3)] == [1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("finding", "outcome"),
+    [
+        (FINDING, "subset"),
+        (replace(FINDING, baseline_confident=True), "baseline_confident"),
+        (replace(FINDING, reason=FindingReason.NOT_ELIGIBLE), "not_eligible"),
+        (replace(FINDING, reason=FindingReason.NOT_FOUND), "not_found"),
+        (replace(FINDING, reason=FindingReason.MODEL_DIED), "failed"),
+    ],
+)
+def test_an_image_is_counted_by_what_came_of_it(finding, outcome):
+    assert image_outcome(finding) == outcome
+
+
+async def test_metrics_are_served_on_loopback_with_the_passes_of_the_controls():
+    metrics = WorkerMetrics()
+    targeted = ClassTargetedFinding(
+        1, found=True, size=2, size_ratio=2.0, verified_confidence=0.9, passes=Passes(10, 5)
+    )
+    metrics.findings_stored([FINDING, replace(FINDING, controls=FindingControls(class_targeted=targeted))])
+    healthy = True
+
+    async with exposed(metrics.registry, port=0, healthy=lambda: healthy) as port:
+        text = await get(port, "/metrics")
+        alive = await get(port, "/healthz")
+        healthy = False
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            await get(port, "/healthz")
+
+    assert "modicum_worker_forward_passes_total 16.0" in text
+    assert "modicum_worker_backward_passes_total 7.0" in text
+    assert 'modicum_worker_images_total{outcome="subset"} 2.0' in text
+    assert alive == "ok"
+
+
+async def test_a_metrics_port_that_is_taken_is_named_with_the_way_out():
+    async with exposed(WorkerMetrics().registry, port=0, healthy=lambda: True) as port:
+        with pytest.raises(OSError, match="MODICUM_WORKER_METRICS_PORT"):
+            async with exposed(WorkerMetrics().registry, port=port, healthy=lambda: True):
+                pass
+
+
+async def get(port: int, path: str) -> str:
+    def read() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.read().decode()
+
+    return await asyncio.to_thread(read)
