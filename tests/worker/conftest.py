@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from arithmetic_model_server import CHECK, ArithmeticModelServer
@@ -177,7 +178,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-async def scene(database_url: str, tmp_path) -> AsyncIterator[Scene]:
+async def scene(database_url: str, tmp_path: Path, short_waits: None) -> AsyncIterator[Scene]:
     store = PostgresStore(database_url)
     settings = Settings(worker_metrics_port=0, grace_seconds=4, lease_seconds=5, renew_seconds=0.1)
     scene = Scene(store, FolderArtifactStore(tmp_path), settings)
@@ -189,7 +190,7 @@ async def scene(database_url: str, tmp_path) -> AsyncIterator[Scene]:
     await store.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries follow at once: the waiting is the database's to do, and is tested with the rules."""
     monkeypatch.setattr("modicum_server.worker.deaths.RETRY_SECONDS", 0.01)

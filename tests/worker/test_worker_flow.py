@@ -14,6 +14,7 @@ from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.leasing import Lease
 from modicum_server.worker.summarising import summarise
+from prometheus_client import generate_latest
 
 
 async def test_a_queued_audit_of_a_pending_version_succeeds_with_every_finding_once(scene: Scene):
@@ -237,6 +238,4 @@ async def stored(scene: Scene, audit: str, count: int) -> bool:
 
 
 def metrics_text(worker) -> str:
-    from prometheus_client import generate_latest
-
     return generate_latest(worker.metrics.registry).decode()

@@ -1,20 +1,12 @@
-"""Audits: create, watch, wait, fetch what came of them."""
+"""What can be done with the audits of a project."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
-from typing import Literal
 
-import grpc
-import grpc.aio
-
+from modicum.audit import AsyncAudit
 from modicum.connection import Connection, new_request_id
 from modicum.datasets import Dataset
-from modicum.errors import AuditCancelled, AuditFailed, DeadlineExceeded, InvalidArgument, ServiceError
-from modicum.grpc_errors import error_of
-from modicum.naming import last_part, resource_name
-from modicum.results import Result, document_of, result_of
-from modicum.retrying import BROKEN_STREAM, STREAMS
+from modicum.models import AsyncModels
+from modicum.naming import resource_name
 from modicum.searches import (
     AuditSpecification,
     Canvas,
@@ -28,129 +20,9 @@ from modicum.searches import (
     search_method,
     specification_message,
 )
-from modicum.snapshots import AuditSnapshot, AuditState, snapshot_of
-from modicum.transfers import download
+from modicum.snapshots import snapshot_of
 from modicum.v1 import audit_pb2, audit_service_pb2
 from modicum.versions import ModelVersion
-
-#: A watch is opened anew this often, so that one whose network died silently goes on.
-WATCH_SECONDS = 120.0
-REPORT_SECONDS = 600.0
-
-ReportForm = Literal["json", "html"]
-
-
-class AsyncAudit:
-    """One audit. `snapshot` is how it stood when this client last heard of it."""
-
-    def __init__(self, connection: Connection, snapshot: AuditSnapshot) -> None:
-        self._connection = connection
-        self.snapshot = snapshot
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name} {self.state}>"
-
-    @property
-    def name(self) -> str:
-        """Its resource name; empty for a dry run."""
-        return self.snapshot.name
-
-    @property
-    def state(self) -> AuditState:
-        """Where it stood when this client last heard of it."""
-        return self.snapshot.state
-
-    async def refresh(self) -> AuditSnapshot:
-        """How it stands now."""
-        request = audit_service_pb2.GetAuditRequest(name=self.name)
-        return self._note(await self._connection.call(self._connection.audits.GetAudit, request))
-
-    async def watch(self) -> AsyncIterator[AuditSnapshot]:
-        """Snapshots as it goes, from the present one to the last; goes on over broken streams and restarts of the server.
-
-        Raises:
-            ModicumError: what the server answered, or that it stayed away for about a minute.
-        """
-        sequence, attempt = 0, 0
-        while True:
-            request = audit_service_pb2.WatchAuditRequest(name=self.name, after_sequence=sequence)
-            stub, metadata = self._connection.audits, self._connection.metadata
-            try:
-                async for answer in stub.WatchAudit(request, timeout=WATCH_SECONDS, metadata=metadata):
-                    attempt = 0
-                    if answer.audit.sequence <= sequence:
-                        continue
-                    sequence = answer.audit.sequence
-                    yield self._note(answer.audit)
-                if self.state.terminal:
-                    return
-            except grpc.aio.AioRpcError as failure:
-                if failure.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                    continue
-                if failure.code() not in BROKEN_STREAM or attempt >= STREAMS.attempts:
-                    raise error_of(failure, address=self._connection.endpoint.target) from failure
-            attempt += 1
-            await asyncio.sleep(STREAMS.seconds(attempt))
-
-    async def wait(self, timeout_seconds: float | None = None) -> AuditSnapshot:
-        """The last snapshot, once it succeeded.
-
-        Raises:
-            AuditFailed: it failed; `reason` says why.
-            AuditCancelled: it was cancelled.
-            DeadlineExceeded: it has not ended after `timeout_seconds`; it goes on.
-        """
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                async for _ in self.watch():
-                    pass
-        except TimeoutError as error:
-            raise DeadlineExceeded(f"{self.name} has not ended after {timeout_seconds:.0f} s; it goes on") from error
-        return _succeeded(self.snapshot)
-
-    async def cancel(self) -> AuditSnapshot:
-        """Cancel it; one that has ended stays as it is."""
-        request = audit_service_pb2.CancelAuditRequest(name=self.name)
-        return self._note(await self._connection.call(self._connection.audits.CancelAudit, request))
-
-    async def result(self) -> Result:
-        """The result document and the findings; waits for the end first.
-
-        Raises:
-            AuditFailed: it failed; `reason` says why.
-            AuditCancelled: it was cancelled.
-        """
-        snapshot = await self.wait()
-        document = document_of(await download(self._connection, snapshot.result_digest))
-        findings = await download(self._connection, document["findings"]["digest"])
-        return await asyncio.to_thread(result_of, document, findings)
-
-    async def report(self, form: ReportForm = "html") -> bytes:
-        """A rendered report: `html` is one self-contained page, `json` the result document with its findings.
-
-        Raises:
-            FailedPrecondition: it has not succeeded (AUDIT_NOT_SUCCEEDED).
-        """
-        formats = {"json": audit_service_pb2.REPORT_FORMAT_JSON, "html": audit_service_pb2.REPORT_FORMAT_HTML}
-        if form not in formats:
-            raise InvalidArgument(f"a report is one of {', '.join(formats)}, not {form!r}")
-        request = audit_service_pb2.GetAuditReportRequest(name=self.name, format=formats[form])
-        attempt = 0
-        while True:
-            attempt += 1
-            call = self._connection.audits.GetAuditReport(
-                request, timeout=REPORT_SECONDS, metadata=self._connection.metadata
-            )
-            try:
-                return b"".join([piece.data async for piece in call])
-            except grpc.aio.AioRpcError as failure:
-                if failure.code() is not grpc.StatusCode.UNAVAILABLE or attempt >= STREAMS.attempts:
-                    raise error_of(failure, address=self._connection.endpoint.target) from failure
-            await asyncio.sleep(STREAMS.seconds(attempt))
-
-    def _note(self, message: audit_pb2.Audit) -> AuditSnapshot:
-        self.snapshot = snapshot_of(message)
-        return self.snapshot
 
 
 class AsyncAudits:
@@ -206,7 +78,7 @@ class AsyncAudits:
         """
         specification = AuditSpecification(
             model_versions=tuple([await self._version_name(model) for model in models]),
-            dataset=self._dataset_name(dataset),
+            dataset=dataset.name if isinstance(dataset, Dataset) else self._name(dataset, "datasets"),
             canvas=canvas,
             searches=tuple(
                 Search(
@@ -246,7 +118,7 @@ class AsyncAudits:
         message = await self._connection.call(self._connection.audits.GetAudit, request)
         return AsyncAudit(self._connection, snapshot_of(message))
 
-    async def list(self, filter: str = "") -> AsyncIterator[AsyncAudit]:  # noqa: A002: the word of the service
+    async def list(self, filter: str = "") -> AsyncIterator[AsyncAudit]:  # noqa: A002  # the word of the service
         """Every audit, newest first; `filter` is e.g. "state = RUNNING".
 
         Raises:
@@ -267,5 +139,10 @@ class AsyncAudits:
         request = audit_service_pb2.DeleteAuditRequest(name=self._name(name))
         await self._connection.delete(self._connection.audits.DeleteAudit, request)
 
-    def _name(self, name: str) -> str:
-        return resource_name(self._connection.project, "audits", name)
+    async def _version_name(self, model: ModelVersion | str) -> str:
+        if isinstance(model, ModelVersion):
+            return model.name
+        return model if "/versions/" in model else (await AsyncModels(self._connection).version(model)).name
+
+    def _name(self, name: str, collection: str = "audits") -> str:
+        return resource_name(self._connection.project, collection, name)

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import grpc
 import grpc.aio
@@ -14,11 +14,17 @@ from modicum.endpoints import Endpoint, refuse_clear_token
 from modicum.errors import NotFound
 from modicum.grpc_errors import error_of
 from modicum.retrying import BROKEN_CALL, CALLS
-from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceAsyncStub, ArtifactServiceStub
-from modicum.v1.audit_service_pb2_grpc import AuditServiceAsyncStub, AuditServiceStub
-from modicum.v1.dataset_service_pb2_grpc import DatasetServiceAsyncStub, DatasetServiceStub
-from modicum.v1.model_service_pb2_grpc import ModelServiceAsyncStub, ModelServiceStub
+from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceStub
+from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
+from modicum.v1.dataset_service_pb2_grpc import DatasetServiceStub
+from modicum.v1.model_service_pb2_grpc import ModelServiceStub
 from modicum.version import VERSION
+
+if TYPE_CHECKING:  # the generated stubs alone know these names
+    from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceAsyncStub
+    from modicum.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
+    from modicum.v1.dataset_service_pb2_grpc import DatasetServiceAsyncStub
+    from modicum.v1.model_service_pb2_grpc import ModelServiceAsyncStub
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
@@ -53,19 +59,17 @@ class Connection:
     project: str
     timeout_seconds: float
     channel: grpc.aio.Channel = field(repr=False)
-    models: ModelServiceAsyncStub = field(repr=False)
-    datasets: DatasetServiceAsyncStub = field(repr=False)
-    artifacts: ArtifactServiceAsyncStub = field(repr=False)
-    audits: AuditServiceAsyncStub = field(repr=False)
+    models: "ModelServiceAsyncStub" = field(repr=False)
+    datasets: "DatasetServiceAsyncStub" = field(repr=False)
+    artifacts: "ArtifactServiceAsyncStub" = field(repr=False)
+    audits: "AuditServiceAsyncStub" = field(repr=False)
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What every call carries."""
         return (("authorization", f"Bearer {self.endpoint.token}"),) if self.endpoint.token else ()
 
-    async def call(
-        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request
-    ) -> Response:
+    async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
         """Call a method that is safe to repeat: one that reads, or whose request carries a request id.
 
         Raises:

@@ -15,6 +15,7 @@
     ├── Unreachable
     ├── DeadlineExceeded
     ├── ServiceError
+    ├── OutputNotWritten
     └── LocalServerError ─ ServerNotInstalled, ServerDidNotStart
 
 `reason` is what programs decide on: the server's own where it gave one, else the class's name in capitals. `code`
@@ -120,6 +121,10 @@ class DeadlineExceeded(ModicumError):
 
 class ServiceError(ModicumError):
     """The server failed; its log says more."""
+
+
+class OutputNotWritten(ModicumError):
+    """A file could not be written."""
 
 
 class LocalServerError(ModicumError):

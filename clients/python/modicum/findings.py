@@ -23,7 +23,7 @@ class Subset:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """bool (height, width), True = kept. A new array each time."""
+        """The mask as bool (height, width), True = kept. A new array each time."""
         bits = np.unpackbits(np.frombuffer(self.packed, np.uint8), count=self.height * self.width)
         return bits.reshape(self.height, self.width).astype(np.bool_)
 
@@ -168,9 +168,7 @@ def _controls(entry: Mapping[str, Any]) -> FindingControls:
             FillFinding(fill["fill"], fill["confidence"], fill["sufficient"]) for fill in entry.get("fills") or ()
         ),
         variants=tuple(
-            ScoredVariant(
-                variant["variant"], variant["confidence"], variant["sufficient"], variant["predicted_class"]
-            )
+            ScoredVariant(variant["variant"], variant["confidence"], variant["sufficient"], variant["predicted_class"])
             for variant in entry.get("variants") or ()
         ),
     )

@@ -56,15 +56,17 @@ def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: s
     if answered:
         return "; ".join([text, *(violation for violation in violations if violation not in text)])
     if failure.code() is grpc.StatusCode.UNAVAILABLE:
-        return f"no Modicum server answers at {address} ({_shortened(text)}): is it running, and is MODICUM_ADDRESS right?"
+        return (
+            f"no Modicum server answers at {address} ({_shortened(text)}): is it running, and is MODICUM_ADDRESS right?"
+        )
     if failure.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"{address} did not answer in time"
     return f"{address} answered {failure.code().name}: {text}"
 
 
 def _shortened(text: str) -> str:
-    """gRPC's connection errors repeat themselves; the last part says what happened."""
-    return text.rsplit("; ", 1)[-1].rsplit("last error: ", 1)[-1]
+    """Connection errors repeat themselves at length; the last words say what happened."""
+    return text.rsplit(": ", 1)[-1]
 
 
 def _details(failure: grpc.aio.AioRpcError) -> tuple[error_details_pb2.ErrorInfo | None, list[str]]:

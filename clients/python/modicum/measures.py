@@ -47,9 +47,14 @@ def number(value: float | None, absent: str = "unavailable") -> str:
     """A number for people: two decimals, or two digits where it is small."""
     if value is None:
         return absent
-    if value == 0 or abs(value) >= 0.095:  # noqa: PLR2004: below, two decimals would show one digit
+    if value == 0 or abs(value) >= 0.095:  # noqa: PLR2004  # below, two decimals would show one digit
         return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"  # noqa: PLR2004
     return f"{value:.2g}"
+
+
+def percent(fraction: float) -> str:
+    """A fraction for people: 62%, 0.54%."""
+    return f"{100 * fraction:.2g}%" if 0 < fraction < 0.0995 else f"{fraction:.0%}"  # noqa: PLR2004  # two digits
 
 
 def measure_of(name: str, entry: Mapping[str, Any], beside: Mapping[str, Measure] | None = None) -> Measure:

@@ -34,7 +34,7 @@ class AsyncModels:
         exported: str | Path | None = None,
         torchscript: str | Path | None = None,
         architecture: str | None = None,
-        input: str | Path | InputSpecification = "imagenet",  # noqa: A002: the word of the service
+        input: str | Path | InputSpecification = "imagenet",  # noqa: A002  # the word of the service
         labels: str | Path | Sequence[str] | None = None,
         wait: bool = True,
         progress: ProgressCallback | None = None,
@@ -111,7 +111,9 @@ class AsyncModels:
     async def list(self) -> AsyncIterator[Model]:
         """Every model, by name."""
         request = model_service_pb2.ListModelsRequest(parent=self._connection.project)
-        async for message in self._connection.pages(self._connection.models.ListModels, request, lambda page: page.models):
+        async for message in self._connection.pages(
+            self._connection.models.ListModels, request, lambda page: page.models
+        ):
             yield model_value(message)
 
     async def version(self, name: str) -> ModelVersion:
@@ -157,9 +159,7 @@ class AsyncModels:
         connection = self._connection
         model = await connection.call(
             connection.models.CreateModel,
-            model_service_pb2.CreateModelRequest(
-                parent=connection.project, model_id=name, request_id=new_request_id()
-            ),
+            model_service_pb2.CreateModelRequest(parent=connection.project, model_id=name, request_id=new_request_id()),
         )
         created = await connection.call(
             connection.models.CreateModelVersion,

@@ -40,4 +40,4 @@ def last_part(name: str) -> str:
 def short_version(name: str) -> str:
     """A version's name for people: resnet18/3 for projects/p/models/resnet18/versions/3."""
     parts = name.split("/")
-    return f"{parts[3]}/{parts[5]}" if len(parts) == 6 else name  # noqa: PLR2004: projects, p, models, m, versions, v
+    return f"{parts[3]}/{parts[5]}" if len(parts) == 6 else name  # noqa: PLR2004  # projects, p, models, m, versions, v

@@ -23,7 +23,7 @@ class Backoff:
     def seconds(self, attempt: int) -> float:
         """How long to wait after `attempt` attempts (from 1 on) have failed."""
         whole = min(self.first_seconds * 2.0 ** (attempt - 1), self.longest_seconds)
-        return whole * random.uniform(0.5, 1.0)  # noqa: S311: spreads load, guards nothing
+        return whole * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, guards nothing
 
 
 #: For one call: about three seconds altogether, so that an unreachable server is reported soon.

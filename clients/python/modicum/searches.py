@@ -153,7 +153,7 @@ def specification_message(specification: AuditSpecification, *, no_controls: boo
     return audit_pb2.AuditSpecification(
         model_versions=specification.model_versions,
         dataset=specification.dataset,
-        canvas=canvas and search_pb2.Canvas(channels=canvas.channels, height=canvas.height, width=canvas.width),
+        canvas=_canvas_message(canvas) if canvas else None,
         searches=[_search_message(search) for search in specification.searches],
         controls=[_control_message(plan) for plan in specification.controls],
         seed=specification.seed,
@@ -179,6 +179,10 @@ def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecifica
         sample=message.sample,
         device=message.device,
     )
+
+
+def _canvas_message(canvas: Canvas) -> search_pb2.Canvas:
+    return search_pb2.Canvas(channels=canvas.channels, height=canvas.height, width=canvas.width)
 
 
 def _search_message(search: Search) -> search_pb2.Search:

@@ -30,7 +30,8 @@ class AuditSnapshot:
 
     `stage` is SEARCH, SCORE or SUMMARISE while it runs, else empty. Images count findings: items times versions times
     searches. `passes_planned` is the most that it can cost. `remaining_seconds` and `mean_subset_fraction` are None
-    while they cannot be told. `failure_reason` is empty unless it failed; `reused_from` unless an earlier audit answered.
+    while they cannot be told. `failure_reason` is empty unless it failed,
+    `reused_from` unless an earlier audit answered.
     """
 
     name: str

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 
-FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """What is decoded. Others are left out on purpose: some (EPS) are programs."""
 MAX_PIXELS = 50_000_000
 """Default limit on what is decoded."""
@@ -72,7 +72,7 @@ def _decoded(data: bytes, max_pixels: int) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
-            picture = Image.open(io.BytesIO(data), formats=FORMATS)
+            picture = Image.open(io.BytesIO(data), formats=_registered_formats())
         _check_size(picture, max_pixels)
         picture.load()
     except (PictureTooLarge, MemoryError):
@@ -84,6 +84,12 @@ def _decoded(data: bytes, max_pixels: int) -> Image.Image:
             f"expected a complete picture ({', '.join(FORMATS)}); got {len(data):,} bytes that cannot be decoded"
         ) from error
     return _in_eight_bits(_upright(picture))
+
+
+def _registered_formats() -> list[str]:
+    """Those of FORMATS that this Pillow was built with; it knows only after `init`, and fails on any other."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _check_size(picture: Image.Image, max_pixels: int) -> None:

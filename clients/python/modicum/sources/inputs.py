@@ -16,9 +16,7 @@ from typing import Any
 from modicum.errors import InvalidArgument, InvalidSource
 
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
-KEYS = frozenset(
-    {"height", "width", "mean", "std", "channels", "bounds", "resize", "interpolation", "fill_mean"}
-)
+KEYS = frozenset({"height", "width", "mean", "std", "channels", "bounds", "resize", "interpolation", "fill_mean"})
 REQUIRED_KEYS = ("height", "width", "mean", "std")
 
 
@@ -125,7 +123,7 @@ def _from_table(table: Mapping[str, Any]) -> InputSpecification:
             + (f"{unknown[0]!r} is none of them" if unknown else f"{absent[0]!r} is required")
         )
     bounds = _numbers(table, "bounds", (0.0, 1.0))
-    if len(bounds) != 2:  # noqa: PLR2004: lower and upper
+    if len(bounds) != 2:  # noqa: PLR2004  # lower and upper
         raise InvalidArgument(f"bounds are expected to be [lower, upper], got {list(bounds)}")
     return InputSpecification(
         height=_whole(table, "height"),

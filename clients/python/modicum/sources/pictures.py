@@ -122,17 +122,15 @@ def _arrays(path: Path) -> list[Picture]:
 
 
 def _refuse_images(path: Path, images: NDArray[Any]) -> None:
-    colour = images.ndim == 4 and images.shape[3] in png.COLOUR_TYPES  # noqa: PLR2004: N, H, W, C
-    if images.dtype != np.uint8 or not (images.ndim == 3 or colour) or not images.size:  # noqa: PLR2004: N, H, W
+    colour = images.ndim == 4 and images.shape[3] in png.COLOUR_TYPES  # noqa: PLR2004  # N, H, W, C
+    if images.dtype != np.uint8 or not (images.ndim == 3 or colour) or not images.size:  # noqa: PLR2004  # N, H, W
         raise InvalidSource(
             f"{path}: expected images as uint8 of shape (N, H, W, 3), (N, H, W, 1) or (N, H, W), got {images.dtype} "
             f"{images.shape}; scale to 0..255 and put the channels last"
         )
 
 
-def _array_labels(
-    path: Path, count: int, labels: NDArray[Any] | None, classes: NDArray[Any] | None
-) -> list[str]:
+def _array_labels(path: Path, count: int, labels: NDArray[Any] | None, classes: NDArray[Any] | None) -> list[str]:
     if labels is None:
         return [""] * count
     if labels.shape != (count,):
@@ -140,7 +138,9 @@ def _array_labels(
     if classes is None or labels.dtype.kind not in "iu":
         return [str(label) for label in labels.tolist()]
     if labels.min() < 0 or labels.max() >= len(classes):
-        raise InvalidSource(f"{path}: expected labels from 0 to {len(classes) - 1}, got {labels.min()} to {labels.max()}")
+        raise InvalidSource(
+            f"{path}: expected labels from 0 to {len(classes) - 1}, got {labels.min()} to {labels.max()}"
+        )
     return [str(classes[label]) for label in labels.tolist()]
 
 

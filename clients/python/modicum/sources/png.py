@@ -17,7 +17,7 @@ COLOUR_TYPES = {1: 0, 3: 2}
 
 def encoded(pixels: NDArray[np.uint8]) -> bytes:
     """The PNG file of `pixels`: uint8 (H, W), (H, W, 1) or (H, W, 3)."""
-    if pixels.ndim == 2:  # noqa: PLR2004: height and width
+    if pixels.ndim == 2:  # noqa: PLR2004  # height and width
         pixels = pixels[:, :, np.newaxis]
     height, width, channels = pixels.shape
     rows = pixels.reshape(height, width * channels)

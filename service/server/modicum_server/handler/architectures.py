@@ -20,7 +20,6 @@ ENTRY_POINTS = "modicum.architectures"
 PROBE_CLASS_COUNTS = (7, 11)
 """Built with both, only the head's shapes differ: that is how it is found in any architecture."""
 CLOSE_MATCHES = 3
-MATCH_CUTOFF = 0.4
 
 
 class ArchitectureUnknown(LookupError):
@@ -51,7 +50,7 @@ def build_architecture(architecture: str, class_count: int) -> nn.Module:
     try:
         return build(name, class_count)
     except ArchitectureUnknown as error:
-        raise _unknown(architecture, [f"{group}:{known}" for known in error.known]) from error
+        raise _unknown(group, name, error.known) from error
 
 
 def class_count_of(architecture: str, weights: Mapping[str, Tensor]) -> int:
@@ -93,10 +92,11 @@ def _group(group: str, architecture: str) -> Build:
     return build
 
 
-def _unknown(architecture: str, known: Sequence[str]) -> ModelRefused:
-    close = difflib.get_close_matches(architecture, known, n=CLOSE_MATCHES, cutoff=MATCH_CUTOFF)
-    advice = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(sorted(known)[:10])}."
-    return ModelRefused("ARCHITECTURE_UNKNOWN", f"There is no architecture {architecture!r}: {advice}")
+def _unknown(group: str, name: str, known: Sequence[str]) -> ModelRefused:
+    close = [f"{group}:{match}" for match in difflib.get_close_matches(name, known, n=CLOSE_MATCHES)]
+    first = [f"{group}:{match}" for match in sorted(known)[:10]]
+    advice = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(first)} ..."
+    return ModelRefused("ARCHITECTURE_UNKNOWN", f"There is no architecture {group}:{name}; {advice}")
 
 
 def _unavailable(group: str, error: ImportError) -> TaskFailure:

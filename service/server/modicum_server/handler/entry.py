@@ -1,6 +1,6 @@
 """What TorchServe calls in a model's process. The only module that knows `ts`, and it imports it when it speaks.
 
-A call names a slot's folder in its input `folder`, or the process was started with MODICUM_SLOT_FOLDER.
+A call names a slot's folder in its input `slot_folder`, or the process was started with MODICUM_SLOT_FOLDER.
 """
 
 import logging
@@ -16,7 +16,7 @@ from modicum_server.handler.running import Kept, run_task
 from modicum_server.handler.slot import LeaseWatch
 from modicum_server.wire.worker_pb2 import Chunk
 
-FOLDER_INPUT = "folder"
+FOLDER_INPUT = "slot_folder"
 FOLDER_VARIABLE = "MODICUM_SLOT_FOLDER"
 LAST_CHUNKS = frozenset({"finished", "failure"})
 MESSAGE = "Intermediate Prediction success"

@@ -1,4 +1,4 @@
-"""PostgreSQL for one machine: a foreground child of this process, from the binaries of a wheel, with nothing to install.
+"""PostgreSQL for one machine: a foreground child of this process, from a wheel's binaries, with nothing to install.
 
 It answers on a Unix socket in a short private folder and on no port; only the user who starts it can connect. It ends
 when this process ends, however that happens. Run as root it becomes `nobody`, because PostgreSQL refuses to be root;
@@ -236,7 +236,7 @@ async def _create_database(connection: "psycopg.AsyncConnection[tuple[object, ..
 async def _ended(process: "subprocess.Popen[bytes]", timeout_seconds: float) -> int:
     """Wait for a process's end without a thread or a signal handler, and return its exit code."""
     async with asyncio.timeout(timeout_seconds):
-        while (code := process.poll()) is None:
+        while (code := process.poll()) is None:  # noqa: ASYNC110 - nothing tells of a child's end without a thread
             await asyncio.sleep(POLL_SECONDS)
     return code
 

@@ -1,4 +1,4 @@
-"""The answer of an audit in one honest paragraph, sentence by sentence. Must not measure, and must not round in favour."""
+"""The answer of an audit in one honest paragraph, sentence by sentence. Must not measure or round in favour."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +14,11 @@ def headline(measured: Measured) -> str:
     rate = measured["overinterpretation_rate"]
     if rate.value is None:
         return "No image could be searched, so this audit says nothing about overinterpretation."
-    alpha = share_text(rate.parameters["alpha"])
-    return (
-        f"For {_count(rate)} of the images that were searched, at most {alpha} of the pixels suffice "
-        f"for the same confident decision."
-    )
+    share = f"{rate.parameters['alpha'] * 100:.3g}%"
+    images = f"{rate.parameters['successes']} of the {rate.n} images"
+    if rate.interval is not None:
+        images = f"{share_text(rate.value)} of the images"
+    return f"For {images} that were searched, {share} of the pixels or fewer suffice for the same confident decision."
 
 
 def sentences(measured: Measured, counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:
@@ -38,12 +38,12 @@ def _nothing_searched(counts: Mapping[str, int], search: Mapping[str, Any]) -> l
         return [f"All {counts['images']} images failed; the reasons stand below."]
     if counts["baseline_confident"]:
         return [
-            f"On {_images(counts['baseline_confident'])} the bare fill alone reaches the threshold of {threshold}: "
-            "with this fill the model is confident without any pixel of the image. Try another fill."
+            f"On {_images(counts['baseline_confident'])} the bare fill alone reaches the threshold of {threshold}.",
+            "With this fill the model is confident without any pixel of the image. Try another fill.",
         ]
     return [
-        f"On none of the {counts['images']} images does the model's confidence reach the threshold of {threshold}. "
-        "Lower the threshold, or check that the input specification is that of the training."
+        f"On none of the {counts['images']} images does the model's confidence reach the threshold of {threshold}.",
+        "Lower the threshold, or check that the input specification is that of the training.",
     ]
 
 
@@ -53,8 +53,8 @@ def _certainty(rate: Measure) -> str:
             f"Only {_images(rate.n)} could be searched: below {SMALLEST_SAMPLE} no interval is given and no verdict "
             "drawn. Read what follows as single cases."
         )
-    ends = interval_text(rate.interval).removeprefix(" (").removesuffix(")")
-    return f"That is a sample of {rate.n}: {ends}, and a lower bound, since a stronger search finds smaller subsets."
+    ends = interval_text(rate.interval).strip(" ()")
+    return f"That is {_tally(rate)} ({ends}), and a lower bound: a stronger search finds smaller subsets."
 
 
 def _companion(measured: Measured) -> str:
@@ -93,7 +93,13 @@ def _left_out(counts: Mapping[str, int]) -> str:
 
 
 def _count(measure: Measure) -> str:
-    return f"{share_text(measure.value or 0.0)} ({measure.parameters['successes']} of {measure.n})"
+    if measure.value is None or measure.interval is None:
+        return f"{_tally(measure)} images"
+    return f"{share_text(measure.value)} of {measure.n} images"
+
+
+def _tally(measure: Measure) -> str:
+    return f"{measure.parameters['successes']} of {measure.n}"
 
 
 def _images(number: int) -> str:

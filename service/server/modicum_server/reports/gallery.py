@@ -26,6 +26,8 @@ LoadImage = Callable[[str], bytes | None]
 GROUP_SIZE = 10
 """Cards of each of the smallest, middle and largest subsets."""
 LARGEST_GALLERY = 3 * GROUP_SIZE
+FEW_PIXELS = 64
+"""So few are outlined more boldly, or nobody finds them."""
 LARGEST_REMAINDER = 60
 """Images without a subset that are listed."""
 
@@ -74,6 +76,7 @@ class Card:
     size: str
     fraction: str
     passes: str
+    few: bool
     saturated: bool
     other: str
     marks: tuple[Mark, ...]
@@ -131,6 +134,7 @@ def card(row: Row, scene: Scene, anchor: str) -> Card:
         size=pixels_text(row["subset"]["size"]),
         fraction=share_text(row["subset"]["fraction"]),
         passes=f"{row['passes']['forward']:,} forward, {row['passes']['backward']:,} backward",
+        few=row["subset"]["size"] <= FEW_PIXELS,
         saturated=row["saturated"],
         other=_other(row, scene.labels),
         marks=tuple(

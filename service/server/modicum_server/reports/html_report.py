@@ -13,9 +13,9 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures.rows import Row
 from modicum_server.reports.gallery import LoadImage, Scene
-from modicum_server.reports.glossary import LIMITS, WORDS
-from modicum_server.reports.sections import Section, Sketch, sections
+from modicum_server.reports.sections import Sketch, sections
 from modicum_server.reports.wording import confidence_text, reason_text, short_name
+
 
 def render_html(
     document: Mapping[str, Any],
@@ -42,10 +42,8 @@ def render_html(
         document=document,
         sections=sections(sketches, rows),
         title=_title(document),
-        limits=LIMITS,
-        words=WORDS,
-        total=sum(search["counts"]["images"] for model in document["models"] for search in model["searches"]),
     ).encode()
+
 
 def _sketches(
     document: Mapping[str, Any],
@@ -63,9 +61,11 @@ def _sketches(
             sketches[version, index] = Sketch(f"model-{place}-search-{index + 1}", version, result, scene)
     return sketches
 
+
 def _title(document: Mapping[str, Any]) -> str:
     names = [short_name(model["model_version"]) for model in document["models"]]
     return f"{', '.join(names)} on {short_name(document['dataset']['name'])}"
+
 
 def _environment() -> Environment:
     environment = Environment(
@@ -79,5 +79,3 @@ def _environment() -> Environment:
         confidence=confidence_text, reason=reason_text, short_name=short_name, thousands=lambda number: f"{number:,}"
     )
     return environment
-
-__all__ = ["Section", "render_html"]

@@ -20,8 +20,8 @@ JPEG_QUALITY = 90
 LOSSLESS_PIXELS = 96 * 96
 """Smaller canvases are kept to the pixel."""
 THUMBNAIL_PIXELS = 88
-MOST_OUTLINE_RUNS = 6000
-"""Outlines of more runs than this would weigh more than they show."""
+MOST_OUTLINE_RUNS = 1600
+"""About 400 scattered pixels. More are seen without an outline, and would disappear behind it."""
 NEUTRAL = (128, 128, 128)
 MASK_PAPER, MASK_INK = (247, 245, 240), (29, 28, 26)
 SHADE = (16, 16, 20, 205)

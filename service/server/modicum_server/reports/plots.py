@@ -14,10 +14,13 @@ from modicum_server.measures.intervals import quantile
 from modicum_server.measures.words import share_text
 
 WIDTH, LEFT, RIGHT = 460, 16, 444
-LANE_HEIGHT, LANE_TITLE, AXIS_HEIGHT = 96, 22, 34
+TOP, LANE_TITLE, LANE_GAP, AXIS_HEIGHT = 22, 24, 16, 30
+LOWEST_LANE, HIGHEST_LANE = 45, 108
 DOT = 9
 """Diameter of a dot and width of a bin."""
 SCATTER_TOP, SCATTER_BOTTOM, SCATTER_LEFT = 14, 214, 62
+FEWEST_CROWDED_DECADES = 4
+"""From so many on every second one is written."""
 SMALLEST_FRACTION = 1e-6
 LOWEST_MARGIN, HIGHEST_MARGIN = -2.0, 16.0
 
@@ -49,6 +52,7 @@ class Strips:
 
     height: float
     axis: float
+    title_above: float
     lanes: tuple[Lane, ...]
     ticks: tuple[Tick, ...]
     limit: float
@@ -90,8 +94,9 @@ class _LogAxis:
         return round(self.left + (RIGHT - self.left) * place, 1)
 
     def ticks(self) -> tuple[Tick, ...]:
-        decades = [10.0**exponent for exponent in range(math.ceil(self.lowest), 1)]
-        return tuple(Tick(self.at(value), share_text(value)) for value in decades)
+        step = 1 if self.lowest > -FEWEST_CROWDED_DECADES else 2
+        decades = [10.0**exponent for exponent in range(0, math.ceil(self.lowest) - 1, -step)]
+        return tuple(Tick(self.at(value), f"{value * 100:g}%") for value in reversed(decades))
 
 
 def strips(groups: Sequence[Values], alpha: float) -> Strips | None:
@@ -100,9 +105,15 @@ def strips(groups: Sequence[Values], alpha: float) -> Strips | None:
     if not finite:
         return None
     axis = _LogAxis.over(finite)
-    lanes = tuple(_lane(group, axis, index) for index, group in enumerate(groups))
-    bottom = len(groups) * (LANE_HEIGHT + LANE_TITLE)
-    return Strips(bottom + AXIS_HEIGHT, bottom, lanes, axis.ticks(), axis.at(alpha))
+    stacks = [_stacks(group, axis) for group in groups]
+    tallest = max((count for stack in stacks for count in stack.values()), default=0)
+    space = min(HIGHEST_LANE, max(LOWEST_LANE, tallest * DOT))
+    floors = [TOP + (index + 1) * (LANE_TITLE + space) + index * LANE_GAP for index in range(len(groups))]
+    scale = min(DOT, space / tallest)
+    lanes = tuple(
+        _lane(group, axis, stack, floor, scale) for group, stack, floor in zip(groups, stacks, floors, strict=True)
+    )
+    return Strips(floors[-1] + AXIS_HEIGHT, floors[-1], space + 8, lanes, axis.ticks(), axis.at(alpha))
 
 
 def scatter(points: Sequence[tuple[float, float, str]], threshold: float, alpha: float) -> Scatter | None:
@@ -130,29 +141,35 @@ def scatter(points: Sequence[tuple[float, float, str]], threshold: float, alpha:
     )
 
 
-def _lane(group: Values, axis: _LogAxis, index: int) -> Lane:
-    floor = (index + 1) * (LANE_HEIGHT + LANE_TITLE)
-    found = [value for value in group.fractions if math.isfinite(value)]
+def _stacks(group: Values, axis: _LogAxis) -> dict[int, int]:
+    """How many values fall into each bin along the axis."""
     stacks: dict[int, int] = {}
-    dots = []
-    for value in sorted(found):
-        bin_index = int((axis.at(value) - axis.left) // DOT)
-        stacks[bin_index] = stacks.get(bin_index, 0) + 1
-        dots.append((axis.left + (bin_index + 0.5) * DOT, floor - 1 - (stacks[bin_index] - 0.5) * DOT))
-    tallest = max(stacks.values(), default=0)
-    fits = tallest * DOT <= LANE_HEIGHT
-    scale = LANE_HEIGHT / tallest if tallest else 0.0
-    bars = tuple(
-        (axis.left + bin_index * DOT, round(floor - 1 - count * scale, 1), round(count * scale, 1))
-        for bin_index, count in sorted(stacks.items())
+    for value in group.fractions:
+        if math.isfinite(value):
+            place = int((axis.at(value) - axis.left) // DOT)
+            stacks[place] = stacks.get(place, 0) + 1
+    return stacks
+
+
+def _lane(group: Values, axis: _LogAxis, stacks: dict[int, int], floor: float, scale: float) -> Lane:
+    """Dots of their full size where the highest stack leaves room for them (`scale` is DOT), else bars."""
+    dots = tuple(
+        (axis.left + (place + 0.5) * DOT, floor - (step + 0.5) * DOT)
+        for place, count in sorted(stacks.items())
+        for step in range(count)
     )
+    bars = tuple(
+        (axis.left + place * DOT, round(floor - count * scale, 1), round(count * scale, 1))
+        for place, count in sorted(stacks.items())
+    )
+    fits = scale >= DOT
     median = quantile(np.array(group.fractions), 0.5) if group.fractions else math.inf
     return Lane(
         name=group.name,
         kind=group.kind,
         note=_note(group, median),
         floor=floor,
-        dots=tuple(dots) if fits else (),
+        dots=dots if fits else (),
         bars=() if fits else bars,
         median=axis.at(median) if math.isfinite(median) else None,
     )
@@ -165,4 +182,4 @@ def _note(group: Values, median: float) -> str:
     found = f"n = {len(group.fractions)}"
     if math.isfinite(median):
         found += f", median {share_text(median)}"
-    return f"{found}; {missing} found nothing" if missing else found
+    return f"{found}, {missing} not found" if missing else found

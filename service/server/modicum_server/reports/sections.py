@@ -27,7 +27,7 @@ FILLS_SHOWN_ON_GREY = frozenset({Fill.NOISE.value, Fill.MARGINAL.value})
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A key number. `bar` is (value, low, high) as shares of 1, for a small drawing; None where there is no interval."""
+    """A key number. `bar` is (value, low, high) as shares of 1, for a small drawing; None without an interval."""
 
     name: str
     value: str
@@ -73,7 +73,7 @@ class Section:
 
 @dataclass(slots=True)
 class Sketch:
-    """A section in the making: takes its rows a first time for the plots and the choice, a second time for the cards."""
+    """A section in the making: takes its rows once for the plots and the choice, and again for the cards."""
 
     anchor: str
     version: str
@@ -169,7 +169,11 @@ def _figures(measured: Mapping[str, Measure]) -> tuple[Figure, ...]:
 def _figure(name: str, measure: Measure) -> Figure:
     bar = None
     if measure.value is not None and measure.interval is not None and measure.unit == "share":
-        bar = (measure.value, measure.interval.low or 0.0, 1.0 if measure.interval.high is None else measure.interval.high)
+        bar = (
+            measure.value,
+            measure.interval.low or 0.0,
+            1.0 if measure.interval.high is None else measure.interval.high,
+        )
     return Figure(name, value_text(measure), interval_ends(measure), f"n = {measure.n}", bar)
 
 
@@ -201,5 +205,5 @@ def _points(seen: Observations, margins: Sequence[float]) -> list[tuple[float, f
     wrong = seen.labelled & ~seen.correct
     return [
         (float(seen.fraction[place]), margins[place], "third" if wrong[place] else "first")
-        for place in np.flatnonzero(seen.measured)
+        for place in np.flatnonzero(seen.measured).tolist()
     ]

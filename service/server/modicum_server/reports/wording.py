@@ -1,6 +1,7 @@
 """What a report calls things: numbers, classes, reasons, names. Must not know HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import SearchMethod
@@ -8,7 +9,7 @@ from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.words import OPEN_END, share_text, times_text
 
-REASONS = {
+REASONS: Mapping[str, str] = {
     FindingReason.NOT_ELIGIBLE: "below the threshold on the whole image, so not searched",
     FindingReason.NOT_FOUND: "no sufficient subset found for the class that was asked for",
     FindingReason.IMAGE_UNREADABLE: "not a picture that can be decoded",
@@ -37,9 +38,12 @@ MEASURES = {
 }
 
 
+NO_VALUE = "none"
+
+
 def reason_text(reason: str) -> str:
     """Return a reason in words."""
-    return REASONS.get(FindingReason(reason), reason) if reason in FindingReason else reason
+    return REASONS.get(reason, reason)
 
 
 def measure_name(name: str) -> str:
@@ -50,8 +54,8 @@ def measure_name(name: str) -> str:
 
 
 def value_text(measure: Measure) -> str:
-    """Return a measure's value with its unit; a dash where there is none."""
-    return "–" if measure.value is None else number_text(measure.value, measure.unit)
+    """Return a measure's value with its unit; "none" where there is none."""
+    return NO_VALUE if measure.value is None else number_text(measure.value, measure.unit)
 
 
 def interval_ends(measure: Measure) -> str:
@@ -102,7 +106,7 @@ def short_name(name: str) -> str:
     return parts[-1]
 
 
-def budget_text(search: dict[str, float]) -> str:
+def budget_text(search: Mapping[str, Any]) -> str:
     """Return what limits a search, by its method."""
     method = search["method"]
     if method == SearchMethod.MASK_OPTIMIZATION.value:

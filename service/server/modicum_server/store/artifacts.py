@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, delete, exists, literal, or_, select
+from sqlalchemy import ARRAY, Select, Text, any_, delete, exists, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,14 +21,16 @@ class PostgresArtifacts:
     async def get(self, project: str, digest: str) -> Artifact | None:
         """Get the record."""
         query = select(tables.artifacts).filter_by(project=project, digest=digest)
-        row = (await self._connection.execute(query)).one_or_none()
-        return Artifact(**row._mapping) if row else None
+        row = (await self._connection.execute(query)).mappings().one_or_none()
+        return Artifact(**row) if row else None
 
     async def held(self, project: str, digests: Sequence[str]) -> frozenset[str]:
         """Tell which of them the project holds."""
         query = (
             select(tables.artifacts.c.digest)
-            .where(tables.artifacts.c.project == project, tables.artifacts.c.digest.in_(digests))
+            .where(
+                tables.artifacts.c.project == project, tables.artifacts.c.digest == any_(literal(digests, ARRAY(Text)))
+            )
             .with_for_update(key_share=True, read=True)
         )
         return frozenset((await self._connection.scalars(query)).all())
@@ -78,6 +80,4 @@ def _datasets(digest: str) -> Named:
 
 def _audits(digest: str) -> Named:
     audits = tables.audits.c
-    return select(audits.name, audits.project).where(
-        or_(audits.result_digest == literal(digest), audits.artifact_digests.contains([digest]))
-    )
+    return select(audits.name, audits.project).where(audits.artifact_digests.contains([digest]))

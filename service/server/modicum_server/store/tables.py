@@ -28,7 +28,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
-    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -171,13 +170,13 @@ dataset_items = Table(
     "dataset_items",
     metadata,
     Column("dataset_id", BigInteger, ForeignKey("datasets.id", ondelete="CASCADE"), nullable=False),
-    Column("index", Integer, nullable=False),
+    Column("item_index", Integer, nullable=False),
     Column("item", Text, nullable=False),
     Column("image_digest", NAME, nullable=False),
     Column("label", NAME, nullable=False),
     Column("boxes_digest", NAME, nullable=False),
     Column("mask_digest", NAME, nullable=False),
-    PrimaryKeyConstraint("dataset_id", "index"),
+    PrimaryKeyConstraint("dataset_id", "item_index"),
     Index(None, "image_digest"),
     Index(None, "boxes_digest", postgresql_where=text("boxes_digest <> ''")),
     Index(None, "mask_digest", postgresql_where=text("mask_digest <> ''")),
@@ -207,6 +206,7 @@ audits = Table(
     Column("images_total", Integer, nullable=False),
     Column("images_failed", Integer, nullable=False),
     Column("passes_done", BigInteger, nullable=False, comment="of shards that were finished or given up"),
+    _counter("passes_told"),
     Column("passes_planned", BigInteger, nullable=False),
     _counter("subset_count"),
     Column("subset_fraction_sum", Double, nullable=False, server_default=text("0")),
@@ -236,7 +236,7 @@ audit_items = Table(
 )
 
 # No foreign keys: a shard of an audit or a version that is gone is swept by the expiry, so that a deletion waits for
-# no worker. `lease_until` is set while a worker holds it. `held` in an index means exactly that.
+# no worker. `lease_until` is set while a worker holds it.
 shards = Table(
     "shards",
     metadata,
@@ -299,6 +299,5 @@ findings = Table(
     ),
 )
 
-#: What the migrations' own schema and procrastinate's hold beside ours.
+#: Where procrastinate's own tables are; its migrations are not ours to declare.
 QUEUE_SCHEMA = "procrastinate"
-SEQUENCE_STEP = literal_column("1")

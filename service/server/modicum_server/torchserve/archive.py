@@ -35,21 +35,29 @@ useJobTicket: true
 
 
 def build_archive(
-    folder: Path, slot: str, *, response_seconds: int, startup_seconds: int, handler: str = HANDLER_MODULE
+    folder: Path, slot: str, *, response_seconds: int, startup_seconds: int, handler: str | Path = HANDLER_MODULE
 ) -> str:
     """Write the archive of a slot into a model store and return its file name.
 
-    `handler` is the module with the class `ModicumHandler`.
+    `handler` is the module with the class `ModicumHandler`, or a file of it that is packed into the archive.
     """
     manifest = {
         "runtime": "python",
         "archiverVersion": "0.12.0",
-        "model": {"modelName": slot, "modelVersion": "1.0", "handler": f"{ENTRY}.py", "configFile": "model-config.yaml"},
+        "model": {
+            "modelName": slot,
+            "modelVersion": "1.0",
+            "handler": f"{ENTRY}.py",
+            "configFile": "model-config.yaml",
+        },
     }
     config = MODEL_CONFIG.format(response_seconds=response_seconds, startup_seconds=startup_seconds)
     path = folder / f"{slot}.mar"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("MAR-INF/MANIFEST.json", json.dumps(manifest))
         archive.writestr("model-config.yaml", config)
-        archive.writestr(f"{ENTRY}.py", ENTRY_SOURCE.format(module=handler, name=HANDLER_CLASS))
+        module = handler.stem if isinstance(handler, Path) else handler
+        archive.writestr(f"{ENTRY}.py", ENTRY_SOURCE.format(module=module, name=HANDLER_CLASS))
+        if isinstance(handler, Path):
+            archive.write(handler, handler.name)
     return path.name

@@ -101,8 +101,8 @@ def write_configuration(folder: ServerFolder, ports: Ports, *, response_seconds:
     (folder.path / "log4j2.xml").write_text(LOGGING.format(bytes=LOG_BYTES), encoding="utf-8")
 
 
-def command(java: Path, home: Path, folder: ServerFolder, python: Path) -> list[str]:
-    """Return the command that starts TorchServe with `python` as the interpreter of its model processes."""
+def command(java: Path, home: Path, folder: ServerFolder) -> list[str]:
+    """Return the command that starts TorchServe with the wrapper as the Python of its model processes."""
     return [
         str(java),
         *("-Xmx512m", "-XX:+ExitOnOutOfMemoryError"),
@@ -113,8 +113,8 @@ def command(java: Path, home: Path, folder: ServerFolder, python: Path) -> list[
         f"-DLOG_LOCATION={folder.path}",
         f"-DMETRICS_LOCATION={folder.path}",
         *("-cp", f"{home / 'ts' / 'frontend'}/*", "org.pytorch.serve.ModelServer"),
-        *("--python", str(python)),
+        *("--python", str(folder.wrapper)),
         *("--ts-config-file", str(folder.path / "config.properties")),
         *("--model-store", str(folder.store)),
-        "--no-config-snapshots",
+        "--no-config-snapshot",
     ]

@@ -41,6 +41,11 @@ class ServerFolder:
         return self.path / "w"
 
     @property
+    def wrapper(self) -> Path:
+        """What TorchServe takes for Python."""
+        return self.path / "python"
+
+    @property
     def keys(self) -> Path:
         """The key file, written by TorchServe into its working folder."""
         return self.path / "key_file.json"

@@ -6,7 +6,6 @@ What it could still do is named; a way in which it could not even start is passe
 
 import asyncio
 import contextlib
-import glob
 import json
 import os
 import shlex
@@ -52,7 +51,7 @@ class Isolation:
 
 def write_wrapper(folder: ServerFolder, plan: Plan) -> Path:
     """Write the plan and the executable that TorchServe takes for its Python; return the executable."""
-    plan_path, wrapper = folder.path / "plan.json", folder.path / "python"
+    plan_path, wrapper = folder.path / "plan.json", folder.wrapper
     plan.write(plan_path)
     wrapper.write_text(WRAPPER.format(python=shlex.quote(sys.executable), plan=shlex.quote(str(plan_path))))
     wrapper.chmod(0o700)
@@ -67,7 +66,7 @@ async def choose_isolation(folder: ServerFolder, plan: Plan) -> Isolation:
         if answer is None:
             continue
         isolation = _isolation(level, answer)
-        if answer["accelerator"] or not glob.glob("/dev/nvidia[0-9]*"):
+        if answer["accelerator"] or not any(Path("/dev").glob("nvidia[0-9]*")):
             return isolation
         usable = usable or isolation
     return usable or Isolation(Level.NONE, frozenset(), frozenset())
@@ -125,5 +124,3 @@ async def _probe(folder: ServerFolder, plan: Plan) -> Mapping[str, bool] | None:
     except ValueError:
         return None
     return answer if process.returncode == 0 else None
-
-

@@ -53,6 +53,10 @@ class Progress:
             self._seen = reported
         self._last = self._clock()
 
+    def restart(self) -> None:
+        """Count from now: the task has not begun yet."""
+        self._last = self._clock()
+
     @property
     def overdue(self) -> bool:
         """Whether nothing was done for too long."""

@@ -1,36 +1,35 @@
 """One task on one slot of a running TorchServe, from the call to its end, whatever that is.
 
-Cancelling the call does not stop a model's process. So a task that is no longer wanted is asked to stop, listened to
-for a while, and then its process is killed; a slot is given back only when its process is free for the next task.
+Cancelling a call does not stop a model's process. So a task that is no longer wanted is asked to stop, listened to for
+a while, and then its process is killed; `events` ends only when the process is free for the next task.
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
 import grpc.aio
 import structlog
 
 from modicum_server.domain.tasks import Task, TaskEvent, TaskFinished
-from modicum_server.errors import ModelHung, ModelServerDown, TaskFailed
+from modicum_server.errors import ModelHung, ModelServerDown, ModelServerError, TaskFailed
 from modicum_server.ports import Cancellation
 from modicum_server.torchserve.failures import HANDLER_BUG, busy, failure_of
 from modicum_server.torchserve.messages import chunk_of, event_of
 from modicum_server.torchserve.progress import Order, Progress
+from modicum_server.torchserve.recovery import revive
 from modicum_server.torchserve.server import RunningServer
 from modicum_server.torchserve.slots import Slot
-from modicum_server.wire import inference_pb2
+from modicum_server.torchserve.stream import Stream, open_stream
+from modicum_server.torchserve.supervisor import Supervisor
 
-#: Far beyond any shard; what really ends a stream is the watch over its progress.
-DEADLINE_SECONDS = 6 * 3600.0
 TICK_SECONDS = 0.25
 BUSY_PAUSE_SECONDS = 0.2
-#: A process that dies is back within seconds; one whose library is slow to load takes longer.
+#: A process that died is back within seconds; it may take longer where libraries load slowly.
 BUSY_SECONDS = 90.0
+DEATH_SECONDS = 10.0
 CANCELLED = "CANCELLED"
 
 log = structlog.get_logger(__name__)
@@ -38,54 +37,151 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times, in seconds: without progress until a task is hung, from the wish to stop until it is killed."""
+    """Times: without progress until a task counts as hung; from the wish to stop until the process is killed."""
 
     hang_seconds: float
     grace_seconds: float
 
 
 class Run:
-    """A task under way."""
+    """A task under way. It is staged in the slot already."""
 
     def __init__(
-        self, server: RunningServer, slot: Slot, task: Task, *, cancelled: Cancellation, limits: Limits
+        self,
+        supervisor: Supervisor,
+        server: RunningServer,
+        slot: Slot,
+        task: Task,
+        *,
+        cancelled: Cancellation,
+        limits: Limits,
     ) -> None:
-        """Take where and what; the task is staged in the slot already."""
+        """Take where, what, and when to give up."""
+        self._supervisor = supervisor
         self._server = server
         self._slot = slot
         self._task = task
         self._cancelled = cancelled
         self._limits = limits
-        self._call: Any = None
-        self._reading: asyncio.Future[Any] | None = None
+        self._progress = Progress(limits.hang_seconds, time.monotonic)
+        self._busy_until = time.monotonic() + BUSY_SECONDS
         self._stop_by: float | None = None
-        self._process_free = True
+        self._kill = False
+        self._stream: Stream | None = None
 
-    async def events(self) -> AsyncIterator[TaskEvent]:
+    async def events(self) -> AsyncGenerator[TaskEvent]:
         """Yield what comes back, TaskFinished last.
 
         Raises:
             ModelServerError: how else it ended.
         """
-        order = Order(self._task.attempt)
-        progress = Progress(self._limits.hang_seconds, time.monotonic)
         finished: TaskFinished | None = None
         try:
-            while (data := await self._message(progress)) is not None:
-                chunk = chunk_of(data) if data else None
-                if chunk is None or not order.admits(chunk):
-                    continue
-                event = event_of(chunk, self._task)
-                progress.note(event)
+            async for event in self._heard():
                 if isinstance(event, TaskFinished):
-                    finished = event  # the stream is read to its end, so that the process is free
+                    finished = event  # told when the stream is read to its end and the process free
                 else:
                     yield event
-        except grpc.aio.AioRpcError as error:
-            self._process_free = True
-            raise self._explained(error) from error
+            if finished is None:
+                raise TaskFailed(HANDLER_BUG, "the stream ended before the task did", model_at_fault=False)
+        except ModelServerError as error:
+            self._log(error)
+            raise
         finally:
-            await asyncio.shield(self._end())
-        if finished is None:
-            raise TaskFailed(HANDLER_BUG, "the stream ended before the task did", model_at_fault=False)
+            await uninterrupted(self._leave())
         yield finished
+
+    async def _heard(self) -> AsyncIterator[TaskEvent]:
+        order = Order(self._task.attempt)
+        while (data := await self._next()) is not None:
+            chunk = chunk_of(data) if data else None  # the handler's last word may be empty
+            if chunk is not None and order.admits(chunk):
+                event = event_of(chunk, self._task)
+                self._progress.note(event)
+                yield event
+
+    async def _next(self) -> bytes | None:
+        while True:
+            self._look_around()
+            if self._stream is None:
+                self._stream = self._open()
+            try:
+                return await self._stream.read(TICK_SECONDS)
+            except TimeoutError:
+                continue
+            except grpc.aio.AioRpcError as error:
+                await self._try_again_or_raise(error)
+
+    def _look_around(self) -> None:
+        """Raise where the task is to be given up now."""
+        now = time.monotonic()
+        if self._stop_by is None and self._cancelled.is_set():
+            self._slot.ask_to_stop()
+            self._stop_by = now + self._limits.grace_seconds
+        if self._stop_by is not None and (self._stream is None or now >= self._stop_by):
+            self._kill = True
+            raise TaskFailed(CANCELLED, "the task was cancelled", model_at_fault=False)
+        if self._progress.overdue:
+            self._kill = True
+            raise ModelHung
+
+    async def _try_again_or_raise(self, error: grpc.aio.AioRpcError) -> None:
+        """Wait where no process was free, which is no attempt; read the keys again where they are not taken."""
+        self._stream = None
+        if error.code() is grpc.StatusCode.PERMISSION_DENIED and time.monotonic() < self._busy_until:
+            self._server.keys.reread()
+        elif not busy(error):
+            raise failure_of(error) from error
+        elif time.monotonic() >= self._busy_until:
+            await revive(self._supervisor, self._server, self._slot)
+            raise ModelServerDown(f"no process of {self._slot.name} was free for {BUSY_SECONDS:g} s") from error
+        self._progress.restart()
+        await asyncio.sleep(BUSY_PAUSE_SECONDS)
+
+    def _open(self) -> Stream:
+        return open_stream(
+            self._server.inference,
+            self._server.keys,
+            model=self._slot.name,
+            folder=self._slot.folder,
+            attempt=self._task.attempt,
+            shard=self._task.id,
+        )
+
+    async def _leave(self) -> None:
+        """Return when the slot's process is free: it ended the stream, or was killed and is there again."""
+        stream = self._stream
+        if stream is None or stream.over:
+            return
+        if not self._kill:
+            self._slot.ask_to_stop()
+            if await stream.drain(self._limits.grace_seconds):
+                return
+        process = self._server.model_process(self._slot.name)
+        if process is not None:
+            log.warning("model_process_killed", slot=self._slot.name, task=self._task.id, pid=process.pid)
+            process.kill()
+        await stream.drain(DEATH_SECONDS)
+        await stream.cancel()
+        await revive(self._supervisor, self._server, self._slot)
+
+    def _log(self, error: ModelServerError) -> None:
+        facts = {"task": self._task.id, "attempt": self._task.attempt, "slot": self._slot.name}
+        if isinstance(error, TaskFailed):
+            log.info("task_failed", reason=error.task_reason, detail=str(error), **facts)
+        else:
+            log.warning("task_lost", reason=error.reason, model_log=self._server.model_log(self._slot.name), **facts)
+
+
+async def uninterrupted(work: Coroutine[object, object, None]) -> None:
+    """Await to the end whatever cancels us meanwhile; then let the cancellation through."""
+    task = asyncio.ensure_future(work)
+    interruption: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            interruption = error
+    task.result()
+    if interruption is not None:
+        raise interruption

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from google.protobuf import empty_pb2
 from modicum_server.errors import ModelServerDown
 from modicum_server.torchserve.archive import build_archive
 from modicum_server.torchserve.configuration import LOOPBACK, Ports, command, free_ports, write_configuration
+from modicum_server.torchserve.confinement.plan import Plan
 from modicum_server.torchserve.controller import Controller
 from modicum_server.torchserve.folders import ServerFolder
 from modicum_server.torchserve.isolation import write_wrapper
@@ -21,7 +23,6 @@ from modicum_server.torchserve.java import torchserve_home
 from modicum_server.torchserve.keys import Keys
 from modicum_server.torchserve.modelprocess import ModelProcess, find_model_process
 from modicum_server.torchserve.process import JavaProcess, tail
-from modicum_server.torchserve.confinement.plan import Plan
 from modicum_server.wire import inference_pb2_grpc
 
 START_SECONDS = 60.0
@@ -38,9 +39,10 @@ class Recipe:
     """What every start of a TorchServe is made from."""
 
     java: Path
-    handler: str
+    handler: str | Path
     response_seconds: int
-    plan: Plan
+    slots: tuple[str, ...]
+    plan_for: Callable[[ServerFolder], Coroutine[object, object, Plan]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class RunningServer:
     process: JavaProcess
     keys: Keys
     controller: Controller
-    inference: inference_pb2_grpc.InferenceAPIsServiceStub
+    inference: "inference_pb2_grpc.InferenceAPIsServiceAsyncStub"  # a name of the stub file only
     channels: tuple[grpc.aio.Channel, ...]
 
     def model_process(self, slot: str) -> ModelProcess | None:
@@ -76,26 +78,32 @@ async def start_server(folder: ServerFolder, recipe: Recipe) -> RunningServer:
     Raises:
         ModelServerDown: it does not come up, or a model's process does not.
     """
-    wrapper = write_wrapper(folder, recipe.plan)
-    archives = [
-        build_archive(
-            folder.store,
-            slot,
-            response_seconds=recipe.response_seconds,
-            startup_seconds=STARTUP_SECONDS,
-            handler=recipe.handler,
-        )
-        for slot in recipe.plan.slots
-    ]
     server: RunningServer | None = None
     try:
-        server = await _start_on_free_ports(folder, recipe, wrapper)
-        for slot, archive in zip(recipe.plan.slots, archives, strict=True):
-            await _register(server, slot, archive)
-    except BaseException:
+        # The confinement is chosen while Java starts; the wrapper is looked at only when a model is registered.
+        async with asyncio.TaskGroup() as group:
+            starting = group.create_task(_start_on_free_ports(folder, recipe))
+            planning = group.create_task(recipe.plan_for(folder))
+        server = starting.result()
+        write_wrapper(folder, planning.result())
+        for slot in recipe.slots:
+            await _register(server, slot, _archive(folder, slot, recipe))
+    except BaseException as error:
         await (server.stop() if server else asyncio.to_thread(folder.delete))
+        if isinstance(error, BaseExceptionGroup):
+            raise error.exceptions[0] from error
         raise
     return server
+
+
+def _archive(folder: ServerFolder, slot: str, recipe: Recipe) -> str:
+    return build_archive(
+        folder.store,
+        slot,
+        response_seconds=recipe.response_seconds,
+        startup_seconds=STARTUP_SECONDS,
+        handler=recipe.handler,
+    )
 
 
 async def _register(server: RunningServer, slot: str, archive: str) -> None:
@@ -106,9 +114,9 @@ async def _register(server: RunningServer, slot: str, archive: str) -> None:
         raise ModelServerDown(f"{error}; its process wrote: {log}") from error
 
 
-async def _start_on_free_ports(folder: ServerFolder, recipe: Recipe, wrapper: Path) -> RunningServer:
+async def _start_on_free_ports(folder: ServerFolder, recipe: Recipe) -> RunningServer:
     """Start it; a port that someone else took in between is a reason to try again."""
-    words = command(recipe.java, torchserve_home(), folder, wrapper)
+    words = command(recipe.java, torchserve_home(), folder)
     for _ in range(PORT_ATTEMPTS):
         ports = free_ports()
         write_configuration(folder, ports, response_seconds=recipe.response_seconds)
@@ -153,8 +161,6 @@ async def _connect(folder: ServerFolder, process: JavaProcess, ports: Ports) -> 
 
 def _listens(ports: Ports) -> bool:
     """Whether both ports take connections: cheaper than to let gRPC back off."""
-    import socket
-
     for port in (ports.inference, ports.management):
         with socket.socket() as probe:
             probe.settimeout(POLL_SECONDS)

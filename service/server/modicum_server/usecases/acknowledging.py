@@ -14,14 +14,13 @@ from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion, VersionState
 from modicum_server.domain.searches import SearchMethod
 from modicum_server.errors import AuditExists, GradientMissing, ModelRejected, NotImplementedYet, TooManyQueued
-from modicum_server.ports import ArtifactStore, Principal, Role, Store, Transaction
+from modicum_server.ports import Principal, Role, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.answers import answer_key
 from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.costs import cut_shards, planned_passes
 from modicum_server.usecases.datasets import require_dataset
-from modicum_server.usecases.documents import read_document
 from modicum_server.usecases.draws import draw_sample
 from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.names import project_of
@@ -53,9 +52,8 @@ class _Plan:
 class Acknowledging:
     """Creates audits."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
-        self._artifacts = artifacts
         self._settings = settings
 
     async def create(self, principal: Principal, parent: str, draft: AuditDraft, options: AuditOptions) -> Audit:
@@ -82,11 +80,12 @@ class Acknowledging:
             answered = None if options.no_reuse else await transaction.audits.answered(project, plan.audit.answer_key)
             if answered is None:
                 await self._require_room(transaction, project)
+            audit = plan.audit if answered is None else _answered_by(answered, plan.audit)
             if options.validate_only:
-                return plan.audit if answered is None else _answered_by(answered, plan.audit)
-            audit = await self._write(transaction, project, plan, answered)
+                return audit
+            created = await self._write(transaction, project, replace(plan, audit=audit))
             await request.remember(transaction, name)
-            return audit
+            return created
 
     async def _plan(self, transaction: Transaction, principal: Principal, name: str, draft: AuditDraft) -> _Plan:
         asked = draft.specification
@@ -146,16 +145,13 @@ class Acknowledging:
         if queued >= self._settings.max_queued_audits:
             raise TooManyQueued(f"{project} has {queued:,} queued audits, as many as this server takes; wait for some")
 
-    async def _write(self, transaction: Transaction, project: str, plan: _Plan, answered: Audit | None) -> Audit:
-        audit = plan.audit if answered is None else _waiting_for(answered, plan.audit)
+    async def _write(self, transaction: Transaction, project: str, plan: _Plan) -> Audit:
+        audit = plan.audit
         created = await transaction.audits.create(audit, plan.item_indices)
         if created is None:
             raise _audit_exists(audit.name)
-        if answered is not None:
-            document = await read_document(self._artifacts, answered.result_digest)
-            artifacts = (answered.result_digest, document["findings"]["digest"])
-            await transaction.audits.succeed(audit.name, result_digest=answered.result_digest, artifacts=artifacts)
-            return await require_audit(transaction, audit.name)
+        if created.state.terminal:
+            return created
         shards = cut_shards(
             audit.specification, plan.versions, audit.item_count, shard_seconds=self._settings.shard_seconds
         )
@@ -185,15 +181,17 @@ def _require_gradient(version: ModelVersion, specification: AuditSpecification) 
         )
 
 
-def _waiting_for(answered: Audit, audit: Audit) -> Audit:
-    """Return the audit as it is written before it refers to the stored answer."""
-    return replace(audit, progress=answered.progress, reused_from=answered.name)
-
-
 def _answered_by(answered: Audit, audit: Audit) -> Audit:
-    """Return the audit as it would be answered: at no cost."""
-    costless = replace(answered.progress, passes_planned=0, passes_done=0)
-    return replace(audit, progress=costless, reused_from=answered.name)
+    """Return the audit with the stored answer: ended as soon as it is there, at no cost."""
+    return replace(
+        audit,
+        state=AuditState.SUCCEEDED,
+        progress=replace(answered.progress, passes_planned=0, passes_done=0),
+        result_digest=answered.result_digest,
+        reused_from=answered.name,
+        start_time=audit.create_time,
+        end_time=audit.create_time,
+    )
 
 
 def _audit_exists(name: str) -> AuditExists:

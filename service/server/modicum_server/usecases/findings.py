@@ -11,6 +11,9 @@ from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.names import parent_of, project_of
 from modicum_server.usecases.pages import Page, PageRequest, read_page
 
+FIXED_BYTES = 1024
+POINT_BYTES = 12
+
 
 @dataclass(frozen=True, slots=True)
 class NamedFinding:
@@ -55,12 +58,18 @@ class Findings:
                 request,
                 f"findings of {parent}",
                 lambda after, limit: transaction.findings.page(_owner(audit), after=after, limit=limit),
+                weigh=_weight,
             )
         return Page(tuple(_named(audit, finding) for finding in page.rows), page.next_token)
 
 
 def _owner(audit: Audit) -> str:
     return audit.reused_from or audit.name
+
+
+def _weight(finding: Finding) -> int:
+    points = len(finding.trace.kept) if finding.trace else 0
+    return FIXED_BYTES + (len(finding.subset.mask) if finding.subset else 0) + POINT_BYTES * points
 
 
 def _named(audit: Audit, finding: Finding) -> NamedFinding:

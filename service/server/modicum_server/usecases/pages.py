@@ -5,6 +5,7 @@ import binascii
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 from modicum_server.errors import PageTokenInvalid
@@ -12,6 +13,8 @@ from modicum_server.usecases.rules import check
 
 DEFAULT_PAGE_SIZE = 100
 LARGEST_PAGE_SIZE = 1000
+LARGEST_PAGE_BYTES = 3 * 1024 * 1024
+"""Clients take messages of 4 MiB unless told otherwise."""
 _SEAL_BYTES = 8
 
 T = TypeVar("T")
@@ -34,11 +37,16 @@ class Page(Generic[T]):
 
 
 async def read_page(
-    request: PageRequest, listing: str, fetch: Callable[[str, int], Awaitable[list[tuple[str, T]]]]
+    request: PageRequest,
+    listing: str,
+    fetch: Callable[[str, int], Awaitable[list[tuple[str, T]]]],
+    *,
+    weigh: Callable[[T], int] = lambda _: 0,
 ) -> Page[T]:
     """Read one page; `listing` tells this list, its parent and its filter from all others.
 
     `fetch(after, limit)` returns rows with their keys; one row more than the page tells whether there is a next one.
+    `weigh` estimates a row's bytes: a page ends early before it grows past what a message may hold.
 
     Raises:
         FieldInvalid, PageTokenInvalid
@@ -46,8 +54,11 @@ async def read_page(
     check("page_size", request.size)
     size = min(request.size or DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE)
     keyed = await fetch(_opened(request.token, listing), size + 1)
-    token = _sealed(keyed[size - 1][0], listing) if len(keyed) > size else ""
-    return Page(tuple(row for _, row in keyed[:size]), token)
+    weights = accumulate(weigh(row) for _, row in keyed[:size])
+    light = sum(1 for weight in weights if weight <= LARGEST_PAGE_BYTES)
+    shown = keyed[: max(1, light)]
+    token = _sealed(shown[-1][0], listing) if len(keyed) > len(shown) else ""
+    return Page(tuple(row for _, row in shown), token)
 
 
 def _seal(key: bytes, listing: str) -> bytes:

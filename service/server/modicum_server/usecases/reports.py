@@ -1,15 +1,18 @@
 """Reports of an audit: pure functions of its result document and the artifacts that the document names."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from modicum_server.errors import FormatUnknown
-from modicum_server.ports import ArtifactStore, Principal
+from modicum_server.domain.audits import Audit
+from modicum_server.errors import ArtifactNotFound, FormatUnknown
+from modicum_server.ports import ArtifactStore, Principal, Store
 from modicum_server.reports import render_html, render_json
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.documents import read_document, read_whole, unpack_rows
+from modicum_server.usecases.versions import require_version
 
 
 class ReportFormat(StrEnum):
@@ -33,8 +36,9 @@ class Report:
 class Reports:
     """Renders reports."""
 
-    def __init__(self, audits: Audits, artifacts: ArtifactStore) -> None:
-        self._audits = audits
+    def __init__(self, store: Store, artifacts: ArtifactStore) -> None:
+        self._store = store
+        self._audits = Audits(store)
         self._artifacts = artifacts
 
     async def render(self, principal: Principal, name: str, form: ReportFormat | None) -> Report:
@@ -49,20 +53,34 @@ class Reports:
         require_succeeded(audit)
         document = await read_document(self._artifacts, audit.result_digest)
         packed = await read_whole(self._artifacts, document["findings"]["digest"])
-        load_image = self._loader(asyncio.get_running_loop())
+        if form is ReportFormat.JSON:
+            data = await asyncio.to_thread(lambda: render_json(document, unpack_rows(packed)))
+        else:
+            data = await self._page(audit, document, packed)
+        return Report(MEDIA_TYPES[form], data)
 
-        def rendered() -> bytes:
-            rows = unpack_rows(packed)
-            if form is ReportFormat.JSON:
-                return render_json(document, rows)
-            return render_html(document, rows, load_image)
+    async def _page(self, audit: Audit, document: Mapping[str, Any], packed: bytes) -> bytes:
+        async with self._store.transaction() as transaction:
+            names = audit.specification.model_versions
+            versions = [await require_version(transaction, name) for name in names]
+        return await asyncio.to_thread(
+            lambda load_image: render_html(
+                document,
+                unpack_rows(packed),
+                load_image,
+                inputs={version.name: version.input for version in versions if version.input is not None},
+                labels={version.name: version.class_labels for version in versions},
+            ),
+            self._loader(asyncio.get_running_loop()),
+        )
 
-        return Report(MEDIA_TYPES[form], await asyncio.to_thread(rendered))
-
-    def _loader(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], bytes]:
+    def _loader(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], bytes | None]:
         """Return a function that a rendering thread calls for an image's bytes; the loop does the reading."""
 
-        def load_image(digest: str) -> bytes:
-            return asyncio.run_coroutine_threadsafe(read_whole(self._artifacts, digest), loop).result()
+        def load_image(digest: str) -> bytes | None:
+            try:
+                return asyncio.run_coroutine_threadsafe(read_whole(self._artifacts, digest), loop).result()
+            except ArtifactNotFound:
+                return None
 
         return load_image

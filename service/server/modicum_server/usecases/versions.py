@@ -16,6 +16,8 @@ from modicum_server.usecases.requests import CreateOptions, canonical_digest, id
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.sources import FIELD, check_source, require_source_artifact
 
+FIXED_BYTES = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
@@ -63,6 +65,7 @@ class Versions:
                 request,
                 f"versions of {parent}",
                 lambda after, limit: transaction.models.versions(parent, after=after, limit=limit),
+                weigh=lambda version: FIXED_BYTES + sum(map(len, version.class_labels)),
             )
 
     async def create(self, principal: Principal, parent: str, new: NewVersion, options: CreateOptions) -> ModelVersion:

@@ -1,7 +1,7 @@
 """Watching an audit: snapshots of it as it changes, the latest wins, until its end or the server's."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -39,7 +39,7 @@ class Watching:
         """End every watch with ServerStopping, and let none begin."""
         self._stopping.set()
 
-    async def watch(self, principal: Principal, name: str, after_sequence: int) -> AsyncIterator[Audit]:
+    async def watch(self, principal: Principal, name: str, after_sequence: int) -> AsyncGenerator[Audit, None]:
         """Yield snapshots of greater and greater sequence, and always the terminal one, which is the last.
 
         Raises:

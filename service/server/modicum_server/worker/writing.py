@@ -114,13 +114,14 @@ class FindingWriter:
     async def _write(self, batch: Sequence[Finding], passes: int) -> None:
         shard, lease = self._claim.shard, self._claim.lease
         async with self._equipment.store.transaction() as transaction:
-            if not await transaction.shards.hold(shard):
-                lease.end(LeaseState.LOST)
-                return
-            audit = await transaction.audits.get(shard.audit)
-            if audit is None or audit.state.terminal:
-                lease.end(LeaseState.CANCELLED)
-                return
-            await transaction.findings.add(shard.audit, batch)
-            await transaction.audits.add_progress(shard.audit, passes_done=passes)
-        self._equipment.metrics.findings_stored(batch)
+            # A renewal is the fence here: it locks the shard's row, tells the passes, and sees an audit that has ended.
+            state = await transaction.shards.renew(
+                shard, lease_seconds=self._equipment.settings.lease_seconds, passes_done=passes
+            )
+            if state is LeaseState.HELD:
+                await transaction.findings.add(shard.audit, batch)
+                await transaction.audits.add_progress(shard.audit, passes_done=passes)
+        if state is LeaseState.HELD:
+            self._equipment.metrics.findings_stored(batch)
+        else:
+            lease.end(state)

@@ -21,7 +21,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def prctl(option: int, argument: int = 0) -> None:
-    """Call prctl(2). Raises OSError."""
+    """Change something of this process for good (see prctl, section 2 of the manual). Raises OSError."""
     if libc.prctl(option, ctypes.c_ulong(argument), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"prctl({option}): {os.strerror(number)}")

@@ -1,6 +1,5 @@
 """What a model's process may reach: the system and the Python environment to read, its own slot, its private tmp."""
 
-import glob
 import os
 import sys
 from collections.abc import Iterable
@@ -14,14 +13,15 @@ SYSTEM = (
     *("/etc/localtime", "/etc/mime.types", "/etc/nsswitch.conf", "/etc/passwd", "/etc/timezone", "/etc/OpenCL"),
 )
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-ACCELERATORS = ("/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/kfd", "/dev/dri")
+#: Below /dev.
+ACCELERATORS = ("nvidia*", "nvidia-caps/*", "kfd", "dri")
 
 
 def rules(level: Level, *, readable: Iterable[str], writable: Iterable[str]) -> Rules:
     """Return the rules for a process that also reads and writes these; what does not exist is left out."""
     environment = (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
-    accelerators = (path for pattern in ACCELERATORS for path in sorted(glob.glob(pattern)))
+    accelerators = (path for pattern in ACCELERATORS for path in sorted(map(str, Path("/dev").glob(pattern))))
     return Rules(
         level=level,
         readable=_existing((*SYSTEM, *environment, *libraries, *readable)),
@@ -32,5 +32,5 @@ def rules(level: Level, *, readable: Iterable[str], writable: Iterable[str]) -> 
 
 def _existing(paths: Iterable[str]) -> tuple[str, ...]:
     # "/" must not come in by a strange search path: it would open everything.
-    usable = (path for path in paths if os.path.isabs(path) and path != "/" and Path(path).exists())
+    usable = (path for path in paths if Path(path).is_absolute() and path != "/" and Path(path).exists())
     return tuple(dict.fromkeys(usable))

@@ -54,11 +54,12 @@ _UNIFIED = {
 }
 
 _NAMES = (
-    "connect ptrace tkill rt_sigqueueinfo rt_tgsigqueueinfo process_vm_readv process_vm_writev kcmp bpf "
-    "perf_event_open userfaultfd keyctl add_key request_key mount umount2 pivot_root chroot unshare setns "
-    "open_by_handle_at init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff "
-    "acct settimeofday clock_settime sethostname setdomainname quotactl"
-).split()
+    *("connect", "ptrace", "tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "process_vm_readv", "process_vm_writev"),
+    *("kcmp", "bpf", "perf_event_open", "userfaultfd", "keyctl", "add_key", "request_key", "mount", "umount2"),
+    *("pivot_root", "chroot", "unshare", "setns", "open_by_handle_at", "init_module", "finit_module", "delete_module"),
+    *("kexec_load", "kexec_file_load", "reboot", "swapon", "swapoff", "acct", "settimeofday", "clock_settime"),
+    *("sethostname", "setdomainname", "quotactl"),
+)
 
 _NUMBERS = {
     "x86_64": (
@@ -72,10 +73,8 @@ _NUMBERS = {
 }
 
 #: System calls that are looked into: number by architecture.
-_INSPECTED = {
-    "x86_64": {"socket": 41, "kill": 62, "tgkill": 234, "prlimit64": 302, "sendto": 44, "clone": 56, "clone3": 435},
-    "aarch64": {"socket": 198, "kill": 129, "tgkill": 131, "prlimit64": 261, "sendto": 206, "clone": 220, "clone3": 435},
-}
+_INSPECTED_NAMES = ("socket", "kill", "tgkill", "prlimit64", "sendto", "clone", "clone3")
+_INSPECTED_NUMBERS = {"x86_64": (41, 62, 234, 302, 44, 56, 435), "aarch64": (198, 129, 131, 261, 206, 220, 435)}
 
 
 class _Program(ctypes.Structure):
@@ -117,7 +116,7 @@ def program(machine: str, pid: int) -> bytes:
         steps += [_step(AT_LEAST, X32_BIT, 0, 1), _refuse(errno.EPERM)]
     for _, number in refused:
         steps += [_step(EQUAL, number, 0, 1), _refuse(errno.EPERM)]
-    inspected = _INSPECTED[machine]
+    inspected = dict(zip(_INSPECTED_NAMES, _INSPECTED_NUMBERS[machine], strict=True))
     own = _only(_argument(0), pid)
     for name, check in (
         ("socket", [*_only(_argument(0), socket.AF_UNIX), *_only(_argument(1), socket.SOCK_STREAM, SOCKET_TYPE_MASK)]),

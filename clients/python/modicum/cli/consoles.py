@@ -1,0 +1,46 @@
+"""Where words go: answers to stdout, everything else to stderr."""
+
+import json
+import sys
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+
+#: Columns of a table that goes to a file or a pipe.
+PLAIN_WIDTH = 140
+
+
+def answers() -> Console:
+    """The console of stdout; wide where it is no terminal, so that tables are not cut."""
+    return Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=PLAIN_WIDTH, no_color=True)
+
+
+def messages() -> Console:
+    """The console of stderr."""
+    return Console(stderr=True, highlight=False)
+
+
+def complain(text: str) -> None:
+    """An error, on stderr."""
+    messages().print(f"modicum: {text}", markup=False, soft_wrap=True)
+
+
+def answer_json(value: Any) -> None:
+    """A value of ours, or a plain one, as JSON on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
+
+
+def answer_json_line(value: Any) -> None:
+    """A value as one line of JSON on stdout, at once."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

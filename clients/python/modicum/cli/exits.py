@@ -1,0 +1,82 @@
+"""How every command ends: one table of exit codes, a message on stderr, never a traceback."""
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn, ParamSpec
+
+import typer
+
+from modicum import errors
+from modicum.cli.consoles import complain
+
+DONE = 0
+USAGE = 2
+NOT_COMPLETED = 3
+REFUSED = 5
+INTERRUPTED = 130
+
+#: The first class that an error is an instance of decides; what is not here was not completed.
+CODE_OF_CLASS: tuple[tuple[type[errors.ModicumError], int], ...] = (
+    (errors.ModelRejected, REFUSED),
+    (errors.DataRefused, REFUSED),
+    (errors.InvalidArgument, USAGE),
+    (errors.NotFound, USAGE),
+    (errors.AlreadyExists, USAGE),
+    (errors.FailedPrecondition, USAGE),
+    (errors.Unauthenticated, USAGE),
+    (errors.PermissionDenied, USAGE),
+    (errors.NotServed, USAGE),
+    (errors.ServerNotInstalled, USAGE),
+)
+
+#: Reasons that say more than their class.
+CODE_OF_REASON = {
+    "MODEL_REJECTED": REFUSED,
+    "DATASET_DIFFERS": REFUSED,
+    "ARTIFACT_TOO_LARGE": REFUSED,
+    "AUDIT_NOT_SUCCEEDED": NOT_COMPLETED,
+    "ARTIFACT_MISSING": NOT_COMPLETED,
+}
+
+P = ParamSpec("P")
+
+
+def exit_code(error: errors.ModicumError) -> int:
+    """The exit code of an error."""
+    if error.reason in CODE_OF_REASON:
+        return CODE_OF_REASON[error.reason]
+    return next((code for kind, code in CODE_OF_CLASS if isinstance(error, kind)), NOT_COMPLETED)
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """The command, with every way that it can end turned into a message and an exit code."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except errors.ModicumError as error:
+            complain(f"{error} [{error.reason}]")
+            raise typer.Exit(exit_code(error)) from None
+        except KeyboardInterrupt:
+            complain("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(DONE) from None
+        except (typer.Exit, typer.BadParameter):
+            raise
+        except Exception as error:  # noqa: BLE001  # a bug of ours; the user gets a message like for any other failure
+            _give_up(error)
+
+    return run
+
+
+def _give_up(error: Exception) -> NoReturn:
+    if os.environ.get("MODICUM_TRACEBACK") == "1":
+        traceback.print_exception(error)
+    complain(f"this is a bug of modicum: {type(error).__name__}: {error}; MODICUM_TRACEBACK=1 shows where")
+    raise typer.Exit(NOT_COMPLETED) from None

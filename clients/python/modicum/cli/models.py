@@ -1,0 +1,117 @@
+"""`modicum models`: what is registered."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from modicum.cli import options
+from modicum.cli.consoles import answer_json, answers, messages
+from modicum.cli.exits import guarded
+from modicum.cli.orders import model_order
+from modicum.cli.views import upload_progress, view
+from modicum.client import Client
+from modicum.naming import last_part, short_version
+from modicum.versions import ModelVersion
+
+app = typer.Typer(no_args_is_help=True, help="Registered models and their versions.")
+
+Name = Annotated[str, typer.Argument(help="MODEL, MODEL/VERSION or a full resource name.")]
+
+
+@app.command("list")
+@guarded
+def list_models(*, as_json: options.Json = False) -> None:
+    """List the models."""
+    with Client() as client:
+        models = list(client.models.list())
+    if as_json:
+        answer_json(models)
+        return
+    table = Table("model", "latest version", "created")
+    for model in models:
+        table.add_row(last_part(model.name), short_version(model.latest_version), f"{model.create_time:%Y-%m-%d %H:%M}")
+    answers().print(table)
+
+
+@app.command()
+@guarded
+def show(name: Name, *, as_json: options.Json = False) -> None:
+    """Show a version; for a model its latest, and how many there are."""
+    with Client() as client:
+        version = client.models.version(name)
+        versions = [] if "/" in name else list(client.models.versions(name))
+    if as_json:
+        answer_json(version)
+        return
+    _show(version)
+    if versions:
+        answers().print(f"versions of {name}: {', '.join(last_part(other.name) for other in versions)}")
+
+
+@app.command()
+@guarded
+def create(
+    name: Annotated[str, typer.Argument(help="Name of the model; a changed file becomes its next version.")],
+    *,
+    weights: options.Weights = None,
+    exported: options.Exported = None,
+    torchscript: options.Torchscript = None,
+    architecture: options.Architecture = None,
+    input_name: options.Input = "imagenet",
+    labels: options.Labels = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until it is checked.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Register a model's file as a version."""
+    order = model_order(
+        name,
+        weights=weights,
+        exported=exported,
+        torchscript=torchscript,
+        architecture=architecture,
+        input_name=input_name,
+        labels=labels,
+    )
+    with view(quiet=quiet) as shown, Client() as client:
+        version = client.models.register(
+            name, **order.arguments, wait=not no_wait, progress=upload_progress(shown, "uploading the model")
+        )
+    if as_json:
+        answer_json(version)
+    else:
+        _show(version)
+
+
+@app.command()
+@guarded
+def delete(name: Name, *, as_json: options.Json = False) -> None:
+    """Delete a model with its versions, or one version."""
+    with Client() as client:
+        full = client.models.version(name).name if "/" in name else client.models.get(name).name
+        client.models.delete(full)
+    if as_json:
+        answer_json({"deleted": full})
+    else:
+        messages().print(f"deleted {full}", markup=False)
+
+
+def _show(version: ModelVersion) -> None:
+    table = Table(show_header=False)
+    classes = version.class_count or len(version.class_labels)
+    size = version.input and f"{version.input.height} x {version.input.width}, {version.input.interpolation}"
+    for label, value in (
+        ("name", version.name),
+        ("state", version.state),
+        ("refused", f"{version.reject_reason}: {version.reject_detail}" if version.reject_reason else ""),
+        ("source", f"{version.source} {version.architecture}".strip()),
+        ("input", size or ""),
+        ("classes", str(classes or "")),
+        ("answers with", version.output_kind),
+        ("digest", version.digest),
+        ("created", f"{version.create_time:%Y-%m-%d %H:%M}"),
+    ):
+        if value:
+            table.add_row(label, value)
+    answers().print(table, markup=False)

@@ -1,0 +1,64 @@
+"""Options that several commands share, each written once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modicum.searches import Fill, SearchMethod
+from modicum.sources.inputs import BUILT_IN
+
+Weights = Annotated[
+    Path | None, typer.Option("--weights", help="Safetensors, or a state dict of tensors only (.pt, .pth).")
+]
+Exported = Annotated[
+    Path | None, typer.Option("--exported", help="A torch.export program (.pt2), where the server allows programs.")
+]
+Torchscript = Annotated[
+    Path | None, typer.Option("--torchscript", help="A TorchScript program, where the server allows programs.")
+]
+Architecture = Annotated[
+    str | None, typer.Option("--architecture", help="Architecture of the weights, e.g. torchvision:resnet18.")
+]
+Input = Annotated[
+    str, typer.Option("--input", metavar="NAME|FILE.toml", help=f"Preprocessing: {', '.join(BUILT_IN)}, or a file.")
+]
+Labels = Annotated[
+    Path | None, typer.Option("--labels", help="Names of the classes in the order of the outputs, one a line.")
+]
+PhotoLabels = Annotated[
+    Path | None,
+    typer.Option("--photo-labels", help="CSV of file,label beside a flat folder; labels.csv in it unless given."),
+]
+Threshold = Annotated[
+    list[float] | None, typer.Option("--threshold", help="Confidence that counts as sufficient; repeat for several.")
+]
+Method = Annotated[SearchMethod, typer.Option("--method", help="How subsets are searched.")]
+Passes = Annotated[
+    int, typer.Option("--passes", min=0, help="Budget an image in pass-equivalents; 0 leaves it to the server.")
+]
+PixelsPerStep = Annotated[
+    int, typer.Option("--pixels-per-step", min=0, help="Pixels that batched_gradient removes a step; 0: the server's.")
+]
+Fraction = Annotated[
+    float, typer.Option("--fraction", help="Share of the pixels that backselect removes a step; 0 is exact, and slow.")
+]
+FillChoice = Annotated[Fill, typer.Option("--fill", help="What stands where a pixel is masked.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")]
+Sample = Annotated[int, typer.Option("--sample", min=0, help="Audit this many images, drawn by the seed; 0 means all.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Controls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--control",
+        metavar="NAME[:IMAGES[:PASSES]]",
+        help="A control, on at most IMAGES images, with PASSES each; repeatable. Default: class_targeted and fill.",
+    ),
+]
+NoControls = Annotated[bool, typer.Option("--no-controls", help="Run no control.")]
+NoReuse = Annotated[bool, typer.Option("--no-reuse", help="Run it even if an identical audit is stored.")]
+Outputs = Annotated[
+    list[Path] | None, typer.Option("--output", help="Write the result: FILE.json or FILE.html; repeatable.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing while it goes on.")]

@@ -1,0 +1,116 @@
+"""What a user asked an audit to do, checked as far as this machine can before a server hears of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modicum.errors import InvalidArgument
+from modicum.naming import checked_id, suggested_id
+from modicum.searches import ControlPlan, Fill, Search, SearchMethod, control_plan
+from modicum.sources.inputs import InputSpecification, input_specification
+from modicum.sources.labels import class_labels
+from modicum.sources.model_files import ModelFile, model_file
+from modicum.sources.pictures import Picture, pictures
+
+DEFAULT_THRESHOLD = 0.9
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOrder:
+    """A model to register."""
+
+    name: str
+    file: ModelFile
+    input: InputSpecification
+    labels: tuple[str, ...]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As `register` takes them."""
+        return {
+            self.file.kind: self.file.path,
+            "architecture": self.file.architecture or None,
+            "input": self.input,
+            "labels": self.labels or None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOrder:
+    """Searches and controls, with what they share. `controls` is None for the server's default ones."""
+
+    thresholds: tuple[float, ...]
+    method: SearchMethod
+    passes: int
+    pixels_per_step: int
+    fraction: float
+    fill: Fill
+    seed: int
+    sample: int
+    device: str
+    controls: tuple[ControlPlan, ...] | None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As `create` takes them."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def model_order(
+    name: str | None,
+    *,
+    weights: Path | None,
+    exported: Path | None,
+    torchscript: Path | None,
+    architecture: str | None,
+    input_name: str,
+    labels: Path | None,
+) -> ModelOrder:
+    """The model that the options describe; named after its file unless told.
+
+    Raises:
+        InvalidArgument: an option is missing, too many, or not valid.
+        InvalidSource: a file is not what was expected.
+    """
+    file = model_file(weights=weights, exported=exported, torchscript=torchscript, architecture=architecture)
+    named = checked_id(name, "model") if name else suggested_id(file.path.stem)
+    return ModelOrder(named, file, input_specification(input_name), class_labels(labels))
+
+
+def search_order(
+    thresholds: Sequence[float] | None,
+    *,
+    controls: Sequence[str] | None,
+    no_controls: bool,
+    device: str,
+    **numbers: Any,
+) -> SearchOrder:
+    """The searches that the options describe; `numbers` are the other fields of a `SearchOrder`.
+
+    Raises:
+        InvalidArgument: an option is not valid.
+    """
+    chosen = tuple(thresholds or (DEFAULT_THRESHOLD,))
+    if device not in DEVICES:
+        raise InvalidArgument(f"--device is one of {', '.join(DEVICES)}, not {device!r}")
+    if controls and no_controls:
+        raise InvalidArgument("--control and --no-controls exclude each other")
+    plans = tuple(control_plan(control) for control in controls) if controls else () if no_controls else None
+    for threshold in chosen:
+        Search(threshold=threshold, fraction=numbers["fraction"])
+    return SearchOrder(thresholds=chosen, controls=plans, device=device, **numbers)
+
+
+def checked_pictures(photos: Path, labels: Path | None, *, sample: int) -> list[Picture]:
+    """The pictures to audit.
+
+    Raises:
+        InvalidSource: there is none, or the labels do not fit.
+        InvalidArgument: the sample is larger than what there is.
+    """
+    found = pictures(photos, labels)
+    if sample > len(found):
+        raise InvalidArgument(f"--sample {sample}: expected at most the {len(found)} pictures of {photos}")
+    return found

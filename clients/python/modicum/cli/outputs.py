@@ -1,0 +1,70 @@
+"""Files that a command writes: refused early when they cannot be, written whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modicum.audit import ReportForm
+from modicum.client import Audit
+from modicum.errors import InvalidArgument, OutputNotWritten
+
+FORM_OF_SUFFIX: dict[str, ReportForm] = {".json": "json", ".html": "html"}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file to write and its form."""
+
+    path: Path
+    form: ReportForm
+
+
+def checked_outputs(paths: Sequence[Path]) -> tuple[Output, ...]:
+    """The outputs, each seen to be writable.
+
+    Raises:
+        InvalidArgument: a suffix is not known, or a file cannot be written.
+    """
+    return tuple(_checked(path) for path in paths)
+
+
+def _checked(path: Path) -> Output:
+    form = FORM_OF_SUFFIX.get(path.suffix.lower())
+    if form is None:
+        expected, came = " or ".join(FORM_OF_SUFFIX), path.suffix or "no suffix"
+        raise InvalidArgument(f"output {path}: expected a file ending in {expected}, got {came}")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise InvalidArgument(f"output {path}: expected its folder to exist; create {folder} first")
+    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise InvalidArgument(f"output {path}: expected a place that may be written")
+    return Output(path, form)
+
+
+def write_outputs(audit: Audit, outputs: Sequence[Output]) -> None:
+    """Fetch each report and write it."""
+    for output in outputs:
+        _write(output.path, audit.report(output.form))
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Beside the file first, then in its place; what is no regular file, e.g. /dev/stdout, is written directly."""
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(name).chmod(0o666 & ~umask)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputNotWritten(f"output {path}: it could not be written: {error.strerror}") from error

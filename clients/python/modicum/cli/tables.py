@@ -1,0 +1,126 @@
+"""Results for people: one row a finding, then what it all says."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from modicum.findings import Finding, FindingControls
+from modicum.measures import number, percent
+from modicum.naming import short_version
+from modicum.results import ModelResult, Result, SearchResult
+from modicum.versions import ModelVersion
+
+#: Rows of a table; the rest is in the outputs.
+MOST_ROWS = 60
+COLUMNS = ("image", "label", "prediction", "confidence", "subset size", "subset fraction", "controls")
+RIGHT = frozenset({"confidence", "subset size", "subset fraction"})
+
+REASONS = {
+    "NOT_ELIGIBLE": "below the threshold: not searched",
+    "NOT_FOUND": "no subset found",
+    "IMAGE_UNREADABLE": "not a picture that can be decoded",
+    "IMAGE_TOO_LARGE": "more pixels than the server decodes",
+    "NOT_FINITE": "the model answers NaN or infinity",
+    "MODEL_DIED": "the model's process dies on it",
+    "FILL_UNAVAILABLE": "too few donors for the fill",
+    "STOPPED": "stopped before it was done",
+}
+
+
+def show_result(console: Console, result: Result, versions: Mapping[str, ModelVersion]) -> None:
+    """Print every model's findings and what they say. `versions` are by resource name, for the classes' names."""
+    for model in result.models:
+        version = versions.get(model.model_version)
+        for index, search in enumerate(model.searches):
+            findings = [
+                finding
+                for finding in result.findings
+                if finding.model_version == model.model_version and finding.search_index == index
+            ]
+            console.print(_table(_title(model, search), findings, version))
+            if len(findings) > MOST_ROWS:
+                console.print(f"... and {len(findings) - MOST_ROWS} more images; --output FILE has them all")
+            for line in headline(search):
+                console.print(line, markup=False)
+            console.print()
+
+
+def _title(model: ModelResult, search: SearchResult) -> str:
+    entry = search.search
+    how = f"threshold {entry['threshold']:g}, {entry['method']}, {entry['fill']} fill"
+    return f"{short_version(model.model_version)}: {how}"
+
+
+def _table(title: str, findings: Sequence[Finding], version: ModelVersion | None) -> Table:
+    table = Table(title=escape(title), title_justify="left")
+    for column in COLUMNS:
+        table.add_column(column, justify="right" if column in RIGHT else "left", overflow="fold")
+    for finding in findings[:MOST_ROWS]:
+        table.add_row(*map(escape, _row(finding, version)))
+    return table
+
+
+def _row(finding: Finding, version: ModelVersion | None) -> Iterable[str]:
+    subset = finding.subset
+    scored = finding.predicted_class is not None
+    return (
+        finding.item,
+        _class_name(finding.label, version),
+        _class_name(finding.predicted_class, version),
+        f"{finding.confidence:.3f}" if scored else "",
+        str(subset.size) if subset else "",
+        percent(subset.fraction) if subset else "",
+        _notes(finding, version),
+    )
+
+
+def _class_name(index: int | None, version: ModelVersion | None) -> str:
+    if index is None:
+        return ""
+    return version.class_name(index) if version else str(index)
+
+
+def _notes(finding: Finding, version: ModelVersion | None) -> str:
+    if finding.reason:
+        return REASONS.get(finding.reason, finding.reason.lower().replace("_", " "))
+    if finding.baseline_confident:
+        return "the bare fill alone suffices"
+    notes = ["nothing smaller found"] if finding.budget_exhausted else []
+    return "; ".join([*notes, *_control_notes(finding.controls, version)])
+
+
+def _control_notes(controls: FindingControls, version: ModelVersion | None) -> list[str]:
+    notes = []
+    targeted = controls.class_targeted
+    if targeted:
+        other = _class_name(targeted.target_class, version)
+        notes.append(f"{other} with {number(targeted.size_ratio)}x" if targeted.found else f"no subset for {other}")
+    if controls.fills:
+        kept = [fill.fill for fill in controls.fills if fill.sufficient]
+        notes.append(f"survives {len(kept)} of {len(controls.fills)} fills" + (f" ({', '.join(kept)})" if kept else ""))
+    notes += [f"{variant.variant} {variant.confidence:.2f}" for variant in controls.variants]
+    return notes
+
+
+def headline(search: SearchResult) -> Iterable[str]:
+    """What the findings of one version and one search say, in lines."""
+    counts = search.counts
+    yield (
+        f"{counts['images']} images: {counts['eligible']} eligible, {counts['with_subset']} with a subset, "
+        f"{counts['baseline_confident']} baseline-confident, {counts['failed']} failed"
+    )
+    rate = search.measure("overinterpretation_rate")
+    alpha = rate.parameters.get("alpha", 0.05)
+    yield f"overinterpretation rate (a subset of at most {percent(alpha)} of the pixels suffices): {rate}"
+    for name, label in (
+        ("subset_fraction_median", "median subset fraction"),
+        ("accuracy", "accuracy"),
+        ("border_share_median", "median border share"),
+    ):
+        measure = search.measure(name)
+        if measure.value is not None:
+            yield f"{label}: {measure}"
+    for reading in search.readings:
+        yield f"{reading.control}: {reading.text}"

@@ -1,0 +1,101 @@
+"""What a person sees while something goes on: a live bar on a terminal, plain lines elsewhere, nothing when quiet."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+
+from modicum.cli.consoles import messages
+from modicum.transfers import ProgressCallback, TransferProgress
+
+PLAIN_LINE_SECONDS = 10.0
+MEBIBYTE = 1024 * 1024
+
+
+class View(Protocol):
+    """Shows what goes on. `share` is from 0 to 1."""
+
+    def say(self, text: str) -> None:
+        """One line."""
+
+    def show(self, step: str, share: float, detail: str) -> None:
+        """How far a step is."""
+
+
+class SilentView:
+    """Shows nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def show(self, step: str, share: float, detail: str) -> None:
+        """Nothing."""
+
+
+class PlainView:
+    """Lines on stderr: the first and the last of each step, and one every 10 seconds between."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._step = ""
+        self._finished = False
+        self._last = 0.0
+
+    def say(self, text: str) -> None:
+        """One line."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def show(self, step: str, share: float, detail: str) -> None:
+        """A line, if it is time for one."""
+        new, finished = step != self._step, share >= 1
+        if new or (finished and not self._finished) or monotonic() - self._last >= PLAIN_LINE_SECONDS:
+            self.say(f"{step}: {share:4.0%}  {detail}")
+            self._last = monotonic()
+        self._step, self._finished = step, finished
+
+
+class LiveView:
+    """One bar a step, on a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+
+    def say(self, text: str) -> None:
+        """One line, above the bars."""
+        self._progress.console.print(text, markup=False)
+
+    def show(self, step: str, share: float, detail: str) -> None:
+        """Move the step's bar."""
+        if step not in self._bars:
+            self._bars[step] = self._progress.add_task(step, total=1.0, detail=detail)
+        self._progress.update(self._bars[step], completed=share, detail=detail)
+
+
+@contextmanager
+def view(*, quiet: bool) -> Iterator[View]:
+    """The view that fits where stderr goes."""
+    console = messages()
+    if quiet:
+        yield SilentView()
+    elif not (console.is_terminal and sys.stderr.isatty()):
+        yield PlainView(console)
+    else:
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn())
+        with Progress(*columns, TextColumn("{task.fields[detail]}"), console=console) as progress:
+            yield LiveView(progress)
+
+
+def upload_progress(shown: View, step: str) -> ProgressCallback:
+    """A callback for uploads that shows them as a step."""
+
+    def show(progress: TransferProgress) -> None:
+        share = progress.bytes_done / progress.bytes_total if progress.bytes_total else 1.0
+        size = f"{progress.bytes_done / MEBIBYTE:.1f} of {progress.bytes_total / MEBIBYTE:.1f} MiB"
+        shown.show(step, share, f"{progress.files_done} of {progress.files_total} files, {size}")
+
+    return show

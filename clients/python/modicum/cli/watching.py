@@ -1,0 +1,75 @@
+"""An audit while it goes on: how far, how fast, how long still."""
+
+from collections.abc import Callable
+from time import monotonic
+
+from modicum.cli.views import View
+from modicum.client import Audit
+from modicum.measures import percent
+from modicum.naming import last_part
+from modicum.snapshots import AuditSnapshot
+
+SECONDS_A_MINUTE = 60
+#: Below this the rate is not told: it says more about the start than about the work.
+SHORTEST_RATE_SECONDS = 1.0
+
+
+class Pace:
+    """Passes a second since the first snapshot in which the audit ran."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._start: tuple[float, int] | None = None
+
+    def rate(self, snapshot: AuditSnapshot) -> float | None:
+        """The rate, None while it cannot be told."""
+        now = self._clock()
+        if self._start is None:
+            if snapshot.passes_done:
+                self._start = (now, snapshot.passes_done)
+            return None
+        elapsed = now - self._start[0]
+        return (snapshot.passes_done - self._start[1]) / elapsed if elapsed >= SHORTEST_RATE_SECONDS else None
+
+
+def watched(audit: Audit, shown: View) -> None:
+    """Show an audit until it ends.
+
+    Raises:
+        AuditNotCompleted: it ended without a result.
+    """
+    pace = Pace()
+    step = f"audit {last_part(audit.name)}"
+    for snapshot in audit.watch():
+        shown.show(step, _share(snapshot), _detail(snapshot, pace.rate(snapshot)))
+    audit.wait()
+
+
+def _share(snapshot: AuditSnapshot) -> float:
+    """Of the images or of the passes, whichever is further; all of it only when it has ended."""
+    images = snapshot.images_done / snapshot.images_total if snapshot.images_total else 0.0
+    passes = snapshot.passes_done / snapshot.passes_planned if snapshot.passes_planned else 0.0
+    return 1.0 if snapshot.state.terminal else min(max(images, passes), 0.99)
+
+
+def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
+    parts = [snapshot.state.lower() if snapshot.state != "RUNNING" else snapshot.stage.lower() or "running"]
+    parts.append(f"{snapshot.images_done} of {snapshot.images_total} images")
+    if snapshot.images_failed:
+        parts.append(f"{snapshot.images_failed} failed")
+    if snapshot.mean_subset_fraction is not None:
+        parts.append(f"mean subset {percent(snapshot.mean_subset_fraction)}")
+    if rate:
+        parts.append(f"{rate:,.0f} passes/s")
+    remaining = snapshot.remaining_seconds
+    if remaining is None and rate:
+        remaining = (snapshot.passes_planned - snapshot.passes_done) / rate
+    if remaining is not None and not snapshot.state.terminal:
+        parts.append(f"about {duration(remaining)} left")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    minutes, rest = divmod(round(max(seconds, 0)), SECONDS_A_MINUTE)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

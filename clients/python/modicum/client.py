@@ -1,0 +1,227 @@
+"""The two clients: AsyncClient on the caller's event loop, Client on a private one. They open and close, no more."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from modicum.audit import AsyncAudit
+from modicum.audits import AsyncAudits
+from modicum.connection import Connection, opened
+from modicum.datasets import AsyncDatasets
+from modicum.endpoints import Endpoint, parsed_endpoint
+from modicum.local import Attachment, attach, token_for
+from modicum.models import AsyncModels
+from modicum.portal import Portal, blocking, blocking_into, streaming, streaming_into
+from modicum.snapshots import AuditSnapshot, AuditState
+
+TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One audit. `snapshot` is how it stood when this client last heard of it."""
+
+    _portal: Portal
+    _async: AsyncAudit
+
+    refresh = blocking(AsyncAudit.refresh)
+    watch = streaming(AsyncAudit.watch)
+    wait = blocking(AsyncAudit.wait)
+    cancel = blocking(AsyncAudit.cancel)
+    result = blocking(AsyncAudit.result)
+    report = blocking(AsyncAudit.report)
+
+    def __repr__(self) -> str:
+        return f"<Audit {self.name} {self.state}>"
+
+    @property
+    def name(self) -> str:
+        """Its resource name; empty for a dry run."""
+        return self._async.name
+
+    @property
+    def snapshot(self) -> AuditSnapshot:
+        """How it stood when this client last heard of it."""
+        return self._async.snapshot
+
+    @property
+    def state(self) -> AuditState:
+        """Where it stood when this client last heard of it."""
+        return self._async.state
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Registered models."""
+
+    _portal: Portal
+    _async: AsyncModels
+
+    register = blocking(AsyncModels.register)
+    wait = blocking(AsyncModels.wait)
+    get = blocking(AsyncModels.get)
+    list = streaming(AsyncModels.list)
+    version = blocking(AsyncModels.version)
+    versions = streaming(AsyncModels.versions)
+    delete = blocking(AsyncModels.delete)
+
+
+@dataclass(frozen=True, slots=True)
+class Datasets:
+    """Uploaded data sets."""
+
+    _portal: Portal
+    _async: AsyncDatasets
+
+    upload = blocking(AsyncDatasets.upload)
+    get = blocking(AsyncDatasets.get)
+    list = streaming(AsyncDatasets.list)
+    items = streaming(AsyncDatasets.items)
+    delete = blocking(AsyncDatasets.delete)
+
+
+@dataclass(frozen=True, slots=True)
+class Audits:
+    """Audits of a project."""
+
+    _portal: Portal
+    _async: AsyncAudits
+
+    create = blocking_into(Audit, AsyncAudits.create)
+    get = blocking_into(Audit, AsyncAudits.get)
+    list = streaming_into(Audit, AsyncAudits.list)
+    delete = blocking(AsyncAudits.delete)
+
+
+class Client:
+    """A client for code without an event loop; it connects when it is made, and is closed by `with` or `close`.
+
+    Args:
+        address: host:port, or https://host:port for TLS; MODICUM_ADDRESS unless given; else a local server, which is
+            started where none runs and leaves when its last client is gone.
+        token: MODICUM_TOKEN unless given; that of a local server is found.
+        local: use a local server whatever MODICUM_ADDRESS says.
+        data: data directory of the local server; MODICUM_DATA unless given, else the user's data folder.
+        project: the project that everything is in.
+        timeout_seconds: how long one call may take, its repetitions included.
+
+    Raises:
+        InvalidArgument: the address is not valid, or a token would travel in clear (InsecureAddress).
+        LocalServerError: there is no address, and the local server is not installed or does not start.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        token: str | None = None,
+        local: bool = False,
+        data: str | Path | None = None,
+        project: str = "default",
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._attachment = resolved(address, token=token, local=local, data=data)
+        self._portal = Portal()
+        try:
+            connection = self._portal.run(
+                _open(self._attachment.endpoint, project=project, timeout_seconds=timeout_seconds)
+            )
+        except BaseException:
+            self._portal.close()
+            self._attachment.release()
+            raise
+        self._connection = connection
+        self.models = Models(self._portal, AsyncModels(connection))
+        self.datasets = Datasets(self._portal, AsyncDatasets(connection))
+        self.audits = Audits(self._portal, AsyncAudits(connection))
+
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return self._connection.endpoint.target
+
+    def close(self) -> None:
+        """Close the connection and let go of the local server, if there is one; again does nothing."""
+        if self._attachment.released:
+            return
+        try:
+            self._portal.run(self._connection.channel.close())
+        finally:
+            self._portal.close()
+            self._attachment.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncClient:
+    """A client for code with an event loop: `async with AsyncClient() as client`, with the arguments of `Client`."""
+
+    models: AsyncModels
+    datasets: AsyncDatasets
+    audits: AsyncAudits
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        token: str | None = None,
+        local: bool = False,
+        data: str | Path | None = None,
+        project: str = "default",
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._resolve = lambda: resolved(address, token=token, local=local, data=data)
+        self._project = project
+        self._timeout_seconds = timeout_seconds
+        self._attachment: Attachment | None = None
+        self._connection: Connection | None = None
+
+    async def __aenter__(self) -> Self:
+        self._attachment = await asyncio.to_thread(self._resolve)
+        try:
+            self._connection = await _open(
+                self._attachment.endpoint, project=self._project, timeout_seconds=self._timeout_seconds
+            )
+        except BaseException:
+            self._attachment.release()
+            raise
+        self.models = AsyncModels(self._connection)
+        self.datasets = AsyncDatasets(self._connection)
+        self.audits = AsyncAudits(self._connection)
+        return self
+
+    async def close(self) -> None:
+        """Close the connection and let go of the local server, if there is one; again does nothing."""
+        if self._connection:
+            await self._connection.channel.close()
+        if self._attachment:
+            self._attachment.release()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def resolved(address: str | None, *, token: str | None, local: bool, data: str | Path | None) -> Attachment:
+    """The server to use: the address if there is one, else a local server, started if none runs."""
+    address = address or ("" if local else os.environ.get("MODICUM_ADDRESS", ""))
+    folder = Path(data) if data else None
+    if not address:
+        return attach(folder)
+    endpoint = parsed_endpoint(address)
+    token = token or os.environ.get("MODICUM_TOKEN") or token_for(endpoint, folder)
+    return Attachment(Endpoint(endpoint.host, endpoint.port, tls=endpoint.tls, token=token))
+
+
+async def _open(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Connection:
+    return opened(endpoint, project=f"projects/{project.removeprefix('projects/')}", timeout_seconds=timeout_seconds)

@@ -1,0 +1,130 @@
+"""A private event loop in a thread of its own, so that synchronous code can use asynchronous code.
+
+`blocking`, `blocking_into` and `streaming` turn one asynchronous method into its synchronous twin with the same
+parameters and documentation: each operation is written once, asynchronously.
+"""
+
+import asyncio
+import functools
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+A_co = TypeVar("A_co", covariant=True)
+A = TypeVar("A")
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+class Portal:
+    """Runs coroutines on its own loop until it is closed."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_without_poller_noise)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="modicum", daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, R]) -> R:
+        """What the coroutine returns. An interrupt of the waiting thread cancels it."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def iterate(self, rows: AsyncIterator[R]) -> Iterator[R]:
+        """The rows one by one; none is fetched before it is asked for."""
+        try:
+            while True:
+                try:
+                    row = self.run(_next(rows))
+                except StopAsyncIteration:
+                    return
+                yield row
+        finally:
+            close = getattr(rows, "aclose", None)
+            if close and not self._loop.is_closed():
+                self.run(close())
+
+    def close(self) -> None:
+        """Cancel what still runs and end the thread; again does nothing."""
+        if self._loop.is_closed():
+            return
+        self.run(_cancel_others())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Twin(Protocol[A_co]):
+    """A synchronous object over an asynchronous one."""
+
+    @property
+    def _portal(self) -> Portal: ...
+    @property
+    def _async(self) -> A_co: ...
+
+
+def blocking(method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[Twin[A], P], R]:
+    """The synchronous twin of a method."""
+
+    @functools.wraps(method)
+    def call(self: Twin[A], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._portal.run(method(self._async, *args, **kwargs))
+
+    return call
+
+
+def blocking_into(
+    wrap: Callable[[Portal, R], S], method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]]
+) -> Callable[Concatenate[Twin[A], P], S]:
+    """The synchronous twin of a method that returns an asynchronous object, whose own twin `wrap` makes."""
+
+    @functools.wraps(method)
+    def call(self: Twin[A], /, *args: P.args, **kwargs: P.kwargs) -> S:
+        return wrap(self._portal, self._portal.run(method(self._async, *args, **kwargs)))
+
+    return call
+
+
+def streaming(method: Callable[Concatenate[A, P], AsyncIterator[R]]) -> Callable[Concatenate[Twin[A], P], Iterator[R]]:
+    """The synchronous twin of a method that iterates."""
+
+    @functools.wraps(method)
+    def call(self: Twin[A], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+        return self._portal.iterate(method(self._async, *args, **kwargs))
+
+    return call
+
+
+def streaming_into(
+    wrap: Callable[[Portal, R], S], method: Callable[Concatenate[A, P], AsyncIterator[R]]
+) -> Callable[Concatenate[Twin[A], P], Iterator[S]]:
+    """The synchronous twin of a method that iterates over asynchronous objects."""
+
+    @functools.wraps(method)
+    def call(self: Twin[A], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[S]:
+        for row in self._portal.iterate(method(self._async, *args, **kwargs)):
+            yield wrap(self._portal, row)
+
+    return call
+
+
+async def _next(rows: AsyncIterator[R]) -> R:
+    return await anext(rows)
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+def _without_poller_noise(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """grpc.aio shares one poller among loops; one that wakes for another's event finds nothing to read, harmlessly."""
+    if not isinstance(context.get("exception"), BlockingIOError):
+        loop.default_exception_handler(context)

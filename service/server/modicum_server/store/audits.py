@@ -1,0 +1,203 @@
+"""Audits. Every change of one raises its sequence and is told at commit; one that has ended changes no more.
+
+Locks are taken in one order everywhere: shards, then projects, then audits (several in the order of their names).
+Who holds an audit's row therefore never waits for a shard's.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, Integer, Select, any_, delete, func, insert, literal, select, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.domain.audits import Audit, AuditFailure, AuditState, Stage
+from modicum_server.domain.datasets import DatasetItem
+from modicum_server.domain.models import VersionState
+from modicum_server.errors import DatasetNotFound, ModelVersionNotFound
+from modicum_server.ports import AuditFilter, Keyed
+from modicum_server.store import tables
+from modicum_server.store.audit_rows import AUDIT, audit_columns, audit_of
+from modicum_server.store.changes import told
+from modicum_server.store.datasets import item_of
+
+_AUDITS = tables.audits.c
+ENDED = [state.value for state in AuditState if state.terminal]
+
+
+class PostgresAudits:
+    """`ports.Audits`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, name: str) -> Audit | None:
+        """Get an audit."""
+        return await self._one(AUDIT.where(_AUDITS.name == name))
+
+    async def lock(self, name: str) -> Audit | None:
+        """Get it and hold its row until the transaction ends."""
+        # The row first, by itself: only then does the reading that follows see what the holder before us wrote.
+        await self._connection.execute(select(_AUDITS.id).filter_by(name=name).with_for_update(key_share=True))
+        return await self.get(name)
+
+    async def page(self, project: str, criteria: AuditFilter, *, after: str, limit: int) -> list[Keyed[Audit]]:
+        """List the audits of a project, newest first."""
+        query = AUDIT.where(_AUDITS.project == project).order_by(_AUDITS.id.desc()).limit(limit)
+        if after:
+            query = query.where(_AUDITS.id < int(after))
+        if criteria.state is not None:
+            query = query.where(_AUDITS.state == criteria.state.value)
+        if criteria.dataset:
+            query = query.where(_AUDITS.dataset == criteria.dataset)
+        if criteria.model_version:
+            query = query.where(_AUDITS.model_versions.contains([criteria.model_version]))
+        return [(str(row.id), audit_of(row)) for row in await self._connection.execute(query)]
+
+    async def create(self, audit: Audit, item_indices: Sequence[int]) -> Audit | None:
+        """Store it with the data set's indices of its items in order; None when there is one of that name.
+
+        Raises:
+            ModelVersionNotFound, DatasetNotFound: Deleted in the same moment.
+        """
+        await self._hold_referents(audit)
+        row = postgresql.insert(tables.audits).values(audit_columns(audit)).on_conflict_do_nothing()
+        audit_id = await self._connection.scalar(row.returning(_AUDITS.id))
+        if audit_id is None:
+            return None
+        await self._connection.execute(_items_insert(audit_id, item_indices))
+        await told(self._connection, audit.name)
+        return await self.get(audit.name)
+
+    async def answered(self, project: str, answer_key: str) -> Audit | None:
+        """The newest audit of that key that SUCCEEDED with a result of its own."""
+        query = AUDIT.where(
+            _AUDITS.project == project,
+            _AUDITS.answer_key == answer_key,
+            _AUDITS.state == "SUCCEEDED",
+            _AUDITS.reused_from == "",
+        )
+        return await self._one(query.order_by(_AUDITS.id.desc()).limit(1))
+
+    async def queued_count(self, project: str) -> int:
+        """How many wait for a worker."""
+        query = select(func.count()).select_from(tables.audits).filter_by(project=project, state="QUEUED")
+        return await self._connection.scalar(query) or 0
+
+    async def items(self, name: str, positions: Sequence[int]) -> list[tuple[int, DatasetItem]]:
+        """(position, item) of the audit's items at these positions, in order."""
+        places, items = tables.audit_items.c, tables.dataset_items.c
+        query = (
+            select(places.position, tables.dataset_items)
+            .join(tables.audits, _AUDITS.id == places.audit_id)
+            .join(tables.datasets, tables.datasets.c.name == _AUDITS.dataset)
+            .join(
+                tables.dataset_items,
+                (items.dataset_id == tables.datasets.c.id) & (items.item_index == places.item_index),
+            )
+            .where(_AUDITS.name == name, places.position == any_(literal(list(positions), ARRAY(Integer))))
+            .order_by(places.position)
+        )
+        return [(row.position, item_of(row)) for row in await self._connection.execute(query)]
+
+    async def start(self, name: str, stage: Stage) -> None:
+        """RUNNING in `stage`; `start_time` is set the first time; no effect on a terminal one."""
+        news = (_AUDITS.state == "QUEUED") | _AUDITS.stage.is_distinct_from(stage.value)
+        values = {"state": "RUNNING", "stage": stage.value, "start_time": func.coalesce(_AUDITS.start_time, func.now())}
+        await self._change(name, news, **values)
+
+    async def add_progress(self, name: str, *, passes_done: int) -> None:
+        """Tell of progress; `passes_done` counts where it is more than the running shards have told by themselves.
+
+        What the findings say (images, their failures, their mean) was counted when they were added.
+        """
+        await self._change(name, passes_told=func.greatest(_AUDITS.passes_told, passes_done))
+
+    async def succeed(self, name: str, *, result_digest: str, artifacts: Sequence[str]) -> None:
+        """SUCCEEDED, referring to these artifact digests too; no effect on a terminal one."""
+        digests = sorted({*artifacts, result_digest})
+        await self._end(name, AuditState.SUCCEEDED, result_digest=result_digest, artifact_digests=digests)
+
+    async def fail(self, name: str, failure: AuditFailure) -> None:
+        """FAILED unless it has ended; its unclaimed shards are deleted, held ones see CANCELLED at renewal."""
+        await self._end(name, AuditState.FAILED, failure_reason=failure.reason, failure_detail=failure.detail)
+
+    async def with_rejected_versions(self, *, limit: int) -> list[tuple[str, str]]:
+        """(audit, version) of audits that have not ended and name a REJECTED version, one pair an audit."""
+        versions = tables.model_versions.c
+        query = (
+            select(_AUDITS.name, versions.name)
+            .distinct(_AUDITS.name)
+            .join(tables.model_versions, versions.name == any_(_AUDITS.model_versions))
+            .where(_AUDITS.state.in_(["QUEUED", "RUNNING"]), versions.state == VersionState.REJECTED.value)
+            .order_by(_AUDITS.name, versions.number)
+            .limit(limit)
+        )
+        return [(audit, version) for audit, version in await self._connection.execute(query)]
+
+    async def note_parameters(self, name: str, parameters: Mapping[str, object]) -> None:
+        """Merge what influenced the result (JSON values; a later value of a key replaces an earlier one)."""
+        merged = _AUDITS.parameters.concat(literal(dict(parameters), JSONB))
+        await self._connection.execute(update(tables.audits).filter_by(name=name).values(parameters=merged))
+
+    async def parameters(self, name: str) -> Mapping[str, object]:
+        """What was noted; empty when nothing was."""
+        return await self._connection.scalar(select(_AUDITS.parameters).filter_by(name=name)) or {}
+
+    async def cancel(self, name: str) -> Audit | None:
+        """CANCELLED unless it has ended; its unclaimed shards are deleted, held ones see CANCELLED at renewal."""
+        await self._end(name, AuditState.CANCELLED)
+        return await self.get(name)
+
+    async def delete(self, name: str) -> None:
+        """Delete it with its items and findings; its shards too, those that are held when they expire."""
+        await self._drop_queued_shards(name)
+        await self._connection.execute(delete(tables.audits).filter_by(name=name))
+        await told(self._connection, name)
+
+    async def _one(self, query: Select[Any]) -> Audit | None:
+        row = (await self._connection.execute(query)).one_or_none()
+        return audit_of(row) if row else None
+
+    async def _hold_referents(self, audit: Audit) -> None:
+        """See that what it refers to is there, and stays."""
+        versions, datasets = tables.model_versions.c, tables.datasets.c
+        wanted = audit.specification.model_versions
+        there = select(versions.name).where(versions.name.in_(wanted)).with_for_update(key_share=True, read=True)
+        missing = set(wanted) - set((await self._connection.scalars(there)).all())
+        if missing:
+            raise ModelVersionNotFound(f"{min(missing)}: there is no model version of that name", name=min(missing))
+        dataset = audit.specification.dataset
+        there = select(datasets.name).where(datasets.name == dataset).with_for_update(key_share=True, read=True)
+        if await self._connection.scalar(there) is None:
+            raise DatasetNotFound(f"{dataset}: there is no data set of that name", name=dataset)
+
+    async def _end(self, name: str, state: AuditState, **values: Any) -> None:
+        if await self._change(name, state=state.value, stage=None, end_time=func.clock_timestamp(), **values):
+            await self._drop_queued_shards(name)
+
+    async def _change(self, name: str, *criteria: Any, **values: Any) -> bool:
+        """Change one that has not ended; whether there was one to change."""
+        query = update(tables.audits).where(_AUDITS.name == name, _AUDITS.state.not_in(ENDED), *criteria)
+        result = await self._connection.execute(query.values(sequence=_AUDITS.sequence + 1, **values))
+        if result.rowcount == 0:
+            return False
+        await told(self._connection, name)
+        return True
+
+    async def _drop_queued_shards(self, name: str) -> None:
+        """Delete its shards that nobody holds or is about to hold."""
+        shards = tables.shards.c
+        queued = select(shards.id).where(shards.audit == name, shards.lease_until.is_(None))
+        await self._connection.execute(
+            delete(tables.shards).where(shards.id.in_(queued.with_for_update(skip_locked=True)))
+        )
+
+
+def _items_insert(audit_id: int, item_indices: Sequence[int]) -> Any:
+    """One statement for any number of items."""
+    indices = literal(list(item_indices), ARRAY(Integer))
+    rows = func.unnest(indices).table_valued("item_index", with_ordinality="ordinality", name="rows").render_derived()
+    query = select(literal(audit_id), rows.c.ordinality - 1, rows.c.item_index)
+    return insert(tables.audit_items).from_select(["audit_id", "position", "item_index"], query)

@@ -1,0 +1,103 @@
+"""What changed: told by the transaction that changes an audit, heard by one listener a process, conflated a watch."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+import structlog
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.store.connections import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, libpq_url
+
+CHANNEL = "modicum_audit"
+RECONNECT_SECONDS = (0.1, 5.0)
+
+_log = structlog.get_logger(__name__)
+
+
+async def told(connection: AsyncConnection, audit: str) -> None:
+    """Tell, when the transaction commits, that the audit changed."""
+    await connection.execute(select(func.pg_notify(CHANNEL, audit)))
+
+
+class AuditWatch:
+    """`ports.Watch`: remembers that something changed, not how often."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+
+    def mark(self) -> None:
+        """Note a change."""
+        self._changed.set()
+
+    async def changed(self, timeout_seconds: float) -> None:
+        """Return when the audit may have changed since the last call, or after the time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await self._changed.wait()
+        self._changed.clear()
+
+
+class PostgresChanges:
+    """`ports.Changes`: listens from the first watch on; a listener that lost its connection marks every watch."""
+
+    def __init__(self, database_url: str) -> None:
+        """Take the address of the database; it is connected to when something is watched."""
+        self._url = make_conninfo(libpq_url(database_url), connect_timeout=CONNECT_TIMEOUT_SECONDS, **KEEPALIVE)
+        self._watches: defaultdict[str, set[AuditWatch]] = defaultdict(set)
+        self._listener: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def watch(self, audit: str) -> AsyncIterator[AuditWatch]:
+        """Watch one audit."""
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._listen_forever(), name="audit-changes")
+        watch = AuditWatch()
+        self._watches[audit].add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches[audit].discard(watch)
+            if not self._watches[audit]:
+                del self._watches[audit]
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._listener is not None:
+            self._listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listener
+            self._listener = None
+
+    async def _listen_forever(self) -> None:
+        shortest, longest = RECONNECT_SECONDS
+        pause = shortest
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    self._url, autocommit=True
+                ) as connection:
+                    await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+                    pause = shortest
+                    self._mark_all()  # what was told while nobody listened is not told again
+                    async for notification in connection.notifies():
+                        self._mark(notification.payload)
+            except psycopg.Error as error:
+                _log.warning("audit_changes_not_heard", error=str(error), retry_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
+
+    def _mark(self, audit: str) -> None:
+        for watch in self._watches.get(audit, ()):
+            watch.mark()
+
+    def _mark_all(self) -> None:
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.mark()

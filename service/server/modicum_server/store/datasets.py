@@ -1,0 +1,104 @@
+"""Data sets and their items."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, Integer, Row, Text, any_, delete, func, insert, literal, select
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.domain.datasets import Dataset, DatasetItem
+from modicum_server.ports import Keyed
+from modicum_server.store import tables
+from modicum_server.store.projects import project_of
+
+REFERRERS = 10
+ITEM_COLUMNS = ("item", "image_digest", "label", "boxes_digest", "mask_digest")
+_DATASETS = tables.datasets.c
+_ITEMS = tables.dataset_items.c
+_ITEMS_OF = select(tables.dataset_items).join(tables.datasets, _DATASETS.id == _ITEMS.dataset_id)
+
+
+class PostgresDatasets:
+    """`ports.Datasets`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, name: str) -> Dataset | None:
+        """Get a data set."""
+        row = (await self._connection.execute(select(tables.datasets).filter_by(name=name))).one_or_none()
+        return _dataset(row) if row else None
+
+    async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[Dataset]]:
+        """List the data sets of a project, by name."""
+        query = select(tables.datasets).where(_DATASETS.project == project, _DATASETS.name > after)
+        rows = await self._connection.execute(query.order_by(_DATASETS.name).limit(limit))
+        return [(row.name, _dataset(row)) for row in rows]
+
+    async def create(self, name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset | None:
+        """Store it; None when there is one of that name (the caller compares)."""
+        query = postgresql.insert(tables.datasets).values(
+            name=name,
+            project=project_of(name),
+            manifest_digest=manifest_digest,
+            item_count=len(items),
+            labelled_count=sum(1 for item in items if item.label),
+        )
+        row = (await self._connection.execute(query.on_conflict_do_nothing().returning(tables.datasets))).one_or_none()
+        if row is None:
+            return None
+        await self._connection.execute(_items_insert(row.id, items))
+        return _dataset(row)
+
+    async def delete(self, name: str) -> None:
+        """Delete it with its items."""
+        await self._connection.execute(delete(tables.datasets).filter_by(name=name))
+
+    async def items(self, name: str, *, after: int, limit: int) -> list[tuple[int, DatasetItem]]:
+        """Items whose index is greater than `after` (-1 at the start), in order."""
+        query = _ITEMS_OF.where(_DATASETS.name == name, _ITEMS.item_index > after).order_by(_ITEMS.item_index).limit(limit)
+        return [(row.item_index, item_of(row)) for row in await self._connection.execute(query)]
+
+    async def items_at(self, name: str, indices: Sequence[int]) -> list[DatasetItem]:
+        """Items at these indices, in the order asked."""
+        wanted = any_(literal(list(indices), ARRAY(Integer)))
+        query = _ITEMS_OF.where(_DATASETS.name == name, _ITEMS.item_index == wanted)
+        found = {row.item_index: item_of(row) for row in await self._connection.execute(query)}
+        return [found[index] for index in indices]
+
+    async def labels(self, name: str) -> frozenset[str]:
+        """The different labels, without the empty one."""
+        query = select(_ITEMS.label).join(tables.datasets, _DATASETS.id == _ITEMS.dataset_id)
+        query = query.where(_DATASETS.name == name, _ITEMS.label != "").distinct()
+        return frozenset((await self._connection.scalars(query)).all())
+
+    async def audits_of(self, name: str) -> list[str]:
+        """Names of at most 10 audits of it; locks it, so that no audit begins to refer to it."""
+        await self._connection.execute(select(_DATASETS.id).where(_DATASETS.name == name).with_for_update())
+        query = select(tables.audits.c.name).filter_by(dataset=name).order_by("name").limit(REFERRERS)
+        return list((await self._connection.scalars(query)).all())
+
+
+def _items_insert(dataset_id: int, items: Sequence[DatasetItem]) -> Any:
+    """One statement for any number of items: a column each as an array."""
+    arrays = [literal([getattr(item, column) for item in items], ARRAY(Text)) for column in ITEM_COLUMNS]
+    rows = func.unnest(*arrays).table_valued(*ITEM_COLUMNS, with_ordinality="ordinality", name="rows").render_derived()
+    columns = [rows.c[column] for column in ITEM_COLUMNS]
+    query = select(literal(dataset_id), rows.c.ordinality - 1, *columns)
+    return insert(tables.dataset_items).from_select(["dataset_id", "item_index", *ITEM_COLUMNS], query)
+
+
+def item_of(row: Row[Any]) -> DatasetItem:
+    """Return the item of a row of `dataset_items`."""
+    return DatasetItem(**{column: getattr(row, column) for column in ITEM_COLUMNS})
+
+
+def _dataset(row: Row[Any]) -> Dataset:
+    return Dataset(
+        name=row.name,
+        manifest_digest=row.manifest_digest,
+        item_count=row.item_count,
+        labelled_count=row.labelled_count,
+        create_time=row.create_time,
+    )

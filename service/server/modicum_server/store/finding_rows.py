@@ -1,0 +1,61 @@
+"""A finding as a row, and back."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from modicum_server.domain.findings import Finding, FindingReason, Passes, Subset
+from modicum_server.store.documents import CONTROLS, TRACE, document_of
+
+#: Fields that a row and a finding have in common.
+PLAIN = (
+    "position",
+    "item",
+    "image_digest",
+    "search_index",
+    "label",
+    "predicted_class",
+    "target_class",
+    "eligible",
+    "confidence",
+    "margin",
+    "baseline_confident",
+    "verified_confidence",
+    "budget_exhausted",
+    "saturated",
+)
+
+
+def finding_columns(audit_id: int, version_index: int, finding: Finding) -> dict[str, Any]:
+    """Return the columns of a finding; `version_index` is its version's place in the specification."""
+    subset = finding.subset
+    return {
+        **{field: getattr(finding, field) for field in PLAIN},
+        "audit_id": audit_id,
+        "version_index": version_index,
+        "subset_mask": subset.mask if subset else None,
+        "subset_height": subset.height if subset else None,
+        "subset_width": subset.width if subset else None,
+        "subset_size": subset.size if subset else None,
+        "reason": finding.reason.value if finding.reason else None,
+        "passes_forward": finding.passes.forward,
+        "passes_backward": finding.passes.backward,
+        "trace": document_of(TRACE, finding.trace) if finding.trace else None,
+        "controls": document_of(CONTROLS, finding.controls),
+    }
+
+
+def finding_of(row: Row[Any]) -> Finding:
+    """Return the finding of a row of `findings` with its audit's `model_versions`."""
+    subset = None
+    if row.subset_mask is not None:
+        subset = Subset(bytes(row.subset_mask), row.subset_height, row.subset_width, row.subset_size)
+    return Finding(
+        **{field: getattr(row, field) for field in PLAIN},
+        model_version=row.model_versions[row.version_index],
+        subset=subset,
+        reason=FindingReason(row.reason) if row.reason else None,
+        passes=Passes(row.passes_forward, row.passes_backward),
+        trace=TRACE.validate_python(row.trace) if row.trace else None,
+        controls=CONTROLS.validate_python(row.controls),
+    )

@@ -1,0 +1,122 @@
+"""Findings, unique per audit, version, item and search; what is counted of them stands with the audit."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.domain.findings import MEASURED_REASONS, Finding
+from modicum_server.errors import AuditNotFound, PageTokenInvalid
+from modicum_server.ports import Keyed
+from modicum_server.store import tables
+from modicum_server.store.audits import ENDED
+from modicum_server.store.changes import told
+from modicum_server.store.finding_rows import finding_columns, finding_of
+
+_FINDINGS = tables.findings.c
+_AUDITS = tables.audits.c
+_KEY = (_FINDINGS.version_index, _FINDINGS.search_index, _FINDINGS.position)
+_FINDING_ID = re.compile(r"(\d{1,4})-(\d{1,4})-(\d{1,9})")
+_WITH_VERSIONS = select(tables.findings, _AUDITS.model_versions).join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
+
+
+class PostgresFindings:
+    """`ports.Findings`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, audit: str, findings: Sequence[Finding]) -> None:
+        """Upsert them (the first one stays) and count the new ones; no effect on an audit that has ended.
+
+        Raises:
+            AuditNotFound
+        """
+        if not findings:
+            return
+        locked = select(_AUDITS.id, _AUDITS.model_versions, _AUDITS.state).filter_by(name=audit)
+        row = (await self._connection.execute(locked.with_for_update(key_share=True))).one_or_none()
+        if row is None:
+            raise AuditNotFound(f"{audit}: there is no audit of that name", name=audit)
+        if row.state in ENDED:
+            return
+        columns = [finding_columns(row.id, row.model_versions.index(each.model_version), each) for each in findings]
+        query = insert(tables.findings).on_conflict_do_nothing().returning(*_COUNTED)
+        new = (await self._connection.execute(query, columns)).all()
+        if new:
+            await self._count(row.id, new)
+            await told(self._connection, audit)
+
+    async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
+        """Positions of which there is a finding."""
+        query = (
+            select(_FINDINGS.position)
+            .join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
+            .where(
+                _AUDITS.name == audit,
+                _AUDITS.model_versions[_FINDINGS.version_index + 1] == model_version,
+                _FINDINGS.search_index == search_index,
+            )
+        )
+        return frozenset((await self._connection.scalars(query)).all())
+
+    async def get(self, name: str) -> Finding | None:
+        """By resource name `.../findings/{version index}-{search index}-{position}`."""
+        audit, _, finding_id = name.rpartition("/findings/")
+        match = _FINDING_ID.fullmatch(finding_id)
+        if match is None:
+            return None
+        key = tuple(int(part) for part in match.groups())
+        query = _WITH_VERSIONS.where(_AUDITS.name == audit, tuple_(*_KEY) == key)
+        row = (await self._connection.execute(query)).one_or_none()
+        return finding_of(row) if row else None
+
+    async def page(self, audit: str, *, after: str, limit: int) -> list[Keyed[Finding]]:
+        """By version (in the specification's order), search and position.
+
+        Raises:
+            PageTokenInvalid: `after` is no key of a finding.
+        """
+        query = _WITH_VERSIONS.where(_AUDITS.name == audit).order_by(*_KEY).limit(limit)
+        if after:
+            match = _FINDING_ID.fullmatch(after)
+            if match is None:
+                raise PageTokenInvalid
+            query = query.where(tuple_(*_KEY) > tuple(int(part) for part in match.groups()))
+        return [(_key(row), finding_of(row)) for row in await self._connection.execute(query)]
+
+    async def _count(self, audit_id: int, new: Sequence[Row[Any]]) -> None:
+        """Add the new findings to the audit's progress."""
+        measured = {reason.value for reason in MEASURED_REASONS}
+        fractions = [
+            row.subset_size / (row.subset_height * row.subset_width)
+            for row in new
+            if row.subset_size is not None and not row.baseline_confident
+        ]
+        query = update(tables.audits).where(_AUDITS.id == audit_id)
+        await self._connection.execute(
+            query.values(
+                sequence=_AUDITS.sequence + 1,
+                images_done=_AUDITS.images_done + len(new),
+                images_failed=_AUDITS.images_failed
+                + sum(1 for row in new if row.reason and row.reason not in measured),
+                subset_count=_AUDITS.subset_count + len(fractions),
+                subset_fraction_sum=_AUDITS.subset_fraction_sum + sum(fractions),
+            )
+        )
+
+
+_COUNTED = (
+    _FINDINGS.reason,
+    _FINDINGS.baseline_confident,
+    _FINDINGS.subset_size,
+    _FINDINGS.subset_height,
+    _FINDINGS.subset_width,
+)
+
+
+def _key(row: Row[Any]) -> str:
+    return f"{row.version_index}-{row.search_index}-{row.position}"

@@ -1,0 +1,77 @@
+"""Brings a database to the schema that this version needs. The steps are in `migrations/`, applied by Alembic.
+
+Safe to call from many processes at once: one applies, the others wait and find nothing to do.
+"""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
+
+from modicum_server.store.connections import CONNECT_TIMEOUT_SECONDS, sqlalchemy_url
+from modicum_server.store.failures import translated
+
+#: Key of the advisory lock that one migrating process holds.
+MIGRATION_LOCK: Final = 0x6D6F646963756D  # "modicum"
+REPOSITORY_DEPTH: Final = 4  # store, modicum_server, server, service
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """Where a database's schema stands: the revision it has (empty: none) and the one that this version needs."""
+
+    present: str
+    needed: str
+
+    @property
+    def current(self) -> bool:
+        """Whether nothing is to be done."""
+        return self.present == self.needed
+
+
+def migrate(database_url: str) -> None:
+    """Apply what is missing, in one transaction; `projects/default` is there afterwards. Blocks.
+
+    Raises:
+        DependencyUnavailable: The database is away.
+    """
+    with translated(), _engine(database_url).begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        command.upgrade(_config(connection), "head")
+
+
+def schema_state(database_url: str) -> SchemaState:
+    """Tell whether the schema is current. Blocks.
+
+    Raises:
+        DependencyUnavailable: The database is away.
+    """
+    needed = ScriptDirectory.from_config(_config(None)).get_current_head() or ""
+    with translated(), _engine(database_url).connect() as connection:
+        present = MigrationContext.configure(connection).get_current_revision() or ""
+    return SchemaState(present=present, needed=needed)
+
+
+def migrations_folder() -> Path:
+    """Return the folder of the migrations: in the package when it came as a wheel, else in the repository."""
+    packaged = Path(str(files("modicum_server"))) / "migrations"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[REPOSITORY_DEPTH] / "migrations"
+
+
+def _engine(database_url: str) -> Engine:
+    return create_engine(
+        sqlalchemy_url(database_url), poolclass=NullPool, connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS}
+    )
+
+
+def _config(connection: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

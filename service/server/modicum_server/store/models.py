@@ -1,0 +1,182 @@
+"""Models and versions."""
+
+from typing import Any
+
+from sqlalchemy import Row, delete, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.domain.models import Model, ModelCheck, ModelVersion, VersionState
+from modicum_server.errors import ModelNotFound
+from modicum_server.ports import Keyed
+from modicum_server.queue.jobs import WakeJobs
+from modicum_server.store import tables
+from modicum_server.store.documents import (
+    CHECK,
+    INPUT,
+    artifact_of,
+    document_of,
+    parts_of,
+    source_document,
+    source_of,
+)
+from modicum_server.store.projects import project_of
+
+REFERRERS = 10
+_VERSIONS = tables.model_versions.c
+_LATEST = (
+    select(_VERSIONS.name)
+    .where(_VERSIONS.model == tables.models.c.name)
+    .order_by(_VERSIONS.number.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_MODEL = select(tables.models, func.coalesce(_LATEST, "").label("latest_version"))
+
+
+class PostgresModels:
+    """`ports.Models`."""
+
+    def __init__(self, connection: AsyncConnection, wake_jobs: WakeJobs) -> None:
+        self._connection = connection
+        self._wake_jobs = wake_jobs
+
+    async def get(self, name: str) -> Model | None:
+        """Get a model."""
+        row = (await self._connection.execute(_MODEL.where(tables.models.c.name == name))).one_or_none()
+        return _model(row) if row else None
+
+    async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[Model]]:
+        """List the models of a project, by name."""
+        query = _MODEL.where(tables.models.c.project == project, tables.models.c.name > after)
+        rows = await self._connection.execute(query.order_by(tables.models.c.name).limit(limit))
+        return [(row.name, _model(row)) for row in rows]
+
+    async def create(self, name: str) -> Model:
+        """Create it, or return the one of that name."""
+        row = insert(tables.models).values(name=name, project=project_of(name))
+        await self._connection.execute(row.on_conflict_do_nothing())
+        model = await self.get(name)
+        if model is None:
+            raise ModelNotFound(f"{name} was deleted in the same moment; create it again", name=name)
+        return model
+
+    async def delete(self, name: str) -> None:
+        """Delete it with its versions."""
+        versions = select(_VERSIONS.name).where(_VERSIONS.model == name)
+        await self._connection.execute(
+            delete(tables.shards).where(tables.shards.c.audit == "", tables.shards.c.model_version.in_(versions))
+        )
+        await self._connection.execute(delete(tables.models).filter_by(name=name))
+
+    async def version(self, name: str) -> ModelVersion | None:
+        """Get a version."""
+        query = select(tables.model_versions).filter_by(name=name)
+        row = (await self._connection.execute(query)).one_or_none()
+        return _version(row) if row else None
+
+    async def version_by_digest(self, model: str, digest: str) -> ModelVersion | None:
+        """Get the version of that content."""
+        query = select(tables.model_versions).filter_by(model=model, digest=digest)
+        row = (await self._connection.execute(query)).one_or_none()
+        return _version(row) if row else None
+
+    async def versions(self, model: str, *, after: str, limit: int) -> list[Keyed[ModelVersion]]:
+        """List the versions of a model, newest first."""
+        query = select(tables.model_versions).where(_VERSIONS.model == model).order_by(_VERSIONS.number.desc())
+        if after:
+            query = query.where(_VERSIONS.number < int(after))
+        return [(str(row.number), _version(row)) for row in await self._connection.execute(query.limit(limit))]
+
+    async def create_version(self, model: str, version: ModelVersion) -> ModelVersion:
+        """Store it under the model's next number (locks the model); one of equal content is returned as it is.
+
+        Raises:
+            ModelNotFound: The model was deleted in the same moment.
+        """
+        lock = select(tables.models.c.last_number).filter_by(name=model).with_for_update(key_share=True)
+        last_number = await self._connection.scalar(lock)
+        if last_number is None:
+            raise ModelNotFound(f"{model}: there is no model of that name", name=model)
+        if present := await self.version_by_digest(model, version.digest):
+            return present
+        number = last_number + 1
+        await self._connection.execute(update(tables.models).filter_by(name=model).values(last_number=number))
+        row = insert(tables.model_versions).values(_columns(model, number, version)).returning(tables.model_versions)
+        return _version((await self._connection.execute(row)).one())
+
+    async def delete_version(self, name: str) -> None:
+        """Delete it; a check that is queued for it goes too."""
+        await self._connection.execute(delete(tables.shards).filter_by(audit="", model_version=name))
+        await self._connection.execute(delete(tables.model_versions).filter_by(name=name))
+
+    async def audits_of(self, name: str) -> list[str]:
+        """Names of at most 10 audits (or of versions built on it) that refer to a version or to any version of a model.
+
+        Locks the versions, so that no audit begins to refer to them until the transaction ends.
+        """
+        ours = select(_VERSIONS.name).where((_VERSIONS.name == name) | (_VERSIONS.model == name))
+        names = list((await self._connection.scalars(ours.with_for_update())).all())
+        audits, versions = tables.audits.c, _VERSIONS
+        queries = (
+            select(audits.name).where(audits.model_versions.overlap(names)),
+            select(versions.name).where(versions.parts.overlap(names), versions.name.not_in(names)),
+        )
+        found: list[str] = []
+        for query in queries if names else ():
+            rows = await self._connection.scalars(query.order_by("name").limit(REFERRERS - len(found)))
+            found += rows.all()
+        return found
+
+    async def accept(self, name: str, check: ModelCheck) -> None:
+        """READY; audits that wait for it may begin. No effect on one that is not PENDING."""
+        answer = document_of(CHECK, check)
+        accepted = await self._settle(name, state=VersionState.READY.value, check_answer=answer)
+        waiting = select(exists().where(tables.shards.c.model_version == name, tables.shards.c.stage != "CHECK"))
+        if accepted and await self._connection.scalar(waiting):
+            await self._wake_jobs.defer(self._connection, 1)
+
+    async def reject(self, name: str, *, reason: str, detail: str) -> None:
+        """REJECTED; no effect on one that is not PENDING."""
+        await self._settle(name, state=VersionState.REJECTED.value, reject_reason=reason, reject_detail=detail)
+
+    async def _settle(self, name: str, **values: Any) -> bool:
+        pending = update(tables.model_versions).filter_by(name=name, state=VersionState.PENDING.value)
+        result = await self._connection.execute(pending.values(check_time=func.now(), **values))
+        return result.rowcount == 1
+
+
+def _columns(model: str, number: int, version: ModelVersion) -> dict[str, Any]:
+    return {
+        "name": f"{model}/versions/{number}",
+        "model": model,
+        "project": project_of(model),
+        "number": number,
+        "digest": version.digest,
+        "source": source_document(version.source),
+        "artifact_digest": artifact_of(version.source),
+        "parts": parts_of(version.source),
+        "input": document_of(INPUT, version.input) if version.input else None,
+        "class_labels": list(version.class_labels),
+        "state": version.state.value,
+    }
+
+
+def _model(row: Row[Any]) -> Model:
+    return Model(name=row.name, create_time=row.create_time, latest_version=row.latest_version)
+
+
+def _version(row: Row[Any]) -> ModelVersion:
+    return ModelVersion(
+        name=row.name,
+        source=source_of(row.source),
+        input=INPUT.validate_python(row.input) if row.input else None,
+        class_labels=tuple(row.class_labels),
+        digest=row.digest,
+        state=VersionState(row.state),
+        create_time=row.create_time,
+        check=CHECK.validate_python(row.check_answer) if row.check_answer else None,
+        check_time=row.check_time,
+        reject_reason=row.reject_reason,
+        reject_detail=row.reject_detail,
+    )

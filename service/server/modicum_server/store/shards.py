@@ -1,0 +1,260 @@
+"""Work that is queued or held: leases by the database's time, fair claims, and the fence of every write.
+
+A shard is held while `lease_until` is set, past its time too, until somebody else's expiry or claim says otherwise.
+Locks are taken in the order that audits.py states.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.domain.audits import LeaseState, NewShard, Shard, Stage
+from modicum_server.domain.models import VersionState
+from modicum_server.queue.jobs import WakeJobs
+from modicum_server.store import tables
+from modicum_server.store.fairness import projects_by_turn
+from modicum_server.store.projects import advisory_key
+
+_SHARDS = tables.shards.c
+_AUDITS = tables.audits.c
+_NOW = func.clock_timestamp()
+_GIVEN_UP = {"lease_until": None, "worker": "", "passes_done": 0}
+#: Stages that load the version: they wait until it is READY.
+_NEEDS_READY = (Stage.SEARCH.value, Stage.SCORE.value)
+
+
+class PostgresShards:
+    """`ports.Shards`."""
+
+    def __init__(self, connection: AsyncConnection, wake_jobs: WakeJobs) -> None:
+        self._connection = connection
+        self._wake_jobs = wake_jobs
+
+    async def add(self, project: str, audit: str, shards: Sequence[NewShard]) -> None:
+        """Queue them, one wake-up each; a check of a version that is queued already is not queued again."""
+        if not shards:
+            return
+        rows = [_columns(project, audit, shard) for shard in shards]
+        await self._connection.execute(insert(tables.shards).on_conflict_do_nothing(), rows)
+        await self._wake_jobs.defer(self._connection, len(shards))
+
+    async def claim(self, worker: str, *, lease_seconds: float) -> Shard | None:
+        """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1."""
+        for project in (await self._connection.scalars(projects_by_turn())).all():
+            shard_id = await self._connection.scalar(_oldest_claimable(project))
+            if shard_id is None:
+                continue
+            await self._note_served(project)
+            query = update(tables.shards).where(_SHARDS.id == shard_id)
+            query = query.values(
+                attempt=_SHARDS.attempt + 1, worker=worker, passes_done=0, lease_until=_in(lease_seconds)
+            )
+            return _shard((await self._connection.execute(query.returning(tables.shards))).one())
+        return None
+
+    async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:
+        """Extend the lease of this attempt; stores its passes."""
+        query = update(tables.shards).where(*_held_by(shard))
+        query = query.values(
+            lease_until=_in(lease_seconds), passes_done=func.greatest(_SHARDS.passes_done, passes_done)
+        )
+        audit = await self._connection.scalar(query.returning(_SHARDS.audit))
+        if audit is None:
+            return LeaseState.LOST
+        return LeaseState.HELD if not audit or await self._wanted(audit) else LeaseState.CANCELLED
+
+    async def hold(self, shard: Shard) -> bool:
+        """Lock the shard's row and say whether this attempt still holds it: the fence of every write."""
+        query = select(_SHARDS.id).where(*_held_by(shard)).with_for_update()
+        return await self._connection.scalar(query) is not None
+
+    async def finish(self, shard: Shard, *, passes_done: int) -> bool:
+        """Delete it; False when this attempt no longer holds it. Its passes move to the audit.
+
+        The audit's row is locked from here on, so that of the last two shards of a stage one sees the other gone.
+        """
+        query = delete(tables.shards).where(*_held_by(shard)).returning(_SHARDS.audit, _SHARDS.passes_done)
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            return False
+        await self._move_passes(row.audit, max(row.passes_done, passes_done))
+        return True
+
+    async def hand_back(self, shard: Shard, *, deaths: int, delay_seconds: float) -> bool:
+        """Give it up for another attempt, with its deaths, not before the delay has passed."""
+        row = await self._locked(shard)
+        if row is None:
+            return False
+        query = update(tables.shards).where(_SHARDS.id == shard.id)
+        await self._connection.execute(query.values(**_GIVEN_UP, deaths=deaths, not_before=_in(delay_seconds)))
+        await self._move_passes(row.audit, row.passes_done)
+        await self._wake_jobs.defer(self._connection, 1, delay_seconds=delay_seconds)
+        return True
+
+    async def split(self, shard: Shard) -> bool:
+        """Replace it by two halves of its positions, deaths 0; False for one that is no longer held.
+
+        Raises:
+            ValueError: It has fewer than two positions.
+        """
+        row = await self._locked(shard)
+        if row is None:
+            return False
+        if len(row.positions) < 2:  # noqa: PLR2004 - a half of one is none
+            raise ValueError(f"shard {shard.id} has {len(row.positions)} positions, and two are needed to halve it")
+        await self._connection.execute(delete(tables.shards).where(_SHARDS.id == shard.id))
+        await self._move_passes(row.audit, row.passes_done)
+        await self.add(row.project, row.audit, _halves(row))
+        return True
+
+    async def remaining(self, audit: str, stage: Stage) -> int:
+        """How many shards of the stage are queued or held."""
+        query = select(func.count()).select_from(tables.shards).filter_by(audit=audit, stage=stage.value)
+        return await self._connection.scalar(query) or 0
+
+    async def expire(self) -> int:
+        """Return dead leases to the queue; how many. Sweeps what is left of audits and versions that are gone.
+
+        One process at a time does it; another one that asks returns 0 at once.
+        """
+        free = await self._connection.scalar(select(func.pg_try_advisory_xact_lock(advisory_key("expiry", "shards"))))
+        if not free:
+            return 0
+        await self._connection.execute(_sweep())
+        dead = select(_SHARDS.id, _SHARDS.project, _SHARDS.audit, _SHARDS.passes_done).where(_SHARDS.lease_until < _NOW)
+        rows = (await self._connection.execute(dead.with_for_update(skip_locked=True))).all()
+        if not rows:
+            return 0
+        expired = update(tables.shards).where(_SHARDS.id.in_([row.id for row in rows]))
+        await self._connection.execute(expired.values(**_GIVEN_UP, not_before=_NOW))
+        await self._count_expired(row.project for row in rows)
+        for audit in sorted({row.audit for row in rows}):
+            await self._move_passes(audit, sum(row.passes_done for row in rows if row.audit == audit))
+        await self._wake_jobs.defer(self._connection, len(rows))
+        return len(rows)
+
+    async def facts(self) -> Mapping[str, float]:
+        """`queued`, `held`, `oldest_queued_seconds`, `expired_total`: what the metrics show."""
+        queued = _SHARDS.lease_until.is_(None)
+        age = func.max(func.extract("epoch", _NOW - _SHARDS.not_before)).filter(queued)
+        counts = select(
+            func.count().filter(queued).label("queued"),
+            func.count().filter(~queued).label("held"),
+            func.greatest(func.coalesce(age, 0), 0).label("oldest_queued_seconds"),
+        )
+        row = (await self._connection.execute(counts.select_from(tables.shards))).mappings().one()
+        total = await self._connection.scalar(select(func.coalesce(func.sum(tables.projects.c.expired_shards), 0)))
+        return {**{key: float(value) for key, value in row.items()}, "expired_total": float(total or 0)}
+
+    async def _locked(self, shard: Shard) -> Row[Any] | None:
+        query = select(tables.shards).where(*_held_by(shard)).with_for_update()
+        return (await self._connection.execute(query)).one_or_none()
+
+    async def _wanted(self, audit: str) -> bool:
+        return bool(await self._connection.scalar(select(exists().where(*_running(audit)))))
+
+    async def _note_served(self, project: str) -> None:
+        """Move the project to the end of the line; another claim of the same moment that does so is not waited for."""
+        projects = tables.projects.c
+        row = select(projects.name).where(projects.name == project)
+        row = row.with_for_update(key_share=True, skip_locked=True)
+        await self._connection.execute(update(tables.projects).where(projects.name.in_(row)).values(served_time=_NOW))
+
+    async def _count_expired(self, projects: Iterable[str]) -> None:
+        counts: dict[str, int] = {}
+        for project in projects:
+            counts[project] = counts.get(project, 0) + 1
+        for project, count in sorted(counts.items()):
+            query = update(tables.projects).where(tables.projects.c.name == project)
+            await self._connection.execute(query.values(expired_shards=tables.projects.c.expired_shards + count))
+
+    async def _move_passes(self, audit: str, passes: int) -> None:
+        """Count passes for good with the audit, also one that has ended: they were spent. Locks its row."""
+        if not audit:
+            return
+        query = update(tables.audits).where(_AUDITS.name == audit).values(passes_done=_AUDITS.passes_done + passes)
+        await self._connection.execute(query)
+
+
+def _in(seconds: float) -> ColumnElement[Any]:
+    return _NOW + timedelta(seconds=seconds)
+
+
+def _held_by(shard: Shard) -> tuple[ColumnElement[bool], ...]:
+    return _SHARDS.id == shard.id, _SHARDS.attempt == shard.attempt, _SHARDS.lease_until.is_not(None)
+
+
+def _running(audit: "str | ColumnElement[str]") -> tuple[ColumnElement[bool], ...]:
+    return _AUDITS.name == audit, _AUDITS.state.in_(["QUEUED", "RUNNING"])
+
+
+def _oldest_claimable(project: str) -> Any:
+    versions = tables.model_versions.c
+    ready = exists().where(versions.name == _SHARDS.model_version, versions.state == VersionState.READY.value)
+    return (
+        select(_SHARDS.id)
+        .where(
+            _SHARDS.project == project,
+            _SHARDS.lease_until.is_(None),
+            _SHARDS.not_before <= _NOW,
+            (_SHARDS.audit == "") | exists().where(*_running(_SHARDS.audit)),
+            _SHARDS.stage.not_in(_NEEDS_READY) | ready,
+        )
+        .order_by(_SHARDS.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _sweep() -> Any:
+    """Delete queued shards whose audit has ended or is gone."""
+    unwanted = select(_SHARDS.id).where(
+        _SHARDS.lease_until.is_(None), _SHARDS.audit != "", ~exists().where(*_running(_SHARDS.audit))
+    )
+    return delete(tables.shards).where(_SHARDS.id.in_(unwanted.with_for_update(skip_locked=True)))
+
+
+def _columns(project: str, audit: str, shard: NewShard) -> dict[str, Any]:
+    return {
+        "project": project,
+        "audit": audit,
+        "stage": shard.stage.value,
+        "model_version": shard.model_version,
+        "search_index": shard.search_index,
+        "positions": list(shard.positions),
+        "passes_planned": shard.passes_planned,
+    }
+
+
+def _halves(row: Row[Any]) -> list[NewShard]:
+    middle = len(row.positions) // 2
+    parts = (row.positions[:middle], row.positions[middle:])
+    return [
+        NewShard(
+            stage=Stage(row.stage),
+            model_version=row.model_version,
+            search_index=row.search_index,
+            positions=tuple(part),
+            passes_planned=row.passes_planned * len(part) // len(row.positions),
+        )
+        for part in parts
+    ]
+
+
+def _shard(row: Row[Any]) -> Shard:
+    return Shard(
+        id=row.id,
+        project=row.project,
+        audit=row.audit,
+        stage=Stage(row.stage),
+        model_version=row.model_version,
+        search_index=row.search_index,
+        positions=tuple(row.positions),
+        attempt=row.attempt,
+        deaths=row.deaths,
+        passes_planned=row.passes_planned,
+    )

@@ -1,0 +1,153 @@
+"""TorchServe as the worker's model server: `ports.ModelServer`."""
+
+import asyncio
+import math
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from modicum_server.domain.tasks import Task, TaskEvent
+from modicum_server.errors import ModelServerDown
+from modicum_server.ports import ArtifactStore, Cancellation
+from modicum_server.settings import Settings
+from modicum_server.torchserve.archive import HANDLER_MODULE
+from modicum_server.torchserve.confinement.plan import Level, Plan
+from modicum_server.torchserve.folders import ServerFolder, create_server_folder
+from modicum_server.torchserve.isolation import Isolation, choose_isolation, find_bubblewrap
+from modicum_server.torchserve.java import find_java
+from modicum_server.torchserve.progress import hang_seconds
+from modicum_server.torchserve.recovery import examine
+from modicum_server.torchserve.running import Limits, Run
+from modicum_server.torchserve.server import Recipe, RunningServer, start_server
+from modicum_server.torchserve.slots import Slot
+from modicum_server.torchserve.supervisor import Supervisor
+
+#: How long a task waits for a TorchServe that is being started again.
+COMEBACK_SECONDS = 120.0
+#: TorchServe kills a process that is silent this many times as long as a hang: our own watch comes first.
+SILENCE_FACTOR = 2
+LEAST_SILENCE_SECONDS = 60
+
+log = structlog.get_logger(__name__)
+
+
+class TorchServe:
+    """A TorchServe of our own, with a few slots."""
+
+    def __init__(self, settings: Settings, artifact_store: ArtifactStore, *, handler: str | Path = HANDLER_MODULE) -> None:
+        """Take the settings, where artifacts come from, and the handler's module (or a file of one)."""
+        self._settings = settings
+        self._artifacts = artifact_store
+        self._handler = handler
+        self._isolation: Isolation | None = None
+        self._temporary: Path | None = None
+        self._slots: tuple[Slot, ...] = ()
+        self._locks = tuple(asyncio.Lock() for _ in range(settings.slots))
+        self._supervisor = Supervisor(self._start_one)
+
+    @property
+    def slots(self) -> int:
+        """How many tasks it runs at once."""
+        return self._settings.slots
+
+    @property
+    def isolation(self) -> Isolation:
+        """How model processes are confined here; known after `start`."""
+        assert self._isolation is not None, "the isolation is chosen by start()"
+        return self._isolation
+
+    async def start(self) -> None:
+        """Choose the confinement, start TorchServe, register the slots.
+
+        Raises:
+            ModelServerDown: there is no Java or no TorchServe, or it does not come up; the message says what to do.
+        """
+        run_folder = self._settings.run_folder
+        if run_folder is None:
+            run_folder = self._temporary = Path(tempfile.mkdtemp(prefix="modicum-run-"))
+        threads = self._settings.threads or max(1, len(os.sched_getaffinity(0)) // self._settings.slots)
+        names = [f"slot{number}" for number in range(self._settings.slots)]
+        self._slots = tuple(Slot(name, run_folder.absolute() / name, threads) for name in names)
+        for slot in self._slots:
+            slot.make()
+        try:
+            await self._supervisor.start()
+        except BaseException:
+            self._delete_temporary()
+            raise
+
+    async def stop(self) -> None:
+        """Stop TorchServe and what it started, and clear the slots."""
+        await self._supervisor.stop()
+        for slot in self._slots:
+            await asyncio.to_thread(slot.make)
+        self._delete_temporary()
+
+    async def run(self, slot: int, task: Task, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
+        """Stage the task's artifacts, run it, yield what comes back, TaskFinished last.
+
+        A slot takes one task at a time; a second one waits. Closing the iterator gives the task up.
+
+        Raises:
+            ModelDied: the model's process ended.
+            ModelOutOfMemory: it was killed.
+            ModelHung: it gave no sign of progress in time.
+            ModelServerDown: TorchServe is not there; it is being started again.
+            TaskFailed: the handler ended the task with a reason, or it was cancelled ("CANCELLED").
+        """
+        place = self._slots[slot]
+        async with self._locks[slot]:
+            server = await self._supervisor.ready(COMEBACK_SECONDS)
+            async with place.staged(task, self._artifacts):
+                run = Run(self._supervisor, server, place, task, cancelled=cancelled, limits=self._limits(task))
+                events = run.events()
+                try:
+                    async for event in events:
+                        yield event
+                except ModelServerDown:
+                    await examine(self._supervisor, server, place)
+                    raise
+                finally:
+                    await events.aclose()
+
+    def _limits(self, task: Task) -> Limits:
+        return Limits(
+            hang_seconds=hang_seconds(self._settings.hang_seconds, task.model_version),
+            grace_seconds=self._settings.grace_seconds,
+        )
+
+    async def _start_one(self) -> RunningServer:
+        recipe = Recipe(
+            java=find_java(self._settings.java),
+            handler=self._handler,
+            response_seconds=max(LEAST_SILENCE_SECONDS, SILENCE_FACTOR * math.ceil(self._settings.hang_seconds)),
+            slots=tuple(slot.name for slot in self._slots),
+            plan_for=self._plan,
+        )
+        server = await start_server(create_server_folder(), recipe)
+        log.info("torchserve_started", pid=server.process.pid, isolation=str(self.isolation))
+        return server
+
+    async def _plan(self, folder: ServerFolder) -> Plan:
+        plan = Plan(
+            level=Level.NONE,
+            python=sys.executable,
+            bubblewrap=find_bubblewrap(),
+            workers=str(folder.workers),
+            slots={slot.name: str(slot.folder) for slot in self._slots},
+            threads=self._slots[0].threads,
+        )
+        if self._isolation is None:
+            self._isolation = await choose_isolation(folder, plan)
+        return replace(plan, level=self._isolation.level)
+
+    def _delete_temporary(self) -> None:
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None

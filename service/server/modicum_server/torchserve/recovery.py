@@ -1,0 +1,58 @@
+"""Sees whether TorchServe can be believed: by a canary stream and process ids, never by its own word for healthy."""
+
+import asyncio
+import contextlib
+import time
+
+import grpc.aio
+
+from modicum_server.errors import ModelServerDown, TaskFailed
+from modicum_server.torchserve.messages import chunk_of
+from modicum_server.torchserve.server import RunningServer
+from modicum_server.torchserve.slots import Slot
+from modicum_server.torchserve.stream import open_stream
+from modicum_server.torchserve.supervisor import Supervisor
+
+#: The canary names no task: a handler that lives starts, finds none, and says so.
+CANARY = "canary"
+CANARY_SECONDS = 10.0
+REVIVAL_SECONDS = 45.0
+PAUSE_SECONDS = 0.1
+EXIT_SECONDS = 1.0
+
+
+async def revive(supervisor: Supervisor, server: RunningServer, slot: Slot) -> None:
+    """Wait until a killed model's process is there again; replace a TorchServe that does not bring it back."""
+    deadline = time.monotonic() + REVIVAL_SECONDS
+    while server.process.alive and time.monotonic() < deadline:
+        with contextlib.suppress(ModelServerDown):
+            status = await server.controller.describe(slot.name)
+            process = server.model_process(slot.name)
+            if status is not None and status.ready and process is not None and process.alive:
+                return
+        await asyncio.sleep(PAUSE_SECONDS)
+    await supervisor.replace(server)
+
+
+async def examine(supervisor: Supervisor, server: RunningServer, slot: Slot) -> None:
+    """Replace a TorchServe that did not answer, unless it ends by itself or turns out to be well."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(server.process.ended(), EXIT_SECONDS)
+    if server.process.alive and not await answers(server, slot):
+        await supervisor.replace(server)
+
+
+async def answers(server: RunningServer, slot: Slot) -> bool:
+    """Whether the handler of an idle slot answers a canary."""
+    await asyncio.to_thread(slot.make)
+    (slot.folder / "lease").touch()
+    stream = open_stream(server.inference, server.keys, model=slot.name, folder=slot.folder, attempt=0, shard=CANARY)
+    try:
+        data = await stream.read(CANARY_SECONDS)
+        heard = data is not None and chunk_of(data).WhichOneof("body") is not None
+        return heard and await stream.drain(CANARY_SECONDS)
+    except (TimeoutError, grpc.aio.AioRpcError, TaskFailed):
+        return False
+    finally:
+        await stream.cancel()
+        await asyncio.to_thread(slot.clear)

@@ -1,0 +1,86 @@
+"""One StreamPredictions call that can be waited on for a moment without being cancelled by that."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc.aio
+
+from modicum_server.torchserve.keys import Keys
+from modicum_server.wire import inference_pb2
+
+if TYPE_CHECKING:
+    from modicum_server.wire.inference_pb2_grpc import InferenceAPIsServiceAsyncStub as InferenceStub
+
+#: Far beyond any shard; what ends a stream that gets nowhere is the watch over its progress.
+DEADLINE_SECONDS = 6 * 3600.0
+
+
+Call = grpc.aio.UnaryStreamCall[inference_pb2.PredictionsRequest, inference_pb2.PredictionResponse]
+
+
+class Stream:
+    """A call and what it answers, message by message."""
+
+    def __init__(self, call: Call) -> None:
+        """Take the call; `open_stream` makes one."""
+        self._call = call
+        self._messages = aiter(call)
+        self._reading: asyncio.Task[bytes | None] | None = None
+        self.over = False
+
+    async def read(self, timeout_seconds: float) -> bytes | None:
+        """Return the next message, None at the end.
+
+        Raises:
+            TimeoutError: none came in this time; it may be read later.
+            grpc.aio.AioRpcError: the call ended with an error.
+        """
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._next())
+        done, _ = await asyncio.wait({self._reading}, timeout=timeout_seconds)
+        if not done:
+            raise TimeoutError
+        reading, self._reading = self._reading, None
+        return reading.result()
+
+    async def drain(self, timeout_seconds: float) -> bool:
+        """Read on without looking until the call ends; whether it did in this time."""
+        with contextlib.suppress(TimeoutError, grpc.aio.AioRpcError):
+            async with asyncio.timeout(timeout_seconds):
+                while not self.over:
+                    await self.read(timeout_seconds)
+        return self.over
+
+    async def cancel(self) -> None:
+        """Give the call up."""
+        self._call.cancel()
+        if self._reading is not None:
+            await asyncio.wait({self._reading})
+            with contextlib.suppress(grpc.aio.AioRpcError, asyncio.CancelledError):
+                self._reading.result()
+            self._reading = None
+
+    async def _next(self) -> bytes | None:
+        try:
+            return (await anext(self._messages)).prediction
+        except StopAsyncIteration:
+            self.over = True
+            return None
+        except grpc.aio.AioRpcError:
+            self.over = True
+            raise
+
+
+def open_stream(
+    inference: "InferenceStub", keys: Keys, *, model: str, folder: Path, attempt: int, shard: str
+) -> Stream:
+    """Call the handler of a slot's model."""
+    request = inference_pb2.PredictionsRequest(
+        model_name=model,
+        input={"slot_folder": bytes(folder), "attempt": str(attempt).encode(), "shard": shard.encode()},
+    )
+    return Stream(
+        inference.StreamPredictions(request, metadata=keys.metadata("inference"), timeout=DEADLINE_SECONDS),
+    )

@@ -1,0 +1,48 @@
+"""The API process: both doors over one set of use cases, on one loop."""
+
+import asyncio
+
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.ports import ArtifactStore, Changes, Store
+from modicum_server.settings import Settings
+from modicum_server.transports.grpc.server import GrpcServer
+from modicum_server.transports.http.app import build_app
+from modicum_server.transports.http.server import HttpServer
+from modicum_server.transports.readiness import Readiness
+from modicum_server.transports.services import build_services
+
+
+class Api:
+    """Serves gRPC and HTTP; what it is given to serve from is closed by who made it."""
+
+    def __init__(
+        self,
+        store: Store,
+        changes: Changes,
+        artifacts: ArtifactStore,
+        settings: Settings,
+        *,
+        metrics: ApiMetrics | None = None,
+    ) -> None:
+        metrics = metrics or ApiMetrics()
+        readiness = Readiness(store, artifacts)
+        services = build_services(store, changes, artifacts, settings=settings, metrics=metrics)
+        self._grpc = GrpcServer(services, store, readiness=readiness, settings=settings, metrics=metrics)
+        self._http = HttpServer(build_app(store, readiness=readiness, metrics=metrics), settings)
+
+    async def start(self) -> tuple[int, int]:
+        """Serve; returns the gRPC port and the HTTP port that are listened on.
+
+        Raises:
+            OSError: a port is taken, or the certificate or its key cannot be read.
+        """
+        http_port = await self._http.start()
+        try:
+            return await self._grpc.start(), http_port
+        except OSError:
+            await self._http.stop()
+            raise
+
+    async def stop(self, grace: float) -> None:
+        """End watches with UNAVAILABLE, let other calls end for `grace` seconds, then leave."""
+        await asyncio.gather(self._grpc.stop(grace), self._http.stop())

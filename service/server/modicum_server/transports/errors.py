@@ -1,0 +1,58 @@
+"""The one table of errors: class -> gRPC code, HTTP status, whether its text is shown, when to try again.
+
+A class without a row of its own takes the row of its nearest ancestor, so a family is one row. The reason that
+programs decide on is the class's own (`ModicumError.reason`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import grpc
+
+from modicum_server import errors
+
+Code = grpc.StatusCode
+
+DOMAIN = "modicum"
+INTERNAL_REASON = "INTERNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an error is answered. `public`: its message may be shown; `retry_seconds`: trying again then makes sense."""
+
+    code: grpc.StatusCode
+    http_status: int
+    public: bool = True
+    retry_seconds: float | None = None
+
+
+TABLE: Mapping[type[errors.ModicumError], Answer] = {
+    errors.ModicumError: Answer(Code.INTERNAL, 500, public=False),
+    errors.InvalidArgument: Answer(Code.INVALID_ARGUMENT, 400),
+    errors.NotFound: Answer(Code.NOT_FOUND, 404),
+    errors.AlreadyExists: Answer(Code.ALREADY_EXISTS, 409),
+    errors.FailedPrecondition: Answer(Code.FAILED_PRECONDITION, 400),
+    errors.Unauthenticated: Answer(Code.UNAUTHENTICATED, 401),
+    errors.PermissionDenied: Answer(Code.PERMISSION_DENIED, 403),
+    errors.ResourceExhausted: Answer(Code.RESOURCE_EXHAUSTED, 429),
+    errors.ArtifactTooLarge: Answer(Code.RESOURCE_EXHAUSTED, 413),
+    errors.DiskFull: Answer(Code.RESOURCE_EXHAUSTED, 507),
+    errors.TooManyQueued: Answer(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
+    errors.TooManyWatchers: Answer(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=5.0),
+    errors.OutOfRange: Answer(Code.OUT_OF_RANGE, 400),
+    errors.DataLoss: Answer(Code.DATA_LOSS, 422),
+    errors.NotImplementedYet: Answer(Code.UNIMPLEMENTED, 501),
+    errors.Unavailable: Answer(Code.UNAVAILABLE, 503, retry_seconds=1.0),
+    errors.ModelServerError: Answer(Code.INTERNAL, 500, public=False),
+}
+
+UNKNOWN = TABLE[errors.ModicumError]
+"""The answer to what is no error of ours: a bug, or another library's."""
+
+DEADLINE = Answer(Code.DEADLINE_EXCEEDED, 504)
+
+
+def answer_of(kind: type[BaseException]) -> Answer:
+    """Return the row of a class: its own, or its nearest ancestor's."""
+    return next((TABLE[parent] for parent in kind.__mro__ if parent in TABLE), UNKNOWN)

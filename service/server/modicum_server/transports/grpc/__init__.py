@@ -1,0 +1,1 @@
+"""The gRPC door: grpc.aio, its layers around every call, health and reflection."""

@@ -1,0 +1,152 @@
+"""The layers around every call, from outside in: request id, metrics, log, errors, authentication, deadline.
+
+Each is an async context manager around the rest. Errors stand outside of authentication and deadline, so that a refused
+token and a missed deadline are answered as every other error is.
+"""
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import grpc
+import structlog
+from google.rpc import status_pb2  # type: ignore[import-untyped]
+
+from modicum_server.errors import ModicumError
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.ports import Store
+from modicum_server.transports.authentication import authenticate
+from modicum_server.transports.errors import answer_of
+from modicum_server.transports.grpc.calls import CURRENT, Call
+from modicum_server.transports.grpc.statuses import deadline_status, status_of
+
+Layer = Callable[[Call], AbstractAsyncContextManager[None]]
+
+REQUEST_ID_HEADER = "x-request-id"
+STATUS_TRAILER = "grpc-status-details-bin"
+LONGEST_CALL_SECONDS = 120.0
+"""Limit of a call that streams nothing, whatever deadline it brought."""
+
+log = structlog.get_logger("modicum.rpc")
+
+
+def layers_of(store: Store, metrics: ApiMetrics) -> Sequence[Layer]:
+    """Return the layers, from outside in."""
+    return (identified, measured(metrics), logged, answered, authenticated(store), limited)
+
+
+@asynccontextmanager
+async def identified(call: Call) -> AsyncIterator[None]:
+    """Give the call a request id, the caller's own where it is a plain word, and answer with it."""
+    given = call.header(REQUEST_ID_HEADER)
+    call.request_id = given if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given, re.ASCII) else uuid.uuid4().hex
+    call.context.set_trailing_metadata(((REQUEST_ID_HEADER, call.request_id),))
+    CURRENT.set(call)
+    with structlog.contextvars.bound_contextvars(request_id=call.request_id):
+        yield
+
+
+def measured(metrics: ApiMetrics) -> Layer:
+    """Count the call and take its time."""
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            metrics.rpc_ended(call.method, call.code.name, time.perf_counter() - start)
+
+    return layer
+
+
+@asynccontextmanager
+async def logged(call: Call) -> AsyncIterator[None]:
+    """Write one line a call, with the traceback of what is a bug; a probe that went well leaves none."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        facts = {
+            "method": call.method,
+            "code": call.code.name,
+            "seconds": round(time.perf_counter() - start, 6),
+            "principal": call.principal.name if call.principal else None,
+        }
+        if call.failure is not None:
+            log.error("rpc", exc_info=call.failure, **facts)
+        elif not call.probe or call.code is not grpc.StatusCode.OK:
+            log.info("rpc", **facts)
+
+
+@asynccontextmanager
+async def answered(call: Call) -> AsyncIterator[None]:
+    """Answer errors by the table; what is no error of ours is answered with the request id only."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        call.code = grpc.StatusCode.CANCELLED
+        raise
+    except grpc.aio.AbortError:  # health and reflection answer by themselves
+        call.code = _present_code(call)
+        raise
+    except _DeadlineMissed as error:
+        await _abort(call, deadline_status(error.seconds, call.request_id), grpc.StatusCode.DEADLINE_EXCEEDED)
+    except ModicumError as error:
+        answer = answer_of(type(error))
+        if not answer.public or error.__cause__ is not None:
+            call.failure = error
+        await _abort(call, status_of(error, call.request_id), answer.code)
+    except Exception as error:  # noqa: BLE001 - the caller learns nothing of it, the log everything
+        call.failure = error
+        await _abort(call, status_of(error, call.request_id), answer_of(type(error)).code)
+
+
+async def _abort(call: Call, status: status_pb2.Status, code: grpc.StatusCode) -> None:
+    call.code = code
+    trailers = ((REQUEST_ID_HEADER, call.request_id), (STATUS_TRAILER, status.SerializeToString()))
+    await call.context.abort(code, status.message, trailers)
+
+
+def _present_code(call: Call) -> grpc.StatusCode:
+    number = call.context.code()
+    return next((code for code in grpc.StatusCode if number in (code, code.value[0])), grpc.StatusCode.UNKNOWN)
+
+
+def authenticated(store: Store) -> Layer:
+    """Find out who calls; only probes need not say."""
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        if not call.probe:
+            call.principal = await authenticate(store, call.header("authorization"))
+        yield
+
+    return layer
+
+
+class _DeadlineMissed(Exception):
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
+@asynccontextmanager
+async def limited(call: Call) -> AsyncIterator[None]:
+    """Stop a call that streams nothing once its deadline or our own limit has passed."""
+    if call.streaming:
+        yield
+        return
+    remaining = call.context.time_remaining()
+    seconds = LONGEST_CALL_SECONDS if remaining is None else min(remaining, LONGEST_CALL_SECONDS)
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if limit.expired():
+            raise _DeadlineMissed(seconds) from error
+        raise

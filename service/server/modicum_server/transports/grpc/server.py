@@ -1,0 +1,100 @@
+"""The grpc.aio server: ports, options, health that follows the database, reflection, a stop that tells open watches."""
+
+import asyncio
+import errno
+from contextlib import suppress
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.ports import Store
+from modicum_server.settings import MEBIBYTE, Settings
+from modicum_server.transports.grpc.handlers import contract, handler_of
+from modicum_server.transports.grpc.layering import Layering
+from modicum_server.transports.grpc.layers import layers_of
+from modicum_server.transports.readiness import Readiness
+from modicum_server.transports.services import Services
+
+HEALTH_SECONDS = 5.0
+LARGEST_REQUEST_BYTES = 4 * MEBIBYTE
+LARGEST_ANSWER_BYTES = 16 * MEBIBYTE
+OPTIONS = (
+    ("grpc.so_reuseport", 0),  # on, a second server takes the same port without an error
+    ("grpc.max_receive_message_length", LARGEST_REQUEST_BYTES),
+    ("grpc.max_send_message_length", LARGEST_ANSWER_BYTES),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+)
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class GrpcServer:
+    """The gRPC door of one API process."""
+
+    def __init__(
+        self, services: Services, store: Store, *, readiness: Readiness, settings: Settings, metrics: ApiMetrics
+    ) -> None:
+        self._services = services
+        self._readiness = readiness
+        self._settings = settings
+        self._server = grpc.aio.server(interceptors=[Layering(layers_of(store, metrics))], options=OPTIONS)
+        self._health = health.aio.HealthServicer()
+        self._names = self._add_services()
+        self._following: asyncio.Task[None] | None = None
+
+    def _add_services(self) -> tuple[str, ...]:
+        """Add the contract, health and reflection; returns the names whose health is told."""
+        names = []
+        for service, methods in contract(self._services).items():
+            self._server.add_generic_rpc_handlers((handler_of(service, methods),))
+            names.append(service.full_name)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        shown = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(shown, self._server)
+        return ("", *names)
+
+    async def start(self) -> int:
+        """Serve; returns the port that is listened on.
+
+        Raises:
+            OSError: the port is taken, or the certificate or its key cannot be read.
+        """
+        port = self._listen()
+        await self._tell_health(serving=all((await self._readiness.check()).values()))
+        await self._server.start()
+        self._following = asyncio.create_task(self._follow_health())
+        return port
+
+    def _listen(self) -> int:
+        host, port = self._settings.host, self._settings.grpc_port
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            if self._settings.tls_cert is None or self._settings.tls_key is None:
+                return self._server.add_insecure_port(address)
+            pair = (self._settings.tls_key.read_bytes(), self._settings.tls_cert.read_bytes())
+            return self._server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+        except RuntimeError as error:
+            raise OSError(errno.EADDRINUSE, f"gRPC cannot listen on {address}; choose another port") from error
+
+    async def _follow_health(self) -> None:
+        while True:
+            await asyncio.sleep(HEALTH_SECONDS)
+            await self._tell_health(serving=all((await self._readiness.check()).values()))
+
+    async def _tell_health(self, *, serving: bool) -> None:
+        for name in self._names:
+            await self._health.set(name, SERVING if serving else NOT_SERVING)
+
+    async def stop(self, grace: float) -> None:
+        """Tell health and watches first, then let calls end for `grace` seconds."""
+        if self._following is not None:
+            self._following.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._following
+        await self._health.enter_graceful_shutdown()
+        self._services.watching.stop()
+        await self._server.stop(grace)

@@ -1,0 +1,64 @@
+"""uvicorn on our own loop: its port, its certificate, its end; signals belong to the command, not to it."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+from modicum_server.settings import Settings
+
+STARTED_POLL_SECONDS = 0.005
+
+
+class _Uvicorn(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """The HTTP door of one API process."""
+
+    def __init__(self, app: Starlette, settings: Settings) -> None:
+        self._settings = settings
+        config = uvicorn.Config(
+            app,
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,  # who is on loopback is decided by the connection, not by what it says
+            server_header=False,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+            timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
+        )
+        self._server = _Uvicorn(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> int:
+        """Serve; returns the port that is listened on.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        host, port = self._settings.host, self._settings.http_port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family)
+        bound: int = listening.getsockname()[1]
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
+        while not self._server.started:
+            if self._serving.done():
+                await self._serving
+                raise OSError(f"HTTP did not start on {host}:{bound}")
+            await asyncio.sleep(STARTED_POLL_SECONDS)
+        return bound
+
+    async def stop(self) -> None:
+        """Let requests end, then leave."""
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving

@@ -1,0 +1,64 @@
+"""ArtifactService."""
+
+from collections.abc import AsyncIterator
+
+from google.protobuf.empty_pb2 import Empty
+from modicum.v1 import artifact_pb2, artifact_service_pb2
+
+from modicum_server.codec.datasets import artifact_message
+from modicum_server.errors import UploadInvalid
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.ports import Principal
+from modicum_server.usecases.artifacts import Artifacts, UploadHeader
+
+Part = artifact_service_pb2.UploadArtifactRequest
+
+
+class ArtifactMethods:
+    """The methods of ArtifactService."""
+
+    def __init__(self, artifacts: Artifacts, metrics: ApiMetrics) -> None:
+        self._artifacts = artifacts
+        self._metrics = metrics
+
+    async def get_artifact(
+        self, principal: Principal, request: artifact_service_pb2.GetArtifactRequest
+    ) -> artifact_pb2.Artifact:
+        """GetArtifact."""
+        return artifact_message(await self._artifacts.get(principal, request.name))
+
+    async def find_missing_artifacts(
+        self, principal: Principal, request: artifact_service_pb2.FindMissingArtifactsRequest
+    ) -> artifact_service_pb2.FindMissingArtifactsResponse:
+        """FindMissingArtifacts."""
+        found = await self._artifacts.find_missing(principal, request.parent, tuple(request.digests))
+        response = artifact_service_pb2.FindMissingArtifactsResponse
+        missing = [response.Missing(digest=one.digest, received_bytes=one.received_bytes) for one in found]
+        return response(missing=missing)
+
+    async def upload_artifact(self, principal: Principal, parts: AsyncIterator[Part]) -> artifact_pb2.Artifact:
+        """UploadArtifact."""
+        first = await anext(aiter(parts), None)
+        if first is None or first.WhichOneof("part") != "header":
+            raise UploadInvalid("expected the header in the first message of an upload, got none")
+        header = UploadHeader(first.header.parent, first.header.digest, first.header.size_bytes, first.header.offset)
+        return artifact_message(await self._artifacts.upload(principal, header, self._data(parts)))
+
+    async def _data(self, parts: AsyncIterator[Part]) -> AsyncIterator[bytes]:
+        async for part in parts:
+            if part.WhichOneof("part") != "data":
+                raise UploadInvalid("expected bytes in every message after the first, got something else")
+            self._metrics.uploaded(len(part.data))
+            yield part.data
+
+    async def download_artifact(
+        self, principal: Principal, request: artifact_service_pb2.DownloadArtifactRequest
+    ) -> AsyncIterator[artifact_service_pb2.DownloadArtifactResponse]:
+        """DownloadArtifact."""
+        async for data in self._artifacts.download(principal, request.name, request.offset):
+            yield artifact_service_pb2.DownloadArtifactResponse(data=data)
+
+    async def delete_artifact(self, principal: Principal, request: artifact_service_pb2.DeleteArtifactRequest) -> Empty:
+        """DeleteArtifact."""
+        await self._artifacts.delete(principal, request.name)
+        return Empty()

@@ -1,0 +1,141 @@
+"""AuditService."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from google.protobuf.empty_pb2 import Empty
+from modicum.v1 import audit_pb2, audit_service_pb2, finding_pb2
+
+from modicum_server.codec.audits import audit_message, specification_value
+from modicum_server.codec.enums import enum_value
+from modicum_server.codec.findings import finding_message
+from modicum_server.domain.audits import Audit
+from modicum_server.errors import FieldInvalid
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.ports import Principal
+from modicum_server.transports.methods.numbers import refuse_unknown_numbers
+from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions
+from modicum_server.usecases.audits import Audits
+from modicum_server.usecases.findings import Findings
+from modicum_server.usecases.pages import PageRequest
+from modicum_server.usecases.reports import ReportFormat, Reports
+from modicum_server.usecases.specifications import FIELD, AuditDraft
+from modicum_server.usecases.watching import Watching, remaining_seconds
+
+PIECE_BYTES = 256 * 1024
+
+
+class AuditMethods:
+    """The methods of AuditService."""
+
+    def __init__(
+        self,
+        *,
+        audits: Audits,
+        acknowledging: Acknowledging,
+        findings: Findings,
+        watching: Watching,
+        reports: Reports,
+        metrics: ApiMetrics,
+    ) -> None:
+        self._audits = audits
+        self._acknowledging = acknowledging
+        self._findings = findings
+        self._watching = watching
+        self._reports = reports
+        self._metrics = metrics
+
+    async def get_audit(self, principal: Principal, request: audit_service_pb2.GetAuditRequest) -> audit_pb2.Audit:
+        """GetAudit."""
+        return _message(await self._audits.get(principal, request.name))
+
+    async def list_audits(
+        self, principal: Principal, request: audit_service_pb2.ListAuditsRequest
+    ) -> audit_service_pb2.ListAuditsResponse:
+        """ListAudits."""
+        asked = PageRequest(request.page_size, request.page_token)
+        page = await self._audits.page(principal, request.parent, request.filter, asked)
+        audits = [_message(audit) for audit in page.rows]
+        return audit_service_pb2.ListAuditsResponse(audits=audits, next_page_token=page.next_token)
+
+    async def create_audit(
+        self, principal: Principal, request: audit_service_pb2.CreateAuditRequest
+    ) -> audit_pb2.Audit:
+        """CreateAudit."""
+        options = AuditOptions(
+            request_id=request.request_id,
+            validate_only=request.validate_only,
+            audit_id=request.audit_id,
+            no_reuse=request.no_reuse,
+        )
+        audit = await self._acknowledging.create(principal, request.parent, _draft(request), options)
+        if not options.validate_only:
+            self._metrics.audit_acknowledged(reused=bool(audit.reused_from))
+        return _message(audit)
+
+    async def delete_audit(self, principal: Principal, request: audit_service_pb2.DeleteAuditRequest) -> Empty:
+        """DeleteAudit."""
+        await self._audits.delete(principal, request.name)
+        return Empty()
+
+    async def cancel_audit(
+        self, principal: Principal, request: audit_service_pb2.CancelAuditRequest
+    ) -> audit_pb2.Audit:
+        """CancelAudit."""
+        return _message(await self._audits.cancel(principal, request.name))
+
+    async def watch_audit(
+        self, principal: Principal, request: audit_service_pb2.WatchAuditRequest
+    ) -> AsyncIterator[audit_service_pb2.WatchAuditResponse]:
+        """WatchAudit."""
+        async with aclosing(self._watching.watch(principal, request.name, request.after_sequence)) as snapshots:
+            async for audit in snapshots:
+                yield audit_service_pb2.WatchAuditResponse(audit=_message(audit))
+
+    async def get_audit_report(
+        self, principal: Principal, request: audit_service_pb2.GetAuditReportRequest
+    ) -> AsyncIterator[audit_service_pb2.GetAuditReportResponse]:
+        """GetAuditReport; an unset format is JSON."""
+        number = request.format or audit_service_pb2.REPORT_FORMAT_JSON
+        form = enum_value(audit_service_pb2.ReportFormat, "REPORT_FORMAT", number, ReportFormat)
+        report = await self._reports.render(principal, request.name, form)
+        for start in range(0, len(report.data), PIECE_BYTES):
+            yield audit_service_pb2.GetAuditReportResponse(
+                media_type="" if start else report.media_type, data=report.data[start : start + PIECE_BYTES]
+            )
+
+    async def judge_audit(
+        self, principal: Principal, request: audit_service_pb2.JudgeAuditRequest
+    ) -> audit_pb2.Judgement:
+        """JudgeAudit: not served yet."""
+        await self._audits.judge(principal, request.name, request.policy)
+        return audit_pb2.Judgement(audit=request.name)
+
+    async def get_finding(
+        self, principal: Principal, request: audit_service_pb2.GetFindingRequest
+    ) -> finding_pb2.Finding:
+        """GetFinding."""
+        named = await self._findings.get(principal, request.name)
+        return finding_message(named.finding, named.name)
+
+    async def list_findings(
+        self, principal: Principal, request: audit_service_pb2.ListFindingsRequest
+    ) -> audit_service_pb2.ListFindingsResponse:
+        """ListFindings."""
+        page = await self._findings.page(principal, request.parent, PageRequest(request.page_size, request.page_token))
+        findings = [finding_message(named.finding, named.name) for named in page.rows]
+        return audit_service_pb2.ListFindingsResponse(findings=findings, next_page_token=page.next_token)
+
+
+def _message(audit: Audit) -> audit_pb2.Audit:
+    return audit_message(audit, remaining_seconds(audit, datetime.now(UTC)))
+
+
+def _draft(request: audit_service_pb2.CreateAuditRequest) -> AuditDraft:
+    asked = request.audit.specification
+    refuse_unknown_numbers(FIELD, asked)
+    for place, plan in enumerate(asked.controls):
+        if not plan.control:
+            raise FieldInvalid(f"{FIELD}.controls[{place}].control", "expected a control, got none")
+    return AuditDraft(specification_value(asked), no_controls=asked.no_controls)

@@ -1,0 +1,48 @@
+"""ProjectService."""
+
+from google.protobuf.empty_pb2 import Empty
+from modicum.v1 import project_pb2, project_service_pb2
+
+from modicum_server.codec.datasets import project_message
+from modicum_server.ports import Principal, Project, Role
+from modicum_server.usecases.pages import PageRequest
+from modicum_server.usecases.projects import Projects
+from modicum_server.usecases.requests import CreateOptions
+
+
+class ProjectMethods:
+    """The methods of ProjectService."""
+
+    def __init__(self, projects: Projects) -> None:
+        self._projects = projects
+
+    async def get_project(
+        self, principal: Principal, request: project_service_pb2.GetProjectRequest
+    ) -> project_pb2.Project:
+        """GetProject."""
+        return _message(await self._projects.get(principal, request.name), principal)
+
+    async def list_projects(
+        self, principal: Principal, request: project_service_pb2.ListProjectsRequest
+    ) -> project_service_pb2.ListProjectsResponse:
+        """ListProjects."""
+        page = await self._projects.page(principal, PageRequest(request.page_size, request.page_token))
+        projects = [_message(project, principal) for project in page.rows]
+        return project_service_pb2.ListProjectsResponse(projects=projects, next_page_token=page.next_token)
+
+    async def create_project(
+        self, principal: Principal, request: project_service_pb2.CreateProjectRequest
+    ) -> project_pb2.Project:
+        """CreateProject; the caller is its admin."""
+        options = CreateOptions(request_id=request.request_id, validate_only=request.validate_only)
+        project = await self._projects.create(principal, request.project_id, options)
+        return project_message(project, Role.ADMIN)
+
+    async def delete_project(self, principal: Principal, request: project_service_pb2.DeleteProjectRequest) -> Empty:
+        """DeleteProject."""
+        await self._projects.delete(principal, request.name)
+        return Empty()
+
+
+def _message(project: Project, principal: Principal) -> project_pb2.Project:
+    return project_message(project, principal.roles.get(project.name))

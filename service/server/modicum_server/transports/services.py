@@ -1,0 +1,58 @@
+"""The use cases of one API process, built once and shared by its doors."""
+
+from dataclasses import dataclass
+
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.ports import ArtifactStore, Changes, Store
+from modicum_server.settings import Settings
+from modicum_server.transports.methods.artifacts import ArtifactMethods
+from modicum_server.transports.methods.audits import AuditMethods
+from modicum_server.transports.methods.datasets import DatasetMethods
+from modicum_server.transports.methods.models import ModelMethods
+from modicum_server.transports.methods.projects import ProjectMethods
+from modicum_server.usecases.acknowledging import Acknowledging
+from modicum_server.usecases.artifacts import Artifacts
+from modicum_server.usecases.audits import Audits
+from modicum_server.usecases.datasets import Datasets
+from modicum_server.usecases.findings import Findings
+from modicum_server.usecases.models import Models
+from modicum_server.usecases.projects import Projects
+from modicum_server.usecases.reports import Reports
+from modicum_server.usecases.versions import Versions
+from modicum_server.usecases.watching import Watching
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The methods of the contract, one attribute a service, and the watches that a stop has to end."""
+
+    projects: ProjectMethods
+    models: ModelMethods
+    datasets: DatasetMethods
+    artifacts: ArtifactMethods
+    audits: AuditMethods
+    watching: Watching
+
+
+def build_services(
+    store: Store, changes: Changes, artifacts: ArtifactStore, *, settings: Settings, metrics: ApiMetrics
+) -> Services:
+    """Build every use case over these adapters."""
+    audits = Audits(store)
+    watching = Watching(store, changes, settings)
+    metrics.count_watchers(lambda: watching.count)
+    return Services(
+        projects=ProjectMethods(Projects(store)),
+        models=ModelMethods(Models(store), Versions(store, settings)),
+        datasets=DatasetMethods(Datasets(store, artifacts, settings)),
+        artifacts=ArtifactMethods(Artifacts(store, artifacts, settings), metrics),
+        audits=AuditMethods(
+            audits=audits,
+            acknowledging=Acknowledging(store, settings),
+            findings=Findings(store),
+            watching=watching,
+            reports=Reports(store, artifacts),
+            metrics=metrics,
+        ),
+        watching=watching,
+    )

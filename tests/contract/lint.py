@@ -1,0 +1,77 @@
+"""Lints the contract and looks for breaking changes: `python -m tests.contract.lint`.
+
+buf finds google/api in a link to the installed googleapis-common-protos, made where it is missing and ignored by git.
+Breaking changes are looked for against the newest tag, or against HEAD while there is none; without git, not at all.
+"""
+
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import google.api
+
+ROOT = Path(__file__).parent.parent.parent
+PROTO = ROOT / "proto"
+BUF = Path(sys.executable).parent / "buf"
+
+
+def link_google_api(proto: Path) -> None:
+    """See that `proto/google/api` leads to the installed files."""
+    link = proto / "google" / "api"
+    installed = Path(next(iter(google.api.__path__)))
+    if link.is_symlink() and link.resolve() != installed.resolve():
+        link.unlink()
+    if not link.exists():
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(installed, target_is_directory=True)
+
+
+def lint(proto: Path = PROTO) -> str:
+    """Return what buf has against the contract; empty when it is clean."""
+    link_google_api(proto)
+    return _run([str(BUF), "lint"], proto)
+
+
+def breaking(proto: Path = PROTO) -> str:
+    """Return the changes that would break a client of the newest tag; empty when there are none."""
+    reference = _reference()
+    if not reference:
+        return ""
+    link_google_api(proto)
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(
+            ["git", "archive", reference, "proto"], cwd=ROOT, capture_output=True, check=True
+        )
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+            files.extractall(folder, filter="data")
+        before = Path(folder) / "proto"
+        link_google_api(before)
+        return _run([str(BUF), "breaking", "--against", str(before)], proto)
+
+
+def _reference() -> str:
+    for command in (["git", "describe", "--tags", "--abbrev=0"], ["git", "rev-parse", "HEAD"]):
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if found.returncode == 0:
+            return found.stdout.strip()
+    return ""
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    """Return what the command printed if it failed; its silence is no proof that it succeeded."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else (done.stdout + done.stderr).strip() or f"{command[0]} failed"
+
+
+def main() -> None:
+    """Print what is wrong and leave with 1, or leave with 0."""
+    if found := "\n".join(filter(None, (lint(), breaking()))):
+        sys.exit(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What TorchServe calls, over TorchServe's own functions and a real socket."""
+
+import socket
+import threading
+from types import SimpleNamespace
+
+import pytest
+from handler_stage import Corners, version_of_program
+from modicum_server.handler.entry import FOLDER_VARIABLE, ModicumHandler
+from modicum_server.wire.worker_pb2 import CheckWork, Chunk, Task
+
+
+@pytest.fixture
+def context():
+    ours, theirs = socket.socketpair()
+    received = []
+
+    def read():
+        while data := theirs.recv(65536):
+            received.append(data)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    made = SimpleNamespace(
+        cl_socket=ours,
+        request_ids={0: "request"},
+        system_properties={"gpu_id": None},
+        received=received,
+        get_response_headers=lambda _: {},
+        get_response_status=lambda _: (200, "OK"),
+        get_response_content_type=lambda _: None,
+        set_response_header=lambda *_: None,
+        stopping_criteria=None,
+    )
+    yield made
+    ours.close()
+    reader.join()
+    theirs.close()
+
+
+@pytest.fixture
+def handler(context):
+    made = ModicumHandler()
+    made.initialize(context)
+    return made
+
+
+def written(stage, version):
+    task = Task(id="task", attempt=5, model_version=version, device="cpu", check=CheckWork())
+    (stage.folder / "task.binpb").write_bytes(task.SerializeToString())
+
+
+def test_every_chunk_but_the_last_is_streamed_and_the_last_returned(stage, context, handler):
+    written(stage, version_of_program(stage, Corners()))
+
+    answer = handler.handle([{"folder": str(stage.folder).encode()}], context)
+
+    assert len(answer) == 1
+    assert Chunk.FromString(answer[0]).WhichOneof("body") == "finished"
+    context.cl_socket.shutdown(socket.SHUT_WR)
+    stream = b"".join(context.received)
+    assert stream.index(b"modicum-sis") > 0  # of the started chunk
+    assert Chunk.FromString(answer[0]).sequence == 3
+
+
+def test_the_folder_may_come_from_the_process_s_environment(stage, context, handler, monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(stage.folder))
+    written(stage, version_of_program(stage, Corners()))
+
+    answer = handler.handle([{}], context)
+
+    assert Chunk.FromString(answer[0]).WhichOneof("body") == "finished"
+
+
+def test_nothing_escapes_even_when_no_slot_is_named(context, handler, monkeypatch):
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+
+    answer = handler.handle([{}], context)
+
+    assert Chunk.FromString(answer[0]).failure.reason == "HANDLER_BUG"
+
+
+def test_a_server_that_went_away_does_not_kill_the_handler(stage, context, handler):
+    written(stage, version_of_program(stage, Corners()))
+    context.cl_socket.shutdown(socket.SHUT_RDWR)
+
+    answer = handler.handle([{"folder": str(stage.folder).encode()}], context)
+
+    assert Chunk.FromString(answer[0]).failure.reason == "HANDLER_BUG"

@@ -1,0 +1,108 @@
+"""Chunks: numbered, small, not too many, never silent, and none after the last."""
+
+import pytest
+from modicum_server.handler.outbox import CHUNK_BYTES, Clock, Outbox
+from modicum_server.handler.tallying import Tally
+from modicum_server.wire.worker_pb2 import Chunk, Findings, Finished, Started
+
+
+class Time:
+    """A clock that only moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.seconds += seconds
+
+
+@pytest.fixture
+def time():
+    return Time()
+
+
+@pytest.fixture
+def sent():
+    return []
+
+
+@pytest.fixture
+def outbox(time, sent):
+    def emit(chunk: Chunk) -> None:
+        sent.append((time.now(), chunk))
+
+    return Outbox(emit, Tally(passes_done=42, phase="searching"), attempt=7, clock=Clock(time.now, time.sleep))
+
+
+def entry(position: int, mask_bytes: int = 100) -> Findings.Entry:
+    made = Findings.Entry(position=position)
+    made.finding.subset.mask = bytes(mask_bytes)
+    return made
+
+
+def test_chunks_carry_the_attempt_and_a_rising_number(outbox, sent):
+    outbox.say(Started(pid=1))
+    outbox.add(entry(0))
+    outbox.close(Finished())
+
+    assert [(chunk.attempt, chunk.sequence) for _, chunk in sent] == [(7, 1), (7, 2), (7, 3)]
+    assert [chunk.WhichOneof("body") for _, chunk in sent] == ["started", "findings", "finished"]
+
+
+def test_a_flood_of_findings_travels_in_few_and_small_chunks(outbox, sent, time):
+    outbox.say(Started())
+    for position in range(500):
+        outbox.add(entry(position, 1_000))
+        time.sleep(0.001)
+    outbox.close(Finished())
+
+    times = [at for at, _ in sent]
+    assert min(later - sooner for sooner, later in zip(times, times[1:], strict=False)) >= 0.2 - 1e-9
+    assert max(chunk.ByteSize() for _, chunk in sent) <= CHUNK_BYTES
+    assert [e.position for _, chunk in sent for e in chunk.findings.entries] == list(range(500))
+
+
+def test_a_finding_larger_than_a_chunk_travels_alone(outbox, sent):
+    outbox.say(Started())
+    for position, size in enumerate([10, CHUNK_BYTES, 10]):
+        outbox.add(entry(position, size))
+    outbox.close(Finished())
+
+    assert [[e.position for e in chunk.findings.entries] for _, chunk in sent[1:-1]] == [[0], [1], [2]]
+
+
+def test_a_finding_that_waits_goes_with_the_next_tick(outbox, sent, time):
+    outbox.say(Started())
+    outbox.add(entry(0))
+    assert len(sent) == 1
+
+    time.sleep(0.25)
+    outbox.tick()
+
+    assert sent[-1][1].findings.entries[0].position == 0
+    assert sent[-1][1].findings.passes_done == 42
+
+
+def test_silence_is_broken_by_a_heartbeat_every_five_seconds(outbox, sent, time):
+    outbox.say(Started())
+    for _ in range(60):
+        time.sleep(0.25)
+        outbox.tick()
+
+    beats = [chunk.heartbeat for _, chunk in sent[1:]]
+    assert len(beats) == 3
+    assert (beats[0].passes_done, beats[0].phase) == (42, "searching")
+
+
+def test_nothing_follows_the_last_chunk(outbox, sent, time):
+    outbox.close(Finished())
+
+    time.sleep(60)
+    outbox.tick()
+    outbox.close(Finished())
+
+    assert len(sent) == 1

@@ -1,0 +1,201 @@
+"""A search task from its first chunk to its last, on a model that a person can check."""
+
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+from handler_stage import ATTEMPT, VERSION, Corners, findings, items_of, kinds, search_work, version_of_program
+from modicum.v1 import finding_pb2, search_pb2
+from modicum_server.wire.worker_pb2 import Positions
+from PIL import Image
+
+BRIGHT_TOP_LEFT = np.zeros((8, 8), dtype=np.uint8)
+BRIGHT_TOP_LEFT[:4, :4] = 255
+BRIGHT_BOTTOM_RIGHT = BRIGHT_TOP_LEFT[::-1, ::-1].copy()
+DARK = np.zeros((8, 8), dtype=np.uint8)
+
+
+def png(array) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()
+
+
+def mask_of(finding) -> np.ndarray:
+    size = finding.subset.height * finding.subset.width
+    bits = np.unpackbits(np.frombuffer(finding.subset.mask, dtype=np.uint8))[:size]
+    return bits.astype(bool).reshape(finding.subset.height, finding.subset.width)
+
+
+def controls(*kinds_of_control, passes=0):
+    return [search_pb2.ControlPlan(control=kind, passes=passes) for kind in kinds_of_control]
+
+
+def test_a_subset_is_found_verified_and_sent(stage):
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT), png(BRIGHT_BOTTOM_RIGHT)])
+    items[0].label = 0
+
+    chunks = stage.run(version_of_program(stage, Corners()), search_work(items, search_index=3))
+
+    assert kinds(chunks)[0] == "started"
+    assert kinds(chunks)[-1] == "finished"
+    assert {chunk.attempt for chunk in chunks} == {ATTEMPT}
+    assert [chunk.sequence for chunk in chunks] == list(range(1, len(chunks) + 1))
+    first, second = findings(chunks)[0], findings(chunks)[1]
+    # one lit pixel scores 2, whose confidence against two zeros is 0.79; two score 4: 0.96
+    assert (first.predicted_class, first.target_class, first.subset.size) == (0, 0, 2)
+    assert mask_of(first)[:4, :4].sum() == 2
+    assert mask_of(second)[4:, 4:].sum() == 2
+    assert first.verified_confidence == pytest.approx(np.exp(4) / (np.exp(4) + 2), rel=1e-5)
+    assert first.eligible
+    assert (first.label, first.item, first.image_digest) == (0, "0.png", items[0].image_digest)
+    assert (first.model_version, first.search_index) == (VERSION, 3)
+    assert not second.HasField("label")
+    assert chunks[-1].finished.passes_done == sum(f.passes.forward for f in (first, second))
+    assert chunks[-1].finished.chunk_size > 0
+    assert first.trace.kept[0] == 64
+    assert first.trace.kept[-1] == 0
+
+
+def test_images_that_cannot_be_searched_are_findings_with_a_reason(stage):
+    items = items_of(stage, [png(DARK), b"no picture", png(BRIGHT_TOP_LEFT)[:-20], png(BRIGHT_TOP_LEFT)])
+
+    found = findings(stage.run(version_of_program(stage, Corners()), search_work(items)))
+
+    assert sorted(found) == [0, 1, 2, 3]
+    assert found[0].reason == finding_pb2.FINDING_REASON_NOT_ELIGIBLE
+    assert found[0].confidence == pytest.approx(1 / 3)
+    assert found[1].reason == finding_pb2.FINDING_REASON_IMAGE_UNREADABLE
+    assert found[2].reason == finding_pb2.FINDING_REASON_IMAGE_UNREADABLE
+    assert not found[1].HasField("predicted_class")
+    assert found[3].subset.size == 2
+
+
+def test_the_class_targeted_control_argues_for_another_class(stage):
+    half = (BRIGHT_TOP_LEFT + BRIGHT_BOTTOM_RIGHT) // 2
+    half[0, 0] = 255
+    items = items_of(stage, [png(half)] * 8)
+    for at, item in enumerate(items):  # other names draw other classes
+        item.image_digest = stage.put(png(half) + bytes([at]))
+    work = search_work(items, controls=controls(search_pb2.CONTROL_CLASS_TARGETED))
+    work.search.threshold = 0.6
+
+    found = findings(stage.run(version_of_program(stage, Corners()), work))
+
+    answers = [finding.controls.class_targeted for finding in found.values()]
+    assert {answer.target_class for answer in answers} == {1, 2}
+    for finding, answer in zip(found.values(), answers, strict=True):
+        assert answer.found == (answer.target_class == 1)  # class 2 has no light of its own
+        assert answer.passes.forward > 0
+        if answer.found:
+            assert answer.size_ratio == answer.size / finding.subset.size
+            assert answer.verified_confidence >= 0.6
+        else:
+            assert (answer.size, answer.size_ratio, answer.verified_confidence) == (0, 0, 0)
+
+
+def test_the_fill_control_scores_the_subset_under_every_other_fill(stage):
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT), png(BRIGHT_BOTTOM_RIGHT)])
+    donors = items_of(stage, [png(DARK), png(BRIGHT_BOTTOM_RIGHT)])
+    work = search_work(items, donors=donors, controls=controls(search_pb2.CONTROL_FILL))
+
+    found = findings(stage.run(version_of_program(stage, Corners()), work))
+
+    fills = {search_pb2.Fill.Name(answer.fill): answer for answer in found[0].controls.fills}
+    assert set(fills) == {"FILL_MEAN", "FILL_WHITE", "FILL_NOISE", "FILL_BLUR", "FILL_MARGINAL"}
+    assert fills["FILL_MEAN"].sufficient  # the mean is black here
+    assert fills["FILL_WHITE"].confidence == pytest.approx(0.5, abs=1e-3)  # everything is lit
+    assert not fills["FILL_WHITE"].sufficient
+    # of the second image's donors one is the image itself: fewer than two are left
+    assert "FILL_MARGINAL" not in {search_pb2.Fill.Name(answer.fill) for answer in found[1].controls.fills}
+
+
+def test_controls_keep_to_their_positions(stage):
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT), png(BRIGHT_BOTTOM_RIGHT)])
+    work = search_work(
+        items,
+        controls=controls(search_pb2.CONTROL_CLASS_TARGETED, search_pb2.CONTROL_FILL),
+        control_exclusions=[Positions(positions=[0]), Positions(positions=[0, 1])],
+    )
+
+    found = findings(stage.run(version_of_program(stage, Corners()), work))
+
+    assert not found[0].controls.HasField("class_targeted")
+    assert found[1].controls.HasField("class_targeted")
+    assert not found[0].controls.fills
+    assert not found[1].controls.fills
+
+
+def test_a_search_for_a_random_other_class_is_not_gated(stage):
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT + BRIGHT_BOTTOM_RIGHT)])
+    work = search_work(items)
+    work.search.target_rule = search_pb2.TARGET_RULE_RANDOM_OTHER
+
+    finding = findings(stage.run(version_of_program(stage, Corners()), work))[0]
+
+    assert not finding.eligible
+    assert finding.target_class != finding.predicted_class
+    assert finding.subset.size == 2 or finding.reason == finding_pb2.FINDING_REASON_NOT_FOUND
+
+
+def test_a_marginal_fill_without_donors_is_said_on_every_image(stage):
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT), b"no picture"])
+    work = search_work(items, donors=items)
+    work.search.fill = search_pb2.FILL_MARGINAL
+
+    found = findings(stage.run(version_of_program(stage, Corners()), work))
+
+    assert found[0].reason == finding_pb2.FINDING_REASON_FILL_UNAVAILABLE
+    assert found[1].reason == finding_pb2.FINDING_REASON_IMAGE_UNREADABLE
+
+
+def test_a_finding_does_not_depend_on_its_neighbours(stage):
+    version = version_of_program(stage, Corners())
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT), png(BRIGHT_BOTTOM_RIGHT), png(DARK)])
+    plans = controls(search_pb2.CONTROL_CLASS_TARGETED, search_pb2.CONTROL_FILL)
+
+    together = findings(stage.run(version, search_work(items, controls=plans)))
+    alone = findings(stage.run(version, search_work(items[1:2], controls=plans)))
+
+    assert alone[1] == together[1]
+
+
+def test_a_canvas_of_other_channels_is_refused(stage):
+    work = search_work(items_of(stage, [png(DARK)]))
+    work.canvas.channels = 3
+
+    chunks = stage.run(version_of_program(stage, Corners()), work)
+
+    assert chunks[-1].failure.reason == "CANVAS_UNFIT"
+
+
+def test_a_cancel_mark_ends_the_task_between_steps(stage):
+    version = version_of_program(stage, Corners())
+    work = search_work(items_of(stage, [png(BRIGHT_TOP_LEFT)] * 4000))
+    work.search.fraction = 0.0
+    canceller = threading.Timer(1.0, (stage.folder / "cancel").touch)
+    canceller.start()
+    started = time.monotonic()
+
+    chunks = stage.run(version, work)
+
+    assert time.monotonic() - started < 30
+    assert chunks[-1].failure.reason == "CANCELLED"
+    assert not chunks[-1].failure.model_at_fault
+    assert not any(f.reason == finding_pb2.FINDING_REASON_STOPPED for f in findings(chunks).values())
+
+
+def test_a_bug_of_ours_is_a_typed_failure_without_a_traceback(stage, monkeypatch, caplog):
+    def explode(*_, **__):
+        raise ZeroDivisionError("/secret/path")
+
+    monkeypatch.setattr("modicum_server.handler.running.prepare_search", explode)
+
+    chunks = stage.run(version_of_program(stage, Corners()), search_work(items_of(stage, [png(DARK)])))
+
+    assert kinds(chunks) == ["started", "failure"]
+    assert chunks[-1].failure.reason == "HANDLER_BUG"
+    assert "secret" not in chunks[-1].failure.detail
+    assert "ZeroDivisionError" in caplog.text

@@ -1,0 +1,127 @@
+"""Small audits with findings that a person can count: an 8x8 canvas, masks of the first pixels in row-major order."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+from modicum_server.domain.audits import Audit, AuditSpecification, AuditState
+from modicum_server.domain.datasets import Dataset
+from modicum_server.domain.findings import (
+    ClassTargetedFinding,
+    FillFinding,
+    Finding,
+    FindingControls,
+    FindingReason,
+    Passes,
+    Subset,
+    Trace,
+)
+from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
+from modicum_server.measures import finding_row, read_rows, result_document, write_rows
+
+VERSION = "projects/default/models/tiny/versions/1"
+OTHER_VERSION = "projects/default/models/tiny/versions/2"
+SIDE = 8
+CANVAS = Canvas(3, SIDE, SIDE)
+SEARCH = Search(SearchMethod.MASK_OPTIMIZATION, 0.9, passes=600)
+INPUT = InputSpecification(3, SIDE, SIDE, 0.0, 1.0, 0, "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+LABELS = ("cat", "dog", "owl")
+CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def subset(size: int, side: int = SIDE) -> Subset:
+    mask = np.arange(side * side) < size
+    return Subset(np.packbits(mask).tobytes(), side, side, size)
+
+
+def finding(position: int = 0, size: int | None = 3, **changes) -> Finding:
+    plain = Finding(
+        position=position,
+        item=f"image-{position}.png",
+        image_digest=hashlib.sha256(str(position).encode()).hexdigest(),
+        model_version=VERSION,
+        search_index=0,
+        label=0,
+        predicted_class=0,
+        target_class=0,
+        eligible=True,
+        confidence=0.97,
+        margin=3.5,
+        subset=None if size is None else subset(size),
+        verified_confidence=0.92,
+        passes=Passes(100, 50),
+        trace=Trace((64, 32, 3), (0.97, 0.95, 0.92)),
+    )
+    return replace(plain, **changes)
+
+
+def not_eligible(position: int = 0, **changes) -> Finding:
+    return finding(position, None, eligible=False, confidence=0.6, reason=FindingReason.NOT_ELIGIBLE, **changes)
+
+
+def failed(position: int = 0, reason: FindingReason = FindingReason.IMAGE_UNREADABLE) -> Finding:
+    nothing = {"predicted_class": None, "target_class": None, "eligible": False, "confidence": 0.0, "trace": None}
+    return finding(position, None, reason=reason, passes=Passes(), **nothing)
+
+
+def controls(size: int | None, *, black: bool | None = None, predicted_size: int = 3) -> FindingControls:
+    """A class-targeted search that found `size` pixels (None: nothing), and whether black left the subset sufficient."""
+    other = ClassTargetedFinding(1, size is not None, size or 0, (size or 0) / predicted_size, 0.91, Passes(80, 40))
+    fills = () if black is None else (FillFinding(Fill.BLACK, 0.95 if black else 0.2, black),)
+    return FindingControls(class_targeted=other, fills=fills)
+
+
+def audit(*, versions: Sequence[str] = (VERSION,), searches: Sequence[Search] = (SEARCH,), count: int = 1) -> Audit:
+    plans = (ControlPlan(Control.CLASS_TARGETED, images=4), ControlPlan(Control.FILL))
+    dataset = "projects/default/datasets/few"
+    asked = AuditSpecification(tuple(versions), dataset, CANVAS, tuple(searches), plans, 7, 0, "cpu")
+    return Audit("projects/default/audits/a", asked, "f" * 64, count, AuditState.RUNNING, 3, "me", CREATED)
+
+
+def version(name: str = VERSION) -> ModelVersion:
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    source = Weights("b" * 64, "modicum:tiny")
+    return ModelVersion(name, source, INPUT, LABELS, digest, VersionState.READY, CREATED)
+
+
+def document_and_rows(findings: Sequence[Finding], *, versions=(VERSION,), searches=(SEARCH,)):
+    packed = write_rows(finding_row(one) for one in findings)
+    images = len({one.position for one in findings})
+    document = result_document(
+        audit=audit(versions=versions, searches=searches, count=images),
+        dataset=Dataset("projects/default/datasets/few", "c" * 64, images, images, CREATED),
+        versions=[version(name) for name in versions],
+        rows=read_rows(packed),
+        parameters={"device": "cpu", "chunk_size": 4, "versions": {"torch": "2.4"}, "donor_digests": []},
+        findings_digest=hashlib.sha256(packed).hexdigest(),
+    )
+    return document, read_rows(packed)
+
+
+def measures_of(findings: Sequence[Finding]) -> dict:
+    document, _ = document_and_rows(findings)
+    return document["models"][0]["searches"][0]["measures"]
+
+
+def mixed_findings() -> list[Finding]:
+    """Thirteen images of every kind."""
+    searched = [
+        finding(
+            place,
+            place + 1,
+            label=place % 2,
+            controls=controls(2 * place + 2, black=place > 6, predicted_size=place + 1),
+        )
+        for place in range(8)
+    ]
+    return [
+        *searched,
+        finding(8, None, budget_exhausted=True, controls=controls(None)),
+        finding(9, 0, baseline_confident=True),
+        not_eligible(10, label=None),
+        failed(11),
+        failed(12, FindingReason.MODEL_DIED),
+    ]

@@ -1,0 +1,81 @@
+"""The result document. MODICUM_UPDATE_GOLDENS=1 writes the golden anew: look at the difference before it is committed."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from example_audit import (
+    OTHER_VERSION,
+    SEARCH,
+    VERSION,
+    document_and_rows,
+    failed,
+    finding,
+    mixed_findings,
+)
+from modicum_server.domain.searches import Fill, Search, SearchMethod
+from modicum_server.measures import canonical_json
+
+GOLDEN = Path(__file__).parent / "golden" / "result.json"
+
+
+def test_the_document_is_the_golden_one():
+    document, _ = document_and_rows(mixed_findings())
+
+    written = json.dumps(json.loads(canonical_json(document)), indent=1, sort_keys=True) + "\n"
+    if os.environ.get("MODICUM_UPDATE_GOLDENS"):
+        GOLDEN.write_text(written)
+    assert written == GOLDEN.read_text()
+
+
+def test_the_document_does_not_depend_on_the_order_of_the_rows():
+    findings = mixed_findings()
+
+    first, _ = document_and_rows(findings)
+    second, _ = document_and_rows(findings[::-1])
+
+    assert first["models"] == second["models"]
+    assert first["passes"] == second["passes"]
+
+
+def test_the_measures_of_versions_and_searches_stand_apart_in_the_order_of_the_specification():
+    batched = Search(SearchMethod.BATCHED_GRADIENT, 0.9, fill=Fill.BLACK, pixels_per_step=1)
+    findings = [
+        finding(0, size, model_version=name, search_index=index)
+        for name, index, size in [(VERSION, 0, 2), (VERSION, 1, 4), (OTHER_VERSION, 0, 6), (OTHER_VERSION, 1, 8)]
+    ]
+
+    document, _ = document_and_rows(findings, versions=(OTHER_VERSION, VERSION), searches=(SEARCH, batched))
+
+    sizes = [
+        [search["measures"]["subset_size_median"]["value"] for search in model["searches"]]
+        for model in document["models"]
+    ]
+    assert sizes == [[6, 8], [2, 4]]
+    assert document["models"][0]["model_version"] == OTHER_VERSION
+
+
+def test_failures_are_listed_with_their_reasons():
+    document, _ = document_and_rows([finding(0), failed(1)])
+
+    expected = {"item": "image-1.png", "model_version": VERSION, "search_index": 0, "reason": "IMAGE_UNREADABLE"}
+    assert document["failures"] == [expected]
+
+
+def test_passes_of_the_control_are_counted_with_those_of_the_search():
+    document, _ = document_and_rows(mixed_findings())
+
+    assert document["passes"] == {"forward": 1100 + 9 * 80, "backward": 550 + 9 * 40, "equivalents": 1820 + 2 * 910}
+
+
+def test_an_audit_without_findings_has_a_document():
+    document, _ = document_and_rows([])
+
+    assert document["models"][0]["searches"][0]["counts"]["images"] == 0
+
+
+def test_canonical_json_sorts_its_keys_and_refuses_nan():
+    assert canonical_json({"b": 1, "a": "é"}) == '{"a":"é","b":1}'.encode()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json({"value": float("nan")})

@@ -1,0 +1,124 @@
+"""Intervals against scipy's, and their coverage by simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from modicum_server.measures.intervals import order_statistics, quantile, wilson
+from scipy import stats
+
+REPEATS = 4000
+SIMULATION_ERROR = 3 * math.sqrt(0.95 * 0.05 / REPEATS)
+LEAST_COVERAGE = 0.95 - 0.03 - SIMULATION_ERROR
+
+
+@pytest.mark.parametrize("successes", [0, 1, 5, 9, 10])
+@pytest.mark.parametrize("n", [10, 37, 1000])
+def test_wilson_is_the_one_of_scipy(successes, n):
+    interval = wilson(successes, n)
+
+    expected = stats.binomtest(successes, n).proportion_ci(0.95, "wilson")
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert (interval.method, interval.level, interval.n) == ("wilson", 0.95, n)
+
+
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
+@pytest.mark.parametrize("q", [0.25, 0.5, 0.75])
+@pytest.mark.parametrize("n", [10, 12, 13, 29, 100, 501])
+def test_order_statistics_are_the_ones_of_scipy(q, n):
+    values = np.random.default_rng(n).lognormal(size=n)
+
+    interval = order_statistics(values, q)
+
+    expected = stats.quantile_test(values, p=q).confidence_interval(0.95)
+    assert interval.low == (None if math.isnan(expected.low) else expected.low)
+    assert interval.high == (None if math.isnan(expected.high) else expected.high)
+
+
+def test_the_median_of_ten_lies_between_the_second_and_the_ninth():
+    interval = order_statistics(np.arange(1.0, 11.0), 0.5)
+
+    assert (interval.low, interval.high) == (2, 9)
+
+
+def test_below_ten_images_there_is_no_interval():
+    assert wilson(3, 9) is None
+    assert order_statistics(np.arange(9.0), 0.5) is None
+    assert wilson(3, 10) is not None
+    assert order_statistics(np.arange(10.0), 0.5) is not None
+
+
+def test_a_quartile_of_twelve_has_an_open_end_and_of_thirteen_none():
+    assert order_statistics(np.arange(12.0), 0.25).low is None
+    assert order_statistics(np.arange(12.0), 0.75).high is None
+    assert order_statistics(np.arange(13.0), 0.25).low == 0
+    assert order_statistics(np.arange(13.0), 0.75).high == 12
+
+
+def test_an_end_among_searches_that_found_nothing_is_open():
+    values = np.array([1.0, 2, 3, 4, 5, 6, math.inf, math.inf, math.inf, math.inf])
+
+    interval = order_statistics(values, 0.5)
+
+    assert (interval.low, interval.high) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "q", "expected"),
+    [
+        ([3, 1, 2], 0.5, 2),
+        ([4, 1, 2, 3], 0.5, 2.5),
+        ([1, 2, 3, 4], 0.25, 1.5),
+        ([1, 2, 3, 4, 5], 0.25, 2),
+        ([7], 0.75, 7),
+        ([1, math.inf, math.inf], 0.5, math.inf),
+        ([1, 2, math.inf, math.inf], 0.5, math.inf),
+        ([1, 2, math.inf], 0.5, 2),
+    ],
+)
+def test_a_quantile_is_a_value_or_the_mean_of_two(values, q, expected):
+    assert quantile(np.array(values, dtype=float), q) == expected
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.sampled_from([0.25, 0.5, 0.75]))
+def test_a_quantile_is_the_one_of_numpy(values, q):
+    expected = np.quantile(np.array(values), q, method="averaged_inverted_cdf")
+
+    assert quantile(np.array(values), q) == pytest.approx(expected)
+
+
+@given(st.lists(st.floats(0, 1), min_size=10, max_size=60), st.sampled_from([0.25, 0.5, 0.75]))
+def test_a_quantile_lies_within_its_interval(values, q):
+    array = np.array(values)
+
+    interval = order_statistics(array, q)
+
+    assert interval.low is None or interval.low <= quantile(array, q)
+    assert interval.high is None or interval.high >= quantile(array, q)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("n", [50, 200])
+def test_wilson_covers_the_true_share_as_often_as_it_says(share, n):
+    counts = np.random.default_rng(11).binomial(n, share, size=REPEATS)
+
+    intervals = {int(count): wilson(int(count), n) for count in np.unique(counts)}
+    covered = np.mean([intervals[int(count)].low <= share <= intervals[int(count)].high for count in counts])
+
+    assert covered >= LEAST_COVERAGE
+
+
+@pytest.mark.parametrize("q", [0.25, 0.5, 0.75])
+@pytest.mark.parametrize("n", [13, 50])
+def test_order_statistics_cover_the_true_quantile_as_often_as_they_say(q, n):
+    samples = np.random.default_rng(12).lognormal(size=(REPEATS, n))
+    truth = stats.lognorm(1).ppf(q)
+
+    intervals = [order_statistics(sample, q) for sample in samples]
+    covered = np.mean(
+        [(one.low is None or one.low <= truth) and (one.high is None or truth <= one.high) for one in intervals]
+    )
+
+    assert covered >= 0.95 - SIMULATION_ERROR

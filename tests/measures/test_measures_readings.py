@@ -1,0 +1,68 @@
+"""The controls' readings follow the rules in their modules."""
+
+import pytest
+from example_audit import controls, document_and_rows, finding
+from modicum_server.measures.words import share_text
+
+
+def readings_of(findings):
+    document, _ = document_and_rows(findings)
+    return {reading["control"]: reading for reading in document["models"][0]["searches"][0]["readings"]}
+
+
+@pytest.mark.parametrize(
+    ("other_size", "count", "outcome"),
+    [(4, 20, "ANY_CLASS"), (30, 20, "THIS_CLASS"), (None, 20, "THIS_CLASS"), (4, 9, "INCONCLUSIVE")],
+)
+def test_the_class_targeted_control_is_read_by_its_rule(other_size, count, outcome):
+    readings = readings_of([finding(place, 3, controls=controls(other_size)) for place in range(count)])
+
+    assert readings["class_targeted"]["outcome"] == outcome
+
+
+def test_half_found_is_inconclusive():
+    sizes = [4] * 10 + [None] * 10
+
+    readings = readings_of([finding(place, 3, controls=controls(size)) for place, size in enumerate(sizes)])
+
+    assert readings["class_targeted"]["outcome"] == "INCONCLUSIVE"
+
+
+def test_the_class_targeted_sentence_gives_share_and_ratio():
+    readings = readings_of([finding(place, 3, controls=controls(4)) for place in range(20)])
+
+    assert readings["class_targeted"]["text"] == (
+        "For 100% of 20 images (95% interval 84% to 100%) the same search finds a subset for a random other class, "
+        "in the median 1.3 times as large (95% interval 1.3 times to 1.3 times): "
+        "the mask, not the pixels, carries much of the decision."
+    )
+
+
+@pytest.mark.parametrize(
+    ("surviving", "count", "outcome"),
+    [(20, 20, "SURVIVES"), (1, 20, "DEPENDS_ON_FILL"), (10, 20, "INCONCLUSIVE"), (9, 9, "INCONCLUSIVE")],
+)
+def test_the_fill_control_is_read_by_its_rule(surviving, count, outcome):
+    findings = [finding(place, 3, controls=controls(4, black=place < surviving)) for place in range(count)]
+
+    assert readings_of(findings)["fill"]["outcome"] == outcome
+
+
+def test_a_control_that_did_not_run_has_no_reading():
+    assert readings_of([finding(0), finding(1)]) == {}
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0%"),
+        (1, "100%"),
+        (0.574, "57%"),
+        (0.0995, "10%"),
+        (0.0354, "3.5%"),
+        (0.00541, "0.54%"),
+        (0.00002, "0.0020%"),
+    ],
+)
+def test_a_share_reads_as_per_cent(share, text):
+    assert share_text(share) == text

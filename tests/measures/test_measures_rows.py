@@ -1,0 +1,62 @@
+"""The findings artifact."""
+
+import gzip
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from example_audit import controls, failed, finding, mixed_findings
+from modicum_server.domain.findings import ScoredVariant
+from modicum_server.measures import finding_from_row, finding_row, read_rows, write_rows
+
+
+@pytest.mark.parametrize("original", mixed_findings(), ids=lambda one: one.item)
+def test_a_finding_survives_its_row(original):
+    assert finding_from_row(json.loads(json.dumps(finding_row(original)))) == original
+
+
+def test_a_variant_survives_its_row():
+    with_variant = replace(controls(4), variants=(ScoredVariant("dilated", 0.4, sufficient=False, predicted_class=2),))
+
+    assert finding_from_row(finding_row(finding(controls=with_variant))).controls == with_variant
+
+
+def test_a_confidence_that_is_no_number_is_null_in_the_row():
+    row = finding_row(replace(failed(), confidence=math.nan, margin=-math.inf))
+
+    assert (row["confidence"], row["margin"]) == (None, None)
+    assert math.isnan(finding_from_row(row).confidence)
+
+
+def test_rows_are_read_as_written_and_as_often_as_wanted():
+    rows = [finding_row(one) for one in mixed_findings()]
+
+    read = read_rows(write_rows(rows))
+
+    assert list(read) == rows
+    assert list(read) == rows
+
+
+def test_equal_rows_give_equal_bytes_whatever_the_order_of_their_keys():
+    row = finding_row(finding())
+
+    assert write_rows([row]) == write_rows([dict(reversed(row.items()))])
+
+
+def test_the_artifact_is_gzip_over_one_json_line_a_finding():
+    packed = write_rows(finding_row(one) for one in mixed_findings())
+
+    lines = gzip.decompress(packed).decode().splitlines()
+    assert [json.loads(line)["position"] for line in lines] == list(range(13))
+    assert packed[4:8] == b"\0\0\0\0"
+
+
+def test_no_row_is_a_readable_artifact():
+    assert list(read_rows(write_rows([]))) == []
+
+
+def test_a_mask_is_packed_with_the_first_pixel_in_the_highest_bit():
+    row = finding_row(finding(size=3))
+
+    assert row["subset"] == {"mask": "4AAAAAAAAAA=", "height": 8, "width": 8, "size": 3, "fraction": 3 / 64}

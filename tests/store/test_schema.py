@@ -1,0 +1,86 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from modicum_server.errors import DependencyUnavailable
+from modicum_server.store.connections import sqlalchemy_url
+from modicum_server.store.migrate import migrate, schema_state
+from modicum_server.store.tables import metadata
+from sqlalchemy import create_engine, inspect, text
+
+
+def test_the_migrated_schema_equals_the_declared_tables(database_url):
+    engine = create_engine(sqlalchemy_url(database_url))
+
+    with engine.connect() as connection:
+        difference = compare_metadata(MigrationContext.configure(connection), metadata)
+        migrated = _details(connection)
+    engine.dispose()
+
+    assert difference == []
+    assert migrated == _declared_details(database_url)
+
+
+def test_migrating_an_empty_database_makes_the_default_project_and_is_then_current(empty_database_url):
+    before = schema_state(empty_database_url)
+
+    migrate(empty_database_url)
+    migrate(empty_database_url)
+
+    after = schema_state(empty_database_url)
+    assert (before.present, before.current) == ("", False)
+    assert after.current
+    engine = create_engine(sqlalchemy_url(empty_database_url))
+    with engine.connect() as connection:
+        assert connection.scalars(text("SELECT name FROM projects")).all() == ["projects/default"]
+        assert connection.scalar(text("SELECT count(*) FROM procrastinate.procrastinate_jobs")) == 0
+        assert "procrastinate" not in connection.scalar(text("SHOW search_path"))
+    engine.dispose()
+
+
+def test_processes_that_migrate_at_once_do_it_once(empty_database_url):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(migrate, [empty_database_url] * 4))
+
+    assert schema_state(empty_database_url).current
+
+
+def test_a_database_that_is_away_is_a_dependency_that_is_unavailable():
+    with pytest.raises(DependencyUnavailable):
+        migrate("postgresql://modicum@/modicum?host=/nonexistent")
+
+
+def _declared_details(database_url):
+    """Make the declared tables in a schema of their own and look at what `compare_metadata` does not."""
+    engine = create_engine(sqlalchemy_url(database_url))
+    with engine.connect() as connection:
+        connection.execute(text("CREATE SCHEMA declared"))
+        connection.execute(text("SET search_path TO declared"))
+        metadata.create_all(connection)
+        details = _details(connection, "declared")
+        connection.rollback()
+    engine.dispose()
+    return details
+
+
+def _details(connection, schema="public"):
+    inspector = inspect(connection)
+    rows = connection.execute(
+        text(
+            "SELECT table_name, column_name, collation_name, column_default, is_identity"
+            " FROM information_schema.columns WHERE table_schema = :schema AND table_name <> 'alembic_version'"
+        ),
+        {"schema": schema},
+    )
+    constraints = {
+        (table, check["name"], check["sqltext"])
+        for table in metadata.tables
+        for check in inspector.get_check_constraints(table, schema=schema)
+    }
+    comments = {
+        (table, column["name"], column["comment"])
+        for table in metadata.tables
+        for column in inspector.get_columns(table, schema=schema)
+    }
+    return {tuple(row) for row in rows}, constraints, comments

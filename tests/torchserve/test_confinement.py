@@ -1,0 +1,125 @@
+"""What a model's process can reach, at every level that this machine offers."""
+
+import json
+import os
+import sys
+from dataclasses import replace
+
+import pytest
+
+from modicum_server.domain.tasks import TaskHeartbeat
+from modicum_server.torchserve.confinement import bubblewrap
+from modicum_server.torchserve.confinement.environment import server_environment, worker_environment
+from modicum_server.torchserve.confinement.plan import Level, Plan, Rules
+from modicum_server.torchserve.confinement.seccomp import ARCHITECTURES, program
+from modicum_server.torchserve.folders import create_server_folder
+from modicum_server.torchserve.isolation import CODE_MUST_NOT, Isolation, _probe, candidates, find_bubblewrap
+from tests.torchserve.conftest import heard
+
+SECRETS = {
+    "MODICUM_DATABASE_URL": "x",
+    "AWS_SECRET_ACCESS_KEY": "x",
+    "https_proxy": "http://user:word@proxy",
+    "API_TOKEN": "x",
+}
+
+
+def test_no_secret_passes_into_the_environment_of_a_model(tmp_path):
+    environment = worker_environment({**SECRETS, "LANG": "de_DE.UTF-8", "PYTHONPATH": "/models"}, tmp_path, 2)
+
+    assert not SECRETS.keys() & environment.keys()
+    assert (environment["LANG"], environment["PYTHONPATH"], environment["OMP_NUM_THREADS"]) == (
+        "de_DE.UTF-8",
+        "/models",
+        "2",
+    )
+    assert environment["HOME"] == environment["TMPDIR"] == str(tmp_path)
+
+
+def test_no_secret_passes_into_the_environment_of_java(tmp_path):
+    assert not SECRETS.keys() & server_environment(SECRETS, tmp_path).keys()
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path):
+    plan = Plan(Level.LANDLOCK, "/usr/bin/python3", "", "/w", {"slot0": "/run/slot0"}, 2)
+
+    plan.write(tmp_path / "plan.json")
+
+    assert Plan.read(tmp_path / "plan.json") == plan
+
+
+def test_rules_are_read_as_they_were_written():
+    rules = Rules(Level.SECCOMP, ("/usr",), ("/tmp/x",), ("/dev/null",))
+
+    assert Rules.loads(rules.dumps()) == rules
+
+
+def test_bubblewrap_shows_a_folder_before_what_lies_in_it():
+    rules = Rules(Level.BUBBLEWRAP, ("/a/b/c", "/a", "/proc"), ("/a/w",), ("/dev/null", "/dev/nvidia0"))
+
+    words = bubblewrap.command("/usr/bin/bwrap", rules, ["python"], "/a")
+
+    assert words.index("/a") < words.index("/a/b/c") < words.index("/a/w")
+    assert "/dev/null" not in words
+    assert words[words.index("/dev/nvidia0") - 1] == "--dev-bind"
+    assert words[-2:] == ["--", "python"]
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_the_filter_fits_what_a_kernel_takes(machine):
+    steps = len(program(machine, 1234)) // 8
+
+    assert 50 < steps < 4096
+
+
+def test_code_is_enclosed_only_when_everything_is_closed():
+    assert Isolation(Level.LANDLOCK, CODE_MUST_NOT, frozenset()).encloses_code
+    assert not Isolation(Level.SECCOMP, CODE_MUST_NOT - {"files"}, frozenset({"files"})).encloses_code
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("level", list(Level))
+async def test_a_probing_process_reaches_what_its_level_leaves_open(level):
+    if level not in candidates():
+        pytest.skip(f"no {level} on this machine")
+    folder = create_server_folder()
+    try:
+        plan = Plan(level, sys.executable, find_bubblewrap(), str(folder.workers), {}, 1)
+        answer = await _probe(folder, replace(plan, level=level))
+    finally:
+        folder.delete()
+
+    reached = {name for name in CODE_MUST_NOT if answer[name]}
+    strong = {Level.BUBBLEWRAP, Level.LANDLOCK}
+    assert reached == (
+        set() if level in strong else CODE_MUST_NOT if level is Level.NONE else reached & {"files", "environment"}
+    )
+
+
+@pytest.mark.acceptance
+@pytest.mark.asyncio(loop_scope="module")
+class TestInTorchServe:
+    async def told(self, server, id):
+        (fact,) = [json.loads(event.phase) for event in await heard(server, id) if isinstance(event, TaskHeartbeat)]
+        return fact
+
+    async def test_a_handler_sees_no_secret(self, server):
+        environment = await self.told(server, "environment")
+
+        assert not [name for name in environment if name.startswith("MODICUM_")]
+        assert environment["OMP_NUM_THREADS"] == "1"
+
+    async def test_a_handler_reaches_its_slot_and_its_tmp_and_nothing_else(self, server):
+        running = await server._supervisor.ready(30)
+        if not server.isolation.encloses_code:
+            pytest.skip(f"this machine confines by {server.isolation}")
+
+        facts = await self.told(server, f"reach:{running.folder.keys}:{running.process.pid}")
+
+        allowed = {"write home": True, "fork": True}
+        assert facts.pop("capabilities") == "0000000000000000"
+        assert facts == {**dict.fromkeys(facts, False), **allowed}
+
+    async def test_the_isolation_is_named(self, server):
+        assert str(server.isolation).startswith(server.isolation.level)
+        assert os.path.isdir("/proc")
