@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 from procrastinate.schema import SchemaManager
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 revision: str = "0001"
 down_revision: str | None = None
@@ -173,10 +173,10 @@ def _model_versions() -> None:
             comment="of its weights or program; empty without",
         ),
         sa.Column(
-            "parts", sa.ARRAY(sa.Text()), nullable=False, comment="versions that an ensemble or a wrapper is made of"
+            "parts", ARRAY(sa.Text()), nullable=False, comment="versions that an ensemble or a wrapper is made of"
         ),
         sa.Column("input", JSONB(), nullable=True),
-        sa.Column("class_labels", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("class_labels", ARRAY(sa.Text()), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("create_time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("check_time", sa.DateTime(timezone=True), nullable=True),
@@ -246,7 +246,7 @@ def _audits() -> None:
         sa.Column("project", sa.String(collation="C"), nullable=False),
         sa.Column("specification", JSONB(), nullable=False),
         sa.Column("dataset", sa.String(collation="C"), nullable=False),
-        sa.Column("model_versions", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("model_versions", ARRAY(sa.Text()), nullable=False),
         sa.Column("answer_key", sa.String(collation="C"), nullable=False),
         sa.Column("item_count", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -267,7 +267,7 @@ def _audits() -> None:
         sa.Column("failure_reason", sa.Text(), nullable=True),
         sa.Column("failure_detail", sa.Text(), nullable=True),
         sa.Column("result_digest", sa.String(collation="C"), nullable=False),
-        sa.Column("artifact_digests", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'::text[]"), nullable=False),
+        sa.Column("artifact_digests", ARRAY(sa.Text()), server_default=sa.text("'{}'::text[]"), nullable=False),
         sa.Column("reused_from", sa.String(collation="C"), nullable=False),
         sa.Column("parameters", JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
         sa.CheckConstraint("stage IN ('CHECK', 'SEARCH', 'SCORE', 'SUMMARISE')", name=op.f("audits_stage_check")),
@@ -310,7 +310,7 @@ def _shards() -> None:
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("model_version", sa.String(collation="C"), nullable=False, comment="empty for SUMMARISE"),
         sa.Column("search_index", sa.Integer(), nullable=False),
-        sa.Column("positions", sa.ARRAY(sa.Integer()), nullable=False),
+        sa.Column("positions", ARRAY(sa.Integer()), nullable=False),
         sa.Column("passes_planned", sa.BigInteger(), nullable=False),
         sa.Column("passes_done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),

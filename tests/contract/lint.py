@@ -43,9 +43,7 @@ def breaking(proto: Path = PROTO) -> str:
         return ""
     link_google_api(proto)
     with tempfile.TemporaryDirectory() as folder:
-        archive = subprocess.run(
-            ["git", "archive", reference, "proto"], cwd=ROOT, capture_output=True, check=True
-        )
+        archive = subprocess.run(["git", "archive", reference, "proto"], cwd=ROOT, capture_output=True, check=True)
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
             files.extractall(folder, filter="data")
         before = Path(folder) / "proto"

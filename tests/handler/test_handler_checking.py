@@ -12,6 +12,9 @@ from handler_stage import (
 )
 from modicum.v1 import model_pb2
 from modicum_server.handler.cifar_resnet import CifarResNet
+from modicum_server.handler.failures import TaskFailure
+from modicum_server.handler.loading import choose_device
+from modicum_server.handler.running import run_task
 from modicum_server.wire.worker_pb2 import CheckWork
 from torch import nn
 
@@ -137,21 +140,14 @@ def test_a_missing_artifact_is_not_the_model_s_fault(stage):
     assert (failure.reason, failure.model_at_fault) == ("ARTIFACT_MISSING", False)
 
 
-def test_a_gpu_that_is_not_there_is_said(stage, monkeypatch):
+def test_a_gpu_that_is_not_there_is_said(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    version = version_of_program(stage, Corners())
-    stage.run(version, CheckWork())
-
-    from modicum_server.handler.failures import TaskFailure
-    from modicum_server.handler.loading import choose_device
 
     with pytest.raises(TaskFailure, match="this one has none"):
         choose_device("cuda")
 
 
 def test_a_folder_without_a_task_still_gets_a_whole_stream(tmp_path):
-    from modicum_server.handler.running import run_task
-
     chunks = []
 
     run_task(tmp_path, chunks.append)

@@ -2,12 +2,17 @@
 
 import socket
 import threading
+import warnings
 from types import SimpleNamespace
 
 import pytest
 from handler_stage import Corners, version_of_program
-from modicum_server.handler.entry import FOLDER_VARIABLE, ModicumHandler
+from modicum_server.handler.entry import FOLDER_INPUT, FOLDER_VARIABLE, ModicumHandler
 from modicum_server.wire.worker_pb2 import CheckWork, Chunk, Task
+
+with warnings.catch_warnings():  # it leaves a file of its own open while it is imported
+    warnings.simplefilter("ignore")
+    import ts.handler_utils.utils  # noqa: F401
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def written(stage, version):
 def test_every_chunk_but_the_last_is_streamed_and_the_last_returned(stage, context, handler):
     written(stage, version_of_program(stage, Corners()))
 
-    answer = handler.handle([{"folder": str(stage.folder).encode()}], context)
+    answer = handler.handle([{FOLDER_INPUT: str(stage.folder).encode()}], context)
 
     assert len(answer) == 1
     assert Chunk.FromString(answer[0]).WhichOneof("body") == "finished"
@@ -84,6 +89,6 @@ def test_a_server_that_went_away_does_not_kill_the_handler(stage, context, handl
     written(stage, version_of_program(stage, Corners()))
     context.cl_socket.shutdown(socket.SHUT_RDWR)
 
-    answer = handler.handle([{"folder": str(stage.folder).encode()}], context)
+    answer = handler.handle([{FOLDER_INPUT: str(stage.folder).encode()}], context)
 
     assert Chunk.FromString(answer[0]).failure.reason == "HANDLER_BUG"

@@ -68,7 +68,7 @@ def failed(position: int = 0, reason: FindingReason = FindingReason.IMAGE_UNREAD
 
 
 def controls(size: int | None, *, black: bool | None = None, predicted_size: int = 3) -> FindingControls:
-    """A class-targeted search that found `size` pixels (None: nothing), and whether black left the subset sufficient."""
+    """A class-targeted search that found `size` pixels (None: nothing); whether black left the subset sufficient."""
     other = ClassTargetedFinding(1, size is not None, size or 0, (size or 0) / predicted_size, 0.91, Passes(80, 40))
     fills = () if black is None else (FillFinding(Fill.BLACK, 0.95 if black else 0.2, black),)
     return FindingControls(class_targeted=other, fills=fills)

@@ -1,4 +1,4 @@
-"""The result document. MODICUM_UPDATE_GOLDENS=1 writes the golden anew: look at the difference before it is committed."""
+"""The result document. MODICUM_UPDATE_GOLDENS=1 writes the golden anew: read the difference before committing it."""
 
 import json
 import os

@@ -1,8 +1,8 @@
 """A handler for tests, packed into the archive: does what the task's id says, and tells what it could reach."""
 
-import ctypes
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -64,8 +64,8 @@ class ModicumHandler:
     def crash(self):
         os._exit(3)
 
-    def memory(self):
-        ctypes.CDLL(None).syscall(62, os.getpid(), 9)  # SIGKILL, as the kernel's out-of-memory killer sends
+    def killed(self):
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def obey(self):
         while not self.stopped():

@@ -6,7 +6,6 @@ import sys
 from dataclasses import replace
 
 import pytest
-
 from modicum_server.domain.tasks import TaskHeartbeat
 from modicum_server.torchserve.confinement import bubblewrap
 from modicum_server.torchserve.confinement.environment import server_environment, worker_environment
@@ -14,6 +13,7 @@ from modicum_server.torchserve.confinement.plan import Level, Plan, Rules
 from modicum_server.torchserve.confinement.seccomp import ARCHITECTURES, program
 from modicum_server.torchserve.folders import create_server_folder
 from modicum_server.torchserve.isolation import CODE_MUST_NOT, Isolation, _probe, candidates, find_bubblewrap
+
 from tests.torchserve.conftest import heard
 
 SECRETS = {

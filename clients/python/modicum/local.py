@@ -35,6 +35,8 @@ STOP_SECONDS = 20.0
 POLL_SECONDS = 0.05
 CONNECT_SECONDS = 2.0
 LOG_LINES_SHOWN = 12
+#: Others may enter but not list: run by root, the server's Postgres is another user in a folder of its own below.
+FOLDER_MODE = 0o711
 ROOT_DATA = Path("/var/lib/modicum")
 
 
@@ -83,7 +85,7 @@ def attach(data: Path | None = None) -> Attachment:
     if sys.platform == "win32":
         raise LocalServerError("a local server needs Linux or macOS: set MODICUM_ADDRESS to a server elsewhere")
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make(folder)
         with _locked(folder / "start.lock", fcntl.LOCK_EX):
             users_lock = (folder / "users.lock").open("ab")
             try:
@@ -99,6 +101,13 @@ def attach(data: Path | None = None) -> Attachment:
             f"{error.filename or folder}: the local server needs a data directory that it may write, but: "
             f"{error.strerror}; choose another with MODICUM_DATA"
         ) from error
+
+
+def _make(folder: Path) -> None:
+    """Make it as the server would; one that is there keeps its permissions."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(FOLDER_MODE)
 
 
 def token_for(endpoint: Endpoint, data: Path | None = None) -> str:

@@ -87,7 +87,8 @@ class LocalServer:
         settings = self.settings
         serve = ["serve", "--grpc-port", str(settings.grpc_port), "--http-port", str(settings.http_port)]
         api = Child("api", [*serve, "--ready-file", str(ready_file)], environment, self.folder.path / "api.log")
-        worker = Child("worker", ["worker", "--metrics-port", "0"], environment, self.folder.path / "worker.log")
+        worker_environment = {**environment, "MODICUM_RUN_FOLDER": str(self.folder.path / "run")}
+        worker = Child("worker", ["worker", "--metrics-port", "0"], worker_environment, self.folder.path / "worker.log")
         children = (api, worker)
         keepers: list[asyncio.Task[None]] = []
         try:

@@ -11,7 +11,7 @@ import math
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, quantile_measure, share
 from modicum_server.measures.observations import Observations
-from modicum_server.measures.words import interval_text, share_text, times_text
+from modicum_server.measures.words import interval_text, ratio_text, share_text, times_text
 
 CONTROL = "class_targeted"
 FOUND_LIMIT = 0.5
@@ -40,7 +40,7 @@ def class_targeted_reading(measured: Measured) -> Reading | None:
         f"a subset for a random other class"
     )
     if ratio.value is not None:
-        fact += f", in the median {times_text(ratio.value)} as large{interval_text(ratio.interval, times_text)}"
+        fact += f", in the median {times_text(ratio.value)} as large{interval_text(ratio.interval, ratio_text)}"
     outcome = _outcome(found, ratio)
     return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found.n)}.", outcome)
 

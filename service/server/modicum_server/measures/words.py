@@ -17,9 +17,14 @@ def share_text(share: float) -> str:
     return f"{percent:.{decimals}f}%"
 
 
+def ratio_text(ratio: float) -> str:
+    """Return a ratio with one decimal, without one from 100 on."""
+    return f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"  # noqa: PLR2004
+
+
 def times_text(ratio: float) -> str:
     """Return a ratio as a factor ("1.2 times")."""
-    return f"{ratio:.1f} times" if ratio < 100 else f"{ratio:.0f} times"  # noqa: PLR2004
+    return f"{ratio_text(ratio)} times"
 
 
 def interval_text(interval: Interval | None, number: Callable[[float], str] = share_text) -> str:

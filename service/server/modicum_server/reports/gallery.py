@@ -134,7 +134,7 @@ def card(row: Row, scene: Scene, anchor: str) -> Card:
         size=pixels_text(row["subset"]["size"]),
         fraction=share_text(row["subset"]["fraction"]),
         passes=f"{row['passes']['forward']:,} forward, {row['passes']['backward']:,} backward",
-        few=row["subset"]["size"] <= FEW_PIXELS,
+        few=row["subset"]["size"] <= FEW_PIXELS and mask.size > panels.COARSE_PIXELS,
         saturated=row["saturated"],
         other=_other(row, scene.labels),
         marks=tuple(

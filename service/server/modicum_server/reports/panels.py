@@ -17,10 +17,10 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 JPEG_QUALITY = 90
-LOSSLESS_PIXELS = 96 * 96
-"""Smaller canvases are kept to the pixel."""
+COARSE_PIXELS = 96 * 96
+"""Canvases up to here are kept to the pixel: on a page each pixel is large enough to be seen."""
 THUMBNAIL_PIXELS = 88
-MOST_OUTLINE_RUNS = 1600
+MOST_OUTLINE_EDGES = 1600
 """About 400 scattered pixels. More are seen without an outline, and would disappear behind it."""
 NEUTRAL = (128, 128, 128)
 MASK_PAPER, MASK_INK = (247, 245, 240), (29, 28, 26)
@@ -53,7 +53,7 @@ def fill_colour(fill: str, specification: InputSpecification) -> tuple[int, int,
 def photograph_uri(pixels: Pixels) -> str:
     """Return the photograph as a data: address; lossless where the canvas is small."""
     picture = Image.fromarray(pixels)
-    if pixels.shape[0] * pixels.shape[1] <= LOSSLESS_PIXELS:
+    if pixels.shape[0] * pixels.shape[1] <= COARSE_PIXELS:
         return _uri(picture, "PNG")
     return _uri(picture, "JPEG", quality=JPEG_QUALITY, subsampling=0)
 
@@ -88,14 +88,14 @@ def mask_uri(mask: Mask) -> str:
 
 
 def outline(mask: Mask) -> str:
-    """Return an SVG path along every edge between kept and masked pixels; empty where it would be too long."""
+    """Return an SVG path along every edge between kept and masked pixels; empty where it would hide them."""
     padded = np.pad(mask, 1)
-    across = _runs(padded[1:, 1:-1] != padded[:-1, 1:-1])
-    down = _runs((padded[1:-1, 1:] != padded[1:-1, :-1]).T)
-    if len(across) + len(down) > MOST_OUTLINE_RUNS:
+    across = padded[1:, 1:-1] != padded[:-1, 1:-1]
+    down = (padded[1:-1, 1:] != padded[1:-1, :-1]).T
+    if mask.size > COARSE_PIXELS and across.sum() + down.sum() > MOST_OUTLINE_EDGES:
         return ""
-    horizontal = "".join(f"M{start} {line}h{length}" for line, start, length in across)
-    return horizontal + "".join(f"M{line} {start}v{length}" for line, start, length in down)
+    horizontal = "".join(f"M{start} {line}h{length}" for line, start, length in _runs(across))
+    return horizontal + "".join(f"M{line} {start}v{length}" for line, start, length in _runs(down))
 
 
 def _runs(edges: Mask) -> list[tuple[int, int, int]]:

@@ -21,6 +21,8 @@ DOT = 9
 SCATTER_TOP, SCATTER_BOTTOM, SCATTER_LEFT = 14, 214, 62
 FEWEST_CROWDED_DECADES = 4
 """From so many on every second one is written."""
+MOST_POINTS = 1500
+"""More would say no more and weigh more."""
 SMALLEST_FRACTION = 1e-6
 LOWEST_MARGIN, HIGHEST_MARGIN = -2.0, 16.0
 
@@ -60,11 +62,12 @@ class Strips:
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """Confidence over subset fraction; each point is (x, y, kind)."""
+    """Confidence over subset fraction; each point is (x, y, kind). `left_out` points are not drawn."""
 
     height: float
     axis: float
     points: tuple[tuple[float, float, str], ...]
+    left_out: int
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     limit: float
@@ -134,7 +137,8 @@ def scatter(points: Sequence[tuple[float, float, str]], threshold: float, alpha:
     return Scatter(
         height=SCATTER_BOTTOM + AXIS_HEIGHT,
         axis=SCATTER_BOTTOM,
-        points=tuple((axis.at(fraction), height(margin), kind) for fraction, margin, kind in shown),
+        points=tuple((axis.at(fraction), height(margin), kind) for fraction, margin, kind in shown[:MOST_POINTS]),
+        left_out=max(0, len(shown) - MOST_POINTS),
         across=axis.ticks(),
         up=tuple(Tick(height(margin), f"{value:g}") for value, margin in margins if bottom <= margin <= top),
         limit=axis.at(alpha),

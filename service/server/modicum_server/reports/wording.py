@@ -7,7 +7,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import SearchMethod
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.words import OPEN_END, share_text, times_text
+from modicum_server.measures.words import OPEN_END, ratio_text, share_text, times_text
 
 REASONS: Mapping[str, str] = {
     FindingReason.NOT_ELIGIBLE: "below the threshold on the whole image, so not searched",
@@ -63,7 +63,7 @@ def interval_ends(measure: Measure) -> str:
     if measure.interval is None:
         return measure.unavailable or f"no interval below n = {SMALLEST_SAMPLE}"
     ends = (measure.interval.low, measure.interval.high)
-    low, high = (OPEN_END if end is None else number_text(end, measure.unit) for end in ends)
+    low, high = (OPEN_END if end is None else _end_text(end, measure.unit) for end in ends)
     return f"{low} to {high}"
 
 
@@ -76,6 +76,13 @@ def number_text(value: float, unit: str) -> str:
     if unit == "pixels":
         return pixels_text(value)
     return f"{value:,.3g}"
+
+
+def _end_text(value: float, unit: str) -> str:
+    """An end of an interval: the unit stands with the value already, but for the sign of per cent."""
+    if unit == "ratio":
+        return ratio_text(value)
+    return f"{value:,.0f}" if unit == "pixels" else number_text(value, unit)
 
 
 def pixels_text(size: float) -> str:

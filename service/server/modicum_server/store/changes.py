@@ -80,9 +80,7 @@ class PostgresChanges:
         pause = shortest
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(
-                    self._url, autocommit=True
-                ) as connection:
+                async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
                     pause = shortest
                     self._mark_all()  # what was told while nobody listened is not told again

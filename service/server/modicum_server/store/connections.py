@@ -1,8 +1,11 @@
 """How this process reaches Postgres: addresses and the pool of the store."""
 
+from typing import Any
+
+import psycopg
 from sqlalchemy import event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from modicum_server.store.tables import QUEUE_SCHEMA
@@ -46,3 +49,10 @@ def _set_search_path(connection: DBAPIConnection, _: ConnectionPoolEntry) -> Non
     cursor.execute(SEARCH_PATH)
     cursor.close()
     connection.commit()
+
+
+async def driver_connection(connection: AsyncConnection) -> "psycopg.AsyncConnection[Any]":
+    """Return psycopg's connection below SQLAlchemy's: what runs on it is in the same transaction."""
+    driver: psycopg.AsyncConnection[Any] | None = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None, "a connection that is in use has a driver's"
+    return driver

@@ -57,7 +57,9 @@ class PostgresDatasets:
 
     async def items(self, name: str, *, after: int, limit: int) -> list[tuple[int, DatasetItem]]:
         """Items whose index is greater than `after` (-1 at the start), in order."""
-        query = _ITEMS_OF.where(_DATASETS.name == name, _ITEMS.item_index > after).order_by(_ITEMS.item_index).limit(limit)
+        query = (
+            _ITEMS_OF.where(_DATASETS.name == name, _ITEMS.item_index > after).order_by(_ITEMS.item_index).limit(limit)
+        )
         return [(row.item_index, item_of(row)) for row in await self._connection.execute(query)]
 
     async def items_at(self, name: str, indices: Sequence[int]) -> list[DatasetItem]:

@@ -11,6 +11,7 @@ from modicum_server.errors import ModelNotFound
 from modicum_server.ports import Keyed
 from modicum_server.queue.jobs import WakeJobs
 from modicum_server.store import tables
+from modicum_server.store.connections import driver_connection
 from modicum_server.store.documents import (
     CHECK,
     INPUT,
@@ -134,7 +135,7 @@ class PostgresModels:
         accepted = await self._settle(name, state=VersionState.READY.value, check_answer=answer)
         waiting = select(exists().where(tables.shards.c.model_version == name, tables.shards.c.stage != "CHECK"))
         if accepted and await self._connection.scalar(waiting):
-            await self._wake_jobs.defer(self._connection, 1)
+            await self._wake_jobs.defer(await driver_connection(self._connection), 1)
 
     async def reject(self, name: str, *, reason: str, detail: str) -> None:
         """REJECTED; no effect on one that is not PENDING."""

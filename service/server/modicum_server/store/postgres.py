@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from modicum_server import ports
 from modicum_server.queue.jobs import WakeJobs
 from modicum_server.store.artifacts import PostgresArtifacts
 from modicum_server.store.audits import PostgresAudits
@@ -20,18 +21,18 @@ from modicum_server.store.requests import PostgresRequests
 from modicum_server.store.shards import PostgresShards
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PostgresTransaction:
-    """The nouns of one transaction, all on one connection."""
+    """`ports.Transaction`: the nouns, all on one connection. Not frozen, because the protocol's attributes are not."""
 
-    projects: PostgresProjects
-    requests: PostgresRequests
-    models: PostgresModels
-    datasets: PostgresDatasets
-    artifacts: PostgresArtifacts
-    audits: PostgresAudits
-    shards: PostgresShards
-    findings: PostgresFindings
+    projects: ports.Projects
+    requests: ports.Requests
+    models: ports.Models
+    datasets: ports.Datasets
+    artifacts: ports.Artifacts
+    audits: ports.Audits
+    shards: ports.Shards
+    findings: ports.Findings
 
 
 class PostgresStore:
@@ -43,7 +44,7 @@ class PostgresStore:
         self._wake_jobs = WakeJobs()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+    async def transaction(self) -> AsyncIterator[ports.Transaction]:
         """Begin a transaction; it is committed at the end, rolled back on an error.
 
         Raises:

@@ -16,6 +16,7 @@ from modicum_server.domain.audits import LeaseState, NewShard, Shard, Stage
 from modicum_server.domain.models import VersionState
 from modicum_server.queue.jobs import WakeJobs
 from modicum_server.store import tables
+from modicum_server.store.connections import driver_connection
 from modicum_server.store.fairness import projects_by_turn
 from modicum_server.store.projects import advisory_key
 
@@ -40,7 +41,7 @@ class PostgresShards:
             return
         rows = [_columns(project, audit, shard) for shard in shards]
         await self._connection.execute(insert(tables.shards).on_conflict_do_nothing(), rows)
-        await self._wake_jobs.defer(self._connection, len(shards))
+        await self._wake_jobs.defer(await driver_connection(self._connection), len(shards))
 
     async def claim(self, worker: str, *, lease_seconds: float) -> Shard | None:
         """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1."""
@@ -92,7 +93,7 @@ class PostgresShards:
         query = update(tables.shards).where(_SHARDS.id == shard.id)
         await self._connection.execute(query.values(**_GIVEN_UP, deaths=deaths, not_before=_in(delay_seconds)))
         await self._move_passes(row.audit, row.passes_done)
-        await self._wake_jobs.defer(self._connection, 1, delay_seconds=delay_seconds)
+        await self._wake_jobs.defer(await driver_connection(self._connection), 1, delay_seconds=delay_seconds)
         return True
 
     async def split(self, shard: Shard) -> bool:
@@ -134,7 +135,7 @@ class PostgresShards:
         await self._count_expired(row.project for row in rows)
         for audit in sorted({row.audit for row in rows}):
             await self._move_passes(audit, sum(row.passes_done for row in rows if row.audit == audit))
-        await self._wake_jobs.defer(self._connection, len(rows))
+        await self._wake_jobs.defer(await driver_connection(self._connection), len(rows))
         return len(rows)
 
     async def facts(self) -> Mapping[str, float]:

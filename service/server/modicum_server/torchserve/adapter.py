@@ -40,12 +40,15 @@ log = structlog.get_logger(__name__)
 class TorchServe:
     """A TorchServe of our own, with a few slots."""
 
-    def __init__(self, settings: Settings, artifact_store: ArtifactStore, *, handler: str | Path = HANDLER_MODULE) -> None:
+    def __init__(
+        self, settings: Settings, artifact_store: ArtifactStore, *, handler: str | Path = HANDLER_MODULE
+    ) -> None:
         """Take the settings, where artifacts come from, and the handler's module (or a file of one)."""
         self._settings = settings
         self._artifacts = artifact_store
         self._handler = handler
         self._isolation: Isolation | None = None
+        self._thorough = False
         self._temporary: Path | None = None
         self._slots: tuple[Slot, ...] = ()
         self._locks = tuple(asyncio.Lock() for _ in range(settings.slots))
@@ -77,7 +80,7 @@ class TorchServe:
         for slot in self._slots:
             slot.make()
         try:
-            await self._supervisor.start()
+            await self._start_supervisor()
         except BaseException:
             self._delete_temporary()
             raise
@@ -116,6 +119,24 @@ class TorchServe:
                 finally:
                     await events.aclose()
 
+    async def _start_supervisor(self) -> None:
+        """Start; where a model's process does not come up, look again whether the confinement lets it."""
+        try:
+            await self._supervisor.start()
+        except ModelServerDown:
+            first, self._isolation, self._thorough = self._isolation, None, True
+            if first is None or first.level is Level.NONE or await self._choose_again() == first:
+                raise
+            await self._supervisor.start()
+
+    async def _choose_again(self) -> Isolation:
+        folder = create_server_folder()
+        try:
+            await self._plan(folder)
+        finally:
+            await asyncio.to_thread(folder.delete)
+        return self.isolation
+
     def _limits(self, task: Task) -> Limits:
         return Limits(
             hang_seconds=hang_seconds(self._settings.hang_seconds, task.model_version),
@@ -144,7 +165,7 @@ class TorchServe:
             threads=self._slots[0].threads,
         )
         if self._isolation is None:
-            self._isolation = await choose_isolation(folder, plan)
+            self._isolation = await choose_isolation(folder, plan, thorough=self._thorough)
         return replace(plan, level=self._isolation.level)
 
     def _delete_temporary(self) -> None:

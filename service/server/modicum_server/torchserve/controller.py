@@ -13,7 +13,7 @@ from modicum_server.errors import ModelServerDown
 from modicum_server.torchserve.keys import Keys
 from modicum_server.wire import management_pb2, management_pb2_grpc
 
-CALL_SECONDS = 10.0
+CALL_SECONDS = 5.0
 READY = "READY"
 
 A = TypeVar("A")

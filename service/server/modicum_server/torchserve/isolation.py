@@ -58,15 +58,19 @@ def write_wrapper(folder: ServerFolder, plan: Plan) -> Path:
     return wrapper
 
 
-async def choose_isolation(folder: ServerFolder, plan: Plan) -> Isolation:
-    """Return the strongest isolation in which a process starts, imports torch and sees the accelerator, if any."""
+async def choose_isolation(folder: ServerFolder, plan: Plan, *, thorough: bool = False) -> Isolation:
+    """Return the strongest isolation in which a process starts, and sees the accelerator if there is one.
+
+    A thorough look also imports torch, which takes seconds; with an accelerator every look is thorough.
+    """
+    accelerator = any(Path("/dev").glob("nvidia[0-9]*"))
     usable: Isolation | None = None
     for level in candidates():
-        answer = await _probe(folder, replace(plan, level=level))
+        answer = await _probe(folder, replace(plan, level=level), thorough=thorough or accelerator)
         if answer is None:
             continue
         isolation = _isolation(level, answer)
-        if answer["accelerator"] or not any(Path("/dev").glob("nvidia[0-9]*")):
+        if answer["accelerator"] or not accelerator:
             return isolation
         usable = usable or isolation
     return usable or Isolation(Level.NONE, frozenset(), frozenset())
@@ -94,7 +98,7 @@ def _isolation(level: Level, answer: Mapping[str, bool]) -> Isolation:
     return Isolation(level, closed, frozenset(names - closed))
 
 
-async def _probe(folder: ServerFolder, plan: Plan) -> Mapping[str, bool] | None:
+async def _probe(folder: ServerFolder, plan: Plan, *, thorough: bool = False) -> Mapping[str, bool] | None:
     """Run the probing process at this level; None when it did not end well."""
     place = folder.path / PROBE_SLOT
     (place / "MAR-INF").mkdir(parents=True, exist_ok=True)
@@ -105,6 +109,7 @@ async def _probe(folder: ServerFolder, plan: Plan) -> Mapping[str, bool] | None:
     process = await asyncio.create_subprocess_exec(
         str(wrapper),
         *("-m", "modicum_server.torchserve.confinement.probing", str(secret), str(os.getpid())),
+        *(["thorough"] if thorough else []),
         cwd=place,
         env={**os.environ, PROBE_SECRET: "not for a model"},
         stdin=asyncio.subprocess.DEVNULL,

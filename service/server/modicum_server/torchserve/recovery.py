@@ -18,18 +18,24 @@ CANARY = "canary"
 CANARY_SECONDS = 10.0
 REVIVAL_SECONDS = 45.0
 PAUSE_SECONDS = 0.1
+#: A TorchServe that left so many questions unanswered is not asked again.
+MOST_SILENCES = 2
 EXIT_SECONDS = 1.0
 
 
 async def revive(supervisor: Supervisor, server: RunningServer, slot: Slot) -> None:
     """Wait until a killed model's process is there again; replace a TorchServe that does not bring it back."""
     deadline = time.monotonic() + REVIVAL_SECONDS
-    while server.process.alive and time.monotonic() < deadline:
-        with contextlib.suppress(ModelServerDown):
+    silences = 0
+    while server.process.alive and time.monotonic() < deadline and silences < MOST_SILENCES:
+        try:
             status = await server.controller.describe(slot.name)
-            process = server.model_process(slot.name)
-            if status is not None and status.ready and process is not None and process.alive:
-                return
+        except ModelServerDown:
+            silences += 1
+            continue
+        process = server.model_process(slot.name)
+        if status is not None and status.ready and process is not None and process.alive:
+            return
         await asyncio.sleep(PAUSE_SECONDS)
     await supervisor.replace(server)
 

@@ -14,9 +14,10 @@ import grpc.aio
 import structlog
 
 from modicum_server.domain.tasks import Task, TaskEvent, TaskFinished
-from modicum_server.errors import ModelHung, ModelServerDown, ModelServerError, TaskFailed
+from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, ModelServerError, TaskFailed
 from modicum_server.ports import Cancellation
 from modicum_server.torchserve.failures import HANDLER_BUG, busy, failure_of
+from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of
 from modicum_server.torchserve.progress import Order, Progress
 from modicum_server.torchserve.recovery import revive
@@ -29,7 +30,7 @@ TICK_SECONDS = 0.25
 BUSY_PAUSE_SECONDS = 0.2
 #: A process that died is back within seconds; it may take longer where libraries load slowly.
 BUSY_SECONDS = 90.0
-DEATH_SECONDS = 10.0
+DEATH_SECONDS = 5.0
 CANCELLED = "CANCELLED"
 
 log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ class Run:
         self._cancelled = cancelled
         self._limits = limits
         self._progress = Progress(limits.hang_seconds, time.monotonic)
+        self._memory_kills = memory_kills()
         self._busy_until = time.monotonic() + BUSY_SECONDS
         self._stop_by: float | None = None
         self._kill = False
@@ -131,12 +133,18 @@ class Run:
         if error.code() is grpc.StatusCode.PERMISSION_DENIED and time.monotonic() < self._busy_until:
             self._server.keys.reread()
         elif not busy(error):
-            raise failure_of(error) from error
+            raise self._failure(error) from error
         elif time.monotonic() >= self._busy_until:
             await revive(self._supervisor, self._server, self._slot)
             raise ModelServerDown(f"no process of {self._slot.name} was free for {BUSY_SECONDS:g} s") from error
         self._progress.restart()
         await asyncio.sleep(BUSY_PAUSE_SECONDS)
+
+    def _failure(self, error: grpc.aio.AioRpcError) -> ModelServerError:
+        failure = failure_of(error)
+        if isinstance(failure, ModelDied) and memory_kills() > self._memory_kills:
+            return ModelOutOfMemory()
+        return failure
 
     def _open(self) -> Stream:
         return open_stream(

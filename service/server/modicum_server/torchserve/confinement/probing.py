@@ -1,7 +1,7 @@
-"""Tries what a hostile model would: `python -m ...probing SECRET_FILE OUTSIDE_PID`, run through the wrapper.
+"""Tries what a hostile model would: `python -m ...probing SECRET_FILE OUTSIDE_PID [thorough]`, run through the wrapper.
 
-Prints one JSON object: for each name whether it could be done. Also imports torch, since a confinement in which it
-does not load is of no use, and says whether it sees an accelerator.
+Prints one JSON object: for each name whether it could be done. With the word `thorough` it also imports torch, since a
+confinement in which it does not load is of no use, and says whether it sees an accelerator.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-LIBRARIES = ("numpy", "torch", "ts")
+LIBRARIES = ("numpy", "ts")
 
 
 def reaches_network() -> None:
@@ -66,14 +66,14 @@ def main() -> None:
     secret, outside = Path(sys.argv[1]), int(sys.argv[2])
     for name in LIBRARIES:
         importlib.import_module(name)
-    torch = sys.modules["torch"]
+    thorough = sys.argv[3:] == ["thorough"]
     answers = {
         "network": succeeded(reaches_network),
         "files": succeeded(lambda: reaches_files(secret)),
         "environment": succeeded(lambda: reaches_environment(outside)),
         "processes": succeeded(lambda: reaches_processes(outside)),
         "sockets": succeeded(reaches_sockets),
-        "accelerator": bool(torch.cuda.is_available()),
+        "accelerator": thorough and bool(importlib.import_module("torch").cuda.is_available()),
     }
     print(json.dumps(answers))  # noqa: T201 - the answer
 

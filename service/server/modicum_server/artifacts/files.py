@@ -1,0 +1,111 @@
+"""Files by digest in a folder: where one lies, how it gets there whole or not at all, and what the disk's errors mean.
+
+Everything here blocks; the stores call it in threads.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from modicum_server.errors import DependencyUnavailable, DiskFull, FieldInvalid
+
+PIECE_BYTES = 256 * 1024
+#: Readable by all who may enter the folder, written by none: a file is linked into the sandbox of a model.
+STORED_MODE = 0o444
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def checked(digest: str) -> str:
+    """Return the digest; it becomes a part of a path.
+
+    Raises:
+        FieldInvalid
+    """
+    if _DIGEST.fullmatch(digest) is None:
+        raise FieldInvalid("digest", f"expected 64 lower-case hexadecimal digits of SHA-256, got {digest[:80]!r}")
+    return digest
+
+
+def place_of(digest: str) -> str:
+    """Return the path of a digest below the root: `ab/abcd...`, so that no folder grows without bounds."""
+    return f"{checked(digest)[:2]}/{digest}"
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Raise the domain's error for the operating system's.
+
+    Raises:
+        DiskFull, DependencyUnavailable
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise DiskFull("the artifact store has no room left; make room, then send the rest again") from error
+        raise DependencyUnavailable("the artifact store is away; try again") from error
+
+
+def move_in(source: Path, destination: Path) -> None:
+    """Move a whole file to its place and see it on the disk; what is there already stays.
+
+    The file is synchronised before it gets its name, the name before this returns.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    source.chmod(STORED_MODE)
+    source.replace(destination)
+    for folder in (destination.parent, destination.parent.parent):
+        _synchronise(folder)
+
+
+def write_in(data: bytes, destination: Path, scratch: Path) -> None:
+    """Write whole bytes to their place, by way of a file in `scratch` on the same disk."""
+    descriptor, name = tempfile.mkstemp(dir=scratch)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        move_in(Path(name), destination)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def link_or_copy(source: Path, destination: Path) -> None:
+    """Put a stored file at a local path, in the place of what is there: by hard link where that can be."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as folder:
+        fresh = Path(folder) / source.name
+        try:
+            os.link(source, fresh)
+        except FileNotFoundError:
+            raise
+        except OSError:  # another disk, or a file system without links
+            shutil.copyfile(source, fresh)
+            fresh.chmod(STORED_MODE)
+        fresh.replace(destination)
+
+
+def hash_rest(file: IO[bytes]) -> "hashlib._Hash":
+    """Hash an open file from its position to its end."""
+    digest = hashlib.sha256()
+    while piece := file.read(PIECE_BYTES):
+        digest.update(piece)
+    return digest
+
+
+def _synchronise(folder: Path) -> None:
+    with suppress(OSError):  # some file systems have no such thing for folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,225 @@
+"""The two artifact stores: a local folder, and any fsspec URL; `open_artifact_store` tells them apart.
+
+The root holds `sha256/ab/abcd...` for what is whole, and `uploads/` and `scratch/` for what is not. A remote store has
+only the first of these in its place; what is not whole lies in a local folder.
+"""
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+from typing import IO, Any, ParamSpec
+from urllib.parse import unquote, urlsplit
+
+import fsspec  # type: ignore[import-untyped]
+
+from modicum_server.artifacts.files import PIECE_BYTES, disk_errors, link_or_copy, move_in, place_of, write_in
+from modicum_server.artifacts.uploads import Uploads
+from modicum_server.errors import ArtifactNotFound, DependencyUnavailable, OffsetInvalid
+from modicum_server.ports import ArtifactStore, Upload
+
+P = ParamSpec("P")
+
+
+def open_artifact_store(url: str, *, spool: Path | None = None) -> ArtifactStore:
+    """Return the store of a folder, or of a URL such as `s3://bucket/prefix`.
+
+    A remote store keeps unfinished uploads in `spool`; without one in a temporary folder, and they resume only on
+    this machine and until it is emptied.
+    """
+    parts = urlsplit(url)
+    if parts.scheme in {"", "file"}:
+        return FolderArtifactStore(Path(unquote(parts.path) if parts.scheme else url))
+    return RemoteArtifactStore(url, spool or Path(tempfile.gettempdir()) / "modicum-uploads")
+
+
+class FolderArtifactStore:
+    """`ports.ArtifactStore` over a local folder. Many processes may share it."""
+
+    def __init__(self, root: Path) -> None:
+        """Take the folder; it is made, its owner's alone, if it is missing."""
+        self._root = root.absolute()
+        self._uploads = Uploads(self._root / "uploads")
+        self._scratch = self._root / "scratch"
+        with disk_errors():
+            if not self._root.exists():
+                self._root.mkdir(parents=True, mode=0o700)
+            self._scratch.mkdir(exist_ok=True)
+            self._uploads.forget_old()
+
+    async def received(self, project: str, digest: str) -> int:
+        """Bytes that a broken upload of this project left."""
+        return await self._uploads.received(project, digest)
+
+    def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
+        """Begin or resume; raises UploadInvalid when `offset` is not what was received."""
+
+        async def deliver(path: Path) -> None:
+            await asyncio.to_thread(_guarded, move_in, path, self._path(digest))
+
+        return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
+
+    async def read(self, digest: str, *, offset: int = 0) -> AsyncIterator[bytes]:
+        """Yield the bytes from `offset` in pieces of 256 KiB.
+
+        Raises:
+            ArtifactNotFound, OffsetInvalid
+        """
+        path = self._path(digest)
+        async for piece in _pieces(digest, lambda: path.open("rb"), offset):
+            yield piece
+
+    async def put(self, data: bytes) -> str:
+        """Store whole bytes and return their digest."""
+        digest = hashlib.sha256(data).hexdigest()
+        path = self._path(digest)
+        if not await asyncio.to_thread(path.exists):
+            await asyncio.to_thread(_guarded, write_in, data, path, self._scratch)
+        return digest
+
+    async def fetch(self, digest: str, destination: Path) -> None:
+        """Put the bytes at a local path, by hard link where that can be; nobody may write to them there.
+
+        Raises:
+            ArtifactNotFound, DiskFull
+        """
+        with _not_found(digest):
+            await asyncio.to_thread(link_or_copy, self._path(digest), destination)
+
+    async def delete(self, digest: str) -> None:
+        """Delete the bytes, if they are there."""
+        await asyncio.to_thread(_guarded, self._path(digest).unlink, True)
+
+    async def ping(self) -> None:
+        """See that the folder is there.
+
+        Raises:
+            DependencyUnavailable
+        """
+        if not await asyncio.to_thread(self._scratch.is_dir):
+            raise DependencyUnavailable("the folder of the artifact store is not there; mount it, then try again")
+
+    def _path(self, digest: str) -> Path:
+        return self._root / "sha256" / place_of(digest)
+
+
+class RemoteArtifactStore:
+    """`ports.ArtifactStore` over fsspec: what is uploaded is spooled in a local folder, then put there whole."""
+
+    def __init__(self, url: str, spool: Path) -> None:
+        """Take the URL, with its credentials where fsspec looks for them, and the folder of unfinished uploads."""
+        self._files: Any
+        self._files, root = fsspec.url_to_fs(url)
+        self._root = f"{root.rstrip('/')}/sha256"
+        self._uploads = Uploads(spool)
+        with disk_errors():
+            spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._uploads.forget_old()
+
+    async def received(self, project: str, digest: str) -> int:
+        """Bytes that a broken upload of this project left on this machine."""
+        return await self._uploads.received(project, digest)
+
+    def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
+        """Begin or resume; raises UploadInvalid when `offset` is not what was received."""
+
+        async def deliver(path: Path) -> None:
+            await asyncio.to_thread(_guarded, self._send, path, digest)
+
+        return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
+
+    async def read(self, digest: str, *, offset: int = 0) -> AsyncIterator[bytes]:
+        """Yield the bytes from `offset` in pieces of 256 KiB.
+
+        Raises:
+            ArtifactNotFound, OffsetInvalid
+        """
+        path = self._path(digest)
+        async for piece in _pieces(digest, lambda: self._files.open(path, "rb"), offset):
+            yield piece
+
+    async def put(self, data: bytes) -> str:
+        """Store whole bytes and return their digest."""
+        digest = hashlib.sha256(data).hexdigest()
+        await asyncio.to_thread(_guarded, self._store, data, self._path(digest))
+        return digest
+
+    async def fetch(self, digest: str, destination: Path) -> None:
+        """Put a copy of the bytes at a local path.
+
+        Raises:
+            ArtifactNotFound, DiskFull
+        """
+        with _not_found(digest):
+            await asyncio.to_thread(self._get, self._path(digest), destination)
+
+    async def delete(self, digest: str) -> None:
+        """Delete the bytes, if they are there."""
+        await asyncio.to_thread(_guarded, self._remove, self._path(digest))
+
+    async def ping(self) -> None:
+        """See that the store answers.
+
+        Raises:
+            DependencyUnavailable
+        """
+        await asyncio.to_thread(_guarded, self._files.exists, self._root)
+
+    def _path(self, digest: str) -> str:
+        return f"{self._root}/{place_of(digest)}"
+
+    def _send(self, path: Path, digest: str) -> None:
+        target = self._path(digest)
+        self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        self._files.put_file(str(path), target)
+        path.unlink()
+
+    def _store(self, data: bytes, target: str) -> None:
+        if not self._files.exists(target):
+            self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._files.pipe_file(target, data)
+
+    def _get(self, path: str, destination: Path) -> None:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as folder:
+            fresh = Path(folder) / destination.name
+            self._files.get_file(path, str(fresh))
+            fresh.replace(destination)
+
+    def _remove(self, path: str) -> None:
+        if self._files.exists(path):
+            self._files.rm_file(path)
+
+
+def _guarded(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Do blocking work, in a thread; the disk's errors become the domain's."""
+    with disk_errors():
+        work(*args, **kwargs)
+
+
+@contextmanager
+def _not_found(digest: str) -> Iterator[None]:
+    try:
+        with disk_errors():
+            yield
+    except DependencyUnavailable as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise ArtifactNotFound(f"there are no bytes of {digest}; upload them again", digest=digest) from error
+        raise
+
+
+async def _pieces(digest: str, open_file: Callable[[], IO[bytes]], offset: int) -> AsyncIterator[bytes]:
+    """Yield a file from `offset` on, read in threads."""
+    with _not_found(digest):
+        file = await asyncio.to_thread(open_file)
+        try:
+            size = await asyncio.to_thread(file.seek, 0, 2)
+            if not 0 <= offset <= size:
+                raise OffsetInvalid(f"expected an offset of at most {size:,}, the length of {digest}, got {offset:,}")
+            await asyncio.to_thread(file.seek, offset)
+            while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+                yield piece
+        finally:
+            await asyncio.to_thread(file.close)

@@ -1,0 +1,166 @@
+"""Uploads in progress: one file a project and digest, hashed as it grows, kept for a resume when it breaks off."""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from modicum_server.artifacts.files import checked, disk_errors, hash_rest
+from modicum_server.errors import DigestMismatch, UploadInvalid, UploadTruncated
+
+#: An upload that nobody went on with for this long is thrown away.
+FORGOTTEN_SECONDS = 7 * 24 * 3600.0
+
+Deliver = Callable[[Path], Awaitable[None]]
+
+
+class PartialUpload:
+    """`ports.Upload` over an open, locked file."""
+
+    def __init__(self, path: Path, file: IO[bytes], hashed: "hashlib._Hash", *, digest: str, size_bytes: int) -> None:
+        self._path = path
+        self._file = file
+        self._hashed = hashed
+        self._digest = digest
+        self._size_bytes = size_bytes
+        self._received = file.tell()
+        self.complete = False
+
+    async def write(self, data: bytes) -> None:
+        """Append; returns when the operating system has the bytes.
+
+        Raises:
+            UploadInvalid: More bytes than were announced. Nothing of `data` is kept.
+            DiskFull
+        """
+        if self._received + len(data) > self._size_bytes:
+            raise UploadInvalid(f"expected {self._size_bytes:,} bytes, got more; announce the artifact's whole length")
+        await asyncio.to_thread(self._append, data)
+
+    async def commit(self) -> None:
+        """See that everything came and is what it was said to be.
+
+        Raises:
+            UploadTruncated: What came is kept for a resume.
+            DigestMismatch: What came is thrown away.
+            DiskFull
+        """
+        if self._received < self._size_bytes:
+            raise UploadTruncated(
+                f"the upload ended after {self._received:,} of {self._size_bytes:,} bytes; resume it there",
+                received_bytes=str(self._received),
+            )
+        if self._hashed.hexdigest() != self._digest:
+            self._path.unlink(missing_ok=True)
+            raise DigestMismatch(digest=self._digest, received_digest=self._hashed.hexdigest())
+        await asyncio.to_thread(self._synchronise)
+        self.complete = True
+
+    def _append(self, data: bytes) -> None:
+        with disk_errors():
+            try:
+                self._file.write(data)
+                self._file.flush()
+            except OSError:
+                self._file.truncate(self._received)  # so that what is kept is what was hashed
+                raise
+        self._hashed.update(data)
+        self._received += len(data)
+
+    def _synchronise(self) -> None:
+        with disk_errors():
+            os.fsync(self._file.fileno())
+
+
+class Uploads:
+    """The uploads in progress below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def received(self, project: str, digest: str) -> int:
+        """Bytes that a broken upload of this project left."""
+        return await asyncio.to_thread(_size, self._path(project, digest))
+
+    @asynccontextmanager
+    async def open(
+        self, project: str, digest: str, *, size_bytes: int, offset: int, deliver: Deliver
+    ) -> AsyncIterator[PartialUpload]:
+        """Begin (offset 0) or resume an upload; one that was committed goes to `deliver` at the end.
+
+        Raises:
+            UploadInvalid: The offset is neither 0 nor what was received, or another upload of it is going on.
+            DiskFull
+        """
+        path = self._path(project, digest)
+        file = await asyncio.to_thread(_open, path, offset)
+        try:
+            hashed = await asyncio.to_thread(hash_rest, file)
+            upload = PartialUpload(path, file, hashed, digest=digest, size_bytes=size_bytes)
+            yield upload
+            if upload.complete:
+                await deliver(path)
+        finally:
+            await asyncio.to_thread(_close, path, file)
+
+    def forget_old(self) -> int:
+        """Throw away what nobody went on with; how many. Blocks."""
+        oldest = time.time() - FORGOTTEN_SECONDS
+        old = [path for path in self._folder.glob("*/*") if path.is_file() and path.stat().st_mtime < oldest]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+    def _path(self, project: str, digest: str) -> Path:
+        return self._folder / quote(project, safe="") / checked(digest)
+
+
+def _open(path: Path, offset: int) -> IO[bytes]:
+    """Open and lock the file, positioned at its start; cut to nothing where an upload begins anew."""
+    with disk_errors():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+b")
+    if not _locked(path, file):
+        file.close()
+        raise UploadInvalid("another upload of this artifact is going on; wait for it, then ask what is missing")
+    if offset == 0:
+        file.truncate(0)
+    received = os.fstat(file.fileno()).st_size
+    if offset != received:
+        _close(path, file)
+        raise UploadInvalid(
+            f"expected the offset 0 or {received:,}, the bytes that are here, got {offset:,}",
+            received_bytes=str(received),
+        )
+    file.seek(0)
+    return file
+
+
+def _locked(path: Path, file: IO[bytes]) -> bool:
+    """Lock the file; False when another upload holds it, or finished it after we opened it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return path.stat().st_ino == os.fstat(file.fileno()).st_ino
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def _close(path: Path, file: IO[bytes]) -> None:
+    """Close the file; one in which nothing is leaves none behind."""
+    with suppress(OSError):
+        if os.fstat(file.fileno()).st_size == 0:
+            path.unlink(missing_ok=True)
+    file.close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

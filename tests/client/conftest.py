@@ -1,0 +1,45 @@
+"""What the client's tests share: a service that does what it is told, and clients of it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from modicum import Client, connection
+from modicum.retrying import Backoff
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from scripted_service import Script, serve  # beside this file, on no path before
+
+
+@pytest.fixture(autouse=True)
+def _no_server_of_the_developer(monkeypatch, tmp_path):
+    for name in ("MODICUM_ADDRESS", "MODICUM_TOKEN", "MODICUM_INSECURE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MODICUM_DATA", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def quick_retries(monkeypatch):
+    """Six attempts as always, with hardly a pause."""
+    monkeypatch.setattr(connection, "CALLS", Backoff(first_seconds=0.01, longest_seconds=0.02))
+    monkeypatch.setattr("modicum.audit.STREAMS", Backoff(first_seconds=0.01, longest_seconds=0.02))
+    monkeypatch.setattr("modicum.transfers.STREAMS", Backoff(first_seconds=0.01, longest_seconds=0.02))
+
+
+@pytest.fixture
+def script():
+    return Script()
+
+
+@pytest.fixture
+def address(script):
+    server, address = serve(script)
+    yield address
+    server.stop(0).wait()
+
+
+@pytest.fixture
+def client(address, quick_retries):
+    with Client(address, token="secret", timeout_seconds=10) as client:
+        yield client

@@ -1,0 +1,153 @@
+"""One call: tokens, retries with one request id, deadlines, errors, pages."""
+
+import time
+
+import grpc
+import pytest
+from modicum import AsyncClient, Client, errors
+from modicum.cli.exits import exit_code
+from modicum.grpc_errors import CLASS_OF_CODE
+
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"weights")
+    return path
+
+
+def register(client, weights, **arguments):
+    return client.models.register("m", weights=weights, architecture="torchvision:resnet18", **arguments)
+
+
+def test_every_call_carries_the_token(client, script):
+    client.models.get("m")
+
+    assert script.metadata[-1]["authorization"] == "Bearer secret"
+    assert script.metadata[-1]["user-agent"].startswith("modicum-python/")
+
+
+def test_a_broken_call_is_repeated_with_the_same_request_id(client, script, weights):
+    script.steps["CreateModel"] = [UNAVAILABLE, UNAVAILABLE]
+
+    register(client, weights, wait=False)
+
+    ids = [request.request_id for request in script.calls["CreateModel"]]
+    assert len(ids) == 3
+    assert len(set(ids)) == 1
+    assert ids[0] != script.calls["CreateModelVersion"][0].request_id
+
+
+def test_a_refusal_is_not_repeated_and_has_a_reason_and_facts(client, script):
+    script.steps["GetModel"] = [(grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", {"model": "m"})]
+
+    with pytest.raises(errors.NotFound, match="the message") as caught:
+        client.models.get("m")
+
+    assert (caught.value.reason, caught.value.code) == ("MODEL_NOT_FOUND", "NOT_FOUND")
+    assert caught.value.metadata["model"] == "m"
+    assert len(script.calls["GetModel"]) == 1
+
+
+def test_field_violations_are_part_of_the_message(client, script):
+    script.steps["GetModel"] = [
+        (grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID", {}, [("name", "expected a model, got nothing")])
+    ]
+
+    with pytest.raises(errors.InvalidArgument, match="the message; name: expected a model, got nothing"):
+        client.models.get("m")
+
+
+def test_a_refused_architecture_is_a_rejected_model(client, script, weights):
+    script.steps["CreateModelVersion"] = [(grpc.StatusCode.INVALID_ARGUMENT, "ARCHITECTURE_UNKNOWN")]
+
+    with pytest.raises(errors.ModelRejected) as caught:
+        register(client, weights)
+
+    assert exit_code(caught.value) == 5
+
+
+def test_a_lost_answer_to_a_deletion_is_no_error(client, script):
+    script.steps["DeleteModel"] = [UNAVAILABLE, (grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND")]
+
+    client.models.delete("m")
+
+    assert len(script.calls["DeleteModel"]) == 2
+
+
+def test_deleting_what_is_not_there_is_an_error(client, script):
+    script.steps["DeleteModel"] = [(grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND")]
+
+    with pytest.raises(errors.NotFound):
+        client.models.delete("m")
+
+
+def test_a_server_that_lags_meets_the_deadline(address, script):
+    script.steps["GetModel"] = [3.0]
+    begun = time.monotonic()
+
+    with Client(address, timeout_seconds=0.3) as client, pytest.raises(errors.DeadlineExceeded, match="in time"):
+        client.models.get("m")
+
+    assert time.monotonic() - begun < 2
+
+
+def test_a_server_that_is_not_there_is_named_with_what_to_check(quick_retries):
+    with Client("127.0.0.1:1") as client, pytest.raises(errors.Unreachable, match=r"127\.0\.0\.1:1.*MODICUM_ADDRESS"):
+        client.models.get("m")
+
+
+def test_a_list_asks_for_a_page_when_its_first_row_is_wanted(client, script):
+    rows = client.models.list()
+
+    assert [next(rows).name[-2:] for _ in range(2)] == ["m0", "m1"]
+    assert len(script.calls["ListModels"]) == 1
+    assert [model.name[-2:] for model in rows] == ["m2", "m3", "m4", "m5"]
+    assert [request.page_token for request in script.calls["ListModels"]] == ["", "1", "2"]
+
+
+def test_registering_waits_until_the_version_is_ready(client, script, weights):
+    script.version_states = [1, 1, 2]
+
+    version = register(client, weights, labels=["cat", "dog"])
+
+    assert version.state == "READY"
+    assert version.class_name(1) == "dog"
+    assert len(script.calls["GetModelVersion"]) == 3
+
+
+def test_a_version_that_is_refused_by_its_check_raises_with_the_reason(client, script, weights):
+    script.version_states = [1, 3]
+
+    with pytest.raises(errors.ModelRejected, match=r"expected fc\.weight") as caught:
+        register(client, weights)
+
+    assert caught.value.reason == "STATE_DICT_MISMATCH"
+
+
+def test_a_version_that_nobody_checks_meets_the_timeout(client, script, weights):
+    script.version_states = [1]
+
+    with pytest.raises(errors.DeadlineExceeded, match="is a worker running"):
+        register(client, weights, timeout_seconds=0.2)
+
+
+async def test_the_asynchronous_client_does_the_same(address, script):
+    async with AsyncClient(address, token="secret") as client:
+        names = [model.name async for model in client.models.list()]
+        model = await client.models.get("m")
+
+    assert len(names) == 6
+    assert model.name == "projects/default/models/m"
+
+
+def test_a_closed_client_may_be_closed_again(address):
+    client = Client(address)
+    client.close()
+    client.close()
+
+
+def test_every_status_has_a_class():
+    assert set(CLASS_OF_CODE) == set(grpc.StatusCode) - {grpc.StatusCode.OK}

@@ -1,0 +1,83 @@
+"""Addresses, tokens, names, searches: what is decided before anything is sent."""
+
+import pytest
+from modicum.endpoints import Endpoint, parsed_endpoint, refuse_clear_token
+from modicum.errors import InsecureAddress, InvalidArgument
+from modicum.naming import checked_id, resource_name, short_version, suggested_id
+from modicum.searches import Control, ControlPlan, Search, control_plan, fill_of, search_method
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "tls"),
+    [
+        ("host:1", "host:1", False),
+        ("host", "host:7400", False),
+        ("http://host:1/", "host:1", False),
+        ("https://host", "host:7400", True),
+        ("[::1]:5", "[::1]:5", False),
+    ],
+)
+def test_an_address_names_a_host_a_port_and_whether_to_use_tls(text, target, tls):
+    endpoint = parsed_endpoint(text)
+
+    assert (endpoint.target, endpoint.tls) == (target, tls)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ftp://host", "host:", "host:x", "host:0", "host:70000", "::1", "host/path", ":1"]
+)
+def test_an_address_of_another_form_is_refused(text):
+    if text == "host:":
+        assert parsed_endpoint(text).port == 7400
+        return
+    with pytest.raises(InvalidArgument, match="address"):
+        parsed_endpoint(text)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
+def test_a_token_may_stay_on_this_machine_in_clear(host):
+    refuse_clear_token(Endpoint(host, 1, token="secret"), {})
+
+
+def test_a_token_goes_beyond_this_machine_only_under_tls_or_on_demand():
+    refuse_clear_token(Endpoint("example.org", 1, tls=True, token="secret"), {})
+    refuse_clear_token(Endpoint("example.org", 1), {})
+    refuse_clear_token(Endpoint("example.org", 1, token="secret"), {"MODICUM_INSECURE": "1"})
+
+    with pytest.raises(InsecureAddress, match="MODICUM_INSECURE"):
+        refuse_clear_token(Endpoint("example.org", 1, token="secret"), {})
+
+
+def test_a_token_is_not_shown_when_an_endpoint_is_printed():
+    assert "secret" not in repr(Endpoint("example.org", 1, token="secret"))
+
+
+def test_names_are_completed_shortened_and_suggested():
+    assert resource_name("projects/p", "models", "m") == "projects/p/models/m"
+    assert resource_name("projects/p", "models", "projects/q/models/m") == "projects/q/models/m"
+    assert short_version("projects/p/models/m/versions/3") == "m/3"
+    assert suggested_id("ResNet 18 (final)") == "resnet-18-final"
+    assert suggested_id("写真") == "unnamed"
+    with pytest.raises(InvalidArgument, match="1 to 63"):
+        checked_id("Resnet", "model")
+
+
+@pytest.mark.parametrize("threshold", [0, 1, -0.1, 90, float("nan")])
+def test_a_threshold_lies_between_0_and_1(threshold):
+    with pytest.raises(InvalidArgument, match="threshold"):
+        Search(threshold=threshold)
+
+
+def test_a_control_is_a_name_with_numbers_behind_it():
+    assert control_plan("fill") == ControlPlan(Control.FILL)
+    assert control_plan("class_targeted:8:300") == ControlPlan(Control.CLASS_TARGETED, 8, 300)
+    for text in ("filling", "fill:x", "fill:1:2:3", ""):
+        with pytest.raises(InvalidArgument, match="NAME:IMAGES"):
+            control_plan(text)
+
+
+def test_methods_and_fills_of_no_such_name_are_refused_with_the_names_that_there_are():
+    with pytest.raises(InvalidArgument, match="backselect"):
+        search_method("gradient")
+    with pytest.raises(InvalidArgument, match="marginal"):
+        fill_of("grey")

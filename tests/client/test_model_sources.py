@@ -1,0 +1,118 @@
+"""What a user says about a model: its file, its labels, its input."""
+
+import pytest
+from modicum.errors import InvalidArgument, InvalidSource
+from modicum.sources.inputs import BUILT_IN, InputSpecification, input_specification
+from modicum.sources.labels import class_labels
+from modicum.sources.model_files import model_file
+
+
+def test_the_one_file_that_is_given_is_the_model(tmp_path):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"x")
+
+    file = model_file(weights=path, architecture="torchvision:resnet18")
+
+    assert (file.path, file.kind, file.architecture) == (path, "weights", "torchvision:resnet18")
+    assert model_file(exported=str(path)).kind == "exported"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "got none"),
+        ({"weights": "a", "exported": "b"}, "got weights and exported"),
+        ({"weights": "a"}, "need the name of their architecture"),
+        ({"torchscript": "a", "architecture": "x"}, "brings its own"),
+        ({"exported": "absent.pt2"}, "absent.pt2: expected a readable file"),
+    ],
+)
+def test_a_model_that_is_not_described_completely_is_refused(given, says):
+    with pytest.raises(InvalidArgument, match=says):
+        model_file(**given)
+
+
+def test_an_empty_model_file_is_refused(tmp_path):
+    (tmp_path / "w.pt").touch()
+
+    with pytest.raises(InvalidSource, match="is empty"):
+        model_file(weights=tmp_path / "w.pt", architecture="x")
+
+
+def test_labels_come_from_a_list_a_text_file_or_a_json_file(tmp_path):
+    (tmp_path / "a.txt").write_text("tabby cat\r\nsnow leopard\n\n", encoding="utf-8-sig")
+    (tmp_path / "a.json").write_text('["tabby cat", "snow leopard"]')
+
+    expected = ("tabby cat", "snow leopard")
+    assert class_labels(["tabby cat", "snow leopard"]) == expected
+    assert class_labels(tmp_path / "a.txt") == expected
+    assert class_labels(str(tmp_path / "a.json")) == expected
+    assert class_labels(None) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.txt", b"", "found none"),
+        ("a.txt", b"cat\n\ndog\n", "place 2"),
+        ("a.txt", b"\xff\xfe", "UTF-8"),
+        ("a.json", b"{", "expected JSON"),
+        ("a.json", b'{"a": 1}', "one JSON list"),
+        ("a.json", b'["a", 1]', "place 2, got 1"),
+    ],
+)
+def test_a_labels_file_of_another_form_is_refused(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(InvalidSource, match=says):
+        class_labels(tmp_path / name)
+
+
+def test_built_in_inputs_are_what_their_networks_were_trained_with():
+    assert BUILT_IN["imagenet"].resize == 256
+    assert BUILT_IN["cifar10"].mean == (0.485, 0.456, 0.406)
+    assert [BUILT_IN[f"efficientnet_lite{n}"].height for n in range(3)] == [224, 240, 260]
+    lite = BUILT_IN["efficientnet_lite0"]
+    assert (100 / 255 - lite.mean[0]) / lite.std[0] == pytest.approx((100 - 127) / 128)
+
+
+def test_a_toml_file_is_an_input_with_defaults_for_what_it_leaves_out(tmp_path):
+    path = tmp_path / "input.toml"
+    path.write_text("height = 28\nwidth = 28\nchannels = 1\nmean = [0.13]\nstd = [0.31]\n")
+
+    assert input_specification(path) == InputSpecification(height=28, width=28, channels=1, mean=(0.13,), std=(0.31,))
+    assert input_specification(str(path)) == input_specification(path)
+
+
+GOOD = "height = 8\nwidth = 8\nmean = [0, 0, 0]\nstd = [1, 1, 1]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("height = 8\n", "'width' is required|'mean' is required"),
+        (GOOD + "crop = 3\n", "'crop' is none of them"),
+        (GOOD + "bounds = [1, 0]\n", "above the lower bound"),
+        (GOOD + "bounds = [1]\n", r"\[lower, upper\]"),
+        (GOOD + "resize = 7\n", "at least the crop"),
+        (GOOD + "interpolation = 'lanczos'\n", "bilinear, bicubic, nearest"),
+        (GOOD + "channels = true\n", "whole number, got True"),
+        (GOOD + "fill_mean = [0]\n", "3 finite numbers"),
+        (GOOD.replace("[1, 1, 1]", "[1, 0, 1]"), "above 0"),
+        (GOOD.replace("[0, 0, 0]", "[0, 'a', 0]"), "list of numbers"),
+        ("height", "expected TOML"),
+    ],
+)
+def test_an_input_file_that_means_nothing_is_refused_with_the_key(tmp_path, text, says):
+    path = tmp_path / "input.toml"
+    path.write_text(text)
+
+    with pytest.raises(InvalidSource, match=says):
+        input_specification(path)
+
+
+def test_an_input_of_unknown_name_is_refused_with_the_names_that_there_are(tmp_path):
+    with pytest.raises(InvalidArgument, match="efficientnet_lite0"):
+        input_specification("imagnet")
+    with pytest.raises(InvalidSource, match="readable"):
+        input_specification(tmp_path / "absent.toml")

@@ -1,0 +1,148 @@
+"""Folders, CSVs and arrays as pictures, and their manifest."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from modicum.errors import InvalidSource
+from modicum.sources import png
+from modicum.sources.manifests import manifest_of
+from modicum.sources.pictures import pictures
+from PIL import Image
+
+
+def write(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    return folder
+
+
+def labels_of(found):
+    return {picture.item: picture.label for picture in found}
+
+
+def test_class_folders_are_the_labels_of_what_lies_in_them(tmp_path):
+    write(tmp_path, "cat/b.jpg", "cat/deep/a.PNG", "dog/c.jpeg", "dog/readme.txt", ".hidden/d.jpg", "cat/.e.jpg")
+
+    found = pictures(tmp_path)
+
+    assert labels_of(found) == {"cat/b.jpg": "cat", "cat/deep/a.PNG": "cat", "dog/c.jpeg": "dog"}
+    assert [picture.item for picture in found] == ["cat/b.jpg", "cat/deep/a.PNG", "dog/c.jpeg"]
+
+
+def test_a_flat_folder_has_no_labels_unless_a_csv_gives_them(tmp_path):
+    write(tmp_path, "a.jpg", "b.jpg")
+
+    assert labels_of(pictures(tmp_path)) == {"a.jpg": "", "b.jpg": ""}
+
+    (tmp_path / "labels.csv").write_text("file,label\na.jpg,tabby cat\n", encoding="utf-8-sig")
+
+    assert labels_of(pictures(tmp_path)) == {"a.jpg": "tabby cat", "b.jpg": ""}
+
+
+def test_labels_may_lie_elsewhere_and_win_over_those_in_the_folder(tmp_path):
+    photos = write(tmp_path / "photos", "a.jpg")
+    (photos / "labels.csv").write_text("a.jpg,1\n")
+    (tmp_path / "other.csv").write_text("a.jpg,2\n")
+
+    assert labels_of(pictures(photos, tmp_path / "other.csv")) == {"a.jpg": "2"}
+
+
+def test_a_csv_alone_names_files_beside_it(tmp_path):
+    write(tmp_path, "x/a.jpg", "b.jpg", "c.jpg")
+    (tmp_path / "list.csv").write_text("x/a.jpg,cat\nb.jpg,dog\n")
+
+    assert labels_of(pictures(tmp_path / "list.csv")) == {"x/a.jpg": "cat", "b.jpg": "dog"}
+
+
+@pytest.mark.parametrize(
+    ("names", "csv", "says"),
+    [
+        ((), None, "found none"),
+        (("notes.txt",), None, "found none"),
+        (("a.jpg", "cat/b.jpg"), None, "either class folders or a flat folder"),
+        (("a.jpg",), "b.jpg,cat\n", "there is no b.jpg"),
+        (("a.jpg",), "a.jpg\n", "line 1: expected two columns"),
+        (("a.jpg",), "a.jpg,x\na.jpg,y\n", "line 2: a.jpg has a label already"),
+        (("a.jpg",), "", "found none"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_as_one_thing_is_refused_with_the_reason(tmp_path, names, csv, says):
+    write(tmp_path, *names)
+    if csv is not None:
+        (tmp_path / "labels.csv").write_text(csv)
+
+    with pytest.raises(InvalidSource, match=says):
+        pictures(tmp_path)
+
+
+def test_a_source_that_is_not_there_or_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(InvalidSource, match="nothing of that name"):
+        pictures(tmp_path / "absent")
+    with pytest.raises(InvalidSource, match=r"a folder of pictures, a \.csv or an \.npz"):
+        pictures(write(tmp_path, "a.zip") / "a.zip")
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (300, 100, 3)])
+def test_an_array_as_png_decodes_to_the_same_pixels(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+    decoded = np.asarray(Image.open(io.BytesIO(png.encoded(pixels))))
+
+    assert np.array_equal(decoded, pixels.squeeze() if shape[-1] == 1 else pixels)
+
+
+def test_an_npz_gives_its_images_as_pictures_with_class_names(tmp_path):
+    images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+    np.savez(tmp_path / "a.npz", images=images, labels=np.array([1, 0]), classes=np.array(["cat", "dog"]))
+
+    found = pictures(tmp_path / "a.npz")
+
+    assert labels_of(found) == {"0": "dog", "1": "cat"}
+    with found[1].content().open() as stream:
+        assert np.array_equal(np.asarray(Image.open(stream)), images[1])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"pixels": np.zeros((1, 2, 2, 3), np.uint8)}, "an array named images"),
+        ({"images": np.zeros((1, 2, 2, 3), np.float32)}, "scale to 0..255"),
+        ({"images": np.zeros((1, 3, 2, 2), np.uint8)}, "channels last"),
+        ({"images": np.zeros((0, 2, 2, 3), np.uint8)}, "expected images"),
+        ({"images": np.zeros((2, 2, 2), np.uint8), "labels": np.zeros(3, int)}, "expected 2 labels"),
+        ({"images": np.zeros((1, 2, 2), np.uint8), "labels": np.array([2]), "classes": np.array(["a"])}, "from 0 to 0"),
+        ({"images": np.array([object()])}, "plain arrays"),
+    ],
+)
+def test_an_npz_of_another_form_is_refused_with_what_to_do(tmp_path, arrays, says):
+    np.savez(tmp_path / "a.npz", **arrays)
+
+    with pytest.raises(InvalidSource, match=says):
+        pictures(tmp_path / "a.npz")
+
+
+def test_equal_pictures_give_an_equal_manifest_with_one_line_each(tmp_path):
+    write(tmp_path, "cat/ä.jpg", "dog/b.jpg")
+    told = []
+
+    first, second = manifest_of(pictures(tmp_path), told.append), manifest_of(pictures(tmp_path))
+
+    with first.content.open() as stream:
+        lines = [json.loads(line) for line in stream.read().decode().splitlines()]
+    assert first.digest == second.digest
+    assert told == [1, 2]
+    assert [(line["item"], line["label"]) for line in lines] == [("cat/ä.jpg", "cat"), ("dog/b.jpg", "dog")]
+    assert [line["image"] for line in lines] == [content.digest for content in first.pictures]
+
+
+def test_a_picture_that_vanishes_is_reported_by_name(tmp_path):
+    found = pictures(write(tmp_path, "a.jpg"))
+    (tmp_path / "a.jpg").unlink()
+
+    with pytest.raises(InvalidSource, match=r"a\.jpg.*No such file"):
+        manifest_of(found)

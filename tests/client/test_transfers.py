@@ -1,0 +1,104 @@
+"""Uploads that resume and send nothing twice; downloads that resume and are checked."""
+
+import hashlib
+
+import pytest
+from modicum import errors
+from modicum.sources.contents import bytes_content, file_content
+from modicum.transfers import CHUNK_BYTES, download, upload
+
+BIG = bytes(range(256)) * (CHUNK_BYTES // 64)  # four chunks
+
+
+def sent(client, contents, progress=None):
+    client._portal.run(upload(client._connection, contents, progress))
+
+
+def test_only_what_is_missing_is_sent_and_each_once(client, script):
+    held, new = bytes_content(b"held", "held"), bytes_content(b"new", "new")
+    script.artifacts[held.digest] = b"held"
+
+    sent(client, [held, new, new])
+
+    assert [header.digest for header in script.calls["UploadArtifact"]] == [new.digest]
+    assert script.artifacts[new.digest] == b"new"
+
+
+def test_a_broken_upload_resumes_where_the_server_stands(client, script):
+    content = bytes_content(BIG, "big")
+    script.steps["UploadArtifact"] = [CHUNK_BYTES, 3 * CHUNK_BYTES]
+    told = []
+
+    sent(client, [content], told.append)
+
+    offsets = [header.offset for header in script.calls["UploadArtifact"]]
+    assert offsets[0] == 0
+    assert offsets == sorted(set(offsets))
+    assert len(offsets) == 3
+    assert script.artifacts[content.digest] == BIG
+    assert (told[-1].files_done, told[-1].bytes_done, told[-1].bytes_total) == (1, len(BIG), len(BIG))
+
+
+def test_an_upload_that_an_earlier_command_began_goes_on(client, script):
+    content = bytes_content(BIG, "big")
+    script.partial[content.digest] = bytearray(BIG[:1000])
+
+    sent(client, [content])
+
+    assert script.calls["UploadArtifact"][0].offset == 1000
+    assert script.artifacts[content.digest] == BIG
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda path: path.write_bytes(b"other bytes"), "changed while"),
+        (lambda path: path.write_bytes(b"short"), "became shorter"),
+        (lambda path: path.unlink(), "can no longer be read"),
+    ],
+)
+def test_a_file_that_changes_under_the_upload_is_named(client, tmp_path, change, says):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"first bytes")
+    content = file_content(path)
+    change(path)
+
+    with pytest.raises(errors.SourceChanged, match=rf"a\.jpg.*{says}"):
+        sent(client, [content])
+
+
+def test_an_empty_file_is_sent_too(client, script, tmp_path):
+    (tmp_path / "a.jpg").touch()
+
+    sent(client, [file_content(tmp_path / "a.jpg")])
+
+    assert script.artifacts[hashlib.sha256().hexdigest()] == b""
+
+
+def test_a_broken_download_resumes_and_is_checked(client, script):
+    digest = hashlib.sha256(BIG).hexdigest()
+    script.artifacts[digest] = BIG
+    script.steps["break download"] = True
+
+    data = client._portal.run(download(client._connection, digest))
+
+    assert data == BIG
+    assert [request.offset for request in script.calls["DownloadArtifact"]] == [0, len(BIG) // 2]
+
+
+def test_bytes_that_do_not_fit_their_digest_are_refused(client, script):
+    script.artifacts["0" * 64] = BIG
+
+    with pytest.raises(errors.DataLoss):
+        client._portal.run(download(client._connection, "0" * 64))
+
+
+def test_a_data_set_is_its_pictures_and_its_manifest(client, script, tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "a.jpg").write_bytes(b"a")
+    (tmp_path / "cat" / "b.jpg").write_bytes(b"a")
+
+    dataset = client.datasets.upload("holdout", tmp_path)
+
+    assert dataset.name == "projects/default/datasets/holdout"
+    assert set(script.artifacts) == {hashlib.sha256(b"a").hexdigest(), dataset.manifest_digest}

@@ -1,0 +1,102 @@
+"""An audit while it goes on: streams that break, resume by sequence and end with the last snapshot."""
+
+import itertools
+from dataclasses import replace
+
+import grpc
+import pytest
+from modicum import errors
+from modicum.cli.exits import exit_code
+from modicum.cli.watching import Pace, duration
+
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+DONE = object()
+
+
+@pytest.fixture
+def audit(client):
+    return client.audits.create(models=["m"], dataset="d", thresholds=[0.9, 0.99], controls=["fill:4"])
+
+
+def test_the_specification_is_what_was_asked(audit, script):
+    request = script.calls["CreateAudit"][0]
+
+    assert list(request.audit.specification.model_versions) == ["projects/default/models/m/versions/1"]
+    assert request.audit.specification.dataset == "projects/default/datasets/d"
+    assert [search.threshold for search in request.audit.specification.searches] == [0.9, 0.99]
+    assert [(plan.control, plan.images) for plan in request.audit.specification.controls] == [(2, 4)]
+    assert not request.audit.specification.no_controls
+
+
+def test_no_controls_are_not_the_default_ones(client, script):
+    client.audits.create(models=["m"], dataset="d", thresholds=[0.9], controls=[])
+    client.audits.create(models=["m"], dataset="d", thresholds=[0.9])
+
+    assert [request.audit.specification.no_controls for request in script.calls["CreateAudit"]] == [True, False]
+
+
+def test_a_watch_goes_on_after_the_last_sequence_that_it_saw(audit, script):
+    script.watches = [
+        ([(1, "QUEUED"), (4, "RUNNING")], UNAVAILABLE),
+        ([], UNAVAILABLE),
+        ([(4, "RUNNING"), (7, "RUNNING"), (9, "SUCCEEDED")], DONE),
+    ]
+
+    seen = [(snapshot.sequence, str(snapshot.state)) for snapshot in audit.watch()]
+
+    assert seen == [(1, "QUEUED"), (4, "RUNNING"), (7, "RUNNING"), (9, "SUCCEEDED")]
+    assert [request.after_sequence for request in script.calls["WatchAudit"]] == [0, 4, 4]
+    assert audit.state == "SUCCEEDED"
+
+
+def test_a_watch_that_may_not_be_is_an_error_at_once(audit, script):
+    script.watches = [([], grpc.StatusCode.PERMISSION_DENIED)]
+
+    with pytest.raises(errors.PermissionDenied):
+        next(audit.watch())
+
+
+def test_a_watch_may_be_left_early(audit, script):
+    script.watches = [([(1, "RUNNING"), (2, "RUNNING")], None)]
+
+    assert [snapshot.sequence for snapshot in itertools.islice(audit.watch(), 1)] == [1]
+
+
+def test_waiting_for_an_audit_that_fails_raises_its_reason(audit, script):
+    script.watches = [([(3, "FAILED")], DONE)]
+
+    with pytest.raises(errors.AuditFailed, match="it died on grey") as caught:
+        audit.wait()
+
+    assert caught.value.reason == "MODEL_DIED"
+    assert exit_code(caught.value) == 3
+
+
+def test_waiting_for_an_audit_that_is_cancelled_raises(audit, script):
+    script.watches = [([(3, "CANCELLED")], DONE)]
+
+    with pytest.raises(errors.AuditCancelled):
+        audit.wait()
+
+
+def test_waiting_has_an_end(audit, script):
+    script.watches = [([(1, "RUNNING")], None)]
+
+    with pytest.raises(errors.DeadlineExceeded, match="it goes on"):
+        audit.wait(0.2)
+
+
+def test_the_pace_counts_from_the_first_passes(audit):
+    times = iter([0.0, 10.0, 14.0])
+    pace = Pace(clock=lambda: next(times))
+    running = [_with_passes(audit.snapshot, passes) for passes in (0, 100, 300)]
+
+    assert [pace.rate(snapshot) for snapshot in running] == [None, None, 50.0]
+
+
+def _with_passes(snapshot, passes):
+    return replace(snapshot, passes_done=passes)
+
+
+def test_durations_are_told_in_minutes_and_seconds():
+    assert [duration(seconds) for seconds in (0, 59.6, 61, -1)] == ["0 s", "1 min 0 s", "1 min 1 s", "0 s"]

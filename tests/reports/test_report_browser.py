@@ -1,0 +1,54 @@
+"""The page in a real browser: nothing is requested, nothing overflows, every picture can be decoded."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from example_audit import mixed_findings
+from report_pages import page_of
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WITHOUT_NETWORK = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.acceptance,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="the dev extra is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=WITHOUT_NETWORK)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_the_page_fits_and_asks_for_nothing(browser, tmp_path: Path, width, scheme):
+    file = tmp_path / "report.html"
+    file.write_text(page_of(mixed_findings()), encoding="utf-8")
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=True)
+    requests, complaints = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+
+    page.goto(file.as_uri())
+
+    assert [url for url in requests if not url.startswith(("data:", file.as_uri()))] == []
+    assert complaints == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("[...document.images].every(picture => picture.naturalWidth > 0)")
+    assert page.evaluate(
+        "Promise.all([...document.querySelectorAll('svg image')].map(picture => { const probe = new Image();"
+        " probe.src = picture.getAttribute('href'); return probe.decode(); })).then(() => true)"
+    )
+    page.close()

@@ -1,0 +1,213 @@
+"""The HTML report says what was found, shows it, and is safe to open."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from example_audit import (
+    OTHER_VERSION,
+    SEARCH,
+    VERSION,
+    controls,
+    document_and_rows,
+    failed,
+    finding,
+    mixed_findings,
+    not_eligible,
+)
+from modicum_server.domain.models import InputSpecification
+from modicum_server.domain.searches import Fill
+from modicum_server.reports import render_html
+from report_pages import page_of, photograph, read
+
+HOSTILE = "<script>alert('&\"x')</script>"
+FEW = [finding(place, 2, controls=controls(4, black=True)) for place in range(12)]
+BASELINE = [finding(0, 0, baseline_confident=True)]
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [mixed_findings(), FEW, [], [not_eligible(0)], [failed(0)], BASELINE],
+    ids=["mixed", "searched", "empty", "no eligible image", "all failed", "baseline-confident"],
+)
+def test_a_page_is_balanced_self_contained_and_has_alternative_texts(findings):
+    page = page_of(findings)
+
+    seen = read(page)
+    assert seen.unbalanced == []
+    assert seen.pictures_without_text == 0
+    assert "script" not in seen.elements
+    assert all(address.startswith(("data:image/", "#")) for address in seen.addresses)
+    assert not re.search(r"https?://|url\(", page)
+    assert len(seen.ids) == len(set(seen.ids))
+
+
+def test_every_reference_within_a_page_leads_somewhere():
+    seen = read(page_of(FEW))
+
+    inner = {address[1:] for address in seen.addresses if address.startswith("#")}
+    assert inner <= set(seen.ids)
+
+
+def test_names_are_escaped():
+    hostile = [replace(one, item=HOSTILE) for one in (finding(0), not_eligible(1), failed(2))]
+
+    page = page_of(hostile, labels=(HOSTILE, HOSTILE, HOSTILE))
+
+    assert "<script" not in page
+    assert "script" not in read(page).elements
+    assert HOSTILE in read(page).text
+
+
+def test_the_answer_gives_the_rate_its_interval_and_its_companion():
+    text = read(page_of(FEW)).text
+
+    assert "For 100% of the images that were searched, 5% of the pixels or fewer suffice" in text
+    assert "That is 12 of 12 (95% interval 76% to 100%), and a lower bound" in text
+    assert (
+        "the same search needs as few pixels for 0% of 12 images (95% interval 0% to 24%), clearly less often." in text
+    )
+    assert "The median subset holds 3.1% of the pixels" in text
+
+
+def test_too_few_images_are_said_plainly():
+    text = read(page_of([finding(place, 2) for place in range(4)])).text
+
+    assert "For 4 of the 4 images that were searched" in text
+    assert "below 10 no interval is given and no verdict drawn" in text
+    assert "The class-targeted control did not run" in text
+
+
+@pytest.mark.parametrize(
+    ("findings", "sentence"),
+    [
+        ([], "There was no image to audit."),
+        ([not_eligible(0)], "On none of the 1 images does the model's confidence reach the threshold of 0.900."),
+        ([failed(0), failed(1)], "All 2 images failed; the reasons stand below."),
+        (BASELINE, "the bare fill alone reaches the threshold of 0.900"),
+    ],
+    ids=["empty", "no eligible image", "all failed", "baseline-confident"],
+)
+def test_an_audit_that_searched_nothing_says_why(findings, sentence):
+    text = read(page_of(findings)).text
+
+    assert "No image could be searched, so this audit says nothing about overinterpretation." in text
+    assert sentence in text
+
+
+def test_images_without_a_subset_are_listed_with_their_reason():
+    text = read(page_of(mixed_findings())).text
+
+    assert "below the threshold on the whole image, so not searched" in text
+    assert "not a picture that can be decoded" in text
+    assert "the model's process died on this image" in text
+    assert "nothing smaller than the whole image was found within the budget" in text
+    assert "the bare fill alone reaches the threshold" in text
+
+
+def test_a_card_shows_photograph_subset_mask_and_place_and_what_the_controls_said():
+    page = page_of([finding(0, 2, label=1, controls=controls(5, black=False, predicted_size=2))])
+
+    card = page[page.index('<article class="card') : page.index("</article>", page.index('<article class="card'))]
+    assert card.count("<svg") == 4
+    text = read(card).text
+    for words in ("3.1% 2 pixels", "cat", "labelled dog", "0.970", "0.920", "dog: 5 pixels, 2.5 times the size"):
+        assert words in text
+    assert "black does not suffice, confidence 0.200" in text
+
+
+def test_a_large_gallery_is_bounded_and_says_so():
+    findings = [finding(place, 1 + place % 60) for place in range(200)] + [
+        not_eligible(place) for place in range(200, 300)
+    ]
+
+    page = page_of(findings)
+
+    assert page.count('<article class="card') == 30
+    text = read(page).text
+    assert "200 subsets were found; 30 of them are shown." in text
+    assert "The first 60 of 100." in text
+    assert "The 10 largest subsets" in text
+
+
+def test_the_gallery_runs_from_the_smallest_to_the_largest():
+    page = page_of([finding(0, 9), finding(1, 2), finding(2, 5)])
+
+    assert re.findall(r'class="fraction"><b>[^<]*</b> (\d) pixels', page) == ["2", "5", "9"]
+
+
+@pytest.mark.parametrize("load_image", [lambda digest: None, lambda digest: b"no picture"], ids=["gone", "broken"])
+def test_an_image_that_cannot_be_shown_leaves_its_mask(load_image):
+    page = page_of([finding(0, 2), not_eligible(1)], load_image=load_image)
+
+    assert "The image is not stored any more" in page
+    assert page.count('<svg class="mask"') == 1
+    assert read(page).unbalanced == []
+
+
+def test_without_an_input_specification_masks_are_shown_alone():
+    assert page_of([finding(0, 2)], inputs=None).count('<svg class="mask"') == 1
+
+
+@pytest.mark.parametrize("fill", list(Fill))
+def test_every_fill_has_a_picture_of_the_subset(fill):
+    page = page_of([finding(0, 2)], searches=(replace(SEARCH, fill=fill),))
+
+    assert page.count("<figure><svg") == 4
+    assert ("the fill is shown as grey" in page) == (fill in {Fill.NOISE, Fill.MARGINAL})
+
+
+def test_a_grey_canvas_with_other_bounds_is_shown():
+    grey = InputSpecification(1, 8, 8, -1.0, 1.0, 0, "bilinear", (0.0,), (1.0,), (-1.0,))
+
+    assert page_of([finding(0, 2)], inputs=grey).count("<figure><svg") == 4
+
+
+def test_unlabelled_images_have_neither_accuracy_nor_a_plot_by_correctness():
+    text = read(page_of([finding(place, 2, label=None) for place in range(3)], labels=())).text
+
+    assert "Subset fraction by correctness" not in text
+    assert "no image with a label was scored" in text
+    assert "class 0" in text
+
+
+def test_several_versions_and_searches_stand_side_by_side():
+    searches = (SEARCH, replace(SEARCH, fill=Fill.BLACK))
+    findings = [
+        finding(place, 2, model_version=name, search_index=index)
+        for name in (VERSION, OTHER_VERSION)
+        for index in (0, 1)
+        for place in range(3)
+    ]
+
+    seen = read(page_of(findings, versions=(VERSION, OTHER_VERSION), searches=searches))
+
+    assert "Side by side" in seen.text
+    assert "tiny, version 2" in seen.text
+    assert {f"model-{model}-search-{search}" for model in (1, 2) for search in (1, 2)} <= set(seen.ids)
+
+
+def test_equal_arguments_give_equal_bytes():
+    assert page_of(mixed_findings()) == page_of(mixed_findings())
+
+
+def test_rows_may_come_from_an_iterator():
+    document, rows = document_and_rows(FEW)
+
+    page = render_html(document, iter(rows), photograph, inputs={}, labels={})
+
+    assert page.decode().count('<article class="card') == 12
+
+
+def test_what_influenced_the_numbers_is_printed():
+    document, _ = document_and_rows(FEW)
+    text = read(page_of(FEW)).text
+
+    for value in (
+        document["specification_digest"],
+        document["findings"]["digest"],
+        "torch 2.4",
+        "seed 7",
+        "600 pass-equ",
+    ):
+        assert value.lower() in text.lower()

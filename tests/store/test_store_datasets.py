@@ -1,0 +1,116 @@
+import asyncio
+
+from modicum_server.domain.datasets import DatasetItem
+from store_scene import PROJECT, items
+
+NAME = f"{PROJECT}/datasets/photos"
+
+
+async def test_a_data_set_comes_back_with_its_items_in_order(store):
+    async with store.transaction() as transaction:
+        created = await transaction.datasets.create(NAME, "m" * 64, items(5))
+        found = await transaction.datasets.get(NAME)
+        first = await transaction.datasets.items(NAME, after=-1, limit=3)
+        rest = await transaction.datasets.items(NAME, after=first[-1][0], limit=3)
+
+    assert created == found
+    assert (created.item_count, created.labelled_count) == (5, 2)
+    assert first + rest == list(enumerate(items(5)))
+
+
+async def test_items_are_found_at_indices_in_the_order_asked(store):
+    async with store.transaction() as transaction:
+        await transaction.datasets.create(NAME, "m" * 64, items(5))
+
+        assert await transaction.datasets.items_at(NAME, [3, 0]) == [items(5)[3], items(5)[0]]
+
+
+async def test_labels_are_the_different_ones_without_the_empty_one(store):
+    labelled = [DatasetItem(str(place), f"{place:064x}", label) for place, label in enumerate(["b", "", "a", "b"])]
+    async with store.transaction() as transaction:
+        await transaction.datasets.create(NAME, "m" * 64, labelled)
+
+        assert await transaction.datasets.labels(NAME) == {"a", "b"}
+
+
+async def test_a_name_is_taken_once_also_by_two_at_the_same_time(store):
+    async def create():
+        async with store.transaction() as transaction:
+            return await transaction.datasets.create(NAME, "m" * 64, items(2))
+
+    created = await asyncio.gather(*(create() for _ in range(5)))
+
+    assert sum(each is not None for each in created) == 1
+
+
+async def test_a_hundred_thousand_items_are_stored(store):
+    many = items(100_000)
+    async with store.transaction() as transaction:
+        await transaction.datasets.create(NAME, "m" * 64, many)
+
+        assert await transaction.datasets.items(NAME, after=99_998, limit=5) == [(99_999, many[-1])]
+
+
+async def test_deleting_a_data_set_takes_its_items_and_audits_of_it_are_told(store, scene):
+    audit = await scene.audit()
+    async with store.transaction() as transaction:
+        assert await transaction.datasets.audits_of(NAME) == [audit.name]
+        await transaction.audits.delete(audit.name)
+        assert await transaction.datasets.audits_of(NAME) == []
+        await transaction.datasets.delete(NAME)
+        assert await transaction.datasets.items(NAME, after=-1, limit=1) == []
+
+
+async def test_an_artifact_is_held_by_the_project_that_added_it_alone(store, scene):
+    other = await scene.project("other")
+    async with store.transaction() as transaction:
+        artifact = await transaction.artifacts.add(PROJECT, "a" * 64, 7)
+        again = await transaction.artifacts.add(PROJECT, "a" * 64, 7)
+
+        assert artifact == again
+        assert await transaction.artifacts.held(PROJECT, ["a" * 64, "b" * 64]) == {"a" * 64}
+        assert await transaction.artifacts.held(other, ["a" * 64]) == frozenset()
+        assert await transaction.artifacts.get(other, "a" * 64) is None
+
+
+async def test_the_bytes_may_go_when_the_last_project_lets_go(store, scene):
+    other = await scene.project("other")
+    async with store.transaction() as transaction:
+        for project in (PROJECT, other):
+            await transaction.artifacts.add(project, "a" * 64, 7)
+
+        assert await transaction.artifacts.delete(PROJECT, "a" * 64) is False
+        assert await transaction.artifacts.delete(other, "a" * 64) is True
+
+
+async def test_versions_data_sets_and_audits_refer_to_artifacts(store, scene):
+    audit = await scene.audit()
+    version = audit.specification.model_versions[0]
+    async with store.transaction() as transaction:
+        await transaction.audits.succeed(audit.name, result_digest="c" * 64, artifacts=["d" * 64])
+        referrers = transaction.artifacts.referrers
+
+        assert await referrers(PROJECT, "1" * 64) == [version]
+        assert await referrers(PROJECT, "3" * 64) == [NAME]
+        assert await referrers(PROJECT, items(2)[1].image_digest) == [NAME]
+        assert await referrers(PROJECT, "c" * 64) == [audit.name]
+        assert await referrers(PROJECT, "d" * 64) == [audit.name]
+        assert await referrers(PROJECT, "e" * 64) == []
+        assert await referrers("projects/other", "1" * 64) == []
+
+
+async def test_an_artifact_about_to_be_deleted_waits_for_who_may_refer_to_it(store):
+    async with store.transaction() as transaction:
+        await transaction.artifacts.add(PROJECT, "3" * 64, 7)
+
+    async def delete():
+        async with store.transaction() as transaction:
+            return await transaction.artifacts.referrers(PROJECT, "3" * 64)
+
+    async with store.transaction() as transaction:
+        await transaction.artifacts.held(PROJECT, ["3" * 64])
+        deletion = asyncio.create_task(delete())
+        await asyncio.sleep(0.2)
+        await transaction.datasets.create(NAME, "3" * 64, items(1))
+
+    assert await deletion == [NAME]

@@ -1,0 +1,114 @@
+import asyncio
+
+import pytest
+from modicum_server.errors import DependencyUnavailable, ProjectNotFound
+from modicum_server.ports import RememberedRequest, Role
+from modicum_server.store.postgres import PostgresStore
+
+DEFAULT = "projects/default"
+
+
+async def test_a_token_is_known_by_its_digest_with_the_roles_of_its_principal(store):
+    async with store.transaction() as transaction:
+        await transaction.projects.create("projects/other", admin="ann")
+        await transaction.projects.add_token("d" * 64, principal="ann", project=DEFAULT, role=Role.VIEWER)
+
+    async with store.transaction() as transaction:
+        principal = await transaction.projects.authenticate("d" * 64)
+        stranger = await transaction.projects.authenticate("e" * 64)
+
+    assert principal.name == "ann"
+    assert dict(principal.roles) == {DEFAULT: Role.VIEWER, "projects/other": Role.ADMIN}
+    assert stranger is None
+
+
+async def test_adding_a_token_again_changes_the_role_and_keeps_one_token(store):
+    async with store.transaction() as transaction:
+        await transaction.projects.add_token("d" * 64, principal="ann", project=DEFAULT, role=Role.VIEWER)
+        await transaction.projects.add_token("d" * 64, principal="ann", project=DEFAULT, role=Role.ADMIN)
+
+        assert (await transaction.projects.authenticate("d" * 64)).roles == {DEFAULT: Role.ADMIN}
+        assert await transaction.projects.revoke_tokens("ann") == 1
+        assert await transaction.projects.authenticate("d" * 64) is None
+
+
+async def test_a_principal_pages_through_the_projects_in_which_it_has_a_role(store):
+    async with store.transaction() as transaction:
+        for name in ("b", "a", "c"):
+            await transaction.projects.create(f"projects/{name}", admin="ann")
+        await transaction.projects.create("projects/hidden", admin="bob")
+
+        first = await transaction.projects.page("ann", after="", limit=2)
+        second = await transaction.projects.page("ann", after=first[-1][0], limit=2)
+
+    assert [key for key, _ in first + second] == ["projects/a", "projects/b", "projects/c"]
+
+
+async def test_a_project_is_created_once_and_deleted_only_when_it_is_empty(store, scene):
+    async with store.transaction() as transaction:
+        assert await transaction.projects.create("projects/p", admin="ann") is not None
+        assert await transaction.projects.create("projects/p", admin="bob") is None
+        await transaction.models.create("projects/p/models/m")
+
+        assert await transaction.projects.delete("projects/p") is False
+
+        await transaction.models.delete("projects/p/models/m")
+        assert await transaction.projects.delete("projects/p") is True
+        assert await transaction.projects.get("projects/p") is None
+
+
+async def test_what_is_made_in_a_project_that_is_gone_says_so(store):
+    with pytest.raises(ProjectNotFound):
+        async with store.transaction() as transaction:
+            await transaction.models.create("projects/gone/models/m")
+
+
+async def test_fifty_equal_requests_at_once_make_one_thing(store):
+    made = []
+
+    async def request() -> str:
+        async with store.transaction() as transaction:
+            remembered = await transaction.requests.find(DEFAULT, "id")
+            if remembered is not None:
+                return remembered.answer
+            answer = f"thing {len(made)}"
+            made.append(answer)
+            await transaction.requests.remember(DEFAULT, "id", RememberedRequest("Create", "digest", answer))
+            return answer
+
+    answers = await asyncio.gather(*(request() for _ in range(50)))
+
+    assert made == ["thing 0"]
+    assert set(answers) == {"thing 0"}
+
+
+async def test_a_transaction_that_fails_leaves_nothing(store):
+    with pytest.raises(RuntimeError):
+        async with store.transaction() as transaction:
+            await transaction.projects.create("projects/p", admin="ann")
+            raise RuntimeError
+
+    async with store.transaction() as transaction:
+        assert await transaction.projects.get("projects/p") is None
+
+
+async def test_a_store_without_its_database_is_unavailable():
+    store = PostgresStore("postgresql://modicum@/modicum?host=/nonexistent")
+
+    with pytest.raises(DependencyUnavailable):
+        await store.ping()
+    with pytest.raises(DependencyUnavailable):
+        async with store.transaction() as transaction:
+            await transaction.projects.get(DEFAULT)
+
+
+async def test_a_store_answers_again_once_its_connections_were_cut(store, postgres_url):
+    import psycopg  # noqa: PLC0415 - only here
+
+    await store.ping()
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%' AND pid <> pg_backend_pid()"
+        )
+
+    await store.ping()

@@ -1,0 +1,184 @@
+"""What TorchServe's errors and the handler's chunks mean, without either."""
+
+from dataclasses import replace
+
+import grpc
+import grpc.aio
+import pytest
+from modicum_server.codec.findings import finding_message
+from modicum_server.domain.audits import AuditItem
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.models import ModelCheck, OutputKind
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
+from modicum_server.domain.tasks import SearchWork, TaskFindings, TaskHeartbeat
+from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
+from modicum_server.torchserve.failures import busy, failure_of
+from modicum_server.torchserve.memory import memory_kills
+from modicum_server.torchserve.messages import chunk_of, event_of, task_message
+from modicum_server.torchserve.progress import Order, Progress, hang_seconds
+from modicum_server.torchserve.slots import digests_of
+from modicum_server.wire.worker_pb2 import Chunk, Failure, Findings, Heartbeat
+
+from tests.torchserve.conftest import DIGEST, task
+
+Code = grpc.StatusCode
+
+
+def error(code, details):
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "meaning"),
+    [
+        (Code.INTERNAL, "Worker died.\norg.pytorch.serve.http.InternalServerException", ModelDied),
+        (Code.RESOURCE_EXHAUSTED, "Worker died.", ModelOutOfMemory),
+        (Code.CANCELLED, "over the size limit", ModelDied),
+        (Code.DEADLINE_EXCEEDED, "", ModelHung),
+        (Code.UNAVAILABLE, "Prediction failed", TaskFailed),
+        (Code.UNAVAILABLE, "failed to connect to all addresses", ModelServerDown),
+        (Code.NOT_FOUND, "Model not found", ModelServerDown),
+        (Code.UNKNOWN, None, ModelServerDown),
+    ],
+)
+def test_an_error_means_what_the_table_says(code, details, meaning):
+    assert type(failure_of(error(code, details))) is meaning
+    assert not busy(error(code, details))
+
+
+def test_no_free_worker_is_no_failure():
+    assert busy(error(Code.INTERNAL, 'Model "slot0" has no worker to serve inference request.'))
+
+
+def test_kills_for_memory_are_read_from_the_control_group_else_from_the_machine(tmp_path):
+    events, statistics = tmp_path / "memory.events", tmp_path / "vmstat"
+    statistics.write_text("nr_free_pages 7\noom_kill 3\n")
+
+    assert memory_kills(events, statistics) == 3
+    events.write_text("low 0\noom 1\noom_kill 2\noom_group_kill 0\n")
+    assert memory_kills(events, statistics) == 2
+    assert memory_kills(tmp_path / "none", tmp_path / "none") == 0
+
+
+def chunk(attempt, sequence):
+    return Chunk(attempt=attempt, sequence=sequence)
+
+
+def test_only_chunks_of_the_attempt_are_admitted_and_in_sequence():
+    order = Order(2)
+
+    assert [order.admits(chunk(2, 1)), order.admits(chunk(1, 1)), order.admits(chunk(2, 2))] == [True, False, True]
+    with pytest.raises(ModelDied):
+        order.admits(chunk(2, 1))
+
+
+def test_heartbeats_that_report_nothing_new_are_no_progress():
+    now = [0.0]
+    progress = Progress(10, lambda: now[0])
+    progress.note(TaskHeartbeat(1, "searching"))
+
+    now[0] = 9
+    progress.note(TaskHeartbeat(1, "searching"))
+    now[0] = 11
+    assert progress.overdue
+
+    progress.note(TaskHeartbeat(2, "searching"))
+    assert not progress.overdue
+
+
+def test_a_slow_pass_is_given_three_times_its_time():
+    slow = ModelCheck(10, OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=30_000)
+
+    version = task("x").model_version
+    assert hang_seconds(60, version) == 60
+    assert hang_seconds(60, replace(version, check=slow)) == 90
+
+
+def search_task():
+    items = (AuditItem(4, "a.png", "a" * 64, 2), AuditItem(5, "b.png", "b" * 64, None))
+    donors = (AuditItem(9, "c.png", "c" * 64, None),)
+    search = Search(SearchMethod.MASK_OPTIMIZATION, 0.9, passes=600)
+    work = SearchWork(
+        canvas=Canvas(3, 8, 8),
+        search=search,
+        search_index=1,
+        seed=-5,
+        items=items,
+        donors=donors,
+        controls=(ControlPlan(Control.CLASS_TARGETED, 4, 100),),
+        control_exclusions=(frozenset({5, 4}),),
+    )
+    return replace(task("s"), work=work)
+
+
+def test_a_search_is_written_whole():
+    message = task_message(search_task(), 2)
+
+    assert (message.id, message.attempt, message.threads, message.device) == ("s", 3, 2, "auto")
+    assert message.search.search.passes == 600
+    assert (message.search.seed, message.search.search_index) == (-5, 1)
+    assert [item.position for item in message.search.items] == [4, 5]
+    assert [item.HasField("label") for item in message.search.items] == [True, False]
+    assert [item.image_digest for item in message.search.donors] == ["c" * 64]
+    assert [plan.passes for plan in message.search.controls] == [100]
+    assert list(message.search.control_exclusions[0].positions) == [4, 5]
+
+
+def test_a_check_is_written_as_one():
+    assert task_message(task("c"), 1).WhichOneof("work") == "check"
+
+
+def test_weights_images_and_donors_are_staged():
+    assert digests_of(search_task()) == {DIGEST, "a" * 64, "b" * 64, "c" * 64}
+
+
+def test_a_finding_carries_the_workers_facts_whatever_the_handler_wrote():
+    lie = Finding(4, "other", "f" * 64, "projects/q/models/m/versions/9", 7, label=0, confidence=0.5, eligible=True)
+    entry = Findings.Entry(position=4, finding=finding_message(lie))
+
+    event = event_of(Chunk(findings=Findings(entries=[entry], passes_done=9)), search_task())
+
+    truth = replace(
+        lie,
+        item="a.png",
+        image_digest="a" * 64,
+        model_version="projects/p/models/m/versions/1",
+        search_index=1,
+        label=2,
+    )
+    assert event == TaskFindings((truth,), 9)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        Chunk(),
+        Chunk(findings=Findings(entries=[Findings.Entry(position=77)])),
+        Chunk(check={"class_count": 3}),
+    ],
+)
+def test_nonsense_is_a_bug_of_the_handler(nonsense):
+    with pytest.raises(TaskFailed) as caught:
+        event_of(nonsense, search_task())
+
+    assert (caught.value.task_reason, caught.value.model_at_fault) == ("HANDLER_BUG", False)
+
+
+def test_what_is_no_chunk_is_a_bug_of_the_handler():
+    with pytest.raises(TaskFailed):
+        chunk_of(b"\xff\xff")
+
+
+def test_a_failure_is_told_with_its_reason_and_whose_fault_it_is():
+    failure = Failure(reason="STATE_DICT_MISMATCH", detail="expected fc.weight", model_at_fault=True)
+
+    with pytest.raises(TaskFailed, match="expected fc.weight") as caught:
+        event_of(Chunk(failure=failure), task("c"))
+
+    assert (caught.value.task_reason, caught.value.model_at_fault) == ("STATE_DICT_MISMATCH", True)
+
+
+def test_a_heartbeat_is_told():
+    assert event_of(Chunk(heartbeat=Heartbeat(passes_done=5, phase="loading")), task("c")) == TaskHeartbeat(
+        5, "loading"
+    )

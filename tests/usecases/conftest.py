@@ -1,0 +1,19 @@
+"""A project in the real store, and the use cases over it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.settings import Settings
+from modicum_server.store.changes import PostgresChanges
+from modicum_server.store.postgres import PostgresStore
+from usecases_stage import Place
+
+
+@pytest.fixture
+async def place(database_url, tmp_path) -> AsyncIterator[Place]:
+    store, changes = PostgresStore(database_url), PostgresChanges(database_url)
+    artifact_store = FolderArtifactStore(tmp_path / "artifacts")
+    yield Place(store, changes, artifact_store, Settings(max_queued_audits=50, max_watchers=3))
+    await changes.close()
+    await store.close()

@@ -1,0 +1,354 @@
+"""Audits over the real store: acknowledged, answered from what is stored, watched, cancelled, deleted, reported."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from modicum_server.domain.audits import AuditFailure, AuditProgress, AuditState, Stage
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.searches import SearchMethod
+from modicum_server.errors import (
+    AuditExists,
+    AuditNotEnded,
+    AuditNotFound,
+    AuditNotSucceeded,
+    DatasetNotFound,
+    FindingNotFound,
+    FormatUnknown,
+    GradientMissing,
+    LabelUnknown,
+    ModelRejected,
+    ModelVersionNotFound,
+    NotImplementedYet,
+    RequestIdReused,
+    ResourceInUse,
+    RoleInsufficient,
+    ServerStopping,
+    TooManyQueued,
+    TooManyWatchers,
+)
+from modicum_server.usecases.acknowledging import new_audit_id
+from modicum_server.usecases.answers import answer_key
+from modicum_server.usecases.pages import PageRequest
+from modicum_server.usecases.reports import ReportFormat
+from modicum_server.usecases.watching import remaining_seconds
+from usecases_stage import ADMIN, AUDITOR, CHECK, OTHER_AUDITOR, PROJECT, SEARCH, VIEWER, draft, now
+
+REQUEST_ID = "123e4567-e89b-12d3-a456-426614174000"
+
+
+@pytest.fixture
+async def asked(place):
+    """A draft that could be audited."""
+    version, dataset = await place.register(), await place.dataset(count=3)
+    return draft(versions=(version.name,), dataset=dataset)
+
+
+async def shards_of(place) -> list:
+    found = []
+    async with place.store.transaction() as transaction:
+        while shard := await transaction.shards.claim("worker", lease_seconds=5):
+            found.append(shard)
+    return [shard for shard in found if shard.stage is Stage.SEARCH]
+
+
+async def test_an_audit_is_queued_with_its_shards_and_its_cost(place, asked):
+    audit = await place.audit(asked)
+
+    (shard,) = await shards_of(place)
+    assert (audit.state, audit.item_count, audit.principal) == (AuditState.QUEUED, 3, AUDITOR.name)
+    assert audit.progress == AuditProgress(images_total=3, passes_planned=3 * (600 + 600 + 5))
+    assert (shard.audit, shard.positions, shard.passes_planned) == (
+        audit.name,
+        (0, 1, 2),
+        audit.progress.passes_planned,
+    )
+
+
+async def test_validating_tells_the_cost_and_writes_nothing(place, asked):
+    audit = await place.audit(asked, validate_only=True, request_id=REQUEST_ID)
+
+    assert audit.progress.passes_planned == 3 * 1205
+    assert await shards_of(place) == []
+    assert (await place.audits.page(AUDITOR, PROJECT, "", PageRequest())).rows == ()
+
+
+async def test_the_same_request_has_one_answer(place, asked):
+    first = await place.audit(asked, request_id=REQUEST_ID)
+    again = await place.audit(asked, request_id=REQUEST_ID)
+
+    assert again.name == first.name
+    with pytest.raises(RequestIdReused):
+        await place.audit(replace(asked, no_controls=True), request_id=REQUEST_ID)
+
+
+async def test_requests_at_the_same_time_make_one_audit(place, asked):
+    audits = await asyncio.gather(*(place.audit(asked, request_id=REQUEST_ID) for _ in range(4)))
+
+    assert len({audit.name for audit in audits}) == 1
+
+
+async def test_an_id_is_taken_once(place, asked):
+    audit = await place.audit(asked, audit_id="nightly")
+
+    assert audit.name == f"{PROJECT}/audits/nightly"
+    with pytest.raises(AuditExists):
+        await place.audit(asked, audit_id="nightly")
+
+
+async def test_ids_of_the_server_sort_by_time():
+    ids = []
+    for _ in range(3):
+        ids.append(new_audit_id())
+        await asyncio.sleep(0.002)
+
+    assert ids == sorted(set(ids))
+
+
+async def test_a_sample_is_audited_in_its_order(place, asked):
+    sampled = replace(asked, specification=replace(asked.specification, sample=2, seed=5))
+    audit = await place.audit(sampled)
+
+    async with place.store.transaction() as transaction:
+        items = await transaction.audits.items(audit.name, [0, 1])
+    assert audit.item_count == 2
+    assert [item.item for _, item in items] == sorted({item.item for _, item in items})
+
+
+async def test_what_is_not_there_is_named(place, asked):
+    elsewhere = replace(asked.specification, model_versions=(f"{PROJECT}/models/net/versions/99",))
+    with pytest.raises(ModelVersionNotFound, match="versions/99"):
+        await place.audit(replace(asked, specification=elsewhere))
+    with pytest.raises(DatasetNotFound, match="nowhere"):
+        await place.audit(
+            replace(asked, specification=replace(asked.specification, dataset=f"{PROJECT}/datasets/nowhere"))
+        )
+
+
+async def test_a_rejected_version_is_refused_with_the_reason(place, asked):
+    version = await place.register(weights=b"broken", check=None)
+    async with place.store.transaction() as transaction:
+        await transaction.models.reject(version.name, reason="STATE_DICT_MISMATCH", detail="2 keys are missing")
+
+    with pytest.raises(ModelRejected, match="STATE_DICT_MISMATCH, 2 keys are missing"):
+        await place.audit(replace(asked, specification=replace(asked.specification, model_versions=(version.name,))))
+
+
+async def test_a_pending_version_queues(place, asked):
+    version = await place.register(weights=b"later", check=None)
+    pending = replace(asked.specification, model_versions=(version.name,))
+
+    assert (await place.audit(replace(asked, specification=pending))).state is AuditState.QUEUED
+
+
+async def test_without_a_useful_gradient_only_backselect_searches(place):
+    version = await place.register(check=replace(CHECK, useful_gradient=False))
+    dataset = await place.dataset()
+
+    with pytest.raises(GradientMissing, match="backselect"):
+        await place.audit(draft(versions=(version.name,), dataset=dataset))
+    backselect = replace(SEARCH, method=SearchMethod.BACKSELECT, fraction=0.2)
+    await place.audit(draft(versions=(version.name,), dataset=dataset, searches=(backselect,)))
+
+
+async def test_a_label_that_is_no_class_is_refused(place):
+    version, dataset = await place.register(), await place.dataset(labels=("cat", "bird"))
+
+    with pytest.raises(LabelUnknown, match="'bird'"):
+        await place.audit(draft(versions=(version.name,), dataset=dataset))
+
+
+async def test_a_project_has_only_so_many_queued_audits(place, asked):
+    for _ in range(place.settings.max_queued_audits):
+        await place.audit(asked)
+
+    with pytest.raises(TooManyQueued, match="50 queued"):
+        await place.audit(asked)
+
+
+async def test_an_identical_audit_that_succeeded_is_the_answer(place, asked):
+    first = await place.audit(asked)
+    digest = await place.succeed(first.name)
+    await shards_of(place)
+
+    again = await place.audit(asked)
+
+    assert (again.state, again.reused_from, again.result_digest) == (AuditState.SUCCEEDED, first.name, digest)
+    assert (again.progress.passes_done, again.progress.passes_planned) == (0, 0)
+    assert await shards_of(place) == []
+    assert (await place.audit(asked, no_reuse=True)).state is AuditState.QUEUED
+    assert (await place.audit(replace(asked, no_controls=True))).state is AuditState.QUEUED
+
+
+async def test_an_audit_that_answered_another_is_not_deleted(place, asked):
+    first = await place.audit(asked)
+    await place.succeed(first.name)
+    again = await place.audit(asked)
+
+    with pytest.raises(ResourceInUse, match=again.name):
+        await place.audits.delete(AUDITOR, first.name)
+    await place.audits.delete(AUDITOR, again.name)
+    await place.audits.delete(AUDITOR, first.name)
+
+
+async def test_the_answer_depends_on_every_digest_and_the_device(place, asked):
+    version = await place.versions.get(AUDITOR, asked.specification.model_versions[0])
+    dataset = await place.datasets.get(AUDITOR, asked.specification.dataset)
+    specification = replace(asked.specification, device="auto")
+
+    keys = {
+        answer_key(specification, [version], dataset, device="cpu"),
+        answer_key(specification, [version], dataset, device="cuda"),
+        answer_key(replace(specification, seed=1), [version], dataset, device="cpu"),
+        answer_key(specification, [replace(version, digest="other")], dataset, device="cpu"),
+        answer_key(specification, [version], replace(dataset, manifest_digest="other"), device="cpu"),
+    }
+
+    assert len(keys) == 5
+
+
+async def test_lists_are_filtered_and_newest_first(place, asked):
+    names = [(await place.audit(asked)).name for _ in range(3)]
+    await place.audits.cancel(AUDITOR, names[1])
+
+    everything = await place.audits.page(VIEWER, PROJECT, "", PageRequest())
+    cancelled = await place.audits.page(VIEWER, PROJECT, "state = CANCELLED", PageRequest())
+
+    assert [audit.name for audit in everything.rows] == names[::-1]
+    assert [audit.name for audit in cancelled.rows] == [names[1]]
+
+
+async def test_only_its_owner_or_an_admin_cancels_and_deletes_an_audit(place, asked):
+    audit = await place.audit(asked)
+
+    with pytest.raises(RoleInsufficient):
+        await place.audits.cancel(OTHER_AUDITOR, audit.name)
+    with pytest.raises(AuditNotEnded):
+        await place.audits.delete(AUDITOR, audit.name)
+    assert (await place.audits.cancel(ADMIN, audit.name)).state is AuditState.CANCELLED
+    assert (await place.audits.cancel(AUDITOR, audit.name)).state is AuditState.CANCELLED
+    with pytest.raises(RoleInsufficient):
+        await place.audits.delete(OTHER_AUDITOR, audit.name)
+    await place.audits.delete(AUDITOR, audit.name)
+    with pytest.raises(AuditNotFound):
+        await place.audits.get(AUDITOR, audit.name)
+
+
+async def test_a_watch_shows_growing_sequences_and_ends_with_the_end(place, asked):
+    audit = await place.audit(asked)
+    seen = []
+
+    async def watch():
+        async for snapshot in place.watching.watch(VIEWER, audit.name, 0):
+            seen.append(snapshot)
+            first.set()
+
+    first = asyncio.Event()
+    watching = asyncio.create_task(watch())
+    await first.wait()
+    async with place.store.transaction() as transaction:
+        await transaction.audits.start(audit.name, Stage.SEARCH)
+        await transaction.audits.fail(audit.name, AuditFailure("MODEL_DIED", "it died"))
+    await asyncio.wait_for(watching, 5)
+
+    assert seen[0] == audit
+    assert seen[-1].failure == AuditFailure("MODEL_DIED", "it died")
+    assert [snapshot.sequence for snapshot in seen] == sorted({snapshot.sequence for snapshot in seen})
+    assert place.watching.count == 0
+
+
+async def test_a_resumed_watch_yields_only_what_is_new_but_always_the_end(place, asked):
+    audit = await place.audit(asked)
+    watch = place.watching.watch(VIEWER, audit.name, audit.sequence)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await anext(watch)
+
+    ended = await place.audits.cancel(AUDITOR, audit.name)
+
+    assert [snapshot async for snapshot in place.watching.watch(VIEWER, audit.name, ended.sequence)] == [ended]
+    assert [snapshot async for snapshot in place.watching.watch(VIEWER, audit.name, ended.sequence + 9)] == [ended]
+
+
+async def test_a_stopping_server_tells_its_watches_where_to_resume(place, asked):
+    audit = await place.audit(asked)
+    watch = place.watching.watch(VIEWER, audit.name, 0)
+    await anext(watch)
+
+    place.watching.stop()
+
+    with pytest.raises(ServerStopping, match=f"sequence {audit.sequence}$"):
+        await asyncio.wait_for(anext(watch), 5)
+
+
+async def test_there_are_only_so_many_watches(place, asked):
+    audit = await place.audit(asked)
+    watches = [place.watching.watch(VIEWER, audit.name, 0) for _ in range(place.settings.max_watchers + 1)]
+    for watch in watches[:-1]:
+        await anext(watch)
+
+    with pytest.raises(TooManyWatchers):
+        await anext(watches[-1])
+    await watches[0].aclose()
+    assert (await anext(place.watching.watch(VIEWER, audit.name, 0))).name == audit.name
+    for watch in watches:
+        await watch.aclose()
+
+
+async def test_the_time_left_follows_from_the_work_done(place, asked):
+    audit = await place.audit(asked)
+    assert remaining_seconds(audit, now()) is None
+
+    start = now()
+    running = replace(
+        audit,
+        state=AuditState.RUNNING,
+        start_time=start,
+        progress=AuditProgress(images_done=1, images_total=10, passes_done=20, passes_planned=100),
+    )
+
+    assert remaining_seconds(running, start + timedelta(seconds=30)) == pytest.approx(120)
+    few_passes = replace(running, progress=replace(running.progress, images_done=5))
+    assert remaining_seconds(few_passes, start + timedelta(seconds=30)) == pytest.approx(30)
+    assert remaining_seconds(replace(running, progress=AuditProgress()), start + timedelta(seconds=30)) is None
+    done = replace(running, progress=replace(running.progress, passes_done=100, images_done=10))
+    assert remaining_seconds(done, start + timedelta(seconds=30)) == 0
+
+
+async def test_findings_have_names_and_those_of_a_reused_answer_are_its_own(place, asked):
+    first = await place.audit(asked)
+    version = asked.specification.model_versions[0]
+    found = [Finding(position, f"{position:03}.png", "ab" * 32, version, 0) for position in range(3)]
+    async with place.store.transaction() as transaction:
+        await transaction.audits.start(first.name, Stage.SEARCH)
+        await transaction.findings.add(first.name, found)
+    await place.succeed(first.name)
+    again = await place.audit(asked)
+
+    for audit in (first, again):
+        page = await place.findings.page(VIEWER, audit.name, PageRequest(size=2))
+        rest = await place.findings.page(VIEWER, audit.name, PageRequest(size=2, token=page.next_token))
+        assert [named.name for named in page.rows + rest.rows] == [f"{audit.name}/findings/0-0-{p}" for p in range(3)]
+        assert (await place.findings.get(VIEWER, f"{audit.name}/findings/0-0-2")).finding == found[2]
+        with pytest.raises(FindingNotFound):
+            await place.findings.get(VIEWER, f"{audit.name}/findings/0-0-3")
+
+
+async def test_a_report_takes_an_audit_that_succeeded(place, asked):
+    audit = await place.audit(asked)
+
+    with pytest.raises(AuditNotSucceeded, match="QUEUED"):
+        await place.reports.render(VIEWER, audit.name, ReportFormat.JSON)
+    with pytest.raises(FormatUnknown, match="json, html"):
+        await place.reports.render(VIEWER, audit.name, None)
+    with pytest.raises(AuditNotSucceeded):
+        await place.audits.judge(VIEWER, audit.name, "rules: []")
+    await place.succeed(audit.name)
+    report = await place.reports.render(VIEWER, audit.name, ReportFormat.JSON)
+
+    assert report.media_type == "application/json"
+    assert json.loads(report.data)["rows"] == []
+    with pytest.raises(NotImplementedYet):
+        await place.audits.judge(VIEWER, audit.name, "rules: []")

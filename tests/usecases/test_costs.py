@@ -1,0 +1,140 @@
+from dataclasses import replace
+
+import pytest
+from modicum_server.domain.audits import AuditSpecification, Stage
+from modicum_server.domain.models import ModelVersion, VersionState, Weights
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
+from modicum_server.usecases.controls import control_positions
+from modicum_server.usecases.costs import cut_shards, default_pixels_per_step, planned_passes, search_passes
+from modicum_server.usecases.draws import draw_sample
+from usecases_stage import CHECK, INPUT, PROJECT, now
+
+CIFAR, IMAGENET = Canvas(3, 32, 32), Canvas(3, 224, 224)
+
+
+def search(method, **changes):
+    return replace(Search(method, threshold=0.9), **changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "canvas", "passes"),
+    [
+        pytest.param(search(SearchMethod.BACKSELECT), CIFAR, 524_800 + 4, id="exact on CIFAR-10"),
+        pytest.param(
+            search(SearchMethod.BACKSELECT), IMAGENET, 1_258_840_576 + 4, id="exact on ImageNet is past int32 for two"
+        ),
+        pytest.param(
+            search(SearchMethod.BACKSELECT, fraction=0.5), Canvas(1, 1, 4), 3 + 1 + (4 + 1) + 2 + 1, id="by halves"
+        ),
+        pytest.param(
+            search(SearchMethod.BATCHED_GRADIENT, pixels_per_step=100),
+            IMAGENET,
+            3 * 502 + 3,
+            id="the paper's 502 steps",
+        ),
+        pytest.param(search(SearchMethod.MASK_OPTIMIZATION, passes=600), IMAGENET, 600, id="a budget"),
+    ],
+)
+def test_a_search_costs_what_the_method_says(given, canvas, passes):
+    assert search_passes(given, canvas) == passes
+
+
+def test_pixels_per_step_grow_with_the_canvas():
+    assert [default_pixels_per_step(Canvas(3, side, side)) for side in (8, 32, 64, 224, 448)] == [1, 1, 8, 100, 400]
+
+
+def specification(*, controls=(), searches=None, versions=("v",)):
+    return AuditSpecification(
+        model_versions=versions,
+        dataset="d",
+        canvas=CIFAR,
+        searches=searches or (search(SearchMethod.MASK_OPTIMIZATION, passes=100),),
+        controls=controls,
+        seed=0,
+        sample=0,
+        device="auto",
+    )
+
+
+def test_an_audit_costs_its_searches_and_its_controls_on_each_version():
+    controls = (ControlPlan(Control.CLASS_TARGETED, images=4), ControlPlan(Control.FILL))
+
+    # 10 images x 100, 4 more searches of 100, 5 other fills on 10 images; two versions
+    assert planned_passes(specification(controls=controls, versions=("v", "w")), 10) == 2 * (1000 + 400 + 50)
+
+
+def test_a_control_may_have_a_budget_of_its_own():
+    controls = (ControlPlan(Control.CLASS_TARGETED, passes=7),)
+
+    assert planned_passes(specification(controls=controls), 10) == 1000 + 70
+
+
+def version(milliseconds: float | None) -> ModelVersion:
+    check = None if milliseconds is None else replace(CHECK, pass_milliseconds=milliseconds)
+    return ModelVersion(
+        f"{PROJECT}/models/m/versions/1", Weights("", ""), INPUT, (), "", VersionState.READY, now(), check
+    )
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "sizes"),
+    [
+        pytest.param(None, [30, 30, 30], id="not measured: 32 at the most, evenly"),
+        pytest.param(3000.0, [30, 30, 30], id="slow: 60 s are less than an image, still 32 at the most"),
+        pytest.param(30.0, [45, 45], id="100 passes of 10 ms are 1 s an image, 60 s are 60 images"),
+        pytest.param(0.001, [90], id="fast: one shard"),
+    ],
+)
+def test_shards_take_about_the_planned_time(milliseconds, sizes):
+    shards = cut_shards(specification(), [version(milliseconds)], 90, shard_seconds=60)
+
+    assert [len(shard.positions) for shard in shards] == sizes
+    assert [position for shard in shards for position in shard.positions] == list(range(90))
+    assert {shard.stage for shard in shards} == {Stage.SEARCH}
+
+
+def test_no_shard_has_more_than_4096_items():
+    shards = cut_shards(specification(), [version(1e-9)], 10_000, shard_seconds=60)
+
+    assert [len(shard.positions) for shard in shards] == [3333, 3333, 3334]
+
+
+def test_each_version_and_search_has_shards_of_its_own():
+    searches = (search(SearchMethod.MASK_OPTIMIZATION, passes=9), search(SearchMethod.BACKSELECT, fraction=0.5))
+    shards = cut_shards(specification(searches=searches), [version(None), version(None)], 2, shard_seconds=60)
+
+    assert [shard.search_index for shard in shards] == [0, 1, 0, 1]
+    assert shards[0].passes_planned == 18
+
+
+def draw(seed, digest="d", count=1000, sample=10):
+    return draw_sample(seed=seed, manifest_digest=digest, item_count=count, sample=sample)
+
+
+def test_a_sample_is_drawn_by_seed_and_data_set_and_sorted():
+    assert draw(1) == draw(1) == tuple(sorted(set(draw(1))))
+    assert len(draw(1)) == 10
+    assert len({draw(1), draw(2), draw(1, "e")}) == 3
+
+
+@pytest.mark.parametrize("sample", [0, 5, 6])
+def test_a_sample_of_no_fewer_is_everything(sample):
+    assert draw(1, count=5, sample=sample) == (0, 1, 2, 3, 4)
+
+
+def test_a_sample_stays_what_it_was_in_earlier_releases():
+    assert draw(7, "ab", 100, 5) == GOLDEN_SAMPLE
+
+
+GOLDEN_SAMPLE = (2, 37, 57, 72, 80)
+
+
+def test_a_control_runs_on_the_first_images_of_one_seeded_order():
+    def positions(images, control=Control.FILL, seed=3):
+        return control_positions(ControlPlan(control, images=images), seed=seed, item_count=50)
+
+    assert positions(5) < positions(9) < positions(0) == frozenset(range(50))
+    assert positions(5) == positions(5, Control.CLASS_TARGETED)
+    assert positions(5) != positions(5, seed=4)
+    assert len(positions(5)) == 5
+    assert positions(50) == positions(60) == frozenset(range(50))

@@ -1,0 +1,84 @@
+import pytest
+from modicum_server.domain.audits import AuditState
+from modicum_server.errors import FieldInvalid, FilterInvalid, PageTokenInvalid
+from modicum_server.ports import AuditFilter
+from modicum_server.usecases.filters import audit_filter
+from modicum_server.usecases.pages import LARGEST_PAGE_BYTES, PageRequest, read_page
+
+ROWS = [f"{number:03}" for number in range(250)]
+
+
+async def fetch(after: str, limit: int) -> list[tuple[str, str]]:
+    return [(row, row) for row in ROWS if row > after][:limit]
+
+
+async def read_all(size: int, **options) -> list[list[str]]:
+    pages, token = [], ""
+    while True:
+        page = await read_page(PageRequest(size, token), "numbers", fetch, **options)
+        pages.append(list(page.rows))
+        token = page.next_token
+        if not token:
+            return pages
+
+
+@pytest.mark.parametrize(("size", "lengths"), [(0, [100, 100, 50]), (125, [125, 125]), (250, [250]), (5000, [250])])
+async def test_pages_follow_each_other_to_the_end(size, lengths):
+    pages = await read_all(size)
+
+    assert [len(page) for page in pages] == lengths
+    assert [row for page in pages for row in page] == ROWS
+
+
+async def test_a_page_ends_before_it_outgrows_a_message():
+    pages = await read_all(100, weigh=lambda _: LARGEST_PAGE_BYTES // 3)
+
+    assert {len(page) for page in pages[:-1]} == {3}
+    assert [row for page in pages for row in page] == ROWS
+
+
+async def test_a_row_that_is_too_heavy_makes_a_page_of_its_own():
+    pages = await read_all(100, weigh=lambda _: LARGEST_PAGE_BYTES + 1)
+
+    assert len(pages) == len(ROWS)
+
+
+async def test_a_token_fits_only_the_list_it_was_given_for():
+    page = await read_page(PageRequest(10), "numbers", fetch)
+
+    with pytest.raises(PageTokenInvalid):
+        await read_page(PageRequest(10, page.next_token), "letters", fetch)
+
+
+@pytest.mark.parametrize("token", ["x", "!!", "AAAA", "ä", "A" * 5000, "A"])
+async def test_an_invented_token_is_refused(token):
+    with pytest.raises(PageTokenInvalid):
+        await read_page(PageRequest(10, token), "numbers", fetch)
+
+
+async def test_a_negative_page_size_is_refused():
+    with pytest.raises(FieldInvalid, match="page_size"):
+        await read_page(PageRequest(-1), "numbers", fetch)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", AuditFilter()),
+        ("state = RUNNING", AuditFilter(state=AuditState.RUNNING)),
+        ('state="QUEUED" AND dataset = projects/p/datasets/d', AuditFilter(AuditState.QUEUED, "projects/p/datasets/d")),
+        ("model_version = projects/p/models/m/versions/1", AuditFilter(model_version="projects/p/models/m/versions/1")),
+    ],
+)
+def test_a_filter_is_read(text, expected):
+    assert audit_filter(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["state", "state = running", "seed = 1", "state = RUNNING OR state = QUEUED", "state = RUNNING AND", "state != RUNNING",
+     "state = RUNNING AND state = QUEUED"],
+)  # fmt: skip
+def test_a_filter_that_is_not_served_is_refused(text):
+    with pytest.raises(FilterInvalid, match="joined by AND"):
+        audit_filter(text)

@@ -1,0 +1,74 @@
+import json
+
+import pytest
+from modicum_server.errors import DatasetEmpty, DatasetTooLarge, ManifestInvalid
+from modicum_server.usecases.manifests import LONGEST_LINE_BYTES, read_manifest
+from usecases_stage import parts
+
+DIGEST = "ab" * 32
+
+
+def lines(*rows) -> bytes:
+    return "\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows).encode()
+
+
+async def read(data: bytes, *, size: int = 7, most_items: int = 10):
+    return await read_manifest(parts(data, size), most_items=most_items)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+async def test_items_keep_their_order_however_the_bytes_come(size):
+    data = lines(
+        {"item": "b.png", "image": DIGEST, "label": "cat"}, "", {"item": "ä.png", "image": DIGEST, "boxes": DIGEST}
+    )
+
+    items = await read(data + b"\n", size=size)
+
+    assert [(item.item, item.label, item.boxes_digest) for item in items] == [
+        ("b.png", "cat", ""),
+        ("ä.png", "", DIGEST),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ("{", "not JSON"),
+        ("[" * 10_000, "not JSON"),
+        ("[1]", "one object"),
+        ('{"item": 1}', "texts"),
+        ({"item": "a.png"}, "image: expected 64"),
+        ({"image": DIGEST}, "item: expected a relative path"),
+        ({"item": "../a.png", "image": DIGEST}, "item"),
+        ({"item": "a.png", "image": DIGEST, "lable": "cat"}, "got also 'lable'"),
+        ({"item": "a.png", "image": DIGEST, "mask": "x"}, "mask"),
+        ({"item": "a.png", "image": DIGEST, "label": "x\x00"}, "label"),
+        ({"item": "0.png", "image": DIGEST}, "in line 1 already"),
+        ('{"item": "' + "x" * LONGEST_LINE_BYTES + '"}', "bytes a line"),
+    ],
+)
+async def test_a_bad_line_is_named_by_its_number(row, what):
+    data = lines({"item": "0.png", "image": DIGEST}, row)
+
+    with pytest.raises(ManifestInvalid, match="line 2 of the manifest") as caught:
+        await read(data, size=4096)
+
+    assert what in str(caught.value)
+
+
+async def test_bytes_that_are_no_text_are_refused():
+    with pytest.raises(ManifestInvalid, match="line 1"):
+        await read(b"\xff\xfe\n")
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n"])
+async def test_a_manifest_without_items_is_refused(data):
+    with pytest.raises(DatasetEmpty):
+        await read(data)
+
+
+async def test_more_items_than_the_server_takes_are_refused():
+    data = lines(*({"item": f"{index}.png", "image": DIGEST} for index in range(11)))
+
+    with pytest.raises(DatasetTooLarge, match="10 items"):
+        await read(data)

@@ -1,0 +1,311 @@
+"""Projects, models, versions, artifacts and data sets over the real store."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+from modicum_server.domain.audits import Stage
+from modicum_server.domain.models import Ensemble, Executable, ExecutableKind, VersionState, Weights
+from modicum_server.errors import (
+    ArchitectureUnknown,
+    ArtifactMissing,
+    ArtifactNotFound,
+    ArtifactTooLarge,
+    DatasetDiffers,
+    DatasetNotFound,
+    DigestMismatch,
+    ExecutableNotAllowed,
+    FieldInvalid,
+    ModelNotFound,
+    NotImplementedYet,
+    OffsetInvalid,
+    ProjectExists,
+    ProjectNotFound,
+    RequestIdReused,
+    ResourceInUse,
+    RoleInsufficient,
+    UploadInvalid,
+    UploadTruncated,
+)
+from modicum_server.ports import Role
+from modicum_server.usecases.artifacts import UploadHeader
+from modicum_server.usecases.pages import PageRequest
+from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.versions import NewVersion
+from usecases_stage import ADMIN, AUDITOR, INPUT, PROJECT, STRANGER, VIEWER, draft, parts
+
+REQUEST = CreateOptions(request_id="123e4567-e89b-12d3-a456-426614174000")
+VALIDATE = CreateOptions(validate_only=True)
+MODEL = f"{PROJECT}/models/net"
+
+
+def digest_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+async def test_a_stranger_learns_nothing_of_a_project(place):
+    with pytest.raises(ProjectNotFound):
+        await place.projects.get(STRANGER, PROJECT)
+    with pytest.raises(ProjectNotFound):
+        await place.models.page(STRANGER, PROJECT, PageRequest())
+
+
+async def test_roles_open_what_they_say(place):
+    await place.models.page(VIEWER, PROJECT, PageRequest())
+    with pytest.raises(RoleInsufficient, match="role auditor"):
+        await place.models.create(VIEWER, PROJECT, "net", CreateOptions())
+    await place.models.create(AUDITOR, PROJECT, "net", CreateOptions())
+    with pytest.raises(RoleInsufficient, match="role admin"):
+        await place.models.delete(AUDITOR, MODEL)
+    await place.models.delete(ADMIN, MODEL)
+    with pytest.raises(ModelNotFound):
+        await place.models.get(VIEWER, MODEL)
+
+
+async def test_a_project_has_its_creator_as_admin_and_is_deleted_when_empty(place):
+    created = await place.projects.create(ADMIN, "second", CreateOptions())
+    boss = replace(ADMIN, roles={**ADMIN.roles, created.name: Role.ADMIN})
+
+    assert [p.name for p in (await place.projects.page(ADMIN, PageRequest())).rows] == [created.name]
+    with pytest.raises(ProjectExists):
+        await place.projects.create(ADMIN, "second", CreateOptions())
+    await place.models.create(boss, created.name, "net", CreateOptions())
+    with pytest.raises(ResourceInUse):
+        await place.projects.delete(boss, created.name)
+    await place.models.delete(boss, f"{created.name}/models/net")
+    await place.projects.delete(boss, created.name)
+    with pytest.raises(ProjectNotFound):
+        await place.projects.get(boss, created.name)
+
+
+async def test_the_default_project_is_not_deleted(place):
+    with pytest.raises(ResourceInUse):
+        await place.projects.delete(ADMIN, PROJECT)
+
+
+async def test_a_model_of_the_same_name_is_returned(place):
+    first = await place.models.create(AUDITOR, PROJECT, "net", CreateOptions())
+
+    assert await place.models.create(AUDITOR, PROJECT, "net", REQUEST) == first
+    assert await place.models.create(AUDITOR, PROJECT, "net", REQUEST) == first
+
+
+async def test_a_request_id_is_not_used_for_another_request(place):
+    await place.models.create(AUDITOR, PROJECT, "net", REQUEST)
+
+    with pytest.raises(RequestIdReused):
+        await place.models.create(AUDITOR, PROJECT, "other", REQUEST)
+    with pytest.raises(RequestIdReused):
+        await place.datasets.create(AUDITOR, PROJECT, "net", "ab" * 32, REQUEST)
+
+
+async def test_validating_writes_nothing(place):
+    manifest = await place.manifest()
+    await place.models.create(AUDITOR, PROJECT, "net", VALIDATE)
+    described = await place.datasets.create(AUDITOR, PROJECT, "photos", manifest, VALIDATE)
+    await place.projects.create(ADMIN, "second", VALIDATE)
+
+    assert (described.item_count, described.labelled_count) == (3, 3)
+    with pytest.raises(ModelNotFound):
+        await place.models.get(AUDITOR, MODEL)
+    with pytest.raises(DatasetNotFound):
+        await place.datasets.get(AUDITOR, f"{PROJECT}/datasets/photos")
+    assert (await place.projects.page(ADMIN, PageRequest())).rows == ()
+
+
+async def test_a_version_is_pending_and_its_check_is_queued(place):
+    version = await place.register(check=None)
+
+    async with place.store.transaction() as transaction:
+        shard = await transaction.shards.claim("worker", lease_seconds=5)
+    assert version.state is VersionState.PENDING
+    assert (shard.stage, shard.model_version, shard.audit) == (Stage.CHECK, version.name, "")
+
+
+async def test_equal_content_is_one_version_and_any_change_another(place):
+    first = await place.register()
+    same = await place.register()
+    others = [
+        await place.register(weights=b"other"),
+        await place.register(input=replace(INPUT, height=7)),
+        await place.register(class_labels=("dog", "cat")),
+    ]
+
+    assert same.name == first.name
+    assert len({first.digest, *(other.digest for other in others)}) == 4
+    page = await place.versions.page(VIEWER, MODEL, PageRequest())
+    assert [version.name[-1] for version in page.rows] == ["4", "3", "2", "1"]
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        pytest.param(None, FieldInvalid, id="none"),
+        pytest.param(Weights("ab" * 32, "torchvision:resnet18"), ArtifactMissing, id="weights that nobody uploaded"),
+        pytest.param(Weights("ab" * 32, "resnet18"), ArchitectureUnknown, id="no family"),
+        pytest.param(Weights("ab" * 32, "os:system('x')"), ArchitectureUnknown, id="no name"),
+        pytest.param(Weights("AB" * 32, "timm:x"), FieldInvalid, id="no digest"),
+        pytest.param(Executable("ab" * 32, ExecutableKind.EXPORTED), ExecutableNotAllowed, id="a program"),
+        pytest.param(Ensemble((f"{MODEL}/versions/1",)), NotImplementedYet, id="an ensemble"),
+    ],
+)
+async def test_a_source_that_cannot_be_served_is_refused(place, source, error):
+    await place.models.create(AUDITOR, PROJECT, "net", CreateOptions())
+
+    with pytest.raises(error):
+        await place.versions.create(AUDITOR, MODEL, NewVersion(source, INPUT, ()), CreateOptions())
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"channels": 0}, "channels"),
+        ({"height": 0}, "height"),
+        ({"width": 5000}, "width"),
+        ({"resize": 7}, "resize"),
+        ({"interpolation": "lanczos"}, "interpolation"),
+        ({"lower_bound": float("nan")}, "lower_bound"),
+        ({"upper_bound": 0.0}, "upper_bound"),
+        ({"mean": (0.5,)}, "mean"),
+        ({"std": (0.5, 0.0, 0.5)}, "std[1]"),
+        ({"fill_mean": (float("inf"),) * 3}, "fill_mean[0]"),
+    ],
+)
+async def test_an_input_specification_that_no_image_could_follow_is_refused(place, changes, field):
+    await place.models.create(AUDITOR, PROJECT, "net", CreateOptions())
+    new = NewVersion(Weights("ab" * 32, "timm:x"), replace(INPUT, **changes), ())
+
+    with pytest.raises(FieldInvalid) as caught:
+        await place.versions.create(AUDITOR, MODEL, new, CreateOptions())
+
+    assert caught.value.field == f"model_version.input.{field}"
+
+
+async def test_a_version_without_a_model_is_refused(place):
+    weights = Weights(await place.upload(b"weights"), "timm:x")
+
+    with pytest.raises(ModelNotFound):
+        await place.versions.create(AUDITOR, MODEL, NewVersion(weights, INPUT, ()), CreateOptions())
+
+
+async def test_what_an_audit_refers_to_is_not_deleted(place):
+    version, dataset = await place.register(), await place.dataset()
+    audit = await place.audit(draft(versions=(version.name,), dataset=dataset))
+
+    for deletion in (
+        place.versions.delete(ADMIN, version.name),
+        place.models.delete(ADMIN, MODEL),
+        place.datasets.delete(ADMIN, dataset),
+    ):
+        with pytest.raises(ResourceInUse, match=audit.name):
+            await deletion
+    with pytest.raises(ResourceInUse, match=version.name):
+        await place.artifacts.delete(ADMIN, f"{PROJECT}/artifacts/{version.source.digest}")
+
+
+async def test_a_data_set_is_its_manifest(place):
+    manifest = await place.manifest(count=5)
+    dataset = await place.datasets.create(AUDITOR, PROJECT, "photos", manifest, REQUEST)
+    page = await place.datasets.items(VIEWER, dataset.name, PageRequest(size=2))
+    rest = await place.datasets.items(VIEWER, dataset.name, PageRequest(size=9, token=page.next_token))
+
+    assert (dataset.item_count, dataset.labelled_count, dataset.manifest_digest) == (5, 5, manifest)
+    assert [item.item for item in page.rows + rest.rows] == [f"{index:03}.png" for index in range(5)]
+    for options in (REQUEST, CreateOptions()):
+        assert await place.datasets.create(AUDITOR, PROJECT, "photos", manifest, options) == dataset
+
+
+async def test_a_changed_data_set_is_refused_with_both_digests(place):
+    dataset = await place.dataset(count=3)
+    other = await place.manifest(count=2)
+
+    with pytest.raises(DatasetDiffers) as caught:
+        await place.datasets.create(AUDITOR, PROJECT, "photos", other, CreateOptions())
+
+    present = (await place.datasets.get(AUDITOR, dataset)).manifest_digest
+    assert caught.value.metadata == {"present_digest": present, "given_digest": other}
+
+
+async def test_a_manifest_of_images_that_nobody_uploaded_is_refused(place):
+    rows = [{"item": f"{index}.png", "image": digest_of(str(index).encode())} for index in range(3)]
+    manifest = await place.upload("\n".join(map(json.dumps, rows)).encode())
+
+    with pytest.raises(ArtifactMissing, match="3 artifacts") as caught:
+        await place.datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions())
+
+    assert caught.value.metadata["digest"] == rows[0]["image"]
+
+
+async def test_an_artifact_goes_up_and_down(place):
+    data = bytes(range(256)) * 10_000
+    name = f"{PROJECT}/artifacts/{await place.upload(data)}"
+
+    assert (await place.artifacts.get(VIEWER, name)).size_bytes == len(data)
+    assert b"".join([part async for part in place.artifacts.download(VIEWER, name, 0)]) == data
+    assert b"".join([part async for part in place.artifacts.download(VIEWER, name, 2_559_999)]) == data[-1:]
+    with pytest.raises(OffsetInvalid):
+        await anext(place.artifacts.download(VIEWER, name, len(data) + 1))
+
+
+async def test_a_broken_upload_resumes_where_it_broke(place):
+    data = b"0123456789" * 1000
+    digest = digest_of(data)
+    with pytest.raises(UploadTruncated):
+        await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, len(data), 0), parts(data[:4000]))
+
+    (missing,) = await place.artifacts.find_missing(AUDITOR, PROJECT, [digest, digest])
+    assert (missing.digest, missing.received_bytes) == (digest, 4000)
+    with pytest.raises(UploadInvalid):
+        await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, len(data), 1), parts(data[1:]))
+    await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, len(data), 4000), parts(data[4000:]))
+
+    assert await place.artifacts.find_missing(AUDITOR, PROJECT, [digest]) == []
+
+
+async def test_bytes_that_are_not_what_was_announced_are_refused(place):
+    header = UploadHeader(PROJECT, digest_of(b"right"), 5, 0)
+
+    with pytest.raises(DigestMismatch):
+        await place.artifacts.upload(AUDITOR, header, parts(b"wrong"))
+    with pytest.raises(UploadInvalid, match="more bytes"):
+        await place.artifacts.upload(AUDITOR, header, parts(b"right and more"))
+    with pytest.raises(ArtifactTooLarge):
+        await place.artifacts.upload(AUDITOR, replace(header, size_bytes=2**50), parts(b""))
+
+
+async def test_an_artifact_that_the_project_holds_is_not_read_again(place):
+    digest = await place.upload(b"bytes")
+
+    async def never():
+        raise AssertionError("nobody reads this")
+        yield b""
+
+    await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 5, 0), never())
+
+
+async def test_one_project_learns_nothing_of_anothers_bytes(place):
+    digest = await place.upload(b"bytes")
+    await place.projects.create(ADMIN, "second", CreateOptions())
+    neighbour = replace(ADMIN, roles={"projects/second": Role.ADMIN})
+
+    (missing,) = await place.artifacts.find_missing(neighbour, "projects/second", [digest])
+    assert missing.received_bytes == 0
+    with pytest.raises(ArtifactNotFound):
+        await place.artifacts.get(neighbour, f"projects/second/artifacts/{digest}")
+    with pytest.raises(UploadTruncated):
+        await place.artifacts.upload(neighbour, UploadHeader("projects/second", digest, 5, 0), parts(b""))
+
+
+async def test_deleted_bytes_stay_while_another_project_holds_them(place, tmp_path):
+    digest = await place.upload(b"bytes")
+    await place.projects.create(ADMIN, "second", CreateOptions())
+    both = replace(ADMIN, roles={**ADMIN.roles, "projects/second": Role.ADMIN})
+    await place.artifacts.upload(both, UploadHeader("projects/second", digest, 5, 0), parts(b"bytes"))
+
+    await place.artifacts.delete(both, f"{PROJECT}/artifacts/{digest}")
+
+    name = f"projects/second/artifacts/{digest}"
+    assert b"".join([part async for part in place.artifacts.download(both, name, 0)]) == b"bytes"
+    await place.artifacts.delete(both, name)
+    assert not [file for file in tmp_path.rglob("*") if digest in file.name]

@@ -1,0 +1,142 @@
+from dataclasses import replace
+
+import pytest
+from modicum_server.domain.models import ModelVersion, VersionState, Weights
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, SearchMethod
+from modicum_server.errors import CanvasUnfit, FieldInvalid, LabelUnknown, NotImplementedYet
+from modicum_server.settings import Settings
+from modicum_server.usecases.labels import require_labels
+from modicum_server.usecases.specifications import check_draft, fill_in
+from usecases_stage import CHECK, INPUT, PROJECT, SEARCH, draft, now
+
+NAME = f"{PROJECT}/models/net/versions/1"
+DATASET = f"{PROJECT}/datasets/photos"
+
+
+def version(*, labels=(), check=CHECK, **changes) -> ModelVersion:
+    given = replace(INPUT, **changes)
+    return ModelVersion(NAME, Weights("", ""), given, labels, "", VersionState.READY, now(), check)
+
+
+def given(**changes):
+    return draft(**{"versions": (NAME,), "dataset": DATASET, **changes})
+
+
+def test_what_is_left_open_is_filled_in():
+    filled = fill_in(given(), [version()], Settings(default_passes=123))
+
+    assert filled.canvas == Canvas(3, 8, 8)
+    assert filled.searches == (replace(SEARCH, passes=123),)
+    assert [plan.control for plan in filled.controls] == [Control.CLASS_TARGETED, Control.FILL]
+    assert filled.device == "auto"
+
+
+def test_what_was_given_stays():
+    asked = given(
+        searches=(replace(SEARCH, passes=5),),
+        controls=(ControlPlan(Control.FILL, images=2),),
+        canvas=Canvas(3, 4, 4),
+        device="cpu",
+    )
+
+    assert fill_in(asked, [version()], Settings()) == asked.specification
+
+
+def test_no_controls_means_none():
+    assert fill_in(given(no_controls=True), [version()], Settings()).controls == ()
+
+
+def test_only_batched_gradient_gets_pixels_per_step():
+    searches = (replace(SEARCH, method=SearchMethod.BATCHED_GRADIENT), replace(SEARCH, method=SearchMethod.BACKSELECT))
+    filled = fill_in(given(searches=searches), [version(height=64, width=64)], Settings())
+
+    assert [search.pixels_per_step for search in filled.searches] == [8, 0]
+    assert [search.passes for search in filled.searches] == [0, 0]
+
+
+def test_the_canvas_is_the_smallest_input():
+    filled = fill_in(given(), [version(), version(height=4, width=6), version(height=6, width=6)], Settings())
+
+    assert filled.canvas == Canvas(3, 4, 6)
+
+
+@pytest.mark.parametrize(
+    "versions",
+    [
+        pytest.param([version(), version(channels=1)], id="channels"),
+        pytest.param([version(), version(upper_bound=255.0)], id="bounds"),
+    ],
+)
+def test_versions_without_a_canvas_in_common_are_refused(versions):
+    with pytest.raises(CanvasUnfit):
+        fill_in(given(), versions, Settings())
+
+
+def test_a_canvas_of_other_channels_is_refused():
+    with pytest.raises(CanvasUnfit, match="takes 3 channels"):
+        fill_in(given(canvas=Canvas(1, 8, 8)), [version()], Settings())
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"versions": ()}, "model_versions"),
+        ({"versions": (NAME, NAME)}, "model_versions[1]"),
+        ({"versions": ("projects/other/models/net/versions/1",)}, "model_versions[0]"),
+        ({"dataset": "projects/other/datasets/d"}, "dataset"),
+        ({"dataset": "photos"}, "dataset"),
+        ({"searches": ()}, "searches"),
+        ({"searches": (SEARCH, SEARCH)}, "searches[1]"),
+        ({"searches": (replace(SEARCH, threshold=1.0),)}, "searches[0].threshold"),
+        ({"searches": (replace(SEARCH, passes=-1),)}, "searches[0].passes"),
+        ({"searches": (replace(SEARCH, fraction=0.5),)}, "searches[0].fraction"),
+        ({"searches": (replace(SEARCH, pixels_per_step=2),)}, "searches[0].pixels_per_step"),
+        ({"seed": -1}, "seed"),
+        ({"sample": -1}, "sample"),
+        ({"device": "tpu"}, "device"),
+        ({"canvas": Canvas(3, 0, 8)}, "canvas.height"),
+        ({"controls": (ControlPlan(Control.FILL, images=-1),)}, "controls[0].images"),
+        ({"controls": (ControlPlan(Control.FILL), ControlPlan(Control.FILL))}, "controls[1]"),
+        ({"controls": (ControlPlan(Control.FILL),), "no_controls": True}, "no_controls"),
+    ],
+)
+def test_a_field_that_breaks_its_rule_is_named(changes, field):
+    with pytest.raises(FieldInvalid) as caught:
+        check_draft(given(**changes), PROJECT)
+
+    assert caught.value.field == f"audit.specification.{field}"
+
+
+@pytest.mark.parametrize("control", [c for c in Control if c not in {Control.CLASS_TARGETED, Control.FILL}])
+def test_a_control_that_is_not_served_yet_says_so(control):
+    with pytest.raises(NotImplementedYet, match=control):
+        check_draft(given(controls=(ControlPlan(control),)), PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("label", "classes"),
+    [("cat", ("cat", "dog")), ("1", ("cat", "dog")), ("1", ()), ("7", ("7", "8"))],
+)
+def test_a_label_is_a_class_name_or_an_index(label, classes):
+    require_labels({label}, version(labels=classes))
+
+
+@pytest.mark.parametrize(
+    ("label", "classes", "check"),
+    [
+        pytest.param("bird", ("cat", "dog"), CHECK, id="no class"),
+        pytest.param("2", ("cat", "dog"), CHECK, id="past the classes"),
+        pytest.param("2", ("cat", "dog"), None, id="past the names of a version that nobody checked"),
+        pytest.param("-1", (), CHECK, id="negative"),
+        pytest.param("\u0661", (), CHECK, id="digits of another script"),
+        pytest.param("9" * 30, (), None, id="no index at all"),
+        pytest.param("crane", ("crane", "crane"), CHECK, id="two classes of one name"),
+    ],
+)
+def test_a_label_that_names_no_class_or_several_is_refused(label, classes, check):
+    with pytest.raises(LabelUnknown):
+        require_labels({"", label} - {""}, version(labels=classes, check=check))
+
+
+def test_without_a_check_and_names_any_index_may_be_a_class():
+    require_labels({"999"}, version(check=None))

@@ -1,0 +1,144 @@
+"""What the tests of use cases stand on: people of every role, and the use cases over a real store."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion, OutputKind, Weights
+from modicum_server.domain.searches import Canvas, Search, SearchMethod
+from modicum_server.ports import Principal, Role
+from modicum_server.settings import Settings
+from modicum_server.store.changes import PostgresChanges
+from modicum_server.store.postgres import PostgresStore
+from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions
+from modicum_server.usecases.artifacts import Artifacts, UploadHeader
+from modicum_server.usecases.audits import Audits
+from modicum_server.usecases.datasets import Datasets
+from modicum_server.usecases.findings import Findings
+from modicum_server.usecases.models import Models
+from modicum_server.usecases.projects import Projects
+from modicum_server.usecases.reports import Reports
+from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.specifications import AuditDraft
+from modicum_server.usecases.versions import NewVersion, Versions
+from modicum_server.usecases.watching import Watching
+
+PROJECT = "projects/default"
+NO_CANVAS = Canvas(0, 0, 0)
+
+ADMIN = Principal("ada", {PROJECT: Role.ADMIN})
+AUDITOR = Principal("otto", {PROJECT: Role.AUDITOR})
+OTHER_AUDITOR = Principal("olga", {PROJECT: Role.AUDITOR})
+VIEWER = Principal("vera", {PROJECT: Role.VIEWER})
+STRANGER = Principal("saul", {"projects/elsewhere": Role.ADMIN})
+
+INPUT = InputSpecification(
+    channels=3,
+    height=8,
+    width=8,
+    lower_bound=0.0,
+    upper_bound=1.0,
+    resize=0,
+    interpolation="bilinear",
+    mean=(0.5,) * 3,
+    std=(0.5,) * 3,
+)
+SEARCH = Search(SearchMethod.MASK_OPTIMIZATION, threshold=0.9)
+CHECK = ModelCheck(class_count=2, output_kind=OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=3.0)
+
+
+async def parts(data: bytes, size: int = 1000) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+@dataclass
+class Place:
+    """The use cases, and short ways to what most tests need."""
+
+    store: PostgresStore
+    changes: PostgresChanges
+    artifact_store: FolderArtifactStore
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        self.projects = Projects(self.store)
+        self.models = Models(self.store)
+        self.versions = Versions(self.store, self.settings)
+        self.datasets = Datasets(self.store, self.artifact_store, self.settings)
+        self.artifacts = Artifacts(self.store, self.artifact_store, self.settings)
+        self.audits = Audits(self.store)
+        self.acknowledging = Acknowledging(self.store, self.settings)
+        self.findings = Findings(self.store)
+        self.watching = Watching(self.store, self.changes, self.settings)
+        self.reports = Reports(self.store, self.artifact_store)
+
+    async def upload(self, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        await self.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, len(data), 0), parts(data))
+        return digest
+
+    async def register(
+        self, *, model: str = "net", weights: bytes = b"weights", check: ModelCheck | None = CHECK, **changes
+    ) -> ModelVersion:
+        name = f"{PROJECT}/models/{model}"
+        await self.models.create(AUDITOR, PROJECT, model, CreateOptions())
+        source = Weights(await self.upload(weights), "torchvision:resnet18")
+        new = NewVersion(source=source, input=INPUT, class_labels=("cat", "dog"))
+        version = await self.versions.create(AUDITOR, name, replace(new, **changes), CreateOptions())
+        if check is not None:
+            async with self.store.transaction() as transaction:
+                await transaction.models.accept(version.name, check)
+        return await self.versions.get(AUDITOR, version.name)
+
+    async def manifest(self, count: int = 3, labels: tuple[str, ...] = ("cat", "dog")) -> str:
+        rows = []
+        for index in range(count):
+            digest = await self.upload(f"image {index}".encode())
+            rows.append({"item": f"{index:03}.png", "image": digest, "label": labels[index % len(labels)]})
+        return await self.upload("\n".join(json.dumps(row) for row in rows).encode())
+
+    async def dataset(self, name: str = "photos", **manifest) -> str:
+        digest = await self.manifest(**manifest)
+        return (await self.datasets.create(AUDITOR, PROJECT, name, digest, CreateOptions())).name
+
+    async def audit(self, draft: AuditDraft, principal: Principal = AUDITOR, **options):
+        return await self.acknowledging.create(principal, PROJECT, draft, AuditOptions(**options))
+
+    async def succeed(self, name: str) -> str:
+        """End an audit as a worker would, with an empty result."""
+        rows = await self._hold(gzip.compress(b"", mtime=0))
+        document = {"schema_version": 1, "audit": name, "findings": {"digest": rows}}
+        digest = await self._hold(json.dumps(document).encode())
+        async with self.store.transaction() as transaction:
+            await transaction.audits.succeed(name, result_digest=digest, artifacts=[rows, digest])
+        return digest
+
+    async def _hold(self, data: bytes) -> str:
+        digest = await self.artifact_store.put(data)
+        async with self.store.transaction() as transaction:
+            await transaction.artifacts.add(PROJECT, digest, len(data))
+        return digest
+
+
+def draft(*, versions: tuple[str, ...], dataset: str, no_controls: bool = False, **changes) -> AuditDraft:
+    specification = AuditSpecification(
+        model_versions=versions,
+        dataset=dataset,
+        canvas=NO_CANVAS,
+        searches=(SEARCH,),
+        controls=(),
+        seed=0,
+        sample=0,
+        device="",
+    )
+    return AuditDraft(replace(specification, **changes), no_controls=no_controls)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
