@@ -143,10 +143,13 @@ async def test_the_asynchronous_client_does_the_same(address, script):
     assert model.name == "projects/default/models/m"
 
 
-def test_a_closed_client_may_be_closed_again(address):
+def test_a_closed_client_may_be_closed_again_and_says_that_it_is_closed(address):
     client = Client(address)
     client.close()
     client.close()
+
+    with pytest.raises(errors.InvalidArgument, match="the client is closed"):
+        client.models.get("m")
 
 
 def test_every_status_has_a_class():

@@ -23,8 +23,9 @@ def link_google_api(proto: Path) -> None:
     """See that `proto/google/api` leads to the installed files."""
     link = proto / "google" / "api"
     installed = Path(next(iter(google.api.__path__)))
-    if link.is_symlink() and link.resolve() != installed.resolve():
-        link.unlink()
+    for stale in (link.parent, link):  # an older link, perhaps into an environment that is gone
+        if stale.is_symlink() and stale.resolve() != installed.resolve():
+            stale.unlink()
     if not link.exists():
         link.parent.mkdir(exist_ok=True)
         link.symlink_to(installed, target_is_directory=True)

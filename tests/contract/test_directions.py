@@ -1,7 +1,6 @@
 """Imports point one way: use cases know no transport, and what is heavy or foreign is known in one place each."""
 
 import ast
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,23 +73,3 @@ def test_the_core_needs_no_library_but_numpy_scipy_and_the_settings_reader():
     allowed = {*sys.stdlib_module_names, "modicum_server", "numpy", "scipy", "pydantic", "pydantic_settings"}
 
     assert [(p, n) for p, n in imported() if within(p, CORE) and n.split(".")[0] not in allowed] == []
-
-
-def test_the_api_starts_where_torch_is_absent():
-    program = """
-import sys
-
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"torch", "torchvision", "timm", "modicum_sis", "ts"}:
-            raise ModuleNotFoundError(f"{name} is not installed here")
-
-sys.meta_path.insert(0, Absent())
-import modicum_server.transports.api
-import modicum_server.store.postgres
-import modicum_server.usecases.answers
-print(modicum_server.usecases.answers.library_versions())
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stderr

@@ -1,5 +1,7 @@
 """The check of a version, through a whole task: what is accepted, what is refused, and with which words."""
 
+import io
+
 import pytest
 import torch
 from handler_stage import (
@@ -128,6 +130,18 @@ def test_bytes_that_are_no_program_are_refused(stage, kind):
 
     assert (failure.reason, failure.model_at_fault) == ("PROGRAM_UNREADABLE", True)
     assert str(stage.folder) not in failure.detail
+
+
+def test_a_program_of_a_fixed_batch_is_refused_with_the_way_out(stage):
+    file = io.BytesIO()
+    torch.export.save(torch.export.export(Corners().eval(), (torch.zeros(2, 1, 8, 8),)), file)
+    digest = stage.put(file.getvalue())
+    version = model_pb2.ModelVersion(name=VERSION, exported=model_pb2.Executable(digest=digest), input=tiny_input())
+
+    failure = checked(stage, version)[-1].failure
+
+    assert (failure.reason, failure.model_at_fault) == ("INPUT_REFUSED", True)
+    assert "dynamic batch dimension" in failure.detail
 
 
 def test_a_missing_artifact_is_not_the_model_s_fault(stage):

@@ -173,7 +173,7 @@ def test_a_canvas_of_other_channels_is_refused(stage):
 
 def test_a_cancel_mark_ends_the_task_between_steps(stage):
     version = version_of_program(stage, Corners())
-    work = search_work(items_of(stage, [png(BRIGHT_TOP_LEFT)] * 4000))
+    work = search_work(items_of(stage, [png(BRIGHT_TOP_LEFT)] * 300))
     work.search.fraction = 0.0
     canceller = threading.Timer(1.0, (stage.folder / "cancel").touch)
     canceller.start()

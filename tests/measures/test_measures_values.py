@@ -1,9 +1,12 @@
 """Each measure on findings that can be counted by hand. On the 8x8 canvas 5% are 3.2 pixels."""
 
 import pytest
-from example_audit import controls, failed, finding, measures_of, mixed_findings, not_eligible
+from example_audit import SEARCH, controls, failed, finding, measures_of, mixed_findings, not_eligible, subset
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import Canvas
+from modicum_server.measures import finding_row
+from modicum_server.measures.observations import observe
+from modicum_server.measures.overinterpretation import overinterpretation
 from modicum_server.measures.registry import MEASURES
 from modicum_server.measures.ring import Ring
 
@@ -13,6 +16,14 @@ def test_the_overinterpretation_rate_counts_subsets_of_at_most_five_percent():
 
     assert measured["overinterpretation_rate"]["value"] == 0.5
     assert measured["overinterpretation_rate"]["parameters"] == {"alpha": 0.05, "threshold": 0.9, "successes": 2}
+
+
+def test_a_subset_of_exactly_five_percent_counts():
+    canvas = Canvas(3, 10, 10)
+
+    seen = observe([finding_row(finding(0, subset=subset(size, side=10))) for size in (5, 6)], SEARCH, canvas)
+
+    assert overinterpretation(seen)["overinterpretation_rate"].value == 0.5
 
 
 def test_images_that_are_not_eligible_or_failed_or_baseline_confident_stand_outside_the_rate():

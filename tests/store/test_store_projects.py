@@ -83,10 +83,13 @@ async def test_fifty_equal_requests_at_once_make_one_thing(store):
 
 
 async def test_a_transaction_that_fails_leaves_nothing(store):
-    with pytest.raises(RuntimeError):
+    async def fail():
         async with store.transaction() as transaction:
             await transaction.projects.create("projects/p", admin="ann")
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
 
     async with store.transaction() as transaction:
         assert await transaction.projects.get("projects/p") is None
@@ -102,13 +105,9 @@ async def test_a_store_without_its_database_is_unavailable():
             await transaction.projects.get(DEFAULT)
 
 
-async def test_a_store_answers_again_once_its_connections_were_cut(store, postgres_url):
-    import psycopg  # noqa: PLC0415 - only here
-
+async def test_a_store_answers_again_once_its_connections_were_cut(store, cut_connections):
     await store.ping()
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%' AND pid <> pg_backend_pid()"
-        )
+
+    cut_connections()
 
     await store.ping()

@@ -32,7 +32,9 @@ class ModicumHandler:
         return [last.SerializeToString()]
 
     def say(self, **body):
-        from ts.handler_utils.utils import send_intermediate_predict_response
+        from ts.handler_utils.utils import (  # noqa: PLC0415 - only TorchServe has it
+            send_intermediate_predict_response,
+        )
 
         self.sequence += 1
         chunk = Chunk(attempt=self.attempt, sequence=self.sequence, **body).SerializeToString()

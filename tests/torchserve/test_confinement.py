@@ -1,7 +1,6 @@
 """What a model's process can reach, at every level that this machine offers."""
 
 import json
-import os
 import sys
 from dataclasses import replace
 
@@ -13,8 +12,7 @@ from modicum_server.torchserve.confinement.plan import Level, Plan, Rules
 from modicum_server.torchserve.confinement.seccomp import ARCHITECTURES, program
 from modicum_server.torchserve.folders import create_server_folder
 from modicum_server.torchserve.isolation import CODE_MUST_NOT, Isolation, _probe, candidates, find_bubblewrap
-
-from tests.torchserve.conftest import heard
+from torchserve_stage import heard
 
 SECRETS = {
     "MODICUM_DATABASE_URL": "x",
@@ -99,8 +97,8 @@ async def test_a_probing_process_reaches_what_its_level_leaves_open(level):
 @pytest.mark.acceptance
 @pytest.mark.asyncio(loop_scope="module")
 class TestInTorchServe:
-    async def told(self, server, id):
-        (fact,) = [json.loads(event.phase) for event in await heard(server, id) if isinstance(event, TaskHeartbeat)]
+    async def told(self, server, id_):
+        (fact,) = [json.loads(event.phase) for event in await heard(server, id_) if isinstance(event, TaskHeartbeat)]
         return fact
 
     async def test_a_handler_sees_no_secret(self, server):
@@ -122,4 +120,3 @@ class TestInTorchServe:
 
     async def test_the_isolation_is_named(self, server):
         assert str(server.isolation).startswith(server.isolation.level)
-        assert os.path.isdir("/proc")

@@ -1,6 +1,5 @@
 """Starting and stopping: what is needed, what is left."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -9,14 +8,14 @@ import textwrap
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from modicum_server.errors import ModelServerDown
 from modicum_server.settings import Settings
 from modicum_server.torchserve import java
 from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.folders import create_server_folder, delete_abandoned
-
-from tests.torchserve.conftest import HANDLER, FolderOfArtifacts
+from torchserve_stage import HANDLER, FolderOfArtifacts
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,12 +33,20 @@ def children_of(pid):
     return found
 
 
+def ends(pid, within_seconds=5):
+    """Whether a process is gone soon."""
+    deadline = time.monotonic() + within_seconds
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not Path(f"/proc/{pid}").exists()
+
+
 async def test_without_java_the_message_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(java, "_package_folder", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     server = TorchServe(Settings(run_folder=tmp_path, _env_file=None), FolderOfArtifacts(tmp_path))
 
-    with pytest.raises(ModelServerDown, match="modicum-server\\[local\\].*MODICUM_JAVA"):
+    with pytest.raises(ModelServerDown, match=r"modicum-server\[local\].*MODICUM_JAVA"):
         await server.start()
 
 
@@ -70,16 +77,20 @@ def test_the_folder_of_a_killed_owner_is_deleted_and_a_living_one_is_kept(tmp_pa
 
 
 @pytest.mark.acceptance
-async def test_stopping_leaves_no_process_and_no_file(tmp_path):
+async def test_it_listens_on_loopback_only_and_stopping_leaves_no_process_and_no_file(tmp_path):
     before = set(children_of(os.getpid()))
     server = TorchServe(Settings(_env_file=None), FolderOfArtifacts(tmp_path), handler=HANDLER)
     await server.start()
     running = await server._supervisor.ready(1)
     started = set(children_of(os.getpid())) - before
+    listening = [
+        each.laddr for each in psutil.Process(running.process.pid).net_connections() if each.status == "LISTEN"
+    ]
 
     await server.stop()
 
     assert len(started) >= 2
+    assert [ip.removeprefix("::ffff:") for ip, _ in listening] == ["127.0.0.1"] * 2
     assert set(children_of(os.getpid())) & started == set()
     assert not running.folder.path.exists()
     assert not server._slots[0].folder.exists()
@@ -96,7 +107,7 @@ async def test_a_handler_that_does_not_load_is_told_with_what_it_wrote(tmp_path)
 
 
 @pytest.mark.acceptance
-async def test_a_killed_worker_leaves_no_process(tmp_path):
+def test_a_killed_worker_leaves_no_process(tmp_path):
     script = f"""
         import asyncio
         from pathlib import Path
@@ -113,16 +124,12 @@ async def test_a_killed_worker_leaves_no_process(tmp_path):
     """
     owner = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, cwd=ROOT)
     try:
-        lines = iter(owner.stdout.readline, b"")
-        assert await asyncio.to_thread(lambda: b"up\n" in lines)
+        assert b"up\n" in iter(owner.stdout.readline, b"")
         started = children_of(owner.pid)
     finally:
         owner.send_signal(signal.SIGKILL)
         owner.communicate()
 
-    deadline = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in started) and time.monotonic() < deadline:
-        await asyncio.sleep(0.1)
     assert len(started) >= 2
-    assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
+    assert all(ends(pid) for pid in started)
     create_server_folder().delete()

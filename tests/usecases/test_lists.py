@@ -76,8 +76,8 @@ def test_a_filter_is_read(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["state", "state = running", "seed = 1", "state = RUNNING OR state = QUEUED", "state = RUNNING AND", "state != RUNNING",
-     "state = RUNNING AND state = QUEUED"],
+    ["state", "state = running", "seed = 1", "state = RUNNING OR state = QUEUED", "state = RUNNING AND",
+     "state != RUNNING", "state = RUNNING AND state = QUEUED"],
 )  # fmt: skip
 def test_a_filter_that_is_not_served_is_refused(text):
     with pytest.raises(FilterInvalid, match="joined by AND"):

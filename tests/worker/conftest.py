@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 from arithmetic_model_server import CHECK, ArithmeticModelServer
 from modicum_server.artifacts.store import FolderArtifactStore
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState, NewShard, Shard, Stage
@@ -34,7 +35,7 @@ INPUT = InputSpecification(
     mean=(0.5,) * 3,
     std=(1.0,) * 3,
 )
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 8.0
 
 
 class NoWakeups:
@@ -188,6 +189,17 @@ async def scene(database_url: str, tmp_path: Path, short_waits: None) -> AsyncIt
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.gather(*scene.tasks)
     await store.close()
+
+
+@pytest.fixture(autouse=True)
+def plain_log() -> None:
+    """Log lines as JSON: a test that fails shows them, and no time goes into their looks."""
+    processors = [
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
+    structlog.configure(processors=processors)
 
 
 @pytest.fixture

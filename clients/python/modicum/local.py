@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ START_SECONDS = 180.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.05
 CONNECT_SECONDS = 2.0
-LOG_LINES_SHOWN = 12
+LOG_LINES_SHOWN = 4
 #: Others may enter but not list: run by root, the server's Postgres is another user in a folder of its own below.
 FOLDER_MODE = 0o711
 ROOT_DATA = Path("/var/lib/modicum")
@@ -159,10 +160,13 @@ def _started(folder: Path) -> Running:
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        return _awaited(process, folder, log)
+        running = _awaited(process, folder, log)
     except BaseException:
         _stop(process)
         raise
+    # It outlives this client; whenever it ends, no zombie is left.
+    threading.Thread(target=process.wait, name="modicum-local-server", daemon=True).start()
+    return running
 
 
 def _awaited(process: subprocess.Popen[bytes], folder: Path, log: Path) -> Running:

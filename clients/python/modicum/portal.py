@@ -7,14 +7,20 @@ parameters and documentation: each operation is written once, asynchronously.
 import asyncio
 import functools
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from modicum.errors import InvalidArgument
 
 P = ParamSpec("P")
 A_co = TypeVar("A_co", covariant=True)
 A = TypeVar("A")
 R = TypeVar("R")
 S = TypeVar("S")
+
+
+#: How long an interrupted call may take to end.
+CANCEL_SECONDS = 2.0
 
 
 class Portal:
@@ -27,12 +33,21 @@ class Portal:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, R]) -> R:
-        """What the coroutine returns. An interrupt of the waiting thread cancels it."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        """What the coroutine returns. An interrupt of the waiting thread cancels it, and waits until it has ended.
+
+        Raises:
+            InvalidArgument: the portal is closed.
+        """
+        if self._loop.is_closed():
+            coroutine.close()
+            raise InvalidArgument("the client is closed: make calls inside its `with` block")
+        ended = threading.Event()
+        future = asyncio.run_coroutine_threadsafe(_telling(coroutine, ended), self._loop)
         try:
             return future.result()
         except BaseException:
-            future.cancel()
+            if future.cancel():
+                ended.wait(CANCEL_SECONDS)
             raise
 
     def iterate(self, rows: AsyncIterator[R]) -> Iterator[R]:
@@ -45,9 +60,8 @@ class Portal:
                     return
                 yield row
         finally:
-            close = getattr(rows, "aclose", None)
-            if close and not self._loop.is_closed():
-                self.run(close())
+            if isinstance(rows, AsyncGenerator) and not self._loop.is_closed():
+                self.run(rows.aclose())
 
     def close(self) -> None:
         """Cancel what still runs and end the thread; again does nothing."""
@@ -115,6 +129,13 @@ def streaming_into(
 
 async def _next(rows: AsyncIterator[R]) -> R:
     return await anext(rows)
+
+
+async def _telling(coroutine: Coroutine[Any, Any, R], ended: threading.Event) -> R:
+    try:
+        return await coroutine
+    finally:
+        ended.set()
 
 
 async def _cancel_others() -> None:

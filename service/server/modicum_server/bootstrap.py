@@ -1,15 +1,15 @@
 """The one place that names concrete classes: use cases and worker see protocols."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from modicum_server.artifacts.store import FsspecArtifactStore
+from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.ports import Role
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
+from modicum_server.usecases.access import token_digest
 
 
 @asynccontextmanager
@@ -30,11 +30,12 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
     database_url = settings.database_url.get_secret_value()
     changes = PostgresChanges(database_url)
     async with open_store(database_url) as store:
-        api = Api(store, changes, FsspecArtifactStore(settings.artifacts_url), settings)
+        api = Api(store, changes, open_artifact_store(settings.artifacts_url), settings)
+        ports = await api.start()
         try:
-            yield await api.start()
-            await api.stop(settings.grace_seconds)
+            yield ports
         finally:
+            await api.stop(settings.grace_seconds)
             await changes.close()
 
 
@@ -45,14 +46,14 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     from modicum_server.worker.worker import Worker  # noqa: PLC0415
 
     database_url = settings.database_url.get_secret_value()
-    artifacts = FsspecArtifactStore(settings.artifacts_url)
+    artifacts = open_artifact_store(settings.artifacts_url)
     async with open_store(database_url) as store, QueueWakeups(database_url) as wakeups:
         await Worker(store, wakeups, artifacts, TorchServe(settings, artifacts), settings).run(stop)
 
 
 async def add_token(settings: Settings, token: str, *, principal: str, project: str, role: Role) -> None:
     """Make a token known, by its SHA-256."""
-    digest = hashlib.sha256(token.encode()).hexdigest()
+    digest = token_digest(token)
     async with open_store(settings.database_url.get_secret_value()) as store, store.transaction() as transaction:
         await transaction.projects.add_token(digest, principal=principal, project=project, role=role)
 

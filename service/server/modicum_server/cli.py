@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
+from modicum_server.errors import ModicumError
 from modicum_server.settings import Settings
 
 USAGE = 2
@@ -58,9 +59,7 @@ def up(
     try:
         with folder.held(wait_seconds=30.0 if until_unused else 0.0):
             asyncio.run(_until_signal(lambda stop: server.run(stop, announce)))
-    except FolderInUse as error:
-        _end(NOT_COMPLETED, str(error))
-    except StartFailed as error:
+    except (FolderInUse, StartFailed) as error:
         _end(NOT_COMPLETED, str(error))
 
 
@@ -154,7 +153,11 @@ def _required(settings: Settings, *, artifacts: bool = True) -> Settings:
 
 def _run(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     _log_as_json()
-    asyncio.run(_until_signal(work))
+    try:
+        asyncio.run(_until_signal(work))
+    except (ModicumError, OSError, ValueError) as error:
+        structlog.get_logger(__name__).exception("ended", exc_info=error)
+        _end(NOT_COMPLETED, str(error))
 
 
 async def _until_signal(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:

@@ -64,7 +64,7 @@ def canvas_array(
     planes = shares[None] if shares.ndim == 2 else shares.transpose(2, 0, 1)  # noqa: PLR2004  (H, W) is grey
     low, high = specification.lower_bound, specification.upper_bound
     placed = np.clip(low + planes.astype(np.float64) * (high - low), low, high).astype(np.float32)
-    return np.ascontiguousarray(np.broadcast_to(placed, (canvas.channels, canvas.height, canvas.width)))
+    return np.array(np.broadcast_to(placed, (canvas.channels, canvas.height, canvas.width)))
 
 
 def _decoded(data: bytes, max_pixels: int) -> Image.Image:

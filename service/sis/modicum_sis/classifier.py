@@ -187,7 +187,7 @@ class Classifier:
             output: object = self._module(inputs)
         except torch.cuda.OutOfMemoryError:
             raise
-        except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:
+        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError) as error:
             shape = "x".join(str(size) for size in inputs.shape[1:])
             raise CanvasRefused(
                 f"expected a module that takes images of {shape}; it failed with {type(error).__name__}: {error}. "

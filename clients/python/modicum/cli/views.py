@@ -94,7 +94,8 @@ def upload_progress(shown: View, step: str) -> ProgressCallback:
     """A callback for uploads that shows them as a step."""
 
     def show(progress: TransferProgress) -> None:
-        share = progress.bytes_done / progress.bytes_total if progress.bytes_total else 1.0
+        sent = progress.bytes_done / progress.bytes_total if progress.bytes_total else 1.0
+        share = 1.0 if progress.files_done == progress.files_total else min(sent, 0.99)
         size = f"{progress.bytes_done / MEBIBYTE:.1f} of {progress.bytes_total / MEBIBYTE:.1f} MiB"
         shown.show(step, share, f"{progress.files_done} of {progress.files_total} files, {size}")
 

@@ -119,7 +119,8 @@ class AuditServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteAudit(self, request, context):
-        """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED).
+        """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
+        RESOURCE_IN_USE when it answered another audit).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -293,7 +293,9 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
     """
 
     DeleteAudit: _AuditServiceDeleteAuditType
-    """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED)."""
+    """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
+    RESOURCE_IN_USE when it answered another audit).
+    """
 
     CancelAudit: _AuditServiceCancelAuditType
     """Cancels an audit; one that has ended is returned as it is. Errors: NOT_FOUND (AUDIT_NOT_FOUND)."""
@@ -399,7 +401,9 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.audit_service_pb2.DeleteAuditRequest,
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
-        """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED)."""
+        """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
+        RESOURCE_IN_USE when it answered another audit).
+        """
 
     @abc.abstractmethod
     def CancelAudit(

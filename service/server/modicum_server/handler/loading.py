@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from modicum_sis import Classifier
 from torch import nn
+from torch.export.passes import move_to_device_pass
 
 from modicum_server.domain.models import (
     Ensemble,
@@ -90,7 +91,7 @@ def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVer
         case Weights(digest=digest, architecture=architecture):
             module = _module_of_weights(slot.artifact(digest), architecture)
         case Executable(digest=digest, kind=kind):
-            module = _module_of_program(slot.artifact(digest), kind)
+            module = _module_of_program(slot.artifact(digest), kind, device)
         case Ensemble() as source:
             return _ensemble(slot, version, source, parts, device)
         case InputDropout() as source:
@@ -107,14 +108,15 @@ def _module_of_weights(path: Path, architecture: str) -> nn.Module:
     return module
 
 
-def _module_of_program(path: Path, kind: ExecutableKind) -> nn.Module:
+def _module_of_program(path: Path, kind: ExecutableKind, device: torch.device) -> nn.Module:
     """Run code that came with the version: the operator allowed it, and the process is in a sandbox."""
     try:
         with path.open("rb") as file:
             if kind is ExecutableKind.TORCHSCRIPT:
-                script: nn.Module = torch.jit.load(file, map_location="cpu")  # type: ignore[no-untyped-call]
+                script: nn.Module = torch.jit.load(file, map_location=device)  # type: ignore[no-untyped-call]
                 return script
-            return torch.export.load(file).module()
+            # devices are written into the program; moving its weights alone would leave the rest behind
+            return move_to_device_pass(torch.export.load(file), str(device)).module()
     except Exception as error:
         log.exception("a %s program cannot be loaded", kind)
         saver = "torch.jit.save" if kind is ExecutableKind.TORCHSCRIPT else "torch.export.save"

@@ -129,6 +129,7 @@ class TaskRun:
         raise TaskFailure("NOT_IMPLEMENTED", "This worker does not do this kind of task yet.", model_at_fault=False)
 
     def _search(self, loaded: Loaded) -> Finished:
+        self.tally.phase = "preparing"
         run = prepare_search(self.task.search, loaded, self.slot, self.kept.donors, self.tally)
         for finding in run.findings():
             message = finding_message(finding)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +14,7 @@ from modicum_server.local.children import Child
 from modicum_server.local.folder import DataFolder, Listening
 from modicum_server.ports import Role
 from modicum_server.settings import Settings
+from modicum_server.usecases.access import token_digest
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -56,10 +56,13 @@ class LocalServer:
             await self._prepare(given)
             yield given
             return
-        from modicum_server.local.postgres import EmbeddedPostgres  # noqa: PLC0415 - only the `local` extra has it
+        from modicum_server.local.postgres import EmbeddedPostgres, LocalPostgresError  # noqa: PLC0415
 
         postgres = EmbeddedPostgres(self.folder.path / "postgres")
-        await postgres.start()
+        try:
+            await postgres.start()
+        except LocalPostgresError as error:
+            raise StartFailed(str(error)) from error
         try:
             await self._prepare(postgres.url)
             yield postgres.url
@@ -72,7 +75,7 @@ class LocalServer:
         from modicum_server.store.migrate import migrate  # noqa: PLC0415
 
         await asyncio.to_thread(migrate, database_url)
-        digest = hashlib.sha256(self.folder.token().encode()).hexdigest()
+        digest = token_digest(self.folder.token())
         async with open_store(database_url) as store, store.transaction() as transaction:
             await transaction.projects.add_token(digest, principal="local", project="projects/default", role=Role.ADMIN)
 

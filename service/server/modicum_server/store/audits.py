@@ -127,11 +127,11 @@ class PostgresAudits:
         """(audit, version) of audits that have not ended and name a REJECTED version, one pair an audit."""
         versions = tables.model_versions.c
         query = (
-            select(_AUDITS.name, versions.name)
-            .distinct(_AUDITS.name)
+            select(_AUDITS.name, func.min(versions.name))
             .join(tables.model_versions, versions.name == any_(_AUDITS.model_versions))
             .where(_AUDITS.state.in_(["QUEUED", "RUNNING"]), versions.state == VersionState.REJECTED.value)
-            .order_by(_AUDITS.name, versions.number)
+            .group_by(_AUDITS.name)
+            .order_by(_AUDITS.name)
             .limit(limit)
         )
         return [(audit, version) for audit, version in await self._connection.execute(query)]

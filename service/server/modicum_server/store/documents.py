@@ -42,15 +42,14 @@ def document_of(adapter: TypeAdapter[T], value: T) -> Document:
 
 
 def source_document(source: Source) -> Document:
-    """Return the source with its kind."""
+    """Return the source with its kind beside it."""
     kind = next(kind for kind, cls in SOURCES.items() if isinstance(source, cls))
-    return {"kind": kind, **asdict(source)}
+    return {"kind": kind, "of": asdict(source)}
 
 
 def source_of(document: Document) -> Source:
     """Return the source of a document."""
-    fields = {key: value for key, value in document.items() if key != "kind"}
-    source: Source = TypeAdapter(SOURCES[document["kind"]]).validate_python(fields)
+    source: Source = TypeAdapter(SOURCES[document["kind"]]).validate_python(document["of"])
     return source
 
 

@@ -106,6 +106,7 @@ def command(java: Path, home: Path, folder: ServerFolder) -> list[str]:
     return [
         str(java),
         *("-Xmx512m", "-XX:+ExitOnOutOfMemoryError"),
+        *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),  # it only relays: a third less processor time at start
         *MEMORY_ACCESS,
         f"-Dmodel_server_home={home}",
         f"-Djava.io.tmpdir={folder.tmp}",

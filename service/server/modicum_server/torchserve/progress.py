@@ -57,6 +57,10 @@ class Progress:
         """Count from now: the task has not begun yet."""
         self._last = self._clock()
 
+    def excuse(self, seconds: float) -> None:
+        """Do not count these seconds: nobody listened."""
+        self._last += seconds
+
     @property
     def overdue(self) -> bool:
         """Whether nothing was done for too long."""

@@ -6,7 +6,8 @@ a while, and then its process is killed; `events` ends only when the process is 
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import grpc
@@ -79,11 +80,14 @@ class Run:
         """
         finished: TaskFinished | None = None
         try:
-            async for event in self._heard():
-                if isinstance(event, TaskFinished):
-                    finished = event  # told when the stream is read to its end and the process free
-                else:
-                    yield event
+            async with aclosing(self._heard()) as heard:
+                async for event in heard:
+                    if isinstance(event, TaskFinished):
+                        finished = event  # told when the stream is read to its end and the process free
+                    else:
+                        told = time.monotonic()
+                        yield event
+                        self._progress.excuse(time.monotonic() - told)
             if finished is None:
                 raise TaskFailed(HANDLER_BUG, "the stream ended before the task did", model_at_fault=False)
         except ModelServerError as error:
@@ -93,7 +97,7 @@ class Run:
             await uninterrupted(self._leave())
         yield finished
 
-    async def _heard(self) -> AsyncIterator[TaskEvent]:
+    async def _heard(self) -> AsyncGenerator[TaskEvent]:
         order = Order(self._task.attempt)
         while (data := await self._next()) is not None:
             chunk = chunk_of(data) if data else None  # the handler's last word may be empty

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -47,6 +48,8 @@ class Supervisor:
 
     async def ready(self, timeout_seconds: float) -> RunningServer:
         """Return the running one, waiting for it if there is none. Raises ModelServerDown."""
+        if self._keeping is None:
+            raise ModelServerDown("TorchServe is not started, or was stopped")
         try:
             async with asyncio.timeout(timeout_seconds):
                 while self._server is None or not self._server.process.alive:
@@ -68,19 +71,21 @@ class Supervisor:
 
     async def _keep(self) -> None:
         pause = FIRST_PAUSE_SECONDS
-        loop = asyncio.get_running_loop()
         while True:
-            server = self._server
-            began = loop.time()
-            if server is not None:
-                status = await server.process.ended()
-                log.error("torchserve_ended", status=status, console=tail(server.folder.console))
-                self._server = None
-                await server.stop()
-                pause = FIRST_PAUSE_SECONDS if loop.time() - began > SETTLED_SECONDS else pause
+            if self._server is not None and await self._end_of(self._server) > SETTLED_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             try:
                 self._set(await self._start_one())
-            except ModelServerDown as error:
-                log.exception("torchserve_not_started", error=str(error), next_try_seconds=pause)
+            except (ModelServerDown, OSError) as error:
+                log.warning("torchserve_not_started", error=str(error), next_try_seconds=pause)
+
+    async def _end_of(self, server: RunningServer) -> float:
+        """Wait until this one ends, clear away what it leaves, and return how long it lived meanwhile, in seconds."""
+        began = time.monotonic()
+        status = await server.process.ended()
+        log.error("torchserve_ended", status=status, console=tail(server.folder.console))
+        self._server = None
+        await server.stop()
+        return time.monotonic() - began

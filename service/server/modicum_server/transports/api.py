@@ -24,6 +24,13 @@ class Api:
         *,
         metrics: ApiMetrics | None = None,
     ) -> None:
+        """Take the adapters to serve from.
+
+        Raises:
+            ValueError: there is a certificate without its key, or a key without its certificate.
+        """
+        if (settings.tls_cert is None) != (settings.tls_key is None):
+            raise ValueError("MODICUM_TLS_CERT and MODICUM_TLS_KEY belong together; set both, or neither")
         metrics = metrics or ApiMetrics()
         readiness = Readiness(store, artifacts)
         services = build_services(store, changes, artifacts, settings=settings, metrics=metrics)

@@ -24,6 +24,8 @@ OPTIONS = (
     ("grpc.so_reuseport", 0),  # on, a second server takes the same port without an error
     ("grpc.max_receive_message_length", LARGEST_REQUEST_BYTES),
     ("grpc.max_send_message_length", LARGEST_ANSWER_BYTES),
+    ("grpc.keepalive_time_ms", 60_000),  # a watcher whose machine is gone gives its seat back
+    ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
 )

@@ -1,0 +1,120 @@
+"""Starts a local server and audits a packaged ImageNet classifier on packaged photographs, command by command."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modicum_server.demo.packaged import MODELS, DemoFiles, PackageMissing, lay_out
+
+FOLDER = Path(".demo")
+START_SECONDS = 90.0
+STOP_SECONDS = 30.0
+POLL_SECONDS = 0.1
+THRESHOLD = 0.9
+#: So that the whole demo fits into three minutes on two cores.
+PASSES = 150
+CONTROL_IMAGES = 5
+INTERRUPTED = 130
+
+
+def main(
+    model: Annotated[str, typer.Option(help=f"one of {', '.join(MODELS)}")] = "lite0",
+    passes: Annotated[int, typer.Option(min=20, help="budget an image in pass-equivalents")] = PASSES,
+    control_images: Annotated[int, typer.Option(min=1, help="images of the class-targeted control")] = CONTROL_IMAGES,
+) -> None:
+    """Audit EfficientNet-Lite on the 20 labelled ImageNet photographs that foolbox ships."""
+    if model not in MODELS:
+        _end(2, f"--model: expected one of {', '.join(MODELS)}, got {model!r}")
+    begun = time.monotonic()
+    try:
+        files = lay_out(FOLDER, model)
+    except PackageMissing as error:
+        _end(2, str(error))
+    _say(
+        f"Chosen so that it fits into about three minutes on two cores: {files.photograph_count} photographs, at most "
+        f"{passes} pass-equivalents each, the class-targeted control on {control_images} of them, the fill control on all."
+    )
+    with _server(FOLDER / "server") as environment:
+        for command in _commands(model, files, passes=passes, control_images=control_images):
+            _run(command, environment)
+    _say(f"Done in {time.monotonic() - begun:.0f} s. Open demo-report.html in a browser.")
+
+
+def _commands(model: str, files: DemoFiles, *, passes: int, control_images: int) -> Iterator[list[str]]:
+    """Yield what a user would type."""
+    name = f"efficientnet-{model}"
+    yield [
+        *("models", "create", name, "--weights", str(files.weights), "--architecture", f"efficientnet_lite:{model}"),
+        *("--input", f"efficientnet_{model}", "--labels", str(files.class_labels)),
+    ]
+    labels = str(files.photograph_labels)
+    yield ["datasets", "create", "photographs", str(files.photographs), "--photo-labels", labels]
+    audit = f"{name}-{time.strftime('%H%M%S')}"
+    yield [
+        *("audits", "create", "--name", audit, "--model", name, "--dataset", "photographs"),
+        *("--threshold", str(THRESHOLD), "--passes", str(passes), "--no-reuse"),
+        *("--control", f"class_targeted:{control_images}", "--control", "fill"),
+    ]
+    yield ["audits", "watch", audit]
+    yield ["audits", "show", audit]
+    yield ["audits", "report", audit, "--output", "demo-result.json", "--output", "demo-report.html"]
+
+
+@contextmanager
+def _server(data: Path) -> Iterator[dict[str, str]]:
+    """Run `modicum-server up` for the length of the context; yields the environment of its clients."""
+    arguments = ["up", "--data", str(data), "--grpc-port", "0", "--http-port", "0"]
+    _say(f"$ modicum-server {shlex.join(arguments)} &")
+    announcement = data / "server.json"
+    announcement.unlink(missing_ok=True)
+    process = subprocess.Popen([sys.executable, "-m", "modicum_server.cli", *arguments], start_new_session=True)  # noqa: S603
+    try:
+        address = _wait_for(announcement, process)
+        token = (data / "token").read_text().strip()
+        yield {**os.environ, "MODICUM_ADDRESS": address, "MODICUM_TOKEN": token}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(STOP_SECONDS)
+
+
+def _wait_for(announcement: Path, process: "subprocess.Popen[bytes]") -> str:
+    end = time.monotonic() + START_SECONDS
+    while not announcement.exists():
+        if process.poll() is not None or time.monotonic() > end:
+            _end(3, "the server did not start: see above")
+        time.sleep(POLL_SECONDS)
+    return str(json.loads(announcement.read_text())["grpc_address"])
+
+
+def _run(arguments: list[str], environment: dict[str, str]) -> None:
+    """Print a command as a user types it, run it, and leave with its exit code if it fails."""
+    _say(f"$ modicum {shlex.join(arguments)}")
+    code = subprocess.run([sys.executable, "-m", "modicum.cli", *arguments], env=environment, check=False).returncode  # noqa: S603
+    if code != 0:
+        _end(code, f"modicum {arguments[0]} {arguments[1]} ended with exit code {code}")
+
+
+def _say(text: str) -> None:
+    typer.echo(f"\n{text}")
+
+
+def _end(code: int, message: str) -> None:
+    typer.echo(message, err=True)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,184 @@
+"""The `modicum` command: what it refuses before any work, how it ends, what Ctrl-C does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from modicum import errors
+from modicum.cli import app
+from modicum.cli.exits import exit_code
+from typer.testing import CliRunner
+
+COMMAND = [sys.executable, "-c", "from modicum.cli import main; main()"]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with photographs and weights, and no server anywhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODICUM_ADDRESS", "127.0.0.1:1")
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
+    (tmp_path / "w.safetensors").write_bytes(b"w")
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, arguments)
+
+
+GOOD = ("--weights", "w.safetensors", "--architecture", "torchvision:resnet18")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("photos", "--weights", "w.safetensors"), "name of their architecture"),
+        (("photos", "--weights", "absent", "--architecture", "x"), "absent: expected a readable file"),
+        (("photos",), "one of weights, exported (.pt2) and torchscript, got none"),
+        (("empty", *GOOD), "found none"),
+        (("absent", *GOOD), "nothing of that name"),
+        (("photos", *GOOD, "--threshold", "1.5"), "above 0 and below 1"),
+        (("photos", *GOOD, "--threshold", "0.9", "--threshold", "0"), "above 0 and below 1"),
+        (("photos", *GOOD, "--output", "a.pdf"), "expected a file ending in .json or .html, got .pdf"),
+        (("photos", *GOOD, "--output", "no/a.json"), "expected its folder to exist"),
+        (("photos", *GOOD, "--output", "empty"), "got no suffix"),
+        (("photos", *GOOD, "--input", "absent.toml"), "expected a readable input file"),
+        (("photos", *GOOD, "--labels", "absent.txt"), "expected a readable text file"),
+        (("photos", *GOOD, "--photo-labels", "absent.csv"), "expected a readable text file"),
+        (("photos", *GOOD, "--control", "sanity"), "NAME:IMAGES"),
+        (("photos", *GOOD, "--control", "fill", "--no-controls"), "exclude each other"),
+        (("photos", *GOOD, "--device", "tpu"), "auto, cpu, cuda"),
+        (("photos", *GOOD, "--sample", "2"), "at most the 1 pictures"),
+        (("photos", *GOOD, "--fraction", "1"), "below 1"),
+        (("photos", *GOOD, "--name", "My Model"), "1 to 63"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_any_server_is_asked(place, arguments, says):
+    result = run("audit", *arguments)
+
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [("audit",), ("bogus",), ("audit", "photos", "--method", "magic"), ("models",)])
+def test_usage_errors_end_with_2(place, arguments):
+    assert run(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("noun", ["models", "datasets", "audits"])
+def test_a_server_that_is_not_there_ends_every_noun_with_3_and_no_traceback(place, quick_retries, noun):
+    result = run(noun, "list", "--json")
+
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert "no Modicum server answers at 127.0.0.1:1" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_version_is_told():
+    assert run("--version").stdout.startswith("modicum 0.")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.InvalidSource(), 2),
+        (errors.NotFound(), 2),
+        (errors.Unauthenticated(), 2),
+        (errors.ServerNotInstalled(), 2),
+        (errors.ServerDidNotStart(), 3),
+        (errors.Unreachable(), 3),
+        (errors.DeadlineExceeded(), 3),
+        (errors.AuditCancelled(), 3),
+        (errors.AuditFailed(reason="MODEL_DIED"), 3),
+        (errors.AuditFailed(reason="MODEL_REJECTED"), 5),
+        (errors.ModelRejected(reason="STATE_DICT_MISMATCH"), 5),
+        (errors.DataRefused(reason="LABEL_UNKNOWN"), 5),
+        (errors.AlreadyExists(reason="DATASET_DIFFERS"), 5),
+        (errors.FailedPrecondition(reason="RESOURCE_IN_USE"), 2),
+        (errors.FailedPrecondition(reason="AUDIT_NOT_SUCCEEDED"), 3),
+    ],
+)
+def test_every_kind_of_error_has_its_exit_code(error, code):
+    assert exit_code(error) == code
+
+
+def test_json_is_all_that_goes_to_stdout(address, monkeypatch):
+    monkeypatch.setenv("MODICUM_ADDRESS", address)
+
+    result = run("models", "list", "--json")
+
+    assert [model["name"][-2:] for model in json.loads(result.stdout)] == [f"m{place}" for place in range(6)]
+
+
+def test_a_watch_in_json_is_a_snapshot_a_line(address, script, monkeypatch):
+    monkeypatch.setenv("MODICUM_ADDRESS", address)
+    script.watches = [([(1, "RUNNING"), (2, "FAILED")], "end"), ([(2, "FAILED")], "end")]
+
+    result = run("audits", "watch", "a", "--json")
+
+    assert [json.loads(line)["state"] for line in result.stdout.splitlines()] == ["RUNNING", "FAILED"]
+    assert result.exit_code == 3
+    assert "it died on grey [MODEL_DIED]" in result.stderr
+
+
+def started(address, *options):
+    command = [*COMMAND, "audit", "photos", *GOOD, *options]
+    environment = {**os.environ, "MODICUM_ADDRESS": address}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def until(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert condition()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_cancels_the_audit_and_ends_with_130(place, address, script, number):
+    with started(address) as process:
+        until(lambda: script.calls["WatchAudit"])
+        process.send_signal(number)
+        _, said = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    created = script.calls["CreateAudit"][0].audit_id
+    assert [request.name for request in script.calls["GetAudit"]] == [f"projects/default/audits/{created}"]
+    assert len(script.calls["CancelAudit"]) == 1
+    assert f"cancelling {created}" in said
+    assert "Traceback" not in said
+
+
+def test_a_second_interrupt_leaves_at_once(place, address, script):
+    script.steps["GetAudit"] = [8.0]
+    with started(address) as process:
+        until(lambda: script.calls["WatchAudit"])
+        process.send_signal(signal.SIGINT)
+        until(lambda: script.calls["GetAudit"])
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert time.monotonic() - begun < 4
+
+
+def test_photographs_are_a_data_set_named_after_them_and_their_content(place, address, script):
+    script.watches = [([(3, "FAILED")], "end"), ([(3, "FAILED")], "end")]
+    with started(address, "--quiet", "--seed", "7", "--passes", "100", "--no-reuse") as process:
+        out, said = process.communicate(timeout=20)
+
+    request = script.calls["CreateAudit"][0]
+    assert process.returncode == 3
+    assert (out, said) == ("", "modicum: it died on grey [MODEL_DIED]\n")
+    assert script.calls["CreateDataset"][0].dataset_id.startswith("photos-")
+    assert (request.no_reuse, request.audit.specification.seed) == (True, 7)
+    assert request.audit.specification.searches[0].passes == 100

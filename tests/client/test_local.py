@@ -1,0 +1,167 @@
+"""The local server: started once for all, held while it is used, gone when it is not."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from modicum import Client, errors, local
+from modicum.endpoints import Endpoint, parsed_endpoint
+
+STAND_IN = Path(__file__).with_name("local_server_stand_in.py")
+ATTACHING = f"""
+import sys, time
+from pathlib import Path
+from modicum import local
+local._program = lambda: [sys.executable, {str(STAND_IN)!r}]
+held = local.attach(Path(sys.argv[1]))
+print(held.endpoint.target, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "_program", lambda: [sys.executable, str(STAND_IN)])
+    monkeypatch.setattr(local, "STOP_SECONDS", 5.0)
+    folder = tmp_path / "data"
+    yield folder
+    gone(folder)
+
+
+def starts(folder):
+    path = folder / "starts"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def gone(folder, seconds=5.0):
+    """Wait until no server is left; end one that does not leave."""
+    deadline = time.monotonic() + seconds
+    pids = [int(line.split()[0]) for line in starts(folder)]
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    left = [pid for pid in pids if alive(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    return not left
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_the_first_client_starts_a_server_in_a_session_of_its_own_and_the_last_lets_it_go(data):
+    first = local.attach(data)
+    second = local.attach(data)
+
+    assert first.endpoint == second.endpoint
+    assert first.endpoint.token == "local-token"
+    [line] = starts(data)
+    pid, session = line.split()
+    assert pid == session
+    first.release()
+    time.sleep(0.2)
+    assert alive(int(pid))
+    second.release()
+    assert gone(data)
+
+
+def test_clients_that_come_at_once_start_one_server(data):
+    held = []
+    threads = [threading.Thread(target=lambda: held.append(local.attach(data))) for _ in range(4)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len({attachment.endpoint.target for attachment in held}) == 1
+    assert len(starts(data)) == 1
+    for attachment in held:
+        attachment.release()
+
+
+def test_a_client_that_is_killed_lets_go_too(data):
+    data.mkdir()
+    process = subprocess.Popen([sys.executable, "-c", ATTACHING, str(data)], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout.readline().startswith("127.0.0.1:")
+        process.kill()
+
+    assert gone(data)
+
+
+def test_a_server_that_was_killed_is_replaced(data):
+    held = local.attach(data)
+    pid = int(starts(data)[0].split()[0])
+    os.kill(pid, signal.SIGKILL)
+    while alive(pid):
+        time.sleep(0.01)
+    assert (data / "server.json").exists()
+
+    again = local.attach(data)
+
+    assert len(starts(data)) == 2
+    assert again.endpoint.port != held.endpoint.port
+    held.release()
+    again.release()
+
+
+def test_a_server_that_does_not_start_is_reported_with_the_end_of_its_log(data, monkeypatch):
+    monkeypatch.setenv("STAND_IN", "fails")
+
+    with pytest.raises(errors.ServerDidNotStart, match=r"code 3(?s:.*)the disk is full"):
+        local.attach(data)
+
+
+def test_a_server_that_hangs_at_its_start_is_ended(data, monkeypatch):
+    monkeypatch.setenv("STAND_IN", "hangs")
+    monkeypatch.setattr(local, "START_SECONDS", 1.0)
+
+    with pytest.raises(errors.ServerDidNotStart, match="did not answer within"):
+        local.attach(data)
+
+    assert gone(data, seconds=1.0)
+
+
+def test_a_server_that_is_not_installed_is_an_error_that_says_what_to_set(tmp_path, monkeypatch):
+    monkeypatch.setattr(local.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(local.shutil, "which", lambda name: None)
+
+    with pytest.raises(errors.ServerNotInstalled, match=r"MODICUM_ADDRESS.*modicum-server\[local\]"):
+        Client(data=tmp_path / "data")
+
+
+def test_a_data_directory_that_cannot_be_is_an_error_that_says_which(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(errors.LocalServerError, match="MODICUM_DATA"):
+        local.attach(tmp_path / "file" / "data")
+
+
+def test_the_token_of_a_local_server_is_found_by_its_port_only(data):
+    held = local.attach(data)
+
+    assert local.token_for(parsed_endpoint(held.endpoint.target), data) == "local-token"
+    assert local.token_for(Endpoint("127.0.0.1", held.endpoint.port + 1), data) == ""
+    assert local.token_for(Endpoint("example.org", held.endpoint.port), data) == ""
+    assert local.token_for(held.endpoint, data / "absent") == ""
+    held.release()
+
+
+def test_the_data_directory_is_that_of_the_environment_or_of_the_user(monkeypatch):
+    monkeypatch.setattr(local.os, "geteuid", lambda: 1000)
+
+    assert local.data_folder({"MODICUM_DATA": "/a"}) == Path("/a")
+    assert local.data_folder({"XDG_DATA_HOME": "/b"}) == Path("/b/modicum")
+    assert local.data_folder({}) == Path.home() / ".local" / "share" / "modicum"
+    monkeypatch.setattr(local.os, "geteuid", lambda: 0)
+    assert local.data_folder({}) == Path("/var/lib/modicum")

@@ -1,0 +1,49 @@
+"""The synchronous client is the asynchronous one, method by method; the client knows no torch and no server."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+from modicum.audit import AsyncAudit
+from modicum.audits import AsyncAudits
+from modicum.client import Audit, Audits, Client, Datasets, Models
+from modicum.datasets import AsyncDatasets
+from modicum.models import AsyncModels
+
+
+def methods(kind):
+    return {name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    ("twin", "original"),
+    [(Audit, AsyncAudit), (Audits, AsyncAudits), (Datasets, AsyncDatasets), (Models, AsyncModels)],
+)
+def test_every_method_has_its_twin_with_the_same_parameters_and_words(twin, original):
+    assert methods(twin) == methods(original)
+    for name in methods(twin):
+        mine, theirs = getattr(twin, name), getattr(original, name)
+        assert inspect.signature(mine).parameters == inspect.signature(theirs).parameters
+        assert mine.__doc__ == theirs.__doc__
+
+
+def test_an_exception_leaves_the_clients_usable(client, script):
+    with pytest.raises(ValueError, match="mine"), client:
+        raise ValueError("mine")
+
+
+def test_importing_the_client_imports_neither_torch_nor_the_server():
+    code = (
+        "import sys, modicum, modicum.cli; "
+        "print([m for m in sys.modules if m.split('.')[0] in {'torch', 'modicum_server', 'modicum_sis', 'PIL'}])"
+    )
+
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert answer.stdout == "[]\n"
+
+
+def test_the_client_explains_its_arguments():
+    for parameter in list(inspect.signature(Client).parameters):
+        assert f"{parameter}:" in Client.__doc__

@@ -1,0 +1,245 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+from modicum_server.domain.audits import LeaseState, NewShard, Stage
+from store_scene import CHECK, PROJECT, Scene, finding
+
+PAST = -1.0  # a lease that is dead from the start
+
+
+async def test_claimers_at_the_same_time_never_get_one_shard(store, scene: Scene):
+    await scene.audit(count=30, cut=[[position] for position in range(30)])
+
+    async def claim_all() -> list[int]:
+        mine = []
+        while True:
+            async with store.transaction() as transaction:
+                shard = await transaction.shards.claim("worker", lease_seconds=60)
+            if shard is None:
+                return mine
+            mine.append(shard.id)
+
+    claimed = [shard for mine in await asyncio.gather(*(claim_all() for _ in range(6))) for shard in mine]
+
+    assert len(claimed) == 30
+    assert len(set(claimed)) == 30
+
+
+async def test_a_claim_takes_the_project_with_the_fewest_held_then_the_longest_unserved_then_the_oldest(
+    store, scene: Scene
+):
+    small = await scene.project("small")
+    await scene.audit("big", count=4, cut=[[0], [1], [2], [3]])
+    await scene.audit("little", project=small, count=2, cut=[[0], [1]])
+
+    claims = [await scene.claim() for _ in range(6)]
+
+    # Both unserved: by name. Then the other has fewer held. Then one each: the longest unserved. Then what is left.
+    assert [(shard.project, shard.positions) for shard in claims] == [
+        (PROJECT, (0,)),
+        (small, (0,)),
+        (PROJECT, (1,)),
+        (small, (1,)),
+        (PROJECT, (2,)),
+        (PROJECT, (3,)),
+    ]
+
+
+async def test_a_project_that_holds_nothing_comes_before_one_that_was_served_longer_ago(store, scene: Scene):
+    small = await scene.project("small")
+    await scene.audit("big", count=3, cut=[[0], [1], [2]])
+    await scene.audit("little", project=small, count=2, cut=[[0], [1]])
+    first, second = await scene.claim(), await scene.claim()
+    assert (first.project, second.project) == (PROJECT, small)
+
+    async with store.transaction() as transaction:
+        await transaction.shards.finish(second, passes_done=0)
+
+    assert (await scene.claim()).project == small
+
+
+async def test_a_search_waits_until_its_version_is_ready(store, scene: Scene):
+    version = await scene.model(ready=False)
+    await scene.audit(version=version)
+
+    async with store.transaction() as transaction:
+        assert await transaction.shards.claim("worker", lease_seconds=5) is None
+        await transaction.models.accept(version, CHECK)
+        assert await transaction.shards.claim("worker", lease_seconds=5) is not None
+
+
+async def test_a_check_is_queued_once_and_claimed_while_its_version_is_pending(store, scene: Scene):
+    version = await scene.model(ready=False)
+    async with store.transaction() as transaction:
+        for _ in range(2):
+            await transaction.shards.add(PROJECT, "", [NewShard(Stage.CHECK, version)])
+
+        shard = await transaction.shards.claim("worker", lease_seconds=5)
+        assert (shard.stage, shard.model_version, shard.audit) == (Stage.CHECK, version, "")
+        assert await transaction.shards.claim("worker", lease_seconds=5) is None
+        assert await transaction.shards.renew(shard, lease_seconds=5, passes_done=3) is LeaseState.HELD
+        assert await transaction.shards.finish(shard, passes_done=3)
+
+
+async def test_a_dead_lease_returns_to_the_queue_and_its_zombie_can_write_nothing(store, scene: Scene):
+    audit = await scene.audit()
+    zombie = await scene.claim("slow", lease_seconds=PAST)
+
+    async with store.transaction() as transaction:
+        assert await transaction.shards.expire() == 1
+    assert await refused(store, zombie)
+    successor = await scene.claim("quick")
+
+    assert successor == replace(zombie, attempt=zombie.attempt + 1)
+    assert await refused(store, zombie)
+    async with store.transaction() as transaction:
+        assert await transaction.shards.hold(successor)
+        assert await transaction.shards.expire() == 0
+        assert await transaction.shards.remaining(audit.name, Stage.SEARCH) == 1
+        assert (await transaction.shards.facts())["expired_total"] == 1
+
+
+async def refused(store, zombie) -> bool:
+    async with store.transaction() as transaction:
+        shards = transaction.shards
+        answers = [
+            await shards.hold(zombie),
+            await shards.renew(zombie, lease_seconds=5, passes_done=1) is LeaseState.HELD,
+            await shards.finish(zombie, passes_done=1),
+            await shards.hand_back(zombie, deaths=1, delay_seconds=0),
+            await shards.split(zombie),
+        ]
+    return not any(answers)
+
+
+async def test_a_renewal_saves_a_lease_that_is_late_but_not_yet_expired(store, scene: Scene):
+    await scene.audit()
+    shard = await scene.claim(lease_seconds=PAST)
+
+    async with store.transaction() as transaction:
+        assert await transaction.shards.renew(shard, lease_seconds=60, passes_done=5) is LeaseState.HELD
+    async with store.transaction() as transaction:
+        assert await transaction.shards.expire() == 0
+
+
+async def test_passes_are_told_while_a_shard_runs_and_never_counted_twice(store, scene: Scene):
+    audit = await scene.audit(cut=[[0, 1], [2, 3]])
+    first, second = await scene.claim(), await scene.claim()
+
+    async def passes(change) -> int:
+        async with store.transaction() as transaction:
+            await change(transaction)
+        return (await scene.get(audit.name)).progress.passes_done
+
+    assert await passes(lambda t: t.shards.renew(first, lease_seconds=5, passes_done=7)) == 7
+    assert await passes(lambda t: t.shards.renew(second, lease_seconds=5, passes_done=4)) == 11
+    assert await passes(lambda t: t.audits.add_progress(audit.name, passes_done=9)) == 11
+    assert await passes(lambda t: t.audits.add_progress(audit.name, passes_done=12)) == 12
+    assert await passes(lambda t: t.shards.finish(first, passes_done=10)) == 14
+    assert await passes(lambda t: t.shards.hand_back(second, deaths=1, delay_seconds=0)) == 14
+    third = await scene.claim()
+    assert await passes(lambda t: t.shards.finish(third, passes_done=5)) == 19
+
+
+async def test_what_is_handed_back_waits_and_remembers_its_deaths(store, scene: Scene):
+    await scene.audit()
+    shard = await scene.claim()
+
+    async with store.transaction() as transaction:
+        assert await transaction.shards.hand_back(shard, deaths=2, delay_seconds=0.5)
+    async with store.transaction() as transaction:
+        assert await transaction.shards.claim("worker", lease_seconds=5) is None
+    await asyncio.sleep(0.6)
+
+    again = await scene.claim()
+    assert again == replace(shard, attempt=2, deaths=2)
+
+
+async def test_a_split_shard_is_two_halves_without_deaths(store, scene: Scene):
+    audit = await scene.audit(count=5)
+    shard = await scene.claim()
+
+    async with store.transaction() as transaction:
+        assert await transaction.shards.split(shard)
+    halves = [await scene.claim(), await scene.claim()]
+
+    assert [half.positions for half in halves] == [(0, 1), (2, 3, 4)]
+    assert [half.passes_planned for half in halves] == [20, 30]
+    assert {(half.deaths, half.attempt, half.audit) for half in halves} == {(0, 1, audit.name)}
+
+
+async def test_one_position_cannot_be_halved(store, scene: Scene):
+    await scene.audit(count=1)
+    shard = await scene.claim()
+
+    with pytest.raises(ValueError, match="two are needed"):
+        async with store.transaction() as transaction:
+            await transaction.shards.split(shard)
+
+
+async def test_of_two_that_end_the_last_shards_at_once_one_opens_the_next_stage(store, scene: Scene):
+    audit = await scene.audit(cut=[[0, 1], [2, 3]])
+    shards = [await scene.claim(), await scene.claim()]
+
+    async def end(shard) -> int:
+        async with store.transaction() as transaction:
+            assert await transaction.shards.hold(shard)
+            await transaction.findings.add(shard.audit, [finding(shard.positions[0], shard.model_version)])
+            await transaction.shards.finish(shard, passes_done=1)
+            await asyncio.sleep(0.1)
+            return await transaction.shards.remaining(audit.name, Stage.SEARCH)
+
+    assert sorted(await asyncio.gather(*(end(shard) for shard in shards))) == [0, 1]
+
+
+async def test_what_is_left_of_an_audit_that_is_gone_is_swept(store, scene: Scene):
+    audit = await scene.audit()
+    shard = await scene.claim(lease_seconds=PAST)
+    async with store.transaction() as transaction:
+        await transaction.audits.cancel(audit.name)
+        await transaction.audits.delete(audit.name)
+        assert await transaction.shards.renew(shard, lease_seconds=PAST, passes_done=0) is LeaseState.CANCELLED
+
+    for _ in range(2):
+        async with store.transaction() as transaction:
+            await transaction.shards.expire()
+
+    async with store.transaction() as transaction:
+        assert await transaction.shards.remaining(audit.name, Stage.SEARCH) == 0
+
+
+async def test_two_that_look_for_dead_leases_at_once_count_each_once(store, scene: Scene):
+    await scene.audit(count=6, cut=[[position] for position in range(6)])
+    for _ in range(6):
+        await scene.claim(lease_seconds=PAST)
+
+    async def expire() -> int:
+        async with store.transaction() as transaction:
+            count = await transaction.shards.expire()
+            await asyncio.sleep(0.1)
+            return count
+
+    assert sum(await asyncio.gather(expire(), expire(), expire())) == 6
+
+
+async def test_the_facts_tell_of_the_queue(store, scene: Scene):
+    await scene.audit(cut=[[0], [1], [2, 3]])
+    await scene.claim()
+    await asyncio.sleep(0.2)
+
+    async with store.transaction() as transaction:
+        facts = await transaction.shards.facts()
+
+    assert (facts["queued"], facts["held"], facts["expired_total"]) == (2, 1, 0)
+    assert 0.2 <= facts["oldest_queued_seconds"] < 30
+
+
+async def test_an_empty_queue_has_facts_too(store):
+    async with store.transaction() as transaction:
+        assert await transaction.shards.facts() == {
+            "queued": 0,
+            "held": 0,
+            "oldest_queued_seconds": 0,
+            "expired_total": 0,
+        }

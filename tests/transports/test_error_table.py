@@ -1,0 +1,58 @@
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from modicum_server import errors
+from modicum_server.transports.errors import TABLE, UNKNOWN, answer_of
+from modicum_server.transports.grpc.statuses import status_of
+
+
+def tree(kind: type[errors.ModicumError] = errors.ModicumError) -> Iterator[type[errors.ModicumError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from tree(child)
+
+
+def example(kind: type[errors.ModicumError]) -> errors.ModicumError:
+    arguments = {errors.FieldInvalid: ("field", "rule"), errors.TaskFailed: ("REASON", "detail")}
+    options = {errors.TaskFailed: {"model_at_fault": True}}
+    return kind(*arguments.get(kind, ()), **options.get(kind, {}))
+
+
+@pytest.mark.parametrize("kind", list(tree())[1:])
+def test_every_error_has_a_row_of_its_family(kind):
+    assert answer_of(kind) is not UNKNOWN
+    assert example(kind).reason.isupper()
+
+
+def test_every_row_is_an_error_of_the_tree():
+    assert TABLE.keys() <= set(tree())
+
+
+def test_the_head_of_errors_draws_the_whole_tree():
+    assert [kind.__name__ for kind in tree() if kind.__name__ not in errors.__doc__] == []
+
+
+def test_reasons_are_different():
+    reasons = [example(kind).reason for kind in tree()]
+
+    assert len(set(reasons)) == len(reasons)
+
+
+def test_what_never_leaves_the_worker_would_not_be_shown():
+    for kind in tree(errors.ModelServerError):
+        assert not answer_of(kind).public
+        assert status_of(example(kind), "id-1").message.endswith("request id id-1")
+
+
+def test_a_foreign_error_shows_nothing_of_itself():
+    status = status_of(ValueError("postgresql://user:secret@host/"), "id-1")
+
+    assert status.code == grpc.StatusCode.INTERNAL.value[0]
+    assert b"secret" not in status.SerializeToString()
+
+
+def test_a_long_message_fits_into_the_trailers():
+    error = errors.ModelRejected("x" * 100_000, detail="y" * 100_000)
+
+    assert len(status_of(error, "id-1").SerializeToString()) < 8192

@@ -1,0 +1,80 @@
+"""The HTTP door: metrics and probes."""
+
+import asyncio
+import urllib.error
+import urllib.request
+
+import pytest
+from modicum.v1 import project_service_pb2 as projects
+from modicum_server.metrics.api import QUEUE_GAUGES, ApiMetrics
+from modicum_server.transports.http import app as door
+
+
+async def fetch(served, path: str, token: str = "") -> tuple[int, str]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(f"http://127.0.0.1:{served.http_port}{path}", headers=headers)
+
+    def answer() -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(request, timeout=5) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    return await asyncio.to_thread(answer)
+
+
+async def test_a_live_and_ready_service_says_so(served):
+    assert await fetch(served, "/healthz") == (200, "alive\n")
+    assert await fetch(served, "/readyz") == (200, '{"database":true,"artifact_store":true}')
+    assert (await fetch(served, "/nothing"))[0] == 404
+
+
+async def test_metrics_count_calls_by_method_and_code(served):
+    caller = served.caller()
+    await caller.projects.ListProjects(projects.ListProjectsRequest(), metadata=caller.metadata)
+    await served.upload(caller, b"12345")
+
+    status, text = await fetch(served, "/metrics")
+
+    assert status == 200
+    assert 'modicum_rpcs_total{code="OK",method="/modicum.v1.ProjectService/ListProjects"} 1.0' in text
+    assert "modicum_upload_bytes_total 5.0" in text
+    assert "modicum_queue_shards_queued 0.0" in text
+    assert "modicum_database_up 1.0" in text
+
+
+async def test_a_method_that_is_not_there_makes_no_label(served):
+    call = served.channel.unary_unary("/modicum.v1.ProjectService/Invented")
+    with pytest.raises(Exception, match="Method not found"):
+        await call(b"")
+
+    assert "Invented" not in (await fetch(served, "/metrics"))[1]
+
+
+async def test_metrics_from_beyond_loopback_take_a_token(served, monkeypatch):
+    monkeypatch.setattr(door, "_on_loopback", lambda _request: False)
+
+    assert (await fetch(served, "/metrics"))[0] == 401
+    assert (await fetch(served, "/metrics", "wrong"))[0] == 401
+    assert (await fetch(served, "/metrics", "token-of-vera"))[0] == 200
+    assert (await fetch(served, "/healthz"))[0] == 200
+
+
+def test_every_metric_says_what_it_is_and_in_what_unit():
+    for family in ApiMetrics().registry.collect():
+        assert family.name.startswith("modicum_")
+        assert family.documentation.endswith(".")
+
+
+async def test_every_fact_of_the_queue_that_is_shown_is_one_that_the_store_has(served):
+    async with served.store.transaction() as transaction:
+        assert QUEUE_GAUGES.keys() <= (await transaction.shards.facts()).keys()
+
+
+def test_without_a_database_the_queue_is_not_known():
+    text = ApiMetrics().expose(None).decode()
+
+    assert "modicum_database_up 0.0" in text
+    assert "modicum_queue_age_seconds NaN" in text
