@@ -199,3 +199,15 @@ def test_a_bug_of_ours_is_a_typed_failure_without_a_traceback(stage, monkeypatch
     assert chunks[-1].failure.reason == "HANDLER_BUG"
     assert "secret" not in chunks[-1].failure.detail
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_donors_are_scored_once_for_the_tasks_of_a_slot(stage):
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT)])
+    donors = items_of(stage, [png(BRIGHT_BOTTOM_RIGHT), png(BRIGHT_BOTTOM_RIGHT // 2), png(DARK)])
+    work = search_work(items, donors=donors, controls=controls(search_pb2.CONTROL_FILL))
+    version = version_of_program(stage, Corners())
+
+    first, second = stage.run(version, work), stage.run(version, work)
+
+    assert findings(first) == findings(second)
+    assert first[-1].finished.passes_done == second[-1].finished.passes_done + len(donors)

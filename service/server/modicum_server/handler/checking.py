@@ -14,6 +14,7 @@ from modicum_sis.searching import default_chunk_size
 from modicum_server.domain.models import ModelVersion
 from modicum_server.handler.failures import ModelRefused
 from modicum_server.handler.loading import Loaded
+from modicum_server.handler.tallying import Tally
 from modicum_server.pictures import CHANNELS
 from modicum_server.wire.worker_pb2 import CheckAnswer
 
@@ -27,12 +28,13 @@ OUTPUT_KINDS = {
 }
 
 
-def check(loaded: Loaded, version: ModelVersion) -> CheckAnswer:
+def check(loaded: Loaded, version: ModelVersion, tally: Tally) -> CheckAnswer:
     """Check a loaded version on canvases of its own input size.
 
     Raises:
         ModelRefused, modicum_sis.errors.ModelError: it cannot be audited.
     """
+    tally.phase = "checking"
     size = loaded.input
     if size.channels not in CHANNELS:
         raise ModelRefused("INPUT_REFUSED", f"Expected an input of 1 or 3 channels; got {size.channels}.")
@@ -45,6 +47,7 @@ def check(loaded: Loaded, version: ModelVersion) -> CheckAnswer:
             f"Expected one class label an output; the model answers with {inspection.class_count} classes and "
             f"{labels} labels came. Give the labels of its training, one a class, in the order of its outputs.",
         )
+    tally.phase = "timing"  # a change is progress: a slow model must not look like one that hangs
     return CheckAnswer(
         class_count=inspection.class_count,
         output_kind=OUTPUT_KINDS[inspection.output_kind],

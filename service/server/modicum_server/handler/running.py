@@ -121,8 +121,7 @@ class TaskRun:
             raise TaskCancelled
         match self.task.WhichOneof("work"):
             case "check":
-                self.tally.phase = "checking"
-                self.outbox.say(check(loaded, version))
+                self.outbox.say(check(loaded, version, self.tally))
                 return Finished(passes_done=self.tally.passes_done)
             case "search":
                 return self._search(loaded)

@@ -51,6 +51,8 @@ class SearchRun:
         """
         step = self.chunk_size * GROUP_CHUNKS
         for start in range(0, len(self.work.items), step):
+            if self.cancelled():
+                raise TaskCancelled
             pictured, unpictured = self.decoder.decode(self.work.items[start : start + step])
             for failed in unpictured:
                 yield unsearched(failed.item, failed.reason, search_index=self.work.search_index)

@@ -1,6 +1,5 @@
-"""Result documents and findings artifacts, as they are read back from the artifact store."""
+"""Result documents, as they are read back from the artifact store."""
 
-import gzip
 import json
 from typing import Any
 
@@ -16,8 +15,3 @@ async def read_document(artifacts: ArtifactStore, digest: str) -> dict[str, Any]
     """Return a result document."""
     document: dict[str, Any] = json.loads(await read_whole(artifacts, digest))
     return document
-
-
-def unpack_rows(packed: bytes) -> list[dict[str, Any]]:
-    """Return the rows of a findings artifact, gzip JSON Lines; takes a while, so not on the loop."""
-    return [json.loads(line) for line in gzip.decompress(packed).splitlines()]

@@ -8,10 +8,11 @@ from typing import Any
 
 from modicum_server.domain.audits import Audit
 from modicum_server.errors import ArtifactNotFound, FormatUnknown
+from modicum_server.measures import read_rows
 from modicum_server.ports import ArtifactStore, Principal, Store
 from modicum_server.reports import render_html, render_json
 from modicum_server.usecases.audits import Audits, require_succeeded
-from modicum_server.usecases.documents import read_document, read_whole, unpack_rows
+from modicum_server.usecases.documents import read_document, read_whole
 from modicum_server.usecases.versions import require_version
 
 
@@ -54,7 +55,7 @@ class Reports:
         document = await read_document(self._artifacts, audit.result_digest)
         packed = await read_whole(self._artifacts, document["findings"]["digest"])
         if form is ReportFormat.JSON:
-            data = await asyncio.to_thread(lambda: render_json(document, unpack_rows(packed)))
+            data = await asyncio.to_thread(lambda: render_json(document, read_rows(packed)))
         else:
             data = await self._page(audit, document, packed)
         return Report(MEDIA_TYPES[form], data)
@@ -66,7 +67,7 @@ class Reports:
         return await asyncio.to_thread(
             lambda load_image: render_html(
                 document,
-                unpack_rows(packed),
+                read_rows(packed),
                 load_image,
                 inputs={version.name: version.input for version in versions if version.input is not None},
                 labels={version.name: version.class_labels for version in versions},
