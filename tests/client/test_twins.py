@@ -3,13 +3,20 @@
 import inspect
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
+import modicum
 import pytest
+import typer
+from modicum import errors
 from modicum.audit import AsyncAudit
 from modicum.audits import AsyncAudits
+from modicum.cli import app
 from modicum.client import Audit, Audits, Client, Datasets, Models
 from modicum.datasets import AsyncDatasets
 from modicum.models import AsyncModels
+from modicum.sources.inputs import BUILT_IN, IMAGENET_MEAN, input_specification
 
 
 def methods(kind):
@@ -47,3 +54,27 @@ def test_importing_the_client_imports_neither_torch_nor_the_server():
 def test_the_client_explains_its_arguments():
     for parameter in list(inspect.signature(Client).parameters):
         assert f"{parameter}:" in Client.__doc__
+
+
+README = Path(modicum.__file__).parent.parent / "README.md"
+
+
+def test_the_readme_names_every_option_of_the_audit_command():
+    command = typer.main.get_command(app).commands["audit"]
+    options = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+
+    assert {option for option in options - {"--help"} if option not in README.read_text()} == set()
+
+
+def test_the_readmes_input_file_is_one(tmp_path):
+    text = README.read_text().split("```toml\n")[1].split("```")[0]
+    (tmp_path / "input.toml").write_text(text)
+
+    assert input_specification(tmp_path / "input.toml") == replace(BUILT_IN["imagenet"], fill_mean=IMAGENET_MEAN)
+
+
+def test_every_error_is_drawn_in_the_tree_and_can_be_imported():
+    kinds = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+
+    assert kinds <= set(modicum.__all__)
+    assert all(name in errors.__doc__ for name in kinds)

@@ -11,7 +11,7 @@ from modicum.snapshots import AuditSnapshot
 
 SECONDS_A_MINUTE = 60
 #: Below this the rate is not told: it says more about the start than about the work.
-SHORTEST_RATE_SECONDS = 1.0
+SHORTEST_RATE_SECONDS = 3.0
 
 
 class Pace:
@@ -60,7 +60,7 @@ def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
     if snapshot.mean_subset_fraction is not None:
         parts.append(f"mean subset {percent(snapshot.mean_subset_fraction)}")
     if rate:
-        parts.append(f"{rate:,.0f} passes/s")
+        parts.append(f"{rate:,.0f} passes/s" if rate >= 1 else f"{rate:.2g} passes/s")
     remaining = snapshot.remaining_seconds
     if remaining is None and rate:
         remaining = (snapshot.passes_planned - snapshot.passes_done) / rate

@@ -217,4 +217,5 @@ class Worker:
 async def _until(stop: asyncio.Event, seconds: float) -> None:
     """Sleep, but not past the stop."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await stop.wait()

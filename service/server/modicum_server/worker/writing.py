@@ -85,8 +85,10 @@ class FindingWriter:
                 async with self._changed:
                     await self._changed.wait_for(lambda: self._work_waits)
                 await self._write_batch()
+                # Not `wait_for`: before Python 3.12 it can swallow a cancellation that comes as the event is set.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._hurry.wait(), WRITE_SECONDS)
+                    async with asyncio.timeout(WRITE_SECONDS):
+                        await self._hurry.wait()
         except Exception as failure:  # noqa: BLE001 - raised again where findings are handed in
             self._failure = failure
             await self._tell()
