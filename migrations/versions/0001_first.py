@@ -323,6 +323,7 @@ def _shards() -> None:
         sa.PrimaryKeyConstraint("id", name="shards_pkey"),
     )
     op.create_index("shards_audit_stage_idx", "shards", ["audit", "stage"])
+    op.create_index("shards_running_idx", "shards", ["audit"], postgresql_where=sa.text("lease_until IS NOT NULL"))
     op.create_index(
         "shards_check_key", "shards", ["model_version"], unique=True, postgresql_where=sa.text("stage = 'CHECK'")
     )

@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from modicum import errors
 from modicum.cli import app
 from modicum.cli.exits import exit_code
-from typer.testing import CliRunner
 
 COMMAND = [sys.executable, "-c", "from modicum.cli import main; main()"]
 
@@ -28,8 +28,17 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, arguments)
+@pytest.fixture
+def run(capsys):
+    """Runs the command in this process: its exit code, what it answered, what it said."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            app(arguments)
+        out, said = capsys.readouterr()
+        return SimpleNamespace(exit_code=ended.value.code or 0, stdout=out, stderr=said)
+
+    return run
 
 
 GOOD = ("--weights", "w.safetensors", "--architecture", "torchvision:resnet18")
@@ -59,7 +68,7 @@ GOOD = ("--weights", "w.safetensors", "--architecture", "torchvision:resnet18")
         (("photos", *GOOD, "--name", "My Model"), "1 to 63"),
     ],
 )
-def test_what_cannot_work_is_refused_before_any_server_is_asked(place, arguments, says):
+def test_what_cannot_work_is_refused_before_any_server_is_asked(place, arguments, says, run):
     result = run("audit", *arguments)
 
     assert result.exit_code == 2
@@ -67,13 +76,13 @@ def test_what_cannot_work_is_refused_before_any_server_is_asked(place, arguments
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("arguments", [("audit",), ("bogus",), ("audit", "photos", "--method", "magic"), ("models",)])
-def test_usage_errors_end_with_2(place, arguments):
+@pytest.mark.parametrize("arguments", [("audit",), ("bogus",), ("audit", "photos", "--method", "magic")])
+def test_usage_errors_end_with_2(place, arguments, run):
     assert run(*arguments).exit_code == 2
 
 
 @pytest.mark.parametrize("noun", ["models", "datasets", "audits"])
-def test_a_server_that_is_not_there_ends_every_noun_with_3_and_no_traceback(place, quick_retries, noun):
+def test_a_server_that_is_not_there_ends_every_noun_with_3_and_no_traceback(place, quick_retries, noun, run):
     result = run(noun, "list", "--json")
 
     assert result.exit_code == 3
@@ -82,7 +91,7 @@ def test_a_server_that_is_not_there_ends_every_noun_with_3_and_no_traceback(plac
     assert "Traceback" not in result.stderr
 
 
-def test_the_version_is_told():
+def test_the_version_is_told(run):
     assert run("--version").stdout.startswith("modicum 0.")
 
 
@@ -110,7 +119,7 @@ def test_every_kind_of_error_has_its_exit_code(error, code):
     assert exit_code(error) == code
 
 
-def test_json_is_all_that_goes_to_stdout(address, monkeypatch):
+def test_json_is_all_that_goes_to_stdout(address, monkeypatch, run):
     monkeypatch.setenv("MODICUM_ADDRESS", address)
 
     result = run("models", "list", "--json")
@@ -118,7 +127,7 @@ def test_json_is_all_that_goes_to_stdout(address, monkeypatch):
     assert [model["name"][-2:] for model in json.loads(result.stdout)] == [f"m{place}" for place in range(6)]
 
 
-def test_a_watch_in_json_is_a_snapshot_a_line(address, script, monkeypatch):
+def test_a_watch_in_json_is_a_snapshot_a_line(address, script, monkeypatch, run):
     monkeypatch.setenv("MODICUM_ADDRESS", address)
     script.watches = [([(1, "RUNNING"), (2, "FAILED")], "end"), ([(2, "FAILED")], "end")]
 

@@ -243,3 +243,46 @@ async def test_an_empty_queue_has_facts_too(store):
             "oldest_queued_seconds": 0,
             "expired_total": 0,
         }
+
+
+async def test_workers_cancellations_and_expiries_at_once_wait_for_each_other_in_one_order(store, scene: Scene):
+    version = await scene.model()
+    audits = [
+        await scene.audit(f"a{number}", version=version, count=8, cut=[[p] for p in range(8)]) for number in range(4)
+    ]
+    busy = asyncio.Event()
+
+    async def work() -> None:
+        while True:
+            async with store.transaction() as transaction:
+                # Some leases are dead from the start, so that their holders are zombies by the time they write.
+                shard = await transaction.shards.claim("worker", lease_seconds=PAST if busy.is_set() else 60)
+            if shard is None:
+                return
+            busy.clear() if busy.is_set() else busy.set()
+            async with store.transaction() as transaction:
+                if await transaction.shards.hold(shard):
+                    await transaction.findings.add(shard.audit, [finding(shard.positions[0], version)])
+                    await transaction.audits.add_progress(shard.audit, passes_done=1)
+            async with store.transaction() as transaction:
+                await transaction.shards.finish(shard, passes_done=1)
+
+    async def cancel() -> None:
+        for audit in audits[:2]:
+            await asyncio.sleep(0.1)
+            async with store.transaction() as transaction:
+                await transaction.audits.lock(audit.name)
+                await transaction.audits.cancel(audit.name)
+                await transaction.audits.delete(audit.name)
+
+    async def expire() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0.02)
+            async with store.transaction() as transaction:
+                await transaction.shards.expire()
+
+    await asyncio.gather(*(work() for _ in range(4)), cancel(), expire(), expire())
+    await work()
+
+    for audit in audits[2:]:
+        assert (await scene.get(audit.name)).progress.images_done == 8

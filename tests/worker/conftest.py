@@ -16,6 +16,7 @@ from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
+from modicum_server.ports import Wakeups
 from modicum_server.settings import Settings
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.worker.worker import Worker
@@ -35,7 +36,7 @@ INPUT = InputSpecification(
     mean=(0.5,) * 3,
     std=(1.0,) * 3,
 )
-PATIENCE_SECONDS = 8.0
+PATIENCE_SECONDS = 60.0
 
 
 class NoWakeups:
@@ -115,10 +116,10 @@ class Scene:
             )
         return audit.name
 
-    def work(self, model_server: ArithmeticModelServer, **changes: object) -> Worker:
+    def work(self, model_server: ArithmeticModelServer, *, wakeups: Wakeups | None = None, **changes: object) -> Worker:
         """Let a worker run until the scene ends."""
         settings = self.settings.model_copy(update=changes)
-        worker = Worker(self.store, NoWakeups(), self.artifact_store, model_server, settings)
+        worker = Worker(self.store, wakeups or NoWakeups(), self.artifact_store, model_server, settings)
         self.stops.append(asyncio.Event())
         self.tasks.append(asyncio.create_task(worker.run(self.stops[-1])))
         return worker

@@ -16,7 +16,7 @@ from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelS
         (ModelDied(), FindingReason.MODEL_DIED),
         (ModelHung(), FindingReason.MODEL_DIED),
         (ModelOutOfMemory(), FindingReason.MODEL_DIED),
-        (TaskFailed("NOT_FINITE", "NaN", model_at_fault=True), FindingReason.NOT_FINITE),
+        (TaskFailed("OUTPUT_NOT_FINITE", "NaN", model_at_fault=True), FindingReason.NOT_FINITE),
         (TaskFailed("HANDLER_BUG", "oh", model_at_fault=False), FindingReason.MODEL_DIED),
     ],
 )

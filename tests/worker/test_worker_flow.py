@@ -1,9 +1,12 @@
 """Audits from QUEUED to their end, with the real store and artifact store and a model of arithmetic."""
 
 import asyncio
+import contextlib
 import gzip
 import json
+from collections.abc import AsyncIterator
 
+import psycopg
 from arithmetic_model_server import PASSES, ArithmeticModelServer, subset_of
 from conftest import LABELS, PROJECT, Scene, until
 from modicum_server.domain.audits import AuditState, Stage
@@ -11,10 +14,12 @@ from modicum_server.domain.models import VersionState
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.tasks import SearchWork
 from modicum_server.metrics.worker import WorkerMetrics
+from modicum_server.queue.wakeups import QueueWakeups
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.leasing import Lease
 from modicum_server.worker.summarising import summarise
 from prometheus_client import generate_latest
+from sqlalchemy import make_url
 
 
 async def test_a_queued_audit_of_a_pending_version_succeeds_with_every_finding_once(scene: Scene):
@@ -202,6 +207,38 @@ async def test_two_workers_share_an_audit_and_exactly_one_ends_each_stage(scene:
     assert summaries == 1
 
 
+async def test_a_worker_that_waits_is_woken_by_the_queue(scene: Scene, database_url: str, monkeypatch):
+    monkeypatch.setattr("modicum_server.worker.worker.IDLE_SECONDS", 1000.0)
+    version = await scene.register()
+
+    async with QueueWakeups(database_url) as wakeups:
+        scene.work(ArithmeticModelServer(), wakeups=wakeups)
+        await asyncio.sleep(1.0)
+        audit = await scene.audit(version, images=2)
+        ended = await scene.ended(audit)
+        await scene.stop()
+
+    assert ended.state is AuditState.SUCCEEDED
+
+
+async def test_a_database_that_goes_away_for_a_while_costs_no_finding(
+    scene: Scene, database_url: str, postgres_url: str
+):
+    version = await scene.register()
+    audit = await scene.audit(version, images=40)
+    model_server = ArithmeticModelServer(image_seconds=0.05)
+    scene.work(model_server, lease_seconds=1.0)
+    await until(lambda: stored(scene, audit, 3))
+
+    async with away(postgres_url, database_url):
+        await asyncio.sleep(1.5)
+    ended = await scene.ended(audit)
+
+    assert ended.state is AuditState.SUCCEEDED
+    assert [finding.position for finding in await scene.findings(audit)] == list(range(40))
+    assert model_server.searched.total() < 80
+
+
 async def test_summarising_twice_gives_equal_bytes(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=3)
@@ -231,6 +268,19 @@ async def test_summarising_twice_gives_equal_bytes(scene: Scene):
     assert (lost, done) == (Outcome.LOST, Outcome.DONE)
     assert put[:2] == put[2:]
     assert (await scene.get(audit)).result_digest == put[1]
+
+
+@contextlib.asynccontextmanager
+async def away(postgres_url: str, database_url: str) -> AsyncIterator[None]:
+    """Nobody can connect to the database, and who was connected no longer is."""
+    name = make_url(database_url).database
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as connection:
+        await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        try:
+            yield
+        finally:
+            await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
 async def stored(scene: Scene, audit: str, count: int) -> bool:

@@ -88,6 +88,7 @@ def test_parameters_of_two_workers_are_both_told():
         (ModelDied(), "MODEL_DIED", 3, True),
         (ModelHung(), "MODEL_HUNG", 3, True),
         (ModelOutOfMemory(), "MODEL_OUT_OF_MEMORY", 2, True),
+        (TaskFailed("MODEL_OUT_OF_MEMORY", "", model_at_fault=False), "MODEL_OUT_OF_MEMORY", 2, True),
         (TaskFailed("NOT_FINITE", "", model_at_fault=True), "NOT_FINITE", 1, True),
         (TaskFailed("HANDLER_BUG", "", model_at_fault=False), "HANDLER_BUG", 3, False),
     ],

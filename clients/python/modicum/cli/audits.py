@@ -106,6 +106,9 @@ def create(
         )
     if as_json:
         answer_json(audit.snapshot)
+    elif validate_only:
+        cost = audit.snapshot
+        answers().print(f"{cost.images_total} images, at most {cost.passes_planned:,} passes; nothing was created")
     else:
         _show_state(audit)
 
@@ -178,7 +181,7 @@ def _show_state(audit: Audit) -> None:
     failure = f"; {snapshot.failure_reason}: {snapshot.failure_detail}" if snapshot.failure_reason else ""
     reused = f"; answered by {snapshot.reused_from}" if snapshot.reused_from else ""
     answers().print(
-        f"{snapshot.name or 'not created'}: {snapshot.state.lower()}, {snapshot.images_done} of "
+        f"{snapshot.name}: {snapshot.state.lower()}, {snapshot.images_done} of "
         f"{snapshot.images_total} images, at most {snapshot.passes_planned:,} passes{reused}{failure}",
         markup=False,
         soft_wrap=True,

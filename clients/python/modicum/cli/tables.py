@@ -43,7 +43,7 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
             if len(findings) > MOST_ROWS:
                 console.print(f"... and {len(findings) - MOST_ROWS} more images; --output FILE has them all")
             for line in headline(search):
-                console.print(line, markup=False)
+                console.print(line, markup=False, soft_wrap=True)
             console.print()
 
 
@@ -96,7 +96,9 @@ def _control_notes(controls: FindingControls, version: ModelVersion | None) -> l
     targeted = controls.class_targeted
     if targeted:
         other = _class_name(targeted.target_class, version)
-        notes.append(f"{other} with {number(targeted.size_ratio)}x" if targeted.found else f"no subset for {other}")
+        notes.append(
+            f"{other} too, at {number(targeted.size_ratio)}x the size" if targeted.found else f"no subset for {other}"
+        )
     if controls.fills:
         kept = [fill.fill for fill in controls.fills if fill.sufficient]
         notes.append(f"survives {len(kept)} of {len(controls.fills)} fills" + (f" ({', '.join(kept)})" if kept else ""))

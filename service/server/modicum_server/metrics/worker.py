@@ -32,6 +32,7 @@ class WorkerMetrics:
     """The metrics of one worker process, in a registry of their own unless one is given."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        # Longer than a function should be: it is a list, and stays one to be read beside the docs.
         self.registry = registry or CollectorRegistry()
         self._images = Counter(
             "modicum_worker_images", "Images whose finding was stored, by outcome.", ["outcome"], registry=self.registry

@@ -13,7 +13,7 @@ from modicum_server.store.projects import project_of
 _AUDITS = tables.audits.c
 _RUNNING_PASSES = (
     select(coalesce(func.sum(tables.shards.c.passes_done), 0))
-    .where(tables.shards.c.audit == _AUDITS.name)
+    .where(tables.shards.c.audit == _AUDITS.name, tables.shards.c.lease_until.is_not(None))
     .correlate(tables.audits)
     .scalar_subquery()
 )

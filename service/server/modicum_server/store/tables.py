@@ -258,6 +258,7 @@ shards = Table(
     Index("shards_queued_idx", "project", "id", postgresql_where=text("lease_until IS NULL")),
     Index("shards_held_idx", "project", "lease_until", postgresql_where=text("lease_until IS NOT NULL")),
     Index(None, "audit", "stage"),
+    Index("shards_running_idx", "audit", postgresql_where=text("lease_until IS NOT NULL")),
     Index("shards_check_key", "model_version", unique=True, postgresql_where=text("stage = 'CHECK'")),
 )
 

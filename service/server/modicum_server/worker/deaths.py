@@ -12,7 +12,6 @@ from modicum_server.domain.audits import AuditFailure
 from modicum_server.domain.findings import Finding, FindingReason
 from modicum_server.domain.tasks import CheckWork, Task
 from modicum_server.errors import (
-    ModelDied,
     ModelHung,
     ModelOutOfMemory,
     ModelServerDown,
@@ -32,8 +31,13 @@ MEMORY_TRIES = 2
 RETRY_SECONDS = 1.0
 #: Seconds before a shard is tried again whose model server was away.
 DOWN_SECONDS = 5.0
-#: Reasons of a handler that are findings when one image causes them.
-_IMAGE_REASONS = frozenset(FindingReason)
+#: Reasons of the model's process that say more of one image than that the model died of it.
+_IMAGE_REASONS = {
+    **{reason.value: reason for reason in FindingReason},
+    "OUTPUT_NOT_FINITE": FindingReason.NOT_FINITE,
+}
+_OUT_OF_MEMORY = "MODEL_OUT_OF_MEMORY"
+_DEATHS = frozenset({"MODEL_DIED", "MODEL_HUNG", _OUT_OF_MEMORY})
 
 _log = structlog.get_logger(__name__)
 
@@ -51,13 +55,13 @@ class Death:
 def death_of(error: ModelServerError) -> Death:
     """Name a failure of the model server. ModelServerDown is none of a model's."""
     match error:
+        case ModelOutOfMemory() | TaskFailed(task_reason="MODEL_OUT_OF_MEMORY"):
+            detail = "the model's process ran out of memory; try a smaller canvas, or a worker with more memory"
+            return Death(_OUT_OF_MEMORY, detail, MEMORY_TRIES, model_at_fault=True)
         case TaskFailed(model_at_fault=True):
             return Death(error.task_reason, str(error), 1, model_at_fault=True)
         case TaskFailed():
             return Death(error.task_reason, str(error), TRIES, model_at_fault=False)
-        case ModelOutOfMemory():
-            detail = "the model's process ran out of memory; try a smaller canvas, or a worker with more memory"
-            return Death("MODEL_OUT_OF_MEMORY", detail, MEMORY_TRIES, model_at_fault=True)
         case ModelHung():
             return Death("MODEL_HUNG", "the model's process showed no progress in time", TRIES, model_at_fault=True)
         case _:
@@ -67,7 +71,7 @@ def death_of(error: ModelServerError) -> Death:
 def count_death(equipment: Equipment, claim: Claim, error: ModelServerError) -> None:
     """Say it in the log and in the metrics."""
     death = death_of(error)
-    if isinstance(error, ModelDied | ModelHung | ModelOutOfMemory):
+    if death.reason in _DEATHS and not isinstance(error, ModelServerDown):
         equipment.metrics.model_died(death.reason)
     _log.warning(
         "task_not_finished",
@@ -153,5 +157,5 @@ def _finding_of(claim: Claim, plan: SearchPlan, position: int, death: Death) -> 
         model_version=claim.shard.model_version,
         search_index=claim.shard.search_index,
         label=item.label,
-        reason=FindingReason(death.reason) if death.reason in _IMAGE_REASONS else FindingReason.MODEL_DIED,
+        reason=_IMAGE_REASONS.get(death.reason, FindingReason.MODEL_DIED),
     )

@@ -1,0 +1,115 @@
+"""The client against the real thing: a local server with its Postgres, worker and TorchServe, started for the test."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from modicum import Client, errors
+from modicum_server.handler.cifar_resnet import build_cifar_resnet
+from PIL import Image
+from safetensors.torch import save_file
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+
+CLASSES = ["cat", "dog", "ship"]
+
+
+@pytest.fixture
+def place(short_folder, monkeypatch):
+    """Three pictures in class folders, one file that is none, and the weights of a network that learned nothing."""
+    monkeypatch.setenv("MODICUM_DATA", str(short_folder / "data"))
+    random = np.random.default_rng(0)
+    for label in CLASSES:
+        (short_folder / "photos" / label).mkdir(parents=True)
+        pixels = random.integers(0, 256, (40, 48, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(short_folder / "photos" / label / "a.png")
+    (short_folder / "photos" / "cat" / "broken.jpg").write_bytes(b"no picture")
+    torch.manual_seed(0)
+    save_file(build_cifar_resnet("cifar_resnet20", len(CLASSES)).state_dict(), short_folder / "w.safetensors")
+    (short_folder / "labels.txt").write_text("\n".join(CLASSES))
+    return short_folder
+
+
+def register(client, place):
+    return client.models.register(
+        "m",
+        weights=place / "w.safetensors",
+        architecture="modicum:cifar_resnet20",
+        input="cifar10",
+        labels=place / "labels.txt",
+    )
+
+
+def test_an_audit_goes_from_files_to_findings_and_reports(place):
+    with Client() as client:
+        model = register(client, place)
+        photos = client.datasets.upload("holdout", place / "photos")
+        audit = client.audits.create(models=[model], dataset=photos, thresholds=[0.34], passes=40)
+        events = list(audit.watch())
+        result = audit.result()
+
+        assert (photos.item_count, photos.labelled_count) == (4, 4)
+        assert events[-1].state == "SUCCEEDED"
+        assert [event.sequence for event in events] == sorted({event.sequence for event in events})
+        _expect_findings(result)
+        assert b"<html" in audit.report("html")[:200]
+        assert len(json.loads(audit.report("json"))["rows"]) == 4
+        _expect_identity(client, place, model, audit)
+        _expect_command(place, model)
+    _expect_silence(place)
+
+
+def _expect_findings(result):
+    by_item = {finding.item: finding for finding in result.findings}
+    assert set(by_item) == {"cat/a.png", "cat/broken.jpg", "dog/a.png", "ship/a.png"}
+    assert by_item["cat/broken.jpg"].reason == "IMAGE_UNREADABLE"
+    for finding in result.findings:
+        if finding.subset:
+            assert finding.subset.mask.shape == (32, 32)
+            assert finding.subset.mask.sum() == finding.subset.size
+            assert finding.verified_confidence >= 0.34 or finding.baseline_confident
+    assert result.models[0].searches[0].counts["failed"] == 1
+    assert str(result.models[0].overinterpretation_rate)
+
+
+def _expect_identity(client, place, model, audit):
+    """The same again is what is there; a changed data set of the same name is refused; what is in use stays."""
+    assert register(client, place) == model
+    assert client.datasets.upload("holdout", place / "photos").item_count == 4
+    again = client.audits.create(models=["m"], dataset="holdout", thresholds=[0.34], passes=40)
+    assert again.snapshot.reused_from == audit.name
+    (place / "photos" / "dog" / "b.png").write_bytes((place / "photos" / "cat" / "a.png").read_bytes())
+    with pytest.raises(errors.AlreadyExists) as caught:
+        client.datasets.upload("holdout", place / "photos")
+    assert caught.value.reason == "DATASET_DIFFERS"
+    with pytest.raises(errors.FailedPrecondition, match="audits/"):
+        client.models.delete("m")
+
+
+def _expect_command(place, model):
+    """The command attaches to the server that this test holds."""
+    options = ["--weights", "w.safetensors", "--architecture", "modicum:cifar_resnet20", "--input", "cifar10"]
+    options += ["--labels", "labels.txt", "--name", "m", "--threshold", "0.34", "--passes", "40"]
+    command = [sys.executable, "-m", "modicum.cli", "audit", "photos", *options, "--output", "r.html", "--json"]
+
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, env=os.environ, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["models"][0]["model_version"] == model.name
+    assert b"<html" in (place / "r.html").read_bytes()[:200]
+
+
+def _expect_silence(place, seconds=60.0):
+    """The server leaves once nobody uses it."""
+    deadline = time.monotonic() + seconds
+    while (place / "data" / "server.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not (place / "data" / "server.json").exists()
+    with (place / "data" / "server.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
