@@ -13,7 +13,7 @@ from modicum_server.domain.findings import (
     Trace,
 )
 from modicum_server.domain.searches import Fill
-from modicum_server.errors import AuditNotFound, PageTokenInvalid
+from modicum_server.errors import PageTokenInvalid
 from modicum_server.ports import AuditFilter
 from modicum_server.store.changes import PostgresChanges
 from store_scene import PROJECT, SOME_TIME, Scene, audit_value, finding, items
@@ -237,10 +237,11 @@ async def test_a_finding_that_is_there_stays_and_is_counted_once(store, scene: S
         assert (await transaction.findings.get(f"{audit.name}/findings/0-0-0")).subset.size == 4
 
 
-async def test_findings_of_an_audit_that_is_gone_are_refused(store):
-    with pytest.raises(AuditNotFound):
-        async with store.transaction() as transaction:
-            await transaction.findings.add(f"{PROJECT}/audits/gone", [finding(0, "version")])
+async def test_findings_of_an_audit_that_is_gone_go_nowhere(store):
+    async with store.transaction() as transaction:
+        await transaction.findings.add(f"{PROJECT}/audits/gone", [finding(0, "version")])
+
+        assert await transaction.findings.page(f"{PROJECT}/audits/gone", after="", limit=1) == []
 
 
 async def test_writers_of_one_audit_count_every_finding(store, scene: Scene):

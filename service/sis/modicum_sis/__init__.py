@@ -1,7 +1,87 @@
-"""The method as a library: searches for sufficient input subsets of image classifiers. No files, sockets or clocks."""
+"""The method as a library: searches for sufficient input subsets of image classifiers.
+
+On torch and numpy alone; opens no files and no sockets, reads no clock, and leaves torch's global random state alone.
+"""
 
 from modicum_sis.backselect import BackSelect, backselect
 from modicum_sis.batched_gradient import BatchedGradient
-from modicum_sis.classifier import Classifier
+from modicum_sis.classifier import Classifier, Inspection
+from modicum_sis.controls import (
+    ClassTargeted,
+    Rescore,
+    class_targeted,
+    dilated,
+    has_evidence,
+    mask_only,
+    other_class,
+    other_fills,
+    random_same_size,
+)
+from modicum_sis.errors import (
+    CanvasMismatch,
+    CanvasRefused,
+    FillUnavailable,
+    ImageError,
+    ModelError,
+    OutOfBounds,
+    OutputNotFinite,
+    OutputRefused,
+    OutputUnsteady,
+    ParameterError,
+    SisError,
+)
+from modicum_sis.fills import FILLS
+from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
+from modicum_sis.margins import log_odds
 from modicum_sis.mask_optimization import MaskOptimization
-from modicum_sis.searching import find_subsets
+from modicum_sis.progress import Progress
+from modicum_sis.search import Proposal, Search, SearchTask
+from modicum_sis.searching import default_chunk_size, find_subsets
+from modicum_sis.seeding import generator, image_digest
+from modicum_sis.version import __version__
+
+__all__ = [
+    "FILLS",
+    "BackSelect",
+    "BatchedGradient",
+    "CanvasMismatch",
+    "CanvasRefused",
+    "ClassTargeted",
+    "Classifier",
+    "FillUnavailable",
+    "Finding",
+    "ImageError",
+    "Inspection",
+    "MaskOptimization",
+    "ModelError",
+    "OutOfBounds",
+    "OutputNotFinite",
+    "OutputRefused",
+    "OutputUnsteady",
+    "ParameterError",
+    "Parameters",
+    "Passes",
+    "Progress",
+    "Proposal",
+    "Reason",
+    "Rescore",
+    "Search",
+    "SearchTask",
+    "SisError",
+    "Subset",
+    "Trace",
+    "__version__",
+    "backselect",
+    "class_targeted",
+    "default_chunk_size",
+    "dilated",
+    "find_subsets",
+    "generator",
+    "has_evidence",
+    "image_digest",
+    "log_odds",
+    "mask_only",
+    "other_class",
+    "other_fills",
+    "random_same_size",
+]

@@ -14,7 +14,7 @@ from torch import Tensor
 from modicum_sis.classifier import Canvas
 from modicum_sis.errors import ParameterError
 from modicum_sis.findings import Trace
-from modicum_sis.margins import confidences_of, sufficient
+from modicum_sis.margins import confidences_of
 from modicum_sis.search import FIXED_PASSES, Proposal, SearchTask
 
 CANDIDATE_ELEMENTS = 1 << 22
@@ -118,7 +118,7 @@ def _score_candidates(
     stopped: Callable[[], bool] | None,
 ) -> Tensor | None:
     scores = []
-    for part in remaining.split(batch_size):
+    for part in torch.split(remaining, batch_size):
         if stopped is not None and stopped():
             return None
         masks = mask.flatten().repeat(len(part), 1)

@@ -1,4 +1,4 @@
-"""Batched Gradient SIS (Carter, Jain, Mueller, Gifford, NeurIPS 2021): gradients choose what to remove, many at once."""
+"""Batched Gradient SIS (Carter et al., NeurIPS 2021): gradients choose what to remove, many at once."""
 
 import math
 from dataclasses import dataclass
@@ -45,7 +45,8 @@ class BatchedGradient:
         per_step = self._pixels_per_step(pixels)
         rows = torch.arange(count)
         masks = torch.ones((count, pixels), dtype=torch.bool, device=scorer.device)
-        removed, margins = [], []
+        removed: list[Tensor] = []
+        margins: list[Tensor] = []
         while len(removed) * per_step < pixels and not scorer.meter.stopped():
             scores, gradients = scorer.margins_and_gradients(masks.view(count, *scorer.shape), rows)
             margins.append(scores.double().cpu())

@@ -5,8 +5,7 @@ are an audit's business, not this module's.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,17 +13,14 @@ from torch.nn import functional
 
 from modicum_sis.classifier import Classifier
 from modicum_sis.errors import FillUnavailable
-from modicum_sis.fills import Fills, fill_names, gather_donors
+from modicum_sis.fills import FILLS, Fills, check_names, gather_donors
 from modicum_sis.findings import Finding, Reason
 from modicum_sis.images import Images, ImageSource, Selection
 from modicum_sis.progress import Progress
 from modicum_sis.search import Search
 from modicum_sis.searching import find_subsets
 from modicum_sis.seeding import draw_index, generator
-from modicum_sis.verification import plain_confidence
-
-RESCORING_FILLS = ("black", "white", "noise", "blur")
-"""The other fills that need no donors."""
+from modicum_sis.verification import confidence_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,23 +83,19 @@ def class_targeted(
     progress: Callable[[Progress], None] | None = None,
     chunk_size: int | None = None,
 ) -> Iterator[ClassTargeted]:
-    """Could the same search have argued for any class? Searches every image whose finding has a subset.
+    """Could the same search have argued for any class? Searches every image whose finding has evidence.
 
-    Args:
-        images: those that the findings' indices refer to.
-        findings: of the predicted classes, with the same search, threshold, fill and seed. Those that are not eligible,
-            baseline-confident or without a subset are passed over.
+    `findings` are of the predicted classes; `images` are those that their indices refer to. All other parameters are
+    those of `find_subsets`, and should be what made the findings.
     """
-    searched = [finding for finding in findings if _has_evidence(finding)]
+    searched = [finding for finding in findings if has_evidence(finding)]
     if not searched:
         return
-    _, height_and_width = None, searched[0].subset
-    assert height_and_width is not None
-    source = ImageSource(classifier, images)
-    classes = classifier.inspect(source.canvas()).class_count
+    chosen = Selection(images, [finding.index for finding in searched])
+    classes = classifier.inspect(ImageSource(classifier, chosen).canvas()).class_count
     others = find_subsets(
         classifier,
-        Selection(images, [finding.index for finding in searched]),
+        chosen,
         threshold=threshold,
         search=search,
         fill=fill,
@@ -115,5 +107,130 @@ def class_targeted(
         progress=progress,
         chunk_size=chunk_size,
     )
-    for predicted, other in zip(searched, others, strict=False):
+    for predicted, found in zip(searched, others, strict=False):  # a stopped search gives fewer
+        other = replace(found, index=predicted.index)
         yield ClassTargeted(index=predicted.index, finding=other, size_ratio=_size_ratio(other, predicted))
+
+
+def other_fills(
+    classifier: Classifier,
+    images: Images,
+    findings: Iterable[Finding],
+    *,
+    fills: Sequence[str] | None = None,
+    seed: int = 0,
+    donors: Images | None = None,
+) -> Iterator[Rescore]:
+    """Does the subset survive another fill? One result a finding and fill; findings without evidence are passed over.
+
+    `fills` are names; by default all but the finding's own, the marginal one only with donors.
+    """
+    names = (
+        check_names(fills) if fills is not None else tuple(n for n in FILLS if n != "marginal" or donors is not None)
+    )
+    pool = gather_donors(classifier, ImageSource(classifier, donors), seed=seed) if donors is not None else None
+    makers = {name: Fills(name, classifier, seed=seed, donors=pool) for name in names}
+    source = ImageSource(classifier, images)
+    for finding in filter(has_evidence, findings):
+        for name in names:
+            if fills is not None or name != finding.parameters.fill:
+                yield _under_fill(classifier, source, finding, makers[name], mask=_mask_of(finding), variant=name)
+
+
+def dilated(
+    classifier: Classifier, images: Images, findings: Iterable[Finding], *, donors: Images | None = None
+) -> Iterator[Rescore]:
+    """Does adding the neighbouring pixels destroy it? The mask grows by one pixel in 8 directions."""
+    source = ImageSource(classifier, images)
+    for finding, fill in _with_fills(classifier, findings, donors):
+        grown = functional.max_pool2d(_mask_of(finding)[None, None].float(), 3, stride=1, padding=1)[0, 0] > 0
+        yield _under_fill(classifier, source, finding, fill, mask=grown, variant="dilated")
+
+
+def random_same_size(
+    classifier: Classifier,
+    images: Images,
+    findings: Iterable[Finding],
+    *,
+    seed: int = 0,
+    donors: Images | None = None,
+) -> Iterator[Rescore]:
+    """What would as many random pixels do?"""
+    source = ImageSource(classifier, images)
+    for finding, fill in _with_fills(classifier, findings, donors):
+        mask = _mask_of(finding)
+        drawn = torch.randperm(mask.numel(), generator=generator(seed, finding.digest, "random same size"))
+        scattered = torch.zeros(mask.numel(), dtype=torch.bool)
+        scattered[drawn[: int(mask.sum())]] = True
+        yield _under_fill(classifier, source, finding, fill, mask=scattered.view_as(mask), variant="random")
+
+
+def mask_only(classifier: Classifier, images: Images, findings: Iterable[Finding]) -> Iterator[Rescore]:
+    """Is the shape the evidence? The mask painted white on the mean, then black on the mean."""
+    source = ImageSource(classifier, images)
+    low, high = classifier.bounds
+    for finding in filter(has_evidence, findings):
+        mean = classifier.fill_mean.expand(source.canvas())
+        for variant, value in (("white_on_mean", high), ("black_on_mean", low)):
+            painted = torch.where(_mask_of(finding).to(mean.device), torch.full_like(mean, value), mean)
+            yield _rescore(classifier, finding, painted, variant)
+
+
+def has_evidence(finding: Finding) -> bool:
+    """Whether there is a subset to control: eligible, found, and not the bare fill's doing."""
+    return finding.eligible and finding.subset is not None and not finding.baseline_confident
+
+
+def _with_fills(
+    classifier: Classifier, findings: Iterable[Finding], donors: Images | None
+) -> Iterator[tuple[Finding, Fills]]:
+    """Each finding with the fill that its search had."""
+    makers: dict[tuple[str, int], Fills] = {}
+    for finding in filter(has_evidence, findings):
+        key = (finding.parameters.fill, finding.parameters.seed)
+        if key not in makers:
+            pool = None
+            if key[0] == "marginal" and donors is not None:
+                pool = gather_donors(classifier, ImageSource(classifier, donors), seed=key[1])
+            makers[key] = Fills(key[0], classifier, seed=key[1], donors=pool)
+        yield finding, makers[key]
+
+
+def _under_fill(
+    classifier: Classifier, source: ImageSource, finding: Finding, fill: Fills, *, mask: Tensor, variant: str
+) -> Rescore:
+    image, _ = source.load(finding.index)
+    try:
+        painted = fill.of(image, finding.digest, finding.target_class)
+    except FillUnavailable:
+        return _unscored(finding, variant, Reason.FILL_UNAVAILABLE)
+    return _rescore(classifier, finding, torch.where(mask.to(image.device), image, painted), variant)
+
+
+def _rescore(classifier: Classifier, finding: Finding, painted: Tensor, variant: str) -> Rescore:
+    logits = classifier.plain_logits(painted)
+    if not bool(torch.isfinite(logits).all()):
+        return _unscored(finding, variant, Reason.NOT_FINITE)
+    confidence = confidence_of(logits, finding.target_class)
+    return Rescore(
+        index=finding.index,
+        variant=variant,
+        confidence=confidence,
+        sufficient=confidence >= finding.parameters.threshold,
+        predicted_class=int(logits.argmax()),
+    )
+
+
+def _unscored(finding: Finding, variant: str, reason: Reason) -> Rescore:
+    return Rescore(finding.index, variant, None, sufficient=False, predicted_class=None, reason=reason)
+
+
+def _mask_of(finding: Finding) -> Tensor:
+    assert finding.subset is not None
+    return finding.subset.mask
+
+
+def _size_ratio(other: Finding, predicted: Finding) -> float | None:
+    if other.subset is None or predicted.subset is None or not predicted.subset.size:
+        return None
+    return other.subset.size / predicted.subset.size

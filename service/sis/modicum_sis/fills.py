@@ -44,8 +44,7 @@ class Fills:
     """Makes one named fill for any image."""
 
     def __init__(self, name: str, classifier: Classifier, *, seed: int, donors: Donors | None = None) -> None:
-        if name not in FILLS:
-            raise ParameterError(f"fill must be one of {', '.join(FILLS)}; got {name!r}")
+        check_names([name])
         if name == "marginal" and donors is None:
             raise FillUnavailable("the marginal fill needs other images of the data set: give donors=")
         self.name, self._classifier, self._seed, self._donors = name, classifier, seed, donors
@@ -123,9 +122,9 @@ def _gaussian(size: int, sigma: float) -> Tensor:
     return matrix.scatter_add_(1, sources, (weights / weights.sum()).expand(size, -1).contiguous())
 
 
-def fill_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The names, checked."""
+def check_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of fills, unless one is unknown."""
     for name in names:
         if name not in FILLS:
-            raise ParameterError(f"fills must be among {', '.join(FILLS)}; got {name!r}")
+            raise ParameterError(f"a fill must be one of {', '.join(FILLS)}; got {name!r}")
     return tuple(names)

@@ -133,7 +133,7 @@ class Finding:
         budget_exhausted: nothing smaller than the whole image was found: fraction 1.
         saturated: the model returns probabilities, and on this image they round to 1: sizes are coarse.
         passes: all that was spent on the image.
-        trace: removal order and confidences; of mask_optimization's shrinking stage only, and None where there was none.
+        trace: removal order and confidences, None where there was none; of mask_optimization its last shrinking only.
         reason: see `Reason`; None when all went as asked.
         parameters: what influenced this.
     """

@@ -1,4 +1,4 @@
-"""Images as they come from the caller, one at a time: shape, values and name checked at the edge, then plain tensors."""
+"""Images as they come from the caller, one at a time: checked at the edge, then plain tensors."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -16,7 +16,7 @@ CANVAS_AXES = 3
 
 
 class Images(Protocol):
-    """A float tensor (N, C, H, W), or any sequence whose items are tensors (C, H, W), loaded when they are asked for."""
+    """A float tensor (N, C, H, W), or any sequence whose items are tensors (C, H, W), loaded when asked for."""
 
     def __len__(self) -> int: ...
 

@@ -76,7 +76,11 @@ def _proposal(shrinker: Shrinker, shape: tuple[int, int], *, stopped: bool) -> P
 
 def _masks(shrinker: Shrinker, shape: tuple[int, int]) -> Iterator[Tensor]:
     for kept in (shrinker.best, shrinker.safe):
-        if kept is not None and kept.size < kept.mask.numel() and (kept is shrinker.best or kept.size > shrinker.best.size):
+        if (
+            kept is not None
+            and kept.size < kept.mask.numel()
+            and (kept is shrinker.best or kept.size > shrinker.best.size)
+        ):
             yield kept.mask.view(shape)
 
 

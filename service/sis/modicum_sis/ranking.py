@@ -29,5 +29,5 @@ def _limits(values: Tensor, counts: Sequence[int]) -> Tensor:
     if values.device.type == "cpu":  # a selection of one row costs an eighth of sorting it
         places = [min(pixels, pixels - count + 1) for count in counts]
         return torch.stack([row.kthvalue(place).values for row, place in zip(values, places, strict=True)]).unsqueeze(1)
-    places = torch.tensor([max(0, count - 1) for count in counts], device=values.device).unsqueeze(1)
-    return values.sort(dim=1, descending=True).values.gather(1, places)
+    at = torch.tensor([max(0, count - 1) for count in counts], device=values.device).unsqueeze(1)
+    return values.sort(dim=1, descending=True).values.gather(1, at)

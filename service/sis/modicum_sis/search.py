@@ -26,14 +26,12 @@ class SearchTask:
         threshold: the confidence to keep.
         whole_margins: (n,) float64 on the CPU, of a plain pass over each whole image.
         baseline_margins: (n,) float64 on the CPU, of a plain pass over each bare fill.
-        seeds: (n,) the audit's seed and the image's digest.
     """
 
     scorer: MaskScorer
     threshold: float
     whole_margins: Tensor
     baseline_margins: Tensor
-    seeds: tuple[tuple[int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Search(Protocol):
     """A way of looking for sufficient subsets: a frozen dataclass of its parameters."""
 
     def planned_passes(self, canvas: Canvas) -> int:
-        """The most pass-equivalents one image on this canvas can cost, whole image, bare fill and one verification in."""
+        """Pass-equivalents one image on this canvas costs, with the whole image, the bare fill and one verification."""
         ...
 
     def propose(self, task: SearchTask) -> list[Proposal]:

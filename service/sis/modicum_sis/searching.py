@@ -45,10 +45,12 @@ def find_subsets(
     """Search every image for a small sufficient subset; findings come in the order of the images.
 
     Args:
+        classifier: the version to search.
         images: float tensor (N, C, H, W) within the classifier's bounds, or a sequence that loads (C, H, W) on demand.
         threshold: confidence that suffices (>=), strictly between 0 and 1.
         search: how to look, and with what budget.
         fill: what stands where the mask is False; `modicum_sis.FILLS`.
+        seed: with an image's digest, the source of its random numbers.
         targets: one class an image to argue for; the image then need not be eligible. Default: the predicted classes.
         donors: other images of the data set, for the marginal fill; of more than 64, 64 are drawn by seed.
         digests: a name for each image, from which its random numbers come. Default: SHA-256 of its values.
@@ -96,9 +98,7 @@ def default_chunk_size(canvas: Canvas, device: torch.device) -> int:
     return max(1, min(LARGEST_CHUNK, values // (canvas[0] * canvas[1] * canvas[2])))
 
 
-def _check_arguments(
-    count: int, *, threshold: float, targets: Sequence[int] | None, chunk_size: int | None
-) -> None:
+def _check_arguments(count: int, *, threshold: float, targets: Sequence[int] | None, chunk_size: int | None) -> None:
     if not 0 < threshold < 1:
         raise ParameterError(f"threshold must lie strictly between 0 and 1; got {threshold}")
     if targets is not None and len(targets) != count:
@@ -197,7 +197,6 @@ class _Run:
                 threshold=self.parameters.threshold,
                 whole_margins=torch.tensor([case.margin for case in cases], dtype=torch.float64),
                 baseline_margins=torch.tensor([case.baseline_margin for case in cases], dtype=torch.float64),
-                seeds=tuple((self.parameters.seed, case.digest) for case in cases),
             )
         )
         return {

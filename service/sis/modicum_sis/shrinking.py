@@ -25,6 +25,8 @@ BOLDNESS = (1.5, 1.0, 0.5)
 """Shares of the removals that should fit together which are tried together, the most first."""
 PIXELS_PER_TRADE = 10
 """A trade adds one pixel for every so many kept."""
+TRADE_SIZES = 3
+"""After a trade in vain the next adds twice as many, then three times, then again the fewest."""
 SAFE_MARGIN = 1e-3
 """A margin this far above what is needed survives the low bits in which two passes differ."""
 FORWARD_COST, GRADIENT_COST = 1, 3
@@ -77,8 +79,8 @@ class Kept:
         return replace(self, mask=mask, margins=(*self.margins, margin), removed=(*self.removed, pixels))
 
 
-class _Spent(Exception):  # noqa: N818  (no error: it ends a procedure when the next question is beyond its passes)
-    pass
+class _Spent(Exception):
+    """No error: it ends a procedure when the next question costs more than is left."""
 
 
 class Shrinker:
@@ -104,16 +106,17 @@ class Shrinker:
 
     def _shrink(self) -> Generator[Question, Answer, None]:
         current = yield from self._remove(self.best)
-        tried = torch.zeros_like(current.mask)
+        tried, failures = torch.zeros_like(current.mask), 0
         while current.size:
             gradient = yield from self._gradient(current.mask)
-            added = _most_wanted(gradient, current.mask | tried, max(1, current.size // PIXELS_PER_TRADE))
+            wanted = math.ceil(current.size / PIXELS_PER_TRADE) * (1 + failures % TRADE_SIZES)
+            added = _most_wanted(gradient, current.mask | tried, wanted)
             if not len(added):
                 return
-            tried[added] = True
             traded = yield from self._trade(current, added)
-            if traded.size < current.size:
-                tried = torch.zeros_like(tried)
+            smaller = traded.size < current.size
+            failures = 0 if smaller else failures + 1
+            tried = torch.zeros_like(tried) if smaller else tried.index_fill(0, added, value=True)
             if (traded.size, -traded.margin) < (current.size, -current.margin):
                 current = traded
 
@@ -216,10 +219,15 @@ def _answer(scorer: MaskScorer, questions: dict[int, Question], *, with_gradient
     masks = torch.cat([question.masks for question in questions.values()]).view(-1, *scorer.shape)
     rows = torch.repeat_interleave(torch.tensor(list(questions)), torch.tensor(counts))
     if not with_gradients:
-        margins = scorer.margins(masks, rows).double().cpu().split(counts)
+        margins = torch.split(scorer.margins(masks, rows).double().cpu(), counts)
         return {row: Answer(part) for row, part in zip(questions, margins, strict=True)}
     scored, gradients = scorer.margins_and_gradients(masks, rows)
-    parts = zip(questions, scored.double().cpu().split(counts), gradients.flatten(1).split(counts), strict=True)
+    parts = zip(
+        questions,
+        torch.split(scored.double().cpu(), counts),
+        torch.split(gradients.flatten(1), counts),
+        strict=True,
+    )
     return {row: Answer(margins, slopes) for row, margins, slopes in parts}
 
 

@@ -23,11 +23,15 @@ class Verified:
     passes: int
 
 
-def plain_confidence(classifier: Classifier, image: Tensor, fill: Tensor, mask: Tensor, target_class: int) -> float:
-    """Confidence of the target class on one masked image, in a pass of its own. mask: (H, W) bool."""
-    painted = torch.where(mask.to(image.device), image, fill)
-    logits = classifier.plain_logits(painted).unsqueeze(0)
-    return float(confidences_of(margins_of(logits, torch.tensor([target_class], device=logits.device)))[0])
+def plain_scores(classifier: Classifier, image: Tensor, fill: Tensor, mask: Tensor) -> Tensor:
+    """Class scores (K,) of one masked image, in a pass of its own. mask: (H, W) bool."""
+    return classifier.plain_logits(torch.where(mask.to(image.device), image, fill))
+
+
+def confidence_of(logits: Tensor, target_class: int) -> float:
+    """Softmax probability of a class from scores (K,)."""
+    target = torch.tensor([target_class], device=logits.device)
+    return float(confidences_of(margins_of(logits.unsqueeze(0), target))[0])
 
 
 def verify(
@@ -43,7 +47,7 @@ def verify(
     passes = 0
     for mask in masks:
         passes += 1
-        confidence = plain_confidence(classifier, image, fill, mask, target_class)
+        confidence = confidence_of(plain_scores(classifier, image, fill, mask), target_class)
         if confidence >= threshold:
             return Verified(mask.cpu(), confidence, passes)
         if passes == ATTEMPTS:

@@ -12,7 +12,7 @@ from modicum_sis import Classifier, find_subsets
 from modicum_sis.errors import FillUnavailable
 from modicum_sis.fills import Donors, Fills
 from modicum_sis.seeding import draw_index, generator
-from modicum_sis.verification import plain_confidence
+from modicum_sis.verification import confidence_of, plain_scores
 from torch import Tensor
 
 from modicum_server.domain.findings import ClassTargetedFinding, FillFinding, FindingControls
@@ -22,7 +22,7 @@ from modicum_server.handler.images import Pictured
 from modicum_server.handler.methods import search_method
 from modicum_server.handler.tallying import Tally
 
-OTHER_CLASS = "random other class"
+OTHER_CLASS = "other class"
 """Purpose of the seed that draws it; shared by the control and by searches with that target rule."""
 
 
@@ -121,7 +121,7 @@ class Controls:
             painted = fills.of(image, one.found.digest, target)
         except FillUnavailable:
             return None
-        confidence = plain_confidence(self.classifier, image, painted, mask, target)
+        confidence = confidence_of(plain_scores(self.classifier, image, painted, mask), target)
         self.tally.passes_done += 1
         return FillFinding(fill=fill, confidence=confidence, sufficient=confidence >= self.search.threshold)
 

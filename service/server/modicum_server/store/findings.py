@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.findings import MEASURED_REASONS, Finding
-from modicum_server.errors import AuditNotFound, PageTokenInvalid
+from modicum_server.errors import PageTokenInvalid
 from modicum_server.ports import Keyed
 from modicum_server.store import tables
 from modicum_server.store.audits import ENDED
@@ -30,18 +30,12 @@ class PostgresFindings:
         self._connection = connection
 
     async def add(self, audit: str, findings: Sequence[Finding]) -> None:
-        """Upsert them (the first one stays) and count the new ones; no effect on an audit that has ended.
-
-        Raises:
-            AuditNotFound
-        """
+        """Upsert them (the first one stays) and count the new ones; no effect on an audit that has ended or is gone."""
         if not findings:
             return
         locked = select(_AUDITS.id, _AUDITS.model_versions, _AUDITS.state).filter_by(name=audit)
         row = (await self._connection.execute(locked.with_for_update(key_share=True))).one_or_none()
-        if row is None:
-            raise AuditNotFound(f"{audit}: there is no audit of that name", name=audit)
-        if row.state in ENDED:
+        if row is None or row.state in ENDED:
             return
         columns = [finding_columns(row.id, row.model_versions.index(each.model_version), each) for each in findings]
         query = insert(tables.findings).on_conflict_do_nothing().returning(*_COUNTED)

@@ -1,0 +1,57 @@
+"""Models whose scores a person can work out, and a tiny real network. Values are dyadic, so float sums are exact."""
+
+import torch
+from modicum_sis import Classifier
+from torch import Tensor, nn
+
+
+class LinearScores(nn.Module):
+    """Class scores are weighted sums of the first channel: weights (K, H, W)."""
+
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(weights)
+        self.calls: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.calls.append(len(images))
+        return (images[:, None, 0] * self.weights).sum(dim=(2, 3))
+
+
+class TinyNetwork(nn.Module):
+    """A convolution, a batch norm, a dropout and a linear layer, with random weights of its own seed."""
+
+    def __init__(self, seed: int = 0, classes: int = 4) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.dropout = nn.Dropout(0.5)
+        self.head = nn.Linear(8 * 16, classes)
+        source = torch.Generator().manual_seed(seed)
+        for weights in self.parameters():
+            weights.data = torch.randn(weights.shape, generator=source) * 0.4
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = torch.relu(self.norm(self.convolution(images)))
+        return self.head(self.dropout(nn.functional.adaptive_avg_pool2d(features, 4).flatten(1)))
+
+
+def two_classes(evidence: Tensor, offset: float = 0.0) -> Tensor:
+    """Weights (2, H, W) for which the margin of class 0 is the sum of `evidence` over the kept pixels of ones."""
+    return torch.stack([evidence + offset, torch.full_like(evidence, offset)])
+
+
+def linear_classifier(evidence: Tensor, **options: object) -> Classifier:
+    return Classifier(LinearScores(two_classes(evidence)), bounds=(0, 1), mean=0.0, std=1.0, **options)
+
+
+def ones(count: int, height: int, width: int) -> Tensor:
+    return torch.ones(count, 1, height, width)
+
+
+def random_images(count: int, *, side: int = 8, seed: int = 0) -> Tensor:
+    return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(seed))
+
+
+def network_classifier(seed: int = 0) -> Classifier:
+    return Classifier(TinyNetwork(seed), bounds=(0, 1), mean=0.5, std=0.25)

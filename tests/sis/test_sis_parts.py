@@ -1,0 +1,122 @@
+"""The small parts that searches stand on."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import modicum_sis
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from modicum_sis import Passes, generator, image_digest
+from modicum_sis.ranking import choose_largest
+from modicum_sis.shrinking import Answer, Shrinker
+
+PACKAGE = Path(modicum_sis.__file__).parent
+
+
+@given(values=st.lists(st.integers(-3, 3), min_size=1, max_size=12), data=st.data())
+def test_the_largest_are_chosen_and_ties_go_to_the_lowest_index(values, data):
+    count = data.draw(st.integers(0, len(values)))
+    row = torch.tensor([values], dtype=torch.float32)
+
+    chosen = choose_largest(row, [count])
+
+    expected = torch.argsort(row[0], descending=True, stable=True)[:count]
+    assert chosen[0].nonzero().flatten().tolist() == sorted(expected.tolist())
+
+
+def test_random_numbers_follow_seed_digest_and_purpose_and_nothing_else():
+    def draw(*key):
+        return torch.rand(1, generator=generator(*key)).item()
+
+    assert draw(0, "a", "noise") == draw(0, "a", "noise")
+    assert len({draw(*key) for key in [(0, "a", "n"), (1, "a", "n"), (0, "b", "n"), (0, "a", "m")]}) == 4
+
+
+def test_an_image_s_digest_is_that_of_its_values_however_they_lie_in_memory():
+    image = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(0))
+
+    assert image_digest(image) == image_digest(image.transpose(0, 2).contiguous().transpose(0, 2))
+    assert image_digest(image) == image_digest(image.double())
+    assert image_digest(image) != image_digest(image + 1)
+
+
+def test_a_backward_pass_counts_two():
+    assert (Passes(3, 2) + Passes(1, 1)).equivalents == 4 + 2 * 3
+
+
+def run_shrinker(shrinker, weights):
+    asking, cost = shrinker.questions(), 0
+    try:
+        question = next(asking)
+        while True:
+            cost += question.cost
+            margins = question.masks.double() @ weights
+            question = asking.send(Answer(margins, weights.expand(len(margins), -1)))
+    except StopIteration:
+        return cost
+
+
+@pytest.mark.parametrize("passes", [0, 1, 5, 40, 400])
+def test_shrinking_never_asks_for_more_than_its_passes_nor_ends_insufficient(passes):
+    weights = torch.randint(-4, 9, (50,), generator=torch.Generator().manual_seed(1)).double() / 8
+    shrinker = Shrinker(torch.ones(50, dtype=torch.bool), float(weights.sum()), threshold=0.95, passes=passes)
+
+    cost = run_shrinker(shrinker, weights)
+
+    assert cost <= passes
+    assert shrinker.best.margin == pytest.approx(float(weights[shrinker.best.mask].sum()))
+    assert shrinker.best.margin >= modicum_sis.log_odds(0.95)
+    assert (shrinker.best.size < 50) == (passes >= 5)  # a gradient and one removal
+
+
+def test_shrinking_ends_at_the_least_that_a_linear_score_allows():
+    weights = torch.arange(20).double() / 8
+    shrinker = Shrinker(torch.ones(20, dtype=torch.bool), float(weights.sum()), threshold=0.99, passes=300)
+
+    run_shrinker(shrinker, weights)
+
+    assert shrinker.best.mask.nonzero().flatten().tolist() == [18, 19]
+
+
+def test_a_trade_replaces_what_removal_alone_cannot():
+    weights = torch.tensor([2.5, 2.5, 0.5, 5.0], dtype=torch.float64)
+    start = torch.tensor([True, True, False, False])
+    shrinker = Shrinker(start, 5.0, threshold=0.99, passes=60)
+
+    run_shrinker(shrinker, weights)
+
+    assert shrinker.best.mask.tolist() == [False, False, False, True]
+
+
+FORBIDDEN = {"socket", "time", "datetime", "os", "io", "random", "pathlib", "grpc", "google", "requests", "threading"}
+
+
+@pytest.mark.parametrize("module", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
+def test_the_library_imports_torch_and_pure_computation_only(module):
+    tree = ast.parse(module.read_text())
+
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+    assert not {name.split(".")[0] for name in names} & FORBIDDEN
+    allowed = {"torch", "numpy", "modicum_sis", *sys.stdlib_module_names}
+    assert {name.split(".")[0] for name in names} <= allowed
+
+
+def test_everything_public_is_documented():
+    for name in modicum_sis.__all__:
+        value = getattr(modicum_sis, name)
+        if callable(value):
+            assert value.__doc__, name
+
+
+def test_the_library_starts_alone():
+    code = "import sys, modicum_sis; print(any(m.startswith('modicum_server') or m == 'grpc' for m in sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "False"
