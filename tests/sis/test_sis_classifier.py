@@ -153,3 +153,23 @@ def test_the_dtype_is_float32_unless_the_weights_are_double():
     assert network_classifier().dtype == torch.float32
     assert Classifier(TinyNetwork().half(), (0, 1), 0.5, 0.25).dtype == torch.float32
     assert Classifier(TinyNetwork().double(), (0, 1), 0.5, 0.25).dtype == torch.float64
+
+
+def exported(module, example):
+    batch = torch.export.Dim("batch")
+    return torch.export.export(module.eval(), (example,), dynamic_shapes=({0: batch},)).module()
+
+
+@pytest.mark.parametrize("compile_module", [exported, torch.jit.trace], ids=["torch.export", "TorchScript"])
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_modules_are_searched_like_any_other(compile_module):
+    plain, images = network_classifier(), random_images(4)
+    compiled = Classifier(compile_module(TinyNetwork().eval(), random_images(2)), (0, 1), 0.5, 0.25)
+
+    sizes = [
+        [f.subset and f.subset.size for f in find_subsets(model, images, threshold=0.6, search=BatchedGradient(4))]
+        for model in (plain, compiled)
+    ]
+
+    assert any(sizes[0])
+    assert sizes[0] == sizes[1]

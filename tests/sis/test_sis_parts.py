@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import modicum_sis
@@ -105,6 +106,10 @@ def test_the_library_imports_torch_and_pure_computation_only(module):
     assert not {name.split(".")[0] for name in names} & FORBIDDEN
     allowed = {"torch", "numpy", "modicum_sis", *sys.stdlib_module_names}
     assert {name.split(".")[0] for name in names} <= allowed
+
+
+def test_the_version_recorded_in_results_is_that_of_the_distribution():
+    assert version("modicum-sis") == modicum_sis.__version__
 
 
 def test_everything_public_is_documented():

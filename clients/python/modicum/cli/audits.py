@@ -82,6 +82,7 @@ def create(
     device: options.Device = "auto",
     control: options.Controls = None,
     no_controls: options.NoControls = False,
+    name: Annotated[str, typer.Option("--name", help="Name of the audit; the server gives one otherwise.")] = "",
     no_reuse: options.NoReuse = False,
     validate_only: Annotated[bool, typer.Option("--validate-only", help="Create nothing; tell the cost.")] = False,
     as_json: options.Json = False,
@@ -102,7 +103,12 @@ def create(
     )
     with Client() as client:
         audit = client.audits.create(
-            models=model, dataset=dataset, **order.arguments, reuse=not no_reuse, validate_only=validate_only
+            models=model,
+            dataset=dataset,
+            name=name,
+            **order.arguments,
+            reuse=not no_reuse,
+            validate_only=validate_only,
         )
     if as_json:
         answer_json(audit.snapshot)

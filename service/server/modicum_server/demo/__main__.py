@@ -22,7 +22,7 @@ STOP_SECONDS = 30.0
 POLL_SECONDS = 0.1
 THRESHOLD = 0.9
 #: So that the whole demo fits into three minutes on two cores.
-PASSES = 150
+PASSES = 300
 CONTROL_IMAGES = 5
 INTERRUPTED = 130
 
@@ -66,7 +66,6 @@ def _commands(model: str, files: DemoFiles, *, passes: int, control_images: int)
         *("--control", f"class_targeted:{control_images}", "--control", "fill"),
     ]
     yield ["audits", "watch", audit]
-    yield ["audits", "show", audit]
     yield ["audits", "report", audit, "--output", "demo-result.json", "--output", "demo-report.html"]
 
 
@@ -99,7 +98,7 @@ def _wait_for(announcement: Path, process: "subprocess.Popen[bytes]") -> str:
 def _run(arguments: list[str], environment: dict[str, str]) -> None:
     """Print a command as a user types it, run it, and leave with its exit code if it fails."""
     _say(f"$ modicum {shlex.join(arguments)}")
-    code = subprocess.run([sys.executable, "-m", "modicum.cli", *arguments], env=environment, check=False).returncode  # noqa: S603
+    code = subprocess.run([sys.executable, "-m", "modicum", *arguments], env=environment, check=False).returncode  # noqa: S603
     if code != 0:
         _end(code, f"modicum {arguments[0]} {arguments[1]} ended with exit code {code}")
 
