@@ -38,22 +38,20 @@ def up(
     until_unused: Annotated[bool, typer.Option(hidden=True, help="leave when no command uses it")] = False,
 ) -> None:
     """Run everything on this machine: Postgres, API, worker and its TorchServe. Ctrl-C stops it all."""
-    from modicum_server.local.folder import DataFolder, FolderInUse, Listening, default_folder  # noqa: PLC0415
-    from modicum_server.local.supervisor import LocalServer, StartFailed  # noqa: PLC0415
+    from modicum_server.local.folder import DataFolder, FolderInUse, Listening, default_folder
+    from modicum_server.local.supervisor import LocalServer, StartFailed
 
     settings = _settings(grpc_port=grpc_port, http_port=http_port)
     try:
         folder = DataFolder.create(data or default_folder())
     except OSError as error:
-        _end(
-            USAGE,
-            f"the data folder cannot be made: {error.strerror}: {data or default_folder()}; choose another with --data",
-        )
+        path = data or default_folder()
+        _end(USAGE, f"the data folder cannot be made: {error.strerror}: {path}; choose another with --data")
 
     def announce(listening: Listening) -> None:
-        typer.echo(
-            f"gRPC   {listening.grpc_address}\nHTTP   http://{listening.http_address}/metrics\ntoken  {folder.path / 'token'}"
-        )
+        typer.echo(f"gRPC   {listening.grpc_address}")
+        typer.echo(f"HTTP   http://{listening.http_address}/metrics")
+        typer.echo(f"token  {folder.path / 'token'}")
 
     server = LocalServer(folder, settings, until_unused)
     try:
@@ -70,7 +68,7 @@ def serve(
     ready_file: Annotated[Path | None, typer.Option(hidden=True, help="written once it serves")] = None,
 ) -> None:
     """Serve the API. Needs MODICUM_DATABASE_URL (migrated) and MODICUM_ARTIFACTS_URL."""
-    from modicum_server.bootstrap import running_api  # noqa: PLC0415 - `--help` answers at once
+    from modicum_server.bootstrap import running_api
 
     settings = _required(_settings(grpc_port=grpc_port, http_port=http_port))
 
@@ -90,7 +88,7 @@ def serve(
 @app.command()
 def worker(metrics_port: Port = None) -> None:
     """Run a worker, with a TorchServe of its own. Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL."""
-    from modicum_server.bootstrap import run_worker  # noqa: PLC0415 - `--help` answers at once
+    from modicum_server.bootstrap import run_worker
 
     settings = _required(_settings(worker_metrics_port=metrics_port))
     _run(lambda stop: run_worker(settings, stop))
@@ -99,7 +97,7 @@ def worker(metrics_port: Port = None) -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database in MODICUM_DATABASE_URL to this release's schema."""
-    from modicum_server.store.migrate import migrate as apply  # noqa: PLC0415
+    from modicum_server.store.migrate import migrate as apply
 
     settings = _settings()
     if not settings.database_url.get_secret_value():
@@ -115,8 +113,8 @@ def token_create(
     project: Annotated[str, typer.Option(help="the project, by its id")] = "default",
 ) -> None:
     """Make a token and print it: it is not stored and cannot be shown again."""
-    from modicum_server.bootstrap import add_token  # noqa: PLC0415
-    from modicum_server.ports import Role  # noqa: PLC0415
+    from modicum_server.bootstrap import add_token
+    from modicum_server.ports import Role
 
     if role not in set(Role):
         _end(USAGE, f"--role: expected viewer, auditor or admin, got {role!r}")
@@ -129,7 +127,7 @@ def token_create(
 @token_app.command("revoke")
 def token_revoke(principal: Annotated[str, typer.Option(help="whose tokens")]) -> None:
     """Revoke every token of a principal."""
-    from modicum_server.bootstrap import revoke_tokens  # noqa: PLC0415
+    from modicum_server.bootstrap import revoke_tokens
 
     count = asyncio.run(revoke_tokens(_required(_settings(), artifacts=False), principal))
     typer.echo(f"revoked {count}")
