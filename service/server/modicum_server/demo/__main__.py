@@ -41,8 +41,8 @@ def main(
     except PackageMissing as error:
         _end(2, str(error))
     _say(
-        f"Chosen so that it fits into three minutes on two cores: {files.photograph_count} photographs, at most {passes} "
-        f"pass-equivalents each, the class-targeted control on {control_images} of them, the fill control on all."
+        f"Chosen so that it fits into three minutes on two cores: {files.photograph_count} photographs, at most "
+        f"{passes} pass-equivalents each, the class-targeted control on {control_images}, the fill control on all."
     )
     with _server(FOLDER / "server") as environment:
         for command in _commands(model, files, passes=passes, control_images=control_images):
