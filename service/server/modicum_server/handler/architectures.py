@@ -111,7 +111,7 @@ def _unavailable(group: str, error: ImportError) -> TaskFailure:
 
 def build_torchvision(name: str, class_count: int) -> nn.Module:
     """Entry point `torchvision`: the classification models of torchvision."""
-    from torchvision import models
+    from torchvision import models  # noqa: PLC0415 - seconds of imports that other architectures do not need
 
     known = models.list_models(module=models)
     if name not in known:
