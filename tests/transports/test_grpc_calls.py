@@ -17,6 +17,7 @@ from modicum.v1 import model_service_pb2 as models
 from modicum.v1 import project_service_pb2 as projects
 from modicum_server.domain.audits import Stage
 from modicum_server.errors import DependencyUnavailable
+from modicum_server.metrics.api import Stored
 from modicum_server.settings import Settings
 from modicum_server.transports.api import Api
 from transports_stage import PROJECT, messages, seen
@@ -258,7 +259,7 @@ async def test_a_watcher_that_leaves_gives_its_seat_back(served):
     assert full.details["RetryInfo"].retry_delay.seconds == 5
     watches[0].cancel()
     for _ in range(100):
-        if b"modicum_watchers 2.0" in served.metrics.expose({}):
+        if b"modicum_watchers 2.0" in served.metrics.expose(Stored({}, {})):
             break
         await asyncio.sleep(0.02)
     late = caller.audits.WatchAudit(request, metadata=caller.metadata)

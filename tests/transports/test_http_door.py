@@ -6,7 +6,8 @@ import urllib.request
 
 import pytest
 from modicum.v1 import project_service_pb2 as projects
-from modicum_server.metrics.api import QUEUE_GAUGES, ApiMetrics
+from modicum_server.domain.audits import AuditState
+from modicum_server.metrics.api import QUEUE_GAUGES, ApiMetrics, Stored
 from modicum_server.transports.http import app as door
 
 
@@ -78,3 +79,11 @@ def test_without_a_database_the_queue_is_not_known():
 
     assert "modicum_database_up 0.0" in text
     assert "modicum_queue_age_seconds NaN" in text
+
+
+async def test_audits_are_counted_by_every_state(served):
+    async with served.store.transaction() as transaction:
+        counts = await transaction.audits.count_by_state()
+
+    assert counts == dict.fromkeys(AuditState, 0)
+    assert b'modicum_audits{state="RUNNING"} 0.0' in served.metrics.expose(Stored({}, counts))

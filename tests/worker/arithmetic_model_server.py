@@ -58,6 +58,7 @@ class ArithmeticModelServer:
     """`deadly` raises when the search comes to that position, `grey` when a check is asked."""
 
     slots: int = 1
+    encloses_code: bool = True
     deadly: dict[int, ModelServerError] = field(default_factory=dict)
     grey: ModelServerError | None = None
     image_seconds: float = 0.0

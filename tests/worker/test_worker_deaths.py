@@ -2,12 +2,12 @@
 
 import pytest
 from arithmetic_model_server import ArithmeticModelServer
-from conftest import Scene, until
 from modicum_server.domain.audits import AuditState
 from modicum_server.domain.findings import FindingReason
-from modicum_server.domain.models import VersionState
+from modicum_server.domain.models import Executable, ExecutableKind, VersionState
 from modicum_server.domain.tasks import CheckWork
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
+from worker_scene import Scene, until
 
 
 @pytest.mark.parametrize(
@@ -171,6 +171,17 @@ async def test_a_version_is_not_refused_for_what_we_lack(scene: Scene):
     await until(lambda: accepted(scene, version))
 
     assert (await scene.version(version)).check is not None
+
+
+async def test_a_program_is_refused_where_it_cannot_be_enclosed(scene: Scene):
+    version = await scene.register(ready=False, source=Executable("4" * 64, ExecutableKind.TORCHSCRIPT))
+    server = ArithmeticModelServer(encloses_code=False)
+    scene.work(server)
+
+    await until(lambda: rejected(scene, version))
+
+    assert (await scene.version(version)).reject_reason == "EXECUTABLE_NOT_ENCLOSED"
+    assert not server.tasks
 
 
 async def rejected(scene: Scene, version: str) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 
 import psycopg
 from arithmetic_model_server import PASSES, ArithmeticModelServer, subset_of
-from conftest import LABELS, PROJECT, Scene, until
 from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.searches import Control, ControlPlan
@@ -20,6 +19,7 @@ from modicum_server.worker.leasing import Lease
 from modicum_server.worker.summarising import summarise
 from prometheus_client import generate_latest
 from sqlalchemy import make_url
+from worker_scene import LABELS, PROJECT, Scene, until
 
 
 async def test_a_queued_audit_of_a_pending_version_succeeds_with_every_finding_once(scene: Scene):

@@ -177,6 +177,9 @@ class Audits(Protocol):
         """The newest audit of that key that SUCCEEDED with a result of its own."""
 
     async def queued_count(self, project: str) -> int: ...
+    async def count_by_state(self) -> Mapping[AuditState, int]:
+        """How many audits of all projects stand where; every state has its count."""
+
     async def items(self, name: str, positions: Sequence[int]) -> list[tuple[int, DatasetItem]]:
         """(position, item) of the audit's items at these positions, in order."""
 
@@ -333,6 +336,10 @@ class ModelServer(Protocol):
 
     @property
     def slots(self) -> int: ...
+    @property
+    def encloses_code(self) -> bool:
+        """Whether a program that is a model can do no harm here; known once started."""
+
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     def run(self, slot: int, task: Task, cancelled: "Cancellation") -> AsyncIterator[TaskEvent]:

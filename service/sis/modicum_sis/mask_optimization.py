@@ -3,6 +3,7 @@
 Its maths is in `ascent` and `shrinking`; here the budget is divided between them. It draws no random numbers.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,8 +22,10 @@ VERIFICATIONS = 2
 """Forward passes kept back: the smallest mask, and one with margin to spare."""
 GRADIENT_COST = 3
 FEWEST_PASSES = FIXED_PASSES + VERIFICATIONS + 2 * GRADIENT_COST
-ASCENT_SHARE, ASCENT_SHARE_SMALL, SMALL_BUDGET = 0.5, 0.35, 150
-"""Half of the budget climbs, and of a budget of up to 150 passes a further 35%: exact shrinking pays late."""
+STEPS_PER_DOUBLING = 6
+"""Steps of the ascent for each doubling of the pixels: after about these, exact shrinking gains more for its passes."""
+LEAST_ASCENT, MOST_ASCENT = 0.12, 0.9
+"""Shares of the budget between which the ascent stays, whatever the canvas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class MaskOptimization:
     def propose(self, task: SearchTask) -> list[Proposal]:
         """Climb together, then shrink together."""
         spendable = self.passes - FIXED_PASSES - VERIFICATIONS
-        steps = self._steps(spendable)
+        steps = self._steps(spendable, math.prod(task.scorer.shape))
         climbed = Ascent(task.scorer, task.whole_margins, threshold=task.threshold, steps=steps).climb()
         shrinkers = _shrinkers(climbed, threshold=task.threshold, passes=spendable - GRADIENT_COST * steps)
         ended = shrink_together(task.scorer, list(shrinkers.values()), list(shrinkers))
@@ -57,9 +60,9 @@ class MaskOptimization:
             for row in range(task.scorer.count)
         ]
 
-    def _steps(self, spendable: int) -> int:
-        share = ASCENT_SHARE + ASCENT_SHARE_SMALL * min(1.0, SMALL_BUDGET / self.passes)
-        return max(2, int(share * spendable) // GRADIENT_COST)
+    def _steps(self, spendable: int, pixels: int) -> int:
+        least, most = (share * spendable / GRADIENT_COST for share in (LEAST_ASCENT, MOST_ASCENT))
+        return max(2, int(min(most, max(least, STEPS_PER_DOUBLING * math.log2(pixels)))))
 
 
 def _shrinkers(climbed: Climbed, *, threshold: float, passes: int) -> dict[int, Shrinker]:

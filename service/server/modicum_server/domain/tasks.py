@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from modicum_server.domain.audits import AuditItem
 from modicum_server.domain.findings import Finding
-from modicum_server.domain.models import ModelCheck, ModelVersion
+from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion
 from modicum_server.domain.searches import Canvas, ControlPlan, Search
 
 
@@ -16,7 +16,10 @@ class CheckWork:
 
 @dataclass(frozen=True, slots=True)
 class SearchWork:
-    """Search subsets on the items. `control_exclusions[i]` are the positions on which `controls[i]` does not run."""
+    """Search subsets on the items. `control_exclusions[i]` are the positions on which `controls[i]` does not run.
+
+    `framing` makes the canvas of an image file, for every version of the audit alike; None is the version's own.
+    """
 
     canvas: Canvas
     search: Search
@@ -26,6 +29,8 @@ class SearchWork:
     donors: tuple[AuditItem, ...] = ()
     controls: tuple[ControlPlan, ...] = ()
     control_exclusions: tuple[frozenset[int], ...] = ()
+    framing: InputSpecification | None = None
+    max_image_pixels: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.handler.slot import Slot
-from modicum_server.pictures import PictureTooLarge, PictureUnreadable, canvas_array
+from modicum_server.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.wire.worker_pb2 import Item
 
 
@@ -37,6 +37,7 @@ class Decoder:
     slot: Slot
     specification: InputSpecification
     canvas: Canvas
+    max_pixels: int = MAX_PIXELS
 
     def decode(self, items: Sequence[Item]) -> tuple[list[Pictured], list[Unpictured]]:
         """Images in the order of the items, and the items that have none.
@@ -48,7 +49,7 @@ class Decoder:
         for item in items:
             data = self.slot.artifact(item.image_digest).read_bytes()
             try:
-                array = canvas_array(data, self.specification, self.canvas)
+                array = canvas_array(data, self.specification, self.canvas, self.max_pixels)
             except PictureTooLarge:
                 unpictured.append(Unpictured(item, FindingReason.IMAGE_TOO_LARGE))
             except PictureUnreadable:

@@ -8,6 +8,7 @@ from modicum_sis import Classifier, find_subsets
 from modicum_sis.fills import Donors
 from modicum_sis.searching import default_chunk_size
 
+from modicum_server.codec.models import input_value
 from modicum_server.codec.searches import canvas_value, control_plan_value, search_value
 from modicum_server.domain.findings import Finding, FindingControls, FindingReason
 from modicum_server.domain.models import InputSpecification
@@ -21,7 +22,7 @@ from modicum_server.handler.loading import Loaded
 from modicum_server.handler.methods import search_method
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.tallying import Tally
-from modicum_server.pictures import CHANNELS
+from modicum_server.pictures import CHANNELS, MAX_PIXELS
 from modicum_server.wire.worker_pb2 import SearchWork
 
 GROUP_CHUNKS = 4
@@ -134,7 +135,8 @@ def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, pool: DonorPool
     _check_canvas(canvas, loaded.input)
     shape = (canvas.channels, canvas.height, canvas.width)
     loaded.classifier.inspect(shape)
-    decoder = Decoder(slot, loaded.input, canvas)
+    framing = input_value(work.framing) if work.HasField("framing") else loaded.input
+    decoder = Decoder(slot, framing, canvas, work.max_image_pixels or MAX_PIXELS)
     uses_donors = search.fill is Fill.MARGINAL or any(plan.control is Control.FILL for plan in planned_controls(work))
     return SearchRun(
         work=work,

@@ -5,8 +5,11 @@ end is told by the workers.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from modicum_server.domain.audits import AuditState
 
 #: Most calls take milliseconds; uploads and reports take seconds; watches last as long as audits.
 RPC_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -18,6 +21,17 @@ QUEUE_GAUGES: Mapping[str, tuple[str, str]] = {
     "oldest_queued_seconds": ("modicum_queue_age_seconds", "Time that the oldest waiting shard has waited."),
     "expired_total": ("modicum_queue_leases_expired", "Leases that ended without a renewal, since the database began."),
 }
+
+
+UNKNOWN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the store says at a scrape: facts of the queue, and how many audits stand where."""
+
+    queue: Mapping[str, float]
+    audits: Mapping[AuditState, int]
 
 
 class ApiMetrics:
@@ -45,6 +59,9 @@ class ApiMetrics:
             ["answer"],
             registry=self.registry,
         )
+        self._audit_states = Gauge(
+            "modicum_audits", "Audits that are stored, by state.", ["state"], registry=self.registry
+        )
         self._up = Gauge("modicum_database_up", "Whether the database answered this scrape.", registry=self.registry)
         self._queue = {fact: Gauge(name, text, registry=self.registry) for fact, (name, text) in QUEUE_GAUGES.items()}
 
@@ -65,9 +82,11 @@ class ApiMetrics:
         """Count an audit."""
         self._audits.labels("reused" if reused else "queued").inc()
 
-    def expose(self, facts: Mapping[str, float] | None) -> bytes:
-        """Return the text for Prometheus; without facts, the database is away and the queue not known."""
-        self._up.set(facts is not None)
+    def expose(self, stored: Stored | None) -> bytes:
+        """Return the text for Prometheus; without what is stored, the database is away and nothing of it is known."""
+        self._up.set(stored is not None)
         for fact, gauge in self._queue.items():
-            gauge.set(float("nan") if facts is None else facts.get(fact, 0.0))
+            gauge.set(UNKNOWN if stored is None else stored.queue.get(fact, 0.0))
+        for state in AuditState:
+            self._audit_states.labels(state).set(UNKNOWN if stored is None else stored.audits.get(state, 0))
         return generate_latest(self.registry)

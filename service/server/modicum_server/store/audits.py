@@ -85,6 +85,12 @@ class PostgresAudits:
         query = select(func.count()).select_from(tables.audits).filter_by(project=project, state="QUEUED")
         return await self._connection.scalar(query) or 0
 
+    async def count_by_state(self) -> Mapping[AuditState, int]:
+        """How many audits of all projects stand where; every state has its count."""
+        query = select(_AUDITS.state, func.count()).group_by(_AUDITS.state)
+        counts = {AuditState(state): count for state, count in await self._connection.execute(query)}
+        return {state: counts.get(state, 0) for state in AuditState}
+
     async def items(self, name: str, positions: Sequence[int]) -> list[tuple[int, DatasetItem]]:
         """(position, item) of the audit's items at these positions, in order."""
         places, items = tables.audit_items.c, tables.dataset_items.c

@@ -65,6 +65,11 @@ class TorchServe:
         assert self._isolation is not None, "the isolation is chosen by start()"
         return self._isolation
 
+    @property
+    def encloses_code(self) -> bool:
+        """Whether a program that is a model can do no harm here; known after `start`."""
+        return self.isolation.encloses_code
+
     async def start(self) -> None:
         """Choose the confinement, start TorchServe, register the slots.
 

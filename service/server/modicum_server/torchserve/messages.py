@@ -8,7 +8,7 @@ from modicum.v1 import model_pb2
 
 from modicum_server.codec.enums import enum_value
 from modicum_server.codec.findings import finding_value
-from modicum_server.codec.models import version_message
+from modicum_server.codec.models import input_message, version_message
 from modicum_server.codec.searches import canvas_message, control_plan_message, search_message
 from modicum_server.domain.audits import AuditItem
 from modicum_server.domain.findings import Finding
@@ -58,6 +58,8 @@ def search_work_message(work: SearchWork) -> worker_pb2.SearchWork:
         donors=_items(work.donors),
         controls=[control_plan_message(plan) for plan in work.controls],
         control_exclusions=[worker_pb2.Positions(positions=sorted(positions)) for positions in work.control_exclusions],
+        framing=None if work.framing is None else input_message(work.framing),
+        max_image_pixels=work.max_image_pixels,
     )
 
 

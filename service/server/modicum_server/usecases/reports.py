@@ -13,6 +13,7 @@ from modicum_server.ports import ArtifactStore, Principal, Store
 from modicum_server.reports import render_html, render_json
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.documents import read_document, read_whole
+from modicum_server.usecases.framing import framing_of
 from modicum_server.usecases.versions import require_version
 
 
@@ -64,12 +65,13 @@ class Reports:
         async with self._store.transaction() as transaction:
             names = audit.specification.model_versions
             versions = [await require_version(transaction, name) for name in names]
+        framing = framing_of(audit.specification.canvas, versions)
         return await asyncio.to_thread(
             lambda load_image: render_html(
                 document,
                 read_rows(packed),
                 load_image,
-                inputs={version.name: version.input for version in versions if version.input is not None},
+                inputs={} if framing is None else dict.fromkeys(names, framing),
                 labels={version.name: version.class_labels for version in versions},
             ),
             self._loader(asyncio.get_running_loop()),

@@ -27,7 +27,7 @@ from modicum.v1 import model_pb2 as modicum_dot_v1_dot_model__pb2
 from modicum.v1 import search_pb2 as modicum_dot_v1_dot_search__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n modicum_server/wire/worker.proto\x12\x11modicum.worker.v1\x1a\x18modicum/v1/finding.proto\x1a\x16modicum/v1/model.proto\x1a\x17modicum/v1/search.proto\"\xb5\x02\n\x04Task\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x03\x12/\n\rmodel_version\x18\x03 \x01(\x0b\x32\x18.modicum.v1.ModelVersion\x12\'\n\x05parts\x18\x04 \x03(\x0b\x32\x18.modicum.v1.ModelVersion\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x0f\n\x07threads\x18\x06 \x01(\x05\x12-\n\x05\x63heck\x18\x07 \x01(\x0b\x32\x1c.modicum.worker.v1.CheckWorkH\x00\x12/\n\x06search\x18\x08 \x01(\x0b\x32\x1d.modicum.worker.v1.SearchWorkH\x00\x12-\n\x05score\x18\t \x01(\x0b\x32\x1c.modicum.worker.v1.ScoreWorkH\x00\x42\x06\n\x04work\"\x0b\n\tCheckWork\"Z\n\x04Item\x12\x10\n\x08position\x18\x01 \x01(\x05\x12\x0c\n\x04item\x18\x02 \x01(\t\x12\x14\n\x0cimage_digest\x18\x03 \x01(\t\x12\x12\n\x05label\x18\x04 \x01(\x05H\x00\x88\x01\x01\x42\x08\n\x06_label\"\xae\x02\n\nSearchWork\x12\"\n\x06\x63\x61nvas\x18\x01 \x01(\x0b\x32\x12.modicum.v1.Canvas\x12\"\n\x06search\x18\x02 \x01(\x0b\x32\x12.modicum.v1.Search\x12\x14\n\x0csearch_index\x18\x03 \x01(\x05\x12\x0c\n\x04seed\x18\x04 \x01(\x03\x12&\n\x05items\x18\x05 \x03(\x0b\x32\x17.modicum.worker.v1.Item\x12\'\n\x06\x64onors\x18\x06 \x03(\x0b\x32\x17.modicum.worker.v1.Item\x12)\n\x08\x63ontrols\x18\x07 \x03(\x0b\x32\x17.modicum.v1.ControlPlan\x12\x38\n\x12\x63ontrol_exclusions\x18\x08 \x03(\x0b\x32\x1c.modicum.worker.v1.Positions\"\x1e\n\tPositions\x12\x11\n\tpositions\x18\x01 \x03(\x05\"\xc7\x01\n\tScoreWork\x12\"\n\x06\x63\x61nvas\x18\x01 \x01(\x0b\x32\x12.modicum.v1.Canvas\x12\x1e\n\x04\x66ill\x18\x02 \x01(\x0e\x32\x10.modicum.v1.Fill\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12&\n\x05items\x18\x04 \x03(\x0b\x32\x17.modicum.worker.v1.Item\x12#\n\x07subsets\x18\x05 \x03(\x0b\x32\x12.modicum.v1.Subset\x12\x16\n\x0etarget_classes\x18\x06 \x03(\x05\"\xd6\x02\n\x05\x43hunk\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x03\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12-\n\x07started\x18\x03 \x01(\x0b\x32\x1a.modicum.worker.v1.StartedH\x00\x12\x31\n\theartbeat\x18\x04 \x01(\x0b\x32\x1c.modicum.worker.v1.HeartbeatH\x00\x12/\n\x08\x66indings\x18\x05 \x01(\x0b\x32\x1b.modicum.worker.v1.FindingsH\x00\x12/\n\x05\x63heck\x18\x06 \x01(\x0b\x32\x1e.modicum.worker.v1.CheckAnswerH\x00\x12/\n\x08\x66inished\x18\x07 \x01(\x0b\x32\x1b.modicum.worker.v1.FinishedH\x00\x12-\n\x07\x66\x61ilure\x18\x08 \x01(\x0b\x32\x1a.modicum.worker.v1.FailureH\x00\x42\x06\n\x04\x62ody\"\x93\x01\n\x07Started\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12:\n\x08versions\x18\x03 \x03(\x0b\x32(.modicum.worker.v1.Started.VersionsEntry\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"/\n\tHeartbeat\x12\x13\n\x0bpasses_done\x18\x01 \x01(\x03\x12\r\n\x05phase\x18\x02 \x01(\t\"\x94\x01\n\x08\x46indings\x12\x32\n\x07\x65ntries\x18\x01 \x03(\x0b\x32!.modicum.worker.v1.Findings.Entry\x12\x13\n\x0bpasses_done\x18\x02 \x01(\x03\x1a?\n\x05\x45ntry\x12\x10\n\x08position\x18\x01 \x01(\x05\x12$\n\x07\x66inding\x18\x02 \x01(\x0b\x32\x13.modicum.v1.Finding\"\x9f\x01\n\x0b\x43heckAnswer\x12\x13\n\x0b\x63lass_count\x18\x01 \x01(\x05\x12+\n\x0boutput_kind\x18\x02 \x01(\x0e\x32\x16.modicum.v1.OutputKind\x12\x17\n\x0fuseful_gradient\x18\x03 \x01(\x08\x12\x19\n\x11pass_milliseconds\x18\x04 \x01(\x01\x12\x1a\n\x12largest_difference\x18\x05 \x01(\x01\"3\n\x08\x46inished\x12\x13\n\x0bpasses_done\x18\x01 \x01(\x03\x12\x12\n\nchunk_size\x18\x02 \x01(\x05\"A\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x16\n\x0emodel_at_fault\x18\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n modicum_server/wire/worker.proto\x12\x11modicum.worker.v1\x1a\x18modicum/v1/finding.proto\x1a\x16modicum/v1/model.proto\x1a\x17modicum/v1/search.proto\"\xb5\x02\n\x04Task\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x03\x12/\n\rmodel_version\x18\x03 \x01(\x0b\x32\x18.modicum.v1.ModelVersion\x12\'\n\x05parts\x18\x04 \x03(\x0b\x32\x18.modicum.v1.ModelVersion\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x0f\n\x07threads\x18\x06 \x01(\x05\x12-\n\x05\x63heck\x18\x07 \x01(\x0b\x32\x1c.modicum.worker.v1.CheckWorkH\x00\x12/\n\x06search\x18\x08 \x01(\x0b\x32\x1d.modicum.worker.v1.SearchWorkH\x00\x12-\n\x05score\x18\t \x01(\x0b\x32\x1c.modicum.worker.v1.ScoreWorkH\x00\x42\x06\n\x04work\"\x0b\n\tCheckWork\"Z\n\x04Item\x12\x10\n\x08position\x18\x01 \x01(\x05\x12\x0c\n\x04item\x18\x02 \x01(\t\x12\x14\n\x0cimage_digest\x18\x03 \x01(\t\x12\x12\n\x05label\x18\x04 \x01(\x05H\x00\x88\x01\x01\x42\x08\n\x06_label\"\xf9\x02\n\nSearchWork\x12\"\n\x06\x63\x61nvas\x18\x01 \x01(\x0b\x32\x12.modicum.v1.Canvas\x12\"\n\x06search\x18\x02 \x01(\x0b\x32\x12.modicum.v1.Search\x12\x14\n\x0csearch_index\x18\x03 \x01(\x05\x12\x0c\n\x04seed\x18\x04 \x01(\x03\x12&\n\x05items\x18\x05 \x03(\x0b\x32\x17.modicum.worker.v1.Item\x12\'\n\x06\x64onors\x18\x06 \x03(\x0b\x32\x17.modicum.worker.v1.Item\x12)\n\x08\x63ontrols\x18\x07 \x03(\x0b\x32\x17.modicum.v1.ControlPlan\x12\x38\n\x12\x63ontrol_exclusions\x18\x08 \x03(\x0b\x32\x1c.modicum.worker.v1.Positions\x12/\n\x07\x66raming\x18\t \x01(\x0b\x32\x1e.modicum.v1.InputSpecification\x12\x18\n\x10max_image_pixels\x18\n \x01(\x03\"\x1e\n\tPositions\x12\x11\n\tpositions\x18\x01 \x03(\x05\"\xc7\x01\n\tScoreWork\x12\"\n\x06\x63\x61nvas\x18\x01 \x01(\x0b\x32\x12.modicum.v1.Canvas\x12\x1e\n\x04\x66ill\x18\x02 \x01(\x0e\x32\x10.modicum.v1.Fill\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12&\n\x05items\x18\x04 \x03(\x0b\x32\x17.modicum.worker.v1.Item\x12#\n\x07subsets\x18\x05 \x03(\x0b\x32\x12.modicum.v1.Subset\x12\x16\n\x0etarget_classes\x18\x06 \x03(\x05\"\xd6\x02\n\x05\x43hunk\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x03\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12-\n\x07started\x18\x03 \x01(\x0b\x32\x1a.modicum.worker.v1.StartedH\x00\x12\x31\n\theartbeat\x18\x04 \x01(\x0b\x32\x1c.modicum.worker.v1.HeartbeatH\x00\x12/\n\x08\x66indings\x18\x05 \x01(\x0b\x32\x1b.modicum.worker.v1.FindingsH\x00\x12/\n\x05\x63heck\x18\x06 \x01(\x0b\x32\x1e.modicum.worker.v1.CheckAnswerH\x00\x12/\n\x08\x66inished\x18\x07 \x01(\x0b\x32\x1b.modicum.worker.v1.FinishedH\x00\x12-\n\x07\x66\x61ilure\x18\x08 \x01(\x0b\x32\x1a.modicum.worker.v1.FailureH\x00\x42\x06\n\x04\x62ody\"\x93\x01\n\x07Started\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12:\n\x08versions\x18\x03 \x03(\x0b\x32(.modicum.worker.v1.Started.VersionsEntry\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"/\n\tHeartbeat\x12\x13\n\x0bpasses_done\x18\x01 \x01(\x03\x12\r\n\x05phase\x18\x02 \x01(\t\"\x94\x01\n\x08\x46indings\x12\x32\n\x07\x65ntries\x18\x01 \x03(\x0b\x32!.modicum.worker.v1.Findings.Entry\x12\x13\n\x0bpasses_done\x18\x02 \x01(\x03\x1a?\n\x05\x45ntry\x12\x10\n\x08position\x18\x01 \x01(\x05\x12$\n\x07\x66inding\x18\x02 \x01(\x0b\x32\x13.modicum.v1.Finding\"\x9f\x01\n\x0b\x43heckAnswer\x12\x13\n\x0b\x63lass_count\x18\x01 \x01(\x05\x12+\n\x0boutput_kind\x18\x02 \x01(\x0e\x32\x16.modicum.v1.OutputKind\x12\x17\n\x0fuseful_gradient\x18\x03 \x01(\x08\x12\x19\n\x11pass_milliseconds\x18\x04 \x01(\x01\x12\x1a\n\x12largest_difference\x18\x05 \x01(\x01\"3\n\x08\x46inished\x12\x13\n\x0bpasses_done\x18\x01 \x01(\x03\x12\x12\n\nchunk_size\x18\x02 \x01(\x05\"A\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x16\n\x0emodel_at_fault\x18\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,27 +43,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ITEM']._serialized_start=455
   _globals['_ITEM']._serialized_end=545
   _globals['_SEARCHWORK']._serialized_start=548
-  _globals['_SEARCHWORK']._serialized_end=850
-  _globals['_POSITIONS']._serialized_start=852
-  _globals['_POSITIONS']._serialized_end=882
-  _globals['_SCOREWORK']._serialized_start=885
-  _globals['_SCOREWORK']._serialized_end=1084
-  _globals['_CHUNK']._serialized_start=1087
-  _globals['_CHUNK']._serialized_end=1429
-  _globals['_STARTED']._serialized_start=1432
-  _globals['_STARTED']._serialized_end=1579
-  _globals['_STARTED_VERSIONSENTRY']._serialized_start=1532
-  _globals['_STARTED_VERSIONSENTRY']._serialized_end=1579
-  _globals['_HEARTBEAT']._serialized_start=1581
-  _globals['_HEARTBEAT']._serialized_end=1628
-  _globals['_FINDINGS']._serialized_start=1631
-  _globals['_FINDINGS']._serialized_end=1779
-  _globals['_FINDINGS_ENTRY']._serialized_start=1716
-  _globals['_FINDINGS_ENTRY']._serialized_end=1779
-  _globals['_CHECKANSWER']._serialized_start=1782
-  _globals['_CHECKANSWER']._serialized_end=1941
-  _globals['_FINISHED']._serialized_start=1943
-  _globals['_FINISHED']._serialized_end=1994
-  _globals['_FAILURE']._serialized_start=1996
-  _globals['_FAILURE']._serialized_end=2061
+  _globals['_SEARCHWORK']._serialized_end=925
+  _globals['_POSITIONS']._serialized_start=927
+  _globals['_POSITIONS']._serialized_end=957
+  _globals['_SCOREWORK']._serialized_start=960
+  _globals['_SCOREWORK']._serialized_end=1159
+  _globals['_CHUNK']._serialized_start=1162
+  _globals['_CHUNK']._serialized_end=1504
+  _globals['_STARTED']._serialized_start=1507
+  _globals['_STARTED']._serialized_end=1654
+  _globals['_STARTED_VERSIONSENTRY']._serialized_start=1607
+  _globals['_STARTED_VERSIONSENTRY']._serialized_end=1654
+  _globals['_HEARTBEAT']._serialized_start=1656
+  _globals['_HEARTBEAT']._serialized_end=1703
+  _globals['_FINDINGS']._serialized_start=1706
+  _globals['_FINDINGS']._serialized_end=1854
+  _globals['_FINDINGS_ENTRY']._serialized_start=1791
+  _globals['_FINDINGS_ENTRY']._serialized_end=1854
+  _globals['_CHECKANSWER']._serialized_start=1857
+  _globals['_CHECKANSWER']._serialized_end=2016
+  _globals['_FINISHED']._serialized_start=2018
+  _globals['_FINISHED']._serialized_end=2069
+  _globals['_FAILURE']._serialized_start=2071
+  _globals['_FAILURE']._serialized_end=2136
 # @@protoc_insertion_point(module_scope)

@@ -143,10 +143,14 @@ class SearchWork(google.protobuf.message.Message):
     DONORS_FIELD_NUMBER: builtins.int
     CONTROLS_FIELD_NUMBER: builtins.int
     CONTROL_EXCLUSIONS_FIELD_NUMBER: builtins.int
+    FRAMING_FIELD_NUMBER: builtins.int
+    MAX_IMAGE_PIXELS_FIELD_NUMBER: builtins.int
     search_index: builtins.int
     """Index of the search in the audit's specification, echoed in findings."""
     seed: builtins.int
     """Seed of the audit."""
+    max_image_pixels: builtins.int
+    """Most pixels of an image file that is decoded; 0 means the handler's own limit."""
     @property
     def canvas(self) -> modicum.v1.search_pb2.Canvas:
         """The canvas."""
@@ -171,6 +175,10 @@ class SearchWork(google.protobuf.message.Message):
     def control_exclusions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Positions]:
         """For each control of `controls` in order, the positions on which it does not run."""
 
+    @property
+    def framing(self) -> modicum.v1.model_pb2.InputSpecification:
+        """How image files become the canvas, for every version of the audit alike; unset means as the version's own input."""
+
     def __init__(
         self,
         *,
@@ -182,9 +190,11 @@ class SearchWork(google.protobuf.message.Message):
         donors: collections.abc.Iterable[Global___Item] | None = ...,
         controls: collections.abc.Iterable[modicum.v1.search_pb2.ControlPlan] | None = ...,
         control_exclusions: collections.abc.Iterable[Global___Positions] | None = ...,
+        framing: modicum.v1.model_pb2.InputSpecification | None = ...,
+        max_image_pixels: builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["canvas", b"canvas", "search", b"search"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "control_exclusions", b"control_exclusions", "controls", b"controls", "donors", b"donors", "items", b"items", "search", b"search", "search_index", b"search_index", "seed", b"seed"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["canvas", b"canvas", "framing", b"framing", "search", b"search"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "control_exclusions", b"control_exclusions", "controls", b"controls", "donors", b"donors", "framing", b"framing", "items", b"items", "max_image_pixels", b"max_image_pixels", "search", b"search", "search_index", b"search_index", "seed", b"seed"]) -> None: ...
 
 Global___SearchWork: typing_extensions.TypeAlias = SearchWork
 

@@ -1,20 +1,26 @@
 """CHECK shards: loads a version once and accepts or rejects it.
 
-A version is rejected for what the model does, never for what this worker or its model server lacks.
+A version is rejected for what the model does, never for what this worker or its model server lacks; but a program is
+refused where it could do harm.
 """
 
 from modicum_server.domain.audits import Audit
-from modicum_server.domain.models import ModelCheck, ModelVersion, VersionState
+from modicum_server.domain.models import Executable, ModelCheck, ModelVersion, VersionState
 from modicum_server.domain.tasks import CheckWork, Task, TaskChecked
 from modicum_server.errors import ModelServerDown, ModelServerError, TaskFailed
 from modicum_server.worker.claims import Claim, Equipment, Outcome
-from modicum_server.worker.deaths import DOWN_SECONDS, Death, count_death, death_of, retry_delay
+from modicum_server.worker.deaths import DOWN_SECONDS, count_death, death_of, retry_delay
 from modicum_server.worker.planning import parts_of
 from modicum_server.worker.running import task_events
 from modicum_server.worker.stages import drop_shard, fail_audits_of_rejected, hand_back
 
 #: Longest time between two tries of a check that fails by our own fault, in seconds.
 LONGEST_DELAY_SECONDS = 60.0
+CODE_NOT_ENCLOSED = "EXECUTABLE_NOT_ENCLOSED"
+CODE_NOT_ENCLOSED_DETAIL = (
+    "this worker's machine cannot enclose a program (its log names what stays open); register safetensors and an "
+    "architecture, or run the worker where bubblewrap or Landlock work"
+)
 
 
 async def check(equipment: Equipment, claim: Claim) -> Outcome:
@@ -26,6 +32,8 @@ async def check(equipment: Equipment, claim: Claim) -> Outcome:
     task = await _plan(equipment, claim)
     if task is None:
         return await drop_shard(equipment, claim)
+    if _is_code(task) and not equipment.model_server.encloses_code:
+        return await _reject(equipment, claim, reason=CODE_NOT_ENCLOSED, detail=CODE_NOT_ENCLOSED_DETAIL)
     try:
         answer = await _run(equipment, claim, task)
     except ModelServerError as error:
@@ -81,17 +89,21 @@ async def _settle(equipment: Equipment, claim: Claim, error: ModelServerError) -
     death = death_of(error)
     deaths = claim.shard.deaths + 1
     if death.model_at_fault and deaths >= death.tries:
-        return await _reject(equipment, claim, death)
+        return await _reject(equipment, claim, reason=death.reason, detail=death.detail)
     delay = min(retry_delay(deaths), LONGEST_DELAY_SECONDS)
     return await hand_back(equipment, claim, deaths=deaths, delay_seconds=delay)
 
 
-async def _reject(equipment: Equipment, claim: Claim, death: Death) -> Outcome:
+def _is_code(task: Task) -> bool:
+    return any(isinstance(version.source, Executable) for version in (task.model_version, *task.parts))
+
+
+async def _reject(equipment: Equipment, claim: Claim, *, reason: str, detail: str) -> Outcome:
     failed: list[Audit] = []
     async with equipment.store.transaction() as transaction:
         if not await transaction.shards.hold(claim.shard):
             return Outcome.LOST
-        await transaction.models.reject(claim.shard.model_version, reason=death.reason, detail=death.detail)
+        await transaction.models.reject(claim.shard.model_version, reason=reason, detail=detail)
         await transaction.shards.finish(claim.shard, passes_done=claim.lease.passes_done)
         failed = await fail_audits_of_rejected(transaction)
     for audit in failed:

@@ -7,7 +7,9 @@ from modicum_server.domain.audits import Audit, AuditItem, AuditState, Shard, St
 from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion
 from modicum_server.domain.tasks import SearchWork, Task
 from modicum_server.ports import Store, Transaction
+from modicum_server.settings import Settings
 from modicum_server.usecases.controls import control_positions
+from modicum_server.usecases.framing import framing_of
 from modicum_server.worker.donors import donors_needed, donors_of
 
 
@@ -27,10 +29,10 @@ def class_index(label: str, class_labels: Sequence[str]) -> int | None:
     return int(label) if label.isascii() and label.isdigit() else None
 
 
-async def plan_search(store: Store, shard: Shard, *, device: str) -> SearchPlan | None:
+async def plan_search(store: Store, shard: Shard, settings: Settings) -> SearchPlan | None:
     """Plan what is left of the shard and see the audit RUNNING; None when nothing is left or the audit has ended.
 
-    `device` is what the worker was set to; it stands where the audit leaves the choice.
+    The worker's device stands where the audit leaves the choice.
     """
     async with store.transaction() as transaction:
         if not await transaction.shards.hold(shard):
@@ -44,7 +46,7 @@ async def plan_search(store: Store, shard: Shard, *, device: str) -> SearchPlan 
         items = await _items_left(transaction, shard, version)
         if not items:
             return None
-        return await _plan(transaction, shard, audit=audit, version=version, items=items, device=device)
+        return await _plan(transaction, shard, audit=audit, version=version, items=items, settings=settings)
 
 
 async def _plan(
@@ -54,7 +56,7 @@ async def _plan(
     audit: Audit,
     version: ModelVersion,
     items: tuple[AuditItem, ...],
-    device: str,
+    settings: Settings,
 ) -> SearchPlan:
     specification = audit.specification
     search = specification.searches[shard.search_index]
@@ -71,6 +73,8 @@ async def _plan(
         donors=donors,
         controls=specification.controls,
         control_exclusions=_exclusions(audit, items),
+        framing=framing_of(specification.canvas, await _versions(transaction, specification.model_versions)),
+        max_image_pixels=settings.max_image_pixels,
     )
     task = Task(
         id=str(shard.id),
@@ -78,9 +82,14 @@ async def _plan(
         model_version=version,
         work=work,
         parts=await parts_of(transaction, version),
-        device=specification.device if specification.device not in {"", "auto"} else device,
+        device=specification.device if specification.device not in {"", "auto"} else settings.device,
     )
     return SearchPlan(task, {item.position: item for item in items}, tuple(d.image_digest for d in donors))
+
+
+async def _versions(transaction: Transaction, names: Sequence[str]) -> list[ModelVersion]:
+    found = [await transaction.models.version(name) for name in names]
+    return [version for version in found if version is not None]
 
 
 async def _items_left(transaction: Transaction, shard: Shard, version: ModelVersion) -> tuple[AuditItem, ...]:

@@ -26,7 +26,7 @@ async def search(equipment: Equipment, claim: Claim) -> Outcome:
     Raises:
         ShardInterrupted: the shard is no longer wanted; what was found until then is stored, unless it was lost.
     """
-    plan = await plan_search(equipment.store, claim.shard, device=equipment.settings.device)
+    plan = await plan_search(equipment.store, claim.shard, equipment.settings)
     if plan is None:
         return await end_shard(equipment, claim)
     try:

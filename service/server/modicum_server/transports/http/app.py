@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from modicum_server.errors import ModicumError, Unavailable
-from modicum_server.metrics.api import ApiMetrics
+from modicum_server.metrics.api import ApiMetrics, Stored
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.errors import answer_of
@@ -35,17 +35,17 @@ def build_app(store: Store, *, readiness: Readiness, metrics: ApiMetrics) -> Sta
                 await authenticate(store, request.headers.get("authorization", ""))
             except ModicumError as error:
                 return PlainTextResponse(f"{error}\n", status_code=answer_of(type(error)).http_status)
-        return Response(metrics.expose(await _facts(store)), media_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.expose(await _stored(store)), media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", expose)],
     )
 
 
-async def _facts(store: Store) -> dict[str, float] | None:
+async def _stored(store: Store) -> Stored | None:
     try:
         async with store.transaction() as transaction:
-            return dict(await transaction.shards.facts())
+            return Stored(await transaction.shards.facts(), await transaction.audits.count_by_state())
     except Unavailable:
         return None
 

@@ -1,0 +1,178 @@
+"""A project with a data set and a version in the real store, and workers with a model server of arithmetic."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from arithmetic_model_server import CHECK, ArithmeticModelServer
+from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState, NewShard, Shard, Stage
+from modicum_server.domain.datasets import DatasetItem
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.models import InputSpecification, ModelVersion, Source, VersionState, Weights
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
+from modicum_server.ports import Wakeups
+from modicum_server.settings import Settings
+from modicum_server.store.postgres import PostgresStore
+from modicum_server.worker.worker import Worker
+
+PROJECT = "projects/default"
+MODEL = f"{PROJECT}/models/arithmetic"
+DATASET = f"{PROJECT}/datasets/numbers"
+LABELS = tuple("abcdefghij")
+INPUT = InputSpecification(
+    channels=3,
+    height=4,
+    width=4,
+    lower_bound=0,
+    upper_bound=1,
+    resize=0,
+    interpolation="bilinear",
+    mean=(0.5,) * 3,
+    std=(1.0,) * 3,
+)
+PATIENCE_SECONDS = 60.0
+
+
+class NoWakeups:
+    """The rows are the truth: a worker gets on without wake-ups."""
+
+    async def wait(self, timeout_seconds: float) -> None:
+        await asyncio.sleep(min(timeout_seconds, 0.05))
+
+
+WEIGHTS = Weights("1" * 64, "torchvision:resnet18")
+
+
+@dataclass
+class Scene:
+    store: PostgresStore
+    artifact_store: FolderArtifactStore
+    settings: Settings
+    stops: list[asyncio.Event] = field(default_factory=list)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def register(self, *, ready: bool = True, source: Source = WEIGHTS) -> str:
+        async with self.store.transaction() as transaction:
+            await transaction.models.create(MODEL)
+            version = await transaction.models.create_version(
+                MODEL,
+                ModelVersion(
+                    "",
+                    source,
+                    INPUT,
+                    LABELS,
+                    "2" * 64,
+                    VersionState.PENDING,
+                    datetime.now(UTC),
+                ),
+            )
+            if ready:
+                await transaction.models.accept(version.name, CHECK)
+            else:
+                await transaction.shards.add(PROJECT, "", [NewShard(Stage.CHECK, version.name)])
+        return version.name
+
+    async def audit(
+        self,
+        version: str,
+        *,
+        images: int,
+        shards: Sequence[Sequence[int]] = (),
+        name: str = "one",
+        controls: tuple[ControlPlan, ...] = (ControlPlan(Control.CLASS_TARGETED, images=2), ControlPlan(Control.FILL)),
+    ) -> str:
+        specification = AuditSpecification(
+            model_versions=(version,),
+            dataset=DATASET,
+            canvas=Canvas(3, 4, 4),
+            searches=(Search(SearchMethod.MASK_OPTIMIZATION, 0.9, passes=5),),
+            controls=controls,
+            seed=0,
+            sample=0,
+            device="auto",
+        )
+        audit = Audit(
+            f"{PROJECT}/audits/{name}",
+            specification,
+            answer_key=name,
+            item_count=images,
+            state=AuditState.QUEUED,
+            sequence=1,
+            principal="someone",
+            create_time=datetime.now(UTC),
+            progress=AuditProgress(images_total=images, passes_planned=5 * images),
+        )
+        items = [DatasetItem(f"{place}.png", f"{place:064x}", LABELS[place % 10]) for place in range(images)]
+        async with self.store.transaction() as transaction:
+            if await transaction.datasets.get(DATASET) is None:
+                await transaction.datasets.create(DATASET, "3" * 64, items)
+            await transaction.audits.create(audit, range(images))
+            cut = shards or [range(images)]
+            await transaction.shards.add(
+                PROJECT, audit.name, [NewShard(Stage.SEARCH, version, 0, tuple(part), 5 * len(part)) for part in cut]
+            )
+        return audit.name
+
+    def work(self, model_server: ArithmeticModelServer, *, wakeups: Wakeups | None = None, **changes: object) -> Worker:
+        """Let a worker run until the scene ends."""
+        settings = self.settings.model_copy(update=changes)
+        worker = Worker(self.store, wakeups or NoWakeups(), self.artifact_store, model_server, settings)
+        self.stops.append(asyncio.Event())
+        self.tasks.append(asyncio.create_task(worker.run(self.stops[-1])))
+        return worker
+
+    async def stop(self, index: int = -1) -> None:
+        """Stop a worker as a signal would."""
+        self.stops[index].set()
+        await self.tasks[index]
+
+    async def kill(self, index: int = -1) -> None:
+        """End a worker without a chance to say anything to the store."""
+        self.tasks[index].cancel()
+        await asyncio.gather(self.tasks[index], return_exceptions=True)
+
+    async def get(self, audit: str) -> Audit:
+        async with self.store.transaction() as transaction:
+            found = await transaction.audits.get(audit)
+        assert found is not None
+        return found
+
+    async def ended(self, audit: str) -> Audit:
+        await until(lambda: self._ended(audit))
+        return await self.get(audit)
+
+    async def _ended(self, audit: str) -> bool:
+        return (await self.get(audit)).state.terminal
+
+    async def version(self, name: str) -> ModelVersion:
+        async with self.store.transaction() as transaction:
+            found = await transaction.models.version(name)
+        assert found is not None
+        return found
+
+    async def findings(self, audit: str) -> list[Finding]:
+        async with self.store.transaction() as transaction:
+            return [finding for _, finding in await transaction.findings.page(audit, after="", limit=1000)]
+
+    async def claim(self) -> Shard | None:
+        async with self.store.transaction() as transaction:
+            return await transaction.shards.claim("test", lease_seconds=60)
+
+    async def expire(self) -> int:
+        async with self.store.transaction() as transaction:
+            return await transaction.shards.expire()
+
+    async def read(self, digest: str) -> bytes:
+        return b"".join([piece async for piece in self.artifact_store.read(digest)])
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            holds = condition()
+            if await holds if asyncio.iscoroutine(holds) else holds:
+                return
+            await asyncio.sleep(0.02)
