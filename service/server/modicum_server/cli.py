@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import logging
 import secrets
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +12,7 @@ import structlog
 import typer
 
 from modicum_server.errors import ModicumError
+from modicum_server.logs import log_as_json
 from modicum_server.settings import Settings
 
 USAGE = 2
@@ -150,7 +149,7 @@ def _required(settings: Settings, *, artifacts: bool = True) -> Settings:
 
 
 def _run(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    _log_as_json()
+    log_as_json()
     try:
         asyncio.run(_until_signal(work))
     except (ModicumError, OSError, ValueError) as error:
@@ -165,20 +164,6 @@ async def _until_signal(work: Callable[[asyncio.Event], Awaitable[None]]) -> Non
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     await work(stop)
-
-
-def _log_as_json() -> None:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def _end(code: int, message: str) -> None:
