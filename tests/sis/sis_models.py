@@ -55,3 +55,22 @@ def random_images(count: int, *, side: int = 8, seed: int = 0) -> Tensor:
 
 def network_classifier(seed: int = 0) -> Classifier:
     return Classifier(TinyNetwork(seed), bounds=(0, 1), mean=0.5, std=0.25)
+
+
+def random_network(*, seed: int, gain: float = 2.0) -> nn.Module:
+    """A small convolutional network with random weights, confident of what it sees."""
+    generator = torch.Generator().manual_seed(seed)
+    network = nn.Sequential(
+        nn.Conv2d(1, 16, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveMaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64, 5),
+    )
+    for weights in network.parameters():
+        scale = gain / (weights[0].numel() ** 0.5 if weights.dim() > 1 else 10)
+        weights.data = torch.randn(weights.shape, generator=generator) * scale
+    return network

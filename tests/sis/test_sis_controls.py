@@ -2,6 +2,7 @@ import pytest
 import torch
 from modicum_sis import (
     BatchedGradient,
+    Classifier,
     MaskOptimization,
     class_targeted,
     dilated,
@@ -11,7 +12,7 @@ from modicum_sis import (
     other_fills,
     random_same_size,
 )
-from sis_models import linear_classifier, network_classifier, ones, random_images
+from sis_models import linear_classifier, network_classifier, ones, random_images, random_network
 
 EVIDENCE = torch.tensor([[-2.0, -4.0, -2.0], [-2.0, 8.0, 0.5], [0.0, 0.0, 0.25]])
 
@@ -119,3 +120,15 @@ def test_findings_without_evidence_are_passed_over(classifier):
 
     assert not list(other_fills(classifier, ones(1, 3, 3), findings))
     assert not list(class_targeted(classifier, ones(1, 3, 3), findings, threshold=0.9, search=BatchedGradient()))
+
+
+def test_mask_optimization_finds_another_class_among_small_masks_where_large_ones_bring_the_predicted_back():
+    classifier = Classifier(random_network(seed=0), bounds=(0, 1), mean=0.5)
+    images = torch.rand(12, 1, 24, 24, generator=torch.Generator().manual_seed(9))
+    search = MaskOptimization(passes=120)
+    findings = list(find_subsets(classifier, images, threshold=0.9, search=search))
+
+    others = list(class_targeted(classifier, images, findings, threshold=0.9, search=search))
+
+    assert len(others) >= 8
+    assert sum(other.found for other in others) >= 0.9 * len(others)

@@ -17,8 +17,11 @@ from modicum_sis.scoring import MaskScorer
 
 FIRST_SIZE = 0.1
 """Share of the pixels in the first mask."""
-GROWTH_UNTIL_FIRST = 1.5
-"""Factor on the size at every step until a mask of the image has been sufficient."""
+GROWTH_TO_WHOLE = 1.5
+"""Factor on the size at every step until a mask has been sufficient, where the whole image is: a larger mask will do."""
+GROWTH_APART, LARGEST_APART = 1.1, 0.3
+"""The same where the whole image is not, as for another class, and the share of the pixels at which growth ends: more
+pixels bring the predicted class back, and what is sought lies among the smaller masks."""
 LARGEST_SHRINK, LARGEST_GROWTH = 0.3, 0.2
 """Relative change of the size after a sufficient and after an insufficient mask, at the first step."""
 LARGEST_DETOUR = 1.5
@@ -62,6 +65,7 @@ class Ascent:
         self._masks = torch.ones((count, pixels), dtype=torch.bool, device=scorer.device)
         self._best_sizes, self._best_margins = [pixels] * count, whole_margins.clone()
         self._found = sufficient(whole_margins, threshold).tolist()
+        self._whole_suffices = list(self._found)
         self._met = [False] * count
 
     def climb(self) -> Climbed:
@@ -96,7 +100,10 @@ class Ascent:
             self._sizes[row] = self._next_size(row, enough=enough[row], rate=rate)
 
     def _next_size(self, row: int, *, enough: bool, rate: float) -> float:
+        pixels = self._masks.shape[1]
+        if not self._met[row] and self._whole_suffices[row]:
+            return min(self._sizes[row] * GROWTH_TO_WHOLE, float(pixels))
         if not self._met[row]:
-            return min(self._sizes[row] * GROWTH_UNTIL_FIRST, float(self._masks.shape[1]))
+            return min(self._sizes[row] * GROWTH_APART, LARGEST_APART * pixels)
         factor = 1 - LARGEST_SHRINK * rate if enough else 1 + LARGEST_GROWTH * rate
         return max(1.0, min(self._sizes[row] * factor, LARGEST_DETOUR * self._best_sizes[row]))

@@ -23,7 +23,7 @@ POLL_SECONDS = 0.1
 THRESHOLD = 0.9
 #: So that the whole demo fits into three minutes on two cores.
 PASSES = 300
-CONTROL_IMAGES = 5
+CONTROL_IMAGES = 10
 INTERRUPTED = 130
 
 

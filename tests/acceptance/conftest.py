@@ -1,0 +1,52 @@
+"""What the acceptance tests share: the materials of a user, one server with every real part, a place to run commands."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from acceptance_running import Place, Running, running_server  # beside this file, on no path before
+from acceptance_stage import write_materials
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("acceptance")
+
+
+@pytest.fixture(scope="session")
+def materials(tmp_path_factory) -> Path:
+    """A model, its class labels and photographs, as a user has them. Not to be changed."""
+    folder = tmp_path_factory.mktemp("materials")
+    write_materials(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Running]:
+    """One server for all tests that leave it as it is; it accepts programs."""
+    folder = Path(tempfile.mkdtemp(prefix="ma-"))
+    folder.chmod(0o711)
+    with running_server(folder, MODICUM_ALLOW_EXECUTABLES="true") as running:
+        yield running
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def place(server, materials, tmp_path) -> Place:
+    """The folder of a user of `server`, with the materials in it."""
+    shutil.copytree(materials, tmp_path, dirs_exist_ok=True)
+    return server.client_place(tmp_path)
+
+
+@pytest.fixture
+def local_place(materials, short_folder) -> Place:
+    """The folder of a user without a server, with the materials in it."""
+    shutil.copytree(materials, short_folder, dirs_exist_ok=True)
+    return Place.make(short_folder)

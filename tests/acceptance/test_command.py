@@ -1,0 +1,152 @@
+"""`modicum audit` as a user types it, with each kind of model, data and search; every part is real."""
+
+import json
+import shutil
+
+import pytest
+from acceptance_stage import ARCHITECTURE, CLASSES, PHOTOGRAPHS
+
+WEIGHTS = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE)
+INPUT = ("--input", "input.toml", "--labels", "labels.txt")
+QUICK = ("--threshold", 0.9, "--passes", 60, "--no-controls")
+
+
+def subsets(report: dict) -> dict[str, str | None]:
+    return {row["item"]: row["subset"] and row["subset"]["mask"] for row in report["rows"]}
+
+
+def audited(place, *words, model=WEIGHTS, photos="photos", search=QUICK) -> dict:
+    """The JSON report of an audit that is seen to end well."""
+    done = place.run("modicum", "audit", photos, *model, *INPUT, *search, *words, "--output", "result.json")
+    assert done.code == 0, done.messages
+    return json.loads((place.folder / "result.json").read_text())
+
+
+def test_the_command_of_the_readme_writes_a_table_a_result_and_a_page(place):
+    done = place.run(
+        "modicum",
+        *("audit", "photos", *WEIGHTS, *INPUT, "--threshold", 0.9, "--method", "mask_optimization", "--passes", 80),
+        *("--output", "result.json", "--output", "report.html", "--no-reuse"),
+    )
+
+    assert done.code == 0, done.messages
+    assert "overinterpretation rate" in done.output
+    assert all(f"{number}.png" in done.output for number in range(PHOTOGRAPHS))
+    result = json.loads((place.folder / "result.json").read_text())
+    assert result["dataset"]["labelled"] == PHOTOGRAPHS
+    (search,) = result["models"][0]["searches"]
+    assert search["counts"]["with_subset"] == PHOTOGRAPHS
+    assert search["measures"]["accuracy"]["value"] == 1.0
+    assert 0 < search["measures"]["subset_fraction_median"]["value"] < 0.1
+    assert {reading["control"] for reading in search["readings"]} == {"class_targeted", "fill"}
+    for row in result["rows"]:
+        assert row["verified_confidence"] >= 0.9
+        assert row["controls"]["class_targeted"]
+        assert {fill["fill"] for fill in row["controls"]["fills"]} >= {"black", "white", "noise", "blur"}
+    page = (place.folder / "report.html").read_text()
+    assert "<html" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize("model", [("--exported", "model.pt2"), ("--torchscript", "model.pt")], ids=["pt2", "script"])
+def test_a_program_is_audited_where_programs_are_allowed_and_answers_as_its_weights_do(place, model):
+    rows = audited(place, model=model)["rows"]
+
+    assert [row["predicted_class"] for row in rows] == [row["label"] for row in rows]
+    assert all(row["subset"]["fraction"] < 0.2 for row in rows)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [("backselect", "--fraction", 0.5), ("batched_gradient", "--pixels-per-step", 64), ("batched_gradient",)],
+    ids=["backselect", "batched_gradient", "one_pixel_a_step"],
+)
+def test_every_method_finds_verified_subsets(place, method):
+    search = ("--threshold", 0.9, "--method", *method, "--no-controls", "--sample", 2)
+    rows = audited(place, search=search)["rows"]
+
+    assert len(rows) == 2
+    assert all(row["verified_confidence"] >= 0.9 and row["subset"]["size"] > 0 for row in rows)
+
+
+def test_a_seed_gives_the_same_subsets_again_and_another_seed_others(place):
+    first, again, other = (
+        audited(place, "--seed", seed, "--fill", "noise", "--no-reuse", "--sample", 9) for seed in (5, 5, 6)
+    )
+
+    assert first["audit"] != again["audit"]
+    assert subsets(first) == subsets(again)
+    assert subsets(first) != subsets(other)
+
+
+def test_a_sample_is_drawn_by_the_seed(place):
+    first, again, other = (subsets(audited(place, "--sample", 3, "--seed", seed)) for seed in (1, 1, 2))
+
+    assert len(first) == 3
+    assert first.keys() == again.keys()
+    assert first.keys() != other.keys()
+
+
+def test_another_fill_is_what_stands_where_pixels_are_masked(place):
+    black = audited(place, "--fill", "black")
+
+    assert black["specification"]["searches"][0]["fill"].lower().endswith("black")
+    assert subsets(black) != subsets(audited(place))
+
+
+def test_several_thresholds_are_several_searches(place):
+    searches = audited(place, "--threshold", 0.5, "--sample", 3)["models"][0]["searches"]
+
+    assert [search["search"]["threshold"] for search in searches] == [0.9, 0.5]
+
+
+def test_photographs_without_labels_have_everything_but_an_accuracy(place):
+    result = audited(place, photos="flat")
+
+    (search,) = result["models"][0]["searches"]
+    assert result["dataset"]["labelled"] == 0
+    assert search["measures"].get("accuracy", {}).get("value") is None
+    assert search["measures"]["overinterpretation_rate"]["value"] is not None
+
+
+def test_labels_may_come_in_a_csv_and_arrays_in_an_npz(place):
+    (place.folder / "names.csv").write_text(
+        "file,label\n" + "".join(f"{number}.png,{CLASSES[number % 3]}\n" for number in range(PHOTOGRAPHS))
+    )
+
+    for result in (audited(place, "--photo-labels", "names.csv", photos="flat"), audited(place, photos="photos.npz")):
+        (search,) = result["models"][0]["searches"]
+        assert search["measures"]["accuracy"]["value"] == 1.0
+
+
+def test_a_broken_photograph_is_a_finding_with_a_reason_and_the_audit_succeeds(place):
+    (place.folder / "photos" / "red" / "broken.png").write_bytes((place.folder / "flat" / "0.png").read_bytes()[:300])
+    (place.folder / "photos" / "red" / "empty.jpg").write_bytes(b"")
+
+    result = audited(place)
+
+    reasons = {row["item"]: row["reason"] for row in result["rows"] if row["reason"]}
+    assert reasons == {"red/broken.png": "IMAGE_UNREADABLE", "red/empty.jpg": "IMAGE_UNREADABLE"}
+    assert {failure["item"] for failure in result["failures"]} == set(reasons)
+
+
+def test_an_audit_of_nothing_but_broken_photographs_is_refused(place):
+    shutil.rmtree(place.folder / "flat")
+    (place.folder / "flat").mkdir()
+    (place.folder / "flat" / "a.png").write_bytes(b"no photograph")
+
+    done = place.run("modicum", "audit", "flat", *WEIGHTS, *INPUT, *QUICK)
+
+    assert done.code == 5
+    assert "no image could be measured" in done.messages
+
+
+def test_photographs_of_any_shape_and_mode_are_brought_onto_the_canvas(place):
+    from PIL import Image  # noqa: PLC0415 - this test makes pictures
+
+    for name, mode, size in (("grey.png", "L", (50, 40)), ("clear.png", "RGBA", (33, 90)), ("palette.gif", "P", (8, 8))):
+        Image.new(mode, size, 90).save(place.folder / "flat" / name)
+
+    rows = audited(place, photos="flat")["rows"]
+
+    assert all(row["predicted_class"] is not None for row in rows)

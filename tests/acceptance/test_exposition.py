@@ -1,0 +1,73 @@
+"""What a running server tells Prometheus and whoever asks whether it lives."""
+
+import json
+import re
+import urllib.request
+
+import pytest
+from acceptance_running import eventually
+from acceptance_stage import ARCHITECTURE
+from prometheus_client.parser import text_string_to_metric_families
+
+AUDIT = ("audit", "photos", "--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml")
+LABELS = frozenset({"method", "code", "state", "outcome", "stage", "reason", "answer", "le"})
+
+
+def fetched(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
+
+
+def samples(url: str) -> dict[tuple[str, frozenset], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for metric in text_string_to_metric_families(fetched(url))
+        for sample in metric.samples
+    }
+
+
+def total(values, name: str, **labels: str) -> float:
+    return sum(value for (found, facts), value in values.items() if found == name and labels.items() <= dict(facts).items())
+
+
+@pytest.fixture
+def audited(place):
+    done = place.run("modicum", *AUDIT, "--passes", 40, "--no-reuse", "--quiet")
+    assert done.code == 0, done.messages
+
+
+def test_the_api_tells_of_calls_and_of_audits_by_state_and_of_the_queue(server, audited):
+    values = samples(f"{server.http}/metrics")
+
+    assert total(values, "modicum_audits", state="SUCCEEDED") >= 1
+    assert total(values, "modicum_audits_acknowledged_total") >= 1
+    assert total(values, "modicum_rpcs_total", code="OK") >= 5
+    assert total(values, "modicum_rpc_duration_seconds_count") >= 5
+    assert total(values, "modicum_upload_bytes_total") > 1000
+    assert ("modicum_queue_age_seconds", frozenset()) in values
+    assert total(values, "modicum_database_up") == 1
+
+
+def test_the_worker_tells_of_images_passes_and_the_time_that_audits_took(server, audited):
+    values = eventually(lambda: ended(samples(f"{server.worker_http}/metrics")))
+
+    assert total(values, "modicum_worker_images_total", outcome="subset") >= 1
+    assert total(values, "modicum_worker_forward_passes_total") > 100
+    assert total(values, "modicum_worker_backward_passes_total") > 100
+    assert total(values, "modicum_worker_audit_duration_seconds_count", outcome="succeeded") >= 1
+    assert total(values, "modicum_worker_shard_duration_seconds_count", stage="search", outcome="done") >= 1
+
+
+def ended(values):
+    return values if total(values, "modicum_worker_audits_ended_total", outcome="succeeded") else None
+
+
+def test_labels_are_few_and_bounded_and_no_name_of_a_user_is_among_them(server, audited):
+    for text in (fetched(f"{server.http}/metrics"), fetched(f"{server.worker_http}/metrics")):
+        assert "projects/" not in text
+        assert set(re.findall(r'[{,](\w+)="', text)) <= LABELS
+
+
+def test_probes_say_that_it_lives_and_can_serve(server):
+    assert fetched(f"{server.http}/healthz") == "alive\n"
+    assert all(json.loads(fetched(f"{server.http}/readyz")).values())

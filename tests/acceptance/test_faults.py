@@ -1,0 +1,160 @@
+"""Processes that are killed in mid-audit: the audit ends all the same, with every finding once, and nothing lives on."""
+
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from acceptance_running import Place, Running, bytes_of, eventually, expect_gone, family, running_server
+from acceptance_stage import ARCHITECTURE, CLASSES, patches
+from modicum import Client
+
+#: Leases that are short, so that the death of a worker is seen soon.
+SHORT_LEASES = {"MODICUM_LEASE_SECONDS": "3", "MODICUM_RENEW_SECONDS": "1"}
+ITEMS = 40
+
+
+@pytest.fixture(scope="module")
+def material(materials) -> Path:
+    """More photographs than fit into one chunk of work."""
+    np.savez(materials / "many.npz", images=patches(np.arange(ITEMS) % len(CLASSES), seed=11))
+    return materials
+
+
+@pytest.fixture(scope="module")
+def fragile_server() -> Iterator[Running]:
+    """A server whose processes may be killed; what ends is started again by it."""
+    folder = Path(tempfile.mkdtemp(prefix="ma-"))
+    folder.chmod(0o711)
+    with running_server(folder, **SHORT_LEASES) as running:
+        yield running
+    shutil.rmtree(folder)
+
+
+def begun(client: Client, material: Path, *, seed: int):
+    """An audit in which passes have been made and images are still to come."""
+    model = client.models.register(
+        "m",
+        weights=material / "w.safetensors",
+        architecture=ARCHITECTURE,
+        input=material / "input.toml",
+        labels=material / "labels.txt",
+    )
+    photos = client.datasets.upload("many", material / "many.npz")
+    audit = client.audits.create(
+        models=[model],
+        dataset=photos,
+        thresholds=[0.9],
+        method="batched_gradient",
+        pixels_per_step=8,
+        controls=[],
+        seed=seed,
+    )
+    for event in audit.watch():
+        if event.passes_done:
+            break
+    assert not audit.refresh().state.terminal, "it ended before anything could be killed; give it more to do"
+    return audit
+
+
+@contextmanager
+def client_of(running: Running) -> Iterator[Client]:
+    with Client(running.address, token=running.token) as client:
+        yield client
+
+
+def expect_every_finding_once(audit) -> None:
+    audit.wait()
+    findings = audit.result().findings
+    assert sorted(finding.item for finding in findings) == [f"{number:02d}" for number in range(ITEMS)]
+    assert all(finding.subset and finding.reason is None for finding in findings)
+
+
+@pytest.mark.parametrize(
+    "victim",
+    ["modicum_server.cli worker", "org.pytorch.serve.ModelServer", "model_service_worker", "modicum_server.cli serve"],
+    ids=["worker", "torchserve", "model", "api"],
+)
+def test_whatever_is_killed_in_mid_audit_the_audit_ends_with_every_finding_once(fragile_server, material, victim):
+    with client_of(fragile_server) as client:
+        audit = begun(client, material, seed=len(victim))
+
+        fragile_server.child(victim).kill()
+
+        expect_every_finding_once(audit)
+
+
+def test_nothing_outlives_a_killed_server_and_the_next_one_ends_its_audit(short_folder, material):
+    place = Place.make(short_folder).with_variables(**SHORT_LEASES)
+    process = place.start(
+        "modicum-server", "up", "--data", place.data, "--grpc-port", 0, "--http-port", 0, stdout=subprocess.DEVNULL
+    )
+    eventually(lambda: b"worker_started" in bytes_of(place.data / "worker.log"))
+    with client_of(Running(place, process)) as client:
+        name = begun(client, material, seed=1).name
+    members = family(process.pid)
+
+    process.kill()
+    process.wait()
+
+    expect_gone(members, seconds=20)
+    shutil.move(place.data / "worker.log", place.data / "worker.log.1")
+    with running_server(short_folder, **SHORT_LEASES) as again, client_of(again) as client:
+        expect_every_finding_once(client.audits.get(name))
+
+
+def test_ctrl_c_cancels_the_audit_and_the_server_leaves(local_place, material):
+    model = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml")
+    search = ("--method", "backselect", "--threshold", "0.9")
+    command = local_place.start("modicum", "audit", "photos", *model, *search, stderr=subprocess.PIPE)
+    name = ""
+    for line in command.stderr:
+        if "Running" in line or "search, " in line:
+            break
+        if found := re.match(r"projects/default/(audits/[^:]+): 9 images", line):
+            name = found[1]
+            break
+    members = family(server_pid(local_place))
+
+    command.send_signal(signal.SIGINT)
+    said = command.communicate(timeout=60)[1]
+
+    assert command.returncode == 130, said
+    assert "cancelling" in said
+    assert "Traceback" not in said
+    expect_gone(members, seconds=40)
+    assert local_place.leftovers == []
+    shown = local_place.run("modicum", "audits", "show", name.removeprefix("audits/"), "--json")
+    assert shown.answer["state"] == "CANCELLED"
+    expect_the_server_gone(local_place)
+
+
+def test_ctrl_c_while_the_server_starts_leaves_nothing(local_place):
+    command = local_place.start("modicum", "audits", "list", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    eventually(lambda: (local_place.data / "worker.log").exists())
+    members = family(command.pid) - {psutil.Process(command.pid)}
+
+    command.send_signal(signal.SIGINT)
+    said = command.communicate(timeout=60)[1]
+
+    assert command.returncode == 130, said
+    expect_gone(members, seconds=20)
+    assert local_place.leftovers == []
+
+
+def server_pid(place: Place) -> int:
+    import json  # noqa: PLC0415
+
+    return int(json.loads((place.data / "server.json").read_text())["pid"])
+
+
+def expect_the_server_gone(place: Place) -> None:
+    eventually(lambda: not (place.data / "server.json").exists())
+    eventually(lambda: place.leftovers == [])

@@ -1,0 +1,150 @@
+"""What `modicum audit` says, and with which exit code it ends, when something is wrong."""
+
+import socket
+
+import pytest
+import torch
+from acceptance_stage import ARCHITECTURE
+from safetensors.torch import load_file, save_file
+
+WEIGHTS = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE)
+INPUT = ("--input", "input.toml", "--labels", "labels.txt")
+QUICK = ("--threshold", "0.9", "--passes", "60", "--no-controls")
+USAGE, NOT_COMPLETED, REFUSED = 2, 3, 5
+
+
+def audit(place, *words, photos="photos", model=WEIGHTS, search=QUICK, inputs=INPUT):
+    return place.run("modicum", "audit", photos, *model, *inputs, *search, *words)
+
+
+def expect(done, code, *words):
+    assert done.code == code, done.messages
+    for word in words:
+        assert word in done.messages, done.messages
+    assert done.output == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--threshold", "1.5"), ("threshold", "1.5")),
+        (("--threshold", "0"), ("threshold",)),
+        (("--threshold", "high"), ("threshold",)),
+        (("--output", "result.pdf"), (".json", ".html", ".pdf")),
+        (("--output", "absent/result.json"), ("absent",)),
+        (("--output", "/proc/result.json"), ("/proc/result.json",)),
+        (("--method", "guessing"), ("guessing", "mask_optimization")),
+        (("--fill", "purple"), ("purple", "mean")),
+        (("--fraction", "2", "--method", "backselect"), ("fraction",)),
+        (("--sample", "1000"), ("1000", "9")),
+        (("--device", "abacus"), ("abacus", "cuda")),
+        (("--control", "guess"), ("guess", "class_targeted")),
+        (("--control", "fill", "--no-controls"), ("--control",)),
+        (("--input", "absent.toml"), ("absent.toml",)),
+        (("--labels", "absent.txt"), ("absent.txt",)),
+        (("--name", "Not A Name"), ("Not A Name",)),
+        (("--exported", "model.pt2"), ("--weights", "--exported")),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_a_wrong_option_is_told_before_a_server_hears_of_it(place, words, said):
+    expect(audit(place.with_variables(MODICUM_ADDRESS="127.0.0.1:1"), *words), USAGE, *said)
+
+
+def test_a_folder_that_is_not_there_is_told(place):
+    expect(audit(place, photos="absent"), USAGE, "absent", "expected")
+
+
+def test_a_folder_without_photographs_is_told(place):
+    (place.folder / "empty").mkdir()
+
+    expect(audit(place, photos="empty"), USAGE, "empty", "expected pictures", ".jpg")
+
+
+def test_a_model_file_that_is_not_there_is_told(place):
+    expect(audit(place, model=("--weights", "absent.safetensors", "--architecture", ARCHITECTURE)), USAGE, "absent")
+
+
+def test_weights_without_an_architecture_are_told(place):
+    expect(audit(place, model=("--weights", "w.safetensors")), USAGE, "--architecture")
+
+
+def test_no_model_at_all_is_told(place):
+    expect(audit(place, model=()), USAGE, "--weights", "--exported", "--torchscript")
+
+
+@pytest.mark.parametrize("architecture", ["torchvision:resnet1", "nobody:resnet18", "modicum:cifar_resnet9", "resnet18"])
+def test_an_unknown_architecture_is_refused_with_those_that_are_known(place, architecture):
+    done = audit(place, model=("--weights", "w.safetensors", "--architecture", architecture))
+
+    assert done.code in {USAGE, REFUSED}, done.messages
+    assert architecture in done.messages
+    assert "expected" in done.messages.lower()
+
+
+def test_weights_whose_keys_do_not_fit_are_refused_with_the_keys(place):
+    done = audit(place, model=("--weights", "w.safetensors", "--architecture", "torchvision:resnet18"))
+
+    expect(done, REFUSED, "torchvision:resnet18")
+    assert "key" in done.messages.lower()
+
+
+def test_weights_whose_shapes_do_not_fit_are_refused(place):
+    weights = load_file(place.folder / "w.safetensors")
+    weights["stem_conv.weight"] = torch.zeros(16, 3, 5, 5)
+    save_file(weights, place.folder / "wide.safetensors")
+
+    expect(
+        audit(place, model=("--weights", "wide.safetensors", "--architecture", ARCHITECTURE)),
+        REFUSED,
+        "stem_conv.weight",
+    )
+
+
+def test_weights_of_not_a_number_are_refused(place):
+    weights = load_file(place.folder / "w.safetensors")
+    weights["head.weight"] = torch.full_like(weights["head.weight"], float("nan"))
+    save_file(weights, place.folder / "nan.safetensors")
+
+    expect(audit(place, model=("--weights", "nan.safetensors", "--architecture", ARCHITECTURE)), REFUSED, "NaN")
+
+
+@pytest.mark.parametrize("name", ["bytes.safetensors", "bytes.pt", "bytes.pt2"])
+def test_a_file_that_is_no_model_is_refused(place, name):
+    (place.folder / name).write_bytes(b"this is no model at all, whatever its name says")
+    model = ("--exported", name) if name.endswith("pt2") else ("--weights", name, "--architecture", ARCHITECTURE)
+
+    expect(audit(place, model=model), REFUSED, "xpected")
+
+
+def test_labels_that_are_too_many_for_the_outputs_are_refused(place):
+    (place.folder / "more.txt").write_text("red\ngreen\nblue\nwhite\n")
+
+    expect(audit(place, inputs=("--input", "input.toml", "--labels", "more.txt")), REFUSED, "3 classes", "4")
+
+
+def test_photographs_of_a_class_that_the_model_has_not_are_refused(place):
+    (place.folder / "photos" / "red").rename(place.folder / "photos" / "purple")
+
+    expect(audit(place), REFUSED, "purple")
+
+
+def test_a_server_that_is_not_there_is_told(place):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+
+        expect(audit(place.with_variables(MODICUM_ADDRESS=address)), NOT_COMPLETED, address, "MODICUM_ADDRESS")
+
+
+def test_a_token_that_is_not_known_is_told(place):
+    expect(audit(place.with_variables(MODICUM_TOKEN="wrong")), USAGE, "MODICUM_TOKEN")
+
+
+@pytest.mark.parametrize("address", ["nonsense:port", "ftp://somewhere", "[::1"])
+def test_an_address_that_is_none_is_told(place, address):
+    expect(audit(place.with_variables(MODICUM_ADDRESS=address)), USAGE, "expected")
+
+
+def test_no_token_travels_in_clear_beyond_this_machine(place):
+    expect(audit(place.with_variables(MODICUM_ADDRESS="192.0.2.1:7400")), USAGE, "MODICUM_INSECURE")

@@ -1,0 +1,120 @@
+"""deploy/compose.yaml against the Dockerfile, the settings and the commands."""
+
+import re
+import shlex
+
+import pytest
+import yaml
+from dockerfile_reading import REPOSITORY, environment, lineage, read_stages
+from modicum_server.settings import Settings
+from service_commands import commands, options
+
+TEXT = (REPOSITORY / "deploy/compose.yaml").read_text()
+COMPOSED = yaml.safe_load(TEXT)
+SERVICES = COMPOSED["services"]
+OURS = ("migrate", "api", "worker")
+STAGES = read_stages()
+
+TOP_LEVEL = {"name", "services", "volumes", "networks"}
+OF_A_SERVICE = {
+    *("image", "build", "command", "environment", "volumes", "networks", "ports", "tmpfs", "read_only", "init"),
+    *("healthcheck", "depends_on", "restart", "stop_grace_period", "cap_drop", "security_opt"),
+}
+CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
+
+
+def stage_of(service: str) -> str:
+    target: str = SERVICES[service]["build"]["target"]
+    return target
+
+
+def test_it_has_the_shape_of_the_compose_specification():
+    assert {key for key in COMPOSED if not key.startswith("x-")} == TOP_LEVEL
+    for name, service in SERVICES.items():
+        assert service.keys() <= OF_A_SERVICE, name
+        assert ("image" in service) or ("build" in service), name
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_names_only_what_is_declared(name):
+    service = SERVICES[name]
+    mounted = {volume.split(":")[0] for volume in service.get("volumes", [])}
+
+    assert mounted <= COMPOSED["volumes"].keys()
+    assert set(service["networks"]) <= COMPOSED["networks"].keys()
+    for other, how in service.get("depends_on", {}).items():
+        assert other in SERVICES
+        assert how["condition"] in CONDITIONS
+        assert how["condition"] != "service_healthy" or "healthcheck" in SERVICES[other]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_is_built_from_a_stage_of_the_dockerfile(name):
+    build = SERVICES[name]["build"]
+    arguments = {line.split("=")[0] for line in STAGES["worker-environment"].all_of("ARG")}
+
+    assert stage_of(name) in STAGES
+    assert (REPOSITORY / "deploy" / build["context"] / "Dockerfile").resolve() == REPOSITORY / "Dockerfile"
+    assert build.get("args", {}).keys() <= arguments
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_sets_nothing_that_is_no_setting(name):
+    named = {key for key in SERVICES[name]["environment"] if key.startswith("MODICUM_")}
+
+    assert named
+    assert {key.removeprefix("MODICUM_").lower() for key in named} <= Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_runs_a_command_that_exists(name):
+    assert tuple(SERVICES[name]["command"]) in commands()
+
+
+def test_the_commands_in_its_comments_exist():
+    told = re.findall(r"run --rm api (.*)", TEXT)
+
+    assert told
+    for line in told:
+        words = shlex.split(line)
+        first_option = next(index for index, word in enumerate(words) if word.startswith("--"))
+        assert tuple(words[:first_option]) in commands()
+        assert {word for word in words if word.startswith("--")} <= options(tuple(words[:first_option]))
+
+
+def test_the_published_ports_are_the_defaults_and_on_loopback():
+    defaults = [str(Settings.model_fields[name].default) for name in ("grpc_port", "http_port")]
+
+    assert SERVICES["api"]["ports"] == [f"127.0.0.1:{port}:{port}" for port in defaults]
+
+
+@pytest.mark.parametrize("name", ["api", "worker"])
+def test_the_artifacts_lie_in_the_volume_and_where_the_image_made_the_folder(name):
+    folder = SERVICES[name]["environment"]["MODICUM_ARTIFACTS_URL"]
+
+    assert folder == environment(lineage(STAGES, stage_of(name)))["MODICUM_ARTIFACTS_URL"]
+    assert f"artifacts:{folder}" in SERVICES[name]["volumes"]
+
+
+@pytest.mark.parametrize("name", ["api", "worker"])
+def test_a_service_is_killed_only_after_its_own_grace(name):
+    seconds = float(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+
+    assert seconds > Settings.model_fields["grace_seconds"].default
+
+
+def test_every_service_waits_for_the_schema():
+    for name in ("api", "worker"):
+        assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+
+
+def test_the_one_secret_is_demanded_and_written_down_nowhere():
+    values = re.findall(r"PASSWORD: (.*)", TEXT)
+
+    assert len(values) == 2
+    assert all(value.startswith("${POSTGRES_PASSWORD:?") for value in values)
+
+
+def test_what_runs_models_reaches_no_network_beyond():
+    assert SERVICES["worker"]["networks"] == ["inside"]
+    assert COMPOSED["networks"]["inside"]["internal"] is True

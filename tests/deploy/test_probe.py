@@ -1,0 +1,87 @@
+"""The images' health check, as a process, against the real doors."""
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+from dockerfile_reading import REPOSITORY
+from modicum_server.bootstrap import running_api
+from modicum_server.settings import Settings
+from modicum_server.worker.exposition import exposed
+from prometheus_client import CollectorRegistry
+
+
+async def probe(service: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(REPOSITORY / "deploy/probe.py"), service]
+    return await asyncio.to_thread(
+        subprocess.run, command, env=environment, capture_output=True, text=True, check=False, timeout=30
+    )
+
+
+@pytest.fixture
+def settings(database_url, tmp_path):
+    return Settings(
+        database_url=database_url, artifacts_url=str(tmp_path / "artifacts"), grpc_port=0, http_port=0, grace_seconds=1
+    )
+
+
+async def test_an_api_that_can_serve_is_healthy(settings):
+    async with running_api(settings) as (_, port):
+        done = await probe("api", MODICUM_HTTP_PORT=str(port))
+
+    assert done.returncode == 0, done.stderr
+    assert '"database":true' in done.stdout
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate for a name that is not this machine's, and its key."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    making = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=service.example"]
+    subprocess.run([*making, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key
+
+
+async def test_an_api_with_a_certificate_is_healthy(settings, certificate):
+    cert, key = certificate
+    async with running_api(settings.model_copy(update={"tls_cert": cert, "tls_key": key})) as (_, port):
+        done = await probe("api", MODICUM_HTTP_PORT=str(port), MODICUM_TLS_CERT=str(cert))
+
+    assert done.returncode == 0, done.stderr
+
+
+async def test_a_worker_is_healthy_until_it_stops():
+    alive = True
+    async with exposed(CollectorRegistry(), port=0, healthy=lambda: alive) as port:
+        working = await probe("worker", MODICUM_WORKER_METRICS_PORT=str(port))
+        alive = False
+        stopping = await probe("worker", MODICUM_WORKER_METRICS_PORT=str(port))
+
+    assert (working.returncode, stopping.returncode) == (0, 1)
+
+
+async def test_where_nothing_listens_nothing_is_healthy(settings):
+    async with running_api(settings) as (_, port):
+        pass
+
+    done = await probe("api", MODICUM_HTTP_PORT=str(port))
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("no answer: ")
+
+
+async def test_a_proxy_in_the_environment_is_not_asked(settings):
+    async with running_api(settings) as (_, port):
+        done = await probe(
+            "api", MODICUM_HTTP_PORT=str(port), http_proxy="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1"
+        )
+
+    assert done.returncode == 0, done.stderr
+
+
+async def test_a_service_that_there_is_not_is_named():
+    done = await probe("postgres")
+
+    assert done.returncode == 1
+    assert done.stderr == "expected one of api, worker, got postgres\n"

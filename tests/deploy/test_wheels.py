@@ -1,0 +1,92 @@
+"""What the three distributions ship when they are not installed from the repository."""
+
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+from dockerfile_reading import REPOSITORY
+
+#: Per distribution: its folder, and the folder of its package.
+SOURCES = {
+    "modicum": (REPOSITORY / "clients/python", REPOSITORY / "clients/python/modicum"),
+    "modicum_sis": (REPOSITORY / "service/sis", REPOSITORY / "service/sis/modicum_sis"),
+    "modicum_server": (REPOSITORY, REPOSITORY / "service/server/modicum_server"),
+}
+
+MIGRATED = """
+import sys
+from modicum_server.store.migrate import migrate, migrations_folder, schema_state
+migrate(sys.argv[1])
+print(schema_state(sys.argv[1]).current, migrations_folder())
+"""
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The wheels by distribution, built as the Dockerfile builds them."""
+    folder = tmp_path_factory.mktemp("wheels")
+    sources = [str(source) for source, _ in SOURCES.values()]
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), *sources]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return {path.name.split("-")[0]: path for path in folder.glob("*.whl")}
+
+
+def shipped(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_wheel_ships_every_file_of_its_package(wheels, name):
+    package = SOURCES[name][1]
+    files = {path.relative_to(package.parent) for path in package.rglob("*") if path.is_file()}
+    wanted = {path.as_posix() for path in files if "__pycache__" not in path.parts}
+
+    assert f"{name}/py.typed" in wanted
+    assert wanted <= shipped(wheels[name])
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_wheel_ships_its_licence(wheels, name):
+    assert [path for path in shipped(wheels[name]) if path.endswith(".dist-info/licenses/LICENSE")]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_wheel_ships_no_tests(wheels, name):
+    assert not [path for path in shipped(wheels[name]) if "test" in Path(path).parts[0] or "/tests/" in path]
+
+
+def test_the_three_distributions_have_one_version_and_ask_for_it(wheels):
+    described = {name: Parser().parsestr(_metadata(path)) for name, path in wheels.items()}
+    (version,) = {each["Version"] for each in described.values()}
+
+    assert f"modicum=={version}" in described["modicum_server"].get_all("Requires-Dist")
+    assert any(
+        line.startswith(f"modicum-sis=={version};") for line in described["modicum_server"].get_all("Requires-Dist")
+    )
+
+
+def test_the_server_migrates_an_empty_database_by_what_its_wheel_holds(wheels, empty_database_url, tmp_path):
+    with zipfile.ZipFile(wheels["modicum_server"]) as archive:
+        archive.extractall(tmp_path)
+
+    done = subprocess.run(
+        [sys.executable, "-c", MIGRATED, empty_database_url],
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.stdout.split() == ["True", str(tmp_path / "modicum_server" / "migrations")], done.stderr
+
+
+def _metadata(wheel: Path) -> str:
+    (name,) = [path for path in shipped(wheel) if path.endswith(".dist-info/METADATA")]
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read(name).decode()
