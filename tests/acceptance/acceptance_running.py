@@ -20,6 +20,7 @@ PROGRAMS = Path(sys.executable).parent
 COMMAND_SECONDS = 150
 START_SECONDS = 90
 POLL_SECONDS = 0.05
+READY = b"worker_started"
 
 T = TypeVar("T")
 
@@ -48,8 +49,9 @@ class Place:
     @classmethod
     def make(cls, folder: Path) -> "Place":
         """Make the private tmp; its path is short, because sockets lie in it, and every user may pass through."""
-        (folder / "tmp").mkdir()
-        (folder / "tmp").chmod(0o711)
+        (folder / "tmp").mkdir(exist_ok=True)
+        for passed in (folder, folder / "tmp"):
+            passed.chmod(0o711)
         return cls(folder)
 
     @property
@@ -73,20 +75,20 @@ class Place:
         own = {"MODICUM_DATA": str(self.data), "TMPDIR": str(self.folder / "tmp"), "OMP_NUM_THREADS": "2"}
         return ours | own | dict(self.variables)
 
-    def start(self, program: str, *arguments: object, **options: Any) -> "subprocess.Popen[str]":
-        """Start a program of this environment in the folder."""
+    @contextmanager
+    def started(self, program: str, *arguments: object, **options: Any) -> "Iterator[subprocess.Popen[str]]":
+        """A program of this environment, at work in the folder; killed if it still is at the end of the block."""
         words = [str(PROGRAMS / program), *map(str, arguments)]
-        return subprocess.Popen(words, cwd=self.folder, env=self.environment, text=True, **options)
+        with subprocess.Popen(words, cwd=self.folder, env=self.environment, text=True, **options) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def run(self, program: str, *arguments: object, seconds: float = COMMAND_SECONDS) -> Done:
         """Run a program to its end; one that shows a traceback is a bug whatever else it does."""
-        process = self.start(program, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        try:
+        with self.started(program, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             output, messages = process.communicate(timeout=seconds)
-        except BaseException:
-            process.kill()
-            process.communicate()
-            raise
         assert "Traceback" not in output + messages, messages
         return Done(process.returncode, output, messages)
 
@@ -131,7 +133,9 @@ class Running:
     def child(self, command: str) -> psutil.Process:
         """Its process whose command line contains `command`."""
         found = [each for each in family(self.process.pid) if command in " ".join(command_line(each))]
-        assert found, f"expected a process of {command}, there are {[command_line(p) for p in family(self.process.pid)]}"
+        assert found, (
+            f"expected a process of {command}, there are {[command_line(p) for p in family(self.process.pid)]}"
+        )
         return found[0]
 
 
@@ -139,19 +143,25 @@ class Running:
 def running_server(folder: Path, **variables: str) -> Iterator[Running]:
     """A local server until the block ends, with its worker and its TorchServe ready; then it leaves, and all with it."""
     place = Place.make(folder).with_variables(**variables)
-    process = place.start(
-        "modicum-server", "up", "--data", place.data, "--grpc-port", 0, "--http-port", 0, stdout=subprocess.DEVNULL
-    )
-    try:
-        eventually(lambda: b"worker_started" in bytes_of(place.data / "worker.log"), seconds=START_SECONDS)
-        members = family(process.pid)
-        yield Running(place, process)
-        members = {*members, *family(process.pid)}
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
+    with started_server(place) as running:
+        members = family(running.process.pid)
+        yield running
+        members = {*members, *family(running.process.pid)}
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(timeout=60) == 0
     expect_gone(members, seconds=0)
     assert place.leftovers == []
+
+
+@contextmanager
+def started_server(place: Place) -> Iterator[Running]:
+    """A local server whose worker is ready; killed if it still runs at the end of the block."""
+    log = place.data / "worker.log"
+    seen = bytes_of(log).count(READY)
+    words = ("up", "--data", place.data, "--grpc-port", 0, "--http-port", 0)
+    with place.started("modicum-server", *words, stdout=subprocess.DEVNULL) as process:
+        eventually(lambda: bytes_of(log).count(READY) > seen, seconds=START_SECONDS)
+        yield Running(place, process)
 
 
 def family(pid: int) -> set[psutil.Process]:

@@ -35,7 +35,10 @@ def test_an_identical_audit_is_answered_from_the_store_unless_it_is_told_not_to(
 
     assert again["state"] == "SUCCEEDED"
     assert again["reused_from"] == first["name"]
-    assert again["result_digest"] == place.run("modicum", "audits", "show", first["name"], "--json").answer["result_digest"]
+    assert (
+        again["result_digest"]
+        == place.run("modicum", "audits", "show", first["name"], "--json").answer["result_digest"]
+    )
     assert fresh["reused_from"] == ""
 
 

@@ -144,7 +144,11 @@ def test_an_audit_of_nothing_but_broken_photographs_is_refused(place):
 def test_photographs_of_any_shape_and_mode_are_brought_onto_the_canvas(place):
     from PIL import Image  # noqa: PLC0415 - this test makes pictures
 
-    for name, mode, size in (("grey.png", "L", (50, 40)), ("clear.png", "RGBA", (33, 90)), ("palette.gif", "P", (8, 8))):
+    for name, mode, size in (
+        ("grey.png", "L", (50, 40)),
+        ("clear.png", "RGBA", (33, 90)),
+        ("palette.gif", "P", (8, 8)),
+    ):
         Image.new(mode, size, 90).save(place.folder / "flat" / name)
 
     rows = audited(place, photos="flat")["rows"]

@@ -27,7 +27,9 @@ def samples(url: str) -> dict[tuple[str, frozenset], float]:
 
 
 def total(values, name: str, **labels: str) -> float:
-    return sum(value for (found, facts), value in values.items() if found == name and labels.items() <= dict(facts).items())
+    return sum(
+        value for (found, facts), value in values.items() if found == name and labels.items() <= dict(facts).items()
+    )
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Processes that are killed in mid-audit: the audit ends all the same, with every finding once, and nothing lives on."""
 
+import json
 import re
 import shutil
 import signal
@@ -12,13 +13,18 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from acceptance_running import Place, Running, bytes_of, eventually, expect_gone, family, running_server
+from acceptance_running import Place, Running, eventually, expect_gone, family, running_server, started_server
 from acceptance_stage import ARCHITECTURE, CLASSES, patches
 from modicum import Client
 
 #: Leases that are short, so that the death of a worker is seen soon.
 SHORT_LEASES = {"MODICUM_LEASE_SECONDS": "3", "MODICUM_RENEW_SECONDS": "1"}
 ITEMS = 40
+#: Exact: half a million passes an image.
+LONG_AUDIT = (
+    *("audit", "photos", "--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml"),
+    *("--method", "backselect", "--threshold", "0.9"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -92,69 +98,50 @@ def test_whatever_is_killed_in_mid_audit_the_audit_ends_with_every_finding_once(
 
 
 def test_nothing_outlives_a_killed_server_and_the_next_one_ends_its_audit(short_folder, material):
-    place = Place.make(short_folder).with_variables(**SHORT_LEASES)
-    process = place.start(
-        "modicum-server", "up", "--data", place.data, "--grpc-port", 0, "--http-port", 0, stdout=subprocess.DEVNULL
-    )
-    eventually(lambda: b"worker_started" in bytes_of(place.data / "worker.log"))
-    with client_of(Running(place, process)) as client:
-        name = begun(client, material, seed=1).name
-    members = family(process.pid)
+    with started_server(Place.make(short_folder).with_variables(**SHORT_LEASES)) as running:
+        with client_of(running) as client:
+            name = begun(client, material, seed=1).name
+        members = family(running.process.pid)
 
-    process.kill()
-    process.wait()
+        running.process.kill()
 
-    expect_gone(members, seconds=20)
-    shutil.move(place.data / "worker.log", place.data / "worker.log.1")
+        expect_gone(members, seconds=20)
     with running_server(short_folder, **SHORT_LEASES) as again, client_of(again) as client:
         expect_every_finding_once(client.audits.get(name))
 
 
-def test_ctrl_c_cancels_the_audit_and_the_server_leaves(local_place, material):
-    model = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml")
-    search = ("--method", "backselect", "--threshold", "0.9")
-    command = local_place.start("modicum", "audit", "photos", *model, *search, stderr=subprocess.PIPE)
-    name = ""
-    for line in command.stderr:
-        if "Running" in line or "search, " in line:
-            break
-        if found := re.match(r"projects/default/(audits/[^:]+): 9 images", line):
-            name = found[1]
-            break
-    members = family(server_pid(local_place))
+def test_ctrl_c_cancels_the_audit_and_the_server_leaves(local_place):
+    with local_place.started("modicum", *LONG_AUDIT, stderr=subprocess.PIPE) as command:
+        name = next(found[1] for line in command.stderr if (found := re.match("projects/default/audits/(.*): 9", line)))
+        members = family(server_pid(local_place))
 
-    command.send_signal(signal.SIGINT)
-    said = command.communicate(timeout=60)[1]
+        command.send_signal(signal.SIGINT)
+        said = command.communicate(timeout=60)[1]
 
     assert command.returncode == 130, said
     assert "cancelling" in said
     assert "Traceback" not in said
     expect_gone(members, seconds=40)
     assert local_place.leftovers == []
-    shown = local_place.run("modicum", "audits", "show", name.removeprefix("audits/"), "--json")
-    assert shown.answer["state"] == "CANCELLED"
-    expect_the_server_gone(local_place)
+    assert local_place.run("modicum", "audits", "show", name, "--json").answer["state"] == "CANCELLED"
+    eventually(lambda: not (local_place.data / "server.json").exists())
+    eventually(lambda: local_place.leftovers == [])
 
 
 def test_ctrl_c_while_the_server_starts_leaves_nothing(local_place):
-    command = local_place.start("modicum", "audits", "list", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    eventually(lambda: (local_place.data / "worker.log").exists())
-    members = family(command.pid) - {psutil.Process(command.pid)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with local_place.started("modicum", "audits", "list", **pipes) as command:
+        eventually((local_place.data / "worker.log").exists)
+        members = family(command.pid) - {psutil.Process(command.pid)}
 
-    command.send_signal(signal.SIGINT)
-    said = command.communicate(timeout=60)[1]
+        command.send_signal(signal.SIGINT)
+        said = command.communicate(timeout=60)[1]
 
     assert command.returncode == 130, said
+    assert "Traceback" not in said
     expect_gone(members, seconds=20)
     assert local_place.leftovers == []
 
 
 def server_pid(place: Place) -> int:
-    import json  # noqa: PLC0415
-
     return int(json.loads((place.data / "server.json").read_text())["pid"])
-
-
-def expect_the_server_gone(place: Place) -> None:
-    eventually(lambda: not (place.data / "server.json").exists())
-    eventually(lambda: place.leftovers == [])

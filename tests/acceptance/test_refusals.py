@@ -73,7 +73,9 @@ def test_no_model_at_all_is_told(place):
     expect(audit(place, model=()), USAGE, "--weights", "--exported", "--torchscript")
 
 
-@pytest.mark.parametrize("architecture", ["torchvision:resnet1", "nobody:resnet18", "modicum:cifar_resnet9", "resnet18"])
+@pytest.mark.parametrize(
+    "architecture", ["torchvision:resnet1", "nobody:resnet18", "modicum:cifar_resnet9", "resnet18"]
+)
 def test_an_unknown_architecture_is_refused_with_those_that_are_known(place, architecture):
     done = audit(place, model=("--weights", "w.safetensors", "--architecture", architecture))
 

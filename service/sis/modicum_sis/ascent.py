@@ -18,7 +18,7 @@ from modicum_sis.scoring import MaskScorer
 FIRST_SIZE = 0.1
 """Share of the pixels in the first mask."""
 GROWTH_TO_WHOLE = 1.5
-"""Factor on the size at every step until a mask has been sufficient, where the whole image is: a larger mask will do."""
+"""Factor on the size at every step until a mask was sufficient, where the whole image is: a larger mask will do."""
 GROWTH_APART, LARGEST_APART = 1.1, 0.3
 """The same where the whole image is not, as for another class, and the share of the pixels at which growth ends: more
 pixels bring the predicted class back, and what is sought lies among the smaller masks."""

@@ -22,8 +22,8 @@ STOP_SECONDS = 30.0
 POLL_SECONDS = 0.1
 THRESHOLD = 0.9
 #: So that the whole demo fits into three minutes on two cores.
-PASSES = 300
-CONTROL_IMAGES = 10
+PASSES = 250
+CONTROL_IMAGES = 20
 INTERRUPTED = 130
 
 
@@ -42,7 +42,8 @@ def main(
         _end(2, str(error))
     _say(
         f"Chosen so that it fits into three minutes on two cores: {files.photograph_count} photographs, at most "
-        f"{passes} pass-equivalents each, the class-targeted control on {control_images}, the fill control on all."
+        f"{passes} pass-equivalents each, the class-targeted control on {control_images} of them at the most, the fill "
+        "control on every one with a subset."
     )
     with _server(FOLDER / "server") as environment:
         for command in _commands(model, files, passes=passes, control_images=control_images):
