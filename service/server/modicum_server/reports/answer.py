@@ -61,7 +61,8 @@ def _companion(measured: Measured) -> str:
     other, rate = measured["overinterpretation_rate_class_targeted"], measured["overinterpretation_rate"]
     if other.value is None or rate.value is None:
         return "The class-targeted control did not run, so how much of this the mask itself does is not known."
-    fact = f"Asked to argue for a random other class instead, the same search needs as few pixels for {_count(other)}"
+    bound = share_text(rate.parameters["alpha"])
+    fact = f"Asked to argue for a random other class, the same search finds {bound} or fewer enough for {_count(other)}"
     return f"{fact}{interval_text(other.interval)}{_comparison(rate, other)}."
 
 
