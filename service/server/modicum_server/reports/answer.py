@@ -14,11 +14,10 @@ def headline(measured: Measured) -> str:
     rate = measured["overinterpretation_rate"]
     if rate.value is None:
         return "No image could be searched, so this audit says nothing about overinterpretation."
-    share = f"{rate.parameters['alpha'] * 100:.3g}%"
     images = f"{rate.parameters['successes']} of the {rate.n} images"
     if rate.interval is not None:
         images = f"{share_text(rate.value)} of the images"
-    return f"For {images} that were searched, {share} of the pixels or fewer suffice for the same confident decision."
+    return f"For {images} that were searched, {_bound(rate)} of the pixels or fewer suffice for the same confident decision."
 
 
 def sentences(measured: Measured, counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:
@@ -57,12 +56,15 @@ def _certainty(rate: Measure) -> str:
     return f"That is {_tally(rate)} ({ends}), and a lower bound: a stronger search finds smaller subsets."
 
 
+def _bound(rate: Measure) -> str:
+    return f"{rate.parameters['alpha'] * 100:.3g}%"
+
+
 def _companion(measured: Measured) -> str:
     other, rate = measured["overinterpretation_rate_class_targeted"], measured["overinterpretation_rate"]
     if other.value is None or rate.value is None:
         return "The class-targeted control did not run, so how much of this the mask itself does is not known."
-    bound = share_text(rate.parameters["alpha"])
-    fact = f"Asked to argue for a random other class, the same search finds {bound} or fewer enough for {_count(other)}"
+    fact = f"Asked to argue for a random other class, the same search finds {_bound(rate)} enough for {_count(other)}"
     return f"{fact}{interval_text(other.interval)}{_comparison(rate, other)}."
 
 
