@@ -19,7 +19,7 @@ from modicum import Client
 
 #: Leases that are short, so that the death of a worker is seen soon.
 SHORT_LEASES = {"MODICUM_LEASE_SECONDS": "3", "MODICUM_RENEW_SECONDS": "1"}
-ITEMS = 40
+ITEMS = 24
 #: Exact: half a million passes an image.
 LONG_AUDIT = (
     *("audit", "flat", "--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml"),
@@ -59,7 +59,7 @@ def begun(client: Client, material: Path, *, seed: int):
         dataset=photos,
         thresholds=[0.9],
         method="batched_gradient",
-        pixels_per_step=8,
+        pixels_per_step=12,
         controls=[],
         seed=seed,
     )

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 WEIGHTS = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE)
 INPUT = ("--input", "input.toml", "--labels", "labels.txt")
-QUICK = ("--threshold", "0.9", "--passes", "60", "--no-controls")
+QUICK = ("--threshold", "0.9", "--passes", "60")
 USAGE, NOT_COMPLETED, REFUSED = 2, 3, 5
 
 
@@ -43,7 +43,7 @@ def expect(done, code, *words):
         (("--input", "absent.toml"), ("absent.toml",)),
         (("--labels", "absent.txt"), ("absent.txt",)),
         (("--name", "Not A Name"), ("Not A Name",)),
-        (("--exported", "model.pt2"), ("--weights", "--exported")),
+        (("--exported", "model.pt2"), ("weights", "exported")),
     ],
     ids=lambda value: " ".join(value),
 )
@@ -66,22 +66,22 @@ def test_a_model_file_that_is_not_there_is_told(place):
 
 
 def test_weights_without_an_architecture_are_told(place):
-    expect(audit(place, model=("--weights", "w.safetensors")), USAGE, "--architecture")
+    expect(audit(place, model=("--weights", "w.safetensors")), USAGE, "architecture", "torchvision:resnet18")
 
 
 def test_no_model_at_all_is_told(place):
-    expect(audit(place, model=()), USAGE, "--weights", "--exported", "--torchscript")
+    expect(audit(place, model=()), USAGE, "weights", "exported", "torchscript")
 
 
 @pytest.mark.parametrize(
     "architecture", ["torchvision:resnet1", "nobody:resnet18", "modicum:cifar_resnet9", "resnet18"]
 )
-def test_an_unknown_architecture_is_refused_with_those_that_are_known(place, architecture):
+def test_an_unknown_architecture_is_refused_with_what_would_do(place, architecture):
     done = audit(place, model=("--weights", "w.safetensors", "--architecture", architecture))
 
     assert done.code in {USAGE, REFUSED}, done.messages
     assert architecture in done.messages
-    assert "expected" in done.messages.lower()
+    assert "did you mean" in done.messages or "xpected" in done.messages, done.messages
 
 
 def test_weights_whose_keys_do_not_fit_are_refused_with_the_keys(place):
@@ -143,9 +143,9 @@ def test_a_token_that_is_not_known_is_told(place):
     expect(audit(place.with_variables(MODICUM_TOKEN="wrong")), USAGE, "MODICUM_TOKEN")
 
 
-@pytest.mark.parametrize("address", ["nonsense:port", "ftp://somewhere", "[::1"])
+@pytest.mark.parametrize("address", ["nonsense:port", "ftp://somewhere", "127.0.0.1:99999"])
 def test_an_address_that_is_none_is_told(place, address):
-    expect(audit(place.with_variables(MODICUM_ADDRESS=address)), USAGE, "expected")
+    expect(audit(place.with_variables(MODICUM_ADDRESS=address)), USAGE, address)
 
 
 def test_no_token_travels_in_clear_beyond_this_machine(place):

@@ -7,6 +7,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from modicum import errors
 
 DETAILS_KEY = "grpc-status-details-bin"
+SET_TOKEN = "set MODICUM_TOKEN to one that `modicum-server token create` printed"
 
 CLASS_OF_CODE: dict[grpc.StatusCode, type[errors.ModicumError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidArgument,
@@ -54,7 +55,8 @@ def error_of(failure: grpc.aio.AioRpcError, *, address: str) -> errors.ModicumEr
 def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: str, answered: bool) -> str:
     text = failure.details() or ""
     if answered:
-        return "; ".join([text, *(violation for violation in violations if violation not in text)])
+        advice = [SET_TOKEN] if failure.code() is grpc.StatusCode.UNAUTHENTICATED else []
+        return "; ".join([text, *(violation for violation in violations if violation not in text), *advice])
     if failure.code() is grpc.StatusCode.UNAVAILABLE:
         return (
             f"no Modicum server answers at {address} ({_shortened(text)}): is it running, and is MODICUM_ADDRESS right?"

@@ -38,9 +38,19 @@ def _checked(path: Path) -> Output:
     folder = path.absolute().parent
     if not folder.is_dir():
         raise InvalidArgument(f"output {path}: expected its folder to exist; create {folder} first")
-    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise InvalidArgument(f"output {path}: expected a place that may be written")
+    if path.is_dir() or (path.exists() and not os.access(path, os.W_OK)):
+        raise InvalidArgument(f"output {path}: expected a file that may be written")
+    if path.is_file() or not path.exists():
+        _try_folder(path, folder)
     return Output(path, form)
+
+
+def _try_folder(path: Path, folder: Path) -> None:
+    """Write nothing in the folder: what a user may do is not all that a file system asks for."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InvalidArgument(f"output {path}: expected a folder that may be written, but: {error.strerror}") from error
 
 
 def write_outputs(audit: Audit, outputs: Sequence[Output]) -> None:

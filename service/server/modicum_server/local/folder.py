@@ -38,6 +38,16 @@ class Listening:
     http_address: str
     started: str
 
+    @property
+    def grpc_port(self) -> str:
+        """Port of the gRPC API, in digits."""
+        return self.grpc_address.rpartition(":")[2]
+
+    @property
+    def http_port(self) -> str:
+        """Port of HTTP, in digits."""
+        return self.http_address.rpartition(":")[2]
+
 
 def default_folder() -> Path:
     """Return MODICUM_DATA, else the user's data folder; for root a system folder that Postgres' user can enter."""

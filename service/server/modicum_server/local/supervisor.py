@@ -88,8 +88,9 @@ class LocalServer:
         ready_file = self.folder.path / "api.json"
         ready_file.unlink(missing_ok=True)
         settings = self.settings
-        serve = ["serve", "--grpc-port", str(settings.grpc_port), "--http-port", str(settings.http_port)]
-        api = Child("api", [*serve, "--ready-file", str(ready_file)], environment, self.folder.path / "api.log")
+        serve = ["serve", "--ready-file", str(ready_file)]
+        ports = ["--grpc-port", str(settings.grpc_port), "--http-port", str(settings.http_port)]
+        api = Child("api", [*serve, *ports], environment, self.folder.path / "api.log")
         worker_environment = {**environment, "MODICUM_RUN_FOLDER": str(self.folder.path / "run")}
         worker = Child("worker", ["worker", "--metrics-port", "0"], worker_environment, self.folder.path / "worker.log")
         children = (api, worker)
@@ -98,6 +99,8 @@ class LocalServer:
             for child in children:
                 await child.start()
             listening = await _listening(api, ready_file)
+            # Started again, it listens where its clients know it: a port that was free is now ours to keep.
+            api.arguments = [*serve, "--grpc-port", listening.grpc_port, "--http-port", listening.http_port]
             keepers += [asyncio.create_task(child.keep_running()) for child in children]
             yield listening
         finally:

@@ -17,7 +17,8 @@ def headline(measured: Measured) -> str:
     images = f"{rate.parameters['successes']} of the {rate.n} images"
     if rate.interval is not None:
         images = f"{share_text(rate.value)} of the images"
-    return f"For {images} that were searched, {_bound(rate)} of the pixels or fewer suffice for the same confident decision."
+    few = f"{_bound(rate)} of the pixels or fewer"
+    return f"For {images} that were searched, {few} suffice for the same confident decision."
 
 
 def sentences(measured: Measured, counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,113 @@
+"""Outside peers: the top-k pixels of an attribution map, for the smallest k whose mask is verified to suffice.
+
+Maps by captum (integrated gradients, over the fill as its baseline) and by one gradient (saliency). Attribution was not
+made for this question; it is what a practitioner would reach for.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from captum.attr import IntegratedGradients, Saliency
+from modicum_sis import Passes, Proposal, SearchTask, find_subsets
+from modicum_sis.margins import margins_of, sufficient
+from modicum_sis.ranking import choose_largest
+from modicum_sis.search import FIXED_PASSES
+from torch import Tensor
+
+from benchmarks.contenders import VERIFICATION, Outcome
+from benchmarks.subjects import Subject
+
+INTEGRATION_STEPS = 50
+INTEGRATION_BATCH = 10
+
+Attribute = Callable[[Subject, int], Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TopK:
+    """A search along one map (H, W) of one image: bisects k, supposing that more pixels suffice where fewer do."""
+
+    map: Tensor
+
+    def planned_passes(self, canvas: tuple[int, int, int]) -> int:
+        """One forward pass each time that the number of pixels is halved."""
+        return FIXED_PASSES + math.ceil(math.log2(canvas[-1] * canvas[-2])) + VERIFICATION
+
+    def propose(self, task: SearchTask) -> list[Proposal]:
+        """For the one image of the task."""
+        values, rows = self.map.reshape(1, -1), torch.zeros(1, dtype=torch.int64)
+        least, enough = 1, values.numel()
+        while least < enough:
+            middle = (least + enough) // 2
+            mask = choose_largest(values, [middle]).view(1, *task.scorer.shape)
+            if bool(sufficient(task.scorer.margins(mask, rows), task.threshold)):
+                enough = middle
+            else:
+                least = middle + 1
+        smaller = [choose_largest(values, [enough]).view(task.scorer.shape)] if enough < values.numel() else []
+        return [Proposal(masks=iter(smaller), trace=None)]
+
+
+@dataclass(frozen=True, slots=True)
+class Attributed:
+    """A contender: maps, then top-k. `passes` is what a map costs."""
+
+    method: str
+    setting: str
+    attribute: Attribute
+    passes: Passes
+    budget: int | None = None
+
+    def outcomes(self, subject: Subject) -> list[Outcome]:
+        """Image after image."""
+        return [self._outcome(subject, index) for index in range(len(subject.images))]
+
+    def _outcome(self, subject: Subject, index: int) -> Outcome:
+        search = TopK(self.attribute(subject, index))
+        images = subject.images[index : index + 1]
+        (finding,) = find_subsets(
+            subject.classifier, images, threshold=subject.source.threshold, search=search
+        )
+        size = finding.subset.size if finding.subset else subject.pixels
+        return Outcome(size, (finding.passes + self.passes).equivalents)
+
+
+def saliency(subject: Subject, index: int) -> Tensor:
+    """|gradient of the margin|, the largest over the channels: (H, W)."""
+    image, score, _ = _described(subject, index)
+    return Saliency(score).attribute(image).amax(dim=1)[0].detach()
+
+
+def integrated_gradients(subject: Subject, index: int) -> Tensor:
+    """Integrated gradients of the margin from the fill to the image, summed over the channels: (H, W)."""
+    image, score, fill = _described(subject, index)
+    attributions: Tensor = IntegratedGradients(score).attribute(
+        image, baselines=fill, n_steps=INTEGRATION_STEPS, internal_batch_size=INTEGRATION_BATCH
+    )
+    return attributions.sum(dim=1)[0].float().detach()
+
+
+def peers() -> list[Attributed]:
+    """All of them."""
+    return [
+        Attributed("saliency top-k", "1 gradient", saliency, Passes(1, 1)),
+        Attributed(
+            "captum integrated gradients top-k",
+            f"{INTEGRATION_STEPS} gradients",
+            integrated_gradients,
+            Passes(INTEGRATION_STEPS, INTEGRATION_STEPS),
+        ),
+    ]
+
+
+def _described(subject: Subject, index: int) -> tuple[Tensor, Callable[[Tensor], Tensor], Tensor]:
+    """The image (1, C, H, W), the margin of its predicted class as a function of images, and the fill."""
+    image = subject.images[index : index + 1].clone()
+    target = subject.classifier.plain_logits(image[0]).argmax()
+
+    def score(images: Tensor) -> Tensor:
+        return margins_of(subject.classifier.logits(images.to(image.dtype)), target.expand(len(images)))
+
+    return image, score, subject.classifier.fill_mean.expand(image.shape)
