@@ -1,5 +1,6 @@
 """What the service answers beyond a single audit: stored answers, costs, repeated requests, lists in JSON."""
 
+import json
 import uuid
 
 import grpc
@@ -40,6 +41,9 @@ def test_an_identical_audit_is_answered_from_the_store_unless_it_is_told_not_to(
         == place.run("modicum", "audits", "show", first["name"], "--json").answer["result_digest"]
     )
     assert fresh["reused_from"] == ""
+    assert place.run("modicum", "audits", "delete", first["name"]).code in {0, 2}
+    assert place.run("modicum", "audits", "report", again["name"], "--output", "kept.json").code == 0
+    assert len(json.loads((place.folder / "kept.json").read_text())["rows"]) == PHOTOGRAPHS
 
 
 def test_a_dry_run_tells_the_cost_and_writes_nothing(place, registered):
@@ -62,7 +66,7 @@ def test_a_request_that_is_sent_twice_is_answered_once(server, place, registered
             specification=audit_pb2.AuditSpecification(
                 model_versions=[model["name"]],
                 dataset=dataset["name"],
-                searches=[search_pb2.Search(threshold=0.9, mask_optimization=search_pb2.MaskOptimization(passes=40))],
+                searches=[search_pb2.Search(threshold=0.9, passes=40)],
                 no_controls=True,
             )
         ),
@@ -81,7 +85,7 @@ def test_a_request_that_is_sent_twice_is_answered_once(server, place, registered
 
 def test_every_list_and_show_is_json_on_stdout_and_nothing_else(place, registered):
     model, dataset = registered
-    audit = created(place)
+    audit = created(place, "--no-reuse")
     place.run("modicum", "audits", "watch", audit["name"])
 
     def answer(*words):
@@ -113,7 +117,7 @@ def test_what_an_audit_refers_to_cannot_be_deleted(place, registered):
 
 
 def test_the_html_and_the_json_report_of_a_stored_audit_are_written_later_too(place, registered):
-    audit = created(place)
+    audit = created(place, "--no-reuse")
     place.run("modicum", "audits", "watch", audit["name"])
 
     done = place.run("modicum", "audits", "report", audit["name"], "--output", "late.html", "--output", "late.json")

@@ -9,7 +9,7 @@ from acceptance_running import eventually
 from acceptance_stage import ARCHITECTURE
 from prometheus_client.parser import text_string_to_metric_families
 
-AUDIT = ("audit", "photos", "--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml")
+AUDIT = ("audit", "flat", "--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml")
 LABELS = frozenset({"method", "code", "state", "outcome", "stage", "reason", "answer", "le"})
 
 

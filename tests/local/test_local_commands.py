@@ -6,33 +6,49 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import grpc
-import psycopg
 import pytest
-from google.rpc import error_details_pb2
 from modicum import Client, errors
 
 USAGE, NOT_COMPLETED = 2, 3
+READY_SECONDS = 60
 
 
-def run(*words: object, **variables: str) -> "subprocess.CompletedProcess[str]":
+def environment(**variables: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("MODICUM_")} | variables
+
+
+def words(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "modicum_server.cli", *map(str, arguments)]
+
+
+def run(*arguments: object, **variables: str) -> "subprocess.CompletedProcess[str]":
     done = subprocess.run(
-        [sys.executable, "-m", "modicum_server.cli", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment(**variables),
+        words(*arguments), capture_output=True, text=True, timeout=60, check=False, env=environment(**variables)
     )
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
     return done
 
 
-def environment(**variables: str) -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("MODICUM_")}
-    return ours | variables
+@contextmanager
+def running(ready: Path, *arguments: object, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    """A command that has written the file `ready`; it ends well when it is told to."""
+    with subprocess.Popen(words(*arguments), env=environment(**variables), text=True, stderr=subprocess.PIPE) as process:
+        try:
+            end = time.monotonic() + READY_SECONDS
+            while not ready.exists():
+                assert process.poll() is None, process.stderr.read()
+                assert time.monotonic() < end, "it is not ready in time"
+                time.sleep(0.05)
+            yield process
+            process.send_signal(signal.SIGTERM)
+            process.stderr.read()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("command", [("serve",), ("worker",), ("migrate",), ("token", "create", "--principal", "me")])
@@ -48,3 +64,157 @@ def test_a_command_without_a_place_for_artifacts_names_it():
 
     assert done.returncode == USAGE
     assert "MODICUM_ARTIFACTS_URL" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("MODICUM_GRPC_PORT", "seven", ("MODICUM_GRPC_PORT", "seven")),
+        ("MODICUM_LEASE_SECONDS", "-1", ("MODICUM_LEASE_SECONDS", "-1")),
+        ("MODICUM_SLOTS", "0", ("MODICUM_SLOTS", "0")),
+    ],
+)
+def test_a_setting_that_is_none_is_named_with_what_came(variable, value, said):
+    done = run("serve", MODICUM_DATABASE_URL="postgresql://x", MODICUM_ARTIFACTS_URL="x", **{variable: value})
+
+    assert done.returncode == USAGE
+    assert all(word in done.stderr for word in said), done.stderr
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("token", "create", "--principal", "me"), ("serve",), ("worker",)])
+def test_a_database_that_is_not_there_is_told(command, tmp_path):
+    done = run(
+        *command,
+        MODICUM_DATABASE_URL="postgresql://me:secret@127.0.0.1:1/nothing?connect_timeout=2",
+        MODICUM_ARTIFACTS_URL=str(tmp_path),
+        MODICUM_GRPC_PORT="0",
+        MODICUM_HTTP_PORT="0",
+        MODICUM_WORKER_METRICS_PORT="0",
+    )
+
+    assert done.returncode == NOT_COMPLETED
+    assert "database" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_database_url_that_is_none_is_told():
+    done = run("migrate", MODICUM_DATABASE_URL="mysql://somewhere")
+
+    assert done.returncode == USAGE
+    assert "postgresql://" in done.stderr
+
+
+def test_migrating_twice_changes_nothing_the_second_time(empty_database_url):
+    first, again = (run("migrate", MODICUM_DATABASE_URL=empty_database_url) for _ in range(2))
+
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert first.stdout == again.stdout == "the schema is current\n"
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_database_without_our_schema_is_told_with_the_command_that_makes_it(empty_database_url, tmp_path, command):
+    done = run(
+        *(command, *(("--grpc-port", 0, "--http-port", 0) if command == "serve" else ("--metrics-port", 0))),
+        MODICUM_DATABASE_URL=empty_database_url,
+        MODICUM_ARTIFACTS_URL=str(tmp_path),
+    )
+
+    assert done.returncode == NOT_COMPLETED
+    assert "modicum-server migrate" in done.stderr
+
+
+def test_tokens_are_made_with_a_role_and_refused_once_revoked(database_url, tmp_path):
+    settings = {"MODICUM_DATABASE_URL": database_url, "MODICUM_ARTIFACTS_URL": str(tmp_path / "artifacts")}
+    viewer = run("token", "create", "--principal", "eve", "--role", "viewer", **settings).stdout.strip()
+    auditor = run("token", "create", "--principal", "adam", **settings).stdout.strip()
+    unknown = run("token", "create", "--principal", "eve", "--role", "king", **settings)
+    ready = tmp_path / "ready.json"
+
+    with running(ready, "serve", "--grpc-port", 0, "--http-port", 0, "--ready-file", ready, **settings):
+        address = ready.read_text().split('"grpc_address": "')[1].split('"')[0]
+        with Client(address, token=viewer) as client:
+            assert list(client.audits.list()) == []
+            with pytest.raises(errors.PermissionDenied):
+                client.datasets.upload("d", _picture(tmp_path))
+        with Client(address, token=auditor) as client:
+            assert client.datasets.upload("d", _picture(tmp_path)).item_count == 1
+            assert run("token", "revoke", "--principal", "adam", **settings).stdout == "revoked 1\n"
+            with pytest.raises(errors.Unauthenticated, match="MODICUM_TOKEN"):
+                client.datasets.get("d")
+        with Client(address, token="invented") as client, pytest.raises(errors.Unauthenticated):
+            list(client.audits.list())
+
+    assert unknown.returncode == USAGE
+    assert "viewer, auditor or admin" in unknown.stderr
+
+
+def _picture(folder: Path) -> Path:
+    (folder / "photos").mkdir(exist_ok=True)
+    (folder / "photos" / "a.png").write_bytes(b"not looked at before an audit")
+    return folder / "photos"
+
+
+@pytest.mark.parametrize("option", ["--grpc-port", "--http-port"])
+def test_a_port_that_is_taken_is_told(database_url, tmp_path, option):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = {"--grpc-port": 0, "--http-port": 0} | {option: port}
+
+        done = run(
+            "serve",
+            *(word for pair in ports.items() for word in pair),
+            MODICUM_DATABASE_URL=database_url,
+            MODICUM_ARTIFACTS_URL=str(tmp_path),
+        )
+
+    assert done.returncode == NOT_COMPLETED
+    assert str(port) in done.stderr
+    assert option in done.stderr
+
+
+def test_a_second_server_on_a_folder_says_so_and_the_first_goes_on(short_folder):
+    up = ("up", "--data", short_folder / "data", "--grpc-port", 0, "--http-port", 0)
+    with running(short_folder / "data" / "server.json", *up):
+        second = run(*up)
+        token = (short_folder / "data" / "token").read_text()
+        address = (short_folder / "data" / "server.json").read_text().split('"grpc_address": "')[1].split('"')[0]
+
+        with Client(address, token=token) as client:
+            assert list(client.models.list()) == []
+
+    assert second.returncode == NOT_COMPLETED
+    assert "already runs" in second.stderr
+    assert "--data" in second.stderr
+    assert not (short_folder / "data" / "server.json").exists()
+
+
+def test_up_with_a_port_that_is_taken_says_so(short_folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        done = run("up", "--data", short_folder / "data", "--grpc-port", port, "--http-port", 0)
+
+    assert done.returncode == NOT_COMPLETED
+    assert str(port) in done.stderr
+    assert "--grpc-port" in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("a file")
+
+    for place in (tmp_path / "file", tmp_path / "file" / "data", Path("/proc/data")):
+        done = run("up", "--data", place)
+
+        assert done.returncode in {USAGE, NOT_COMPLETED}
+        assert str(place) in done.stderr
+        assert "--data" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL is another user")
+def test_as_root_a_data_folder_that_postgres_cannot_reach_is_told(short_folder):
+    (short_folder / "closed").mkdir(mode=0o700)
+
+    done = run("up", "--data", short_folder / "closed" / "data", "--grpc-port", 0, "--http-port", 0)
+
+    assert done.returncode == NOT_COMPLETED
+    assert "/var/lib/modicum" in done.stderr
