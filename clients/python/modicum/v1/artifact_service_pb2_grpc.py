@@ -76,15 +76,14 @@ class ArtifactServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def FindMissingArtifacts(self, request, context):
-        """Tells which of the given digests the project does not hold, and how much of each a broken upload left. Errors: NOT_FOUND (PROJECT_NOT_FOUND).
+        """Tells which of the given digests the project does not hold, and how much of each a broken upload left.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UploadArtifact(self, request_iterator, context):
-        """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: NOT_FOUND (PROJECT_NOT_FOUND),
-        INVALID_ARGUMENT (UPLOAD_INVALID: no header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED),
+        """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED),
         RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -104,7 +104,7 @@ class AuditProgress(google.protobuf.message.Message):
     mean_subset_fraction: builtins.float
     """Mean subset fraction over the subsets found so far; absent while there is none."""
     images_failed: builtins.int
-    """Findings that have no subset for a reason other than eligibility."""
+    """Findings of images that could not be measured: unreadable, too large, not finite, and the like."""
     remaining_seconds: builtins.float
     """Estimated seconds until the end; absent while it cannot be told."""
     def __init__(

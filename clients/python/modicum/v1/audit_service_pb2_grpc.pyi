@@ -289,7 +289,8 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
     """Acknowledges an audit; it is queued once this answers. With `validate_only`, answers with every default filled in and
     the cost as `progress.passes_planned`, and writes nothing. Errors: NOT_FOUND (MODEL_VERSION_NOT_FOUND, DATASET_NOT_FOUND),
     FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED),
-    ALREADY_EXISTS (REQUEST_ID_REUSED), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls that are not served yet.
+    ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND, the audit of a repeated request id was
+    deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that are not served yet.
     """
 
     DeleteAudit: _AuditServiceDeleteAuditType
@@ -392,7 +393,8 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         """Acknowledges an audit; it is queued once this answers. With `validate_only`, answers with every default filled in and
         the cost as `progress.passes_planned`, and writes nothing. Errors: NOT_FOUND (MODEL_VERSION_NOT_FOUND, DATASET_NOT_FOUND),
         FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED),
-        ALREADY_EXISTS (REQUEST_ID_REUSED), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls that are not served yet.
+        ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND, the audit of a repeated request id was
+        deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that are not served yet.
         """
 
     @abc.abstractmethod

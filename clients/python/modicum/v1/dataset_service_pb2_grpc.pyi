@@ -166,7 +166,7 @@ class DatasetServiceStub(typing.Generic[_DatasetServiceGetDatasetType, _DatasetS
 
     CreateDataset: _DatasetServiceCreateDatasetType
     """Creates a data set from an uploaded manifest; one of the same name and manifest is returned as it is.
-    Errors: NOT_FOUND (PROJECT_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, DATASET_EMPTY, DATASET_TOO_LARGE),
+    Errors: FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, DATASET_EMPTY, DATASET_TOO_LARGE),
     ALREADY_EXISTS (DATASET_DIFFERS, with both digests), ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
 
@@ -225,7 +225,7 @@ class DatasetServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.dataset_pb2.Dataset, collections.abc.Awaitable[modicum.v1.dataset_pb2.Dataset]]:
         """Creates a data set from an uploaded manifest; one of the same name and manifest is returned as it is.
-        Errors: NOT_FOUND (PROJECT_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, DATASET_EMPTY, DATASET_TOO_LARGE),
+        Errors: FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, DATASET_EMPTY, DATASET_TOO_LARGE),
         ALREADY_EXISTS (DATASET_DIFFERS, with both digests), ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 

@@ -98,7 +98,7 @@ class ModelServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateModel(self, request, context):
-        """Creates a model; a model of that name is returned as it is. Errors: NOT_FOUND (PROJECT_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """Creates a model; a model of that name is returned as it is. Errors: ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

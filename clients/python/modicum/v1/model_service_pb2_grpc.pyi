@@ -237,7 +237,7 @@ class ModelServiceStub(typing.Generic[_ModelServiceGetModelType, _ModelServiceLi
     """Lists models. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
     CreateModel: _ModelServiceCreateModelType
-    """Creates a model; a model of that name is returned as it is. Errors: NOT_FOUND (PROJECT_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED)."""
+    """Creates a model; a model of that name is returned as it is. Errors: ALREADY_EXISTS (REQUEST_ID_REUSED)."""
 
     DeleteModel: _ModelServiceDeleteModelType
     """Deletes a model and its versions. Errors: NOT_FOUND (MODEL_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE)."""
@@ -318,7 +318,7 @@ class ModelServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.model_service_pb2.CreateModelRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.model_pb2.Model, collections.abc.Awaitable[modicum.v1.model_pb2.Model]]:
-        """Creates a model; a model of that name is returned as it is. Errors: NOT_FOUND (PROJECT_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED)."""
+        """Creates a model; a model of that name is returned as it is. Errors: ALREADY_EXISTS (REQUEST_ID_REUSED)."""
 
     @abc.abstractmethod
     def DeleteModel(

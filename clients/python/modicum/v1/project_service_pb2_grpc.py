@@ -30,8 +30,11 @@ if _version_not_supported:
 class ProjectServiceStub(object):
     """Tenants. Every method of every service answers UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer
     token, PERMISSION_DENIED (ROLE_INSUFFICIENT) when the token's role does not allow the call, INVALID_ARGUMENT
-    (FIELD_INVALID, with field violations) for a field that breaks its rule, and UNAVAILABLE (DEPENDENCY_UNAVAILABLE)
-    while Postgres or the artifact store is away; those are not repeated below.
+    (FIELD_INVALID, with field violations) for a field that breaks its rule, NOT_FOUND (PROJECT_NOT_FOUND) for a name in a
+    project in which the caller has no role, UNAVAILABLE (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is
+    away, DEADLINE_EXCEEDED when the caller's deadline or two minutes have passed (uploads, downloads, reports and watches
+    last as long as they need), and INTERNAL (INTERNAL), with the request id and nothing else, for a fault of ours; those
+    are not repeated below.
     """
 
     def __init__(self, channel):
@@ -65,8 +68,11 @@ class ProjectServiceStub(object):
 class ProjectServiceServicer(object):
     """Tenants. Every method of every service answers UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer
     token, PERMISSION_DENIED (ROLE_INSUFFICIENT) when the token's role does not allow the call, INVALID_ARGUMENT
-    (FIELD_INVALID, with field violations) for a field that breaks its rule, and UNAVAILABLE (DEPENDENCY_UNAVAILABLE)
-    while Postgres or the artifact store is away; those are not repeated below.
+    (FIELD_INVALID, with field violations) for a field that breaks its rule, NOT_FOUND (PROJECT_NOT_FOUND) for a name in a
+    project in which the caller has no role, UNAVAILABLE (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is
+    away, DEADLINE_EXCEEDED when the caller's deadline or two minutes have passed (uploads, downloads, reports and watches
+    last as long as they need), and INTERNAL (INTERNAL), with the request id and nothing else, for a fault of ours; those
+    are not repeated below.
     """
 
     def GetProject(self, request, context):
@@ -131,8 +137,11 @@ def add_ProjectServiceServicer_to_server(servicer, server):
 class ProjectService(object):
     """Tenants. Every method of every service answers UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer
     token, PERMISSION_DENIED (ROLE_INSUFFICIENT) when the token's role does not allow the call, INVALID_ARGUMENT
-    (FIELD_INVALID, with field violations) for a field that breaks its rule, and UNAVAILABLE (DEPENDENCY_UNAVAILABLE)
-    while Postgres or the artifact store is away; those are not repeated below.
+    (FIELD_INVALID, with field violations) for a field that breaks its rule, NOT_FOUND (PROJECT_NOT_FOUND) for a name in a
+    project in which the caller has no role, UNAVAILABLE (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is
+    away, DEADLINE_EXCEEDED when the caller's deadline or two minutes have passed (uploads, downloads, reports and watches
+    last as long as they need), and INTERNAL (INTERNAL), with the request id and nothing else, for a fault of ours; those
+    are not repeated below.
     """
 
     @staticmethod

@@ -94,8 +94,11 @@ _ProjectServiceDeleteProjectType = typing_extensions.TypeVar(
 class ProjectServiceStub(typing.Generic[_ProjectServiceGetProjectType, _ProjectServiceListProjectsType, _ProjectServiceCreateProjectType, _ProjectServiceDeleteProjectType]):
     """Tenants. Every method of every service answers UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer
     token, PERMISSION_DENIED (ROLE_INSUFFICIENT) when the token's role does not allow the call, INVALID_ARGUMENT
-    (FIELD_INVALID, with field violations) for a field that breaks its rule, and UNAVAILABLE (DEPENDENCY_UNAVAILABLE)
-    while Postgres or the artifact store is away; those are not repeated below.
+    (FIELD_INVALID, with field violations) for a field that breaks its rule, NOT_FOUND (PROJECT_NOT_FOUND) for a name in a
+    project in which the caller has no role, UNAVAILABLE (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is
+    away, DEADLINE_EXCEEDED when the caller's deadline or two minutes have passed (uploads, downloads, reports and watches
+    last as long as they need), and INTERNAL (INTERNAL), with the request id and nothing else, for a fault of ours; those
+    are not repeated below.
     """
 
     @typing.overload
@@ -172,8 +175,11 @@ ProjectServiceAsyncStub: typing_extensions.TypeAlias = ProjectServiceStub[
 class ProjectServiceServicer(metaclass=abc.ABCMeta):
     """Tenants. Every method of every service answers UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer
     token, PERMISSION_DENIED (ROLE_INSUFFICIENT) when the token's role does not allow the call, INVALID_ARGUMENT
-    (FIELD_INVALID, with field violations) for a field that breaks its rule, and UNAVAILABLE (DEPENDENCY_UNAVAILABLE)
-    while Postgres or the artifact store is away; those are not repeated below.
+    (FIELD_INVALID, with field violations) for a field that breaks its rule, NOT_FOUND (PROJECT_NOT_FOUND) for a name in a
+    project in which the caller has no role, UNAVAILABLE (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is
+    away, DEADLINE_EXCEEDED when the caller's deadline or two minutes have passed (uploads, downloads, reports and watches
+    last as long as they need), and INTERNAL (INTERNAL), with the request id and nothing else, for a fault of ours; those
+    are not repeated below.
     """
 
     @abc.abstractmethod

@@ -267,7 +267,7 @@ Global___ScoreWork: typing_extensions.TypeAlias = ScoreWork
 
 @typing.final
 class Chunk(google.protobuf.message.Message):
-    """One chunk of a stream, at most 48 KiB."""
+    """One chunk of a stream, at most 48 KiB of findings; one finding whose mask alone is larger travels by itself."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
