@@ -104,8 +104,8 @@ def peers() -> list[Attributed]:
 
 def _described(subject: Subject, index: int) -> tuple[Tensor, Callable[[Tensor], Tensor], Tensor]:
     """The image (1, C, H, W), the margin of its predicted class as a function of images, and the fill."""
-    image = subject.images[index : index + 1].clone()
-    target = subject.classifier.plain_logits(image[0]).argmax()
+    image = subject.images[index : index + 1].clone().requires_grad_()
+    target = subject.classifier.plain_logits(image[0].detach()).argmax()
 
     def score(images: Tensor) -> Tensor:
         return margins_of(subject.classifier.logits(images.to(image.dtype)), target.expand(len(images)))

@@ -23,8 +23,10 @@ VERIFICATION = 1
 ASCENT_SHARE = 0.7
 """Of the budget; the lab spent 1,200 of 1,700 so."""
 RATE = 0.05
-FIRST_VALUE = 0.5
+FIRST_SPREAD = 1.0
+"""First values lie between 0 and this, at random: equal ones would all cross zero at the same step."""
 PRICE_STEP = 1.05
+SEED = 0
 FRACTIONS = (None, 0.02, 0.05, 0.1, 0.2, 0.5)
 """Of the remaining pixels, removed a step when shrinking: the first that fits into the budget."""
 
@@ -52,7 +54,8 @@ class Recipe:
 def _ascend(task: SearchTask, steps: int) -> Tensor:
     """The smallest sufficient masks seen, (n, H, W); the whole image where there was none."""
     scorer, rows = task.scorer, torch.arange(task.scorer.count)
-    values = torch.full((scorer.count, *scorer.shape), FIRST_VALUE, device=scorer.device)
+    drawn = torch.rand(scorer.shape, generator=torch.Generator().manual_seed(SEED))
+    values = (FIRST_SPREAD * drawn).to(scorer.device).repeat(scorer.count, 1, 1)
     best = torch.ones_like(values, dtype=torch.bool)
     optimizer = torch.optim.Adam([values], lr=RATE)
     aim = log_odds(task.threshold) + max(1.0, abs(log_odds(task.threshold)))

@@ -95,6 +95,32 @@ def test_a_model_without_a_gradient_is_no_ground_to_refuse_it():
     assert inspection.class_count == 3
 
 
+def test_a_gradient_of_the_losing_class_alone_is_one():
+    inspection = linear_classifier(torch.full((2, 2), -1.0)).inspect((1, 2, 2))
+
+    assert inspection.has_gradient  # the winner's score is 0 whatever the image; the margin is not
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: 8 bytes"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:115] data. DefaultCPUAllocator: not enough memory"),
+        MemoryError(),
+        torch.cuda.OutOfMemoryError("CUDA out of memory"),
+    ],
+    ids=["linux", "windows", "python", "cuda"],
+)
+def test_want_of_memory_is_no_refusal_of_the_canvas(error):
+    def fail(_):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        classifier_returning(fail).inspect((3, 8, 8))
+
+    assert caught.value is error
+
+
 def test_probabilities_are_recognised_and_scored_by_their_log_odds():
     logits = linear_classifier(torch.full((2, 2), 2.0))
     inner = LinearScores(two_classes(torch.full((2, 2), 2.0)))

@@ -7,6 +7,7 @@ from modicum_sis import (
     class_targeted,
     dilated,
     find_subsets,
+    gather_donors,
     mask_only,
     other_class,
     other_fills,
@@ -90,6 +91,68 @@ def test_a_fill_without_enough_donors_is_said(classifier, image, findings):
     (score,) = other_fills(classifier, image, findings, fills=["marginal"], donors=donors)
 
     assert (score.confidence, score.reason) == (None, "FILL_UNAVAILABLE")
+
+
+def test_donors_that_were_gathered_once_serve_every_call_without_a_further_pass(image, classifier, findings):
+    module, donors = classifier._module, torch.stack([image[0] / 2, image[0] / 4, image[0] * 0, image[0] * 0])
+    donors[2:, 0, 0, 0] = 1  # the margin of these is -2: class 1
+    names = ["half", "quarter", "first", "second"]
+    pool = gather_donors(classifier, donors, digests=names)
+    calls = len(module.calls)
+
+    again = [next(other_fills(classifier, image, findings, fills=["marginal"], donors=pool)) for _ in range(3)]
+
+    assert sorted(pool.digests) == sorted(names)
+    assert len(module.calls) == calls + 3
+    assert again[0] == again[1] == again[2]
+    assert again[0].confidence == pytest.approx(float(torch.sigmoid(torch.tensor(8.0 - 2.0).double())))
+
+
+def test_ready_donors_and_their_images_give_the_same_findings():
+    classifier, images, donors = network_classifier(), random_images(4), random_images(6, seed=1)
+    options = {"threshold": 0.5, "search": BatchedGradient(8), "fill": "marginal", "seed": 3}
+
+    runs = [
+        list(find_subsets(classifier, images, donors=given, **options))
+        for given in (donors, gather_donors(classifier, donors, seed=3))
+    ]
+
+    assert any(finding.subset is not None for finding in runs[0])
+    assert len(runs[0][0].parameters.donor_digests) == 6
+    for one, other in zip(*runs, strict=True):
+        assert (one.parameters, one.confidence, one.passes) == (other.parameters, other.confidence, other.passes)
+        assert (one.subset is None) == (other.subset is None)
+        assert one.subset is None or torch.equal(one.subset.mask, other.subset.mask)
+
+
+def test_a_control_of_one_chunk_says_what_a_control_of_all_does():
+    classifier, images, search = network_classifier(), random_images(8), MaskOptimization(passes=60)
+    findings = list(find_subsets(classifier, images, threshold=0.6, search=search))
+    options = {"threshold": 0.6, "search": search, "chunk_size": 1}
+
+    whole = list(class_targeted(classifier, images, findings, **options))
+    parts = [
+        other
+        for start in range(0, 8, 3)
+        for other in class_targeted(classifier, images, findings[start : start + 3], **options)
+    ]
+
+    assert len(whole) > 3
+    assert [(o.index, o.finding.target_class, o.size_ratio) for o in parts] == [
+        (o.index, o.finding.target_class, o.size_ratio) for o in whole
+    ]
+
+
+def test_a_subset_for_a_given_class_is_controlled_though_its_image_is_not_eligible(classifier):
+    image = torch.zeros(1, 1, 3, 3)
+    image[0, 0, 0, 1], image[0, 0, 1, 1] = 1, 0.625  # margins -4 and 5: together 1, no class reaches 0.9
+    (finding,) = find_subsets(classifier, image, threshold=0.9, search=BatchedGradient(), fill="black", targets=[0])
+
+    scores = list(other_fills(classifier, image, [finding]))
+
+    assert not finding.eligible
+    assert finding.subset.mask.nonzero().tolist()[-1] == [1, 1]
+    assert {score.variant for score in scores} == {"mean", "white", "noise", "blur"}
 
 
 def test_neighbouring_pixels_can_destroy_a_subset(classifier, image, findings):

@@ -2,7 +2,6 @@ import pytest
 import torch
 from modicum_sis import BatchedGradient, Classifier, FillUnavailable, ParameterError, Reason, find_subsets
 from modicum_sis.fills import Donors, Fills, blurred, gather_donors
-from modicum_sis.images import ImageSource
 from sis_models import linear_classifier, ones, random_images
 
 WEIGHTS = torch.zeros(2, 3)
@@ -68,15 +67,27 @@ def test_a_donor_is_neither_the_image_itself_nor_of_its_class():
     pool = donors_of(0, 1, 2, 1, 3)
 
     drawn = {
-        float(fills("marginal", seed=seed, donors=pool).of(torch.zeros(3, 2, 2), "c", 1)[0, 0, 0]) for seed in range(40)
+        float(fills("marginal", seed=seed, donors=pool).of(torch.ones(3, 2, 2) / 2, "c", 1)[0, 0, 0])
+        for seed in range(40)
     }
 
     assert drawn == {0.0, 4.0}
 
 
+def test_a_donor_is_known_as_the_image_itself_by_its_pixels_too():
+    pool = donors_of(0, 2, 3)
+
+    drawn = {
+        float(fills("marginal", seed=seed, donors=pool).of(torch.ones(3, 2, 2), "its file's digest", 1)[0, 0, 0])
+        for seed in range(40)
+    }
+
+    assert drawn == {0.0, 2.0}
+
+
 def test_fewer_than_two_donors_left_for_an_image_are_said():
     with pytest.raises(FillUnavailable, match="1 of 3 are"):
-        fills("marginal", donors=donors_of(0, 1, 1)).of(torch.zeros(3, 2, 2), "x", 1)
+        fills("marginal", donors=donors_of(0, 1, 1)).of(torch.ones(3, 2, 2) / 2, "x", 1)
 
 
 def test_an_unknown_fill_is_refused_with_the_names():
@@ -86,9 +97,9 @@ def test_an_unknown_fill_is_refused_with_the_names():
 
 def test_the_pool_is_drawn_by_seed_and_holds_at_most_64():
     classifier = linear_classifier(torch.zeros(8, 8))
-    source = ImageSource(classifier, random_images(70)[:, :1])
+    images = random_images(70)[:, :1]
 
-    pools = [gather_donors(classifier, source, seed=seed) for seed in (0, 0, 1)]
+    pools = [gather_donors(classifier, images, seed=seed) for seed in (0, 0, 1)]
 
     assert len(set(pools[0].digests)) == 64
     assert pools[0].digests == pools[1].digests != pools[2].digests

@@ -161,6 +161,56 @@ async def test_the_newest_succeeded_audit_with_a_result_of_its_own_answers(store
     assert reused.end_time is not None
 
 
+async def test_an_audit_that_answers_stays_until_the_other_refers_to_it(store, scene: Scene):
+    origin = await scene.audit("origin", answer_key="k")
+    async with store.transaction() as transaction:
+        await transaction.audits.succeed(origin.name, result_digest="5" * 64, artifacts=[])
+
+    async def referrers():
+        async with store.transaction() as transaction:
+            await transaction.audits.lock(origin.name)
+            return await transaction.artifacts.referrers(PROJECT, "5" * 64)
+
+    async with store.transaction() as transaction:
+        await transaction.audits.answered(PROJECT, "k")
+        deletion = asyncio.create_task(referrers())
+        await asyncio.sleep(0.2)
+        answered = replace(origin, name=f"{PROJECT}/audits/again", reused_from=origin.name, result_digest="5" * 64)
+        await transaction.audits.create(replace(answered, state=AuditState.SUCCEEDED), range(4))
+
+    assert await deletion == [f"{PROJECT}/audits/again", origin.name]
+
+
+async def test_an_audit_that_is_being_deleted_answers_no_more(store, scene: Scene):
+    origin = await scene.audit("origin", answer_key="k")
+    async with store.transaction() as transaction:
+        await transaction.audits.succeed(origin.name, result_digest="5" * 64, artifacts=[])
+
+    async def answered():
+        async with store.transaction() as transaction:
+            return await transaction.audits.answered(PROJECT, "k")
+
+    async with store.transaction() as transaction:
+        await transaction.audits.lock(origin.name)
+        answer = asyncio.create_task(answered())
+        await asyncio.sleep(0.2)
+        await transaction.audits.delete(origin.name)
+
+    assert await answer is None
+
+
+async def test_the_device_that_workers_chose_last_is_that_of_the_newest_audit_that_left_it_to_them(store, scene: Scene):
+    first, second, fixed = [await scene.audit(name) for name in ("first", "second", "fixed")]
+    async with store.transaction() as transaction:
+        assert await transaction.audits.newest_device() is None
+        await transaction.audits.note_parameters(first.name, {"device": "cpu"})
+        assert await transaction.audits.newest_device() == "cpu"
+        await transaction.audits.note_parameters(second.name, {"device": "cuda"})
+        assert await transaction.audits.newest_device() == "cuda"
+        await transaction.audits.note_parameters(fixed.name, {"chunk_size": 4})
+        assert await transaction.audits.newest_device() == "cuda"
+
+
 async def test_parameters_are_merged_key_by_key(store, scene: Scene):
     audit = await scene.audit()
     async with store.transaction() as transaction:

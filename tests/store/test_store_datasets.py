@@ -114,3 +114,20 @@ async def test_an_artifact_about_to_be_deleted_waits_for_who_may_refer_to_it(sto
         await transaction.datasets.create(NAME, "3" * 64, items(1))
 
     assert await deletion == [NAME]
+
+
+async def test_who_brings_bytes_and_who_deletes_them_wait_for_each_other(store):
+    digest = "3" * 64
+
+    async def bring():
+        async with store.transaction() as transaction:
+            assert not await transaction.artifacts.lock(digest)
+            await asyncio.sleep(0.2)
+            await transaction.artifacts.add(PROJECT, digest, 7)
+
+    bringing = asyncio.create_task(bring())
+    await asyncio.sleep(0.1)
+    async with store.transaction() as transaction:
+        assert await transaction.artifacts.lock(digest)
+
+    await bringing

@@ -158,3 +158,47 @@ async def test_deleting_a_model_takes_its_versions_and_their_checks(store, scene
 
         assert await transaction.models.version(name) is None
         assert await transaction.shards.remaining("", Stage.CHECK) == 0
+
+
+async def test_a_rejected_version_is_checked_again_once(store, scene: Scene):
+    version = await scene.model(ready=False)
+    async with store.transaction() as transaction:
+        assert not await transaction.models.recheck(version)
+        await transaction.models.reject(version, reason="MODEL_DIED", detail="it died")
+
+        assert await transaction.models.recheck(version)
+        assert not await transaction.models.recheck(version)
+
+        again = await transaction.models.version(version)
+    assert (again.state, again.reject_reason, again.reject_detail, again.check_time) == (
+        VersionState.PENDING,
+        "",
+        "",
+        None,
+    )
+
+
+@pytest.mark.parametrize("of_model", [False, True])
+async def test_deleting_a_version_whose_check_is_ending_waits_for_no_worker(store, scene: Scene, of_model):
+    version = await scene.model(ready=False)
+    async with store.transaction() as transaction:
+        await transaction.shards.add(PROJECT, "", [NewShard(Stage.CHECK, version)])
+    shard = await scene.claim()
+
+    async def accept(transaction):
+        await transaction.models.accept(version, CHECK)
+        return await transaction.shards.finish(shard, passes_done=0)
+
+    async with store.transaction() as worker, store.transaction() as deletion:
+        assert await worker.shards.hold(shard)
+        assert await deletion.models.audits_of(MODEL if of_model else version) == []
+        acceptance = asyncio.create_task(accept(worker))
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(5):
+            await (deletion.models.delete(MODEL) if of_model else deletion.models.delete_version(version))
+            await end(deletion)
+            assert await acceptance
+
+    async with store.transaction() as transaction:
+        assert await transaction.models.version(version) is None
+        assert await transaction.shards.remaining("", Stage.CHECK) == 0

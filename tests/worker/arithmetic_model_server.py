@@ -61,6 +61,7 @@ class ArithmeticModelServer:
     encloses_code: bool = True
     deadly: dict[int, ModelServerError] = field(default_factory=dict)
     grey: ModelServerError | None = None
+    check: ModelCheck = CHECK
     image_seconds: float = 0.0
     forgotten: frozenset[int] = frozenset()
     gate: asyncio.Event | None = None
@@ -85,7 +86,7 @@ class ArithmeticModelServer:
             if isinstance(task.work, CheckWork):
                 if self.grey is not None:
                     raise self.grey
-                yield TaskChecked(CHECK)
+                yield TaskChecked(self.check)
                 yield TaskFinished(2, 1)
                 return
             async for event in self._search(task.work, cancelled):

@@ -1,7 +1,9 @@
 """Models that die, hang, run out of memory or answer nonsense."""
 
+from dataclasses import replace
+
 import pytest
-from arithmetic_model_server import ArithmeticModelServer
+from arithmetic_model_server import CHECK, ArithmeticModelServer
 from modicum_server.domain.audits import AuditState
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import Executable, ExecutableKind, VersionState
@@ -84,6 +86,26 @@ async def test_an_audit_fails_typed_when_the_model_fails_on_a_grey_image_too(sce
     assert worker.metrics.registry.get_sample_value("modicum_worker_audits_ended_total", {"outcome": "failed"}) == 1
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        TaskFailed("CANVAS_TOO_LARGE", "got 4096 x 4096", model_at_fault=False),
+        TaskFailed("CANVAS_UNFIT", "expected 3 channels", model_at_fault=True),
+    ],
+)
+async def test_what_is_wrong_with_the_canvas_fails_the_audit_instead_of_blaming_its_images(scene: Scene, error):
+    version = await scene.register()
+    audit = await scene.audit(version, images=8)
+    model_server = ArithmeticModelServer(deadly={0: error})
+
+    scene.work(model_server)
+    ended = await scene.ended(audit)
+
+    assert ended.failure is not None
+    assert (ended.failure.reason, ended.failure.detail) == (error.task_reason, str(error))
+    assert len(model_server.tasks) == 1
+
+
 async def test_other_audits_go_on_while_one_fails(scene: Scene):
     version = await scene.register()
     bad = await scene.audit(version, images=3, shards=[[0]], name="bad")
@@ -150,6 +172,34 @@ async def test_an_audit_asked_for_while_its_version_was_being_refused_fails_too(
     assert ended.failure.reason == "MODEL_REJECTED"
 
 
+async def test_an_audit_asked_for_before_the_check_fails_when_its_search_needs_a_gradient_that_is_not_there(scene: Scene):
+    version = await scene.register(ready=False)
+    audit = await scene.audit(version, images=2)
+    model_server = ArithmeticModelServer(check=replace(CHECK, useful_gradient=False))
+
+    scene.work(model_server)
+    ended = await scene.ended(audit)
+
+    assert ended.failure is not None
+    assert ended.failure.reason == "GRADIENT_MISSING"
+    assert "backselect" in ended.failure.detail
+    assert not model_server.searched
+
+
+async def test_an_audit_asked_for_before_the_check_fails_when_a_label_is_no_class(scene: Scene):
+    version = await scene.register(ready=False, class_labels=())
+    audit = await scene.audit(version, images=2, labels=("0", "10"))
+    model_server = ArithmeticModelServer()
+
+    scene.work(model_server)
+    ended = await scene.ended(audit)
+
+    assert ended.failure is not None
+    assert ended.failure.reason == "LABEL_UNKNOWN"
+    assert "0 to 9" in ended.failure.detail
+    assert not model_server.searched
+
+
 async def test_a_version_whose_process_dies_three_times_is_refused(scene: Scene):
     version = await scene.register(ready=False)
     model_server = ArithmeticModelServer(grey=ModelDied())
@@ -161,9 +211,17 @@ async def test_a_version_whose_process_dies_three_times_is_refused(scene: Scene)
     assert len(model_server.tasks) == 3
 
 
-async def test_a_version_is_not_refused_for_what_we_lack(scene: Scene):
+@pytest.mark.parametrize(
+    "error",
+    [
+        TaskFailed("HANDLER_BUG", "oh", model_at_fault=False),
+        TaskFailed("MODEL_OUT_OF_MEMORY", "it does not fit", model_at_fault=False),
+        ModelOutOfMemory(),
+    ],
+)
+async def test_a_version_is_not_refused_for_what_we_lack(scene: Scene, error):
     version = await scene.register(ready=False)
-    model_server = ArithmeticModelServer(grey=TaskFailed("HANDLER_BUG", "oh", model_at_fault=False))
+    model_server = ArithmeticModelServer(grey=error)
 
     scene.work(model_server)
     await until(lambda: len(model_server.tasks) > 4)

@@ -53,7 +53,9 @@ class Scene:
     stops: list[asyncio.Event] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def register(self, *, ready: bool = True, source: Source = WEIGHTS) -> str:
+    async def register(
+        self, *, ready: bool = True, source: Source = WEIGHTS, class_labels: tuple[str, ...] = LABELS
+    ) -> str:
         async with self.store.transaction() as transaction:
             await transaction.models.create(MODEL)
             version = await transaction.models.create_version(
@@ -62,7 +64,7 @@ class Scene:
                     "",
                     source,
                     INPUT,
-                    LABELS,
+                    class_labels,
                     "2" * 64,
                     VersionState.PENDING,
                     datetime.now(UTC),
@@ -81,6 +83,7 @@ class Scene:
         images: int,
         shards: Sequence[Sequence[int]] = (),
         name: str = "one",
+        labels: Sequence[str] = LABELS,
         controls: tuple[ControlPlan, ...] = (ControlPlan(Control.CLASS_TARGETED, images=2), ControlPlan(Control.FILL)),
     ) -> str:
         specification = AuditSpecification(
@@ -104,7 +107,7 @@ class Scene:
             create_time=datetime.now(UTC),
             progress=AuditProgress(images_total=images, passes_planned=5 * images),
         )
-        items = [DatasetItem(f"{place}.png", f"{place:064x}", LABELS[place % 10]) for place in range(images)]
+        items = [DatasetItem(f"{place}.png", f"{place:064x}", labels[place % len(labels)]) for place in range(images)]
         async with self.store.transaction() as transaction:
             if await transaction.datasets.get(DATASET) is None:
                 await transaction.datasets.create(DATASET, "3" * 64, items)

@@ -30,6 +30,7 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
     database_url = settings.database_url.get_secret_value()
     changes = PostgresChanges(database_url)
     async with open_store(database_url) as store:
+        await store.require_schema()
         api = Api(store, changes, open_artifact_store(settings.artifacts_url), settings)
         ports = await api.start()
         try:
@@ -47,8 +48,10 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
 
     database_url = settings.database_url.get_secret_value()
     artifacts = open_artifact_store(settings.artifacts_url)
-    async with open_store(database_url) as store, QueueWakeups(database_url) as wakeups:
-        await Worker(store, wakeups, artifacts, TorchServe(settings, artifacts), settings).run(stop)
+    async with open_store(database_url) as store:
+        await store.require_schema()
+        async with QueueWakeups(database_url) as wakeups:
+            await Worker(store, wakeups, artifacts, TorchServe(settings, artifacts), settings).run(stop)
 
 
 async def add_token(settings: Settings, token: str, *, principal: str, project: str, role: Role) -> None:

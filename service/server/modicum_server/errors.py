@@ -14,7 +14,7 @@
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
     ├── NotImplementedYet
-    ├── Unavailable ─ DependencyUnavailable, ServerStopping
+    ├── Unavailable ─ DependencyUnavailable, SchemaOutdated, ServerStopping
     └── ModelServerError (never leaves the worker) ─ ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed
 
 A message says what was expected, what came and what to do; it is safe to show.
@@ -253,6 +253,10 @@ class Unavailable(ModicumError):
 
 class DependencyUnavailable(Unavailable):
     """Something that the service needs is away; try again."""
+
+
+class SchemaOutdated(Unavailable):
+    """The database has an earlier release's schema; the operator runs modicum-server migrate."""
 
 
 class ServerStopping(Unavailable):

@@ -124,6 +124,8 @@ class Models(Protocol):
 
     async def accept(self, name: str, check: ModelCheck) -> None: ...
     async def reject(self, name: str, *, reason: str, detail: str) -> None: ...
+    async def recheck(self, name: str) -> bool:
+        """PENDING again, without its reason; False, and no effect, on one that is not REJECTED."""
 
 
 class Datasets(Protocol):
@@ -149,7 +151,15 @@ class Artifacts(Protocol):
     """Which project holds which bytes."""
 
     async def get(self, project: str, digest: str) -> Artifact | None: ...
-    async def held(self, project: str, digests: Sequence[str]) -> frozenset[str]: ...
+    async def held(self, project: str, digests: Sequence[str]) -> frozenset[str]:
+        """Which of them the project holds; they are not deleted until the transaction ends."""
+
+    async def lock(self, digest: str) -> bool:
+        """Be alone with the digest until the transaction ends, to bring or delete its bytes; whether it is held.
+
+        Bytes are brought together with their record, and deleted only where no project has one.
+        """
+
     async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
         """Record it, or return the record."""
 
@@ -174,7 +184,10 @@ class Audits(Protocol):
         """Store it with the data set's indices of its items in order; None when there is one of that name."""
 
     async def answered(self, project: str, answer_key: str) -> Audit | None:
-        """The newest audit of that key that SUCCEEDED with a result of its own."""
+        """The newest audit of that key that SUCCEEDED with a result of its own; it is not deleted meanwhile."""
+
+    async def newest_device(self) -> str | None:
+        """The device that workers chose last, in an audit that left the choice to them."""
 
     async def queued_count(self, project: str) -> int: ...
     async def count_by_state(self) -> Mapping[AuditState, int]:
@@ -278,6 +291,12 @@ class Store(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
     async def ping(self) -> None:
         """Raises DependencyUnavailable."""
+
+    async def require_schema(self) -> None:
+        """See that the schema is this release's, or a later one's.
+
+        Raises DependencyUnavailable or SchemaOutdated.
+        """
 
     async def close(self) -> None: ...
 

@@ -21,6 +21,7 @@ from modicum_sis.errors import (
     CanvasMismatch,
     CanvasRefused,
     FillUnavailable,
+    GradientMissing,
     ImageError,
     ModelError,
     OutOfBounds,
@@ -30,7 +31,7 @@ from modicum_sis.errors import (
     ParameterError,
     SisError,
 )
-from modicum_sis.fills import FILLS
+from modicum_sis.fills import FILLS, Donors, gather_donors
 from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
 from modicum_sis.margins import log_odds
 from modicum_sis.mask_optimization import MaskOptimization
@@ -48,8 +49,10 @@ __all__ = [
     "CanvasRefused",
     "ClassTargeted",
     "Classifier",
+    "Donors",
     "FillUnavailable",
     "Finding",
+    "GradientMissing",
     "ImageError",
     "Inspection",
     "MaskOptimization",
@@ -76,6 +79,7 @@ __all__ = [
     "default_chunk_size",
     "dilated",
     "find_subsets",
+    "gather_donors",
     "generator",
     "has_evidence",
     "image_digest",

@@ -16,6 +16,7 @@ from modicum_sis.errors import ParameterError
 from modicum_sis.findings import Trace
 from modicum_sis.margins import confidences_of
 from modicum_sis.search import FIXED_PASSES, Proposal, SearchTask
+from modicum_sis.verification import ATTEMPTS
 
 CANDIDATE_ELEMENTS = 1 << 22
 """Feature values that the candidates of one call of `score` may hold together."""
@@ -143,8 +144,8 @@ class BackSelect:
             raise ParameterError(f"fraction must lie between 0 and 1, or be None; got {self.fraction}")
 
     def planned_passes(self, canvas: Canvas) -> int:
-        """p(p + 1)/2 forward passes without a fraction, and four more."""
-        return FIXED_PASSES + greedy_passes(canvas[-2] * canvas[-1], self.fraction) + 1
+        """p(p + 1)/2 forward passes without a fraction, and eleven at the most: mostly four, one of them verifies."""
+        return FIXED_PASSES + greedy_passes(canvas[-2] * canvas[-1], self.fraction) + ATTEMPTS
 
     def propose(self, task: SearchTask) -> list[Proposal]:
         """Image after image: the candidates of one fill a batch."""

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from modicum_sis.errors import ParameterError
 from modicum_sis.findings import Trace
 from modicum_sis.ranking import choose_largest
 from modicum_sis.search import FIXED_PASSES, Proposal, SearchTask
+from modicum_sis.verification import ATTEMPTS
 
 EXACT_PIXELS = 32 * 32
 """Up to this canvas the default removes one pixel a step."""
@@ -27,6 +29,8 @@ class BatchedGradient:
         pixels_per_step: None: 1 up to 32x32, beyond that about 502 steps, which is 100 at 224x224.
     """
 
+    needs_gradient: ClassVar[bool] = True
+
     pixels_per_step: int | None = 1
 
     def __post_init__(self) -> None:
@@ -34,9 +38,9 @@ class BatchedGradient:
             raise ParameterError(f"pixels_per_step must be at least 1, or None; got {self.pixels_per_step}")
 
     def planned_passes(self, canvas: Canvas) -> int:
-        """Three pass-equivalents a step, and three."""
+        """Three pass-equivalents a step, and ten at the most: mostly three, one of them verifies."""
         pixels = canvas[-2] * canvas[-1]
-        return FIXED_PASSES + 3 * math.ceil(pixels / self._pixels_per_step(pixels)) + 1
+        return FIXED_PASSES + 3 * math.ceil(pixels / self._pixels_per_step(pixels)) + ATTEMPTS
 
     def propose(self, task: SearchTask) -> list[Proposal]:
         """All images in step."""

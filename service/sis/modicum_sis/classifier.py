@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modicum_sis.errors import CanvasRefused, OutputNotFinite, OutputRefused, OutputUnsteady, ParameterError
+from modicum_sis.margins import margins_of
+from modicum_sis.memory import is_out_of_memory
 from modicum_sis.seeding import generator
 
 OutputKind = Literal["logits", "probabilities"]
@@ -107,7 +109,7 @@ class Classifier:
             images: (B, C, H, W), within the bounds.
 
         Raises:
-            CanvasRefused: the module failed on this shape.
+            CanvasRefused: the module failed on this shape, and not for want of memory; that error comes as it is.
             OutputRefused: the output is no (B, K) float tensor.
         """
         inputs = ((images - self._mean) / self._std).contiguous(memory_format=self._layout)
@@ -178,15 +180,16 @@ class Classifier:
             logits = self.logits(inputs)
             if not logits.requires_grad:
                 return False
-            (gradient,) = torch.autograd.grad(logits.amax(dim=1).sum(), inputs, allow_unused=True)
+            margins = margins_of(logits, logits.argmax(dim=1))  # what searches follow
+            (gradient,) = torch.autograd.grad(margins.sum(), inputs, allow_unused=True)
         return gradient is not None and bool(torch.isfinite(gradient).all()) and bool(gradient.ne(0).any())
 
     def _forward(self, inputs: Tensor) -> object:
         try:
             output: object = self._module(inputs)
-        except torch.cuda.OutOfMemoryError:
-            raise
         except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError) as error:
+            if is_out_of_memory(error):
+                raise
             shape = "x".join(str(size) for size in inputs.shape[1:])
             raise CanvasRefused(
                 f"expected a module that takes images of {shape}; it failed with {type(error).__name__}: {error}. "

@@ -1,7 +1,8 @@
 """Controls that stand next to every subset size (METHOD section 3): each takes findings and gives frozen results.
 
-Scores here are plain passes over one image alone, like everything that is reported. Shares and intervals over images
-are an audit's business, not this module's.
+Findings may come a chunk at a time: an answer depends on its own image alone, and donors that were gathered once serve
+every call. Scores here are plain passes over one image alone, like everything that is reported. Shares and intervals
+over images are an audit's business, not this module's.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,14 +14,18 @@ from torch.nn import functional
 
 from modicum_sis.classifier import Classifier
 from modicum_sis.errors import FillUnavailable
-from modicum_sis.fills import FILLS, Fills, check_names, gather_donors
+from modicum_sis.fills import FILLS, Donors, Fills, check_names, ready_donors
 from modicum_sis.findings import Finding, Reason
 from modicum_sis.images import Images, ImageSource, Selection
 from modicum_sis.progress import Progress
 from modicum_sis.search import Search
 from modicum_sis.searching import find_subsets
-from modicum_sis.seeding import draw_index, generator
+from modicum_sis.seeding import draw_other, generator
 from modicum_sis.verification import confidence_of
+
+
+OTHER_CLASS = "other class"
+"""Purpose of the seed that draws it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +70,12 @@ class Rescore:
 
 def other_class(finding: Finding, class_count: int, *, seed: int) -> int:
     """A class that is not the finding's target, all equally likely; a function of seed and image digest alone."""
-    drawn = draw_index(class_count - 1, generator(seed, finding.digest, "other class"))
-    return drawn + (drawn >= finding.target_class)
+    return draw_other_class(finding.target_class, class_count, seed=seed, digest=finding.digest)
+
+
+def draw_other_class(chosen: int, class_count: int, *, seed: int, digest: str) -> int:
+    """The same for an image that has no finding yet: any class but the chosen one."""
+    return draw_other(chosen, class_count, generator(seed, digest, OTHER_CLASS))
 
 
 def class_targeted(
@@ -78,7 +87,7 @@ def class_targeted(
     search: Search,
     fill: str = "mean",
     seed: int = 0,
-    donors: Images | None = None,
+    donors: Images | Donors | None = None,
     should_stop: Callable[[], bool] | None = None,
     progress: Callable[[Progress], None] | None = None,
     chunk_size: int | None = None,
@@ -119,7 +128,7 @@ def other_fills(
     *,
     fills: Sequence[str] | None = None,
     seed: int = 0,
-    donors: Images | None = None,
+    donors: Images | Donors | None = None,
 ) -> Iterator[Rescore]:
     """Does the subset survive another fill? One result a finding and fill; findings without evidence are passed over.
 
@@ -128,7 +137,7 @@ def other_fills(
     names = (
         check_names(fills) if fills is not None else tuple(n for n in FILLS if n != "marginal" or donors is not None)
     )
-    pool = gather_donors(classifier, ImageSource(classifier, donors), seed=seed) if donors is not None else None
+    pool = ready_donors(classifier, donors, seed=seed) if donors is not None and "marginal" in names else None
     makers = {name: Fills(name, classifier, seed=seed, donors=pool) for name in names}
     source = ImageSource(classifier, images)
     for finding in filter(has_evidence, findings):
@@ -138,7 +147,7 @@ def other_fills(
 
 
 def dilated(
-    classifier: Classifier, images: Images, findings: Iterable[Finding], *, donors: Images | None = None
+    classifier: Classifier, images: Images, findings: Iterable[Finding], *, donors: Images | Donors | None = None
 ) -> Iterator[Rescore]:
     """Does adding the neighbouring pixels destroy it? The mask grows by one pixel in 8 directions."""
     source = ImageSource(classifier, images)
@@ -153,7 +162,7 @@ def random_same_size(
     findings: Iterable[Finding],
     *,
     seed: int = 0,
-    donors: Images | None = None,
+    donors: Images | Donors | None = None,
 ) -> Iterator[Rescore]:
     """What would as many random pixels do?"""
     source = ImageSource(classifier, images)
@@ -177,12 +186,12 @@ def mask_only(classifier: Classifier, images: Images, findings: Iterable[Finding
 
 
 def has_evidence(finding: Finding) -> bool:
-    """Whether there is a subset to control: eligible, found, and not the bare fill's doing."""
-    return finding.eligible and finding.subset is not None and not finding.baseline_confident
+    """Whether there is a subset to control: found, and not the bare fill's doing."""
+    return finding.subset is not None and not finding.baseline_confident
 
 
 def _with_fills(
-    classifier: Classifier, findings: Iterable[Finding], donors: Images | None
+    classifier: Classifier, findings: Iterable[Finding], donors: Images | Donors | None
 ) -> Iterator[tuple[Finding, Fills]]:
     """Each finding with the fill that its search had."""
     makers: dict[tuple[str, int], Fills] = {}
@@ -191,7 +200,7 @@ def _with_fills(
         if key not in makers:
             pool = None
             if key[0] == "marginal" and donors is not None:
-                pool = gather_donors(classifier, ImageSource(classifier, donors), seed=key[1])
+                pool = ready_donors(classifier, donors, seed=key[1])
             makers[key] = Fills(key[0], classifier, seed=key[1], donors=pool)
         yield finding, makers[key]
 

@@ -10,7 +10,8 @@ SisError
     ├── CanvasRefused
     ├── OutputRefused
     ├── OutputNotFinite
-    └── OutputUnsteady
+    ├── OutputUnsteady
+    └── GradientMissing     fit for searches that need no gradient
 """
 
 
@@ -59,3 +60,7 @@ class OutputNotFinite(ModelError):
 
 class OutputUnsteady(ModelError):
     """Two passes over the same image disagree."""
+
+
+class GradientMissing(ModelError):
+    """The search follows gradients, and the module has none."""

@@ -1,6 +1,7 @@
 """What stands where the mask is False (METHOD section 3). Every fill of an image depends on nothing but the image.
 
-Donors are the exception: other images, the same for all, of which each image leaves out what would help it.
+Donors are the exception: other images, the same for all, of which each image leaves out what would help it. They are
+gathered once, at the cost of a pass each, and may serve any number of calls.
 """
 
 import math
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from modicum_sis.classifier import Classifier
 from modicum_sis.errors import FillUnavailable, ParameterError
-from modicum_sis.images import ImageSource
+from modicum_sis.images import Images, ImageSource
 from modicum_sis.seeding import draw_index, generator
 
 FILLS = ("mean", "black", "white", "noise", "blur", "marginal")
@@ -27,11 +28,11 @@ BLUR_REACH = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Donors:
-    """Images that may stand in for a masked image's rest.
+    """Images that may stand in for a masked image's rest, of which `gather_donors` makes a pool.
 
     Attributes:
         images: (n, C, H, W) on the classifier's device.
-        digests: n.
+        digests: n, in the names by which findings know the same images.
         classes: n predicted classes.
     """
 
@@ -68,17 +69,22 @@ class Fills:
             case "blur":
                 return blurred(image)
             case _:
-                return self._donor(digest, target_class)
+                return self._donor(image, digest, target_class)
 
     def _noise(self, image: Tensor, digest: str) -> Tensor:
         low, high = self._classifier.bounds
         drawn = torch.rand(image.shape, generator=generator(self._seed, digest, "noise fill"), dtype=torch.float32)
         return (low + (high - low) * drawn.double()).clamp(low, high).to(image)
 
-    def _donor(self, digest: str, target_class: int) -> Tensor:
+    def _donor(self, image: Tensor, digest: str, target_class: int) -> Tensor:
         assert self._donors is not None
-        described = zip(self._donors.digests, self._donors.classes, strict=True)
-        usable = [at for at, (name, label) in enumerate(described) if name != digest and label != target_class]
+        described = zip(self._donors.images, self._donors.digests, self._donors.classes, strict=True)
+        usable = [
+            at
+            for at, (donor, name, label) in enumerate(described)
+            # a donor may bear another name than the image that it is
+            if name != digest and label != target_class and not torch.equal(donor, image)
+        ]
         if len(usable) < FEWEST_DONORS:
             raise FillUnavailable(
                 f"expected at least {FEWEST_DONORS} donors that are neither the image itself nor predicted as class "
@@ -88,12 +94,21 @@ class Fills:
         return self._donors.images[chosen].clone()
 
 
-def gather_donors(classifier: Classifier, source: ImageSource, *, seed: int) -> Donors:
-    """The donor pool: up to 64 of the images, drawn by seed, and what the model predicts for each.
+def gather_donors(
+    classifier: Classifier, images: Images, *, seed: int = 0, digests: Sequence[str] | None = None
+) -> Donors:
+    """The donor pool: up to 64 of the images, drawn by seed, and what the model predicts for each in a pass of its own.
+
+    Args:
+        classifier: the version that is searched.
+        images: as in `find_subsets`.
+        seed: the audit's.
+        digests: a name for each image, as given to `find_subsets`. Default: SHA-256 of its values.
 
     Raises:
         FillUnavailable: fewer than two images.
     """
+    source = ImageSource(classifier, images, digests)
     if len(source) < FEWEST_DONORS:
         raise FillUnavailable(f"the marginal fill needs at least {FEWEST_DONORS} donors; got {len(source)}")
     drawn = torch.randperm(len(source), generator=generator(seed, "", "donor pool"))[:DONOR_POOL].tolist()
@@ -101,6 +116,11 @@ def gather_donors(classifier: Classifier, source: ImageSource, *, seed: int) -> 
     images = torch.stack([image for image, _ in loaded])
     classes = tuple(int(classifier.plain_logits(image).argmax()) for image in images)
     return Donors(images=images, digests=tuple(digest for _, digest in loaded), classes=classes)
+
+
+def ready_donors(classifier: Classifier, donors: Images | Donors, *, seed: int) -> Donors:
+    """The pool as it is given, or gathered from images."""
+    return donors if isinstance(donors, Donors) else gather_donors(classifier, donors, seed=seed)
 
 
 def blurred(image: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ Its maths is in `ascent` and `shrinking`; here the budget is divided between the
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -35,6 +36,8 @@ class MaskOptimization:
     Args:
         passes: pass-equivalents an image may cost, the whole image, the bare fill, shrinking and verification in.
     """
+
+    needs_gradient: ClassVar[bool] = True
 
     passes: int = 600
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from modicum_sis.classifier import Classifier
 from modicum_sis.findings import Passes
 from modicum_sis.margins import margins_of
+from modicum_sis.memory import is_out_of_memory
 from modicum_sis.progress import Meter
 
 FORWARD_COST, BACKWARD_COST = 1, 2
@@ -106,11 +107,12 @@ class MaskScorer:
             part = slice(start, start + self.batch_size)
             try:
                 parts.append(score(masks[part], rows[part]))
-            except torch.cuda.OutOfMemoryError:
-                if self.batch_size == 1:
+            except (MemoryError, RuntimeError) as error:
+                if self.batch_size == 1 or not is_out_of_memory(error):
                     raise
                 self.batch_size //= 2
-                torch.cuda.empty_cache()
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
             else:
                 start = part.stop
         return tuple(torch.cat(values) for values in zip(*parts, strict=True))

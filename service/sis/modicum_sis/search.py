@@ -50,10 +50,14 @@ class Proposal:
 
 
 class Search(Protocol):
-    """A way of looking for sufficient subsets: a frozen dataclass of its parameters."""
+    """A way of looking for sufficient subsets: a frozen dataclass of its parameters.
+
+    One that follows gradients says so with a class attribute `needs_gradient = True`; it is then never let loose on a
+    module without, where it would propose nonsense in good order.
+    """
 
     def planned_passes(self, canvas: Canvas) -> int:
-        """Pass-equivalents one image on this canvas costs, with the whole image, the bare fill and one verification."""
+        """Pass-equivalents one image on this canvas costs at the most, verification included."""
         ...
 
     def propose(self, task: SearchTask) -> list[Proposal]:

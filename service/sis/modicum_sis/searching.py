@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 
 from modicum_sis.cases import Case, CaseBuilder
-from modicum_sis.classifier import Canvas, Classifier
-from modicum_sis.errors import ParameterError
-from modicum_sis.fills import Donors, Fills, gather_donors
+from modicum_sis.classifier import Canvas, Classifier, Inspection
+from modicum_sis.errors import GradientMissing, ParameterError
+from modicum_sis.fills import Donors, Fills, ready_donors
 from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
 from modicum_sis.images import Images, ImageSource
 from modicum_sis.progress import Meter, Progress
@@ -36,7 +36,7 @@ def find_subsets(
     fill: str = "mean",
     seed: int = 0,
     targets: Sequence[int] | None = None,
-    donors: Images | None = None,
+    donors: Images | Donors | None = None,
     digests: Sequence[str] | None = None,
     should_stop: Callable[[], bool] | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -52,7 +52,8 @@ def find_subsets(
         fill: what stands where the mask is False; `modicum_sis.FILLS`.
         seed: with an image's digest, the source of its random numbers.
         targets: one class an image to argue for; the image then need not be eligible. Default: the predicted classes.
-        donors: other images of the data set, for the marginal fill; of more than 64, 64 are drawn by seed.
+        donors: other images of the data set, for the marginal fill; of more than 64, 64 are drawn by seed. Or the pool
+            that `gather_donors` made of them.
         digests: a name for each image, from which its random numbers come. Default: SHA-256 of its values.
         should_stop: asked at every step; on True the images in work end with the best verified so far.
         progress: told at every step.
@@ -62,16 +63,18 @@ def find_subsets(
         ParameterError: an argument outside its range.
         ImageError: an image of another shape, or outside the bounds.
         FillUnavailable: the marginal fill with fewer than two donors.
-        ModelError: the module failed its inspection.
+        ModelError: the module failed its inspection; GradientMissing where the search follows gradients.
     """
     _check_arguments(len(images), threshold=threshold, targets=targets, chunk_size=chunk_size)
     if not len(images):
         return iter(())
     source = ImageSource(classifier, images, digests)
     canvas = source.canvas()
-    _check_targets(targets, classifier.inspect(canvas).class_count)
+    inspection = classifier.inspect(canvas)
+    _check_targets(targets, inspection.class_count)
+    _check_gradient(search, inspection)
     planned = search.planned_passes(canvas)
-    pool = _gather_pool(classifier, donors, fill=fill, seed=seed)
+    pool = _donor_pool(classifier, donors, fill=fill, seed=seed)
     parameters = _parameters(
         classifier,
         search=search,
@@ -113,10 +116,19 @@ def _check_targets(targets: Sequence[int] | None, class_count: int) -> None:
             raise ParameterError(f"targets must lie between 0 and {class_count - 1}; got {int(target)}")
 
 
-def _gather_pool(classifier: Classifier, donors: Images | None, *, fill: str, seed: int) -> Donors | None:
+def _check_gradient(search: Search, inspection: Inspection) -> None:
+    if getattr(search, "needs_gradient", False) and not inspection.has_gradient:
+        raise GradientMissing(
+            f"expected a module whose scores change with the image in a way that autograd sees, as "
+            f"{type(search).__name__} follows gradients; this one's have no gradient, or one of zero. "
+            "Search with BackSelect(fraction=0.1), which needs none"
+        )
+
+
+def _donor_pool(classifier: Classifier, donors: Images | Donors | None, *, fill: str, seed: int) -> Donors | None:
     if donors is None or fill != "marginal":
         return None
-    return gather_donors(classifier, ImageSource(classifier, donors), seed=seed)
+    return ready_donors(classifier, donors, seed=seed)
 
 
 def _parameters(

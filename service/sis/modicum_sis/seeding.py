@@ -24,6 +24,12 @@ def image_digest(image: Tensor) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()
 
 
+def draw_other(chosen: int, count: int, source: torch.Generator) -> int:
+    """One of `count` indices other than the chosen one, all others equally likely."""
+    drawn = draw_index(count - 1, source)
+    return drawn + (drawn >= chosen)
+
+
 def draw_index(count: int, source: torch.Generator) -> int:
     """One of `count` indices, all equally likely."""
     return int(torch.randint(count, (1,), generator=source))

@@ -10,8 +10,8 @@ from modicum_sis.classifier import Classifier
 from modicum_sis.margins import confidences_of, margins_of
 
 ATTEMPTS = 8
-"""Masks of one proposal that are tried; batched passes and plain ones differ by low bits only, so the first is nearly
-always it."""
+"""Masks of one proposal that are tried at the most, all of them in the plan of a search; batched passes and plain ones
+differ by low bits only, so the first is nearly always it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -19,9 +20,11 @@ HEALTHY_SECONDS = 30.0
 log = structlog.get_logger(__name__)
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent ends. Runs in the child, before exec."""
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to end this process when its parent, `parent`, ends. Runs in the child, before exec."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before we asked: no signal would come
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 @dataclass
@@ -46,7 +49,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=die_with_parent,
+                preexec_fn=partial(die_with_parent, os.getpid()),
                 start_new_session=True,
             )
 

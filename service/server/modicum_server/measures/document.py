@@ -40,8 +40,8 @@ def result_document(
         dataset: its data set.
         versions: its versions, in the order of the specification.
         rows: one a finding, in any order; consumed once.
-        parameters: what else influenced the numbers: `device`, `chunk_size`, `versions`, `donor_digests`; `dtype` is
-            float32 unless given.
+        parameters: what else influenced the numbers: `device`, `chunk_size`, `versions`, `donor_digests`,
+            `max_image_pixels`; `dtype` is float32 unless given.
         findings_digest: SHA-256 of the findings artifact that holds these rows.
     """
     tally = _Tally.of(audit.specification)

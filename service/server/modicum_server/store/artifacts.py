@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ARRAY, Select, Text, any_, delete, exists, literal, or_, select
+from sqlalchemy import ARRAY, Select, Text, any_, delete, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.datasets import Artifact
 from modicum_server.store import tables
+from modicum_server.store.projects import advisory_key
 
 REFERRERS = 10
 
@@ -35,6 +36,11 @@ class PostgresArtifacts:
         )
         return frozenset((await self._connection.scalars(query)).all())
 
+    async def lock(self, digest: str) -> bool:
+        """Be alone with the digest until the transaction ends, to bring or delete its bytes; whether it is held."""
+        await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("artifact", digest))))
+        return await self._held_anywhere(digest)
+
     async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
         """Record it, or return the record."""
         row = insert(tables.artifacts).values(project=project, digest=digest, size_bytes=size_bytes)
@@ -57,8 +63,10 @@ class PostgresArtifacts:
     async def delete(self, project: str, digest: str) -> bool:
         """Delete the record; True when no project holds the bytes any more."""
         await self._connection.execute(delete(tables.artifacts).filter_by(project=project, digest=digest))
-        elsewhere = select(exists().where(tables.artifacts.c.digest == digest))
-        return not await self._connection.scalar(elsewhere)
+        return not await self._held_anywhere(digest)
+
+    async def _held_anywhere(self, digest: str) -> bool:
+        return bool(await self._connection.scalar(select(exists().where(tables.artifacts.c.digest == digest))))
 
 
 Named = Select[tuple[str, str]]

@@ -71,14 +71,22 @@ class PostgresAudits:
         return await self.get(audit.name)
 
     async def answered(self, project: str, answer_key: str) -> Audit | None:
-        """The newest audit of that key that SUCCEEDED with a result of its own."""
+        """The newest audit of that key that SUCCEEDED with a result of its own; it is not deleted meanwhile."""
         query = AUDIT.where(
             _AUDITS.project == project,
             _AUDITS.answer_key == answer_key,
             _AUDITS.state == "SUCCEEDED",
             _AUDITS.reused_from == "",
         )
-        return await self._one(query.order_by(_AUDITS.id.desc()).limit(1))
+        # FOR SHARE and not FOR KEY SHARE: a deletion locks the row before it looks who refers to it.
+        held = query.order_by(_AUDITS.id.desc()).limit(1).with_for_update(read=True, of=tables.audits)
+        return await self._one(held)
+
+    async def newest_device(self) -> str | None:
+        """The device that workers chose last, in an audit that left the choice to them."""
+        device = _AUDITS.parameters["device"].astext
+        query = select(device).where(_AUDITS.specification["device"].astext == "auto", device.is_not(None))
+        return await self._connection.scalar(query.order_by(_AUDITS.id.desc()).limit(1))
 
     async def queued_count(self, project: str) -> int:
         """How many wait for a worker."""

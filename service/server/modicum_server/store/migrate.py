@@ -4,6 +4,7 @@ Safe to call from many processes at once: one applies, the others wait and find 
 """
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -24,15 +25,25 @@ REPOSITORY_DEPTH: Final = 4  # store, modicum_server, server, service
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """Where a database's schema stands: the revision it has (empty: none) and the one that this version needs."""
+    """Where a database's schema stands: the revision it has (empty: none) and the one that this release needs.
+
+    `earlier` are the revisions before that one. Any other is a later release's, which keeps this one running while
+    it is rolled out.
+    """
 
     present: str
     needed: str
+    earlier: frozenset[str]
 
     @property
     def current(self) -> bool:
         """Whether nothing is to be done."""
         return self.present == self.needed
+
+    @property
+    def outdated(self) -> bool:
+        """Whether `migrate` has something to do first."""
+        return not self.present or self.present in self.earlier
 
 
 def migrate(database_url: str) -> None:
@@ -52,10 +63,21 @@ def schema_state(database_url: str) -> SchemaState:
     Raises:
         DependencyUnavailable: The database is away.
     """
-    needed = ScriptDirectory.from_config(_config(None)).get_current_head() or ""
     with translated(), _engine(database_url).connect() as connection:
-        present = MigrationContext.configure(connection).get_current_revision() or ""
-    return SchemaState(present=present, needed=needed)
+        return schema_of(connection)
+
+
+def schema_of(connection: Connection) -> SchemaState:
+    """Tell where the schema of a connection's database stands. Blocks."""
+    needed, *earlier = _revisions()
+    present = MigrationContext.configure(connection).get_current_revision() or ""
+    return SchemaState(present=present, needed=needed, earlier=frozenset(earlier))
+
+
+@cache
+def _revisions() -> tuple[str, ...]:
+    """The revisions of this release, newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config(None)).walk_revisions())
 
 
 def migrations_folder() -> Path:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -65,9 +65,7 @@ class PostgresModels:
     async def delete(self, name: str) -> None:
         """Delete it with its versions."""
         versions = select(_VERSIONS.name).where(_VERSIONS.model == name)
-        await self._connection.execute(
-            delete(tables.shards).where(tables.shards.c.audit == "", tables.shards.c.model_version.in_(versions))
-        )
+        await self._drop_checks(tables.shards.c.model_version.in_(versions))
         await self._connection.execute(delete(tables.models).filter_by(name=name))
 
     async def version(self, name: str) -> ModelVersion | None:
@@ -108,7 +106,7 @@ class PostgresModels:
 
     async def delete_version(self, name: str) -> None:
         """Delete it; a check that is queued for it goes too."""
-        await self._connection.execute(delete(tables.shards).filter_by(audit="", model_version=name))
+        await self._drop_checks(tables.shards.c.model_version == name)
         await self._connection.execute(delete(tables.model_versions).filter_by(name=name))
 
     async def audits_of(self, name: str) -> list[str]:
@@ -140,6 +138,21 @@ class PostgresModels:
     async def reject(self, name: str, *, reason: str, detail: str) -> None:
         """REJECTED; no effect on one that is not PENDING."""
         await self._settle(name, state=VersionState.REJECTED.value, reject_reason=reason, reject_detail=detail)
+
+    async def recheck(self, name: str) -> bool:
+        """PENDING again, without its reason; False, and no effect, on one that is not REJECTED."""
+        rejected = update(tables.model_versions).filter_by(name=name, state=VersionState.REJECTED.value)
+        fresh = rejected.values(state=VersionState.PENDING.value, check_time=None, reject_reason="", reject_detail="")
+        return (await self._connection.execute(fresh)).rowcount == 1
+
+    async def _drop_checks(self, of_versions: ColumnElement[bool]) -> None:
+        """Delete the checks of versions that go; one that a worker has locked is left to it, and is not waited for.
+
+        Who works on a check locks it before its version, and the versions are ours already.
+        """
+        checks = select(tables.shards.c.id).where(tables.shards.c.audit == "", of_versions)
+        unheld = checks.with_for_update(skip_locked=True)
+        await self._connection.execute(delete(tables.shards).where(tables.shards.c.id.in_(unheld)))
 
     async def _settle(self, name: str, **values: Any) -> bool:
         pending = update(tables.model_versions).filter_by(name=name, state=VersionState.PENDING.value)

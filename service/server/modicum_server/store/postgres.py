@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server import ports
+from modicum_server.errors import SchemaOutdated
 from modicum_server.queue.jobs import WakeJobs
 from modicum_server.store.artifacts import PostgresArtifacts
 from modicum_server.store.audits import PostgresAudits
@@ -15,6 +16,7 @@ from modicum_server.store.connections import open_engine
 from modicum_server.store.datasets import PostgresDatasets
 from modicum_server.store.failures import translated
 from modicum_server.store.findings import PostgresFindings
+from modicum_server.store.migrate import schema_of
 from modicum_server.store.models import PostgresModels
 from modicum_server.store.projects import PostgresProjects
 from modicum_server.store.requests import PostgresRequests
@@ -75,6 +77,24 @@ class PostgresStore:
         with translated():
             async with self._engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
+
+    async def require_schema(self) -> None:
+        """See that the schema is this release's, or a later one's.
+
+        Raises:
+            DependencyUnavailable
+            SchemaOutdated: says how far it is, and what to run.
+        """
+        with translated():
+            async with self._engine.connect() as connection:
+                state = await connection.run_sync(schema_of)
+        if state.outdated:
+            has = f"is at {state.present}" if state.present else "has no schema of ours"
+            raise SchemaOutdated(
+                f"the database {has}, this release needs {state.needed}; run modicum-server migrate",
+                present=state.present,
+                needed=state.needed,
+            )
 
     async def close(self) -> None:
         """Close every connection."""

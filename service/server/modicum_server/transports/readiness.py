@@ -1,7 +1,7 @@
-"""Whether the service can serve: its database and its artifact store answer in time."""
+"""Whether the service can serve: its database and its artifact store answer in time, and the schema is current."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from modicum_server.ports import ArtifactStore, Store
 
@@ -16,15 +16,17 @@ class Readiness:
         self._artifacts = artifacts
 
     async def check(self) -> Mapping[str, bool]:
-        """Return for each dependency whether it answers."""
-        database, artifact_store = await asyncio.gather(_answers(self._store), _answers(self._artifacts))
-        return {"database": database, "artifact_store": artifact_store}
+        """Return for each dependency whether it answers, and whether the database's schema is current."""
+        database, schema, artifact_store = await asyncio.gather(
+            _answers(self._store.ping), _answers(self._store.require_schema), _answers(self._artifacts.ping)
+        )
+        return {"database": database, "schema": schema, "artifact_store": artifact_store}
 
 
-async def _answers(dependency: Store | ArtifactStore) -> bool:
+async def _answers(question: Callable[[], Awaitable[None]]) -> bool:
     try:
         async with asyncio.timeout(PING_SECONDS):
-            await dependency.ping()
+            await question()
     except Exception:  # noqa: BLE001 - whatever went wrong, it did not answer
         return False
     return True

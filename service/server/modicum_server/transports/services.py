@@ -48,11 +48,12 @@ def build_services(
         artifacts=ArtifactMethods(Artifacts(store, artifacts, settings), metrics),
         audits=AuditMethods(
             audits=audits,
-            acknowledging=Acknowledging(store, settings),
+            acknowledging=Acknowledging(
+                store, settings, tell=lambda audit: metrics.audit_acknowledged(reused=bool(audit.reused_from))
+            ),
             findings=Findings(store),
             watching=watching,
             reports=Reports(store, artifacts),
-            metrics=metrics,
         ),
         watching=watching,
     )

@@ -5,19 +5,18 @@ Once the transaction has ended the audit is queued for good; nothing is acknowle
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion, VersionState
-from modicum_server.domain.searches import SearchMethod
-from modicum_server.errors import AuditExists, GradientMissing, ModelRejected, NotImplementedYet, TooManyQueued
+from modicum_server.errors import AuditExists, ModelRejected, NotImplementedYet, TooManyQueued
 from modicum_server.ports import Principal, Role, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
-from modicum_server.usecases.answers import answer_key
+from modicum_server.usecases.answers import answer_key, stored_answer
 from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.costs import cut_shards, planned_passes
 from modicum_server.usecases.datasets import require_dataset
@@ -26,7 +25,7 @@ from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.names import project_of
 from modicum_server.usecases.requests import CreateOptions, identify
 from modicum_server.usecases.rules import check
-from modicum_server.usecases.specifications import AuditDraft, check_draft, fill_in
+from modicum_server.usecases.specifications import AuditDraft, check_draft, fill_in, require_gradient
 from modicum_server.usecases.versions import require_version
 
 FIRST_SEQUENCE = 1
@@ -52,9 +51,11 @@ class _Plan:
 class Acknowledging:
     """Creates audits."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, *, tell: Callable[[Audit], None] = lambda _: None) -> None:
+        """Take the store to write to, the settings, and who is told of an audit once it is there for good."""
         self._store = store
         self._settings = settings
+        self._tell = tell
 
     async def create(self, principal: Principal, parent: str, draft: AuditDraft, options: AuditOptions) -> Audit:
         """Acknowledge an audit: queued, or answered at once by an identical one that succeeded.
@@ -77,7 +78,7 @@ class Acknowledging:
             plan = await self._plan(transaction, principal, name, draft)
             if options.audit_id and await transaction.audits.get(name) is not None:
                 raise _audit_exists(name)
-            answered = None if options.no_reuse else await transaction.audits.answered(project, plan.audit.answer_key)
+            answered = None if options.no_reuse else await stored_answer(transaction, project, plan.audit)
             if answered is None:
                 await self._require_room(transaction, project)
             audit = plan.audit if answered is None else _answered_by(answered, plan.audit)
@@ -85,7 +86,8 @@ class Acknowledging:
                 return audit
             created = await self._write(transaction, project, replace(plan, audit=audit))
             await request.remember(transaction, name)
-            return created
+        self._tell(created)
+        return created
 
     async def _plan(self, transaction: Transaction, principal: Principal, name: str, draft: AuditDraft) -> _Plan:
         asked = draft.specification
@@ -95,7 +97,7 @@ class Acknowledging:
             _require_usable(version)
         specification = fill_in(draft, versions, self._settings)
         for version in versions:
-            _require_gradient(version, specification)
+            require_gradient(version, specification)
         labels = await transaction.datasets.labels(dataset.name)
         for version in versions:
             require_labels(labels, version)
@@ -128,7 +130,7 @@ class Acknowledging:
         return Audit(
             name=name,
             specification=specification,
-            answer_key=answer_key(specification, versions, dataset, device=self._settings.device),
+            answer_key=answer_key(specification, versions, dataset, self._settings),
             item_count=item_count,
             state=AuditState.QUEUED,
             sequence=FIRST_SEQUENCE,
@@ -167,17 +169,6 @@ def _require_usable(version: ModelVersion) -> None:
             f"{version.name} was refused: {version.reject_reason}, {version.reject_detail}",
             model_version=version.name,
             reject_reason=version.reject_reason,
-        )
-
-
-def _require_gradient(version: ModelVersion, specification: AuditSpecification) -> None:
-    """A version that nobody has checked yet may turn out to have one; its audit fails typed if not."""
-    methods = {search.method for search in specification.searches} - {SearchMethod.BACKSELECT}
-    if version.check is not None and not version.check.useful_gradient and methods:
-        raise GradientMissing(
-            f"{version.name} has no useful gradient, {' and '.join(sorted(methods))} need one; "
-            "search with backselect and a fraction",
-            model_version=version.name,
         )
 
 

@@ -3,20 +3,24 @@
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.audits import Audit, AuditSpecification
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion
+from modicum_server.ports import Transaction
+from modicum_server.settings import Settings
 from modicum_server.usecases.requests import canonical_digest
 
 DTYPE = "float32"
+AUTO = "auto"
 
 
 def answer_key(
-    specification: AuditSpecification, versions: Sequence[ModelVersion], dataset: Dataset, *, device: str
+    specification: AuditSpecification, versions: Sequence[ModelVersion], dataset: Dataset, settings: Settings
 ) -> str:
-    """Return the SHA-256 of specification, digests, library version, dtype and device kind.
+    """Return the SHA-256 of specification, digests, library version, dtype, device kind and the limit on image files.
 
-    `device` is what the workers are set to; it stands where the specification leaves the choice.
+    The settings' device is what the workers are set to; it stands where the specification leaves the choice. Where
+    both leave it, the key says "auto", and `stored_answer` looks at what the workers chose.
     """
     return canonical_digest(
         {
@@ -25,9 +29,22 @@ def answer_key(
             "manifest_digest": dataset.manifest_digest,
             "libraries": library_versions(),
             "dtype": DTYPE,
-            "device": device if specification.device == "auto" else specification.device,
+            "device": settings.device if specification.device == AUTO else specification.device,
+            "max_image_pixels": settings.max_image_pixels,
         }
     )
+
+
+async def stored_answer(transaction: Transaction, project: str, audit: Audit) -> Audit | None:
+    """Return the audit whose answer is this one's too, held against deletion; None when it has to run.
+
+    Where the device is the workers' choice, the answer must be of the device that they chose last.
+    """
+    answered = await transaction.audits.answered(project, audit.answer_key)
+    if answered is None or audit.specification.device != AUTO:
+        return answered
+    chosen = (await transaction.audits.parameters(answered.name)).get("device")
+    return answered if chosen == await transaction.audits.newest_device() else None
 
 
 def library_versions() -> Mapping[str, str]:

@@ -1,10 +1,12 @@
 """Artifacts: bytes by SHA-256. A project holds only what it uploaded itself, whatever the store below has."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from modicum_server.domain.datasets import Artifact
-from modicum_server.errors import ArtifactNotFound, ArtifactTooLarge, OffsetInvalid, UploadInvalid
+from modicum_server.errors import ArtifactNotFound, ArtifactTooLarge, OffsetInvalid, UploadInvalid, UploadTruncated
 from modicum_server.ports import ArtifactStore, Principal, Role, Store, Transaction, Upload
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
@@ -14,6 +16,8 @@ from modicum_server.usecases.rules import check
 
 MEBIBYTE = 1024 * 1024
 LARGEST_MESSAGE_BYTES = MEBIBYTE
+#: Longest wait for the next bytes of an upload, which nobody else can go on with meanwhile.
+IDLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,16 @@ class Artifacts:
             present = await transaction.artifacts.get(project, header.digest)
         if present is not None:
             return present
-        async with self._artifacts.upload(
-            project, header.digest, size_bytes=header.size_bytes, offset=header.offset
-        ) as upload:
-            await _copy(chunks, upload, most_bytes=header.size_bytes - header.offset)
+        async with AsyncExitStack() as uploading:
+            upload = await uploading.enter_async_context(
+                self._artifacts.upload(project, header.digest, size_bytes=header.size_bytes, offset=header.offset)
+            )
+            await _copy(chunks, upload, header)
             await upload.commit()
-        async with self._store.transaction() as transaction:
-            return await transaction.artifacts.add(project, header.digest, header.size_bytes)
+            async with self._store.transaction() as transaction:
+                await transaction.artifacts.lock(header.digest)
+                await uploading.aclose()  # puts the bytes in their place: no deletion comes between them and the record
+                return await transaction.artifacts.add(project, header.digest, header.size_bytes)
 
     def _checked(self, principal: Principal, header: UploadHeader) -> str:
         project = project_of("project", header.parent, "header.parent")
@@ -133,18 +140,40 @@ class Artifacts:
             refuse_in_use(name, await transaction.artifacts.referrers(project, artifact.digest))
             unheld = await transaction.artifacts.delete(project, artifact.digest)
         if unheld:
-            await self._artifacts.delete(artifact.digest)
+            await self._delete_bytes(artifact.digest)
+
+    async def _delete_bytes(self, digest: str) -> None:
+        """Delete what nobody holds, once that is committed; somebody may have brought it again meanwhile."""
+        async with self._store.transaction() as transaction:
+            if not await transaction.artifacts.lock(digest):
+                await self._artifacts.delete(digest)
 
 
-async def _copy(chunks: AsyncIterator[bytes], upload: Upload, *, most_bytes: int) -> None:
-    left = most_bytes
-    async for data in chunks:
+async def _copy(chunks: AsyncIterator[bytes], upload: Upload, header: UploadHeader) -> None:
+    left = header.size_bytes - header.offset
+    while (data := await _next(chunks, received=header.size_bytes - left)) is not None:
         if len(data) > LARGEST_MESSAGE_BYTES:
             raise UploadInvalid(f"expected at most {LARGEST_MESSAGE_BYTES:,} bytes a message, got {len(data):,}")
         left -= len(data)
         if left < 0:
             raise UploadInvalid("more bytes came than the header announced; send the artifact's own length")
         await upload.write(data)
+
+
+async def _next(chunks: AsyncIterator[bytes], *, received: int) -> bytes | None:
+    """The next bytes, None at the end.
+
+    Raises:
+        UploadTruncated: the client has gone silent.
+    """
+    try:
+        async with asyncio.timeout(IDLE_SECONDS):
+            return await anext(chunks, None)
+    except TimeoutError as error:
+        raise UploadTruncated(
+            f"no bytes came for {IDLE_SECONDS:g} s after {received:,}; resume the upload there",
+            received_bytes=str(received),
+        ) from error
 
 
 async def _require(transaction: Transaction, project: str, name: str) -> Artifact:

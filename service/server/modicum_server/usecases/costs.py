@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
 
-FIXED_PASSES = 3
-"""The whole image, the bare fill and the verification."""
+FIXED_PASSES = 10
+"""The whole image, the bare fill and at most 8 verifications, of which nearly always one is needed."""
 STEP_PASSES = 3
 """A forward and a backward pass."""
 EXACT_PIXELS = 32 * 32
@@ -31,6 +31,11 @@ def default_pixels_per_step(canvas: Canvas) -> int:
 
 def search_passes(search: Search, canvas: Canvas) -> int:
     """Pass-equivalents that a search spends on one image at the most."""
+    # a random other class is drawn once a pass of its own has told which one is predicted
+    return _method_passes(search, canvas) + (search.target_rule is TargetRule.RANDOM_OTHER)
+
+
+def _method_passes(search: Search, canvas: Canvas) -> int:
     match search.method:
         case SearchMethod.MASK_OPTIMIZATION:
             return search.passes

@@ -89,14 +89,14 @@ class Datasets:
             await require_artifact(transaction, project, manifest_digest)
         items = await self._read(manifest_digest)
         async with self._store.transaction() as transaction:
-            await _require_all(transaction, project, items)
+            await _require_all(transaction, project, manifest_digest, items)
             if options.validate_only:
                 return _described(name, manifest_digest, items)
             if present := await _present(transaction, request, name, manifest_digest):
                 return present
             created = await transaction.datasets.create(name, manifest_digest, items)
             if created is None:  # another request was faster
-                return _same(await require_dataset(transaction, name), manifest_digest)
+                created = _same(await require_dataset(transaction, name), manifest_digest)
             await request.remember(transaction, name)
             return created
 
@@ -147,11 +147,12 @@ def _described(name: str, manifest_digest: str, items: Sequence[DatasetItem]) ->
     return Dataset(name, manifest_digest, len(items), labelled, datetime.now(UTC))
 
 
-async def _require_all(transaction: Transaction, project: str, items: Sequence[DatasetItem]) -> None:
-    wanted = dict.fromkeys(
-        digest for item in items for digest in (item.image_digest, item.boxes_digest, item.mask_digest) if digest
-    )
-    digests = list(wanted)
+async def _require_all(
+    transaction: Transaction, project: str, manifest_digest: str, items: Sequence[DatasetItem]
+) -> None:
+    """Hold the manifest, which was read outside of the transaction, and all that it names."""
+    named = (digest for item in items for digest in (item.image_digest, item.boxes_digest, item.mask_digest))
+    digests = list(dict.fromkeys([manifest_digest, *filter(None, named)]))
     missing: list[str] = []
     for start in range(0, len(digests), DIGESTS_AT_ONCE):
         some = digests[start : start + DIGESTS_AT_ONCE]

@@ -15,6 +15,8 @@ MOST_SHOWN_CHARACTERS = 80
 LARGEST_INT32 = 2**31 - 1
 LARGEST_INT64 = 2**63 - 1
 LARGEST_SIDE_PIXELS = 4096
+#: A mask of so many pixels is half a mebibyte, which still fits into the messages between model and worker.
+MOST_CANVAS_PIXELS = 4_194_304
 MOST_CHANNELS = 16
 MOST_PASSES = 2**40
 MOST_VERSIONS = 16
@@ -96,6 +98,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "channels": Rule(f"1 to {MOST_CHANNELS}", _between(1, MOST_CHANNELS)),
     "side": Rule(f"1 to {LARGEST_SIDE_PIXELS:,} pixels", _between(1, LARGEST_SIDE_PIXELS)),
+    "pixels": Rule(f"at most {MOST_CANVAS_PIXELS:,} pixels, height times width", _between(1, MOST_CANVAS_PIXELS)),
     "resize": Rule(f"0 to {LARGEST_SIDE_PIXELS:,} pixels", _between(0, LARGEST_SIDE_PIXELS)),
     "interpolation": Rule("'bilinear', 'bicubic' or 'nearest'", lambda v: v in {"bilinear", "bicubic", "nearest"}),
     "finite": Rule("a finite number", math.isfinite),

@@ -61,10 +61,10 @@ async def require_source_artifact(transaction: Transaction, project: str, source
 
 
 async def require_artifact(transaction: Transaction, project: str, digest: str) -> None:
-    """Refuse a digest that the project does not hold.
+    """Refuse a digest that the project does not hold; one that it holds is not deleted until the transaction ends.
 
     Raises:
         ArtifactMissing
     """
-    if await transaction.artifacts.get(project, digest) is None:
+    if not await transaction.artifacts.held(project, [digest]):
         raise ArtifactMissing(f"{project} does not hold the artifact {digest}; upload it first", digest=digest)

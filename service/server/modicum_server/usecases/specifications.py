@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.models import InputSpecification, ModelVersion
-from modicum_server.domain.searches import Canvas, Search, SearchMethod
-from modicum_server.errors import CanvasUnfit, FieldInvalid, NotImplementedYet
+from modicum_server.domain.searches import Canvas, Search, SearchMethod, TargetRule
+from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing, NotImplementedYet
 from modicum_server.settings import Settings
 from modicum_server.usecases.controls import DEFAULT_CONTROLS, SERVED
 from modicum_server.usecases.costs import default_pixels_per_step
@@ -65,6 +65,12 @@ def _check_search(field: str, search: Search) -> None:
     check(f"{field}.passes", search.passes)
     check(f"{field}.pixels_per_step", search.pixels_per_step)
     check(f"{field}.fraction", search.fraction)
+    if search.target_rule is TargetRule.RANDOM_OTHER:
+        # The share of images with a small subset means overinterpretation only where it argues for the prediction.
+        raise NotImplementedYet(
+            f"{field}.target_rule: this server does not serve searches for a random other class yet; "
+            "search for the predicted class, and the class_targeted control asks for a random other one beside it"
+        )
     owners = {
         "passes": SearchMethod.MASK_OPTIMIZATION,
         "pixels_per_step": SearchMethod.BATCHED_GRADIENT,
@@ -92,6 +98,7 @@ def _check_canvas(canvas: Canvas) -> None:
     check(f"{FIELD}.canvas.channels", canvas.channels)
     check(f"{FIELD}.canvas.height", canvas.height, "side")
     check(f"{FIELD}.canvas.width", canvas.width, "side")
+    check(f"{FIELD}.canvas", canvas.pixels, "pixels")
 
 
 def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Settings) -> AuditSpecification:
@@ -146,3 +153,20 @@ def _filled_search(search: Search, canvas: Canvas, settings: Settings) -> Search
             return replace(search, pixels_per_step=search.pixels_per_step or default_pixels_per_step(canvas))
         case SearchMethod.BACKSELECT:
             return search
+
+
+def require_gradient(version: ModelVersion, specification: AuditSpecification) -> None:
+    """Refuse searches by gradient of a version without a useful one.
+
+    One that nobody has checked yet passes: it is asked again when its search begins.
+
+    Raises:
+        GradientMissing
+    """
+    methods = {search.method for search in specification.searches} - {SearchMethod.BACKSELECT}
+    if version.check is not None and not version.check.useful_gradient and methods:
+        raise GradientMissing(
+            f"{version.name} has no useful gradient, {' and '.join(sorted(methods))} need one; "
+            "search with backselect and a fraction",
+            model_version=version.name,
+        )

@@ -71,6 +71,8 @@ class Versions:
     async def create(self, principal: Principal, parent: str, new: NewVersion, options: CreateOptions) -> ModelVersion:
         """Register a version, PENDING with its check queued; one of equal digest is returned as it is.
 
+        One of equal digest that was REJECTED is checked again: what a worker lacked then may be there now.
+
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ModelNotFound, ArtifactMissing, ArchitectureUnknown,
             ExecutableNotAllowed, NotImplementedYet, RequestIdReused
@@ -88,7 +90,9 @@ class Versions:
             present = await transaction.models.version_by_digest(parent, version.digest)
             if options.validate_only:
                 return present or version
-            stored = present or await _store(transaction, project, parent, version)
+            stored = present or await transaction.models.create_version(parent, version)
+            if stored.state is not VersionState.READY:
+                stored = await _with_check(transaction, project, stored)
             await request.remember(transaction, stored.name)
             return stored
 
@@ -121,10 +125,12 @@ class Versions:
         )
 
 
-async def _store(transaction: Transaction, project: str, model: str, version: ModelVersion) -> ModelVersion:
-    stored = await transaction.models.create_version(model, version)
-    await transaction.shards.add(project, "", [NewShard(stage=Stage.CHECK, model_version=stored.name)])
-    return stored
+async def _with_check(transaction: Transaction, project: str, version: ModelVersion) -> ModelVersion:
+    """See that a version that is not READY has its check queued, once."""
+    if version.state is VersionState.REJECTED and not await transaction.models.recheck(version.name):
+        return await require_version(transaction, version.name)  # another request was faster
+    await transaction.shards.add(project, "", [NewShard(stage=Stage.CHECK, model_version=version.name)])
+    return await require_version(transaction, version.name)
 
 
 async def require_version(transaction: Transaction, name: str) -> ModelVersion:

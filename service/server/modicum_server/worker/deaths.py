@@ -29,6 +29,7 @@ TRIES = 3
 MEMORY_TRIES = 2
 #: Seconds before the first retry; each one after it waits twice as long.
 RETRY_SECONDS = 1.0
+MOST_DOUBLINGS = 10
 #: Seconds before a shard is tried again whose model server was away.
 DOWN_SECONDS = 5.0
 #: Reasons of the model's process that say more of one image than that the model died of it.
@@ -36,6 +37,8 @@ _IMAGE_REASONS = {
     **{reason.value: reason for reason in FindingReason},
     "OUTPUT_NOT_FINITE": FindingReason.NOT_FINITE,
 }
+#: Reasons that are about the audit's canvas: halving the shard would find the same on every image.
+_CANVAS_REASONS = frozenset({"CANVAS_TOO_LARGE", "CANVAS_UNFIT", "INPUT_REFUSED"})
 _OUT_OF_MEMORY = "MODEL_OUT_OF_MEMORY"
 _DEATHS = frozenset({"MODEL_DIED", "MODEL_HUNG", _OUT_OF_MEMORY})
 
@@ -57,7 +60,8 @@ def death_of(error: ModelServerError) -> Death:
     match error:
         case ModelOutOfMemory() | TaskFailed(task_reason="MODEL_OUT_OF_MEMORY"):
             detail = "the model's process ran out of memory; try a smaller canvas, or a worker with more memory"
-            return Death(_OUT_OF_MEMORY, detail, MEMORY_TRIES, model_at_fault=True)
+            # Another worker, or this one at another time, may have the memory.
+            return Death(_OUT_OF_MEMORY, detail, MEMORY_TRIES, model_at_fault=False)
         case TaskFailed(model_at_fault=True):
             return Death(error.task_reason, str(error), 1, model_at_fault=True)
         case TaskFailed():
@@ -87,7 +91,7 @@ def count_death(equipment: Equipment, claim: Claim, error: ModelServerError) -> 
 
 def retry_delay(deaths: int) -> float:
     """Seconds to wait after that many deaths of a shard."""
-    return RETRY_SECONDS * 2.0 ** (deaths - 1)
+    return RETRY_SECONDS * 2.0 ** min(deaths - 1, MOST_DOUBLINGS)
 
 
 async def settle_search(equipment: Equipment, claim: Claim, plan: SearchPlan, error: ModelServerError) -> Outcome:
@@ -96,6 +100,8 @@ async def settle_search(equipment: Equipment, claim: Claim, plan: SearchPlan, er
     if isinstance(error, ModelServerDown):
         return await hand_back(equipment, claim, deaths=claim.shard.deaths, delay_seconds=DOWN_SECONDS)
     death = death_of(error)
+    if death.reason in _CANVAS_REASONS:
+        return await fail_audit(equipment, claim, AuditFailure(death.reason, death.detail))
     deaths = claim.shard.deaths + 1
     if deaths < death.tries:
         return await hand_back(equipment, claim, deaths=deaths, delay_seconds=retry_delay(deaths))

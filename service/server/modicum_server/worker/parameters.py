@@ -2,12 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
+from modicum_server.domain.tasks import TaskStarted
 from modicum_server.ports import Transaction
 
 
-def started_parameters(device: str, versions: Mapping[str, str], donor_digests: Sequence[str]) -> Mapping[str, object]:
+def started_parameters(
+    started: TaskStarted, donor_digests: Sequence[str], max_image_pixels: int
+) -> Mapping[str, object]:
     """What is known when a task has started."""
-    return {"device": device, "versions": dict(versions), "donor_digests": sorted(set(donor_digests))}
+    return {
+        "device": started.device,
+        "versions": dict(started.versions),
+        "donor_digests": sorted(set(donor_digests)),
+        "max_image_pixels": max_image_pixels,
+    }
 
 
 def merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:

@@ -10,16 +10,19 @@ from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.controls import control_positions
 from modicum_server.usecases.framing import framing_of
+from modicum_server.usecases.labels import require_labels
+from modicum_server.usecases.specifications import require_gradient
 from modicum_server.worker.donors import donors_needed, donors_of
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """A task and the items it is about, by position; `donor_digests` are recorded with the result."""
+    """A task and the items it is about, by position; donors and `max_image_pixels` are recorded with the result."""
 
     task: Task
     items: Mapping[int, AuditItem]
     donor_digests: tuple[str, ...]
+    max_image_pixels: int
 
 
 def class_index(label: str, class_labels: Sequence[str]) -> int | None:
@@ -32,7 +35,11 @@ def class_index(label: str, class_labels: Sequence[str]) -> int | None:
 async def plan_search(store: Store, shard: Shard, settings: Settings) -> SearchPlan | None:
     """Plan what is left of the shard and see the audit RUNNING; None when nothing is left or the audit has ended.
 
-    The worker's device stands where the audit leaves the choice.
+    The worker's device stands where the audit leaves the choice. An audit may be older than the check of its version,
+    so what is asked of a version at the door is asked again.
+
+    Raises:
+        GradientMissing, LabelUnknown: the audit cannot be done.
     """
     async with store.transaction() as transaction:
         if not await transaction.shards.hold(shard):
@@ -41,6 +48,8 @@ async def plan_search(store: Store, shard: Shard, settings: Settings) -> SearchP
         version = await transaction.models.version(shard.model_version)
         if audit is None or audit.state.terminal or version is None:
             return None
+        require_gradient(version, audit.specification)
+        require_labels(await transaction.datasets.labels(audit.specification.dataset), version)
         if audit.state is AuditState.QUEUED:
             await transaction.audits.start(shard.audit, Stage.SEARCH)
         items = await _items_left(transaction, shard, version)
@@ -84,7 +93,12 @@ async def _plan(
         parts=await parts_of(transaction, version),
         device=specification.device if specification.device not in {"", "auto"} else settings.device,
     )
-    return SearchPlan(task, {item.position: item for item in items}, tuple(d.image_digest for d in donors))
+    return SearchPlan(
+        task,
+        {item.position: item for item in items},
+        tuple(donor.image_digest for donor in donors),
+        settings.max_image_pixels,
+    )
 
 
 async def _versions(transaction: Transaction, names: Sequence[str]) -> list[ModelVersion]:

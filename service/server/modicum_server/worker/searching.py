@@ -5,16 +5,17 @@ from dataclasses import replace
 
 import structlog
 
+from modicum_server.domain.audits import AuditFailure
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.tasks import TaskEvent, TaskFindings, TaskFinished, TaskStarted
-from modicum_server.errors import ModelServerError, TaskFailed
+from modicum_server.errors import GradientMissing, LabelUnknown, ModelServerError, TaskFailed
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.deaths import settle_search
 from modicum_server.worker.leasing import ShardInterrupted
 from modicum_server.worker.parameters import note_parameters, started_parameters
 from modicum_server.worker.planning import SearchPlan, plan_search, positions_left
 from modicum_server.worker.running import task_events
-from modicum_server.worker.stages import end_shard
+from modicum_server.worker.stages import end_shard, fail_audit
 from modicum_server.worker.writing import FindingWriter
 
 _log = structlog.get_logger(__name__)
@@ -26,7 +27,10 @@ async def search(equipment: Equipment, claim: Claim) -> Outcome:
     Raises:
         ShardInterrupted: the shard is no longer wanted; what was found until then is stored, unless it was lost.
     """
-    plan = await plan_search(equipment.store, claim.shard, equipment.settings)
+    try:
+        plan = await plan_search(equipment.store, claim.shard, equipment.settings)
+    except (GradientMissing, LabelUnknown) as error:
+        return await fail_audit(equipment, claim, AuditFailure(error.reason, str(error)))
     if plan is None:
         return await end_shard(equipment, claim)
     try:
@@ -52,7 +56,7 @@ async def _note(equipment: Equipment, claim: Claim, plan: SearchPlan, event: Tas
     parameters: Mapping[str, object]
     match event:
         case TaskStarted():
-            parameters = started_parameters(event.device, event.versions, plan.donor_digests)
+            parameters = started_parameters(event, plan.donor_digests, plan.max_image_pixels)
         case TaskFinished(chunk_size=size):
             parameters = {"chunk_size": size}
         case _:

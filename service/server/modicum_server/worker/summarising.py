@@ -4,6 +4,7 @@ Doing it twice writes the same bytes: the rows come in one order, and neither ar
 """
 
 import asyncio
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,16 +45,9 @@ async def summarise(equipment: Equipment, claim: Claim) -> Outcome:
     # Packing and measuring are arithmetic: they run beside the loop, which keeps the lease.
     pages = _rows(equipment.store, claim, asyncio.get_running_loop())
     findings = await asyncio.to_thread(write_rows, pages)
-    findings_digest = await equipment.artifact_store.put(findings)
-    document = await asyncio.to_thread(_document_bytes, subject, findings, findings_digest)
-    result_digest = await equipment.artifact_store.put(document)
+    document = await asyncio.to_thread(_document_bytes, subject, findings)
     claim.lease.check()
-    return await _succeed(
-        equipment,
-        claim,
-        result_digest=result_digest,
-        sizes={findings_digest: len(findings), result_digest: len(document)},
-    )
+    return await _succeed(equipment, claim, findings=findings, document=document)
 
 
 async def _subject(equipment: Equipment, claim: Claim) -> _Subject | None:
@@ -87,30 +81,38 @@ async def _page(store: Store, audit: str, after: str) -> Sequence[Keyed[Finding]
         return await transaction.findings.page(audit, after=after, limit=PAGE_FINDINGS)
 
 
-def _document_bytes(subject: _Subject, findings: bytes, findings_digest: str) -> bytes:
+def _document_bytes(subject: _Subject, findings: bytes) -> bytes:
     document: dict[str, Any] = result_document(
         audit=subject.audit,
         dataset=subject.dataset,
         versions=subject.versions,
         rows=read_rows(findings),
         parameters=subject.parameters,
-        findings_digest=findings_digest,
+        findings_digest=_digest(findings),
     )
     return canonical_json(document)
 
 
-async def _succeed(equipment: Equipment, claim: Claim, *, result_digest: str, sizes: Mapping[str, int]) -> Outcome:
-    """Record both artifacts for the project and let the audit succeed, in one transaction."""
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+async def _succeed(equipment: Equipment, claim: Claim, *, findings: bytes, document: bytes) -> Outcome:
+    """Store both artifacts, record them for the project and let the audit succeed, in one transaction."""
     shard = claim.shard
+    contents = {_digest(data): data for data in (findings, document)}
     async with equipment.store.transaction() as transaction:
+        for digest, data in sorted(contents.items()):
+            await transaction.artifacts.lock(digest)  # before the rows: a large artifact takes its time
+            await equipment.artifact_store.put(data)
         if not await transaction.shards.hold(shard):
             return Outcome.LOST
         audit = await transaction.audits.lock(shard.audit)
         await transaction.shards.finish(shard, passes_done=0)
         if audit is None or audit.state.terminal:
             return Outcome.CANCELLED
-        for digest, size_bytes in sizes.items():
-            await transaction.artifacts.add(shard.project, digest, size_bytes)
-        await transaction.audits.succeed(shard.audit, result_digest=result_digest, artifacts=sorted(sizes))
+        for digest, data in contents.items():
+            await transaction.artifacts.add(shard.project, digest, len(data))
+        await transaction.audits.succeed(shard.audit, result_digest=_digest(document), artifacts=sorted(contents))
     equipment.metrics.audit_ended(audit, "succeeded")
     return Outcome.DONE

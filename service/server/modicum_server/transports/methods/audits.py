@@ -12,7 +12,6 @@ from modicum_server.codec.enums import enum_value
 from modicum_server.codec.findings import finding_message
 from modicum_server.domain.audits import Audit
 from modicum_server.errors import FieldInvalid
-from modicum_server.metrics.api import ApiMetrics
 from modicum_server.ports import Principal
 from modicum_server.transports.methods.numbers import refuse_unknown_numbers
 from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions
@@ -37,14 +36,12 @@ class AuditMethods:
         findings: Findings,
         watching: Watching,
         reports: Reports,
-        metrics: ApiMetrics,
     ) -> None:
         self._audits = audits
         self._acknowledging = acknowledging
         self._findings = findings
         self._watching = watching
         self._reports = reports
-        self._metrics = metrics
 
     async def get_audit(self, principal: Principal, request: audit_service_pb2.GetAuditRequest) -> audit_pb2.Audit:
         """GetAudit."""
@@ -69,10 +66,7 @@ class AuditMethods:
             audit_id=request.audit_id,
             no_reuse=request.no_reuse,
         )
-        audit = await self._acknowledging.create(principal, request.parent, _draft(request), options)
-        if not options.validate_only:
-            self._metrics.audit_acknowledged(reused=bool(audit.reused_from))
-        return _message(audit)
+        return _message(await self._acknowledging.create(principal, request.parent, _draft(request), options))
 
     async def delete_audit(self, principal: Principal, request: audit_service_pb2.DeleteAuditRequest) -> Empty:
         """DeleteAudit."""

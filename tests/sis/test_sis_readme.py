@@ -1,0 +1,42 @@
+"""The code in the README runs as it stands, and gives what its comments say."""
+
+import re
+from pathlib import Path
+
+import pytest
+from modicum_sis import BatchedGradient, find_subsets
+from sis_models import TinyNetwork, network_classifier, random_images
+
+README = Path(__file__).parents[2] / "service" / "sis" / "README.md"
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+RESULT = re.compile(r"^(?P<expression>[\w.(),=\[\] ]+?)  # (?P<shown>tensor\(.*\))$", flags=re.MULTILINE)
+
+
+@pytest.fixture
+def notebook():
+    """What a reader has at hand: a module, images, and what an earlier cell found."""
+    classifier, images, search = network_classifier(), random_images(3), BatchedGradient(16)
+    findings = list(find_subsets(classifier, images, threshold=0.5, search=search))
+    assert any(finding.subset is not None for finding in findings)
+    return {
+        "torch_module": TinyNetwork(),
+        "images": images,
+        "photographs": random_images(5, seed=1),
+        "classifier": classifier,
+        "findings": findings,
+        "search": search,
+    }
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[block.splitlines()[0][:40] for block in BLOCKS])
+def test_a_block_of_code_runs_and_gives_what_its_comments_say(block, notebook, capsys):
+    exec(compile(block, str(README), "exec"), notebook)  # noqa: S102  our own text
+
+    for shown in RESULT.finditer(block):
+        assert str(eval(shown["expression"], notebook)) == shown["shown"]  # noqa: S307  our own text
+    assert ("print(" in block) == bool(capsys.readouterr().out)
+
+
+def test_the_readme_shows_the_search_the_procedure_and_the_controls():
+    assert len(BLOCKS) >= 3
+    assert sum(len(RESULT.findall(block)) for block in BLOCKS) == 2
