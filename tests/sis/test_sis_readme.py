@@ -30,10 +30,10 @@ def notebook():
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.splitlines()[0][:40] for block in BLOCKS])
 def test_a_block_of_code_runs_and_gives_what_its_comments_say(block, notebook, capsys):
-    exec(compile(block, str(README), "exec"), notebook)  # noqa: S102  our own text
+    exec(compile(block, str(README), "exec"), notebook)
 
     for shown in RESULT.finditer(block):
-        assert str(eval(shown["expression"], notebook)) == shown["shown"]  # noqa: S307  our own text
+        assert repr(eval(shown["expression"], notebook)).split() == shown["shown"].split()  # torch aligns its columns
     assert ("print(" in block) == bool(capsys.readouterr().out)
 
 

@@ -185,20 +185,25 @@ async def test_deleting_a_version_whose_check_is_ending_waits_for_no_worker(stor
         await transaction.shards.add(PROJECT, "", [NewShard(Stage.CHECK, version)])
     shard = await scene.claim()
 
-    async def accept(transaction):
-        await transaction.models.accept(version, CHECK)
-        return await transaction.shards.finish(shard, passes_done=0)
+    check_locked, version_locked = asyncio.Event(), asyncio.Event()
 
-    async with store.transaction() as worker, store.transaction() as deletion:
-        assert await worker.shards.hold(shard)
-        assert await deletion.models.audits_of(MODEL if of_model else version) == []
-        acceptance = asyncio.create_task(accept(worker))
+    async def end_check():
+        async with store.transaction() as transaction:
+            assert await transaction.shards.hold(shard)
+            check_locked.set()
+            await version_locked.wait()
+            await transaction.models.accept(version, CHECK)
+            return await transaction.shards.finish(shard, passes_done=0)
+
+    ending = asyncio.create_task(end_check())
+    await check_locked.wait()
+    async with store.transaction() as transaction:
+        assert await transaction.models.audits_of(MODEL if of_model else version) == []
+        version_locked.set()
         await asyncio.sleep(0.2)
-        async with asyncio.timeout(5):
-            await (deletion.models.delete(MODEL) if of_model else deletion.models.delete_version(version))
-            await end(deletion)
-            assert await acceptance
+        await (transaction.models.delete(MODEL) if of_model else transaction.models.delete_version(version))
 
+    assert await ending
     async with store.transaction() as transaction:
         assert await transaction.models.version(version) is None
         assert await transaction.shards.remaining("", Stage.CHECK) == 0

@@ -4,6 +4,7 @@ import asyncio
 import urllib.error
 import urllib.request
 
+import psycopg
 import pytest
 from modicum.v1 import project_service_pb2 as projects
 from modicum_server.domain.audits import AuditState
@@ -28,8 +29,22 @@ async def fetch(served, path: str, token: str = "") -> tuple[int, str]:
 
 async def test_a_live_and_ready_service_says_so(served):
     assert await fetch(served, "/healthz") == (200, "alive\n")
-    assert await fetch(served, "/readyz") == (200, '{"database":true,"artifact_store":true}')
+    assert await fetch(served, "/readyz") == (200, '{"database":true,"schema":true,"artifact_store":true}')
     assert (await fetch(served, "/nothing"))[0] == 404
+
+
+async def test_a_service_over_an_earlier_schema_is_not_ready(served, database_url):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM alembic_version")
+
+    assert await fetch(served, "/readyz") == (503, '{"database":true,"schema":false,"artifact_store":true}')
+
+
+async def test_a_service_over_a_later_schema_is_ready_until_it_is_replaced(served, database_url):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'of tomorrow'")
+
+    assert (await fetch(served, "/readyz"))[0] == 200
 
 
 async def test_metrics_count_calls_by_method_and_code(served):

@@ -29,7 +29,8 @@ from modicum_server.errors import (
     TooManyQueued,
     TooManyWatchers,
 )
-from modicum_server.usecases.acknowledging import new_audit_id
+from modicum_server.settings import Settings
+from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions, new_audit_id
 from modicum_server.usecases.answers import answer_key
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
@@ -199,14 +200,40 @@ async def test_the_answer_depends_on_every_digest_and_the_device(place, asked):
     specification = replace(asked.specification, device="auto")
 
     keys = {
-        answer_key(specification, [version], dataset, device="cpu"),
-        answer_key(specification, [version], dataset, device="cuda"),
-        answer_key(replace(specification, seed=1), [version], dataset, device="cpu"),
-        answer_key(specification, [replace(version, digest="other")], dataset, device="cpu"),
-        answer_key(specification, [version], replace(dataset, manifest_digest="other"), device="cpu"),
+        answer_key(specification, [version], dataset, Settings(device="cpu")),
+        answer_key(specification, [version], dataset, Settings(device="cuda")),
+        answer_key(specification, [version], dataset, Settings(device="cpu", max_image_pixels=1000)),
+        answer_key(replace(specification, seed=1), [version], dataset, Settings(device="cpu")),
+        answer_key(specification, [replace(version, digest="other")], dataset, Settings(device="cpu")),
+        answer_key(specification, [version], replace(dataset, manifest_digest="other"), Settings(device="cpu")),
     }
 
-    assert len(keys) == 5
+    assert len(keys) == 6
+
+
+async def test_an_answer_of_another_device_than_workers_choose_now_is_not_reused(place, asked):
+    first = await place.audit(asked)
+    await note_device(place, first.name, "cpu")
+    await place.succeed(first.name)
+    assert (await place.audit(asked)).reused_from == first.name
+
+    on_new_workers = await place.audit(asked, no_reuse=True)
+    await note_device(place, on_new_workers.name, "cuda")
+
+    assert (await place.audit(asked)).reused_from == ""
+    await place.succeed(on_new_workers.name)
+    assert (await place.audit(asked)).reused_from == on_new_workers.name
+
+
+async def test_who_is_told_of_audits_hears_of_each_once(place, asked):
+    told = []
+    acknowledging = Acknowledging(place.store, place.settings, tell=told.append)
+
+    await acknowledging.create(AUDITOR, PROJECT, asked, AuditOptions(validate_only=True))
+    for _ in range(3):
+        made = await acknowledging.create(AUDITOR, PROJECT, asked, AuditOptions(request_id=REQUEST_ID))
+
+    assert told == [made]
 
 
 async def test_lists_are_filtered_and_newest_first(place, asked):
@@ -352,3 +379,8 @@ async def test_a_report_takes_an_audit_that_succeeded(place, asked):
     assert json.loads(report.data)["rows"] == []
     with pytest.raises(NotImplementedYet):
         await place.audits.judge(VIEWER, audit.name, "rules: []")
+
+
+async def note_device(place, name, device):
+    async with place.store.transaction() as transaction:
+        await transaction.audits.note_parameters(name, {"device": device})

@@ -1,5 +1,6 @@
 """Projects, models, versions, artifacts and data sets over the real store."""
 
+import asyncio
 import hashlib
 import json
 from dataclasses import replace
@@ -309,3 +310,105 @@ async def test_deleted_bytes_stay_while_another_project_holds_them(place, tmp_pa
     assert b"".join([part async for part in place.artifacts.download(both, name, 0)]) == b"bytes"
     await place.artifacts.delete(both, name)
     assert not [file for file in tmp_path.rglob("*") if digest in file.name]
+
+
+async def test_registering_a_rejected_version_again_has_it_checked_again(place):
+    version = await place.register(check=None)
+    async with place.store.transaction() as transaction:
+        shard = await transaction.shards.claim("worker", lease_seconds=60)
+        await transaction.models.reject(version.name, reason="EXECUTABLE_NOT_ENCLOSED", detail="not here")
+        await transaction.shards.finish(shard, passes_done=0)
+
+    again = await place.register(check=None)
+
+    assert (again.name, again.state, again.reject_reason) == (version.name, VersionState.PENDING, "")
+    async with place.store.transaction() as transaction:
+        shard = await transaction.shards.claim("worker", lease_seconds=60)
+    assert (shard.stage, shard.model_version) == (Stage.CHECK, version.name)
+
+
+async def test_validating_a_rejected_version_leaves_it_rejected(place):
+    version = await place.register(check=None)
+    async with place.store.transaction() as transaction:
+        await transaction.models.reject(version.name, reason="MODEL_DIED", detail="it died")
+
+    new = NewVersion(version.source, version.input, version.class_labels)
+    seen = await place.versions.create(AUDITOR, MODEL, new, VALIDATE)
+
+    assert seen.state is VersionState.REJECTED
+
+
+async def test_a_manifest_that_is_being_deleted_makes_no_data_set(place):
+    manifest = await place.manifest()
+
+    async with place.store.transaction() as transaction:
+        assert await transaction.artifacts.referrers(PROJECT, manifest) == []
+        creating = asyncio.create_task(place.datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions()))
+        await asyncio.sleep(0.3)
+        await transaction.artifacts.delete(PROJECT, manifest)
+
+    with pytest.raises(ArtifactMissing):
+        await creating
+
+
+async def test_a_manifest_that_goes_while_it_is_read_makes_no_data_set(place, monkeypatch):
+    manifest = await place.manifest()
+    read = place.datasets._read
+
+    async def read_and_lose(digest):
+        items = await read(digest)
+        await place.artifacts.delete(ADMIN, f"{PROJECT}/artifacts/{manifest}")
+        return items
+
+    monkeypatch.setattr(place.datasets, "_read", read_and_lose)
+
+    with pytest.raises(ArtifactMissing, match=manifest):
+        await place.datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions())
+
+
+async def test_bytes_that_come_again_while_they_are_deleted_stay(place, monkeypatch):
+    digest = await place.upload(b"data")
+    delete_bytes = place.artifacts._delete_bytes
+
+    async def upload_first(digest):
+        await place.upload(b"data")
+        await delete_bytes(digest)
+
+    monkeypatch.setattr(place.artifacts, "_delete_bytes", upload_first)
+
+    await place.artifacts.delete(ADMIN, f"{PROJECT}/artifacts/{digest}")
+
+    assert await read(place, digest) == b"data"
+
+
+async def test_an_upload_puts_its_bytes_in_place_only_when_no_deletion_is_at_them(place):
+    digest = digest_of(b"data")
+
+    async with place.store.transaction() as transaction:
+        await transaction.artifacts.lock(digest)
+        uploading = asyncio.create_task(place.upload(b"data"))
+        await asyncio.sleep(0.3)
+        await place.artifact_store.delete(digest)
+
+    await uploading
+    assert await read(place, digest) == b"data"
+
+
+async def test_a_silent_upload_ends_and_can_be_resumed(place, monkeypatch):
+    monkeypatch.setattr("modicum_server.usecases.artifacts.IDLE_SECONDS", 0.1)
+    digest = digest_of(b"data")
+
+    async def silent():
+        yield b"da"
+        await asyncio.sleep(60)
+        yield b"ta"
+
+    with pytest.raises(UploadTruncated, match="after 2"):
+        await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 4, 0), silent())
+
+    await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 4, 2), parts(b"ta"))
+    assert await read(place, digest) == b"data"
+
+
+async def read(place, digest):
+    return b"".join([piece async for piece in place.artifact_store.read(digest)])

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 from modicum_server.domain.models import ModelVersion, VersionState, Weights
-from modicum_server.domain.searches import Canvas, Control, ControlPlan, SearchMethod
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, SearchMethod, TargetRule
 from modicum_server.errors import CanvasUnfit, FieldInvalid, LabelUnknown, NotImplementedYet
 from modicum_server.settings import Settings
+from modicum_server.usecases.inputs import check_input
 from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.specifications import check_draft, fill_in
 from usecases_stage import CHECK, INPUT, PROJECT, SEARCH, draft, now
@@ -140,3 +141,24 @@ def test_a_label_that_names_no_class_or_several_is_refused(label, classes, check
 
 def test_without_a_check_and_names_any_index_may_be_a_class():
     require_labels({"999"}, version(check=None))
+
+
+def test_a_search_for_a_random_other_class_is_not_served_yet():
+    asked = given(searches=(replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER),))
+
+    with pytest.raises(NotImplementedYet, match="class_targeted"):
+        check_draft(asked, PROJECT)
+
+
+def test_a_canvas_of_more_pixels_than_a_mask_holds_is_refused_with_the_limit():
+    check_draft(given(canvas=Canvas(3, 2048, 2048)), PROJECT)
+
+    with pytest.raises(FieldInvalid, match=r"canvas: expected at most 4,194,304 pixels.*4198400"):
+        check_draft(given(canvas=Canvas(3, 2050, 2048)), PROJECT)
+
+
+def test_an_input_of_more_pixels_than_a_mask_holds_is_refused_with_the_limit():
+    check_input("input", replace(INPUT, height=2048, width=2048))
+
+    with pytest.raises(FieldInvalid, match=r"input: expected at most 4,194,304 pixels.*8388608"):
+        check_input("input", replace(INPUT, height=4096, width=2048))

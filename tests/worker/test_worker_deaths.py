@@ -172,7 +172,9 @@ async def test_an_audit_asked_for_while_its_version_was_being_refused_fails_too(
     assert ended.failure.reason == "MODEL_REJECTED"
 
 
-async def test_an_audit_asked_for_before_the_check_fails_when_its_search_needs_a_gradient_that_is_not_there(scene: Scene):
+async def test_an_audit_asked_for_before_the_check_fails_when_its_search_needs_a_gradient_that_is_not_there(
+    scene: Scene,
+):
     version = await scene.register(ready=False)
     audit = await scene.audit(version, images=2)
     model_server = ArithmeticModelServer(check=replace(CHECK, useful_gradient=False))

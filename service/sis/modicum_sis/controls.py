@@ -23,7 +23,6 @@ from modicum_sis.searching import find_subsets
 from modicum_sis.seeding import draw_other, generator
 from modicum_sis.verification import confidence_of
 
-
 OTHER_CLASS = "other class"
 """Purpose of the seed that draws it."""
 

@@ -3,6 +3,7 @@
 import modicum_sis.findings as sis
 import numpy as np
 import torch
+from modicum_sis import ClassTargeted
 
 from modicum_server.domain.findings import (
     ClassTargetedFinding,
@@ -58,17 +59,16 @@ def unsearched(item: Item, reason: FindingReason, *, search_index: int) -> Findi
     )
 
 
-def class_targeted_of(other: sis.Finding, size: int) -> ClassTargetedFinding:
-    """Answer of the class-targeted control, beside a subset of `size` pixels for the predicted class."""
-    found = other.subset is not None
-    other_size = other.subset.size if other.subset is not None else 0
+def class_targeted_of(other: ClassTargeted) -> ClassTargetedFinding:
+    """Answer of the class-targeted control; a class that was not found has the size and the ratio 0."""
+    finding = other.finding
     return ClassTargetedFinding(
-        target_class=other.target_class,
-        found=found,
-        size=other_size,
-        size_ratio=other_size / size if found else 0.0,
-        verified_confidence=other.verified_confidence or 0.0,
-        passes=passes_of(other.passes),
+        target_class=finding.target_class,
+        found=other.found,
+        size=0 if finding.subset is None else finding.subset.size,
+        size_ratio=other.size_ratio or 0.0,
+        verified_confidence=finding.verified_confidence or 0.0,
+        passes=passes_of(finding.passes),
     )
 
 

@@ -105,7 +105,7 @@ def _unavailable(group: str, error: ImportError) -> TaskFailure:
         "ARCHITECTURE_UNAVAILABLE",
         f"Architectures {group}:NAME need the package {error.name or group}, which this worker does not have. "
         f"Install modicum-server[{extra}] on the worker.",
-        model_at_fault=True,
+        model_at_fault=False,  # another worker, or this one once it has the package, can load the version
     )
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from modicum_server.handler.failures import failure_of
+from modicum_server.handler.failures import TaskFailure, failure_of
 from modicum_server.handler.running import Kept, run_task
 from modicum_server.handler.slot import LeaseWatch
-from modicum_server.wire.worker_pb2 import Chunk
+from modicum_server.wire.worker_pb2 import Chunk, Started
 
 FOLDER_INPUT = "slot_folder"
 FOLDER_VARIABLE = "MODICUM_SLOT_FOLDER"
@@ -43,8 +43,8 @@ class ModicumHandler:
     def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
         """Run the task of the slot that the call names: every chunk but the last is streamed, the last is returned.
 
-        Never raises: an exception that escapes says nothing to the worker, and a stream without a chunk kills this
-        process.
+        Never raises but for KeyboardInterrupt: an exception that escapes says nothing to the worker, and a stream without
+        an intermediate chunk kills this process.
         """
         last = Chunk()
 
@@ -54,22 +54,36 @@ class ModicumHandler:
             if chunk.WhichOneof("body") not in LAST_CHUNKS:
                 stream(chunk)
 
+        stream = _stream_to(context)
         try:
-            stream = _stream_to(context)
             folder = _folder(data)
             with LeaseWatch(folder):
                 run_task(folder, emit, kept=self._kept, gpu_id=self._gpu_id)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             log.exception("a task ended outside its own bounds")
+            if not last.sequence:
+                _start(emit)
             last = Chunk(attempt=last.attempt, sequence=last.sequence + 1, failure=failure_of(error))
         return [last.SerializeToString()]
+
+
+def _start(emit: Callable[[Chunk], None]) -> None:
+    """The first chunk of a task that did not get as far as its own."""
+    try:
+        emit(Chunk(sequence=1, started=Started(pid=os.getpid())))
+    except Exception:
+        log.exception("the first chunk cannot be sent")  # the server is gone, and nobody waits for a chunk
 
 
 def _folder(data: Sequence[Mapping[str, Any]]) -> Path:
     named = data[0].get(FOLDER_INPUT) if data else None
     if named:
         return Path(bytes(named).decode() if isinstance(named, bytes | bytearray) else str(named))
-    return Path(os.environ[FOLDER_VARIABLE])
+    if FOLDER_VARIABLE in os.environ:
+        return Path(os.environ[FOLDER_VARIABLE])
+    raise TaskFailure("SLOT_MISSING", "Expected a call that names its slot's folder; it names none.", model_at_fault=False)
 
 
 def _stream_to(context: Any) -> Callable[[Chunk], None]:

@@ -1,7 +1,7 @@
 """Why a task is not done, in words that a caller may read. The log gets tracebacks; a `Failure` never does."""
 
-import torch
 from modicum_sis import errors as sis
+from modicum_sis.memory import is_out_of_memory
 
 from modicum_server.wire.worker_pb2 import Failure
 
@@ -39,6 +39,7 @@ REFUSALS: dict[type[sis.ModelError], str] = {
     sis.OutputRefused: "OUTPUT_SHAPE",
     sis.OutputNotFinite: "OUTPUT_NOT_FINITE",
     sis.OutputUnsteady: "NOT_DETERMINISTIC",
+    sis.GradientMissing: "GRADIENT_MISSING",
 }
 """Reasons of what the library says about a module."""
 LONGEST_CAUSE = 200  # characters
@@ -53,8 +54,8 @@ def failure_of(error: BaseException) -> Failure:
             return Failure(reason="INPUT_REFUSED", detail=_refusal_of(error), model_at_fault=True)
         case sis.ModelError():
             return Failure(reason=REFUSALS.get(type(error), "MODEL_REFUSED"), detail=str(error), model_at_fault=True)
-        case torch.cuda.OutOfMemoryError() | MemoryError():
-            return Failure(reason="MODEL_OUT_OF_MEMORY", detail=_OUT_OF_MEMORY, model_at_fault=False)
+    if is_out_of_memory(error):
+        return Failure(reason="MODEL_OUT_OF_MEMORY", detail=_OUT_OF_MEMORY, model_at_fault=False)
     return Failure(reason="HANDLER_BUG", detail=_BUG, model_at_fault=False)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from modicum_sis import Classifier
+from modicum_sis.memory import is_out_of_memory
 from torch import nn
 from torch.export.passes import move_to_device_pass
 
@@ -21,6 +22,7 @@ from modicum_server.domain.models import (
 )
 from modicum_server.handler.architectures import build_architecture, class_count_of
 from modicum_server.handler.composites import EnsembleModule, InputDropoutModule, mask_bank
+from modicum_server.handler.donors import DonorPool
 from modicum_server.handler.failures import ModelRefused, TaskFailure, first_line
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.weights import fit_weights, read_weights
@@ -30,10 +32,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A version, ready. `input` is its own specification, or its first member's."""
+    """A version, ready. `input` is its own specification, or its first member's; `donors` are scored by it."""
 
     classifier: Classifier
     input: InputSpecification
+    donors: DonorPool = field(default_factory=DonorPool)
 
 
 @dataclass(slots=True)
@@ -118,6 +121,8 @@ def _module_of_program(path: Path, kind: ExecutableKind, device: torch.device) -
             # devices are written into the program; moving its weights alone would leave the rest behind
             return move_to_device_pass(torch.export.load(file), str(device)).module()
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         log.exception("a %s program cannot be loaded", kind)
         saver = "torch.jit.save" if kind is ExecutableKind.TORCHSCRIPT else "torch.export.save"
         raise ModelRefused(

@@ -3,6 +3,7 @@
 Two threads use an `Outbox`: the one that computes, and the pulse that speaks while it does.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ CHUNK_GAP_SECONDS = 0.2
 HEARTBEAT_SECONDS = 5.0
 """Silence before a heartbeat; the server kills a worker that is silent for its response timeout."""
 PULSE_SECONDS = 0.25
+
+log = logging.getLogger(__name__)
 
 Body = Started | Heartbeat | Findings | CheckAnswer | Finished | Failure
 FIELDS: dict[type[Body], str] = {
@@ -93,20 +96,18 @@ class Outbox:
     def _flush(self) -> None:
         if not self._pending:
             return
-        findings = Findings(entries=self._pending, passes_done=self._tally.passes_done)
+        self._send(Findings(entries=self._pending, passes_done=self._tally.passes_done))
         self._pending, self._pending_bytes = [], 0
-        self._send(findings)
 
     def _send(self, body: Body) -> None:
         if self._closed:
             return
         if not self._due():
             self._clock.sleep(CHUNK_GAP_SECONDS - (self._clock.now() - self._sent_at))
-        self._sequence += 1
-        chunk = Chunk(attempt=self._attempt, sequence=self._sequence)
+        chunk = Chunk(attempt=self._attempt, sequence=self._sequence + 1)
         getattr(chunk, FIELDS[type(body)]).CopyFrom(body)
         self._emit(chunk)
-        self._sent_at = self._clock.now()
+        self._sequence, self._sent_at = chunk.sequence, self._clock.now()
 
 
 class Pulse:
@@ -131,3 +132,5 @@ class Pulse:
                 self._outbox.tick()
             except OSError:  # the server is gone; the thread that computes finds out when it speaks, or by its lease
                 return
+            except Exception:  # a silent pulse would have a worker killed that computes
+                log.exception("a beat failed; the next one tries again")

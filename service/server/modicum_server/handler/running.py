@@ -7,6 +7,7 @@ import logging
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -15,8 +16,8 @@ import torch
 
 from modicum_server.codec.findings import finding_message
 from modicum_server.codec.models import version_value
+from modicum_server.handler.architectures import ENTRY_POINTS
 from modicum_server.handler.checking import check
-from modicum_server.handler.donors import DonorPool
 from modicum_server.handler.failures import TaskCancelled, TaskFailure, failure_of
 from modicum_server.handler.loading import Loaded, ModelCache, choose_device
 from modicum_server.handler.outbox import Outbox, Pulse
@@ -25,8 +26,24 @@ from modicum_server.handler.slot import Slot
 from modicum_server.handler.tallying import Tally
 from modicum_server.wire.worker_pb2 import Chunk, Failure, Findings, Finished, Started, Task
 
-LIBRARIES = ("torch", "torchvision", "timm", "modicum-sis", "numpy", "pillow")
-"""Distributions whose versions influence results."""
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "efficientnet-lite-pytorch",
+    "modicum-sis",
+    "modicum-server",
+    "numpy",
+    "scipy",
+    "pillow",
+    "torchserve",
+)
+"""Distributions whose versions influence results, beside those that bring architectures."""
+
+DEVICE_BROKEN = (
+    "Expected a device that computes; the one of this worker cannot be started. Look at the worker's log and at its GPU's "
+    "driver, or ask for device cpu."
+)
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +53,6 @@ class Kept:
     """What stays in memory between the tasks of a slot."""
 
     models: ModelCache = field(default_factory=ModelCache)
-    donors: DonorPool = field(default_factory=DonorPool)
 
 
 def run_task(
@@ -54,7 +70,7 @@ def run_task(
     task, unreadable = _read(slot)
     outbox = Outbox(emit, tally, attempt=task.attempt)
     device, unavailable = _device(task, gpu_id)
-    outbox.say(Started(pid=os.getpid(), device=device, versions=library_versions()))
+    outbox.say(Started(pid=os.getpid(), device=device, versions=_versions()))
     run = TaskRun(task=task, slot=slot, outbox=outbox, tally=tally, kept=kept or Kept(), device=device)
     with Pulse(outbox):
         last = unreadable or unavailable or run.last_chunk()
@@ -65,11 +81,20 @@ def library_versions() -> dict[str, str]:
     """Versions of what influences results, of those that are installed, and of Python."""
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        if point.dist is not None:
+            versions[point.dist.name] = point.dist.version
     return versions
+
+
+def _versions() -> dict[str, str]:
+    try:
+        return library_versions()
+    except Exception:  # a package with broken metadata must not cost the first chunk
+        log.exception("the libraries' versions cannot be read")
+        return {}
 
 
 def _read(slot: Slot) -> tuple[Task, Failure | None]:
@@ -85,6 +110,9 @@ def _device(task: Task, gpu_id: int | None) -> tuple[str, Failure | None]:
         return str(choose_device(task.device or "auto", gpu_id)), None
     except TaskFailure as error:
         return "", failure_of(error)
+    except Exception:  # what CUDA raises while it starts
+        log.exception("the device cannot be used")
+        return "", Failure(reason="DEVICE_UNAVAILABLE", detail=DEVICE_BROKEN, model_at_fault=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,9 +135,9 @@ class TaskRun:
         except TaskCancelled as error:
             log.info("task %s was cancelled", self.task.id)
             return failure_of(error)
-        except (KeyboardInterrupt, SystemExit):
+        except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a panic of a native library is no Exception, and must not kill the worker
+        except BaseException as error:  # neither a library's panic nor a program's exit() may kill the worker
             log.exception("task %s failed", self.task.id)
             return failure_of(error)
 
@@ -129,9 +157,11 @@ class TaskRun:
 
     def _search(self, loaded: Loaded) -> Finished:
         self.tally.phase = "preparing"
-        run = prepare_search(self.task.search, loaded, self.slot, self.kept.donors, self.tally)
+        run = prepare_search(self.task.search, loaded, self.slot, self.tally)
         for finding in run.findings():
             message = finding_message(finding)
             message.model_version = self.task.model_version.name
             self.outbox.add(Findings.Entry(position=finding.position, finding=message))
-        return Finished(passes_done=self.tally.passes_done, chunk_size=run.chunk_size)
+        return Finished(
+            passes_done=self.tally.passes_done, chunk_size=run.chunk_size, dtype=str(loaded.classifier.dtype).removeprefix("torch.")
+        )

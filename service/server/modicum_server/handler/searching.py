@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import modicum_sis.findings as sis
-from modicum_sis import Classifier, find_subsets
-from modicum_sis.fills import Donors
-from modicum_sis.searching import default_chunk_size
+from modicum_sis import Classifier, Donors, default_chunk_size, find_subsets
+from modicum_sis.controls import draw_other_class
 
 from modicum_server.codec.models import input_value
 from modicum_server.codec.searches import canvas_value, control_plan_value, search_value
@@ -14,8 +13,7 @@ from modicum_server.domain.findings import Finding, FindingControls, FindingReas
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas, Control, Fill, Search, TargetRule
 from modicum_server.handler.answers import finding_of, unsearched
-from modicum_server.handler.controls import Controls, PlannedControl, Searched, other_class
-from modicum_server.handler.donors import DonorPool
+from modicum_server.handler.controls import Controls, PlannedControl, Searched
 from modicum_server.handler.failures import ModelRefused, TaskCancelled, TaskFailure
 from modicum_server.handler.images import Decoder, Pictured
 from modicum_server.handler.loading import Loaded
@@ -88,7 +86,7 @@ class SearchRun:
             fill=self.search.fill.value,
             seed=self.work.seed,
             targets=targets,
-            donors=None if self.donors is None else self.donors.images,
+            donors=self.donors,
             digests=[one.item.image_digest for one in pictured],
             should_stop=self.cancelled,
             progress=self.tally.follow(),
@@ -101,14 +99,14 @@ class SearchRun:
 
     def _targets(self, pictured: Sequence[Pictured]) -> list[int]:
         """A random class an image other than the predicted one; of an image without a finite score any class."""
+        classes = self.classifier.class_count
+        assert classes is not None  # inspected on this canvas
         targets = []
         for one in pictured:
             image = one.image.to(device=self.classifier.device, dtype=self.classifier.dtype)
             predicted = int(self.classifier.plain_logits(image).argmax())
             self.tally.passes_done += 1
-            targets.append(
-                other_class(self.classifier, seed=self.work.seed, digest=one.item.image_digest, predicted=predicted)
-            )
+            targets.append(draw_other_class(predicted, classes, seed=self.work.seed, digest=one.item.image_digest))
         return targets
 
     def _controls(self) -> Controls:
@@ -124,7 +122,7 @@ class SearchRun:
         )
 
 
-def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, pool: DonorPool, tally: Tally) -> SearchRun:
+def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, tally: Tally) -> SearchRun:
     """Unpack a search task, see that the version takes its canvas, and make the donors.
 
     Raises:
@@ -138,12 +136,17 @@ def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, pool: DonorPool
     framing = input_value(work.framing) if work.HasField("framing") else loaded.input
     decoder = Decoder(slot, framing, canvas, work.max_image_pixels or MAX_PIXELS)
     uses_donors = search.fill is Fill.MARGINAL or any(plan.control is Control.FILL for plan in planned_controls(work))
+    donors = (
+        loaded.donors.gather(loaded.classifier, decoder, work.donors, seed=work.seed, tally=tally)
+        if uses_donors
+        else None
+    )
     return SearchRun(
         work=work,
         search=search,
         classifier=loaded.classifier,
         decoder=decoder,
-        donors=pool.gather(loaded.classifier, decoder, work.donors, tally) if uses_donors else None,
+        donors=donors,
         tally=tally,
         cancelled=slot.cancelled,
         chunk_size=default_chunk_size(shape, loaded.classifier.device),

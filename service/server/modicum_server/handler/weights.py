@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
+from modicum_sis.memory import is_out_of_memory
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -36,6 +37,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return dict(load_file(path))
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
             "Expected a safetensors file, or a state dict saved by torch.save; the bytes are neither, or they are "
@@ -73,6 +76,8 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises anything on hostile bytes
+        if is_out_of_memory(error):
+            raise
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
             "Expected a state dict of tensors only; the file holds more than data (a whole model, TorchScript, a "
