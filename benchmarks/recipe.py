@@ -6,8 +6,7 @@ it is not. The smallest mask seen to be sufficient is kept and shrunk by backwar
 the budget. The constants were chosen on CIFAR-10 ResNet-20 and left alone.
 """
 
-import math
-from collections.abc import Iterator
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +26,8 @@ FIRST_SPREAD = 1.0
 """First values lie between 0 and this, at random: equal ones would all cross zero at the same step."""
 PRICE_STEP = 1.05
 SEED = 0
+OFFERED = 3
+"""Shrunk masks that verification may try before the one that was not shrunk."""
 FRACTIONS = (None, 0.02, 0.05, 0.1, 0.2, 0.5)
 """Of the remaining pixels, removed a step when shrinking: the first that fits into the budget."""
 
@@ -47,7 +48,7 @@ class Recipe:
         left = self.passes - FIXED_PASSES - VERIFICATION - GRADIENT_COST * steps
         masks = _ascend(task, steps)
         return [
-            Proposal(masks=_shrunk(task, masks[row], row, left), trace=None) for row in range(task.scorer.count)
+            Proposal(masks=iter(_shrunk(task, masks[row], row, left)), trace=None) for row in range(task.scorer.count)
         ]
 
 
@@ -77,17 +78,18 @@ def _sizes(masks: Tensor) -> Tensor:
     return masks.sum(dim=(1, 2), keepdim=True)
 
 
-def _shrunk(task: SearchTask, mask: Tensor, row: int, passes: int) -> Iterator[Tensor]:
-    """Sufficient masks, the smallest first."""
-    size, whole = int(mask.sum()), mask.numel()
-    fraction = next((each for each in FRACTIONS if greedy_passes(size, each) <= passes), math.nan)
-    if size < whole and (fraction is None or not math.isnan(fraction)):
-        removal = remove_greedily(
-            _margins_of(task.scorer, row), mask, batch_size=task.scorer.batch_size, fraction=fraction
-        )
-        yield from removal.trace.subsets(log_odds(task.threshold))
-    if size < whole:
-        yield mask
+def _shrunk(task: SearchTask, mask: Tensor, row: int, passes: int) -> list[Tensor]:
+    """Sufficient masks, the smallest first; the passes are spent here, not when the masks are asked for."""
+    size = int(mask.sum())
+    if size == mask.numel():
+        return []
+    fitting = [each for each in FRACTIONS if greedy_passes(size, each) <= passes]
+    if not fitting:
+        return [mask]
+    removal = remove_greedily(
+        _margins_of(task.scorer, row), mask, batch_size=task.scorer.batch_size, fraction=fitting[0]
+    )
+    return [*itertools.islice(removal.trace.subsets(log_odds(task.threshold)), OFFERED), mask]
 
 
 def _margins_of(scorer: MaskScorer, row: int) -> ScoreMasks:

@@ -115,4 +115,4 @@ def test_a_group_whose_package_is_missing_names_the_extra(monkeypatch):
     with pytest.raises(TaskFailure, match=r"modicum-server\[demo\]") as refusal:
         build_architecture("efficientnet_lite:lite0", 10)
 
-    assert refusal.value.reason == "ARCHITECTURE_UNAVAILABLE"
+    assert (refusal.value.reason, refusal.value.model_at_fault) == ("ARCHITECTURE_UNAVAILABLE", False)

@@ -61,7 +61,8 @@ def test_weights_of_a_known_architecture_are_accepted(stage):
     assert answer.useful_gradient
     assert answer.pass_milliseconds > 0
     assert chunks[0].started.device == "cpu"
-    assert {"torch", "modicum-sis", "numpy", "pillow", "python"} <= set(chunks[0].started.versions)
+    named = {"torch", "modicum-sis", "modicum-server", "numpy", "scipy", "pillow", "torchserve", "python"}
+    assert named <= set(chunks[0].started.versions)
 
 
 def test_probabilities_are_recognised(stage):
@@ -101,6 +102,43 @@ def test_what_cannot_be_audited_is_refused_with_a_reason(stage, monkeypatch, fun
     assert (failure.reason, failure.model_at_fault) == (reason, True)
     assert words in failure.detail
     assert str(stage.folder) not in failure.detail
+
+
+def test_want_of_memory_is_not_the_model_s_fault(stage, monkeypatch):
+    def greedy(_):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: 8 bytes")
+
+    monkeypatch.setattr("modicum_server.handler.loading._module_of_program", lambda *_: Answer(greedy))
+    digest = stage.put(b"program")
+    version = model_pb2.ModelVersion(name=VERSION, exported=model_pb2.Executable(digest=digest), input=tiny_input())
+
+    failure = checked(stage, version)[-1].failure
+
+    assert (failure.reason, failure.model_at_fault) == ("MODEL_OUT_OF_MEMORY", False)
+
+
+def test_a_file_for_which_there_is_no_memory_is_not_called_unreadable(stage, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes.")
+
+    version = version_of_weights(stage, CifarResNet(1, 10), "modicum:cifar_resnet8", input=CIFAR_INPUT)
+    monkeypatch.setattr("modicum_server.handler.weights.load_file", fail)
+
+    assert checked(stage, version)[-1].failure.reason == "MODEL_OUT_OF_MEMORY"
+
+
+def test_a_device_that_cannot_be_started_is_said_after_the_first_chunk(stage, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("CUDA driver initialization failed, /dev/nvidia0")
+
+    monkeypatch.setattr("modicum_server.handler.running.choose_device", fail)
+
+    chunks = stage.run(version_of_program(stage, Corners()), CheckWork())
+
+    assert kinds(chunks) == ["started", "failure"]
+    assert not chunks[0].started.device
+    assert (chunks[-1].failure.reason, chunks[-1].failure.model_at_fault) == ("DEVICE_UNAVAILABLE", False)
+    assert "nvidia0" not in chunks[-1].failure.detail
 
 
 def test_a_wrong_number_of_labels_is_refused(stage):

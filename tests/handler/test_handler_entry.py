@@ -1,14 +1,17 @@
 """What TorchServe calls, over TorchServe's own functions and a real socket."""
 
+import os
 import socket
+import sys
 import threading
+import time
 import warnings
 from types import SimpleNamespace
 
 import pytest
 from handler_stage import Corners, version_of_program
 from modicum_server.handler.entry import FOLDER_INPUT, FOLDER_VARIABLE, ModicumHandler
-from modicum_server.wire.worker_pb2 import CheckWork, Chunk, Task
+from modicum_server.wire.worker_pb2 import CheckWork, Chunk, Started, Task
 
 with warnings.catch_warnings():  # it leaves a file of its own open while it is imported
     warnings.simplefilter("ignore")
@@ -77,12 +80,45 @@ def test_the_folder_may_come_from_the_process_s_environment(stage, context, hand
     assert Chunk.FromString(answer[0]).WhichOneof("body") == "finished"
 
 
-def test_nothing_escapes_even_when_no_slot_is_named(context, handler, monkeypatch):
+def streamed(context):
+    """What went over the socket, whole."""
+    context.cl_socket.shutdown(socket.SHUT_WR)
+    deadline = time.monotonic() + 5
+    while not context.received and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return b"".join(context.received)
+
+
+def test_a_call_that_names_no_slot_still_gets_a_first_chunk_and_a_reason(context, handler, monkeypatch):
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
 
     answer = handler.handle([{}], context)
 
+    last = Chunk.FromString(answer[0])
+    assert (last.failure.reason, last.failure.model_at_fault, last.sequence) == ("SLOT_MISSING", False, 2)
+    first = Chunk(sequence=1, started=Started(pid=os.getpid()))
+    assert first.SerializeToString() in streamed(context)
+
+
+def test_a_model_that_leaves_the_program_leaves_only_its_task(stage, context, handler, monkeypatch):
+    written(stage, version_of_program(stage, Corners()))
+    monkeypatch.setattr("modicum_server.handler.running.check", lambda *_: sys.exit(3))
+
+    answer = handler.handle([{FOLDER_INPUT: str(stage.folder).encode()}], context)
+
     assert Chunk.FromString(answer[0]).failure.reason == "HANDLER_BUG"
+    assert b"modicum-sis" in streamed(context)  # of the started chunk
+
+
+def test_an_interrupt_ends_the_process(stage, context, handler, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    written(stage, version_of_program(stage, Corners()))
+    monkeypatch.setattr("modicum_server.handler.running.check", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        handler.handle([{FOLDER_INPUT: str(stage.folder).encode()}], context)
 
 
 def test_a_server_that_went_away_does_not_kill_the_handler(stage, context, handler):

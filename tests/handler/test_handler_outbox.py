@@ -1,9 +1,10 @@
 """Chunks: numbered, small, not too many, never silent, and none after the last."""
 
 import itertools
+import threading
 
 import pytest
-from modicum_server.handler.outbox import CHUNK_BYTES, Clock, Outbox
+from modicum_server.handler.outbox import CHUNK_BYTES, Clock, Outbox, Pulse
 from modicum_server.handler.tallying import Tally
 from modicum_server.wire.worker_pb2 import Chunk, Findings, Finished, Started
 
@@ -108,3 +109,41 @@ def test_nothing_follows_the_last_chunk(outbox, sent, time):
     outbox.close(Finished())
 
     assert len(sent) == 1
+
+
+def test_findings_that_could_not_be_sent_go_with_the_next_chunk(time):
+    sent, broken = [], [False]
+
+    def emit(chunk):
+        if broken[0]:
+            raise RuntimeError
+        sent.append(chunk)
+
+    outbox = Outbox(emit, Tally(), attempt=7, clock=Clock(time.now, time.sleep))
+    outbox.say(Started())
+    outbox.add(entry(0))
+    time.sleep(1)
+    broken[0] = True
+    with pytest.raises(RuntimeError):
+        outbox.tick()
+    broken[0] = False
+    outbox.close(Finished())
+
+    assert [chunk.WhichOneof("body") for chunk in sent] == ["started", "findings", "finished"]
+    assert [chunk.sequence for chunk in sent] == [1, 2, 3]
+
+
+def test_the_pulse_goes_on_after_a_beat_that_failed(caplog):
+    beats, enough = [], threading.Event()
+
+    class Shaky:
+        def tick(self):
+            beats.append(1)
+            if len(beats) == 1:
+                raise ValueError
+            enough.set()
+
+    with Pulse(Shaky()):
+        assert enough.wait(10)
+
+    assert "ValueError" in caplog.text

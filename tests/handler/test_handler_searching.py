@@ -1,15 +1,32 @@
 """A search task from its first chunk to its last, on a model that a person can check."""
 
+import gc
 import io
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
-from handler_stage import ATTEMPT, VERSION, Corners, findings, items_of, kinds, search_work, version_of_program
-from modicum.v1 import finding_pb2, search_pb2
+import torch
+from handler_stage import (
+    ATTEMPT,
+    VERSION,
+    Corners,
+    findings,
+    items_of,
+    kinds,
+    search_work,
+    tiny_input,
+    version_of_program,
+)
+from modicum.v1 import finding_pb2, model_pb2, search_pb2
+from modicum_server.domain.tasks import TaskFinished
+from modicum_server.torchserve.messages import event_of
 from modicum_server.wire.worker_pb2 import Positions
+from modicum_sis import BackSelect, Classifier, class_targeted, find_subsets, gather_donors, other_fills
 from PIL import Image
+from torch import nn
 
 BRIGHT_TOP_LEFT = np.zeros((8, 8), dtype=np.uint8)
 BRIGHT_TOP_LEFT[:4, :4] = 255
@@ -211,3 +228,89 @@ def test_donors_are_scored_once_for_the_tasks_of_a_slot(stage):
 
     assert findings(first) == findings(second)
     assert first[-1].finished.passes_done == second[-1].finished.passes_done + len(donors)
+
+
+def test_the_model_and_the_donors_of_the_task_before_leave_memory(stage):
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT)])
+    donors = items_of(stage, [png(BRIGHT_BOTTOM_RIGHT), png(BRIGHT_BOTTOM_RIGHT // 2), png(DARK)])
+    work = search_work(items, donors=donors, controls=controls(search_pb2.CONTROL_FILL))
+    stage.run(version_of_program(stage, Corners()), work)
+    (loaded,) = stage.kept.models._kept.values()
+    before = weakref.ref(loaded.classifier), weakref.ref(loaded.donors._donors.images)
+    del loaded
+
+    chunks = stage.run(version_of_program(stage, Corners(3.0)), search_work(items))
+
+    gc.collect()
+    assert chunks[-1].WhichOneof("body") == "finished"
+    assert [reference() for reference in before] == [None, None]
+
+
+def test_the_controls_say_what_the_library_says(stage):
+    half = (BRIGHT_TOP_LEFT + BRIGHT_BOTTOM_RIGHT) // 2
+    half[0, 0] = 255
+    arrays = [half, BRIGHT_TOP_LEFT, half.T[::-1].copy()]
+    donor_arrays = [BRIGHT_BOTTOM_RIGHT, BRIGHT_BOTTOM_RIGHT // 2, DARK, BRIGHT_TOP_LEFT]
+    items = items_of(stage, [png(array) for array in arrays])
+    donors = items_of(stage, [png(array) for array in donor_arrays])
+    plans = controls(search_pb2.CONTROL_CLASS_TARGETED, search_pb2.CONTROL_FILL)
+    work = search_work(items, donors=donors, controls=plans)
+    work.search.threshold = 0.6
+
+    answers = findings(stage.run(version_of_program(stage, Corners()), work))
+
+    classifier, images = Classifier(Corners()), canvases(arrays)
+    options = {"threshold": 0.6, "search": BackSelect(fraction=0.25), "fill": "black", "seed": 1}
+    found = list(find_subsets(classifier, images, digests=[item.image_digest for item in items], **options))
+    pool = gather_donors(classifier, canvases(donor_arrays), seed=1, digests=[item.image_digest for item in donors])
+    others = {other.index: other for other in class_targeted(classifier, images, found, **options)}
+    scores = list(other_fills(classifier, images, found, seed=1, donors=pool))
+    assert len(others) == 3
+    for at, other in others.items():
+        said = answers[at].controls
+        assert (said.class_targeted.target_class, said.class_targeted.found) == (
+            other.finding.target_class,
+            other.found,
+        )
+        assert said.class_targeted.size_ratio == pytest.approx(other.size_ratio or 0)
+        expected = [score.confidence for score in scores if score.index == at and score.confidence is not None]
+        assert [fill.confidence for fill in said.fills] == pytest.approx(expected, rel=1e-5)
+        assert len(expected) >= 4
+
+
+def canvases(arrays):
+    return torch.stack([torch.from_numpy(array.copy()) for array in arrays]).unsqueeze(1) / 255
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["single", "double"])
+def test_the_number_type_that_was_computed_in_is_said(stage, dtype, monkeypatch):
+    module = Corners().to(dtype)
+    monkeypatch.setattr("modicum_server.handler.loading._module_of_program", lambda *_: module)
+    version = model_pb2.ModelVersion(
+        name=VERSION, exported=model_pb2.Executable(digest=stage.put(b"program")), input=tiny_input()
+    )
+
+    last = stage.run(version, search_work(items_of(stage, [png(BRIGHT_TOP_LEFT)])))[-1]
+
+    event = event_of(last, None)
+    assert isinstance(event, TaskFinished)
+    assert event.dtype == str(dtype).removeprefix("torch.")
+
+
+def test_a_search_by_gradients_on_a_model_without_is_refused_with_the_way_out(stage):
+    class Steps(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.corners = Corners()
+
+        def forward(self, images):
+            return self.corners((images > 0.5).float())
+
+    work = search_work(items_of(stage, [png(BRIGHT_TOP_LEFT)]))
+    work.search.method, work.search.fraction = search_pb2.SEARCH_METHOD_MASK_OPTIMIZATION, 0
+    work.search.passes = 60
+
+    failure = stage.run(version_of_program(stage, Steps()), work)[-1].failure
+
+    assert (failure.reason, failure.model_at_fault) == ("GRADIENT_MISSING", True)
+    assert "BackSelect(fraction=" in failure.detail

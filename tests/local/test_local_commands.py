@@ -72,10 +72,11 @@ def test_a_command_without_a_place_for_artifacts_names_it():
         ("MODICUM_GRPC_PORT", "seven", ("MODICUM_GRPC_PORT", "seven")),
         ("MODICUM_LEASE_SECONDS", "-1", ("MODICUM_LEASE_SECONDS", "-1")),
         ("MODICUM_SLOTS", "0", ("MODICUM_SLOTS", "0")),
+        ("MODICUM_TLS_CERT", "chain.pem", ("MODICUM_TLS_KEY", "both")),
     ],
 )
 def test_a_setting_that_is_none_is_named_with_what_came(variable, value, said):
-    done = run("serve", MODICUM_DATABASE_URL="postgresql://x", MODICUM_ARTIFACTS_URL="x", **{variable: value})
+    done = run("serve", **{variable: value})
 
     assert done.returncode == USAGE
     assert all(word in done.stderr for word in said), done.stderr
@@ -168,8 +169,8 @@ def test_a_port_that_is_taken_is_told(database_url, tmp_path, option):
         )
 
     assert done.returncode == NOT_COMPLETED
-    assert str(port) in done.stderr
-    assert option in done.stderr
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "choose another port" in done.stderr
 
 
 def test_a_second_server_on_a_folder_says_so_and_the_first_goes_on(short_folder):
@@ -195,8 +196,8 @@ def test_up_with_a_port_that_is_taken_says_so(short_folder):
         done = run("up", "--data", short_folder / "data", "--grpc-port", port, "--http-port", 0)
 
     assert done.returncode == NOT_COMPLETED
-    assert str(port) in done.stderr
-    assert "--grpc-port" in done.stderr
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "choose another port" in done.stderr
 
 
 def test_a_data_folder_that_cannot_be_made_is_told(tmp_path):
@@ -208,6 +209,13 @@ def test_a_data_folder_that_cannot_be_made_is_told(tmp_path):
         assert done.returncode in {USAGE, NOT_COMPLETED}
         assert str(place) in done.stderr
         assert "--data" in done.stderr
+
+
+def test_up_without_a_java_runtime_says_so_at_once(short_folder):
+    done = run("up", "--data", short_folder / "data", MODICUM_JAVA="/nonexistent/java")
+
+    assert done.returncode == NOT_COMPLETED
+    assert "MODICUM_JAVA" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL is another user")

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import structlog
 import typer
+from pydantic import ValidationError
 
-from modicum_server.errors import ModicumError
+from modicum_server.errors import DependencyUnavailable, ModicumError
 from modicum_server.logs import log_as_json
 from modicum_server.settings import Settings
 
@@ -152,9 +153,11 @@ def _run(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     log_as_json()
     try:
         asyncio.run(_until_signal(work))
-    except (ModicumError, OSError, ValueError) as error:
+    except (ModicumError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug of ours: the log says where, the last line that it is one
         structlog.get_logger(__name__).exception("ended", exc_info=error)
-        _end(NOT_COMPLETED, str(error))
+        _end(NOT_COMPLETED, f"this is a bug of modicum-server: {type(error).__name__}: {error}")
 
 
 async def _until_signal(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -171,9 +174,39 @@ def _end(code: int, message: str) -> None:
     raise SystemExit(code)
 
 
+def _wrong_settings(error: ValidationError) -> str:
+    """Name each setting, what was expected and what came; of the one that holds a password only its name."""
+    words = []
+    for entry in error.errors(include_url=False):
+        name = f"MODICUM_{entry['loc'][0]}: ".upper() if entry["loc"] else ""
+        came = "" if name in {"", "MODICUM_DATABASE_URL: "} else f", got {entry['input']!r}"
+        words.append(f"{name}{entry['msg'].removeprefix('Value error, ')}{came}")
+    return "; ".join(words)
+
+
+def _database_away(error: DependencyUnavailable) -> str:
+    from modicum_server.store.connections import shown_url
+
+    url = _settings().database_url.get_secret_value()
+    return f"{error}; MODICUM_DATABASE_URL is {shown_url(url)}" if url else str(error)
+
+
+def _in_words(error: OSError) -> str:
+    return ": ".join(str(part) for part in (error.strerror or error, error.filename) if part is not None)
+
+
 def main() -> None:
-    """Run the command."""
-    app()
+    """Run the command; however it ends, a message and an exit code say so."""
+    try:
+        app()
+    except ValidationError as error:
+        _end(USAGE, _wrong_settings(error))
+    except DependencyUnavailable as error:
+        _end(NOT_COMPLETED, _database_away(error))
+    except ModicumError as error:
+        _end(NOT_COMPLETED, str(error))
+    except OSError as error:
+        _end(NOT_COMPLETED, _in_words(error))
 
 
 if __name__ == "__main__":

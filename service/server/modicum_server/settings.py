@@ -1,11 +1,13 @@
 """Every setting of the server: a field here, MODICUM_<FIELD> in the environment."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
+DATABASE_SCHEMES = ("postgresql://", "postgres://")
 
 
 class Settings(BaseSettings):
@@ -40,3 +42,16 @@ class Settings(BaseSettings):
     default_passes: int = Field(
         600, gt=0, description="pass-equivalents an image that mask_optimization may spend by default"
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_postgres(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not url.get_secret_value().startswith(DATABASE_SCHEMES):
+            raise ValueError("expected postgresql://user:password@host/database; nothing else is a store of ours")
+        return url
+
+    @model_validator(mode="after")
+    def _have_a_whole_certificate(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("MODICUM_TLS_CERT and MODICUM_TLS_KEY belong together; set both, or neither")
+        return self

@@ -78,10 +78,11 @@ class TaskChecked:
 
 @dataclass(frozen=True, slots=True)
 class TaskFinished:
-    """The task is done: nothing follows."""
+    """The task is done: nothing follows. `dtype` is what the version computed in; empty where nothing was searched."""
 
     passes_done: int
     chunk_size: int
+    dtype: str = ""
 
 
 TaskEvent = TaskStarted | TaskHeartbeat | TaskFindings | TaskChecked | TaskFinished

@@ -68,9 +68,7 @@ class Controls:
             for position in targeted.keys() | fills.keys()
         }
 
-    def _class_targeted(
-        self, chosen: Sequence[Searched], passes: int
-    ) -> Iterator[tuple[int, ClassTargetedFinding]]:
+    def _class_targeted(self, chosen: Sequence[Searched], passes: int) -> Iterator[tuple[int, ClassTargetedFinding]]:
         """By position; a search that was stopped gives fewer."""
         others = class_targeted(
             self.classifier,

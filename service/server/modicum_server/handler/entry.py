@@ -43,8 +43,8 @@ class ModicumHandler:
     def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
         """Run the task of the slot that the call names: every chunk but the last is streamed, the last is returned.
 
-        Never raises but for KeyboardInterrupt: an exception that escapes says nothing to the worker, and a stream without
-        an intermediate chunk kills this process.
+        Never raises, but for KeyboardInterrupt: an exception that escapes says nothing to the worker, and a stream
+        without an intermediate chunk kills this process.
         """
         last = Chunk()
 
@@ -83,7 +83,9 @@ def _folder(data: Sequence[Mapping[str, Any]]) -> Path:
         return Path(bytes(named).decode() if isinstance(named, bytes | bytearray) else str(named))
     if FOLDER_VARIABLE in os.environ:
         return Path(os.environ[FOLDER_VARIABLE])
-    raise TaskFailure("SLOT_MISSING", "Expected a call that names its slot's folder; it names none.", model_at_fault=False)
+    raise TaskFailure(
+        "SLOT_MISSING", "Expected a call that names its slot's folder; it names none.", model_at_fault=False
+    )
 
 
 def _stream_to(context: Any) -> Callable[[Chunk], None]:

@@ -41,8 +41,8 @@ LIBRARIES = (
 """Distributions whose versions influence results, beside those that bring architectures."""
 
 DEVICE_BROKEN = (
-    "Expected a device that computes; the one of this worker cannot be started. Look at the worker's log and at its GPU's "
-    "driver, or ask for device cpu."
+    "Expected a device that computes; the one of this worker cannot be started. "
+    "Look at the worker's log and at its GPU's driver, or ask for device cpu."
 )
 
 log = logging.getLogger(__name__)
@@ -163,5 +163,7 @@ class TaskRun:
             message.model_version = self.task.model_version.name
             self.outbox.add(Findings.Entry(position=finding.position, finding=message))
         return Finished(
-            passes_done=self.tally.passes_done, chunk_size=run.chunk_size, dtype=str(loaded.classifier.dtype).removeprefix("torch.")
+            passes_done=self.tally.passes_done,
+            chunk_size=run.chunk_size,
+            dtype=str(loaded.classifier.dtype).removeprefix("torch."),
         )

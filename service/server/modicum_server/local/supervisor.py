@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from modicum_server.errors import ModelServerDown
 from modicum_server.local.children import Child
 from modicum_server.local.folder import DataFolder, Listening
 from modicum_server.ports import Role
@@ -41,6 +42,7 @@ class LocalServer:
         Raises:
             StartFailed: Postgres, the API or the worker did not come up.
         """
+        _see_parts(self.settings)
         async with self._database() as database_url, self._children(database_url) as listening:
             self.folder.announce(listening)
             ready(listening)
@@ -115,6 +117,17 @@ class LocalServer:
                 await asyncio.wait_for(stop.wait(), USE_POLL_SECONDS)
             if self.until_unused and self.folder.leave_if_unused():
                 return
+
+
+def _see_parts(settings: Settings) -> None:
+    """See that a worker can start at all: it would be started again and again, and say why in its log only."""
+    from modicum_server.torchserve.java import find_java, torchserve_home  # noqa: PLC0415 - as for the store
+
+    try:
+        find_java(settings.java)
+        torchserve_home()
+    except ModelServerDown as error:
+        raise StartFailed(str(error)) from error
 
 
 async def _listening(api: Child, ready_file: Path) -> Listening:

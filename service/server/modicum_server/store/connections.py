@@ -30,6 +30,11 @@ def libpq_url(database_url: str) -> str:
     return make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+def shown_url(database_url: str) -> str:
+    """Return an address as it may be shown: without its password."""
+    return make_url(database_url).render_as_string(hide_password=True)
+
+
 def open_engine(database_url: str) -> AsyncEngine:
     """Return an engine; it connects when it is first used, and looks whether a connection lives before it is used."""
     engine = create_async_engine(

@@ -94,7 +94,8 @@ def event_of(chunk: worker_pb2.Chunk, task: Task) -> TaskEvent:
         case "check":
             return TaskChecked(check=check_of(chunk.check))
         case "finished":
-            return TaskFinished(passes_done=chunk.finished.passes_done, chunk_size=chunk.finished.chunk_size)
+            finished = chunk.finished
+            return TaskFinished(finished.passes_done, finished.chunk_size, finished.dtype)
         case "failure":
             failure = chunk.failure
             raise TaskFailed(failure.reason, failure.detail, model_at_fault=failure.model_at_fault)

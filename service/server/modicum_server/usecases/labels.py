@@ -38,7 +38,11 @@ def _is_index(label: str, class_count: int | None) -> bool:
 def _accepted(version: ModelVersion) -> str:
     count = _class_count(version)
     indices = "a class index in digits" if count is None else f"a class index of 0 to {count - 1}"
-    return f"{indices} or a class name" if version.class_labels else indices
+    return (
+        f"{indices} or a class name"
+        if version.class_labels
+        else f"{indices}, for it was registered without class names"
+    )
 
 
 def _unknown(label: str, version: ModelVersion, what: str) -> LabelUnknown:

@@ -353,10 +353,10 @@ class Started(google.protobuf.message.Message):
     pid: builtins.int
     """Process id of the handler as it sees itself."""
     device: builtins.str
-    """Device that it computes on, e.g. "cpu", "cuda:0"."""
+    """Device that it computes on, e.g. "cpu", "cuda:0"; empty where there is none, and then a failure follows."""
     @property
     def versions(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
-        """Versions that influence results: torch, torchvision, timm, modicum-sis, python, numpy, pillow."""
+        """Versions that influence results, by distribution: torch, numpy, modicum-sis, packages of architectures; and python."""
 
     def __init__(
         self,
@@ -480,17 +480,23 @@ class Finished(google.protobuf.message.Message):
 
     PASSES_DONE_FIELD_NUMBER: builtins.int
     CHUNK_SIZE_FIELD_NUMBER: builtins.int
+    DTYPE_FIELD_NUMBER: builtins.int
     passes_done: builtins.int
     """Pass-equivalents spent in this task."""
     chunk_size: builtins.int
     """Images a step that the search worked on at once."""
+    dtype: builtins.str
+    """Number type that the version computed in, "float32" or "float64"; empty where nothing was searched. It is known only
+    when the version is loaded, which is why it is not said in Started.
+    """
     def __init__(
         self,
         *,
         passes_done: builtins.int = ...,
         chunk_size: builtins.int = ...,
+        dtype: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["chunk_size", b"chunk_size", "passes_done", b"passes_done"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["chunk_size", b"chunk_size", "dtype", b"dtype", "passes_done", b"passes_done"]) -> None: ...
 
 Global___Finished: typing_extensions.TypeAlias = Finished
 

@@ -18,6 +18,11 @@ def started_parameters(
     }
 
 
+def finished_parameters(chunk_size: int, dtype: str) -> Mapping[str, object]:
+    """What is known when a task has ended; a text that is empty says nothing."""
+    return {"chunk_size": chunk_size, **({"dtype": dtype} if dtype else {})}
+
+
 def merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
     """Join what two tasks were influenced by, without losing either's.
 

@@ -12,7 +12,7 @@ from modicum_server.errors import GradientMissing, LabelUnknown, ModelServerErro
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.deaths import settle_search
 from modicum_server.worker.leasing import ShardInterrupted
-from modicum_server.worker.parameters import note_parameters, started_parameters
+from modicum_server.worker.parameters import finished_parameters, note_parameters, started_parameters
 from modicum_server.worker.planning import SearchPlan, plan_search, positions_left
 from modicum_server.worker.running import task_events
 from modicum_server.worker.stages import end_shard, fail_audit
@@ -57,8 +57,8 @@ async def _note(equipment: Equipment, claim: Claim, plan: SearchPlan, event: Tas
     match event:
         case TaskStarted():
             parameters = started_parameters(event, plan.donor_digests, plan.max_image_pixels)
-        case TaskFinished(chunk_size=size):
-            parameters = {"chunk_size": size}
+        case TaskFinished(chunk_size=size, dtype=dtype):
+            parameters = finished_parameters(size, dtype)
         case _:
             return
     async with equipment.store.transaction() as transaction:

@@ -47,7 +47,11 @@ class HttpServer:
         """
         host, port = self._settings.host, self._settings.http_port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
+        try:
+            listening = socket.create_server((host, port), family=family)
+        except OSError as error:
+            message = f"HTTP cannot listen on {host}:{port} ({error.strerror}); choose another port"
+            raise OSError(error.errno, message) from error
         bound: int = listening.getsockname()[1]
         self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
         while not self._server.started:

@@ -1,0 +1,35 @@
+"""A local server of the benchmark's own, started as a user's command starts one, gone with all it made afterwards."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from modicum import Client
+
+STOP_SECONDS = 60.0
+#: Run by root, the server's Postgres is another user, who has to pass through.
+FOLDER_MODE = 0o711
+
+
+@contextmanager
+def local_client() -> Iterator[tuple[Client, Path]]:
+    """A client of a fresh local server, and the server's data folder."""
+    parent = Path(tempfile.mkdtemp(prefix="mb-"))
+    parent.chmod(FOLDER_MODE)
+    data = parent / "data"
+    try:
+        with Client(local=True, data=data) as client:
+            supervisor = server_process(data)
+            yield client, data
+        psutil.wait_procs([supervisor], timeout=STOP_SECONDS)
+    finally:
+        shutil.rmtree(parent, ignore_errors=True)
+
+
+def server_process(data: Path) -> psutil.Process:
+    """The supervisor, of which all else comes."""
+    return psutil.Process(int(json.loads((data / "server.json").read_text(encoding="utf-8"))["pid"]))

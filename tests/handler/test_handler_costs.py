@@ -1,0 +1,30 @@
+"""What the server says that a search costs is what the library plans: the formulas stand in both, and must not part."""
+
+import pytest
+from modicum_server.domain.searches import Canvas, Search, SearchMethod
+from modicum_server.handler.methods import search_method
+from modicum_server.usecases.costs import default_pixels_per_step, search_passes
+from modicum_sis import BatchedGradient
+
+CANVASES = [(1, 1, 2), (1, 8, 8), (3, 7, 13), (3, 32, 32), (3, 33, 32), (3, 224, 224), (1, 480, 640)]
+SEARCHES = {
+    "exact": Search(SearchMethod.BACKSELECT, threshold=0.9),
+    "by fractions": Search(SearchMethod.BACKSELECT, threshold=0.9, fraction=0.1),
+    "by halves": Search(SearchMethod.BACKSELECT, threshold=0.9, fraction=0.5),
+    "one a step": Search(SearchMethod.BATCHED_GRADIENT, threshold=0.9, pixels_per_step=1),
+    "seven a step": Search(SearchMethod.BATCHED_GRADIENT, threshold=0.9, pixels_per_step=7),
+    "optimised": Search(SearchMethod.MASK_OPTIMIZATION, threshold=0.9, passes=600),
+}
+
+
+@pytest.mark.parametrize("canvas", CANVASES, ids=str)
+@pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+def test_the_server_s_cost_is_the_library_s_plan(search, canvas):
+    assert search_passes(search, Canvas(*canvas)) == search_method(search).planned_passes(canvas)
+
+
+@pytest.mark.parametrize("canvas", CANVASES, ids=str)
+def test_the_server_s_pixels_a_step_are_the_library_s(canvas):
+    ours = BatchedGradient(default_pixels_per_step(Canvas(*canvas)))
+
+    assert ours.planned_passes(canvas) == BatchedGradient(None).planned_passes(canvas)

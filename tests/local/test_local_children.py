@@ -1,0 +1,18 @@
+"""Children of the supervisor leave with it, whenever it goes."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+ASK = "import os, sys; from modicum_server.local.children import die_with_parent; die_with_parent(int(sys.argv[1]))"
+
+
+@pytest.mark.parametrize(("parent", "ended_by"), [("ours", 0), ("gone", -signal.SIGTERM)])
+def test_a_child_whose_parent_ended_before_it_asked_ends_too(parent, ended_by):
+    number = os.getpid() if parent == "ours" else os.getpid() + 1
+    done = subprocess.run([sys.executable, "-c", ASK, str(number)], check=False, timeout=60)
+
+    assert done.returncode == ended_by
