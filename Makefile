@@ -13,7 +13,7 @@ help: ## this list
 $(VENV)/.installed: pyproject.toml service/sis/pyproject.toml clients/python/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--editable ./service/sis --editable ./clients/python --editable '.[local,demo,dev]'
+		--editable ./service/sis --editable ./clients/python --editable '.[local,demo,bench,dev]'
 	@touch $@
 
 setup: $(VENV)/.installed ## the virtual environment, with everything in it
@@ -46,5 +46,5 @@ proto: $(PROTO_VENV)/.installed ## generate the code of the contracts
 migrate: setup ## apply migrations to the database in MODICUM_DATABASE_URL
 	$(BIN)/modicum-server migrate
 
-bench: setup ## measure: PART=search|service|memory, QUICK=1
-	$(BIN)/python -m benchmarks
+bench: setup ## measure: PART=search|service|memory, QUICK=1, MODICUM_BENCH_DATA=DIR
+	$(BIN)/python -m benchmarks $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)

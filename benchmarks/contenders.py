@@ -10,6 +10,7 @@ from modicum_sis.search import FIXED_PASSES
 from benchmarks.subjects import Subject
 
 VERIFICATION = 1
+"""Forward passes that verifying costs unless low bits interfere, which they hardly ever do."""
 GRADIENT_COST = 3
 
 

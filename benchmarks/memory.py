@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]  # has no types
 import torch
 from modicum import Client
 from modicum.sources.inputs import InputSpecification
@@ -28,7 +28,11 @@ HEAD_SCALE = 100.0
 THRESHOLD, PASSES = 0.6, 12
 SAMPLE_SECONDS = 0.1
 MEBIBYTE = 1024**2
-PARTS = {"modicum_server.cli serve": "API", "modicum_server.cli worker": "worker", "model_service_worker": "model process"}
+PARTS = {
+    "modicum_server.cli serve": "API",
+    "modicum_server.cli worker": "worker",
+    "model_service_worker": "model process",
+}
 
 
 def measure(*, quick: bool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from captum.attr import IntegratedGradients, Saliency
+from captum.attr import IntegratedGradients, Saliency  # type: ignore[import-untyped]  # has no types
 from modicum_sis import Passes, Proposal, SearchTask, find_subsets
 from modicum_sis.margins import margins_of, sufficient
 from modicum_sis.ranking import choose_largest
@@ -67,9 +67,7 @@ class Attributed:
     def _outcome(self, subject: Subject, index: int) -> Outcome:
         search = TopK(self.attribute(subject, index))
         images = subject.images[index : index + 1]
-        (finding,) = find_subsets(
-            subject.classifier, images, threshold=subject.source.threshold, search=search
-        )
+        (finding,) = find_subsets(subject.classifier, images, threshold=subject.source.threshold, search=search)
         size = finding.subset.size if finding.subset else subject.pixels
         return Outcome(size, (finding.passes + self.passes).equivalents)
 
@@ -77,7 +75,8 @@ class Attributed:
 def saliency(subject: Subject, index: int) -> Tensor:
     """|gradient of the margin|, the largest over the channels: (H, W)."""
     image, score, _ = _described(subject, index)
-    return Saliency(score).attribute(image).amax(dim=1)[0].detach()
+    gradient: Tensor = Saliency(score).attribute(image)
+    return gradient.amax(dim=1)[0].detach()
 
 
 def integrated_gradients(subject: Subject, index: int) -> Tensor:

@@ -21,7 +21,8 @@ GRADIENT_COST = 3
 VERIFICATION = 1
 ASCENT_SHARE = 0.7
 """Of the budget; the lab spent 1,200 of 1,700 so."""
-RATE = 0.05
+RATE, TRAVEL = 0.05, 3.0
+"""Of Adam; where the steps are few it is larger, so that a value can travel at least so far."""
 FIRST_SPREAD = 1.0
 """First values lie between 0 and this, at random: equal ones would all cross zero at the same step."""
 PRICE_STEP = 1.05
@@ -58,7 +59,7 @@ def _ascend(task: SearchTask, steps: int) -> Tensor:
     drawn = torch.rand(scorer.shape, generator=torch.Generator().manual_seed(SEED))
     values = (FIRST_SPREAD * drawn).to(scorer.device).repeat(scorer.count, 1, 1)
     best = torch.ones_like(values, dtype=torch.bool)
-    optimizer = torch.optim.Adam([values], lr=RATE)
+    optimizer = torch.optim.Adam([values], lr=max(RATE, TRAVEL / steps))
     aim = log_odds(task.threshold) + max(1.0, abs(log_odds(task.threshold)))
     price: Tensor | None = None
     for _ in range(steps):

@@ -7,6 +7,7 @@ stored answer. The bare loop runs before and after it, in this process, with as 
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,13 @@ WARM_UP_PASSES = 20
 def measure(data: Path | None, *, quick: bool) -> dict[str, Any]:
     """The CIFAR network where it is here, else the packaged one (and both, when there is time); as JSON values."""
     share = QUICK_SHARE if quick else 1.0
-    rows, absent = [], []
-    for source, count in ((lambda: cifar_resnet(20, data), CIFAR_IMAGES), (_packaged, PHOTOGRAPHS)):
+    sources: list[tuple[Callable[[], Source], int]] = [
+        (lambda: cifar_resnet(20, data), CIFAR_IMAGES),
+        (lambda: efficientnet_lite("lite0"), PHOTOGRAPHS),
+    ]
+    rows: list[dict[str, Any]] = []
+    absent: list[str] = []
+    for source, count in sources:
         if quick and rows:
             break
         try:
@@ -60,15 +66,11 @@ def compared(subject: Subject, passes: int) -> dict[str, Any]:
         "mean_size_service": sum(sizes) / len(sizes),
     }
     print(
-        f"service, {row['name']}: {row['ratio']:.2f} of the bare loop ({service_seconds:.1f} s / {loop_seconds:.1f} s), "
-        f"{start_seconds:.1f} s of start",
+        f"service, {row['name']}: {row['ratio']:.2f} of the bare loop "
+        f"({service_seconds:.1f} s / {loop_seconds:.1f} s), {start_seconds:.1f} s of start",
         flush=True,
     )
     return row
-
-
-def _packaged() -> Source:
-    return efficientnet_lite("lite0")
 
 
 def _register(client: Client, source: Source) -> ModelVersion:
@@ -100,4 +102,4 @@ def _audit(
     )
     result = audit.result()
     seconds = time.perf_counter() - begun
-    return seconds, [int(finding.subset.mask.sum()) for finding in result.findings if finding.subset]
+    return seconds, [finding.subset.size for finding in result.findings if finding.subset]

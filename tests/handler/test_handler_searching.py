@@ -24,6 +24,7 @@ from modicum.v1 import finding_pb2, model_pb2, search_pb2
 from modicum_server.domain.tasks import TaskFinished
 from modicum_server.torchserve.messages import event_of
 from modicum_server.wire.worker_pb2 import Positions
+from modicum_server.worker.parameters import finished_parameters
 from modicum_sis import BackSelect, Classifier, class_targeted, find_subsets, gather_donors, other_fills
 from PIL import Image
 from torch import nn
@@ -249,7 +250,7 @@ def test_the_model_and_the_donors_of_the_task_before_leave_memory(stage):
 def test_the_controls_say_what_the_library_says(stage):
     half = (BRIGHT_TOP_LEFT + BRIGHT_BOTTOM_RIGHT) // 2
     half[0, 0] = 255
-    arrays = [half, BRIGHT_TOP_LEFT, half.T[::-1].copy()]
+    arrays = [half, BRIGHT_TOP_LEFT, half[::-1, ::-1].copy()]
     donor_arrays = [BRIGHT_BOTTOM_RIGHT, BRIGHT_BOTTOM_RIGHT // 2, DARK, BRIGHT_TOP_LEFT]
     items = items_of(stage, [png(array) for array in arrays])
     donors = items_of(stage, [png(array) for array in donor_arrays])
@@ -295,6 +296,7 @@ def test_the_number_type_that_was_computed_in_is_said(stage, dtype, monkeypatch)
     event = event_of(last, None)
     assert isinstance(event, TaskFinished)
     assert event.dtype == str(dtype).removeprefix("torch.")
+    assert finished_parameters(event.chunk_size, event.dtype) == {"chunk_size": event.chunk_size, "dtype": event.dtype}
 
 
 def test_a_search_by_gradients_on_a_model_without_is_refused_with_the_way_out(stage):

@@ -87,8 +87,8 @@ def test_parameters_of_two_workers_are_both_told():
     [
         (ModelDied(), "MODEL_DIED", 3, True),
         (ModelHung(), "MODEL_HUNG", 3, True),
-        (ModelOutOfMemory(), "MODEL_OUT_OF_MEMORY", 2, True),
-        (TaskFailed("MODEL_OUT_OF_MEMORY", "", model_at_fault=False), "MODEL_OUT_OF_MEMORY", 2, True),
+        (ModelOutOfMemory(), "MODEL_OUT_OF_MEMORY", 2, False),
+        (TaskFailed("MODEL_OUT_OF_MEMORY", "", model_at_fault=False), "MODEL_OUT_OF_MEMORY", 2, False),
         (TaskFailed("NOT_FINITE", "", model_at_fault=True), "NOT_FINITE", 1, True),
         (TaskFailed("HANDLER_BUG", "", model_at_fault=False), "HANDLER_BUG", 3, False),
     ],
@@ -101,6 +101,7 @@ def test_each_end_of_a_task_has_a_reason_and_a_number_of_tries(error, reason, tr
 
 def test_each_retry_waits_twice_as_long():
     assert [retry_delay(deaths) for deaths in (1, 2, 3)] == [1.0, 2.0, 4.0]
+    assert retry_delay(5_000) == retry_delay(20)
 
 
 @pytest.mark.parametrize(

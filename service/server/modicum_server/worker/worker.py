@@ -68,9 +68,9 @@ class Worker:
         healthy = lambda: not stop.is_set()  # noqa: E731 - one expression, used once
         async with exposed(self.metrics.registry, port=settings.worker_metrics_port, healthy=healthy) as port:
             self.metrics_port = port
-            await model_server.start()
             try:
-                await self._serve(stop)
+                if await _started(model_server, stop):
+                    await self._serve(stop)
             finally:
                 await model_server.stop()
 
@@ -212,6 +212,21 @@ class Worker:
             failed = await fail_audits_of_rejected(transaction)
         for audit in failed:
             self.metrics.audit_ended(audit, "failed")
+
+
+async def _started(model_server: ModelServer, stop: asyncio.Event) -> bool:
+    """Start the model server, which takes seconds; False when told to stop meanwhile."""
+    starting, stopping = asyncio.create_task(model_server.start()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            return True
+        return False
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
 
 
 async def _until(stop: asyncio.Event, seconds: float) -> None:

@@ -1,0 +1,94 @@
+"""The committed page: a pure function of the results and of the exact reference. Measures nothing."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import tables
+from benchmarks.picture import draw
+
+PAGE = Path("docs") / "benchmarks.md"
+PICTURE = Path("docs") / "images" / "benchmarks-search.png"
+INTRODUCTION = """# Benchmarks
+
+Written by `make bench`, which measures on the machine where it runs (`PART=search|service|memory` for one part,
+`QUICK=1` for fewer images and budgets). `MODICUM_BENCH_DATA` names the folder of outside data: `cifar10-test-1k/`,
+`cifar_resnet20.safetensors`, `cifar_resnet32.safetensors`. All figures lie in
+[benchmarks.json](../benchmarks/results/benchmarks.json).
+
+Each figure is a ratio with its reference in the same run, on the same images. A pass-equivalent is one forward pass; a
+backward pass counts two. Square brackets hold 95% intervals (bootstrap over images, 10,000 resamples); below ten images
+there is none, and round brackets hold the least and the greatest of the images instead. Every subset was verified by a
+plain float32 pass.
+"""
+
+
+def write_page(results: dict[str, Any], exact: dict[str, Any], into: Path) -> None:
+    """Write the page and its picture below the folder `into`."""
+    subjects = results["parts"].get("search", {}).get("subjects", [])
+    if subjects:
+        draw(subjects, into / PICTURE)
+    page = into / PAGE
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(page_text(results, exact), encoding="utf-8")
+
+
+def page_text(results: dict[str, Any], exact: dict[str, Any]) -> str:
+    """The page in Markdown."""
+    parts = results["parts"]
+    sections = [INTRODUCTION, "## Budgets\n", *tables.budgets(parts), *_search(parts.get("search"), exact)]
+    sections += [*_service(parts.get("service")), *_memory(parts.get("memory")), *_runs(parts)]
+    return "\n".join(sections).rstrip() + "\n"
+
+
+def _search(part: dict[str, Any] | None, exact: dict[str, Any]) -> Iterator[str]:
+    yield "\n## Subset size against passes\n"
+    if part is None:
+        yield "Not measured yet: `make bench PART=search`."
+        return
+    if part["subjects"]:
+        yield f"![Mean subset size over passes for every search](images/{PICTURE.name})\n"
+    for subject in part["subjects"]:
+        yield from tables.sizes(subject)
+        yield from tables.ratios(subject)
+    yield from tables.exact(part["subjects"], exact["parts"].get("exact"))
+    yield from _absent(part["absent"])
+
+
+def _service(part: dict[str, Any] | None) -> Iterator[str]:
+    yield "\n## Time\n"
+    if part is None:
+        yield "Not measured yet: `make bench PART=service`."
+        return
+    yield from tables.loop(part["loop"]["rows"])
+    yield from tables.service(part["service"]["rows"])
+    yield from _absent(sorted({*part["loop"]["absent"], *part["service"]["absent"]}))
+
+
+def _memory(part: dict[str, Any] | None) -> Iterator[str]:
+    yield "\n## Memory\n"
+    if part is None:
+        yield "Not measured yet: `make bench PART=memory`."
+        return
+    yield from tables.memory(part)
+
+
+def _absent(reasons: Sequence[str]) -> Iterator[str]:
+    for reason in reasons:
+        yield f"\nNot measured: {reason}."
+
+
+def _runs(parts: dict[str, Any]) -> Iterator[str]:
+    """How each part was run: they may be of different days."""
+    yield "\n## Runs\n"
+    yield from tables.table(
+        ("part", "date", "extent", "machine", "torch threads", "load before", "versions"),
+        [(name, *_run(parts[name]["taken"])) for name in sorted(parts)],
+    )
+
+
+def _run(taken: dict[str, Any]) -> tuple[str, ...]:
+    machine = f"{taken['processor']}, {taken['cores']} cores, {taken['memory_gib']} GiB, passes on {taken['device']}"
+    versions = ", ".join(f"{name} {version}" for name, version in taken["versions"].items())
+    extent = "quick" if taken["quick"] else "full"
+    return (taken["date"], extent, machine, str(taken["torch_threads"]), f"{taken['load_before']:g}", versions)

@@ -1,0 +1,51 @@
+"""The picture of the search part: subset size over passes, one panel a subject, both axes logarithmic."""
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+PANEL_INCHES = (5.2, 3.8)
+DOTS_PER_INCH = 110
+MARKS = {
+    "mask_optimization": ("#0b6e4f", "o"),
+    "priced recipe": ("#c8553d", "s"),
+    "batched_gradient": ("#33658a", "^"),
+    "backselect": ("#7768ae", "D"),
+    "saliency top-k": ("#8a8a8a", "x"),
+    "captum integrated gradients top-k": ("#4a4a4a", "+"),
+}
+
+
+def draw(subjects: list[dict[str, Any]], path: Path) -> None:
+    """Write a PNG; `subjects` as `search.measure` gives them, at least one."""
+    width, height = PANEL_INCHES
+    figure = Figure(figsize=(width * len(subjects), height), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(subjects), squeeze=False)[0]
+    for panel, subject in zip(panels, subjects, strict=True):
+        _draw_subject(panel, subject)
+    panels[0].set_ylabel("mean subset, share of the pixels")
+    panels[-1].legend(fontsize=7, frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
+
+
+def _draw_subject(panel: Axes, subject: dict[str, Any]) -> None:
+    for method, (colour, mark) in MARKS.items():
+        rows = sorted((row for row in subject["rows"] if row["method"] == method), key=lambda row: row["passes_mean"])
+        if not rows:
+            continue
+        shares = [row["size"]["value"] / subject["pixels"] for row in rows]
+        passes = [row["passes_mean"] for row in rows]
+        panel.plot(passes, shares, color=colour, marker=mark, markersize=5, linewidth=1.2, label=method)
+        if all(row["size"]["low"] is not None for row in rows):
+            low, high = ([row["size"][end] / subject["pixels"] for row in rows] for end in ("low", "high"))
+            panel.fill_between(passes, low, high, color=colour, alpha=0.12, linewidth=0)
+    panel.set(xscale="log", yscale="log", xlabel="pass-equivalents an image")
+    panel.set_title(f"{subject['name']}, {subject['n']} images, threshold {subject['threshold']:g}", fontsize=9)
+    panel.grid(visible=True, which="major", linewidth=0.4, color="#dddddd")
+    for side in ("top", "right"):
+        panel.spines[side].set_visible(False)
