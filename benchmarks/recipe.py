@@ -21,7 +21,7 @@ GRADIENT_COST = 3
 VERIFICATION = 1
 ASCENT_SHARE = 0.7
 """Of the budget; the lab spent 1,200 of 1,700 so."""
-RATE, TRAVEL = 0.05, 3.0
+RATE, TRAVEL = 0.05, 1.5
 """Of Adam; where the steps are few it is larger, so that a value can travel at least so far."""
 FIRST_SPREAD = 1.0
 """First values lie between 0 and this, at random: equal ones would all cross zero at the same step."""
