@@ -18,12 +18,13 @@ USAGE_ERROR = 2
 def main(
     part: Annotated[str, typer.Option(help="search, service or memory; all three unless given")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="fewer images and budgets")] = False,  # noqa: FBT002  a flag
+    threads: Annotated[int, typer.Option(min=0, help="torch threads; 0: one a core")] = 0,
     into: Annotated[Path, typer.Option(help="folder of the results and the page")] = results.ROOT,
     page_only: Annotated[bool, typer.Option("--page-only", help="measure nothing")] = False,  # noqa: FBT002  a flag
 ) -> None:
     """Measure; about 30 minutes on two free cores, about 8 with --quick."""
     chosen = parts(part)
-    torch.set_num_threads(machine.cores())
+    torch.set_num_threads(threads or machine.cores())
     found = results.read(into / results.RESULTS)
     for name, measure in chosen.items() if not page_only else ():
         print(f"== {name}", flush=True)

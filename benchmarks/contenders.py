@@ -60,6 +60,10 @@ class Searched:
 
 
 def batched_gradient_for(budget: int, pixels: int) -> BatchedGradient:
-    """batched_gradient with as few pixels a step as the budget in pass-equivalents allows."""
-    steps = max(1, (budget - FIXED_PASSES - VERIFICATION) // GRADIENT_COST)
-    return BatchedGradient(pixels_per_step=math.ceil(pixels / steps))
+    """batched_gradient with the number of pixels a step that brings it nearest to the budget in pass-equivalents."""
+    around = GRADIENT_COST * pixels / (budget - FIXED_PASSES - VERIFICATION)
+
+    def distance(per_step: int) -> int:
+        return abs(FIXED_PASSES + GRADIENT_COST * math.ceil(pixels / per_step) + VERIFICATION - budget)
+
+    return BatchedGradient(pixels_per_step=min(max(1, math.floor(around)), math.ceil(around), key=distance))

@@ -21,6 +21,12 @@ backward pass counts two. Square brackets hold 95% intervals (bootstrap over ima
 there is none, and round brackets hold the least and the greatest of the images instead. Every subset was verified by a
 plain float32 pass.
 """
+QUICK = {
+    "search": "Run with `QUICK=1`: one CIFAR network, few images, few budgets. The full run adds ResNet-32, budgets "
+    "from 50 passes on, backselect with a fraction of 0.1, and more images; it was not made for this page.\n",
+    "service": "Run with `QUICK=1`: fewer images, the service on one model only.\n",
+    "memory": "Run with `QUICK=1`: the large audit has 2,000 images, not 10,000.\n",
+}
 
 
 def write_page(results: dict[str, Any], exact: dict[str, Any], into: Path) -> None:
@@ -46,6 +52,7 @@ def _search(part: dict[str, Any] | None, exact: dict[str, Any]) -> Iterator[str]
     if part is None:
         yield "Not measured yet: `make bench PART=search`."
         return
+    yield from _extent(part, "search")
     if part["subjects"]:
         yield f"![Mean subset size over passes for every search](images/{PICTURE.name})\n"
     for subject in part["subjects"]:
@@ -60,6 +67,7 @@ def _service(part: dict[str, Any] | None) -> Iterator[str]:
     if part is None:
         yield "Not measured yet: `make bench PART=service`."
         return
+    yield from _extent(part, "service")
     yield from tables.loop(part["loop"]["rows"])
     yield from tables.service(part["service"]["rows"])
     yield from _absent(sorted({*part["loop"]["absent"], *part["service"]["absent"]}))
@@ -70,7 +78,14 @@ def _memory(part: dict[str, Any] | None) -> Iterator[str]:
     if part is None:
         yield "Not measured yet: `make bench PART=memory`."
         return
+    yield from _extent(part, "memory")
     yield from tables.memory(part)
+
+
+def _extent(part: dict[str, Any], name: str) -> Iterator[str]:
+    """What a quick run left out."""
+    if part["taken"]["quick"]:
+        yield QUICK[name]
 
 
 def _absent(reasons: Sequence[str]) -> Iterator[str]:

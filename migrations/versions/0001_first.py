@@ -367,7 +367,7 @@ def _findings() -> None:
         sa.Column("controls", JSONB(), nullable=False),
         sa.CheckConstraint(
             "reason IN ('NOT_ELIGIBLE', 'NOT_FOUND', 'IMAGE_UNREADABLE', "
-            "'IMAGE_TOO_LARGE', 'NOT_FINITE', 'MODEL_DIED', 'FILL_UNAVAILABLE', 'STOPPED')",
+            "'IMAGE_TOO_LARGE', 'NOT_FINITE', 'MODEL_DIED', 'FILL_UNAVAILABLE', 'STOPPED', 'INTERNAL')",
             name=op.f("findings_reason_check"),
         ),
         sa.CheckConstraint(

@@ -82,13 +82,9 @@ def test_values_of_different_images_are_no_pairs():
         paired_ratio([1, 2], [1])
 
 
-@pytest.mark.parametrize("budget", [10, 50, 150])
-def test_batched_gradient_spends_no_more_than_the_budget_it_is_made_for(subject, budget):
-    search = batched_gradient_for(budget, subject.pixels)
-
-    outcomes = Searched("batched_gradient", "", search, budget).outcomes(subject)
-
-    assert budget / 2 < outcomes[0].passes <= budget
+@pytest.mark.parametrize(("budget", "pixels_per_step"), [(150, 21), (600, 5), (1700, 2), (3075, 1)])
+def test_batched_gradient_is_made_for_the_passes_nearest_to_the_budget(budget, pixels_per_step):
+    assert batched_gradient_for(budget, 1024).pixels_per_step == pixels_per_step
 
 
 @pytest.mark.parametrize("budget", [200, 600])

@@ -4,7 +4,8 @@ import pytest
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.handler.methods import search_method
 from modicum_server.usecases.costs import default_pixels_per_step, search_passes
-from modicum_sis import BatchedGradient
+from modicum_server.usecases.rules import FEWEST_PASSES, RULES
+from modicum_sis import BatchedGradient, MaskOptimization, ParameterError
 
 CANVASES = [(1, 1, 2), (1, 8, 8), (3, 7, 13), (3, 32, 32), (3, 33, 32), (3, 224, 224), (1, 480, 640)]
 SEARCHES = {
@@ -28,3 +29,11 @@ def test_the_server_s_pixels_a_step_are_the_library_s(canvas):
     ours = BatchedGradient(default_pixels_per_step(Canvas(*canvas)))
 
     assert ours.planned_passes(canvas) == BatchedGradient(None).planned_passes(canvas)
+
+
+def test_the_server_takes_just_the_budgets_that_the_library_takes():
+    assert RULES["passes"].holds(FEWEST_PASSES)
+    assert MaskOptimization(passes=FEWEST_PASSES).passes == FEWEST_PASSES
+    assert not RULES["passes"].holds(FEWEST_PASSES - 1)
+    with pytest.raises(ParameterError):
+        MaskOptimization(passes=FEWEST_PASSES - 1)

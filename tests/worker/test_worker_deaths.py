@@ -19,7 +19,7 @@ from worker_scene import Scene, until
         (ModelHung(), FindingReason.MODEL_DIED),
         (ModelOutOfMemory(), FindingReason.MODEL_DIED),
         (TaskFailed("OUTPUT_NOT_FINITE", "NaN", model_at_fault=True), FindingReason.NOT_FINITE),
-        (TaskFailed("HANDLER_BUG", "oh", model_at_fault=False), FindingReason.MODEL_DIED),
+        (TaskFailed("HANDLER_BUG", "oh", model_at_fault=False), FindingReason.INTERNAL),
     ],
 )
 async def test_the_image_on_which_the_model_fails_becomes_a_finding_and_the_others_are_measured(

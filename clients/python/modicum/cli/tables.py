@@ -25,6 +25,7 @@ REASONS = {
     "NOT_FINITE": "the model answers NaN or infinity",
     "MODEL_DIED": "the model's process dies on it",
     "FILL_UNAVAILABLE": "too few donors for the fill",
+    "INTERNAL": "a fault of the server's own; its log has it",
     "STOPPED": "stopped before it was done",
 }
 

@@ -44,6 +44,8 @@ class _FindingReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     """The fill cannot be made for this image: fewer than two donors."""
     FINDING_REASON_STOPPED: _FindingReason.ValueType  # 8
     """The audit was cancelled before this image was done."""
+    FINDING_REASON_INTERNAL: _FindingReason.ValueType  # 9
+    """A fault of the server's own on this image; its log has it, with the audit's name."""
 
 class FindingReason(_FindingReason, metaclass=_FindingReasonEnumTypeWrapper):
     """Why a finding has no subset, or not the one that was asked for."""
@@ -66,6 +68,8 @@ FINDING_REASON_FILL_UNAVAILABLE: FindingReason.ValueType  # 7
 """The fill cannot be made for this image: fewer than two donors."""
 FINDING_REASON_STOPPED: FindingReason.ValueType  # 8
 """The audit was cancelled before this image was done."""
+FINDING_REASON_INTERNAL: FindingReason.ValueType  # 9
+"""A fault of the server's own on this image; its log has it, with the audit's name."""
 Global___FindingReason: typing_extensions.TypeAlias = FindingReason
 
 @typing.final

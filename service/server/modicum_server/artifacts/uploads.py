@@ -107,7 +107,7 @@ class Uploads:
             if upload.complete:
                 await deliver(path)
         finally:
-            await asyncio.to_thread(_close, path, file)
+            _close(path, file)  # not in a thread: a cancelled call must not leave before its lock is given back
 
     def forget_old(self) -> int:
         """Throw away what nobody went on with; how many. Blocks."""

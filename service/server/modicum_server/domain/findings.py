@@ -17,6 +17,7 @@ class FindingReason(StrEnum):
     MODEL_DIED = "MODEL_DIED"
     FILL_UNAVAILABLE = "FILL_UNAVAILABLE"
     STOPPED = "STOPPED"
+    INTERNAL = "INTERNAL"
 
 
 #: Reasons that are outcomes of a measurement; every other one counts as a failed image.

@@ -54,6 +54,8 @@ def failure_of(error: BaseException) -> Failure:
             return Failure(reason="INPUT_REFUSED", detail=_refusal_of(error), model_at_fault=True)
         case sis.ModelError():
             return Failure(reason=REFUSALS.get(type(error), "MODEL_REFUSED"), detail=str(error), model_at_fault=True)
+        case sis.ParameterError():
+            return Failure(reason="SEARCH_REFUSED", detail=str(error), model_at_fault=False)
     if is_out_of_memory(error):
         return Failure(reason="MODEL_OUT_OF_MEMORY", detail=_OUT_OF_MEMORY, model_at_fault=False)
     return Failure(reason="HANDLER_BUG", detail=_BUG, model_at_fault=False)

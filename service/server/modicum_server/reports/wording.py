@@ -17,6 +17,7 @@ REASONS: Mapping[str, str] = {
     FindingReason.NOT_FINITE: "the model answered with NaN or infinity",
     FindingReason.MODEL_DIED: "the model's process died on this image",
     FindingReason.FILL_UNAVAILABLE: "fewer than two donors for the marginal fill",
+    FindingReason.INTERNAL: "a fault of the server's own; its log has it",
     FindingReason.STOPPED: "the audit was stopped before this image was done",
 }
 

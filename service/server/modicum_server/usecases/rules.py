@@ -19,6 +19,8 @@ LARGEST_SIDE_PIXELS = 4096
 MOST_CANVAS_PIXELS = 4_194_304
 MOST_CHANNELS = 16
 MOST_PASSES = 2**40
+#: What modicum_sis needs to search at all; a test compares the two.
+FEWEST_PASSES = 10
 MOST_VERSIONS = 16
 MOST_SEARCHES = 16
 MOST_CLASS_LABELS = 100_000
@@ -107,7 +109,10 @@ RULES: Mapping[str, Rule] = {
     "searches": Rule(f"1 to {MOST_SEARCHES} searches", _counts(1, MOST_SEARCHES)),
     "threshold": Rule("above 0 and below 1", lambda value: 0 < value < 1),
     "fraction": Rule("0 or more and below 1", lambda value: 0 <= value < 1),
-    "passes": Rule(f"0 to {MOST_PASSES:,}", _between(0, MOST_PASSES)),
+    "passes": Rule(
+        f"0, which leaves it to the server, or {FEWEST_PASSES} to {MOST_PASSES:,}",
+        lambda value: value == 0 or FEWEST_PASSES <= value <= MOST_PASSES,
+    ),
     "pixels_per_step": Rule("0 or more", _between(0, LARGEST_INT32)),
     "images": Rule("0 or more", _between(0, LARGEST_INT32)),
     "seed": Rule("0 or more", _between(0, LARGEST_INT64)),

@@ -37,8 +37,8 @@ _IMAGE_REASONS = {
     **{reason.value: reason for reason in FindingReason},
     "OUTPUT_NOT_FINITE": FindingReason.NOT_FINITE,
 }
-#: Reasons that are about the audit's canvas: halving the shard would find the same on every image.
-_CANVAS_REASONS = frozenset({"CANVAS_TOO_LARGE", "CANVAS_UNFIT", "INPUT_REFUSED"})
+#: Reasons that are about the audit as a whole: halving the shard would find the same on every image.
+_AUDIT_REASONS = frozenset({"CANVAS_TOO_LARGE", "CANVAS_UNFIT", "INPUT_REFUSED", "SEARCH_REFUSED", "GRADIENT_MISSING"})
 _OUT_OF_MEMORY = "MODEL_OUT_OF_MEMORY"
 _DEATHS = frozenset({"MODEL_DIED", "MODEL_HUNG", _OUT_OF_MEMORY})
 
@@ -100,7 +100,7 @@ async def settle_search(equipment: Equipment, claim: Claim, plan: SearchPlan, er
     if isinstance(error, ModelServerDown):
         return await hand_back(equipment, claim, deaths=claim.shard.deaths, delay_seconds=DOWN_SECONDS)
     death = death_of(error)
-    if death.reason in _CANVAS_REASONS:
+    if death.reason in _AUDIT_REASONS:
         return await fail_audit(equipment, claim, AuditFailure(death.reason, death.detail))
     deaths = claim.shard.deaths + 1
     if deaths < death.tries:
@@ -163,5 +163,11 @@ def _finding_of(claim: Claim, plan: SearchPlan, position: int, death: Death) -> 
         model_version=claim.shard.model_version,
         search_index=claim.shard.search_index,
         label=item.label,
-        reason=_IMAGE_REASONS.get(death.reason, FindingReason.MODEL_DIED),
+        reason=_image_reason(death),
     )
+
+
+def _image_reason(death: Death) -> FindingReason:
+    """What is said of the image that a shard was halved down to: only a death is called one."""
+    deadly = FindingReason.MODEL_DIED if death.reason in _DEATHS or death.model_at_fault else FindingReason.INTERNAL
+    return _IMAGE_REASONS.get(death.reason, deadly)
