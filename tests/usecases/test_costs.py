@@ -80,7 +80,7 @@ def version(milliseconds: float | None) -> ModelVersion:
     ("milliseconds", "sizes"),
     [
         pytest.param(None, [30, 30, 30], id="not measured: 32 at the most, evenly"),
-        pytest.param(3000.0, [30, 30, 30], id="slow: 60 s are less than an image, still 32 at the most"),
+        pytest.param(300.0, [6] * 15, id="100 passes of 100 ms are 10 s an image, 60 s are 6 images"),
         pytest.param(30.0, [45, 45], id="100 passes of 10 ms are 1 s an image, 60 s are 60 images"),
         pytest.param(0.001, [90], id="fast: one shard"),
     ],
@@ -91,6 +91,12 @@ def test_shards_take_about_the_planned_time(milliseconds, sizes):
     assert [len(shard.positions) for shard in shards] == sizes
     assert [position for shard in shards for position in shard.positions] == list(range(90))
     assert {shard.stage for shard in shards} == {Stage.SEARCH}
+
+
+def test_a_shard_of_a_very_slow_model_has_four_items_all_the_same():
+    shards = cut_shards(specification(), [version(3000.0)], 88, shard_seconds=60)
+
+    assert [len(shard.positions) for shard in shards] == [4] * 22
 
 
 def test_no_shard_has_more_than_4096_items():

@@ -18,7 +18,10 @@ STEP_PASSES = 3
 EXACT_PIXELS = 32 * 32
 PAPER_PIXELS = 224 * 224
 PAPER_PIXELS_PER_STEP = 100
-FEWEST_ITEMS = 32
+#: Items of a shard at the least, however slow its model: about what a search works on at once on a CPU.
+FEWEST_ITEMS = 4
+#: Items of a shard whose model nobody has measured.
+UNMEASURED_ITEMS = 32
 MOST_ITEMS = 4096
 
 
@@ -88,7 +91,7 @@ def cut_shards(
 ) -> list[NewShard]:
     """Cut the SEARCH stage into shards of about `shard_seconds`, each of one version and one search.
 
-    The items of a version and a search are spread evenly; fewer than 32 make one shard. Searches of one version follow
+    The items of a version and a search are spread evenly; fewer than 4 make one shard. Searches of one version follow
     each other, so that a worker that has it loaded goes on with it.
     """
     shards = []
@@ -107,9 +110,9 @@ def cut_shards(
 
 
 def _items_in(seconds: float, passes_per_item: int, version: ModelVersion) -> int:
-    """Items that take about this long: 32 to 4,096, and 32 while nobody has measured a pass of the version."""
+    """Items that take about this long: 4 to 4,096, and 32 while nobody has measured a pass of the version."""
     if version.check is None or version.check.pass_milliseconds <= 0:
-        return FEWEST_ITEMS
+        return UNMEASURED_ITEMS
     seconds_per_pass = version.check.pass_milliseconds / 1000 / STEP_PASSES
     return min(MOST_ITEMS, max(FEWEST_ITEMS, int(seconds / (passes_per_item * seconds_per_pass))))
 
