@@ -80,7 +80,7 @@ def test_a_request_that_is_sent_twice_is_answered_once(server, place, registered
             create(request, metadata=metadata)
 
     assert first.name == again.name
-    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.code() is grpc.StatusCode.ALREADY_EXISTS
 
 
 def test_every_list_and_show_is_json_on_stdout_and_nothing_else(place, registered):

@@ -17,6 +17,9 @@ with (folder / "starts").open("a") as starts:
     starts.write(f"{os.getpid()} {os.getsid(0)}\n")
 if os.environ.get("STAND_IN") == "hangs":
     signal.pause()
+if os.environ.get("STAND_IN") == "lingers":  # told to leave, it first finishes what it does, as the real one
+    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(3), sys.exit(0)))
+    signal.pause()
 
 listener = socket.create_server(("127.0.0.1", 0))
 (folder / "token").write_text("local-token\n")

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 from modicum import errors
-from modicum.cli import app
+from modicum.cli.command import app
 from modicum.cli.exits import exit_code
+from modicum.cli.orders import MOST_BACKSELECT_PASSES, backselect_passes
 
 COMMAND = [sys.executable, "-c", "from modicum.cli import main; main()"]
 
@@ -25,6 +26,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "photos" / "cat" / "a.jpg").write_bytes(b"a")
     (tmp_path / "w.safetensors").write_bytes(b"w")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
     return tmp_path
 
 
@@ -41,7 +43,8 @@ def run(capsys):
     return run
 
 
-GOOD = ("--weights", "w.safetensors", "--architecture", "torchvision:resnet18")
+NAMELESS = ("--weights", "w.safetensors", "--architecture", "torchvision:resnet18")
+GOOD = (*NAMELESS, "--labels", "labels.txt")
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,22 @@ GOOD = ("--weights", "w.safetensors", "--architecture", "torchvision:resnet18")
         (("photos", *GOOD, "--sample", "2"), "at most the 1 pictures"),
         (("photos", *GOOD, "--fraction", "1"), "below 1"),
         (("photos", *GOOD, "--name", "My Model"), "1 to 63"),
+        (("photos", *GOOD, "--seed", str(2**63)), "--seed"),
+        (("photos", *GOOD, "--passes", str(2**63)), "--passes"),
+        (("photos", *GOOD, "--sample", str(2**31)), "--sample"),
+        (("photos", *GOOD, "--pixels-per-step", str(2**31)), "--pixels-per-step"),
+        (("photos", *GOOD, "--control", f"fill:{2**31}"), "images of a control: expected a number from 0"),
+        (("photos", *GOOD, "--control", "fill:\u00b2"), "NAME:IMAGES"),
+        (
+            ("photos", *NAMELESS),
+            "cat/a.jpg has the label 'cat', but the model's classes have no names: give them with --labels",
+        ),
+        (
+            ("photos", *GOOD, "--method", "backselect"),
+            "1,258,815,488 passes an image exactly, more than 10,000,000: remove more pixels a step with --fraction",
+        ),
+        (("photos", *GOOD, "--method", "backselect", "--fraction", "0.0001"), "with --fraction 0.0001"),
+        (("photos", *NAMELESS, "--architecture", "\udcff"), "expected text and names in UTF-8"),
     ],
 )
 def test_what_cannot_work_is_refused_before_any_server_is_asked(place, arguments, says, run):
@@ -74,6 +93,16 @@ def test_what_cannot_work_is_refused_before_any_server_is_asked(place, arguments
     assert result.exit_code == 2
     assert says in result.stderr
     assert result.stdout == ""
+
+
+def test_backselect_goes_to_the_server_where_it_can_end():
+    assert backselect_passes(32 * 32, 0.0) == 524_800
+    assert backselect_passes(64 * 64, 0.0) < MOST_BACKSELECT_PASSES < backselect_passes(80 * 80, 0.0)
+    assert backselect_passes(224 * 224, 0.05) < MOST_BACKSELECT_PASSES
+
+
+def test_the_default_threshold_is_told(run):
+    assert "Default: 0.9" in " ".join(run("audit", "--help").stdout.split())
 
 
 @pytest.mark.parametrize("arguments", [("audit",), ("bogus",), ("audit", "photos", "--method", "magic")])

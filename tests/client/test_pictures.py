@@ -146,3 +146,38 @@ def test_a_picture_that_vanishes_is_reported_by_name(tmp_path):
 
     with pytest.raises(InvalidSource, match=r"a\.jpg.*No such file"):
         manifest_of(found)
+
+
+def damaged(path, kind):
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, images=np.zeros((2, 8, 8, 3), np.uint8))
+    whole = buffer.getvalue()
+    changed = bytearray(whole)
+    changed[60:90] = b"\xff" * 30
+    contents = {
+        "junk after a signature": b"PK\3\4junk",
+        "truncated": whole[: len(whole) // 2],
+        "bytes changed": bytes(changed),
+        "empty": b"",
+        "text": b"hello",
+    }
+    path.write_bytes(contents[kind])
+
+
+@pytest.mark.parametrize("kind", ["junk after a signature", "truncated", "bytes changed", "empty", "text"])
+def test_a_damaged_npz_is_refused_with_what_was_expected(tmp_path, kind):
+    damaged(tmp_path / "bad.npz", kind)
+
+    with pytest.raises(InvalidSource, match=r"bad\.npz: expected an \.npz of plain arrays"):
+        pictures(tmp_path / "bad.npz")
+
+
+def test_an_array_that_is_no_npz_and_classes_that_are_no_list_are_refused(tmp_path):
+    with (tmp_path / "one.npz").open("wb") as stream:
+        np.save(stream, np.zeros((2, 8, 8), np.uint8))
+    np.savez(tmp_path / "two.npz", images=np.zeros((1, 8, 8), np.uint8), labels=np.array([0]), classes=np.array("cat"))
+
+    with pytest.raises(InvalidSource, match="plain arrays"):
+        pictures(tmp_path / "one.npz")
+    with pytest.raises(InvalidSource, match="one list of names"):
+        pictures(tmp_path / "two.npz")

@@ -142,6 +142,7 @@ def test_a_findings_mask_is_the_boolean_array_that_was_packed(result):
 
     assert finding.subset.mask.dtype == np.bool_
     assert np.array_equal(finding.subset.mask, MASK)
+    assert not finding.subset.mask.flags.writeable
     assert finding.subset.fraction == 0.5
     assert finding.passes.equivalents == 20
     assert finding.controls.class_targeted.size_ratio == 1.3

@@ -12,7 +12,7 @@ import typer
 from modicum import errors
 from modicum.audit import AsyncAudit
 from modicum.audits import AsyncAudits
-from modicum.cli import app
+from modicum.cli.command import app
 from modicum.client import Audit, Audits, Client, Datasets, Models
 from modicum.datasets import AsyncDatasets
 from modicum.models import AsyncModels
@@ -42,7 +42,7 @@ def test_an_exception_leaves_the_clients_usable(client, script):
 
 def test_importing_the_client_imports_neither_torch_nor_the_server():
     code = (
-        "import sys, modicum, modicum.cli; "
+        "import sys, modicum.public, modicum.cli.command; "
         "print([m for m in sys.modules if m.split('.')[0] in {'torch', 'modicum_server', 'modicum_sis', 'PIL'}])"
     )
 

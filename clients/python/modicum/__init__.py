@@ -5,101 +5,31 @@ with Client() as client:
     photos = client.datasets.upload("holdout", "photos/")
     audit = client.audits.create(models=[model], dataset=photos, thresholds=[0.9])
     print(audit.result().models[0].overinterpretation_rate)
+
+The names are those of `modicum.public`, which is imported with the first of them: importing the package alone loads
+nothing, so that the command can answer to Ctrl-C before the long imports begin.
 """
 
-from modicum.audit import AsyncAudit
-from modicum.client import AsyncClient, Audit, Client
-from modicum.datasets import Dataset, DatasetItem
-from modicum.errors import (
-    AlreadyExists,
-    AuditCancelled,
-    AuditFailed,
-    AuditNotCompleted,
-    DataLoss,
-    DataRefused,
-    DeadlineExceeded,
-    FailedPrecondition,
-    InsecureAddress,
-    InvalidArgument,
-    InvalidSource,
-    LocalServerError,
-    ModelRejected,
-    ModicumError,
-    NotFound,
-    NotServed,
-    OutOfRange,
-    OutputNotWritten,
-    PermissionDenied,
-    ResourceExhausted,
-    ServerDidNotStart,
-    ServerNotInstalled,
-    ServiceError,
-    SourceChanged,
-    Unauthenticated,
-    Unreachable,
-)
-from modicum.findings import Finding, Subset
-from modicum.measures import Measure
-from modicum.results import ModelResult, Result, SearchResult
-from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
-from modicum.snapshots import AuditSnapshot, AuditState
-from modicum.sources.inputs import InputSpecification
-from modicum.transfers import TransferProgress
-from modicum.version import VERSION as __version__  # noqa: N811  # the name that Python users expect
-from modicum.versions import Model, ModelVersion, VersionState
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "AlreadyExists",
-    "AsyncAudit",
-    "AsyncClient",
-    "Audit",
-    "AuditCancelled",
-    "AuditFailed",
-    "AuditNotCompleted",
-    "AuditSnapshot",
-    "AuditState",
-    "Canvas",
-    "Client",
-    "Control",
-    "ControlPlan",
-    "DataLoss",
-    "DataRefused",
-    "Dataset",
-    "DatasetItem",
-    "DeadlineExceeded",
-    "FailedPrecondition",
-    "Fill",
-    "Finding",
-    "InputSpecification",
-    "InsecureAddress",
-    "InvalidArgument",
-    "InvalidSource",
-    "LocalServerError",
-    "Measure",
-    "Model",
-    "ModelRejected",
-    "ModelResult",
-    "ModelVersion",
-    "ModicumError",
-    "NotFound",
-    "NotServed",
-    "OutOfRange",
-    "OutputNotWritten",
-    "PermissionDenied",
-    "ResourceExhausted",
-    "Result",
-    "Search",
-    "SearchMethod",
-    "SearchResult",
-    "ServerDidNotStart",
-    "ServerNotInstalled",
-    "ServiceError",
-    "SourceChanged",
-    "Subset",
-    "TargetRule",
-    "TransferProgress",
-    "Unauthenticated",
-    "Unreachable",
-    "VersionState",
-    "__version__",
-]
+if TYPE_CHECKING:
+    from modicum.public import *  # noqa: F403  # what `__getattr__` finds, for type checkers and editors
+    from modicum.public import __all__ as __all__
+    from modicum.public import __version__ as __version__
+
+
+def __getattr__(name: str) -> Any:
+    """Find a public name, or a module of the package that the public names stand on."""
+    if name.startswith("__") and name not in {"__all__", "__version__"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    public = importlib.import_module("modicum.public")
+    if name in public.__all__ or name == "__all__":
+        return getattr(public, name)
+    if name in globals():
+        return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *importlib.import_module("modicum.public").__all__})

@@ -23,9 +23,11 @@ class Subset:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """The mask as bool (height, width), True = kept. A new array each time."""
+        """The mask as bool (height, width), True = kept. A new array each time; it cannot be written to."""
         bits = np.unpackbits(np.frombuffer(self.packed, np.uint8), count=self.height * self.width)
-        return bits.reshape(self.height, self.width).astype(np.bool_)
+        mask = bits.reshape(self.height, self.width).astype(np.bool_)
+        mask.setflags(write=False)
+        return mask
 
 
 @dataclass(frozen=True, slots=True)

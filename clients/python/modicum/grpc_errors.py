@@ -7,7 +7,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from modicum import errors
 
 DETAILS_KEY = "grpc-status-details-bin"
-SET_TOKEN = "set MODICUM_TOKEN to one that `modicum-server token create` printed"
+SET_TOKEN = "set MODICUM_TOKEN to one that `modicum-server token create` printed"  # noqa: S105  # advice, no token
 
 CLASS_OF_CODE: dict[grpc.StatusCode, type[errors.ModicumError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidArgument,
@@ -41,22 +41,28 @@ CLASS_OF_REASON: dict[str, type[errors.ModicumError]] = {
     "MANIFEST_INVALID": errors.DataRefused,
 }
 
+#: What to do where the server cannot know how its caller said it.
+ADVICE_OF_REASON = {"LABEL_UNKNOWN": "the names of a model's classes are given when it is registered (--labels)"}
+
 
 def error_of(failure: grpc.aio.AioRpcError, *, address: str) -> errors.ModicumError:
     """The client's error for a failed call to `address`."""
     information, violations = _details(failure)
     reason = information.reason if information else ""
     kind = CLASS_OF_REASON.get(reason) or CLASS_OF_CODE.get(failure.code(), errors.ServiceError)
-    message = _message(failure, violations, address=address, answered=information is not None)
+    message = _message(failure, violations, address=address, reason=information and reason)
     metadata = dict(information.metadata) if information else {}
     return kind(message, reason=reason, code=failure.code().name, metadata=metadata)
 
 
-def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: str, answered: bool) -> str:
+def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: str, reason: str | None) -> str:
+    """What to say; `reason` is None where it was no Modicum server that answered."""
     text = failure.details() or ""
-    if answered:
+    if reason is not None:
         advice = [SET_TOKEN] if failure.code() is grpc.StatusCode.UNAUTHENTICATED else []
-        return "; ".join([text, *(violation for violation in violations if violation not in text), *advice])
+        advice += [ADVICE_OF_REASON[reason]] if reason in ADVICE_OF_REASON else []
+        parts = [text, *(violation for violation in violations if violation not in text), *advice]
+        return "; ".join([*(part.removesuffix(".") for part in parts[:-1]), parts[-1]])
     if failure.code() is grpc.StatusCode.UNAVAILABLE:
         return (
             f"no Modicum server answers at {address} ({_shortened(text)}): is it running, and is MODICUM_ADDRESS right?"
@@ -68,7 +74,8 @@ def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: s
 
 def _shortened(text: str) -> str:
     """Connection errors repeat themselves at length; the last words say what happened."""
-    return text.rsplit(": ", 1)[-1]
+    last = text.rsplit(": ", 1)[-1]
+    return last.rstrip("]") if last.count("]") > last.count("[") else last
 
 
 def _details(failure: grpc.aio.AioRpcError) -> tuple[error_details_pb2.ErrorInfo | None, list[str]]:

@@ -33,6 +33,8 @@ if sys.platform != "win32":
 
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
+#: How long an interrupted command waits for a server that it has just told to leave.
+INTERRUPTED_STOP_SECONDS = 0.5
 POLL_SECONDS = 0.05
 CONNECT_SECONDS = 2.0
 LOG_LINES_SHOWN = 4
@@ -161,6 +163,9 @@ def _started(folder: Path) -> Running:
         )
     try:
         running = _awaited(process, folder, log)
+    except KeyboardInterrupt:
+        _tell_to_leave(process)
+        raise
     except BaseException:
         _stop(process)
         raise
@@ -182,6 +187,13 @@ def _awaited(process: subprocess.Popen[bytes], folder: Path, log: Path) -> Runni
     raise ServerDidNotStart(
         f"the local server did not answer within {START_SECONDS:.0f} s; the end of {log}:\n{_end_of(log)}"
     )
+
+
+def _tell_to_leave(process: subprocess.Popen[bytes]) -> None:
+    """Nobody else uses it: `start.lock` is held. It ends by itself; the next one waits for that before it starts."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(INTERRUPTED_STOP_SECONDS)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -32,6 +32,19 @@ def resource_name(project: str, collection: str, name: str) -> str:
     return f"{project}/{collection}/{name.removeprefix(f'{collection}/')}"
 
 
+def printable(text: str) -> str:
+    """`text` fit to be shown: what is no character, or would move a terminal's cursor, as its bytes in hexadecimal.
+
+    A file name that is not UTF-8 is such a text: Python holds each foreign byte as a lone surrogate.
+    """
+    return "".join(
+        character
+        if character.isprintable()
+        else "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+        for character in text
+    )
+
+
 def last_part(name: str) -> str:
     """The id at the end of a resource name."""
     return name.rsplit("/", 1)[-1]

@@ -1,11 +1,18 @@
 """What an audit is asked to do, in the words of the method, and its messages."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from modicum.errors import InvalidArgument
 from modicum.v1 import audit_pb2, search_pb2
+
+#: The largest numbers that fit the service's fields.
+INT32_MAX = 2**31 - 1
+INT64_MAX = 2**63 - 1
+#: A number in a control's plan, at most as long as the largest.
+NUMBER = re.compile(r"[0-9]{1,19}")
 
 
 class SearchMethod(StrEnum):
@@ -79,8 +86,8 @@ class Search:
         """
         if not 0 < self.threshold < 1:
             raise InvalidArgument(f"a threshold lies above 0 and below 1, e.g. 0.9, not {self.threshold!r}")
-        if self.passes < 0 or self.pixels_per_step < 0:
-            raise InvalidArgument("passes and pixels a step are 0 (the server's default) or more")
+        _refuse_outside("passes", self.passes, INT64_MAX)
+        _refuse_outside("pixels_per_step", self.pixels_per_step, INT32_MAX)
         if not 0 <= self.fraction < 1:
             raise InvalidArgument(f"a fraction is 0 (one pixel a step) or below 1, not {self.fraction!r}")
 
@@ -92,6 +99,15 @@ class ControlPlan:
     control: Control
     images: int = 0
     passes: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no service can take.
+
+        Raises:
+            InvalidArgument: names the number.
+        """
+        _refuse_outside("images of a control", self.images, INT32_MAX)
+        _refuse_outside("passes of a control", self.passes, INT64_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +123,20 @@ class AuditSpecification:
     sample: int
     device: str
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that no service can take.
+
+        Raises:
+            InvalidArgument: names the number.
+        """
+        _refuse_outside("seed", self.seed, INT64_MAX)
+        _refuse_outside("sample", self.sample, INT32_MAX)
+
+
+def _refuse_outside(name: str, number: int, largest: int) -> None:
+    if not 0 <= number <= largest:
+        raise InvalidArgument(f"{name}: expected a number from 0 to {largest}, got {number}")
+
 
 def control_plan(text: str | Control | ControlPlan) -> ControlPlan:
     """The plan that `text` names: CONTROL, CONTROL:IMAGES or CONTROL:IMAGES:PASSES.
@@ -117,7 +147,7 @@ def control_plan(text: str | Control | ControlPlan) -> ControlPlan:
     if isinstance(text, ControlPlan):
         return text
     name, *numbers = str(text).split(":")
-    if name not in set(Control) or len(numbers) > 2 or not all(number.isdigit() for number in numbers):  # noqa: PLR2004
+    if name not in set(Control) or len(numbers) > 2 or not all(NUMBER.fullmatch(number) for number in numbers):  # noqa: PLR2004
         raise InvalidArgument(
             f"a control is NAME, NAME:IMAGES or NAME:IMAGES:PASSES with NAME one of {', '.join(Control)}; got {text!r}"
         )

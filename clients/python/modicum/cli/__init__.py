@@ -1,43 +1,12 @@
-"""The `modicum` command. One module a noun; this one joins them and does nothing else."""
+"""The start of the `modicum` command. It imports nothing that takes time before Ctrl-C has its meaning."""
 
-import signal
-from typing import Annotated
-
-import typer
-
-from modicum.cli import audits, datasets, models
-from modicum.cli.audit import audit
-from modicum.version import VERSION
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Audits image classifiers for overinterpretation: how few pixels suffice, and are they evidence?",
-)
-app.command("audit")(audit)
-app.add_typer(models.app, name="models")
-app.add_typer(datasets.app, name="datasets")
-app.add_typer(audits.app, name="audits")
-
-
-def _show_version(wanted: bool) -> None:  # noqa: FBT001  # the form that typer calls
-    if wanted:
-        typer.echo(f"modicum {VERSION}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
-    ] = False,
-) -> None:
-    """Options of the command itself."""
+from modicum.cli import interrupts, streams
 
 
 def main() -> None:
-    """Run the command; a request to terminate ends it like Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Run the command; Ctrl-C and a request to terminate end it with 130 and a word, at any time from here on."""
+    interrupts.leave_at_once()
+    streams.open_absent()
+    from modicum.cli.command import app  # noqa: PLC0415  # most of a second, which an interrupt need not wait for
+
     app()

@@ -13,7 +13,15 @@ import typer
 from modicum.cli import options
 from modicum.cli.consoles import answer_json, answers, complain
 from modicum.cli.exits import INTERRUPTED, guarded
-from modicum.cli.orders import ModelOrder, SearchOrder, checked_pictures, model_order, search_order
+from modicum.cli.orders import (
+    ModelOrder,
+    SearchOrder,
+    checked_pictures,
+    model_order,
+    refuse_endless,
+    refuse_nameless_labels,
+    search_order,
+)
 from modicum.cli.outputs import Output, checked_outputs, write_outputs
 from modicum.cli.tables import show_result
 from modicum.cli.views import View, upload_progress, view
@@ -104,6 +112,8 @@ def audit(
         pictures=checked_pictures(photos, photo_labels, sample=sample),
         reuse=not no_reuse,
     )
+    refuse_endless(order.search, order.model.input)
+    refuse_nameless_labels(order.pictures, order.model)
     _run(order, local=local, as_json=as_json, quiet=quiet)
 
 

@@ -14,12 +14,12 @@ PLAIN_WIDTH = 140
 
 def answers() -> Console:
     """The console of stdout; wide where it is no terminal, so that tables are not cut."""
-    return Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=PLAIN_WIDTH, no_color=True)
+    return Console(emoji=False) if sys.stdout.isatty() else Console(width=PLAIN_WIDTH, no_color=True, emoji=False)
 
 
 def messages() -> Console:
     """The console of stderr."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def complain(text: str) -> None:

@@ -13,7 +13,8 @@ from modicum.cli.consoles import answer_json, answers, messages
 from modicum.cli.exits import guarded
 from modicum.cli.views import upload_progress, view
 from modicum.client import Client
-from modicum.naming import last_part
+from modicum.naming import last_part, printable
+from modicum.searches import INT32_MAX
 from modicum.sources.manifests import manifest_of
 from modicum.sources.pictures import pictures
 
@@ -43,7 +44,7 @@ def list_datasets(*, as_json: options.Json = False) -> None:
 def show(
     name: Name,
     *,
-    items: Annotated[int, typer.Option("--items", min=0, help="Show this many of its items.")] = 0,
+    items: Annotated[int, typer.Option("--items", min=0, max=INT32_MAX, help="Show this many of its items.")] = 0,
     as_json: options.Json = False,
 ) -> None:
     """Show a data set, and some of its items."""
@@ -62,7 +63,7 @@ def show(
     if shown:
         table = Table("item", "label", "image")
         for item in shown:
-            table.add_row(escape(item.item), escape(item.label), item.image_digest[:12])
+            table.add_row(escape(printable(item.item)), escape(printable(item.label)), item.image_digest[:12])
         answers().print(table)
 
 

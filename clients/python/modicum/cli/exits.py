@@ -10,13 +10,15 @@ from typing import NoReturn, ParamSpec
 import typer
 
 from modicum import errors
+from modicum.cli import interrupts
 from modicum.cli.consoles import complain
+from modicum.naming import printable
 
 DONE = 0
 USAGE = 2
 NOT_COMPLETED = 3
 REFUSED = 5
-INTERRUPTED = 130
+INTERRUPTED = interrupts.INTERRUPTED
 
 #: The first class that an error is an instance of decides; what is not here was not completed.
 CODE_OF_CLASS: tuple[tuple[type[errors.ModicumError], int], ...] = (
@@ -57,7 +59,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            with interrupts.raised():
+                command(*args, **kwargs)
         except errors.ModicumError as error:
             complain(f"{error} [{error.reason}]")
             raise typer.Exit(exit_code(error)) from None
@@ -69,6 +72,11 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(DONE) from None
         except (typer.Exit, typer.BadParameter):
             raise
+        except UnicodeEncodeError as error:
+            complain(
+                f"expected text and names in UTF-8, got {printable(str(error.object))}: write or rename it in UTF-8"
+            )
+            raise typer.Exit(USAGE) from None
         except Exception as error:  # noqa: BLE001  # a bug of ours; the user gets a message like for any other failure
             _give_up(error)
 

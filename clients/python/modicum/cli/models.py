@@ -46,7 +46,7 @@ def show(name: Name, *, as_json: options.Json = False) -> None:
         return
     _show(version)
     if versions:
-        answers().print(f"versions of {name}: {', '.join(last_part(other.name) for other in versions)}")
+        answers().print(f"versions of {name}: {', '.join(last_part(other.name) for other in versions)}", markup=False)
 
 
 @app.command()

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from modicum.searches import Fill, SearchMethod
+from modicum.cli.orders import DEFAULT_THRESHOLD
+from modicum.searches import INT32_MAX, INT64_MAX, Fill, SearchMethod
 from modicum.sources.inputs import BUILT_IN
 
 Weights = Annotated[
@@ -31,21 +32,36 @@ PhotoLabels = Annotated[
     typer.Option("--photo-labels", help="CSV of file,label beside a flat folder; labels.csv in it unless given."),
 ]
 Threshold = Annotated[
-    list[float] | None, typer.Option("--threshold", help="Confidence that counts as sufficient; repeat for several.")
+    list[float] | None,
+    typer.Option(
+        "--threshold", help=f"Confidence that counts as sufficient; repeat for several. Default: {DEFAULT_THRESHOLD}."
+    ),
 ]
 Method = Annotated[SearchMethod, typer.Option("--method", help="How subsets are searched.")]
 Passes = Annotated[
-    int, typer.Option("--passes", min=0, help="Budget an image in pass-equivalents; 0 leaves it to the server.")
+    int,
+    typer.Option(
+        "--passes", min=0, max=INT64_MAX, help="Budget an image in pass-equivalents; 0 leaves it to the server."
+    ),
 ]
 PixelsPerStep = Annotated[
-    int, typer.Option("--pixels-per-step", min=0, help="Pixels that batched_gradient removes a step; 0: the server's.")
+    int,
+    typer.Option(
+        "--pixels-per-step",
+        min=0,
+        max=INT32_MAX,
+        help="Pixels that batched_gradient removes a step; 0: the server's.",
+    ),
 ]
 Fraction = Annotated[
     float, typer.Option("--fraction", help="Share of the pixels that backselect removes a step; 0 is exact, and slow.")
 ]
 FillChoice = Annotated[Fill, typer.Option("--fill", help="What stands where a pixel is masked.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")]
-Sample = Annotated[int, typer.Option("--sample", min=0, help="Audit this many images, drawn by the seed; 0 means all.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=INT64_MAX, help="Seed of every random number.")]
+Sample = Annotated[
+    int,
+    typer.Option("--sample", min=0, max=INT32_MAX, help="Audit this many images, drawn by the seed; 0 means all."),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Controls = Annotated[
     list[str] | None,

@@ -1,12 +1,13 @@
 """What a user asked an audit to do, checked as far as this machine can before a server hears of it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from modicum.errors import InvalidArgument
-from modicum.naming import checked_id, suggested_id
+from modicum.naming import checked_id, printable, suggested_id
 from modicum.searches import ControlPlan, Fill, Search, SearchMethod, control_plan
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum.sources.labels import class_labels
@@ -14,6 +15,8 @@ from modicum.sources.model_files import ModelFile, model_file
 from modicum.sources.pictures import Picture, pictures
 
 DEFAULT_THRESHOLD = 0.9
+#: Passes that backselect may spend on one image: exact to 64 x 64 pixels, and there for hours on a CPU.
+MOST_BACKSELECT_PASSES = 10_000_000
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -101,6 +104,53 @@ def search_order(
     for threshold in chosen:
         Search(threshold=threshold, fraction=numbers["fraction"])
     return SearchOrder(thresholds=chosen, controls=plans, device=device, **numbers)
+
+
+def refuse_endless(search: SearchOrder, input_: InputSpecification) -> None:
+    """Refuse a backselect that no one would see end.
+
+    Raises:
+        InvalidArgument: an image would cost more than MOST_BACKSELECT_PASSES; says how many, and the way out.
+    """
+    if search.method is not SearchMethod.BACKSELECT:
+        return
+    passes = backselect_passes(input_.height * input_.width, search.fraction)
+    if passes > MOST_BACKSELECT_PASSES:
+        how = "exactly" if search.fraction == 0 else f"with --fraction {search.fraction:g}"
+        raise InvalidArgument(
+            f"backselect at {input_.height} x {input_.width} would cost {passes:,} passes an image {how}, more than "
+            f"{MOST_BACKSELECT_PASSES:,}: remove more pixels a step with --fraction, e.g. --fraction 0.05, or use "
+            "--method mask_optimization"
+        )
+
+
+def backselect_passes(pixels: int, fraction: float) -> int:
+    """Passes of backselect on an image at most (METHOD section 2): p(p+1)/2, or all that are left, once a step."""
+    if fraction == 0:
+        return pixels * (pixels + 1) // 2
+    passes = 0
+    while pixels and passes <= MOST_BACKSELECT_PASSES:
+        passes += pixels
+        pixels -= max(1, math.ceil(fraction * pixels))
+    return passes
+
+
+def refuse_nameless_labels(pictures: Sequence[Picture], model: ModelOrder) -> None:
+    """Refuse labels that are names where the model's classes have none.
+
+    Raises:
+        InvalidArgument: names the first of them, and --labels.
+    """
+    named = next((picture for picture in pictures if picture.label and not _is_index(picture.label)), None)
+    if named and not model.labels:
+        raise InvalidArgument(
+            f"{printable(named.item)} has the label {printable(named.label)!r}, but the model's classes have no names: "
+            "give them with --labels FILE, one a line in the order of the outputs"
+        )
+
+
+def _is_index(label: str) -> bool:
+    return label.isascii() and label.isdigit()
 
 
 def checked_pictures(photos: Path, labels: Path | None, *, sample: int) -> list[Picture]:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from modicum.findings import Finding, FindingControls
 from modicum.measures import number, percent
-from modicum.naming import short_version
+from modicum.naming import printable, short_version
 from modicum.results import ModelResult, Result, SearchResult
 from modicum.versions import ModelVersion
 
@@ -59,7 +59,7 @@ def _table(title: str, findings: Sequence[Finding], version: ModelVersion | None
     for column in COLUMNS:
         table.add_column(column, justify="right" if column in RIGHT else "left", overflow="fold")
     for finding in findings[:MOST_ROWS]:
-        table.add_row(*map(escape, _row(finding, version)))
+        table.add_row(*(escape(printable(cell)) for cell in _row(finding, version)))
     return table
 
 

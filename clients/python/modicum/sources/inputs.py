@@ -17,6 +17,8 @@ from modicum.errors import InvalidArgument, InvalidSource
 
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
 KEYS = frozenset({"height", "width", "mean", "std", "channels", "bounds", "resize", "interpolation", "fill_mean"})
+#: Of a side: what the service's field holds.
+MOST_PIXELS = 2**31 - 1
 REQUIRED_KEYS = ("height", "width", "mean", "std")
 
 
@@ -51,11 +53,16 @@ class InputSpecification:
 
     def _rules(self) -> tuple[tuple[str, str, bool], ...]:
         channels = f"{self.channels} finite numbers, one a channel"
+        largest = max(self.height, self.width)
         return (
             ("channels", "1 or 3", self.channels in {1, 3}),
-            ("height", "1 or more pixels", self.height > 0),
-            ("width", "1 or more pixels", self.width > 0),
-            ("resize", "0, or at least the crop", self.resize == 0 or self.resize >= max(self.height, self.width)),
+            ("height", f"1 to {MOST_PIXELS} pixels", 0 < self.height <= MOST_PIXELS),
+            ("width", f"1 to {MOST_PIXELS} pixels", 0 < self.width <= MOST_PIXELS),
+            (
+                "resize",
+                f"0, or from the crop to {MOST_PIXELS}",
+                self.resize == 0 or largest <= self.resize <= MOST_PIXELS,
+            ),
             ("interpolation", f"one of {', '.join(INTERPOLATIONS)}", self.interpolation in INTERPOLATIONS),
             ("upper_bound", "above the lower bound", self.lower_bound < self.upper_bound),
             ("mean", channels, self._fits(self.mean)),

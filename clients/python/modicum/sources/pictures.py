@@ -4,6 +4,8 @@ Nothing is decoded here: a broken picture becomes a finding with a reason, which
 """
 
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modicum.errors import InvalidSource
+from modicum.naming import printable
 from modicum.sources import png
 from modicum.sources.contents import Content, file_content, made_content
 from modicum.sources.labels import picture_labels
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 LABELS_FILE = "labels.csv"
+#: What numpy raises over a file that is damaged, locked, or not an .npz at all.
+DAMAGED = (
+    OSError,
+    ValueError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    SyntaxError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +93,17 @@ def _walk(folder: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield (Path(place) / name).relative_to(folder)
+                yield _named((Path(place) / name).relative_to(folder), folder)
+
+
+def _named(path: Path, folder: Path) -> Path:
+    """The path of a picture, whose name travels as its item: in UTF-8."""
+    try:
+        path.as_posix().encode()
+    except UnicodeEncodeError:
+        shown = printable(str(folder / path))
+        raise InvalidSource(f"{shown}: expected a name in UTF-8, this one is not; rename it") from None
+    return path
 
 
 def _unreadable(error: OSError) -> None:
@@ -110,8 +136,10 @@ def _arrays(path: Path) -> list[Picture]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in ("images", "labels", "classes") if name in archive.files}
-    except (OSError, ValueError) as error:
-        raise InvalidSource(f"{path}: expected an .npz of plain arrays, but: {error}") from error
+    except DAMAGED as error:
+        raise InvalidSource(
+            f"{path}: expected an .npz of plain arrays, but: {error or type(error).__name__}"
+        ) from error
     images = arrays.get("images")
     if images is None:
         raise InvalidSource(f"{path}: expected an array named images, and optionally labels and classes")
@@ -137,6 +165,8 @@ def _array_labels(path: Path, count: int, labels: NDArray[Any] | None, classes: 
         raise InvalidSource(f"{path}: expected {count} labels, one an image, got shape {labels.shape}")
     if classes is None or labels.dtype.kind not in "iu":
         return [str(label) for label in labels.tolist()]
+    if classes.ndim != 1:
+        raise InvalidSource(f"{path}: expected classes as one list of names, got shape {classes.shape}")
     if labels.min() < 0 or labels.max() >= len(classes):
         raise InvalidSource(
             f"{path}: expected labels from 0 to {len(classes) - 1}, got {labels.min()} to {labels.max()}"

@@ -249,7 +249,8 @@ class ModelServiceStub(typing.Generic[_ModelServiceGetModelType, _ModelServiceLi
     """Lists versions, newest first. Errors: NOT_FOUND (MODEL_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
     CreateModelVersion: _ModelServiceCreateModelVersionType
-    """Registers a version, PENDING until a worker loaded it once; a version of equal digest is returned as it is.
+    """Registers a version, PENDING until a worker loaded it once; a version of equal digest is returned as it is,
+    and checked again where it was REJECTED.
     Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
     INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED), ALREADY_EXISTS (REQUEST_ID_REUSED),
     UNIMPLEMENTED (NOT_IMPLEMENTED) for ensembles and input dropout, until they are served.
@@ -350,7 +351,8 @@ class ModelServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.model_service_pb2.CreateModelVersionRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.model_pb2.ModelVersion, collections.abc.Awaitable[modicum.v1.model_pb2.ModelVersion]]:
-        """Registers a version, PENDING until a worker loaded it once; a version of equal digest is returned as it is.
+        """Registers a version, PENDING until a worker loaded it once; a version of equal digest is returned as it is,
+        and checked again where it was REJECTED.
         Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
         INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED), ALREADY_EXISTS (REQUEST_ID_REUSED),
         UNIMPLEMENTED (NOT_IMPLEMENTED) for ensembles and input dropout, until they are served.

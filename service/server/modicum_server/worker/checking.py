@@ -14,6 +14,8 @@ from modicum_server.worker.planning import parts_of
 from modicum_server.worker.running import task_events
 from modicum_server.worker.stages import drop_shard, fail_audits_of_rejected, hand_back
 
+#: Tries of a check that fails by our own fault or for want of memory; registering the version again checks it again.
+CHECK_TRIES = 6
 #: Longest time between two tries of a check that fails by our own fault, in seconds.
 LONGEST_DELAY_SECONDS = 60.0
 CODE_NOT_ENCLOSED = "EXECUTABLE_NOT_ENCLOSED"
@@ -88,7 +90,7 @@ async def _settle(equipment: Equipment, claim: Claim, error: ModelServerError) -
         return await hand_back(equipment, claim, deaths=claim.shard.deaths, delay_seconds=DOWN_SECONDS)
     death = death_of(error)
     deaths = claim.shard.deaths + 1
-    if death.model_at_fault and deaths >= death.tries:
+    if deaths >= (death.tries if death.model_at_fault else CHECK_TRIES):
         return await _reject(equipment, claim, reason=death.reason, detail=death.detail)
     delay = min(retry_delay(deaths), LONGEST_DELAY_SECONDS)
     return await hand_back(equipment, claim, deaths=deaths, delay_seconds=delay)

@@ -1,0 +1,98 @@
+"""Every public name of the package, in one place: `modicum` itself hands them out, each when it is first asked for."""
+
+from modicum.audit import AsyncAudit
+from modicum.client import AsyncClient, Audit, Client
+from modicum.datasets import Dataset, DatasetItem
+from modicum.errors import (
+    AlreadyExists,
+    AuditCancelled,
+    AuditFailed,
+    AuditNotCompleted,
+    DataLoss,
+    DataRefused,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InsecureAddress,
+    InvalidArgument,
+    InvalidSource,
+    LocalServerError,
+    ModelRejected,
+    ModicumError,
+    NotFound,
+    NotServed,
+    OutOfRange,
+    OutputNotWritten,
+    PermissionDenied,
+    ResourceExhausted,
+    ServerDidNotStart,
+    ServerNotInstalled,
+    ServiceError,
+    SourceChanged,
+    Unauthenticated,
+    Unreachable,
+)
+from modicum.findings import Finding, Subset
+from modicum.measures import Measure
+from modicum.results import ModelResult, Result, SearchResult
+from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
+from modicum.snapshots import AuditSnapshot, AuditState
+from modicum.sources.inputs import InputSpecification
+from modicum.transfers import TransferProgress
+from modicum.version import VERSION as __version__  # noqa: N811  # the name that Python users expect
+from modicum.versions import Model, ModelVersion, VersionState
+
+__all__ = [
+    "AlreadyExists",
+    "AsyncAudit",
+    "AsyncClient",
+    "Audit",
+    "AuditCancelled",
+    "AuditFailed",
+    "AuditNotCompleted",
+    "AuditSnapshot",
+    "AuditState",
+    "Canvas",
+    "Client",
+    "Control",
+    "ControlPlan",
+    "DataLoss",
+    "DataRefused",
+    "Dataset",
+    "DatasetItem",
+    "DeadlineExceeded",
+    "FailedPrecondition",
+    "Fill",
+    "Finding",
+    "InputSpecification",
+    "InsecureAddress",
+    "InvalidArgument",
+    "InvalidSource",
+    "LocalServerError",
+    "Measure",
+    "Model",
+    "ModelRejected",
+    "ModelResult",
+    "ModelVersion",
+    "ModicumError",
+    "NotFound",
+    "NotServed",
+    "OutOfRange",
+    "OutputNotWritten",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "Result",
+    "Search",
+    "SearchMethod",
+    "SearchResult",
+    "ServerDidNotStart",
+    "ServerNotInstalled",
+    "ServiceError",
+    "SourceChanged",
+    "Subset",
+    "TargetRule",
+    "TransferProgress",
+    "Unauthenticated",
+    "Unreachable",
+    "VersionState",
+    "__version__",
+]

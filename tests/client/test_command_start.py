@@ -1,0 +1,135 @@
+"""The start and the surroundings of the `modicum` command: early interrupts, closed streams, odd names."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "modicum"]
+
+#: The command, stopped in the middle of its imports until it is told to go on.
+IMPORTING = """
+import sys, time
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "modicum.cli.command":
+            print("importing", flush=True)
+            time.sleep(20)
+sys.meta_path.insert(0, Slow())
+from modicum.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_it_imports_ends_it_with_130_and_no_traceback(number):
+    command = [sys.executable, "-c", IMPORTING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(number)
+        _, said = process.communicate(timeout=10)
+
+    assert process.returncode == 130
+    assert said == "modicum: interrupted\n"
+
+
+def test_little_is_imported_before_an_interrupt_is_answered():
+    code = "import sys, modicum.cli; print({'grpc', 'numpy', 'typer', 'rich', 'asyncio'} & set(sys.modules))"
+
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert answer.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(address, closed):
+    environment = {**os.environ, "MODICUM_ADDRESS": address}
+    line = f'"$@" {closed}'
+
+    answer = subprocess.run(
+        ["sh", "-c", line, "sh", *COMMAND, "models", "list"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert answer.returncode == 0
+    assert answer.stderr == ""
+
+
+def audit(folder, address, *more):
+    command = [*COMMAND, "audit", "photos", "--weights", "w.pt", "--architecture", "x:y", *more]
+    environment = {**os.environ, "MODICUM_ADDRESS": address}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_name_that_is_not_utf_8_is_shown_and_refused(tmp_path, address):
+    (tmp_path / "w.pt").write_bytes(b"w")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / os.fsdecode(b"bad\xff.jpg")).write_bytes(b"a")
+
+    answer = audit(tmp_path, address)
+
+    assert answer.returncode == 2
+    assert r"photos/bad\xff.jpg: expected a name in UTF-8, this one is not; rename it" in answer.stderr
+
+
+def test_names_of_any_letters_travel_as_they_are(tmp_path, address, script):
+    names = ["[bold] a [/x].jpg", "a b.jpg", "\u043a\u043e\u0442 :cat:.jpg"]
+    (tmp_path / "w.pt").write_bytes(b"w")
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        (tmp_path / "photos" / name).write_bytes(name.encode())
+    script.watches = [([(3, "FAILED")], "end"), ([(3, "FAILED")], "end")]
+
+    answer = audit(tmp_path, address)
+
+    assert "it died on grey [MODEL_DIED]" in answer.stderr
+    [manifest] = [data.decode() for data in script.artifacts.values() if b'"item"' in data]
+    assert all(name in manifest for name in names)
+
+
+HANGING = """
+import sys
+from modicum import local
+local._program = lambda: [sys.executable, {stand_in!r}]
+from modicum.cli import main
+main()
+"""
+
+
+def test_an_interrupt_while_the_local_server_starts_is_obeyed_at_once(tmp_path):
+    stand_in = os.path.join(os.path.dirname(__file__), "local_server_stand_in.py")
+    data = tmp_path / "data"
+    environment = {**os.environ, "MODICUM_DATA": str(data), "STAND_IN": "lingers"}
+    command = [sys.executable, "-c", HANGING.format(stand_in=stand_in), "models", "list"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not (data / "starts").exists():
+            time.sleep(0.02)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        left_after = time.monotonic() - begun
+
+    assert process.returncode == 130
+    assert said == "modicum: interrupted\n"
+    assert left_after < 2
+    server = int((data / "starts").read_text().split()[0])
+    wait_until_gone(server)
+
+
+def wait_until_gone(pid):
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    pytest.fail("the server that was told to leave stayed")
