@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -141,7 +140,7 @@ class Running:
 
 @contextmanager
 def running_server(folder: Path, **variables: str) -> Iterator[Running]:
-    """A local server until the block ends, with its worker and its TorchServe ready; then it leaves, and all with it."""
+    """A local server, its worker and TorchServe ready, until the block ends; then it leaves, and all with it."""
     place = Place.make(folder).with_variables(**variables)
     with started_server(place) as running:
         members = family(running.process.pid)

@@ -1,4 +1,4 @@
-"""What the acceptance tests share: the materials of a user, one server with every real part, a place to run commands."""
+"""What the acceptance tests share: a user's materials, one server with every real part, a place to run commands."""
 
 import shutil
 import sys

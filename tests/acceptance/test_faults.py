@@ -1,4 +1,4 @@
-"""Processes that are killed in mid-audit: the audit ends all the same, with every finding once, and nothing lives on."""
+"""Processes that are killed in mid-audit: the audit ends all the same, every finding once, and nothing lives on."""
 
 import json
 import re

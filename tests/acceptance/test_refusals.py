@@ -45,7 +45,7 @@ def expect(done, code, *words):
         (("--name", "Not A Name"), ("Not A Name",)),
         (("--exported", "model.pt2"), ("weights", "exported")),
     ],
-    ids=lambda value: " ".join(value),
+    ids=" ".join,
 )
 def test_a_wrong_option_is_told_before_a_server_hears_of_it(place, words, said):
     expect(audit(place.with_variables(MODICUM_ADDRESS="127.0.0.1:1"), *words), USAGE, *said)

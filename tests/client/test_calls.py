@@ -4,9 +4,11 @@ import time
 
 import grpc
 import pytest
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
 from modicum import AsyncClient, Client, errors
 from modicum.cli.exits import exit_code
-from modicum.grpc_errors import CLASS_OF_CODE
+from modicum.grpc_errors import CLASS_OF_CODE, error_of
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
@@ -154,3 +156,36 @@ def test_a_closed_client_may_be_closed_again_and_says_that_it_is_closed(address)
 
 def test_every_status_has_a_class():
     assert set(CLASS_OF_CODE) == set(grpc.StatusCode) - {grpc.StatusCode.OK}
+
+
+def failure(code, text, reason=""):
+    status = status_pb2.Status(code=code.value[0], message=text)
+    packed = any_pb2.Any()
+    packed.Pack(error_details_pb2.ErrorInfo(reason=reason, domain="modicum"))
+    status.details.append(packed)
+    metadata = (
+        grpc.aio.Metadata(("grpc-status-details-bin", status.SerializeToString())) if reason else grpc.aio.Metadata()
+    )
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), metadata, details=text)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "reason", "says"),
+    [
+        (
+            "UNAUTHENTICATED",
+            "The token is not one of this server's.",
+            "TOKEN_UNKNOWN",
+            "this server's; set MODICUM_TOKEN",
+        ),
+        ("FAILED_PRECONDITION", "it takes an index.", "LABEL_UNKNOWN", "an index; the names of a model's classes are"),
+        ("FAILED_PRECONDITION", "A label is unknown.", "LABEL_UNKNOWN", "(--labels)"),
+        ("INVALID_ARGUMENT", "One sentence.", "FIELD_INVALID", "One sentence."),
+        ("UNAVAILABLE", "failed: [errors: UNKNOWN: Domain name not found]", "", "(Domain name not found): is it"),
+        ("UNAVAILABLE", "last error: ipv6:%5B::1%5D:1: refused [::1]", "", "(refused [::1]): is it"),
+    ],
+)
+def test_messages_are_put_together_without_stray_marks(code, text, reason, says):
+    error = error_of(failure(grpc.StatusCode[code], text, reason), address="host:1")
+
+    assert says in str(error)

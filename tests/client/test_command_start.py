@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -103,7 +104,7 @@ main()
 
 
 def test_an_interrupt_while_the_local_server_starts_is_obeyed_at_once(tmp_path):
-    stand_in = os.path.join(os.path.dirname(__file__), "local_server_stand_in.py")
+    stand_in = str(Path(__file__).with_name("local_server_stand_in.py"))
     data = tmp_path / "data"
     environment = {**os.environ, "MODICUM_DATA": str(data), "STAND_IN": "lingers"}
     command = [sys.executable, "-c", HANGING.format(stand_in=stand_in), "models", "list"]

@@ -36,7 +36,9 @@ def run(*arguments: object, **variables: str) -> "subprocess.CompletedProcess[st
 @contextmanager
 def running(ready: Path, *arguments: object, **variables: str) -> Iterator["subprocess.Popen[str]"]:
     """A command that has written the file `ready`; it ends well when it is told to."""
-    with subprocess.Popen(words(*arguments), env=environment(**variables), text=True, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        words(*arguments), env=environment(**variables), text=True, stderr=subprocess.PIPE
+    ) as process:
         try:
             end = time.monotonic() + READY_SECONDS
             while not ready.exists():

@@ -17,19 +17,18 @@ if TYPE_CHECKING:
     from modicum.public import *  # noqa: F403  # what `__getattr__` finds, for type checkers and editors
     from modicum.public import __all__ as __all__
     from modicum.public import __version__ as __version__
+else:
 
-
-def __getattr__(name: str) -> Any:
-    """Find a public name, or a module of the package that the public names stand on."""
-    if name.startswith("__") and name not in {"__all__", "__version__"}:
+    def __getattr__(name: str) -> Any:
+        """Find a public name, or a module of the package that the public names stand on."""
+        if name.startswith("__") and name not in {"__all__", "__version__"}:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        public = importlib.import_module("modicum.public")
+        if name in public.__all__ or name == "__all__":
+            return getattr(public, name)
+        if name in globals():
+            return globals()[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    public = importlib.import_module("modicum.public")
-    if name in public.__all__ or name == "__all__":
-        return getattr(public, name)
-    if name in globals():
-        return globals()[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *importlib.import_module("modicum.public").__all__})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *importlib.import_module("modicum.public").__all__})
