@@ -1,6 +1,7 @@
 """A local server of the benchmark's own, started as a user's command starts one, gone with all it made afterwards."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # has no types
+import torch
 from modicum import Client
 
 STOP_SECONDS = 60.0
@@ -17,16 +19,18 @@ FOLDER_MODE = 0o711
 
 @contextmanager
 def local_client() -> Iterator[tuple[Client, Path]]:
-    """A client of a fresh local server, and the server's data folder."""
+    """A client of a fresh local server, and the server's data folder; its slot has as many threads as this process."""
     parent = Path(tempfile.mkdtemp(prefix="mb-"))
     parent.chmod(FOLDER_MODE)
     data = parent / "data"
+    os.environ["MODICUM_THREADS"] = str(torch.get_num_threads())
+    started: list[psutil.Process] = []
     try:
         with Client(local=True, data=data) as client:
-            supervisor = server_process(data)
+            started.append(server_process(data))
             yield client, data
-        psutil.wait_procs([supervisor], timeout=STOP_SECONDS)
     finally:
+        psutil.wait_procs(started, timeout=STOP_SECONDS)  # it leaves by itself once the client has let go
         shutil.rmtree(parent, ignore_errors=True)
 
 

@@ -18,15 +18,17 @@ from benchmarks.subjects import Absent, Source, Subject, cifar_resnet, efficient
 PASSES = 600
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 LARGEST_BATCH_VALUES = 16 * 3 * 224 * 224
-SECONDS_A_SIZE = 0.5
+TRIAL_SECONDS, RAW_SECONDS = 0.4, 4.0
 FEWEST_REPEATS = 3
+
+Step = Callable[[Classifier, Tensor], None]
 
 
 def measure(data: Path | None, *, quick: bool) -> dict[str, Any]:
     """Both networks; as JSON values."""
     sources: list[tuple[Callable[[], Source], int]] = [
-        (lambda: cifar_resnet(20, data), 64 if quick else 256),
-        (lambda: efficientnet_lite("lite0"), 4 if quick else 8),
+        (lambda: cifar_resnet(20, data), 32 if quick else 256),
+        (lambda: efficientnet_lite("lite0"), 2 if quick else 8),
     ]
     rows, absent = [], []
     for source, count in sources:
@@ -42,7 +44,7 @@ def compared(subject: Subject, passes: int) -> dict[str, Any]:
     before = raw_seconds(subject)
     findings, seconds = run(subject, passes)
     after = raw_seconds(subject)
-    forward, backward = (min(one, other) for one, other in zip(before, after, strict=True))
+    forward, backward = ((one + other) / 2 for one, other in zip(before, after, strict=True))
     spent = sum((finding.passes for finding in findings), Passes())
     expected = (spent.forward - spent.backward) * forward + spent.backward * backward
     row = {
@@ -77,23 +79,25 @@ def raw_seconds(subject: Subject) -> tuple[float, float]:
     largest = max(1, LARGEST_BATCH_VALUES // subject.images[0].numel())
     sizes = [size for size in BATCH_SIZES if size <= largest]
     batches = [subject.images[torch.arange(size) % len(subject.images)] for size in sizes]
-    return (
-        min(_seconds_an_image(_forward, subject.classifier, batch) for batch in batches),
-        min(_seconds_an_image(_forward_and_backward, subject.classifier, batch) for batch in batches),
-    )
+    return _best(_forward, subject.classifier, batches), _best(_forward_and_backward, subject.classifier, batches)
 
 
-def _seconds_an_image(step: Callable[[Classifier, Tensor], None], classifier: Classifier, batch: Tensor) -> float:
-    """The quickest of some repeats: what the machine can do when nothing else happens on it."""
+def _best(step: Step, classifier: Classifier, batches: list[Tensor]) -> float:
+    """The best batch size by a short trial of each, then its seconds an image over a longer time."""
+    trials = [_seconds_an_image(step, classifier, batch, TRIAL_SECONDS) for batch in batches]
+    return _seconds_an_image(step, classifier, batches[trials.index(min(trials))], RAW_SECONDS)
+
+
+def _seconds_an_image(step: Step, classifier: Classifier, batch: Tensor, seconds: float) -> float:
+    """The mean, not the quickest: what else happens on the machine slows the loop down as well."""
     step(classifier, batch)
-    fastest, spent, repeats = float("inf"), 0.0, 0
-    while spent < SECONDS_A_SIZE or repeats < FEWEST_REPEATS:
-        begun = time.perf_counter()
+    _settle(batch)
+    begun, repeats = time.perf_counter(), 0
+    while repeats < FEWEST_REPEATS or time.perf_counter() - begun < seconds:
         step(classifier, batch)
         _settle(batch)
-        seconds = time.perf_counter() - begun
-        fastest, spent, repeats = min(fastest, seconds), spent + seconds, repeats + 1
-    return fastest / len(batch)
+        repeats += 1
+    return (time.perf_counter() - begun) / (repeats * len(batch))
 
 
 def _forward(classifier: Classifier, batch: Tensor) -> None:

@@ -19,7 +19,7 @@ from benchmarks.subjects import Absent, Source, Subject, cifar_resnet, efficient
 
 CIFAR_IMAGES, PHOTOGRAPHS = 96, 8
 PASSES = 600
-QUICK_SHARE = 0.5
+QUICK_SHARE = 1 / 3
 WARM_UP_PASSES = 20
 
 

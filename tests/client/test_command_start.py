@@ -80,7 +80,7 @@ def test_a_name_that_is_not_utf_8_is_shown_and_refused(tmp_path, address):
 
 
 def test_names_of_any_letters_travel_as_they_are(tmp_path, address, script):
-    names = ["[bold] a [/x].jpg", "a b.jpg", "\u043a\u043e\u0442 :cat:.jpg"]
+    names = ["[bold] a.jpg", "a b.jpg", "\u043a\u043e\u0442 :cat:.jpg"]
     (tmp_path / "w.pt").write_bytes(b"w")
     (tmp_path / "photos").mkdir()
     for name in names:

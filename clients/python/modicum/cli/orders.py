@@ -116,16 +116,16 @@ def refuse_endless(search: SearchOrder, input_: InputSpecification) -> None:
         return
     passes = backselect_passes(input_.height * input_.width, search.fraction)
     if passes > MOST_BACKSELECT_PASSES:
-        how = "exactly" if search.fraction == 0 else f"with --fraction {search.fraction:g}"
+        cost = f"{passes:,} passes an image" if search.fraction == 0 else "more"
         raise InvalidArgument(
-            f"backselect at {input_.height} x {input_.width} would cost {passes:,} passes an image {how}, more than "
-            f"{MOST_BACKSELECT_PASSES:,}: remove more pixels a step with --fraction, e.g. --fraction 0.05, or use "
-            "--method mask_optimization"
+            f"backselect takes at most {MOST_BACKSELECT_PASSES:,} passes an image; at {input_.height} x {input_.width} "
+            f"with --fraction {search.fraction:g} it would take {cost}: remove more pixels a step, e.g. --fraction "
+            "0.05, or use --method mask_optimization"
         )
 
 
 def backselect_passes(pixels: int, fraction: float) -> int:
-    """Passes of backselect on an image at most (METHOD section 2): p(p+1)/2, or all that are left, once a step."""
+    """Passes of backselect on one image: p(p+1)/2, or with a fraction what is left, once a step, until too many."""
     if fraction == 0:
         return pixels * (pixels + 1) // 2
     passes = 0

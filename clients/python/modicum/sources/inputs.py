@@ -60,7 +60,7 @@ class InputSpecification:
             ("width", f"1 to {MOST_PIXELS} pixels", 0 < self.width <= MOST_PIXELS),
             (
                 "resize",
-                f"0, or from the crop to {MOST_PIXELS}",
+                f"0, or at least the crop and at most {MOST_PIXELS}",
                 self.resize == 0 or largest <= self.resize <= MOST_PIXELS,
             ),
             ("interpolation", f"one of {', '.join(INTERPOLATIONS)}", self.interpolation in INTERPOLATIONS),

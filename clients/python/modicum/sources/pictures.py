@@ -134,7 +134,7 @@ def _picture(folder: Path, path: Path, label: str) -> Picture:
 
 def _arrays(path: Path) -> list[Picture]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in ("images", "labels", "classes") if name in archive.files}
     except DAMAGED as error:
         raise InvalidSource(
