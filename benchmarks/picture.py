@@ -6,9 +6,11 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullFormatter, PercentFormatter
 
-PANEL_INCHES = (5.2, 3.8)
+PANEL_INCHES = (5.2, 4.2)
 DOTS_PER_INCH = 110
+PASSES_SHOWN = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 MARKS = {
     "mask_optimization": ("#0b6e4f", "o"),
     "priced recipe": ("#c8553d", "s"),
@@ -28,7 +30,8 @@ def draw(subjects: list[dict[str, Any]], path: Path) -> None:
     for panel, subject in zip(panels, subjects, strict=True):
         _draw_subject(panel, subject)
     panels[0].set_ylabel("mean subset, share of the pixels")
-    panels[-1].legend(fontsize=7, frameon=False)
+    lines = {line.get_label(): line for panel in panels for line in panel.get_lines()}
+    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
 
@@ -45,6 +48,11 @@ def _draw_subject(panel: Axes, subject: dict[str, Any]) -> None:
             low, high = ([row["size"][end] / subject["pixels"] for row in rows] for end in ("low", "high"))
             panel.fill_between(passes, low, high, color=colour, alpha=0.12, linewidth=0)
     panel.set(xscale="log", yscale="log", xlabel="pass-equivalents an image")
+    panel.xaxis.set_major_locator(FixedLocator(PASSES_SHOWN))
+    panel.xaxis.set_major_formatter("{x:,.0f}")
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    panel.yaxis.set_minor_formatter(NullFormatter())
     panel.set_title(f"{subject['name']}, {subject['n']} images, threshold {subject['threshold']:g}", fontsize=9)
     panel.grid(visible=True, which="major", linewidth=0.4, color="#dddddd")
     for side in ("top", "right"):

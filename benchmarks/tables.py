@@ -138,7 +138,8 @@ def memory(part: dict[str, Any]) -> Iterator[str]:
     few, most = part["runs"]
     yield (
         f"Peak resident memory while a data set of random {part['side']}x{part['side']} images is uploaded, audited "
-        f"and reported ({part['model']}, untrained; one server, the small audit first):\n"
+        f"and reported ({part['model']}, untrained; one server, the small audit first). The model process works on up "
+        f"to {part['chunk']:,} of them together, so that {few['images']:,} do not fill it:\n"
     )
     yield from table(
         ("process", *(f"{run['images']:,} images ({run['searched']:,} searched)" for run in (few, most)), "ratio"),

@@ -1,6 +1,7 @@
 """uvicorn on our own loop: its port, its certificate, its end; signals belong to the command, not to it."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +51,8 @@ class HttpServer:
         try:
             listening = socket.create_server((host, port), family=family)
         except OSError as error:
-            message = f"HTTP cannot listen on {host}:{port} ({error.strerror}); choose another port"
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            message = f"HTTP cannot listen on {host}:{port} ({reason}); choose another port"
             raise OSError(error.errno, message) from error
         bound: int = listening.getsockname()[1]
         self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
