@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,11 @@ from sqlalchemy import make_url
 
 TEMPLATE = "modicum_template"
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Let interrupts through: what a shell starts in the background ignores them, and hands that on to our commands."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
