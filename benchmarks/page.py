@@ -95,7 +95,10 @@ def _absent(reasons: Sequence[str]) -> Iterator[str]:
 
 def _runs(parts: dict[str, Any]) -> Iterator[str]:
     """How each part was run: they may be of different days."""
-    yield "\n## Runs\n"
+    yield (
+        "\n## Runs\n\nA load above the number of cores says that others used the machine at the same time: times, and "
+        "ratios of times, are then rough.\n"
+    )
     yield from tables.table(
         ("part", "date", "extent", "machine", "torch threads", "load before", "versions"),
         [(name, *_run(parts[name]["taken"])) for name in sorted(parts)],
