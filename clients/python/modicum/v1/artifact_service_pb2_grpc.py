@@ -83,8 +83,9 @@ class ArtifactServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UploadArtifact(self, request_iterator, context):
-        """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of silence),
-        RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
+        """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no
+        header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of
+        silence), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -165,8 +165,9 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
     """Tells which of the given digests the project does not hold, and how much of each a broken upload left."""
 
     UploadArtifact: _ArtifactServiceUploadArtifactType
-    """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of silence),
-    RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
+    """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no
+    header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of
+    silence), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
     """
 
     DownloadArtifact: _ArtifactServiceDownloadArtifactType
@@ -223,8 +224,9 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[modicum.v1.artifact_service_pb2.UploadArtifactRequest],
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.artifact_pb2.Artifact, collections.abc.Awaitable[modicum.v1.artifact_pb2.Artifact]]:
-        """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of silence),
-        RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
+        """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no
+        header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of
+        silence), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
         """
 
     @abc.abstractmethod
