@@ -16,6 +16,7 @@ from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.queue.wakeups import QueueWakeups
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.leasing import Lease
+from modicum_server.worker.searching import search
 from modicum_server.worker.summarising import summarise
 from prometheus_client import generate_latest
 from sqlalchemy import make_url, text
@@ -263,12 +264,21 @@ async def test_bytes_of_a_result_are_locked_against_deletion_while_they_are_put(
     assert locked == [True, True]
 
 
+async def search_alone(scene: Scene) -> None:
+    """Work on the one SEARCH shard that there is, with no worker that would go on to summarise."""
+    shard = await scene.claim()
+    assert shard is not None
+    model_server = ArithmeticModelServer()
+    await model_server.start()
+    equipment = Equipment(scene.store, scene.artifact_store, model_server, scene.settings, WorkerMetrics())
+    async with Lease(scene.store, shard, lease_seconds=60, renew_seconds=60) as lease:
+        await search(equipment, Claim(shard, 0, lease))
+
+
 async def test_summarising_twice_gives_equal_bytes(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=3)
-    scene.work(ArithmeticModelServer(), grace_seconds=20)
-    await until(lambda: stored(scene, audit, 3))
-    await scene.stop()
+    await search_alone(scene)
     shard = await scene.claim()
     assert shard is not None
     put: list[str] = []
