@@ -96,7 +96,7 @@ def _expect_command(place, model):
     """The command attaches to the server that this test holds."""
     options = ["--weights", "w.safetensors", "--architecture", "modicum:cifar_resnet20", "--input", "cifar10"]
     options += ["--labels", "labels.txt", "--name", "m", "--threshold", "0.34", "--passes", "40"]
-    command = [sys.executable, "-m", "modicum.cli", "audit", "photos", *options, "--output", "r.html", "--json"]
+    command = [sys.executable, "-m", "modicum", "audit", "photos", *options, "--output", "r.html", "--json"]
 
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, env=os.environ, check=False)
 
