@@ -1,19 +1,21 @@
 """Part (b): the bare loop of `find_subsets` against as many raw passes of the model at its best batch size.
 
-The raw passes are the module alone on images of the canvas: no masks, no counting, no verification. They are timed
-before and after the loop, so that a machine that slows down in between slows down both.
+The raw passes are the plain module alone on images of the canvas: nothing folded, no masks, no counting, no
+verification. They are timed before and after the loop, so that a machine that slows down in between slows down both.
+The loop is run as it is used, and once more without acceleration, which tells what the loop itself costs.
 """
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from modicum_sis import Classifier, Finding, MaskOptimization, Passes, find_subsets
+from modicum_sis import Classifier, Finding, MaskOptimization, Passes, find_subsets, measured_chunk_size
 from torch import Tensor
 
-from benchmarks.subjects import Absent, Source, Subject, cifar_resnet, efficientnet_lite, load
+from benchmarks.subjects import Absent, Source, Subject, cifar_resnet, efficientnet_lite, load, plain_classifier
 
 PASSES = 600
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -40,38 +42,54 @@ def measure(data: Path | None, *, quick: bool) -> dict[str, Any]:
 
 
 def compared(subject: Subject, passes: int) -> dict[str, Any]:
-    """One subject: the loop's seconds over those of its passes."""
-    before = raw_seconds(subject)
+    """One subject: the seconds of both loops over those of their passes."""
+    unaccelerated = replace(subject, classifier=plain_classifier(subject.source))
+    before = raw_seconds(unaccelerated)
+    plain, plain_seconds = run(unaccelerated, passes)
     findings, seconds = run(subject, passes)
-    after = raw_seconds(subject)
-    forward, backward = ((one + other) / 2 for one, other in zip(before, after, strict=True))
-    spent = sum((finding.passes for finding in findings), Passes())
-    expected = (spent.forward - spent.backward) * forward + spent.backward * backward
+    after = raw_seconds(unaccelerated)
+    raw = ((before[0] + after[0]) / 2, (before[1] + after[1]) / 2)
+    spent, expected = _expected(findings, raw)
     row = {
         "name": subject.source.name,
         "n": len(findings),
         "passes": passes,
         "forward": spent.forward,
         "backward": spent.backward,
+        "chunk_size": findings[0].parameters.chunk_size,
+        "acceleration": asdict(subject.classifier.acceleration(subject.canvas)),
         "loop_seconds": round(seconds, 2),
         "raw_seconds": round(expected, 2),
         "ratio": seconds / expected,
+        "plain_loop_seconds": round(plain_seconds, 2),
+        "plain_ratio": plain_seconds / _expected(plain, raw)[1],
     }
-    print(f"bare loop, {row['name']}: {row['ratio']:.2f} of the raw passes ({seconds:.1f} s / {expected:.1f} s)")
+    print(
+        f"bare loop, {row['name']}: {row['ratio']:.2f} of the raw passes ({seconds:.1f} s / {expected:.1f} s); "
+        f"{row['plain_ratio']:.2f} without acceleration"
+    )
     return row
 
 
 def run(subject: Subject, passes: int) -> tuple[list[Finding], float]:
-    """The bare loop, and its seconds."""
+    """The bare loop, and its seconds; the measurement of its batch size, once a model, is not in them."""
+    chunk_size = measured_chunk_size(subject.classifier, subject.canvas)
     begun = time.perf_counter()
     found = find_subsets(
         subject.classifier,
         subject.images,
         threshold=subject.source.threshold,
         search=MaskOptimization(passes=passes),
+        chunk_size=chunk_size,
     )
     findings = list(found)
     return findings, time.perf_counter() - begun
+
+
+def _expected(findings: list[Finding], raw: tuple[float, float]) -> tuple[Passes, float]:
+    """The passes of a loop, and the seconds that they take raw: forward, and forward with backward, an image."""
+    spent = sum((finding.passes for finding in findings), Passes())
+    return spent, (spent.forward - spent.backward) * raw[0] + spent.backward * raw[1]
 
 
 def raw_seconds(subject: Subject) -> tuple[float, float]:

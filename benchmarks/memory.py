@@ -1,6 +1,7 @@
-"""Part (d): resident memory of API, worker and model process, in an audit of few and of many images of a tiny model.
+"""Part (d): resident memory of API, worker and model process, in audits of ever more images of a tiny model.
 
-One server does both, the small audit first: what it holds from then on counts in the second as well.
+One server does them all, the smallest first: what it holds from then on counts in the next as well. The second audit
+fills the model process's chunk, which the first cannot: what grows from there on grows with the images.
 """
 
 import tempfile
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import psutil  # type: ignore[import-untyped]  # has no types
@@ -17,19 +18,19 @@ import torch
 from modicum import Client
 from modicum.sources.inputs import InputSpecification
 from modicum_server.handler.architectures import build_architecture
-from modicum_sis import default_chunk_size
 from safetensors.torch import save_file
 
 from benchmarks.local_server import local_client, server_process
 
-FEW, MANY, MANY_QUICKLY = 100, 10_000, 2_000
+COUNTS = (100, 1_000, 10_000)
+QUICK_COUNTS = (100, 1_000, 2_000)
 ARCHITECTURE, SIDE, CLASSES = "modicum:cifar_resnet8", 16, 4
 HEAD_SCALE = 100.0
 """So that a network that learned nothing is confident, and its images are searched."""
 THRESHOLD, PASSES = 0.6, 12
 SAMPLE_SECONDS = 0.1
 MEBIBYTE = 1024**2
-REPORTING = "API, making the JSON report"
+REPORTS: tuple[Literal["json", "html"], ...] = ("json", "html")
 PARTS = {
     "modicum_server.cli serve": "API",
     "modicum_server.cli worker": "worker",
@@ -38,20 +39,20 @@ PARTS = {
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
-    """Peaks of each part in both audits; as JSON values."""
-    many = MANY_QUICKLY if quick else MANY
+    """Peaks of each part in every audit; as JSON values. `growth` is over the first, `settled_growth` the second."""
     with tempfile.TemporaryDirectory(prefix="mb-") as folder, local_client() as (client, data):
         weights = _write_weights(Path(folder))
         client.models.register("tiny", weights=weights, architecture=ARCHITECTURE, input=_input())
-        runs = [_run(client, data, Path(folder), count) for count in (FEW, many)]
-    few, most = (run["peak_mib"] for run in runs)
-    growth = {part: most[part] / few[part] for part in few if part in most}
+        runs = [_run(client, data, Path(folder), count) for count in (QUICK_COUNTS if quick else COUNTS)]
+    first, second, last = (run["peak_mib"] for run in runs)
+    growth, settled = ({part: last[part] / before[part] for part in last} for before in (first, second))
     print("memory: " + ", ".join(f"{part} x{ratio:.2f}" for part, ratio in growth.items()), flush=True)
-    return {"model": ARCHITECTURE, "side": SIDE, "chunk": _chunk(), "runs": runs, "growth": growth}
+    facts = {"model": ARCHITECTURE, "side": SIDE, "chunk": runs[-1]["chunk"]}
+    return {**facts, "runs": runs, "growth": growth, "settled_growth": settled}
 
 
 def _run(client: Client, data: Path, folder: Path, count: int) -> dict[str, Any]:
-    """Upload, audit and result of so many images; then, on its own, the JSON report, which the API makes."""
+    """Upload, audit and result of so many images; then, each on its own, the reports, which the API makes."""
     images = np.random.default_rng(count).integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
     archive = folder / f"{count}.npz"
     np.savez(archive, images=images)
@@ -61,14 +62,17 @@ def _run(client: Client, data: Path, folder: Path, count: int) -> dict[str, Any]
         audit = client.audits.create(
             models=["tiny"], dataset=photographs, thresholds=[THRESHOLD], passes=PASSES, controls=(), reuse=False
         )
-        searched = sum(finding.eligible for finding in audit.result().findings)
-    with _peaks(supervisor) as reporting:
-        audit.report("json")
+        result = audit.result()
+    for form in REPORTS:
+        with _peaks(supervisor) as reporting:
+            audit.report(form)
+        peaks[f"API, making the {form.upper()} report"] = reporting["API"]
     seconds = time.perf_counter() - begun
     rounded = {part: round(peak, 1) for part, peak in sorted(peaks.items())}
-    rounded[REPORTING] = round(reporting["API"], 1)
+    searched = sum(finding.eligible for finding in result.findings)
     print(f"memory, {count:,} images ({searched:,} searched, {seconds:.0f} s): {rounded} MiB", flush=True)
-    return {"images": count, "searched": searched, "seconds": round(seconds, 1), "peak_mib": rounded}
+    figures = {"images": count, "searched": searched, "seconds": round(seconds, 1), "peak_mib": rounded}
+    return {**figures, "chunk": result.document["parameters"]["chunk_size"]}
 
 
 @contextmanager
@@ -115,11 +119,6 @@ def _write_weights(folder: Path) -> Path:
     path = folder / "tiny.safetensors"
     save_file(network.state_dict(), path)
     return path
-
-
-def _chunk() -> int:
-    """How many images the model process works on together."""
-    return default_chunk_size((3, SIDE, SIDE), torch.device("cpu"))
 
 
 def _input() -> InputSpecification:

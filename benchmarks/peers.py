@@ -5,13 +5,14 @@ made for this question; it is what a practitioner would reach for.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
 from captum.attr import IntegratedGradients, Saliency  # type: ignore[import-untyped]  # has no types
 from modicum_sis import Passes, Proposal, SearchTask, find_subsets
+from modicum_sis.desk import propose_each
 from modicum_sis.margins import margins_of, sufficient
+from modicum_sis.questions import Procedure, Question
 from modicum_sis.ranking import choose_largest
 from modicum_sis.search import FIXED_PASSES
 from torch import Tensor
@@ -35,19 +36,22 @@ class TopK:
         """One forward pass each time that the number of pixels is halved."""
         return FIXED_PASSES + math.ceil(math.log2(canvas[-1] * canvas[-2])) + VERIFICATION
 
-    def propose(self, task: SearchTask) -> list[Proposal]:
-        """For the one image of the task."""
-        values, rows = self.map.reshape(1, -1), torch.zeros(1, dtype=torch.int64)
+    def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
+        """For the one image of the run."""
+        return propose_each(task, lambda _: self._bisect(task.scorer.shape, task.threshold))
+
+    def _bisect(self, shape: tuple[int, int], threshold: float) -> Procedure[Proposal]:
+        values = self.map.reshape(1, -1)
         least, enough = 1, values.numel()
         while least < enough:
             middle = (least + enough) // 2
-            mask = choose_largest(values, [middle]).view(1, *task.scorer.shape)
-            if bool(sufficient(task.scorer.margins(mask, rows), task.threshold)):
+            answer = yield Question(choose_largest(values, [middle]))
+            if bool(sufficient(answer.margins, threshold)):
                 enough = middle
             else:
                 least = middle + 1
-        smaller = [choose_largest(values, [enough]).view(task.scorer.shape)] if enough < values.numel() else []
-        return [Proposal(masks=iter(smaller), trace=None)]
+        smaller = [choose_largest(values, [enough]).view(shape)] if enough < values.numel() else []
+        return Proposal(masks=iter(smaller), trace=None)
 
 
 @dataclass(frozen=True, slots=True)

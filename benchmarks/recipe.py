@@ -7,17 +7,18 @@ the budget. The constants were chosen on CIFAR-10 ResNet-20 and left alone.
 """
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from modicum_sis import Proposal, SearchTask, log_odds
-from modicum_sis.backselect import ScoreMasks, greedy_passes, remove_greedily
+from modicum_sis.backselect import greedy_passes, removals
+from modicum_sis.desk import propose_each
 from modicum_sis.margins import sufficient
-from modicum_sis.scoring import MaskScorer
-from modicum_sis.search import FIXED_PASSES
+from modicum_sis.questions import GRADIENT_COST, Procedure, Question
+from modicum_sis.search import FIXED_PASSES, Entrant
 from torch import Tensor
 
-GRADIENT_COST = 3
 VERIFICATION = 1
 ASCENT_SHARE = 0.7
 """Of the budget; the lab spent 1,200 of 1,700 so."""
@@ -43,55 +44,50 @@ class Recipe:
         """The budget."""
         return self.passes
 
-    def propose(self, task: SearchTask) -> list[Proposal]:
-        """Climb together, then shrink one after the other."""
-        steps = max(2, int(ASCENT_SHARE * (self.passes - FIXED_PASSES - VERIFICATION) / GRADIENT_COST))
-        left = self.passes - FIXED_PASSES - VERIFICATION - GRADIENT_COST * steps
-        masks = _ascend(task, steps)
-        return [
-            Proposal(masks=iter(_shrunk(task, masks[row], row, left)), trace=None) for row in range(task.scorer.count)
-        ]
+    def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
+        """Each image climbs, then shrinks."""
+        spendable = self.passes - FIXED_PASSES - VERIFICATION
+        steps = max(2, int(ASCENT_SHARE * spendable / GRADIENT_COST))
+
+        def procedure(entrant: Entrant) -> Procedure[Proposal]:  # noqa: ARG001  (all begin alike)
+            mask = yield from _ascend(task, steps)
+            masks = yield from _shrink(mask, spendable - GRADIENT_COST * steps, task.threshold)
+            return Proposal(masks=(each.view(task.scorer.shape) for each in masks), trace=None)
+
+        return propose_each(task, procedure)
 
 
-def _ascend(task: SearchTask, steps: int) -> Tensor:
-    """The smallest sufficient masks seen, (n, H, W); the whole image where there was none."""
-    scorer, rows = task.scorer, torch.arange(task.scorer.count)
-    drawn = torch.rand(scorer.shape, generator=torch.Generator().manual_seed(SEED))
-    values = (FIRST_SPREAD * drawn).to(scorer.device).repeat(scorer.count, 1, 1)
+def _ascend(task: SearchTask, steps: int) -> Procedure[Tensor]:
+    """The smallest sufficient mask seen, (p,); the whole image where there was none."""
+    drawn = torch.rand(task.scorer.shape, generator=torch.Generator().manual_seed(SEED))
+    values = (FIRST_SPREAD * drawn).flatten().to(task.scorer.device)
     best = torch.ones_like(values, dtype=torch.bool)
     optimizer = torch.optim.Adam([values], lr=max(RATE, TRAVEL / steps))
     aim = log_odds(task.threshold) + max(1.0, abs(log_odds(task.threshold)))
     price: Tensor | None = None
     for _ in range(steps):
-        masks = values > 0
-        margins, gradients = scorer.margins_and_gradients(masks, rows)
+        mask = values > 0
+        answer = yield Question(mask.unsqueeze(0), with_gradients=True)
+        assert answer.gradients is not None
+        gradient, margin = answer.gradients[0], answer.margins[0]
         if price is None:
-            price = gradients.abs().mean(dim=(1, 2), keepdim=True)
-        enough = sufficient(margins, task.threshold).view(-1, 1, 1)
-        best = torch.where(enough & (_sizes(masks) < _sizes(best)), masks, best)
-        price = torch.where(enough, price * PRICE_STEP, price / PRICE_STEP)
-        values.grad = price - gradients * (margins < aim).view(-1, 1, 1)
+            price = gradient.abs().mean()
+        enough = bool(sufficient(margin, task.threshold))
+        if enough and mask.sum() < best.sum():
+            best = mask
+        price = price * PRICE_STEP if enough else price / PRICE_STEP
+        values.grad = price - gradient * (float(margin) < aim)
         optimizer.step()
     return best
 
 
-def _sizes(masks: Tensor) -> Tensor:
-    return masks.sum(dim=(1, 2), keepdim=True)
-
-
-def _shrunk(task: SearchTask, mask: Tensor, row: int, passes: int) -> list[Tensor]:
-    """Sufficient masks, the smallest first; the passes are spent here, not when the masks are asked for."""
+def _shrink(mask: Tensor, passes: int, threshold: float) -> Procedure[list[Tensor]]:
+    """Sufficient masks, the smallest first."""
     size = int(mask.sum())
     if size == mask.numel():
         return []
     fitting = [each for each in FRACTIONS if greedy_passes(size, each) <= passes]
     if not fitting:
         return [mask]
-    removal = remove_greedily(
-        _margins_of(task.scorer, row), mask, batch_size=task.scorer.batch_size, fraction=fitting[0]
-    )
-    return [*itertools.islice(removal.trace.subsets(log_odds(task.threshold)), OFFERED), mask]
-
-
-def _margins_of(scorer: MaskScorer, row: int) -> ScoreMasks:
-    return lambda masks: scorer.margins(masks, torch.full((len(masks),), row))
+    removal = yield from removals(mask, fraction=fitting[0])
+    return [*itertools.islice(removal.trace.subsets(log_odds(threshold)), OFFERED), mask.cpu()]

@@ -168,6 +168,17 @@ async def test_whole_bytes_are_put_under_their_digest_twice_as_well_as_once(stor
     assert await content(store) == DATA
 
 
+async def test_a_file_is_put_under_its_digest_and_stays_where_it_was(store, tmp_path):
+    path = tmp_path / "whole"
+    path.write_bytes(DATA)
+
+    assert await store.put_file(path) == DIGEST
+    assert await store.put_file(path) == DIGEST
+
+    assert await content(store) == DATA
+    assert path.read_bytes() == DATA
+
+
 async def test_bytes_are_fetched_to_a_path_in_the_place_of_what_was_there(store, tmp_path):
     await store.put(DATA)
     destination = tmp_path / "slot" / "weights"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from modicum import Client, errors
+from modicum.sources.inputs import InputSpecification
 from modicum_server.handler.cifar_resnet import build_cifar_resnet
 from PIL import Image
 from safetensors.torch import save_file
@@ -62,7 +63,33 @@ def test_an_audit_goes_from_files_to_findings_and_reports(place):
         assert len(json.loads(audit.report("json"))["rows"]) == 4
         _expect_identity(client, place, model, audit)
         _expect_command(place, model)
+        _expect_arrays(client, place)
     _expect_silence(place)
+
+
+def _expect_arrays(client, place):
+    """Images of 13 channels: one within the bounds, and one beyond them, which is a finding with a reason."""
+    network = build_cifar_resnet("cifar_resnet8", len(CLASSES))
+    network.stem_conv = torch.nn.Conv2d(13, 16, 3, padding=1, bias=False)
+    save_file(network.state_dict(), place / "w13.safetensors")
+    bands = InputSpecification(height=32, width=32, channels=13, mean=(0.5,) * 13, std=(0.25,) * 13)
+    model = client.models.register(
+        "bands", weights=place / "w13.safetensors", architecture="modicum:cifar_resnet8", input=bands
+    )
+    (place / "arrays").mkdir()
+    for name, highest in (("good", 1.0), ("bad", 1.5)):
+        np.save(
+            place / "arrays" / f"{name}.npy", np.linspace(0, highest, 40 * 48 * 13, dtype="<f4").reshape(40, 48, 13)
+        )
+
+    audit = client.audits.create(
+        models=[model], dataset=client.datasets.upload("bands", place / "arrays"), thresholds=[0.34], passes=40
+    )
+
+    found = {finding.item: finding for finding in audit.result().findings}
+    assert found["bad.npy"].reason == "IMAGE_UNREADABLE"
+    assert found["good.npy"].subset.mask.shape == (32, 32)
+    assert b"the mean of its 13 channels" in audit.report("html")
 
 
 def _expect_findings(result):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
-from modicum_server.handler.architectures import build_architecture, class_count_of
+from modicum_server.handler.architectures import build_architecture, class_count_of, take_channels
 from modicum_server.handler.failures import ModelRefused, TaskFailure
 from modicum_server.handler.weights import fit_weights, read_weights
 from modicum_server.pictures import canvas_array
@@ -68,6 +68,74 @@ def test_the_class_count_comes_from_the_weights(architecture):
     assert class_count_of(architecture, weights) == 13
 
 
+def test_the_class_count_of_a_parallel_module_s_weights_is_found_too():
+    weights = {f"module.{key}": value for key, value in build_architecture("timm:resnet10t", 13).state_dict().items()}
+
+    assert class_count_of("timm:resnet10t", weights) == 13
+
+
+@pytest.mark.parametrize(
+    ("architecture", "convolutions"),
+    [
+        ("torchvision:vit_b_32", ["conv_proj"]),
+        ("torchvision:swin_t", ["features.0.0"]),
+        ("timm:vit_tiny_patch16_224", ["patch_embed.proj"]),
+        ("timm:crossvit_9_240", ["patch_embed.0.proj", "patch_embed.1.proj"]),
+        ("efficientnet_lite:lite0", ["_conv_stem"]),
+    ],
+)
+def test_channels_come_from_the_weights(architecture, convolutions):
+    with torch.device("meta"):
+        weights = build_architecture(architecture, 5).state_dict()
+        for name in convolutions:
+            rows, _, *sides = weights[f"{name}.weight"].shape
+            weights[f"{name}.weight"] = torch.empty(rows, 13, *sides)
+        module = build_architecture(architecture, 5)
+
+        take_channels(module, weights)
+
+    changed = [name for name, part in module.named_modules() if getattr(part, "in_channels", 0) == 13]
+    assert changed == convolutions
+    assert {key: value.shape for key, value in module.state_dict().items()} == {
+        key: value.shape for key, value in weights.items()
+    }
+
+
+def test_a_convolution_that_differs_in_more_than_its_channels_is_left_to_the_comparison():
+    module = build_architecture("modicum:cifar_resnet8", 5)
+
+    take_channels(module, {"stem_conv.weight": torch.zeros(8, 13, 3, 3)})
+
+    assert module.stem_conv.weight.shape == (16, 3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "size", "key", "shape"),
+    [
+        ("torchvision:vit_b_32", (64, 64), "encoder.pos_embedding", (1, 5, 768)),
+        ("torchvision:vit_b_32", None, "encoder.pos_embedding", (1, 50, 768)),
+        ("timm:vit_tiny_patch16_224", (32, 64), "pos_embed", (1, 9, 192)),
+        ("timm:vit_tiny_patch16_224", (224, 224), "pos_embed", (1, 197, 192)),
+        ("timm:mixer_s32_224", (64, 64), "blocks.0.mlp_tokens.fc1.weight", (256, 4)),
+        ("timm:resnet10t", (64, 64), "fc.weight", (5, 512)),
+        ("modicum:cifar_resnet8", (64, 64), "head.weight", (5, 64)),
+    ],
+)
+def test_what_is_made_for_one_size_is_built_for_the_input_s(architecture, size, key, shape):
+    with torch.device("meta"):
+        module = build_architecture(architecture, 5, size)
+
+    assert module.state_dict()[key].shape == shape
+
+
+def test_a_size_that_an_architecture_cannot_be_built_for_is_refused_with_what_to_do():
+    with pytest.raises(ModelRefused, match="Declare the size that the model was trained on") as refusal:
+        build_architecture("torchvision:vit_b_32", 5, (50, 50))
+
+    assert refusal.value.reason == "INPUT_REFUSED"
+    assert "got 50 x 50" in str(refusal.value)
+
+
 def test_a_cifar_resnet_has_the_keys_and_the_size_of_the_paper_s():
     model = build_architecture("modicum:cifar_resnet20", 10)
 
@@ -109,10 +177,18 @@ def test_an_unknown_name_is_refused_with_advice(architecture, advice):
     assert refusal.value.reason == "ARCHITECTURE_UNKNOWN"
 
 
-def test_a_group_whose_package_is_missing_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+@pytest.mark.parametrize(
+    ("architecture", "package", "extra"),
+    [
+        ("efficientnet_lite:lite0", "efficientnet_lite_pytorch", "demo"),
+        ("timm:resnet10t", "timm", "worker"),
+        ("torchvision:resnet18", "torchvision", "worker"),
+    ],
+)
+def test_a_group_whose_package_is_missing_names_the_extra(monkeypatch, architecture, package, extra):
+    monkeypatch.setitem(sys.modules, package, None)
 
-    with pytest.raises(TaskFailure, match=r"modicum-server\[demo\]") as refusal:
-        build_architecture("efficientnet_lite:lite0", 10)
+    with pytest.raises(TaskFailure, match=rf"need the package {package}.*modicum-server\[{extra}\]") as refusal:
+        class_count_of(architecture, {})
 
     assert (refusal.value.reason, refusal.value.model_at_fault) == ("ARCHITECTURE_UNAVAILABLE", False)

@@ -296,23 +296,47 @@ def test_the_number_type_that_was_computed_in_is_said(stage, dtype, monkeypatch)
     event = event_of(last, None)
     assert isinstance(event, TaskFinished)
     assert event.dtype == str(dtype).removeprefix("torch.")
-    assert finished_parameters(event.chunk_size, event.dtype) == {"chunk_size": event.chunk_size, "dtype": event.dtype}
+    assert finished_parameters(event, VERSION) == {"chunk_size": event.chunk_size, "dtype": event.dtype}
 
 
-def test_a_search_by_gradients_on_a_model_without_is_refused_with_the_way_out(stage):
-    class Steps(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.corners = Corners()
+class Steps(nn.Module):
+    """Corners of black and white: no gradient."""
 
-        def forward(self, images):
-            return self.corners((images > 0.5).float())
+    def __init__(self):
+        super().__init__()
+        self.corners = Corners()
 
+    def forward(self, images):
+        return self.corners((images > 0.5).float())
+
+
+def test_mask_optimization_searches_a_model_without_a_gradient_and_says_so(stage):
     work = search_work(items_of(stage, [png(BRIGHT_TOP_LEFT)]))
     work.search.method, work.search.fraction = search_pb2.SEARCH_METHOD_MASK_OPTIMIZATION, 0
     work.search.passes = 60
 
+    chunks = stage.run(version_of_program(stage, Steps()), work)
+
+    (found,) = findings(chunks).values()
+    assert chunks[-1].finished.gradient_free
+    assert 0 < found.subset.size < 64
+    assert found.verified_confidence >= work.search.threshold
+    assert (found.passes.backward, found.passes.forward <= 60) == (0, True)
+
+
+def test_a_model_with_a_gradient_is_not_said_to_have_none(stage):
+    work = search_work(items_of(stage, [png(BRIGHT_TOP_LEFT)]))
+    work.search.method, work.search.fraction = search_pb2.SEARCH_METHOD_MASK_OPTIMIZATION, 0
+    work.search.passes = 60
+
+    assert not stage.run(version_of_program(stage, Corners()), work)[-1].finished.gradient_free
+
+
+def test_the_paper_s_search_on_a_model_without_a_gradient_is_refused_with_the_way_out(stage):
+    work = search_work(items_of(stage, [png(BRIGHT_TOP_LEFT)]))
+    work.search.method, work.search.fraction = search_pb2.SEARCH_METHOD_BATCHED_GRADIENT, 0
+
     failure = stage.run(version_of_program(stage, Steps()), work)[-1].failure
 
     assert (failure.reason, failure.model_at_fault) == ("GRADIENT_MISSING", True)
-    assert "BackSelect(fraction=" in failure.detail
+    assert "MaskOptimization" in failure.detail

@@ -1,10 +1,12 @@
 """`modicum-server` as an operator types it: what is missing, taken or done twice is told, with the right exit code."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,6 +128,48 @@ def test_a_database_without_our_schema_is_told_with_the_command_that_makes_it(em
     assert "modicum-server migrate" in done.stderr
 
 
+def test_an_api_that_is_started_before_its_schema_serves_once_that_is_there(empty_database_url, tmp_path):
+    settings = {"MODICUM_DATABASE_URL": empty_database_url, "MODICUM_ARTIFACTS_URL": str(tmp_path / "artifacts")}
+    ready = tmp_path / "ready.json"
+    migrating = threading.Timer(1.0, run, ["migrate"], settings)
+    migrating.start()
+
+    with running(
+        ready, "serve", "--await-schema", "--grpc-port", 0, "--http-port", 0, "--ready-file", ready, **settings
+    ):
+        migrating.join()
+
+        assert ready.exists()
+
+
+@pytest.mark.parametrize("command", [("serve", "--grpc-port", 0, "--http-port", 0), ("worker", "--metrics-port", 0)])
+def test_a_process_that_waits_for_its_schema_leaves_when_it_is_told_to(empty_database_url, tmp_path, command):
+    settings = {"MODICUM_DATABASE_URL": empty_database_url, "MODICUM_ARTIFACTS_URL": str(tmp_path / "artifacts")}
+    with subprocess.Popen(
+        words(*command, "--await-schema"), env=environment(**settings), text=True, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            end = time.monotonic() + READY_SECONDS
+            while not _heeds_signals(process.pid):
+                assert process.poll() is None, process.stderr.read()
+                assert time.monotonic() < end, "it does not wait for its schema"
+                time.sleep(0.05)
+            time.sleep(1.0)
+            process.terminate()
+            said = process.communicate(timeout=30)[1]
+        finally:
+            process.kill()
+
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+
+
+def _heeds_signals(pid: int) -> bool:
+    """Whether a process catches SIGTERM: it is past its imports."""
+    lines = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return bool(int(lines["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def test_tokens_are_made_with_a_role_and_refused_once_revoked(database_url, tmp_path):
     settings = {"MODICUM_DATABASE_URL": database_url, "MODICUM_ARTIFACTS_URL": str(tmp_path / "artifacts")}
     viewer = run("token", "create", "--principal", "eve", "--role", "viewer", **settings).stdout.strip()
@@ -200,6 +244,16 @@ def test_up_with_a_port_that_is_taken_says_so(short_folder):
     assert done.returncode == NOT_COMPLETED
     assert f"127.0.0.1:{port}" in done.stderr
     assert "choose another port" in done.stderr
+    assert [path for path in _command_lines() if str(short_folder).encode() in path] == []
+
+
+def _command_lines() -> list[bytes]:
+    """What runs here, as it was called."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            lines.append(path.read_bytes())
+    return lines
 
 
 def test_a_data_folder_that_cannot_be_made_is_told(tmp_path):

@@ -1,7 +1,8 @@
 """Small audits with findings that a person can count: an 8x8 canvas, masks of the first pixels in row-major order."""
 
 import hashlib
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -20,7 +21,7 @@ from modicum_server.domain.findings import (
 )
 from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
-from modicum_server.measures import finding_row, read_rows, result_document, write_rows
+from modicum_server.measures import Row, finding_row, read_rows, result_document, write_rows
 
 VERSION = "projects/default/models/tiny/versions/1"
 OTHER_VERSION = "projects/default/models/tiny/versions/2"
@@ -87,15 +88,22 @@ def version(name: str = VERSION) -> ModelVersion:
     return ModelVersion(name, source, INPUT, LABELS, digest, VersionState.READY, CREATED)
 
 
-def document_and_rows(findings: Sequence[Finding], *, versions=(VERSION,), searches=(SEARCH,)):
-    packed = write_rows(finding_row(one) for one in findings)
+def pack(rows: Iterable[Row]) -> bytes:
+    """The findings artifact of these rows."""
+    packed = io.BytesIO()
+    write_rows(rows, packed)
+    return packed.getvalue()
+
+
+def document_and_rows(findings: Sequence[Finding], *, versions=(VERSION,), searches=(SEARCH,), **parameters):
+    packed = pack(finding_row(one) for one in findings)
     images = len({one.position for one in findings})
     document = result_document(
         audit=audit(versions=versions, searches=searches, count=images),
         dataset=Dataset("projects/default/datasets/few", "c" * 64, images, images, CREATED),
         versions=[version(name) for name in versions],
         rows=read_rows(packed),
-        parameters={"device": "cpu", "chunk_size": 4, "versions": {"torch": "2.4"}, "donor_digests": []},
+        parameters={"device": "cpu", "chunk_size": 4, "versions": {"torch": "2.4"}, "donor_digests": [], **parameters},
         findings_digest=hashlib.sha256(packed).hexdigest(),
     )
     return document, read_rows(packed)

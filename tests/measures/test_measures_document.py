@@ -56,6 +56,20 @@ def test_the_measures_of_versions_and_searches_stand_apart_in_the_order_of_the_s
     assert document["models"][0]["model_version"] == OTHER_VERSION
 
 
+def test_only_the_search_that_went_without_a_gradient_is_said_to_have():
+    backselect = Search(SearchMethod.BACKSELECT, 0.9, fraction=0.5)
+    findings = [
+        finding(0, model_version=name, search_index=index) for name in (VERSION, OTHER_VERSION) for index in (0, 1)
+    ]
+
+    document, _ = document_and_rows(
+        findings, versions=(VERSION, OTHER_VERSION), searches=(SEARCH, backselect), gradient_free=[VERSION]
+    )
+
+    said = [[search["gradient_free"] for search in model["searches"]] for model in document["models"]]
+    assert said == [[True, False], [False, False]]
+
+
 def test_failures_are_listed_with_their_reasons():
     document, _ = document_and_rows([finding(0), failed(1)])
 

@@ -6,9 +6,10 @@ import math
 from dataclasses import replace
 
 import pytest
-from example_audit import controls, failed, finding, mixed_findings
+from example_audit import controls, failed, finding, mixed_findings, pack
 from modicum_server.domain.findings import ScoredVariant
-from modicum_server.measures import finding_from_row, finding_row, read_rows, write_rows
+from modicum_server.measures import FindingRows, finding_from_row, finding_row, read_rows
+from modicum_server.measures.rows import TEXT_BYTES, Unpacking
 
 
 @pytest.mark.parametrize("original", mixed_findings(), ids=lambda one: one.item)
@@ -32,7 +33,7 @@ def test_a_confidence_that_is_no_number_is_null_in_the_row():
 def test_rows_are_read_as_written_and_as_often_as_wanted():
     rows = [finding_row(one) for one in mixed_findings()]
 
-    read = read_rows(write_rows(rows))
+    read = read_rows(pack(rows))
 
     assert list(read) == rows
     assert list(read) == rows
@@ -41,19 +42,45 @@ def test_rows_are_read_as_written_and_as_often_as_wanted():
 def test_equal_rows_give_equal_bytes_whatever_the_order_of_their_keys():
     row = finding_row(finding())
 
-    assert write_rows([row]) == write_rows([dict(reversed(row.items()))])
+    assert pack([row]) == pack([dict(reversed(row.items()))])
 
 
 def test_the_artifact_is_gzip_over_one_json_line_a_finding():
-    packed = write_rows(finding_row(one) for one in mixed_findings())
+    packed = pack(finding_row(one) for one in mixed_findings())
 
     lines = gzip.decompress(packed).decode().splitlines()
     assert [json.loads(line)["position"] for line in lines] == list(range(13))
     assert packed[4:8] == b"\0\0\0\0"
 
 
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_rows_are_read_from_pieces_of_any_size(size):
+    rows = [finding_row(one) for one in mixed_findings()]
+    packed = pack(rows)
+
+    read = FindingRows(lambda: (packed[start : start + size] for start in range(0, len(packed), size)))
+
+    assert list(read) == rows
+
+
+def test_an_artifact_that_breaks_off_is_refused():
+    packed = pack(finding_row(one) for one in mixed_findings())
+
+    with pytest.raises(ValueError, match="whole"):
+        list(read_rows(packed[:-3]))
+
+
+def test_what_packs_a_thousandfold_is_unpacked_a_little_at_a_time():
+    packed = gzip.compress(bytes(10_000_000))
+
+    texts = list(Unpacking().feed(packed))
+
+    assert max(map(len, texts)) == TEXT_BYTES
+    assert sum(map(len, texts)) == 10_000_000
+
+
 def test_no_row_is_a_readable_artifact():
-    assert list(read_rows(write_rows([]))) == []
+    assert list(read_rows(pack([]))) == []
 
 
 def test_a_mask_is_packed_with_the_first_pixel_in_the_highest_bit():

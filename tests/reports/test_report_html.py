@@ -1,8 +1,10 @@
 """The HTML report says what was found, shows it, and is safe to open."""
 
+import io
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from example_audit import (
     OTHER_VERSION,
@@ -16,7 +18,7 @@ from example_audit import (
     not_eligible,
 )
 from modicum_server.domain.models import InputSpecification
-from modicum_server.domain.searches import Fill
+from modicum_server.domain.searches import Canvas, Fill
 from modicum_server.reports import render_html
 from report_pages import page_of, photograph, read
 
@@ -68,6 +70,14 @@ def test_the_answer_gives_the_rate_its_interval_and_its_companion():
     assert "The median subset holds 3.1% of the pixels" in text
 
 
+def test_a_search_without_a_gradient_is_said_and_no_other():
+    findings = [finding(place) for place in range(12)]
+    sentence = "This version has no useful gradient: its subsets come from a search by forward passes alone"
+
+    assert sentence in read(page_of(findings, gradient_free=[VERSION])).text
+    assert sentence not in read(page_of(findings)).text
+
+
 def test_too_few_images_are_said_plainly():
     text = read(page_of([finding(place, 2) for place in range(4)])).text
 
@@ -97,7 +107,7 @@ def test_images_without_a_subset_are_listed_with_their_reason():
     text = read(page_of(mixed_findings())).text
 
     assert "below the threshold on the whole image, so not searched" in text
-    assert "not a picture that can be decoded" in text
+    assert "neither a picture that can be decoded nor an array" in text
     assert "the model's process died on this image" in text
     assert "nothing smaller than the whole image was found within the budget" in text
     assert "the bare fill alone reaches the threshold" in text
@@ -159,6 +169,20 @@ def test_a_grey_canvas_with_other_bounds_is_shown():
     grey = InputSpecification(1, 8, 8, -1.0, 1.0, 0, "bilinear", (0.0,), (1.0,), (-1.0,))
 
     assert page_of([finding(0, 2)], inputs=grey).count("<figure><svg") == 4
+
+
+def test_an_array_of_many_channels_is_shown_and_its_caption_says_how(monkeypatch):
+    assert "the mean of its" not in page_of([finding(0, 2), not_eligible(1)])
+    monkeypatch.setattr("example_audit.CANVAS", Canvas(13, 8, 8))
+    many = InputSpecification(13, 8, 8, 0.0, 1.0, 0, "bilinear", (0.5,) * 13, (1.0,) * 13)
+    values = io.BytesIO()
+    np.save(values, np.arange(8 * 8 * 13, dtype=np.uint16).reshape(8, 8, 13))
+
+    page = page_of([finding(0, 2), not_eligible(1)], inputs=many, load_image=lambda _: values.getvalue())
+
+    assert page.count("<figure><svg") == 4
+    assert "Photograph (the mean of its 13 channels, stretched from black to white)" in page
+    assert "Each is shown as the mean of its 13 channels" in page
 
 
 def test_unlabelled_images_have_neither_accuracy_nor_a_plot_by_correctness():

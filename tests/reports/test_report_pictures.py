@@ -1,16 +1,15 @@
 """Layers, outlines, plots and the JSON report."""
 
 import io
-import json
 from base64 import b64decode
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_audit import INPUT, document_and_rows, mixed_findings
+from example_audit import INPUT
 from hypothesis import given
 from hypothesis import strategies as st
-from modicum_server.measures import finding_row
-from modicum_server.reports import panels, plots, render_json
+from modicum_server.reports import panels, plots
 from modicum_server.reports.wording import confidence_text
 from PIL import Image
 
@@ -49,9 +48,31 @@ def test_an_outline_that_would_hide_what_it_surrounds_is_left_out():
 
 def test_a_small_photograph_keeps_every_pixel():
     values = np.random.default_rng(0).random((3, 8, 8), dtype=np.float32)
-    pixels = panels.photograph(values, INPUT)
+    pixels = panels.photograph(values, panels.toning_of(values, INPUT))
 
     assert (opened(panels.photograph_uri(pixels))[..., :3] == pixels).all()
+
+
+def test_many_channels_are_shown_as_their_mean_from_black_to_white_and_the_fill_beside_it():
+    ramp = np.linspace(0.4, 0.6, 5, dtype=np.float32)
+    values = np.stack([np.tile(ramp + offset, (3, 1)) for offset in (-0.1, 0.0, 0.0, 0.1)])
+    given = replace(INPUT, channels=4, mean=(0.4, 0.5, 0.5, 0.6), std=(0.25,) * 4)
+
+    toning = panels.toning_of(values, given)
+    pixels = panels.photograph(values, toning)
+
+    assert pixels.shape == (3, 5, 3)
+    assert pixels[0, :, 0].tolist() == pytest.approx([0, 64, 128, 191, 255], abs=1)
+    assert panels.fill_colour("mean", given, toning) == pytest.approx((128,) * 3, abs=1)
+    assert panels.fill_colour("black", given, toning) == (0, 0, 0)
+    assert panels.fill_colour("white", given, toning) == (255, 255, 255)
+    assert panels.fill_colour("noise", given, toning) is None
+
+
+def test_an_even_image_of_many_channels_is_shown_within_the_bounds():
+    values = np.full((4, 3, 5), 0.25, np.float32)
+
+    assert set(panels.photograph(values, panels.toning_of(values, INPUT)).ravel()) == {64}
 
 
 @pytest.mark.parametrize(
@@ -81,12 +102,3 @@ def test_values_that_found_nothing_are_counted_in_words():
 def test_nothing_to_show_is_no_plot():
     assert plots.strips([plots.Values("none", "first", ())], 0.05) is None
     assert plots.scatter([(0.1, float("nan"), "first")], 0.9, 0.05) is None
-
-
-def test_the_json_report_is_the_document_with_its_rows():
-    document, rows = document_and_rows(mixed_findings())
-
-    report = json.loads(render_json(document, rows))
-
-    assert report.pop("rows") == [finding_row(one) for one in mixed_findings()]
-    assert report == json.loads(json.dumps(document))

@@ -1,5 +1,7 @@
 """Models whose scores a person can work out, and a tiny real network. Values are dyadic, so float sums are exact."""
 
+from collections.abc import Callable
+
 import torch
 from modicum_sis import Classifier
 from torch import Tensor, nn
@@ -73,4 +75,48 @@ def random_network(*, seed: int, gain: float = 2.0) -> nn.Module:
     for weights in network.parameters():
         scale = gain / (weights[0].numel() ** 0.5 if weights.dim() > 1 else 10)
         weights.data = torch.randn(weights.shape, generator=generator) * scale
+    return network
+
+
+class PairedScores(nn.Module):
+    """Class scores from pixels and from products of neighbouring pixels, all values rounded to quarters.
+
+    Weights are quarters too, so that every sum is exact in float32, whatever the fill and however the work is cut. The
+    gradient is taken as if nothing had been rounded.
+    """
+
+    def __init__(self, seed: int, canvas: tuple[int, int, int], classes: int) -> None:
+        super().__init__()
+        source = torch.Generator().manual_seed(seed)
+        for name, shape in (("weights", (classes, *canvas)), ("pairs", (classes, 1)), ("offsets", (classes,))):
+            setattr(self, name, nn.Parameter(torch.randint(-8, 9, shape, generator=source) / 4))
+
+    def forward(self, images: Tensor) -> Tensor:
+        rounded = (images.detach() * 4).round() / 4 + (images - images.detach())
+        row = rounded.sum(dim=1).flatten(1)
+        neighbours = (row[:, None, 1:] * row[:, None, :-1] * self.pairs / 4).sum(dim=2)
+        return (rounded[:, None] * self.weights).sum(dim=(2, 3, 4)) + neighbours + self.offsets
+
+
+class FunctionScores(nn.Module):
+    """Two classes, of which the first has the given function of the image as its margin."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], dtype: torch.dtype = torch.float64) -> None:
+        super().__init__()
+        self.function = function
+        self.register_buffer("zero", torch.zeros((), dtype=dtype))
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores = self.function(images)
+        return torch.stack([scores, self.zero.expand_as(scores)], dim=1)
+
+
+def smooth_network(seed: int, channels: int, classes: int) -> nn.Module:
+    """A small network for any canvas, with a gradient everywhere and random weights that make it confident."""
+    network = nn.Sequential(
+        nn.Conv2d(channels, 6, 3, padding=1), nn.Tanh(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, classes)
+    )
+    source = torch.Generator().manual_seed(seed)
+    for weights in network.parameters():
+        weights.data = torch.randn(weights.shape, generator=source) * 0.8
     return network

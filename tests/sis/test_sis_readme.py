@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from modicum_sis import BatchedGradient, find_subsets
+from modicum_sis import BatchedGradient, MaskOptimization, find_subsets
 from sis_models import TinyNetwork, network_classifier, random_images
 
 README = Path(__file__).parents[2] / "service" / "sis" / "README.md"
@@ -25,11 +25,14 @@ def notebook():
         "classifier": classifier,
         "findings": findings,
         "search": search,
+        "find_subsets": find_subsets,
+        "MaskOptimization": MaskOptimization,
     }
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.splitlines()[0][:40] for block in BLOCKS])
-def test_a_block_of_code_runs_and_gives_what_its_comments_say(block, notebook, capsys):
+def test_a_block_of_code_runs_and_gives_what_its_comments_say(block, notebook, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     exec(compile(block, str(README), "exec"), notebook)
 
     for shown in RESULT.finditer(block):

@@ -8,9 +8,7 @@ from modicum_sis import (
     BackSelect,
     BatchedGradient,
     CanvasMismatch,
-    Classifier,
     FillUnavailable,
-    GradientMissing,
     MaskOptimization,
     OutOfBounds,
     ParameterError,
@@ -19,7 +17,7 @@ from modicum_sis import (
     find_subsets,
     log_odds,
 )
-from sis_models import LinearScores, linear_classifier, network_classifier, ones, random_images, two_classes
+from sis_models import linear_classifier, network_classifier, ones, random_images
 
 SEARCHES = {
     "backselect": BackSelect(),
@@ -232,20 +230,6 @@ def test_mask_optimization_beats_the_batched_gradient_at_equal_passes():
     ]
 
     assert 0 < sizes[0] < sizes[1]
-
-
-@pytest.mark.parametrize("search", [BatchedGradient(), MaskOptimization(passes=40)], ids=["gradient", "mask"])
-def test_a_search_by_gradients_refuses_a_model_without_and_names_one_that_needs_none(search):
-    class Steps(LinearScores):
-        def forward(self, images):
-            return super().forward((images > 0.5).float())
-
-    stepped = Classifier(Steps(two_classes(EVIDENCE)), (0, 1), 0.0, 1.0)
-
-    with pytest.raises(GradientMissing, match=r"BackSelect\(fraction="):
-        find_subsets(stepped, ones(1, 2, 4), threshold=0.9, search=search)
-
-    assert search_one(stepped, ones(1, 2, 4), BackSelect(fraction=0.1)).subset.size == 1
 
 
 def test_images_are_loaded_only_when_their_turn_comes():

@@ -2,10 +2,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.store.connections import sqlalchemy_url
-from modicum_server.store.migrate import migrate, schema_state
+from modicum_server.store.migrate import migrate, migrations_folder, schema_state
+from modicum_server.store.schema import REVISIONS
 from modicum_server.store.tables import metadata
 from sqlalchemy import create_engine, inspect, text
 
@@ -37,6 +40,15 @@ def test_migrating_an_empty_database_makes_the_default_project_and_is_then_curre
         assert connection.scalar(text("SELECT count(*) FROM procrastinate.procrastinate_jobs")) == 0
         assert "procrastinate" not in connection.scalar(text("SHOW search_path"))
     engine.dispose()
+
+
+def test_the_revisions_that_a_process_knows_are_those_of_the_migrations():
+    configuration = Config()
+    configuration.set_main_option("script_location", str(migrations_folder()))
+
+    scripts = ScriptDirectory.from_config(configuration).walk_revisions()
+
+    assert tuple(script.revision for script in scripts) == REVISIONS
 
 
 def test_processes_that_migrate_at_once_do_it_once(empty_database_url):

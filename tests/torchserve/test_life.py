@@ -1,9 +1,11 @@
 """Starting and stopping: what is needed, what is left."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -50,6 +52,34 @@ async def test_without_java_the_message_says_what_to_install(monkeypatch, tmp_pa
         await server.start()
 
 
+async def test_a_start_that_was_begun_and_failed_is_told_when_it_is_waited_for_and_leaves_nothing(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    server = TorchServe(Settings(java=tmp_path / "none", _env_file=None), FolderOfArtifacts(tmp_path))
+
+    server.begin()
+    with pytest.raises(ModelServerDown, match="none"):
+        await server.start()
+    await server.stop()
+    await server.stop()
+
+    assert list(tmp_path.glob("modicum-run-*")) == []
+
+
+async def test_a_start_that_was_begun_is_given_up_by_a_stop(tmp_path):
+    server = TorchServe(Settings(run_folder=tmp_path, _env_file=None), FolderOfArtifacts(tmp_path), handler=HANDLER)
+
+    server.begin()
+    await asyncio.sleep(0.5)
+    started = children_of(os.getpid())
+    await server.stop()
+
+    assert started
+    assert [pid for pid in started if not ends(pid)] == []
+
+
 def test_a_configured_java_that_is_none_is_named(tmp_path):
     with pytest.raises(ModelServerDown, match="no-java"):
         java.find_java(tmp_path / "no-java")
@@ -86,14 +116,16 @@ async def test_it_listens_on_loopback_only_and_stopping_leaves_no_process_and_no
     listening = [
         each.laddr for each in psutil.Process(running.process.pid).net_connections() if each.status == "LISTEN"
     ]
+    slot_folder = server._slots[0].folder
 
+    await server.stop()
     await server.stop()
 
     assert len(started) >= 2
     assert [ip.removeprefix("::ffff:") for ip, _ in listening] == ["127.0.0.1"] * 2
     assert set(children_of(os.getpid())) & started == set()
     assert not running.folder.path.exists()
-    assert not server._slots[0].folder.exists()
+    assert not slot_folder.exists()
 
 
 @pytest.mark.acceptance

@@ -49,6 +49,20 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+SLOW_TO_READ = """
+import sys
+import modicum_server.cli, modicum_server.bootstrap, modicum_server.transports.api
+import modicum_server.torchserve.adapter, modicum_server.worker.worker, modicum_server.queue.wakeups
+print(*sorted({"alembic", "matplotlib", "scipy", "torch", "ts"} & sys.modules.keys()))
+"""
+
+
+def test_no_process_waits_for_what_its_start_does_not_need():
+    done = subprocess.run([sys.executable, "-c", SLOW_TO_READ], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.split() == []
+
+
 def test_the_api_serves_where_torch_is_absent(database_url, tmp_path):
     command = [sys.executable, "-W", "error", "-c", WITHOUT_TORCH, database_url, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

@@ -1,7 +1,9 @@
 """Audits over the real store: acknowledged, answered from what is stored, watched, cancelled, deleted, reported."""
 
 import asyncio
+import gzip
 import json
+import os
 from dataclasses import replace
 from datetime import timedelta
 
@@ -29,6 +31,7 @@ from modicum_server.errors import (
     TooManyQueued,
     TooManyWatchers,
 )
+from modicum_server.measures import FindingRows
 from modicum_server.settings import Settings
 from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions, new_audit_id
 from modicum_server.usecases.answers import answer_key
@@ -144,14 +147,17 @@ async def test_a_pending_version_queues(place, asked):
     assert (await place.audit(replace(asked, specification=pending))).state is AuditState.QUEUED
 
 
-async def test_without_a_useful_gradient_only_backselect_searches(place):
+async def test_without_a_useful_gradient_batched_gradient_is_refused_and_the_others_search(place):
     version = await place.register(check=replace(CHECK, useful_gradient=False))
     dataset = await place.dataset()
 
-    with pytest.raises(GradientMissing, match="backselect"):
-        await place.audit(draft(versions=(version.name,), dataset=dataset))
-    backselect = replace(SEARCH, method=SearchMethod.BACKSELECT, fraction=0.2)
-    await place.audit(draft(versions=(version.name,), dataset=dataset, searches=(backselect,)))
+    batched = replace(SEARCH, method=SearchMethod.BATCHED_GRADIENT, passes=0)
+    with pytest.raises(GradientMissing, match="mask_optimization"):
+        await place.audit(draft(versions=(version.name,), dataset=dataset, searches=(SEARCH, batched)))
+    backselect = replace(SEARCH, method=SearchMethod.BACKSELECT, passes=0, fraction=0.2)
+    audit = await place.audit(draft(versions=(version.name,), dataset=dataset, searches=(SEARCH, backselect)))
+
+    assert audit.state is AuditState.QUEUED
 
 
 async def test_a_label_that_is_no_class_is_refused(place):
@@ -376,7 +382,7 @@ async def test_a_report_takes_an_audit_that_succeeded(place, asked):
     report = await place.reports.render(VIEWER, audit.name, ReportFormat.JSON)
 
     assert report.media_type == "application/json"
-    assert json.loads(report.data)["rows"] == []
+    assert json.loads(b"".join([piece async for piece in report.pieces]))["rows"] == []
     with pytest.raises(NotImplementedYet):
         await place.audits.judge(VIEWER, audit.name, "rules: []")
 
@@ -384,3 +390,15 @@ async def test_a_report_takes_an_audit_that_succeeded(place, asked):
 async def note_device(place, name, device):
     async with place.store.transaction() as transaction:
         await transaction.audits.note_parameters(name, {"device": device})
+
+
+async def test_a_rendering_thread_reads_the_rows_as_often_as_it_wants(place):
+    lines = [json.dumps({"position": number, "noise": os.urandom(200).hex()}).encode() for number in range(3_000)]
+    digest = await place.artifact_store.put(gzip.compress(b"".join(line + b"\n" for line in lines)))
+    loop, document = asyncio.get_running_loop(), {"findings": {"digest": digest}}
+    rows = FindingRows(lambda: place.reports._read_beside(loop, document))
+
+    first, second = await asyncio.to_thread(lambda: (list(rows), next(iter(rows))))
+
+    assert first == [json.loads(line) for line in lines]
+    assert second == first[0]

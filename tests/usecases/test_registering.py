@@ -162,6 +162,7 @@ async def test_a_source_that_cannot_be_served_is_refused(place, source, error):
     ("changes", "field"),
     [
         ({"channels": 0}, "channels"),
+        ({"channels": 65}, "channels"),
         ({"height": 0}, "height"),
         ({"width": 5000}, "width"),
         ({"resize": 7}, "resize"),
@@ -181,6 +182,25 @@ async def test_an_input_specification_that_no_image_could_follow_is_refused(plac
         await place.versions.create(AUDITOR, MODEL, new, CreateOptions())
 
     assert caught.value.field == f"model_version.input.{field}"
+
+
+@pytest.mark.parametrize(
+    ("channels", "height", "width", "classes"), [(1, 8, 8, 2), (13, 8, 512, 21_841), (64, 512, 512, 0)]
+)
+async def test_inputs_of_many_channels_and_sizes_and_many_classes_are_taken(place, channels, height, width, classes):
+    wide = replace(INPUT, channels=channels, height=height, width=width, mean=(0.5,) * channels, std=(0.5,) * channels)
+    names = tuple(f"n{number:08}" for number in range(classes))
+
+    version = await place.register(input=wide, class_labels=names)
+
+    assert (version.input, version.class_labels) == (wide, names)
+
+
+async def test_an_input_of_more_values_than_memory_is_planned_for_is_refused(place):
+    huge = replace(INPUT, channels=64, height=2048, width=1024, mean=(0.5,) * 64, std=(0.5,) * 64)
+
+    with pytest.raises(FieldInvalid, match="at most 67,108,864 values, channels times height times width"):
+        await place.register(input=huge)
 
 
 async def test_a_version_without_a_model_is_refused(place):

@@ -110,7 +110,7 @@ class ArithmeticModelServer:
             passes += PASSES.equivalents
             if item.position not in self.forgotten:
                 yield TaskFindings((finding_of(item),), passes)
-        yield TaskFinished(passes, len(work.items))
+        yield TaskFinished(passes, len(work.items), gradient_free=not self.check.useful_gradient)
 
     def _leave_if(self, cancelled: Cancellation) -> None:
         if cancelled.is_set():

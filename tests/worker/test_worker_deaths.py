@@ -1,5 +1,6 @@
 """Models that die, hang, run out of memory or answer nonsense."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from arithmetic_model_server import CHECK, ArithmeticModelServer
 from modicum_server.domain.audits import AuditState
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import Executable, ExecutableKind, VersionState
+from modicum_server.domain.searches import Search, SearchMethod
 from modicum_server.domain.tasks import CheckWork
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 from worker_scene import Scene, until
@@ -176,7 +178,7 @@ async def test_an_audit_asked_for_before_the_check_fails_when_its_search_needs_a
     scene: Scene,
 ):
     version = await scene.register(ready=False)
-    audit = await scene.audit(version, images=2)
+    audit = await scene.audit(version, images=2, search=Search(SearchMethod.BATCHED_GRADIENT, 0.9, pixels_per_step=1))
     model_server = ArithmeticModelServer(check=replace(CHECK, useful_gradient=False))
 
     scene.work(model_server)
@@ -184,8 +186,22 @@ async def test_an_audit_asked_for_before_the_check_fails_when_its_search_needs_a
 
     assert ended.failure is not None
     assert ended.failure.reason == "GRADIENT_MISSING"
-    assert "backselect" in ended.failure.detail
+    assert "mask_optimization" in ended.failure.detail
     assert not model_server.searched
+
+
+async def test_mask_optimization_searches_a_version_without_a_gradient_and_the_result_says_so(scene: Scene):
+    version = await scene.register(ready=False)
+    audit = await scene.audit(version, images=2)
+    model_server = ArithmeticModelServer(check=replace(CHECK, useful_gradient=False))
+
+    scene.work(model_server)
+    ended = await scene.ended(audit)
+
+    assert ended.state is AuditState.SUCCEEDED
+    document = json.loads(await scene.read(ended.result_digest))
+    assert document["parameters"]["gradient_free"] == [version]
+    assert document["models"][0]["searches"][0]["gradient_free"] is True
 
 
 async def test_an_audit_asked_for_before_the_check_fails_when_a_label_is_no_class(scene: Scene):

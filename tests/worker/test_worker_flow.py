@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import psycopg
 from arithmetic_model_server import PASSES, ArithmeticModelServer, subset_of
@@ -252,7 +253,12 @@ async def test_bytes_of_a_result_are_locked_against_deletion_while_they_are_put(
 
     class Asking(type(scene.artifact_store)):  # type: ignore[misc]
         async def put(self, data: bytes) -> str:
-            digest = await super().put(data)
+            return await self._asked(await super().put(data))
+
+        async def put_file(self, path: Path) -> str:
+            return await self._asked(await super().put_file(path))
+
+        async def _asked(self, digest: str) -> str:
             async with scene.store._engine.connect() as connection:
                 locked.append(await connection.scalar(text(DIGEST_LOCKED), {"name": f"modicum/artifact/{digest}"}))
             return digest
@@ -286,6 +292,10 @@ async def test_summarising_twice_gives_equal_bytes(scene: Scene):
     class Recording(type(scene.artifact_store)):  # type: ignore[misc]
         async def put(self, data: bytes) -> str:
             put.append(await super().put(data))
+            return put[-1]
+
+        async def put_file(self, path: Path) -> str:
+            put.append(await super().put_file(path))
             return put[-1]
 
     scene.artifact_store.__class__ = Recording

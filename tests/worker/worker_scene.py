@@ -43,6 +43,7 @@ class NoWakeups:
 
 
 WEIGHTS = Weights("1" * 64, "torchvision:resnet18")
+SEARCH = Search(SearchMethod.MASK_OPTIMIZATION, 0.9, passes=5)
 
 
 @dataclass
@@ -85,12 +86,13 @@ class Scene:
         name: str = "one",
         labels: Sequence[str] = LABELS,
         controls: tuple[ControlPlan, ...] = (ControlPlan(Control.CLASS_TARGETED, images=2), ControlPlan(Control.FILL)),
+        search: Search = SEARCH,
     ) -> str:
         specification = AuditSpecification(
             model_versions=(version,),
             dataset=DATASET,
             canvas=Canvas(3, 4, 4),
-            searches=(Search(SearchMethod.MASK_OPTIMIZATION, 0.9, passes=5),),
+            searches=(search,),
             controls=controls,
             seed=0,
             sample=0,

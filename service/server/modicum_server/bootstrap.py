@@ -2,19 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from modicum_server.artifacts.store import open_artifact_store
-from modicum_server.ports import Role
+from modicum_server.errors import DependencyUnavailable, SchemaOutdated
+from modicum_server.ports import ArtifactStore, Role
 from modicum_server.settings import Settings
-from modicum_server.store.changes import PostgresChanges
-from modicum_server.store.postgres import PostgresStore
+from modicum_server.stopping import done_before
 from modicum_server.usecases.access import token_digest
+
+if TYPE_CHECKING:
+    from modicum_server.store.postgres import PostgresStore
+    from modicum_server.torchserve.adapter import TorchServe
+
+#: How long a process that is started beside its database waits for it, and how often it looks.
+SCHEMA_SECONDS = 60.0
+SCHEMA_POLL_SECONDS = 0.1
 
 
 @asynccontextmanager
-async def open_store(database_url: str) -> AsyncIterator[PostgresStore]:
+async def open_store(database_url: str) -> AsyncIterator["PostgresStore"]:
     """Open the store for the length of the context."""
+    from modicum_server.store.postgres import PostgresStore  # noqa: PLC0415 - a worker starts its TorchServe first
+
     store = PostgresStore(database_url)
     try:
         yield store
@@ -22,9 +33,33 @@ async def open_store(database_url: str) -> AsyncIterator[PostgresStore]:
         await store.close()
 
 
+async def schema_appears(settings: Settings, stop: asyncio.Event) -> bool:
+    """Wait for a database that is being made and migrated; False when told to stop.
+
+    Raises:
+        DependencyUnavailable, SchemaOutdated: it is not there within `SCHEMA_SECONDS`; the last of them is raised.
+    """
+    async with open_store(settings.database_url.get_secret_value()) as store:
+        return await done_before(stop, _schema_within(store, SCHEMA_SECONDS))
+
+
+async def _schema_within(store: "PostgresStore", seconds: float) -> None:
+    """See that the schema is there, again and again for so long; once where that is 0."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while True:
+        try:
+            return await store.require_schema()
+        except (DependencyUnavailable, SchemaOutdated):
+            if loop.time() >= end:
+                raise
+        await asyncio.sleep(SCHEMA_POLL_SECONDS)
+
+
 @asynccontextmanager
 async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
     """Serve both doors for the length of the context; yields the ports of gRPC and of HTTP."""
+    from modicum_server.store.changes import PostgresChanges  # noqa: PLC0415 - as for the store
     from modicum_server.transports.api import Api  # noqa: PLC0415 - a worker has no doors
 
     database_url = settings.database_url.get_secret_value()
@@ -40,18 +75,42 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
             await changes.close()
 
 
-async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until `stop` is set, with a TorchServe of our own."""
-    from modicum_server.queue.wakeups import QueueWakeups  # noqa: PLC0415 - the API wakes nobody up but workers
+async def run_worker(settings: Settings, stop: asyncio.Event, *, schema_seconds: float = 0.0) -> None:
+    """Work until `stop` is set, with a TorchServe of our own, which starts while the database is waited for."""
     from modicum_server.torchserve.adapter import TorchServe  # noqa: PLC0415 - only the `worker` extra has it
+
+    artifacts = open_artifact_store(settings.artifacts_url)
+    model_server = TorchServe(settings, artifacts)
+    model_server.begin()  # it takes longest: the rest is not even imported yet
+    try:
+        await asyncio.to_thread(_read_worker)
+        await _run_beside(model_server, artifacts, settings, stop, schema_seconds)
+    finally:
+        await model_server.stop()
+
+
+async def _run_beside(
+    model_server: "TorchServe", artifacts: ArtifactStore, settings: Settings, stop: asyncio.Event, schema_seconds: float
+) -> None:
+    from modicum_server.queue.wakeups import QueueWakeups  # noqa: PLC0415 - the API wakes nobody up but workers
     from modicum_server.worker.worker import Worker  # noqa: PLC0415
 
     database_url = settings.database_url.get_secret_value()
-    artifacts = open_artifact_store(settings.artifacts_url)
-    async with open_store(database_url) as store:
-        await store.require_schema()
-        async with QueueWakeups(database_url) as wakeups:
-            await Worker(store, wakeups, artifacts, TorchServe(settings, artifacts), settings).run(stop)
+    wakeups = QueueWakeups(database_url)
+    async with open_store(database_url) as store, AsyncExitStack() as opened:
+
+        async def prepare() -> None:
+            await _schema_within(store, schema_seconds)
+            await opened.enter_async_context(wakeups)
+
+        await Worker(store, wakeups, artifacts, model_server, settings, prepare=prepare).run(stop)
+
+
+def _read_worker() -> None:
+    """Import what a worker needs beside its model server."""
+    import modicum_server.queue.wakeups  # noqa: PLC0415
+    import modicum_server.store.postgres  # noqa: PLC0415
+    import modicum_server.worker.worker  # noqa: F401, PLC0415
 
 
 async def add_token(settings: Settings, token: str, *, principal: str, project: str, role: Role) -> None:

@@ -25,6 +25,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 token_app = typer.Typer(no_args_is_help=True, help="Bearer tokens: shown once, stored as their SHA-256.")
 app.add_typer(token_app, name="token")
 
+AwaitSchema = Annotated[bool, typer.Option("--await-schema", hidden=True, help="the database is still being made")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one")]
 
 
@@ -66,13 +67,17 @@ def serve(
     grpc_port: Port = None,
     http_port: Port = None,
     ready_file: Annotated[Path | None, typer.Option(hidden=True, help="written once it serves")] = None,
+    await_schema: AwaitSchema = False,
 ) -> None:
     """Serve the API. Needs MODICUM_DATABASE_URL (migrated) and MODICUM_ARTIFACTS_URL."""
-    from modicum_server.bootstrap import running_api
+    from modicum_server.bootstrap import running_api, schema_appears
+    from modicum_server.transports import api  # noqa: F401  read while the database is made, not after
 
     settings = _required(_settings(grpc_port=grpc_port, http_port=http_port))
 
     async def run(stop: asyncio.Event) -> None:
+        if await_schema and not await schema_appears(settings, stop):
+            return
         async with running_api(settings) as (bound_grpc, bound_http):
             host = LOOPBACK if settings.host in ANY_ADDRESS else settings.host
             addresses = {"grpc_address": f"{host}:{bound_grpc}", "http_address": f"{host}:{bound_http}"}
@@ -86,12 +91,16 @@ def serve(
 
 
 @app.command()
-def worker(metrics_port: Port = None) -> None:
+def worker(
+    metrics_port: Port = None,
+    await_schema: AwaitSchema = False,
+) -> None:
     """Run a worker, with a TorchServe of its own. Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL."""
-    from modicum_server.bootstrap import run_worker
+    from modicum_server.bootstrap import SCHEMA_SECONDS, run_worker
 
     settings = _required(_settings(worker_metrics_port=metrics_port))
-    _run(lambda stop: run_worker(settings, stop))
+    schema_seconds = SCHEMA_SECONDS if await_schema else 0.0
+    _run(lambda stop: run_worker(settings, stop, schema_seconds=schema_seconds))
 
 
 @app.command()

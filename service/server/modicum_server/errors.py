@@ -167,7 +167,7 @@ class CanvasUnfit(FailedPrecondition):
 
 
 class GradientMissing(FailedPrecondition):
-    """The version has no useful gradient; search with backselect and a fraction."""
+    """The version has no useful gradient; search with mask_optimization, which does without one there."""
 
 
 class AuditNotEnded(FailedPrecondition):

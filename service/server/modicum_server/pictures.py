@@ -1,7 +1,12 @@
-"""Bytes of a picture file -> an image on the canvas. Pillow and numpy only, so that reports can use it without torch.
+"""Bytes of a picture or array file -> an image on the canvas. Pillow and numpy only: reports use it without torch.
 
 Nothing here depends on a model: two calls with equal arguments give equal arrays. Colour profiles are ignored, as in
 the training pipelines whose input specifications are declared here. Transparent pictures are composited on white.
+
+A picture becomes grey or RGB, as the canvas asks. An array is taken as it is: it has the canvas' channels or is
+refused. Whole numbers are scaled to the bounds, as a picture's are (uint8: 255 is the upper bound, uint16: 65,535);
+float32 are canvas values already, and refused outside the bounds. Both are resized and cropped by the same rule, an
+array channel by channel in float32, a picture of 8 bits in 8 bits.
 """
 
 import io
@@ -11,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from modicum_server.arrays import LARGEST_VALUES, ArrayHeader, array_header, is_array
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 
@@ -18,8 +24,12 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """What is decoded. Others are left out on purpose: some (EPS) are programs."""
 MAX_PIXELS = 50_000_000
 """Default limit on what is decoded."""
-CHANNELS = frozenset({1, 3})
-"""Grey and RGB canvases."""
+PICTURE_CHANNELS = frozenset({1, 3})
+"""Of the canvases that a picture can be placed on: grey and RGB. Any other takes arrays only."""
+VALUES_A_PIXEL = 3
+"""An array may hold as many values as an RGB picture of the most pixels."""
+BOUNDS_SLACK = 1e-5
+"""A float may leave the bounds by this share of their distance, as the searches allow; it is clipped."""
 LARGEST_16_BIT, LARGEST_8_BIT = 65_535, 255
 SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
@@ -33,7 +43,7 @@ RESAMPLING = {
 
 
 class PictureUnreadable(Exception):
-    """The bytes are not a picture that can be decoded."""
+    """The bytes are neither a picture that can be decoded nor an array that this canvas takes."""
 
 
 class PictureTooLarge(Exception):
@@ -43,28 +53,89 @@ class PictureTooLarge(Exception):
 def canvas_array(
     data: bytes, specification: InputSpecification, canvas: Canvas, max_pixels: int = MAX_PIXELS
 ) -> NDArray[np.float32]:
-    """Decode a picture onto the canvas: float32 (C, H, W) within the specification's bounds.
+    """Decode a picture or an array onto the canvas: float32 (C, H, W) within the specification's bounds.
 
     The shorter side is resized to `specification.resize` (in proportion where the canvas is not the input's own size;
     never below what the crop needs), then the centre is cropped; with `resize` 0 the picture is stretched to it.
     Of an animation the first frame counts. EXIF orientation is applied.
 
     Raises:
-        PictureUnreadable: not a picture, truncated, or of a kind without a known range (floating point).
-        PictureTooLarge: more than `max_pixels`, by its header: nothing was decoded.
-        ValueError: a canvas of neither 1 nor 3 channels, or an unknown interpolation.
+        PictureUnreadable: neither a picture nor an array, truncated, without a known range (a picture in floating
+            point), with other channels than the canvas, with values that are not finite or outside the bounds.
+        PictureTooLarge: more than `max_pixels`, or three times as many values, by its header: nothing was decoded.
+        ValueError: an unknown interpolation.
     """
-    if canvas.channels not in CHANNELS:
-        raise ValueError(f"expected a canvas of 1 or 3 channels; got {canvas.channels}")
     if specification.interpolation not in RESAMPLING:
         raise ValueError(f"expected an interpolation among {sorted(RESAMPLING)}; got {specification.interpolation!r}")
+    if is_array(data):
+        return _array_on_canvas(data, specification, canvas, max_pixels)
+    return _picture_on_canvas(data, specification, canvas, max_pixels)
+
+
+def _picture_on_canvas(
+    data: bytes, specification: InputSpecification, canvas: Canvas, max_pixels: int
+) -> NDArray[np.float32]:
+    if canvas.channels not in PICTURE_CHANNELS:
+        raise PictureUnreadable(
+            f"expected an array file (.npy) for a canvas of {canvas.channels} channels; pictures have 1 or 3"
+        )
     picture = _with_channels(_decoded(data, max_pixels), canvas.channels)
     values = np.asarray(_fitted(picture, specification, canvas), dtype=np.float32)
-    shares = np.clip(values / LARGEST_8_BIT, 0, 1)
-    planes = shares[None] if shares.ndim == 2 else shares.transpose(2, 0, 1)  # noqa: PLR2004  (H, W) is grey
-    low, high = specification.lower_bound, specification.upper_bound
-    placed = np.clip(low + planes.astype(np.float64) * (high - low), low, high).astype(np.float32)
+    planes = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)  # noqa: PLR2004  (H, W) is grey
+    placed = _within_bounds(planes / LARGEST_8_BIT, specification)
     return np.array(np.broadcast_to(placed, (canvas.channels, canvas.height, canvas.width)))
+
+
+def _within_bounds(shares: NDArray[np.floating], specification: InputSpecification) -> NDArray[np.float32]:
+    """Shares 0..1 as canvas values; what an interpolation overshot is clipped."""
+    low, high = specification.lower_bound, specification.upper_bound
+    placed = low + np.clip(shares, 0, 1).astype(np.float64) * (high - low)
+    return np.asarray(np.clip(placed, low, high), dtype=np.float32)
+
+
+def _array_on_canvas(
+    data: bytes, specification: InputSpecification, canvas: Canvas, max_pixels: int
+) -> NDArray[np.float32]:
+    header = _checked_header(data, canvas, max_pixels)
+    values = header.values(data)
+    image = np.empty((canvas.channels, canvas.height, canvas.width), dtype=np.float32)
+    for channel in range(canvas.channels):  # one at a time: the array may be far larger than the canvas
+        plane = values[:, :, channel].astype(np.float32, order="C")
+        if header.kind in LARGEST_VALUES:
+            fitted = _fitted(Image.fromarray(plane / LARGEST_VALUES[header.kind]), specification, canvas)
+            image[channel] = _within_bounds(np.asarray(fitted), specification)
+        else:
+            _check_floats(plane, specification)
+            fitted = _fitted(Image.fromarray(plane), specification, canvas)
+            image[channel] = np.clip(np.asarray(fitted), specification.lower_bound, specification.upper_bound)
+    return image
+
+
+def _checked_header(data: bytes, canvas: Canvas, max_pixels: int) -> ArrayHeader:
+    try:
+        header = array_header(data)
+    except ValueError as error:
+        raise PictureUnreadable(str(error)) from error
+    if header.channels != canvas.channels:
+        raise PictureUnreadable(
+            f"expected an array of {canvas.channels} channels; got {header.channels}. Channels come last, (H, W, C)"
+        )
+    if header.pixels > max_pixels or header.pixels * header.channels > VALUES_A_PIXEL * max_pixels:
+        raise PictureTooLarge(
+            f"expected at most {max_pixels:,} pixels and {VALUES_A_PIXEL * max_pixels:,} values; the array has "
+            f"{header.width} x {header.height} of {header.channels} channels"
+        )
+    return header
+
+
+def _check_floats(plane: NDArray[np.float32], specification: InputSpecification) -> None:
+    low, high = specification.lower_bound, specification.upper_bound
+    slack = BOUNDS_SLACK * (high - low)
+    lowest, highest = float(plane.min()), float(plane.max())
+    if not low - slack <= lowest <= highest <= high + slack:  # NaN is neither
+        raise PictureUnreadable(
+            f"expected float32 values within {low:g} and {high:g}; they reach from {lowest:g} to {highest:g}"
+        )
 
 
 def _decoded(data: bytes, max_pixels: int) -> Image.Image:

@@ -342,6 +342,9 @@ class ArtifactStore(Protocol):
     async def put(self, data: bytes) -> str:
         """Store whole bytes and return their digest."""
 
+    async def put_file(self, path: Path) -> str:
+        """Store what a local file holds, however large, and return its digest."""
+
     async def fetch(self, digest: str, destination: Path) -> None:
         """Put the bytes at a local path, by hard link where that can be."""
 

@@ -1,10 +1,13 @@
 """The method as a library: searches for sufficient input subsets of image classifiers.
 
-On torch and numpy alone; opens no files and no sockets, reads no clock, and leaves torch's global random state alone.
+On torch and numpy alone; opens no sockets, no files but those of `save_findings` and `load_findings`, and reads no
+clock but for a `Limit` and `measured_chunk_size`. Leaves torch's global random state alone.
 """
 
+from modicum_sis.acceleration import Acceleration
 from modicum_sis.backselect import BackSelect, backselect
 from modicum_sis.batched_gradient import BatchedGradient
+from modicum_sis.batching import default_chunk_size, measured_chunk_size
 from modicum_sis.classifier import Classifier, Inspection
 from modicum_sis.controls import (
     ClassTargeted,
@@ -21,6 +24,7 @@ from modicum_sis.errors import (
     CanvasMismatch,
     CanvasRefused,
     FillUnavailable,
+    FindingsFileRefused,
     GradientMissing,
     ImageError,
     ModelError,
@@ -33,16 +37,20 @@ from modicum_sis.errors import (
 )
 from modicum_sis.fills import FILLS, Donors, gather_donors
 from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
+from modicum_sis.findings_file import load_findings, save_findings
+from modicum_sis.gradient_free import GradientFree
+from modicum_sis.limit import Limit
 from modicum_sis.margins import log_odds
 from modicum_sis.mask_optimization import MaskOptimization
 from modicum_sis.progress import Progress
-from modicum_sis.search import Proposal, Search, SearchTask
-from modicum_sis.searching import default_chunk_size, find_subsets
+from modicum_sis.search import Entrant, Proposal, Search, SearchTask
+from modicum_sis.searching import find_subsets
 from modicum_sis.seeding import generator, image_digest
 from modicum_sis.version import __version__
 
 __all__ = [
     "FILLS",
+    "Acceleration",
     "BackSelect",
     "BatchedGradient",
     "CanvasMismatch",
@@ -50,11 +58,15 @@ __all__ = [
     "ClassTargeted",
     "Classifier",
     "Donors",
+    "Entrant",
     "FillUnavailable",
     "Finding",
+    "FindingsFileRefused",
+    "GradientFree",
     "GradientMissing",
     "ImageError",
     "Inspection",
+    "Limit",
     "MaskOptimization",
     "ModelError",
     "OutOfBounds",
@@ -83,9 +95,12 @@ __all__ = [
     "generator",
     "has_evidence",
     "image_digest",
+    "load_findings",
     "log_odds",
     "mask_only",
+    "measured_chunk_size",
     "other_class",
     "other_fills",
     "random_same_size",
+    "save_findings",
 ]

@@ -6,16 +6,19 @@ scored a batch at a time, never all at once.
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from modicum_sis.classifier import Canvas
+from modicum_sis.desk import propose_each
 from modicum_sis.errors import ParameterError
 from modicum_sis.findings import Trace
 from modicum_sis.margins import confidences_of
-from modicum_sis.search import FIXED_PASSES, Proposal, SearchTask
+from modicum_sis.questions import Answer, EachWithout, Procedure, Question, Stop
+from modicum_sis.search import FIXED_PASSES, Entrant, Proposal, SearchTask
 from modicum_sis.verification import ATTEMPTS
 
 CANDIDATE_ELEMENTS = 1 << 22
@@ -57,40 +60,52 @@ def backselect(score: Callable[[Tensor], Tensor], features: Tensor, fill: Tensor
 
 
 def remove_greedily(
-    score_masks: ScoreMasks,
-    start: Tensor,
-    *,
-    batch_size: int,
-    fraction: float | None = None,
-    stopped: Callable[[], bool] | None = None,
+    score_masks: ScoreMasks, start: Tensor, *, batch_size: int, fraction: float | None = None
 ) -> Removal:
-    """Backward selection from the features of `start` (`shape`, bool) down to none.
+    """Backward selection from the features of `start` (`shape`, bool) down to none; see `removals`."""
+    procedure = removals(start, fraction=fraction)
+    asked = next(procedure)
+    while True:
+        parts = [
+            score_masks(asked.part(begun, min(asked.count, begun + batch_size)).reshape(-1, *start.shape))
+            for begun in range(0, asked.count, batch_size)
+        ]
+        try:
+            asked = procedure.send(Answer(torch.cat(parts).double().cpu()))
+        except StopIteration as end:
+            removal: Removal = end.value
+            return removal
+
+
+def removals(start: Tensor, *, fraction: float | None = None) -> Procedure[Removal]:
+    """Backward selection from the features of `start` (`shape`, bool) down to none, as a procedure.
 
     With `fraction`, each step removes the best `ceil(fraction * remaining)` and, where these are several, scores what
-    is left with one evaluation more.
+    is left with one evaluation more. Stopped after the first score, it returns an incomplete trace.
     """
-    mask = start.clone()
-    remaining = torch.nonzero(start.flatten()).flatten()
+    mask = start.flatten().clone()
     order: list[Tensor] = []
-    scores, kept = [float(score_masks(mask.unsqueeze(0))[0])], [len(remaining)]
-    while len(remaining):
-        candidates = _score_candidates(score_masks, mask, remaining, batch_size=batch_size, stopped=stopped)
-        if candidates is None:
-            break
-        count = removed_at_once(len(remaining), fraction)
-        best = torch.argsort(candidates, descending=True, stable=True)[:count]
-        order.append(remaining[best])
-        mask.view(-1)[remaining[best]] = False
-        scores.append(float(candidates[best[0]] if count == 1 else score_masks(mask.unsqueeze(0))[0]))
-        remaining = torch.nonzero(mask.flatten()).flatten()
-        kept.append(len(remaining))
+    scores = [float((yield Question(mask.unsqueeze(0))).margins[0])]
+    kept = [int(mask.sum())]
+    with suppress(Stop):
+        while kept[-1]:
+            remaining = torch.nonzero(mask).flatten()
+            candidates = _ordered((yield EachWithout(mask, remaining)).margins)
+            count = removed_at_once(len(remaining), fraction)
+            best = torch.argsort(candidates, descending=True, stable=True)[:count]
+            left = mask.index_fill(0, remaining[best.to(mask.device)], value=False)
+            score = candidates[best[0]] if count == 1 else (yield Question(left.unsqueeze(0))).margins[0]
+            order.append(remaining[best.to(mask.device)].cpu())
+            scores.append(float(score))
+            kept.append(len(remaining) - count)
+            mask = left
     trace = Trace(
-        order=torch.cat(order).cpu() if order else torch.zeros(0, dtype=torch.int64),
+        order=torch.cat(order) if order else torch.zeros(0, dtype=torch.int64),
         scores=torch.tensor(scores, dtype=torch.float64),
         kept=torch.tensor(kept),
         start=start.cpu(),
     )
-    return Removal(trace, complete=not len(remaining))
+    return Removal(trace, complete=not kept[-1])
 
 
 def removed_at_once(remaining: int, fraction: float | None) -> int:
@@ -110,23 +125,9 @@ def greedy_passes(count: int, fraction: float | None = None) -> int:
     return passes
 
 
-def _score_candidates(
-    score_masks: ScoreMasks,
-    mask: Tensor,
-    remaining: Tensor,
-    *,
-    batch_size: int,
-    stopped: Callable[[], bool] | None,
-) -> Tensor | None:
-    scores = []
-    for part in torch.split(remaining, batch_size):
-        if stopped is not None and stopped():
-            return None
-        masks = mask.flatten().repeat(len(part), 1)
-        masks[torch.arange(len(part), device=mask.device), part] = False
-        scores.append(score_masks(masks.reshape(-1, *mask.shape)))
-    # NaN sorts as the highest number; here it must be the lowest
-    return torch.nan_to_num(torch.cat(scores), nan=-math.inf, posinf=math.inf, neginf=-math.inf)
+def _ordered(margins: Tensor) -> Tensor:
+    """NaN sorts as the highest number; here it must be the lowest."""
+    return torch.nan_to_num(margins, nan=-math.inf, posinf=math.inf, neginf=-math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,25 +148,14 @@ class BackSelect:
         """p(p + 1)/2 forward passes without a fraction, and eleven at the most: mostly four, one of them verifies."""
         return FIXED_PASSES + greedy_passes(canvas[-2] * canvas[-1], self.fraction) + ATTEMPTS
 
-    def propose(self, task: SearchTask) -> list[Proposal]:
-        """Image after image: the candidates of one fill a batch."""
-        return [self._propose_one(task, row) for row in range(task.scorer.count)]
+    def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
+        """The candidates of one image fill a batch, at the end together with those of the next."""
+        everything = torch.ones(task.scorer.shape, dtype=torch.bool, device=task.scorer.device)
 
-    def _propose_one(self, task: SearchTask, row: int) -> Proposal:
-        scorer = task.scorer
-        everything = torch.ones(scorer.shape, dtype=torch.bool, device=scorer.device)
+        def procedure(entrant: Entrant) -> Procedure[Proposal]:  # noqa: ARG001  (all begin alike)
+            return proposal_of((yield from removals(everything, fraction=self.fraction)), task.threshold)
 
-        def score_masks(masks: Tensor) -> Tensor:
-            return scorer.margins(masks, torch.full((len(masks),), row))
-
-        removal = remove_greedily(
-            score_masks,
-            everything,
-            batch_size=scorer.batch_size,
-            fraction=self.fraction,
-            stopped=scorer.meter.stopped,
-        )
-        return proposal_of(removal, task.threshold)
+        return propose_each(task, procedure)
 
 
 def proposal_of(removal: Removal, threshold: float) -> Proposal:

@@ -1,6 +1,7 @@
 """Batched Gradient SIS (Carter et al., NeurIPS 2021): gradients choose what to remove, many at once."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +13,8 @@ from modicum_sis.classifier import Canvas
 from modicum_sis.errors import ParameterError
 from modicum_sis.findings import Trace
 from modicum_sis.ranking import choose_largest
-from modicum_sis.search import FIXED_PASSES, Proposal, SearchTask
+from modicum_sis.scoring import MaskScorer
+from modicum_sis.search import FIXED_PASSES, Entrant, Proposal, SearchTask
 from modicum_sis.verification import ATTEMPTS
 
 EXACT_PIXELS = 32 * 32
@@ -42,30 +44,19 @@ class BatchedGradient:
         pixels = canvas[-2] * canvas[-1]
         return FIXED_PASSES + 3 * math.ceil(pixels / self._pixels_per_step(pixels)) + ATTEMPTS
 
-    def propose(self, task: SearchTask) -> list[Proposal]:
-        """All images in step."""
-        scorer = task.scorer
-        count, pixels = scorer.count, scorer.shape[0] * scorer.shape[1]
-        per_step = self._pixels_per_step(pixels)
-        rows = torch.arange(count)
-        masks = torch.ones((count, pixels), dtype=torch.bool, device=scorer.device)
-        removed: list[Tensor] = []
-        margins: list[Tensor] = []
-        while len(removed) * per_step < pixels and not scorer.meter.stopped():
-            scores, gradients = scorer.margins_and_gradients(masks.view(count, *scorer.shape), rows)
-            margins.append(scores.double().cpu())
-            least = _least_missed(gradients.view(count, -1), masks, min(per_step, pixels - len(removed) * per_step))
-            masks.scatter_(1, least, value=False)
-            removed.append(least.cpu())
-        complete = len(removed) * per_step >= pixels
-        if complete:
-            margins.append(task.baseline_margins)
-        elif not margins:
-            margins.append(task.whole_margins)
-        return [
-            proposal_of(Removal(_trace(removed, margins, row, scorer.shape), complete=complete), task.threshold)
-            for row in range(count)
-        ]
+    def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
+        """Rows side by side, each at a step of its own."""
+        descent = _Descent(task.scorer, self._pixels_per_step(task.scorer.pixels))
+        while True:
+            for entrant in task.admit(None):
+                descent.enter(entrant)
+            if not len(descent):
+                return
+            if task.scorer.meter.stopped():
+                yield from ((row, proposal_of(descent.leave(row), task.threshold)) for row in descent.rows())
+                return
+            for row in descent.step():
+                yield row, proposal_of(descent.leave(row), task.threshold)
 
     def _pixels_per_step(self, pixels: int) -> int:
         if self.pixels_per_step is not None:
@@ -75,21 +66,76 @@ class BatchedGradient:
         return max(1, round(PAPER_PIXELS_PER_STEP * pixels / PAPER_PIXELS))
 
 
+class _Descent:
+    """Removal in many rows; all that it keeps of an image is its mask, its order and its margins."""
+
+    def __init__(self, scorer: MaskScorer, per_step: int) -> None:
+        self._scorer, self._per_step = scorer, per_step
+        self._masks = torch.ones((scorer.rows, scorer.pixels), dtype=torch.bool, device=scorer.device)
+        self._order = torch.zeros((scorer.rows, scorer.pixels), dtype=torch.int64, device=scorer.device)
+        self._entrants: dict[int, Entrant] = {}
+        self._margins: dict[int, list[float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entrants)
+
+    def rows(self) -> list[int]:
+        return list(self._entrants)
+
+    def enter(self, entrant: Entrant) -> None:
+        self._masks[entrant.row] = True
+        self._entrants[entrant.row], self._margins[entrant.row] = entrant, []
+
+    def step(self) -> list[int]:
+        """Remove pixels in every row; returns the rows in which none is left."""
+        rows = torch.tensor(self.rows())
+        masks = self._masks[rows.to(self._masks.device)]
+        scores, gradients = self._scorer.margins_and_gradients(masks.view(-1, *self._scorer.shape), rows)
+        removed = torch.tensor([self._removed(row) for row in self._entrants])
+        for last in (False, True):
+            alike = torch.nonzero((removed + self._per_step >= self._scorer.pixels) == last).flatten()
+            if len(alike):
+                at = alike.to(self._masks.device)
+                self._remove(rows[alike], removed[alike], masks[at], gradients[at].flatten(1))
+        for row, margin in zip(self._entrants, scores.double().tolist(), strict=True):
+            self._margins[row].append(margin)
+        return [row for row in self._entrants if self._removed(row) == self._scorer.pixels]
+
+    def leave(self, row: int) -> Removal:
+        entrant, margins = self._entrants.pop(row), self._margins.pop(row)
+        removed, complete = self._counts(len(margins)), len(margins) * self._per_step >= self._scorer.pixels
+        if complete:
+            margins.append(entrant.baseline_margin)
+        elif not margins:
+            margins.append(entrant.whole_margin)
+        start = torch.ones(self._scorer.shape, dtype=torch.bool)
+        trace = Trace(
+            order=self._order[row, : removed[-1]].cpu().clone(),  # the row is used again
+            scores=torch.tensor(margins, dtype=torch.float64),
+            kept=start.numel() - removed[: len(margins)],
+            start=start,
+        )
+        return Removal(trace, complete=complete)
+
+    def _remove(self, rows: Tensor, removed: Tensor, masks: Tensor, gradients: Tensor) -> None:
+        count = min(self._per_step, self._scorer.pixels - int(removed[0]))
+        at = rows.to(masks.device)
+        least = _least_missed(gradients, masks, count)
+        places = removed.to(masks.device).unsqueeze(1) + torch.arange(count, device=masks.device)
+        self._order[at] = self._order[at].scatter(1, places, least)
+        self._masks[at] = masks.scatter(1, least, value=False)
+
+    def _removed(self, row: int) -> int:
+        return int(self._counts(len(self._margins[row]))[-1])
+
+    def _counts(self, steps: int) -> Tensor:
+        """Pixels removed before each step, and after the last."""
+        return (torch.arange(steps + 1) * self._per_step).clamp_max(self._scorer.pixels)
+
+
 def _least_missed(gradients: Tensor, masks: Tensor, count: int) -> Tensor:
     """The kept pixels (n, count) with the lowest gradient, lowest first; ties to the lowest index."""
     wins = torch.where(masks, -gradients, -math.inf)
     chosen = torch.nonzero(choose_largest(wins, [count] * len(wins)))[:, 1].view(len(wins), count)
     ranks = torch.argsort(wins.gather(1, chosen), dim=1, descending=True, stable=True)
     return chosen.gather(1, ranks)
-
-
-def _trace(removed: list[Tensor], margins: list[Tensor], row: int, shape: tuple[int, int]) -> Trace:
-    start = torch.ones(shape, dtype=torch.bool)
-    sizes = torch.tensor([0, *(part.shape[1] for part in removed)]).cumsum(0)[: len(margins)]
-    none = torch.zeros(0, dtype=torch.int64)
-    return Trace(
-        order=torch.cat([none, *(part[row] for part in removed)]),
-        scores=torch.stack([margin[row] for margin in margins]),
-        kept=start.numel() - sizes,
-        start=start,
-    )

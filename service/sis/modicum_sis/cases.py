@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from modicum_sis.classifier import Classifier
+from modicum_sis.earlier import Earlier
 from modicum_sis.errors import FillUnavailable
 from modicum_sis.fills import Fills
-from modicum_sis.findings import Passes, Reason
+from modicum_sis.findings import Finding, Passes, Reason
 from modicum_sis.images import ImageSource
 from modicum_sis.margins import confidences_of, margins_of
 
@@ -23,7 +24,11 @@ SATURATED_CONFIDENCE = 1 - torch.finfo(torch.float32).eps
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One image of a run. Attributes as in `Finding`; `reason` says why there is no search, `fill` is (C, H, W)."""
+    """One image of a run. Attributes as in `Finding`; `reason` says why there is no search, `fill` is (C, H, W).
+
+    `earlier` is the finding that a resumed run goes on from, `settled` says that it stands as it is. `passes` are those
+    of this run.
+    """
 
     index: int
     digest: str
@@ -39,11 +44,13 @@ class Case:
     baseline_margin: float = float("nan")
     baseline_confident: bool = False
     reason: Reason | None = None
+    earlier: Finding | None = None
+    settled: bool = False
 
     @property
     def searchable(self) -> bool:
         """Whether there is something to search for."""
-        return self.reason is None and not self.baseline_confident
+        return self.reason is None and not self.baseline_confident and not self.settled
 
     @property
     def confidence(self) -> float:
@@ -65,10 +72,43 @@ class CaseBuilder:
     fills: Fills
     threshold: float
     targets: Sequence[int] | None
+    earlier: Earlier
 
     def build(self, index: int) -> Case:
-        """Load an image and look at it: one plain pass, and one over its bare fill if it is to be searched."""
+        """Load an image and look at it: one plain pass, and one over its bare fill if it is to be searched.
+
+        No pass where an earlier run has looked at it.
+        """
         image, digest = self.source.load(index)
+        earlier = self.earlier.of(digest, int(self.targets[index]) if self.targets is not None else None)
+        return self._look(index, image, digest) if earlier is None else self._look_again(index, image, earlier)
+
+    def _look_again(self, index: int, image: Tensor, earlier: Finding) -> Case:
+        settled = self.earlier.is_complete(earlier)
+        case = Case(
+            index=index,
+            digest=earlier.digest,
+            image=image,
+            predicted_class=earlier.predicted_class,
+            target_class=earlier.target_class,
+            margin=earlier.margin,
+            eligible=earlier.eligible,
+            saturated=earlier.saturated,
+            targeted=self.targets is not None,
+            passes=Passes(),
+            baseline_confident=earlier.baseline_confident,
+            earlier=earlier,
+            settled=settled,
+        )
+        if settled:
+            return case
+        try:
+            fill = self.fills.of(image, earlier.digest, earlier.target_class)
+        except FillUnavailable:
+            return replace(case, reason=Reason.FILL_UNAVAILABLE)
+        return replace(case, fill=fill, baseline_margin=log_odds_of(earlier.baseline_confidence))
+
+    def _look(self, index: int, image: Tensor, digest: str) -> Case:
         logits = self.classifier.plain_logits(image)
         finite = bool(torch.isfinite(logits).all()) and bool(torch.isfinite(image).all())
         predicted = int(logits.argmax()) if finite else NO_CLASS
@@ -112,6 +152,11 @@ class CaseBuilder:
 
 def _margin(logits: Tensor, target: int) -> float:
     return float(margins_of(logits.unsqueeze(0), torch.tensor([target], device=logits.device))[0])
+
+
+def log_odds_of(confidence: float | None) -> float:
+    """The margin of a confidence from 0 to 1, infinite at the ends; NaN of none."""
+    return float(torch.logit(torch.tensor(float("nan") if confidence is None else confidence, dtype=torch.float64)))
 
 
 def _confidence(margin: float) -> float:

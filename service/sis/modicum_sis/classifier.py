@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modicum_sis.acceleration import Acceleration, FastPath
 from modicum_sis.errors import CanvasRefused, OutputNotFinite, OutputRefused, OutputUnsteady, ParameterError
 from modicum_sis.margins import margins_of
 from modicum_sis.memory import is_out_of_memory
@@ -57,6 +58,7 @@ class Classifier:
         output: "logits", "probabilities", or "auto": probabilities when the rows of probe images are >= 0 and sum to 1.
         input_size: height and width (or one number for both) to which the canvas is resized, differentiably, inside.
         fill_mean: what the `mean` fill paints; default: `mean`.
+        accelerate: whether searches may use a fast twin of the module (see `acceleration`); never a reported score.
 
     Raises:
         ParameterError: bounds, mean or std that make no sense.
@@ -73,6 +75,7 @@ class Classifier:
         output: Literal["auto", "logits", "probabilities"] = "auto",
         input_size: int | tuple[int, int] | None = None,
         fill_mean: PerChannel | None = None,
+        accelerate: bool = True,
     ) -> None:
         low, high = (float(bound) for bound in bounds)
         if not low < high:
@@ -91,6 +94,9 @@ class Classifier:
         self._output_kind: OutputKind | None = None if output == "auto" else output
         self._class_count: int | None = None
         self._inspections: dict[Canvas, Inspection] = {}
+        self._fast = FastPath(self._module, dtype=self.dtype, wanted=accelerate)
+        self._weights_version = _weights_version(self._module)
+        self.chunk_sizes: dict[Canvas, int] = {}  # where `batching` remembers what it measured
 
     @property
     def class_count(self) -> int | None:
@@ -112,12 +118,40 @@ class Classifier:
             CanvasRefused: the module failed on this shape, and not for want of memory; that error comes as it is.
             OutputRefused: the output is no (B, K) float tensor.
         """
+        return self._logits(self._module, images)
+
+    def search_logits(self, images: Tensor) -> Tensor:
+        """As `logits`, by the fast twin where there is one: for what a search compares, never for what is reported."""
+        channels, height, width = images.shape[1:]
+        canvas = (channels, height, width)
+        module, _ = self._choose(canvas)
+        if module is self._module:
+            return self.logits(images)
+        try:
+            return self._logits(module, images)
+        except CanvasRefused as error:  # it ran on the probes and does not here: the module itself may
+            self._fast.give_up(canvas, f"the twin failed: {error}")
+        return self.logits(images)
+
+    def acceleration(self, canvas: Canvas) -> Acceleration:
+        """How searches run on this canvas, found out on first use: the twin is compared on the images of `inspect`."""
+        self.prepare()
+        return self._choose(canvas)[1]
+
+    def _choose(self, canvas: Canvas) -> tuple[nn.Module, Acceleration]:
+        def answer(module: nn.Module, images: Tensor) -> Tensor:
+            with torch.no_grad():
+                return self._logits(module, images)
+
+        return self._fast.choose(canvas, lambda: self._probes(canvas), answer)
+
+    def _logits(self, module: nn.Module, images: Tensor) -> Tensor:
         inputs = ((images - self._mean) / self._std).contiguous(memory_format=self._layout)
         if self._input_size is not None and tuple(images.shape[-2:]) != self._input_size:
             inputs = functional.interpolate(
                 inputs, size=self._input_size, mode="bilinear", align_corners=False, antialias=True
             )
-        output = self._checked(self._forward(inputs), len(images))
+        output = self._checked(_forward(module, inputs), len(images))
         return output.clamp_min(torch.finfo(output.dtype).tiny).log() if self._returns_probabilities() else output
 
     def plain_logits(self, image: Tensor) -> Tensor:
@@ -126,8 +160,11 @@ class Classifier:
             return self.logits(image.unsqueeze(0)).squeeze(0)
 
     def prepare(self) -> None:
-        """Put the module back in eval mode, should its owner have changed it since."""
+        """Put the module back in eval mode, should its owner have changed it since, and see whether weights moved."""
         _to_eval(self._module)
+        if (version := _weights_version(self._module)) != self._weights_version:
+            self._weights_version = version
+            self._fast.forget()
 
     def inspect(self, canvas: Canvas) -> Inspection:
         """Look at the module on a grey and two random images of this canvas; remembered for each canvas.
@@ -184,19 +221,6 @@ class Classifier:
             (gradient,) = torch.autograd.grad(margins.sum(), inputs, allow_unused=True)
         return gradient is not None and bool(torch.isfinite(gradient).all()) and bool(gradient.ne(0).any())
 
-    def _forward(self, inputs: Tensor) -> object:
-        try:
-            output: object = self._module(inputs)
-        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError) as error:
-            if is_out_of_memory(error):
-                raise
-            shape = "x".join(str(size) for size in inputs.shape[1:])
-            raise CanvasRefused(
-                f"expected a module that takes images of {shape}; it failed with {type(error).__name__}: {error}. "
-                "Give images of the size it was trained on, or input_size="
-            ) from error
-        return output
-
     def _checked(self, output: object, count: int) -> Tensor:
         if not isinstance(output, Tensor):
             raise OutputRefused(
@@ -236,6 +260,20 @@ class Classifier:
         return module, torch.channels_last
 
 
+def _forward(module: nn.Module, inputs: Tensor) -> object:
+    try:
+        output: object = module(inputs)
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError) as error:
+        if is_out_of_memory(error):
+            raise
+        shape = "x".join(str(size) for size in inputs.shape[1:])
+        raise CanvasRefused(
+            f"expected a module that takes images of {shape}; it failed with {type(error).__name__}: {error}. "
+            "Give images of the size it was trained on, or input_size="
+        ) from error
+    return output
+
+
 def _device_of(module: nn.Module) -> torch.device:
     for tensor in (*module.parameters(), *module.buffers()):
         return tensor.device
@@ -245,6 +283,12 @@ def _device_of(module: nn.Module) -> torch.device:
 def _dtype_of(module: nn.Module) -> torch.dtype:
     dtypes = {tensor.dtype for tensor in (*module.parameters(), *module.buffers())}
     return torch.float64 if torch.float64 in dtypes else torch.float32
+
+
+def _weights_version(module: nn.Module) -> int:
+    """Rises with every change of a weight or a statistic in place; those made in inference mode keep no count."""
+    tensors = (*module.parameters(), *module.buffers())
+    return sum(tensor._version for tensor in tensors if not tensor.is_inference())  # noqa: SLF001  torch's own tag
 
 
 def _to_eval(module: nn.Module) -> None:

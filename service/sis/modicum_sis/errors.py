@@ -6,6 +6,7 @@ SisError
 │   ├── CanvasMismatch
 │   └── OutOfBounds
 ├── FillUnavailable         the fill cannot be made from what was given
+├── FindingsFileRefused     a file that save_findings did not write, or that was damaged since
 └── ModelError              the module is no classifier that can be audited
     ├── CanvasRefused
     ├── OutputRefused
@@ -42,6 +43,10 @@ class FillUnavailable(SisError):
     """The fill cannot be made from what was given."""
 
 
+class FindingsFileRefused(SisError, ValueError):
+    """Expected a file that save_findings wrote; this is another's, or damaged. Search anew, or give the right one."""
+
+
 class ModelError(SisError):
     """The module is no classifier that can be audited."""
 
@@ -63,4 +68,4 @@ class OutputUnsteady(ModelError):
 
 
 class GradientMissing(ModelError):
-    """The search follows gradients, and the module has none."""
+    """The search cannot do without gradients, and the module has none."""

@@ -99,7 +99,12 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Everything but the image and the weights that influenced a finding."""
+    """Everything but the image and the weights that influenced a finding.
+
+    `gradient_free` says that the module has no useful gradient, and that a search by forward passes alone ran in the
+    place of `search`. `probe_scores` are what the classifier is known by when a run is resumed: scores of a few classes
+    on an image that is always the same.
+    """
 
     search: object
     threshold: float
@@ -112,6 +117,8 @@ class Parameters:
     output_kind: str
     torch_version: str
     library_version: str
+    probe_scores: tuple[float, ...] = ()
+    gradient_free: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +139,7 @@ class Finding:
         verified_confidence: of a plain pass on the masked image; None without a subset.
         budget_exhausted: nothing smaller than the whole image was found: fraction 1.
         saturated: the model returns probabilities, and on this image they round to 1: sizes are coarse.
-        passes: all that was spent on the image.
+        passes: all that was spent on the image, in an earlier run that this one resumed as well.
         trace: removal order and confidences, None where there was none; of mask_optimization its last shrinking only.
         reason: see `Reason`; None when all went as asked.
         parameters: what influenced this.

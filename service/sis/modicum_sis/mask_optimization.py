@@ -1,6 +1,7 @@
 """Mask optimisation, the default search: an ascent over masks by gradients, then exact shrinking and trading.
 
-Its maths is in `ascent` and `shrinking`; here the budget is divided between them. It draws no random numbers.
+Its maths is in `ascent` and `shrinking`; here the budget is divided between them, and their questions are put into
+batches together. It draws no random numbers.
 """
 
 import math
@@ -13,20 +14,25 @@ from torch import Tensor
 
 from modicum_sis.ascent import Ascent, Climbed
 from modicum_sis.classifier import Canvas
+from modicum_sis.desk import Desk
 from modicum_sis.errors import ParameterError
 from modicum_sis.findings import Trace
+from modicum_sis.gradient_free import GradientFree
 from modicum_sis.margins import confidences_of
-from modicum_sis.search import FIXED_PASSES, Proposal, SearchTask
-from modicum_sis.shrinking import Kept, Shrinker, shrink_together
+from modicum_sis.questions import GRADIENT_COST
+from modicum_sis.search import FIXED_PASSES, Entrant, Proposal, SearchTask
+from modicum_sis.shrinking import Kept, Shrinker
 
 VERIFICATIONS = 2
 """Forward passes kept back: the smallest mask, and one with margin to spare."""
-GRADIENT_COST = 3
-FEWEST_PASSES = FIXED_PASSES + VERIFICATIONS + 2 * GRADIENT_COST
+LEAST_STEPS = 2
+FEWEST_PASSES = FIXED_PASSES + VERIFICATIONS + LEAST_STEPS * GRADIENT_COST
 STEPS_PER_DOUBLING = 6
 """Steps of the ascent for each doubling of the pixels: after about these, exact shrinking gains more for its passes."""
 LEAST_ASCENT, MOST_ASCENT = 0.12, 0.9
 """Shares of the budget between which the ascent stays, whatever the canvas."""
+FULL_ENOUGH = 0.75
+"""Share of the rows that want gradients at which a batch of them is not put off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +55,115 @@ class MaskOptimization:
         """The budget."""
         return self.passes
 
-    def propose(self, task: SearchTask) -> list[Proposal]:
-        """Climb together, then shrink together."""
-        spendable = self.passes - FIXED_PASSES - VERIFICATIONS
-        steps = self._steps(spendable, math.prod(task.scorer.shape))
-        climbed = Ascent(task.scorer, task.whole_margins, threshold=task.threshold, steps=steps).climb()
-        shrinkers = _shrinkers(climbed, threshold=task.threshold, passes=spendable - GRADIENT_COST * steps)
-        ended = shrink_together(task.scorer, list(shrinkers.values()), list(shrinkers))
-        stopped = not ended or task.scorer.meter.stopped()
-        nothing = Proposal(masks=iter(()), trace=None, stopped=stopped)
-        return [
-            _proposal(shrinkers[row], task.scorer.shape, stopped=stopped) if row in shrinkers else nothing
-            for row in range(task.scorer.count)
-        ]
+    def without_gradient(self) -> GradientFree:
+        """The same passes without a gradient."""
+        return GradientFree(self.passes)
+
+    def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
+        """Some images climb while others shrink."""
+        return _Work(task, self).proposals()
+
+    def shares(self, pixels: int, spent: int) -> tuple[int, int]:
+        """Steps of the ascent, and passes that are left for shrinking, when some are spent."""
+        spendable = self.passes - spent - VERIFICATIONS
+        steps = self._steps(spendable, pixels)
+        return steps, spendable - GRADIENT_COST * steps
+
+    def has_climbed(self, pixels: int, spent: int) -> bool:
+        """Whether an earlier run that spent so much on an image has ended its ascent."""
+        return spent >= FIXED_PASSES + GRADIENT_COST * self.shares(pixels, FIXED_PASSES)[0]
 
     def _steps(self, spendable: int, pixels: int) -> int:
         least, most = (share * spendable / GRADIENT_COST for share in (LEAST_ASCENT, MOST_ASCENT))
-        return max(2, int(min(most, max(least, STEPS_PER_DOUBLING * math.log2(pixels)))))
+        return max(LEAST_STEPS, int(min(most, max(least, STEPS_PER_DOUBLING * math.log2(pixels)))))
 
 
-def _shrinkers(climbed: Climbed, *, threshold: float, passes: int) -> dict[int, Shrinker]:
-    return {
-        row: Shrinker(climbed.masks[row], float(climbed.margins[row]), threshold=threshold, passes=passes)
-        for row, found in enumerate(climbed.found)
-        if found
-    }
+class _Work:
+    """The images in work: each climbs, then shrinks."""
+
+    def __init__(self, task: SearchTask, search: MaskOptimization) -> None:
+        scorer = task.scorer
+        self._task, self._scorer = task, scorer
+        self._search = search
+        self._passes: dict[int, int] = {}
+        self._ascent = Ascent(scorer.rows, scorer.pixels, threshold=task.threshold, device=scorer.device)
+        self._shrinkers: dict[int, Shrinker] = {}
+        self._desk: Desk[None] = Desk(scorer)
+        self._unfound: list[int] = []
+
+    def proposals(self) -> Iterator[tuple[int, Proposal]]:
+        """Rows and their proposals as they are done."""
+        while True:
+            for entrant in self._task.admit(None):
+                self._enter(entrant)
+            ended = self._take_ended(stopped=False)
+            yield from ended
+            if not len(self._ascent) and not len(self._desk):
+                if not ended:
+                    return
+                continue
+            if self._scorer.meter.stopped():
+                yield from self._stop()
+                return
+            if self._gradients_are_due():
+                self._follow_gradients()
+            self._desk.answer_masks()
+
+    def _enter(self, entrant: Entrant) -> None:
+        """Climb; an image that an earlier run has brought beyond its ascent goes on with shrinking."""
+        pixels, left = self._scorer.pixels, self._search.passes - entrant.spent - VERIFICATIONS
+        if entrant.start is not None and self._search.has_climbed(pixels, entrant.spent):
+            start = entrant.start.flatten().to(self._scorer.device)
+            self._shrink(entrant.row, Climbed(start, entrant.start_margin, found=True), passes=max(0, left))
+        elif left < LEAST_STEPS * GRADIENT_COST:
+            self._unfound.append(entrant.row)
+        else:
+            steps, self._passes[entrant.row] = self._search.shares(pixels, entrant.spent)
+            self._ascent.enter(entrant.row, entrant.whole_margin, steps=steps)
+
+    def _gradients_are_due(self) -> bool:
+        """Rows that want gradients wait for each other as long as there is something else to score."""
+        wanted = len(self._ascent) + len(self._desk.gradients_waiting())
+        return not self._desk.masks_waiting() or wanted >= FULL_ENOUGH * min(self._scorer.rows, self._scorer.batch_size)
+
+    def _follow_gradients(self) -> None:
+        """One batch of gradients, of rows that climb and of rows that shrink."""
+        climbing, count = self._ascent.next_round(), len(self._ascent)
+        masks = torch.cat([climbing.masks, self._desk.gradient_masks()])
+        rows = torch.tensor([*climbing.rows, *self._desk.gradients_waiting()])
+        scored, by_mask = self._scorer.margins_and_gradients(masks.view(-1, *self._scorer.shape), rows)
+        margins, gradients = scored.double().cpu(), by_mask.flatten(1)
+        self._desk.answer_gradients(margins[count:], gradients[count:])
+        for row in self._ascent.follow(climbing, margins[:count], gradients[:count]):
+            self._descend(row)
+
+    def _descend(self, row: int) -> None:
+        climbed, passes = self._ascent.leave(row), self._passes.pop(row)
+        if climbed.found:
+            self._shrink(row, climbed, passes=passes)
+        else:
+            self._unfound.append(row)
+
+    def _shrink(self, row: int, climbed: Climbed, *, passes: int) -> None:
+        shrinker = Shrinker(climbed.mask, climbed.margin, threshold=self._task.threshold, passes=passes)
+        self._shrinkers[row] = shrinker
+        self._desk.open(row, shrinker.questions())
+
+    def _take_ended(self, *, stopped: bool) -> list[tuple[int, Proposal]]:
+        unfound, self._unfound = self._unfound, []
+        nothing = [(row, Proposal(masks=iter(()), trace=None, stopped=stopped)) for row in unfound]
+        return nothing + [(row, self._proposal(row, stopped=stopped)) for row, _ in self._desk.ended()]
+
+    def _proposal(self, row: int, *, stopped: bool) -> Proposal:
+        return _proposal(self._shrinkers.pop(row), self._scorer.shape, stopped=stopped)
+
+    def _stop(self) -> Iterator[tuple[int, Proposal]]:
+        """What was found so far: also an image that still climbs may have a sufficient mask."""
+        for row in self._ascent.rows():
+            self._descend(row)
+        yield from self._take_ended(stopped=True)
+        for row, _ in self._desk.stop():
+            yield row, self._proposal(row, stopped=True)
 
 
 def _proposal(shrinker: Shrinker, shape: tuple[int, int], *, stopped: bool) -> Proposal:

@@ -1,4 +1,4 @@
-"""What a running search says about itself, and how it is asked to stop. Holds no clock: the caller brings one."""
+"""What a running search says about itself, and how it is asked to stop. Holds no clock: a `Limit` does."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

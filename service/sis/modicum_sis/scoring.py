@@ -1,6 +1,6 @@
 """Margins of masked images, and their gradients with respect to the mask, with every pass counted to its image.
 
-The model only ever sees true binary masks. Must not decide anything: searches do.
+Masks are true binary ones, but where a search probes with shares of pixels. Must not decide anything: searches do.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from modicum_sis.classifier import Classifier
+from modicum_sis.classifier import Canvas, Classifier
 from modicum_sis.findings import Passes
 from modicum_sis.margins import margins_of
 from modicum_sis.memory import is_out_of_memory
@@ -18,34 +18,32 @@ FORWARD_COST, BACKWARD_COST = 1, 2
 
 
 def paint(images: Tensor, fills: Tensor, masks: Tensor) -> Tensor:
-    """The image where the mask is True, else the fill. images, fills: (B, C, H, W); masks: (B, H, W) bool."""
-    return torch.where(masks.unsqueeze(1), images, fills)
+    """The image where the mask is True, else the fill. images, fills: (B, C, H, W); masks: (B, H, W) bool.
+
+    Float masks are shares: 0.4 is a pixel at two fifths of the way from its fill to its image.
+    """
+    if masks.dtype == torch.bool:
+        return torch.where(masks.unsqueeze(1), images, fills)
+    return torch.lerp(fills, images, masks.unsqueeze(1).to(images.dtype))
 
 
 class MaskScorer:
-    """Scores masks over the images of one chunk.
+    """Scores masks over the images in its rows.
 
     Args:
-        images: (n, C, H, W), on the classifier's device.
-        fills: (n, C, H, W).
-        targets: (n,).
+        rows: how many images there can be at a time.
+        canvas: their shape.
         batch_size: masked images a pass may hold.
     """
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        images: Tensor,
-        fills: Tensor,
-        targets: Tensor,
-        *,
-        batch_size: int,
-        meter: Meter,
-    ) -> None:
-        self._classifier, self._images, self._fills, self._targets = classifier, images, fills, targets
+    def __init__(self, classifier: Classifier, canvas: Canvas, *, rows: int, batch_size: int, meter: Meter) -> None:
+        self._classifier = classifier
+        self._images = torch.zeros((rows, *canvas), device=classifier.device, dtype=classifier.dtype)
+        self._fills = torch.zeros_like(self._images)
+        self._targets = torch.zeros(rows, device=classifier.device, dtype=torch.int64)
+        self._forward = torch.zeros(rows, dtype=torch.int64)
+        self._backward = torch.zeros(rows, dtype=torch.int64)
         self.batch_size, self.meter = batch_size, meter
-        self.forward = torch.zeros(len(images), dtype=torch.int64)
-        self.backward = torch.zeros(len(images), dtype=torch.int64)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -53,8 +51,13 @@ class MaskScorer:
         return int(self._images.shape[-2]), int(self._images.shape[-1])
 
     @property
-    def count(self) -> int:
-        """How many images there are."""
+    def pixels(self) -> int:
+        """Of a mask."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def rows(self) -> int:
+        """How many images there can be at a time."""
         return len(self._images)
 
     @property
@@ -62,16 +65,17 @@ class MaskScorer:
         """Where masks and margins live."""
         return self._images.device
 
-    def spent(self) -> Tensor:
-        """Pass-equivalents so far of each image, (n,)."""
-        return FORWARD_COST * self.forward + BACKWARD_COST * self.backward
+    def place(self, row: int, image: Tensor, fill: Tensor, target: int) -> None:
+        """Put an image (C, H, W) with its fill into a row, in which nothing is counted yet."""
+        self._images[row], self._fills[row], self._targets[row] = image, fill, target
+        self._forward[row], self._backward[row] = 0, 0
 
     def passes_of(self, row: int) -> Passes:
-        """What was spent on one image."""
-        return Passes(int(self.forward[row]), int(self.backward[row]))
+        """What was spent on the image in a row."""
+        return Passes(int(self._forward[row]), int(self._backward[row]))
 
     def margins(self, masks: Tensor, rows: Tensor) -> Tensor:
-        """Margins (m,) of masks (m, H, W), each over the image that `rows` (m,), on the CPU, names."""
+        """Margins (m,) of masks (m, H, W), each over the image in the row that `rows` (m,), on the CPU, names."""
         return self._in_batches(self._margins, masks, rows)[0]
 
     def margins_and_gradients(self, masks: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,7 +86,7 @@ class MaskScorer:
     def _margins(self, masks: Tensor, rows: Tensor) -> tuple[Tensor, ...]:
         at = rows.to(self.device)
         with torch.no_grad():
-            logits = self._classifier.logits(paint(self._images[at], self._fills[at], masks))
+            logits = self._classifier.search_logits(paint(self._images[at], self._fills[at], masks))
             margins = margins_of(logits, self._targets[at])
         self._count(rows, backward=False)
         return (margins,)
@@ -92,7 +96,7 @@ class MaskScorer:
         images, fills = self._images[at], self._fills[at]
         painted = paint(images, fills, masks).requires_grad_()
         with torch.enable_grad():
-            margins = margins_of(self._classifier.logits(painted), self._targets[at])
+            margins = margins_of(self._classifier.search_logits(painted), self._targets[at])
         gradient = _gradient(margins, painted)
         self._count(rows, backward=True)
         # painted = fill + mask * (image - fill), so the chain rule leaves one sum over the channels
@@ -118,10 +122,10 @@ class MaskScorer:
         return tuple(torch.cat(values) for values in zip(*parts, strict=True))
 
     def _count(self, rows: Tensor, *, backward: bool) -> None:
-        counts = torch.bincount(rows, minlength=self.count)
-        self.forward += counts
+        counts = torch.bincount(rows, minlength=self.rows)
+        self._forward += counts
         if backward:
-            self.backward += counts
+            self._backward += counts
         self.meter.add_passes(len(rows) * (FORWARD_COST + BACKWARD_COST * backward))
 
 

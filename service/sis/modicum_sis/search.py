@@ -1,11 +1,11 @@
-"""The boundary between a search and what runs it: a task goes in, proposals come out. Adding a search is one file.
+"""The boundary between a search and what runs it: images come in, proposals go out. Adding a search is one file.
 
 A search proposes; only verification decides. Its maths is METHOD section 2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -18,20 +18,45 @@ FIXED_PASSES = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SearchTask:
-    """Images of one chunk for which subsets are wanted, none of them baseline-confident.
+class Entrant:
+    """An image for which a subset is wanted, not baseline-confident, now in a row of the scorer.
 
     Attributes:
-        scorer: scores masks over them; its meter says when to stop.
+        row: where it is until its proposal has been taken.
+        whole_margin: of a plain pass over the whole image.
+        baseline_margin: of a plain pass over the bare fill.
+        digest: the image's name in every seed.
+        spent: pass-equivalents so far; `FIXED_PASSES` unless an earlier run is resumed.
+        start: (H, W), the verified subset of the earlier run, smaller than the image; the finding will be no larger,
+            wherever the search begins. None where there is none.
+        start_margin: of the masked image under `start`.
+    """
+
+    row: int
+    whole_margin: float
+    baseline_margin: float
+    digest: str
+    spent: int = FIXED_PASSES
+    start: Tensor | None = None
+    start_margin: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchTask:
+    """Images that wait to be searched, and the rows in which that happens.
+
+    Attributes:
+        scorer: scores masks over the images in its rows; its meter says when to stop.
         threshold: the confidence to keep.
-        whole_margins: (n,) float64 on the CPU, of a plain pass over each whole image.
-        baseline_margins: (n,) float64 on the CPU, of a plain pass over each bare fill.
+        seed: with an image's digest, the source of random numbers.
+        admit: lets at most so many waiting images in, or as many as there are free rows; fewer, or none, when no row
+            is free, when no image waits or the run was stopped, or when those let in are too far ahead of the rest.
     """
 
     scorer: MaskScorer
     threshold: float
-    whole_margins: Tensor
-    baseline_margins: Tensor
+    seed: int
+    admit: Callable[[int | None], list[Entrant]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +78,27 @@ class Search(Protocol):
     """A way of looking for sufficient subsets: a frozen dataclass of its parameters.
 
     One that follows gradients says so with a class attribute `needs_gradient = True`; it is then never let loose on a
-    module without, where it would propose nonsense in good order.
+    module without, where it would propose nonsense in good order. Where it also has a method `without_gradient`, the
+    search that this returns, of the same budget, runs instead, and the findings' parameters say so.
     """
 
     def planned_passes(self, canvas: Canvas) -> int:
         """Pass-equivalents one image on this canvas costs at the most, verification included."""
         ...
 
-    def propose(self, task: SearchTask) -> list[Proposal]:
-        """One proposal an image, in order."""
+    def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
+        """A row and its proposal whenever one is done; ends when none is in work and none was let in.
+
+        The row is free for another image as soon as the next proposal is asked for. A search that is written for one
+        image becomes one for many by `modicum_sis.desk.propose_each`.
+        """
+        ...
+
+
+@runtime_checkable
+class FallsBack(Protocol):
+    """A search by gradients that knows what to do without."""
+
+    def without_gradient(self) -> Search:
+        """The search to run on a module without a useful gradient, of the same budget."""
         ...

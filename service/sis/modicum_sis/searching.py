@@ -1,30 +1,28 @@
-"""`find_subsets`: images in, verified findings out, a chunk at a time, so that memory is bounded by the chunk.
+"""`find_subsets`: images in, verified findings out; a chunk of them is in work at any time, so that memory is bounded.
 
 Knows no search and no fill by name. Every number in a finding comes from a plain pass over one image alone, which is
 why an image's finding owes nothing to its neighbours.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
-from modicum_sis.cases import Case, CaseBuilder
-from modicum_sis.classifier import Canvas, Classifier, Inspection
+from modicum_sis.batching import default_chunk_size
+from modicum_sis.cases import CaseBuilder
+from modicum_sis.classifier import Classifier, Inspection
+from modicum_sis.conclusion import Conclusion
+from modicum_sis.earlier import Earlier, probe_scores
 from modicum_sis.errors import GradientMissing, ParameterError
 from modicum_sis.fills import Donors, Fills, ready_donors
-from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
+from modicum_sis.findings import Finding, Parameters
 from modicum_sis.images import Images, ImageSource
+from modicum_sis.limit import Limit
+from modicum_sis.pool import Pool
 from modicum_sis.progress import Meter, Progress
 from modicum_sis.scoring import MaskScorer
-from modicum_sis.search import Proposal, Search, SearchTask
-from modicum_sis.verification import verify
+from modicum_sis.search import FallsBack, Search
 from modicum_sis.version import __version__
-
-CPU_CHUNK_VALUES = 4 * 3 * 224 * 224
-"""Image values of a chunk on a CPU: beyond four images at 224x224 activations leave the cache and passes slow down."""
-CUDA_CHUNK_VALUES = 64 * 3 * 224 * 224
-LARGEST_CHUNK = 1024
 
 
 def find_subsets(
@@ -41,6 +39,7 @@ def find_subsets(
     should_stop: Callable[[], bool] | None = None,
     progress: Callable[[Progress], None] | None = None,
     chunk_size: int | None = None,
+    resume: Iterable[Finding] = (),
 ) -> Iterator[Finding]:
     """Search every image for a small sufficient subset; findings come in the order of the images.
 
@@ -55,12 +54,16 @@ def find_subsets(
         donors: other images of the data set, for the marginal fill; of more than 64, 64 are drawn by seed. Or the pool
             that `gather_donors` made of them.
         digests: a name for each image, from which its random numbers come. Default: SHA-256 of its values.
-        should_stop: asked at every step; on True the images in work end with the best verified so far.
+        should_stop: asked at every step; on True the images in work end with the best verified so far. A `Limit`, or
+            any function.
         progress: told at every step.
         chunk_size: images in work together, and masked images in one pass. Default: by canvas and device.
+        resume: findings of an earlier run of the same search, or of one with fewer passes. Images are known by their
+            digests. What is complete is given back without a pass; the rest goes on within the passes that remain, and
+            never ends with a larger subset.
 
     Raises:
-        ParameterError: an argument outside its range.
+        ParameterError: an argument outside its range, or findings to resume that do not fit.
         ImageError: an image of another shape, or outside the bounds.
         FillUnavailable: the marginal fill with fewer than two donors.
         ModelError: the module failed its inspection; GradientMissing where the search follows gradients.
@@ -72,33 +75,31 @@ def find_subsets(
     canvas = source.canvas()
     inspection = classifier.inspect(canvas)
     _check_targets(targets, inspection.class_count)
-    _check_gradient(search, inspection)
-    planned = search.planned_passes(canvas)
+    runner = _runner(search, inspection)
+    planned = runner.planned_passes(canvas)
     pool = _donor_pool(classifier, donors, fill=fill, seed=seed)
     parameters = _parameters(
         classifier,
         search=search,
+        gradient_free=runner is not search,
         threshold=threshold,
         fill=fill,
         seed=seed,
         donors=pool,
         chunk_size=chunk_size or default_chunk_size(canvas, classifier.device),
+        scores=probe_scores(classifier, canvas),
     )
     fills = Fills(fill, classifier, seed=seed, donors=pool)
     meter = Meter(
         images_total=len(images),
         passes_planned=len(images) * planned,
-        progress=progress,
+        progress=should_stop.following(progress) if isinstance(should_stop, Limit) else progress,
         should_stop=should_stop,
     )
-    cases = CaseBuilder(classifier, source, fills, threshold, targets)
-    return _Run(classifier, cases, search, parameters, meter, planned).findings(len(images))
-
-
-def default_chunk_size(canvas: Canvas, device: torch.device) -> int:
-    """How many images of this canvas are worked on together where the caller does not say."""
-    values = CPU_CHUNK_VALUES if device.type == "cpu" else CUDA_CHUNK_VALUES
-    return max(1, min(LARGEST_CHUNK, values // (canvas[0] * canvas[1] * canvas[2])))
+    cases = CaseBuilder(classifier, source, fills, threshold, targets, Earlier(resume, parameters))
+    rows = min(parameters.chunk_size, len(images))
+    scorer = MaskScorer(classifier, canvas, rows=rows, batch_size=parameters.chunk_size, meter=meter)
+    return Pool(cases, scorer, Conclusion(classifier, parameters, meter), runner, planned=planned).findings(len(images))
 
 
 def _check_arguments(count: int, *, threshold: float, targets: Sequence[int] | None, chunk_size: int | None) -> None:
@@ -116,13 +117,17 @@ def _check_targets(targets: Sequence[int] | None, class_count: int) -> None:
             raise ParameterError(f"targets must lie between 0 and {class_count - 1}; got {int(target)}")
 
 
-def _check_gradient(search: Search, inspection: Inspection) -> None:
-    if getattr(search, "needs_gradient", False) and not inspection.has_gradient:
+def _runner(search: Search, inspection: Inspection) -> Search:
+    """The search itself, or what it turns to on a module without a gradient."""
+    if inspection.has_gradient or not getattr(search, "needs_gradient", False):
+        return search
+    if not isinstance(search, FallsBack):
         raise GradientMissing(
             f"expected a module whose scores change with the image in a way that autograd sees, as "
             f"{type(search).__name__} follows gradients; this one's have no gradient, or one of zero. "
-            "Search with BackSelect(fraction=0.1), which needs none"
+            "Search with MaskOptimization, which does without one where there is none"
         )
+    return search.without_gradient()
 
 
 def _donor_pool(classifier: Classifier, donors: Images | Donors | None, *, fill: str, seed: int) -> Donors | None:
@@ -135,14 +140,17 @@ def _parameters(
     classifier: Classifier,
     *,
     search: Search,
+    gradient_free: bool,
     threshold: float,
     fill: str,
     seed: int,
     donors: Donors | None,
     chunk_size: int,
+    scores: tuple[float, ...],
 ) -> Parameters:
     return Parameters(
         search=search,
+        gradient_free=gradient_free,
         threshold=threshold,
         fill=fill,
         seed=seed,
@@ -153,144 +161,5 @@ def _parameters(
         output_kind=str(classifier.output_kind),
         torch_version=str(torch.__version__),
         library_version=__version__,
+        probe_scores=scores,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Run:
-    """One call of `find_subsets`, its arguments checked."""
-
-    classifier: Classifier
-    cases: CaseBuilder
-    search: Search
-    parameters: Parameters
-    meter: Meter
-    planned: int
-
-    def findings(self, count: int) -> Iterator[Finding]:
-        self.classifier.prepare()
-        step = self.parameters.chunk_size
-        for start in range(0, count, step):
-            if self.meter.stopped():
-                return
-            yield from self._chunk(range(start, min(count, start + step)))
-
-    def _chunk(self, indices: range) -> Iterator[Finding]:
-        cases = [self._case(index) for index in indices]
-        found = self._search([case for case in cases if case.searchable])
-        for case in cases:
-            finding = found.get(case.index) or self._unsearched(case)
-            self.meter.finish_image(
-                planned=self.planned,
-                spent=finding.passes.equivalents,
-                fraction=finding.subset.fraction if finding.subset is not None else None,
-            )
-            yield finding
-
-    def _case(self, index: int) -> Case:
-        case = self.cases.build(index)
-        self.meter.add_passes(case.passes.equivalents)
-        return case
-
-    def _search(self, cases: list[Case]) -> dict[int, Finding]:
-        if not cases:
-            return {}
-        scorer = MaskScorer(
-            self.classifier,
-            torch.stack([case.image for case in cases]),
-            torch.stack([case.fill for case in cases if case.fill is not None]),
-            torch.tensor([case.target_class for case in cases], device=self.classifier.device),
-            batch_size=self.parameters.chunk_size,
-            meter=self.meter,
-        )
-        proposals = self.search.propose(
-            SearchTask(
-                scorer=scorer,
-                threshold=self.parameters.threshold,
-                whole_margins=torch.tensor([case.margin for case in cases], dtype=torch.float64),
-                baseline_margins=torch.tensor([case.baseline_margin for case in cases], dtype=torch.float64),
-            )
-        )
-        return {
-            case.index: self._searched(case, proposal, scorer.passes_of(row))
-            for row, (case, proposal) in enumerate(zip(cases, proposals, strict=True))
-        }
-
-    def _searched(self, case: Case, proposal: Proposal, passes: Passes) -> Finding:
-        assert case.fill is not None
-        verified = verify(
-            self.classifier,
-            case.image,
-            case.fill,
-            proposal.masks,
-            target_class=case.target_class,
-            threshold=self.parameters.threshold,
-        )
-        self.meter.add_passes(verified.passes)
-        passes = passes + case.passes + Passes(forward=verified.passes)
-        if verified.mask is not None:
-            return self._finding(
-                case,
-                passes=passes,
-                trace=proposal.trace,
-                subset=Subset(verified.mask),
-                verified_confidence=verified.confidence,
-                reason=Reason.STOPPED if proposal.stopped else None,
-            )
-        return self._nothing_smaller(case, proposal, passes)
-
-    def _nothing_smaller(self, case: Case, proposal: Proposal, passes: Passes) -> Finding:
-        """The whole image, where that is sufficient; its own pass has verified it."""
-        if case.confidence < self.parameters.threshold:
-            reason = Reason.STOPPED if proposal.stopped else Reason.NOT_FOUND
-            return self._finding(case, passes=passes, trace=proposal.trace, reason=reason)
-        return self._finding(
-            case,
-            passes=passes,
-            trace=proposal.trace,
-            subset=Subset(torch.ones(case.image.shape[-2:], dtype=torch.bool)),
-            verified_confidence=case.confidence,
-            budget_exhausted=True,
-            reason=Reason.STOPPED if proposal.stopped else None,
-        )
-
-    def _unsearched(self, case: Case) -> Finding:
-        if not case.baseline_confident:
-            return self._finding(case, passes=case.passes, reason=case.reason)
-        return self._finding(
-            case,
-            passes=case.passes,
-            subset=Subset(torch.zeros(case.image.shape[-2:], dtype=torch.bool)),
-            verified_confidence=case.baseline_confidence,
-        )
-
-    def _finding(
-        self,
-        case: Case,
-        *,
-        passes: Passes,
-        reason: Reason | None = None,
-        trace: Trace | None = None,
-        subset: Subset | None = None,
-        verified_confidence: float | None = None,
-        budget_exhausted: bool = False,
-    ) -> Finding:
-        return Finding(
-            index=case.index,
-            digest=case.digest,
-            predicted_class=case.predicted_class,
-            target_class=case.target_class,
-            confidence=case.confidence,
-            margin=case.margin,
-            eligible=case.eligible,
-            baseline_confidence=case.baseline_confidence if case.fill is not None else None,
-            baseline_confident=case.baseline_confident,
-            subset=subset,
-            verified_confidence=verified_confidence,
-            budget_exhausted=budget_exhausted,
-            saturated=case.saturated,
-            passes=passes,
-            trace=trace,
-            reason=reason,
-            parameters=self.parameters,
-        )

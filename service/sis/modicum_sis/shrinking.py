@@ -1,56 +1,41 @@
 """The last stage of mask optimisation: take pixels out of a sufficient mask, then trade them.
 
 Removals are judged by exact forward passes: each candidate alone first, then as many of the best as should fit
-together. When no single removal fits, the pixels that the gradient wants most are added and removal starts again; the
-outcome is kept when it is smaller, or as small with more margin to spare.
+together. What a removal cost is remembered, and only the cheapest are tried again in the next round, for losses hardly
+change their order from one mask to the next. When no removal fits, the missing pixels that are worth most are added and
+removal starts again; the outcome is kept when it is smaller, or as small with more margin to spare. Worths are probed
+with gradients (`worths`) where passes allow it.
 
 `Shrinker` is the procedure for one image, written as if it were alone: it asks for margins of masks and is sent the
-answers. `shrink_together` answers many images' questions in one batch. Every image has its own count of passes to
-spend, so its outcome owes nothing to the others.
+answers; `desk` answers many images' questions in one batch. Every image has its own count of passes to spend, so its
+outcome owes nothing to the others.
 """
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from modicum_sis.margins import sufficient
-from modicum_sis.scoring import MaskScorer
+from modicum_sis.questions import GRADIENT_COST, Answer, Question
+from modicum_sis.worths import WIDE_PROBES, Worths, lifted, most_wanted
 
 CANDIDATES = 32
-"""Single removals tried in a round; where more pixels are kept, those with the lowest gradient are tried."""
+"""Single removals tried in a first round; where more pixels are kept, those with the lowest gradient are tried."""
+CHEAPEST = 8
+"""Single removals tried again in the rounds after it."""
 BOLDNESS = (1.5, 1.0, 0.5)
 """Shares of the removals that should fit together which are tried together, the most first."""
 PIXELS_PER_TRADE = 10
 """A trade adds one pixel for every so many kept."""
 TRADE_SIZES = 3
 """After a trade in vain the next adds twice as many, then three times, then again the fewest."""
+AFFORDABLE_PROBING = 0.25
+"""Share of the passes left that the first look at worths may cost; else the gradient at the mask has to do."""
 SAFE_MARGIN = 1e-3
 """A margin this far above what is needed survives the low bits in which two passes differ."""
-FORWARD_COST, GRADIENT_COST = 1, 3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """Masks (m, p) whose margins are wanted, with their gradients or without."""
-
-    masks: Tensor
-    with_gradients: bool = False
-
-    @property
-    def cost(self) -> int:
-        """Pass-equivalents."""
-        return len(self.masks) * (GRADIENT_COST if self.with_gradients else FORWARD_COST)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """Margins (m,) float64 on the CPU, and gradients (m, p) where they were asked for."""
-
-    margins: Tensor
-    gradients: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +80,7 @@ class Shrinker:
         self.best = Kept(start=mask, mask=mask, margins=(margin,))
         self.safe: Kept | None = None
         self._threshold, self._passes = threshold, passes
+        self._worths, self._probed = Worths(mask), False
         self._note(self.best)
 
     def questions(self) -> Generator[Question, Answer, None]:
@@ -108,9 +94,8 @@ class Shrinker:
         current = yield from self._remove(self.best)
         tried, failures = torch.zeros_like(current.mask), 0
         while current.size:
-            gradient = yield from self._gradient(current.mask)
             wanted = math.ceil(current.size / PIXELS_PER_TRADE) * (1 + failures % TRADE_SIZES)
-            added = _most_wanted(gradient, current.mask | tried, wanted)
+            added = yield from self._wanted(current.mask, current.mask | tried, wanted)
             if not len(added):
                 return
             traded = yield from self._trade(current, added)
@@ -120,6 +105,22 @@ class Shrinker:
             if (traded.size, -traded.margin) < (current.size, -current.margin):
                 current = traded
 
+    def _wanted(self, mask: Tensor, barred: Tensor, count: int) -> Generator[Question, Answer, Tensor]:
+        """The `count` pixels, but for the barred, whose addition promises most."""
+        if not self._probed:
+            gradient = yield from self._gradient(mask)
+            if AFFORDABLE_PROBING * self._passes < WIDE_PROBES * GRADIENT_COST:
+                return most_wanted(gradient, barred, count)
+            self._probed = True
+            yield from self._probe(mask, self._worths.wide(mask, gradient))
+        yield from self._probe(mask, self._worths.narrow(mask))
+        return self._worths.best(barred, count)
+
+    def _probe(self, mask: Tensor, groups: list[Tensor]) -> Generator[Question, Answer, None]:
+        for pixels in groups:
+            gradient = yield from self._gradient(lifted(mask, pixels))
+            self._worths.learn(pixels, gradient[pixels])
+
     def _trade(self, current: Kept, added: Tensor) -> Generator[Question, Answer, Kept]:
         mask = current.mask.clone()
         mask[added] = True
@@ -128,24 +129,31 @@ class Shrinker:
         return (yield from self._remove(larger))
 
     def _remove(self, kept: Kept) -> Generator[Question, Answer, Kept]:
-        """Rounds of removal until none fits."""
+        """Rounds of removal until none fits, neither among the cheapest known nor among new candidates."""
+        losses = torch.full(kept.mask.shape, math.inf, dtype=torch.float64)
         while kept.size:
-            smaller = yield from self._remove_some(kept)
+            cheapest = self._cheapest(kept.mask, losses)
+            smaller = (yield from self._remove_some(kept, cheapest, losses)) if len(cheapest) else None
+            if smaller is None and _has_untried(kept.mask, losses):
+                candidates = yield from self._candidates(kept.mask)
+                smaller = yield from self._remove_some(kept, candidates, losses)
             if smaller is None:
                 break
+            gone = torch.nonzero(kept.mask & ~smaller.mask).flatten()
+            self._worths.learn(gone, losses[gone.cpu()])
             kept = smaller
             self._note(kept)
         return kept
 
-    def _remove_some(self, kept: Kept) -> Generator[Question, Answer, Kept | None]:
-        candidates = yield from self._candidates(kept.mask)
+    def _remove_some(self, kept: Kept, candidates: Tensor, losses: Tensor) -> Generator[Question, Answer, Kept | None]:
+        """As many of the candidates as fit, None where none does; `losses` (p,) of them are brought up to date."""
         answer = yield from self._ask(Question(_each_without(kept.mask, candidates)))
+        losses[candidates.cpu()] = kept.margin - answer.margins
         order = torch.argsort(answer.margins, descending=True, stable=True)
         margins, candidates = answer.margins[order], candidates[order.to(candidates.device)]
         if not self._holds(margins[:1])[0]:
             return None
-        losses = (kept.margin - margins).cumsum(dim=0)
-        fitting = sum(self._holds(kept.margin - losses))
+        fitting = sum(self._holds(kept.margin - (kept.margin - margins).cumsum(dim=0)))
         several = yield from self._remove_together(kept, candidates, fitting)
         return several if several is not None else kept.without(candidates[:1], float(margins[0]))
 
@@ -170,6 +178,15 @@ class Shrinker:
         if len(pixels) > CANDIDATES:
             gradient = yield from self._gradient(mask)
             pixels = pixels[torch.argsort(gradient[pixels], stable=True)[:CANDIDATES]]
+        return self._affordable(pixels)
+
+    def _cheapest(self, mask: Tensor, losses: Tensor) -> Tensor:
+        pixels = torch.nonzero(mask).flatten()
+        known, order = torch.sort(losses[pixels.cpu()], stable=True)
+        return self._affordable(pixels[order[known.isfinite()][:CHEAPEST].to(pixels.device)])
+
+    def _affordable(self, pixels: Tensor) -> Tensor:
+        """The first of the pixels, so many as there are forward passes left for."""
         if not self._passes:
             raise _Spent
         return pixels[: self._passes]
@@ -197,54 +214,11 @@ class Shrinker:
         return holds
 
 
-def shrink_together(scorer: MaskScorer, shrinkers: Sequence[Shrinker], rows: Sequence[int]) -> bool:
-    """Run the shrinkers of the images that `rows` names side by side; False when stopped before their end."""
-    procedures = {row: shrinker.questions() for row, shrinker in zip(rows, shrinkers, strict=True)}
-    waiting = {row: question for row, steps in procedures.items() if (question := next(steps, None)) is not None}
-    while waiting:
-        if scorer.meter.stopped():
-            return False
-        answers = {}
-        for with_gradients in (False, True):
-            alike = {row: one for row, one in waiting.items() if one.with_gradients == with_gradients}
-            answers.update(_answer(scorer, alike, with_gradients=with_gradients))
-        waiting = {row: asked for row, answer in answers.items() if (asked := _send(procedures[row], answer))}
-    return True
-
-
-def _answer(scorer: MaskScorer, questions: dict[int, Question], *, with_gradients: bool) -> dict[int, Answer]:
-    if not questions:
-        return {}
-    counts = [len(question.masks) for question in questions.values()]
-    masks = torch.cat([question.masks for question in questions.values()]).view(-1, *scorer.shape)
-    rows = torch.repeat_interleave(torch.tensor(list(questions)), torch.tensor(counts))
-    if not with_gradients:
-        margins = torch.split(scorer.margins(masks, rows).double().cpu(), counts)
-        return {row: Answer(part) for row, part in zip(questions, margins, strict=True)}
-    scored, gradients = scorer.margins_and_gradients(masks, rows)
-    parts = zip(
-        questions,
-        torch.split(scored.double().cpu(), counts),
-        torch.split(gradients.flatten(1), counts),
-        strict=True,
-    )
-    return {row: Answer(margins, slopes) for row, margins, slopes in parts}
-
-
-def _send(procedure: Generator[Question, Answer, None], answer: Answer) -> Question | None:
-    try:
-        return procedure.send(answer)
-    except StopIteration:
-        return None
-
-
 def _each_without(mask: Tensor, pixels: Tensor) -> Tensor:
     masks = mask.repeat(len(pixels), 1)
     masks[torch.arange(len(pixels), device=mask.device), pixels] = False
     return masks
 
 
-def _most_wanted(gradient: Tensor, barred: Tensor, count: int) -> Tensor:
-    ranked = torch.where(barred, -math.inf, gradient)
-    best = torch.argsort(ranked, descending=True, stable=True)[:count]
-    return best[~barred[best]]
+def _has_untried(mask: Tensor, losses: Tensor) -> bool:
+    return not bool(losses[mask.cpu()].isfinite().all())

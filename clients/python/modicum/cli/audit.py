@@ -20,6 +20,7 @@ from modicum.cli.orders import (
     model_order,
     refuse_endless,
     refuse_nameless_labels,
+    refuse_other_channels,
     search_order,
 )
 from modicum.cli.outputs import Output, checked_outputs, write_outputs
@@ -114,6 +115,7 @@ def audit(
     )
     refuse_endless(order.search, order.model.input)
     refuse_nameless_labels(order.pictures, order.model)
+    refuse_other_channels(order.pictures, order.model.input)
     _run(order, local=local, as_json=as_json, quiet=quiet)
 
 

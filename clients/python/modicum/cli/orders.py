@@ -12,6 +12,7 @@ from modicum.searches import ControlPlan, Fill, Search, SearchMethod, control_pl
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum.sources.labels import class_labels
 from modicum.sources.model_files import ModelFile, model_file
+from modicum.sources.npy import PICTURE_CHANNELS
 from modicum.sources.pictures import Picture, pictures
 
 DEFAULT_THRESHOLD = 0.9
@@ -147,6 +148,23 @@ def refuse_nameless_labels(pictures: Sequence[Picture], model: ModelOrder) -> No
             f"{printable(named.item)} has the label {printable(named.label)!r}, but the model's classes have no names: "
             "give them with --labels FILE, one a line in the order of the outputs"
         )
+
+
+def refuse_other_channels(pictures: Sequence[Picture], input_: InputSpecification) -> None:
+    """Refuse pictures and arrays of which none has the input's channels; single ones become findings with a reason.
+
+    Raises:
+        InvalidArgument: names the first of them, and --input.
+    """
+    for_pictures = input_.channels in PICTURE_CHANNELS
+    if any(for_pictures if one.channels is None else one.channels == input_.channels for one in pictures):
+        return
+    first = pictures[0]
+    has = "is no array that can be read" if first.channels is None else f"has {first.channels}"
+    raise InvalidArgument(
+        f"expected images of {input_.channels} channels, as --input says; {printable(first.item)} {has}. "
+        "Give an --input FILE.toml with their `channels`, or arrays (H, W, C), channels last"
+    )
 
 
 def _is_index(label: str) -> bool:

@@ -20,7 +20,7 @@ RIGHT = frozenset({"confidence", "subset size", "subset fraction"})
 REASONS = {
     "NOT_ELIGIBLE": "below the threshold: not searched",
     "NOT_FOUND": "no subset found",
-    "IMAGE_UNREADABLE": "not a picture that can be decoded",
+    "IMAGE_UNREADABLE": "neither a picture that can be decoded nor an array that the input takes",
     "IMAGE_TOO_LARGE": "more pixels than the server decodes",
     "NOT_FINITE": "the model answers NaN or infinity",
     "MODEL_DIED": "the model's process dies on it",

@@ -1,9 +1,9 @@
 """How pictures become what a model sees: the built-in input specifications, and those in a file.
 
 A file is TOML. Required: `height`, `width` (pixels after the crop), `mean`, `std` (one number a channel, of canvas
-values). Optional: `channels` (3), `bounds` ([0, 1]), `resize` (length of the shorter side before the centre crop;
-0, the default, resizes straight to height x width), `interpolation` ("bilinear", or "bicubic" or "nearest"),
-`fill_mean` (what the mean fill shows, in canvas values; the default is `mean`).
+values). Optional: `channels` (3; other than 1 and 3 are for arrays), `bounds` ([0, 1]), `resize` (length of the
+shorter side before the centre crop; 0, the default, resizes straight to height x width), `interpolation` ("bilinear",
+or "bicubic" or "nearest"), `fill_mean` (what the mean fill shows, in canvas values; the default is `mean`).
 """
 
 import math
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from modicum.errors import InvalidArgument, InvalidSource
+from modicum.sources.npy import MOST_CHANNELS
 
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
 KEYS = frozenset({"height", "width", "mean", "std", "channels", "bounds", "resize", "interpolation", "fill_mean"})
@@ -55,7 +56,7 @@ class InputSpecification:
         channels = f"{self.channels} finite numbers, one a channel"
         largest = max(self.height, self.width)
         return (
-            ("channels", "1 or 3", self.channels in {1, 3}),
+            ("channels", f"1 to {MOST_CHANNELS}", 1 <= self.channels <= MOST_CHANNELS),
             ("height", f"1 to {MOST_PIXELS} pixels", 0 < self.height <= MOST_PIXELS),
             ("width", f"1 to {MOST_PIXELS} pixels", 0 < self.width <= MOST_PIXELS),
             (
@@ -66,7 +67,7 @@ class InputSpecification:
             ("interpolation", f"one of {', '.join(INTERPOLATIONS)}", self.interpolation in INTERPOLATIONS),
             ("upper_bound", "above the lower bound", self.lower_bound < self.upper_bound),
             ("mean", channels, self._fits(self.mean)),
-            ("std", f"{channels}, above 0", self._fits(self.std) and min(self.std) > 0),
+            ("std", f"{channels}, above 0", self._fits(self.std) and all(value > 0 for value in self.std)),
             ("fill_mean", f"empty or {channels}", not self.fill_mean or self._fits(self.fill_mean)),
         )
 

@@ -1,6 +1,7 @@
 """What a user audits: a folder of class folders, a flat folder, a CSV, an .npz; as pictures that can be opened.
 
-Nothing is decoded here: a broken picture becomes a finding with a reason, which only the server can tell.
+Arrays (.npy) stand beside pictures everywhere: images of any number of channels. Nothing is decoded here but an array's
+header: what is broken becomes a finding with a reason, which only the server can tell.
 """
 
 import os
@@ -16,11 +17,11 @@ from numpy.typing import NDArray
 
 from modicum.errors import InvalidSource
 from modicum.naming import printable
-from modicum.sources import png
+from modicum.sources import npy, png
 from modicum.sources.contents import Content, file_content, made_content
 from modicum.sources.labels import picture_labels
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff", npy.SUFFIX})
 LABELS_FILE = "labels.csv"
 #: What numpy raises over a file that is damaged, locked, or not an .npz at all.
 DAMAGED = (
@@ -39,11 +40,16 @@ DAMAGED = (
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture on disk. `item` is its id in the data set, `label` a class name, an index in digits, or empty."""
+    """One picture, or array, on disk.
+
+    `item` is its id in the data set, `label` a class name, an index in digits, or empty; `channels` are an array's,
+    None for a picture (which becomes grey or RGB as the input asks) and for an array that cannot be read.
+    """
 
     item: str
     label: str
     content: Callable[[], Content] = field(repr=False)
+    channels: int | None = None
 
 
 def pictures(source: str | Path, labels: str | Path | None = None) -> list[Picture]:
@@ -52,10 +58,13 @@ def pictures(source: str | Path, labels: str | Path | None = None) -> list[Pictu
     - a folder of folders: each folder's name is the label of what lies in it;
     - a flat folder: labels from `labels` (a CSV of file,label), or from a labels.csv in it, or none;
     - a .csv file: the files that it names, relative to its folder;
-    - an .npz file: `images` uint8 (N, H, W, 3), (N, H, W, 1) or (N, H, W), and optionally `labels` (N,) and `classes`.
+    - an .npz file: `images` (N, H, W) or (N, H, W, C), uint8, uint16 or float32, and optionally `labels` (N,) and
+      `classes`.
+
+    Files are pictures, or .npy arrays (H, W) or (H, W, C) of the same kinds.
 
     Raises:
-        InvalidSource: there is no picture, or the labels do not fit.
+        InvalidSource: there is no picture, the labels do not fit, or an array is of another kind or shape.
     """
     path = Path(source)
     if path.is_dir():
@@ -129,7 +138,8 @@ def _refuse_absent(folder: Path, labels: dict[str, str], origin: Path) -> None:
 
 
 def _picture(folder: Path, path: Path, label: str) -> Picture:
-    return Picture(path.as_posix(), label, lambda: file_content(folder / path))
+    channels = npy.file_channels(folder / path) if path.suffix.lower() == npy.SUFFIX else None
+    return Picture(path.as_posix(), label, lambda: file_content(folder / path), channels)
 
 
 def _arrays(path: Path) -> list[Picture]:
@@ -150,12 +160,8 @@ def _arrays(path: Path) -> list[Picture]:
 
 
 def _refuse_images(path: Path, images: NDArray[Any]) -> None:
-    colour = images.ndim == 4 and images.shape[3] in png.COLOUR_TYPES  # noqa: PLR2004  # N, H, W, C
-    if images.dtype != np.uint8 or not (images.ndim == 3 or colour) or not images.size:  # noqa: PLR2004  # N, H, W
-        raise InvalidSource(
-            f"{path}: expected images as uint8 of shape (N, H, W, 3), (N, H, W, 1) or (N, H, W), got {images.dtype} "
-            f"{images.shape}; scale to 0..255 and put the channels last"
-        )
+    if not images.size or npy.channels_of(images.shape[1:], images.dtype) is None:
+        raise InvalidSource(f"{path}: expected images, each {npy.EXPECTED}; got {images.dtype} of shape {images.shape}")
 
 
 def _array_labels(path: Path, count: int, labels: NDArray[Any] | None, classes: NDArray[Any] | None) -> list[str]:
@@ -174,5 +180,13 @@ def _array_labels(path: Path, count: int, labels: NDArray[Any] | None, classes: 
     return [str(classes[label]) for label in labels.tolist()]
 
 
-def _array_picture(images: NDArray[np.uint8], place: int, item: str, label: str) -> Picture:
-    return Picture(item, label, lambda: made_content(lambda: png.encoded(images[place]), f"image {item}"))
+def _array_picture(images: NDArray[Any], place: int, item: str, label: str) -> Picture:
+    channels = npy.channels_of(images.shape[1:], images.dtype)
+    pictured = images.dtype == np.uint8 and channels in npy.PICTURE_CHANNELS
+    encoded = png.encoded if pictured else npy.encoded
+    return Picture(
+        item,
+        label,
+        lambda: made_content(lambda: encoded(images[place]), f"image {item}"),
+        None if pictured else channels,
+    )

@@ -68,7 +68,10 @@ class DatasetItem(google.protobuf.message.Message):
     item: builtins.str
     """Id within the data set, usually a relative file name."""
     image_digest: builtins.str
-    """Digest of the image's bytes."""
+    """Digest of the image's bytes: a picture (BMP, GIF, JPEG, PNG, PPM, TIFF, WebP), or an array file (.npy, format version
+    1.0 or 2.0) of shape (H, W) or (H, W, C), channels last, of uint8 (255 is the input's upper bound), uint16 (65,535
+    is) or float32 (canvas values, within the bounds). Known by their first bytes.
+    """
     label: builtins.str
     """Label: a class name, or a class index in digits; empty when there is none."""
     boxes_digest: builtins.str

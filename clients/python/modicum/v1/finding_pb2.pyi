@@ -33,9 +33,11 @@ class _FindingReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     FINDING_REASON_NOT_FOUND: _FindingReason.ValueType  # 2
     """A search for a given other class found nothing: larger than all (censored)."""
     FINDING_REASON_IMAGE_UNREADABLE: _FindingReason.ValueType  # 3
-    """The image's bytes are not a picture that can be decoded."""
+    """The image's bytes are neither a picture that can be decoded nor an array that the input takes: of its channels, its
+    values finite and within the bounds.
+    """
     FINDING_REASON_IMAGE_TOO_LARGE: _FindingReason.ValueType  # 4
-    """The image has more pixels than the server decodes."""
+    """The image has more pixels (or an array three times as many values) than the server decodes."""
     FINDING_REASON_NOT_FINITE: _FindingReason.ValueType  # 5
     """The model answered NaN or infinity on this image."""
     FINDING_REASON_MODEL_DIED: _FindingReason.ValueType  # 6
@@ -57,9 +59,11 @@ FINDING_REASON_NOT_ELIGIBLE: FindingReason.ValueType  # 1
 FINDING_REASON_NOT_FOUND: FindingReason.ValueType  # 2
 """A search for a given other class found nothing: larger than all (censored)."""
 FINDING_REASON_IMAGE_UNREADABLE: FindingReason.ValueType  # 3
-"""The image's bytes are not a picture that can be decoded."""
+"""The image's bytes are neither a picture that can be decoded nor an array that the input takes: of its channels, its
+values finite and within the bounds.
+"""
 FINDING_REASON_IMAGE_TOO_LARGE: FindingReason.ValueType  # 4
-"""The image has more pixels than the server decodes."""
+"""The image has more pixels (or an array three times as many values) than the server decodes."""
 FINDING_REASON_NOT_FINITE: FindingReason.ValueType  # 5
 """The model answered NaN or infinity on this image."""
 FINDING_REASON_MODEL_DIED: FindingReason.ValueType  # 6

@@ -114,7 +114,7 @@ class InputSpecification(google.protobuf.message.Message):
     STD_FIELD_NUMBER: builtins.int
     FILL_MEAN_FIELD_NUMBER: builtins.int
     channels: builtins.int
-    """Channels."""
+    """Channels, 1 to 64. Pictures become grey (1) or RGB (3); any other number takes arrays, which have exactly as many."""
     height: builtins.int
     """Rows after the crop, in pixels."""
     width: builtins.int
@@ -317,7 +317,9 @@ class ModelVersion(google.protobuf.message.Message):
     output_kind: Global___OutputKind.ValueType
     """What it answers with."""
     useful_gradient: builtins.bool
-    """Whether its gradient with respect to the image is of use; without one only BACKSELECT can search."""
+    """Whether its gradient with respect to the image is of use; without one MASK_OPTIMIZATION searches by forward passes
+    alone, and finds larger subsets; BATCHED_GRADIENT is refused.
+    """
     pass_milliseconds: builtins.float
     """Measured milliseconds of one forward and one backward pass an image when it was checked; 0 until then."""
     @property

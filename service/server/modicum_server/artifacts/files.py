@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -67,10 +67,20 @@ def move_in(source: Path, destination: Path) -> None:
 
 def write_in(data: bytes, destination: Path, scratch: Path) -> None:
     """Write whole bytes to their place, by way of a file in `scratch` on the same disk."""
+    _fill_in(lambda file: file.write(data), destination, scratch)
+
+
+def copy_in(source: Path, destination: Path, scratch: Path) -> None:
+    """Copy a whole file to its place, by way of a file in `scratch` on the same disk."""
+    with source.open("rb") as whole:
+        _fill_in(lambda file: shutil.copyfileobj(whole, file, PIECE_BYTES), destination, scratch)
+
+
+def _fill_in(fill: Callable[[IO[bytes]], object], destination: Path, scratch: Path) -> None:
     descriptor, name = tempfile.mkstemp(dir=scratch)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            fill(file)
             file.flush()
             os.fsync(file.fileno())
         move_in(Path(name), destination)
@@ -92,6 +102,12 @@ def link_or_copy(source: Path, destination: Path) -> None:
             shutil.copyfile(source, fresh)
             fresh.chmod(STORED_MODE)
         fresh.replace(destination)
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hash_rest(file).hexdigest()
 
 
 def hash_rest(file: IO[bytes]) -> "hashlib._Hash":

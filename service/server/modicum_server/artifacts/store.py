@@ -15,7 +15,16 @@ from urllib.parse import unquote, urlsplit
 
 import fsspec  # type: ignore[import-untyped]
 
-from modicum_server.artifacts.files import PIECE_BYTES, disk_errors, link_or_copy, move_in, place_of, write_in
+from modicum_server.artifacts.files import (
+    PIECE_BYTES,
+    copy_in,
+    digest_of,
+    disk_errors,
+    link_or_copy,
+    move_in,
+    place_of,
+    write_in,
+)
 from modicum_server.artifacts.uploads import Uploads
 from modicum_server.errors import ArtifactNotFound, DependencyUnavailable, OffsetInvalid
 from modicum_server.ports import ArtifactStore, Upload
@@ -77,6 +86,14 @@ class FolderArtifactStore:
         path = self._path(digest)
         if not await asyncio.to_thread(path.exists):
             await asyncio.to_thread(_guarded, write_in, data, path, self._scratch)
+        return digest
+
+    async def put_file(self, path: Path) -> str:
+        """Store what a local file holds and return its digest."""
+        digest = await asyncio.to_thread(digest_of, path)
+        place = self._path(digest)
+        if not await asyncio.to_thread(place.exists):
+            await asyncio.to_thread(_guarded, copy_in, path, place, self._scratch)
         return digest
 
     async def fetch(self, digest: str, destination: Path) -> None:
@@ -146,6 +163,12 @@ class RemoteArtifactStore:
         await asyncio.to_thread(_guarded, self._store, data, self._path(digest))
         return digest
 
+    async def put_file(self, path: Path) -> str:
+        """Store what a local file holds and return its digest."""
+        digest = await asyncio.to_thread(digest_of, path)
+        await asyncio.to_thread(_guarded, self._store_file, path, self._path(digest))
+        return digest
+
     async def fetch(self, digest: str, destination: Path) -> None:
         """Put a copy of the bytes at a local path.
 
@@ -180,6 +203,11 @@ class RemoteArtifactStore:
         if not self._files.exists(target):
             self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
             self._files.pipe_file(target, data)
+
+    def _store_file(self, path: Path, target: str) -> None:
+        if not self._files.exists(target):
+            self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._files.put_file(str(path), target)
 
     def _get(self, path: str, destination: Path) -> None:
         destination.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+#: Of a canvas: one for each band of a multispectral image, with room.
+MOST_CHANNELS = 64
+
 
 class VersionState(StrEnum):
     """Where a version stands."""
@@ -38,9 +41,9 @@ class ExecutableKind(StrEnum):
 class InputSpecification:
     """How an image file becomes a canvas, and a canvas what the model sees.
 
-    Decoded to `channels`, its shorter side resized to `resize` pixels (0: straight to height x width), centre crop
-    to height x width, scaled to the bounds; then, inside the model, `(canvas - mean) / std`. `fill_mean` is in
-    canvas values; empty means `mean`.
+    Decoded to `channels` (other than 1 and 3 are for arrays), its shorter side resized to `resize` pixels (0: straight
+    to height x width), centre crop to height x width, scaled to the bounds; then, inside the model,
+    `(canvas - mean) / std`. `fill_mean` is in canvas values; empty means `mean`.
     """
 
     channels: int

@@ -78,11 +78,16 @@ class TaskChecked:
 
 @dataclass(frozen=True, slots=True)
 class TaskFinished:
-    """The task is done: nothing follows. `dtype` is what the version computed in; empty where nothing was searched."""
+    """The task is done: nothing follows.
+
+    `dtype` is what the version computed in; empty where nothing was searched. `gradient_free` says that a search which
+    follows gradients found none, and went by forward passes alone.
+    """
 
     passes_done: int
     chunk_size: int
     dtype: str = ""
+    gradient_free: bool = False
 
 
 TaskEvent = TaskStarted | TaskHeartbeat | TaskFindings | TaskChecked | TaskFinished

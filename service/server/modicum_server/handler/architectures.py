@@ -2,24 +2,35 @@
 
 An operator adds the organisation's own by installing a package that declares an entry point in the group
 `modicum.architectures`: a callable `build(name, class_count) -> torch.nn.Module` that raises `ArchitectureUnknown` for
-a name that it does not have. Class counts are taken from the weights, so a head of any size can be loaded.
+a name that it does not have. Class counts and channels are taken from the weights, so a head of any size can be loaded,
+and a first convolution for images of any number of channels; `build` makes one for RGB. A `build` whose architectures
+are made for images of one size, as vision transformers are, takes that as a third argument, `size`.
 """
 
 import difflib
+import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Any, Protocol
 
 import torch
+from modicum_sis.memory import is_out_of_memory
 from torch import Tensor, nn
 
-from modicum_server.handler.failures import ModelRefused, TaskFailure
+from modicum_server.handler.failures import ModelRefused, TaskFailure, first_line
+from modicum_server.handler.weights import PARALLEL_PREFIX
 
 ENTRY_POINTS = "modicum.architectures"
+BUILT_CHANNELS = 3
+"""Of the images that a built module takes."""
 PROBE_CLASS_COUNTS = (7, 11)
 """Built with both, only the head's shapes differ: that is how it is found in any architecture."""
 CLOSE_MATCHES = 3
+Size = tuple[int, int]
+"""Height and width of the images that a module is built for."""
+TORCHVISION_SIZE = (224, 224)
+"""What torchvision's vision transformers are built for unless told."""
 
 
 class ArchitectureUnknown(LookupError):
@@ -38,19 +49,59 @@ class Build(Protocol):
         ...
 
 
-def build_architecture(architecture: str, class_count: int) -> nn.Module:
-    """Build `GROUP:NAME` with a head for so many classes.
+def build_architecture(architecture: str, class_count: int, size: Size | None = None) -> nn.Module:
+    """Build `GROUP:NAME` with a head for so many classes; one made for images of a single size for this (H, W).
 
     Raises:
-        ModelRefused: ARCHITECTURE_UNKNOWN with close matches.
+        ModelRefused: ARCHITECTURE_UNKNOWN with close matches; INPUT_REFUSED, it cannot be built for this size.
         TaskFailure: ARCHITECTURE_UNAVAILABLE, a package is not installed here.
     """
     group, _, name = architecture.partition(":")
     build = _group(group, architecture)
     try:
-        return build(name, class_count)
+        if size is None or "size" not in inspect.signature(build).parameters:
+            return build(name, class_count)
+        return _build_for_size(build, architecture, class_count, size)
     except ArchitectureUnknown as error:
         raise _unknown(group, name, error.known) from error
+    except ImportError as error:  # what a group stands on is imported when it is needed
+        raise _unavailable(group, error) from error
+
+
+def _build_for_size(build: Callable[..., nn.Module], architecture: str, class_count: int, size: Size) -> nn.Module:
+    try:
+        return build(architecture.partition(":")[2], class_count, size=size)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise ModelRefused(
+            "INPUT_REFUSED",
+            f"Expected an input of a size that {architecture} can be built for; got {size[0]} x {size[1]}"
+            f"{first_line(error)}. Declare the size that the model was trained on.",
+        ) from error
+
+
+def take_channels(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give a built module's convolutions over RGB as many input channels as their weights have.
+
+    The weights themselves follow later. A convolution is left alone where its weights differ in anything else, or are
+    not there.
+    """
+    for name, convolution in module.named_modules():
+        if isinstance(convolution, nn.Conv2d) and convolution.in_channels == BUILT_CHANNELS and convolution.groups == 1:
+            given, built = _given(weights, f"{name}.weight"), convolution.weight
+            if given is not None and _differs_in_channels_alone(given, built):
+                convolution.in_channels = int(given.shape[1])
+                convolution.weight = nn.Parameter(built.new_zeros(given.shape))
+
+
+def _differs_in_channels_alone(given: Tensor, built: Tensor) -> bool:
+    return given.dim() == built.dim() and (given.shape[0], given.shape[2:]) == (built.shape[0], built.shape[2:])
+
+
+def _given(weights: Mapping[str, Tensor], key: str) -> Tensor | None:
+    """The tensor of that key, in weights that were saved from a parallel module too."""
+    return weights.get(key, weights.get(PARALLEL_PREFIX + key))
 
 
 def class_count_of(architecture: str, weights: Mapping[str, Tensor]) -> int:
@@ -61,8 +112,9 @@ def class_count_of(architecture: str, weights: Mapping[str, Tensor]) -> int:
     """
     few, many = (_shapes(architecture, count) for count in PROBE_CLASS_COUNTS)
     for key, shape in few.items():
-        if shape != many.get(key) and shape[0] == PROBE_CLASS_COUNTS[0] and key in weights and weights[key].dim():
-            return int(weights[key].shape[0])
+        given = _given(weights, key)
+        if shape != many.get(key) and shape[0] == PROBE_CLASS_COUNTS[0] and given is not None and given.dim():
+            return int(given.shape[0])
     return 1000
 
 
@@ -109,8 +161,8 @@ def _unavailable(group: str, error: ImportError) -> TaskFailure:
     )
 
 
-def build_torchvision(name: str, class_count: int) -> nn.Module:
-    """Entry point `torchvision`: the classification models of torchvision."""
+def build_torchvision(name: str, class_count: int, size: Size = TORCHVISION_SIZE) -> nn.Module:
+    """Entry point `torchvision`: the classification models of torchvision; vision transformers for square images."""
     from torchvision import models  # noqa: PLC0415 - seconds of imports that other architectures do not need
 
     known = models.list_models(module=models)
@@ -118,11 +170,13 @@ def build_torchvision(name: str, class_count: int) -> nn.Module:
         raise ArchitectureUnknown(name, known)
     # these two draw seconds of random numbers that are overwritten, and warn about it
     options: dict[str, Any] = {"init_weights": False} if name in {"googlenet", "inception_v3"} else {}
+    if name.startswith("vit_") and size[0] == size[1]:
+        options["image_size"] = size[0]
     module: nn.Module = models.get_model(name, weights=None, num_classes=class_count, **options)
     return module
 
 
-def build_timm(name: str, class_count: int) -> nn.Module:
+def build_timm(name: str, class_count: int, size: Size | None = None) -> nn.Module:
     """Entry point `timm`: the models of timm, by the names of its own registry only (nothing is downloaded)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # timm warns about its own old module names
@@ -131,7 +185,10 @@ def build_timm(name: str, class_count: int) -> nn.Module:
         known = timm.list_models()
         if name not in known:
             raise ArchitectureUnknown(name, known)
-        module: nn.Module = timm.create_model(name, pretrained=False, num_classes=class_count)
+        own = timm.get_pretrained_cfg(name, allow_unregistered=True)
+        resized = own is not None and own.fixed_input_size and size not in {None, tuple(own.input_size[1:])}
+        options: dict[str, Any] = {"img_size": size} if resized else {}
+        module: nn.Module = timm.create_model(name, pretrained=False, num_classes=class_count, **options)
     return module
 
 
@@ -140,9 +197,7 @@ def build_efficientnet_lite(name: str, class_count: int) -> nn.Module:
     known = ("lite0", "lite1", "lite2")
     if name not in known:
         raise ArchitectureUnknown(name, known)
-    try:
-        from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-untyped]  # noqa: PLC0415  an extra
-    except ImportError as error:
-        raise _unavailable("efficientnet_lite", error) from error
+    from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-untyped]  # noqa: PLC0415  an extra
+
     module: nn.Module = EfficientNet.from_name(f"efficientnet-{name}", num_classes=class_count)
     return module

@@ -9,13 +9,12 @@ from collections.abc import Callable
 import torch
 from modicum.v1 import model_pb2
 from modicum_sis import Classifier
-from modicum_sis.searching import default_chunk_size
+from modicum_sis.batching import default_chunk_size
 
-from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.models import MOST_CHANNELS, ModelVersion
 from modicum_server.handler.failures import ModelRefused
 from modicum_server.handler.loading import Loaded
 from modicum_server.handler.tallying import Tally
-from modicum_server.pictures import CHANNELS
 from modicum_server.wire.worker_pb2 import CheckAnswer
 
 TIMED_PASSES = 3
@@ -36,8 +35,8 @@ def check(loaded: Loaded, version: ModelVersion, tally: Tally) -> CheckAnswer:
     """
     tally.phase = "checking"
     size = loaded.input
-    if size.channels not in CHANNELS:
-        raise ModelRefused("INPUT_REFUSED", f"Expected an input of 1 or 3 channels; got {size.channels}.")
+    if not 1 <= size.channels <= MOST_CHANNELS:
+        raise ModelRefused("INPUT_REFUSED", f"Expected an input of 1 to {MOST_CHANNELS} channels; got {size.channels}.")
     canvas = (size.channels, size.height, size.width)
     inspection = loaded.classifier.inspect(canvas)
     labels = len(version.class_labels)

@@ -20,7 +20,7 @@ from modicum_server.domain.models import (
     ModelVersion,
     Weights,
 )
-from modicum_server.handler.architectures import build_architecture, class_count_of
+from modicum_server.handler.architectures import build_architecture, class_count_of, take_channels
 from modicum_server.handler.composites import EnsembleModule, InputDropoutModule, mask_bank
 from modicum_server.handler.donors import DonorPool
 from modicum_server.handler.failures import ModelRefused, TaskFailure, first_line
@@ -92,7 +92,7 @@ def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVer
     """
     match version.source:
         case Weights(digest=digest, architecture=architecture):
-            module = _module_of_weights(slot.artifact(digest), architecture)
+            module = _module_of_weights(slot.artifact(digest), architecture, version.input)
         case Executable(digest=digest, kind=kind):
             module = _module_of_program(slot.artifact(digest), kind, device)
         case Ensemble() as source:
@@ -104,9 +104,11 @@ def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVer
     return Loaded(_classifier(module, version.input, device), version.input)
 
 
-def _module_of_weights(path: Path, architecture: str) -> nn.Module:
+def _module_of_weights(path: Path, architecture: str, specification: InputSpecification | None) -> nn.Module:
     weights = read_weights(path)
-    module = build_architecture(architecture, class_count_of(architecture, weights))
+    size = None if specification is None else (specification.height, specification.width)
+    module = build_architecture(architecture, class_count_of(architecture, weights), size)
+    take_channels(module, weights)
     fit_weights(module, weights, architecture)
     return module
 

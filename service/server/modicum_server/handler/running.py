@@ -166,4 +166,5 @@ class TaskRun:
             passes_done=self.tally.passes_done,
             chunk_size=run.chunk_size,
             dtype=str(loaded.classifier.dtype).removeprefix("torch."),
+            gradient_free=run.gradient_free,
         )

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import modicum_sis.findings as sis
-from modicum_sis import Classifier, Donors, default_chunk_size, find_subsets
+from modicum_sis import Classifier, Donors, find_subsets, measured_chunk_size
 from modicum_sis.controls import draw_other_class
+from modicum_sis.search import FallsBack
 
 from modicum_server.codec.models import input_value
 from modicum_server.codec.searches import canvas_value, control_plan_value, search_value
@@ -20,7 +21,7 @@ from modicum_server.handler.loading import Loaded
 from modicum_server.handler.methods import search_method
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.tallying import Tally
-from modicum_server.pictures import CHANNELS, MAX_PIXELS
+from modicum_server.pictures import MAX_PIXELS
 from modicum_server.wire.worker_pb2 import SearchWork
 
 GROUP_CHUNKS = 4
@@ -41,6 +42,7 @@ class SearchRun:
     tally: Tally
     cancelled: Callable[[], bool]
     chunk_size: int
+    gradient_free: bool
 
     def findings(self) -> Iterator[Finding]:
         """Findings of all items, as soon as they and their controls are done; those that cannot be searched come first.
@@ -132,7 +134,7 @@ def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, tally: Tally) -
     canvas, search = canvas_value(work.canvas), search_value(work.search)
     _check_canvas(canvas, loaded.input)
     shape = (canvas.channels, canvas.height, canvas.width)
-    loaded.classifier.inspect(shape)
+    inspection = loaded.classifier.inspect(shape)
     framing = input_value(work.framing) if work.HasField("framing") else loaded.input
     decoder = Decoder(slot, framing, canvas, work.max_image_pixels or MAX_PIXELS)
     uses_donors = search.fill is Fill.MARGINAL or any(plan.control is Control.FILL for plan in planned_controls(work))
@@ -149,7 +151,8 @@ def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, tally: Tally) -
         donors=donors,
         tally=tally,
         cancelled=slot.cancelled,
-        chunk_size=default_chunk_size(shape, loaded.classifier.device),
+        chunk_size=measured_chunk_size(loaded.classifier, shape),
+        gradient_free=not inspection.has_gradient and isinstance(search_method(search), FallsBack),
     )
 
 
@@ -165,7 +168,7 @@ def planned_controls(work: SearchWork) -> tuple[PlannedControl, ...]:
 
 
 def _check_canvas(canvas: Canvas, specification: InputSpecification) -> None:
-    if canvas.channels not in CHANNELS or canvas.channels != specification.channels:
+    if canvas.channels != specification.channels:
         raise ModelRefused(
             "CANVAS_UNFIT",
             f"Expected a canvas of {specification.channels} channels, as the version's input; got {canvas.channels}.",

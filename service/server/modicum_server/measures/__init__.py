@@ -6,11 +6,20 @@ METHOD section 4. A new measure is one module with a function
 """
 
 from modicum_server.measures.document import canonical_json, result_document
-from modicum_server.measures.rows import FindingRows, Row, finding_from_row, finding_row, read_rows, write_rows
+from modicum_server.measures.rows import (
+    FindingRows,
+    Row,
+    Unpacking,
+    finding_from_row,
+    finding_row,
+    read_rows,
+    write_rows,
+)
 
 __all__ = [
     "FindingRows",
     "Row",
+    "Unpacking",
     "canonical_json",
     "finding_from_row",
     "finding_row",

@@ -14,7 +14,7 @@ from modicum_server.domain.audits import Audit, AuditSpecification
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import MEASURED_REASONS
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.searches import Search
+from modicum_server.domain.searches import Search, SearchMethod
 from modicum_server.measures.observations import Observations, Observer
 from modicum_server.measures.registry import measure, read_controls
 from modicum_server.measures.rows import Row
@@ -41,13 +41,15 @@ def result_document(
         versions: its versions, in the order of the specification.
         rows: one a finding, in any order; consumed once.
         parameters: what else influenced the numbers: `device`, `chunk_size`, `versions`, `donor_digests`,
-            `max_image_pixels`; `dtype` is float32 unless given.
+            `max_image_pixels`; `dtype` is float32 unless given; `gradient_free`, if given, lists the versions that
+            mask_optimization searched without a gradient.
         findings_digest: SHA-256 of the findings artifact that holds these rows.
     """
     tally = _Tally.of(audit.specification)
     for row in rows:
         tally.add(row)
     by_name = {version.name: version for version in versions}
+    without_gradient = parameters.get("gradient_free", ())
     return {
         "schema_version": SCHEMA_VERSION,
         "audit": audit.name,
@@ -72,8 +74,11 @@ def result_document(
                 "model_version": name,
                 "digest": by_name[name].digest,
                 "searches": [
-                    _search_json(tally.observers[name, index].observations())
-                    for index in range(len(audit.specification.searches))
+                    {
+                        **_search_json(tally.observers[name, index].observations()),
+                        "gradient_free": search.method is SearchMethod.MASK_OPTIMIZATION and name in without_gradient,
+                    }
+                    for index, search in enumerate(audit.specification.searches)
                 ],
             }
             for name in audit.specification.model_versions

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc, ndtri  # type: ignore[import-untyped]  # scipy ships no types
 
 LEVEL = 0.95
 SMALLEST_SAMPLE = 10
@@ -32,6 +31,8 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> Interval | None:
     """Return the Wilson interval of a share; None below `SMALLEST_SAMPLE`."""
     if n < SMALLEST_SAMPLE:
         return None
+    from scipy.special import ndtri  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read, see below
+
     z = float(ndtri((1 + level) / 2))
     share = successes / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
@@ -76,6 +77,8 @@ def order_statistics(values: NDArray[np.float64], q: float, level: float = LEVEL
 
 def _ranks(n: int, q: float, tail: float) -> tuple[int, int]:
     """Ranks (1 to n) of both ends; 0 and n + 1 where there is none. The count below the quantile is Binomial(n, q)."""
+    from scipy.special import bdtr, bdtrc  # noqa: PLC0415  a third of a second that no process's start should wait for
+
     ranks = np.arange(1, n + 1)
     low = ranks[bdtr(ranks - 1, n, q) <= tail]
     high = ranks[bdtrc(ranks - 1, n, q) <= tail]

@@ -4,8 +4,9 @@ Masks are read once and reduced to their size and their share in the ring, so th
 """
 
 import math
+from array import array
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,26 +87,40 @@ class Observations:
         return correct
 
 
-COLUMNS: dict[str, type[np.generic]] = {
-    **dict.fromkeys(("scored", "failed", "eligible", "baseline_confident", "measured"), np.bool_),
-    **dict.fromkeys(("budget_exhausted", "saturated", "with_subset", "other_ran"), np.bool_),
-    **dict.fromkeys(("label", "predicted", "target"), np.int64),
-    **dict.fromkeys(("size", "border_share", "other_size"), np.float64),
+COLUMNS: dict[str, str] = {
+    **dict.fromkeys(("scored", "failed", "eligible", "baseline_confident", "measured"), "B"),
+    **dict.fromkeys(("budget_exhausted", "saturated", "with_subset", "other_ran"), "B"),
+    **dict.fromkeys(("label", "predicted", "target"), "q"),
+    **dict.fromkeys(("size", "border_share", "other_size"), "d"),
 }
+"""Type codes of `array`: a byte that is a boolean, 64 bits, a double. So a row is 57 bytes and no more."""
+
+
+@dataclass(slots=True)
+class _FillColumn:
+    """What one fill did to each image seen so far, a byte an image."""
+
+    ran: bytearray
+    sufficient: bytearray
+
+    def add(self, *, ran: bool, sufficient: bool) -> None:
+        self.ran.append(ran)
+        self.sufficient.append(sufficient)
 
 
 @dataclass(slots=True)
 class Observer:
-    """Takes the rows of one version and one search, one at a time."""
+    """Takes the rows of one version and one search, one at a time; of each it keeps a few numbers."""
 
     search: Search
     canvas: Canvas
     _ring: Ring = field(init=False)
-    _seen: list[dict[str, Any]] = field(init=False, default_factory=list)
-    _fills: list[dict[str, bool]] = field(init=False, default_factory=list)
+    _columns: dict[str, "array[Any]"] = field(init=False)
+    _fills: dict[str, _FillColumn] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ring = Ring.of(self.canvas)
+        self._columns = {name: array(code) for name, code in COLUMNS.items()}
 
     def add(self, row: Row) -> None:
         """Take a row."""
@@ -117,7 +132,8 @@ class Observer:
         found = measured and subset is not None and not row["budget_exhausted"]
         ran = measured and other is not None and not (other["found"] and other["size"] == 0)
         predicted = _known(row["predicted_class"])
-        self._seen.append(
+        self._add_fills({fill["fill"]: fill["sufficient"] for fill in row["controls"]["fills"]} if found else {})
+        self._append(
             {
                 "scored": predicted != UNKNOWN and reason is not FindingReason.NOT_FINITE,
                 "failed": failed,
@@ -136,22 +152,28 @@ class Observer:
                 "other_size": (other["size"] if other["found"] else math.inf) if ran else math.nan,
             }
         )
-        self._fills.append({fill["fill"]: fill["sufficient"] for fill in row["controls"]["fills"]} if found else {})
 
     def observations(self) -> Observations:
         """Return what was seen."""
-        columns = {name: np.array([image[name] for image in self._seen], dtype=kind) for name, kind in COLUMNS.items()}
-        return Observations(self.search, self.canvas, **columns, fills=self._fill_answers())
-
-    def _fill_answers(self) -> dict[str, tuple[Booleans, Booleans]]:
-        names = dict.fromkeys(name for fills in self._fills for name in fills)
-        return {
-            name: (
-                np.array([name in fills for fills in self._fills], dtype=np.bool_),
-                np.array([fills.get(name, False) for fills in self._fills], dtype=np.bool_),
-            )
-            for name in sorted(names)
+        columns: dict[str, NDArray[Any]] = {
+            name: np.array(column, dtype=np.bool_) if column.typecode == "B" else np.array(column)
+            for name, column in self._columns.items()
         }
+        fills = {
+            name: (_booleans(column.ran), _booleans(column.sufficient)) for name, column in sorted(self._fills.items())
+        }
+        return Observations(self.search, self.canvas, **columns, fills=fills)
+
+    def _append(self, image: Mapping[str, float]) -> None:
+        for name, column in self._columns.items():
+            column.append(image[name])
+
+    def _add_fills(self, fills: Mapping[str, bool]) -> None:
+        seen = len(self._columns["scored"])
+        for name in fills.keys() - self._fills.keys():
+            self._fills[name] = _FillColumn(bytearray(seen), bytearray(seen))
+        for name, column in self._fills.items():
+            column.add(ran=name in fills, sufficient=fills.get(name, False))
 
     def _size(self, row: Row) -> float:
         if row["budget_exhausted"]:
@@ -172,6 +194,10 @@ def unpack_mask(subset: Row) -> Booleans:
     height, width = subset["height"], subset["width"]
     bits = np.unpackbits(np.frombuffer(b64decode(subset["mask"]), dtype=np.uint8), count=height * width)
     return bits.reshape(height, width).astype(np.bool_)
+
+
+def _booleans(column: bytearray) -> Booleans:
+    return np.frombuffer(bytes(column), dtype=np.bool_)
 
 
 def _known(number: int | None) -> int:

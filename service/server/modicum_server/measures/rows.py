@@ -7,11 +7,11 @@ image can be NaN) is null in a row and NaN in a finding.
 import gzip
 import json
 import math
+import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
+from typing import IO, Any
 
 from modicum_server.domain.findings import (
     ClassTargetedFinding,
@@ -30,33 +30,71 @@ Row = Mapping[str, Any]
 """A finding as JSON values."""
 
 GZIP_LEVEL = 6
+GZIP_FORMAT = 16 + zlib.MAX_WBITS
+"""What zlib calls gzip with its largest window."""
+TEXT_BYTES = 64 * 1024
+"""Text that is unpacked at once: a mask of nothing packs a thousandfold."""
+
+
+Pieces = Callable[[], Iterable[bytes]]
+"""The bytes of an artifact from its beginning, at each call anew."""
+
+
+class Unpacking:
+    """The text of an artifact, piece by piece, as it comes in: memory is one piece of text, however well it packs."""
+
+    def __init__(self) -> None:
+        self._gzip = zlib.decompressobj(wbits=GZIP_FORMAT)
+
+    def feed(self, packed: bytes) -> Iterator[bytes]:
+        """Yield the text of the artifact's next bytes, at most `TEXT_BYTES` at a time."""
+        while packed:
+            yield self._gzip.decompress(packed, TEXT_BYTES)
+            packed = self._gzip.unconsumed_tail
+
+    def end(self) -> bytes:
+        """Return what is left of the text.
+
+        Raises:
+            ValueError: the artifact is not whole.
+        """
+        text = self._gzip.flush()
+        if not self._gzip.eof:
+            raise ValueError("expected a whole findings artifact, got its beginning; store it again")
+        return text
 
 
 @dataclass(frozen=True, slots=True)
 class FindingRows:
     """Rows of a findings artifact, read anew at each iteration: memory is one row, however many there are."""
 
-    data: bytes
+    pieces: Pieces
 
     def __iter__(self) -> Iterator[Row]:
-        with gzip.GzipFile(fileobj=BytesIO(self.data)) as lines:
-            for line in lines:
-                yield json.loads(line)
+        return map(json.loads, _lines(self.pieces()))
 
 
 def read_rows(data: bytes) -> FindingRows:
     """Return the rows of an artifact that `write_rows` made; iterate as often as wanted."""
-    return FindingRows(data)
+    return FindingRows(lambda: (data,))
 
 
-def write_rows(rows: Iterable[Row]) -> bytes:
-    """Pack rows, in the order given."""
-    packed = BytesIO()
-    with gzip.GzipFile(filename="", fileobj=packed, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as lines:
+def write_rows(rows: Iterable[Row], into: IO[bytes]) -> None:
+    """Pack rows, in the order given, one at a time."""
+    with gzip.GzipFile(filename="", fileobj=into, mode="wb", compresslevel=GZIP_LEVEL, mtime=0) as lines:
         for row in rows:
             lines.write(json.dumps(row, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())
             lines.write(b"\n")
-    return packed.getvalue()
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    unpacking, begun = Unpacking(), b""
+    for piece in pieces:
+        for text in unpacking.feed(piece):
+            *whole, begun = (begun + text).split(b"\n")
+            yield from whole
+    *whole, begun = (begun + unpacking.end()).split(b"\n")
+    yield from whole
 
 
 def finding_row(finding: Finding) -> dict[str, Any]:

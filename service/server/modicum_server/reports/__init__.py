@@ -1,6 +1,6 @@
 """Reports: pure functions of the result document, the findings' rows and the images. No store, no clock, no network."""
 
 from modicum_server.reports.html_report import render_html
-from modicum_server.reports.json_report import render_json
+from modicum_server.reports.json_report import JsonReport
 
-__all__ = ["render_html", "render_json"]
+__all__ = ["JsonReport", "render_html"]

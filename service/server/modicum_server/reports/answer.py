@@ -8,6 +8,11 @@ from modicum_server.measures.measure import Measure, Measured
 from modicum_server.measures.words import interval_text, share_text
 from modicum_server.reports.wording import confidence_text
 
+GRADIENT_FREE = (
+    "This version has no useful gradient: its subsets come from a search by forward passes alone, and are larger than "
+    "those that one by gradients would find."
+)
+
 
 def headline(measured: Measured) -> str:
     """Return the first sentence: the overinterpretation rate, or that there is none."""
@@ -28,6 +33,11 @@ def sentences(measured: Measured, counts: Mapping[str, int], search: Mapping[str
         return _nothing_searched(counts, search)
     parts = [_certainty(rate), _companion(measured), _sizes(measured["subset_fraction_median"]), _left_out(counts)]
     return [part for part in parts if part]
+
+
+def caveats(result: Mapping[str, Any]) -> list[str]:
+    """Return what a reader must know of how one version was searched; a document of an older release says nothing."""
+    return [GRADIENT_FREE] if result.get("gradient_free") else []
 
 
 def _nothing_searched(counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:

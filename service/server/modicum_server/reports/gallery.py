@@ -33,6 +33,14 @@ LARGEST_REMAINDER = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Photograph:
+    """An image as it is shown, and the colour of the fill beside it."""
+
+    pixels: panels.Pixels
+    fill_colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """What a card needs beside its row: where it lies and what its classes are called."""
 
@@ -42,15 +50,18 @@ class Scene:
     fill: str
     load_image: LoadImage
 
-    def photograph(self, digest: str) -> panels.Pixels | None:
+    def photograph(self, digest: str) -> Photograph | None:
         """Return the image on the canvas; None when it is not stored any more or cannot be decoded."""
         data = self.load_image(digest) if digest and self.input is not None else None
         if data is None or self.input is None:
             return None
         try:
-            return panels.photograph(canvas_array(data, self.input, self.canvas), self.input)
+            values = canvas_array(data, self.input, self.canvas)
         except (PictureUnreadable, PictureTooLarge, ValueError):
             return None
+        toning = panels.toning_of(values, self.input)
+        colour = panels.fill_colour(self.fill, self.input, toning) or panels.NEUTRAL
+        return Photograph(panels.photograph(values, toning), colour)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +133,7 @@ def choose(seen: Observations) -> Choice:
 def card(row: Row, scene: Scene, anchor: str) -> Card:
     """Return the card of a finding with a subset."""
     mask = unpack_mask(row["subset"])
-    pixels = scene.photograph(row["image_digest"])
+    photograph = scene.photograph(row["image_digest"])
     return Card(
         anchor=anchor,
         item=row["item"],
@@ -141,17 +152,17 @@ def card(row: Row, scene: Scene, anchor: str) -> Card:
             Mark(fill["fill"], fill["sufficient"], confidence_text(fill["confidence"]))
             for fill in row["controls"]["fills"]
         ),
-        photograph="" if pixels is None else panels.photograph_uri(pixels),
+        photograph="" if photograph is None else panels.photograph_uri(photograph.pixels),
         mask=panels.mask_uri(mask),
         shade=panels.shade_layer_uri(mask),
         outline=panels.outline(mask),
-        **_subset_pictures(pixels, mask, scene),
+        **_subset_pictures(photograph, mask, scene.fill),
     )
 
 
 def remainder(row: Row, scene: Scene) -> Remainder:
     """Return the line of an image that has no subset to show."""
-    pixels = scene.photograph(row["image_digest"])
+    photograph = scene.photograph(row["image_digest"])
     return Remainder(
         item=row["item"],
         label=class_text(row["label"], scene.labels) if row["label"] is not None else "",
@@ -159,7 +170,7 @@ def remainder(row: Row, scene: Scene) -> Remainder:
         confidence=confidence_text(row["confidence"]) if row["predicted_class"] is not None else "",
         reason=_why(row),
         failed=row["predicted_class"] is None,
-        thumbnail="" if pixels is None else panels.thumbnail_uri(pixels),
+        thumbnail="" if photograph is None else panels.thumbnail_uri(photograph.pixels),
     )
 
 
@@ -174,14 +185,13 @@ def _groups(ordered: list[int]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     )
 
 
-def _subset_pictures(pixels: panels.Pixels | None, mask: NDArray[np.bool_], scene: Scene) -> dict[str, str]:
+def _subset_pictures(photograph: Photograph | None, mask: NDArray[np.bool_], fill: str) -> dict[str, str]:
     """The subset alone: a plain fill is a layer; blur is a picture of its own; noise and marginal are shown on grey."""
-    if pixels is None or scene.input is None:
+    if photograph is None:
         return {"fill_layer": "", "subset": ""}
-    if scene.fill == "blur":
-        return {"fill_layer": "", "subset": panels.blurred_subset_uri(pixels, mask)}
-    colour = panels.fill_colour(scene.fill, scene.input) or panels.NEUTRAL
-    return {"fill_layer": panels.fill_layer_uri(mask, colour), "subset": ""}
+    if fill == "blur":
+        return {"fill_layer": "", "subset": panels.blurred_subset_uri(photograph.pixels, mask)}
+    return {"fill_layer": panels.fill_layer_uri(mask, photograph.fill_colour), "subset": ""}
 
 
 def _outcome(row: Row) -> str:

@@ -1,12 +1,52 @@
-"""The result document and every row as one JSON file, for programs. Must not add a number of its own."""
+"""The result document and every row as one JSON file, for programs. Must not add a number of its own.
 
-from collections.abc import Iterable, Mapping
+Written as the findings artifact comes in: no more of it than a piece is in memory.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modicum_server.measures.document import canonical_json
-from modicum_server.measures.rows import Row
+from modicum_server.measures.rows import Unpacking
+
+ROWS = "rows"
+LINE_END, COMMA = b"\n", b","
 
 
-def render_json(document: Mapping[str, Any], rows: Iterable[Row]) -> bytes:
-    """Return the document with the findings' rows under `rows`; equal inputs give equal bytes."""
-    return canonical_json({**document, "rows": list(rows)})
+class JsonReport:
+    """The document with the findings' rows under `rows`: `begin`, then `feed` again and again, then `end`.
+
+    Equal inputs give equal bytes. The rows are the artifact's lines as they are.
+    """
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        """Take the result document."""
+        before = canonical_json({name: value for name, value in document.items() if name < ROWS})
+        after = canonical_json({name: value for name, value in document.items() if name > ROWS})
+        self._before, self._after = before.removesuffix(b"}"), after.removeprefix(b"{")
+        self._unpacking = Unpacking()
+        self._held = b""
+
+    def begin(self) -> bytes:
+        """Return what stands before the first row."""
+        return self._before + (b"," if len(self._before) > 1 else b"") + b'"rows":['
+
+    def feed(self, packed: bytes) -> Iterator[bytes]:
+        """Yield the rows that the next bytes of the findings artifact hold."""
+        for text in self._unpacking.feed(packed):
+            yield self._listed(text)
+
+    def end(self) -> bytes:
+        """Return what stands after the last row fed.
+
+        Raises:
+            ValueError: the artifact is not whole.
+        """
+        rest = self._listed(self._unpacking.end())
+        return rest + b"]" + (b"," if len(self._after) > 1 else b"") + self._after
+
+    def _listed(self, text: bytes) -> bytes:
+        """Lines as entries of a list; the end of a line is held back until another line follows."""
+        text = self._held + text
+        self._held = LINE_END if text.endswith(LINE_END) else b""
+        return text.removesuffix(LINE_END).replace(LINE_END, COMMA)

@@ -5,6 +5,7 @@ Layers are 1-bit pictures on the canvas' own grid, so a report stays small and e
 
 import io
 from base64 import b64encode
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from PIL import Image, ImageFilter
 
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Fill
+from modicum_server.pictures import PICTURE_CHANNELS
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -30,23 +32,53 @@ BLUR_DIVISOR = 16
 """METHOD section 3: the blur fill's sigma is min(H, W) / 16."""
 
 
-def photograph(values: NDArray[np.float32], specification: InputSpecification) -> Pixels:
-    """Return an image (C, H, W) within its bounds as (H, W, 3) of 8 bits."""
-    low, high = specification.lower_bound, specification.upper_bound
-    scaled = np.clip((values - low) / (high - low) * 255, 0, 255).round().astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(scaled.transpose(1, 2, 0), (*scaled.shape[1:], 3)))
+@dataclass(frozen=True, slots=True)
+class Toning:
+    """Which canvas values an image is shown between: `low` is black, `high` white."""
+
+    low: float
+    high: float
+
+    def shades(self, values: NDArray[np.floating]) -> Pixels:
+        """Return values as shades of 8 bits."""
+        shades: Pixels = np.clip((values - self.low) / (self.high - self.low) * 255, 0, 255).round().astype(np.uint8)
+        return shades
 
 
-def fill_colour(fill: str, specification: InputSpecification) -> tuple[int, int, int] | None:
-    """Return the colour of a plain fill; None for one that is no single colour."""
-    if fill in {Fill.BLACK.value, Fill.WHITE.value}:
-        return (0, 0, 0) if fill == Fill.BLACK.value else (255, 255, 255)
-    if fill != Fill.MEAN.value:
+def is_pictured(channels: int) -> bool:
+    """Whether an image of so many channels is shown as it is, grey or RGB; any other is shown as the channels' mean."""
+    return channels in PICTURE_CHANNELS
+
+
+def toning_of(values: NDArray[np.float32], specification: InputSpecification) -> Toning:
+    """Return how an image (C, H, W) is shown: between the bounds; a mean of channels stretched from its ends."""
+    if not is_pictured(len(values)):
+        mean = values.mean(axis=0)
+        if mean.max() > mean.min():
+            return Toning(float(mean.min()), float(mean.max()))
+    return Toning(specification.lower_bound, specification.upper_bound)
+
+
+def photograph(values: NDArray[np.float32], toning: Toning) -> Pixels:
+    """Return an image (C, H, W) as (H, W, 3) of 8 bits: grey, RGB, or of any other the mean over its channels."""
+    shown = values if is_pictured(len(values)) else values.mean(axis=0, keepdims=True)
+    shades = toning.shades(shown)
+    return np.ascontiguousarray(np.broadcast_to(shades.transpose(1, 2, 0), (*shades.shape[1:], 3)))
+
+
+def fill_colour(fill: str, specification: InputSpecification, toning: Toning) -> tuple[int, int, int] | None:
+    """Return the colour of a plain fill, shown as the image is; None for one that is no single colour."""
+    plain = {
+        Fill.BLACK.value: (specification.lower_bound,),
+        Fill.WHITE.value: (specification.upper_bound,),
+        Fill.MEAN.value: specification.fill_mean or specification.mean,
+    }
+    if fill not in plain:
         return None
-    low, high = specification.lower_bound, specification.upper_bound
-    declared = specification.fill_mean or specification.mean
-    shades = [round(min(1.0, max(0.0, (value - low) / (high - low))) * 255) for value in declared]
-    red, green, blue = shades if len(shades) == len(NEUTRAL) else [shades[0]] * len(NEUTRAL)
+    values = np.array(plain[fill], dtype=np.float64)
+    if not is_pictured(len(values)):
+        values = values.mean(keepdims=True)
+    red, green, blue = (int(shade) for shade in np.broadcast_to(toning.shades(values), 3))
     return red, green, blue
 
 

@@ -157,23 +157,23 @@ def _stacks(group: Values, axis: _LogAxis) -> dict[int, int]:
 
 def _lane(group: Values, axis: _LogAxis, stacks: dict[int, int], floor: float, scale: float) -> Lane:
     """Dots of their full size where the highest stack leaves room for them (`scale` is DOT), else bars."""
+    fits = scale >= DOT
     dots = tuple(
         (axis.left + (place + 0.5) * DOT, floor - (step + 0.5) * DOT)
         for place, count in sorted(stacks.items())
-        for step in range(count)
+        for step in range(count if fits else 0)
     )
     bars = tuple(
         (axis.left + place * DOT, round(floor - count * scale, 1), round(count * scale, 1))
         for place, count in sorted(stacks.items())
     )
-    fits = scale >= DOT
     median = quantile(np.array(group.fractions), 0.5) if group.fractions else math.inf
     return Lane(
         name=group.name,
         kind=group.kind,
         note=_note(group, median),
         floor=floor,
-        dots=dots if fits else (),
+        dots=dots,
         bars=() if fits else bars,
         median=axis.at(median) if math.isfinite(median) else None,
     )

@@ -1,5 +1,6 @@
 """One version under one search: everything that its part of the page shows. Must not know HTML."""
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from modicum_server.measures.overinterpretation import ALPHA
 from modicum_server.measures.rows import Row
 from modicum_server.reports import answer, plots
 from modicum_server.reports.gallery import Card, Choice, Remainder, Scene, card, choose, remainder
+from modicum_server.reports.panels import is_pictured
 from modicum_server.reports.wording import budget_text, interval_ends, measure_name, short_name, value_text
 
 KEY_FIGURES = (
@@ -65,6 +67,7 @@ class Section:
     canvas: Canvas
     groups: tuple[tuple[str, tuple[Card, ...]], ...]
     subsets: int
+    photograph_note: str
     fill_note: str
     remainder: tuple[Remainder, ...]
     without: int
@@ -80,7 +83,7 @@ class Sketch:
     result: Mapping[str, Any]
     scene: Scene
     _observer: Observer = field(init=False)
-    _margins: list[float] = field(init=False, default_factory=list)
+    _margins: "array[float]" = field(init=False, default_factory=lambda: array("d"))
     _choice: Choice = field(init=False)
     _shown: frozenset[int] = field(init=False)
     _kept: dict[int, Card | Remainder] = field(init=False, default_factory=dict)
@@ -119,7 +122,7 @@ class Sketch:
             search=search,
             budget=budget_text(search),
             headline=answer.headline(measured),
-            sentences=tuple(answer.sentences(measured, self.result["counts"], search)),
+            sentences=(*answer.sentences(measured, self.result["counts"], search), *answer.caveats(self.result)),
             figures=_figures(measured),
             readings=tuple(self.result["readings"]),
             distribution=plots.strips(_by_target(seen), ALPHA),
@@ -128,6 +131,7 @@ class Sketch:
             canvas=self.scene.canvas,
             groups=tuple((name, self._cards(places)) for name, places in self._choice.groups),
             subsets=self._choice.subsets,
+            photograph_note=photograph_note(self.scene.canvas),
             fill_note=" (the fill is shown as grey)" if search["fill"] in FILLS_SHOWN_ON_GREY else "",
             remainder=self._remainder(),
             without=self._choice.without,
@@ -139,6 +143,13 @@ class Sketch:
 
     def _remainder(self) -> tuple[Remainder, ...]:
         return tuple(entry for place in self._choice.remainder if isinstance(entry := self._kept[place], Remainder))
+
+
+def photograph_note(canvas: Canvas) -> str:
+    """Return as what an image that is no picture is shown; empty for grey and RGB, which are shown as they are."""
+    if is_pictured(canvas.channels):
+        return ""
+    return f"the mean of its {canvas.channels} channels, stretched from black to white"
 
 
 def search_value(document: Mapping[str, Any]) -> Search:

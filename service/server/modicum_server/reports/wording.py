@@ -12,7 +12,7 @@ from modicum_server.measures.words import OPEN_END, ratio_text, share_text, time
 REASONS: Mapping[str, str] = {
     FindingReason.NOT_ELIGIBLE: "below the threshold on the whole image, so not searched",
     FindingReason.NOT_FOUND: "no sufficient subset found for the class that was asked for",
-    FindingReason.IMAGE_UNREADABLE: "not a picture that can be decoded",
+    FindingReason.IMAGE_UNREADABLE: "neither a picture that can be decoded nor an array that the input takes",
     FindingReason.IMAGE_TOO_LARGE: "more pixels than the server decodes",
     FindingReason.NOT_FINITE: "the model answered with NaN or infinity",
     FindingReason.MODEL_DIED: "the model's process died on this image",

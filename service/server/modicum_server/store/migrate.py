@@ -3,47 +3,21 @@
 Safe to call from many processes at once: one applies, the others wait and find nothing to do.
 """
 
-from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 from modicum_server.store.connections import CONNECT_TIMEOUT_SECONDS, sqlalchemy_url
 from modicum_server.store.failures import translated
+from modicum_server.store.schema import SchemaState, schema_of
 
 #: Key of the advisory lock that one migrating process holds.
 MIGRATION_LOCK: Final = 0x6D6F646963756D  # "modicum"
 REPOSITORY_DEPTH: Final = 4  # store, modicum_server, server, service
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaState:
-    """Where a database's schema stands: the revision it has (empty: none) and the one that this release needs.
-
-    `earlier` are the revisions before that one. Any other is a later release's, which keeps this one running while
-    it is rolled out.
-    """
-
-    present: str
-    needed: str
-    earlier: frozenset[str]
-
-    @property
-    def current(self) -> bool:
-        """Whether nothing is to be done."""
-        return self.present == self.needed
-
-    @property
-    def outdated(self) -> bool:
-        """Whether `migrate` has something to do first."""
-        return not self.present or self.present in self.earlier
 
 
 def migrate(database_url: str) -> None:
@@ -67,19 +41,6 @@ def schema_state(database_url: str) -> SchemaState:
         return schema_of(connection)
 
 
-def schema_of(connection: Connection) -> SchemaState:
-    """Tell where the schema of a connection's database stands. Blocks."""
-    needed, *earlier = _revisions()
-    present = MigrationContext.configure(connection).get_current_revision() or ""
-    return SchemaState(present=present, needed=needed, earlier=frozenset(earlier))
-
-
-@cache
-def _revisions() -> tuple[str, ...]:
-    """The revisions of this release, newest first."""
-    return tuple(script.revision for script in ScriptDirectory.from_config(_config(None)).walk_revisions())
-
-
 def migrations_folder() -> Path:
     """Return the folder of the migrations: in the package when it came as a wheel, else in the repository."""
     packaged = Path(str(files("modicum_server"))) / "migrations"
@@ -92,7 +53,7 @@ def _engine(database_url: str) -> Engine:
     )
 
 
-def _config(connection: Connection | None) -> Config:
+def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -16,10 +16,10 @@ from modicum_server.store.connections import open_engine
 from modicum_server.store.datasets import PostgresDatasets
 from modicum_server.store.failures import translated
 from modicum_server.store.findings import PostgresFindings
-from modicum_server.store.migrate import schema_of
 from modicum_server.store.models import PostgresModels
 from modicum_server.store.projects import PostgresProjects
 from modicum_server.store.requests import PostgresRequests
+from modicum_server.store.schema import schema_of
 from modicum_server.store.shards import PostgresShards
 
 

@@ -53,6 +53,7 @@ class TorchServe:
         self._slots: tuple[Slot, ...] = ()
         self._locks = tuple(asyncio.Lock() for _ in range(settings.slots))
         self._supervisor = Supervisor(self._start_one)
+        self._beginning: asyncio.Task[None] | None = None
 
     @property
     def slots(self) -> int:
@@ -70,12 +71,22 @@ class TorchServe:
         """Whether a program that is a model can do no harm here; known after `start`."""
         return self.isolation.encloses_code
 
+    def begin(self) -> None:
+        """Start without waiting: what else the caller has to do is done meanwhile. `start` waits, and raises."""
+        self._beginning = asyncio.create_task(self._start(), name="torchserve-start")
+
     async def start(self) -> None:
         """Choose the confinement, start TorchServe, register the slots.
 
         Raises:
             ModelServerDown: there is no Java or no TorchServe, or it does not come up; the message says what to do.
         """
+        if self._beginning is None:
+            self.begin()
+        assert self._beginning is not None
+        await self._beginning
+
+    async def _start(self) -> None:
         run_folder = self._settings.run_folder
         if run_folder is None:
             run_folder = self._temporary = Path(tempfile.mkdtemp(prefix="modicum-run-"))
@@ -87,13 +98,19 @@ class TorchServe:
         try:
             await self._start_supervisor()
         except BaseException:
+            self._slots = ()
             self._delete_temporary()
             raise
 
     async def stop(self) -> None:
         """Stop TorchServe and what it started, and clear the slots."""
+        beginning, self._beginning = self._beginning, None
+        if beginning is not None:
+            beginning.cancel()
+            await asyncio.gather(beginning, return_exceptions=True)
         await self._supervisor.stop()
-        for slot in self._slots:
+        slots, self._slots = self._slots, ()  # a second stop must not make their folders anew
+        for slot in slots:
             await asyncio.to_thread(slot.make)
         self._delete_temporary()
 
@@ -109,9 +126,9 @@ class TorchServe:
             ModelServerDown: TorchServe is not there; it is being started again.
             TaskFailed: the handler ended the task with a reason, or it was cancelled ("CANCELLED").
         """
-        place = self._slots[slot]
         async with self._locks[slot]:
             server = await self._supervisor.ready(COMEBACK_SECONDS)
+            place = self._slots[slot]
             async with place.staged(task, self._artifacts):
                 run = Run(self._supervisor, server, place, task, cancelled=cancelled, limits=self._limits(task))
                 events = run.events()

@@ -95,7 +95,9 @@ def event_of(chunk: worker_pb2.Chunk, task: Task) -> TaskEvent:
             return TaskChecked(check=check_of(chunk.check))
         case "finished":
             finished = chunk.finished
-            return TaskFinished(finished.passes_done, finished.chunk_size, finished.dtype)
+            return TaskFinished(
+                finished.passes_done, finished.chunk_size, finished.dtype, gradient_free=finished.gradient_free
+            )
         case "failure":
             failure = chunk.failure
             raise TaskFailed(failure.reason, failure.detail, model_at_fault=failure.model_at_fault)

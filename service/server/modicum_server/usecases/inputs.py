@@ -30,6 +30,7 @@ def _check_size(field: str, value: InputSpecification) -> None:
     check(f"{field}.height", value.height, "side")
     check(f"{field}.width", value.width, "side")
     check(field, value.height * value.width, "pixels")
+    check(field, value.channels * value.height * value.width, "values")
     check(f"{field}.resize", value.resize)
     check(f"{field}.interpolation", value.interpolation)
     longer = max(value.height, value.width)

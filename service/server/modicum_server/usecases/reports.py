@@ -1,16 +1,17 @@
 """Reports of an audit: pure functions of its result document and the artifacts that the document names."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from modicum_server.domain.audits import Audit
 from modicum_server.errors import ArtifactNotFound, FormatUnknown
-from modicum_server.measures import read_rows
+from modicum_server.measures import FindingRows
 from modicum_server.ports import ArtifactStore, Principal, Store
-from modicum_server.reports import render_html, render_json
+from modicum_server.reports import JsonReport, render_html
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.documents import read_document, read_whole
 from modicum_server.usecases.framing import framing_of
@@ -29,10 +30,10 @@ MEDIA_TYPES = {ReportFormat.JSON: "application/json", ReportFormat.HTML: "text/h
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A rendered report."""
+    """A report: its media type, and its bytes as they are rendered."""
 
     media_type: str
-    data: bytes
+    pieces: AsyncGenerator[bytes]
 
 
 class Reports:
@@ -44,7 +45,9 @@ class Reports:
         self._artifacts = artifacts
 
     async def render(self, principal: Principal, name: str, form: ReportFormat | None) -> Report:
-        """Render the report of an audit that succeeded; None is a form that the caller knows and we do not.
+        """Begin the report of an audit that succeeded; None is a form that the caller knows and we do not.
+
+        Memory is bounded: rows pass by, however many there are. The pieces are to be read to their end, or closed.
 
         Raises:
             FieldInvalid, ProjectNotFound, FormatUnknown, AuditNotFound, AuditNotSucceeded
@@ -54,28 +57,53 @@ class Reports:
             raise FormatUnknown(f"expected one of {', '.join(ReportFormat)}, got none that this server writes")
         require_succeeded(audit)
         document = await read_document(self._artifacts, audit.result_digest)
-        packed = await read_whole(self._artifacts, document["findings"]["digest"])
-        if form is ReportFormat.JSON:
-            data = await asyncio.to_thread(lambda: render_json(document, read_rows(packed)))
-        else:
-            data = await self._page(audit, document, packed)
-        return Report(MEDIA_TYPES[form], data)
+        pieces = self._json(document) if form is ReportFormat.JSON else self._page(audit, document)
+        return Report(MEDIA_TYPES[form], pieces)
 
-    async def _page(self, audit: Audit, document: Mapping[str, Any], packed: bytes) -> bytes:
+    async def _json(self, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
+        report = JsonReport(document)
+        yield report.begin()
+        async with aclosing(self._findings(document)) as packed:
+            async for piece in packed:
+                for text in report.feed(piece):
+                    yield text
+        yield report.end()
+
+    async def _page(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
+        """The page whole: what it shows is bounded, and the rows that it is chosen from are read twice."""
         async with self._store.transaction() as transaction:
             names = audit.specification.model_versions
             versions = [await require_version(transaction, name) for name in names]
         framing = framing_of(audit.specification.canvas, versions)
-        return await asyncio.to_thread(
-            lambda load_image: render_html(
+        loop = asyncio.get_running_loop()
+        yield await asyncio.to_thread(
+            lambda: render_html(
                 document,
-                read_rows(packed),
-                load_image,
+                FindingRows(lambda: self._read_beside(loop, document)),
+                self._loader(loop),
                 inputs={} if framing is None else dict.fromkeys(names, framing),
                 labels={version.name: version.class_labels for version in versions},
-            ),
-            self._loader(asyncio.get_running_loop()),
+            )
         )
+
+    async def _findings(self, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
+        """The bytes of the findings artifact."""
+        async for piece in self._artifacts.read(document["findings"]["digest"]):
+            yield piece
+
+    def _read_beside(self, loop: asyncio.AbstractEventLoop, document: Mapping[str, Any]) -> Iterator[bytes]:
+        """The same for a rendering thread; the loop does the reading."""
+        packed = self._findings(document)
+
+        async def following() -> bytes | None:
+            return await anext(packed, None)
+
+        try:
+            while (piece := asyncio.run_coroutine_threadsafe(following(), loop).result()) is not None:
+                yield piece
+        finally:
+            # not waited for: an error may leave this generator to be closed by the loop itself
+            asyncio.run_coroutine_threadsafe(packed.aclose(), loop)
 
     def _loader(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], bytes | None]:
         """Return a function that a rendering thread calls for an image's bytes; the loop does the reading."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modicum_server.domain.models import MOST_CHANNELS
 from modicum_server.errors import FieldInvalid
 
 MOST_SHOWN_CHARACTERS = 80
@@ -17,7 +18,8 @@ LARGEST_INT64 = 2**63 - 1
 LARGEST_SIDE_PIXELS = 4096
 #: A mask of so many pixels is half a mebibyte, which still fits into the messages between model and worker.
 MOST_CANVAS_PIXELS = 4_194_304
-MOST_CHANNELS = 16
+#: An image of so many values takes 256 MiB as float32.
+MOST_CANVAS_VALUES = 67_108_864
 MOST_PASSES = 2**40
 #: What modicum_sis needs to search at all; a test compares the two.
 FEWEST_PASSES = 10
@@ -101,6 +103,9 @@ RULES: Mapping[str, Rule] = {
     "channels": Rule(f"1 to {MOST_CHANNELS}", _between(1, MOST_CHANNELS)),
     "side": Rule(f"1 to {LARGEST_SIDE_PIXELS:,} pixels", _between(1, LARGEST_SIDE_PIXELS)),
     "pixels": Rule(f"at most {MOST_CANVAS_PIXELS:,} pixels, height times width", _between(1, MOST_CANVAS_PIXELS)),
+    "values": Rule(
+        f"at most {MOST_CANVAS_VALUES:,} values, channels times height times width", _between(1, MOST_CANVAS_VALUES)
+    ),
     "resize": Rule(f"0 to {LARGEST_SIDE_PIXELS:,} pixels", _between(0, LARGEST_SIDE_PIXELS)),
     "interpolation": Rule("'bilinear', 'bicubic' or 'nearest'", lambda v: v in {"bilinear", "bicubic", "nearest"}),
     "finite": Rule("a finite number", math.isfinite),

@@ -99,6 +99,7 @@ def _check_canvas(canvas: Canvas) -> None:
     check(f"{FIELD}.canvas.height", canvas.height, "side")
     check(f"{FIELD}.canvas.width", canvas.width, "side")
     check(f"{FIELD}.canvas", canvas.pixels, "pixels")
+    check(f"{FIELD}.canvas", canvas.channels * canvas.pixels, "values")
 
 
 def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Settings) -> AuditSpecification:
@@ -156,17 +157,19 @@ def _filled_search(search: Search, canvas: Canvas, settings: Settings) -> Search
 
 
 def require_gradient(version: ModelVersion, specification: AuditSpecification) -> None:
-    """Refuse searches by gradient of a version without a useful one.
+    """Refuse the search that is nothing without a gradient of a version without a useful one.
+
+    mask_optimization is none: it then searches by forward passes alone.
 
     One that nobody has checked yet passes: it is asked again when its search begins.
 
     Raises:
         GradientMissing
     """
-    methods = {search.method for search in specification.searches} - {SearchMethod.BACKSELECT}
-    if version.check is not None and not version.check.useful_gradient and methods:
+    needs_one = any(search.method is SearchMethod.BATCHED_GRADIENT for search in specification.searches)
+    if version.check is not None and not version.check.useful_gradient and needs_one:
         raise GradientMissing(
-            f"{version.name} has no useful gradient, {' and '.join(sorted(methods))} need one; "
-            "search with backselect and a fraction",
+            f"{version.name} has no useful gradient, {SearchMethod.BATCHED_GRADIENT} needs one; "
+            f"search with {SearchMethod.MASK_OPTIMIZATION}, which does without one there",
             model_version=version.name,
         )

@@ -481,6 +481,7 @@ class Finished(google.protobuf.message.Message):
     PASSES_DONE_FIELD_NUMBER: builtins.int
     CHUNK_SIZE_FIELD_NUMBER: builtins.int
     DTYPE_FIELD_NUMBER: builtins.int
+    GRADIENT_FREE_FIELD_NUMBER: builtins.int
     passes_done: builtins.int
     """Pass-equivalents spent in this task."""
     chunk_size: builtins.int
@@ -489,14 +490,19 @@ class Finished(google.protobuf.message.Message):
     """Number type that the version computed in, "float32" or "float64"; empty where nothing was searched. It is known only
     when the version is loaded, which is why it is not said in Started.
     """
+    gradient_free: builtins.bool
+    """Whether the version has no useful gradient on this canvas, so that a search that would have followed it went by
+    forward passes alone.
+    """
     def __init__(
         self,
         *,
         passes_done: builtins.int = ...,
         chunk_size: builtins.int = ...,
         dtype: builtins.str = ...,
+        gradient_free: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["chunk_size", b"chunk_size", "dtype", b"dtype", "passes_done", b"passes_done"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["chunk_size", b"chunk_size", "dtype", b"dtype", "gradient_free", b"gradient_free", "passes_done", b"passes_done"]) -> None: ...
 
 Global___Finished: typing_extensions.TypeAlias = Finished
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from modicum_server.domain.tasks import TaskStarted
+from modicum_server.domain.tasks import TaskFinished, TaskStarted
 from modicum_server.ports import Transaction
 
 
@@ -18,9 +18,17 @@ def started_parameters(
     }
 
 
-def finished_parameters(chunk_size: int, dtype: str) -> Mapping[str, object]:
-    """What is known when a task has ended; a text that is empty says nothing."""
-    return {"chunk_size": chunk_size, **({"dtype": dtype} if dtype else {})}
+def finished_parameters(finished: TaskFinished, model_version: str) -> Mapping[str, object]:
+    """What is known when a task has ended; a text that is empty says nothing.
+
+    `gradient_free` lists the versions that mask_optimization searched by forward passes alone.
+    """
+    parameters: dict[str, object] = {"chunk_size": finished.chunk_size}
+    if finished.dtype:
+        parameters["dtype"] = finished.dtype
+    if finished.gradient_free:
+        parameters["gradient_free"] = [model_version]
+    return parameters
 
 
 def merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:

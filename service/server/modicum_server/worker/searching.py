@@ -57,8 +57,8 @@ async def _note(equipment: Equipment, claim: Claim, plan: SearchPlan, event: Tas
     match event:
         case TaskStarted():
             parameters = started_parameters(event, plan.donor_digests, plan.max_image_pixels)
-        case TaskFinished(chunk_size=size, dtype=dtype):
-            parameters = finished_parameters(size, dtype)
+        case TaskFinished():
+            parameters = finished_parameters(event, claim.shard.model_version)
         case _:
             return
     async with equipment.store.transaction() as transaction:

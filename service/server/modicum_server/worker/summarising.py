@@ -1,12 +1,15 @@
 """SUMMARISE shards: write the findings artifact and the result document, and let the audit succeed.
 
-Doing it twice writes the same bytes: the rows come in one order, and neither artifact holds a time of its own.
+Doing it twice writes the same bytes: the rows come in one order, and neither artifact holds a time of its own. Findings
+pass by on their way from the store to a file: memory is bounded, however many there are.
 """
 
 import asyncio
 import hashlib
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from modicum_server.domain.audits import Audit
@@ -14,13 +17,15 @@ from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.measures.document import canonical_json, result_document
-from modicum_server.measures.rows import Row, finding_row, read_rows, write_rows
+from modicum_server.measures.rows import FindingRows, Row, finding_row, write_rows
 from modicum_server.ports import Keyed, Store
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.stages import drop_shard
 
 #: Findings that are read from the store at once.
 PAGE_FINDINGS = 200
+#: Bytes of the findings artifact that are read at once.
+PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,13 @@ async def summarise(equipment: Equipment, claim: Claim) -> Outcome:
     subject = await _subject(equipment, claim)
     if subject is None:
         return await drop_shard(equipment, claim)
-    # Packing and measuring are arithmetic: they run beside the loop, which keeps the lease.
-    pages = _rows(equipment.store, claim, asyncio.get_running_loop())
-    findings = await asyncio.to_thread(write_rows, pages)
-    document = await asyncio.to_thread(_document_bytes, subject, findings)
-    claim.lease.check()
-    return await _succeed(equipment, claim, findings=findings, document=document)
+    rows = _rows(equipment.store, claim, asyncio.get_running_loop())
+    with tempfile.TemporaryDirectory(prefix="modicum-findings-") as folder:
+        findings = Path(folder) / "findings"
+        # Packing and measuring are arithmetic: they run beside the loop, which keeps the lease.
+        document = await asyncio.to_thread(_pack_and_summarise, subject, rows, findings)
+        claim.lease.check()
+        return await _succeed(equipment, claim, findings=findings, document=document)
 
 
 async def _subject(equipment: Equipment, claim: Claim) -> _Subject | None:
@@ -81,38 +87,49 @@ async def _page(store: Store, audit: str, after: str) -> Sequence[Keyed[Finding]
         return await transaction.findings.page(audit, after=after, limit=PAGE_FINDINGS)
 
 
-def _document_bytes(subject: _Subject, findings: bytes) -> bytes:
+def _pack_and_summarise(subject: _Subject, rows: Iterator[Row], findings: Path) -> bytes:
+    """Write the findings artifact as the rows come, then return the result document, for which it is read again."""
+    with findings.open("wb") as packed:
+        write_rows(rows, packed)
     document: dict[str, Any] = result_document(
         audit=subject.audit,
         dataset=subject.dataset,
         versions=subject.versions,
-        rows=read_rows(findings),
+        rows=FindingRows(lambda: _pieces(findings)),
         parameters=subject.parameters,
         findings_digest=_digest(findings),
     )
     return canonical_json(document)
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
-async def _succeed(equipment: Equipment, claim: Claim, *, findings: bytes, document: bytes) -> Outcome:
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+async def _succeed(equipment: Equipment, claim: Claim, *, findings: Path, document: bytes) -> Outcome:
     """Store both artifacts, record them for the project and let the audit succeed, in one transaction."""
-    shard = claim.shard
-    contents = {_digest(data): data for data in (findings, document)}
+    shard, result_digest = claim.shard, hashlib.sha256(document).hexdigest()
+    sizes = {await asyncio.to_thread(_digest, findings): findings.stat().st_size, result_digest: len(document)}
     async with equipment.store.transaction() as transaction:
-        for digest, data in sorted(contents.items()):
+        for digest in sorted(sizes):
             await transaction.artifacts.lock(digest)  # before the rows: a large artifact takes its time
-            await equipment.artifact_store.put(data)
+        await equipment.artifact_store.put_file(findings)
+        await equipment.artifact_store.put(document)
         if not await transaction.shards.hold(shard):
             return Outcome.LOST
         audit = await transaction.audits.lock(shard.audit)
         await transaction.shards.finish(shard, passes_done=0)
         if audit is None or audit.state.terminal:
             return Outcome.CANCELLED
-        for digest, data in contents.items():
-            await transaction.artifacts.add(shard.project, digest, len(data))
-        await transaction.audits.succeed(shard.audit, result_digest=_digest(document), artifacts=sorted(contents))
+        for digest, size in sizes.items():
+            await transaction.artifacts.add(shard.project, digest, size)
+        await transaction.audits.succeed(shard.audit, result_digest=result_digest, artifacts=sorted(sizes))
     equipment.metrics.audit_ended(audit, "succeeded")
     return Outcome.DONE

@@ -8,7 +8,7 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
 import structlog
 
@@ -17,6 +17,7 @@ from modicum_server.errors import DiskFull, Unavailable
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.ports import ArtifactStore, ModelServer, Store, Wakeups
 from modicum_server.settings import Settings
+from modicum_server.stopping import done_before
 from modicum_server.worker.checking import check
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.deaths import TRIES, retry_delay
@@ -41,6 +42,10 @@ _WORK: Mapping[Stage, Work] = {Stage.CHECK: check, Stage.SEARCH: search, Stage.S
 _log = structlog.get_logger(__name__)
 
 
+async def _nothing() -> None:
+    """A worker whose database is there has nothing to prepare."""
+
+
 class Worker:
     """Works on shards until it is told to stop. Starts and stops its model server."""
 
@@ -53,12 +58,15 @@ class Worker:
         settings: Settings,
         *,
         metrics: WorkerMetrics | None = None,
+        prepare: Callable[[], Coroutine[object, object, None]] = _nothing,
     ) -> None:
+        """Take what it works with; `prepare` is awaited while the model server starts, which takes seconds."""
         self.metrics = metrics or WorkerMetrics()
         #: The port of /metrics once the worker runs.
         self.metrics_port = 0
         self._equipment = Equipment(store, artifact_store, model_server, settings, self.metrics)
         self._wakeups = wakeups
+        self._prepare = prepare
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._leases: set[Lease] = set()
 
@@ -69,7 +77,7 @@ class Worker:
         async with exposed(self.metrics.registry, port=settings.worker_metrics_port, healthy=healthy) as port:
             self.metrics_port = port
             try:
-                if await _started(model_server, stop):
+                if await done_before(stop, model_server.start(), self._prepare()):
                     await self._serve(stop)
             finally:
                 await model_server.stop()
@@ -212,21 +220,6 @@ class Worker:
             failed = await fail_audits_of_rejected(transaction)
         for audit in failed:
             self.metrics.audit_ended(audit, "failed")
-
-
-async def _started(model_server: ModelServer, stop: asyncio.Event) -> bool:
-    """Start the model server, which takes seconds; False when told to stop meanwhile."""
-    starting, stopping = asyncio.create_task(model_server.start()), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            await starting
-            return True
-        return False
-    finally:
-        for task in (starting, stopping):
-            task.cancel()
-        await asyncio.gather(starting, stopping, return_exceptions=True)
 
 
 async def _until(stop: asyncio.Event, seconds: float) -> None:

@@ -94,10 +94,13 @@ class AuditMethods:
         number = request.format or audit_service_pb2.REPORT_FORMAT_JSON
         form = enum_value(audit_service_pb2.ReportFormat, "REPORT_FORMAT", number, ReportFormat)
         report = await self._reports.render(principal, request.name, form)
-        for start in range(0, len(report.data), PIECE_BYTES):
-            yield audit_service_pb2.GetAuditReportResponse(
-                media_type="" if start else report.media_type, data=report.data[start : start + PIECE_BYTES]
-            )
+        media_type = report.media_type
+        async with aclosing(report.pieces) as pieces:
+            async for piece in pieces:
+                for start in range(0, len(piece), PIECE_BYTES):
+                    data = piece[start : start + PIECE_BYTES]
+                    yield audit_service_pb2.GetAuditReportResponse(media_type=media_type, data=data)
+                    media_type = ""
 
     async def judge_audit(
         self, principal: Principal, request: audit_service_pb2.JudgeAuditRequest

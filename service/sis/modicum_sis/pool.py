@@ -1,0 +1,100 @@
+"""The images in work: those that are done leave, waiting ones enter, findings come out in the order of the images.
+
+So a batch stays full though most images need no search and some take longer than others. Must not know any search.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from modicum_sis.cases import Case, CaseBuilder, log_odds_of
+from modicum_sis.conclusion import Conclusion
+from modicum_sis.findings import Finding
+from modicum_sis.scoring import MaskScorer
+from modicum_sis.search import Entrant, Proposal, Search, SearchTask
+
+LOOKAHEAD = 8
+"""So many chunks of images may be looked at, searched and kept before the first of them is done."""
+
+
+class Pool:
+    """One call of `find_subsets`, its arguments checked.
+
+    Args:
+        scorer: has a row for each image in work.
+        planned: pass-equivalents of an image that is searched.
+    """
+
+    def __init__(
+        self, cases: CaseBuilder, scorer: MaskScorer, conclusion: Conclusion, search: Search, *, planned: int
+    ) -> None:
+        self._cases, self._scorer, self._conclusion, self._search = cases, scorer, conclusion, search
+        self._meter, self._planned = scorer.meter, planned
+        self._free = list(reversed(range(scorer.rows)))
+        self._in_work: dict[int, Case] = {}
+        self._done: dict[int, Finding] = {}
+        self._looked_at, self._given_out, self._count = 0, 0, 0
+
+    def findings(self, count: int) -> Iterator[Finding]:
+        """Findings of the first `count` images, in their order; fewer when stopped."""
+        self._count = count
+        task = SearchTask(
+            self._scorer, self._conclusion.parameters.threshold, self._conclusion.parameters.seed, self._admit
+        )
+        self._conclusion.classifier.prepare()
+        while self._looked_at < count and not self._meter.stopped():
+            for row, proposal in self._search.propose(task):
+                self._conclude(row, proposal)
+                yield from self._in_order()
+            yield from self._in_order()
+
+    def _admit(self, room: int | None) -> list[Entrant]:
+        """`SearchTask.admit`; what needs no search is done on the way."""
+        wanted = len(self._free) if room is None else min(room, len(self._free))
+        entrants: list[Entrant] = []
+        while len(entrants) < wanted and self._may_look():
+            case = self._cases.build(self._looked_at)
+            self._looked_at += 1
+            self._meter.add_passes(case.passes.equivalents)
+            if case.searchable:
+                entrants.append(self._seat(case))
+            else:
+                self._finish(case, self._conclusion.unsearched(case))
+        return entrants
+
+    def _may_look(self) -> bool:
+        ahead = self._looked_at - self._given_out
+        return self._looked_at < self._count and ahead < LOOKAHEAD * self._scorer.rows and not self._meter.stopped()
+
+    def _seat(self, case: Case) -> Entrant:
+        assert case.fill is not None
+        row = self._free.pop()
+        self._in_work[row] = case
+        self._scorer.place(row, case.image, case.fill, case.target_class)
+        entrant = Entrant(row, case.margin, case.baseline_margin, case.digest)
+        return entrant if case.earlier is None else _resumed(entrant, case.earlier)
+
+    def _conclude(self, row: int, proposal: Proposal) -> None:
+        case = self._in_work.pop(row)
+        self._finish(case, self._conclusion.searched(case, proposal, self._scorer.passes_of(row)))
+        self._free.append(row)
+
+    def _finish(self, case: Case, finding: Finding) -> None:
+        before = case.earlier.passes.equivalents if case.earlier is not None else 0
+        self._meter.finish_image(
+            planned=self._planned,
+            spent=finding.passes.equivalents - before,
+            fraction=finding.subset.fraction if finding.subset is not None else None,
+        )
+        self._done[finding.index] = finding
+
+    def _in_order(self) -> Iterator[Finding]:
+        while self._given_out in self._done:
+            self._given_out += 1
+            yield self._done.pop(self._given_out - 1)
+
+
+def _resumed(entrant: Entrant, earlier: Finding) -> Entrant:
+    spent, subset = earlier.passes.equivalents, earlier.subset
+    if subset is None or subset.size == subset.mask.numel():
+        return replace(entrant, spent=spent)
+    return replace(entrant, spent=spent, start=subset.mask, start_margin=log_odds_of(earlier.verified_confidence))

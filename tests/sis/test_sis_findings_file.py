@@ -1,0 +1,186 @@
+"""Findings survive the way through a file, and nothing but findings does."""
+
+import json
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pytest
+import torch
+from modicum_sis import (
+    BackSelect,
+    BatchedGradient,
+    FindingsFileRefused,
+    MaskOptimization,
+    ParameterError,
+    find_subsets,
+    load_findings,
+    save_findings,
+)
+from sis_models import network_classifier, ones, random_images
+
+
+@pytest.fixture(scope="module")
+def findings():
+    classifier, images = network_classifier(), random_images(5)
+    images[4, 0, 0, 0] = torch.nan
+    found = []
+    for search in (BackSelect(0.3), BatchedGradient(5), MaskOptimization(60)):
+        found += find_subsets(
+            classifier, images, threshold=0.6, search=search, fill="marginal", donors=random_images(4, seed=1)
+        )
+    assert any(finding.subset is None for finding in found)
+    assert sum(finding.trace is not None for finding in found) >= 3
+    return found
+
+
+def plain(value):
+    """Tensors as lists, so that values can be compared; NaN as text, for it equals nothing."""
+    if isinstance(value, torch.Tensor):
+        return (str(value.dtype), value.tolist())
+    if hasattr(value, "__dataclass_fields__"):
+        return (type(value).__name__, [plain(getattr(value, field.name)) for field in fields(value)])
+    return "nan" if value != value else value  # noqa: PLR0124
+
+
+def test_findings_come_back_as_they_were(findings, tmp_path):
+    save_findings(tmp_path / "found.npz", findings)
+
+    loaded = load_findings(tmp_path / "found.npz")
+
+    assert [plain(finding) for finding in loaded] == [plain(finding) for finding in findings]
+    assert [file.name for file in tmp_path.iterdir()] == ["found.npz"]
+
+
+def test_no_findings_are_findings_too(tmp_path):
+    save_findings(tmp_path / "none.npz", [])
+
+    assert load_findings(tmp_path / "none.npz") == []
+
+
+def test_loaded_findings_are_resumed_without_a_search(findings, tmp_path):
+    before = findings[-5:]
+    save_findings(tmp_path / "found.npz", before)
+
+    after = list(
+        find_subsets(
+            network_classifier(),
+            random_images(4),
+            threshold=0.6,
+            search=MaskOptimization(60),
+            fill="marginal",
+            donors=random_images(4, seed=1),
+            resume=load_findings(tmp_path / "found.npz"),
+        )
+    )
+
+    assert [plain(finding) for finding in after] == [plain(finding) for finding in before[:4]]
+
+
+def test_a_mask_takes_a_bit_a_pixel(tmp_path):
+    (finding,) = find_subsets(network_classifier(), random_images(1), threshold=0.3, search=MaskOptimization(60))
+
+    save_findings(tmp_path / "found.npz", [finding])
+
+    with np.load(tmp_path / "found.npz") as archive:
+        assert archive["masks"].nbytes == 8 * 8 // 8
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(findings, tmp_path):
+    save_findings(tmp_path / "found.npz", findings[:1])
+
+    def broken():
+        yield findings[0]
+        raise RuntimeError("interrupted")
+
+    with pytest.raises(RuntimeError, match="interrupted"):
+        save_findings(tmp_path / "found.npz", broken())
+
+    assert len(load_findings(tmp_path / "found.npz")) == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_file_cut_short_is_refused(share, findings, tmp_path):
+    path = tmp_path / "found.npz"
+    save_findings(path, findings)
+    whole = path.read_bytes()
+
+    path.write_bytes(whole[: int(share * len(whole))])
+
+    with pytest.raises(FindingsFileRefused, match="damaged"):
+        load_findings(path)
+
+
+def test_no_flipped_byte_gives_other_findings_than_were_saved(findings, tmp_path):
+    path = tmp_path / "found.npz"
+    save_findings(path, findings)
+    whole = bytearray(path.read_bytes())
+    expected = [plain(finding) for finding in findings]
+
+    refused = 0
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        path.write_bytes(bytes([*whole[:place], whole[place] ^ 0xFF, *whole[place + 1 :]]))
+        try:
+            assert [plain(finding) for finding in load_findings(path)] == expected  # a byte that nobody reads
+        except FindingsFileRefused:
+            refused += 1
+
+    assert refused > 30
+
+
+def archive_with(header, **arrays):
+    empty = {"masks": np.uint8, "orders": np.int64, "scores": np.float64, "kept": np.int64, "starts": np.uint8}
+    parts = {name: np.zeros(0, kind) for name, kind in empty.items()}
+    return {"header": np.frombuffer(json.dumps(header).encode(), np.uint8), **parts, **arrays}
+
+
+OURS = {"format": "modicum findings", "version": 1, "parameters": [], "findings": []}
+FOREIGN = {
+    "another's": archive_with({**OURS, "format": "weights"}),
+    "no header": {"weights": np.zeros(3)},
+    "a header that is no object": archive_with([1, 2]),
+    "objects": archive_with(OURS, masks=np.array([{"a": 1}], dtype=object)),
+    "other types": archive_with(OURS, scores=np.zeros(2, np.float32)),
+    "findings of nothing": archive_with({**OURS, "findings": [{}]}),
+}
+
+
+@pytest.mark.parametrize("arrays", FOREIGN.values(), ids=FOREIGN)
+def test_a_foreign_archive_is_refused(arrays, tmp_path):
+    np.savez(tmp_path / "foreign.npz", **arrays)
+
+    with pytest.raises(FindingsFileRefused, match="save_findings"):
+        load_findings(tmp_path / "foreign.npz")
+
+
+def test_a_later_version_is_refused_by_its_number(tmp_path):
+    np.savez(tmp_path / "later.npz", **archive_with({**OURS, "version": 2}))
+
+    with pytest.raises(FindingsFileRefused, match="got version 2"):
+        load_findings(tmp_path / "later.npz")
+
+
+@dataclass(frozen=True)
+class MyGradient(BatchedGradient):
+    pass
+
+
+def test_a_search_of_one_s_own_is_named_when_its_findings_are_loaded(tmp_path):
+    found = list(find_subsets(network_classifier(), random_images(2), threshold=0.3, search=MyGradient(9)))
+    save_findings(tmp_path / "found.npz", found)
+
+    with pytest.raises(FindingsFileRefused, match="MyGradient"):
+        load_findings(tmp_path / "found.npz")
+
+    assert load_findings(tmp_path / "found.npz", searches=[MyGradient])[0].parameters.search == MyGradient(9)
+
+
+def test_a_search_that_is_no_plain_value_is_refused_when_saved(tmp_path):
+    @dataclass(frozen=True, eq=False)
+    class Along(BatchedGradient):
+        map: object = ones(1, 2, 2)
+
+    found = list(find_subsets(network_classifier(), random_images(1), threshold=0.3, search=Along(9)))
+
+    with pytest.raises(ParameterError, match="plain values"):
+        save_findings(tmp_path / "found.npz", found)

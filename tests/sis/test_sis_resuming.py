@@ -1,0 +1,230 @@
+"""A run that was stopped goes on: nothing is verified twice for nothing, nothing gets larger, and the budget holds."""
+
+import math
+from dataclasses import dataclass
+
+import pytest
+import torch
+from modicum_sis import (
+    BackSelect,
+    BatchedGradient,
+    Classifier,
+    Limit,
+    MaskOptimization,
+    ParameterError,
+    Proposal,
+    Reason,
+    find_subsets,
+)
+from modicum_sis.desk import propose_each
+from modicum_sis.questions import Question
+from sis_models import LinearScores, linear_classifier, network_classifier, ones, random_images, two_classes
+
+EVIDENCE = torch.tensor([[0.25, 2.0, 0.25, 0.25], [2.0, 8.0, 0.25, 0.25]])
+SEARCHES = {
+    "backselect by fractions": BackSelect(0.2),
+    "batched_gradient": BatchedGradient(2),
+    "mask_optimization": MaskOptimization(passes=200),
+}
+each_search = pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+
+
+def find(classifier, images, search, **options):
+    return list(find_subsets(classifier, images, **{"threshold": 0.6, "search": search, "chunk_size": 3, **options}))
+
+
+def size(finding):
+    return finding.subset.size if finding.subset is not None else math.inf
+
+
+@each_search
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
+def test_a_run_that_was_killed_and_resumed_ends_verified_and_never_larger(search, share):
+    classifier, images = network_classifier(), random_images(8)
+    passes = sum(finding.passes.equivalents for finding in find(classifier, images, search))
+    killed = find(classifier, images, search, should_stop=Limit(passes=int(share * passes)))
+
+    resumed = find(classifier, images, search, resume=killed)
+
+    assert any(finding.reason is Reason.STOPPED for finding in killed)
+    assert [finding.index for finding in resumed] == list(range(8))
+    assert not any(finding.reason is Reason.STOPPED for finding in resumed)
+    for finding in resumed:
+        if finding.subset is not None:
+            painted = torch.where(finding.subset.mask, images[finding.index], 0.5)
+            confidence = float(torch.softmax(classifier.plain_logits(painted).double(), 0)[finding.target_class])
+            assert confidence >= 0.6
+            assert finding.verified_confidence == pytest.approx(confidence)
+    for before, after in zip(killed, resumed, strict=False):
+        assert size(after) <= size(before)
+        assert after.passes.equivalents >= before.passes.equivalents
+
+
+@pytest.mark.parametrize("passes", [30, 200, 420, 700])
+def test_the_budget_holds_over_both_runs(passes):
+    classifier, images, search = network_classifier(), random_images(8), MaskOptimization(200)
+
+    killed = find(classifier, images, search, should_stop=Limit(passes=passes))
+    resumed = find(classifier, images, search, resume=killed)
+
+    assert max(finding.passes.equivalents for finding in resumed) <= 200
+
+
+def test_what_is_complete_is_given_back_without_a_pass_wherever_the_image_now_stands():
+    classifier, images, search = linear_classifier(EVIDENCE), torch.rand(5, 1, 2, 4), MaskOptimization(60)
+    before = find(classifier, images, search)
+    classifier._module.calls.clear()
+    told = []
+
+    after = find(classifier, images.flip(0), search, resume=before, progress=told.append)
+
+    assert [finding.index for finding in after] == list(range(5))
+    for one, other in zip(after, before[::-1], strict=True):
+        assert (one.digest, one.subset, one.passes, one.trace) == (
+            other.digest,
+            other.subset,
+            other.passes,
+            other.trace,
+        )
+    assert sum(classifier._module.calls) == 1  # the probe image
+    assert told[-1].passes_done == told[-1].passes_planned == 0
+
+
+def test_more_passes_go_on_from_the_subset_that_is_there():
+    classifier, images = network_classifier(2), random_images(16, seed=5)
+    few = find(classifier, images, MaskOptimization(30), threshold=0.8)
+
+    more = find(classifier, images, MaskOptimization(400), threshold=0.8, resume=few)
+
+    assert all(size(after) <= size(before) for before, after in zip(few, more, strict=True))
+    assert sum(map(size, filter(searched, more))) < sum(map(size, filter(searched, few)))
+    assert max(finding.passes.equivalents for finding in more) <= 400
+    assert {finding.parameters.search for finding in more if searched(finding)} == {MaskOptimization(400)}
+
+
+def searched(finding):
+    return finding.eligible and not finding.baseline_confident
+
+
+def test_images_that_the_earlier_run_has_not_seen_are_searched_as_ever():
+    classifier, images, search = network_classifier(), random_images(8), BatchedGradient(4)
+    whole = find(classifier, images, search)
+
+    resumed = find(classifier, images, search, resume=whole[:3])
+
+    for one, other in zip(resumed, whole, strict=True):
+        assert (one.digest, size(one), one.passes) == (other.digest, size(other), other.passes)
+
+
+UNFIT = {
+    "threshold": ({"threshold": 0.7}, "threshold 0.6"),
+    "fill": ({"fill": "black"}, "fill 'mean'"),
+    "seed": ({"seed": 1}, "seed 0"),
+    "fewer passes": ({"search": MaskOptimization(50)}, "more passes"),
+    "another search": ({"search": BatchedGradient()}, "more passes"),
+}
+
+
+@pytest.mark.parametrize(("options", "says"), UNFIT.values(), ids=UNFIT)
+def test_findings_made_under_other_conditions_are_refused_before_any_search(options, says):
+    classifier, images = network_classifier(), random_images(2)
+    before = find(classifier, images, MaskOptimization(60))
+
+    with pytest.raises(ParameterError, match=says):
+        find_subsets(
+            classifier, images, **{"threshold": 0.6, "search": MaskOptimization(60), "resume": before, **options}
+        )
+
+
+def test_findings_of_another_classifier_are_refused():
+    images, search = random_images(2), MaskOptimization(60)
+    before = find(network_classifier(0), images, search)
+
+    with pytest.raises(ParameterError, match="scores a probe image differently"):
+        find(network_classifier(1), images, search, resume=before)
+
+
+def test_findings_for_another_class_are_refused():
+    classifier, images, search = linear_classifier(EVIDENCE), ones(1, 2, 4), BatchedGradient()
+    before = find(classifier, images, search)
+
+    with pytest.raises(ParameterError, match="Give the targets of the earlier run"):
+        find(classifier, images, search, targets=[1], resume=before)
+
+
+def test_a_limit_of_seconds_is_read_off_the_clock_it_is_given():
+    now = [100.0]
+    limit = Limit(seconds=5, clock=lambda: now[0])
+
+    answers = []
+    for seconds in (0.0, 4.9, 0.1, 9.0):
+        now[0] += seconds
+        answers.append(limit())
+
+    assert answers == [False, False, True, True]
+
+
+def test_a_limit_of_passes_counts_all_runs_that_share_it_and_leaves_progress_to_its_listener():
+    classifier, images, told = network_classifier(), random_images(6), []
+    limit = Limit(passes=500)
+
+    runs = [find(classifier, images, BatchedGradient(), should_stop=limit, progress=told.append) for _ in range(2)]
+
+    batch_and_verification = 3 * 3 + 3 * 8
+    assert len(told) > 30
+    assert sum(finding.passes.equivalents for run in runs for finding in run) <= 500 + batch_and_verification
+    assert any(finding.reason is Reason.STOPPED for finding in runs[0])
+    assert runs[1] == []
+
+
+@pytest.mark.parametrize("options", [{}, {"seconds": 0}, {"passes": -1}, {"seconds": 1, "passes": 0}])
+def test_a_limit_that_is_none_is_refused(options):
+    with pytest.raises(ParameterError, match="positive seconds or passes"):
+        Limit(**options)
+
+
+def test_a_search_stopped_before_its_first_sufficient_mask_begins_again():
+    class Steep(LinearScores):
+        """Sufficient only with nearly all pixels, so that the first masks fail."""
+
+    classifier = Classifier(Steep(two_classes(torch.full((6, 6), 0.125))), (0, 1), 0.0, 1.0)
+    search = MaskOptimization(80)
+    killed = find(classifier, ones(1, 6, 6), search, threshold=0.9, should_stop=Limit(passes=6))
+
+    (resumed,) = find(classifier, ones(1, 6, 6), search, threshold=0.9, resume=killed)
+    (whole,) = find(classifier, ones(1, 6, 6), search, threshold=0.9)
+
+    assert killed[0].budget_exhausted
+    assert size(resumed) < 36
+    assert size(resumed) <= size(whole) + 2
+
+
+@dataclass(frozen=True)
+class Worse:
+    """Proposes the pixel that decides, and with more passes two others beside it."""
+
+    passes: int
+
+    def planned_passes(self, canvas):
+        return self.passes
+
+    def propose(self, task):
+        def procedure(entrant):
+            mask = torch.zeros(task.scorer.pixels, dtype=torch.bool)
+            mask[[5] if self.passes == 10 else [4, 5, 6]] = True
+            yield Question(mask.unsqueeze(0))
+            return Proposal(masks=iter([mask.view(task.scorer.shape)]), trace=None)
+
+        return propose_each(task, procedure)
+
+
+def test_a_larger_subset_does_not_replace_the_one_that_is_there():
+    classifier, images = linear_classifier(EVIDENCE), ones(1, 2, 4)
+    before = find(classifier, images, Worse(10), threshold=0.9)
+
+    (after,) = find(classifier, images, Worse(20), threshold=0.9, resume=before)
+
+    assert size(find(classifier, images, Worse(20), threshold=0.9)[0]) == 3
+    assert size(after) == size(before[0]) == 1
+    assert after.reason is None
+    assert after.parameters.search == Worse(20)

@@ -1,0 +1,57 @@
+"""What is awaited only as long as nobody says stop."""
+
+import asyncio
+
+import pytest
+from modicum_server.errors import ModelServerDown
+from modicum_server.stopping import done_before
+
+
+async def nothing() -> None:
+    await asyncio.sleep(0)
+
+
+async def for_ever(ended: list[str]) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        ended.append("cancelled")
+
+
+async def failing() -> None:
+    await asyncio.sleep(0)
+    raise ModelServerDown("no Java")
+
+
+async def test_works_that_come_to_their_end_are_done():
+    assert await done_before(asyncio.Event(), nothing(), nothing())
+
+
+async def test_a_stop_cancels_what_still_runs():
+    stop, ended = asyncio.Event(), []
+    asyncio.get_running_loop().call_later(0.05, stop.set)
+
+    assert not await asyncio.wait_for(done_before(stop, nothing(), for_ever(ended)), 5)
+
+    assert ended == ["cancelled"]
+
+
+async def test_the_error_of_one_ends_the_others_and_comes_as_it_is():
+    ended = []
+
+    with pytest.raises(ModelServerDown, match="no Java"):
+        await asyncio.wait_for(done_before(asyncio.Event(), for_ever(ended), failing()), 5)
+
+    assert ended == ["cancelled"]
+
+
+async def test_being_cancelled_cancels_the_works():
+    ended = []
+    waiting = asyncio.create_task(done_before(asyncio.Event(), for_ever(ended)))
+    await asyncio.sleep(0.05)
+
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert ended == ["cancelled"]
