@@ -125,6 +125,7 @@ def test_removal_goes_on_to_new_candidates_when_the_known_ones_are_gone():
     run_shrinker(shrinker, weights)
 
     assert shrinker.best.mask.nonzero().flatten().tolist() == [40]
+    assert shrinker.best.start.all()  # no trade came between
 
 
 def test_worths_are_probed_where_a_pixel_is_lifted_and_guide_the_trade():

@@ -1,34 +1,42 @@
 """The first stage of mask optimisation: climb the margin over masks of a given size, and move the size.
 
 Every pixel has one real number, its score. The mask is the `size` best-scored pixels; the gradient of the margin at
-that true binary mask (a straight-through estimator) is added to the scores, with momentum and a falling rate. The size
-falls while the mask is sufficient and rises while it is not, by ever smaller steps. Only the ranking of scores matters,
-so neither the rate's unit nor the model's scale does. Many images climb side by side in the rows of one tensor, each at
-a step of its own. Must not score anything: it says which masks it wants scored and is told the gradients.
+that true binary mask (a straight-through estimator) is added to the scores, at a falling rate. Only the ranking of
+scores matters, so neither the rate's unit nor the model's scale does. The size follows the margin: above the threshold
+it falls, the faster the more the margin has to spare, below it it rises, but slowly, as it is the scores that are
+still poor: a mask that is small and does not suffice yet teaches more than a large one that does. Many images climb
+side by side in the rows of one tensor, each at a step of its own. Must not score anything: it says which masks it
+wants scored and is told the gradients.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from modicum_sis.margins import sufficient
+from modicum_sis.margins import log_odds, sufficient
 from modicum_sis.ranking import choose_largest
 
 FIRST_SIZE = 0.1
 """Share of the pixels in the first mask."""
-GROWTH_TO_WHOLE = 1.5
-"""Factor on the size at every step until a mask was sufficient, where the whole image is: a larger mask will do."""
-GROWTH_APART, LARGEST_APART = 1.1, 0.3
-"""The same where the whole image is not, as for another class, and the share of the pixels at which growth ends: more
-pixels bring the predicted class back, and what is sought lies among the smaller masks."""
-LARGEST_SHRINK, LARGEST_GROWTH = 0.3, 0.2
-"""Relative change of the size after a sufficient and after an insufficient mask, at the first step."""
+EXPONENT = 0.7
+"""The margin's gain over the bare fill is taken to grow with the size to this power; the size then aims at the gain
+that the threshold needs."""
+AIM = 0.97
+"""It aims a little lower, for the scores improve."""
+LARGEST_SHRINK, LARGEST_GROWTH = 0.3, 1.1
+"""Least and greatest factor on the size in a step."""
+LATE, LATEST_SIZE = 0.5, 0.5
+"""Where the whole image is sufficient, a larger mask will do: from this share of the steps on, an image without a
+sufficient mask grows faster, so that its last mask has this share of the pixels."""
+LARGEST_APART = 0.3
+"""Where the whole image is not, as for another class, growth ends at this share of the pixels: more bring the predicted
+class back, and what is sought lies among the smaller masks."""
 LARGEST_DETOUR = 1.5
 """The size never exceeds the best one by more than this factor."""
-MOMENTUM = 0.5
 LOWEST_RATE = 0.05
-"""The rates of score and size fall to this share of their start, the one linearly, the other as the root."""
+"""The rate falls linearly to this share of its start."""
 TINY = 1e-30
 
 
@@ -52,6 +60,7 @@ class _Climber:
     size: float
     best_size: int
     best_margin: float
+    bare_margin: float
     found: bool
     whole_suffices: bool
     met: bool = False
@@ -82,9 +91,9 @@ class Ascent:
 
     def __init__(self, rows: int, pixels: int, *, threshold: float, device: torch.device) -> None:
         self._threshold, self._pixels = threshold, pixels
+        self._needed_margin = log_odds(threshold)
         self._climbers: dict[int, _Climber] = {}
         self._scores = torch.zeros((rows, pixels), device=device)
-        self._momentum = torch.zeros_like(self._scores)
         self._best = torch.ones((rows, pixels), dtype=torch.bool, device=device)
 
     def __len__(self) -> int:
@@ -95,15 +104,16 @@ class Ascent:
         """Of the images that climb."""
         return list(self._climbers)
 
-    def enter(self, row: int, whole_margin: float, *, steps: int) -> None:
+    def enter(self, row: int, whole_margin: float, bare_margin: float, *, steps: int) -> None:
         """Let an image climb for `steps` gradients, at least one; the first is taken on the whole image."""
-        self._scores[row], self._momentum[row], self._best[row] = 0, 0, True
+        self._scores[row], self._best[row] = 0, True
         suffices = bool(sufficient(torch.tensor(whole_margin, dtype=torch.float64), self._threshold))
         self._climbers[row] = _Climber(
             steps=steps,
             size=max(1.0, FIRST_SIZE * self._pixels),
             best_size=self._pixels,
             best_margin=whole_margin,
+            bare_margin=bare_margin,
             found=suffices,
             whole_suffices=suffices,
         )
@@ -135,15 +145,11 @@ class Ascent:
         return min(self._pixels, max(1, round(climber.size))) if climber.step else self._pixels
 
     def _move_scores(self, rows: list[int], gradients: Tensor) -> None:
-        """Add the momentum of the gradients, each scaled to unit mean square; at the first step the gradient itself."""
+        """Add the gradients, each scaled to unit mean square, at their rates."""
         push = gradients / gradients.square().mean(dim=1, keepdim=True).sqrt().clamp_min(TINY)
-        climbers, at = [self._climbers[row] for row in rows], self._at(rows)
-        begun = self._column([float(climber.step > 0) for climber in climbers])
-        rates = self._column([max(climber.rate, LOWEST_RATE) for climber in climbers])
-        momentum = self._momentum[at] * MOMENTUM + push * (1 - MOMENTUM)
+        rates = self._column([max(self._climbers[row].rate, LOWEST_RATE) for row in rows])
         # products and sums one by one: fused ones round differently at the end of a row's vector registers
-        self._scores[at] += torch.where(begun > 0, momentum * rates, push)
-        self._momentum[at] = momentum * begun
+        self._scores[self._at(rows)] += push * rates
 
     def _move_sizes(self, scored: Round, margins: Tensor) -> None:
         enough = sufficient(margins, self._threshold).tolist()
@@ -156,18 +162,25 @@ class Ascent:
                 better.append(place)
                 climber.best_size, climber.best_margin, climber.found = size, float(margins[place]), True
             climber.met |= enough[place]
-            climber.size = self._next_size(climber, enough=enough[place])
+            climber.size = self._next_size(climber, float(margins[place]))
         if better:
             self._best[self._at([scored.rows[place] for place in better])] = scored.masks[self._at(better)]
 
-    def _next_size(self, climber: _Climber, *, enough: bool) -> float:
-        if not climber.met and climber.whole_suffices:
-            return min(climber.size * GROWTH_TO_WHOLE, float(self._pixels))
-        if not climber.met:
-            return min(climber.size * GROWTH_APART, LARGEST_APART * self._pixels)
-        rate = max(float(climber.rate**0.5), LOWEST_RATE)
-        factor = 1 - LARGEST_SHRINK * rate if enough else 1 + LARGEST_GROWTH * rate
-        return max(1.0, min(climber.size * factor, LARGEST_DETOUR * climber.best_size))
+    def _next_size(self, climber: _Climber, margin: float) -> float:
+        size = climber.size * self._factor(climber, margin)
+        if climber.met:
+            return max(1.0, min(size, LARGEST_DETOUR * climber.best_size))
+        if not climber.whole_suffices:
+            return min(size, LARGEST_APART * self._pixels)
+        left = climber.steps - climber.step - 1
+        if left and climber.rate < 1 - LATE:
+            size = max(size, climber.size * math.pow(LATEST_SIZE * self._pixels / climber.size, 1 / left))
+        return min(size, float(self._pixels))
+
+    def _factor(self, climber: _Climber, margin: float) -> float:
+        needed = max(TINY, self._needed_margin - climber.bare_margin)
+        gain = max(TINY, margin - climber.bare_margin)
+        return max(LARGEST_SHRINK, min(LARGEST_GROWTH, AIM * math.pow(needed / gain, 1 / EXPONENT)))
 
     def _at(self, places: list[int]) -> Tensor:
         return torch.tensor(places, device=self._scores.device)

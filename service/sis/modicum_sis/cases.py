@@ -77,7 +77,7 @@ class CaseBuilder:
     def build(self, index: int) -> Case:
         """Load an image and look at it: one plain pass, and one over its bare fill if it is to be searched.
 
-        No pass where an earlier run has looked at it.
+        No pass where an earlier run has looked at it, and none over an image that is not finite.
         """
         image, digest = self.source.load(index)
         earlier = self.earlier.of(digest, int(self.targets[index]) if self.targets is not None else None)
@@ -109,8 +109,9 @@ class CaseBuilder:
         return replace(case, fill=fill, baseline_margin=log_odds_of(earlier.baseline_confidence))
 
     def _look(self, index: int, image: Tensor, digest: str) -> Case:
-        logits = self.classifier.plain_logits(image)
-        finite = bool(torch.isfinite(logits).all()) and bool(torch.isfinite(image).all())
+        presentable = bool(torch.isfinite(image).all())  # no module has to bear NaN
+        logits = self.classifier.plain_logits(image) if presentable else torch.full((1,), torch.nan)
+        finite = bool(torch.isfinite(logits).all())
         predicted = int(logits.argmax()) if finite else NO_CLASS
         target = int(self.targets[index]) if self.targets is not None else predicted
         case = Case(
@@ -123,7 +124,7 @@ class CaseBuilder:
             eligible=finite and _reaches(_margin(logits, predicted), self.threshold),
             saturated=finite and self._saturated(logits),
             targeted=self.targets is not None,
-            passes=Passes(forward=1),
+            passes=Passes(forward=int(presentable)),
             reason=None if finite else Reason.NOT_FINITE,
         )
         if finite and not case.eligible and not case.targeted:

@@ -7,6 +7,8 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
+from modicum_sis.acceleration import Acceleration
+
 
 class Reason(StrEnum):
     """Why a finding has no subset, or not the one that a whole search would have given."""
@@ -103,7 +105,8 @@ class Parameters:
 
     `gradient_free` says that the module has no useful gradient, and that a search by forward passes alone ran in the
     place of `search`. `probe_scores` are what the classifier is known by when a run is resumed: scores of a few classes
-    on an image that is always the same.
+    on an image that is always the same. `acceleration` is how the passes of the search ran when it began; its dtype is
+    empty in findings of a file that does not say. No pass of verification is accelerated.
     """
 
     search: object
@@ -119,6 +122,7 @@ class Parameters:
     library_version: str
     probe_scores: tuple[float, ...] = ()
     gradient_free: bool = False
+    acceleration: Acceleration = Acceleration(folded=0, dtype="")  # noqa: RUF009  (a frozen value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from modicum_sis.acceleration import Acceleration
 from modicum_sis.backselect import BackSelect
 from modicum_sis.batched_gradient import BatchedGradient
 from modicum_sis.errors import FindingsFileRefused, ParameterError
@@ -121,7 +122,8 @@ class _Packed:
             self._known[parameters] = len(self.parameters)
             search = parameters.search
             values = {field.name: getattr(parameters, field.name) for field in fields(parameters)}
-            self.parameters.append({**values, "search": _described(search)})
+            described = {"search": _described(search), "acceleration": asdict(parameters.acceleration)}
+            self.parameters.append({**values, **described})
         return self._known[parameters]
 
     def _trace(self, trace: Trace) -> dict[str, Any]:
@@ -177,7 +179,10 @@ def _parameters(values: dict[str, Any], searches: Sequence[Callable[..., object]
             f"expected findings of {', '.join(known)}; got those of {name}. Give its class in searches="
         )
     lists = {key: tuple(values[key]) for key in ("donor_digests", "probe_scores")}
-    return Parameters(**{**values, **lists, "search": known[name](**values["search"]["values"])})
+    made = {"search": known[name](**values["search"]["values"])}
+    if "acceleration" in values:  # files of before it was recorded are read all the same
+        made["acceleration"] = Acceleration(**values["acceleration"])
+    return Parameters(**{**values, **lists, **made})
 
 
 def _finding(row: dict[str, Any], parameters: Sequence[Parameters], arrays: _Arrays) -> Finding:

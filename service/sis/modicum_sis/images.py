@@ -49,7 +49,7 @@ class ImageSource:
         return self._canvas
 
     def load(self, index: int) -> tuple[Tensor, str]:
-        """An image on the classifier's device, in its dtype, and its digest. NaN is let through.
+        """An image on the classifier's device, in its dtype, and its digest. NaN is let through; no module sees it.
 
         Raises:
             CanvasMismatch: not a floating point tensor of the canvas' shape.

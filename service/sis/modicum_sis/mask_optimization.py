@@ -119,7 +119,7 @@ class _Work:
             self._unfound.append(entrant.row)
         else:
             steps, self._passes[entrant.row] = self._search.shares(pixels, entrant.spent)
-            self._ascent.enter(entrant.row, entrant.whole_margin, steps=steps)
+            self._ascent.enter(entrant.row, entrant.whole_margin, entrant.baseline_margin, steps=steps)
 
     def _gradients_are_due(self) -> bool:
         """Rows that want gradients wait for each other as long as there is something else to score."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
+from modicum_sis.acceleration import Acceleration
 from modicum_sis.batching import default_chunk_size
 from modicum_sis.cases import CaseBuilder
 from modicum_sis.classifier import Classifier, Inspection
@@ -88,6 +89,7 @@ def find_subsets(
         donors=pool,
         chunk_size=chunk_size or default_chunk_size(canvas, classifier.device),
         scores=probe_scores(classifier, canvas),
+        acceleration=classifier.acceleration(canvas),
     )
     fills = Fills(fill, classifier, seed=seed, donors=pool)
     meter = Meter(
@@ -147,6 +149,7 @@ def _parameters(
     donors: Donors | None,
     chunk_size: int,
     scores: tuple[float, ...],
+    acceleration: Acceleration,
 ) -> Parameters:
     return Parameters(
         search=search,
@@ -162,4 +165,5 @@ def _parameters(
         torch_version=str(torch.__version__),
         library_version=__version__,
         probe_scores=scores,
+        acceleration=acceleration,
     )

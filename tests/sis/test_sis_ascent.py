@@ -1,0 +1,68 @@
+"""How the ascent moves the size of a mask: slowly up, as fast down as the margin allows, and in time for the end."""
+
+import itertools
+
+import pytest
+import torch
+from modicum_sis import MaskOptimization, find_subsets, log_odds
+from modicum_sis.ascent import LARGEST_GROWTH, LATE, Ascent
+from sis_models import linear_classifier, ones
+
+PIXELS = 1000
+
+
+def climb(margin_of, *, steps, whole_margin=10.0):
+    """Sizes of the masks that one image asks for, where `margin_of` answers with the margin of a size."""
+    ascent = Ascent(1, PIXELS, threshold=0.9, device=torch.device("cpu"))
+    ascent.enter(0, whole_margin, -5.0, steps=steps)
+    slopes, sizes, done = torch.arange(float(PIXELS)).unsqueeze(0), [], []
+    while not done:
+        asked = ascent.next_round()
+        sizes += asked.sizes
+        margins = torch.tensor([margin_of(size) for size in asked.sizes], dtype=torch.float64)
+        done = ascent.follow(asked, margins, slopes)
+    return sizes, ascent.leave(0)
+
+
+def test_while_no_mask_suffices_the_size_grows_slowly_in_the_first_half_of_the_steps():
+    steps = 40
+
+    sizes, _ = climb(lambda size: -4.0, steps=steps)
+
+    first_half = sizes[1 : int(LATE * steps)]
+    assert all(later <= earlier * LARGEST_GROWTH + 1 for earlier, later in itertools.pairwise(first_half))
+
+
+@pytest.mark.parametrize("steps", [6, 12, 40])
+def test_an_image_that_needs_almost_half_its_pixels_has_a_mask_before_the_last_step(steps):
+    _, climbed = climb(lambda size: 10.0 if size >= 0.49 * PIXELS else -4.0, steps=steps)
+
+    assert climbed.found
+    assert int(climbed.mask.sum()) <= 0.5 * PIXELS
+
+
+def test_the_size_falls_the_faster_the_more_the_margin_has_to_spare():
+    needed = log_odds(0.9)
+
+    much, _ = climb(lambda size: needed + 20, steps=5)
+    little, _ = climb(lambda size: needed + 1, steps=5)
+
+    assert much[2] < little[2] < much[1] == little[1]
+
+
+def test_where_the_whole_image_argues_for_another_class_masks_stay_small():
+    sizes, climbed = climb(lambda size: -8.0, steps=60, whole_margin=-12.0)
+
+    assert max(sizes[1:]) <= 0.3 * PIXELS
+    assert not climbed.found
+
+
+def test_a_small_budget_leaves_no_image_whole_of_which_half_the_pixels_suffice():
+    image_side = 16
+    evidence = torch.full((image_side, image_side), log_odds(0.9) / (0.45 * image_side**2))
+
+    (finding,) = find_subsets(
+        linear_classifier(evidence), ones(1, image_side, image_side), threshold=0.9, search=MaskOptimization(50)
+    )
+
+    assert finding.subset.fraction <= 0.5
