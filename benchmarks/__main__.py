@@ -22,7 +22,7 @@ def main(
     into: Annotated[Path, typer.Option(help="folder of the results and the page")] = results.ROOT,
     page_only: Annotated[bool, typer.Option("--page-only", help="measure nothing")] = False,  # noqa: FBT002  a flag
 ) -> None:
-    """Measure; about 30 minutes on two free cores, about 8 with --quick."""
+    """Measure; about 30 minutes on two free cores, about 7 with --quick."""
     chosen = parts(part)
     torch.set_num_threads(threads or machine.cores())
     found = results.read(into / results.RESULTS)

@@ -1,5 +1,6 @@
 """The picture of the search part: subset size over passes, one panel a subject, both axes logarithmic."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, PercentFormatter
 
 PANEL_INCHES = (5.2, 4.2)
+PANELS_A_ROW = 3
 DOTS_PER_INCH = 110
 PASSES_SHOWN = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 MARKS = {
@@ -16,6 +18,7 @@ MARKS = {
     "priced recipe": ("#c8553d", "s"),
     "batched_gradient": ("#33658a", "^"),
     "backselect": ("#7768ae", "D"),
+    "gradient-free": ("#b8860b", "v"),
     "saliency top-k": ("#8a8a8a", "x"),
     "captum integrated gradients top-k": ("#4a4a4a", "+"),
 }
@@ -24,13 +27,18 @@ MARKS = {
 def draw(subjects: list[dict[str, Any]], path: Path) -> None:
     """Write a PNG; `subjects` as `search.measure` gives them, at least one."""
     width, height = PANEL_INCHES
-    figure = Figure(figsize=(width * len(subjects), height), layout="constrained")
+    columns = min(PANELS_A_ROW, len(subjects))
+    rows = math.ceil(len(subjects) / columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(subjects), squeeze=False)[0]
-    for panel, subject in zip(panels, subjects, strict=True):
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for panel, subject in zip(panels.flat, subjects, strict=False):
         _draw_subject(panel, subject)
-    panels[0].set_ylabel("mean subset, share of the pixels")
-    lines = {line.get_label(): line for panel in panels for line in panel.get_lines()}
+    for panel in panels.flat[len(subjects) :]:
+        panel.set_visible(False)
+    for panel in panels[:, 0]:
+        panel.set_ylabel("mean subset, share of the pixels")
+    lines = {line.get_label(): line for panel in panels.flat for line in panel.get_lines()}
     figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})

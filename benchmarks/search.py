@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from modicum_sis import BackSelect, BatchedGradient, MaskOptimization
+from modicum_sis import BackSelect, BatchedGradient, GradientFree, MaskOptimization
 
 from benchmarks.contenders import Contender, Outcome, Searched, batched_gradient_for
 from benchmarks.intervals import mean, paired_ratio
@@ -34,6 +34,7 @@ class Trial:
         budgets: pass-equivalents an image of mask_optimization.
         gradient: those of them at which batched_gradient runs too.
         recipe: those of them at which the priced recipe runs too.
+        blind: those of them at which the search without gradients runs too.
         fractions: settings of backselect.
         paper_step: pixels a step of batched_gradient as the paper runs it on this canvas; 0: not run.
     """
@@ -43,6 +44,7 @@ class Trial:
     budgets: tuple[int, ...]
     gradient: tuple[int, ...] = ()
     recipe: tuple[int, ...] = ()
+    blind: tuple[int, ...] = ()
     fractions: tuple[float, ...] = ()
     paper_step: int = 0
 
@@ -65,7 +67,7 @@ def trials(data: Path | None, *, quick: bool) -> list[Trial]:
     both = sorted((*cifar, EXACT_SHARE))
     few, some = (150, 600), (50, 150, 600, 2000)
     return [
-        Trial(lambda: cifar_resnet(20, data), 16, tuple(both), cifar, cifar, fractions=(0.2,), paper_step=1),
+        Trial(lambda: cifar_resnet(20, data), 16, tuple(both), cifar, cifar, (600, 2000), (0.2,), paper_step=1),
         Trial(lambda: cifar_resnet(32, data), 10, some, gradient=(150, 600), recipe=(600,)),
         Trial(lambda: efficientnet_lite("lite0"), 10, photographs, gradient=few, recipe=(600,), paper_step=100),
         Trial(lambda: efficientnet_lite("lite1"), 10, few, gradient=(600,)),
@@ -104,7 +106,7 @@ def measured(subject: Subject, trial: Trial) -> dict[str, Any]:
 
 
 def lineup(subject: Subject, trial: Trial) -> Iterator[Contender]:
-    """The contenders of a trial: up to three searches at each budget, then those whose cost is their own."""
+    """The contenders of a trial: up to four searches at each budget, then those whose cost is their own."""
     for budget in trial.budgets:
         yield Searched(OURS, f"{budget:,} passes", MaskOptimization(passes=budget), budget)
         if budget in trial.recipe:
@@ -112,6 +114,8 @@ def lineup(subject: Subject, trial: Trial) -> Iterator[Contender]:
         if budget in trial.gradient:
             gradient = batched_gradient_for(budget, subject.pixels)
             yield Searched("batched_gradient", f"k = {gradient.pixels_per_step}", gradient, budget)
+        if budget in trial.blind:
+            yield Searched("gradient-free", f"{budget:,} passes", GradientFree(passes=budget), budget)
     if trial.paper_step:
         step = trial.paper_step
         yield Searched("batched_gradient", f"k = {step}, {PAPER}", BatchedGradient(pixels_per_step=step))

@@ -162,7 +162,7 @@ def test_results_of_another_schema_are_refused(tmp_path):
 
 
 def test_a_measured_subject_becomes_a_page_with_its_picture_and_the_exact_reference(subject, tmp_path):
-    trial = Trial(lambda: subject.source, 3, (60,), (60,), (60,), fractions=(0.5,), paper_step=1)
+    trial = Trial(lambda: subject.source, 3, (60,), (60,), (60,), (60,), (0.5,), paper_step=1)
     measure_exactly(subject, tmp_path / "exact.json")
     search = {"taken": TAKEN, "subjects": [measured(subject, trial)], "absent": ["something else"]}
     found = results.with_part(results.read(tmp_path / "none.json"), "search", search)

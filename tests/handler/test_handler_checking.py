@@ -13,11 +13,13 @@ from handler_stage import (
     version_of_weights,
 )
 from modicum.v1 import model_pb2
+from modicum_server.handler.checking import pass_milliseconds
 from modicum_server.handler.cifar_resnet import CifarResNet
 from modicum_server.handler.failures import TaskFailure
 from modicum_server.handler.loading import choose_device
 from modicum_server.handler.running import run_task
 from modicum_server.wire.worker_pb2 import CheckWork
+from modicum_sis import Classifier
 from torch import nn
 
 CIFAR_INPUT = model_pb2.InputSpecification(
@@ -63,6 +65,17 @@ def test_weights_of_a_known_architecture_are_accepted(stage):
     assert chunks[0].started.device == "cpu"
     named = {"torch", "modicum-sis", "modicum-server", "numpy", "scipy", "pillow", "torchserve", "python"}
     assert named <= set(chunks[0].started.versions)
+
+
+def test_what_is_timed_is_what_a_search_runs_and_not_the_making_of_it(monkeypatch):
+    classifier, asked = Classifier(Corners()), []
+    run, make = classifier.search_logits, classifier.acceleration
+    monkeypatch.setattr(classifier, "search_logits", lambda images: asked.append("pass") or run(images))
+    monkeypatch.setattr(classifier, "acceleration", lambda canvas: asked.append("made") or make(canvas))
+
+    pass_milliseconds(classifier, (1, 8, 8), backward=True, now=lambda: asked.append("clock") or len(asked))
+
+    assert asked[:5] == ["made", "clock", "clock", "pass", "clock"]
 
 
 def test_probabilities_are_recognised(stage):

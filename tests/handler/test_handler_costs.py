@@ -1,11 +1,16 @@
-"""What the server says that a search costs is what the library plans: the formulas stand in both, and must not part."""
+"""What stands in the server and in the library alike, and must not part: a cost in passes, and how passes ran."""
+
+import dataclasses
 
 import pytest
+from modicum_server.domain import tasks
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.handler.methods import search_method
 from modicum_server.usecases.costs import default_pixels_per_step, search_passes
 from modicum_server.usecases.rules import FEWEST_PASSES, RULES
+from modicum_server.wire import worker_pb2
 from modicum_sis import BatchedGradient, MaskOptimization, ParameterError
+from modicum_sis import acceleration as sis_acceleration
 
 CANVASES = [(1, 1, 2), (1, 8, 8), (3, 7, 13), (3, 32, 32), (3, 33, 32), (3, 224, 224), (1, 480, 640)]
 SEARCHES = {
@@ -37,3 +42,10 @@ def test_the_server_takes_just_the_budgets_that_the_library_takes():
     assert not RULES["passes"].holds(FEWEST_PASSES - 1)
     with pytest.raises(ParameterError):
         MaskOptimization(passes=FEWEST_PASSES - 1)
+
+
+def test_all_that_the_library_says_of_its_passes_has_a_place_in_the_result():
+    fields = [field.name for field in dataclasses.fields(sis_acceleration.Acceleration)]
+
+    assert [field.name for field in dataclasses.fields(tasks.Acceleration)] == fields
+    assert [field.name for field in worker_pb2.Acceleration.DESCRIPTOR.fields] == fields

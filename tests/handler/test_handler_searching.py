@@ -296,7 +296,24 @@ def test_the_number_type_that_was_computed_in_is_said(stage, dtype, monkeypatch)
     event = event_of(last, None)
     assert isinstance(event, TaskFinished)
     assert event.dtype == str(dtype).removeprefix("torch.")
-    assert finished_parameters(event, VERSION) == {"chunk_size": event.chunk_size, "dtype": event.dtype}
+    said = finished_parameters(event, VERSION)
+    assert (said["chunk_size"], said["dtype"]) == (event.chunk_size, event.dtype)
+    assert said["acceleration"][VERSION]["dtype"] == event.dtype
+
+
+def test_how_the_passes_ran_is_said(stage, monkeypatch):
+    network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), Corners())
+    modules = iter([network, Corners()])
+    monkeypatch.setattr("modicum_server.handler.loading._module_of_program", lambda *_: next(modules))
+    said = []
+    for name in (b"network", b"corners"):
+        version = model_pb2.ModelVersion(
+            name=VERSION, exported=model_pb2.Executable(digest=stage.put(name)), digest=name, input=tiny_input()
+        )
+        last = stage.run(version, search_work(items_of(stage, [png(DARK)])))[-1]
+        said.append(event_of(last, None).acceleration)
+
+    assert [(one.folded, one.dtype, one.declined) for one in said] == [(1, "float32", ""), (0, "float32", "")]
 
 
 class Steps(nn.Module):

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from modicum_sis import MaskOptimization, find_subsets, log_odds
-from modicum_sis.ascent import LARGEST_GROWTH, LATE, Ascent
+from modicum_sis.ascent import LARGEST_GROWTH, LATE, MOMENTUM_APART, Ascent
 from sis_models import linear_classifier, ones
 
 PIXELS = 1000
@@ -55,6 +55,20 @@ def test_where_the_whole_image_argues_for_another_class_masks_stay_small():
 
     assert max(sizes[1:]) <= 0.3 * PIXELS
     assert not climbed.found
+
+
+@pytest.mark.parametrize(("whole_margin", "kept"), [(10.0, 0.0), (-12.0, MOMENTUM_APART)])
+def test_a_step_keeps_a_share_of_the_last_one_where_the_whole_image_argues_for_another_class(whole_margin, kept):
+    ascent = Ascent(1, 2, threshold=0.9, device=torch.device("cpu"))
+    ascent.enter(0, whole_margin, -5.0, steps=4)
+    margin = torch.zeros(1, dtype=torch.float64)
+
+    for gradient in ([[1.0, -1.0]], [[1.0, -1.0]], [[-1.0, 1.0]]):
+        ascent.follow(ascent.next_round(), margin, torch.tensor(gradient))
+
+    second, third = 1 - kept, kept * (1 - kept) - (1 - kept)
+    score = 1 + second * 0.75 + third * 0.5  # the rates fall by a quarter a step
+    assert ascent.leave(0).scores.tolist() == pytest.approx([score, -score])
 
 
 def test_a_small_budget_leaves_no_image_whole_of_which_half_the_pixels_suffice():

@@ -85,6 +85,14 @@ def test_a_mask_takes_a_bit_a_pixel(tmp_path):
         assert archive["masks"].nbytes == 8 * 8 // 8
 
 
+def test_a_file_may_be_read_by_whom_the_users_mask_lets(findings, tmp_path):
+    (tmp_path / "any").touch()
+
+    save_findings(tmp_path / "found.npz", findings[:1])
+
+    assert (tmp_path / "found.npz").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
 def test_a_file_is_replaced_whole_or_not_at_all(findings, tmp_path):
     save_findings(tmp_path / "found.npz", findings[:1])
 
@@ -184,3 +192,28 @@ def test_a_search_that_is_no_plain_value_is_refused_when_saved(tmp_path):
 
     with pytest.raises(ParameterError, match="plain values"):
         save_findings(tmp_path / "found.npz", found)
+
+
+def test_findings_say_how_their_passes_ran_also_from_a_file(findings, tmp_path):
+    save_findings(tmp_path / "found.npz", findings)
+
+    said = {finding.parameters.acceleration for finding in load_findings(tmp_path / "found.npz")}
+
+    assert said == {network_classifier().acceleration((3, 8, 8))}
+    assert {record.folded for record in said} == {1}
+
+
+def test_a_file_that_does_not_say_how_its_passes_ran_is_read_all_the_same(findings, tmp_path):
+    save_findings(tmp_path / "found.npz", findings[:1])
+    with np.load(tmp_path / "found.npz") as archive:
+        arrays = dict(archive)
+    header = json.loads(arrays["header"].tobytes())
+    for parameters in header["parameters"]:
+        del parameters["acceleration"]
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    np.savez(tmp_path / "old.npz", **arrays)
+
+    (loaded,) = load_findings(tmp_path / "old.npz")
+
+    assert loaded.parameters.acceleration.dtype == ""
+    assert plain(loaded.subset) == plain(findings[0].subset)

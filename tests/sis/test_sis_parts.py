@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,9 +14,7 @@ from hypothesis import strategies as st
 from modicum_sis import Passes, generator, image_digest
 from modicum_sis.questions import Answer
 from modicum_sis.ranking import choose_largest
-from modicum_sis.scoring import paint
-from modicum_sis.shrinking import CHEAPEST, Shrinker
-from modicum_sis.worths import LIFT, lifted
+from modicum_sis.shrinking import CHEAPEST, LEAST_RESIZED, SIZES_TRIED, Shrinker
 
 PACKAGE = Path(modicum_sis.__file__).parent
 
@@ -128,38 +125,30 @@ def test_removal_goes_on_to_new_candidates_when_the_known_ones_are_gone():
     assert shrinker.best.start.all()  # no trade came between
 
 
-def test_worths_are_probed_where_a_pixel_is_lifted_and_guide_the_trade():
-    """Pixels help only once they are partly there: the gradient at the binary mask is zero for all that are missing."""
+def test_shrinking_begins_with_sizes_along_the_last_ranking_of_the_ascent():
+    weights = torch.full((100,), 0.01, dtype=torch.float64)
+    weights[:10] = 1.0
+    start = torch.arange(100) >= 5  # half of the best pixels are missing from the ascent's best mask
+    scores = -torch.arange(100.0)
+    shrinker = Shrinker(start, 5.9, threshold=0.99, passes=SIZES_TRIED, scores=scores)
 
-    def answer(question):
-        shares = question.masks.double()
-        slopes = torch.where(shares > 0, weights, 0.0) if question.with_gradients else None
-        return Answer(torch.where(shares == 1, weights, 0.0).sum(dim=1), slopes)
+    sizes = [int(question.masks.sum()) for question in questions_of(shrinker, weights)]
 
-    weights = torch.tensor([2.5, 2.5, *[-1.0] * 40, 5.0], dtype=torch.float64)
-    start = torch.zeros(43, dtype=torch.bool)
-    start[:2] = True
-    shrinker = Shrinker(start, 5.0, threshold=0.99, passes=200)
-
-    asking = shrinker.questions()
-    question = next(asking)
-    with suppress(StopIteration):
-        while True:
-            question = asking.send(answer(question))
-
-    assert shrinker.best.mask.nonzero().flatten().tolist() == [42]
+    assert sizes == sorted(sizes, reverse=True)
+    assert LEAST_RESIZED * 95 <= sizes[-1] == shrinker.best.size < 70
+    assert shrinker.best.mask[: sizes[-1]].all()
 
 
-def test_shares_of_a_pixel_lie_between_its_fill_and_its_image_and_whole_masks_are_painted_exactly():
-    images, fills = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(2)).split(1)
-    mask = torch.arange(16).view(1, 4, 4) % 3 == 0
+def test_sizes_along_the_last_ranking_rise_again_where_they_do_not_suffice():
+    weights = torch.full((100,), 0.05, dtype=torch.float64)
+    shrinker = Shrinker(
+        torch.ones(100, dtype=torch.bool), 5.0, threshold=0.99, passes=SIZES_TRIED, scores=torch.arange(100.0)
+    )
 
-    shares = lifted(mask.flatten(), torch.tensor([1])).view(1, 4, 4)
-    painted = paint(images, fills, shares)
+    sizes = [int(question.masks.sum()) for question in questions_of(shrinker, weights)]
 
-    assert paint(images, fills, mask.float()).equal(paint(images, fills, mask))
-    expected = fills[0, :, 0, 1] + LIFT * (images - fills)[0, :, 0, 1]
-    torch.testing.assert_close(painted[0, :, 0, 1], expected)
+    assert sizes == [84, 92, 88, 90]
+    assert shrinker.best.size == 92
 
 
 ALLOWED = {"batching": {"time"}, "limit": {"time"}, "findings_file": {"os", "io", "pathlib"}}

@@ -18,7 +18,15 @@ from modicum_sis import (
 )
 from modicum_sis.desk import propose_each
 from modicum_sis.questions import Question
-from sis_models import LinearScores, linear_classifier, network_classifier, ones, random_images, two_classes
+from sis_models import (
+    LinearScores,
+    TinyNetwork,
+    linear_classifier,
+    network_classifier,
+    ones,
+    random_images,
+    two_classes,
+)
 
 EVIDENCE = torch.tensor([[0.25, 2.0, 0.25, 0.25], [2.0, 8.0, 0.25, 0.25]])
 SEARCHES = {
@@ -228,3 +236,15 @@ def test_a_larger_subset_does_not_replace_the_one_that_is_there():
     assert size(after) == size(before[0]) == 1
     assert after.reason is None
     assert after.parameters.search == Worse(20)
+
+
+def test_a_run_goes_on_whether_or_not_its_passes_are_accelerated():
+    images, search = random_images(3), MaskOptimization(passes=60)
+    before = find(network_classifier(), images, search)
+    plain = Classifier(TinyNetwork(), (0, 1), 0.5, 0.25, accelerate=False)
+
+    after = find(plain, images, search, resume=before)
+
+    assert {finding.parameters.acceleration.folded for finding in before} == {1}
+    assert plain.acceleration((3, 8, 8)).folded == 0
+    assert [finding.passes for finding in after] == [finding.passes for finding in before]

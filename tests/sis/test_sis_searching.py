@@ -297,6 +297,7 @@ def test_an_image_that_is_not_finite_is_a_finding_with_a_reason():
     findings = list(find_subsets(linear_classifier(EVIDENCE), images, threshold=0.9, search=BatchedGradient()))
 
     assert [finding.reason for finding in findings] == [None, Reason.NOT_FINITE, None]
+    assert findings[1].passes.equivalents == 0  # no module has to bear NaN
 
 
 REFUSED = {

@@ -1,6 +1,6 @@
 """What TorchServe's errors and the handler's chunks mean, without either."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import grpc
 import grpc.aio
@@ -10,7 +10,7 @@ from modicum_server.domain.audits import AuditItem
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
-from modicum_server.domain.tasks import SearchWork, TaskFindings, TaskHeartbeat
+from modicum_server.domain.tasks import Acceleration, SearchWork, TaskFindings, TaskFinished, TaskHeartbeat
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 from modicum_server.torchserve.failures import busy, failure_of
 from modicum_server.torchserve.memory import memory_kills
@@ -189,3 +189,22 @@ def test_a_failure_is_told_with_its_reason_and_whose_fault_it_is():
 
 def test_a_heartbeat_is_told():
     assert event_of(Chunk(heartbeat={"passes_done": 5, "phase": "loading"}), task("c")) == TaskHeartbeat(5, "loading")
+
+
+def test_an_ended_task_says_how_its_passes_ran():
+    finished = {"passes_done": 5, "chunk_size": 2, "dtype": "float32"}
+    ran = asdict(Acceleration(20, "bfloat16", 0.5, "why", compiled=True, graphs=True, margin_difference=0.25, aim=0.5))
+
+    event = event_of(Chunk(finished={**finished, "acceleration": ran}), task("s"))
+
+    assert event == TaskFinished(5, 2, "float32", acceleration=Acceleration(**ran))
+    assert event_of(Chunk(finished=finished), task("c")) == TaskFinished(5, 2, "float32")
+
+
+def test_what_a_model_s_process_says_of_its_passes_fits_into_a_document():
+    ran = {"difference": float("nan"), "declined": "x" * 5_000}
+
+    event = event_of(Chunk(finished={"acceleration": ran}), task("s"))
+
+    assert isinstance(event, TaskFinished)
+    assert event.acceleration == Acceleration(0, "", 0.0, "x" * 200)

@@ -69,8 +69,8 @@ def test_a_control_may_have_a_budget_of_its_own():
     assert planned_passes(specification(controls=controls), 10) == 1000 + 70
 
 
-def version(milliseconds: float | None) -> ModelVersion:
-    check = None if milliseconds is None else replace(CHECK, pass_milliseconds=milliseconds)
+def version(milliseconds: float | None, *, gradient: bool = True) -> ModelVersion:
+    check = None if milliseconds is None else replace(CHECK, pass_milliseconds=milliseconds, useful_gradient=gradient)
     return ModelVersion(
         f"{PROJECT}/models/m/versions/1", Weights("", ""), INPUT, (), "", VersionState.READY, now(), check
     )
@@ -97,6 +97,13 @@ def test_a_shard_of_a_very_slow_model_has_four_items_all_the_same():
     shards = cut_shards(specification(), [version(3000.0)], 88, shard_seconds=60)
 
     assert [len(shard.positions) for shard in shards] == [4] * 22
+
+
+def test_what_was_timed_without_a_gradient_is_a_forward_pass_alone():
+    shards = cut_shards(specification(), [version(100.0, gradient=False)], 90, shard_seconds=60)
+
+    # 100 passes of 100 ms are 10 s an image
+    assert [len(shard.positions) for shard in shards] == [6] * 15
 
 
 def test_no_shard_has_more_than_4096_items():

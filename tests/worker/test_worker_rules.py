@@ -3,19 +3,20 @@
 import asyncio
 import urllib.error
 import urllib.request
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.findings import ClassTargetedFinding, Finding, FindingControls, FindingReason, Passes
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
+from modicum_server.domain.tasks import Acceleration, TaskFinished
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, TaskFailed
 from modicum_server.metrics.worker import WorkerMetrics, image_outcome
 from modicum_server.worker.deaths import death_of, retry_delay
 from modicum_server.worker.donors import donor_indices, donors_needed
 from modicum_server.worker.exposition import exposed
-from modicum_server.worker.parameters import merged
-from modicum_server.worker.planning import class_index
+from modicum_server.worker.parameters import finished_parameters, merged
+from modicum_server.worker.planning import class_index, classes_by_name
 
 SEARCH = Search(SearchMethod.MASK_OPTIMIZATION, 0.9, passes=100)
 FINDING = Finding(0, "a", "d", "v", 0, passes=Passes(3, 1))
@@ -33,13 +34,14 @@ def specification(*controls: Control) -> AuditSpecification:
         ("1", ("dog", "cat"), 1),
         ("7", (), 7),
         ("1", ("1", "0"), 0),
+        ("cat", ("dog", "cat", "cat"), 1),
         ("", ("dog",), None),
         ("bird", ("dog",), None),
         ("²", (), None),
     ],
 )
 def test_a_label_is_a_class_name_first_and_then_a_class_index(label, labels, expected):
-    assert class_index(label, labels) == expected
+    assert class_index(label, classes_by_name(labels)) == expected
 
 
 def test_donors_are_a_seeded_draw_of_64_from_the_whole_data_set():
@@ -80,6 +82,20 @@ def test_parameters_of_two_workers_are_both_told():
     }
     assert merged(both, there) == both
     assert merged(there, here) == both
+
+
+def test_how_the_passes_of_a_version_ran_is_kept_beside_that_of_others():
+    twin, itself = Acceleration(20, "float32", 1e-6), Acceleration(0, "float32", declined="batch norms stay")
+    told = [
+        finished_parameters(TaskFinished(1, 8, acceleration=acceleration), version)
+        for version, acceleration in (("a", twin), ("b", itself), ("a", replace(twin, difference=2e-6)))
+    ]
+
+    both = merged(merged(told[0], told[1]), told[2])
+
+    assert both["acceleration"] == {"a": asdict(replace(twin, difference=2e-6)), "b": asdict(itself)}
+    assert merged(told[2], told[0]) == merged(told[0], told[2])
+    assert "acceleration" not in finished_parameters(TaskFinished(1, 8), "a")
 
 
 @pytest.mark.parametrize(

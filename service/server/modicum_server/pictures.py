@@ -180,8 +180,7 @@ def _in_eight_bits(picture: Image.Image) -> Image.Image:
     if picture.mode == "F":
         raise PictureUnreadable("expected 8 or 16 bits a channel; got floating point values, whose range is not known")
     if picture.mode in SIXTEEN_BIT_MODES:
-        values = np.asarray(picture, dtype=np.float64).clip(0, LARGEST_16_BIT)
-        return Image.fromarray((values * (LARGEST_8_BIT / LARGEST_16_BIT)).astype(np.float32))
+        return _from_sixteen_bits(picture)
     if picture.mode in TRANSPARENT_MODES or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
@@ -189,6 +188,20 @@ def _in_eight_bits(picture: Image.Image) -> Image.Image:
     if picture.mode in {"1", "L"}:
         return picture.convert("L")
     return picture.convert("RGB")
+
+
+def _from_sixteen_bits(picture: Image.Image) -> Image.Image:
+    """Grey in 0..255 (mode F) that keeps the precision of 16 bits; its transparent value is white."""
+    values = np.asarray(picture, dtype=np.float64)
+    if values.min() < 0 or values.max() > LARGEST_16_BIT:
+        raise PictureUnreadable(
+            f"expected 8 or 16 bits a channel; got values from {values.min():g} to {values.max():g}. Save it with "
+            "16 bits, or as an array of float32"
+        )
+    transparent = picture.info.get("transparency")
+    if isinstance(transparent, int):
+        values = np.where(values == transparent, LARGEST_16_BIT, values)
+    return Image.fromarray((values * (LARGEST_8_BIT / LARGEST_16_BIT)).astype(np.float32))
 
 
 def _with_channels(picture: Image.Image, channels: int) -> Image.Image:

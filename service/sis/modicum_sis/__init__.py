@@ -4,7 +4,7 @@ On torch and numpy alone; opens no sockets, no files but those of `save_findings
 clock but for a `Limit` and `measured_chunk_size`. Leaves torch's global random state alone.
 """
 
-from modicum_sis.acceleration import Acceleration
+from modicum_sis.acceleration import Acceleration, Speedups
 from modicum_sis.backselect import BackSelect, backselect
 from modicum_sis.batched_gradient import BatchedGradient
 from modicum_sis.batching import default_chunk_size, measured_chunk_size
@@ -83,6 +83,7 @@ __all__ = [
     "Search",
     "SearchTask",
     "SisError",
+    "Speedups",
     "Subset",
     "Trace",
     "__version__",

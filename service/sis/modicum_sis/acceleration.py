@@ -1,23 +1,63 @@
 """The fast twin of a module, for the passes of a search; nothing that is reported comes from it.
 
-A twin computes the same function with less work, and is used on a canvas only after its class scores agreed with the
-module's own on probes. Whatever goes wrong with it, the module itself takes over, and the record says why. Must not
-change the module. What was tried, with its figures: docs/decisions/0012.
+A twin computes the same function with less work. It is made in steps, and each is used on a canvas only after its class
+scores agreed with the module's own on probes. Whatever goes wrong with a step, the one before takes over, down to the
+module itself, and the record says why. Must not change the module. What was tried, with its figures:
+docs/decisions/0012.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from modicum_sis.errors import ModelError
+from modicum_sis.compilation import CompilationFailed, Compiled
+from modicum_sis.errors import ModelError, ParameterError
 from modicum_sis.folding import NotFoldable, fold_norms, has_norms
+from modicum_sis.graphs import Graphed
+from modicum_sis.margins import margin_difference
+from modicum_sis.memory import is_out_of_memory
+from modicum_sis.precision import NotReducible, ReducedPrecision
 
 AGREEMENT = 1e-3
 """What a class score of the twin may differ by, times the largest where that is above 1. Rounding makes about 1e-6."""
+REDUCED_AGREEMENT = 0.25
+"""What log-odds may differ by in reduced precision, root mean square over the probes and all classes. Searches have to
+aim higher by more than that, and what they find grows with it."""
+AIM = 1.0
+"""Searches in reduced precision aim past the threshold by so many of these differences."""
+SAFE_AIM = 4.0
+"""From so many of them on, a mask that a search has scored is kept in case its smallest one is not verified."""
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+DOUBLE = "double precision runs as it is"
 
 Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Speedups:
+    """What searches may do besides folding batch norms; nothing is chosen by a clock, so that a run is repeatable.
+
+    Attributes:
+        precision: of weights and activations, None for the module's own. For hardware that is faster in 16 bits.
+        compiled: by torch.compile, which takes minutes: for long runs.
+        graphs: replay CUDA graphs; for small networks on a GPU.
+
+    Raises:
+        ParameterError: another precision.
+    """
+
+    precision: Literal["bfloat16", "float16"] | None = None
+    compiled: bool = False
+    graphs: bool = False
+
+    def __post_init__(self) -> None:
+        if self.precision is not None and self.precision not in DTYPES:
+            raise ParameterError(f'precision must be "bfloat16", "float16" or None; got {self.precision!r}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +68,42 @@ class Acceleration:
         folded: batch norms that are part of a convolution's weights.
         dtype: what the passes compute in.
         difference: the largest of a class score on the probes from the module's own; 0 where the module itself runs.
-        declined: why the twin is not used; empty where there is nothing to say.
+        declined: why the twin, or a step of it, is not used; empty where there is nothing to say.
+        compiled: whether by torch.compile.
+        graphs: whether as CUDA graphs.
+        margin_difference: of log-odds on the probes in reduced precision, root mean square over all classes; else 0.
+        aim: how far above the threshold, in log-odds, searches look for subsets; verification keeps the threshold.
     """
 
     folded: int
     dtype: str
     difference: float = 0.0
     declined: str = ""
+    compiled: bool = False
+    graphs: bool = False
+    margin_difference: float = 0.0
+    aim: float = 0.0
+
+    @property
+    def safe_aim(self) -> float:
+        """How far above the threshold, in log-odds, masks are safe from being rejected; 0 where passes are exact."""
+        return SAFE_AIM * self.margin_difference
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Twin:
-    """A module that may stand in for another, and how many batch norms it has folded."""
-
-    module: nn.Module
-    folded: int = 0
-
-
+Taken = tuple[nn.Module, Acceleration]
+"""A module that may run, and what it is."""
+Twin = tuple[nn.Module, Callable[[Acceleration], Acceleration]]
+"""What a step makes of a module, and what that changes in the record."""
 Answer = Callable[[nn.Module, Tensor], Tensor]
-"""Class scores (B, K) of images (B, C, H, W) by a module.
+"""Class scores (B, K) of images (B, C, H, W) by a module, differentiable.
 
 Raises:
     ModelError: it failed, and not for want of memory.
 """
+
+
+class _Declined(Exception):
+    """A step is not taken, for this reason."""
 
 
 class FastPath:
@@ -59,53 +112,144 @@ class FastPath:
     Args:
         module: in eval mode, its weights frozen.
         dtype: of its weights. Double precision is never touched: who asks for it wants these very numbers.
-        wanted: whether there is to be a twin.
+        wanted: what to do besides folding; None for no twin at all.
     """
 
-    def __init__(self, module: nn.Module, *, dtype: torch.dtype, wanted: bool) -> None:
+    def __init__(self, module: nn.Module, *, dtype: torch.dtype, wanted: Speedups | None) -> None:
         self._module, self._dtype = module, str(dtype).removeprefix("torch.")
-        self._wanted = wanted and dtype == torch.float32
-        self._twin: Twin | None = None
-        self._declined = ""
-        self._chosen: dict[Shape, tuple[nn.Module, Acceleration]] = {}
+        self._steps = _steps(wanted) if dtype == torch.float32 else {}
+        self._refused = DOUBLE if dtype != torch.float32 and wanted not in {None, Speedups()} else ""
+        self._made: dict[tuple[str, nn.Module], Twin | _Declined] = {}
+        self._taken: dict[Shape, list[Taken]] = {}
 
-    def choose(self, canvas: Shape, probes: Callable[[], Tensor], answer: Answer) -> tuple[nn.Module, Acceleration]:
-        """What runs on a canvas, remembered; the twin is compared on `probes` (B, C, H, W) by `answer`."""
-        if canvas not in self._chosen:
-            self._chosen[canvas] = self._compared(probes, answer)
-        return self._chosen[canvas]
+    def choose(self, canvas: Shape, probes: Callable[[], Tensor], answer: Answer) -> Taken:
+        """What runs on a canvas, remembered; each step is compared on `probes` (B, C, H, W) by `answer`."""
+        if canvas not in self._taken:
+            self._taken[canvas] = self._take_steps(probes, answer)
+        return self._taken[canvas][-1]
 
     def give_up(self, canvas: Shape, reason: str) -> None:
-        """From now on the module itself runs on this canvas."""
-        self._chosen[canvas] = self._itself(reason)
+        """From now on the step before runs on this canvas, the module itself in the end."""
+        taken = self._taken[canvas]
+        if len(taken) > 1:
+            taken.pop()
+        _say(taken, reason)
 
     def forget(self) -> None:
         """Make the twin anew when next asked for: the weights have changed."""
-        self._twin, self._declined = None, ""
-        self._chosen.clear()
+        self._made.clear()
+        self._taken.clear()
 
-    def _itself(self, declined: str) -> tuple[nn.Module, Acceleration]:
-        return self._module, Acceleration(folded=0, dtype=self._dtype, declined=declined)
+    def _take_steps(self, probes: Callable[[], Tensor], answer: Answer) -> list[Taken]:
+        """The module itself and the steps that hold, each on top of the one before."""
+        taken: list[Taken] = [(self._module, Acceleration(folded=0, dtype=self._dtype, declined=self._refused))]
+        own: _Own | None = None
+        for name, step in self._steps.items():
+            module, record = taken[-1]
+            try:
+                twin, change = self._make(name, step, module)
+                if twin is not module:
+                    own = own or _Own.of(self._module, probes(), answer)
+                    taken.append((twin, own.compared(twin, change(record), answer)))
+            except _Declined as reason:
+                _say(taken, f"{name}: {reason}")
+        return taken
 
-    def _compared(self, probes: Callable[[], Tensor], answer: Answer) -> tuple[nn.Module, Acceleration]:
-        twin = self._twin = self._twin or self._make()
-        if not twin.folded:
-            return self._itself(self._declined)
-        images = probes()
-        own = answer(self._module, images)
+    def _make(self, name: str, step: Callable[[nn.Module], Twin], module: nn.Module) -> Twin:
+        """One step from a module, made once for all canvases."""
+        if (name, module) not in self._made:
+            try:
+                self._made[name, module] = step(module)
+            except _Declined as reason:
+                self._made[name, module] = reason
+        made = self._made[name, module]
+        if isinstance(made, _Declined):
+            raise made
+        return made
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Own:
+    """Probes (B, C, H, W), and the module's own scores (B, K) of them in its `dtype`."""
+
+    images: Tensor
+    scores: Tensor
+
+    @classmethod
+    def of(cls, module: nn.Module, images: Tensor, answer: Answer) -> "_Own":
+        with torch.no_grad():
+            return cls(images, answer(module, images))
+
+    def compared(self, twin: nn.Module, record: Acceleration, answer: Answer) -> Acceleration:
+        """The record of a twin with its differences; both directions run, as they will in a search.
+
+        Raises:
+            _Declined: it failed, or differs by more than is allowed.
+        """
         try:
-            difference = float((answer(twin.module, images) - own).abs().max())
-        except ModelError as error:
-            return self._itself(f"the twin failed: {error}")
-        if not difference <= AGREEMENT * max(1.0, float(own.abs().max())):  # not so for NaN either
-            return self._itself(f"class scores of the twin differ by {difference:.3g}")
-        return twin.module, Acceleration(twin.folded, self._dtype, difference)
+            images = self.images.detach().requires_grad_()
+            with torch.enable_grad():
+                scores = answer(twin, images)
+                if scores.requires_grad:
+                    torch.autograd.grad(scores.sum(), images, allow_unused=True)
+        except (ModelError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise _Declined(f"the twin failed: {error.__cause__ or error}") from error
+        scores = scores.detach()
+        difference = float((scores - self.scores).abs().max())
+        if record.dtype in DTYPES:
+            return _aimed(replace(record, difference=difference), margin_difference(scores, self.scores))
+        if not difference <= AGREEMENT * max(1.0, float(self.scores.abs().max())):  # not so for NaN either
+            raise _Declined(f"class scores of the twin differ by {difference:.3g}")
+        return replace(record, difference=difference)
 
-    def _make(self) -> Twin:
-        if not self._wanted or not has_norms(self._module):
-            return Twin(self._module)
-        try:
-            return Twin(*fold_norms(self._module))
-        except NotFoldable as error:
-            self._declined = f"batch norms stay: {error}"
-            return Twin(self._module)
+
+def _aimed(record: Acceleration, apart: float) -> Acceleration:
+    if not apart <= REDUCED_AGREEMENT:
+        raise _Declined(f"log-odds of the twin differ by {apart:.3g}; at most {REDUCED_AGREEMENT} is allowed")
+    return replace(record, margin_difference=apart, aim=AIM * apart)
+
+
+def _say(taken: list[Taken], reason: str) -> None:
+    """Put a reason into the record of what runs now."""
+    module, record = taken[-1]
+    taken[-1] = module, replace(record, declined="; ".join(filter(None, (record.declined, reason))))
+
+
+def _steps(wanted: Speedups | None) -> dict[str, Callable[[nn.Module], Twin]]:
+    """What is wanted, in the order in which it is done."""
+    if wanted is None:
+        return {}
+    steps: dict[str, Callable[[nn.Module], Twin]] = {"folded": _folded}
+    if wanted.precision is not None:
+        steps[wanted.precision] = partial(_reduced, precision=wanted.precision)
+    if wanted.compiled:
+        steps["compiled"] = _compiled
+    if wanted.graphs:
+        steps["graphs"] = lambda module: (Graphed(module), lambda record: replace(record, graphs=True))
+    return steps
+
+
+def _folded(module: nn.Module) -> Twin:
+    if not has_norms(module):
+        return module, lambda record: record
+    try:
+        twin, folded = fold_norms(module)
+    except NotFoldable as error:
+        raise _Declined(f"batch norms stay: {error}") from error
+    return twin, lambda record: replace(record, folded=folded)
+
+
+def _reduced(module: nn.Module, *, precision: str) -> Twin:
+    try:
+        return ReducedPrecision(module, DTYPES[precision]), lambda record: replace(record, dtype=precision)
+    except NotReducible as error:
+        raise _Declined(f"the module cannot be copied: {error}") from error
+
+
+def _compiled(module: nn.Module) -> Twin:
+    try:
+        return Compiled(module), lambda record: replace(record, compiled=True)
+    except CompilationFailed as error:
+        raise _Declined(str(error)) from error

@@ -1,12 +1,12 @@
 """The first stage of mask optimisation: climb the margin over masks of a given size, and move the size.
 
 Every pixel has one real number, its score. The mask is the `size` best-scored pixels; the gradient of the margin at
-that true binary mask (a straight-through estimator) is added to the scores, at a falling rate. Only the ranking of
-scores matters, so neither the rate's unit nor the model's scale does. The size follows the margin: above the threshold
-it falls, the faster the more the margin has to spare, below it it rises, but slowly, as it is the scores that are
-still poor: a mask that is small and does not suffice yet teaches more than a large one that does. Many images climb
-side by side in the rows of one tensor, each at a step of its own. Must not score anything: it says which masks it
-wants scored and is told the gradients.
+that true binary mask (a straight-through estimator) is added to the scores, at a falling rate; where the whole image is
+not sufficient, with momentum. Only the ranking of scores matters, so neither the rate's unit nor the model's scale
+does. The size follows the margin: above the threshold it falls, the faster the more the margin has to spare, below it
+it rises, but slowly, as it is the scores that are still poor: a mask that is small and does not suffice yet teaches
+more than a large one that does. Many images climb side by side in the rows of one tensor, each at a step of its own.
+Must not score anything: it says which masks it wants scored and is told the gradients.
 """
 
 import math
@@ -33,6 +33,9 @@ sufficient mask grows faster, so that its last mask has this share of the pixels
 LARGEST_APART = 0.3
 """Where the whole image is not, as for another class, growth ends at this share of the pixels: more bring the predicted
 class back, and what is sought lies among the smaller masks."""
+MOMENTUM_APART = 0.5
+"""Share of the last step that is left in such an image's next one. Without it, searches for another class end in larger
+masks on photographs; where the whole image is sufficient it gains nothing."""
 LARGEST_DETOUR = 1.5
 """The size never exceeds the best one by more than this factor."""
 LOWEST_RATE = 0.05
@@ -42,7 +45,7 @@ TINY = 1e-30
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Climbed:
-    """The smallest sufficient mask (p,) of an image, its margin, and whether there is one.
+    """The smallest sufficient mask (p,) of an image, its margin, whether there is one; and the last scores (p,).
 
     The mask is the whole image where no smaller one was sufficient.
     """
@@ -50,6 +53,7 @@ class Climbed:
     mask: Tensor
     margin: float
     found: bool
+    scores: Tensor
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +74,11 @@ class _Climber:
     def rate(self) -> float:
         """Share of the steps that are left."""
         return 1 - self.step / self.steps
+
+    @property
+    def momentum(self) -> float:
+        """Share of the last step that the next one keeps."""
+        return MOMENTUM_APART if self.step and not self.whole_suffices else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +103,7 @@ class Ascent:
         self._needed_margin = log_odds(threshold)
         self._climbers: dict[int, _Climber] = {}
         self._scores = torch.zeros((rows, pixels), device=device)
+        self._steps = torch.zeros_like(self._scores)
         self._best = torch.ones((rows, pixels), dtype=torch.bool, device=device)
 
     def __len__(self) -> int:
@@ -106,7 +116,7 @@ class Ascent:
 
     def enter(self, row: int, whole_margin: float, bare_margin: float, *, steps: int) -> None:
         """Let an image climb for `steps` gradients, at least one; the first is taken on the whole image."""
-        self._scores[row], self._best[row] = 0, True
+        self._scores[row], self._steps[row], self._best[row] = 0, 0, True
         suffices = bool(sufficient(torch.tensor(whole_margin, dtype=torch.float64), self._threshold))
         self._climbers[row] = _Climber(
             steps=steps,
@@ -121,7 +131,7 @@ class Ascent:
     def leave(self, row: int) -> Climbed:
         """End an image's climb, at its end or before."""
         climber = self._climbers.pop(row)
-        return Climbed(self._best[row].clone(), climber.best_margin, climber.found)
+        return Climbed(self._best[row].clone(), climber.best_margin, climber.found, self._scores[row].clone())
 
     def next_round(self) -> Round:
         """The masks that the images want scored; the whole image at the first step."""
@@ -145,11 +155,16 @@ class Ascent:
         return min(self._pixels, max(1, round(climber.size))) if climber.step else self._pixels
 
     def _move_scores(self, rows: list[int], gradients: Tensor) -> None:
-        """Add the gradients, each scaled to unit mean square, at their rates."""
+        """Add the gradients, each scaled to unit mean square, at their rates; some keep a share of the step before."""
+        at, climbers = self._at(rows), [self._climbers[row] for row in rows]
         push = gradients / gradients.square().mean(dim=1, keepdim=True).sqrt().clamp_min(TINY)
-        rates = self._column([max(self._climbers[row].rate, LOWEST_RATE) for row in rows])
+        rates = self._column([max(climber.rate, LOWEST_RATE) for climber in climbers])
+        momenta = self._column([climber.momentum for climber in climbers])
         # products and sums one by one: fused ones round differently at the end of a row's vector registers
-        self._scores[self._at(rows)] += push * rates
+        step = self._steps[at] * momenta + push * (1 - momenta)
+        self._scores[at] += step * rates
+        # the whole image argues for another class: its gradient counts in full, but once
+        self._steps[at] = step * self._column([float(climber.step > 0) for climber in climbers])
 
     def _move_sizes(self, scored: Round, margins: Tensor) -> None:
         enough = sufficient(margins, self._threshold).tolist()

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modicum_sis.acceleration import Acceleration, FastPath
+from modicum_sis.acceleration import Acceleration, FastPath, Speedups
 from modicum_sis.errors import CanvasRefused, OutputNotFinite, OutputRefused, OutputUnsteady, ParameterError
+from modicum_sis.full_precision import full_precision
 from modicum_sis.margins import margins_of
 from modicum_sis.memory import is_out_of_memory
 from modicum_sis.seeding import generator
@@ -58,12 +59,14 @@ class Classifier:
         output: "logits", "probabilities", or "auto": probabilities when the rows of probe images are >= 0 and sum to 1.
         input_size: height and width (or one number for both) to which the canvas is resized, differentiably, inside.
         fill_mean: what the `mean` fill paints; default: `mean`.
-        accelerate: whether searches may use a fast twin of the module (see `acceleration`); never a reported score.
+        accelerate: whether searches may use a fast twin of the module (see `acceleration`), and with `Speedups` what it
+            may do besides folding batch norms; never a reported score.
 
     Raises:
         ParameterError: bounds, mean or std that make no sense.
     """
 
+    @torch.inference_mode(False)  # what is made in that mode can never have a gradient
     def __init__(
         self,
         module: nn.Module,
@@ -75,8 +78,12 @@ class Classifier:
         output: Literal["auto", "logits", "probabilities"] = "auto",
         input_size: int | tuple[int, int] | None = None,
         fill_mean: PerChannel | None = None,
-        accelerate: bool = True,
+        accelerate: bool | Speedups = True,
     ) -> None:
+        if not isinstance(module, nn.Module):
+            raise ParameterError(
+                f"expected a torch.nn.Module; got {type(module).__name__}. Call a function in the forward of one"
+            )
         low, high = (float(bound) for bound in bounds)
         if not low < high:
             raise ParameterError(f"bounds must rise, as (0, 1) does; got {tuple(bounds)}")
@@ -94,7 +101,8 @@ class Classifier:
         self._output_kind: OutputKind | None = None if output == "auto" else output
         self._class_count: int | None = None
         self._inspections: dict[Canvas, Inspection] = {}
-        self._fast = FastPath(self._module, dtype=self.dtype, wanted=accelerate)
+        wanted = accelerate if isinstance(accelerate, Speedups) else Speedups() if accelerate else None
+        self._fast = FastPath(self._module, dtype=self.dtype, wanted=wanted)
         self._weights_version = _weights_version(self._module)
         self.chunk_sizes: dict[Canvas, int] = {}  # where `batching` remembers what it measured
 
@@ -124,13 +132,11 @@ class Classifier:
         """As `logits`, by the fast twin where there is one: for what a search compares, never for what is reported."""
         channels, height, width = images.shape[1:]
         canvas = (channels, height, width)
-        module, _ = self._choose(canvas)
-        if module is self._module:
-            return self.logits(images)
-        try:
-            return self._logits(module, images)
-        except CanvasRefused as error:  # it ran on the probes and does not here: the module itself may
-            self._fast.give_up(canvas, f"the twin failed: {error}")
+        while (module := self._choose(canvas)[0]) is not self._module:
+            try:
+                return self._logits(module, images)
+            except CanvasRefused as error:  # it ran on the probes and does not here: the step before may
+                self._fast.give_up(canvas, f"the twin failed: {error.__cause__ or error}")
         return self.logits(images)
 
     def acceleration(self, canvas: Canvas) -> Acceleration:
@@ -139,24 +145,26 @@ class Classifier:
         return self._choose(canvas)[1]
 
     def _choose(self, canvas: Canvas) -> tuple[nn.Module, Acceleration]:
-        def answer(module: nn.Module, images: Tensor) -> Tensor:
-            with torch.no_grad():
-                return self._logits(module, images)
-
-        return self._fast.choose(canvas, lambda: self._probes(canvas), answer)
+        return self._fast.choose(canvas, lambda: self._probes(canvas), self._logits)
 
     def _logits(self, module: nn.Module, images: Tensor) -> Tensor:
+        self._check_channels(int(images.shape[1]))
         inputs = ((images - self._mean) / self._std).contiguous(memory_format=self._layout)
         if self._input_size is not None and tuple(images.shape[-2:]) != self._input_size:
             inputs = functional.interpolate(
                 inputs, size=self._input_size, mode="bilinear", align_corners=False, antialias=True
             )
-        output = self._checked(_forward(module, inputs), len(images))
+        with torch.autocast(self.device.type, enabled=False):  # a caller's; findings say what passes computed in
+            output = self._checked(_forward(module, inputs), len(images))
         return output.clamp_min(torch.finfo(output.dtype).tiny).log() if self._returns_probabilities() else output
 
     def plain_logits(self, image: Tensor) -> Tensor:
-        """Scores (K,) of one image (C, H, W) in a pass of its own: no neighbour, no reduced precision, no gradient."""
-        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+        """Scores (K,) of one image (C, H, W) in a pass of its own: no neighbour, no reduced precision, no gradient.
+
+        In eval mode, should the module's owner have trained it since the last.
+        """
+        self.prepare()
+        with torch.no_grad(), full_precision():
             return self.logits(image.unsqueeze(0)).squeeze(0)
 
     def prepare(self) -> None:
@@ -212,8 +220,8 @@ class Classifier:
         return low + (high - low) * torch.cat([grey, noise]).to(device=self.device, dtype=self.dtype)
 
     def _has_gradient(self, probes: Tensor) -> bool:
-        inputs = probes.detach().requires_grad_()
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
+            inputs = probes.detach().clone().requires_grad_()
             logits = self.logits(inputs)
             if not logits.requires_grad:
                 return False
@@ -246,8 +254,17 @@ class Classifier:
             raise ParameterError(f"{name} must be one finite number, or one a channel; got {values}")
         return tensor.to(device=self.device, dtype=self.dtype)
 
+    def _check_channels(self, channels: int) -> None:
+        """So that a grey image is not silently spread over the channels of a mean."""
+        for name, values in (("mean", self._mean), ("std", self._std), ("fill_mean", self.fill_mean)):
+            if len(values) not in {1, channels}:
+                raise CanvasRefused(
+                    f"expected images of {len(values)} channels, as {name} has so many values; got {channels}. "
+                    f"Give {name} one value, or one for each channel of the images"
+                )
+
     def _take_over(self, module: nn.Module) -> tuple[nn.Module, torch.memory_format]:
-        module = module.to(device=self.device, dtype=self.dtype)
+        module = _to_normal(module).to(device=self.device, dtype=self.dtype)
         _to_eval(module)
         for weights in module.parameters():
             weights.requires_grad_(False)
@@ -287,8 +304,30 @@ def _dtype_of(module: nn.Module) -> torch.dtype:
 
 def _weights_version(module: nn.Module) -> int:
     """Rises with every change of a weight or a statistic in place; those made in inference mode keep no count."""
-    tensors = (*module.parameters(), *module.buffers())
-    return sum(tensor._version for tensor in tensors if not tensor.is_inference())  # noqa: SLF001  torch's own tag
+    return sum(_changes_of(tensor) or 0 for tensor in (*module.parameters(), *module.buffers()))
+
+
+def _changes_of(tensor: Tensor) -> int | None:
+    """How often a tensor was changed in place; None where it was made in inference mode."""
+    try:
+        return tensor._version  # noqa: SLF001  torch's own tag
+    except RuntimeError:  # is_inference() does not see it in a weight whose data was set
+        return None
+
+
+def _to_normal(module: nn.Module) -> nn.Module:
+    """With copies of what was made in inference mode, for no gradient passes through that; what is shared stays so."""
+    copies: dict[Tensor, Tensor] = {}
+    for part in module.modules():
+        named = (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False))
+        for name, tensor in named:
+            if _changes_of(tensor) is not None:
+                continue
+            if tensor not in copies:
+                copy = tensor.detach().clone()
+                copies[tensor] = nn.Parameter(copy, requires_grad=False) if isinstance(tensor, nn.Parameter) else copy
+            setattr(part, name, copies[tensor])
+    return module
 
 
 def _to_eval(module: nn.Module) -> None:

@@ -27,6 +27,10 @@ class Earlier:
         self._search = parameters.search
         self._found: dict[str, dict[int, Finding]] = {}
         for finding in findings:
+            if not isinstance(finding, Finding):
+                raise ParameterError(
+                    f"expected findings to resume from; got {type(finding).__name__}. Read a file with load_findings"
+                )
             _check(finding, parameters)
             self._found.setdefault(finding.digest, {})[finding.target_class] = finding
 
@@ -55,10 +59,14 @@ class Earlier:
 
 
 def probe_scores(classifier: Classifier, canvas: Canvas) -> tuple[float, ...]:
-    """What a classifier is known by: scores of a few classes, spread evenly, of one noise image for all."""
+    """What a classifier is known by: scores of a few classes, spread evenly, of an image that is half noise, half mean.
+
+    The noise is the same for all; the mean is the fill, which is the classifier's as well.
+    """
     low, high = classifier.bounds
-    noise = torch.rand(canvas, generator=generator(0, "", "probe"))
-    scores = classifier.plain_logits((low + (high - low) * noise).to(device=classifier.device, dtype=classifier.dtype))
+    noise, kept = torch.rand((2, *canvas), generator=generator(0, "", "probe"))
+    image = (low + (high - low) * noise).to(device=classifier.device, dtype=classifier.dtype)
+    scores = classifier.plain_logits(torch.where((kept[0] < 1 / 2).to(image.device), image, classifier.fill_mean))
     last = len(scores) - 1
     return tuple(float(scores[last * place // (PROBED_CLASSES - 1)]) for place in range(PROBED_CLASSES))
 
@@ -77,7 +85,7 @@ def _check(finding: Finding, parameters: Parameters) -> None:
     if not _are_same_scores(before.probe_scores, parameters.probe_scores):
         raise ParameterError(
             "expected the classifier of the run to resume; this one scores a probe image differently. "
-            "Give the same weights, bounds and normalisation, or search anew"
+            "Give the same weights, bounds, normalisation and fill_mean, or search anew"
         )
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from modicum_sis.classifier import Classifier
-from modicum_sis.errors import FillUnavailable, ParameterError
+from modicum_sis.errors import CanvasMismatch, FillUnavailable, ParameterError
 from modicum_sis.images import Images, ImageSource
 from modicum_sis.seeding import draw_index, generator
 
@@ -54,6 +54,7 @@ class Fills:
         """The fill (C, H, W) of an image (C, H, W).
 
         Raises:
+            CanvasMismatch: the donors are of another shape.
             FillUnavailable: fewer than two donors are neither the image itself nor predicted as the target class.
         """
         low, high = self._classifier.bounds
@@ -78,6 +79,9 @@ class Fills:
 
     def _donor(self, image: Tensor, digest: str, target_class: int) -> Tensor:
         assert self._donors is not None
+        if self._donors.images.shape[1:] != image.shape:
+            got = tuple(self._donors.images.shape[1:])
+            raise CanvasMismatch(f"expected donors of the images' shape {tuple(image.shape)}; got {got}. Resize them")
         described = zip(self._donors.images, self._donors.digests, self._donors.classes, strict=True)
         usable = [
             at
@@ -106,13 +110,15 @@ def gather_donors(
         digests: a name for each image, as given to `find_subsets`. Default: SHA-256 of its values.
 
     Raises:
-        FillUnavailable: fewer than two images.
+        FillUnavailable: fewer than two images without NaN; those that hold it are left out.
     """
     source = ImageSource(classifier, images, digests)
     if len(source) < FEWEST_DONORS:
         raise FillUnavailable(f"the marginal fill needs at least {FEWEST_DONORS} donors; got {len(source)}")
     drawn = torch.randperm(len(source), generator=generator(seed, "", "donor pool"))[:DONOR_POOL].tolist()
-    loaded = [source.load(index) for index in drawn]
+    loaded = [(image, digest) for image, digest in map(source.load, drawn) if bool(torch.isfinite(image).all())]
+    if len(loaded) < FEWEST_DONORS:
+        raise FillUnavailable(f"the marginal fill needs at least {FEWEST_DONORS} donors without NaN; got {len(loaded)}")
     images = torch.stack([image for image, _ in loaded])
     classes = tuple(int(classifier.plain_logits(image).argmax()) for image in images)
     return Donors(images=images, digests=tuple(digest for _, digest in loaded), classes=classes)

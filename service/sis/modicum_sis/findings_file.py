@@ -7,7 +7,7 @@ byte. The only part of the library that opens files.
 import io
 import json
 import os
-import tempfile
+import secrets
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -214,13 +214,13 @@ def _checked(array: np.ndarray[Any, Any], kind: type) -> np.ndarray[Any, Any]:
 
 def _replace(path: Path, content: bytes) -> None:
     """Beside the file first, so that the last step is a rename."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with beside.open("xb") as file:  # not one of tempfile's, which nobody else may read
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        beside.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise

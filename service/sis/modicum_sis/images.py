@@ -44,7 +44,10 @@ class ImageSource:
         if self._canvas is None:
             first = self._images[0]
             if not isinstance(first, Tensor) or first.dim() != CANVAS_AXES or not first.numel():
-                raise CanvasMismatch(f"expected images as tensors (C, H, W); got {_described(first)}")
+                raise CanvasMismatch(
+                    f"expected images as tensors (C, H, W); got {_described(first)}. Give a tensor (N, C, H, W), or a "
+                    "sequence of tensors (C, H, W) without labels"
+                )
             self._canvas = (int(first.shape[0]), int(first.shape[1]), int(first.shape[2]))
         return self._canvas
 
@@ -58,7 +61,8 @@ class ImageSource:
         given = self._images[index]
         if not isinstance(given, Tensor) or tuple(given.shape) != self.canvas() or not given.is_floating_point():
             raise CanvasMismatch(
-                f"expected image {index} as a float tensor of shape {self.canvas()}; got {_described(given)}"
+                f"expected image {index} as a float tensor of shape {self.canvas()}; got {_described(given)}. "
+                "All images have one shape: resize them; and values in the classifier's bounds: divide bytes by 255"
             )
         self._check_bounds(index, given)
         digest = self._digests[index] if self._digests is not None else image_digest(given)

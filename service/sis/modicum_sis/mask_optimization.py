@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from modicum_sis.ascent import Ascent, Climbed
+from modicum_sis.ascent import Ascent
 from modicum_sis.classifier import Canvas
 from modicum_sis.desk import Desk
 from modicum_sis.errors import ParameterError
@@ -114,7 +114,7 @@ class _Work:
         pixels, left = self._scorer.pixels, self._search.passes - entrant.spent - VERIFICATIONS
         if entrant.start is not None and self._search.has_climbed(pixels, entrant.spent):
             start = entrant.start.flatten().to(self._scorer.device)
-            self._shrink(entrant.row, Climbed(start, entrant.start_margin, found=True), passes=max(0, left))
+            self._shrink(entrant.row, start, entrant.start_margin, passes=max(0, left))
         elif left < LEAST_STEPS * GRADIENT_COST:
             self._unfound.append(entrant.row)
         else:
@@ -140,12 +140,12 @@ class _Work:
     def _descend(self, row: int) -> None:
         climbed, passes = self._ascent.leave(row), self._passes.pop(row)
         if climbed.found:
-            self._shrink(row, climbed, passes=passes)
+            self._shrink(row, climbed.mask, climbed.margin, passes=passes, scores=climbed.scores)
         else:
             self._unfound.append(row)
 
-    def _shrink(self, row: int, climbed: Climbed, *, passes: int) -> None:
-        shrinker = Shrinker(climbed.mask, climbed.margin, threshold=self._task.threshold, passes=passes)
+    def _shrink(self, row: int, mask: Tensor, margin: float, *, passes: int, scores: Tensor | None = None) -> None:
+        shrinker = Shrinker(mask, margin, threshold=self._task.threshold, passes=passes, scores=scores)
         self._shrinkers[row] = shrinker
         self._desk.open(row, shrinker.questions())
 

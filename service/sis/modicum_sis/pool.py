@@ -3,12 +3,16 @@
 So a batch stays full though most images need no search and some take longer than others. Must not know any search.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+
+from torch import Tensor
 
 from modicum_sis.cases import Case, CaseBuilder, log_odds_of
 from modicum_sis.conclusion import Conclusion
 from modicum_sis.findings import Finding
+from modicum_sis.margins import raised
 from modicum_sis.scoring import MaskScorer
 from modicum_sis.search import Entrant, Proposal, Search, SearchTask
 
@@ -37,9 +41,9 @@ class Pool:
     def findings(self, count: int) -> Iterator[Finding]:
         """Findings of the first `count` images, in their order; fewer when stopped."""
         self._count = count
-        task = SearchTask(
-            self._scorer, self._conclusion.parameters.threshold, self._conclusion.parameters.seed, self._admit
-        )
+        parameters = self._conclusion.parameters
+        threshold = raised(parameters.threshold, parameters.acceleration.aim)
+        task = SearchTask(self._scorer, threshold, parameters.seed, self._admit)
         self._conclusion.classifier.prepare()
         while self._looked_at < count and not self._meter.stopped():
             for row, proposal in self._search.propose(task):
@@ -75,6 +79,7 @@ class Pool:
 
     def _conclude(self, row: int, proposal: Proposal) -> None:
         case = self._in_work.pop(row)
+        proposal = _with_safe_mask(proposal, self._scorer.safe_mask(row))
         self._finish(case, self._conclusion.searched(case, proposal, self._scorer.passes_of(row)))
         self._free.append(row)
 
@@ -91,6 +96,13 @@ class Pool:
         while self._given_out in self._done:
             self._given_out += 1
             yield self._done.pop(self._given_out - 1)
+
+
+def _with_safe_mask(proposal: Proposal, safe: Tensor | None) -> Proposal:
+    """Where passes are inexact: the best mask, then one that will be verified, so that the image is not lost."""
+    if safe is None:
+        return proposal
+    return replace(proposal, masks=itertools.chain(itertools.islice(proposal.masks, 1), (safe,)))
 
 
 def _resumed(entrant: Entrant, earlier: Finding) -> Entrant:

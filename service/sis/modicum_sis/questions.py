@@ -36,7 +36,7 @@ class Asked(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """Masks (m, p) whose margins are wanted, or one mask (1, p) whose gradient is wanted too; it may be of shares."""
+    """Masks (m, p) whose margins are wanted, or one mask (1, p) whose gradient is wanted too."""
 
     masks: Tensor
     with_gradients: bool = False

@@ -34,10 +34,22 @@ class MaskScorer:
         rows: how many images there can be at a time.
         canvas: their shape.
         batch_size: masked images a pass may hold.
+        safe_margin: where passes are inexact, the margin from which on a mask will be verified; see `safe_mask`.
     """
 
-    def __init__(self, classifier: Classifier, canvas: Canvas, *, rows: int, batch_size: int, meter: Meter) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        canvas: Canvas,
+        *,
+        rows: int,
+        batch_size: int,
+        meter: Meter,
+        safe_margin: float | None = None,
+    ) -> None:
         self._classifier = classifier
+        self._safe_margin = safe_margin
+        self._safe_masks: dict[int, Tensor] = {}
         self._images = torch.zeros((rows, *canvas), device=classifier.device, dtype=classifier.dtype)
         self._fills = torch.zeros_like(self._images)
         self._targets = torch.zeros(rows, device=classifier.device, dtype=torch.int64)
@@ -69,6 +81,11 @@ class MaskScorer:
         """Put an image (C, H, W) with its fill into a row, in which nothing is counted yet."""
         self._images[row], self._fills[row], self._targets[row] = image, fill, target
         self._forward[row], self._backward[row] = 0, 0
+        self._safe_masks.pop(row, None)
+
+    def safe_mask(self, row: int) -> Tensor | None:
+        """The smallest mask (H, W) but the whole one of at least `safe_margin` among all scored over a row's image."""
+        return self._safe_masks.get(row)
 
     def passes_of(self, row: int) -> Passes:
         """What was spent on the image in a row."""
@@ -89,19 +106,31 @@ class MaskScorer:
             logits = self._classifier.search_logits(paint(self._images[at], self._fills[at], masks))
             margins = margins_of(logits, self._targets[at])
         self._count(rows, backward=False)
+        self._note_safe(masks, rows, margins)
         return (margins,)
 
     def _margins_and_gradients(self, masks: Tensor, rows: Tensor) -> tuple[Tensor, ...]:
         at = rows.to(self.device)
-        images, fills = self._images[at], self._fills[at]
-        painted = paint(images, fills, masks).requires_grad_()
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
+            images, fills = self._images[at], self._fills[at]
+            painted = paint(images, fills, masks).detach().requires_grad_()
             margins = margins_of(self._classifier.search_logits(painted), self._targets[at])
-        gradient = _gradient(margins, painted)
+            gradient = _gradient(margins, painted)
         self._count(rows, backward=True)
+        self._note_safe(masks, rows, margins.detach())
         # painted = fill + mask * (image - fill), so the chain rule leaves one sum over the channels
         by_mask = torch.nan_to_num((gradient * (images - fills)).sum(dim=1), nan=0.0, posinf=0.0, neginf=0.0)
         return margins.detach(), by_mask
+
+    def _note_safe(self, masks: Tensor, rows: Tensor, margins: Tensor) -> None:
+        if self._safe_margin is None or masks.dtype != torch.bool:
+            return
+        sizes = masks.flatten(1).sum(dim=1).cpu()
+        for place in torch.nonzero(margins.cpu() >= self._safe_margin).flatten().tolist():
+            row, size = int(rows[place]), int(sizes[place])
+            before = self._safe_masks.get(row)
+            if size < (self.pixels if before is None else int(before.sum())):
+                self._safe_masks[row] = masks[place].clone()
 
     def _in_batches(
         self, score: Callable[[Tensor, Tensor], tuple[Tensor, ...]], masks: Tensor, rows: Tensor

@@ -47,7 +47,7 @@ class SearchTask:
 
     Attributes:
         scorer: scores masks over the images in its rows; its meter says when to stop.
-        threshold: the confidence to keep.
+        threshold: the confidence to keep; a little above the run's where the passes of a search are inexact.
         seed: with an image's digest, the source of random numbers.
         admit: lets at most so many waiting images in, or as many as there are free rows; fewer, or none, when no row
             is free, when no image waits or the run was stopped, or when those let in are too far ahead of the rest.

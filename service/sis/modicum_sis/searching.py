@@ -19,6 +19,7 @@ from modicum_sis.fills import Donors, Fills, ready_donors
 from modicum_sis.findings import Finding, Parameters
 from modicum_sis.images import Images, ImageSource
 from modicum_sis.limit import Limit
+from modicum_sis.margins import log_odds
 from modicum_sis.pool import Pool
 from modicum_sis.progress import Meter, Progress
 from modicum_sis.scoring import MaskScorer
@@ -100,7 +101,14 @@ def find_subsets(
     )
     cases = CaseBuilder(classifier, source, fills, threshold, targets, Earlier(resume, parameters))
     rows = min(parameters.chunk_size, len(images))
-    scorer = MaskScorer(classifier, canvas, rows=rows, batch_size=parameters.chunk_size, meter=meter)
+    scorer = MaskScorer(
+        classifier,
+        canvas,
+        rows=rows,
+        batch_size=parameters.chunk_size,
+        meter=meter,
+        safe_margin=_safe_margin(parameters),
+    )
     return Pool(cases, scorer, Conclusion(classifier, parameters, meter), runner, planned=planned).findings(len(images))
 
 
@@ -130,6 +138,11 @@ def _runner(search: Search, inspection: Inspection) -> Search:
             "Search with MaskOptimization, which does without one where there is none"
         )
     return search.without_gradient()
+
+
+def _safe_margin(parameters: Parameters) -> float | None:
+    safe_aim = parameters.acceleration.safe_aim
+    return log_odds(parameters.threshold) + safe_aim if safe_aim else None
 
 
 def _donor_pool(classifier: Classifier, donors: Images | Donors | None, *, fill: str, seed: int) -> Donors | None:

@@ -1,10 +1,10 @@
 """The last stage of mask optimisation: take pixels out of a sufficient mask, then trade them.
 
+First a few sizes along the ascent's last ranking are tried: what was learned since its best mask is in there.
 Removals are judged by exact forward passes: each candidate alone first, then as many of the best as should fit
 together. What a removal cost is remembered, and only the cheapest are tried again in the next round, for losses hardly
-change their order from one mask to the next. When no removal fits, the missing pixels that are worth most are added and
-removal starts again; the outcome is kept when it is smaller, or as small with more margin to spare. Worths are probed
-with gradients (`worths`) where passes allow it.
+change their order from one mask to the next. When no removal fits, the missing pixels with the highest gradient are
+added and removal starts again; the outcome is kept when it is smaller, or as small with more margin to spare.
 
 `Shrinker` is the procedure for one image, written as if it were alone: it asks for margins of masks and is sent the
 answers; `desk` answers many images' questions in one batch. Every image has its own count of passes to spend, so its
@@ -19,9 +19,11 @@ import torch
 from torch import Tensor
 
 from modicum_sis.margins import sufficient
-from modicum_sis.questions import GRADIENT_COST, Answer, Question
-from modicum_sis.worths import WIDE_PROBES, Worths, lifted, most_wanted
+from modicum_sis.questions import Answer, Question
+from modicum_sis.ranking import choose_largest
 
+LEAST_RESIZED, SIZES_TRIED = 0.7, 4
+"""How many sizes along the ascent's last ranking are tried first, between this share of the mask's size and its own."""
 CANDIDATES = 32
 """Single removals tried in a first round; where more pixels are kept, those with the lowest gradient are tried."""
 CHEAPEST = 8
@@ -32,8 +34,6 @@ PIXELS_PER_TRADE = 10
 """A trade adds one pixel for every so many kept."""
 TRADE_SIZES = 3
 """After a trade in vain the next adds twice as many, then three times, then again the fewest."""
-AFFORDABLE_PROBING = 0.25
-"""Share of the passes left that the first look at worths may cost; else the gradient at the mask has to do."""
 SAFE_MARGIN = 1e-3
 """A margin this far above what is needed survives the low bits in which two passes differ."""
 
@@ -69,18 +69,19 @@ class _Spent(Exception):
 
 
 class Shrinker:
-    """Shrinks one sufficient mask (p,) with at most `passes` pass-equivalents.
+    """Shrinks one sufficient mask (p,) with at most `passes` pass-equivalents, the ascent's last scores (p,) at hand.
 
     Attributes:
         best: the smallest sufficient mask so far.
         safe: the smallest whose margin leaves `SAFE_MARGIN` to spare, None before the first.
     """
 
-    def __init__(self, mask: Tensor, margin: float, *, threshold: float, passes: int) -> None:
+    def __init__(
+        self, mask: Tensor, margin: float, *, threshold: float, passes: int, scores: Tensor | None = None
+    ) -> None:
         self.best = Kept(start=mask, mask=mask, margins=(margin,))
         self.safe: Kept | None = None
-        self._threshold, self._passes = threshold, passes
-        self._worths, self._probed = Worths(mask), False
+        self._threshold, self._passes, self._scores = threshold, passes, scores
         self._note(self.best)
 
     def questions(self) -> Generator[Question, Answer, None]:
@@ -91,6 +92,8 @@ class Shrinker:
             return
 
     def _shrink(self) -> Generator[Question, Answer, None]:
+        if self._scores is not None:
+            yield from self._resize(self._scores.unsqueeze(0))
         current = yield from self._remove(self.best)
         tried, failures = torch.zeros_like(current.mask), 0
         while current.size:
@@ -105,21 +108,26 @@ class Shrinker:
             if (traded.size, -traded.margin) < (current.size, -current.margin):
                 current = traded
 
-    def _wanted(self, mask: Tensor, barred: Tensor, count: int) -> Generator[Question, Answer, Tensor]:
-        """The `count` pixels, but for the barred, whose addition promises most."""
-        if not self._probed:
-            gradient = yield from self._gradient(mask)
-            if AFFORDABLE_PROBING * self._passes < WIDE_PROBES * GRADIENT_COST:
-                return most_wanted(gradient, barred, count)
-            self._probed = True
-            yield from self._probe(mask, self._worths.wide(mask, gradient))
-        yield from self._probe(mask, self._worths.narrow(mask))
-        return self._worths.best(barred, count)
+    def _resize(self, scores: Tensor) -> Generator[Question, Answer, None]:
+        """Halve in on the smallest size at which the best-scored pixels suffice; scores are (1, p)."""
+        low, high = LEAST_RESIZED * self.best.size, float(self.best.size)
+        for _ in range(SIZES_TRIED):
+            size = round(math.sqrt(low * high))
+            if not low < size < high:
+                return
+            mask = choose_largest(scores, [size])
+            answer = yield from self._ask(Question(mask))
+            if self._holds(answer.margins)[0]:
+                high = size
+                self._note(Kept(start=mask[0], mask=mask[0], margins=(float(answer.margins[0]),)))
+            else:
+                low = size
 
-    def _probe(self, mask: Tensor, groups: list[Tensor]) -> Generator[Question, Answer, None]:
-        for pixels in groups:
-            gradient = yield from self._gradient(lifted(mask, pixels))
-            self._worths.learn(pixels, gradient[pixels])
+    def _wanted(self, mask: Tensor, barred: Tensor, count: int) -> Generator[Question, Answer, Tensor]:
+        """The `count` pixels, but for the barred, with the highest gradient, ties to the lowest index."""
+        gradient = yield from self._gradient(mask)
+        best = torch.argsort(torch.where(barred, -math.inf, gradient), descending=True, stable=True)[:count]
+        return best[~barred[best]]
 
     def _trade(self, current: Kept, added: Tensor) -> Generator[Question, Answer, Kept]:
         mask = current.mask.clone()
@@ -139,8 +147,6 @@ class Shrinker:
                 smaller = yield from self._remove_some(kept, candidates, losses)
             if smaller is None:
                 break
-            gone = torch.nonzero(kept.mask & ~smaller.mask).flatten()
-            self._worths.learn(gone, losses[gone.cpu()])
             kept = smaller
             self._note(kept)
         return kept

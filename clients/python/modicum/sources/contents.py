@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ def file_content(path: Path) -> Content:
     Raises:
         InvalidSource: it is no readable file.
     """
+    require_file(path)
     try:
         with path.open("rb") as stream:
             digest = hashlib.sha256()
@@ -38,6 +40,25 @@ def file_content(path: Path) -> Content:
     except OSError as error:
         raise InvalidSource(f"{path}: expected a readable file, but: {error.strerror}") from error
     return Content(digest.hexdigest(), size_bytes, str(path), lambda: path.open("rb"))
+
+
+def require_file(path: Path) -> None:
+    """Refuse what is no file before it is opened: a pipe would be waited for, a device has no end.
+
+    Raises:
+        InvalidSource
+    """
+    try:
+        kind = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InvalidSource(f"{path}: expected a readable file, but: {reason_of(error)}") from error
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+        raise InvalidSource(f"{path}: expected a file; it is a pipe, a socket or a device. Copy it into a file first")
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """What the system says is wrong with a name or a file."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def bytes_content(data: bytes, label: str) -> Content:

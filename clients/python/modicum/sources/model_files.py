@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modicum.errors import InvalidArgument, InvalidSource
+from modicum.sources.contents import require_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def model_file(
 
 
 def _refuse_absent(path: Path, kind: str) -> None:
+    require_file(path)
     try:
         with path.open("rb") as stream:
             empty = not stream.read(1)

@@ -14,6 +14,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from modicum.errors import InvalidSource
+from modicum.sources.contents import require_file
 
 SUFFIX = ".npy"
 MAGIC = b"\x93NUMPY\x01\x00"
@@ -49,8 +50,9 @@ def file_channels(path: Path) -> int | None:
     """Channels of the image in a .npy file, by its header alone; None where that cannot be read: the server will say.
 
     Raises:
-        InvalidSource: it says something else than an image.
+        InvalidSource: it says something else than an image, or is no file.
     """
+    require_file(path)
     try:
         with path.open("rb") as stream:
             read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(stream)]

@@ -5,6 +5,7 @@ header: what is broken becomes a finding with a reason, which only the server ca
 """
 
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -67,9 +68,10 @@ def pictures(source: str | Path, labels: str | Path | None = None) -> list[Pictu
         InvalidSource: there is no picture, the labels do not fit, or an array is of another kind or shape.
     """
     path = Path(source)
-    if path.is_dir():
+    mode = _mode(path)
+    if stat.S_ISDIR(mode):
         return _folder(path, Path(labels) if labels else None)
-    if not path.exists():
+    if not mode:
         raise InvalidSource(f"{path}: expected a folder of pictures, a .csv or an .npz; there is nothing of that name")
     if labels is not None:
         raise InvalidSource(f"{path}: labels beside it are for a flat folder; this file brings its own")
@@ -78,6 +80,14 @@ def pictures(source: str | Path, labels: str | Path | None = None) -> list[Pictu
     if path.suffix.lower() == ".npz":
         return _arrays(path)
     raise InvalidSource(f"{path}: expected a folder of pictures, a .csv or an .npz")
+
+
+def _mode(path: Path) -> int:
+    """What kind of file it is, by `stat`; 0 where there is none, or can be none of such a name."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
 
 
 def _folder(folder: Path, labels: Path | None) -> list[Picture]:

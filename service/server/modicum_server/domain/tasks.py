@@ -77,17 +77,43 @@ class TaskChecked:
 
 
 @dataclass(frozen=True, slots=True)
+class Acceleration:
+    """How the passes of a search ran: by the version itself or by a faster twin, which no reported score comes from.
+
+    Attributes:
+        folded: batch norms that are part of a convolution's weights.
+        dtype: what the passes computed in.
+        difference: the largest of a class score on probes from the version's own.
+        declined: why the twin, or a step of it, was not used; empty where there is nothing to say.
+        compiled: whether the passes were compiled.
+        graphs: whether they ran as CUDA graphs.
+        margin_difference: of log-odds on probes in reduced precision, root mean square over all classes; else 0.
+        aim: how far above the threshold, in log-odds, the search looked for subsets.
+    """
+
+    folded: int
+    dtype: str
+    difference: float = 0.0
+    declined: str = ""
+    compiled: bool = False
+    graphs: bool = False
+    margin_difference: float = 0.0
+    aim: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFinished:
     """The task is done: nothing follows.
 
     `dtype` is what the version computed in; empty where nothing was searched. `gradient_free` says that a search which
-    follows gradients found none, and went by forward passes alone.
+    follows gradients found none, and went by forward passes alone. `acceleration` is None where nothing was searched.
     """
 
     passes_done: int
     chunk_size: int
     dtype: str = ""
     gradient_free: bool = False
+    acceleration: Acceleration | None = None
 
 
 TaskEvent = TaskStarted | TaskHeartbeat | TaskFindings | TaskChecked | TaskFinished

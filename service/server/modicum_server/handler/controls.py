@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 
 import modicum_sis.findings as sis
 from modicum_sis import Classifier, Donors, class_targeted, has_evidence, other_fills
+from modicum_sis.images import Images, Selection
 
 from modicum_server.domain.findings import ClassTargetedFinding, FillFinding, FindingControls
 from modicum_server.domain.searches import Control, Fill, Search, TargetRule
 from modicum_server.handler.answers import class_targeted_of
-from modicum_server.handler.images import Pictured
 from modicum_server.handler.methods import search_method
 from modicum_server.handler.tallying import Tally
+from modicum_server.wire.worker_pb2 import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +30,22 @@ class PlannedControl:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searched:
-    """An image and what the search found on it."""
+    """An item and what the search found on its image, whose index is the item's place in the task."""
 
-    pictured: Pictured
+    item: Item
     found: sis.Finding
 
     @property
     def position(self) -> int:
-        """Of the item."""
-        return self.pictured.item.position
+        """Of the item among the audit's."""
+        return self.item.position
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Controls:
-    """Runs the planned controls on images that were searched."""
+    """Runs the planned controls on images that were searched; `images` are all of the task."""
 
+    images: Images
     classifier: Classifier
     search: Search
     seed: int
@@ -70,10 +72,11 @@ class Controls:
 
     def _class_targeted(self, chosen: Sequence[Searched], passes: int) -> Iterator[tuple[int, ClassTargetedFinding]]:
         """By position; a search that was stopped gives fewer."""
+        positions = {one.found.index: one.position for one in chosen}
         others = class_targeted(
             self.classifier,
-            [one.pictured.image for one in chosen],
-            _in_order(chosen),
+            self.images,
+            [one.found for one in chosen],
             threshold=self.search.threshold,
             search=search_method(self.search, passes),
             fill=self.search.fill.value,
@@ -85,24 +88,19 @@ class Controls:
         )
         for other in others:
             if other.finding.reason in {None, sis.Reason.NOT_FOUND}:
-                yield chosen[other.index].position, class_targeted_of(other)
+                yield positions[other.index], class_targeted_of(other)
 
     def _fills(self, chosen: Sequence[Searched]) -> Iterator[tuple[int, tuple[FillFinding, ...]]]:
         """By position; a fill that cannot be made, or scored, is left out."""
-        images = [one.pictured.image for one in chosen]
-        for finding in _in_order(chosen):
+        for one in chosen:
             if self.should_stop():
                 return
-            scores = other_fills(self.classifier, images, [finding], seed=self.seed, donors=self.donors)
+            image, finding = Selection(self.images, [one.found.index]), replace(one.found, index=0)
+            scores = other_fills(self.classifier, image, [finding], seed=self.seed, donors=self.donors)
             answers = tuple(
                 FillFinding(fill=Fill(score.variant), confidence=score.confidence, sufficient=score.sufficient)
                 for score in scores
                 if score.confidence is not None
             )
             self.tally.passes_done += len(answers)
-            yield chosen[finding.index].position, answers
-
-
-def _in_order(chosen: Sequence[Searched]) -> list[sis.Finding]:
-    """The findings, each with its place among the chosen as its index."""
-    return [replace(one.found, index=place) for place, one in enumerate(chosen)]
+            yield one.position, answers

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modicum_sis import Classifier, Donors, FillUnavailable, gather_donors
+from torch import Tensor
 
 from modicum_server.handler.images import Decoder
 from modicum_server.handler.tallying import Tally
@@ -34,14 +35,14 @@ class DonorPool:
 def _gathered(
     classifier: Classifier, decoder: Decoder, items: Sequence[Item], *, seed: int, tally: Tally
 ) -> Donors | None:
-    pictured, _ = decoder.decode(items)
+    images, digests = [], []
+    for item in items:
+        image = decoder.decode(item)
+        if isinstance(image, Tensor):
+            images.append(image)
+            digests.append(item.image_digest)
     try:
-        donors = gather_donors(
-            classifier,
-            [one.image for one in pictured],
-            seed=seed,
-            digests=[one.item.image_digest for one in pictured],
-        )
+        donors = gather_donors(classifier, images, seed=seed, digests=digests)
     except FillUnavailable:
         return None
     tally.passes_done += len(donors.digests)

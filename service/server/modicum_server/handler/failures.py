@@ -77,8 +77,12 @@ def _refusal_of(error: sis.CanvasRefused) -> str:
 
 
 def first_line(error: BaseException | None) -> str:
-    """': ' and the first line of a library's message where it is short and names no path; else nothing."""
-    line = next(iter(str(error).splitlines()), "").strip() if error is not None else ""
-    if not line or len(line) > LONGEST_CAUSE or "/" in line or "\\" in line:
-        return ""
-    return f": {line.rstrip('.')}"
+    """': ' and the first line of a library's message where it is presentable; else nothing."""
+    line = presentable(str(error)) if error is not None else ""
+    return f": {line}" if line else ""
+
+
+def presentable(text: str) -> str:
+    """The first line of a text that others may have written, where it is short and names no path; else nothing."""
+    line = next(iter(text.splitlines()), "").strip()
+    return "" if len(line) > LONGEST_CAUSE or "/" in line or "\\" in line else line.rstrip(".")

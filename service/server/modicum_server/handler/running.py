@@ -167,4 +167,5 @@ class TaskRun:
             chunk_size=run.chunk_size,
             dtype=str(loaded.classifier.dtype).removeprefix("torch."),
             gradient_free=run.gradient_free,
+            acceleration=run.acceleration(),
         )

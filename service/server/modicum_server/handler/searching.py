@@ -1,7 +1,10 @@
-"""Search subsets on the items of a task, a few images at a time: decoded, searched, controlled, sent, forgotten."""
+"""Search subsets on the items of a task: one search over all, whose images are decoded when their turn comes.
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+What is found goes through the controls and out a chunk at a time, in the order of the items.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 
 import modicum_sis.findings as sis
 from modicum_sis import Classifier, Donors, find_subsets, measured_chunk_size
@@ -15,17 +18,17 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas, Control, Fill, Search, TargetRule
 from modicum_server.handler.answers import finding_of, unsearched
 from modicum_server.handler.controls import Controls, PlannedControl, Searched
-from modicum_server.handler.failures import ModelRefused, TaskCancelled, TaskFailure
-from modicum_server.handler.images import Decoder, Pictured
+from modicum_server.handler.failures import ModelRefused, TaskCancelled, TaskFailure, presentable
+from modicum_server.handler.images import Decoder, TaskImages
 from modicum_server.handler.loading import Loaded
 from modicum_server.handler.methods import search_method
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.tallying import Tally
 from modicum_server.pictures import MAX_PIXELS
-from modicum_server.wire.worker_pb2 import SearchWork
+from modicum_server.wire.worker_pb2 import Acceleration, SearchWork
 
-GROUP_CHUNKS = 4
-"""Chunks of images that are decoded together."""
+KEPT_CHUNKS = 2
+"""Chunks of decoded images that stay in memory for the controls."""
 LARGEST_MASK_BYTES = 512 * 1024
 """A mask travels in one chunk, which must stay well below the server's largest reply."""
 
@@ -45,51 +48,61 @@ class SearchRun:
     gradient_free: bool
 
     def findings(self) -> Iterator[Finding]:
-        """Findings of all items, as soon as they and their controls are done; those that cannot be searched come first.
+        """Findings of all items in their order, a chunk at a time, as soon as they and their controls are done.
 
         Raises:
             TaskCancelled: the cancel mark is there; what was found in the chunk under way is not given out.
         """
-        step = self.chunk_size * GROUP_CHUNKS
-        for start in range(0, len(self.work.items), step):
-            if self.cancelled():
-                raise TaskCancelled
-            pictured, unpictured = self.decoder.decode(self.work.items[start : start + step])
-            for failed in unpictured:
-                yield unsearched(failed.item, failed.reason, search_index=self.work.search_index)
-            if self.search.fill is Fill.MARGINAL and self.donors is None:
-                for one in pictured:
-                    yield unsearched(one.item, FindingReason.FILL_UNAVAILABLE, search_index=self.work.search_index)
-            elif pictured:
-                yield from self._searched(pictured)
-
-    def _searched(self, pictured: Sequence[Pictured]) -> Iterator[Finding]:
-        found = map(Searched, pictured, self._find(pictured))
+        images = TaskImages(self.decoder, self.work.items, kept=KEPT_CHUNKS * self.chunk_size)
+        if self.search.fill is Fill.MARGINAL and self.donors is None:
+            yield from self._without_fill(images)
+            return
+        controls = self._controls(images)
+        found = (Searched(self.work.items[one.index], one) for one in self._find(images))
         for chunk in _chunks(found, self.chunk_size):
             self.tally.phase = "controls"
-            answers = self._controls().answer(chunk)
+            answers = controls.answer(chunk)
             if self.cancelled() or any(one.found.reason is sis.Reason.STOPPED for one in chunk):
                 raise TaskCancelled
             for one in chunk:
-                controls = answers.get(one.pictured.item.position, FindingControls())
-                yield finding_of(one.found, one.pictured.item, search_index=self.work.search_index, controls=controls)
+                yield self._finding(one, images.reason(one.found.index), answers.get(one.position, FindingControls()))
             self.tally.phase = "searching"
         if self.cancelled():  # a run that is stopped between chunks ends early, without a word
             raise TaskCancelled
 
-    def _find(self, pictured: Sequence[Pictured]) -> Iterator[sis.Finding]:
+    def acceleration(self) -> Acceleration:
+        """How the passes of the search ran, when it is over."""
+        canvas = self.decoder.canvas
+        used = asdict(self.classifier.acceleration((canvas.channels, canvas.height, canvas.width)))
+        return Acceleration(**{**used, "declined": presentable(used["declined"])})
+
+    def _finding(self, one: Searched, without_image: FindingReason | None, controls: FindingControls) -> Finding:
+        if without_image is not None:
+            return unsearched(one.item, without_image, search_index=self.work.search_index)
+        return finding_of(one.found, one.item, search_index=self.work.search_index, controls=controls)
+
+    def _without_fill(self, images: TaskImages) -> Iterator[Finding]:
+        """No item can be searched; one that has no image either says so."""
+        for index, item in enumerate(self.work.items):
+            if self.cancelled():
+                raise TaskCancelled
+            images[index]  # tells whether it has one
+            reason = images.reason(index) or FindingReason.FILL_UNAVAILABLE
+            yield unsearched(item, reason, search_index=self.work.search_index)
+
+    def _find(self, images: TaskImages) -> Iterator[sis.Finding]:
         self.tally.phase = "searching"
-        targets = self._targets(pictured) if self.search.target_rule is TargetRule.RANDOM_OTHER else None
+        targets = self._targets(images) if self.search.target_rule is TargetRule.RANDOM_OTHER else None
         found = find_subsets(
             self.classifier,
-            [one.image for one in pictured],
+            images,
             threshold=self.search.threshold,
             search=search_method(self.search),
             fill=self.search.fill.value,
             seed=self.work.seed,
             targets=targets,
             donors=self.donors,
-            digests=[one.item.image_digest for one in pictured],
+            digests=[item.image_digest for item in self.work.items],
             should_stop=self.cancelled,
             progress=self.tally.follow(),
             chunk_size=self.chunk_size,
@@ -99,20 +112,28 @@ class SearchRun:
         one_more = sis.Passes(forward=1)  # the pass that told which class is not drawn
         return (replace(finding, passes=finding.passes + one_more) for finding in found)
 
-    def _targets(self, pictured: Sequence[Pictured]) -> list[int]:
-        """A random class an image other than the predicted one; of an image without a finite score any class."""
+    def _targets(self, images: TaskImages) -> list[int]:
+        """A random class an image other than the predicted one; of an image without a finite score any class.
+
+        So every image is decoded twice: little, for with a given target all of them are searched.
+        """
         classes = self.classifier.class_count
         assert classes is not None  # inspected on this canvas
         targets = []
-        for one in pictured:
-            image = one.image.to(device=self.classifier.device, dtype=self.classifier.dtype)
-            predicted = int(self.classifier.plain_logits(image).argmax())
-            self.tally.passes_done += 1
-            targets.append(draw_other_class(predicted, classes, seed=self.work.seed, digest=one.item.image_digest))
+        for index, item in enumerate(self.work.items):
+            if self.cancelled():
+                raise TaskCancelled
+            image = images[index].to(device=self.classifier.device, dtype=self.classifier.dtype)
+            predicted = 0
+            if images.reason(index) is None:
+                predicted = int(self.classifier.plain_logits(image).argmax())
+                self.tally.passes_done += 1
+            targets.append(draw_other_class(predicted, classes, seed=self.work.seed, digest=item.image_digest))
         return targets
 
-    def _controls(self) -> Controls:
+    def _controls(self, images: TaskImages) -> Controls:
         return Controls(
+            images=images,
             classifier=self.classifier,
             search=self.search,
             seed=self.work.seed,

@@ -3,6 +3,7 @@
 Safetensors, or a state dict of tensors only, which torch's restricted unpickler reads (in the sandbox, this process).
 """
 
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -73,6 +74,8 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], architecture: 
 
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:
+    if zipfile.is_zipfile(path):
+        _refuse_packed(path)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises anything on hostile bytes
@@ -92,7 +95,40 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
             "WEIGHTS_NOT_TENSORS",
             "Expected a state dict, a mapping of keys to tensors; got something else. Save model.state_dict().",
         )
+    if swollen := [str(key) for key, value in nested.items() if not _is_all_there(value)]:
+        raise ModelRefused(
+            "WEIGHTS_UNREADABLE",
+            f"Expected dense tensors whose every value is in the file; {_named('not so', swollen, len(swollen))}. "
+            "Save the weights with safetensors.torch.save_file(model.state_dict(), ...).",
+        )
     return {str(key): value.detach() for key, value in nested.items()}
+
+
+def _refuse_packed(path: Path) -> None:
+    """Refuse an archive that unpacks to more than it is: torch.save packs nothing, and a few bytes can hide terabytes.
+
+    Raises:
+        ModelRefused: WEIGHTS_UNREADABLE.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # torch says what is wrong with it
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > path.stat().st_size or any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ModelRefused(
+            "WEIGHTS_UNREADABLE",
+            "Expected a file written by torch.save, which packs nothing; got a packed archive (a .mar, a .zip) that "
+            f"unpacks to {unpacked:,} bytes. Take the weights out and save them with safetensors.torch.save_file.",
+        )
+
+
+def _is_all_there(tensor: Tensor) -> bool:
+    """Whether it is dense and its storage holds each of its values: a shape of stride 0 costs nothing to claim."""
+    if tensor.layout is not torch.strided:
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
 def _without_prefix(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -42,7 +42,7 @@ def result_document(
         rows: one a finding, in any order; consumed once.
         parameters: what else influenced the numbers: `device`, `chunk_size`, `versions`, `donor_digests`,
             `max_image_pixels`; `dtype` is float32 unless given; `gradient_free`, if given, lists the versions that
-            mask_optimization searched without a gradient.
+            mask_optimization searched without a gradient, `acceleration` how each version's search passes ran.
         findings_digest: SHA-256 of the findings artifact that holds these rows.
     """
     tally = _Tally.of(audit.specification)

@@ -1,5 +1,6 @@
 """Between the domain's tasks and what goes over the wire to the handler and comes back."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from modicum_server.domain.audits import AuditItem
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.domain.tasks import (
+    Acceleration,
     CheckWork,
     SearchWork,
     Task,
@@ -27,6 +29,9 @@ from modicum_server.domain.tasks import (
 from modicum_server.errors import TaskFailed
 from modicum_server.torchserve.failures import HANDLER_BUG
 from modicum_server.wire import worker_pb2
+
+LONGEST_WORDS = 200
+"""Characters of a text of the model's process that are kept with a result."""
 
 
 def task_message(task: Task, threads: int) -> worker_pb2.Task:
@@ -94,14 +99,40 @@ def event_of(chunk: worker_pb2.Chunk, task: Task) -> TaskEvent:
         case "check":
             return TaskChecked(check=check_of(chunk.check))
         case "finished":
-            finished = chunk.finished
-            return TaskFinished(
-                finished.passes_done, finished.chunk_size, finished.dtype, gradient_free=finished.gradient_free
-            )
+            return finished_event(chunk.finished)
         case "failure":
             failure = chunk.failure
             raise TaskFailed(failure.reason, failure.detail, model_at_fault=failure.model_at_fault)
     raise TaskFailed(HANDLER_BUG, "the handler sent an empty chunk", model_at_fault=False)
+
+
+def finished_event(finished: worker_pb2.Finished) -> TaskFinished:
+    """Return how a task ended."""
+    return TaskFinished(
+        finished.passes_done,
+        finished.chunk_size,
+        finished.dtype,
+        gradient_free=finished.gradient_free,
+        acceleration=acceleration_of(finished.acceleration) if finished.HasField("acceleration") else None,
+    )
+
+
+def acceleration_of(message: worker_pb2.Acceleration) -> Acceleration:
+    """Return how a search's passes ran, in values that JSON takes, whatever a model's process wrote."""
+    return Acceleration(
+        folded=message.folded,
+        dtype=message.dtype[:LONGEST_WORDS],
+        difference=_finite(message.difference),
+        declined=message.declined[:LONGEST_WORDS],
+        compiled=message.compiled,
+        graphs=message.graphs,
+        margin_difference=_finite(message.margin_difference),
+        aim=_finite(message.aim),
+    )
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
 
 
 def check_of(answer: worker_pb2.CheckAnswer) -> ModelCheck:

@@ -25,7 +25,7 @@ from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.names import project_of
 from modicum_server.usecases.requests import CreateOptions, identify
 from modicum_server.usecases.rules import check
-from modicum_server.usecases.specifications import AuditDraft, check_draft, fill_in, require_gradient
+from modicum_server.usecases.specifications import FIELD, AuditDraft, check_draft, fill_in, require_gradient
 from modicum_server.usecases.versions import require_version
 
 FIRST_SEQUENCE = 1
@@ -127,6 +127,8 @@ class Acknowledging:
         dataset: Dataset,
         item_count: int,
     ) -> Audit:
+        passes = planned_passes(specification, item_count)
+        check(FIELD, passes, "passes_planned")
         return Audit(
             name=name,
             specification=specification,
@@ -138,7 +140,7 @@ class Acknowledging:
             create_time=datetime.now(UTC),
             progress=AuditProgress(
                 images_total=item_count * len(versions) * len(specification.searches),
-                passes_planned=planned_passes(specification, item_count),
+                passes_planned=passes,
             ),
         )
 

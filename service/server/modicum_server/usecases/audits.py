@@ -7,7 +7,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.filters import audit_filter
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.names import project_of
-from modicum_server.usecases.pages import Page, PageRequest, read_page
+from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.rules import check
 
 
@@ -40,6 +40,7 @@ class Audits:
                 request,
                 f"audits of {parent}, {criteria}",
                 lambda after, limit: transaction.audits.page(parent, criteria, after=after, limit=limit),
+                keys=LARGE_NUMBERS,
             )
 
     async def cancel(self, principal: Principal, name: str) -> Audit:

@@ -6,6 +6,7 @@ All counts are exact integers: exact backward selection at 224x224 takes 1.3e9 p
 import itertools
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
 from modicum_server.domain.models import ModelVersion
@@ -48,6 +49,7 @@ def _method_passes(search: Search, canvas: Canvas) -> int:
             return FIXED_PASSES + _greedy_passes(canvas.pixels, search.fraction)
 
 
+@lru_cache(maxsize=64)  # asked for again for each version and control; 4 million pixels take a moment
 def _greedy_passes(pixels: int, fraction: float) -> int:
     """One pass for the start, one a candidate a step, and one for what is left after a step that removes several."""
     if fraction == 0:
@@ -110,10 +112,14 @@ def cut_shards(
 
 
 def _items_in(seconds: float, passes_per_item: int, version: ModelVersion) -> int:
-    """Items that take about this long: 4 to 4,096, and 32 while nobody has measured a pass of the version."""
+    """Items that take about this long: 4 to 4,096, and 32 while nobody has measured a pass of the version.
+
+    The measured time is of a forward and a backward pass, or where there is no useful gradient of a forward pass alone.
+    """
     if version.check is None or version.check.pass_milliseconds <= 0:
         return UNMEASURED_ITEMS
-    seconds_per_pass = version.check.pass_milliseconds / 1000 / STEP_PASSES
+    timed_passes = STEP_PASSES if version.check.useful_gradient else 1
+    seconds_per_pass = version.check.pass_milliseconds / 1000 / timed_passes
     return min(MOST_ITEMS, max(FEWEST_ITEMS, int(seconds / (passes_per_item * seconds_per_pass))))
 
 

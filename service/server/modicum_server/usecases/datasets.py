@@ -11,7 +11,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.manifests import read_manifest
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.names import project_of
-from modicum_server.usecases.pages import Page, PageRequest, read_page
+from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.requests import CreateOptions, IdentifiedRequest, identify
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.sources import require_artifact
@@ -65,7 +65,7 @@ class Datasets:
                 rows = await transaction.datasets.items(parent, after=int(after or -1), limit=limit)
                 return [(str(index), item) for index, item in rows]
 
-            return await read_page(request, f"items of {parent}", fetch)
+            return await read_page(request, f"items of {parent}", fetch, keys=NUMBERS)
 
     async def create(
         self, principal: Principal, parent: str, dataset_id: str, manifest_digest: str, options: CreateOptions

@@ -5,7 +5,7 @@ import re
 from modicum_server.domain.audits import AuditState
 from modicum_server.errors import FilterInvalid
 from modicum_server.ports import AuditFilter
-from modicum_server.usecases.rules import shown
+from modicum_server.usecases.rules import check, shown
 
 FIELDS = ("state", "dataset", "model_version")
 TERM = re.compile(r'\s*(\w+)\s*=\s*(?:"([^"]*)"|([^\s"=]+))\s*')
@@ -16,7 +16,9 @@ def audit_filter(text: str) -> AuditFilter:
 
     Raises:
         FilterInvalid: says what is served.
+        FieldInvalid: it is no plain text.
     """
+    check("filter", text)
     found: dict[str, str] = {}
     for term in re.split(r"\sAND\s", text) if text.strip() else ():
         matched = TERM.fullmatch(term)

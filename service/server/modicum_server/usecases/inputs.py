@@ -4,6 +4,9 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.errors import FieldInvalid
 from modicum_server.usecases.rules import check
 
+LEAST_DISTANCE = 1e-4
+"""Of the bounds, as a share of the larger of them and 1: float32 keeps seven digits, and 256 greys stay apart."""
+
 
 def check_input(field: str, value: InputSpecification) -> None:
     """Refuse a specification that no image could follow.
@@ -14,10 +17,12 @@ def check_input(field: str, value: InputSpecification) -> None:
     _check_size(field, value)
     check(f"{field}.lower_bound", value.lower_bound, "finite")
     check(f"{field}.upper_bound", value.upper_bound, "finite")
-    if not value.lower_bound < value.upper_bound:
+    distance = value.upper_bound - value.lower_bound
+    if distance < LEAST_DISTANCE * max(1, abs(value.lower_bound), abs(value.upper_bound)):
         raise FieldInvalid(
             f"{field}.upper_bound",
-            f"expected more than lower_bound ({value.lower_bound:g}), got {value.upper_bound:g}; usual are 0 and 1",
+            f"expected more than lower_bound ({value.lower_bound:g}), by what float32 can tell apart, "
+            f"got {value.upper_bound:g}; usual are 0 and 1",
         )
     _check_channel_values(f"{field}.mean", value.mean, value.channels, "finite")
     _check_channel_values(f"{field}.std", value.std, value.channels, "positive")

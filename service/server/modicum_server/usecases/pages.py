@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import accumulate
@@ -15,6 +16,12 @@ LARGEST_PAGE_SIZE = 1000
 LARGEST_PAGE_BYTES = 3 * 1024 * 1024
 """Clients take messages of 4 MiB unless told otherwise."""
 _SEAL_BYTES = 8
+NAMES = "[a-z0-9/._-]{1,300}"
+"""Form of the keys of most lists: names, and ids."""
+NUMBERS = "[0-9]{1,9}"
+"""Form of the keys of lists that are ordered by an int32."""
+LARGE_NUMBERS = "[0-9]{1,18}"
+"""Form of the keys of lists that are ordered by an int64."""
 
 T = TypeVar("T")
 
@@ -41,18 +48,20 @@ async def read_page(
     fetch: Callable[[str, int], Awaitable[list[tuple[str, T]]]],
     *,
     weigh: Callable[[T], int] = lambda _: 0,
+    keys: str = NAMES,
 ) -> Page[T]:
     """Read one page; `listing` tells this list, its parent and its filter from all others.
 
     `fetch(after, limit)` returns rows with their keys; one row more than the page tells whether there is a next one.
-    `weigh` estimates a row's bytes: a page ends early before it grows past what a message may hold.
+    `weigh` estimates a row's bytes: a page ends early before it grows past what a message may hold. `keys` is the form
+    of the keys: the seal keeps tokens of different lists apart, and is no secret that would keep out an invented one.
 
     Raises:
         FieldInvalid, PageTokenInvalid
     """
     check("page_size", request.size)
     size = min(request.size or DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE)
-    keyed = await fetch(_opened(request.token, listing), size + 1)
+    keyed = await fetch(_opened(request.token, listing, keys), size + 1)
     weights = accumulate(weigh(row) for _, row in keyed[:size])
     light = sum(1 for weight in weights if weight <= LARGEST_PAGE_BYTES)
     shown = keyed[: max(1, light)]
@@ -69,7 +78,7 @@ def _sealed(key: str, listing: str) -> str:
     return base64.urlsafe_b64encode(_seal(raw, listing) + raw).decode().rstrip("=")
 
 
-def _opened(token: str, listing: str) -> str:
+def _opened(token: str, listing: str, keys: str) -> str:
     if not token:
         return ""
     try:
@@ -77,6 +86,6 @@ def _opened(token: str, listing: str) -> str:
         seal, key = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:].decode()
     except ValueError:  # no base64, or no text in it: nothing that this server gave
         raise PageTokenInvalid from None
-    if seal != _seal(key.encode(), listing):
+    if seal != _seal(key.encode(), listing) or re.fullmatch(keys, key, re.ASCII) is None:
         raise PageTokenInvalid
     return key

@@ -3,7 +3,6 @@
 A rule says nothing about other fields or about what is stored; those checks stand in the use case that needs them.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ MOST_SHOWN_CHARACTERS = 80
 LARGEST_INT32 = 2**31 - 1
 LARGEST_INT64 = 2**63 - 1
 LARGEST_SIDE_PIXELS = 4096
+#: Of canvas values, means and deviations: images are float32, in which quotients and squares of these are finite.
+LARGEST_VALUE = 1e12
 #: A mask of so many pixels is half a mebibyte, which still fits into the messages between model and worker.
 MOST_CANVAS_PIXELS = 4_194_304
 #: An image of so many values takes 256 MiB as float32.
@@ -23,12 +24,17 @@ MOST_CANVAS_VALUES = 67_108_864
 MOST_PASSES = 2**40
 #: What modicum_sis needs to search at all; a test compares the two.
 FEWEST_PASSES = 10
+#: The counts of an audit are int64.
+MOST_PASSES_PLANNED = 2**60
+#: A smaller share removes one pixel a step nearly to the end, as 0 does, and takes long to be told the cost of.
+LEAST_FRACTION = 0.0001
 MOST_VERSIONS = 16
 MOST_SEARCHES = 16
 MOST_CLASS_LABELS = 100_000
 MOST_DIGESTS = 10_000
 LONGEST_ITEM_CHARACTERS = 1024
 LONGEST_LABEL_CHARACTERS = 256
+LONGEST_FILTER_CHARACTERS = 4096
 LONGEST_POLICY_CHARACTERS = 65_536
 
 
@@ -53,12 +59,16 @@ def _counts(low: int, high: int) -> Callable[[Any], bool]:
 
 
 def _is_text(shortest: int, longest: int) -> Callable[[Any], bool]:
-    return lambda value: shortest <= len(value) <= longest and _is_storable(value)
+    return lambda value: shortest <= len(value) <= longest and _is_plain(value)
 
 
-def _is_storable(value: str) -> bool:
-    """Whether it is UTF-8 without control characters: JSON may bring lone surrogates, Postgres takes no NUL."""
-    return re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", value) is None
+def _is_plain(value: str) -> bool:
+    """Whether it is UTF-8 that is stored and shown as it is.
+
+    JSON may bring lone surrogates, Postgres takes no NUL, and controls of lines and of writing direction make a name
+    look like another one. Letters that are written from right to left are ordinary letters.
+    """
+    return NOT_PLAIN.search(value) is None
 
 
 def _is_relative_path(value: str) -> bool:
@@ -70,6 +80,10 @@ def _is_relative_path(value: str) -> bool:
         and re.match("[A-Za-z]:", value) is None
     )
 
+
+#: Control characters (C0, C1), line and paragraph separators, controls of writing direction (UAX 9), lone surrogates.
+NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+PLAIN = "none of them controlling lines, terminals or the direction of writing"
 
 RESOURCE_ID = "[a-z0-9][a-z0-9._-]{0,62}"
 PROJECT_ID = "[a-z][a-z0-9-]{0,62}"
@@ -88,18 +102,15 @@ RULES: Mapping[str, Rule] = {
     "size_bytes": Rule("0 or more", _between(0, LARGEST_INT64)),
     "sequence": Rule("0 or more", _between(0, LARGEST_INT64)),
     "item": Rule(
-        f"a relative path of at most {LONGEST_ITEM_CHARACTERS:,} characters, none a control character, "
-        "no part empty, '.' or '..'",
+        f"a relative path of at most {LONGEST_ITEM_CHARACTERS:,} characters, {PLAIN}, no part empty, '.' or '..'",
         _is_relative_path,
     ),
     "label": Rule(
-        f"at most {LONGEST_LABEL_CHARACTERS} characters, none a control character",
+        f"at most {LONGEST_LABEL_CHARACTERS} characters, {PLAIN}",
         _is_text(0, LONGEST_LABEL_CHARACTERS),
     ),
     "class_labels": Rule(f"at most {MOST_CLASS_LABELS:,} names", _counts(0, MOST_CLASS_LABELS)),
-    "class_label": Rule(
-        f"1 to {LONGEST_LABEL_CHARACTERS} characters, none a control character", _is_text(1, LONGEST_LABEL_CHARACTERS)
-    ),
+    "class_label": Rule(f"1 to {LONGEST_LABEL_CHARACTERS} characters, {PLAIN}", _is_text(1, LONGEST_LABEL_CHARACTERS)),
     "channels": Rule(f"1 to {MOST_CHANNELS}", _between(1, MOST_CHANNELS)),
     "side": Rule(f"1 to {LARGEST_SIDE_PIXELS:,} pixels", _between(1, LARGEST_SIDE_PIXELS)),
     "pixels": Rule(f"at most {MOST_CANVAS_PIXELS:,} pixels, height times width", _between(1, MOST_CANVAS_PIXELS)),
@@ -108,12 +119,20 @@ RULES: Mapping[str, Rule] = {
     ),
     "resize": Rule(f"0 to {LARGEST_SIDE_PIXELS:,} pixels", _between(0, LARGEST_SIDE_PIXELS)),
     "interpolation": Rule("'bilinear', 'bicubic' or 'nearest'", lambda v: v in {"bilinear", "bicubic", "nearest"}),
-    "finite": Rule("a finite number", math.isfinite),
-    "positive": Rule("a finite number above 0", lambda value: math.isfinite(value) and value > 0),
+    "finite": Rule(
+        f"a finite number of -{LARGEST_VALUE:g} to {LARGEST_VALUE:g}", _between(-LARGEST_VALUE, LARGEST_VALUE)
+    ),
+    "positive": Rule(
+        f"a finite number of {1 / LARGEST_VALUE:g} to {LARGEST_VALUE:g}", _between(1 / LARGEST_VALUE, LARGEST_VALUE)
+    ),
     "model_versions": Rule(f"1 to {MOST_VERSIONS} versions", _counts(1, MOST_VERSIONS)),
     "searches": Rule(f"1 to {MOST_SEARCHES} searches", _counts(1, MOST_SEARCHES)),
     "threshold": Rule("above 0 and below 1", lambda value: 0 < value < 1),
-    "fraction": Rule("0 or more and below 1", lambda value: 0 <= value < 1),
+    "fraction": Rule(
+        f"0 (one pixel a step), or {LEAST_FRACTION:g} or more and below 1",
+        lambda value: value == 0 or LEAST_FRACTION <= value < 1,
+    ),
+    "passes_planned": Rule(f"at most {MOST_PASSES_PLANNED:,} passes in all", _between(0, MOST_PASSES_PLANNED)),
     "passes": Rule(
         f"0, which leaves it to the server, or {FEWEST_PASSES} to {MOST_PASSES:,}",
         lambda value: value == 0 or FEWEST_PASSES <= value <= MOST_PASSES,
@@ -123,6 +142,9 @@ RULES: Mapping[str, Rule] = {
     "seed": Rule("0 or more", _between(0, LARGEST_INT64)),
     "sample": Rule("0 or more", _between(0, LARGEST_INT32)),
     "device": Rule("'auto', 'cpu', 'cuda', or empty", lambda value: value in {"", "auto", "cpu", "cuda"}),
+    "filter": Rule(
+        f"at most {LONGEST_FILTER_CHARACTERS:,} characters, {PLAIN}", _is_text(0, LONGEST_FILTER_CHARACTERS)
+    ),
     "policy": Rule(f"1 to {LONGEST_POLICY_CHARACTERS:,} characters of YAML", _counts(1, LONGEST_POLICY_CHARACTERS)),
 }
 

@@ -11,7 +11,7 @@ from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.models import model_not_found, refuse_in_use
 from modicum_server.usecases.names import project_of
-from modicum_server.usecases.pages import Page, PageRequest, read_page
+from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.requests import CreateOptions, canonical_digest, identify
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.sources import FIELD, check_source, require_source_artifact
@@ -66,6 +66,7 @@ class Versions:
                 f"versions of {parent}",
                 lambda after, limit: transaction.models.versions(parent, after=after, limit=limit),
                 weigh=lambda version: FIXED_BYTES + sum(map(len, version.class_labels)),
+                keys=NUMBERS,
             )
 
     async def create(self, principal: Principal, parent: str, new: NewVersion, options: CreateOptions) -> ModelVersion:

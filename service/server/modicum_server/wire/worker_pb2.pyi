@@ -456,7 +456,7 @@ class CheckAnswer(google.protobuf.message.Message):
     useful_gradient: builtins.bool
     """Whether the gradient is of use."""
     pass_milliseconds: builtins.float
-    """Milliseconds of one forward and one backward pass an image, at the batch size that a search uses."""
+    """Milliseconds of one forward and, where the gradient is of use, one backward pass an image, as a search runs them."""
     largest_difference: builtins.float
     """Largest difference of two equal passes, in logits."""
     def __init__(
@@ -482,6 +482,7 @@ class Finished(google.protobuf.message.Message):
     CHUNK_SIZE_FIELD_NUMBER: builtins.int
     DTYPE_FIELD_NUMBER: builtins.int
     GRADIENT_FREE_FIELD_NUMBER: builtins.int
+    ACCELERATION_FIELD_NUMBER: builtins.int
     passes_done: builtins.int
     """Pass-equivalents spent in this task."""
     chunk_size: builtins.int
@@ -494,6 +495,10 @@ class Finished(google.protobuf.message.Message):
     """Whether the version has no useful gradient on this canvas, so that a search that would have followed it went by
     forward passes alone.
     """
+    @property
+    def acceleration(self) -> Global___Acceleration:
+        """How the passes of the search ran; absent where nothing was searched. What is reported is verified by plain passes."""
+
     def __init__(
         self,
         *,
@@ -501,10 +506,58 @@ class Finished(google.protobuf.message.Message):
         chunk_size: builtins.int = ...,
         dtype: builtins.str = ...,
         gradient_free: builtins.bool = ...,
+        acceleration: Global___Acceleration | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["chunk_size", b"chunk_size", "dtype", b"dtype", "gradient_free", b"gradient_free", "passes_done", b"passes_done"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["acceleration", b"acceleration"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acceleration", b"acceleration", "chunk_size", b"chunk_size", "dtype", b"dtype", "gradient_free", b"gradient_free", "passes_done", b"passes_done"]) -> None: ...
 
 Global___Finished: typing_extensions.TypeAlias = Finished
+
+@typing.final
+class Acceleration(google.protobuf.message.Message):
+    """The fast twin that a version's searches may use in its place, as modicum_sis describes it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FOLDED_FIELD_NUMBER: builtins.int
+    DTYPE_FIELD_NUMBER: builtins.int
+    DIFFERENCE_FIELD_NUMBER: builtins.int
+    DECLINED_FIELD_NUMBER: builtins.int
+    COMPILED_FIELD_NUMBER: builtins.int
+    GRAPHS_FIELD_NUMBER: builtins.int
+    MARGIN_DIFFERENCE_FIELD_NUMBER: builtins.int
+    AIM_FIELD_NUMBER: builtins.int
+    folded: builtins.int
+    """Batch norms that are part of a convolution's weights; 0 where the version itself ran."""
+    dtype: builtins.str
+    """Number type that the passes computed in, e.g. "float32"."""
+    difference: builtins.float
+    """Largest difference of a class score from the version's own, on probes."""
+    declined: builtins.str
+    """Why the twin, or a step of it, was not used, where there is something to say."""
+    compiled: builtins.bool
+    """Whether the passes were compiled."""
+    graphs: builtins.bool
+    """Whether they ran as CUDA graphs."""
+    margin_difference: builtins.float
+    """Difference of log-odds in reduced precision, on probes, root mean square over all classes; else 0."""
+    aim: builtins.float
+    """How far above the threshold, in log-odds, the search looked for subsets; verification keeps the threshold."""
+    def __init__(
+        self,
+        *,
+        folded: builtins.int = ...,
+        dtype: builtins.str = ...,
+        difference: builtins.float = ...,
+        declined: builtins.str = ...,
+        compiled: builtins.bool = ...,
+        graphs: builtins.bool = ...,
+        margin_difference: builtins.float = ...,
+        aim: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["aim", b"aim", "compiled", b"compiled", "declined", b"declined", "difference", b"difference", "dtype", b"dtype", "folded", b"folded", "graphs", b"graphs", "margin_difference", b"margin_difference"]) -> None: ...
+
+Global___Acceleration: typing_extensions.TypeAlias = Acceleration
 
 @typing.final
 class Failure(google.protobuf.message.Message):

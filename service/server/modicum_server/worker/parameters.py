@@ -1,6 +1,7 @@
 """What influenced a result beside its specification: gathered from every task, kept with the audit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from modicum_server.domain.tasks import TaskFinished, TaskStarted
 from modicum_server.ports import Transaction
@@ -21,13 +22,16 @@ def started_parameters(
 def finished_parameters(finished: TaskFinished, model_version: str) -> Mapping[str, object]:
     """What is known when a task has ended; a text that is empty says nothing.
 
-    `gradient_free` lists the versions that mask_optimization searched by forward passes alone.
+    `gradient_free` lists the versions that mask_optimization searched by forward passes alone; `acceleration` says of
+    each version how the passes of its searches ran.
     """
     parameters: dict[str, object] = {"chunk_size": finished.chunk_size}
     if finished.dtype:
         parameters["dtype"] = finished.dtype
     if finished.gradient_free:
         parameters["gradient_free"] = [model_version]
+    if finished.acceleration is not None:
+        parameters["acceleration"] = {model_version: asdict(finished.acceleration)}
     return parameters
 
 
@@ -50,7 +54,7 @@ def _joined(old: object, new: object) -> object:
             return ", ".join(sorted({*old.split(", "), *new.split(", ")}))
         case list(), list():
             return sorted({*old, *new})
-        case int(), int():
+        case int() | float(), int() | float():
             return max(old, new)
         case _:
             return new

@@ -25,10 +25,15 @@ class SearchPlan:
     max_image_pixels: int
 
 
-def class_index(label: str, class_labels: Sequence[str]) -> int | None:
+def classes_by_name(class_labels: Sequence[str]) -> Mapping[str, int]:
+    """The class of each class name; of a name that two classes bear, the first."""
+    return {name: index for index, name in reversed(tuple(enumerate(class_labels)))}
+
+
+def class_index(label: str, by_name: Mapping[str, int]) -> int | None:
     """The class that a data set's label names: a class name, or a class index in digits; None without a label."""
-    if label in class_labels:
-        return class_labels.index(label)
+    if label in by_name:
+        return by_name[label]
     return int(label) if label.isascii() and label.isdigit() else None
 
 
@@ -109,9 +114,9 @@ async def _versions(transaction: Transaction, names: Sequence[str]) -> list[Mode
 async def _items_left(transaction: Transaction, shard: Shard, version: ModelVersion) -> tuple[AuditItem, ...]:
     positions = await positions_left(transaction, shard)
     rows = await transaction.audits.items(shard.audit, positions)
+    by_name = classes_by_name(version.class_labels)
     return tuple(
-        AuditItem(position, item.item, item.image_digest, class_index(item.label, version.class_labels))
-        for position, item in rows
+        AuditItem(position, item.item, item.image_digest, class_index(item.label, by_name)) for position, item in rows
     )
 
 

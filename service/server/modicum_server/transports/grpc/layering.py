@@ -1,11 +1,12 @@
 """Puts layers around every call of a grpc.aio server, whatever its kind."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, TypeAlias
 
 import grpc
 
+from modicum_server.errors import FieldInvalid
 from modicum_server.transports.grpc.calls import Call
 from modicum_server.transports.grpc.layers import Layer
 
@@ -32,19 +33,22 @@ class Layering(grpc.aio.ServerInterceptor):
         behaviour: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
         streaming = handler.request_streaming or handler.response_streaming
 
-        async def answer(request: Any, context: Context) -> Any:
-            async with AsyncExitStack() as stack:
-                await self._open(stack, Call(method=method, streaming=streaming, context=context))
-                return await behaviour(request, context)
+        read = _reads if handler.request_streaming else _read
 
-        async def stream(request: Any, context: Context) -> None:
+        async def answer(data: Any, context: Context) -> Any:
             async with AsyncExitStack() as stack:
                 await self._open(stack, Call(method=method, streaming=streaming, context=context))
-                await _stream(behaviour(request, context), context)
+                return await behaviour(read(handler, data), context)
+
+        async def stream(data: Any, context: Context) -> None:
+            async with AsyncExitStack() as stack:
+                await self._open(stack, Call(method=method, streaming=streaming, context=context))
+                await _stream(behaviour(read(handler, data), context), context)
 
         make: Any = _MAKERS[handler.request_streaming, handler.response_streaming]
+        # no deserializer: bytes that are no message are answered inside the layers, as every other error is
         layered: Handler = make(
-            stream if handler.response_streaming else answer, handler.request_deserializer, handler.response_serializer
+            stream if handler.response_streaming else answer, response_serializer=handler.response_serializer
         )
         return layered
 
@@ -59,6 +63,26 @@ _MAKERS = {
     (True, False): grpc.stream_unary_rpc_method_handler,
     (True, True): grpc.stream_stream_rpc_method_handler,
 }
+
+
+def _read(handler: Handler, data: bytes) -> Any:
+    """Return the message in the bytes.
+
+    Raises:
+        FieldInvalid: there is none.
+    """
+    if handler.request_deserializer is None:
+        return data
+    try:
+        return handler.request_deserializer(data)
+    except Exception:  # noqa: BLE001 - protobuf's error type differs between its implementations
+        came = f"{len(data):,} bytes that are none (damaged, nested too deeply, or with text that is not UTF-8)"
+        raise FieldInvalid("request", f"expected a message of this method's type, got {came}") from None
+
+
+async def _reads(handler: Handler, parts: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for data in parts:
+        yield _read(handler, data)
 
 
 async def _stream(answers: Any, context: Context) -> None:

@@ -1,0 +1,31 @@
+"""A served API over the real store, with one resource of each kind in it."""
+
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+from door_stage import PROJECT, TOKEN, Door
+from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.ports import Role
+from modicum_server.settings import Settings
+from modicum_server.store.changes import PostgresChanges
+from modicum_server.store.postgres import PostgresStore
+from modicum_server.transports.api import Api
+from modicum_server.usecases.access import token_digest
+
+
+@pytest.fixture
+async def door(database_url, tmp_path) -> AsyncIterator[Door]:
+    store, changes = PostgresStore(database_url), PostgresChanges(database_url)
+    async with store.transaction() as transaction:
+        await transaction.projects.add_token(token_digest(TOKEN), principal="ada", project=PROJECT, role=Role.ADMIN)
+    settings = Settings(grpc_port=0, http_port=0, allow_executables=True)
+    api = Api(store, changes, FolderArtifactStore(tmp_path / "artifacts"), settings)
+    grpc_port, http_port = await api.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+        door = Door(store, grpc_port, http_port, channel)
+        await door.furnish()
+        yield door
+    await api.stop(grace=0)
+    await changes.close()
+    await store.close()

@@ -1,0 +1,178 @@
+"""A served API as any stranger meets it: every method of the contract by its descriptor, called with bytes."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.protobuf import json_format
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import error_details_pb2, status_pb2
+from modicum.v1 import (
+    artifact_service_pb2,
+    audit_service_pb2,
+    dataset_service_pb2,
+    model_service_pb2,
+    project_service_pb2,
+)
+from modicum_server.domain.models import ModelCheck, OutputKind
+from modicum_server.store.postgres import PostgresStore
+
+PROJECT = "projects/default"
+TOKEN = "token-of-ada"
+SERVICES = (project_service_pb2, model_service_pb2, dataset_service_pb2, artifact_service_pb2, audit_service_pb2)
+METHODS: Mapping[str, MethodDescriptor] = {
+    method.name: method
+    for module in SERVICES
+    for service in module.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
+STREAM_SECONDS = 5.0
+STATUS_TRAILER = "grpc-status-details-bin"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a call ended: its code, what it said, and the reason in its ErrorInfo."""
+
+    code: grpc.StatusCode
+    text: str = ""
+    reason: str = ""
+    message: Message | None = None
+
+
+@dataclass
+class Door:
+    """An API that is served, and the names of what is in it: one of each kind."""
+
+    store: PostgresStore
+    grpc_port: int
+    http_port: int
+    channel: grpc.aio.Channel
+    names: dict[str, str] = field(default_factory=dict)
+
+    async def call(
+        self, name: str, *requests: Message | bytes, token: str | None = TOKEN, authorization: str | None = None
+    ) -> Answer:
+        """Call a method with messages, or with bytes in their place, and read its answers to their end."""
+        method = METHODS[name]
+        path = f"/{method.containing_service.full_name}/{name}"
+        if authorization is None and token is not None:
+            authorization = f"Bearer {token}"
+        metadata = () if authorization is None else (("authorization", authorization),)
+        options: Any = {"metadata": metadata, "timeout": STREAM_SECONDS}
+        sent = [request if isinstance(request, bytes) else request.SerializeToString() for request in requests]
+        parse = GetMessageClass(method.output_type).FromString
+        try:
+            if method.client_streaming:
+                return Answer(grpc.StatusCode.OK, message=parse(await self.channel.stream_unary(path)(sent, **options)))
+            if method.server_streaming:
+                answers = [parse(data) async for data in self.channel.unary_stream(path)(sent[0], **options)]
+                return Answer(grpc.StatusCode.OK, message=answers[-1] if answers else None)
+            return Answer(grpc.StatusCode.OK, message=parse(await self.channel.unary_unary(path)(sent[0], **options)))
+        except grpc.aio.AioRpcError as error:
+            return _refusal(error)
+
+    async def ask(self, name: str, *requests: Mapping[str, Any], token: str | None = TOKEN) -> Answer:
+        """Call a method with messages written as JSON."""
+        return await self.call(name, *(message_of(METHODS[name], request) for request in requests), token=token)
+
+    async def upload(self, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        header = {"header": {"parent": PROJECT, "digest": digest, "sizeBytes": len(data)}}
+        body = artifact_service_pb2.UploadArtifactRequest(data=data)
+        answer = await self.call("UploadArtifact", message_of(METHODS["UploadArtifact"], header), body)
+        assert answer.code is grpc.StatusCode.OK, answer
+        return digest
+
+    async def furnish(self) -> None:
+        """Put in one of each kind; the audit has ended, so that a watch of it ends too."""
+        weights, image = await self.upload(b"weights"), await self.upload(b"image")
+        manifest = await self.upload(json.dumps({"item": "a.png", "image": image, "label": "cat"}).encode())
+        self.names |= {"digest": weights, "manifest": manifest, "artifact": f"{PROJECT}/artifacts/{weights}"}
+        for name, call in (("model", "CreateModel"), ("version", "CreateModelVersion"), ("dataset", "CreateDataset")):
+            self.names[name] = await self._made(call)
+            if name == "version":
+                async with self.store.transaction() as transaction:
+                    await transaction.models.accept(self.names[name], ModelCheck(2, OutputKind.LOGITS, True, 3.0))
+        self.names["audit"] = await self._made("CreateAudit")
+        self.names["finding"] = f"{self.names['audit']}/findings/0-0-0"
+        await self.ask("CancelAudit", {"name": self.names["audit"]})
+
+    async def _made(self, call: str) -> str:
+        answer = await self.ask(call, *ordinary(call, self.names))
+        assert answer.code is grpc.StatusCode.OK, answer
+        name: str = answer.message.name  # type: ignore[union-attr]
+        return name
+
+
+def message_of(method: MethodDescriptor, written: Mapping[str, Any]) -> Message:
+    return json_format.ParseDict(written, GetMessageClass(method.input_type)())
+
+
+def ordinary(method: str, names: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+    """What an ordinary caller sends: each method's requests as JSON, about what is there."""
+    made = {
+        "CreateProject": {"projectId": "other"},
+        "CreateModel": {"parent": PROJECT, "modelId": "net"},
+        "CreateModelVersion": {"parent": names.get("model"), "modelVersion": _version(names)},
+        "CreateDataset": {
+            "parent": PROJECT,
+            "datasetId": "photos",
+            "dataset": {"manifestDigest": names.get("manifest")},
+        },
+        "CreateAudit": {"parent": PROJECT, "audit": {"specification": _specification(names)}},
+        "ListProjects": {},
+        "FindMissingArtifacts": {"parent": PROJECT, "digests": [names.get("digest")]},
+        "JudgeAudit": {"name": names.get("audit"), "policy": "rules: []"},
+        "ListModelVersions": {"parent": names.get("model")},
+        "ListDatasetItems": {"parent": names.get("dataset")},
+        "ListFindings": {"parent": names.get("audit")},
+        "GetProject": {"name": PROJECT},
+        "DeleteProject": {"name": PROJECT},
+    }
+    if method == "UploadArtifact":
+        digest = hashlib.sha256(b"ab").hexdigest()
+        return [{"header": {"parent": PROJECT, "digest": digest, "sizeBytes": 2}}, {"data": "YWI="}]
+    if method in made:
+        return [made[method]]
+    return [{"parent": PROJECT}] if method.startswith("List") else [{"name": names.get(_kind(method))}]
+
+
+def _kind(method: str) -> str:
+    """The kind of resource that a method names: GetAuditReport -> audit."""
+    kinds = {"ModelVersion": "version", "Finding": "finding", "Artifact": "artifact", "Audit": "audit"}
+    kinds |= {"Dataset": "dataset", "Model": "model"}
+    return next(kind for word, kind in kinds.items() if word in method)
+
+
+def _version(names: Mapping[str, str]) -> Mapping[str, Any]:
+    size = {"channels": 3, "height": 8, "width": 8, "upperBound": 1, "interpolation": "bilinear"}
+    return {
+        "weights": {"digest": names.get("digest"), "architecture": "torchvision:resnet18"},
+        "input": {**size, "mean": [0.5] * 3, "std": [0.5] * 3},
+        "classLabels": ["cat", "dog"],
+    }
+
+
+def _specification(names: Mapping[str, str]) -> Mapping[str, Any]:
+    return {
+        "modelVersions": [names.get("version")],
+        "dataset": names.get("dataset"),
+        "searches": [{"threshold": 0.9}],
+        "controls": [{"control": "CONTROL_FILL"}],
+        "canvas": {"channels": 3, "height": 8, "width": 8},
+    }
+
+
+def _refusal(error: grpc.aio.AioRpcError) -> Answer:
+    trailers = dict(error.trailing_metadata() or ())
+    status = status_pb2.Status.FromString(trailers.get(STATUS_TRAILER, b""))
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details:
+        detail.Unpack(info)
+    return Answer(error.code(), f"{error.details()} {status}", info.reason)

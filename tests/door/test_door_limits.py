@@ -1,0 +1,145 @@
+"""Limits that no single field shows: costs that overflow, numbers that float32 cannot hold, tokens, broken uploads."""
+
+import base64
+import hashlib
+import time
+
+import grpc
+import pytest
+from door_stage import METHODS, PROJECT, TOKEN, message_of, ordinary
+from modicum.v1 import artifact_service_pb2 as artifacts
+from modicum_server.domain.datasets import DatasetItem
+
+Code = grpc.StatusCode
+LISTS = {
+    "ListProjects": ("", "projects of ada"),
+    "ListModels": (PROJECT, "models of {}"),
+    "ListModelVersions": ("model", "versions of {}"),
+    "ListDatasets": (PROJECT, "datasets of {}"),
+    "ListDatasetItems": ("dataset", "items of {}"),
+    "ListAudits": (PROJECT, "audits of {}, AuditFilter(state=None, dataset='', model_version='')"),
+    "ListFindings": ("audit", "findings of {}"),
+}
+STRANGERS = {
+    "": "TOKEN_MISSING",
+    "Bearer": "TOKEN_MISSING",
+    "Basic YTpi": "TOKEN_MISSING",
+    TOKEN: "TOKEN_MISSING",
+    "Bearer another-server-s-token": "TOKEN_INVALID",
+    f"Bearer {TOKEN} {TOKEN}": "TOKEN_INVALID",
+    f"Bearer {TOKEN[:-1]}": "TOKEN_INVALID",
+    "Bearer " + "x" * 4000: "TOKEN_INVALID",
+}
+
+
+def specification(door, **changes):
+    (request,) = ordinary("CreateAudit", door.names)
+    asked = {**request["audit"]["specification"], **changes}
+    return {**request, "audit": {"specification": asked}, "validateOnly": True}
+
+
+async def test_an_audit_whose_passes_no_count_holds_is_refused(door):
+    searches = [{"threshold": 0.5 + number / 100, "passes": 2**40} for number in range(16)]
+    controls = [{"control": "CONTROL_CLASS_TARGETED", "passes": 2**40}]
+    few = await door.ask("CreateAudit", specification(door, searches=searches, controls=controls))
+    await many_items(door, 40_000)
+
+    many = await door.ask(
+        "CreateAudit", specification(door, dataset=f"{PROJECT}/datasets/many", searches=searches, controls=controls)
+    )
+
+    assert few.code is Code.OK
+    assert (many.code, many.reason) == (Code.INVALID_ARGUMENT, "FIELD_INVALID"), many
+    assert "passes in all" in many.text
+
+
+async def many_items(door, count: int) -> None:
+
+    items = [DatasetItem(f"{number}.png", "0" * 64) for number in range(count)]
+    async with door.store.transaction() as transaction:
+        await transaction.datasets.create(f"{PROJECT}/datasets/many", "1" * 64, items)
+
+
+async def test_the_cost_of_a_search_by_fractions_is_told_at_once(door):
+    canvas = {"channels": 3, "height": 2048, "width": 2048}
+    search = {"method": "SEARCH_METHOD_BACKSELECT", "threshold": 0.9}
+    least = [{**search, "fraction": 0.0001}]
+    begun = time.monotonic()
+
+    taken = await door.ask("CreateAudit", specification(door, searches=least, canvas=canvas))
+    refused = await door.ask(
+        "CreateAudit", specification(door, searches=[{**search, "fraction": 1e-300}], canvas=canvas)
+    )
+
+    assert taken.code is Code.OK
+    assert refused.reason == "FIELD_INVALID"
+    assert "0.0001 or more" in refused.text
+    assert time.monotonic() - begun < 10  # a minute where each step is counted anew for each version and control
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"std": [1e-300] * 3}, "input.std[0]"),
+        ({"std": [1e300] * 3}, "input.std[0]"),
+        ({"mean": [1e39] * 3}, "input.mean[0]"),
+        ({"lowerBound": -1e308, "upperBound": 1e308}, "input.lower_bound"),
+        ({"lowerBound": 1, "upperBound": 1.0000000001}, "input.upper_bound"),
+    ],
+)
+async def test_numbers_that_float32_cannot_hold_apart_are_refused(door, changes, field):
+    (request,) = ordinary("CreateModelVersion", door.names)
+    version = request["modelVersion"]
+
+    answer = await door.ask(
+        "CreateModelVersion", {**request, "modelVersion": {**version, "input": {**version["input"], **changes}}}
+    )
+
+    assert answer.reason == "FIELD_INVALID"
+    assert field in answer.text
+
+
+async def test_a_page_token_that_somebody_made_themselves_is_answered(door):
+    for key in ("x", "9" * 18, "9" * 40, "-1", "1-1", "9999-9999-999999999", "a\x00b", "١٢", ""):
+        for method, (kind, listing) in LISTS.items():
+            parent = door.names.get(kind, kind)
+            seal = hashlib.sha256(listing.format(parent).encode() + b"\x00" + key.encode()).digest()[:8]
+            token = base64.urlsafe_b64encode(seal + key.encode()).decode().rstrip("=")
+
+            answer = await door.ask(method, {"pageToken": token, **({"parent": parent} if parent else {})})
+
+            assert answer.code is Code.OK or answer.reason == "PAGE_TOKEN_INVALID", (method, key, answer)
+
+
+@pytest.mark.parametrize(
+    ("header", "parts", "code", "reason"),
+    [
+        ({"size_bytes": 3}, [b"ab"], Code.OUT_OF_RANGE, "UPLOAD_TRUNCATED"),
+        ({"size_bytes": 3}, [], Code.OUT_OF_RANGE, "UPLOAD_TRUNCATED"),
+        ({"size_bytes": 1}, [b"ab"], Code.INVALID_ARGUMENT, "UPLOAD_INVALID"),
+        ({"size_bytes": 2, "digest": "0" * 64}, [b"ab"], Code.DATA_LOSS, "DIGEST_MISMATCH"),
+        ({"size_bytes": 2, "offset": 1}, [b"b"], Code.INVALID_ARGUMENT, "UPLOAD_INVALID"),
+        ({"size_bytes": 2**62}, [b"ab"], Code.RESOURCE_EXHAUSTED, "ARTIFACT_TOO_LARGE"),
+    ],
+)
+async def test_a_broken_upload_is_refused_and_its_artifact_is_not_there(door, header, parts, code, reason):
+    digest = hashlib.sha256(b"ab").hexdigest()
+    head = artifacts.UploadHeader(**{"parent": PROJECT, "digest": digest, **header})
+    messages = [artifacts.UploadArtifactRequest(header=head)]
+    messages += [artifacts.UploadArtifactRequest(data=data) for data in parts]
+
+    answer = await door.call("UploadArtifact", *messages)
+    missing = await door.ask("FindMissingArtifacts", {"parent": PROJECT, "digests": [head.digest]})
+
+    assert (answer.code, answer.reason) == (code, reason), answer
+    assert [one.digest for one in missing.message.missing] == [head.digest]
+
+
+async def test_what_is_no_token_of_this_server_opens_nothing(door):
+    for authorization, reason in STRANGERS.items():
+        for method in ("ListProjects", "CreateAudit", "WatchAudit", "UploadArtifact"):
+            messages = [message_of(METHODS[method], request) for request in ordinary(method, door.names)]
+
+            answer = await door.call(method, *messages, authorization=authorization)
+
+            assert (answer.code, answer.reason) == (Code.UNAUTHENTICATED, reason), (method, authorization, answer)

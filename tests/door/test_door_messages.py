@@ -1,0 +1,68 @@
+"""Whatever a message says, it is answered: by the thing asked for or by a typed refusal, never by a fault of ours."""
+
+import asyncio
+
+import grpc
+import pytest
+from door_stage import METHODS, SERVICES, Answer, message_of, ordinary
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from message_extremes import messages, swept
+
+Code = grpc.StatusCode
+FAULTS = {Code.INTERNAL, Code.UNKNOWN, Code.DEADLINE_EXCEEDED, Code.CANCELLED, Code.UNAVAILABLE}
+OURS = ("Traceback", ".py", "psycopg", "sqlalchemy", "Error(")
+AT_ONCE = 8
+EXAMPLES = 40
+BY_SERVICE = {
+    service.name: [method.name for method in service.methods]
+    for module in SERVICES
+    for service in module.DESCRIPTOR.services_by_name.values()
+}
+
+
+def batches(calls: list) -> list[list]:
+    return [calls[start : start + AT_ONCE] for start in range(0, len(calls), AT_ONCE)]
+
+
+def expect_answer(answer: Answer, said: object) -> None:
+    assert answer.code not in FAULTS, f"{said}: {answer}"
+    if answer.code is not Code.OK:
+        assert answer.reason, f"{said}: {answer}"
+        assert not any(word in answer.text for word in OURS), f"{said}: {answer}"
+
+
+@pytest.mark.parametrize("service", BY_SERVICE)
+async def test_each_field_at_its_limits_and_past_them_is_answered(door, service):
+    for name in BY_SERVICE[service]:
+        first, *others = (message_of(METHODS[name], request) for request in ordinary(name, door.names))
+        for some in batches(list(swept(first))):
+            answers = await asyncio.gather(*(door.call(name, message, *others) for _, message in some))
+
+            for (said, _), answer in zip(some, answers, strict=True):
+                expect_answer(answer, f"{name} where {said}")
+
+
+@pytest.mark.parametrize("service", BY_SERVICE)
+async def test_any_message_is_answered(door, service):
+    names = BY_SERVICE[service]
+
+    @settings(
+        max_examples=EXAMPLES * len(names) // 2,
+        deadline=None,
+        database=None,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def collect(data):
+        name = data.draw(st.sampled_from(names))
+        calls.append((name, data.draw(messages(METHODS[name].input_type, door.names))))
+
+    calls: list = []
+    collect()
+    for some in batches(calls):
+        answers = await asyncio.gather(*(door.call(name, message) for name, message in some))
+
+        for call, answer in zip(some, answers, strict=True):
+            expect_answer(answer, call)

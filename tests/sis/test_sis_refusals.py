@@ -1,0 +1,75 @@
+"""What a caller gets wrong is said with an error of ours that names the way out, before or at the image it concerns."""
+
+import pytest
+import torch
+from modicum_sis import (
+    CanvasMismatch,
+    CanvasRefused,
+    Classifier,
+    FillUnavailable,
+    MaskOptimization,
+    ParameterError,
+    find_subsets,
+    gather_donors,
+)
+from sis_models import TinyNetwork, network_classifier, random_images
+
+IMAGES = random_images(3)
+WRONG_IMAGES = {
+    "bytes": (IMAGES.mul(255).byte(), "divide bytes by 255"),
+    "another shape": ([IMAGES[0], IMAGES[1, :, :4]], "resize them"),
+    "one image": (IMAGES[0], r"a tensor \(N, C, H, W\)"),
+    "with labels": ([(image, 0) for image in IMAGES], "without labels"),
+}
+WRONG_CHANNELS = {
+    "a grey image": ({"mean": (0.5, 0.5, 0.5)}, IMAGES[:, :1], "mean one value"),
+    "two values of three": ({"std": (0.5, 0.5)}, IMAGES, "std one value"),
+    "another fill": ({"fill_mean": (0.5, 0.5)}, IMAGES, "fill_mean one value"),
+}
+
+
+def search(classifier, images, **options):
+    return list(find_subsets(classifier, images, **{"threshold": 0.6, "search": MaskOptimization(30), **options}))
+
+
+@pytest.mark.parametrize(("images", "says"), WRONG_IMAGES.values(), ids=WRONG_IMAGES)
+def test_images_that_do_not_fit_are_refused_with_the_way_out(images, says):
+    with pytest.raises(CanvasMismatch, match=says):
+        search(network_classifier(), images)
+
+
+@pytest.mark.parametrize(("options", "images", "says"), WRONG_CHANNELS.values(), ids=WRONG_CHANNELS)
+def test_images_of_other_channels_than_the_classifiers_values_are_refused_and_not_spread(options, images, says):
+    with pytest.raises(CanvasRefused, match=says):
+        search(Classifier(TinyNetwork(), **options), images)
+
+
+def test_a_function_in_the_place_of_a_module_is_refused():
+    with pytest.raises(ParameterError, match=r"expected a torch.nn.Module; got function"):
+        Classifier(lambda images: images.mean((2, 3)))
+
+
+def test_donors_that_are_not_finite_are_left_out_and_too_few_others_refused():
+    donors = random_images(4)
+    donors[2, 0, 0, 0] = torch.nan
+
+    assert len(gather_donors(network_classifier(), donors).digests) == 3
+    with pytest.raises(FillUnavailable, match="without NaN; got 1"):
+        gather_donors(network_classifier(), donors[1:3])
+
+
+def test_donors_of_another_shape_than_the_images_are_refused():
+    with pytest.raises(CanvasMismatch, match=r"shape \(3, 8, 8\); got \(3, 6, 6\)"):
+        search(network_classifier(), IMAGES, fill="marginal", donors=random_images(4, side=6), targets=[0, 0, 0])
+
+
+def test_a_path_in_the_place_of_findings_is_refused():
+    with pytest.raises(ParameterError, match="Read a file with load_findings"):
+        search(network_classifier(), IMAGES, resume="findings.npz")
+
+
+def test_findings_under_another_mean_fill_are_refused():
+    before = search(Classifier(TinyNetwork(), mean=0.5, std=0.25), IMAGES)
+
+    with pytest.raises(ParameterError, match="fill_mean"):
+        search(Classifier(TinyNetwork(), mean=0.5, std=0.25, fill_mean=0.25), IMAGES, resume=before)
