@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -50,7 +51,7 @@ def swept(message: Message) -> Iterator[tuple[str, Message]]:
         if field.cpp_type == F.CPPTYPE_MESSAGE:
             yield from _swept_message(message, field)
             continue
-        for value in extremes(field):
+        for value in extremes(field)[-1:] if _is_output(field) else extremes(field):
             changed = _copy(message)
             if field.is_repeated:
                 getattr(changed, field.name).append(value)
@@ -62,7 +63,7 @@ def swept(message: Message) -> Iterator[tuple[str, Message]]:
 
 def _swept_message(message: Message, field: FieldDescriptor) -> Iterator[tuple[str, Message]]:
     yield from _emptied_and_crowded(message, field)
-    if field.message_type.full_name.startswith("google."):
+    if field.message_type.full_name.startswith("google.") or _is_output(field):
         return
     present = getattr(message, field.name)
     if field.is_repeated:
@@ -91,6 +92,12 @@ def extremes(field: FieldDescriptor) -> tuple[Any, ...]:
     if field.type == F.TYPE_BYTES:
         return (b"", b"\x00\xff" * 8, b"x" * 1_200_000)
     return TEXTS if field.type == F.TYPE_STRING else NUMBERS[field.cpp_type]
+
+
+def _is_output(field: FieldDescriptor) -> bool:
+    """Whether the server writes it and reads it from nobody: one value shows that."""
+    behaviours = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+    return field_behavior_pb2.OUTPUT_ONLY in behaviours
 
 
 def _copy(message: Message) -> Message:

@@ -58,9 +58,3 @@ def test_no_eligible_image_is_a_result_that_says_so(count):
     assert written["failures"] == []
     for name, measure in measures.items():
         assert measure["value"] is not None or measure["unavailable"], name
-
-
-def test_a_confidence_that_is_no_number_reaches_no_reader():
-    document = document_of([unsure(0, confidence=float("nan"), margin=float("-inf"), reason=FindingReason.NOT_FINITE)])
-
-    json.loads(canonical_json(document), parse_constant=pytest.fail)

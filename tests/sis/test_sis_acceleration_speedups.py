@@ -183,6 +183,8 @@ def test_a_change_of_the_weights_makes_every_step_anew():
 
     classifier.prepare()
 
+    record = classifier.acceleration(CANVAS)
+    assert (record.folded, record.dtype, record.graphs, record.declined) == (1, "bfloat16", True, "")
     assert not torch.allclose(classifier.search_logits(images), before, atol=0.05)
     torch.testing.assert_close(classifier.search_logits(images), classifier.logits(images), rtol=0.05, atol=0.05)
 
@@ -320,10 +322,11 @@ def test_the_safe_mask_is_the_smallest_of_an_image_with_margin_enough():
         scorer.place(row, torch.ones(1, 1, 4), torch.zeros(1, 1, 4), 0)
     masks = torch.tensor([[[1, 1, 1, 1]], [[0, 1, 1, 0]], [[1, 0, 0, 1]], [[0, 1, 0, 0]], [[1, 1, 1, 0]]]).bool()
 
+    scorer.margins(masks[:1], torch.ones(1, dtype=torch.int64))
+    assert scorer.safe_mask(1) is None  # the whole image is no subset
     scorer.margins(masks, torch.zeros(5, dtype=torch.int64))
     scorer.margins_and_gradients(masks[4:], torch.ones(1, dtype=torch.int64))
-    scorer.margins(masks[:1], torch.ones(1, dtype=torch.int64))
-    scorer.margins(masks[:2].float() * 0.9, torch.ones(2, dtype=torch.int64))  # shares are no masks
+    scorer.margins(torch.tensor([[[0.9, 0.0, 0.0, 0.0]]]), torch.ones(1, dtype=torch.int64))  # shares are no mask
 
     assert scorer.safe_mask(0).tolist() == [[False, True, True, False]]
     assert scorer.safe_mask(1).tolist() == [[True, True, True, False]]

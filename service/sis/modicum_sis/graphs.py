@@ -63,7 +63,6 @@ class _Recording:
     def differentiate(self, by_scores: Tensor) -> Tensor:
         """The gradient with respect to the images of the latest pass."""
         assert self._replay_backward is not None
-        self._by_scores.zero_()
         self._by_scores[: len(by_scores)].copy_(by_scores, non_blocking=True)
         self._replay_backward()
         return self._by_images[: len(by_scores)].clone()
