@@ -20,9 +20,11 @@ from modicum_sis.controls import (
     other_fills,
     random_same_size,
 )
+from modicum_sis.desk import propose_each
 from modicum_sis.errors import (
     CanvasMismatch,
     CanvasRefused,
+    ContractBroken,
     FillUnavailable,
     FindingsFileRefused,
     GradientMissing,
@@ -39,10 +41,12 @@ from modicum_sis.fills import FILLS, Donors, gather_donors
 from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
 from modicum_sis.findings_file import load_findings, save_findings
 from modicum_sis.gradient_free import GradientFree
+from modicum_sis.input_parameters import InputParameters
 from modicum_sis.limit import Limit
 from modicum_sis.margins import log_odds
 from modicum_sis.mask_optimization import MaskOptimization
 from modicum_sis.progress import Progress
+from modicum_sis.questions import Answer, EachWithout, Procedure, Question, Stop
 from modicum_sis.search import Entrant, Proposal, Search, SearchTask
 from modicum_sis.searching import find_subsets
 from modicum_sis.seeding import generator, image_digest
@@ -51,13 +55,16 @@ from modicum_sis.version import __version__
 __all__ = [
     "FILLS",
     "Acceleration",
+    "Answer",
     "BackSelect",
     "BatchedGradient",
     "CanvasMismatch",
     "CanvasRefused",
     "ClassTargeted",
     "Classifier",
+    "ContractBroken",
     "Donors",
+    "EachWithout",
     "Entrant",
     "FillUnavailable",
     "Finding",
@@ -65,6 +72,7 @@ __all__ = [
     "GradientFree",
     "GradientMissing",
     "ImageError",
+    "InputParameters",
     "Inspection",
     "Limit",
     "MaskOptimization",
@@ -76,14 +84,17 @@ __all__ = [
     "ParameterError",
     "Parameters",
     "Passes",
+    "Procedure",
     "Progress",
     "Proposal",
+    "Question",
     "Reason",
     "Rescore",
     "Search",
     "SearchTask",
     "SisError",
     "Speedups",
+    "Stop",
     "Subset",
     "Trace",
     "__version__",
@@ -102,6 +113,7 @@ __all__ = [
     "measured_chunk_size",
     "other_class",
     "other_fills",
+    "propose_each",
     "random_same_size",
     "save_findings",
 ]

@@ -17,6 +17,7 @@ from modicum_sis.desk import propose_each
 from modicum_sis.errors import ParameterError
 from modicum_sis.findings import Trace
 from modicum_sis.margins import confidences_of
+from modicum_sis.quantities import share
 from modicum_sis.questions import Answer, EachWithout, Procedure, Question, Stop
 from modicum_sis.search import FIXED_PASSES, Entrant, Proposal, SearchTask
 from modicum_sis.verification import ATTEMPTS
@@ -141,8 +142,8 @@ class BackSelect:
     fraction: float | None = None
 
     def __post_init__(self) -> None:
-        if self.fraction is not None and not 0 < self.fraction < 1:
-            raise ParameterError(f"fraction must lie between 0 and 1, or be None; got {self.fraction}")
+        if self.fraction is not None:
+            object.__setattr__(self, "fraction", share("fraction", self.fraction, otherwise=", or None"))
 
     def planned_passes(self, canvas: Canvas) -> int:
         """p(p + 1)/2 forward passes without a fraction, and eleven at the most: mostly four, one of them verifies."""

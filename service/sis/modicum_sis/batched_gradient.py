@@ -10,8 +10,8 @@ from torch import Tensor
 
 from modicum_sis.backselect import Removal, proposal_of
 from modicum_sis.classifier import Canvas
-from modicum_sis.errors import ParameterError
 from modicum_sis.findings import Trace
+from modicum_sis.quantities import whole_number
 from modicum_sis.ranking import choose_largest
 from modicum_sis.scoring import MaskScorer
 from modicum_sis.search import FIXED_PASSES, Entrant, Proposal, SearchTask
@@ -36,8 +36,9 @@ class BatchedGradient:
     pixels_per_step: int | None = 1
 
     def __post_init__(self) -> None:
-        if self.pixels_per_step is not None and self.pixels_per_step < 1:
-            raise ParameterError(f"pixels_per_step must be at least 1, or None; got {self.pixels_per_step}")
+        if self.pixels_per_step is not None:
+            least_one = whole_number("pixels_per_step", self.pixels_per_step, least=1, otherwise=", or None")
+            object.__setattr__(self, "pixels_per_step", least_one)
 
     def planned_passes(self, canvas: Canvas) -> int:
         """Three pass-equivalents a step, and ten at the most: mostly three, one of them verifies."""

@@ -3,7 +3,6 @@
 Must not compute gradients of weights, and must not know what a mask or a search is.
 """
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -15,13 +14,13 @@ from torch.nn import functional
 from modicum_sis.acceleration import Acceleration, FastPath, Speedups
 from modicum_sis.errors import CanvasRefused, OutputNotFinite, OutputRefused, OutputUnsteady, ParameterError
 from modicum_sis.full_precision import full_precision
+from modicum_sis.input_parameters import PerChannel, declared_input
 from modicum_sis.margins import margins_of
 from modicum_sis.memory import is_out_of_memory
 from modicum_sis.seeding import generator
 
 OutputKind = Literal["logits", "probabilities"]
 Canvas = tuple[int, int, int]
-PerChannel = float | Sequence[float]
 
 STEADY_MARGIN = 1e-3
 """What a logit may differ by between two passes over the same image, times the largest logit where that is above 1."""
@@ -58,12 +57,13 @@ class Classifier:
         device: where passes run.
         output: "logits", "probabilities", or "auto": probabilities when the rows of probe images are >= 0 and sum to 1.
         input_size: height and width (or one number for both) to which the canvas is resized, differentiably, inside.
-        fill_mean: what the `mean` fill paints; default: `mean`.
+        fill_mean: what the `mean` fill paints, within the bounds; default: `mean`.
         accelerate: whether searches may use a fast twin of the module (see `acceleration`), and with `Speedups` what it
             may do besides folding batch norms; never a reported score.
 
     Raises:
-        ParameterError: bounds, mean or std that make no sense.
+        ParameterError: bounds, mean, std or input_size that make no sense, a mean fill outside the bounds, or a device
+            that is not here.
     """
 
     @torch.inference_mode(False)  # what is made in that mode can never have a gradient
@@ -84,19 +84,14 @@ class Classifier:
             raise ParameterError(
                 f"expected a torch.nn.Module; got {type(module).__name__}. Call a function in the forward of one"
             )
-        low, high = (float(bound) for bound in bounds)
-        if not low < high:
-            raise ParameterError(f"bounds must rise, as (0, 1) does; got {tuple(bounds)}")
+        self.input = declared_input(bounds=bounds, mean=mean, std=std, input_size=input_size, fill_mean=fill_mean)
         if output not in {"auto", "logits", "probabilities"}:
             raise ParameterError(f'output must be "auto", "logits" or "probabilities"; got {output!r}')
-        self.bounds = (low, high)
-        self.device = torch.device(device) if device is not None else _device_of(module)
+        self.bounds, self._input_size = self.input.bounds, self.input.input_size
+        self.device = _present(device) if device is not None else _device_of(module)
         self.dtype = _dtype_of(module)
-        self._mean, self._std = self._per_channel(mean, "mean"), self._per_channel(std, "std")
-        self.fill_mean = self._mean if fill_mean is None else self._per_channel(fill_mean, "fill_mean")
-        if bool((self._std <= 0).any()):
-            raise ParameterError(f"std must be positive in every channel; got {std}")
-        self._input_size = (input_size, input_size) if isinstance(input_size, int) else input_size
+        self._mean, self._std = self._per_channel(self.input.mean), self._per_channel(self.input.std)
+        self.fill_mean = self._per_channel(self.input.fill_mean)
         self._module, self._layout = self._take_over(module)
         self._output_kind: OutputKind | None = None if output == "auto" else output
         self._class_count: int | None = None
@@ -248,11 +243,8 @@ class Classifier:
     def _returns_probabilities(self) -> bool:
         return self._output_kind == "probabilities"
 
-    def _per_channel(self, values: PerChannel, name: str) -> Tensor:
-        tensor = torch.as_tensor(values, dtype=torch.float64).reshape(-1, 1, 1)
-        if not tensor.numel() or not bool(torch.isfinite(tensor).all()):
-            raise ParameterError(f"{name} must be one finite number, or one a channel; got {values}")
-        return tensor.to(device=self.device, dtype=self.dtype)
+    def _per_channel(self, values: tuple[float, ...]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64).view(-1, 1, 1).to(device=self.device, dtype=self.dtype)
 
     def _check_channels(self, channels: int) -> None:
         """So that a grey image is not silently spread over the channels of a mean."""
@@ -289,6 +281,17 @@ def _forward(module: nn.Module, inputs: Tensor) -> object:
             "Give images of the size it was trained on, or input_size="
         ) from error
     return output
+
+
+def _present(device: torch.device | str) -> torch.device:
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise ParameterError(
+            f'device must be one that torch sees here, as "cpu"; got {device!r}. Leave it out to stay with the weights'
+        ) from error
 
 
 def _device_of(module: nn.Module) -> torch.device:

@@ -1,8 +1,8 @@
 """Controls that stand next to every subset size (METHOD section 3): each takes findings and gives frozen results.
 
 Findings may come a chunk at a time: an answer depends on its own image alone, and donors that were gathered once serve
-every call. Scores here are plain passes over one image alone, like everything that is reported. Shares and intervals
-over images are an audit's business, not this module's.
+every call. Scores here are plain passes over one image alone, like everything that is reported. Images that are not
+those of the findings are refused. Shares and intervals over images are an audit's business, not this module's.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from modicum_sis.classifier import Classifier
-from modicum_sis.errors import FillUnavailable
+from modicum_sis.errors import CanvasMismatch, FillUnavailable, ParameterError
 from modicum_sis.fills import FILLS, Donors, Fills, check_names, ready_donors
 from modicum_sis.findings import Finding, Reason
-from modicum_sis.images import Images, ImageSource, Selection
+from modicum_sis.images import Images, ImageSource
 from modicum_sis.progress import Progress
 from modicum_sis.search import Search
 from modicum_sis.searching import find_subsets
@@ -95,12 +95,16 @@ def class_targeted(
 
     `findings` are of the predicted classes; `images` are those that their indices refer to. All other parameters are
     those of `find_subsets`, and should be what made the findings.
+
+    Raises:
+        ParameterError, CanvasMismatch: the images are not those of the findings.
     """
     searched = [finding for finding in findings if has_evidence(finding)]
     if not searched:
         return
-    chosen = Selection(images, [finding.index for finding in searched])
+    chosen = _Own(ImageSource(classifier, images), searched)
     classes = classifier.inspect(ImageSource(classifier, chosen).canvas()).class_count
+    named = any(finding.parameters.digests_given is not False for finding in searched)
     others = find_subsets(
         classifier,
         chosen,
@@ -110,7 +114,7 @@ def class_targeted(
         seed=seed,
         targets=[other_class(finding, classes, seed=seed) for finding in searched],
         donors=donors,
-        digests=[finding.digest for finding in searched],
+        digests=[finding.digest for finding in searched] if named else None,
         should_stop=should_stop,
         progress=progress,
         chunk_size=chunk_size,
@@ -178,7 +182,7 @@ def mask_only(classifier: Classifier, images: Images, findings: Iterable[Finding
     source = ImageSource(classifier, images)
     low, high = classifier.bounds
     for finding in filter(has_evidence, findings):
-        mean = classifier.fill_mean.expand(source.canvas())
+        mean = classifier.fill_mean.expand(_image_of(source, finding).shape)
         for variant, value in (("white_on_mean", high), ("black_on_mean", low)):
             painted = torch.where(_mask_of(finding).to(mean.device), torch.full_like(mean, value), mean)
             yield _rescore(classifier, finding, painted, variant)
@@ -204,10 +208,43 @@ def _with_fills(
         yield finding, makers[key]
 
 
+class _Own:
+    """The images of some findings, in their order, each checked when it is loaded."""
+
+    def __init__(self, source: ImageSource, findings: Sequence[Finding]) -> None:
+        self._source, self._findings = source, findings
+
+    def __len__(self) -> int:
+        return len(self._findings)
+
+    def __getitem__(self, index: int, /) -> Tensor:
+        return _image_of(self._source, self._findings[index])
+
+
+def _image_of(source: ImageSource, finding: Finding) -> Tensor:
+    """The image (C, H, W) of a finding.
+
+    Raises:
+        ParameterError: what stands at its place is another, seen where the library named the image itself.
+        CanvasMismatch: it is of another shape.
+    """
+    way_out = "Give the images that the findings were made of, in the same order"
+    if not 0 <= finding.index < len(source):
+        raise ParameterError(f"expected image {finding.index} of a finding; got {len(source)} images. {way_out}")
+    image, digest = source.load(finding.index)
+    if finding.parameters.digests_given is False and digest != finding.digest:
+        raise ParameterError(
+            f"expected image {finding.index} to be {finding.digest[:12]}, as its finding says; got {digest[:12]}. {way_out}"
+        )
+    if (shape := tuple(_mask_of(finding).shape)) != tuple(image.shape[-2:]):
+        raise CanvasMismatch(f"expected images of the findings' canvas {shape}; got {tuple(image.shape)}. {way_out}")
+    return image
+
+
 def _under_fill(
     classifier: Classifier, source: ImageSource, finding: Finding, fill: Fills, *, mask: Tensor, variant: str
 ) -> Rescore:
-    image, _ = source.load(finding.index)
+    image = _image_of(source, finding)
     try:
         painted = fill.of(image, finding.digest, finding.target_class)
     except FillUnavailable:

@@ -77,6 +77,7 @@ def _check(finding: Finding, parameters: Parameters) -> None:
         old, new = getattr(before, name), getattr(parameters, name)
         if old != new:
             raise ParameterError(f"expected {name} {old!r}, as in the run to resume; got {new!r}. Search anew instead")
+    _check_declared(before, parameters)
     if not _is_same_search(before.search, parameters.search):
         raise ParameterError(
             f"expected {before.search!r}, as in the run to resume, or the same with more passes; "
@@ -86,6 +87,21 @@ def _check(finding: Finding, parameters: Parameters) -> None:
         raise ParameterError(
             "expected the classifier of the run to resume; this one scores a probe image differently. "
             "Give the same weights, bounds, normalisation and fill_mean, or search anew"
+        )
+
+
+def _check_declared(before: Parameters, now: Parameters) -> None:
+    """What files of before it was recorded do not say is not held against them."""
+    if before.digests_given is not None and before.digests_given != now.digests_given:
+        given, way_out = ("digests=", "Give the same") if before.digests_given else ("no digests=", "Leave them out")
+        raise ParameterError(
+            f"expected {given}, as in the run to resume, for no image is known by its name otherwise; "
+            f"got {'some' if now.digests_given else 'none'}. {way_out}"
+        )
+    if before.input is not None and now.input is not None and not before.input.agree_with(now.input):
+        raise ParameterError(
+            f"expected a classifier with {before.input}, as in the run to resume; got one with {now.input}. "
+            "Give the same bounds, mean, std, input_size and fill_mean, or search anew"
         )
 
 

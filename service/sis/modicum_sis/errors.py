@@ -7,6 +7,7 @@ SisError
 │   └── OutOfBounds
 ├── FillUnavailable         the fill cannot be made from what was given
 ├── FindingsFileRefused     a file that save_findings did not write, or that was damaged since
+├── ContractBroken          a search of the caller's own does not do what Search.propose says
 └── ModelError              the module is no classifier that can be audited
     ├── CanvasRefused
     ├── OutputRefused
@@ -45,6 +46,10 @@ class FillUnavailable(SisError):
 
 class FindingsFileRefused(SisError, ValueError):
     """Expected a file that save_findings wrote; this is another's, or damaged. Search anew, or give the right one."""
+
+
+class ContractBroken(SisError, RuntimeError):
+    """The search does not do what Search.propose says."""
 
 
 class ModelError(SisError):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from modicum_sis.acceleration import Acceleration
+from modicum_sis.input_parameters import InputParameters
 
 
 class Reason(StrEnum):
@@ -106,7 +107,9 @@ class Parameters:
     `gradient_free` says that the module has no useful gradient, and that a search by forward passes alone ran in the
     place of `search`. `probe_scores` are what the classifier is known by when a run is resumed: scores of a few classes
     on an image that is always the same. `acceleration` is how the passes of the search ran when it began; its dtype is
-    empty in findings of a file that does not say. No pass of verification is accelerated.
+    empty in findings of a file that does not say. No pass of verification is accelerated. `input` is what the
+    classifier was told about its images, `digests_given` whether the caller named them; both None where a file does not
+    say.
     """
 
     search: object
@@ -123,6 +126,8 @@ class Parameters:
     probe_scores: tuple[float, ...] = ()
     gradient_free: bool = False
     acceleration: Acceleration = Acceleration(folded=0, dtype="")  # noqa: RUF009  (a frozen value)
+    input: InputParameters | None = None
+    digests_given: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

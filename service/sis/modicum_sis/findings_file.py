@@ -6,6 +6,7 @@ byte. The only part of the library that opens files.
 
 import io
 import json
+import math
 import os
 import secrets
 import zipfile
@@ -25,6 +26,7 @@ from modicum_sis.batched_gradient import BatchedGradient
 from modicum_sis.errors import FindingsFileRefused, ParameterError
 from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
 from modicum_sis.gradient_free import GradientFree
+from modicum_sis.input_parameters import InputParameters
 from modicum_sis.mask_optimization import MaskOptimization
 
 FORMAT, VERSION = "modicum findings", 1
@@ -32,6 +34,9 @@ SEARCHES = (BackSelect, BatchedGradient, GradientFree, MaskOptimization)
 PLAIN = ("index", "digest", "predicted_class", "target_class", "confidence", "margin", "eligible")
 PLAIN_OF_SUBSETS = ("baseline_confidence", "baseline_confident", "verified_confidence", "budget_exhausted", "saturated")
 ARRAYS = {"masks": np.uint8, "orders": np.int64, "scores": np.float64, "kept": np.int64, "starts": np.uint8}
+NPY_VERSION = (1, 0)
+LARGEST_RATIO = 1032
+"""Of what deflate unpacks to what is packed; no honest member is larger."""
 DAMAGE = (
     ValueError,
     LookupError,
@@ -77,6 +82,7 @@ def load_findings(
     """
     content = Path(path).read_bytes()
     try:
+        _check_sizes(content)
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes())
             if header["format"] != FORMAT:
@@ -122,7 +128,11 @@ class _Packed:
             self._known[parameters] = len(self.parameters)
             search = parameters.search
             values = {field.name: getattr(parameters, field.name) for field in fields(parameters)}
-            described = {"search": _described(search), "acceleration": asdict(parameters.acceleration)}
+            described = {
+                "search": _described(search),
+                "acceleration": asdict(parameters.acceleration),
+                "input": asdict(parameters.input) if parameters.input is not None else None,
+            }
             self.parameters.append({**values, **described})
         return self._known[parameters]
 
@@ -182,7 +192,14 @@ def _parameters(values: dict[str, Any], searches: Sequence[Callable[..., object]
     made = {"search": known[name](**values["search"]["values"])}
     if "acceleration" in values:  # files of before it was recorded are read all the same
         made["acceleration"] = Acceleration(**values["acceleration"])
+    if values.get("input") is not None:
+        made["input"] = _input(values["input"])
     return Parameters(**{**values, **lists, **made})
+
+
+def _input(values: dict[str, Any]) -> InputParameters:
+    made: dict[str, Any] = {name: tuple(value) if value is not None else None for name, value in values.items()}
+    return InputParameters(**made)
 
 
 def _finding(row: dict[str, Any], parameters: Sequence[Parameters], arrays: _Arrays) -> Finding:
@@ -204,6 +221,20 @@ def _trace(row: dict[str, Any], arrays: _Arrays) -> Trace:
         kept=arrays.take("kept", row["scores"]),
         start=arrays.mask("starts", row["start"]),
     )
+
+
+def _check_sizes(content: bytes) -> None:
+    """NumPy makes room for what an array's header announces before it reads on: see that it can be there."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for member in archive.infolist():
+            if member.file_size > LARGEST_RATIO * len(content):
+                raise FindingsFileRefused
+            with archive.open(member) as file:
+                if np.lib.format.read_magic(file) != NPY_VERSION:
+                    raise FindingsFileRefused
+                shape, _, kind = np.lib.format.read_array_header_1_0(file)
+                if math.prod(shape) * kind.itemsize > member.file_size:
+                    raise FindingsFileRefused
 
 
 def _checked(array: np.ndarray[Any, Any], kind: type) -> np.ndarray[Any, Any]:

@@ -15,8 +15,8 @@ from modicum_sis.account import Account, Spent
 from modicum_sis.carving import Carver, State
 from modicum_sis.classifier import Canvas
 from modicum_sis.desk import propose_each
-from modicum_sis.errors import ParameterError
 from modicum_sis.pixel_trades import Trader
+from modicum_sis.quantities import whole_number
 from modicum_sis.questions import Procedure, Stop
 from modicum_sis.search import FIXED_PASSES, Entrant, Proposal, SearchTask
 from modicum_sis.seeding import generator
@@ -37,8 +37,7 @@ class GradientFree:
     passes: int = 600
 
     def __post_init__(self) -> None:
-        if self.passes < FEWEST_PASSES:
-            raise ParameterError(f"passes must be at least {FEWEST_PASSES}; got {self.passes}")
+        object.__setattr__(self, "passes", whole_number("passes", self.passes, least=FEWEST_PASSES))
 
     def planned_passes(self, canvas: Canvas) -> int:  # noqa: ARG002  (other searches depend on it)
         """The budget."""

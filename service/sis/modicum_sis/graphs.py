@@ -6,7 +6,6 @@ replay, which is how it is tested; it was never run on a GPU. Must not be used b
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +45,10 @@ class _Recording:
     def __init__(self, module: nn.Module, images: Tensor, count: int, *, differentiable: bool) -> None:
         self._module, self._is_on_gpu = module, images.is_cuda
         self._images = padded(images.detach(), count).clone().requires_grad_(differentiable)
-        self._scores, self._by_scores, self._by_images = self._warm_up()
+        self._attached = self._pass()
+        self._scores, self._by_scores = (torch.zeros_like(self._attached.detach()) for _ in range(2))
+        self._by_images = torch.zeros_like(self._images.detach())
+        self._warm_up()
         self._pool = torch.cuda.graph_pool_handle() if self._is_on_gpu else None
         self.passes = 0
         self._replay_forward = self._record(self._run_forward)
@@ -58,7 +60,7 @@ class _Recording:
             self._images[: len(images)].copy_(images, non_blocking=True)
         self._replay_forward()
         self.passes += 1
-        return self._scores.detach()[: len(images)].clone()
+        return self._scores[: len(images)].clone()
 
     def differentiate(self, by_scores: Tensor) -> Tensor:
         """The gradient with respect to the images of the latest pass."""
@@ -67,27 +69,31 @@ class _Recording:
         self._replay_backward()
         return self._by_images[: len(by_scores)].clone()
 
-    def _run_forward(self) -> None:
+    def _pass(self) -> Tensor:
         with torch.set_grad_enabled(self._images.requires_grad):
-            self._scores = self._module(self._images)
+            scores: Tensor = self._module(self._images)
+        return scores
+
+    def _run_forward(self) -> None:
+        self._attached = self._pass()
+        self._scores.copy_(self._attached.detach())
 
     def _run_backward(self) -> None:
-        (self._by_images,) = torch.autograd.grad(self._scores, self._images, self._by_scores)
+        (by_images,) = torch.autograd.grad(self._attached, self._images, self._by_scores)
+        self._by_images.copy_(by_images)
 
-    def _warm_up(self) -> tuple[Tensor, Tensor, Tensor]:
+    def _warm_up(self) -> None:
         """Rehearse on a stream of its own, as a recording will run."""
-        stream = torch.cuda.Stream() if self._is_on_gpu else None  # type: ignore[no-untyped-call]
-        if stream is not None:
-            stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream) if stream is not None else nullcontext():
-            for _ in range(WARM_UPS if self._is_on_gpu else 1):
+        if not self._is_on_gpu:
+            return
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UPS):
                 self._run_forward()
-                self._by_scores, self._by_images = torch.zeros_like(self._scores), torch.zeros_like(self._images)
                 if self._images.requires_grad:
                     self._run_backward()
-        if stream is not None:
-            torch.cuda.current_stream().wait_stream(stream)
-        return self._scores, self._by_scores, self._by_images
+        torch.cuda.current_stream().wait_stream(stream)
 
     def _record(self, run: Callable[[], None]) -> Callable[[], None]:
         if not self._is_on_gpu:

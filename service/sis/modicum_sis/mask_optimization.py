@@ -15,16 +15,14 @@ from torch import Tensor
 from modicum_sis.ascent import Ascent
 from modicum_sis.classifier import Canvas
 from modicum_sis.desk import Desk
-from modicum_sis.errors import ParameterError
 from modicum_sis.findings import Trace
-from modicum_sis.gradient_free import GradientFree
+from modicum_sis.gradient_free import VERIFICATIONS, GradientFree
 from modicum_sis.margins import confidences_of
+from modicum_sis.quantities import whole_number
 from modicum_sis.questions import GRADIENT_COST
 from modicum_sis.search import FIXED_PASSES, Entrant, Proposal, SearchTask
 from modicum_sis.shrinking import Kept, Shrinker
 
-VERIFICATIONS = 2
-"""Forward passes kept back: the smallest mask, and one with margin to spare."""
 LEAST_STEPS = 2
 FEWEST_PASSES = FIXED_PASSES + VERIFICATIONS + LEAST_STEPS * GRADIENT_COST
 STEPS_PER_DOUBLING = 6
@@ -48,8 +46,7 @@ class MaskOptimization:
     passes: int = 600
 
     def __post_init__(self) -> None:
-        if self.passes < FEWEST_PASSES:
-            raise ParameterError(f"passes must be at least {FEWEST_PASSES}; got {self.passes}")
+        object.__setattr__(self, "passes", whole_number("passes", self.passes, least=FEWEST_PASSES))
 
     def planned_passes(self, canvas: Canvas) -> int:  # noqa: ARG002  (other searches depend on it)
         """The budget."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from modicum_sis.cases import Case, CaseBuilder, log_odds_of
 from modicum_sis.conclusion import Conclusion
+from modicum_sis.errors import ContractBroken
 from modicum_sis.findings import Finding
 from modicum_sis.margins import raised
 from modicum_sis.scoring import MaskScorer
@@ -39,17 +40,23 @@ class Pool:
         self._looked_at, self._given_out, self._count = 0, 0, 0
 
     def findings(self, count: int) -> Iterator[Finding]:
-        """Findings of the first `count` images, in their order; fewer when stopped."""
+        """Findings of the first `count` images, in their order; fewer when stopped.
+
+        Raises:
+            ContractBroken: the search lets no image in, leaves one out, or proposes for one that it does not have.
+        """
         self._count = count
         parameters = self._conclusion.parameters
         threshold = raised(parameters.threshold, parameters.acceleration.aim)
         task = SearchTask(self._scorer, threshold, parameters.seed, self._admit)
         self._conclusion.classifier.prepare()
         while self._looked_at < count and not self._meter.stopped():
+            before = self._looked_at
             for row, proposal in self._search.propose(task):
                 self._conclude(row, proposal)
                 yield from self._in_order()
             yield from self._in_order()
+            self._check_ended(let_in=self._looked_at > before)
 
     def _admit(self, room: int | None) -> list[Entrant]:
         """`SearchTask.admit`; what needs no search is done on the way."""
@@ -77,7 +84,26 @@ class Pool:
         entrant = Entrant(row, case.margin, case.baseline_margin, case.digest)
         return entrant if case.earlier is None else _resumed(entrant, case.earlier)
 
+    def _check_ended(self, *, let_in: bool) -> None:
+        """What a search that ended must have done; else images would be lost, or waited for without end."""
+        name = type(self._search).__name__
+        if self._in_work:
+            raise ContractBroken(
+                f"expected {name}.propose to yield a proposal for every row that task.admit gave, also when stopped; "
+                f"it ended without rows {sorted(self._in_work)}. Where nothing was found, yield one without masks"
+            )
+        if not let_in and not self._meter.stopped():
+            raise ContractBroken(
+                f"expected {name}.propose to call task.admit until it gives no entrant; it ended without a call while "
+                f"{self._count - self._looked_at} images waited. Call it, or write the search with propose_each"
+            )
+
     def _conclude(self, row: int, proposal: Proposal) -> None:
+        if row not in self._in_work:
+            raise ContractBroken(
+                f"expected {type(self._search).__name__}.propose to yield each row in work once; it yielded {row}, and "
+                f"in work are {sorted(self._in_work)}. Yield entrant.row of an entrant that task.admit gave"
+            )
         case = self._in_work.pop(row)
         proposal = _with_safe_mask(proposal, self._scorer.safe_mask(row))
         self._finish(case, self._conclusion.searched(case, proposal, self._scorer.passes_of(row)))

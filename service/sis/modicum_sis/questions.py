@@ -10,7 +10,9 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-FORWARD_COST, GRADIENT_COST = 1, 3
+from modicum_sis.findings import Passes
+
+FORWARD_COST, GRADIENT_COST = Passes(forward=1).equivalents, Passes(forward=1, backward=1).equivalents
 """Pass-equivalents a mask, without its gradient and with it."""
 
 Outcome = TypeVar("Outcome")

@@ -14,8 +14,6 @@ from modicum_sis.margins import margins_of
 from modicum_sis.memory import is_out_of_memory
 from modicum_sis.progress import Meter
 
-FORWARD_COST, BACKWARD_COST = 1, 2
-
 
 def paint(images: Tensor, fills: Tensor, masks: Tensor) -> Tensor:
     """The image where the mask is True, else the fill. images, fills: (B, C, H, W); masks: (B, H, W) bool.
@@ -155,7 +153,7 @@ class MaskScorer:
         self._forward += counts
         if backward:
             self._backward += counts
-        self.meter.add_passes(len(rows) * (FORWARD_COST + BACKWARD_COST * backward))
+        self.meter.add_passes(len(rows) * Passes(forward=1, backward=int(backward)).equivalents)
 
 
 def _gradient(margins: Tensor, painted: Tensor) -> Tensor:

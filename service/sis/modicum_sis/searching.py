@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
-from modicum_sis.acceleration import Acceleration
+from modicum_sis.arguments import check_classes, check_digests, check_kinds, whole_targets
 from modicum_sis.batching import default_chunk_size
 from modicum_sis.cases import CaseBuilder
-from modicum_sis.classifier import Classifier, Inspection
+from modicum_sis.classifier import Canvas, Classifier, Inspection
 from modicum_sis.conclusion import Conclusion
 from modicum_sis.earlier import Earlier, probe_scores
-from modicum_sis.errors import GradientMissing, ParameterError
+from modicum_sis.errors import GradientMissing
 from modicum_sis.fills import Donors, Fills, ready_donors
 from modicum_sis.findings import Finding, Parameters
 from modicum_sis.images import Images, ImageSource
@@ -22,6 +22,7 @@ from modicum_sis.limit import Limit
 from modicum_sis.margins import log_odds
 from modicum_sis.pool import Pool
 from modicum_sis.progress import Meter, Progress
+from modicum_sis.quantities import share, whole_number
 from modicum_sis.scoring import MaskScorer
 from modicum_sis.search import FallsBack, Search
 from modicum_sis.version import __version__
@@ -53,78 +54,51 @@ def find_subsets(
         fill: what stands where the mask is False; `modicum_sis.FILLS`.
         seed: with an image's digest, the source of its random numbers.
         targets: one class an image to argue for; the image then need not be eligible. Default: the predicted classes.
-        donors: other images of the data set, for the marginal fill; of more than 64, 64 are drawn by seed. Or the pool
-            that `gather_donors` made of them.
+        donors: for the marginal fill, other images, of which at most 64 are drawn, or the pool of `gather_donors`.
         digests: a name for each image, from which its random numbers come. Default: SHA-256 of its values.
-        should_stop: asked at every step; on True the images in work end with the best verified so far. A `Limit`, or
-            any function.
+        should_stop: asked at every step, a `Limit` or any function; True ends the images in work with their best.
         progress: told at every step.
         chunk_size: images in work together, and masked images in one pass. Default: by canvas and device.
-        resume: findings of an earlier run of the same search, or of one with fewer passes. Images are known by their
-            digests. What is complete is given back without a pass; the rest goes on within the passes that remain, and
-            never ends with a larger subset.
+        resume: findings of an earlier run of the same search, or with fewer passes, known by their images' digests.
+            What is complete costs no pass; the rest goes on, and never ends with a larger subset.
 
     Raises:
-        ParameterError: an argument outside its range, or findings to resume that do not fit.
+        ParameterError: an argument of another kind or outside its range, or findings to resume that do not fit.
         ImageError: an image of another shape, or outside the bounds.
         FillUnavailable: the marginal fill with fewer than two donors.
         ModelError: the module failed its inspection; GradientMissing where the search follows gradients.
     """
-    _check_arguments(len(images), threshold=threshold, targets=targets, chunk_size=chunk_size)
+    check_kinds(classifier, images, search)
+    check_digests(digests)
+    threshold, seed = share("threshold", threshold), whole_number("seed", seed)
+    classes = whole_targets(targets, len(images))
+    if chunk_size is not None:
+        chunk_size = whole_number("chunk_size", chunk_size, least=1, otherwise=", or None")
     if not len(images):
         return iter(())
     source = ImageSource(classifier, images, digests)
-    canvas = source.canvas()
-    inspection = classifier.inspect(canvas)
-    _check_targets(targets, inspection.class_count)
+    inspection = classifier.inspect(source.canvas())
+    check_classes(classes, inspection.class_count)
     runner = _runner(search, inspection)
-    planned = runner.planned_passes(canvas)
     pool = _donor_pool(classifier, donors, fill=fill, seed=seed)
     parameters = _parameters(
         classifier,
+        source.canvas(),
         search=search,
         gradient_free=runner is not search,
         threshold=threshold,
         fill=fill,
         seed=seed,
         donors=pool,
-        chunk_size=chunk_size or default_chunk_size(canvas, classifier.device),
-        scores=probe_scores(classifier, canvas),
-        acceleration=classifier.acceleration(canvas),
+        chunk_size=chunk_size,
+        digests_given=digests is not None,
     )
     fills = Fills(fill, classifier, seed=seed, donors=pool)
-    meter = Meter(
-        images_total=len(images),
-        passes_planned=len(images) * planned,
-        progress=should_stop.following(progress) if isinstance(should_stop, Limit) else progress,
-        should_stop=should_stop,
-    )
-    cases = CaseBuilder(classifier, source, fills, threshold, targets, Earlier(resume, parameters))
-    rows = min(parameters.chunk_size, len(images))
-    scorer = MaskScorer(
-        classifier,
-        canvas,
-        rows=rows,
-        batch_size=parameters.chunk_size,
-        meter=meter,
-        safe_margin=_safe_margin(parameters),
-    )
+    cases = CaseBuilder(classifier, source, fills, threshold, classes, Earlier(resume, parameters))
+    planned = runner.planned_passes(source.canvas())
+    meter = _meter(len(images), planned, should_stop, progress)
+    scorer = _scorer(classifier, source, parameters, meter)
     return Pool(cases, scorer, Conclusion(classifier, parameters, meter), runner, planned=planned).findings(len(images))
-
-
-def _check_arguments(count: int, *, threshold: float, targets: Sequence[int] | None, chunk_size: int | None) -> None:
-    if not 0 < threshold < 1:
-        raise ParameterError(f"threshold must lie strictly between 0 and 1; got {threshold}")
-    if targets is not None and len(targets) != count:
-        raise ParameterError(f"expected one target an image, {count}; got {len(targets)}")
-    if chunk_size is not None and chunk_size < 1:
-        raise ParameterError(f"chunk_size must be at least 1, or None; got {chunk_size}")
-
-
-def _check_targets(targets: Sequence[int] | None, class_count: int) -> None:
-    for target in targets if targets is not None else ():
-        if not 0 <= int(target) < class_count:
-            raise ParameterError(f"targets must lie between 0 and {class_count - 1}; got {int(target)}")
 
 
 def _runner(search: Search, inspection: Inspection) -> Search:
@@ -140,19 +114,38 @@ def _runner(search: Search, inspection: Inspection) -> Search:
     return search.without_gradient()
 
 
-def _safe_margin(parameters: Parameters) -> float | None:
-    safe_aim = parameters.acceleration.safe_aim
-    return log_odds(parameters.threshold) + safe_aim if safe_aim else None
-
-
 def _donor_pool(classifier: Classifier, donors: Images | Donors | None, *, fill: str, seed: int) -> Donors | None:
     if donors is None or fill != "marginal":
         return None
     return ready_donors(classifier, donors, seed=seed)
 
 
+def _meter(
+    count: int, planned: int, should_stop: Callable[[], bool] | None, progress: Callable[[Progress], None] | None
+) -> Meter:
+    return Meter(
+        images_total=count,
+        passes_planned=count * planned,
+        progress=should_stop.following(progress) if isinstance(should_stop, Limit) else progress,
+        should_stop=should_stop,
+    )
+
+
+def _scorer(classifier: Classifier, source: ImageSource, parameters: Parameters, meter: Meter) -> MaskScorer:
+    safe_aim = parameters.acceleration.safe_aim
+    return MaskScorer(
+        classifier,
+        source.canvas(),
+        rows=min(parameters.chunk_size, len(source)),
+        batch_size=parameters.chunk_size,
+        meter=meter,
+        safe_margin=log_odds(parameters.threshold) + safe_aim if safe_aim else None,
+    )
+
+
 def _parameters(
     classifier: Classifier,
+    canvas: Canvas,
     *,
     search: Search,
     gradient_free: bool,
@@ -160,9 +153,8 @@ def _parameters(
     fill: str,
     seed: int,
     donors: Donors | None,
-    chunk_size: int,
-    scores: tuple[float, ...],
-    acceleration: Acceleration,
+    chunk_size: int | None,
+    digests_given: bool,
 ) -> Parameters:
     return Parameters(
         search=search,
@@ -171,12 +163,14 @@ def _parameters(
         fill=fill,
         seed=seed,
         donor_digests=donors.digests if donors is not None else (),
-        chunk_size=chunk_size,
+        chunk_size=chunk_size or default_chunk_size(canvas, classifier.device),
         dtype=str(classifier.dtype).removeprefix("torch."),
         device=str(classifier.device),
         output_kind=str(classifier.output_kind),
         torch_version=str(torch.__version__),
         library_version=__version__,
-        probe_scores=scores,
-        acceleration=acceleration,
+        probe_scores=probe_scores(classifier, canvas),
+        acceleration=classifier.acceleration(canvas),
+        input=classifier.input,
+        digests_given=digests_given,
     )
