@@ -68,6 +68,16 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--device", "tpu"), "auto, cpu, cuda"),
         (("photos", *GOOD, "--sample", "2"), "at most the 1 pictures"),
         (("photos", *GOOD, "--fraction", "1"), "below 1"),
+        (("photos", *GOOD, "--passes", "9"), "--passes: expected at least 10, or 0"),
+        (
+            ("photos", *GOOD, "--method", "backselect", "--passes", "50"),
+            "--passes belongs to --method mask_optimization, not to backselect",
+        ),
+        (
+            ("photos", *GOOD, "--pixels-per-step", "2"),
+            "--pixels-per-step belongs to --method batched_gradient, not to mask_optimization",
+        ),
+        (("photos", *GOOD, "--fraction", "0.1"), "--fraction belongs to --method backselect"),
         (("photos", *GOOD, "--name", "My Model"), "1 to 63"),
         (("photos", *GOOD, "--seed", str(2**63)), "--seed"),
         (("photos", *GOOD, "--passes", str(2**63)), "--passes"),

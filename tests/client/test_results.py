@@ -2,14 +2,17 @@
 
 import base64
 import gzip
+import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from modicum.cli.tables import headline
+from modicum.cli.tables import headline, show_result
 from modicum.errors import ServiceError
 from modicum.measures import Measure, number, percent
 from modicum.results import document_of, result_of
+from rich.console import Console
 
 MASK = np.array([[True, False, False], [False, True, True]])
 
@@ -159,6 +162,26 @@ def test_a_finding_without_a_subset_says_why(result):
 def test_a_document_of_another_schema_is_refused():
     with pytest.raises(ServiceError, match="reads 1"):
         document_of(b'{"schema_version": 2}')
+
+
+def test_a_search_without_a_gradient_is_said_where_there_was_one():
+    entry = DOCUMENT["models"][0]["searches"][0]
+    blind = {**DOCUMENT, "models": [{**DOCUMENT["models"][0], "searches": [entry, {**entry, "gradient_free": True}]}]}
+    searches = result_of(blind, gzip.compress(b"")).models[0].searches
+
+    said = ["searched by forward passes alone" in " ".join(headline(search)) for search in searches]
+
+    assert said == [search.gradient_free for search in searches] == [False, True]
+
+
+def test_another_class_that_the_bare_fill_argues_for_is_no_multiple_of_the_size(result):
+    controls = result.findings[0].controls
+    bare = replace(controls, class_targeted=replace(controls.class_targeted, size=0, size_ratio=0.0))
+    console = Console(file=io.StringIO(), width=200)
+
+    show_result(console, replace(result, findings=(replace(result.findings[0], controls=bare),)), {})
+
+    assert "the bare fill alone suffices for 0" in console.file.getvalue()
 
 
 def test_the_headline_tells_counts_rate_and_readings(result):

@@ -2,12 +2,13 @@
 
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import grpc
 import pytest
 from modicum import errors
 from modicum.cli.exits import exit_code
-from modicum.cli.watching import Pace, duration
+from modicum.cli.watching import Pace, duration, watched
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 DONE = object()
@@ -96,6 +97,17 @@ def test_the_pace_counts_from_the_first_passes(audit):
 
 def _with_passes(snapshot, passes):
     return replace(snapshot, passes_done=passes)
+
+
+def test_a_bar_tells_the_passes_done_of_those_planned_until_the_end(audit, script):
+    script.watches = [([(3, "RUNNING"), (4, "SUCCEEDED")], DONE)]
+    told = []
+
+    watched(audit, SimpleNamespace(show=lambda step, share, detail: told.append(detail)))
+
+    planned = audit.snapshot.passes_planned
+    assert ["of at most" in detail for detail in told] == [True, False]
+    assert f"of at most {planned:,} passes" in told[0]
 
 
 def test_durations_are_told_in_minutes_and_seconds():

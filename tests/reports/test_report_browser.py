@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from example_audit import mixed_findings
+from example_audit import finding, mixed_findings
+from modicum_server.domain.findings import FillFinding, FindingControls
+from modicum_server.domain.searches import Fill
 from report_pages import page_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -29,6 +31,24 @@ def browser():
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=WITHOUT_NETWORK)
         yield browser
         browser.close()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_no_term_of_a_card_is_broken_within_a_word(browser, tmp_path: Path, width):
+    fills = tuple(FillFinding(fill, 0.5, sufficient=False) for fill in Fill if fill is not Fill.MEAN)
+    file = tmp_path / "report.html"
+    file.write_text(page_of([finding(controls=FindingControls(fills=fills))]), encoding="utf-8")
+    page = browser.new_page(viewport={"width": width, "height": 900})
+
+    page.goto(file.as_uri())
+
+    assert page.evaluate(
+        "[...document.querySelectorAll('.card dt')].every(term => { const range = document.createRange();"
+        " const text = term.firstChild; const words = text.data.matchAll(/\\S+/g); return [...words].every(word => {"
+        " range.setStart(text, word.index); range.setEnd(text, word.index + word[0].length);"
+        " return range.getClientRects().length === 1; }); })"
+    )
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -9,6 +9,7 @@ import pytest
 from example_audit import (
     OTHER_VERSION,
     SEARCH,
+    SIDE,
     VERSION,
     controls,
     document_and_rows,
@@ -18,7 +19,7 @@ from example_audit import (
     not_eligible,
 )
 from modicum_server.domain.models import InputSpecification
-from modicum_server.domain.searches import Canvas, Fill
+from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod
 from modicum_server.reports import render_html
 from report_pages import page_of, photograph, read
 
@@ -76,6 +77,48 @@ def test_a_search_without_a_gradient_is_said_and_no_other():
 
     assert sentence in read(page_of(findings, gradient_free=[VERSION])).text
     assert sentence not in read(page_of(findings)).text
+
+
+def test_how_the_passes_of_a_search_ran_is_said():
+    used = {
+        "folded": 14,
+        "dtype": "bfloat16",
+        "difference": 0.01,
+        "declined": "",
+        "compiled": True,
+        "graphs": False,
+        "margin_difference": 0.02,
+        "aim": 0.06,
+    }
+    findings = [finding(place) for place in range(2)]
+
+    fast = read(page_of(findings, acceleration={VERSION: used})).text
+    plain = read(
+        page_of(findings, acceleration={VERSION: {**used, "dtype": "float32", "aim": 0.0, "declined": "no folding"}})
+    ).text
+
+    assert "bfloat16, 14 batch norms folded, compiled, aimed 0.06 log-odds above the threshold" in fast
+    assert "float32, 14 batch norms folded, compiled; declined: no folding" in plain
+    assert "Search passes of" not in read(page_of(findings)).text
+
+
+def test_an_image_within_the_limit_that_was_set_is_shown():
+    findings = [finding()]
+
+    assert "The image is not stored any more" not in page_of(findings, max_image_pixels=SIDE * SIDE)
+    assert "The image is not stored any more" in page_of(findings, max_image_pixels=SIDE * SIDE - 1)
+
+
+def test_another_class_that_the_bare_fill_argues_for_is_said_in_words():
+    text = read(page_of([finding(controls=controls(0))])).text
+
+    assert "dog: the bare fill alone suffices" in text
+
+
+def test_a_share_below_one_per_cent_of_a_step_is_not_rounded_to_nothing():
+    search = Search(SearchMethod.BACKSELECT, 0.9, fraction=0.005)
+
+    assert "0.50% removed a step" in read(page_of([finding()], searches=(search,))).text
 
 
 def test_too_few_images_are_said_plainly():

@@ -2,8 +2,10 @@ import pytest
 import torch
 from modicum_sis import (
     BatchedGradient,
+    CanvasMismatch,
     Classifier,
     MaskOptimization,
+    ParameterError,
     class_targeted,
     dilated,
     find_subsets,
@@ -195,3 +197,53 @@ def test_mask_optimization_finds_another_class_among_small_masks_where_large_one
 
     assert len(others) >= 8
     assert sum(other.found for other in others) >= 0.9 * len(others)
+
+
+CONTROLS = {
+    "class_targeted": lambda *given: class_targeted(*given, threshold=0.6, search=MaskOptimization(40)),
+    "other_fills": other_fills,
+    "dilated": dilated,
+    "mask_only": mask_only,
+    "random_same_size": random_same_size,
+}
+each_control = pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)
+
+
+def network_findings(images, **options):
+    found = list(find_subsets(network_classifier(), images, threshold=0.6, search=MaskOptimization(40), **options))
+    assert any(finding.subset is not None and not finding.baseline_confident for finding in found)
+    return found
+
+
+@each_control
+def test_images_that_are_not_those_of_the_findings_are_refused(control):
+    images = random_images(8)
+    findings = network_findings(images)
+
+    with pytest.raises(ParameterError, match=r"as its finding says; got .* in the same order"):
+        list(control(network_classifier(), images.flip(0), findings))
+
+
+@each_control
+def test_fewer_images_than_the_findings_speak_of_are_refused(control):
+    findings = network_findings(random_images(8))[-4:]
+    assert any(finding.subset is not None and not finding.baseline_confident for finding in findings)
+
+    with pytest.raises(ParameterError, match="got 4 images"):
+        list(control(network_classifier(), random_images(4), findings))
+
+
+@each_control
+def test_images_of_another_canvas_than_the_subsets_are_refused(control):
+    findings = network_findings(random_images(8), digests=[f"image {index}" for index in range(8)])
+
+    with pytest.raises(CanvasMismatch, match=r"canvas \(8, 8\); got \(3, 6, 6\)"):
+        list(control(network_classifier(), random_images(8, side=6), findings))
+
+
+@each_control
+def test_images_that_the_caller_named_are_taken_at_their_word(control):
+    images = random_images(8)
+    findings = network_findings(images, digests=[f"image {index}" for index in range(8)])
+
+    assert list(control(network_classifier(), images, findings))

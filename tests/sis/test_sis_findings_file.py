@@ -1,6 +1,9 @@
 """Findings survive the way through a file, and nothing but findings does."""
 
+import io
 import json
+import tracemalloc
+import zipfile
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -217,3 +220,36 @@ def test_a_file_that_does_not_say_how_its_passes_ran_is_read_all_the_same(findin
 
     assert loaded.parameters.acceleration.dtype == ""
     assert plain(loaded.subset) == plain(findings[0].subset)
+
+
+def npy(shape, kind="|u1"):
+    """An array's header and no array."""
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(content, {"descr": kind, "fortran_order": False, "shape": shape})
+    return content.getvalue()
+
+
+def test_an_array_that_announces_more_than_is_there_is_refused_before_room_is_made_for_it(tmp_path):
+    np.savez(tmp_path / "ours.npz", **archive_with(OURS))
+    with zipfile.ZipFile(tmp_path / "ours.npz") as ours, zipfile.ZipFile(tmp_path / "huge.npz", "w") as huge:
+        for name in ours.namelist():
+            huge.writestr(name, npy((1 << 50,)) if name == "masks.npy" else ours.read(name))
+
+    with pytest.raises(FindingsFileRefused, match="save_findings"):
+        load_findings(tmp_path / "huge.npz")
+
+
+def test_a_member_that_announces_more_than_its_file_could_unpack_to_is_refused_before_room_is_made_for_it(tmp_path):
+    path, content = tmp_path / "huge.npz", npy((1 << 31,))
+    with zipfile.ZipFile(path, "w") as huge:
+        huge.writestr("header.npy", content)
+    length = len(content).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(length * 2, length + (0xFFFFFF00).to_bytes(4, "little")))
+
+    tracemalloc.start()
+    with pytest.raises(FindingsFileRefused, match="save_findings"):
+        load_findings(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 1 << 24

@@ -1,8 +1,17 @@
 """Rows are used again as soon as they are free, batches stay full, and nobody notices in what comes out."""
 
+import modicum_sis
 import pytest
 import torch
-from modicum_sis import BackSelect, BatchedGradient, MaskOptimization, Proposal, Reason, find_subsets
+from modicum_sis import (
+    BackSelect,
+    BatchedGradient,
+    ContractBroken,
+    MaskOptimization,
+    Proposal,
+    Reason,
+    find_subsets,
+)
 from modicum_sis.desk import propose_each
 from modicum_sis.pool import LOOKAHEAD
 from modicum_sis.questions import EachWithout, Question
@@ -145,3 +154,46 @@ def test_a_network_s_eligible_images_are_those_of_plain_passes_whatever_the_chun
     assert any(eligible[0])
     assert not all(eligible[0])
     assert all(run == eligible[0] for run in eligible)
+
+
+class Careless(Slow):
+    """A search of one's own that does not keep to what `Search.propose` says, one way or another."""
+
+    def __init__(self, propose):
+        self.propose = propose
+
+
+def leaves_one_out(task):
+    entrants = task.admit(None)
+    return ((each.row, Proposal(masks=iter(()), trace=None)) for each in entrants[1:])
+
+
+def proposes_twice(task):
+    for each in task.admit(None) * 2:
+        yield each.row, Proposal(masks=iter(()), trace=None)
+
+
+BREACHES = {
+    "lets none in": (lambda task: iter(()), "call task.admit until it gives no entrant"),
+    "leaves one out": (leaves_one_out, r"without rows \[0\]"),
+    "proposes twice": (proposes_twice, "each row in work once; it yielded 0"),
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(("propose", "says"), BREACHES.values(), ids=BREACHES)
+def test_a_search_that_breaks_its_contract_is_told_which_and_neither_loops_nor_loses_images(propose, says):
+    images = torch.ones(4, 1, SIDE, SIDE)
+
+    with pytest.raises(ContractBroken, match=says):
+        list(
+            find_subsets(
+                linear_classifier(WEIGHTS.abs()), images, threshold=0.8, search=Careless(propose), chunk_size=2
+            )
+        )
+
+
+def test_what_a_search_of_one_s_own_needs_is_public():
+    assert modicum_sis.propose_each is propose_each
+    assert (modicum_sis.Question, modicum_sis.EachWithout) == (Question, EachWithout)
+    assert {"Answer", "Stop", "Proposal", "Entrant", "SearchTask"} <= set(modicum_sis.__all__)

@@ -248,3 +248,20 @@ def test_a_run_goes_on_whether_or_not_its_passes_are_accelerated():
     assert {finding.parameters.acceleration.folded for finding in before} == {1}
     assert plain.acceleration((3, 8, 8)).folded == 0
     assert [finding.passes for finding in after] == [finding.passes for finding in before]
+
+
+@pytest.mark.parametrize("named_before", [True, False])
+def test_a_run_that_names_images_does_not_go_on_from_one_that_did_not(named_before):
+    classifier, images, search = network_classifier(), random_images(2), MaskOptimization(40)
+    names = {"digests": ["a", "b"]}
+    before = find(classifier, images, search, **(names if named_before else {}))
+
+    with pytest.raises(ParameterError, match="expected digests=" if named_before else "expected no digests="):
+        find_subsets(
+            classifier,
+            images,
+            threshold=0.6,
+            search=search,
+            resume=before,
+            **({} if named_before else names),
+        )

@@ -172,6 +172,8 @@ async def test_a_source_that_cannot_be_served_is_refused(place, source, error):
         ({"mean": (0.5,)}, "mean"),
         ({"std": (0.5, 0.0, 0.5)}, "std[1]"),
         ({"fill_mean": (float("inf"),) * 3}, "fill_mean[0]"),
+        ({"fill_mean": (0.5, 0.5, 127.0)}, "fill_mean[2]"),
+        ({"mean": (123.0, 0.5, 0.5)}, "mean[0]"),
     ],
 )
 async def test_an_input_specification_that_no_image_could_follow_is_refused(place, changes, field):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from arithmetic_model_server import CHECK, ArithmeticModelServer
-from modicum_server.domain.audits import AuditState
+from modicum_server.domain.audits import AuditFailure, AuditState
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import Executable, ExecutableKind, VersionState
 from modicum_server.domain.searches import Search, SearchMethod
@@ -86,6 +86,19 @@ async def test_an_audit_fails_typed_when_the_model_fails_on_a_grey_image_too(sce
     assert "grey" in ended.failure.detail
     await until(lambda: nothing_queued(scene))
     assert worker.metrics.registry.get_sample_value("modicum_worker_audits_ended_total", {"outcome": "failed"}) == 1
+
+
+async def test_a_device_that_no_worker_has_is_not_said_to_be_the_model_s_fault(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=1)
+    absent = TaskFailed("DEVICE_UNAVAILABLE", "expected a worker with a GPU", model_at_fault=False)
+    model_server = ArithmeticModelServer(deadly={0: absent}, grey=absent)
+
+    scene.work(model_server)
+    ended = await scene.ended(audit)
+
+    assert ended.failure == AuditFailure("DEVICE_UNAVAILABLE", str(absent))
+    assert [task.attempt for task in model_server.tasks] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,16 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Measures of one version under one search. `search` is the document's entry: method, threshold, fill, ..."""
+    """Measures of one version under one search. `search` is the document's entry: method, threshold, fill, ...
+
+    `gradient_free`: the version has no useful gradient, and was searched by forward passes alone.
+    """
 
     search: Mapping[str, Any]
     measures: Mapping[str, Measure]
     readings: tuple[Reading, ...]
     counts: Mapping[str, int]
+    gradient_free: bool
 
     @property
     def threshold(self) -> float:
@@ -129,4 +133,4 @@ def _search_result(entry: Mapping[str, Any]) -> SearchResult:
     readings = tuple(
         Reading(reading["control"], reading["text"], reading.get("outcome", "")) for reading in entry["readings"]
     )
-    return SearchResult(entry["search"], measures, readings, entry["counts"])
+    return SearchResult(entry["search"], measures, readings, entry["counts"], entry.get("gradient_free", False))

@@ -46,7 +46,7 @@ from modicum_sis.limit import Limit
 from modicum_sis.margins import log_odds
 from modicum_sis.mask_optimization import MaskOptimization
 from modicum_sis.progress import Progress
-from modicum_sis.questions import Answer, EachWithout, Procedure, Question, Stop
+from modicum_sis.questions import Answer, EachWithout, Question, Stop
 from modicum_sis.search import Entrant, Proposal, Search, SearchTask
 from modicum_sis.searching import find_subsets
 from modicum_sis.seeding import generator, image_digest
@@ -84,7 +84,6 @@ __all__ = [
     "ParameterError",
     "Parameters",
     "Passes",
-    "Procedure",
     "Progress",
     "Proposal",
     "Question",

@@ -234,7 +234,8 @@ def _image_of(source: ImageSource, finding: Finding) -> Tensor:
     image, digest = source.load(finding.index)
     if finding.parameters.digests_given is False and digest != finding.digest:
         raise ParameterError(
-            f"expected image {finding.index} to be {finding.digest[:12]}, as its finding says; got {digest[:12]}. {way_out}"
+            f"expected image {finding.index} to be {finding.digest[:12]}, as its finding says; got {digest[:12]}. "
+            f"{way_out}"
         )
     if (shape := tuple(_mask_of(finding).shape)) != tuple(image.shape[-2:]):
         raise CanvasMismatch(f"expected images of the findings' canvas {shape}; got {tuple(image.shape)}. {way_out}")

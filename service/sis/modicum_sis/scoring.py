@@ -1,6 +1,6 @@
 """Margins of masked images, and their gradients with respect to the mask, with every pass counted to its image.
 
-Masks are true binary ones, but where a search probes with shares of pixels. Must not decide anything: searches do.
+The model only ever sees true binary masks. Must not decide anything: searches do.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,8 @@ from modicum_sis.progress import Meter
 
 
 def paint(images: Tensor, fills: Tensor, masks: Tensor) -> Tensor:
-    """The image where the mask is True, else the fill. images, fills: (B, C, H, W); masks: (B, H, W) bool.
-
-    Float masks are shares: 0.4 is a pixel at two fifths of the way from its fill to its image.
-    """
-    if masks.dtype == torch.bool:
-        return torch.where(masks.unsqueeze(1), images, fills)
-    return torch.lerp(fills, images, masks.unsqueeze(1).to(images.dtype))
+    """The image where the mask is True, else the fill. images, fills: (B, C, H, W); masks: (B, H, W) bool."""
+    return torch.where(masks.unsqueeze(1), images, fills)
 
 
 class MaskScorer:

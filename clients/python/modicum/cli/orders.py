@@ -1,7 +1,7 @@
 """What a user asked an audit to do, checked as far as this machine can before a server hears of it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,15 @@ from modicum.sources.pictures import Picture, pictures
 DEFAULT_THRESHOLD = 0.9
 #: Passes that backselect may spend on one image: exact to 64 x 64 pixels, and there for hours on a CPU.
 MOST_BACKSELECT_PASSES = 10_000_000
+#: Fewer are too few for a search.
+FEWEST_PASSES = 10
 DEVICES = ("auto", "cpu", "cuda")
+#: Options that only one method takes.
+OWNERS = {
+    "passes": SearchMethod.MASK_OPTIMIZATION,
+    "pixels_per_step": SearchMethod.BATCHED_GRADIENT,
+    "fraction": SearchMethod.BACKSELECT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,20 @@ def search_order(
     plans = tuple(control_plan(control) for control in controls) if controls else () if no_controls else None
     for threshold in chosen:
         Search(threshold=threshold, fraction=numbers["fraction"])
+    _refuse_of_another_method(numbers)
     return SearchOrder(thresholds=chosen, controls=plans, device=device, **numbers)
+
+
+def _refuse_of_another_method(numbers: Mapping[str, Any]) -> None:
+    """The server would refuse them too, but not before a model of gigabytes was sent."""
+    method = numbers["method"]
+    for name, owner in OWNERS.items():
+        if numbers[name] and method is not owner:
+            raise InvalidArgument(f"--{name.replace('_', '-')} belongs to --method {owner}, not to {method}")
+    if 0 < numbers["passes"] < FEWEST_PASSES:
+        raise InvalidArgument(
+            f"--passes: expected at least {FEWEST_PASSES}, or 0, which leaves it to the server; got {numbers['passes']}"
+        )
 
 
 def refuse_endless(search: SearchOrder, input_: InputSpecification) -> None:

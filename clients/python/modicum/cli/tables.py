@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from modicum.findings import Finding, FindingControls
+from modicum.findings import ClassTargetedFinding, Finding, FindingControls
 from modicum.measures import number, percent
 from modicum.naming import printable, short_version
 from modicum.results import ModelResult, Result, SearchResult
@@ -16,6 +16,10 @@ from modicum.versions import ModelVersion
 MOST_ROWS = 60
 COLUMNS = ("image", "label", "prediction", "confidence", "subset size", "subset fraction", "controls")
 RIGHT = frozenset({"confidence", "subset size", "subset fraction"})
+
+GRADIENT_FREE = (
+    "no useful gradient: searched by forward passes alone, which finds larger subsets than a search by gradients would"
+)
 
 REASONS = {
     "NOT_ELIGIBLE": "below the threshold: not searched",
@@ -96,15 +100,20 @@ def _control_notes(controls: FindingControls, version: ModelVersion | None) -> l
     notes = []
     targeted = controls.class_targeted
     if targeted:
-        other = _class_name(targeted.target_class, version)
-        notes.append(
-            f"{other} too, at {number(targeted.size_ratio)}x the size" if targeted.found else f"no subset for {other}"
-        )
+        notes.append(_other_class(targeted, _class_name(targeted.target_class, version)))
     if controls.fills:
         kept = [fill.fill for fill in controls.fills if fill.sufficient]
         notes.append(f"survives {len(kept)} of {len(controls.fills)} fills" + (f" ({', '.join(kept)})" if kept else ""))
     notes += [f"{variant.variant} {variant.confidence:.2f}" for variant in controls.variants]
     return notes
+
+
+def _other_class(targeted: ClassTargetedFinding, name: str) -> str:
+    if not targeted.found:
+        return f"no subset for {name}"
+    if targeted.size == 0:
+        return f"the bare fill alone suffices for {name}"
+    return f"{name} too, at {number(targeted.size_ratio)}x the size"
 
 
 def headline(search: SearchResult) -> Iterable[str]:
@@ -114,6 +123,8 @@ def headline(search: SearchResult) -> Iterable[str]:
         f"{counts['images']} images: {counts['eligible']} eligible, {counts['with_subset']} with a subset, "
         f"{counts['baseline_confident']} baseline-confident, {counts['failed']} failed"
     )
+    if search.gradient_free:
+        yield GRADIENT_FREE
     rate = search.measure("overinterpretation_rate")
     alpha = rate.parameters.get("alpha", 0.05)
     yield f"overinterpretation rate (a subset of at most {percent(alpha)} of the pixels suffices): {rate}"

@@ -55,6 +55,8 @@ def _share(snapshot: AuditSnapshot) -> float:
 def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
     parts = [snapshot.state.lower() if snapshot.state != "RUNNING" else snapshot.stage.lower() or "running"]
     parts.append(f"{snapshot.images_done} of {snapshot.images_total} images")
+    if not snapshot.state.terminal:
+        parts.append(f"{snapshot.passes_done:,} of at most {snapshot.passes_planned:,} passes")
     if snapshot.images_failed:
         parts.append(f"{snapshot.images_failed} failed")
     if snapshot.mean_subset_fraction is not None:

@@ -49,6 +49,7 @@ class Scene:
     labels: Sequence[str]
     fill: str
     load_image: LoadImage
+    max_pixels: int
 
     def photograph(self, digest: str) -> Photograph | None:
         """Return the image on the canvas; None when it is not stored any more or cannot be decoded."""
@@ -56,7 +57,7 @@ class Scene:
         if data is None or self.input is None:
             return None
         try:
-            values = canvas_array(data, self.input, self.canvas)
+            values = canvas_array(data, self.input, self.canvas, self.max_pixels)
         except (PictureUnreadable, PictureTooLarge, ValueError):
             return None
         toning = panels.toning_of(values, self.input)
@@ -207,6 +208,8 @@ def _other(row: Row, labels: Sequence[str]) -> str:
     name = class_text(control["target_class"], labels)
     if not control["found"]:
         return f"{name}: nothing found"
+    if not control["size"]:
+        return f"{name}: the bare fill alone suffices"
     ratio = control["size"] / row["subset"]["size"] if row["subset"]["size"] else math.inf
     found = pixels_text(control["size"])
     return f"{name}: {found}" if math.isinf(ratio) else f"{name}: {found}, {times_text(ratio)} the size"

@@ -12,9 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures.rows import Row
+from modicum_server.pictures import MAX_PIXELS
 from modicum_server.reports.gallery import LoadImage, Scene
 from modicum_server.reports.sections import Sketch, sections
-from modicum_server.reports.wording import confidence_text, reason_text, short_name
+from modicum_server.reports.wording import acceleration_text, confidence_text, reason_text, short_name
 
 
 def render_html(
@@ -52,12 +53,13 @@ def _sketches(
     labels: Mapping[str, Sequence[str]],
 ) -> dict[tuple[str, int], Sketch]:
     canvas = Canvas(**document["specification"]["canvas"])
+    max_pixels = document["parameters"].get("max_image_pixels", MAX_PIXELS)
     sketches = {}
     for place, model in enumerate(document["models"], start=1):
         version = model["model_version"]
         for index, result in enumerate(model["searches"]):
             fill = result["search"]["fill"]
-            scene = Scene(canvas, inputs.get(version), labels.get(version, ()), fill, load_image)
+            scene = Scene(canvas, inputs.get(version), labels.get(version, ()), fill, load_image, max_pixels)
             sketches[version, index] = Sketch(f"model-{place}-search-{index + 1}", version, result, scene)
     return sketches
 
@@ -76,6 +78,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        confidence=confidence_text, reason=reason_text, short_name=short_name, thousands=lambda number: f"{number:,}"
+        acceleration=acceleration_text,
+        confidence=confidence_text,
+        reason=reason_text,
+        short_name=short_name,
+        thousands=lambda number: f"{number:,}",
     )
     return environment

@@ -121,4 +121,17 @@ def budget_text(search: Mapping[str, Any]) -> str:
         return f"{search['passes']:,} pass-equivalents an image"
     if method == SearchMethod.BATCHED_GRADIENT.value:
         return f"{search['pixels_per_step']:,} pixels removed a step"
-    return "one pixel removed a step (exact)" if not search["fraction"] else f"{search['fraction']:.0%} removed a step"
+    return "one pixel removed a step (exact)" if not search["fraction"] else f"{share_text(search['fraction'])} removed a step"
+
+
+def acceleration_text(used: Mapping[str, Any]) -> str:
+    """Return how the passes of a version's searches ran, and what of it was declined."""
+    ran = [
+        used["dtype"],
+        f"{used['folded']:,} batch norms folded" if used["folded"] else "",
+        "compiled" if used["compiled"] else "",
+        "as CUDA graphs" if used["graphs"] else "",
+        f"aimed {used['aim']:.2g} log-odds above the threshold" if used["aim"] else "",
+    ]
+    told = ", ".join(part for part in ran if part)
+    return f"{told}; declined: {used['declined']}" if used["declined"] else told

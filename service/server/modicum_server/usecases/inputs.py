@@ -7,6 +7,9 @@ from modicum_server.usecases.rules import check
 LEAST_DISTANCE = 1e-4
 """Of the bounds, as a share of the larger of them and 1: float32 keeps seven digits, and 256 greys stay apart."""
 
+FILL_SLACK = 1e-5
+"""The mean fill may leave the bounds by this share of their distance: what float32 makes of a decimal."""
+
 
 def check_input(field: str, value: InputSpecification) -> None:
     """Refuse a specification that no image could follow.
@@ -28,6 +31,7 @@ def check_input(field: str, value: InputSpecification) -> None:
     _check_channel_values(f"{field}.std", value.std, value.channels, "positive")
     if value.fill_mean:
         _check_channel_values(f"{field}.fill_mean", value.fill_mean, value.channels, "finite")
+    _check_painted(field, value)
 
 
 def _check_size(field: str, value: InputSpecification) -> None:
@@ -45,6 +49,19 @@ def _check_size(field: str, value: InputSpecification) -> None:
             f"expected 0 or at least the longer side of the crop ({longer}), got {value.resize}: "
             "a square image would be smaller than its crop",
         )
+
+
+def _check_painted(field: str, value: InputSpecification) -> None:
+    """The mean fill is an image like any other: mostly a mean in bytes beside bounds of 0 and 1 is not."""
+    name, painted = ("fill_mean", value.fill_mean) if value.fill_mean else ("mean", value.mean)
+    slack = FILL_SLACK * (value.upper_bound - value.lower_bound)
+    for place, number in enumerate(painted):
+        if not value.lower_bound - slack <= number <= value.upper_bound + slack:
+            raise FieldInvalid(
+                f"{field}.{name}[{place}]",
+                f"expected a value within lower_bound ({value.lower_bound:g}) and upper_bound ({value.upper_bound:g}), "
+                f"as the mean fill paints it, got {number:g}; give both in the same units, or another fill_mean",
+            )
 
 
 def _check_channel_values(field: str, values: tuple[float, ...], channels: int, rule: str) -> None:

@@ -39,6 +39,8 @@ _IMAGE_REASONS = {
 }
 #: Reasons that are about the audit as a whole: halving the shard would find the same on every image.
 _AUDIT_REASONS = frozenset({"CANVAS_TOO_LARGE", "CANVAS_UNFIT", "INPUT_REFUSED", "SEARCH_REFUSED", "GRADIENT_MISSING"})
+#: Reasons that are about the workers: a grey image would find the same, and say that the model was at fault.
+_WORKER_REASONS = frozenset({"DEVICE_UNAVAILABLE"})
 _OUT_OF_MEMORY = "MODEL_OUT_OF_MEMORY"
 _DEATHS = frozenset({"MODEL_DIED", "MODEL_HUNG", _OUT_OF_MEMORY})
 
@@ -105,6 +107,8 @@ async def settle_search(equipment: Equipment, claim: Claim, plan: SearchPlan, er
     deaths = claim.shard.deaths + 1
     if deaths < death.tries:
         return await hand_back(equipment, claim, deaths=deaths, delay_seconds=retry_delay(deaths))
+    if death.reason in _WORKER_REASONS:
+        return await fail_audit(equipment, claim, AuditFailure(death.reason, death.detail))
     try:
         failure = await _failure_on_grey(equipment, claim, plan)
     except ModelServerDown as down:
