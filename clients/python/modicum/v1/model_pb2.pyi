@@ -137,7 +137,9 @@ class InputSpecification(google.protobuf.message.Message):
 
     @property
     def fill_mean(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
-        """What the mean fill shows, per channel, in canvas values; empty means `mean`, i.e. zero after normalisation."""
+        """What the mean fill shows, per channel, in canvas values, within the bounds; empty means `mean`, i.e. zero after
+        normalisation.
+        """
 
     def __init__(
         self,

@@ -205,7 +205,7 @@ class Search(google.protobuf.message.Message):
     pixels_per_step: builtins.int
     """Pixels removed a step, for BATCHED_GRADIENT; 0 means one up to 32x32 and 100 at 224x224, in proportion."""
     fraction: builtins.float
-    """Share of the remaining pixels removed a step, for BACKSELECT; 0 means one pixel a step, the exact method."""
+    """Share of the remaining pixels removed a step, for BACKSELECT: 0.0001 or more and below 1; 0 means one pixel a step, the exact method."""
     def __init__(
         self,
         *,

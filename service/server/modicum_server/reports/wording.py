@@ -121,7 +121,11 @@ def budget_text(search: Mapping[str, Any]) -> str:
         return f"{search['passes']:,} pass-equivalents an image"
     if method == SearchMethod.BATCHED_GRADIENT.value:
         return f"{search['pixels_per_step']:,} pixels removed a step"
-    return "one pixel removed a step (exact)" if not search["fraction"] else f"{share_text(search['fraction'])} removed a step"
+    return (
+        "one pixel removed a step (exact)"
+        if not search["fraction"]
+        else f"{share_text(search['fraction'])} removed a step"
+    )
 
 
 def acceleration_text(used: Mapping[str, Any]) -> str:
