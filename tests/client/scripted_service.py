@@ -26,6 +26,9 @@ from modicum.v1 import (
 )
 
 VERSION = "projects/default/models/m/versions/1"
+INPUT = model_pb2.InputSpecification(
+    channels=13, height=40, width=32, upper_bound=1, interpolation="bilinear", mean=[0.5] * 13, std=[0.25] * 13
+)
 
 
 class Script:
@@ -38,6 +41,7 @@ class Script:
         self.artifacts = {}
         self.partial = {}
         self.version_states = [model_pb2.ModelVersion.STATE_READY]
+        self.useful_gradient = True
         self.watches = []
         self.audit = audit_pb2.Audit(name="projects/default/audits/a", state=audit_pb2.Audit.STATE_RUNNING, sequence=1)
         self.audit.specification.searches.add(method=3, threshold=0.9, fill=1, target_rule=1)
@@ -111,6 +115,8 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):
             name=request.name,
             state=state,
             class_labels=["cat", "dog"],
+            input=INPUT,
+            useful_gradient=self.script.useful_gradient,
             reject_reason="STATE_DICT_MISMATCH" if rejected else "",
             reject_detail="expected fc.weight" if rejected else "",
         )

@@ -175,6 +175,17 @@ def test_json_is_all_that_goes_to_stdout(address, monkeypatch, run):
     assert [model["name"][-2:] for model in json.loads(result.stdout)] == [f"m{place}" for place in range(6)]
 
 
+@pytest.mark.parametrize("useful", [True, False])
+def test_a_version_is_shown_with_its_channels_and_whether_it_has_no_gradient(address, script, monkeypatch, run, useful):
+    monkeypatch.setenv("MODICUM_ADDRESS", address)
+    script.useful_gradient = useful
+
+    shown = run("models", "show", "m/1").stdout
+
+    assert "13 channels, 40 x 32" in shown
+    assert ("forward passes alone" in shown) is not useful
+
+
 def test_a_watch_in_json_is_a_snapshot_a_line(address, script, monkeypatch, run):
     monkeypatch.setenv("MODICUM_ADDRESS", address)
     script.watches = [([(1, "RUNNING"), (2, "FAILED")], "end"), ([(2, "FAILED")], "end")]

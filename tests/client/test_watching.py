@@ -100,7 +100,7 @@ def _with_passes(snapshot, passes):
 
 
 def test_a_bar_tells_the_passes_done_of_those_planned_until_the_end(audit, script):
-    script.watches = [([(3, "RUNNING"), (4, "SUCCEEDED")], DONE)]
+    script.watches = [([(3, "RUNNING"), (4, "SUCCEEDED")], DONE), ([(4, "SUCCEEDED")], DONE)]
     told = []
 
     watched(audit, SimpleNamespace(show=lambda step, share, detail: told.append(detail)))

@@ -12,7 +12,8 @@ from modicum.cli.orders import model_order
 from modicum.cli.views import upload_progress, view
 from modicum.client import Client
 from modicum.naming import last_part, short_version
-from modicum.versions import ModelVersion
+from modicum.sources.inputs import InputSpecification
+from modicum.versions import ModelVersion, VersionState
 
 app = typer.Typer(no_args_is_help=True, help="Registered models and their versions.")
 
@@ -100,18 +101,24 @@ def delete(name: Name, *, as_json: options.Json = False) -> None:
 def _show(version: ModelVersion) -> None:
     table = Table(show_header=False)
     classes = version.class_count or len(version.class_labels)
-    size = version.input and f"{version.input.height} x {version.input.width}, {version.input.interpolation}"
+    blind = version.state is VersionState.READY and not version.useful_gradient
     for label, value in (
         ("name", version.name),
         ("state", version.state),
         ("refused", f"{version.reject_reason}: {version.reject_detail}" if version.reject_reason else ""),
         ("source", f"{version.source} {version.architecture}".strip()),
-        ("input", size or ""),
+        ("input", _input_text(version.input) if version.input else ""),
         ("classes", str(classes or "")),
         ("answers with", version.output_kind),
+        ("gradient", "none that is useful: mask_optimization searches by forward passes alone" if blind else ""),
         ("digest", version.digest),
         ("created", f"{version.create_time:%Y-%m-%d %H:%M}"),
     ):
         if value:
             table.add_row(label, value)
     answers().print(table, markup=False)
+
+
+def _input_text(given: InputSpecification) -> str:
+    channels = "1 channel" if given.channels == 1 else f"{given.channels} channels"
+    return f"{channels}, {given.height} x {given.width}, {given.interpolation}"
