@@ -4,7 +4,8 @@ First a few sizes along the ascent's last ranking are tried: what was learned si
 Removals are judged by exact forward passes: each candidate alone first, then as many of the best as should fit
 together. What a removal cost is remembered, and only the cheapest are tried again in the next round, for losses hardly
 change their order from one mask to the next. When no removal fits, the missing pixels with the highest gradient are
-added and removal starts again; the outcome is kept when it is smaller, or as small with more margin to spare.
+added and removal starts again; the outcome is kept when it is smaller, or as small with more margin to spare. Where
+trades of every size were in vain, memory misleads: from then on all candidates are tried again in every round.
 
 `Shrinker` is the procedure for one image, written as if it were alone: it asks for margins of masks and is sent the
 answers; `desk` answers many images' questions in one batch. Every image has its own count of passes to spend, so its
@@ -27,7 +28,7 @@ LEAST_RESIZED, SIZES_TRIED = 0.7, 4
 CANDIDATES = 32
 """Single removals tried in a first round; where more pixels are kept, those with the lowest gradient are tried."""
 CHEAPEST = 8
-"""Single removals tried again in the rounds after it."""
+"""Single removals tried again in the rounds after it, while trades succeed."""
 BOLDNESS = (1.5, 1.0, 0.5)
 """Shares of the removals that should fit together which are tried together, the most first."""
 PIXELS_PER_TRADE = 10
@@ -94,14 +95,15 @@ class Shrinker:
     def _shrink(self) -> Generator[Question, Answer, None]:
         if self._scores is not None:
             yield from self._resize(self._scores.unsqueeze(0))
-        current = yield from self._remove(self.best)
+        current = yield from self._remove(self.best, CHEAPEST)
         tried, failures = torch.zeros_like(current.mask), 0
         while current.size:
             wanted = math.ceil(current.size / PIXELS_PER_TRADE) * (1 + failures % TRADE_SIZES)
             added = yield from self._wanted(current.mask, current.mask | tried, wanted)
             if not len(added):
                 return
-            traded = yield from self._trade(current, added)
+            retried = CHEAPEST if failures < TRADE_SIZES else CANDIDATES
+            traded = yield from self._trade(current, added, retried)
             smaller = traded.size < current.size
             failures = 0 if smaller else failures + 1
             tried = torch.zeros_like(tried) if smaller else tried.index_fill(0, added, value=True)
@@ -129,18 +131,18 @@ class Shrinker:
         best = torch.argsort(torch.where(barred, -math.inf, gradient), descending=True, stable=True)[:count]
         return best[~barred[best]]
 
-    def _trade(self, current: Kept, added: Tensor) -> Generator[Question, Answer, Kept]:
+    def _trade(self, current: Kept, added: Tensor, retried: int) -> Generator[Question, Answer, Kept]:
         mask = current.mask.clone()
         mask[added] = True
         answer = yield from self._ask(Question(mask.unsqueeze(0)))
         larger = Kept(start=mask, mask=mask, margins=(float(answer.margins[0]),))
-        return (yield from self._remove(larger))
+        return (yield from self._remove(larger, retried))
 
-    def _remove(self, kept: Kept) -> Generator[Question, Answer, Kept]:
-        """Rounds of removal until none fits, neither among the cheapest known nor among new candidates."""
+    def _remove(self, kept: Kept, retried: int) -> Generator[Question, Answer, Kept]:
+        """Rounds of removal until none fits, neither among the `retried` cheapest known nor among new candidates."""
         losses = torch.full(kept.mask.shape, math.inf, dtype=torch.float64)
         while kept.size:
-            cheapest = self._cheapest(kept.mask, losses)
+            cheapest = self._cheapest(kept.mask, losses, retried)
             smaller = (yield from self._remove_some(kept, cheapest, losses)) if len(cheapest) else None
             if smaller is None and _has_untried(kept.mask, losses):
                 candidates = yield from self._candidates(kept.mask)
@@ -186,10 +188,10 @@ class Shrinker:
             pixels = pixels[torch.argsort(gradient[pixels], stable=True)[:CANDIDATES]]
         return self._affordable(pixels)
 
-    def _cheapest(self, mask: Tensor, losses: Tensor) -> Tensor:
+    def _cheapest(self, mask: Tensor, losses: Tensor, count: int) -> Tensor:
         pixels = torch.nonzero(mask).flatten()
         known, order = torch.sort(losses[pixels.cpu()], stable=True)
-        return self._affordable(pixels[order[known.isfinite()][:CHEAPEST].to(pixels.device)])
+        return self._affordable(pixels[order[known.isfinite()][:count].to(pixels.device)])
 
     def _affordable(self, pixels: Tensor) -> Tensor:
         """The first of the pixels, so many as there are forward passes left for."""
