@@ -326,7 +326,6 @@ def test_the_safe_mask_is_the_smallest_of_an_image_with_margin_enough():
     assert scorer.safe_mask(1) is None  # the whole image is no subset
     scorer.margins(masks, torch.zeros(5, dtype=torch.int64))
     scorer.margins_and_gradients(masks[4:], torch.ones(1, dtype=torch.int64))
-    scorer.margins(torch.tensor([[[0.9, 0.0, 0.0, 0.0]]]), torch.ones(1, dtype=torch.int64))  # shares are no mask
 
     assert scorer.safe_mask(0).tolist() == [[False, True, True, False]]
     assert scorer.safe_mask(1).tolist() == [[True, True, True, False]]
