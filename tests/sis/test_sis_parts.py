@@ -56,7 +56,7 @@ def run_shrinker(shrinker, weights):
         question = next(asking)
         while True:
             cost += question.cost
-            margins = question.masks.double() @ weights
+            margins = question.part(0, question.count).double() @ weights
             question = asking.send(Answer(margins, weights.expand(len(margins), -1)))
     except StopIteration:
         return cost
@@ -100,7 +100,7 @@ def questions_of(shrinker, weights):
         question = next(asking)
         while True:
             asked.append(question)
-            question = asking.send(Answer(question.masks.double() @ weights, weights.expand(1, -1)))
+            question = asking.send(Answer(question.part(0, question.count).double() @ weights, weights.expand(1, -1)))
     except StopIteration:
         return asked
 
@@ -111,7 +111,7 @@ def test_a_second_round_of_removal_tries_only_the_cheapest_again():
 
     first, second, *_ = questions_of(shrinker, weights)
 
-    assert (len(first.masks), len(second.masks)) == (12, CHEAPEST)
+    assert (first.count, second.count) == (12, CHEAPEST)
 
 
 def test_removal_goes_on_to_new_candidates_when_the_known_ones_are_gone():
@@ -132,7 +132,7 @@ def test_shrinking_begins_with_sizes_along_the_last_ranking_of_the_ascent():
     scores = -torch.arange(100.0)
     shrinker = Shrinker(start, 5.9, threshold=0.99, passes=SIZES_TRIED, scores=scores)
 
-    sizes = [int(question.masks.sum()) for question in questions_of(shrinker, weights)]
+    sizes = [int(question.part(0, question.count).sum()) for question in questions_of(shrinker, weights)]
 
     assert sizes == sorted(sizes, reverse=True)
     assert LEAST_RESIZED * 95 <= sizes[-1] == shrinker.best.size < 70
@@ -145,7 +145,7 @@ def test_sizes_along_the_last_ranking_rise_again_where_they_do_not_suffice():
         torch.ones(100, dtype=torch.bool), 5.0, threshold=0.99, passes=SIZES_TRIED, scores=torch.arange(100.0)
     )
 
-    sizes = [int(question.masks.sum()) for question in questions_of(shrinker, weights)]
+    sizes = [int(question.part(0, question.count).sum()) for question in questions_of(shrinker, weights)]
 
     assert sizes == [84, 92, 88, 90]
     assert shrinker.best.size == 92

@@ -8,7 +8,9 @@ from torch import Tensor
 
 from modicum_sis.margins import sufficient
 from modicum_sis.questions import Asked, EachWithout, Procedure, Question
-from modicum_sis.shrinking import SAFE_MARGIN
+
+SAFE_MARGIN = 1e-3
+"""A margin this far above what is needed survives the low bits in which two passes differ."""
 
 
 class Spent(Exception):
@@ -69,8 +71,8 @@ class Account:
         return True
 
     def _ask(self, asked: Asked) -> Procedure[Tensor]:
-        if asked.count > self.passes:
+        if asked.cost > self.passes:
             raise Spent
-        self.passes -= asked.count
+        self.passes -= asked.cost
         # no number sorts as the highest; here it must be the lowest
         return torch.nan_to_num((yield asked).margins, nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)

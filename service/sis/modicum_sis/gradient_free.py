@@ -18,11 +18,9 @@ from modicum_sis.desk import propose_each
 from modicum_sis.pixel_trades import Trader
 from modicum_sis.quantities import whole_number
 from modicum_sis.questions import Procedure, Stop
-from modicum_sis.search import FIXED_PASSES, Entrant, Proposal, SearchTask
+from modicum_sis.search import FIXED_PASSES, VERIFICATIONS, Entrant, Proposal, SearchTask
 from modicum_sis.seeding import generator
 
-VERIFICATIONS = 2
-"""Forward passes kept back: the smallest mask, and one with margin to spare."""
 FEWEST_PASSES = FIXED_PASSES + VERIFICATIONS + 1
 
 

@@ -1,6 +1,6 @@
 """An end to a run by time or by passes: give it as `should_stop=` and the images in work end with their best so far.
 
-The one part of the library that reads a clock, and the caller may bring another. Must not end anything by itself.
+It reads a clock, and the caller may bring another. Must not end anything by itself.
 """
 
 import time

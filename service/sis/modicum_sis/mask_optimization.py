@@ -16,11 +16,11 @@ from modicum_sis.ascent import Ascent
 from modicum_sis.classifier import Canvas
 from modicum_sis.desk import Desk
 from modicum_sis.findings import Trace
-from modicum_sis.gradient_free import VERIFICATIONS, GradientFree
+from modicum_sis.gradient_free import GradientFree
 from modicum_sis.margins import confidences_of
 from modicum_sis.quantities import whole_number
 from modicum_sis.questions import GRADIENT_COST
-from modicum_sis.search import FIXED_PASSES, Entrant, Proposal, SearchTask
+from modicum_sis.search import FIXED_PASSES, VERIFICATIONS, Entrant, Proposal, SearchTask
 from modicum_sis.shrinking import Kept, Shrinker
 
 LEAST_STEPS = 2

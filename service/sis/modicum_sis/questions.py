@@ -5,7 +5,7 @@ It yields questions, is sent answers, and returns its outcome; `desk` runs many 
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -29,6 +29,11 @@ class Asked(Protocol):
     @property
     def with_gradients(self) -> bool:
         """Whether their gradients are wanted too; then there is one mask."""
+        ...
+
+    @property
+    def cost(self) -> int:
+        """Pass-equivalents."""
         ...
 
     def part(self, start: int, stop: int) -> Tensor:
@@ -64,12 +69,17 @@ class EachWithout:
 
     mask: Tensor
     pixels: Tensor
-    with_gradients: bool = False
+    with_gradients: ClassVar[bool] = False
 
     @property
     def count(self) -> int:
         """How many pixels."""
         return len(self.pixels)
+
+    @property
+    def cost(self) -> int:
+        """Pass-equivalents."""
+        return self.count * FORWARD_COST
 
     def part(self, start: int, stop: int) -> Tensor:
         """The masks without some of the pixels."""

@@ -15,6 +15,8 @@ from modicum_sis.scoring import MaskScorer
 
 FIXED_PASSES = 2
 """Forward passes that every searched image costs before its search: the whole image and the bare fill."""
+VERIFICATIONS = 2
+"""Forward passes that a search with a budget keeps back: for the smallest mask, and for one with margin to spare."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +92,7 @@ class Search(Protocol):
         """A row and its proposal whenever one is done; ends when none is in work and none was let in.
 
         The row is free for another image as soon as the next proposal is asked for. A search that is written for one
-        image becomes one for many by `modicum_sis.desk.propose_each`.
+        image becomes one for many by `modicum_sis.propose_each`.
         """
         ...
 

@@ -13,14 +13,14 @@ outcome owes nothing to the others.
 """
 
 import math
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from modicum_sis.account import SAFE_MARGIN, Spent
 from modicum_sis.margins import sufficient
-from modicum_sis.questions import Answer, Question
+from modicum_sis.questions import Answer, Asked, EachWithout, Procedure, Question
 from modicum_sis.ranking import choose_largest
 
 LEAST_RESIZED, SIZES_TRIED = 0.7, 4
@@ -35,8 +35,6 @@ PIXELS_PER_TRADE = 10
 """A trade adds one pixel for every so many kept."""
 TRADE_SIZES = 3
 """After a trade in vain the next adds twice as many, then three times, then again the fewest."""
-SAFE_MARGIN = 1e-3
-"""A margin this far above what is needed survives the low bits in which two passes differ."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,10 +63,6 @@ class Kept:
         return replace(self, mask=mask, margins=(*self.margins, margin), removed=(*self.removed, pixels))
 
 
-class _Spent(Exception):
-    """No error: it ends a procedure when the next question costs more than is left."""
-
-
 class Shrinker:
     """Shrinks one sufficient mask (p,) with at most `passes` pass-equivalents, the ascent's last scores (p,) at hand.
 
@@ -85,14 +79,14 @@ class Shrinker:
         self._threshold, self._passes, self._scores = threshold, passes, scores
         self._note(self.best)
 
-    def questions(self) -> Generator[Question, Answer, None]:
+    def questions(self) -> Procedure[None]:
         """Ask until the passes are spent."""
         try:
             yield from self._shrink()
-        except _Spent:
+        except Spent:
             return
 
-    def _shrink(self) -> Generator[Question, Answer, None]:
+    def _shrink(self) -> Procedure[None]:
         if self._scores is not None:
             yield from self._resize(self._scores.unsqueeze(0))
         current = yield from self._remove(self.best, CHEAPEST)
@@ -110,7 +104,7 @@ class Shrinker:
             if (traded.size, -traded.margin) < (current.size, -current.margin):
                 current = traded
 
-    def _resize(self, scores: Tensor) -> Generator[Question, Answer, None]:
+    def _resize(self, scores: Tensor) -> Procedure[None]:
         """Halve in on the smallest size at which the best-scored pixels suffice; scores are (1, p)."""
         low, high = LEAST_RESIZED * self.best.size, float(self.best.size)
         for _ in range(SIZES_TRIED):
@@ -125,20 +119,20 @@ class Shrinker:
             else:
                 low = size
 
-    def _wanted(self, mask: Tensor, barred: Tensor, count: int) -> Generator[Question, Answer, Tensor]:
+    def _wanted(self, mask: Tensor, barred: Tensor, count: int) -> Procedure[Tensor]:
         """The `count` pixels, but for the barred, with the highest gradient, ties to the lowest index."""
         gradient = yield from self._gradient(mask)
         best = torch.argsort(torch.where(barred, -math.inf, gradient), descending=True, stable=True)[:count]
         return best[~barred[best]]
 
-    def _trade(self, current: Kept, added: Tensor, retried: int) -> Generator[Question, Answer, Kept]:
+    def _trade(self, current: Kept, added: Tensor, retried: int) -> Procedure[Kept]:
         mask = current.mask.clone()
         mask[added] = True
         answer = yield from self._ask(Question(mask.unsqueeze(0)))
         larger = Kept(start=mask, mask=mask, margins=(float(answer.margins[0]),))
         return (yield from self._remove(larger, retried))
 
-    def _remove(self, kept: Kept, retried: int) -> Generator[Question, Answer, Kept]:
+    def _remove(self, kept: Kept, retried: int) -> Procedure[Kept]:
         """Rounds of removal until none fits, neither among the `retried` cheapest known nor among new candidates."""
         losses = torch.full(kept.mask.shape, math.inf, dtype=torch.float64)
         while kept.size:
@@ -153,9 +147,9 @@ class Shrinker:
             self._note(kept)
         return kept
 
-    def _remove_some(self, kept: Kept, candidates: Tensor, losses: Tensor) -> Generator[Question, Answer, Kept | None]:
+    def _remove_some(self, kept: Kept, candidates: Tensor, losses: Tensor) -> Procedure[Kept | None]:
         """As many of the candidates as fit, None where none does; `losses` (p,) of them are brought up to date."""
-        answer = yield from self._ask(Question(_each_without(kept.mask, candidates)))
+        answer = yield from self._ask(EachWithout(kept.mask, candidates))
         losses[candidates.cpu()] = kept.margin - answer.margins
         order = torch.argsort(answer.margins, descending=True, stable=True)
         margins, candidates = answer.margins[order], candidates[order.to(candidates.device)]
@@ -165,9 +159,7 @@ class Shrinker:
         several = yield from self._remove_together(kept, candidates, fitting)
         return several if several is not None else kept.without(candidates[:1], float(margins[0]))
 
-    def _remove_together(
-        self, kept: Kept, candidates: Tensor, fitting: int
-    ) -> Generator[Question, Answer, Kept | None]:
+    def _remove_together(self, kept: Kept, candidates: Tensor, fitting: int) -> Procedure[Kept | None]:
         counts = {min(len(candidates), math.ceil(share * fitting)) for share in BOLDNESS} if fitting > 1 else set()
         wanted = sorted(counts - {1}, reverse=True)[: self._passes]
         if not wanted:
@@ -181,7 +173,7 @@ class Shrinker:
                 return kept.without(candidates[:count], margin)
         return None
 
-    def _candidates(self, mask: Tensor) -> Generator[Question, Answer, Tensor]:
+    def _candidates(self, mask: Tensor) -> Procedure[Tensor]:
         pixels = torch.nonzero(mask).flatten()
         if len(pixels) > CANDIDATES:
             gradient = yield from self._gradient(mask)
@@ -196,17 +188,17 @@ class Shrinker:
     def _affordable(self, pixels: Tensor) -> Tensor:
         """The first of the pixels, so many as there are forward passes left for."""
         if not self._passes:
-            raise _Spent
+            raise Spent
         return pixels[: self._passes]
 
-    def _gradient(self, mask: Tensor) -> Generator[Question, Answer, Tensor]:
+    def _gradient(self, mask: Tensor) -> Procedure[Tensor]:
         answer = yield from self._ask(Question(mask.unsqueeze(0), with_gradients=True))
         assert answer.gradients is not None
         return answer.gradients[0]
 
-    def _ask(self, question: Question) -> Generator[Question, Answer, Answer]:
+    def _ask(self, question: Asked) -> Procedure[Answer]:
         if question.cost > self._passes:
-            raise _Spent
+            raise Spent
         self._passes -= question.cost
         return (yield question)
 
@@ -220,12 +212,6 @@ class Shrinker:
     def _holds(self, margins: Tensor) -> list[bool]:
         holds: list[bool] = sufficient(margins, self._threshold).tolist()
         return holds
-
-
-def _each_without(mask: Tensor, pixels: Tensor) -> Tensor:
-    masks = mask.repeat(len(pixels), 1)
-    masks[torch.arange(len(pixels), device=mask.device), pixels] = False
-    return masks
 
 
 def _has_untried(mask: Tensor, losses: Tensor) -> bool:
