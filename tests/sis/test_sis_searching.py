@@ -350,4 +350,7 @@ def test_global_random_state_is_left_alone():
 
 
 def test_a_subset_says_its_size():
-    assert Subset(torch.eye(4, dtype=torch.bool)).fraction == 0.25
+    subset = Subset(torch.eye(4, dtype=torch.bool))
+
+    assert subset.fraction == 0.25
+    assert repr(subset) == "Subset(4 of 16 pixels)"

@@ -58,6 +58,10 @@ class Subset:
         """Kept pixels / (H * W)."""
         return self.size / self.mask.numel()
 
+    def __repr__(self) -> str:
+        """Its size: a canvas of True and False tells nobody anything."""
+        return f"Subset({self.size} of {self.mask.numel()} pixels)"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
