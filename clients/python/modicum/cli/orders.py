@@ -18,7 +18,7 @@ from modicum.sources.pictures import Picture, pictures
 DEFAULT_THRESHOLD = 0.9
 #: Passes that backselect may spend on one image: exact to 64 x 64 pixels, and there for hours on a CPU.
 MOST_BACKSELECT_PASSES = 10_000_000
-#: Fewer are too few for a search.
+#: Of mask_optimization's budget, as the server's rule has it; a test compares the two.
 FEWEST_PASSES = 10
 DEVICES = ("auto", "cpu", "cuda")
 #: Options that only one method takes.
@@ -112,12 +112,12 @@ def search_order(
     plans = tuple(control_plan(control) for control in controls) if controls else () if no_controls else None
     for threshold in chosen:
         Search(threshold=threshold, fraction=numbers["fraction"])
-    _refuse_of_another_method(numbers)
+    _check_numbers(numbers)
     return SearchOrder(thresholds=chosen, controls=plans, device=device, **numbers)
 
 
-def _refuse_of_another_method(numbers: Mapping[str, Any]) -> None:
-    """The server would refuse them too, but not before a model of gigabytes was sent."""
+def _check_numbers(numbers: Mapping[str, Any]) -> None:
+    """Refuse those of another method, and too small a budget: the server would, but only after gigabytes were sent."""
     method = numbers["method"]
     for name, owner in OWNERS.items():
         if numbers[name] and method is not owner:

@@ -80,6 +80,8 @@ class TaskChecked:
 class Acceleration:
     """How the passes of a search ran: by the version itself or by a faster twin, which no reported score comes from.
 
+    The record of `modicum_sis.Acceleration`, field by field, for torch is not imported here; a test compares the two.
+
     Attributes:
         folded: batch norms that are part of a convolution's weights.
         dtype: what the passes computed in.

@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import torch
 from modicum.v1 import model_pb2
-from modicum_sis import Classifier
-from modicum_sis.batching import default_chunk_size
+from modicum_sis import Classifier, default_chunk_size
 
 from modicum_server.domain.models import MOST_CHANNELS, ModelVersion
 from modicum_server.handler.failures import ModelRefused

@@ -106,12 +106,11 @@ class LocalServer:
         }
         ready_file = folder / "api.json"
         ready_file.unlink(missing_ok=True)
-        serve = ["serve", AWAIT_SCHEMA, "--ready-file", str(ready_file)]
-        ports = ["--grpc-port", str(settings.grpc_port), "--http-port", str(settings.http_port)]
+        serve = _serve(ready_file, settings.grpc_port, settings.http_port)
         worker_environment = {**environment, "MODICUM_RUN_FOLDER": str(folder / "run")}
         worker = ["worker", AWAIT_SCHEMA, "--metrics-port", "0"]
         return _Children(
-            api=Child("api", [*serve, *ports], environment, folder / "api.log"),
+            api=Child("api", serve, environment, folder / "api.log"),
             worker=Child("worker", worker, worker_environment, folder / "worker.log"),
             ready_file=ready_file,
         )
@@ -163,9 +162,7 @@ class _Children:
         addresses = json.loads(self.ready_file.read_text())
         listening = Listening(pid=os.getpid(), started=datetime.now(UTC).isoformat(), **addresses)
         # Started again, it listens where its clients know it: a port that was free is now ours to keep.
-        options = ["--ready-file", str(self.ready_file)]
-        ports = ["--grpc-port", listening.grpc_port, "--http-port", listening.http_port]
-        self.api.arguments = ["serve", AWAIT_SCHEMA, *options, *ports]
+        self.api.arguments = _serve(self.ready_file, listening.grpc_port, listening.http_port)
         self._keepers.extend(asyncio.create_task(child.keep_running()) for child in (self.api, self.worker))
         return listening
 
@@ -174,6 +171,12 @@ class _Children:
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(self.api.stop(grace_seconds), self.worker.stop(grace_seconds))
+
+
+def _serve(ready_file: Path, grpc_port: int | str, http_port: int | str) -> list[str]:
+    """The API's command line; it waits for the schema when it is started again too."""
+    ports = ["--grpc-port", str(grpc_port), "--http-port", str(http_port)]
+    return ["serve", AWAIT_SCHEMA, "--ready-file", str(ready_file), *ports]
 
 
 async def _nothing() -> None:

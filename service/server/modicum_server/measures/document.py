@@ -45,11 +45,12 @@ def result_document(
             mask_optimization searched without a gradient, `acceleration` how each version's search passes ran.
         findings_digest: SHA-256 of the findings artifact that holds these rows.
     """
+    # Longer than a function should be: it is the document's outline, and stays one to be read beside the docs.
     tally = _Tally.of(audit.specification)
     for row in rows:
         tally.add(row)
-    by_name = {version.name: version for version in versions}
-    without_gradient = parameters.get("gradient_free", ())
+    digests = {version.name: version.digest for version in versions}
+    without_gradient = frozenset(parameters.get("gradient_free", ()))
     return {
         "schema_version": SCHEMA_VERSION,
         "audit": audit.name,
@@ -60,7 +61,7 @@ def result_document(
         "parameters": {
             "dtype": "float32",
             **parameters,
-            "model_digests": {version.name: version.digest for version in versions},
+            "model_digests": digests,
             "manifest_digest": dataset.manifest_digest,
         },
         "dataset": {
@@ -72,14 +73,8 @@ def result_document(
         "models": [
             {
                 "model_version": name,
-                "digest": by_name[name].digest,
-                "searches": [
-                    {
-                        **_search_json(tally.observers[name, index].observations()),
-                        "gradient_free": search.method is SearchMethod.MASK_OPTIMIZATION and name in without_gradient,
-                    }
-                    for index, search in enumerate(audit.specification.searches)
-                ],
+                "digest": digests[name],
+                "searches": tally.searches(name, has_gradient=name not in without_gradient),
             }
             for name in audit.specification.model_versions
         ],
@@ -133,6 +128,13 @@ class _Tally:
         if row["reason"] is not None and row["reason"] not in MEASURED:
             self.failures.append({name: row[name] for name in ("item", "model_version", "search_index", "reason")})
 
+    def searches(self, version: str, *, has_gradient: bool) -> list[dict[str, Any]]:
+        return [
+            _search_json(observer.observations(), has_gradient=has_gradient)
+            for (name, _), observer in self.observers.items()
+            if name == version
+        ]
+
     def passes(self) -> dict[str, int]:
         return {
             "forward": self.forward,
@@ -141,7 +143,7 @@ class _Tally:
         }
 
 
-def _search_json(seen: Observations) -> dict[str, Any]:
+def _search_json(seen: Observations, *, has_gradient: bool) -> dict[str, Any]:
     measured = measure(seen)
     return {
         "search": asdict(seen.search),
@@ -157,6 +159,7 @@ def _search_json(seen: Observations) -> dict[str, Any]:
             "budget_exhausted": int(seen.budget_exhausted.sum()),
             "saturated": int(seen.saturated.sum()),
         },
+        "gradient_free": seen.search.method is SearchMethod.MASK_OPTIMIZATION and not has_gradient,
     }
 
 

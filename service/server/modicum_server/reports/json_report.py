@@ -29,7 +29,7 @@ class JsonReport:
 
     def begin(self) -> bytes:
         """Return what stands before the first row."""
-        return self._before + (b"," if len(self._before) > 1 else b"") + b'"rows":['
+        return self._before + (COMMA if len(self._before) > 1 else b"") + b'"rows":['
 
     def feed(self, packed: bytes) -> Iterator[bytes]:
         """Yield the rows that the next bytes of the findings artifact hold."""
@@ -43,7 +43,7 @@ class JsonReport:
             ValueError: the artifact is not whole.
         """
         rest = self._listed(self._unpacking.end())
-        return rest + b"]" + (b"," if len(self._after) > 1 else b"") + self._after
+        return rest + b"]" + (COMMA if len(self._after) > 1 else b"") + self._after
 
     def _listed(self, text: bytes) -> bytes:
         """Lines as entries of a list; the end of a line is held back until another line follows."""

@@ -13,7 +13,6 @@ from modicum_server.errors import (
 )
 
 NO_WORKER = "no worker"
-WORKER_DIED = "Worker died"
 PREDICTION_FAILED = "Prediction failed"
 HANDLER_BUG = "HANDLER_BUG"
 

@@ -157,11 +157,9 @@ def _filled_search(search: Search, canvas: Canvas, settings: Settings) -> Search
 
 
 def require_gradient(version: ModelVersion, specification: AuditSpecification) -> None:
-    """Refuse the search that is nothing without a gradient of a version without a useful one.
+    """Refuse batched_gradient on a version without a useful gradient; mask_optimization goes by forward passes there.
 
-    mask_optimization is none: it then searches by forward passes alone.
-
-    One that nobody has checked yet passes: it is asked again when its search begins.
+    A version that nobody has checked yet passes: it is asked again when its search begins.
 
     Raises:
         GradientMissing

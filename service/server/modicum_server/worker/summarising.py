@@ -51,9 +51,9 @@ async def summarise(equipment: Equipment, claim: Claim) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="modicum-findings-") as folder:
         findings = Path(folder) / "findings"
         # Packing and measuring are arithmetic: they run beside the loop, which keeps the lease.
-        document = await asyncio.to_thread(_pack_and_summarise, subject, rows, findings)
+        digest, document = await asyncio.to_thread(_pack_and_summarise, subject, rows, findings)
         claim.lease.check()
-        return await _succeed(equipment, claim, findings=findings, document=document)
+        return await _succeed(equipment, claim, findings=findings, findings_digest=digest, document=document)
 
 
 async def _subject(equipment: Equipment, claim: Claim) -> _Subject | None:
@@ -87,19 +87,20 @@ async def _page(store: Store, audit: str, after: str) -> Sequence[Keyed[Finding]
         return await transaction.findings.page(audit, after=after, limit=PAGE_FINDINGS)
 
 
-def _pack_and_summarise(subject: _Subject, rows: Iterator[Row], findings: Path) -> bytes:
-    """Write the findings artifact as the rows come, then return the result document, for which it is read again."""
+def _pack_and_summarise(subject: _Subject, rows: Iterator[Row], findings: Path) -> tuple[str, bytes]:
+    """Write the findings artifact as the rows come; return its digest, and the document, for which it is read again."""
     with findings.open("wb") as packed:
         write_rows(rows, packed)
+    findings_digest = _digest(findings)
     document: dict[str, Any] = result_document(
         audit=subject.audit,
         dataset=subject.dataset,
         versions=subject.versions,
         rows=FindingRows(lambda: _pieces(findings)),
         parameters=subject.parameters,
-        findings_digest=_digest(findings),
+        findings_digest=findings_digest,
     )
-    return canonical_json(document)
+    return findings_digest, canonical_json(document)
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
@@ -113,10 +114,12 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def _succeed(equipment: Equipment, claim: Claim, *, findings: Path, document: bytes) -> Outcome:
+async def _succeed(
+    equipment: Equipment, claim: Claim, *, findings: Path, findings_digest: str, document: bytes
+) -> Outcome:
     """Store both artifacts, record them for the project and let the audit succeed, in one transaction."""
     shard, result_digest = claim.shard, hashlib.sha256(document).hexdigest()
-    sizes = {await asyncio.to_thread(_digest, findings): findings.stat().st_size, result_digest: len(document)}
+    sizes = {findings_digest: findings.stat().st_size, result_digest: len(document)}
     async with equipment.store.transaction() as transaction:
         for digest in sorted(sizes):
             await transaction.artifacts.lock(digest)  # before the rows: a large artifact takes its time
