@@ -1,6 +1,5 @@
 """`python -m benchmarks`: measures the parts asked for, writes their figures into one JSON file, and the page anew."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ import typer
 
 from benchmarks import loop, machine, memory, results, search, service
 from benchmarks.page import write_page
-from benchmarks.subjects import DATA_VARIABLE
+from benchmarks.subjects import data_folder
 
 USAGE_ERROR = 2
 
@@ -38,8 +37,7 @@ def main(
 
 def parts(asked: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
     """The parts to measure, by name."""
-    folder = os.environ.get(DATA_VARIABLE)
-    data = Path(folder) if folder else None
+    data = data_folder()
     known: dict[str, Callable[[bool], dict[str, Any]]] = {
         "search": lambda quick: search.measure(data, quick=quick),
         "service": lambda quick: {

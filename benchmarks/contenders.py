@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from modicum_sis import BatchedGradient, Search, find_subsets
+from modicum_sis.questions import GRADIENT_COST
 from modicum_sis.search import FIXED_PASSES
 
 from benchmarks.subjects import Subject
 
+OURS, GRADIENT = "mask_optimization", "batched_gradient"
+"""Methods that the page compares with others by name."""
+PAPER = "as the paper"
+"""How a setting ends that is the paper's own."""
 VERIFICATION = 1
 """Forward passes that verifying costs unless low bits interfere, which they hardly ever do."""
-GRADIENT_COST = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 About five minutes an image on two cores. Written after every image; a second call goes on where the first ended.
 """
 
-import os
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,7 @@ from modicum_sis import BackSelect
 
 from benchmarks import machine, results
 from benchmarks.contenders import Outcome, Searched
-from benchmarks.subjects import DATA_VARIABLE, Absent, Subject, cifar_resnet, load
+from benchmarks.subjects import Absent, Subject, cifar_resnet, data_folder, load
 
 DEPTH = 20
 COMMAND = "python -m benchmarks.exact"
@@ -27,9 +26,8 @@ def main(
 ) -> None:
     """Search exactly."""
     torch.set_num_threads(machine.cores())
-    folder = os.environ.get(DATA_VARIABLE)
     try:
-        subject = load(cifar_resnet(DEPTH, Path(folder) if folder else None), images)
+        subject = load(cifar_resnet(DEPTH, data_folder()), images)
     except Absent as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(USAGE_ERROR) from error

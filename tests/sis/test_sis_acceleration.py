@@ -1,7 +1,7 @@
 import pytest
 import torch
 from modicum_sis import BatchedGradient, Classifier, MaskOptimization, find_subsets
-from sis_models import TinyNetwork, linear_classifier, ones, random_images
+from sis_models import TinyNetwork, linear_classifier, ones, random_images, rescored
 from torch import nn
 
 CANVAS = (3, 8, 8)
@@ -55,8 +55,7 @@ def test_a_search_on_a_wrong_twin_reports_nothing_that_is_not_verified():
 
     for finding in findings:
         if finding.subset is not None and not finding.baseline_confident:
-            masked = torch.where(finding.subset.mask, images[finding.index], classifier.fill_mean)
-            confidence = float(torch.softmax(classifier.plain_logits(masked).double(), 0)[finding.target_class])
+            confidence = rescored(classifier, images, finding, classifier.fill_mean)
             assert confidence >= 0.6
             assert confidence == pytest.approx(finding.verified_confidence)
     assert any(finding.subset is not None for finding in findings)

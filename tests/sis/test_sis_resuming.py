@@ -19,13 +19,12 @@ from modicum_sis import (
 from modicum_sis.desk import propose_each
 from modicum_sis.questions import Question
 from sis_models import (
-    LinearScores,
     TinyNetwork,
     linear_classifier,
     network_classifier,
     ones,
     random_images,
-    two_classes,
+    rescored,
 )
 
 EVIDENCE = torch.tensor([[0.25, 2.0, 0.25, 0.25], [2.0, 8.0, 0.25, 0.25]])
@@ -59,8 +58,7 @@ def test_a_run_that_was_killed_and_resumed_ends_verified_and_never_larger(search
     assert not any(finding.reason is Reason.STOPPED for finding in resumed)
     for finding in resumed:
         if finding.subset is not None:
-            painted = torch.where(finding.subset.mask, images[finding.index], 0.5)
-            confidence = float(torch.softmax(classifier.plain_logits(painted).double(), 0)[finding.target_class])
+            confidence = rescored(classifier, images, finding, fill=0.5)
             assert confidence >= 0.6
             assert finding.verified_confidence == pytest.approx(confidence)
     for before, after in zip(killed, resumed, strict=False):
@@ -192,10 +190,7 @@ def test_a_limit_that_is_none_is_refused(options):
 
 
 def test_a_search_stopped_before_its_first_sufficient_mask_begins_again():
-    class Steep(LinearScores):
-        """Sufficient only with nearly all pixels, so that the first masks fail."""
-
-    classifier = Classifier(Steep(two_classes(torch.full((6, 6), 0.125))), (0, 1), 0.0, 1.0)
+    classifier = linear_classifier(torch.full((6, 6), 0.125))  # 0.9 takes 18 pixels, so the first masks fail
     search = MaskOptimization(80)
     killed = find(classifier, ones(1, 6, 6), search, threshold=0.9, should_stop=Limit(passes=6))
 

@@ -17,7 +17,7 @@ from modicum_sis import (
     find_subsets,
     log_odds,
 )
-from sis_models import linear_classifier, network_classifier, ones, random_images
+from sis_models import linear_classifier, network_classifier, ones, random_images, rescored
 
 SEARCHES = {
     "backselect": BackSelect(),
@@ -38,12 +38,6 @@ EVIDENCE = torch.tensor([[0.25, 2.0, 0.25, 0.25], [2.0, 8.0, 0.25, 0.25]])
 def search_one(classifier, image, search, **options):
     (finding,) = find_subsets(classifier, image, **{"threshold": 0.9, "search": search, **options})
     return finding
-
-
-def rescored(classifier, images, finding, fill=0.0):
-    """Confidence of the masked image by a plain softmax, apart from the library's own."""
-    painted = torch.where(finding.subset.mask, images[finding.index], fill)
-    return float(torch.softmax(classifier.plain_logits(painted).double(), dim=0)[finding.target_class])
 
 
 @each_search

@@ -7,7 +7,8 @@ from modicum_server.artifacts.store import FolderArtifactStore
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
-from usecases_stage import Place
+from modicum_server.usecases.specifications import AuditDraft
+from usecases_stage import Place, draft
 
 
 @pytest.fixture
@@ -17,3 +18,10 @@ async def place(database_url, tmp_path) -> AsyncIterator[Place]:
     yield Place(store, changes, artifact_store, Settings(max_queued_audits=50, max_watchers=3))
     await changes.close()
     await store.close()
+
+
+@pytest.fixture
+async def asked(place: Place) -> AuditDraft:
+    """A draft that could be audited."""
+    version, dataset = await place.register(), await place.dataset(count=3)
+    return draft(versions=(version.name,), dataset=dataset)

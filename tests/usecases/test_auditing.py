@@ -1,14 +1,13 @@
-"""Audits over the real store: acknowledged, answered from what is stored, watched, cancelled, deleted, reported."""
+"""Audits over the real store: acknowledged, answered from what is stored, cancelled, deleted, reported."""
 
 import asyncio
 import gzip
 import json
 import os
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
-from modicum_server.domain.audits import AuditFailure, AuditProgress, AuditState, Stage
+from modicum_server.domain.audits import AuditProgress, AuditState, Stage
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.searches import SearchMethod
 from modicum_server.errors import (
@@ -27,9 +26,7 @@ from modicum_server.errors import (
     RequestIdReused,
     ResourceInUse,
     RoleInsufficient,
-    ServerStopping,
     TooManyQueued,
-    TooManyWatchers,
 )
 from modicum_server.measures import FindingRows
 from modicum_server.settings import Settings
@@ -37,17 +34,9 @@ from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions, n
 from modicum_server.usecases.answers import answer_key
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
-from modicum_server.usecases.watching import remaining_seconds
-from usecases_stage import ADMIN, AUDITOR, CHECK, OTHER_AUDITOR, PROJECT, SEARCH, VIEWER, draft, now
+from usecases_stage import ADMIN, AUDITOR, CHECK, OTHER_AUDITOR, PROJECT, SEARCH, VIEWER, draft
 
 REQUEST_ID = "123e4567-e89b-12d3-a456-426614174000"
-
-
-@pytest.fixture
-async def asked(place):
-    """A draft that could be audited."""
-    version, dataset = await place.register(), await place.dataset(count=3)
-    return draft(versions=(version.name,), dataset=dataset)
 
 
 async def shards_of(place) -> list:
@@ -267,87 +256,6 @@ async def test_only_its_owner_or_an_admin_cancels_and_deletes_an_audit(place, as
     await place.audits.delete(AUDITOR, audit.name)
     with pytest.raises(AuditNotFound):
         await place.audits.get(AUDITOR, audit.name)
-
-
-async def test_a_watch_shows_growing_sequences_and_ends_with_the_end(place, asked):
-    audit = await place.audit(asked)
-    seen = []
-
-    async def watch():
-        async for snapshot in place.watching.watch(VIEWER, audit.name, 0):
-            seen.append(snapshot)
-            first.set()
-
-    first = asyncio.Event()
-    watching = asyncio.create_task(watch())
-    await first.wait()
-    async with place.store.transaction() as transaction:
-        await transaction.audits.start(audit.name, Stage.SEARCH)
-        await transaction.audits.fail(audit.name, AuditFailure("MODEL_DIED", "it died"))
-    await asyncio.wait_for(watching, 5)
-
-    assert seen[0] == audit
-    assert seen[-1].failure == AuditFailure("MODEL_DIED", "it died")
-    assert [snapshot.sequence for snapshot in seen] == sorted({snapshot.sequence for snapshot in seen})
-    assert place.watching.count == 0
-
-
-async def test_a_resumed_watch_yields_only_what_is_new_but_always_the_end(place, asked):
-    audit = await place.audit(asked)
-    watch = place.watching.watch(VIEWER, audit.name, audit.sequence)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
-            await anext(watch)
-
-    ended = await place.audits.cancel(AUDITOR, audit.name)
-
-    assert [snapshot async for snapshot in place.watching.watch(VIEWER, audit.name, ended.sequence)] == [ended]
-    assert [snapshot async for snapshot in place.watching.watch(VIEWER, audit.name, ended.sequence + 9)] == [ended]
-
-
-async def test_a_stopping_server_tells_its_watches_where_to_resume(place, asked):
-    audit = await place.audit(asked)
-    watch = place.watching.watch(VIEWER, audit.name, 0)
-    await anext(watch)
-
-    place.watching.stop()
-
-    with pytest.raises(ServerStopping, match=f"sequence {audit.sequence}$"):
-        await asyncio.wait_for(anext(watch), 5)
-
-
-async def test_there_are_only_so_many_watches(place, asked):
-    audit = await place.audit(asked)
-    watches = [place.watching.watch(VIEWER, audit.name, 0) for _ in range(place.settings.max_watchers + 1)]
-    for watch in watches[:-1]:
-        await anext(watch)
-
-    with pytest.raises(TooManyWatchers):
-        await anext(watches[-1])
-    await watches[0].aclose()
-    assert (await anext(place.watching.watch(VIEWER, audit.name, 0))).name == audit.name
-    for watch in watches:
-        await watch.aclose()
-
-
-async def test_the_time_left_follows_from_the_work_done(place, asked):
-    audit = await place.audit(asked)
-    assert remaining_seconds(audit, now()) is None
-
-    start = now()
-    running = replace(
-        audit,
-        state=AuditState.RUNNING,
-        start_time=start,
-        progress=AuditProgress(images_done=1, images_total=10, passes_done=20, passes_planned=100),
-    )
-
-    assert remaining_seconds(running, start + timedelta(seconds=30)) == pytest.approx(120)
-    few_passes = replace(running, progress=replace(running.progress, images_done=5))
-    assert remaining_seconds(few_passes, start + timedelta(seconds=30)) == pytest.approx(30)
-    assert remaining_seconds(replace(running, progress=AuditProgress()), start + timedelta(seconds=30)) is None
-    done = replace(running, progress=replace(running.progress, passes_done=100, images_done=10))
-    assert remaining_seconds(done, start + timedelta(seconds=30)) == 0
 
 
 async def test_findings_have_names_and_those_of_a_reused_answer_are_its_own(place, asked):

@@ -52,6 +52,10 @@ SEARCH = Search(SearchMethod.MASK_OPTIMIZATION, threshold=0.9)
 CHECK = ModelCheck(class_count=2, output_kind=OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=3.0)
 
 
+def digest_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 async def parts(data: bytes, size: int = 1000) -> AsyncIterator[bytes]:
     for start in range(0, len(data), size):
         yield data[start : start + size]
@@ -79,7 +83,7 @@ class Place:
         self.reports = Reports(self.store, self.artifact_store)
 
     async def upload(self, data: bytes) -> str:
-        digest = hashlib.sha256(data).hexdigest()
+        digest = digest_of(data)
         await self.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, len(data), 0), parts(data))
         return digest
 

@@ -1,0 +1,140 @@
+"""Artifacts over the real store: bytes go up, resume, come down, and go when no project holds them any more."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from modicum_server.errors import (
+    ArtifactNotFound,
+    ArtifactTooLarge,
+    DigestMismatch,
+    OffsetInvalid,
+    UploadInvalid,
+    UploadTruncated,
+)
+from modicum_server.ports import Role
+from modicum_server.usecases.artifacts import UploadHeader
+from modicum_server.usecases.requests import CreateOptions
+from usecases_stage import ADMIN, AUDITOR, PROJECT, VIEWER, digest_of, parts
+
+
+async def test_an_artifact_goes_up_and_down(place):
+    data = bytes(range(256)) * 10_000
+    name = f"{PROJECT}/artifacts/{await place.upload(data)}"
+
+    assert (await place.artifacts.get(VIEWER, name)).size_bytes == len(data)
+    assert b"".join([part async for part in place.artifacts.download(VIEWER, name, 0)]) == data
+    assert b"".join([part async for part in place.artifacts.download(VIEWER, name, 2_559_999)]) == data[-1:]
+    with pytest.raises(OffsetInvalid):
+        await anext(place.artifacts.download(VIEWER, name, len(data) + 1))
+
+
+async def test_a_broken_upload_resumes_where_it_broke(place):
+    data = b"0123456789" * 1000
+    digest = digest_of(data)
+    with pytest.raises(UploadTruncated):
+        await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, len(data), 0), parts(data[:4000]))
+
+    (missing,) = await place.artifacts.find_missing(AUDITOR, PROJECT, [digest, digest])
+    assert (missing.digest, missing.received_bytes) == (digest, 4000)
+    with pytest.raises(UploadInvalid):
+        await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, len(data), 1), parts(data[1:]))
+    await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, len(data), 4000), parts(data[4000:]))
+
+    assert await place.artifacts.find_missing(AUDITOR, PROJECT, [digest]) == []
+
+
+async def test_bytes_that_are_not_what_was_announced_are_refused(place):
+    header = UploadHeader(PROJECT, digest_of(b"right"), 5, 0)
+
+    with pytest.raises(DigestMismatch):
+        await place.artifacts.upload(AUDITOR, header, parts(b"wrong"))
+    with pytest.raises(UploadInvalid, match="more bytes"):
+        await place.artifacts.upload(AUDITOR, header, parts(b"right and more"))
+    with pytest.raises(ArtifactTooLarge):
+        await place.artifacts.upload(AUDITOR, replace(header, size_bytes=2**50), parts(b""))
+
+
+async def test_an_artifact_that_the_project_holds_is_not_read_again(place):
+    digest = await place.upload(b"bytes")
+
+    async def never():
+        raise AssertionError("nobody reads this")
+        yield b""
+
+    await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 5, 0), never())
+
+
+async def test_one_project_learns_nothing_of_anothers_bytes(place):
+    digest = await place.upload(b"bytes")
+    await place.projects.create(ADMIN, "second", CreateOptions())
+    neighbour = replace(ADMIN, roles={"projects/second": Role.ADMIN})
+
+    (missing,) = await place.artifacts.find_missing(neighbour, "projects/second", [digest])
+    assert missing.received_bytes == 0
+    with pytest.raises(ArtifactNotFound):
+        await place.artifacts.get(neighbour, f"projects/second/artifacts/{digest}")
+    with pytest.raises(UploadTruncated):
+        await place.artifacts.upload(neighbour, UploadHeader("projects/second", digest, 5, 0), parts(b""))
+
+
+async def test_deleted_bytes_stay_while_another_project_holds_them(place, tmp_path):
+    digest = await place.upload(b"bytes")
+    await place.projects.create(ADMIN, "second", CreateOptions())
+    both = replace(ADMIN, roles={**ADMIN.roles, "projects/second": Role.ADMIN})
+    await place.artifacts.upload(both, UploadHeader("projects/second", digest, 5, 0), parts(b"bytes"))
+
+    await place.artifacts.delete(both, f"{PROJECT}/artifacts/{digest}")
+
+    name = f"projects/second/artifacts/{digest}"
+    assert b"".join([part async for part in place.artifacts.download(both, name, 0)]) == b"bytes"
+    await place.artifacts.delete(both, name)
+    assert not [file for file in tmp_path.rglob("*") if digest in file.name]
+
+
+async def test_bytes_that_come_again_while_they_are_deleted_stay(place, monkeypatch):
+    digest = await place.upload(b"data")
+    delete_bytes = place.artifacts._delete_bytes
+
+    async def upload_first(digest):
+        await place.upload(b"data")
+        await delete_bytes(digest)
+
+    monkeypatch.setattr(place.artifacts, "_delete_bytes", upload_first)
+
+    await place.artifacts.delete(ADMIN, f"{PROJECT}/artifacts/{digest}")
+
+    assert await read(place, digest) == b"data"
+
+
+async def test_an_upload_puts_its_bytes_in_place_only_when_no_deletion_is_at_them(place):
+    digest = digest_of(b"data")
+
+    async with place.store.transaction() as transaction:
+        await transaction.artifacts.lock(digest)
+        uploading = asyncio.create_task(place.upload(b"data"))
+        await asyncio.sleep(0.3)
+        await place.artifact_store.delete(digest)
+
+    await uploading
+    assert await read(place, digest) == b"data"
+
+
+async def test_a_silent_upload_ends_and_can_be_resumed(place, monkeypatch):
+    monkeypatch.setattr("modicum_server.usecases.artifacts.IDLE_SECONDS", 0.1)
+    digest = digest_of(b"data")
+
+    async def silent():
+        yield b"da"
+        await asyncio.sleep(60)
+        yield b"ta"
+
+    with pytest.raises(UploadTruncated, match="after 2"):
+        await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 4, 0), silent())
+
+    await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 4, 2), parts(b"ta"))
+    assert await read(place, digest) == b"data"
+
+
+async def read(place, digest):
+    return b"".join([piece async for piece in place.artifact_store.read(digest)])
