@@ -201,11 +201,15 @@ class Search(google.protobuf.message.Message):
     target_rule: Global___TargetRule.ValueType
     """The class argued for; unset means PREDICTED."""
     passes: builtins.int
-    """Budget an image in pass-equivalents (a forward pass 1, a backward pass 2), for MASK_OPTIMIZATION; 0 means the server's default."""
+    """Budget an image in pass-equivalents (a forward pass 1, a backward pass 2), for MASK_OPTIMIZATION: 10 or more; 0 means the
+    server's default.
+    """
     pixels_per_step: builtins.int
     """Pixels removed a step, for BATCHED_GRADIENT; 0 means one up to 32x32 and 100 at 224x224, in proportion."""
     fraction: builtins.float
-    """Share of the remaining pixels removed a step, for BACKSELECT: 0.0001 or more and below 1; 0 means one pixel a step, the exact method."""
+    """Share of the remaining pixels removed a step, for BACKSELECT: 0.0001 or more and below 1; 0 means one pixel
+    a step, the exact method.
+    """
     def __init__(
         self,
         *,
