@@ -1,7 +1,7 @@
 """What a search without gradients has left to spend on one image, and the smallest masks that it was shown to suffice.
 
-Every mask that is asked about is noted, whichever stage asks. `Spent` and `SAFE_MARGIN` are those of shrinking, too. Must
-not decide what to ask.
+Every mask that is asked about is noted, whichever stage asks. `Spent` and `SAFE_MARGIN` are those of shrinking too.
+Must not decide what to ask.
 """
 
 import torch
