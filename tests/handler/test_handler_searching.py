@@ -25,7 +25,17 @@ from modicum_server.domain.tasks import TaskFinished
 from modicum_server.torchserve.messages import event_of
 from modicum_server.wire.worker_pb2 import Positions
 from modicum_server.worker.parameters import finished_parameters
-from modicum_sis import BackSelect, Classifier, class_targeted, find_subsets, gather_donors, other_fills
+from modicum_sis import (
+    BackSelect,
+    Classifier,
+    class_targeted,
+    dilated,
+    find_subsets,
+    gather_donors,
+    mask_only,
+    other_fills,
+    random_same_size,
+)
 from PIL import Image
 from torch import nn
 
@@ -277,6 +287,46 @@ def test_the_controls_say_what_the_library_says(stage):
         expected = [score.confidence for score in scores if score.index == at and score.confidence is not None]
         assert [fill.confidence for fill in said.fills] == pytest.approx(expected, rel=1e-5)
         assert len(expected) >= 4
+
+
+def test_variants_of_the_subset_say_what_the_library_says(stage):
+    arrays = [BRIGHT_TOP_LEFT, BRIGHT_BOTTOM_RIGHT]
+    items = items_of(stage, [png(array) for array in arrays])
+    plans = controls(search_pb2.CONTROL_DILATED, search_pb2.CONTROL_MASK_ONLY, search_pb2.CONTROL_RANDOM)
+
+    answers = findings(stage.run(version_of_program(stage, Corners()), search_work(items, controls=plans)))
+
+    classifier, images = Classifier(Corners()), canvases(arrays)
+    options = {"threshold": 0.9, "search": BackSelect(fraction=0.25), "fill": "black", "seed": 1}
+    found = list(find_subsets(classifier, images, digests=[item.image_digest for item in items], **options))
+    scores = [
+        *dilated(classifier, images, found),
+        *mask_only(classifier, images, found),
+        *random_same_size(classifier, images, found, seed=1),
+    ]
+    for at in range(2):
+        said = {answer.variant: answer for answer in answers[at].controls.variants}
+        expected = {score.variant: score for score in scores if score.index == at}
+        assert set(said) == set(expected) == {"dilated", "white_on_mean", "black_on_mean", "random"}
+        for name, score in expected.items():
+            assert said[name].confidence == pytest.approx(score.confidence, rel=1e-5)
+            assert (said[name].sufficient, said[name].predicted_class) == (score.sufficient, score.predicted_class)
+        # painted on its place, the shape alone is light enough: this model looks at nothing else
+        assert said["white_on_mean"].sufficient
+        assert not said["black_on_mean"].sufficient
+
+
+def test_a_variant_keeps_to_its_positions(stage):
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT), png(BRIGHT_BOTTOM_RIGHT)])
+    plans = controls(search_pb2.CONTROL_DILATED, search_pb2.CONTROL_RANDOM)
+    excluded = [Positions(positions=[0]), Positions(positions=[])]
+
+    found = findings(
+        stage.run(version_of_program(stage, Corners()), search_work(items, controls=plans, control_exclusions=excluded))
+    )
+
+    assert [answer.variant for answer in found[0].controls.variants] == ["random"]
+    assert [answer.variant for answer in found[1].controls.variants] == ["dilated", "random"]
 
 
 def canvases(arrays):

@@ -16,6 +16,7 @@ from modicum_server.domain.findings import (
     FindingControls,
     FindingReason,
     Passes,
+    ScoredVariant,
     Subset,
     Trace,
 )
@@ -73,6 +74,16 @@ def controls(size: int | None, *, black: bool | None = None, predicted_size: int
     other = ClassTargetedFinding(1, size is not None, size or 0, (size or 0) / predicted_size, 0.91, Passes(80, 40))
     fills = () if black is None else (FillFinding(Fill.BLACK, 0.95 if black else 0.2, black),)
     return FindingControls(class_targeted=other, fills=fills)
+
+
+def variants(*, sufficient: bool = True, confidence: float = 0.95, predicted: int = 0) -> FindingControls:
+    """All variants of a subset, with one outcome."""
+    names = ("dilated", "white_on_mean", "black_on_mean", "random")
+    return FindingControls(
+        variants=tuple(
+            ScoredVariant(name, confidence, sufficient=sufficient, predicted_class=predicted) for name in names
+        )
+    )
 
 
 def audit(*, versions: Sequence[str] = (VERSION,), searches: Sequence[Search] = (SEARCH,), count: int = 1) -> Audit:

@@ -4,16 +4,17 @@ import tracemalloc
 from dataclasses import replace
 
 import numpy as np
-from example_audit import CANVAS, SEARCH, controls, finding
+from example_audit import CANVAS, SEARCH, controls, finding, variants
 from modicum_server.measures import finding_row
 from modicum_server.measures.observations import Observer
 
 ROWS = 10_000
-BYTES_A_ROW = 100
+BYTES_A_ROW = 150
 
 
-def test_an_observer_keeps_less_than_a_hundred_bytes_a_row():
-    observer, row = Observer(SEARCH, CANVAS), finding_row(finding(controls=controls(4, black=True)))
+def test_an_observer_keeps_less_than_150_bytes_a_row():
+    answers = replace(controls(4, black=True), variants=variants().variants)
+    observer, row = Observer(SEARCH, CANVAS), finding_row(finding(controls=answers))
     observer.add(row)
 
     tracemalloc.start()
@@ -34,3 +35,15 @@ def test_a_fill_that_came_later_did_not_run_before():
 
     assert fills
     assert all(np.array_equal(ran, [False, True, False]) for ran, _ in fills.values())
+
+
+def test_a_variant_that_came_later_did_not_run_before():
+    observer = Observer(SEARCH, CANVAS)
+    for one in (finding(), finding(controls=variants()), finding()):
+        observer.add(finding_row(one))
+
+    scored = observer.observations().variants
+
+    assert set(scored) == {"dilated", "white_on_mean", "black_on_mean", "random"}
+    assert all(np.array_equal(one.ran, [False, True, False]) for one in scored.values())
+    assert all(np.isnan(one.confidence[[0, 2]]).all() for one in scored.values())

@@ -1,7 +1,7 @@
 """The controls' readings follow the rules in their modules."""
 
 import pytest
-from example_audit import controls, document_and_rows, finding
+from example_audit import controls, document_and_rows, finding, variants
 from modicum_server.measures.words import share_text
 
 
@@ -46,6 +46,36 @@ def test_the_fill_control_is_read_by_its_rule(surviving, count, outcome):
     findings = [finding(place, 3, controls=controls(4, black=place < surviving)) for place in range(count)]
 
     assert readings_of(findings)["fill"]["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    ("control", "high", "low"),
+    [
+        ("dilated", "SURVIVES", "DESTROYED"),
+        ("mask_only", "SHAPE", "NOT_THE_SHAPE"),
+        ("random", "ANY_PIXELS", "THESE_PIXELS"),
+    ],
+)
+@pytest.mark.parametrize(("surviving", "count"), [(20, 20), (1, 20), (10, 20), (9, 9)])
+def test_variants_of_the_subset_are_read_by_their_rules(control, high, low, surviving, count):
+    findings = [
+        finding(place, 3, controls=variants(sufficient=kept, confidence=0.95 if kept else 0.1))
+        for place in range(count)
+        for kept in [place < surviving]
+    ]
+
+    outcome = readings_of(findings)[control]["outcome"]
+
+    assert outcome == {(20, 20): high, (1, 20): low}.get((surviving, count), "INCONCLUSIVE")
+
+
+def test_the_sentence_on_the_shape_gives_both_medians():
+    readings = readings_of([finding(place, 3, controls=variants(confidence=0.72)) for place in range(20)])
+
+    assert readings["mask_only"]["text"] == (
+        "The bare shapes of 20 masks, painted on the mean, leave a median confidence of 0.720 in white and 0.720 in "
+        "black: the shape alone argues for the class, whatever the kept pixels show."
+    )
 
 
 def test_a_control_that_did_not_run_has_no_reading():

@@ -1,7 +1,7 @@
 """Each measure on findings that can be counted by hand. On the 8x8 canvas 5% are 3.2 pixels."""
 
 import pytest
-from example_audit import SEARCH, controls, failed, finding, measures_of, mixed_findings, not_eligible, subset
+from example_audit import SEARCH, controls, failed, finding, measures_of, mixed_findings, not_eligible, subset, variants
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures import finding_row
@@ -152,6 +152,40 @@ def test_fill_survival_is_a_measure_for_each_fill_that_was_tried():
     assert not [name for name in measured if name.startswith("fill_survival_") and name != "fill_survival_black"]
 
 
+def test_variants_of_the_subsets_have_a_share_and_a_median():
+    some = [
+        finding(0, controls=variants(sufficient=True, confidence=0.95)),
+        finding(1, controls=variants(sufficient=False, confidence=0.25)),
+        finding(2, controls=variants(sufficient=False, confidence=0.5)),
+        finding(3),
+    ]
+
+    measured = measures_of(some)
+
+    for name in ("dilated", "mask_only_white_on_mean", "mask_only_black_on_mean", "random"):
+        assert measured[f"{name}_sufficient_share"]["value"] == pytest.approx(1 / 3)
+        assert measured[f"{name}_confidence_median"]["value"] == 0.5
+        assert measured[f"{name}_confidence_median"]["n"] == 3
+
+
+def test_a_variant_of_a_whole_image_counts_for_nothing():
+    measured = measures_of([finding(0, None, budget_exhausted=True, controls=variants())])
+
+    assert measured["dilated_sufficient_share"]["value"] is None
+    assert measured["random_accuracy"]["unavailable"] == "no random subset of a labelled image was scored"
+
+
+def test_accuracy_on_random_subsets_is_over_labelled_images():
+    some = [
+        finding(0, label=0, controls=variants(predicted=0)),
+        finding(1, label=0, controls=variants(predicted=1)),
+        finding(2, label=None, controls=variants(predicted=0)),
+    ]
+
+    assert measures_of(some)["random_accuracy"]["value"] == 0.5
+    assert measures_of(some)["random_accuracy"]["n"] == 2
+
+
 def test_below_ten_images_the_missing_interval_is_said():
     rate = measures_of([finding(place) for place in range(9)])["overinterpretation_rate"]
 
@@ -178,5 +212,5 @@ def test_a_measure_without_a_value_says_why(findings):
 def test_every_registered_measure_gives_names_of_its_own():
     measured = measures_of(mixed_findings())
 
-    assert len(measured) == 15
+    assert len(measured) == 24
     assert len(MEASURES) == len(set(MEASURES))

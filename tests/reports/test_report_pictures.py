@@ -9,8 +9,8 @@ import pytest
 from example_audit import INPUT
 from hypothesis import given
 from hypothesis import strategies as st
+from modicum_server.measures.words import confidence_text
 from modicum_server.reports import panels, plots
-from modicum_server.reports.wording import confidence_text
 from PIL import Image
 
 MASK = np.array([[True, True, False], [False, False, False], [False, False, True]])

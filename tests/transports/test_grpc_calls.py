@@ -162,7 +162,7 @@ async def test_validate_only_tells_the_cost(served):
     request = await served.audit_request(caller, validate_only=True)
     audit = await caller.audits.CreateAudit(request, metadata=caller.metadata)
 
-    assert audit.progress.passes_planned == 2 * 1205
+    assert audit.progress.passes_planned == 2 * 1209
 
 
 async def test_what_is_not_served_yet_says_so(served):

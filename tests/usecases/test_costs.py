@@ -63,6 +63,12 @@ def test_an_audit_costs_its_searches_and_its_controls_on_each_version():
     assert planned_passes(specification(controls=controls, versions=("v", "w")), 10) == 2 * (1000 + 400 + 50)
 
 
+def test_what_re_scores_a_variant_costs_a_forward_pass_each():
+    controls = tuple(ControlPlan(control) for control in (Control.DILATED, Control.MASK_ONLY, Control.RANDOM))
+
+    assert planned_passes(specification(controls=controls), 10) == 1000 + 10 * (1 + 2 + 1)
+
+
 def test_a_control_may_have_a_budget_of_its_own():
     controls = (ControlPlan(Control.CLASS_TARGETED, passes=7),)
 

@@ -5,6 +5,7 @@ from modicum_server.domain.models import ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, SearchMethod, TargetRule
 from modicum_server.errors import CanvasUnfit, FieldInvalid, LabelUnknown, NotImplementedYet
 from modicum_server.settings import Settings
+from modicum_server.usecases.controls import SERVED
 from modicum_server.usecases.inputs import check_input
 from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.specifications import check_draft, fill_in
@@ -28,7 +29,7 @@ def test_what_is_left_open_is_filled_in():
 
     assert filled.canvas == Canvas(3, 8, 8)
     assert filled.searches == (replace(SEARCH, passes=123),)
-    assert [plan.control for plan in filled.controls] == [Control.CLASS_TARGETED, Control.FILL]
+    assert [plan.control for plan in filled.controls] == list(SERVED)
     assert filled.device == "auto"
 
 
@@ -108,7 +109,7 @@ def test_a_field_that_breaks_its_rule_is_named(changes, field):
     assert caught.value.field == f"audit.specification.{field}"
 
 
-@pytest.mark.parametrize("control", [c for c in Control if c not in {Control.CLASS_TARGETED, Control.FILL}])
+@pytest.mark.parametrize("control", [c for c in Control if c not in SERVED])
 def test_a_control_that_is_not_served_yet_says_so(control):
     with pytest.raises(NotImplementedYet, match=control):
         check_draft(given(controls=(ControlPlan(control),)), PROJECT)

@@ -64,7 +64,7 @@ class AsyncAudits:
             fill: what stands where a pixel is masked.
             seed: of every random number.
             sample: audit this many items, drawn by the seed; 0 means all.
-            controls: class_targeted and fill unless given; an empty sequence runs none. "fill:8" runs on 8 images.
+            controls: all that the server has unless given; an empty sequence runs none. "fill:8" runs on 8 images.
             device: auto, cpu or cuda.
             canvas: the grid; the smallest input size among the versions unless given.
             reuse: take the stored answer of an identical audit.

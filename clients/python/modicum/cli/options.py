@@ -68,7 +68,7 @@ Controls = Annotated[
     typer.Option(
         "--control",
         metavar="NAME[:IMAGES[:PASSES]]",
-        help="A control, on at most IMAGES images, with PASSES each; repeatable. Default: class_targeted and fill.",
+        help="A control, on at most IMAGES images, with PASSES each; repeatable. Default: all.",
     ),
 ]
 NoControls = Annotated[bool, typer.Option("--no-controls", help="Run no control.")]

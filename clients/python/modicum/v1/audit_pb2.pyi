@@ -60,7 +60,7 @@ class AuditSpecification(google.protobuf.message.Message):
 
     @property
     def controls(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.search_pb2.ControlPlan]:
-        """The controls beside them; empty means CLASS_TARGETED and FILL on every image, unless `no_controls`."""
+        """The controls beside them; empty means all that are served, on every image, unless `no_controls`."""
 
     def __init__(
         self,

@@ -1,17 +1,27 @@
-"""The controls that run beside a search, on the images that have a subset: class-targeted and fill. METHOD section 3.
+"""The controls that run beside a search, on the images that have a subset. METHOD section 3.
 
 `modicum_sis.controls` asks the model again; here its answers become the domain's, an image of the task at a time.
-Neither control changes a finding of the search.
+No control changes a finding of the search. One that re-scores a variant of the subset is a line of `VARIANTS`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import modicum_sis.findings as sis
-from modicum_sis import Classifier, Donors, class_targeted, has_evidence, other_fills
+from modicum_sis import (
+    Classifier,
+    Donors,
+    class_targeted,
+    dilated,
+    has_evidence,
+    mask_only,
+    other_fills,
+    random_same_size,
+)
+from modicum_sis.controls import Rescore
 from modicum_sis.images import Images, Selection
 
-from modicum_server.domain.findings import ClassTargetedFinding, FillFinding, FindingControls
+from modicum_server.domain.findings import FillFinding, FindingControls, ScoredVariant
 from modicum_server.domain.searches import Control, Fill, Search, TargetRule
 from modicum_server.handler.answers import class_targeted_of
 from modicum_server.handler.methods import search_method
@@ -42,6 +52,24 @@ class Searched:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """One finding, whose index is 0, and its image alone: what a variant is made of."""
+
+    classifier: Classifier
+    image: Images
+    finding: sis.Finding
+    seed: int
+    donors: Donors | None
+
+
+VARIANTS: Mapping[Control, Callable[[Subject], Iterator[Rescore]]] = {
+    Control.DILATED: lambda of: dilated(of.classifier, of.image, [of.finding], donors=of.donors),
+    Control.MASK_ONLY: lambda of: mask_only(of.classifier, of.image, [of.finding]),
+    Control.RANDOM: lambda of: random_same_size(of.classifier, of.image, [of.finding], seed=of.seed, donors=of.donors),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Controls:
     """Runs the planned controls on images that were searched; `images` are all of the task."""
 
@@ -57,20 +85,27 @@ class Controls:
 
     def answer(self, searched: Sequence[Searched]) -> dict[int, FindingControls]:
         """Answers by position; an image on which nothing ran has none."""
-        targeted: dict[int, ClassTargetedFinding] = {}
-        fills: dict[int, tuple[FillFinding, ...]] = {}
+        answers: dict[int, FindingControls] = {}
         for plan in self.plans:
             chosen = [one for one in searched if has_evidence(one.found) and one.position not in plan.excluded]
-            if plan.control is Control.CLASS_TARGETED and self.search.target_rule is TargetRule.PREDICTED:
-                targeted.update(self._class_targeted(chosen, plan.passes))
-            elif plan.control is Control.FILL:
-                fills.update(self._fills(chosen))
-        return {
-            position: FindingControls(class_targeted=targeted.get(position), fills=fills.get(position, ()))
-            for position in targeted.keys() | fills.keys()
-        }
+            for position, answer in self._answers(plan, chosen):
+                answers[position] = _joined(answers.get(position, FindingControls()), answer)
+        return answers
 
-    def _class_targeted(self, chosen: Sequence[Searched], passes: int) -> Iterator[tuple[int, ClassTargetedFinding]]:
+    def _answers(self, plan: PlannedControl, chosen: Sequence[Searched]) -> Iterator[tuple[int, FindingControls]]:
+        """What one control says, by position; it is stopped between images."""
+        if plan.control is Control.CLASS_TARGETED:
+            if self.search.target_rule is TargetRule.PREDICTED:
+                yield from self._class_targeted(chosen, plan.passes)
+            return
+        for one in chosen:
+            if self.should_stop():
+                return
+            answer = self._fills(one) if plan.control is Control.FILL else self._variants(one, plan.control)
+            self.tally.passes_done += len(answer.fills) + len(answer.variants)
+            yield one.position, answer
+
+    def _class_targeted(self, chosen: Sequence[Searched], passes: int) -> Iterator[tuple[int, FindingControls]]:
         """By position; a search that was stopped gives fewer."""
         positions = {one.found.index: one.position for one in chosen}
         others = class_targeted(
@@ -88,19 +123,43 @@ class Controls:
         )
         for other in others:
             if other.finding.reason in {None, sis.Reason.NOT_FOUND}:
-                yield positions[other.index], class_targeted_of(other)
+                yield positions[other.index], FindingControls(class_targeted=class_targeted_of(other))
 
-    def _fills(self, chosen: Sequence[Searched]) -> Iterator[tuple[int, tuple[FillFinding, ...]]]:
-        """By position; a fill that cannot be made, or scored, is left out."""
-        for one in chosen:
-            if self.should_stop():
-                return
-            image, finding = Selection(self.images, [one.found.index]), replace(one.found, index=0)
-            scores = other_fills(self.classifier, image, [finding], seed=self.seed, donors=self.donors)
-            answers = tuple(
+    def _fills(self, one: Searched) -> FindingControls:
+        """A fill that cannot be made, or scored, is left out."""
+        of = self._subject(one)
+        scores = other_fills(of.classifier, of.image, [of.finding], seed=of.seed, donors=of.donors)
+        return FindingControls(
+            fills=tuple(
                 FillFinding(fill=Fill(score.variant), confidence=score.confidence, sufficient=score.sufficient)
                 for score in scores
                 if score.confidence is not None
             )
-            self.tally.passes_done += len(answers)
-            yield one.position, answers
+        )
+
+    def _variants(self, one: Searched, control: Control) -> FindingControls:
+        """A variant that cannot be made, or scored, is left out."""
+        return FindingControls(
+            variants=tuple(
+                ScoredVariant(
+                    variant=score.variant,
+                    confidence=score.confidence,
+                    sufficient=score.sufficient,
+                    predicted_class=score.predicted_class,
+                )
+                for score in VARIANTS[control](self._subject(one))
+                if score.confidence is not None and score.predicted_class is not None
+            )
+        )
+
+    def _subject(self, one: Searched) -> Subject:
+        image = Selection(self.images, [one.found.index])
+        return Subject(self.classifier, image, replace(one.found, index=0), self.seed, self.donors)
+
+
+def _joined(known: FindingControls, answer: FindingControls) -> FindingControls:
+    return FindingControls(
+        class_targeted=known.class_targeted or answer.class_targeted,
+        fills=known.fills + answer.fills,
+        variants=known.variants + answer.variants,
+    )

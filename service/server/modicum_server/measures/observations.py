@@ -26,6 +26,23 @@ UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
+class Rescored:
+    """One variant of each subset, scored once more; arrays of one entry an image.
+
+    Attributes:
+        ran: whether it was.
+        sufficient: the confidence in the target class reaches the threshold.
+        confidence: in the target class; NaN where it did not run.
+        predicted: class index; UNKNOWN where it did not run.
+    """
+
+    ran: Booleans
+    sufficient: Booleans
+    confidence: Floats
+    predicted: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class Observations:
     """Arrays of one entry an image, all of one length, in the order of the rows.
 
@@ -48,6 +65,7 @@ class Observations:
         other_ran: the class-targeted control ran, and its class is not one that the bare fill alone argues for.
         other_size: its pixels; infinite when it found nothing.
         fills: for each fill of the fill control, where it ran and where it left the subset sufficient.
+        variants: by name, those of the controls that re-score a variant of the subset.
     """
 
     search: Search
@@ -68,6 +86,7 @@ class Observations:
     other_ran: Booleans
     other_size: Floats
     fills: dict[str, tuple[Booleans, Booleans]]
+    variants: dict[str, Rescored]
 
     @property
     def fraction(self) -> Floats:
@@ -109,6 +128,34 @@ class _FillColumn:
 
 
 @dataclass(slots=True)
+class _VariantColumn:
+    """What one variant of the subset did on each image seen so far: ten bytes an image."""
+
+    ran: bytearray
+    sufficient: bytearray
+    confidence: "array[float]"
+    predicted: "array[int]"
+
+    @classmethod
+    def of(cls, seen: int) -> "_VariantColumn":
+        return cls(bytearray(seen), bytearray(seen), array("f", [math.nan] * seen), array("i", [UNKNOWN] * seen))
+
+    def add(self, scored: Row | None) -> None:
+        self.ran.append(scored is not None)
+        self.sufficient.append(scored is not None and scored["sufficient"])
+        self.confidence.append(math.nan if scored is None else scored["confidence"])
+        self.predicted.append(UNKNOWN if scored is None else scored["predicted_class"])
+
+    def rescored(self) -> Rescored:
+        return Rescored(
+            _booleans(self.ran),
+            _booleans(self.sufficient),
+            np.array(self.confidence, dtype=np.float64),
+            np.array(self.predicted, dtype=np.int64),
+        )
+
+
+@dataclass(slots=True)
 class Observer:
     """Takes the rows of one version and one search, one at a time; of each it keeps a few numbers."""
 
@@ -117,6 +164,7 @@ class Observer:
     _ring: Ring = field(init=False)
     _columns: dict[str, "array[Any]"] = field(init=False)
     _fills: dict[str, _FillColumn] = field(init=False, default_factory=dict)
+    _variants: dict[str, _VariantColumn] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ring = Ring.of(self.canvas)
@@ -133,6 +181,7 @@ class Observer:
         ran = measured and other is not None and not (other["found"] and other["size"] == 0)
         predicted = _known(row["predicted_class"])
         self._add_fills({fill["fill"]: fill["sufficient"] for fill in row["controls"]["fills"]} if found else {})
+        self._add_variants({scored["variant"]: scored for scored in row["controls"]["variants"]} if found else {})
         self._append(
             {
                 "scored": predicted != UNKNOWN and reason is not FindingReason.NOT_FINITE,
@@ -162,7 +211,8 @@ class Observer:
         fills = {
             name: (_booleans(column.ran), _booleans(column.sufficient)) for name, column in sorted(self._fills.items())
         }
-        return Observations(self.search, self.canvas, **columns, fills=fills)
+        variants = {name: column.rescored() for name, column in sorted(self._variants.items())}
+        return Observations(self.search, self.canvas, **columns, fills=fills, variants=variants)
 
     def _append(self, image: Mapping[str, float]) -> None:
         for name, column in self._columns.items():
@@ -174,6 +224,13 @@ class Observer:
             self._fills[name] = _FillColumn(bytearray(seen), bytearray(seen))
         for name, column in self._fills.items():
             column.add(ran=name in fills, sufficient=fills.get(name, False))
+
+    def _add_variants(self, scored: Mapping[str, Row]) -> None:
+        seen = len(self._columns["scored"])
+        for name in scored.keys() - self._variants.keys():
+            self._variants[name] = _VariantColumn.of(seen)
+        for name, column in self._variants.items():
+            column.add(scored.get(name))
 
     def _size(self, row: Row) -> float:
         if row["budget_exhausted"]:

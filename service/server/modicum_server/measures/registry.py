@@ -3,11 +3,14 @@
 from modicum_server.measures.accuracy import accuracy
 from modicum_server.measures.border_share import border_share
 from modicum_server.measures.class_targeted import class_targeted, class_targeted_reading
+from modicum_server.measures.dilated import dilated, dilated_reading
 from modicum_server.measures.eligibility import eligibility
 from modicum_server.measures.fill_survival import fill_reading, fill_survival
+from modicum_server.measures.mask_only import mask_only, mask_only_reading
 from modicum_server.measures.measure import ControlReading, Measure, MeasureFamily, Reading
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.overinterpretation import overinterpretation
+from modicum_server.measures.random_subset import random_reading, random_subset
 from modicum_server.measures.subset_fraction import subset_fraction, subset_fraction_by_correctness
 from modicum_server.measures.subset_size import subset_size
 
@@ -21,9 +24,18 @@ MEASURES: tuple[MeasureFamily, ...] = (
     border_share,
     class_targeted,
     fill_survival,
+    dilated,
+    mask_only,
+    random_subset,
 )
 
-READINGS: tuple[ControlReading, ...] = (class_targeted_reading, fill_reading)
+READINGS: tuple[ControlReading, ...] = (
+    class_targeted_reading,
+    fill_reading,
+    dilated_reading,
+    mask_only_reading,
+    random_reading,
+)
 
 
 def measure(seen: Observations) -> dict[str, Measure]:

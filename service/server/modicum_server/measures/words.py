@@ -35,6 +35,13 @@ def interval_text(interval: Interval | None, number: Callable[[float], str] = sh
     return f" ({share_text(interval.level)} interval {low} to {high})"
 
 
+def confidence_text(confidence: float | None) -> str:
+    """Return a confidence with three decimals, never rounded up to 1."""
+    if confidence is None:
+        return "not a number"
+    return "> 0.999" if 0.9995 <= confidence < 1 else f"{confidence:.3f}"  # noqa: PLR2004
+
+
 def enumeration(parts: Sequence[str]) -> str:
     """Return "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

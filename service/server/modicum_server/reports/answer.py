@@ -5,8 +5,7 @@ from typing import Any
 
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured
-from modicum_server.measures.words import interval_text, share_text
-from modicum_server.reports.wording import confidence_text
+from modicum_server.measures.words import confidence_text, interval_text, share_text
 
 GRADIENT_FREE = (
     "This version has no useful gradient: its subsets come from a search by forward passes alone, and are larger than "

@@ -15,10 +15,10 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures.observations import Observations, unpack_mask
 from modicum_server.measures.rows import Row
-from modicum_server.measures.words import share_text, times_text
+from modicum_server.measures.words import confidence_text, share_text, times_text
 from modicum_server.pictures import PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.reports import panels
-from modicum_server.reports.wording import class_text, confidence_text, pixels_text, reason_text
+from modicum_server.reports.wording import class_text, pixels_text, reason_text, variant_text
 
 LoadImage = Callable[[str], bytes | None]
 """Bytes of an image by its digest; None when they are not there any more."""
@@ -67,9 +67,9 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What one fill did to a subset."""
+    """What another fill, or another change, did to a subset."""
 
-    fill: str
+    name: str
     sufficient: bool
     confidence: str
 
@@ -91,7 +91,8 @@ class Card:
     few: bool
     saturated: bool
     other: str
-    marks: tuple[Mark, ...]
+    fills: tuple[Mark, ...]
+    variants: tuple[Mark, ...]
     photograph: str
     fill_layer: str
     subset: str
@@ -149,10 +150,8 @@ def card(row: Row, scene: Scene, anchor: str) -> Card:
         few=row["subset"]["size"] <= FEW_PIXELS and mask.size > panels.COARSE_PIXELS,
         saturated=row["saturated"],
         other=_other(row, scene.labels),
-        marks=tuple(
-            Mark(fill["fill"], fill["sufficient"], confidence_text(fill["confidence"]))
-            for fill in row["controls"]["fills"]
-        ),
+        fills=tuple(_mark(fill, fill["fill"]) for fill in row["controls"]["fills"]),
+        variants=tuple(_mark(variant, variant_text(variant["variant"])) for variant in row["controls"]["variants"]),
         photograph="" if photograph is None else panels.photograph_uri(photograph.pixels),
         mask=panels.mask_uri(mask),
         shade=panels.shade_layer_uri(mask),
@@ -213,6 +212,10 @@ def _other(row: Row, labels: Sequence[str]) -> str:
     ratio = control["size"] / row["subset"]["size"] if row["subset"]["size"] else math.inf
     found = pixels_text(control["size"])
     return f"{name}: {found}" if math.isinf(ratio) else f"{name}: {found}, {times_text(ratio)} the size"
+
+
+def _mark(scored: Row, name: str) -> Mark:
+    return Mark(name, scored["sufficient"], confidence_text(scored["confidence"]))
 
 
 def _why(row: Row) -> str:

@@ -12,10 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures.rows import Row
+from modicum_server.measures.words import confidence_text
 from modicum_server.pictures import MAX_PIXELS
 from modicum_server.reports.gallery import LoadImage, Scene
 from modicum_server.reports.sections import Sketch, sections
-from modicum_server.reports.wording import acceleration_text, confidence_text, reason_text, short_name
+from modicum_server.reports.wording import acceleration_text, reason_text, short_name
 
 
 def render_html(

@@ -7,7 +7,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import SearchMethod
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.words import OPEN_END, ratio_text, share_text, times_text
+from modicum_server.measures.words import OPEN_END, confidence_text, ratio_text, share_text, times_text
 
 REASONS: Mapping[str, str] = {
     FindingReason.NOT_ELIGIBLE: "below the threshold on the whole image, so not searched",
@@ -36,8 +36,24 @@ MEASURES = {
     "border_share_median": "Border share, median",
     "class_targeted_found_share": "Random other class: subset found",
     "class_targeted_size_ratio_median": "Random other class: size ratio, median",
+    "dilated_sufficient_share": "Subsets that suffice with neighbouring pixels added",
+    "dilated_confidence_median": "Confidence with neighbouring pixels added, median",
+    "mask_only_white_on_mean_sufficient_share": "Bare masks in white that suffice",
+    "mask_only_white_on_mean_confidence_median": "Confidence of the bare mask in white, median",
+    "mask_only_black_on_mean_sufficient_share": "Bare masks in black that suffice",
+    "mask_only_black_on_mean_confidence_median": "Confidence of the bare mask in black, median",
+    "random_sufficient_share": "Random subsets of the same size that suffice",
+    "random_confidence_median": "Confidence of random subsets, median",
+    "random_accuracy": "Accuracy on random subsets",
 }
 
+
+VARIANTS = {
+    "dilated": "neighbours added",
+    "white_on_mean": "shape in white",
+    "black_on_mean": "shape in black",
+    "random": "random pixels",
+}
 
 NO_VALUE = "none"
 
@@ -45,6 +61,11 @@ NO_VALUE = "none"
 def reason_text(reason: str) -> str:
     """Return a reason in words."""
     return REASONS.get(reason, reason)
+
+
+def variant_text(variant: str) -> str:
+    """Return what was changed about a subset, in words."""
+    return VARIANTS.get(variant, variant.replace("_", " "))
 
 
 def measure_name(name: str) -> str:
@@ -76,6 +97,8 @@ def number_text(value: float, unit: str) -> str:
         return times_text(value)
     if unit == "pixels":
         return pixels_text(value)
+    if unit == "confidence":
+        return confidence_text(value)
     return f"{value:,.3g}"
 
 
@@ -90,13 +113,6 @@ def pixels_text(size: float) -> str:
     """Return a number of pixels ("1 pixel", "1,204 pixels"); a median can end in a half."""
     number = f"{size:,.0f}" if size == int(size) else f"{size:,.1f}"
     return f"{number} pixel" if size == 1 else f"{number} pixels"
-
-
-def confidence_text(confidence: float | None) -> str:
-    """Return a confidence with three decimals, never rounded up to 1."""
-    if confidence is None:
-        return "not a number"
-    return "> 0.999" if 0.9995 <= confidence < 1 else f"{confidence:.3f}"  # noqa: PLR2004
 
 
 def class_text(index: int | None, labels: Sequence[str]) -> str:

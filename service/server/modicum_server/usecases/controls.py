@@ -3,8 +3,9 @@
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.usecases.draws import draw_order
 
-SERVED = frozenset({Control.CLASS_TARGETED, Control.FILL})
-DEFAULT_CONTROLS = (ControlPlan(Control.CLASS_TARGETED), ControlPlan(Control.FILL))
+SERVED = (Control.CLASS_TARGETED, Control.FILL, Control.DILATED, Control.MASK_ONLY, Control.RANDOM)
+DEFAULT_CONTROLS = tuple(ControlPlan(control) for control in SERVED)
+"""But for the first, which searches once more, they cost a few forward passes an image."""
 
 
 def control_positions(plan: ControlPlan, *, seed: int, item_count: int) -> frozenset[int]:

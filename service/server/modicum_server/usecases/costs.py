@@ -16,6 +16,8 @@ FIXED_PASSES = 10
 """The whole image, the bare fill and at most 8 verifications, of which nearly always one is needed."""
 STEP_PASSES = 3
 """A forward and a backward pass."""
+MASK_ONLY_PASSES = 2
+"""White on the mean, and black on the mean."""
 EXACT_PIXELS = 32 * 32
 PAPER_PIXELS = 224 * 224
 PAPER_PIXELS_PER_STEP = 100
@@ -69,6 +71,10 @@ def control_passes(plan: ControlPlan, search: Search, canvas: Canvas) -> int:
             return plan.passes or search_passes(search, canvas)
         case Control.FILL:
             return len(Fill) - 1
+        case Control.DILATED | Control.RANDOM:
+            return 1
+        case Control.MASK_ONLY:
+            return MASK_ONLY_PASSES
         case _:
             return 0
 

@@ -1,0 +1,46 @@
+"""The mask-only control: is the shape of the mask the evidence? It is painted white on the mean, and black on the mean.
+
+Reading, by this rule, on the median confidence that is left in the target class. SHAPE: its lower end is above 0.5 for
+at least one paint. NOT_THE_SHAPE: its upper end is below 0.5 for both. Otherwise, or below n = 10, INCONCLUSIVE.
+"""
+
+from modicum_server.measures.intervals import SMALLEST_SAMPLE
+from modicum_server.measures.measure import Measured, Reading
+from modicum_server.measures.observations import Observations
+from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
+from modicum_server.measures.words import confidence_text, enumeration
+
+CONTROL = "mask_only"
+PAINTS = {"white_on_mean": "white", "black_on_mean": "black"}
+"""Variants, and what the mask is painted with."""
+
+
+def mask_only(seen: Observations) -> Measured:
+    """Return `mask_only_VARIANT_sufficient_share` and `mask_only_VARIANT_confidence_median` for both paints."""
+    return {
+        name: measure for variant in PAINTS for name, measure in rescored(seen, variant, f"{CONTROL}_{variant}").items()
+    }
+
+
+def mask_only_reading(measured: Measured) -> Reading | None:
+    """Return the sentence about the control; None when it did not run."""
+    medians = {paint: measured[f"{CONTROL}_{variant}_confidence_median"] for variant, paint in PAINTS.items()}
+    kept = {paint: median for paint, median in medians.items() if median.value is not None}
+    if not kept:
+        return None
+    settled = [against_limit(median) for median in kept.values()]
+    outcome = "SHAPE" if MORE in settled else "NOT_THE_SHAPE" if set(settled) == {LESS} else "INCONCLUSIVE"
+    n = max(median.n for median in kept.values())
+    left = enumeration([f"{confidence_text(median.value or 0.0)} in {paint}" for paint, median in kept.items()])
+    fact = f"The bare shapes of {n} masks, painted on the mean, leave a median confidence of {left}"
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, n)}.", outcome)
+
+
+def _conclusion(outcome: str, n: int) -> str:
+    if outcome == "SHAPE":
+        return "the shape alone argues for the class, whatever the kept pixels show"
+    if outcome == "NOT_THE_SHAPE":
+        return "the shape alone does not argue for the class, so what the kept pixels show matters"
+    if n < SMALLEST_SAMPLE:
+        return f"fewer than {SMALLEST_SAMPLE} masks, so no verdict"
+    return "how much of the evidence is the shape is not settled by this many images"

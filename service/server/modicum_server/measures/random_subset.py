@@ -1,0 +1,49 @@
+"""The random control: what would as many random pixels do?
+
+Reading, by this rule. ANY_PIXELS: the lower end of the share of random subsets that suffice is above 0.5. THESE_PIXELS:
+its upper end is below 0.5. Otherwise, or below n = 10, INCONCLUSIVE.
+"""
+
+from modicum_server.measures.intervals import SMALLEST_SAMPLE
+from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.observations import Observations
+from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
+from modicum_server.measures.words import interval_text, share_text
+
+CONTROL = "random"
+NOT_LABELLED = "no random subset of a labelled image was scored"
+
+
+def random_subset(seen: Observations) -> Measured:
+    """Return `random_sufficient_share`, `random_confidence_median` and `random_accuracy` of seeded, same-size subsets.
+
+    The accuracy is over the labelled images among them.
+    """
+    found = seen.variants.get(CONTROL)
+    accuracy = Measure(None, "share", 0, unavailable=NOT_LABELLED)
+    if found is not None:
+        accuracy = share((found.predicted == seen.label)[found.ran & seen.labelled], empty=NOT_LABELLED)
+    return {**rescored(seen, CONTROL, CONTROL), "random_accuracy": accuracy}
+
+
+def random_reading(measured: Measured) -> Reading | None:
+    """Return the sentence about the control; None when it did not run."""
+    sufficient = measured["random_sufficient_share"]
+    if sufficient.value is None:
+        return None
+    outcome = {MORE: "ANY_PIXELS", LESS: "THESE_PIXELS"}.get(against_limit(sufficient), "INCONCLUSIVE")
+    fact = (
+        f"As many random pixels suffice on {share_text(sufficient.value)} of {sufficient.n} images"
+        f"{interval_text(sufficient.interval)}"
+    )
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, sufficient.n)}.", outcome)
+
+
+def _conclusion(outcome: str, n: int) -> str:
+    if outcome == "ANY_PIXELS":
+        return "any pixels do, so nothing was found that only these say"
+    if outcome == "THESE_PIXELS":
+        return "which pixels are kept matters, not how many"
+    if n < SMALLEST_SAMPLE:
+        return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
+    return "whether any pixels would do is not settled by this many images"

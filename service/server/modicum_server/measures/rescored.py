@@ -1,0 +1,41 @@
+"""What all controls that re-score a variant of the subset have in common: their measures and the rule of their reading.
+
+Whole images (budget exhausted) are left out: there is nothing to change in them. Must not know what a variant means.
+"""
+
+from modicum_server.measures.measure import Measure, Measured, quantile_measure, share
+from modicum_server.measures.observations import Observations
+
+LIMIT = 0.5
+"""Share of the subsets, and confidence, that counts as most of it."""
+MORE, LESS, UNSETTLED = 1, -1, 0
+
+
+def rescored(seen: Observations, variant: str, name: str) -> Measured:
+    """Return `NAME_sufficient_share` and `NAME_confidence_median` of a variant; unavailable where it did not run.
+
+    The share is of the subsets whose variant is still sufficient, the confidence that in the finding's target class.
+    """
+    found = seen.variants.get(variant)
+    empty = f"no {variant} variant of a subset was scored"
+    parameters = {"variant": variant, "threshold": seen.search.threshold}
+    if found is None:
+        return {
+            f"{name}_sufficient_share": Measure(None, "share", 0, parameters=parameters, unavailable=empty),
+            f"{name}_confidence_median": Measure(None, "confidence", 0, parameters=parameters, unavailable=empty),
+        }
+    return {
+        f"{name}_sufficient_share": share(found.sufficient[found.ran], empty=empty, parameters=parameters),
+        f"{name}_confidence_median": quantile_measure(
+            found.confidence[found.ran], 0.5, unit="confidence", empty=empty, parameters=parameters
+        ),
+    }
+
+
+def against_limit(measure: Measure) -> int:
+    """Return MORE or LESS when the whole interval lies above or below the limit, else UNSETTLED."""
+    if measure.interval is None:
+        return UNSETTLED
+    if measure.interval.low is not None and measure.interval.low > LIMIT:
+        return MORE
+    return LESS if measure.interval.high is not None and measure.interval.high < LIMIT else UNSETTLED
