@@ -14,6 +14,13 @@ from modicum.versions import ModelVersion
 
 #: Rows of a table; the rest is in the outputs.
 MOST_ROWS = 60
+#: Changed subsets, in a word or two.
+VARIANTS = {
+    "dilated": "dilated",
+    "white_on_mean": "as white shape",
+    "black_on_mean": "as black shape",
+    "random": "of random pixels",
+}
 COLUMNS = ("image", "label", "prediction", "confidence", "subset size", "subset fraction", "controls")
 RIGHT = frozenset({"confidence", "subset size", "subset fraction"})
 
@@ -104,7 +111,9 @@ def _control_notes(controls: FindingControls, version: ModelVersion | None) -> l
     if controls.fills:
         kept = [fill.fill for fill in controls.fills if fill.sufficient]
         notes.append(f"survives {len(kept)} of {len(controls.fills)} fills" + (f" ({', '.join(kept)})" if kept else ""))
-    notes += [f"{variant.variant} {variant.confidence:.2f}" for variant in controls.variants]
+    if controls.variants:
+        scored = [f"{VARIANTS.get(one.variant, one.variant)} {one.confidence:.2f}" for one in controls.variants]
+        notes.append("confidence " + ", ".join(scored))
     return notes
 
 
