@@ -2,13 +2,19 @@
 
 Runs in an environment of its own (`make proto`), whose grpcio-tools is old enough that the generated code runs on
 protobuf 6 and 7. The public contract goes to the client's distribution; what the service's own parts say to each
-other goes to `modicum_server.wire`.
+other goes to `modicum_server.wire`. So do the comments of the public contract, which generated code leaves out and
+OpenAPI shows.
 """
 
+import json
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import google.api
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_tools import protoc
 
 HERE = Path(__file__).parent
@@ -19,6 +25,7 @@ GOOGLE_API = Path(next(iter(google.api.__path__))).parent.parent
 CLIENT = ROOT / "clients" / "python"
 SERVER = ROOT / "service" / "server"
 WIRE = "modicum_server/wire"
+COMMENTS = SERVER / WIRE / "contract_comments.json"
 
 
 def generate(*, out: Path, mappings: list[str], files: list[str]) -> None:
@@ -32,10 +39,41 @@ def generate(*, out: Path, mappings: list[str], files: list[str]) -> None:
         sys.exit(f"protoc refused {', '.join(files)}: see above")
 
 
+def comments_of(files: list[str]) -> dict[str, str]:
+    """Return the comments of services, methods, messages, fields, enums and their values, by full name."""
+    with tempfile.NamedTemporaryFile(suffix=".pb") as out:
+        arguments = ["protoc", f"-I{HERE}", f"-I{WELL_KNOWN}", f"-I{GOOGLE_API}", "--include_source_info"]
+        if protoc.main([*arguments, f"--descriptor_set_out={out.name}", *files]) != 0:
+            sys.exit(f"protoc refused {', '.join(files)}: see above")
+        described = FileDescriptorSet.FromString(Path(out.name).read_bytes())
+    return dict(sorted(entry for file in described.file for entry in _comments_of_file(file)))
+
+
+def _comments_of_file(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:
+    for location in file.source_code_info.location:
+        name = _name_at(file, list(location.path))
+        if name and location.leading_comments:
+            yield f"{file.package}.{name}", " ".join(location.leading_comments.split())
+
+
+def _name_at(file: FileDescriptorProto, path: list[int]) -> str:
+    """Return the name below the package of what a path of field numbers and indices leads to; empty for what has none."""
+    names, node = [], file
+    while len(path) > 1:
+        field, index, *path = path
+        found: Any = node.DESCRIPTOR.fields_by_number.get(field)
+        if found is None or not found.is_repeated or found.message_type is None:
+            return ""
+        node = getattr(node, found.name)[index]
+        names.append(getattr(node, "name", ""))
+    return "" if path else ".".join(names)
+
+
 def main() -> None:
     """Generate the public contract, the worker's protocol and the part of TorchServe's that is called."""
     public = sorted(path.relative_to(HERE).as_posix() for path in (HERE / "modicum" / "v1").glob("*.proto"))
     generate(out=CLIENT, mappings=[str(HERE)], files=public)
+    COMMENTS.write_text(json.dumps(comments_of(public), indent=1, ensure_ascii=False) + "\n")
 
     worker = f"{WIRE}={HERE / 'modicum' / 'worker' / 'v1'}"
     torchserve = f"{WIRE}={HERE / 'torchserve'}"

@@ -38,11 +38,13 @@ def test_the_command_of_the_readme_writes_a_table_a_result_and_a_page(place):
     assert search["counts"]["with_subset"] == PHOTOGRAPHS
     assert search["measures"]["accuracy"]["value"] == 1.0
     assert 0 < search["measures"]["subset_fraction_median"]["value"] < 0.1
-    assert {reading["control"] for reading in search["readings"]} == {"class_targeted", "fill"}
+    controls = {"class_targeted", "fill", "dilated", "mask_only", "random"}
+    assert {reading["control"] for reading in search["readings"]} == controls
     for row in result["rows"]:
         assert row["verified_confidence"] >= 0.9
         assert row["controls"]["class_targeted"]
         assert {fill["fill"] for fill in row["controls"]["fills"]} >= {"black", "white", "noise", "blur"}
+        assert len(row["controls"]["variants"]) == 4
     page = (place.folder / "report.html").read_text()
     assert "<html" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
@@ -154,3 +156,26 @@ def test_photographs_of_any_shape_and_mode_are_brought_onto_the_canvas(place):
     rows = audited(place, photos="flat")["rows"]
 
     assert all(row["predicted_class"] is not None for row in rows)
+
+
+def test_an_ensemble_and_a_wrapper_are_registered_and_audited(place):
+    """Of twice the same network: its ensemble answers as it does."""
+    input_words = ("--input", "input.toml", "--labels", "labels.txt")
+    for name in ("one", "two"):
+        place.run("modicum", "models", "create", name, *WEIGHTS, *input_words)
+    both = place.run("modicum", "models", "ensemble", "both", "one", "two/1", "--json")
+    dropped = place.run("modicum", "models", "input-dropout", "dropped", "both", "--samples", 3, "--json")
+    assert (both.code, dropped.code) == (0, 0), both.messages + dropped.messages
+    assert [part.rsplit("/models/")[1] for part in both.answer["parts"]] == ["one/versions/1", "two/versions/1"]
+    place.run("modicum", "datasets", "create", "photos", "photos")
+
+    words = ("audits", "create", "--model", "one", "--model", "both", "--model", "dropped", "--dataset", "photos")
+    name = place.run("modicum", *words, *QUICK, "--json").answer["name"]
+    place.run("modicum", "audits", "watch", name)
+    done = place.run("modicum", "audits", "report", name, "--output", "all.json")
+
+    assert done.code == 0, done.messages
+    alone, together, wrapped = json.loads((place.folder / "all.json").read_text())["models"]
+    measures = [model["searches"][0]["measures"] for model in (alone, together)]
+    assert measures[0] == measures[1]
+    assert wrapped["searches"][0]["counts"]["failed"] == 0

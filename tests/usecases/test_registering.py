@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from modicum_server.domain.audits import Stage
-from modicum_server.domain.models import Ensemble, Executable, ExecutableKind, VersionState, Weights
+from modicum_server.domain.models import Executable, ExecutableKind, VersionState, Weights
 from modicum_server.errors import (
     ArchitectureUnknown,
     ArtifactMissing,
@@ -15,7 +15,6 @@ from modicum_server.errors import (
     ExecutableNotAllowed,
     FieldInvalid,
     ModelNotFound,
-    NotImplementedYet,
     ProjectExists,
     ProjectNotFound,
     RequestIdReused,
@@ -136,7 +135,6 @@ async def test_equal_content_is_one_version_and_any_change_another(place):
         pytest.param(Weights("ab" * 32, "os:system('x')"), ArchitectureUnknown, id="no name"),
         pytest.param(Weights("AB" * 32, "timm:x"), FieldInvalid, id="no digest"),
         pytest.param(Executable("ab" * 32, ExecutableKind.EXPORTED), ExecutableNotAllowed, id="a program"),
-        pytest.param(Ensemble((f"{MODEL}/versions/1",)), NotImplementedYet, id="an ensemble"),
     ],
 )
 async def test_a_source_that_cannot_be_served_is_refused(place, source, error):

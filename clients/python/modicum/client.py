@@ -61,6 +61,8 @@ class Models:
     _async: AsyncModels
 
     register = blocking(AsyncModels.register)
+    ensemble = blocking(AsyncModels.ensemble)
+    input_dropout = blocking(AsyncModels.input_dropout)
     wait = blocking(AsyncModels.wait)
     get = blocking(AsyncModels.get)
     list = streaming(AsyncModels.list)

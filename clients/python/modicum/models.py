@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic
 
 from modicum.connection import Connection, new_request_id
-from modicum.errors import DeadlineExceeded, ModelRejected, NotFound
+from modicum.errors import DeadlineExceeded, InvalidArgument, ModelRejected, NotFound
 from modicum.naming import checked_id, resource_name
 from modicum.sources.contents import file_content
 from modicum.sources.inputs import InputSpecification, input_specification
@@ -14,7 +14,17 @@ from modicum.sources.labels import class_labels
 from modicum.sources.model_files import model_file
 from modicum.transfers import ProgressCallback, upload
 from modicum.v1 import model_pb2, model_service_pb2
-from modicum.versions import Model, ModelVersion, VersionState, model_value, version_message, version_value
+from modicum.versions import (
+    Combine,
+    Model,
+    ModelVersion,
+    VersionState,
+    ensemble_message,
+    input_dropout_message,
+    model_value,
+    version_message,
+    version_value,
+)
 
 CHECK_TIMEOUT_SECONDS = 600.0
 LONGEST_POLL_SECONDS = 1.0
@@ -70,6 +80,67 @@ class AsyncModels:
             architecture=file.architecture,
             specification=specification,
             class_labels=names,
+        )
+        version = await self._create(name, message)
+        return await self.wait(version, timeout_seconds=timeout_seconds) if wait else version
+
+    async def ensemble(
+        self,
+        name: str,
+        *,
+        members: Sequence[ModelVersion | str],
+        combine: Combine | str = Combine.MEAN_LOGITS,
+        wait: bool = True,
+        timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
+    ) -> ModelVersion:
+        """Register an ensemble of versions as a version of its own; input and class labels are its members'.
+
+        Args:
+            name: the ensemble's name among the models.
+            members: two or more versions: those of `register`, or names as `version` takes them.
+            combine: mean_logits (as the paper's code) or mean_probabilities.
+            wait: return when a worker has loaded and checked it, not before.
+            timeout_seconds: how long to wait for the check.
+
+        Raises:
+            InvalidArgument: the members do not fit together; the message says which and why.
+            NotFound: there is no version of that name.
+            ModelRejected: a member was refused, or the check refused the ensemble.
+            DeadlineExceeded: the check took longer than `timeout_seconds`.
+        """
+        checked_id(name, "model")
+        message = ensemble_message([await self._full_name(member) for member in members], _combine(combine))
+        version = await self._create(name, message)
+        return await self.wait(version, timeout_seconds=timeout_seconds) if wait else version
+
+    async def input_dropout(
+        self,
+        name: str,
+        *,
+        member: ModelVersion | str,
+        keep_probability: float = 0.8,
+        samples: int = 16,
+        seed: int = 0,
+        wait: bool = True,
+        timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
+    ) -> ModelVersion:
+        """Register a version under input dropout, at inference only: its logits averaged over a bank of pixel masks.
+
+        Args:
+            name: the wrapper's name among the models.
+            member: the wrapped version.
+            keep_probability: that a pixel is kept, above 0 and at most 1; others show the mean.
+            samples: masks in the bank; a pass of the wrapper is so many of the member's.
+            seed: of the bank.
+            wait: return when a worker has loaded and checked it, not before.
+            timeout_seconds: how long to wait for the check.
+
+        Raises:
+            InvalidArgument, NotFound, ModelRejected, DeadlineExceeded: as `ensemble`.
+        """
+        checked_id(name, "model")
+        message = input_dropout_message(
+            await self._full_name(member), keep_probability=keep_probability, samples=samples, seed=seed
         )
         version = await self._create(name, message)
         return await self.wait(version, timeout_seconds=timeout_seconds) if wait else version
@@ -169,5 +240,19 @@ class AsyncModels:
         )
         return version_value(created)
 
+    async def _full_name(self, version: ModelVersion | str) -> str:
+        """Full resource names go to the server as they are: it says best what is wrong with one."""
+        if isinstance(version, ModelVersion):
+            return version.name
+        return version if version.startswith("projects/") else (await self.version(version)).name
+
     def _name(self, name: str) -> str:
         return resource_name(self._connection.project, "models", name)
+
+
+def _combine(given: Combine | str) -> Combine:
+    try:
+        return Combine(given)
+    except ValueError as error:
+        known = ", ".join(Combine)
+        raise InvalidArgument(f"combine: expected one of {known}, got {given!r}") from error

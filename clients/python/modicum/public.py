@@ -39,7 +39,7 @@ from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
 from modicum.transfers import TransferProgress
 from modicum.version import VERSION as __version__  # noqa: N811  # the name that Python users expect
-from modicum.versions import Model, ModelVersion, VersionState
+from modicum.versions import Combine, Model, ModelVersion, VersionState
 
 __all__ = [
     "AlreadyExists",
@@ -53,6 +53,7 @@ __all__ = [
     "AuditState",
     "Canvas",
     "Client",
+    "Combine",
     "Control",
     "ControlPlan",
     "DataLoss",

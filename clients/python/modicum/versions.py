@@ -1,5 +1,6 @@
 """Models and their immutable versions as values, and their messages."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -7,6 +8,13 @@ from enum import StrEnum
 from modicum.sources.inputs import InputSpecification
 from modicum.times import optional_time, time_value
 from modicum.v1 import model_pb2
+
+
+class Combine(StrEnum):
+    """How an ensemble joins its members."""
+
+    MEAN_LOGITS = "mean_logits"
+    MEAN_PROBABILITIES = "mean_probabilities"
 
 
 class VersionState(StrEnum):
@@ -30,12 +38,14 @@ class Model:
 class ModelVersion:
     """An immutable version. What a check finds (`class_count` and on) is empty until it is READY.
 
-    `source` is weights, exported, torchscript, ensemble or input_dropout; `architecture` belongs to weights.
+    `source` is weights, exported, torchscript, ensemble or input_dropout; `architecture` belongs to weights, `parts`
+    are the versions that an ensemble or a wrapper is made of.
     """
 
     name: str
     source: str
     architecture: str
+    parts: tuple[str, ...]
     input: InputSpecification | None
     class_labels: tuple[str, ...]
     digest: str
@@ -69,6 +79,7 @@ def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
         name=message.name,
         source=message.WhichOneof("source") or "",
         architecture=message.weights.architecture,
+        parts=_parts(message),
         input=_input_value(message.input) if message.HasField("input") else None,
         class_labels=tuple(message.class_labels),
         digest=message.digest,
@@ -94,6 +105,27 @@ def version_message(
     else:
         getattr(message, kind).CopyFrom(model_pb2.Executable(digest=digest))
     return message
+
+
+def ensemble_message(members: Sequence[str], combine: Combine) -> model_pb2.ModelVersion:
+    """The message that registers an ensemble; input and labels are its members'."""
+    joined = model_pb2.Combine.Value(f"COMBINE_{combine.name}")
+    return model_pb2.ModelVersion(ensemble=model_pb2.Ensemble(members=members, combine=joined))
+
+
+def input_dropout_message(member: str, *, keep_probability: float, samples: int, seed: int) -> model_pb2.ModelVersion:
+    """The message that registers an input-dropout wrapper; input and labels are its member's."""
+    wrapper = model_pb2.InputDropout(member=member, keep_probability=keep_probability, samples=samples, seed=seed)
+    return model_pb2.ModelVersion(input_dropout=wrapper)
+
+
+def _parts(message: model_pb2.ModelVersion) -> tuple[str, ...]:
+    match message.WhichOneof("source"):
+        case "ensemble":
+            return tuple(message.ensemble.members)
+        case "input_dropout":
+            return (message.input_dropout.member,)
+    return ()
 
 
 def _input_message(value: InputSpecification) -> model_pb2.InputSpecification:

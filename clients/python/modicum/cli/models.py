@@ -13,11 +13,13 @@ from modicum.cli.views import upload_progress, view
 from modicum.client import Client
 from modicum.naming import last_part, short_version
 from modicum.sources.inputs import InputSpecification
-from modicum.versions import ModelVersion, VersionState
+from modicum.versions import Combine, ModelVersion, VersionState
 
 app = typer.Typer(no_args_is_help=True, help="Registered models and their versions.")
 
 Name = Annotated[str, typer.Argument(help="MODEL, MODEL/VERSION or a full resource name.")]
+
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until it is checked.")]
 
 
 @app.command("list")
@@ -61,7 +63,7 @@ def create(
     architecture: options.Architecture = None,
     input_name: options.Input = "imagenet",
     labels: options.Labels = None,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until it is checked.")] = False,
+    no_wait: NoWait = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -79,10 +81,42 @@ def create(
         version = client.models.register(
             name, **order.arguments, wait=not no_wait, progress=upload_progress(shown, "uploading the model")
         )
-    if as_json:
-        answer_json(version)
-    else:
-        _show(version)
+    _answer(version, as_json=as_json)
+
+
+@app.command()
+@guarded
+def ensemble(
+    name: Annotated[str, typer.Argument(help="Name of the ensemble among the models.")],
+    members: Annotated[list[str], typer.Argument(help="Two or more versions: MODEL, MODEL/VERSION or full names.")],
+    *,
+    combine: Annotated[Combine, typer.Option(help="How the members' answers are joined.")] = Combine.MEAN_LOGITS,
+    no_wait: NoWait = False,
+    as_json: options.Json = False,
+) -> None:
+    """Register an ensemble of versions."""
+    with Client() as client:
+        _answer(client.models.ensemble(name, members=members, combine=combine, wait=not no_wait), as_json=as_json)
+
+
+@app.command("input-dropout")
+@guarded
+def input_dropout(
+    name: Annotated[str, typer.Argument(help="Name of the wrapper among the models.")],
+    member: Annotated[str, typer.Argument(help="The wrapped version: MODEL, MODEL/VERSION or a full name.")],
+    *,
+    keep_probability: Annotated[float, typer.Option(help="That a pixel is kept; others show the mean.")] = 0.8,
+    samples: Annotated[int, typer.Option(help="Masks: a pass of the wrapper is so many of the version.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of the masks.")] = 0,
+    no_wait: NoWait = False,
+    as_json: options.Json = False,
+) -> None:
+    """Register a version under input dropout, at inference only."""
+    with Client() as client:
+        version = client.models.input_dropout(
+            name, member=member, keep_probability=keep_probability, samples=samples, seed=seed, wait=not no_wait
+        )
+    _answer(version, as_json=as_json)
 
 
 @app.command()
@@ -98,6 +132,13 @@ def delete(name: Name, *, as_json: options.Json = False) -> None:
         messages().print(f"deleted {full}", markup=False)
 
 
+def _answer(version: ModelVersion, *, as_json: bool) -> None:
+    if as_json:
+        answer_json(version)
+    else:
+        _show(version)
+
+
 def _show(version: ModelVersion) -> None:
     table = Table(show_header=False)
     classes = version.class_count or len(version.class_labels)
@@ -107,6 +148,7 @@ def _show(version: ModelVersion) -> None:
         ("state", version.state),
         ("refused", f"{version.reject_reason}: {version.reject_detail}" if version.reject_reason else ""),
         ("source", f"{version.source} {version.architecture}".strip()),
+        ("of", ", ".join(short_version(part) for part in version.parts)),
         ("input", _input_text(version.input) if version.input else ""),
         ("classes", str(classes or "")),
         ("answers with", version.output_kind),

@@ -167,7 +167,7 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
     UploadArtifact: _ArtifactServiceUploadArtifactType
     """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no
     header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of
-    silence), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
+    silence), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL). Over HTTP the body is the bytes themselves.
     """
 
     DownloadArtifact: _ArtifactServiceDownloadArtifactType
@@ -226,7 +226,7 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[modicum.v1.artifact_pb2.Artifact, collections.abc.Awaitable[modicum.v1.artifact_pb2.Artifact]]:
         """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no
         header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of
-        silence), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
+        silence), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL). Over HTTP the body is the bytes themselves.
         """
 
     @abc.abstractmethod

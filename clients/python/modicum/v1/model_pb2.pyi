@@ -211,7 +211,9 @@ class Ensemble(google.protobuf.message.Message):
     """How they are joined."""
     @property
     def members(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Resource names of the members' versions, two or more."""
+        """Resource names of the members' versions, 2 to 16 of one project with the same channels, bounds and classes; none is
+        an ensemble.
+        """
 
     def __init__(
         self,
@@ -234,11 +236,11 @@ class InputDropout(google.protobuf.message.Message):
     SAMPLES_FIELD_NUMBER: builtins.int
     SEED_FIELD_NUMBER: builtins.int
     member: builtins.str
-    """Resource name of the wrapped version."""
+    """Resource name of the wrapped version, which is no wrapper."""
     keep_probability: builtins.float
     """Probability that a pixel is kept, above 0 and at most 1."""
     samples: builtins.int
-    """Masks in the bank."""
+    """Masks in the bank, 1 to 256: a pass of the wrapper is so many of the wrapped version."""
     seed: builtins.int
     """Seed of the bank."""
     def __init__(
@@ -350,7 +352,9 @@ class ModelVersion(google.protobuf.message.Message):
 
     @property
     def class_labels(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Names of the classes, in the order of the outputs; empty means that classes are numbers."""
+        """Names of the classes, in the order of the outputs; empty means that classes are numbers, for an ensemble or a wrapper
+        that they are called as by its parts.
+        """
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:

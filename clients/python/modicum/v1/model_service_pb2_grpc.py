@@ -129,8 +129,8 @@ class ModelServiceServicer(object):
         """Registers a version, PENDING until a worker loaded it once; a version of equal digest is returned as it is,
         and checked again where it was REJECTED.
         Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
-        INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED), ALREADY_EXISTS (REQUEST_ID_REUSED),
-        UNIMPLEMENTED (NOT_IMPLEMENTED) for ensembles and input dropout, until they are served.
+        INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED of a part of an
+        ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

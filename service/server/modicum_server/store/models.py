@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.models import Model, ModelCheck, ModelVersion, VersionState
-from modicum_server.errors import ModelNotFound
+from modicum_server.errors import ModelNotFound, ModelVersionNotFound
 from modicum_server.ports import Keyed
 from modicum_server.queue.jobs import WakeJobs
 from modicum_server.store import tables
@@ -91,7 +91,7 @@ class PostgresModels:
         """Store it under the model's next number (locks the model); one of equal content is returned as it is.
 
         Raises:
-            ModelNotFound: The model was deleted in the same moment.
+            ModelNotFound, ModelVersionNotFound: The model, or a part, was deleted in the same moment.
         """
         lock = select(tables.models.c.last_number).filter_by(name=model).with_for_update(key_share=True)
         last_number = await self._connection.scalar(lock)
@@ -99,10 +99,19 @@ class PostgresModels:
             raise ModelNotFound(f"{model}: there is no model of that name", name=model)
         if present := await self.version_by_digest(model, version.digest):
             return present
+        await self._hold_parts(version)
         number = last_number + 1
         await self._connection.execute(update(tables.models).filter_by(name=model).values(last_number=number))
         row = insert(tables.model_versions).values(_columns(model, number, version)).returning(tables.model_versions)
         return _version((await self._connection.execute(row)).one())
+
+    async def _hold_parts(self, version: ModelVersion) -> None:
+        """See that what it is made of is there, and stays."""
+        wanted = parts_of(version.source)
+        there = select(_VERSIONS.name).where(_VERSIONS.name.in_(wanted)).with_for_update(key_share=True, read=True)
+        missing = set(wanted) - set((await self._connection.scalars(there)).all()) if wanted else set()
+        if missing:
+            raise ModelVersionNotFound(f"{min(missing)}: there is no model version of that name", name=min(missing))
 
     async def delete_version(self, name: str) -> None:
         """Delete it; a check that is queued for it goes too."""

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState
 from modicum_server.domain.datasets import Dataset
-from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion, VersionState
-from modicum_server.errors import AuditExists, ModelRejected, NotImplementedYet, TooManyQueued
+from modicum_server.domain.models import ModelVersion, VersionState
+from modicum_server.errors import AuditExists, ModelRejected, TooManyQueued
 from modicum_server.ports import Principal, Role, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
@@ -164,8 +164,6 @@ class Acknowledging:
 
 
 def _require_usable(version: ModelVersion) -> None:
-    if isinstance(version.source, (Ensemble, InputDropout)):
-        raise NotImplementedYet("this server does not audit ensembles and input dropout yet; audit the members")
     if version.state is VersionState.REJECTED:
         raise ModelRejected(
             f"{version.name} was refused: {version.reject_reason}, {version.reject_detail}",

@@ -30,6 +30,8 @@ MOST_PASSES_PLANNED = 2**60
 LEAST_FRACTION = 0.0001
 MOST_VERSIONS = 16
 MOST_SEARCHES = 16
+#: Masks of an input-dropout wrapper: a pass of it is so many of its member's.
+MOST_SAMPLES = 256
 MOST_CLASS_LABELS = 100_000
 MOST_DIGESTS = 10_000
 LONGEST_ITEM_CHARACTERS = 1024
@@ -126,6 +128,9 @@ RULES: Mapping[str, Rule] = {
         f"a finite number of {1 / LARGEST_VALUE:g} to {LARGEST_VALUE:g}", _between(1 / LARGEST_VALUE, LARGEST_VALUE)
     ),
     "model_versions": Rule(f"1 to {MOST_VERSIONS} versions", _counts(1, MOST_VERSIONS)),
+    "members": Rule(f"2 to {MOST_VERSIONS} versions", _counts(2, MOST_VERSIONS)),
+    "keep_probability": Rule("above 0 and at most 1", lambda value: 0 < value <= 1),
+    "samples": Rule(f"1 to {MOST_SAMPLES} masks", _between(1, MOST_SAMPLES)),
     "searches": Rule(f"1 to {MOST_SEARCHES} searches", _counts(1, MOST_SEARCHES)),
     "threshold": Rule("above 0 and below 1", lambda value: 0 < value < 1),
     "fraction": Rule(

@@ -3,14 +3,9 @@
 import re
 
 from modicum_server.domain.models import Ensemble, Executable, InputDropout, InputSpecification, Source, Weights
-from modicum_server.errors import (
-    ArchitectureUnknown,
-    ArtifactMissing,
-    ExecutableNotAllowed,
-    FieldInvalid,
-    NotImplementedYet,
-)
+from modicum_server.errors import ArchitectureUnknown, ArtifactMissing, ExecutableNotAllowed, FieldInvalid
 from modicum_server.ports import Transaction
+from modicum_server.usecases.composites import check_composite
 from modicum_server.usecases.inputs import check_input
 from modicum_server.usecases.rules import check, shown
 
@@ -22,13 +17,18 @@ def check_source(source: Source | None, input_specification: InputSpecification 
     """Refuse what is not served, or not described well enough to be loaded.
 
     Raises:
-        FieldInvalid, NotImplementedYet, ArchitectureUnknown, ExecutableNotAllowed
+        FieldInvalid, ArchitectureUnknown, ExecutableNotAllowed
     """
     match source:
         case None:
-            raise FieldInvalid(f"{FIELD}.source", "expected weights, exported or torchscript, got none of them")
+            raise FieldInvalid(
+                f"{FIELD}.source",
+                "expected weights, exported, torchscript, ensemble or input_dropout, got none of them",
+            )
         case Ensemble() | InputDropout():
-            raise NotImplementedYet("this server does not serve ensembles and input dropout yet; register the members")
+            check_composite(source)
+            if input_specification is None:
+                return
         case Weights():
             check(f"{FIELD}.weights.digest", source.digest)
             _check_architecture(source.architecture)

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from modicum_server.domain.audits import NewShard, Stage
-from modicum_server.domain.models import InputSpecification, ModelVersion, Source, VersionState
+from modicum_server.domain.models import Ensemble, InputDropout, InputSpecification, ModelVersion, Source, VersionState
 from modicum_server.errors import ModelVersionNotFound
 from modicum_server.ports import Principal, Role, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
+from modicum_server.usecases.composites import with_parts
 from modicum_server.usecases.models import model_not_found, refuse_in_use
 from modicum_server.usecases.names import project_of
 from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
@@ -76,7 +77,7 @@ class Versions:
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ModelNotFound, ArtifactMissing, ArchitectureUnknown,
-            ExecutableNotAllowed, NotImplementedYet, RequestIdReused
+            ExecutableNotAllowed, ModelVersionNotFound, ModelRejected, RequestIdReused
         """
         project = project_of("model", parent, "parent")
         authorise(principal, project, Role.AUDITOR)
@@ -88,6 +89,8 @@ class Versions:
             if await transaction.models.get(parent) is None:
                 raise model_not_found(parent)
             await require_source_artifact(transaction, project, version.source)
+            if isinstance(version.source, (Ensemble, InputDropout)):
+                version = await with_parts(transaction, project, version)
             present = await transaction.models.version_by_digest(parent, version.digest)
             if options.validate_only:
                 return present or version

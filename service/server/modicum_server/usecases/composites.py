@@ -1,0 +1,147 @@
+"""Versions made of versions, as they are registered: what their parts must be, and what they take over from them.
+
+A composite is as immutable as its parts: its digest covers theirs, and no part is deleted while it is there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from modicum_server.domain.models import Ensemble, InputDropout, InputSpecification, ModelVersion, VersionState
+from modicum_server.errors import FieldInvalid, ModelRejected, ModelVersionNotFound
+from modicum_server.ports import Transaction
+from modicum_server.usecases.names import project_of
+from modicum_server.usecases.requests import canonical_digest
+from modicum_server.usecases.rules import check
+
+FIELD = "model_version"
+Composite = Ensemble | InputDropout
+
+
+def check_composite(source: Composite) -> None:
+    """Refuse one whose numbers or names cannot be.
+
+    Raises:
+        FieldInvalid
+    """
+    if isinstance(source, InputDropout):
+        project_of("model version", source.member, f"{FIELD}.input_dropout.member")
+        check(f"{FIELD}.input_dropout.keep_probability", source.keep_probability)
+        check(f"{FIELD}.input_dropout.samples", source.samples)
+        check(f"{FIELD}.input_dropout.seed", source.seed)
+        return
+    check(f"{FIELD}.ensemble.members", source.members)
+    for place, name in enumerate(source.members):
+        field = f"{FIELD}.ensemble.members[{place}]"
+        project_of("model version", name, field)
+        if name in source.members[:place]:
+            raise FieldInvalid(field, f"expected each version once, got {name} a second time")
+
+
+async def with_parts(transaction: Transaction, project: str, version: ModelVersion) -> ModelVersion:
+    """Return the composite with what it takes over: the first part's input and labels where it has none of its own.
+
+    Raises:
+        FieldInvalid: a part is of another project, is nested too deeply, or differs from the first in what all must
+            share: channels, bounds, number of classes, class labels.
+        ModelVersionNotFound, ModelRejected: a part is not there, or was refused.
+    """
+    fields = _part_fields(version.source)
+    parts = [await _part(transaction, project, field, name) for field, name in fields]
+    for (field, _), part in zip(fields, parts, strict=True):
+        await _require_shallow(transaction, field, version, part)
+    for (field, _), part in zip(fields, parts, strict=True):
+        _require_alike(field, part, parts[0])
+    whole = replace(
+        version,
+        input=version.input or parts[0].input,
+        class_labels=version.class_labels or next((part.class_labels for part in parts if part.class_labels), ()),
+    )
+    _require_own_input(whole.input, parts[0].input)
+    return replace(whole, digest=_digest(whole, parts))
+
+
+def _part_fields(source: object) -> list[tuple[str, str]]:
+    match source:
+        case Ensemble(members=members):
+            return [(f"{FIELD}.ensemble.members[{place}]", name) for place, name in enumerate(members)]
+        case InputDropout(member=member):
+            return [(f"{FIELD}.input_dropout.member", member)]
+    raise AssertionError("only composites have parts")
+
+
+async def _part(transaction: Transaction, project: str, field: str, name: str) -> ModelVersion:
+    if project_of("model version", name, field) != project:
+        raise FieldInvalid(field, f"expected a version of {project}, got {name}")
+    part = await transaction.models.version(name)
+    if part is None:
+        raise ModelVersionNotFound(f"{name}: there is no model version of that name", name=name)
+    if part.state is VersionState.REJECTED:
+        raise ModelRejected(
+            f"{name} was refused: {part.reject_reason}, {part.reject_detail}",
+            model_version=name,
+            reject_reason=part.reject_reason,
+        )
+    return part
+
+
+async def _require_shallow(transaction: Transaction, field: str, whole: ModelVersion, part: ModelVersion) -> None:
+    """An ensemble of wrappers, or a wrapper around an ensemble, is as deep as it goes: passes multiply."""
+    if type(part.source) is type(whole.source):
+        raise FieldInvalid(
+            field, f"expected a version of another kind, got {part.name}, whose parts it could name instead"
+        )
+    if isinstance(part.source, (Ensemble, InputDropout)):
+        for _, name in _part_fields(part.source):
+            below = await transaction.models.version(name)
+            if below is not None and isinstance(below.source, (Ensemble, InputDropout)):
+                raise FieldInvalid(
+                    field, f"expected a version of plain parts, got {part.name}, which is made of {name}"
+                )
+
+
+def _require_alike(field: str, part: ModelVersion, first: ModelVersion) -> None:
+    """What is averaged must mean the same."""
+    for what, ours, others in (
+        ("channels", _channels(part.input), _channels(first.input)),
+        ("bounds", _bounds(part.input), _bounds(first.input)),
+        ("number of classes", _class_count(part), _class_count(first)),
+        ("class labels", part.class_labels or None, first.class_labels or None),
+    ):
+        if ours is not None and others is not None and ours != others:
+            shown = "" if what == "class labels" else f" ({others}), got {ours}"
+            raise FieldInvalid(
+                field,
+                f"expected the {what} of {first.name}{shown}: {part.name} differs, and answers can be averaged only "
+                "where they mean the same",
+            )
+
+
+def _require_own_input(given: InputSpecification | None, first: InputSpecification | None) -> None:
+    for what, ours, others in (
+        ("channels", _channels(given), _channels(first)),
+        ("bounds", _bounds(given), _bounds(first)),
+    ):
+        if ours != others:
+            raise FieldInvalid(
+                f"{FIELD}.input",
+                f"expected the {what} of its parts ({others}), got {ours}; leave the input out for theirs",
+            )
+
+
+def _channels(given: InputSpecification | None) -> int | None:
+    return None if given is None else given.channels
+
+
+def _bounds(given: InputSpecification | None) -> tuple[float, float] | None:
+    return None if given is None else (given.lower_bound, given.upper_bound)
+
+
+def _class_count(part: ModelVersion) -> int | None:
+    return None if part.check is None else part.check.class_count
+
+
+def _digest(version: ModelVersion, parts: Sequence[ModelVersion]) -> str:
+    """SHA-256 of what it is and of what its parts are, whatever their names."""
+    source = {"kind": type(version.source).__name__, "of": version.source}
+    of = {"source": source, "input": version.input, "class_labels": version.class_labels}
+    return canonical_digest({**of, "parts": [part.digest for part in parts]})
