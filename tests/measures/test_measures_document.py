@@ -13,6 +13,7 @@ from example_audit import (
     failed,
     finding,
     mixed_findings,
+    variants,
 )
 from modicum_server.domain.searches import Fill, Search, SearchMethod
 from modicum_server.measures import canonical_json
@@ -80,7 +81,19 @@ def test_failures_are_listed_with_their_reasons():
 def test_passes_of_the_control_are_counted_with_those_of_the_search():
     document, _ = document_and_rows(mixed_findings())
 
-    assert document["passes"] == {"forward": 1100 + 9 * 80, "backward": 550 + 9 * 40, "equivalents": 1820 + 2 * 910}
+    searched = {"forward": 1100 + 9 * 80, "backward": 550 + 9 * 40}
+    fills = 8
+    assert document["passes"] == {
+        "forward": searched["forward"] + fills,
+        "backward": searched["backward"],
+        "equivalents": searched["forward"] + fills + 2 * searched["backward"],
+    }
+
+
+def test_passes_of_re_scored_variants_are_counted():
+    document, _ = document_and_rows([finding(0, controls=variants()), finding(1)])
+
+    assert document["passes"]["forward"] == 2 * 100 + 4
 
 
 def test_an_audit_without_findings_has_a_document():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modicum_server.measures.intervals import order_statistics, quantile, wilson
+from modicum_server.measures import intervals
+from modicum_server.measures.intervals import bootstrap_mean, order_statistics, quantile, wilson
 from scipy import stats
 
 REPEATS = 4000
@@ -122,3 +123,39 @@ def test_order_statistics_cover_the_true_quantile_as_often_as_they_say(q, n):
     )
 
     assert covered >= 0.95 - SIMULATION_ERROR
+
+
+@pytest.mark.parametrize("n", [50, 200])
+@pytest.mark.parametrize("spread", [0.3, 1.0])
+def test_a_bootstrap_covers_the_true_mean_of_log_ratios_as_often_as_it_says(n, spread):
+    source, trials = np.random.default_rng(n), 400
+    hits = 0
+    for _ in range(trials):
+        interval = bootstrap_mean(np.log(1.3) + spread * source.standard_normal(n))
+        hits += interval.low <= np.log(1.3) <= interval.high
+
+    error = 2 * np.sqrt(0.95 * 0.05 / trials)
+    assert hits / trials >= 0.95 - 0.03 - error
+
+
+def test_a_bootstrap_is_about_the_one_of_scipy():
+    values = np.random.default_rng(1).normal(0.2, 1.0, 80)
+
+    ours = bootstrap_mean(values)
+    theirs = stats.bootstrap((values,), np.mean, n_resamples=10_000, method="percentile").confidence_interval
+
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
+    assert (ours.method, ours.n, ours.level) == ("bootstrap", 80, 0.95)
+
+
+def test_a_bootstrap_draws_the_same_every_time_whatever_fits_into_memory(monkeypatch):
+    values = np.random.default_rng(1).normal(0.2, 1.0, 40)
+    whole = bootstrap_mean(values)
+
+    assert bootstrap_mean(values) == whole
+    monkeypatch.setattr(intervals, "RESAMPLED_AT_ONCE", 1000)
+    assert bootstrap_mean(values) == whole
+
+
+def test_below_ten_images_there_is_no_bootstrap():
+    assert bootstrap_mean(np.ones(9)) is None

@@ -248,6 +248,8 @@ def test_several_versions_and_searches_stand_side_by_side():
     seen = read(page_of(findings, versions=(VERSION, OTHER_VERSION), searches=searches))
 
     assert "Side by side" in seen.text
+    assert "In pairs, on the same images" in seen.text
+    assert "Ratio of subset fractions" in seen.text
     assert "tiny, version 2" in seen.text
     assert {f"model-{model}-search-{search}" for model in (1, 2) for search in (1, 2)} <= set(seen.ids)
 

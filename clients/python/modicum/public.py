@@ -33,7 +33,7 @@ from modicum.errors import (
 )
 from modicum.findings import Finding, Subset
 from modicum.measures import Measure
-from modicum.results import ModelResult, Result, SearchResult
+from modicum.results import Comparison, ModelResult, Result, SearchResult
 from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
@@ -54,6 +54,7 @@ __all__ = [
     "Canvas",
     "Client",
     "Combine",
+    "Comparison",
     "Control",
     "ControlPlan",
     "DataLoss",

@@ -83,12 +83,36 @@ class ModelResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two versions under one search, in pairs on the same images; ratios and differences are first to second."""
+
+    first: str
+    second: str
+    search_index: int
+    measures: Mapping[str, Measure]
+
+    @property
+    def subset_fraction_ratio(self) -> Measure:
+        """Geometric mean of the ratios of subset fractions, over images searched with both."""
+        return self.measures["subset_fraction_ratio"]
+
+    @property
+    def accuracy_difference(self) -> Measure:
+        """Mean difference in accuracy over labelled images."""
+        return self.measures["accuracy_difference"]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """The result document as it came, and what is in it: models in the audit's order, findings in the rows' order."""
+    """The result document as it came, and what is in it: models in the audit's order, findings in the rows' order.
+
+    `comparisons` are of every pair of models under every search.
+    """
 
     document: Mapping[str, Any] = field(repr=False)
     models: tuple[ModelResult, ...]
     findings: tuple[Finding, ...] = field(repr=False)
+    comparisons: tuple[Comparison, ...] = ()
 
 
 def document_of(data: bytes) -> Mapping[str, Any]:
@@ -113,7 +137,13 @@ def result_of(document: Mapping[str, Any], findings_artifact: bytes) -> Result:
         ModelResult(entry["model_version"], entry["digest"], tuple(map(_search_result, entry["searches"])))
         for entry in document["models"]
     )
-    return Result(document, models, tuple(findings_of(findings_artifact)))
+    comparisons = tuple(map(_comparison, document.get("comparisons", ())))
+    return Result(document, models, tuple(findings_of(findings_artifact)), comparisons)
+
+
+def _comparison(entry: Mapping[str, Any]) -> Comparison:
+    measures = {name: measure_of(name, measure) for name, measure in entry["measures"].items()}
+    return Comparison(entry["first"], entry["second"], entry["search_index"], measures)
 
 
 def _search_result(entry: Mapping[str, Any]) -> SearchResult:

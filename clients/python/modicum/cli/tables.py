@@ -9,7 +9,7 @@ from rich.table import Table
 from modicum.findings import ClassTargetedFinding, Finding, FindingControls
 from modicum.measures import number, percent
 from modicum.naming import printable, short_version
-from modicum.results import ModelResult, Result, SearchResult
+from modicum.results import Comparison, ModelResult, Result, SearchResult
 from modicum.versions import ModelVersion
 
 #: Rows of a table; the rest is in the outputs.
@@ -57,6 +57,15 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
             for line in headline(search):
                 console.print(line, markup=False, soft_wrap=True)
             console.print()
+    for pair in result.comparisons:
+        console.print(_compared(pair), markup=False, soft_wrap=True)
+
+
+def _compared(pair: Comparison) -> str:
+    ratio, difference = pair.subset_fraction_ratio, pair.accuracy_difference
+    said = f"{short_version(pair.first)} against {short_version(pair.second)} on the same images"
+    said += f": ratio of subset fractions {ratio}"
+    return said if difference.value is None else f"{said}; difference in accuracy {difference}"
 
 
 def _title(model: ModelResult, search: SearchResult) -> str:

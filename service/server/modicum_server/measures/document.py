@@ -15,6 +15,7 @@ from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import MEASURED_REASONS
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Search, SearchMethod
+from modicum_server.measures.comparisons import compare_all
 from modicum_server.measures.observations import Observations, Observer
 from modicum_server.measures.registry import measure, read_controls
 from modicum_server.measures.rows import Row
@@ -51,6 +52,8 @@ def result_document(
         tally.add(row)
     digests = {version.name: version.digest for version in versions}
     without_gradient = frozenset(parameters.get("gradient_free", ()))
+    seen = tally.observations()
+    versions_asked, searches_asked = audit.specification.model_versions, audit.specification.searches
     return {
         "schema_version": SCHEMA_VERSION,
         "audit": audit.name,
@@ -74,10 +77,14 @@ def result_document(
             {
                 "model_version": name,
                 "digest": digests[name],
-                "searches": tally.searches(name, has_gradient=name not in without_gradient),
+                "searches": [
+                    _search_json(seen[name, index], has_gradient=name not in without_gradient)
+                    for index in range(len(searches_asked))
+                ],
             }
-            for name in audit.specification.model_versions
+            for name in versions_asked
         ],
+        "comparisons": [pair.as_json() for pair in compare_all(versions_asked, len(searches_asked), seen)],
         "failures": tally.failures,
         "passes": tally.passes(),
         "findings": {"digest": findings_digest, "rows": tally.rows, "format": FINDINGS_FORMAT},
@@ -125,15 +132,13 @@ class _Tally:
         for passes in (row["passes"], control["passes"] if control is not None else {"forward": 0, "backward": 0}):
             self.forward += passes["forward"]
             self.backward += passes["backward"]
+        # each variant, under another fill or changed, was scored by one pass
+        self.forward += len(row["controls"]["fills"]) + len(row["controls"]["variants"])
         if row["reason"] is not None and row["reason"] not in MEASURED:
             self.failures.append({name: row[name] for name in ("item", "model_version", "search_index", "reason")})
 
-    def searches(self, version: str, *, has_gradient: bool) -> list[dict[str, Any]]:
-        return [
-            _search_json(observer.observations(), has_gradient=has_gradient)
-            for (name, _), observer in self.observers.items()
-            if name == version
-        ]
+    def observations(self) -> dict[tuple[str, int], Observations]:
+        return {key: observer.observations() for key, observer in self.observers.items()}
 
     def passes(self) -> dict[str, int]:
         return {

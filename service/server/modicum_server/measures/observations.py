@@ -49,6 +49,7 @@ class Observations:
     Attributes:
         search: what was asked.
         canvas: where.
+        position: of the image among the audit's.
         scored: the model gave a prediction on the whole image.
         failed: the image could not be measured; then nothing below counts.
         eligible: the predicted class reaches the threshold on the whole image.
@@ -70,6 +71,7 @@ class Observations:
 
     search: Search
     canvas: Canvas
+    position: NDArray[np.int64]
     scored: Booleans
     failed: Booleans
     eligible: Booleans
@@ -109,10 +111,10 @@ class Observations:
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(("scored", "failed", "eligible", "baseline_confident", "measured"), "B"),
     **dict.fromkeys(("budget_exhausted", "saturated", "with_subset", "other_ran"), "B"),
-    **dict.fromkeys(("label", "predicted", "target"), "q"),
+    **dict.fromkeys(("position", "label", "predicted", "target"), "q"),
     **dict.fromkeys(("size", "border_share", "other_size"), "d"),
 }
-"""Type codes of `array`: a byte that is a boolean, 64 bits, a double. So a row is 57 bytes and no more."""
+"""Type codes of `array`: a byte that is a boolean, 64 bits, a double. So a row is 65 bytes and no more."""
 
 
 @dataclass(slots=True)
@@ -184,6 +186,7 @@ class Observer:
         self._add_variants({scored["variant"]: scored for scored in row["controls"]["variants"]} if found else {})
         self._append(
             {
+                "position": row["position"],
                 "scored": predicted != UNKNOWN and reason is not FindingReason.NOT_FINITE,
                 "failed": failed,
                 "eligible": row["eligible"] and not failed,

@@ -15,7 +15,7 @@ from modicum_server.measures.rows import Row
 from modicum_server.measures.words import confidence_text
 from modicum_server.pictures import MAX_PIXELS
 from modicum_server.reports.gallery import LoadImage, Scene
-from modicum_server.reports.sections import Sketch, sections
+from modicum_server.reports.sections import Sketch, pairs, sections
 from modicum_server.reports.wording import acceleration_text, reason_text, short_name
 
 
@@ -43,6 +43,7 @@ def render_html(
     return page.render(
         document=document,
         sections=sections(sketches, rows),
+        pairs=pairs(document),
         title=_title(document),
     ).encode()
 

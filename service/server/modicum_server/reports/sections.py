@@ -50,6 +50,16 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """Two versions under one search, in pairs on the same images."""
+
+    first: str
+    second: str
+    search: Mapping[str, Any]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """What is shown of one version under one search."""
 
@@ -171,6 +181,19 @@ def sections(sketches: Mapping[tuple[str, int], Sketch], rows: Iterable[Row]) ->
     for row in rows:
         sketches[row["model_version"], row["search_index"]].draw(row)
     return [sketch.section(seen[key]) for key, sketch in sketches.items()]
+
+
+def pairs(document: Mapping[str, Any]) -> list[Pair]:
+    """Return the document's comparisons, in its order; documents of before have none."""
+    return [
+        Pair(
+            first=short_name(entry["first"]),
+            second=short_name(entry["second"]),
+            search=document["specification"]["searches"][entry["search_index"]],
+            lines=tuple(_line(name, measure_from_json(value)) for name, value in entry["measures"].items()),
+        )
+        for entry in document.get("comparisons", ())
+    ]
 
 
 def _figures(measured: Mapping[str, Measure]) -> tuple[Figure, ...]:

@@ -45,6 +45,8 @@ MEASURES = {
     "random_sufficient_share": "Random subsets of the same size that suffice",
     "random_confidence_median": "Confidence of random subsets, median",
     "random_accuracy": "Accuracy on random subsets",
+    "subset_fraction_ratio": "Ratio of subset fractions",
+    "accuracy_difference": "Difference in accuracy",
 }
 
 

@@ -1,0 +1,87 @@
+"""Two versions of one audit under one search, in pairs on the same images (METHOD section 4, across versions).
+
+The ratio of subset fractions is over the images that are eligible in both and searched in both: others say nothing of
+both. Its interval is a bootstrap over images, so it holds for images like these and not for the two searches' luck.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum_server.measures.intervals import Interval, bootstrap_mean
+from modicum_server.measures.measure import Measure
+from modicum_server.measures.observations import Observations
+
+NONE_IN_BOTH = "no image was searched to its end with both versions"
+NONE_LABELLED = "no labelled image has a prediction of both versions"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two versions under the search of that index; differences and ratios are first to second."""
+
+    first: str
+    second: str
+    search_index: int
+    measures: Mapping[str, Measure]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        measures = {name: measure.as_json() for name, measure in self.measures.items()}
+        return {
+            "first": self.first,
+            "second": self.second,
+            "search_index": self.search_index,
+            "measures": measures,
+        }
+
+
+def compare_all(
+    versions: Sequence[str], searches: int, seen: Mapping[tuple[str, int], Observations]
+) -> list[Comparison]:
+    """Return every pair of versions under every search, in the order of the specification."""
+    return [
+        Comparison(first, second, index, compare(seen[first, index], seen[second, index]))
+        for first, second in itertools.combinations(versions, 2)
+        for index in range(searches)
+    ]
+
+
+def compare(first: Observations, second: Observations) -> dict[str, Measure]:
+    """Return the measures of a pair: `subset_fraction_ratio` and `accuracy_difference`."""
+    _, ours, theirs = np.intersect1d(first.position, second.position, assume_unique=True, return_indices=True)
+    both = first.measured[ours] & second.measured[theirs]
+    ratios = np.log(first.size[ours][both] / second.size[theirs][both])
+    scored = first.labelled[ours] & second.labelled[theirs]
+    gains = first.correct[ours][scored].astype(np.float64) - second.correct[theirs][scored]
+    return {
+        "subset_fraction_ratio": ratio_of(ratios, empty=NONE_IN_BOTH),
+        "accuracy_difference": difference_of(gains, empty=NONE_LABELLED),
+    }
+
+
+def ratio_of(logs: NDArray[np.float64], *, empty: str) -> Measure:
+    """Return the geometric mean of ratios, from their logarithms, with its bootstrap interval."""
+    finite = logs[np.isfinite(logs)]
+    mean = difference_of(finite, empty=empty)
+    if mean.value is None:
+        return replace(mean, unit="ratio")
+    return replace(mean, value=float(np.exp(mean.value)), unit="ratio", interval=_exponential(mean.interval))
+
+
+def difference_of(differences: NDArray[np.float64], *, empty: str) -> Measure:
+    """Return the mean of paired differences with its bootstrap interval; unavailable, for the reason, of nothing."""
+    n = len(differences)
+    if n == 0:
+        return Measure(None, "difference", 0, unavailable=empty)
+    return Measure(float(differences.mean()), "difference", n, bootstrap_mean(differences))
+
+
+def _exponential(interval: Interval | None) -> Interval | None:
+    if interval is None or interval.low is None or interval.high is None:
+        return interval
+    return replace(interval, low=float(np.exp(interval.low)), high=float(np.exp(interval.high)))
