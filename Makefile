@@ -1,11 +1,11 @@
-# The whole vocabulary: setup demo test check fmt proto migrate bench
+# The whole vocabulary: setup demo test soak check fmt proto migrate bench
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PROTO_VENV := .venv-proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt proto migrate bench
+.PHONY: help setup demo test soak check fmt proto migrate bench
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -23,6 +23,9 @@ demo: setup ## audit a packaged ImageNet classifier on packaged photographs
 
 test: setup ## the tests
 	$(BIN)/python -m pytest
+
+soak: setup ## faults at random, audits all the time: SECONDS=600 SEED=n
+	$(BIN)/python -m tests.faults.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 check: setup ## lint, types, contract
 	$(BIN)/ruff check .
@@ -46,5 +49,5 @@ proto: $(PROTO_VENV)/.installed ## generate the code of the contracts
 migrate: setup ## apply migrations to the database in MODICUM_DATABASE_URL
 	$(BIN)/modicum-server migrate
 
-bench: setup ## measure: PART=search|service|memory, QUICK=1, MODICUM_BENCH_DATA=DIR
+bench: setup ## measure: PART=search|service|memory|load, QUICK=1, MODICUM_BENCH_DATA=DIR
 	$(BIN)/python -m benchmarks $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)

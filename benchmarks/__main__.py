@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from benchmarks import loop, machine, memory, results, search, service
+from benchmarks import load, loop, machine, memory, results, search, service
 from benchmarks.page import write_page
 from benchmarks.subjects import data_folder
 
@@ -15,7 +15,7 @@ USAGE_ERROR = 2
 
 
 def main(
-    part: Annotated[str, typer.Option(help="search, service or memory; all three unless given")] = "",
+    part: Annotated[str, typer.Option(help="search, service, memory or load; all four unless given")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="fewer images and budgets")] = False,  # noqa: FBT002  a flag
     threads: Annotated[int, typer.Option(min=0, help="torch threads; 0: one a core")] = 0,
     into: Annotated[Path, typer.Option(help="folder of the results and the page")] = results.ROOT,
@@ -45,6 +45,7 @@ def parts(asked: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
             "service": service.measure(data, quick=quick),
         },
         "memory": lambda quick: memory.measure(quick=quick),
+        "load": lambda quick: load.measure(quick=quick),
     }
     if asked and asked not in known:
         typer.echo(f"--part: expected one of {', '.join(known)}, got {asked!r}", err=True)

@@ -18,11 +18,12 @@ FOLDER_MODE = 0o711
 
 
 @contextmanager
-def local_client() -> Iterator[tuple[Client, Path]]:
-    """A client of a fresh local server, and the server's data folder; its slot has as many threads as this process."""
+def local_client(*, slots: int = 1) -> Iterator[tuple[Client, Path]]:
+    """A client of a fresh local server, and the server's data folder; each slot has as many threads as this process."""
     parent = Path(tempfile.mkdtemp(prefix="mb-"))
     parent.chmod(FOLDER_MODE)
     data = parent / "data"
+    os.environ["MODICUM_SLOTS"] = str(slots)
     os.environ["MODICUM_THREADS"] = str(torch.get_num_threads())
     started: list[psutil.Process] = []
     try:

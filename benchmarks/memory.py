@@ -41,8 +41,8 @@ PARTS = {
 def measure(*, quick: bool) -> dict[str, Any]:
     """Peaks of each part in every audit; as JSON values. `growth` is over the first, `settled_growth` the second."""
     with tempfile.TemporaryDirectory(prefix="mb-") as folder, local_client() as (client, data):
-        weights = _write_weights(Path(folder))
-        client.models.register("tiny", weights=weights, architecture=ARCHITECTURE, input=_input())
+        weights = write_weights(Path(folder))
+        client.models.register("tiny", weights=weights, architecture=ARCHITECTURE, input=tiny_input())
         runs = [_run(client, data, Path(folder), count) for count in (QUICK_COUNTS if quick else COUNTS)]
     first, second, last = (run["peak_mib"] for run in runs)
     growth, settled = ({part: last[part] / before[part] for part in last} for before in (first, second))
@@ -57,14 +57,14 @@ def _run(client: Client, data: Path, folder: Path, count: int) -> dict[str, Any]
     archive = folder / f"{count}.npz"
     np.savez(archive, images=images)
     begun, supervisor = time.perf_counter(), server_process(data)
-    with _peaks(supervisor) as peaks:
+    with peaks_of(supervisor) as peaks:
         photographs = client.datasets.upload(f"images-{count}", archive)
         audit = client.audits.create(
             models=["tiny"], dataset=photographs, thresholds=[THRESHOLD], passes=PASSES, controls=(), reuse=False
         )
         result = audit.result()
     for form in REPORTS:
-        with _peaks(supervisor) as reporting:
+        with peaks_of(supervisor) as reporting:
             audit.report(form)
         peaks[f"API, making the {form.upper()} report"] = reporting["API"]
     seconds = time.perf_counter() - begun
@@ -76,7 +76,7 @@ def _run(client: Client, data: Path, folder: Path, count: int) -> dict[str, Any]
 
 
 @contextmanager
-def _peaks(supervisor: psutil.Process) -> Iterator[dict[str, float]]:
+def peaks_of(supervisor: psutil.Process, every_seconds: float = SAMPLE_SECONDS) -> Iterator[dict[str, float]]:
     """The largest resident memory of each part, MiB, sampled until the block ends."""
     peaks: dict[str, float] = {}
     ended = threading.Event()
@@ -87,7 +87,7 @@ def _peaks(supervisor: psutil.Process) -> Iterator[dict[str, float]]:
 
     def watch() -> None:
         look()
-        while not ended.wait(SAMPLE_SECONDS):
+        while not ended.wait(every_seconds):
             look()
 
     thread = threading.Thread(target=watch)
@@ -111,7 +111,8 @@ def _resident(supervisor: psutil.Process) -> Iterator[tuple[str, float]]:
             yield part, size
 
 
-def _write_weights(folder: Path) -> Path:
+def write_weights(folder: Path) -> Path:
+    """Weights of a network that learned nothing, and is confident all the same."""
     torch.manual_seed(0)
     network = build_architecture(ARCHITECTURE, CLASSES)
     with torch.no_grad():
@@ -121,5 +122,6 @@ def _write_weights(folder: Path) -> Path:
     return path
 
 
-def _input() -> InputSpecification:
+def tiny_input() -> InputSpecification:
+    """The input of the tiny model."""
     return InputSpecification(height=SIDE, width=SIDE, mean=(0.5,) * 3, std=(0.25,) * 3)

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import tables
+from benchmarks import load_tables, tables
 from benchmarks.picture import draw
 
 PAGE = Path("docs") / "benchmarks.md"
 PICTURE = Path("docs") / "images" / "benchmarks-search.png"
 INTRODUCTION = """# Benchmarks
 
-Written by `make bench`, which measures on the machine where it runs (`PART=search|service|memory` for one part,
+Written by `make bench`, which measures on the machine where it runs (`PART=search|service|memory|load` for one part,
 `QUICK=1` for fewer images and budgets). `MODICUM_BENCH_DATA` names the folder of outside data: `cifar10-test-1k/`,
 `cifar_resnet20.safetensors`, `cifar_resnet32.safetensors`. All figures lie in
 [benchmarks.json](../benchmarks/results/benchmarks.json).
@@ -27,6 +27,7 @@ QUICK = {
     "images; it was not made for this page.\n",
     "service": "Run with `QUICK=1`: fewer images, the service on one model only.\n",
     "memory": "Run with `QUICK=1`: the largest audit has 2,000 images, not 10,000.\n",
+    "load": "Run with `QUICK=1`: 500 audits and 100 watches; the full run has 10,000 and 1,000.\n",
 }
 
 
@@ -44,8 +45,14 @@ def page_text(results: dict[str, Any], exact: dict[str, Any]) -> str:
     """The page in Markdown."""
     parts = results["parts"]
     reference = exact["parts"].get("exact")
-    sections = [INTRODUCTION, "## Budgets\n", *tables.budgets(parts, reference), *_search(parts.get("search"), exact)]
-    sections += [*_service(parts.get("service")), *_memory(parts.get("memory")), *_runs(parts)]
+    sections = [
+        INTRODUCTION,
+        "## Budgets\n",
+        *tables.budgets(parts, reference, load_tables.budgets(parts.get("load"))),
+        *_search(parts.get("search"), exact),
+    ]
+    sections += [*_service(parts.get("service")), *_memory(parts.get("memory")), *_load(parts.get("load"))]
+    sections += _runs(parts)
     return "\n".join(sections).rstrip() + "\n"
 
 
@@ -82,6 +89,15 @@ def _memory(part: dict[str, Any] | None) -> Iterator[str]:
         return
     yield from _extent(part, "memory")
     yield from tables.memory(part)
+
+
+def _load(part: dict[str, Any] | None) -> Iterator[str]:
+    yield "\n## Load\n"
+    if part is None:
+        yield "Not measured yet: `make bench PART=load`."
+        return
+    yield from _extent(part, "load")
+    yield from load_tables.load(part)
 
 
 def _extent(part: dict[str, Any], name: str) -> Iterator[str]:

@@ -31,11 +31,20 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield ""
 
 
-def budgets(parts: dict[str, Any], reference: dict[str, Any] | None) -> Iterator[str]:
+def budgets(
+    parts: dict[str, Any], reference: dict[str, Any] | None, further: Iterable[tuple[str, ...]] = ()
+) -> Iterator[str]:
     """What this project holds itself to and aims at, and what was measured; `reference` is that of exact backselect."""
     subjects = parts.get("search", {}).get("subjects", [])
     searched = [*_gradient_budgets(subjects), *_half_passes_aim(subjects), *_exact_budgets(subjects, reference)]
-    yield from table(("what", "budget", "measured", ""), [*searched, *_time_budgets(parts), *_memory_budgets(parts)])
+    yield from table(
+        ("what", "budget", "measured", ""), [*searched, *_time_budgets(parts), *_memory_budgets(parts), *further]
+    )
+
+
+def met(holds: bool) -> str:  # noqa: FBT001  one value, one word
+    """How the page says whether a budget was met."""
+    return "met" if holds else "not met"
 
 
 def sizes(subject: dict[str, Any]) -> Iterator[str]:
@@ -181,7 +190,7 @@ def _gradient_budgets(subjects: Sequence[dict[str, Any]]) -> Iterator[tuple[str,
                     what,
                     f"at least {least:g}",
                     _ratio(row["ratio"]),
-                    _met(row["ratio"]["value"] >= least),
+                    met(row["ratio"]["value"] >= least),
                 )
 
 
@@ -200,7 +209,7 @@ def _half_passes_aim(subjects: Sequence[dict[str, Any]]) -> Iterator[tuple[str, 
             f"batched_gradient's subsets ({paper['setting']}) over ours {passes}, {subject['name']}",
             f"aim: at least {HALF_PASSES_AIM:g}",
             _ratio(asdict(ratio)),
-            _met(ratio.value >= HALF_PASSES_AIM),
+            met(ratio.value >= HALF_PASSES_AIM),
         )
 
 
@@ -215,7 +224,7 @@ def _exact_budgets(subjects: Sequence[dict[str, Any]], reference: dict[str, Any]
             continue
         what = f"ours at {ours['passes_mean']:,.0f} passes over exact backselect at {reference['passes']:,}"
         measured = f"{_ratio(asdict(ratio))}, n = {ratio.n}"
-        yield f"{what}, {subject['name']}", f"{word}at most {most:g}", measured, _met(ratio.value <= most)
+        yield f"{what}, {subject['name']}", f"{word}at most {most:g}", measured, met(ratio.value <= most)
 
 
 def _largest_within(subject: dict[str, Any], passes: float) -> dict[str, Any] | None:
@@ -228,13 +237,13 @@ def _time_budgets(parts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     service_part = parts.get("service", {"loop": {"rows": []}, "service": {"rows": []}})
     for row in service_part["loop"]["rows"]:
         what = f"bare loop over raw passes, {row['name']}"
-        yield what, f"at most {TIME_BUDGET:.2f}", f"{row['ratio']:.2f}", _met(row["ratio"] <= TIME_BUDGET)
+        yield what, f"at most {TIME_BUDGET:.2f}", f"{row['ratio']:.2f}", met(row["ratio"] <= TIME_BUDGET)
     for row in service_part["service"]["rows"]:
         what = f"whole audit over bare loop, {row['name']}"
-        yield what, f"at most {TIME_BUDGET:.2f}", f"{row['ratio']:.2f}", _met(row["ratio"] <= TIME_BUDGET)
+        yield what, f"at most {TIME_BUDGET:.2f}", f"{row['ratio']:.2f}", met(row["ratio"] <= TIME_BUDGET)
         seconds = row["start_seconds"]
         start = f"at most {START_BUDGET_SECONDS:g} s"
-        yield f"start, {row['name']}", start, f"{seconds:.1f} s", _met(seconds <= START_BUDGET_SECONDS)
+        yield f"start, {row['name']}", start, f"{seconds:.1f} s", met(seconds <= START_BUDGET_SECONDS)
 
 
 def _memory_budgets(parts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -243,7 +252,7 @@ def _memory_budgets(parts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         first, second, last = (run["images"] for run in part["runs"])
         growth, before = (part["settled_growth"], second) if name in SETTLED else (part["growth"], first)
         what = f"memory of the {name}, {last:,} over {before:,} images"
-        yield what, f"flat (at most {FLAT:.2f})", f"{growth[name]:.2f}", _met(growth[name] <= FLAT)
+        yield what, f"flat (at most {FLAT:.2f})", f"{growth[name]:.2f}", met(growth[name] <= FLAT)
 
 
 def _against_exact(subject: dict[str, Any], reference: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -279,7 +288,3 @@ def _spread(estimate: dict[str, Any], form: str = ".2f") -> str:
     if estimate["low"] is not None:
         return f"[{estimate['low']:{form}}, {estimate['high']:{form}}]"
     return f"({estimate['least']:{form}} to {estimate['greatest']:{form}})"
-
-
-def _met(holds: bool) -> str:  # noqa: FBT001  one value, one word
-    return "met" if holds else "not met"

@@ -57,7 +57,7 @@ def _comments_of_file(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:
 
 
 def _name_at(file: FileDescriptorProto, path: list[int]) -> str:
-    """Return the name below the package of what a path of field numbers and indices leads to; empty for what has none."""
+    """Return the name, below the package, of what a path of field numbers and indices leads to; or nothing."""
     names, node = [], file
     while len(path) > 1:
         field, index, *path = path

@@ -25,6 +25,14 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of tests/faults; only here does pytest look for them wherever it is started."""
+    group = parser.getgroup("faults")
+    group.addoption("--full", action="store_true", help="play the long faults too")
+    group.addoption("--fault-seed", type=int, default=1, help="what the faults leave to chance")
+    group.addoption("--write-faults-page", action="store_true", help="write docs/faults.md from what is seen")
+
+
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
     """A folder that every user may enter, and whose path is short enough for sockets."""

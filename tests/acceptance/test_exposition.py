@@ -47,7 +47,7 @@ def test_the_api_tells_of_calls_and_of_audits_by_state_and_of_the_queue(server, 
     assert total(values, "modicum_rpc_duration_seconds_count") >= 5
     assert total(values, "modicum_upload_bytes_total") > 1000
     assert ("modicum_queue_age_seconds", frozenset()) in values
-    assert total(values, "modicum_database_up") == 1
+    assert total(values, "modicum_dependency_up", dependency="database") == 1
 
 
 def test_the_worker_tells_of_images_passes_and_the_time_that_audits_took(server, audited):

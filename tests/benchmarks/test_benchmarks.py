@@ -179,7 +179,7 @@ def test_a_measured_subject_becomes_a_page_with_its_picture_and_the_exact_refere
 def test_a_page_without_figures_says_how_to_get_them():
     page = page_text({"schema_version": 1, "parts": {}}, {"parts": {}})
 
-    assert [part for part in ("search", "service", "memory") if f"make bench PART={part}" not in page] == []
+    assert [part for part in ("search", "service", "memory", "load") if f"make bench PART={part}" not in page] == []
 
 
 def test_the_committed_page_is_that_of_the_committed_figures():

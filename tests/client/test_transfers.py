@@ -2,8 +2,10 @@
 
 import hashlib
 
+import grpc
 import pytest
 from modicum import errors
+from modicum.retrying import CALLS
 from modicum.sources.contents import bytes_content, file_content
 from modicum.transfers import CHUNK_BYTES, download, upload
 
@@ -37,6 +39,17 @@ def test_a_broken_upload_resumes_where_the_server_stands(client, script):
     assert len(offsets) == 3
     assert script.artifacts[content.digest] == BIG
     assert (told[-1].files_done, told[-1].bytes_done, told[-1].bytes_total) == (1, len(BIG), len(BIG))
+
+
+def test_a_broken_upload_waits_for_a_server_that_is_restarted_longer_than_one_call_would(client, script):
+    content = bytes_content(BIG, "big")
+    script.steps["UploadArtifact"] = [CHUNK_BYTES]
+    script.steps["FindMissingArtifacts"] = [None, *[grpc.StatusCode.UNAVAILABLE] * (CALLS.attempts + 1)]
+
+    sent(client, [content])
+
+    assert script.artifacts[content.digest] == BIG
+    assert script.calls["UploadArtifact"][-1].offset > 0
 
 
 def test_an_upload_that_an_earlier_command_began_goes_on(client, script):

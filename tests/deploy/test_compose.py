@@ -18,7 +18,7 @@ STAGES = read_stages()
 TOP_LEVEL = {"name", "services", "volumes", "networks"}
 OF_A_SERVICE = {
     *("image", "build", "command", "environment", "volumes", "networks", "ports", "tmpfs", "read_only", "init"),
-    *("healthcheck", "depends_on", "restart", "stop_grace_period", "cap_drop", "security_opt"),
+    *("healthcheck", "depends_on", "restart", "stop_grace_period", "cap_drop", "security_opt", "profiles"),
 }
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
 

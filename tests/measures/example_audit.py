@@ -20,7 +20,7 @@ from modicum_server.domain.findings import (
     Subset,
     Trace,
 )
-from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
+from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion, Source, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
 from modicum_server.measures import Row, finding_row, read_rows, result_document, write_rows
 
@@ -30,6 +30,7 @@ SIDE = 8
 CANVAS = Canvas(3, SIDE, SIDE)
 SEARCH = Search(SearchMethod.MASK_OPTIMIZATION, 0.9, passes=600)
 INPUT = InputSpecification(3, SIDE, SIDE, 0.0, 1.0, 0, "bilinear", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+WEIGHTS = Weights("b" * 64, "modicum:tiny")
 LABELS = ("cat", "dog", "owl")
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -93,10 +94,9 @@ def audit(*, versions: Sequence[str] = (VERSION,), searches: Sequence[Search] = 
     return Audit("projects/default/audits/a", asked, "f" * 64, count, AuditState.RUNNING, 3, "me", CREATED)
 
 
-def version(name: str = VERSION) -> ModelVersion:
+def version(name: str = VERSION, source: Source = WEIGHTS, check: ModelCheck | None = None) -> ModelVersion:
     digest = hashlib.sha256(name.encode()).hexdigest()
-    source = Weights("b" * 64, "modicum:tiny")
-    return ModelVersion(name, source, INPUT, LABELS, digest, VersionState.READY, CREATED)
+    return ModelVersion(name, source, INPUT, LABELS, digest, VersionState.READY, CREATED, check=check)
 
 
 def pack(rows: Iterable[Row]) -> bytes:
@@ -106,13 +106,15 @@ def pack(rows: Iterable[Row]) -> bytes:
     return packed.getvalue()
 
 
-def document_and_rows(findings: Sequence[Finding], *, versions=(VERSION,), searches=(SEARCH,), **parameters):
+def document_and_rows(
+    findings: Sequence[Finding], *, versions=(VERSION,), searches=(SEARCH,), sources=None, check=None, **parameters
+):
     packed = pack(finding_row(one) for one in findings)
     images = len({one.position for one in findings})
     document = result_document(
         audit=audit(versions=versions, searches=searches, count=images),
         dataset=Dataset("projects/default/datasets/few", "c" * 64, images, images, CREATED),
-        versions=[version(name) for name in versions],
+        versions=[version(name, (sources or {}).get(name, WEIGHTS), check) for name in versions],
         rows=read_rows(packed),
         parameters={"device": "cpu", "chunk_size": 4, "versions": {"torch": "2.4"}, "donor_digests": [], **parameters},
         findings_digest=hashlib.sha256(packed).hexdigest(),

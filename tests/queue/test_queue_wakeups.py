@@ -99,6 +99,21 @@ async def test_what_was_queued_before_a_worker_came_wakes_it(store, database_url
         await no_jobs(database_url)
 
 
+async def test_thousands_of_wake_ups_are_cleared_away_together_and_delayed_ones_are_left(store, database_url):
+    await queue_shards(store, 3000)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("SET search_path TO procrastinate")
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, scheduled_at)"
+            " VALUES ('modicum', 'modicum.wake', now() + interval '1 hour')"
+        )
+
+    async with QueueWakeups(database_url) as wakeups:
+        await quiet(wakeups)
+
+        assert jobs(database_url) == {"todo": 1}
+
+
 async def test_a_worker_hears_again_after_its_connections_were_cut(store, database_url):
     async with QueueWakeups(database_url) as wakeups:
         await quiet(wakeups)

@@ -59,6 +59,29 @@ async def test_a_project_that_holds_nothing_comes_before_one_that_was_served_lon
     assert (await scene.claim()).project == small
 
 
+async def test_whoever_ended_an_audit_s_search_goes_on_with_its_summary_before_what_was_asked_for_earlier(
+    store, scene: Scene
+):
+    await scene.audit("waiting", count=2, cut=[[0], [1]])
+    await scene.audit("done", count=1)
+    other = f"{PROJECT}/audits/waiting"
+    async with store.transaction() as transaction:
+        summary = NewShard(Stage.SUMMARISE, model_version="")
+        await transaction.shards.add(PROJECT, f"{PROJECT}/audits/done", [summary])
+
+    async with store.transaction() as transaction:
+        fair = await transaction.shards.claim("worker", lease_seconds=60, finishing=other)
+        summary_first = await transaction.shards.claim("worker", lease_seconds=60, finishing=f"{PROJECT}/audits/done")
+        fair_again = await transaction.shards.claim("worker", lease_seconds=60, finishing=f"{PROJECT}/audits/done")
+
+    assert [(each.audit, each.stage) for each in (fair, summary_first, fair_again)] == [
+        (other, Stage.SEARCH),
+        (f"{PROJECT}/audits/done", Stage.SUMMARISE),
+        (other, Stage.SEARCH),
+    ]
+    assert summary_first.attempt == 1
+
+
 async def test_a_search_waits_until_its_version_is_ready(store, scene: Scene):
     version = await scene.model(ready=False)
     await scene.audit(version=version)

@@ -13,10 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 from modicum_server.errors import ModelServerDown
+from modicum_server.heldfolders import delete_abandoned
 from modicum_server.settings import Settings
 from modicum_server.torchserve import java
 from modicum_server.torchserve.adapter import TorchServe
-from modicum_server.torchserve.folders import create_server_folder, delete_abandoned
+from modicum_server.torchserve.folders import PREFIX, create_server_folder
 from torchserve_stage import HANDLER, FolderOfArtifacts
 
 ROOT = Path(__file__).parents[2]
@@ -98,9 +99,9 @@ async def test_a_java_that_fails_is_told_with_what_it_wrote(tmp_path):
 
 def test_the_folder_of_a_killed_owner_is_deleted_and_a_living_one_is_kept(tmp_path):
     kept, abandoned = create_server_folder(tmp_path), create_server_folder(tmp_path)
-    os.close(abandoned.lock)
+    os.close(abandoned.held.lock)
 
-    delete_abandoned(tmp_path)
+    delete_abandoned(PREFIX, tmp_path)
 
     assert (kept.path.exists(), abandoned.path.exists()) == (True, False)
     kept.delete()

@@ -5,6 +5,7 @@ import pytest
 from modicum_server import errors
 from modicum_server.transports.errors import TABLE, UNKNOWN, answer_of
 from modicum_server.transports.grpc.statuses import status_of
+from modicum_server.transports.refusals import refusal_of
 
 
 def tree(kind: type[errors.ModicumError] = errors.ModicumError) -> Iterator[type[errors.ModicumError]]:
@@ -14,7 +15,11 @@ def tree(kind: type[errors.ModicumError] = errors.ModicumError) -> Iterator[type
 
 
 def example(kind: type[errors.ModicumError]) -> errors.ModicumError:
-    arguments = {errors.FieldInvalid: ("field", "rule"), errors.TaskFailed: ("REASON", "detail")}
+    arguments = {
+        errors.FieldInvalid: ("field", "rule"),
+        errors.TaskFailed: ("REASON", "detail"),
+        errors.ExecutableNotEnclosed: ("isolation",),
+    }
     options = {errors.TaskFailed: {"model_at_fault": True}}
     return kind(*arguments.get(kind, ()), **options.get(kind, {}))
 
@@ -42,11 +47,11 @@ def test_reasons_are_different():
 def test_what_never_leaves_the_worker_would_not_be_shown():
     for kind in tree(errors.ModelServerError):
         assert not answer_of(kind).public
-        assert status_of(example(kind), "id-1").message.endswith("request id id-1")
+        assert refusal_of(example(kind), "id-1").text.endswith("request id id-1")
 
 
 def test_a_foreign_error_shows_nothing_of_itself():
-    status = status_of(ValueError("postgresql://user:secret@host/"), "id-1")
+    status = status_of(refusal_of(ValueError("postgresql://user:secret@host/"), "id-1"))
 
     assert status.code == grpc.StatusCode.INTERNAL.value[0]
     assert b"secret" not in status.SerializeToString()
@@ -55,4 +60,4 @@ def test_a_foreign_error_shows_nothing_of_itself():
 def test_a_long_message_fits_into_the_trailers():
     error = errors.ModelRejected("x" * 100_000, detail="y" * 100_000)
 
-    assert len(status_of(error, "id-1").SerializeToString()) < 8192
+    assert len(status_of(refusal_of(error, "id-1")).SerializeToString()) < 8192

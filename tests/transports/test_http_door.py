@@ -1,6 +1,7 @@
 """The HTTP door: metrics and probes."""
 
 import asyncio
+import json
 import urllib.error
 import urllib.request
 
@@ -8,8 +9,11 @@ import psycopg
 import pytest
 from modicum.v1 import project_service_pb2 as projects
 from modicum_server.domain.audits import AuditState
-from modicum_server.metrics.api import QUEUE_GAUGES, ApiMetrics, Stored
-from modicum_server.transports.http import app as door
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.metrics.stored import FACT_GAUGES, Snapshot, Stored
+from modicum_server.transports.http import probes as door
+
+DEPENDENCIES = ("database", "schema", "queue", "artifact_store")
 
 
 async def fetch(served, path: str, token: str = "") -> tuple[int, str]:
@@ -27,9 +31,14 @@ async def fetch(served, path: str, token: str = "") -> tuple[int, str]:
     return await asyncio.to_thread(answer)
 
 
+async def readiness(served) -> tuple[int, dict[str, bool]]:
+    status, text = await fetch(served, "/readyz")
+    return status, json.loads(text)
+
+
 async def test_a_live_and_ready_service_says_so(served):
     assert await fetch(served, "/healthz") == (200, "alive\n")
-    assert await fetch(served, "/readyz") == (200, '{"database":true,"schema":true,"artifact_store":true}')
+    assert await readiness(served) == (200, dict.fromkeys(DEPENDENCIES, True))
     assert (await fetch(served, "/nothing"))[0] == 404
 
 
@@ -37,7 +46,7 @@ async def test_a_service_over_an_earlier_schema_is_not_ready(served, database_ur
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("DELETE FROM alembic_version")
 
-    assert await fetch(served, "/readyz") == (503, '{"database":true,"schema":false,"artifact_store":true}')
+    assert await readiness(served) == (503, dict.fromkeys(DEPENDENCIES, True) | {"schema": False})
 
 
 async def test_a_service_over_a_later_schema_is_ready_until_it_is_replaced(served, database_url):
@@ -58,7 +67,7 @@ async def test_metrics_count_calls_by_method_and_code(served):
     assert 'modicum_rpcs_total{code="OK",method="/modicum.v1.ProjectService/ListProjects"} 1.0' in text
     assert "modicum_upload_bytes_total 5.0" in text
     assert "modicum_queue_shards_queued 0.0" in text
-    assert "modicum_database_up 1.0" in text
+    assert 'modicum_dependency_up{dependency="database"} 1.0' in text
 
 
 async def test_a_method_that_is_not_there_makes_no_label(served):
@@ -86,14 +95,17 @@ def test_every_metric_says_what_it_is_and_in_what_unit():
 
 async def test_every_fact_of_the_queue_that_is_shown_is_one_that_the_store_has(served):
     async with served.store.transaction() as transaction:
-        assert QUEUE_GAUGES.keys() <= (await transaction.shards.facts()).keys()
+        facts = {**await transaction.shards.facts(), **await transaction.gauges.facts()}
+
+    assert FACT_GAUGES.keys() - facts.keys() == {"last_claim"}  # nothing was claimed yet
 
 
 def test_without_a_database_the_queue_is_not_known():
-    text = ApiMetrics().expose(None).decode()
+    text = ApiMetrics().expose(Snapshot({"database": False}))[0].decode()
 
-    assert "modicum_database_up 0.0" in text
-    assert "modicum_queue_age_seconds NaN" in text
+    assert 'modicum_dependency_up{dependency="database"} 0.0' in text
+    assert "# TYPE modicum_queue_age_seconds gauge" in text
+    assert "\nmodicum_queue_age_seconds" not in text
 
 
 async def test_audits_are_counted_by_every_state(served):
@@ -101,4 +113,5 @@ async def test_audits_are_counted_by_every_state(served):
         counts = await transaction.audits.count_by_state()
 
     assert counts == dict.fromkeys(AuditState, 0)
-    assert b'modicum_audits{state="RUNNING"} 0.0' in served.metrics.expose(Stored({}, counts))
+    text, _ = served.metrics.expose(Snapshot(stored=Stored({}, counts, {})))
+    assert b'modicum_audits{state="RUNNING"} 0.0' in text

@@ -72,6 +72,19 @@ async def test_there_are_only_so_many_watches(place, asked):
         await watch.aclose()
 
 
+async def test_watches_that_begin_at_once_do_not_pass_their_limit_together(place, asked):
+    audit = await place.audit(asked)
+    watches = [place.watching.watch(VIEWER, audit.name, 0) for _ in range(50)]
+
+    answers = await asyncio.gather(*(anext(watch) for watch in watches), return_exceptions=True)
+
+    assert sum(isinstance(answer, TooManyWatchers) for answer in answers) == 50 - place.settings.max_watchers
+    assert place.watching.count == place.settings.max_watchers
+    for watch in watches:
+        await watch.aclose()
+    assert place.watching.count == 0
+
+
 async def test_the_time_left_follows_from_the_work_done(place, asked):
     audit = await place.audit(asked)
     assert remaining_seconds(audit, now()) is None

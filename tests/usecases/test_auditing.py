@@ -15,6 +15,7 @@ from modicum_server.errors import (
     AuditNotEnded,
     AuditNotFound,
     AuditNotSucceeded,
+    AuditTooLarge,
     DatasetNotFound,
     FindingNotFound,
     FormatUnknown,
@@ -162,6 +163,34 @@ async def test_a_project_has_only_so_many_queued_audits(place, asked):
 
     with pytest.raises(TooManyQueued, match="50 queued"):
         await place.audit(asked)
+
+
+async def test_fifty_orders_at_once_do_not_pass_the_limit_of_queued_audits_together(place, asked):
+    taken_already = place.settings.max_queued_audits - 5
+    for _ in range(taken_already):
+        await place.audit(asked)
+
+    answers = await asyncio.gather(*(place.audit(asked) for _ in range(50)), return_exceptions=True)
+
+    refused = [answer for answer in answers if isinstance(answer, TooManyQueued)]
+    assert len(refused) == 45, answers
+    async with place.store.transaction() as transaction:
+        assert await transaction.audits.queued_count(PROJECT) == place.settings.max_queued_audits
+
+
+async def test_an_audit_of_more_shards_than_the_server_takes_is_refused_before_anything_is_written(place, asked):
+    searches = tuple(replace(SEARCH, threshold=0.5 + number / 100) for number in range(4))
+    four = replace(asked, specification=replace(asked.specification, searches=searches))
+    few = Acknowledging(place.store, place.settings.model_copy(update={"max_audit_shards": 3}))
+    enough = Acknowledging(place.store, place.settings.model_copy(update={"max_audit_shards": 4}))
+
+    for options in (AuditOptions(), AuditOptions(validate_only=True)):
+        with pytest.raises(AuditTooLarge, match="4 searches are cut into 4 shards, this server takes 3"):
+            await few.create(AUDITOR, PROJECT, four, options)
+
+    assert (await place.audits.page(AUDITOR, PROJECT, "", PageRequest())).rows == ()
+    await enough.create(AUDITOR, PROJECT, four, AuditOptions())
+    assert len(await shards_of(place)) == 4
 
 
 async def test_an_identical_audit_that_succeeded_is_the_answer(place, asked):

@@ -5,7 +5,13 @@ from modicum_server.domain.audits import AuditSpecification, Stage
 from modicum_server.domain.models import ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
 from modicum_server.usecases.controls import control_positions
-from modicum_server.usecases.costs import cut_shards, default_pixels_per_step, planned_passes, search_passes
+from modicum_server.usecases.costs import (
+    cut_shards,
+    default_pixels_per_step,
+    planned_passes,
+    search_passes,
+    shard_count,
+)
 from modicum_server.usecases.draws import draw_sample
 from usecases_stage import CHECK, INPUT, PROJECT, now
 
@@ -60,19 +66,21 @@ def test_an_audit_costs_its_searches_and_its_controls_on_each_version():
     controls = (ControlPlan(Control.CLASS_TARGETED, images=4), ControlPlan(Control.FILL))
 
     # 10 images x 100, 4 more searches of 100, 5 other fills on 10 images; two versions
-    assert planned_passes(specification(controls=controls, versions=("v", "w")), 10) == 2 * (1000 + 400 + 50)
+    assert planned_passes(specification(controls=controls, versions=("v", "w")), [version(1.0)] * 2, 10) == 2 * (
+        1000 + 400 + 50
+    )
 
 
 def test_what_re_scores_a_variant_costs_a_forward_pass_each():
     controls = tuple(ControlPlan(control) for control in (Control.DILATED, Control.MASK_ONLY, Control.RANDOM))
 
-    assert planned_passes(specification(controls=controls), 10) == 1000 + 10 * (1 + 2 + 1)
+    assert planned_passes(specification(controls=controls), [version(1.0)], 10) == 1000 + 10 * (1 + 2 + 1)
 
 
 def test_a_control_may_have_a_budget_of_its_own():
     controls = (ControlPlan(Control.CLASS_TARGETED, passes=7),)
 
-    assert planned_passes(specification(controls=controls), 10) == 1000 + 70
+    assert planned_passes(specification(controls=controls), [version(1.0)], 10) == 1000 + 70
 
 
 def version(milliseconds: float | None, *, gradient: bool = True) -> ModelVersion:
@@ -116,6 +124,16 @@ def test_no_shard_has_more_than_4096_items():
     shards = cut_shards(specification(), [version(1e-9)], 10_000, shard_seconds=60)
 
     assert [len(shard.positions) for shard in shards] == [3333, 3333, 3334]
+
+
+@pytest.mark.parametrize("items", [1, 4, 33, 4097])
+def test_shards_are_counted_without_cutting_them(items):
+    searches = (search(SearchMethod.MASK_OPTIMIZATION, passes=9), search(SearchMethod.BACKSELECT, fraction=0.5))
+    versions = [version(None), version(300.0)]
+
+    cut = cut_shards(specification(searches=searches), versions, items, shard_seconds=60)
+
+    assert shard_count(specification(searches=searches), versions, items, shard_seconds=60) == len(cut)
 
 
 def test_each_version_and_search_has_shards_of_its_own():

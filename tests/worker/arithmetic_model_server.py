@@ -6,10 +6,10 @@ Image `n` has a subset of `n + 1` pixels of a 4x4 canvas (below 16 images), exce
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modicum_server.domain.audits import AuditItem
-from modicum_server.domain.findings import Finding, FindingReason, Passes, Subset
+from modicum_server.domain.findings import Finding, FindingControls, FindingReason, Passes, Subset
 from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.domain.tasks import (
     CheckWork,
@@ -22,8 +22,8 @@ from modicum_server.domain.tasks import (
     TaskHeartbeat,
     TaskStarted,
 )
-from modicum_server.errors import ModelServerError, TaskFailed
-from modicum_server.ports import Cancellation
+from modicum_server.errors import ExecutableNotEnclosed, ModelServerError, TaskFailed
+from modicum_server.ports import Cancellation, ModelServerHealth
 
 CHECK = ModelCheck(class_count=10, output_kind=OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=1.0)
 PASSES = Passes(forward=3, backward=1)
@@ -32,6 +32,11 @@ PASSES = Passes(forward=3, backward=1)
 def subset_of(position: int) -> Subset:
     size = position % 16 + 1
     return Subset(mask=((0xFFFF << (16 - size)) & 0xFFFF).to_bytes(2, "big"), height=4, width=4, size=size)
+
+
+def critical_temperature_of(position: int) -> float:
+    """Of the first ten images it is above 1: they are eligible."""
+    return 2.05 - 0.1 * position
 
 
 def finding_of(item: AuditItem) -> Finding:
@@ -53,6 +58,12 @@ def finding_of(item: AuditItem) -> Finding:
     )
 
 
+@dataclass(frozen=True)
+class ArithmeticIsolation:
+    level: str
+    encloses_code: bool
+
+
 @dataclass
 class ArithmeticModelServer:
     """`deadly` raises when the search comes to that position, `grey` when a check is asked."""
@@ -71,6 +82,14 @@ class ArithmeticModelServer:
     closed: int = 0
     running: bool = False
 
+    @property
+    def isolation(self) -> ArithmeticIsolation:
+        return ArithmeticIsolation("landlock" if self.encloses_code else "none", self.encloses_code)
+
+    @property
+    def health(self) -> ModelServerHealth:
+        return ModelServerHealth(up=self.running, starts=int(self.running))
+
     async def start(self) -> None:
         self.running = True
 
@@ -80,6 +99,8 @@ class ArithmeticModelServer:
     async def run(self, slot: int, task: Task, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
         assert self.running
         assert 0 <= slot < self.slots
+        if task.runs_code and not self.encloses_code:
+            raise ExecutableNotEnclosed("nothing")
         self.tasks.append(task)
         try:
             yield TaskStarted("cpu", {"torch": "2.13.0", "modicum-sis": "0.1.0"})
@@ -109,8 +130,15 @@ class ArithmeticModelServer:
             self.searched[item.position] += 1
             passes += PASSES.equivalents
             if item.position not in self.forgotten:
-                yield TaskFindings((finding_of(item),), passes)
+                yield TaskFindings((self._found(item, work),), passes)
         yield TaskFinished(passes, len(work.items), gradient_free=not self.check.useful_gradient)
+
+    def _found(self, item: AuditItem, work: SearchWork) -> Finding:
+        found = finding_of(item)
+        if not work.critical_temperatures:
+            return found
+        critical = FindingControls(critical_temperature=critical_temperature_of(item.position))
+        return replace(found, controls=critical)
 
     def _leave_if(self, cancelled: Cancellation) -> None:
         if cancelled.is_set():

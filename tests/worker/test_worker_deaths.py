@@ -273,6 +273,23 @@ async def test_a_program_is_refused_where_it_cannot_be_enclosed(scene: Scene):
     assert not server.tasks
 
 
+async def test_an_audit_of_a_program_that_another_worker_accepted_fails_typed_where_it_cannot_be_enclosed(
+    scene: Scene,
+):
+    version = await scene.register(source=Executable("4" * 64, ExecutableKind.TORCHSCRIPT))
+    audit = await scene.audit(version, images=2)
+    server = ArithmeticModelServer(encloses_code=False)
+    worker = scene.work(server)
+
+    ended = await scene.ended(audit)
+
+    assert ended.failure.reason == "EXECUTABLE_NOT_ENCLOSED"
+    assert "bubblewrap or Landlock" in ended.failure.detail
+    assert not server.tasks
+    confined = {"level": "none", "programs": "refused"}
+    assert worker.metrics.registry.get_sample_value("modicum_worker_confinement", confined) == 1
+
+
 async def rejected(scene: Scene, version: str) -> bool:
     return (await scene.version(version)).state is VersionState.REJECTED
 

@@ -15,6 +15,7 @@ from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search,
 from modicum_server.ports import Wakeups
 from modicum_server.settings import Settings
 from modicum_server.store.postgres import PostgresStore
+from modicum_server.usecases.costs import cut_shards, planned_images
 from modicum_server.worker.worker import Worker
 
 PROJECT = "projects/default"
@@ -55,7 +56,12 @@ class Scene:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def register(
-        self, *, ready: bool = True, source: Source = WEIGHTS, class_labels: tuple[str, ...] = LABELS
+        self,
+        *,
+        ready: bool = True,
+        source: Source = WEIGHTS,
+        class_labels: tuple[str, ...] = LABELS,
+        digest: str = "2" * 64,
     ) -> str:
         async with self.store.transaction() as transaction:
             await transaction.models.create(MODEL)
@@ -66,7 +72,7 @@ class Scene:
                     source,
                     INPUT,
                     class_labels,
-                    "2" * 64,
+                    digest,
                     VersionState.PENDING,
                     datetime.now(UTC),
                 ),
@@ -119,6 +125,38 @@ class Scene:
                 PROJECT, audit.name, [NewShard(Stage.SEARCH, version, 0, tuple(part), 5 * len(part)) for part in cut]
             )
         return audit.name
+
+    async def audit_of(
+        self, versions: Sequence[str], *, searches: Sequence[Search], images: int, name: str = "several"
+    ) -> str:
+        """An audit of several versions under several searches, cut as the API cuts it."""
+        specification = AuditSpecification(tuple(versions), DATASET, Canvas(3, 4, 4), tuple(searches), (), 0, 0, "auto")
+        async with self.store.transaction() as transaction:
+            found = [await transaction.models.version(version) for version in versions]
+            known = [version for version in found if version is not None]
+            total = planned_images(specification, known, images)
+            audit = Audit(
+                f"{PROJECT}/audits/{name}",
+                specification,
+                answer_key=name,
+                item_count=images,
+                state=AuditState.QUEUED,
+                sequence=1,
+                principal="someone",
+                create_time=datetime.now(UTC),
+                progress=AuditProgress(images_total=total, passes_planned=5 * total),
+            )
+            items = [DatasetItem(f"{place}.png", f"{place:064x}", LABELS[place % 10]) for place in range(images)]
+            await transaction.datasets.create(DATASET, "3" * 64, items)
+            await transaction.audits.create(audit, range(images))
+            await transaction.shards.add(
+                PROJECT, audit.name, cut_shards(specification, known, images, shard_seconds=60)
+            )
+        return audit.name
+
+    async def pause(self) -> None:
+        """Let others get on."""
+        await asyncio.sleep(0.02)
 
     def work(self, model_server: ArithmeticModelServer, *, wakeups: Wakeups | None = None, **changes: object) -> Worker:
         """Let a worker run until the scene ends."""

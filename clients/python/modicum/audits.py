@@ -47,6 +47,7 @@ class AsyncAudits:
         controls: Sequence[Control | ControlPlan | str] | None = None,
         device: str = "auto",
         canvas: Canvas | None = None,
+        matched: bool = False,
         reuse: bool = True,
         validate_only: bool = False,
         name: str = "",
@@ -67,6 +68,8 @@ class AsyncAudits:
             controls: all that the server has unless given; an empty sequence runs none. "fill:8" runs on 8 images.
             device: auto, cpu or cuda.
             canvas: the grid; the smallest input size among the versions unless given.
+            matched: search the members of the ensemble among the models once more, at temperatures matched to it: what an
+                ensemble mitigation check needs. All of its members must be among the models.
             reuse: take the stored answer of an identical audit.
             validate_only: create nothing; `snapshot.passes_planned` of what returns is the cost.
             name: the last part of its name; the server gives one unless given.
@@ -88,7 +91,9 @@ class AsyncAudits:
                     passes=passes,
                     pixels_per_step=pixels_per_step,
                     fraction=fraction,
+                    matched=again,
                 )
+                for again in ((False, True) if matched else (False,))
                 for threshold in thresholds
             ),
             controls=tuple(control_plan(control) for control in controls or ()),

@@ -33,7 +33,7 @@ from modicum.errors import (
 )
 from modicum.findings import Finding, Subset
 from modicum.measures import Measure
-from modicum.results import Comparison, ModelResult, Result, SearchResult
+from modicum.results import Comparison, Mitigation, ModelResult, Result, SearchResult
 from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
@@ -71,6 +71,7 @@ __all__ = [
     "InvalidSource",
     "LocalServerError",
     "Measure",
+    "Mitigation",
     "Model",
     "ModelRejected",
     "ModelResult",

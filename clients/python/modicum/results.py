@@ -103,16 +103,36 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Mitigation:
+    """The mitigation check of an ensemble under one search.
+
+    `verdict` is MITIGATED, NOT_MITIGATED or INCONCLUSIVE, `reasons` say why no clearer one, `stamp` what was not looked
+    at. `temperatures` are the members' matched ones, `pass_milliseconds` of a forward and a backward pass, by version.
+    """
+
+    ensemble: str
+    members: tuple[str, ...]
+    search_index: int
+    verdict: str
+    stamp: str
+    reasons: tuple[str, ...]
+    measures: Mapping[str, Measure]
+    temperatures: Mapping[str, float]
+    pass_milliseconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The result document as it came, and what is in it: models in the audit's order, findings in the rows' order.
 
-    `comparisons` are of every pair of models under every search.
+    `comparisons` are of every pair of models under every search, `mitigation` of every ensemble with its members.
     """
 
     document: Mapping[str, Any] = field(repr=False)
     models: tuple[ModelResult, ...]
     findings: tuple[Finding, ...] = field(repr=False)
     comparisons: tuple[Comparison, ...] = ()
+    mitigation: tuple[Mitigation, ...] = ()
 
 
 def document_of(data: bytes) -> Mapping[str, Any]:
@@ -138,7 +158,22 @@ def result_of(document: Mapping[str, Any], findings_artifact: bytes) -> Result:
         for entry in document["models"]
     )
     comparisons = tuple(map(_comparison, document.get("comparisons", ())))
-    return Result(document, models, tuple(findings_of(findings_artifact)), comparisons)
+    mitigation = tuple(map(_mitigation, document.get("mitigation", ())))
+    return Result(document, models, tuple(findings_of(findings_artifact)), comparisons, mitigation)
+
+
+def _mitigation(entry: Mapping[str, Any]) -> Mitigation:
+    return Mitigation(
+        ensemble=entry["ensemble"],
+        members=tuple(entry["members"]),
+        search_index=entry["search_index"],
+        verdict=entry["verdict"],
+        stamp=entry["stamp"],
+        reasons=tuple(entry["reasons"]),
+        measures={name: measure_of(name, measure) for name, measure in entry["measures"].items()},
+        temperatures=entry["temperatures"],
+        pass_milliseconds=entry["pass_milliseconds"],
+    )
 
 
 def _comparison(entry: Mapping[str, Any]) -> Comparison:

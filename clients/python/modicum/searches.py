@@ -67,7 +67,8 @@ class Search:
     """One search. 0 leaves a number to the server.
 
     `passes` is a budget an image in pass-equivalents (mask_optimization), `pixels_per_step` belongs to
-    batched_gradient, `fraction` (share of the remaining pixels removed a step) to backselect.
+    batched_gradient, `fraction` (share of the remaining pixels removed a step) to backselect. A `matched` search
+    repeats the same one on an ensemble's members, at temperatures that make as many of their images eligible.
     """
 
     threshold: float
@@ -77,6 +78,7 @@ class Search:
     passes: int = 0
     pixels_per_step: int = 0
     fraction: float = 0.0
+    matched: bool = False
 
     def __post_init__(self) -> None:
         """Refuse numbers outside what the method allows.
@@ -224,6 +226,7 @@ def _search_message(search: Search) -> search_pb2.Search:
         passes=search.passes,
         pixels_per_step=search.pixels_per_step,
         fraction=search.fraction,
+        matched=search.matched,
     )
 
 
@@ -242,6 +245,7 @@ def _search_values(messages: Sequence[search_pb2.Search]) -> tuple[Search, ...]:
             passes=message.passes,
             pixels_per_step=message.pixels_per_step,
             fraction=message.fraction,
+            matched=message.matched,
         )
         for message in messages
     )

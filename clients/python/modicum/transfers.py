@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 
 from modicum.connection import Connection
-from modicum.errors import DataLoss, ModicumError, SourceChanged
+from modicum.errors import DataLoss, ModicumError, SourceChanged, Unreachable
 from modicum.grpc_errors import error_of
 from modicum.retrying import BROKEN_STREAM, STREAMS
 from modicum.sources.contents import Content
@@ -116,13 +116,25 @@ async def _send_resuming(connection: Connection, content: Content, offset: int, 
             if not resumable or attempt >= STREAMS.attempts:
                 raise error from failure
         await asyncio.sleep(STREAMS.seconds(attempt))
-        left = (await find_missing(connection, [content.digest])).get(content.digest)
+        left = await _left(connection, content, attempt)
         if left is None:
             break
         attempt = 0 if left > offset else attempt
         tally.reach(content.digest, left)
         offset = left
     tally.finish(content)
+
+
+async def _left(connection: Connection, content: Content, attempt: int) -> int | None:
+    """Where to go on, None when nothing is missing; a server that is being restarted gets as long as a stream does."""
+    while True:
+        try:
+            return (await find_missing(connection, [content.digest])).get(content.digest)
+        except Unreachable:
+            attempt += 1
+            if attempt >= STREAMS.attempts:
+                raise
+        await asyncio.sleep(STREAMS.seconds(attempt))
 
 
 async def _send(connection: Connection, content: Content, offset: int, tally: _Tally) -> None:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+import structlog
+
 from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
 from modicum_server.ports import ArtifactStore, Role
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 #: How long a process that is started beside its database waits for it, and how often it looks.
 SCHEMA_SECONDS = 60.0
 SCHEMA_POLL_SECONDS = 0.1
+
+_log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -67,12 +71,14 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
     async with open_store(database_url) as store:
         await store.require_schema()
         api = Api(store, changes, open_artifact_store(settings.artifacts_url), settings)
-        ports = await api.start()
+        grpc_port, http_port = await api.start()
+        _log.info("api_started", grpc_port=grpc_port, http_port=http_port)
         try:
-            yield ports
+            yield grpc_port, http_port
         finally:
             await api.stop(settings.grace_seconds)
             await changes.close()
+            _log.info("api_stopped")
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event, *, schema_seconds: float = 0.0) -> None:

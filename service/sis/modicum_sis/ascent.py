@@ -114,13 +114,15 @@ class Ascent:
         """Of the images that climb."""
         return list(self._climbers)
 
-    def enter(self, row: int, whole_margin: float, bare_margin: float, *, steps: int) -> None:
+    def enter(
+        self, row: int, whole_margin: float, bare_margin: float, *, steps: int, first_size: float = FIRST_SIZE
+    ) -> None:
         """Let an image climb for `steps` gradients, at least one; the first is taken on the whole image."""
         self._scores[row], self._steps[row], self._best[row] = 0, 0, True
         suffices = bool(sufficient(torch.tensor(whole_margin, dtype=torch.float64), self._threshold))
         self._climbers[row] = _Climber(
             steps=steps,
-            size=max(1.0, FIRST_SIZE * self._pixels),
+            size=max(1.0, first_size * self._pixels),
             best_size=self._pixels,
             best_margin=whole_margin,
             bare_margin=bare_margin,

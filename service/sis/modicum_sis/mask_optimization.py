@@ -1,7 +1,7 @@
 """Mask optimisation, the default search: an ascent over masks by gradients, then exact shrinking and trading.
 
-Its maths is in `ascent` and `shrinking`; here the budget is divided between them, and their questions are put into
-batches together. It draws no random numbers.
+Its maths is in `ascent`, `shrinking` and `second_climbs`; here the budget is divided between the first two, and their
+questions are put into batches together. It draws no random numbers.
 """
 
 import math
@@ -21,6 +21,7 @@ from modicum_sis.margins import confidences_of
 from modicum_sis.quantities import whole_number
 from modicum_sis.questions import GRADIENT_COST
 from modicum_sis.search import FIXED_PASSES, VERIFICATIONS, Entrant, Proposal, SearchTask
+from modicum_sis.second_climbs import SecondClimbs
 from modicum_sis.shrinking import Kept, Shrinker
 
 LEAST_STEPS = 2
@@ -82,6 +83,7 @@ class _Work:
         scorer = task.scorer
         self._task, self._scorer = task, scorer
         self._search = search
+        self._entrants: dict[int, Entrant] = {}
         self._passes: dict[int, int] = {}
         self._ascent = Ascent(scorer.rows, scorer.pixels, threshold=task.threshold, device=scorer.device)
         self._shrinkers: dict[int, Shrinker] = {}
@@ -108,6 +110,7 @@ class _Work:
 
     def _enter(self, entrant: Entrant) -> None:
         """Climb; an image that an earlier run has brought beyond its ascent goes on with shrinking."""
+        self._entrants[entrant.row] = entrant
         pixels, left = self._scorer.pixels, self._search.passes - entrant.spent - VERIFICATIONS
         if entrant.start is not None and self._search.has_climbed(pixels, entrant.spent):
             start = entrant.start.flatten().to(self._scorer.device)
@@ -142,9 +145,20 @@ class _Work:
             self._unfound.append(row)
 
     def _shrink(self, row: int, mask: Tensor, margin: float, *, passes: int, scores: Tensor | None = None) -> None:
-        shrinker = Shrinker(mask, margin, threshold=self._task.threshold, passes=passes, scores=scores)
+        climbs = self._second_climbs(self._entrants[row])
+        shrinker = Shrinker(mask, margin, threshold=self._task.threshold, passes=passes, scores=scores, climbs=climbs)
         self._shrinkers[row] = shrinker
         self._desk.open(row, shrinker.questions())
+
+    def _second_climbs(self, entrant: Entrant) -> SecondClimbs:
+        return SecondClimbs(
+            pixels=self._scorer.pixels,
+            whole_margin=entrant.whole_margin,
+            bare_margin=entrant.baseline_margin,
+            steps=self._search.shares(self._scorer.pixels, FIXED_PASSES)[0],
+            threshold=self._task.threshold,
+            device=self._scorer.device,
+        )
 
     def _take_ended(self, *, stopped: bool) -> list[tuple[int, Proposal]]:
         unfound, self._unfound = self._unfound, []

@@ -3,9 +3,11 @@
 First a few sizes along the ascent's last ranking are tried: what was learned since its best mask is in there.
 Removals are judged by exact forward passes: each candidate alone first, then as many of the best as should fit
 together. What a removal cost is remembered, and only the cheapest are tried again in the next round, for losses hardly
-change their order from one mask to the next. When no removal fits, the missing pixels with the highest gradient are
-added and removal starts again; the outcome is kept when it is smaller, or as small with more margin to spare. Where
-trades of every size were in vain, memory misleads: from then on all candidates are tried again in every round.
+change their order from one mask to the next. When no removal fits and many passes are left, the image climbs again from
+other first sizes (`second_climbs`), and the best of the shrunk masks goes on. Then the missing pixels with the highest
+gradient are added and removal starts again; the outcome is kept when it is smaller, or as small with more margin to
+spare. Where trades of every size were in vain, memory misleads: from then on all candidates are tried again in every
+round.
 
 `Shrinker` is the procedure for one image, written as if it were alone: it asks for margins of masks and is sent the
 answers; `desk` answers many images' questions in one batch. Every image has its own count of passes to spend, so its
@@ -22,6 +24,7 @@ from modicum_sis.account import SAFE_MARGIN, Spent
 from modicum_sis.margins import sufficient
 from modicum_sis.questions import Answer, Asked, EachWithout, Procedure, Question
 from modicum_sis.ranking import choose_largest
+from modicum_sis.second_climbs import FIRST_SIZES, SecondClimbs
 
 LEAST_RESIZED, SIZES_TRIED = 0.7, 4
 """How many sizes along the ascent's last ranking are tried first, between this share of the mask's size and its own."""
@@ -35,6 +38,8 @@ PIXELS_PER_TRADE = 10
 """A trade adds one pixel for every so many kept."""
 TRADE_SIZES = 3
 """After a trade in vain the next adds twice as many, then three times, then again the fewest."""
+LARGEST_RIVAL = 2.0
+"""A further ascent's mask is shrunk where it has at most so many times the pixels of the best; more cost too much."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +61,11 @@ class Kept:
         """Of the mask."""
         return self.margins[-1]
 
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Least for the smallest, and of those for the one with the most margin."""
+        return self.size, -self.margin
+
     def without(self, pixels: Tensor, margin: float) -> "Kept":
         """One step further."""
         mask = self.mask.clone()
@@ -66,17 +76,27 @@ class Kept:
 class Shrinker:
     """Shrinks one sufficient mask (p,) with at most `passes` pass-equivalents, the ascent's last scores (p,) at hand.
 
+    Args:
+        climbs: how to climb again where passes are left over; None: never.
+
     Attributes:
         best: the smallest sufficient mask so far.
         safe: the smallest whose margin leaves `SAFE_MARGIN` to spare, None before the first.
     """
 
     def __init__(
-        self, mask: Tensor, margin: float, *, threshold: float, passes: int, scores: Tensor | None = None
+        self,
+        mask: Tensor,
+        margin: float,
+        *,
+        threshold: float,
+        passes: int,
+        scores: Tensor | None = None,
+        climbs: SecondClimbs | None = None,
     ) -> None:
-        self.best = Kept(start=mask, mask=mask, margins=(margin,))
+        self.best = _begun(mask, margin)
         self.safe: Kept | None = None
-        self._threshold, self._passes, self._scores = threshold, passes, scores
+        self._threshold, self._passes, self._scores, self._climbs = threshold, passes, scores, climbs
         self._note(self.best)
 
     def questions(self) -> Procedure[None]:
@@ -87,9 +107,29 @@ class Shrinker:
             return
 
     def _shrink(self) -> Procedure[None]:
+        current = self.best
         if self._scores is not None:
-            yield from self._resize(self._scores.unsqueeze(0))
-        current = yield from self._remove(self.best, CHEAPEST)
+            current = yield from self._resize(current, self._scores)
+        current = yield from self._remove(current, CHEAPEST)
+        current = yield from self._climb_again(current)
+        yield from self._trade_on(current)
+
+    def _climb_again(self, current: Kept) -> Procedure[Kept]:
+        """The best of a mask and those of further ascents, as long as there are passes for one."""
+        for first_size in FIRST_SIZES:
+            if self._climbs is None or not self._climbs.are_worth(self._passes):
+                break
+            climbed = yield from self._climbs.climb(first_size, self._ask)
+            if climbed.found:
+                begun = _begun(climbed.mask, climbed.margin)
+                self._note(begun)
+                rival = yield from self._resize(begun, climbed.scores)
+                if rival.size <= LARGEST_RIVAL * current.size:
+                    rival = yield from self._remove(rival, CHEAPEST)
+                current = min(current, rival, key=lambda kept: kept.rank)
+        return current
+
+    def _trade_on(self, current: Kept) -> Procedure[None]:
         tried, failures = torch.zeros_like(current.mask), 0
         while current.size:
             wanted = math.ceil(current.size / PIXELS_PER_TRADE) * (1 + failures % TRADE_SIZES)
@@ -101,23 +141,23 @@ class Shrinker:
             smaller = traded.size < current.size
             failures = 0 if smaller else failures + 1
             tried = torch.zeros_like(tried) if smaller else tried.index_fill(0, added, value=True)
-            if (traded.size, -traded.margin) < (current.size, -current.margin):
-                current = traded
+            current = min(current, traded, key=lambda kept: kept.rank)
 
-    def _resize(self, scores: Tensor) -> Procedure[None]:
-        """Halve in on the smallest size at which the best-scored pixels suffice; scores are (1, p)."""
-        low, high = LEAST_RESIZED * self.best.size, float(self.best.size)
+    def _resize(self, kept: Kept, scores: Tensor) -> Procedure[Kept]:
+        """Halve in on the smallest size at which the best-scored pixels suffice; scores are (p,)."""
+        low, high = LEAST_RESIZED * kept.size, float(kept.size)
         for _ in range(SIZES_TRIED):
             size = round(math.sqrt(low * high))
             if not low < size < high:
-                return
-            mask = choose_largest(scores, [size])
+                break
+            mask = choose_largest(scores.unsqueeze(0), [size])
             answer = yield from self._ask(Question(mask))
             if self._holds(answer.margins)[0]:
-                high = size
-                self._note(Kept(start=mask[0], mask=mask[0], margins=(float(answer.margins[0]),)))
+                high, kept = size, _begun(mask[0], float(answer.margins[0]))
+                self._note(kept)
             else:
                 low = size
+        return kept
 
     def _wanted(self, mask: Tensor, barred: Tensor, count: int) -> Procedure[Tensor]:
         """The `count` pixels, but for the barred, with the highest gradient, ties to the lowest index."""
@@ -129,8 +169,7 @@ class Shrinker:
         mask = current.mask.clone()
         mask[added] = True
         answer = yield from self._ask(Question(mask.unsqueeze(0)))
-        larger = Kept(start=mask, mask=mask, margins=(float(answer.margins[0]),))
-        return (yield from self._remove(larger, retried))
+        return (yield from self._remove(_begun(mask, float(answer.margins[0])), retried))
 
     def _remove(self, kept: Kept, retried: int) -> Procedure[Kept]:
         """Rounds of removal until none fits, neither among the `retried` cheapest known nor among new candidates."""
@@ -212,6 +251,10 @@ class Shrinker:
     def _holds(self, margins: Tensor) -> list[bool]:
         holds: list[bool] = sufficient(margins, self._threshold).tolist()
         return holds
+
+
+def _begun(mask: Tensor, margin: float) -> Kept:
+    return Kept(start=mask, mask=mask, margins=(margin,))
 
 
 def _has_untried(mask: Tensor, losses: Tensor) -> bool:

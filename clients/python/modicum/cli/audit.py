@@ -121,8 +121,8 @@ def audit(
 
 def _run(order: AuditOrder, *, local: bool, as_json: bool, quiet: bool) -> None:
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
-        model, dataset = _registered(client, order, shown), _uploaded(client, order, shown)
-        done = _audited(client, order, model, dataset, shown)
+        model, dataset = _registered(client, order, shown), uploaded(client, order.photos, order.pictures, shown)
+        done = audited(client, [model], dataset, order.search, shown, reuse=order.reuse)
         result = done.result()
         write_outputs(done, order.outputs)
     if as_json:
@@ -153,22 +153,27 @@ def _registered(client: Client, order: AuditOrder, shown: View) -> ModelVersion:
     return client.models.wait(version)
 
 
-def _uploaded(client: Client, order: AuditOrder, shown: View) -> Dataset:
-    """Named after the photographs and their content, so that changed photographs are a new data set."""
-    total = len(order.pictures)
-    manifest = manifest_of(
-        order.pictures, lambda done: shown.show("reading photographs", done / total, f"{done} of {total}")
-    )
-    name = f"{suggested_id(order.photos.absolute().stem)}-{manifest.digest[:8]}"
+def uploaded(client: Client, photos: Path, pictures: Sequence[Picture], shown: View) -> Dataset:
+    """Upload photographs, named after them and their content, so that changed photographs are a new data set."""
+    total = len(pictures)
+    manifest = manifest_of(pictures, lambda done: shown.show("reading photographs", done / total, f"{done} of {total}"))
+    name = f"{suggested_id(photos.absolute().stem)}-{manifest.digest[:8]}"
     return client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading photographs"))
 
 
-def _audited(client: Client, order: AuditOrder, model: ModelVersion, dataset: Dataset, shown: View) -> Audit:
+def audited(
+    client: Client,
+    models: Sequence[ModelVersion],
+    dataset: Dataset,
+    search: SearchOrder,
+    shown: View,
+    *,
+    reuse: bool,
+) -> Audit:
+    """Run an audit to its end, or take the stored answer; Ctrl-C cancels it."""
     name = f"audit-{uuid.uuid4().hex[:12]}"
     with cancelling(client, name):
-        created = client.audits.create(
-            models=[model], dataset=dataset, **order.search.arguments, reuse=order.reuse, name=name
-        )
+        created = client.audits.create(models=models, dataset=dataset, **search.arguments, reuse=reuse, name=name)
         snapshot = created.snapshot
         if snapshot.reused_from:
             shown.say(f"{created.name}: answered by {snapshot.reused_from} (--no-reuse runs it again)")

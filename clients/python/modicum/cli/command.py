@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from modicum.cli import audits, datasets, models
+from modicum.cli import audits, datasets, ensemble, models
 from modicum.cli.audit import audit
 from modicum.version import VERSION
 
@@ -18,6 +18,7 @@ app.command("audit")(audit)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(audits.app, name="audits")
+app.add_typer(ensemble.app, name="ensemble")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # the form that typer calls

@@ -15,8 +15,10 @@ from modicum.cli.consoles import complain
 from modicum.naming import printable
 
 DONE = 0
+VIOLATED = 1
 USAGE = 2
 NOT_COMPLETED = 3
+INCONCLUSIVE = 4
 REFUSED = 5
 INTERRUPTED = interrupts.INTERRUPTED
 

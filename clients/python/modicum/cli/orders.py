@@ -63,6 +63,7 @@ class SearchOrder:
     sample: int
     device: str
     controls: tuple[ControlPlan, ...] | None
+    matched: bool = False
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from rich.table import Table
 from modicum.findings import ClassTargetedFinding, Finding, FindingControls
 from modicum.measures import number, percent
 from modicum.naming import printable, short_version
-from modicum.results import Comparison, ModelResult, Result, SearchResult
+from modicum.results import Comparison, Mitigation, ModelResult, Result, SearchResult
 from modicum.versions import ModelVersion
 
 #: Rows of a table; the rest is in the outputs.
@@ -20,6 +20,13 @@ VARIANTS = {
     "white_on_mean": "as white shape",
     "black_on_mean": "as black shape",
     "random": "of random pixels",
+}
+#: Measures of an ensemble mitigation check, in words.
+MITIGATION = {
+    "subset_fraction_ratio": "subset fraction, ensemble over the geometric mean of its members",
+    "matched_subset_fraction_ratio": "the same at matched temperatures",
+    "accuracy_difference": "accuracy, ensemble less the mean of its members",
+    "overinterpretation_rate_difference": "overinterpretation rate, ensemble less the mean of its members",
 }
 COLUMNS = ("image", "label", "prediction", "confidence", "subset size", "subset fraction", "controls")
 RIGHT = frozenset({"confidence", "subset size", "subset fraction"})
@@ -59,6 +66,24 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
             console.print()
     for pair in result.comparisons:
         console.print(_compared(pair), markup=False, soft_wrap=True)
+    for check in result.mitigation:
+        for line in mitigation_lines(check):
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def mitigation_lines(check: Mitigation) -> Iterable[str]:
+    """What the check of an ensemble says, the verdict first."""
+    names = ", ".join(map(short_version, check.members))
+    yield f"{check.verdict} ({check.stamp}): {short_version(check.ensemble)} against its members {names}"
+    for reason in check.reasons:
+        yield f"  {reason}"
+    for name, label in MITIGATION.items():
+        yield f"  {label}: {check.measures[name]}"
+    if check.temperatures:
+        used = ", ".join(f"{short_version(name)} {number(value)}" for name, value in check.temperatures.items())
+        yield f"  matched temperatures: {used}"
+    costs = ", ".join(f"{short_version(name)} {number(value)}" for name, value in check.pass_milliseconds.items())
+    yield f"  a pass of the ensemble is one of each member; milliseconds a forward and a backward pass: {costs}"
 
 
 def _compared(pair: Comparison) -> str:

@@ -264,6 +264,9 @@ class FindingControls(google.protobuf.message.Message):
     CLASS_TARGETED_FIELD_NUMBER: builtins.int
     FILLS_FIELD_NUMBER: builtins.int
     VARIANTS_FIELD_NUMBER: builtins.int
+    CRITICAL_TEMPERATURE_FIELD_NUMBER: builtins.int
+    critical_temperature: builtins.float
+    """Highest temperature at which the whole image's predicted class reaches the threshold; absent where no search is matched."""
     @property
     def class_targeted(self) -> Global___ClassTargetedFinding:
         """Class-targeted control."""
@@ -282,9 +285,11 @@ class FindingControls(google.protobuf.message.Message):
         class_targeted: Global___ClassTargetedFinding | None = ...,
         fills: collections.abc.Iterable[Global___FillFinding] | None = ...,
         variants: collections.abc.Iterable[Global___ScoredVariant] | None = ...,
+        critical_temperature: builtins.float | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["class_targeted", b"class_targeted"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["class_targeted", b"class_targeted", "fills", b"fills", "variants", b"variants"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_critical_temperature", b"_critical_temperature", "class_targeted", b"class_targeted", "critical_temperature", b"critical_temperature"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_critical_temperature", b"_critical_temperature", "class_targeted", b"class_targeted", "critical_temperature", b"critical_temperature", "fills", b"fills", "variants", b"variants"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_critical_temperature", b"_critical_temperature"]) -> typing.Literal["critical_temperature"] | None: ...
 
 Global___FindingControls: typing_extensions.TypeAlias = FindingControls
 

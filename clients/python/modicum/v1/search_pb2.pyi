@@ -192,6 +192,7 @@ class Search(google.protobuf.message.Message):
     PASSES_FIELD_NUMBER: builtins.int
     PIXELS_PER_STEP_FIELD_NUMBER: builtins.int
     FRACTION_FIELD_NUMBER: builtins.int
+    MATCHED_FIELD_NUMBER: builtins.int
     method: Global___SearchMethod.ValueType
     """The method; unset means MASK_OPTIMIZATION."""
     threshold: builtins.float
@@ -210,6 +211,11 @@ class Search(google.protobuf.message.Message):
     """Share of the remaining pixels removed a step, for BACKSELECT: 0.0001 or more and below 1; 0 means one pixel
     a step, the exact method.
     """
+    matched: builtins.bool
+    """Repeat the search that is otherwise the same on the members of the audit's ensembles, each at the temperature at which
+    as many of its images are eligible as of the ensemble's; it stands after all that are not matched, and needs an ensemble
+    with all of its members among the versions.
+    """
     def __init__(
         self,
         *,
@@ -220,8 +226,9 @@ class Search(google.protobuf.message.Message):
         passes: builtins.int = ...,
         pixels_per_step: builtins.int = ...,
         fraction: builtins.float = ...,
+        matched: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["fill", b"fill", "fraction", b"fraction", "method", b"method", "passes", b"passes", "pixels_per_step", b"pixels_per_step", "target_rule", b"target_rule", "threshold", b"threshold"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["fill", b"fill", "fraction", b"fraction", "matched", b"matched", "method", b"method", "passes", b"passes", "pixels_per_step", b"pixels_per_step", "target_rule", b"target_rule", "threshold", b"threshold"]) -> None: ...
 
 Global___Search: typing_extensions.TypeAlias = Search
 

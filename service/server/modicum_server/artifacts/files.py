@@ -3,7 +3,6 @@
 Everything here blocks; the stores call it in threads.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -14,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from modicum_server.errors import DependencyUnavailable, DiskFull, FieldInvalid
+from modicum_server.errors import NO_ROOM, DependencyUnavailable, DiskFull, FieldInvalid
 
 PIECE_BYTES = 256 * 1024
 #: Readable by all who may enter the folder, written by none: a file is linked into the sandbox of a model.
@@ -48,7 +47,7 @@ def disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        if error.errno in NO_ROOM:
             raise DiskFull("the artifact store has no room left; make room, then send the rest again") from error
         raise DependencyUnavailable("the artifact store is away; try again") from error
 

@@ -110,13 +110,14 @@ class FolderArtifactStore:
         await asyncio.to_thread(_guarded, self._path(digest).unlink, True)
 
     async def ping(self) -> None:
-        """See that the folder is there.
+        """See that the folder is there and that a file can be made in it.
 
         Raises:
-            DependencyUnavailable
+            DependencyUnavailable; DiskFull: there is not even room for an empty file.
         """
         if not await asyncio.to_thread(self._scratch.is_dir):
             raise DependencyUnavailable("the folder of the artifact store is not there; mount it, then try again")
+        await asyncio.to_thread(_guarded, _make_a_file, self._scratch)
 
     def _path(self, digest: str) -> Path:
         return self._root / "sha256" / place_of(digest)
@@ -219,6 +220,11 @@ class RemoteArtifactStore:
     def _remove(self, path: str) -> None:
         if self._files.exists(path):
             self._files.rm_file(path)
+
+
+def _make_a_file(folder: Path) -> None:
+    with tempfile.TemporaryFile(dir=folder, prefix="ping-"):
+        """Made, and gone again: permissions alone say nothing of a disk that is mounted read-only."""
 
 
 def _guarded(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -53,6 +53,7 @@ def controls_message(value: FindingControls) -> finding_pb2.FindingControls:
             )
             for v in value.variants
         ],
+        critical_temperature=value.critical_temperature,
     )
     if (targeted := value.class_targeted) is not None:
         message.class_targeted.CopyFrom(
@@ -83,7 +84,8 @@ def controls_value(message: finding_pb2.FindingControls) -> FindingControls:
         )
     fills = tuple(FillFinding(fill_value(f.fill) or Fill.MEAN, f.confidence, f.sufficient) for f in message.fills)
     variants = tuple(ScoredVariant(v.variant, v.confidence, v.sufficient, v.predicted_class) for v in message.variants)
-    return FindingControls(class_targeted=targeted, fills=fills, variants=variants)
+    critical = message.critical_temperature if message.HasField("critical_temperature") else None
+    return FindingControls(class_targeted=targeted, fills=fills, variants=variants, critical_temperature=critical)
 
 
 def finding_message(value: Finding, name: str = "") -> finding_pb2.Finding:

@@ -37,6 +37,7 @@ def search_message(value: Search) -> search_pb2.Search:
         passes=value.passes,
         pixels_per_step=value.pixels_per_step,
         fraction=value.fraction,
+        matched=value.matched,
     )
 
 
@@ -52,6 +53,7 @@ def search_value(message: search_pb2.Search) -> Search:
         passes=message.passes,
         pixels_per_step=message.pixels_per_step,
         fraction=message.fraction,
+        matched=message.matched,
     )
 
 

@@ -128,6 +128,8 @@ class Shard:
     attempt: int
     deaths: int
     passes_planned: int
+    waited_seconds: float = 0.0
+    """Time from when it could have been claimed to this claim."""
 
 
 class LeaseState(StrEnum):

@@ -93,11 +93,16 @@ class ScoredVariant:
 
 @dataclass(frozen=True, slots=True)
 class FindingControls:
-    """Answers of the controls; what did not run is absent."""
+    """Answers of the controls; what did not run is absent.
+
+    `critical_temperature` is the highest temperature at which the whole image's predicted class reaches the threshold;
+    asked for where an ensemble is to be checked.
+    """
 
     class_targeted: ClassTargetedFinding | None = None
     fills: tuple[FillFinding, ...] = ()
     variants: tuple[ScoredVariant, ...] = ()
+    critical_temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 
@@ -64,6 +64,7 @@ class Search:
 
     `passes` is a budget an image in pass-equivalents (mask_optimization), `pixels_per_step` belongs to
     batched_gradient, `fraction` to backselect (0 is the exact method); what does not belong to the method is 0.
+    `matched` repeats the search of the same kind on an ensemble's members, at temperatures matched to the ensemble's.
     """
 
     method: SearchMethod
@@ -73,6 +74,12 @@ class Search:
     passes: int = 0
     pixels_per_step: int = 0
     fraction: float = 0.0
+    matched: bool = False
+
+    @property
+    def unmatched(self) -> "Search":
+        """The search that a matched one repeats."""
+        return replace(self, matched=False)
 
     @property
     def digest(self) -> str:

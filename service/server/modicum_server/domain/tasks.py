@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from modicum_server.domain.audits import AuditItem
 from modicum_server.domain.findings import Finding
-from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion
+from modicum_server.domain.models import Executable, InputSpecification, ModelCheck, ModelVersion
 from modicum_server.domain.searches import Canvas, ControlPlan, Search
 
 
@@ -18,7 +18,8 @@ class CheckWork:
 class SearchWork:
     """Search subsets on the items. `control_exclusions[i]` are the positions on which `controls[i]` does not run.
 
-    `framing` makes the canvas of an image file, for every version of the audit alike; None is the version's own.
+    `framing` makes the canvas of an image file, for every version of the audit alike; None is the version's own. The
+    version's logits are divided by `temperature`; `critical_temperatures` asks for those of the whole images.
     """
 
     canvas: Canvas
@@ -31,6 +32,8 @@ class SearchWork:
     control_exclusions: tuple[frozenset[int], ...] = ()
     framing: InputSpecification | None = None
     max_image_pixels: int = 0
+    temperature: float = 1.0
+    critical_temperatures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,11 @@ class Task:
     work: CheckWork | SearchWork
     parts: tuple[ModelVersion, ...] = ()
     device: str = "auto"
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether one of its versions is a program."""
+        return any(isinstance(version.source, Executable) for version in (self.model_version, *self.parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,18 @@ class EnsembleModule(nn.Module):
         return torch.logsumexp(logits.log_softmax(dim=2), dim=0) - torch.log(torch.tensor(float(len(logits))))
 
 
+class TemperedModule(nn.Module):
+    """A version whose logits are divided by a temperature: above 1 it is less confident, and predicts the same."""
+
+    def __init__(self, member: Classifier, temperature: float) -> None:
+        super().__init__()
+        self._member, self._temperature = member, temperature
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, K)."""
+        return self._member.logits(images) / self._temperature
+
+
 class InputDropoutModule(nn.Module):
     """The mean of a member's logits over a frozen bank of pixel masks, kept pixels not rescaled; inference only.
 

@@ -21,7 +21,7 @@ from modicum_server.domain.models import (
     Weights,
 )
 from modicum_server.handler.architectures import build_architecture, class_count_of, take_channels
-from modicum_server.handler.composites import EnsembleModule, InputDropoutModule, mask_bank
+from modicum_server.handler.composites import EnsembleModule, InputDropoutModule, TemperedModule, mask_bank
 from modicum_server.handler.donors import DonorPool
 from modicum_server.handler.failures import ModelRefused, TaskFailure, first_line
 from modicum_server.handler.slot import Slot
@@ -208,3 +208,13 @@ def _composite(
         fill_mean=specification.fill_mean or specification.mean or member.fill_mean or member.mean or None,
     )
     return Loaded(classifier, specification)
+
+
+def tempered(loaded: Loaded, temperature: float, device: torch.device) -> Loaded:
+    """The version with its logits divided by the temperature."""
+    if temperature == 1:
+        return loaded
+    size = loaded.input
+    loaded.classifier.inspect((size.channels, size.height, size.width))  # from here on it knows what it answers with
+    module = TemperedModule(loaded.classifier, temperature)
+    return _composite(module, loaded.input, loaded.input, device)

@@ -18,7 +18,8 @@ CHUNK_BYTES = 48 * 1024
 ENVELOPE_BYTES = 64
 """Room for attempt, sequence, passes and tags."""
 CHUNK_GAP_SECONDS = 0.2
-"""At most five chunks a second: a flood blocks an event loop that all slots share."""
+"""At most five chunks a second: a flood blocks an event loop that all slots share. A task's last words do not wait for
+their turn, which would be most of the time that a task of one small image takes."""
 HEARTBEAT_SECONDS = 5.0
 """Silence before a heartbeat; the server kills a worker that is silent for its response timeout."""
 PULSE_SECONDS = 0.25
@@ -59,6 +60,7 @@ class Outbox:
     def say(self, body: Started | CheckAnswer) -> None:
         """Send one chunk."""
         with self._lock:
+            self._pace()
             self._send(body)
 
     def add(self, entry: Findings.Entry) -> None:
@@ -66,6 +68,7 @@ class Outbox:
         size = entry.ByteSize() + 8  # its tag and length
         with self._lock:
             if self._pending_bytes + size > CHUNK_BYTES - ENVELOPE_BYTES:
+                self._pace()
                 self._flush()
             self._pending.append(entry)
             self._pending_bytes += size
@@ -93,6 +96,11 @@ class Outbox:
     def _due(self) -> bool:
         return self._clock.now() - self._sent_at >= CHUNK_GAP_SECONDS
 
+    def _pace(self) -> None:
+        """Wait until a chunk is due."""
+        if not self._due():
+            self._clock.sleep(CHUNK_GAP_SECONDS - (self._clock.now() - self._sent_at))
+
     def _flush(self) -> None:
         if not self._pending:
             return
@@ -102,8 +110,6 @@ class Outbox:
     def _send(self, body: Body) -> None:
         if self._closed:
             return
-        if not self._due():
-            self._clock.sleep(CHUNK_GAP_SECONDS - (self._clock.now() - self._sent_at))
         chunk = Chunk(attempt=self._attempt, sequence=self._sequence + 1)
         getattr(chunk, FIELDS[type(body)]).CopyFrom(body)
         self._emit(chunk)

@@ -3,6 +3,7 @@
 Knows nothing of TorchServe: chunks go to a callable.
 """
 
+import functools
 import logging
 import os
 import platform
@@ -19,7 +20,7 @@ from modicum_server.codec.models import version_value
 from modicum_server.handler.architectures import ENTRY_POINTS
 from modicum_server.handler.checking import check
 from modicum_server.handler.failures import TaskCancelled, TaskFailure, failure_of
-from modicum_server.handler.loading import Loaded, ModelCache, choose_device
+from modicum_server.handler.loading import Loaded, ModelCache, choose_device, tempered
 from modicum_server.handler.outbox import Outbox, Pulse
 from modicum_server.handler.searching import prepare_search
 from modicum_server.handler.slot import Slot
@@ -89,6 +90,7 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
+@functools.cache  # looked up on the disk, and the same for as long as the process lives
 def _versions() -> dict[str, str]:
     try:
         return library_versions()
@@ -157,6 +159,7 @@ class TaskRun:
 
     def _search(self, loaded: Loaded) -> Finished:
         self.tally.phase = "preparing"
+        loaded = tempered(loaded, self.task.search.temperature or 1.0, torch.device(self.device))
         run = prepare_search(self.task.search, loaded, self.slot, self.tally)
         for finding in run.findings():
             message = finding_message(finding)

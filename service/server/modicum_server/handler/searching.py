@@ -3,7 +3,7 @@
 What is found goes through the controls and out a chunk at a time, in the order of the items.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import modicum_sis.findings as sis
@@ -24,6 +24,7 @@ from modicum_server.handler.loading import Loaded
 from modicum_server.handler.methods import search_method
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.tallying import Tally
+from modicum_server.handler.temperatures import critical_temperature
 from modicum_server.pictures import MAX_PIXELS
 from modicum_server.wire.worker_pb2 import Acceleration, SearchWork
 
@@ -62,6 +63,7 @@ class SearchRun:
         for chunk in _chunks(found, self.chunk_size):
             self.tally.phase = "controls"
             answers = controls.answer(chunk)
+            answers = self._with_temperatures(images, chunk, answers)
             if self.cancelled() or any(one.found.reason is sis.Reason.STOPPED for one in chunk):
                 raise TaskCancelled
             for one in chunk:
@@ -69,6 +71,23 @@ class SearchRun:
             self.tally.phase = "searching"
         if self.cancelled():  # a run that is stopped between chunks ends early, without a word
             raise TaskCancelled
+
+    def _with_temperatures(
+        self, images: TaskImages, chunk: Sequence[Searched], answers: dict[int, FindingControls]
+    ) -> dict[int, FindingControls]:
+        """The answers with the images' critical temperatures, where they are wanted: one pass more an image."""
+        if not self.work.critical_temperatures:
+            return answers
+        with_temperatures = dict(answers)
+        for one in chunk:
+            if one.found.reason is sis.Reason.NOT_FINITE or images.reason(one.found.index) is not None:
+                continue
+            image = images[one.found.index].to(device=self.classifier.device, dtype=self.classifier.dtype)
+            critical = critical_temperature(self.classifier.plain_logits(image), self.search.threshold)
+            self.tally.passes_done += 1
+            answer = answers.get(one.position, FindingControls())
+            with_temperatures[one.position] = replace(answer, critical_temperature=critical)
+        return with_temperatures
 
     def acceleration(self) -> Acceleration:
         """How the passes of the search ran, when it is over."""

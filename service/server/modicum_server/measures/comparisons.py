@@ -5,7 +5,7 @@ both. Its interval is a bootstrap over images, so it holds for images like these
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,13 +41,14 @@ class Comparison:
 
 
 def compare_all(
-    versions: Sequence[str], searches: int, seen: Mapping[tuple[str, int], Observations]
+    versions: Sequence[str], ran: Mapping[int, Container[str]], seen: Mapping[tuple[str, int], Observations]
 ) -> list[Comparison]:
-    """Return every pair of versions under every search, in the order of the specification."""
+    """Return every pair of versions under every search that ran on both, in the order of the specification."""
     return [
         Comparison(first, second, index, compare(seen[first, index], seen[second, index]))
         for first, second in itertools.combinations(versions, 2)
-        for index in range(searches)
+        for index, names in ran.items()
+        if first in names and second in names
     ]
 
 

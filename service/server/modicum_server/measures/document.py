@@ -12,10 +12,12 @@ from typing import Any
 
 from modicum_server.domain.audits import Audit, AuditSpecification
 from modicum_server.domain.datasets import Dataset
+from modicum_server.domain.ensembles import searched_by
 from modicum_server.domain.findings import MEASURED_REASONS
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Search, SearchMethod
 from modicum_server.measures.comparisons import compare_all
+from modicum_server.measures.mitigation import check_ensembles, matched_temperatures
 from modicum_server.measures.observations import Observations, Observer
 from modicum_server.measures.registry import measure, read_controls
 from modicum_server.measures.rows import Row
@@ -54,6 +56,7 @@ def result_document(
     without_gradient = frozenset(parameters.get("gradient_free", ()))
     seen = tally.observations()
     versions_asked, searches_asked = audit.specification.model_versions, audit.specification.searches
+    ran = {index: {one.name for one in searched_by(search, versions)} for index, search in enumerate(searches_asked)}
     return {
         "schema_version": SCHEMA_VERSION,
         "audit": audit.name,
@@ -80,11 +83,15 @@ def result_document(
                 "searches": [
                     _search_json(seen[name, index], has_gradient=name not in without_gradient)
                     for index in range(len(searches_asked))
+                    if name in ran[index]
                 ],
             }
             for name in versions_asked
         ],
-        "comparisons": [pair.as_json() for pair in compare_all(versions_asked, len(searches_asked), seen)],
+        "comparisons": [pair.as_json() for pair in compare_all(versions_asked, ran, seen)],
+        "mitigation": [
+            one.as_json() for one in check_ensembles(versions, searches_asked, seen, matched_temperatures(parameters))
+        ],
         "failures": tally.failures,
         "passes": tally.passes(),
         "findings": {"digest": findings_digest, "rows": tally.rows, "format": FINDINGS_FORMAT},
@@ -133,7 +140,9 @@ class _Tally:
             self.forward += passes["forward"]
             self.backward += passes["backward"]
         # each variant, under another fill or changed, was scored by one pass
-        self.forward += len(row["controls"]["fills"]) + len(row["controls"]["variants"])
+        answers = row["controls"]
+        self.forward += len(answers["fills"]) + len(answers["variants"])
+        self.forward += answers.get("critical_temperature") is not None
         if row["reason"] is not None and row["reason"] not in MEASURED:
             self.failures.append({name: row[name] for name in ("item", "model_version", "search_index", "reason")})
 

@@ -191,6 +191,7 @@ def _controls_row(controls: FindingControls) -> dict[str, Any]:
             }
             for variant in controls.variants
         ],
+        "critical_temperature": controls.critical_temperature,
     }
 
 
@@ -203,6 +204,7 @@ def _controls(row: Row) -> FindingControls:
         variants=tuple(
             ScoredVariant(**{**variant, "confidence": _number(variant["confidence"])}) for variant in row["variants"]
         ),
+        critical_temperature=row.get("critical_temperature"),
     )
 
 

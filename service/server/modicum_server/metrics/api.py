@@ -1,37 +1,19 @@
-"""What the API tells Prometheus: calls, watches, bytes, audits acknowledged, and the queue as the store has it.
+"""What the API tells Prometheus: calls, watches, bytes, audits acknowledged, and a snapshot of what the store has.
 
-Labels take values from short fixed lists only: no project, audit, model or principal. What audits cost and how they
-end is told by the workers.
+Labels of what is counted here take values from short fixed lists only: no project, audit, model or principal. What
+audits cost and how they end is told by the workers. A counter names the request that it counted last, a histogram one
+of each bucket, as exemplars: the way from a spike to a line of the log.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from modicum_server.domain.audits import AuditState
+from modicum_server.metrics.exposition import exemplar, exposed_text
+from modicum_server.metrics.stored import Snapshot, SnapshotCollector
 
 #: Most calls take milliseconds; uploads and reports take seconds; watches last as long as audits.
 RPC_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
-
-#: The facts of the store that are shown, and what they say.
-QUEUE_GAUGES: Mapping[str, tuple[str, str]] = {
-    "queued": ("modicum_queue_shards_queued", "Shards that wait for a worker."),
-    "held": ("modicum_queue_shards_held", "Shards that workers hold."),
-    "oldest_queued_seconds": ("modicum_queue_age_seconds", "Time that the oldest waiting shard has waited."),
-    "expired_total": ("modicum_queue_leases_expired", "Leases that ended without a renewal, since the database began."),
-}
-
-
-UNKNOWN = float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What the store says at a scrape: facts of the queue, and how many audits stand where."""
-
-    queue: Mapping[str, float]
-    audits: Mapping[AuditState, int]
 
 
 class ApiMetrics:
@@ -59,16 +41,16 @@ class ApiMetrics:
             ["answer"],
             registry=self.registry,
         )
-        self._audit_states = Gauge(
-            "modicum_audits", "Audits that are stored, by state.", ["state"], registry=self.registry
-        )
-        self._up = Gauge("modicum_database_up", "Whether the database answered this scrape.", registry=self.registry)
-        self._queue = {fact: Gauge(name, text, registry=self.registry) for fact, (name, text) in QUEUE_GAUGES.items()}
+        for answer in ("queued", "reused"):
+            self._audits.labels(answer)  # there from the start: the first one is then a rise, too
+        self._stored = SnapshotCollector()
+        self.registry.register(self._stored)
 
-    def rpc_ended(self, method: str, code: str, seconds: float) -> None:
+    def rpc_ended(self, method: str, code: str, seconds: float, *, request_id: str = "") -> None:
         """Count a call and take its time; `method` is one that the server has."""
-        self._rpcs.labels(method, code).inc()
-        self._rpc_seconds.labels(method).observe(seconds)
+        request = exemplar(request_id=request_id)
+        self._rpcs.labels(method, code).inc(exemplar=request)
+        self._rpc_seconds.labels(method).observe(seconds, exemplar=request)
 
     def count_watchers(self, count: Callable[[], int]) -> None:
         """Take the number of open watches from here at every scrape."""
@@ -82,11 +64,7 @@ class ApiMetrics:
         """Count an audit."""
         self._audits.labels("reused" if reused else "queued").inc()
 
-    def expose(self, stored: Stored | None) -> bytes:
-        """Return the text for Prometheus; without what is stored, the database is away and nothing of it is known."""
-        self._up.set(stored is not None)
-        for fact, gauge in self._queue.items():
-            gauge.set(UNKNOWN if stored is None else stored.queue.get(fact, 0.0))
-        for state in AuditState:
-            self._audit_states.labels(state).set(UNKNOWN if stored is None else stored.audits.get(state, 0))
-        return generate_latest(self.registry)
+    def expose(self, snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:
+        """Return the text for Prometheus, and its media type by the Accept header."""
+        self._stored.snapshot = snapshot
+        return exposed_text(self.registry, accept)

@@ -1,20 +1,29 @@
-"""What a worker tells Prometheus: work done, how long it took, and what went wrong.
+"""What a worker tells Prometheus: work done, how long it took, what went wrong, and how its TorchServe is.
 
-Labels take values from short fixed lists only: no project, audit, model or image.
+Labels take values from short fixed lists only: no project, audit, model or image. Audits and shards stand in
+exemplars, by name: the way from a spike to an audit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
-from modicum_server.domain.audits import Audit
+from modicum_server.domain.audits import Audit, Shard
 from modicum_server.domain.findings import Finding, FindingReason
+from modicum_server.metrics.exposition import exemplar
+from modicum_server.ports import Isolation, ModelServerHealth
 
 #: A shard is planned to take a minute; checks and summaries take a second, a large model on a CPU takes many minutes.
 SHARD_BUCKETS = (0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
-#: An audit takes minutes to hours, from its acknowledgement to its end.
+#: An audit takes minutes to hours, from its acknowledgement to its end; a shard may wait as long behind others.
 AUDIT_BUCKETS = (5, 15, 30, 60, 120, 180, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
+WAIT_BUCKETS = (0.1, 0.5, 1, 2.5, *AUDIT_BUCKETS)
+#: Told as 0 from the start, so that the first of its kind is a rise.
+AUDIT_OUTCOMES = ("succeeded", "failed")
+DEATH_REASONS = ("model_died", "model_hung", "model_out_of_memory")
 
 
 def image_outcome(finding: Finding) -> str:
@@ -54,6 +63,13 @@ class WorkerMetrics:
             buckets=SHARD_BUCKETS,
             registry=self.registry,
         )
+        self._wait_seconds = Histogram(
+            "modicum_worker_queue_wait_seconds",
+            "Time from when a shard could have been claimed to its claim, by stage.",
+            ["stage"],
+            buckets=WAIT_BUCKETS,
+            registry=self.registry,
+        )
         self._lease_losses = Counter(
             "modicum_worker_lease_losses",
             "Shards that another attempt took over while this worker was at them.",
@@ -80,6 +96,18 @@ class WorkerMetrics:
         )
         self.slots_busy = Gauge("modicum_worker_slots_busy", "Slots that work on a shard now.", registry=self.registry)
         self.slots = Gauge("modicum_worker_slots", "Slots of this worker.", registry=self.registry)
+        self._confinement = Gauge(
+            "modicum_worker_confinement",
+            "Always 1; what confines models on this worker, and whether programs are run there.",
+            ["level", "programs"],
+            registry=self.registry,
+        )
+        self._model_server = ModelServerCollector()
+        self.registry.register(self._model_server)
+        for outcome in AUDIT_OUTCOMES:
+            self._audits.labels(outcome)
+        for reason in DEATH_REASONS:
+            self._deaths.labels(reason)
 
     def findings_stored(self, findings: Iterable[Finding]) -> None:
         """Count images and the passes spent on them."""
@@ -89,11 +117,26 @@ class WorkerMetrics:
             self._forward.inc(finding.passes.forward + (targeted.passes.forward if targeted else 0))
             self._backward.inc(finding.passes.backward + (targeted.passes.backward if targeted else 0))
 
-    def shard_ended(self, stage: str, outcome: str, seconds: float) -> None:
+    def shard_claimed(self, shard: Shard) -> None:
+        """Take the time that a shard waited."""
+        waited = self._wait_seconds.labels(shard.stage.value.lower())
+        waited.observe(shard.waited_seconds, exemplar=exemplar(audit=shard.audit))
+
+    def shard_ended(self, shard: Shard, outcome: str, seconds: float) -> None:
         """Take the time that a shard took."""
-        self._shard_seconds.labels(stage.lower(), outcome).observe(seconds)
+        took = self._shard_seconds.labels(shard.stage.value.lower(), outcome)
+        took.observe(seconds, exemplar=exemplar(audit=shard.audit))
         if outcome == "lost":
             self._lease_losses.inc()
+
+    def watch_model_server(self, look: Callable[[], ModelServerHealth]) -> None:
+        """Take how the model server is from here at every scrape."""
+        self._model_server.look = look
+
+    def models_confined(self, isolation: Isolation) -> None:
+        """Say how models are confined."""
+        programs = "run" if isolation.encloses_code else "refused"
+        self._confinement.labels(isolation.level, programs).set(1)
 
     def model_died(self, reason: str) -> None:
         """Count a death: MODEL_DIED, MODEL_HUNG or MODEL_OUT_OF_MEMORY."""
@@ -101,5 +144,26 @@ class WorkerMetrics:
 
     def audit_ended(self, audit: Audit, outcome: str) -> None:
         """Count an audit (as it was before it ended) and take its time."""
-        self._audits.labels(outcome).inc()
-        self._audit_seconds.labels(outcome).observe((datetime.now(UTC) - audit.create_time).total_seconds())
+        named = exemplar(audit=audit.name)
+        self._audits.labels(outcome).inc(exemplar=named)
+        seconds = (datetime.now(UTC) - audit.create_time).total_seconds()
+        self._audit_seconds.labels(outcome).observe(seconds, exemplar=named)
+
+
+class ModelServerCollector(Collector):
+    """Looks at the model server when it is scraped; one that was never looked at is down."""
+
+    def __init__(self) -> None:
+        self.look: Callable[[], ModelServerHealth] = ModelServerHealth
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family."""
+        health, name = self.look(), "modicum_worker_torchserve"
+        yield GaugeMetricFamily(f"{name}_up", "Whether this worker's TorchServe runs.", value=float(health.up))
+        yield CounterMetricFamily(f"{name}_starts", "Times that TorchServe was started and came up.", health.starts)
+        memory = GaugeMetricFamily(
+            "modicum_worker_model_memory_bytes", "Resident memory of each slot's model process.", labels=["slot"]
+        )
+        for slot, size in health.memory_bytes.items():
+            memory.add_metric([slot], size)
+        yield memory

@@ -15,7 +15,7 @@ from modicum_server.measures.rows import Row
 from modicum_server.measures.words import confidence_text
 from modicum_server.pictures import MAX_PIXELS
 from modicum_server.reports.gallery import LoadImage, Scene
-from modicum_server.reports.sections import Sketch, pairs, sections
+from modicum_server.reports.sections import Sketch, checks, pairs, sections
 from modicum_server.reports.wording import acceleration_text, reason_text, short_name
 
 
@@ -44,6 +44,7 @@ def render_html(
         document=document,
         sections=sections(sketches, rows),
         pairs=pairs(document),
+        checks=checks(document),
         title=_title(document),
     ).encode()
 

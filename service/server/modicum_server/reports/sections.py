@@ -60,6 +60,21 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """The mitigation check of an ensemble under one search."""
+
+    ensemble: str
+    members: tuple[str, ...]
+    search: Mapping[str, Any]
+    verdict: str
+    stamp: str
+    reasons: tuple[str, ...]
+    lines: tuple[Line, ...]
+    temperatures: tuple[tuple[str, str], ...]
+    costs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """What is shown of one version under one search."""
 
@@ -193,6 +208,24 @@ def pairs(document: Mapping[str, Any]) -> list[Pair]:
             lines=tuple(_line(name, measure_from_json(value)) for name, value in entry["measures"].items()),
         )
         for entry in document.get("comparisons", ())
+    ]
+
+
+def checks(document: Mapping[str, Any]) -> list[Check]:
+    """Return the document's mitigation checks, in its order; documents of before have none."""
+    return [
+        Check(
+            ensemble=short_name(entry["ensemble"]),
+            members=tuple(map(short_name, entry["members"])),
+            search=document["specification"]["searches"][entry["search_index"]],
+            verdict=entry["verdict"],
+            stamp=entry["stamp"],
+            reasons=tuple(entry["reasons"]),
+            lines=tuple(_line(name, measure_from_json(value)) for name, value in entry["measures"].items()),
+            temperatures=tuple((short_name(name), f"{value:.3g}") for name, value in entry["temperatures"].items()),
+            costs=tuple((short_name(name), f"{value:.3g}") for name, value in entry["pass_milliseconds"].items()),
+        )
+        for entry in document.get("mitigation", ())
     ]
 
 

@@ -47,6 +47,8 @@ MEASURES = {
     "random_accuracy": "Accuracy on random subsets",
     "subset_fraction_ratio": "Ratio of subset fractions",
     "accuracy_difference": "Difference in accuracy",
+    "matched_subset_fraction_ratio": "Ratio of subset fractions at matched temperatures",
+    "overinterpretation_rate_difference": "Difference in the overinterpretation rate",
 }
 
 

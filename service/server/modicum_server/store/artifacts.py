@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.datasets import Artifact
 from modicum_server.store import tables
+from modicum_server.store.connections import IDLE_ARTIFACT_TRANSACTION, IDLE_TIMEOUT
 from modicum_server.store.projects import advisory_key
 
 REFERRERS = 10
@@ -38,7 +39,8 @@ class PostgresArtifacts:
 
     async def lock(self, digest: str) -> bool:
         """Be alone with the digest until the transaction ends, to bring or delete its bytes; whether it is held."""
-        await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("artifact", digest))))
+        patience = func.set_config(IDLE_TIMEOUT, IDLE_ARTIFACT_TRANSACTION, True)
+        await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("artifact", digest)), patience))
         return await self._held_anywhere(digest)
 
     async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:

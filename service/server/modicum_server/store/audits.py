@@ -21,6 +21,7 @@ from modicum_server.store import tables
 from modicum_server.store.audit_rows import AUDIT, audit_columns, audit_of
 from modicum_server.store.changes import told
 from modicum_server.store.datasets import item_of
+from modicum_server.store.projects import advisory_key
 
 _AUDITS = tables.audits.c
 ENDED = [state.value for state in AuditState if state.terminal]
@@ -87,6 +88,11 @@ class PostgresAudits:
         device = _AUDITS.parameters["device"].astext
         query = select(device).where(_AUDITS.specification["device"].astext == "auto", device.is_not(None))
         return await self._connection.scalar(query.order_by(_AUDITS.id.desc()).limit(1))
+
+    async def queue_in_turn(self, project: str) -> None:
+        """Wait for the transactions of this project that did so before; those that come wait for this one."""
+        key = advisory_key("queue", project)
+        await self._connection.execute(select(func.pg_advisory_xact_lock(key)))
 
     async def queued_count(self, project: str) -> int:
         """How many wait for a worker."""

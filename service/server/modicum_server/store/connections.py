@@ -16,6 +16,11 @@ POOL_TIMEOUT_SECONDS = 15.0
 CONNECT_TIMEOUT_SECONDS = 5
 #: A connection that died with its server must not look alive for long.
 KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+#: A transaction in which nothing is asked for so long is a frozen process's: it ends, and its locks on rows with it.
+IDLE_TRANSACTION = "30s"
+#: The same while the bytes of an artifact are brought, which may be large and far away.
+IDLE_ARTIFACT_TRANSACTION = "600s"
+IDLE_TIMEOUT = "idle_in_transaction_session_timeout"
 #: The queue's tables live in a schema of their own, after whatever the operator set; its SQL names no schema.
 SEARCH_PATH = f"SELECT set_config('search_path', current_setting('search_path') || ', {QUEUE_SCHEMA}', false)"
 
@@ -45,13 +50,14 @@ def open_engine(database_url: str) -> AsyncEngine:
         pool_pre_ping=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, **KEEPALIVE},
     )
-    event.listen(engine.sync_engine, "connect", _set_search_path)
+    event.listen(engine.sync_engine, "connect", _prepare)
     return engine
 
 
-def _set_search_path(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     cursor.execute(SEARCH_PATH)
+    cursor.execute(f"SELECT set_config('{IDLE_TIMEOUT}', '{IDLE_TRANSACTION}', false)")
     cursor.close()
     connection.commit()
 

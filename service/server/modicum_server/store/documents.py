@@ -33,6 +33,8 @@ SOURCES: Final[dict[str, type[Source]]] = {
     "ensemble": Ensemble,
     "input_dropout": InputDropout,
 }
+#: Made once: an adapter takes longer to make than to use.
+_SOURCE: Final[dict[str, TypeAdapter[Source]]] = {kind: TypeAdapter(cls) for kind, cls in SOURCES.items()}
 
 
 def document_of(adapter: TypeAdapter[T], value: T) -> Document:
@@ -49,7 +51,7 @@ def source_document(source: Source) -> Document:
 
 def source_of(document: Document) -> Source:
     """Return the source of a document."""
-    source: Source = TypeAdapter(SOURCES[document["kind"]]).validate_python(document["of"])
+    source: Source = _SOURCE[document["kind"]].validate_python(document["of"])
     return source
 
 

@@ -7,7 +7,7 @@ import psycopg
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy import exc
 
-from modicum_server.errors import DependencyUnavailable, ModicumError, ProjectNotFound
+from modicum_server.errors import DatabaseFull, DependencyUnavailable, ModicumError, ProjectNotFound
 
 AWAY = "the database is away or overloaded; try again"
 
@@ -27,7 +27,8 @@ def translated() -> Iterator[None]:
     """Raise the domain's error for a database's; an error of our own SQL passes as it is.
 
     Raises:
-        DependencyUnavailable: No connection, none free in time, a server that stops, a deadlock, a full disk.
+        DependencyUnavailable: No connection, none free in time, a server that stops, a deadlock; DatabaseFull: its
+            disk is full.
         ProjectNotFound: The project was deleted in the same moment.
     """
     try:
@@ -35,11 +36,16 @@ def translated() -> Iterator[None]:
     except exc.IntegrityError as error:
         raise _of_constraint(error) from error
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, ConnectorException) as error:
-        raise DependencyUnavailable(AWAY) from error
+        raise _away(error) from error
     except exc.DBAPIError as error:
         if error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError):
             raise DependencyUnavailable(AWAY) from error
         raise
+
+
+def _away(error: Exception) -> DependencyUnavailable:
+    full = isinstance(getattr(error, "orig", None) or error.__cause__, psycopg.errors.DiskFull)
+    return DatabaseFull() if full else DependencyUnavailable(AWAY)
 
 
 def _of_constraint(error: exc.IntegrityError) -> Exception:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select, tuple_, update
+from sqlalchemy import Double, Row, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -56,6 +56,21 @@ class PostgresFindings:
             )
         )
         return frozenset((await self._connection.scalars(query)).all())
+
+    async def critical_temperatures(self, audit: str, model_version: str, search_index: int) -> Sequence[float]:
+        """Of the images that have one."""
+        critical = _FINDINGS.controls["critical_temperature"].astext.cast(Double)
+        query = (
+            select(critical)
+            .join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
+            .where(
+                _AUDITS.name == audit,
+                _AUDITS.model_versions[_FINDINGS.version_index + 1] == model_version,
+                _FINDINGS.search_index == search_index,
+                critical.is_not(None),
+            )
+        )
+        return (await self._connection.scalars(query)).all()
 
     async def get(self, name: str) -> Finding | None:
         """By resource name `.../findings/{version index}-{search index}-{position}`."""

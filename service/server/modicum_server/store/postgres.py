@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server import ports
-from modicum_server.errors import SchemaOutdated
+from modicum_server.errors import DependencyUnavailable, SchemaOutdated
 from modicum_server.queue.jobs import WakeJobs
 from modicum_server.store.artifacts import PostgresArtifacts
 from modicum_server.store.audits import PostgresAudits
@@ -16,11 +16,15 @@ from modicum_server.store.connections import open_engine
 from modicum_server.store.datasets import PostgresDatasets
 from modicum_server.store.failures import translated
 from modicum_server.store.findings import PostgresFindings
+from modicum_server.store.gauges import PostgresGauges
 from modicum_server.store.models import PostgresModels
 from modicum_server.store.projects import PostgresProjects
 from modicum_server.store.requests import PostgresRequests
 from modicum_server.store.schema import schema_of
 from modicum_server.store.shards import PostgresShards
+
+#: Of procrastinate; without its schema every write that queues work fails.
+QUEUE_TABLE = "procrastinate_jobs"
 
 
 @dataclass(slots=True)
@@ -35,6 +39,7 @@ class PostgresTransaction:
     audits: ports.Audits
     shards: ports.Shards
     findings: ports.Findings
+    gauges: ports.Gauges
 
 
 class PostgresStore:
@@ -66,6 +71,7 @@ class PostgresStore:
             audits=PostgresAudits(connection),
             shards=PostgresShards(connection, self._wake_jobs),
             findings=PostgresFindings(connection),
+            gauges=PostgresGauges(connection),
         )
 
     async def ping(self) -> None:
@@ -94,6 +100,20 @@ class PostgresStore:
                 f"the database {has}, this release needs {state.needed}; run modicum-server migrate",
                 present=state.present,
                 needed=state.needed,
+            )
+
+    async def require_queue(self) -> None:
+        """See that the queue's tables are there, where its own SQL looks for them.
+
+        Raises:
+            DependencyUnavailable
+        """
+        with translated():
+            async with self._engine.connect() as connection:
+                there = await connection.scalar(text("SELECT to_regclass(:jobs)"), {"jobs": QUEUE_TABLE})
+        if there is None:
+            raise DependencyUnavailable(
+                f"the database has no table {QUEUE_TABLE}, the queue's; restore it from a backup"
             )
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,18 +43,18 @@ class PostgresShards:
         await self._connection.execute(insert(tables.shards).on_conflict_do_nothing(), rows)
         await self._wake_jobs.defer(await driver_connection(self._connection), len(shards))
 
-    async def claim(self, worker: str, *, lease_seconds: float) -> Shard | None:
-        """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1."""
+    async def claim(self, worker: str, *, lease_seconds: float, finishing: str = "") -> Shard | None:
+        """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1.
+
+        The summary of the audit `finishing` comes before all else.
+        """
+        values = {"attempt": _SHARDS.attempt + 1, "worker": worker, "passes_done": 0, "lease_until": _in(lease_seconds)}
+        if finishing and (shard := await self._take(_claimable_summary(finishing), values)):
+            return shard
         for project in (await self._connection.scalars(projects_by_turn())).all():
-            shard_id = await self._connection.scalar(_oldest_claimable(project))
-            if shard_id is None:
-                continue
-            await self._note_served(project)
-            query = update(tables.shards).where(_SHARDS.id == shard_id)
-            query = query.values(
-                attempt=_SHARDS.attempt + 1, worker=worker, passes_done=0, lease_until=_in(lease_seconds)
-            )
-            return _shard((await self._connection.execute(query.returning(tables.shards))).one())
+            if shard := await self._take(_oldest_claimable(project), values):
+                await self._note_served(project)
+                return shard
         return None
 
     async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:
@@ -151,6 +151,12 @@ class PostgresShards:
         total = await self._connection.scalar(select(func.coalesce(func.sum(tables.projects.c.expired_shards), 0)))
         return {**{key: float(value) for key, value in row.items()}, "expired_total": float(total or 0)}
 
+    async def _take(self, claimable: Select[tuple[int]], values: Mapping[str, Any]) -> Shard | None:
+        query = update(tables.shards).where(_SHARDS.id == claimable.scalar_subquery()).values(**values)
+        waited = func.extract("epoch", _NOW - _SHARDS.not_before).label("waited")
+        row = (await self._connection.execute(query.returning(tables.shards, waited))).one_or_none()
+        return _shard(row) if row else None
+
     async def _locked(self, shard: Shard) -> Row[Any] | None:
         query = select(tables.shards).where(*_held_by(shard)).with_for_update()
         return (await self._connection.execute(query)).one_or_none()
@@ -193,7 +199,13 @@ def _running(audit: "str | ColumnElement[str]") -> tuple[ColumnElement[bool], ..
     return _AUDITS.name == audit, _AUDITS.state.in_(["QUEUED", "RUNNING"])
 
 
-def _oldest_claimable(project: str) -> Any:
+def _claimable_summary(audit: str) -> Select[tuple[int]]:
+    summary = _SHARDS.audit == audit, _SHARDS.stage == Stage.SUMMARISE.value
+    waits = _SHARDS.lease_until.is_(None), _SHARDS.not_before <= _NOW, exists().where(*_running(audit))
+    return select(_SHARDS.id).where(*summary, *waits).limit(1).with_for_update(skip_locked=True)
+
+
+def _oldest_claimable(project: str) -> Select[tuple[int]]:
     versions = tables.model_versions.c
     ready = exists().where(versions.name == _SHARDS.model_version, versions.state == VersionState.READY.value)
     return (
@@ -258,4 +270,5 @@ def _shard(row: Row[Any]) -> Shard:
         attempt=row.attempt,
         deaths=row.deaths,
         passes_planned=row.passes_planned,
+        waited_seconds=max(float(row.waited), 0.0),
     )

@@ -3,9 +3,7 @@
 import asyncio
 import math
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +11,19 @@ from pathlib import Path
 import structlog
 
 from modicum_server.domain.tasks import Task, TaskEvent
-from modicum_server.errors import ModelServerDown
-from modicum_server.ports import ArtifactStore, Cancellation
+from modicum_server.errors import ExecutableNotEnclosed, ModelServerDown
+from modicum_server.heldfolders import HeldFolder, create_held_folder
+from modicum_server.ports import ArtifactStore, Cancellation, ModelServerHealth
 from modicum_server.settings import Settings
 from modicum_server.torchserve.archive import HANDLER_MODULE
 from modicum_server.torchserve.confinement.plan import Level, Plan
 from modicum_server.torchserve.folders import ServerFolder, create_server_folder
 from modicum_server.torchserve.isolation import Isolation, choose_isolation, find_bubblewrap
 from modicum_server.torchserve.java import find_java
+from modicum_server.torchserve.memory import memory_of_a_model
 from modicum_server.torchserve.progress import hang_seconds
 from modicum_server.torchserve.recovery import examine
+from modicum_server.torchserve.renewal import Renewal
 from modicum_server.torchserve.running import Limits, Run
 from modicum_server.torchserve.server import Recipe, RunningServer, start_server
 from modicum_server.torchserve.slots import Slot
@@ -49,10 +50,12 @@ class TorchServe:
         self._handler = handler
         self._isolation: Isolation | None = None
         self._thorough = False
-        self._temporary: Path | None = None
+        self._temporary: HeldFolder | None = None
         self._slots: tuple[Slot, ...] = ()
         self._locks = tuple(asyncio.Lock() for _ in range(settings.slots))
         self._supervisor = Supervisor(self._start_one)
+        self._renewal = Renewal()
+        self._memory_bytes = settings.model_memory_bytes or memory_of_a_model(settings.slots)
         self._beginning: asyncio.Task[None] | None = None
 
     @property
@@ -67,9 +70,11 @@ class TorchServe:
         return self._isolation
 
     @property
-    def encloses_code(self) -> bool:
-        """Whether a program that is a model can do no harm here; known after `start`."""
-        return self.isolation.encloses_code
+    def health(self) -> ModelServerHealth:
+        """Whether TorchServe runs, how often it was started, what memory the slots' model processes take."""
+        server, slots = self._supervisor.running, self._slots
+        memory = {slot.name: server.usage(slot.name).memory_bytes for slot in slots} if server else {}
+        return ModelServerHealth(up=server is not None, starts=self._supervisor.starts, memory_bytes=memory)
 
     def begin(self) -> None:
         """Start without waiting: what else the caller has to do is done meanwhile. `start` waits, and raises."""
@@ -89,7 +94,8 @@ class TorchServe:
     async def _start(self) -> None:
         run_folder = self._settings.run_folder
         if run_folder is None:
-            run_folder = self._temporary = Path(tempfile.mkdtemp(prefix="modicum-run-"))
+            self._temporary = create_held_folder("modicum-run-")
+            run_folder = self._temporary.path
         threads = self._settings.threads or max(1, len(os.sched_getaffinity(0)) // self._settings.slots)
         names = [f"slot{number}" for number in range(self._settings.slots)]
         self._slots = tuple(Slot(name, run_folder.absolute() / name, threads) for name in names)
@@ -124,11 +130,15 @@ class TorchServe:
             ModelOutOfMemory: it was killed.
             ModelHung: it gave no sign of progress in time.
             ModelServerDown: TorchServe is not there; it is being started again.
-            TaskFailed: the handler ended the task with a reason, or it was cancelled ("CANCELLED").
+            TaskFailed: the handler ended the task with a reason, it was cancelled ("CANCELLED"), or its process took
+                more than it may ("MODEL_LIMIT_EXCEEDED").
+            ExecutableNotEnclosed: it would run a program, and this machine cannot confine one.
         """
+        if task.runs_code and not self.isolation.encloses_code:
+            raise ExecutableNotEnclosed(str(self.isolation))
         async with self._locks[slot]:
-            server = await self._supervisor.ready(COMEBACK_SECONDS)
             place = self._slots[slot]
+            server = await self._renewal.renewed(self._supervisor, place, COMEBACK_SECONDS)
             async with place.staged(task, self._artifacts):
                 run = Run(self._supervisor, server, place, task, cancelled=cancelled, limits=self._limits(task))
                 events = run.events()
@@ -140,6 +150,8 @@ class TorchServe:
                     raise
                 finally:
                     await events.aclose()
+                    if task.runs_code:
+                        self._renewal.end_process(server, place)
 
     async def _start_supervisor(self) -> None:
         """Start; where a model's process does not come up, look again whether the confinement lets it."""
@@ -163,6 +175,7 @@ class TorchServe:
         return Limits(
             hang_seconds=hang_seconds(self._settings.hang_seconds, task.model_version),
             grace_seconds=self._settings.grace_seconds,
+            memory_bytes=self._memory_bytes,
         )
 
     async def _start_one(self) -> RunningServer:
@@ -185,6 +198,7 @@ class TorchServe:
             workers=str(folder.workers),
             slots={slot.name: str(slot.folder) for slot in self._slots},
             threads=self._slots[0].threads,
+            memory_bytes=self._memory_bytes,
         )
         if self._isolation is None:
             self._isolation = await choose_isolation(folder, plan, thorough=self._thorough)
@@ -192,5 +206,5 @@ class TorchServe:
 
     def _delete_temporary(self) -> None:
         if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary.delete()
             self._temporary = None

@@ -3,16 +3,14 @@
 A folder whose owner was killed is recognised by its free lock and deleted by the next start.
 """
 
-import contextlib
-import fcntl
 import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from modicum_server.heldfolders import HeldFolder, create_held_folder
+
 PREFIX = "modicum-ts-"
-LOCK = "lock"
 #: A Unix socket's path ends near 107 bytes; below this root ours stay under 70.
 SHORT_ROOT = Path("/tmp")  # noqa: S108 - the folder made in it is private
 LONGEST_ROOT = 40
@@ -20,10 +18,14 @@ LONGEST_ROOT = 40
 
 @dataclass(frozen=True, slots=True)
 class ServerFolder:
-    """The folder and the descriptor that holds its lock."""
+    """What lies where in the folder."""
 
-    path: Path
-    lock: int
+    held: HeldFolder
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.held.path
 
     @property
     def tmp(self) -> Path:
@@ -62,17 +64,12 @@ class ServerFolder:
 
     def delete(self) -> None:
         """Delete everything and give up the lock."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.close(self.lock)
+        self.held.delete()
 
 
 def create_server_folder(root: Path | None = None) -> ServerFolder:
     """Make a new one below `root` (by default a short path), after deleting those whose owners are gone."""
-    place = root or short_root()
-    delete_abandoned(place)
-    path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-    folder = ServerFolder(path=path, lock=_locked(path / LOCK))
+    folder = ServerFolder(create_held_folder(PREFIX, root or short_root()))
     for part in (folder.tmp, folder.store, folder.workers):
         part.mkdir(mode=0o700)
     return folder
@@ -83,30 +80,3 @@ def short_root() -> Path:
     configured = Path(tempfile.gettempdir())
     usable = SHORT_ROOT.is_dir() and os.access(SHORT_ROOT, os.W_OK)
     return SHORT_ROOT if usable and len(os.fsencode(configured)) > LONGEST_ROOT else configured
-
-
-def delete_abandoned(root: Path) -> None:
-    """Delete our folders below `root` that no living process holds."""
-    for path in root.glob(PREFIX + "*"):
-        try:
-            if path.stat().st_uid != os.getuid():
-                continue
-            lock = os.open(path / LOCK, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:  # no lock: someone is just making it, or another user's
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
-        except BlockingIOError:
-            continue
-        finally:
-            os.close(lock)
-
-
-def _locked(path: Path) -> int:
-    # Locked before it has its name, so that no one finds it free.
-    unnamed = path.with_suffix(".new")
-    lock = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    unnamed.rename(path)
-    return lock

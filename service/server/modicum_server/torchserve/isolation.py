@@ -23,7 +23,7 @@ PROBE_SLOT = "probe"
 PROBE_SECONDS = 60.0
 PROBE_SECRET = "MODICUM_PROBE_SECRET"  # noqa: S105 - a name, and no secret
 #: What code must not be able to do for executable artifacts to be accepted.
-CODE_MUST_NOT = frozenset({"network", "files", "environment", "processes", "sockets"})
+CODE_MUST_NOT = frozenset({"network", "files", "environment", "processes", "children", "sockets"})
 
 WRAPPER = """#!/bin/sh
 exec {python} -I -m modicum_server.torchserve.confinement.outside {plan} "$@"

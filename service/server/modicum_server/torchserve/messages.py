@@ -65,6 +65,8 @@ def search_work_message(work: SearchWork) -> worker_pb2.SearchWork:
         control_exclusions=[worker_pb2.Positions(positions=sorted(positions)) for positions in work.control_exclusions],
         framing=None if work.framing is None else input_message(work.framing),
         max_image_pixels=work.max_image_pixels,
+        temperature=work.temperature,
+        critical_temperatures=work.critical_temperatures,
     )
 
 

@@ -33,16 +33,22 @@ BUSY_PAUSE_SECONDS = 0.2
 BUSY_SECONDS = 90.0
 DEATH_SECONDS = 5.0
 CANCELLED = "CANCELLED"
+LIMIT_EXCEEDED = "MODEL_LIMIT_EXCEEDED"
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times: without progress until a task counts as hung; from the wish to stop until the process is killed."""
+    """When a task is given up.
+
+    Without progress for `hang_seconds` it counts as hung; `grace_seconds` after the wish to stop its process is killed,
+    and at once when that takes more than `memory_bytes` of memory.
+    """
 
     hang_seconds: float
     grace_seconds: float
+    memory_bytes: int
 
 
 class Run:
@@ -68,6 +74,7 @@ class Run:
         self._progress = Progress(limits.hang_seconds, time.monotonic)
         self._memory_kills = memory_kills()
         self._busy_until = time.monotonic() + BUSY_SECONDS
+        self._usage_due = 0.0
         self._stop_by: float | None = None
         self._kill = False
         self._stream: Stream | None = None
@@ -109,6 +116,7 @@ class Run:
     async def _next(self) -> bytes | None:
         while True:
             self._look_around()
+            await self._look_at_usage()
             if self._stream is None:
                 self._stream = self._open()
             try:
@@ -130,6 +138,19 @@ class Run:
         if self._progress.overdue:
             self._kill = True
             raise ModelHung
+
+    async def _look_at_usage(self) -> None:
+        """Raise where the process takes more of the machine than it may."""
+        if time.monotonic() < self._usage_due:
+            return
+        usage = await asyncio.to_thread(self._server.usage, self._slot.name)
+        self._usage_due = time.monotonic() + TICK_SECONDS
+        excess = usage.excess()
+        self._kill = bool(excess) or usage.memory_bytes > self._limits.memory_bytes
+        if excess:
+            raise TaskFailed(LIMIT_EXCEEDED, excess, model_at_fault=True)
+        if self._kill:
+            raise ModelOutOfMemory
 
     async def _try_again_or_raise(self, error: grpc.aio.AioRpcError) -> None:
         """Wait where no process was free, which is no attempt; read the keys again where they are not taken."""

@@ -23,6 +23,7 @@ from modicum_server.torchserve.java import torchserve_home
 from modicum_server.torchserve.keys import Keys
 from modicum_server.torchserve.modelprocess import ModelProcess, find_model_process
 from modicum_server.torchserve.process import JavaProcess, tail
+from modicum_server.torchserve.usage import Usage, usage_of
 from modicum_server.wire import inference_pb2_grpc
 
 START_SECONDS = 60.0
@@ -59,6 +60,10 @@ class RunningServer:
     def model_process(self, slot: str) -> ModelProcess | None:
         """Return the process of a slot's model."""
         return find_model_process(self.folder.workers, slot)
+
+    def usage(self, slot: str) -> Usage:
+        """Return what the process of a slot's model takes of the machine now."""
+        return usage_of(self.model_process(slot), self.folder.workers / slot)
 
     def model_log(self, slot: str) -> str:
         """Return the end of what a slot's model process wrote."""

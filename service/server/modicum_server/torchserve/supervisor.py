@@ -28,6 +28,13 @@ class Supervisor:
         self._server: RunningServer | None = None
         self._up = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
+        #: How often one was started and came up.
+        self.starts = 0
+
+    @property
+    def running(self) -> RunningServer | None:
+        """The one that runs, if one does."""
+        return self._server if self._server is not None and self._server.process.alive else None
 
     async def start(self) -> None:
         """Start the first one, and keep one running from then on. Raises ModelServerDown."""
@@ -67,6 +74,7 @@ class Supervisor:
 
     def _set(self, server: RunningServer) -> None:
         self._server = server
+        self.starts += 1
         self._up.set()
 
     async def _keep(self) -> None:

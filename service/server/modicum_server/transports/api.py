@@ -3,6 +3,7 @@
 import asyncio
 
 from modicum_server.metrics.api import ApiMetrics
+from modicum_server.metrics.scrapes import Scrapes
 from modicum_server.ports import ArtifactStore, Changes, Store
 from modicum_server.settings import Settings
 from modicum_server.transports.grpc.server import GrpcServer
@@ -35,7 +36,9 @@ class Api:
         readiness = Readiness(store, artifacts)
         services = build_services(store, changes, artifacts, settings=settings, metrics=metrics)
         self._grpc = GrpcServer(services, store, readiness=readiness, settings=settings, metrics=metrics)
-        self._http = HttpServer(build_app(store, readiness=readiness, metrics=metrics), settings)
+        self._scrapes = Scrapes(store, artifacts, readiness.check, settings)
+        app = build_app(services, store, readiness=readiness, scrapes=self._scrapes, settings=settings, metrics=metrics)
+        self._http = HttpServer(app, settings)
 
     async def start(self) -> tuple[int, int]:
         """Serve; returns the gRPC port and the HTTP port that are listened on.
@@ -53,3 +56,4 @@ class Api:
     async def stop(self, grace: float) -> None:
         """End watches with UNAVAILABLE, let other calls end for `grace` seconds, then leave."""
         await asyncio.gather(self._grpc.stop(grace), self._http.stop())
+        await self._scrapes.close()

@@ -1,4 +1,7 @@
-"""Whether the service can serve: its database and its artifact store answer in time, and the schema is current."""
+"""Whether the service can serve: its database, its queue and its artifact store can be used, and the schema is current.
+
+Readiness, not liveness: a process that waits for its database is well, and starting it again mends nothing.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -7,26 +10,34 @@ from modicum_server.ports import ArtifactStore, Store
 
 PING_SECONDS = 3.0
 
+Question = Callable[[], Awaitable[None]]
+
 
 class Readiness:
     """Asks what the service depends on."""
 
     def __init__(self, store: Store, artifacts: ArtifactStore) -> None:
-        self._store = store
-        self._artifacts = artifacts
+        self._questions: Mapping[str, Question] = {
+            "database": store.ping,
+            "schema": store.require_schema,
+            "queue": store.require_queue,
+            "artifact_store": artifacts.ping,
+        }
+        self._asked: dict[str, asyncio.Task[bool]] = {}
 
     async def check(self) -> Mapping[str, bool]:
-        """Return for each dependency whether it answers, and whether the database's schema is current."""
-        database, schema, artifact_store = await asyncio.gather(
-            _answers(self._store.ping), _answers(self._store.require_schema), _answers(self._artifacts.ping)
-        )
-        return {"database": database, "schema": schema, "artifact_store": artifact_store}
+        """Return for each dependency whether it can be used; one that does not answer in time cannot."""
+        for name, question in self._questions.items():
+            # One that hangs is not asked again meanwhile: each question to a disk that is away holds a thread.
+            if name not in self._asked or self._asked[name].done():
+                self._asked[name] = asyncio.create_task(_answers(question), name=f"readiness-{name}")
+        await asyncio.wait(self._asked.values(), timeout=PING_SECONDS)
+        return {name: task.done() and task.result() for name, task in self._asked.items()}
 
 
-async def _answers(question: Callable[[], Awaitable[None]]) -> bool:
+async def _answers(question: Question) -> bool:
     try:
-        async with asyncio.timeout(PING_SECONDS):
-            await question()
+        await question()
     except Exception:  # noqa: BLE001 - whatever went wrong, it did not answer
         return False
     return True

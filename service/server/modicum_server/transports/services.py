@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import structlog
+
+from modicum_server.domain.audits import Audit
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.ports import ArtifactStore, Changes, Store
 from modicum_server.settings import Settings
@@ -20,6 +23,8 @@ from modicum_server.usecases.projects import Projects
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.versions import Versions
 from modicum_server.usecases.watching import Watching
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +53,16 @@ def build_services(
         artifacts=ArtifactMethods(Artifacts(store, artifacts, settings), metrics),
         audits=AuditMethods(
             audits=audits,
-            acknowledging=Acknowledging(
-                store, settings, tell=lambda audit: metrics.audit_acknowledged(reused=bool(audit.reused_from))
-            ),
+            acknowledging=Acknowledging(store, settings, tell=lambda audit: _acknowledged(audit, metrics)),
             findings=Findings(store),
             watching=watching,
             reports=Reports(store, artifacts),
         ),
         watching=watching,
     )
+
+
+def _acknowledged(audit: Audit, metrics: ApiMetrics) -> None:
+    """Count it, and write the line that leads from a request id to an audit."""
+    metrics.audit_acknowledged(reused=bool(audit.reused_from))
+    log.info("audit_acknowledged", audit=audit.name, reused_from=audit.reused_from or None)

@@ -12,23 +12,33 @@ from datetime import UTC, datetime
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion, VersionState
-from modicum_server.errors import AuditExists, ModelRejected, TooManyQueued
+from modicum_server.errors import AuditExists, AuditTooLarge, ModelRejected, TooManyQueued
 from modicum_server.ports import Principal, Role, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.answers import answer_key, stored_answer
 from modicum_server.usecases.audits import require_audit
-from modicum_server.usecases.costs import cut_shards, planned_passes
+from modicum_server.usecases.costs import cut_shards, planned_images, planned_passes, shard_count
 from modicum_server.usecases.datasets import require_dataset
 from modicum_server.usecases.draws import draw_sample
 from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.names import project_of
 from modicum_server.usecases.requests import CreateOptions, identify
 from modicum_server.usecases.rules import check
-from modicum_server.usecases.specifications import FIELD, AuditDraft, check_draft, fill_in, require_gradient
+from modicum_server.usecases.specifications import (
+    FIELD,
+    AuditDraft,
+    check_draft,
+    fill_in,
+    require_ensemble,
+    require_gradient,
+)
 from modicum_server.usecases.versions import require_version
 
 FIRST_SEQUENCE = 1
+ORDERS_AT_ONCE = 1000
+"""So near to the limit of queued audits orders wait for each other, so that those of one moment do not pass it
+together; more transactions than this, of all API processes, are never under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,8 @@ class Acknowledging:
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, NotImplementedYet, ModelVersionNotFound, DatasetNotFound,
-            ModelRejected, CanvasUnfit, LabelUnknown, GradientMissing, TooManyQueued, AuditExists, RequestIdReused
+            ModelRejected, CanvasUnfit, LabelUnknown, GradientMissing, AuditTooLarge, TooManyQueued, AuditExists,
+            RequestIdReused
         """
         project = project_of("project", parent, "parent")
         if options.audit_id:
@@ -96,6 +107,7 @@ class Acknowledging:
         for version in versions:
             _require_usable(version)
         specification = fill_in(draft, versions, self._settings)
+        require_ensemble(versions, specification)
         for version in versions:
             require_gradient(version, specification)
         labels = await transaction.datasets.labels(dataset.name)
@@ -127,8 +139,9 @@ class Acknowledging:
         dataset: Dataset,
         item_count: int,
     ) -> Audit:
-        passes = planned_passes(specification, item_count)
+        passes = planned_passes(specification, versions, item_count)
         check(FIELD, passes, "passes_planned")
+        self._require_size(specification, versions, item_count)
         return Audit(
             name=name,
             specification=specification,
@@ -139,13 +152,29 @@ class Acknowledging:
             principal=principal.name,
             create_time=datetime.now(UTC),
             progress=AuditProgress(
-                images_total=item_count * len(versions) * len(specification.searches),
+                images_total=planned_images(specification, versions, item_count),
                 passes_planned=passes,
             ),
         )
 
+    def _require_size(
+        self, specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int
+    ) -> None:
+        shards = shard_count(specification, versions, item_count, shard_seconds=self._settings.shard_seconds)
+        most = self._settings.max_audit_shards
+        if shards > most:
+            raise AuditTooLarge(
+                f"{item_count:,} images, {len(versions)} versions and {len(specification.searches)} searches are cut "
+                f"into {shards:,} shards, this server takes {most:,}; audit a sample, or fewer versions or searches",
+                shards=str(shards),
+                most=str(most),
+            )
+
     async def _require_room(self, transaction: Transaction, project: str) -> None:
         queued = await transaction.audits.queued_count(project)
+        if queued + ORDERS_AT_ONCE > self._settings.max_queued_audits:
+            await transaction.audits.queue_in_turn(project)
+            queued = await transaction.audits.queued_count(project)
         if queued >= self._settings.max_queued_audits:
             raise TooManyQueued(f"{project} has {queued:,} queued audits, as many as this server takes; wait for some")
 

@@ -122,7 +122,10 @@ class Artifacts:
         artifact = await self.get(principal, name)
         check("offset", offset)
         if offset > artifact.size_bytes:
-            raise OffsetInvalid(f"offset {offset:,} is past the end of the artifact, {artifact.size_bytes:,} bytes")
+            raise OffsetInvalid(
+                f"offset {offset:,} is past the end of the artifact, {artifact.size_bytes:,} bytes",
+                size_bytes=str(artifact.size_bytes),
+            )
         async for data in self._artifacts.read(artifact.digest, offset=offset):
             for start in range(0, len(data), LARGEST_MESSAGE_BYTES):
                 yield data[start : start + LARGEST_MESSAGE_BYTES]

@@ -5,10 +5,12 @@ All counts are exact integers: exact backward selection at 224x224 takes 1.3e9 p
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
+from modicum_server.domain.ensembles import matched_twin, searched_by
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
 
@@ -79,42 +81,83 @@ def control_passes(plan: ControlPlan, search: Search, canvas: Canvas) -> int:
             return 0
 
 
-def planned_passes(specification: AuditSpecification, item_count: int) -> int:
+def planned_images(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
+    """Findings that there will be."""
+    return item_count * sum(len(searched_by(search, versions)) for search in specification.searches)
+
+
+def planned_passes(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
     """Pass-equivalents of the whole audit at the most: every image eligible, no search ends early."""
-    one_version = sum(_passes_of_search(specification, search, item_count) for search in specification.searches)
-    return one_version * len(specification.model_versions)
+    return sum(
+        _passes_of_search(specification, search, item_count) * len(searched_by(search, versions))
+        for search in specification.searches
+    )
 
 
 def _passes_of_search(specification: AuditSpecification, search: Search, item_count: int) -> int:
     canvas = specification.canvas
-    total = item_count * search_passes(search, canvas)
-    for plan in specification.controls:
+    total = item_count * (search_passes(search, canvas) + wants_temperatures(specification, search))
+    for plan in () if search.matched else specification.controls:
         images = min(plan.images, item_count) if plan.images else item_count
         total += images * control_passes(plan, search, canvas)
     return total
 
 
+def wants_temperatures(specification: AuditSpecification, search: Search) -> bool:
+    """Whether a search's images are asked for their critical temperatures, at a pass each: a matched one needs them."""
+    return matched_twin(specification.searches, specification.searches.index(search)) is not None
+
+
 def cut_shards(
-    specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, *, shard_seconds: float
+    specification: AuditSpecification,
+    versions: Sequence[ModelVersion],
+    item_count: int,
+    *,
+    shard_seconds: float,
+    matched: bool = False,
 ) -> list[NewShard]:
     """Cut the SEARCH stage into shards of about `shard_seconds`, each of one version and one search.
 
     The items of a version and a search are spread evenly; fewer than 4 make one shard. Searches of one version follow
-    each other, so that a worker that has it loaded goes on with it.
+    each other, so that a worker that has it loaded goes on with it. Matched searches are cut by themselves, once the
+    others have ended.
     """
-    shards = []
+    return [
+        NewShard(Stage.SEARCH, work.version, work.search_index, positions, work.passes * len(positions) // item_count)
+        for work in _works(specification, versions, item_count, shard_seconds)
+        if work.matched is matched
+        for positions in _spread(item_count, work.most_items)
+    ]
+
+
+def shard_count(
+    specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, *, shard_seconds: float
+) -> int:
+    """How many shards all searches are cut into, matched ones too; takes no memory for them."""
+    works = _works(specification, versions, item_count, shard_seconds)
+    return sum(math.ceil(item_count / work.most_items) for work in works)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One search of one version: its passes in all, and the items that make one shard of it."""
+
+    version: str
+    search_index: int
+    matched: bool
+    passes: int
+    most_items: int
+
+
+def _works(
+    specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, shard_seconds: float
+) -> Iterator[_Work]:
     for version in versions:
         for index, search in enumerate(specification.searches):
-            total = _passes_of_search(specification, search, item_count)
-            per_item = max(1, total // item_count)
-            most = _items_in(shard_seconds, per_item, version)
-            shards += [
-                NewShard(
-                    Stage.SEARCH, version.name, index, positions, passes_planned=total * len(positions) // item_count
-                )
-                for positions in _spread(item_count, most)
-            ]
-    return shards
+            if version in searched_by(search, versions):
+                passes = _passes_of_search(specification, search, item_count)
+                most = _items_in(shard_seconds, max(1, passes // item_count), version)
+                yield _Work(version.name, index, search.matched, passes, most)
 
 
 def _items_in(seconds: float, passes_per_item: int, version: ModelVersion) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from modicum_server.domain.audits import AuditSpecification
-from modicum_server.domain.models import InputSpecification, ModelVersion
+from modicum_server.domain.models import Ensemble, InputSpecification, ModelVersion
 from modicum_server.domain.searches import Canvas, Search, SearchMethod, TargetRule
 from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing, NotImplementedYet
 from modicum_server.settings import Settings
@@ -41,6 +41,7 @@ def check_draft(draft: AuditDraft, project: str) -> None:
     for place, search in enumerate(asked.searches):
         _check_search(f"{FIELD}.searches[{place}]", search)
     _check_distinct(f"{FIELD}.searches", asked.searches)
+    _check_matched(asked.searches)
     check(f"{FIELD}.seed", asked.seed)
     check(f"{FIELD}.sample", asked.sample)
     check(f"{FIELD}.device", asked.device)
@@ -79,6 +80,16 @@ def _check_search(field: str, search: Search) -> None:
     for name, owner in owners.items():
         if getattr(search, name) and search.method is not owner:
             raise FieldInvalid(f"{field}.{name}", f"expected 0, for it belongs to {owner} and not to {search.method}")
+
+
+def _check_matched(searches: Sequence[Search]) -> None:
+    """A matched search stands after all that are not, and repeats one of them."""
+    for place, search in enumerate(searches):
+        field = f"{FIELD}.searches[{place}].matched"
+        if search.matched and search.unmatched not in searches:
+            raise FieldInvalid(field, "expected a search before it that is the same and not matched, got none")
+        if not search.matched and any(other.matched for other in searches[:place]):
+            raise FieldInvalid(field, "expected all searches that are not matched first, got one after a matched one")
 
 
 def _check_controls(draft: AuditDraft) -> None:
@@ -154,6 +165,25 @@ def _filled_search(search: Search, canvas: Canvas, settings: Settings) -> Search
             return replace(search, pixels_per_step=search.pixels_per_step or default_pixels_per_step(canvas))
         case SearchMethod.BACKSELECT:
             return search
+
+
+def require_ensemble(versions: Sequence[ModelVersion], specification: AuditSpecification) -> None:
+    """Refuse matched searches where it is not plain to which ensemble the members' temperatures are to be matched.
+
+    Raises:
+        FieldInvalid
+    """
+    if not any(search.matched for search in specification.searches):
+        return
+    names = {version.name for version in versions}
+    ensembles = [version for version in versions if isinstance(version.source, Ensemble)]
+    whole = [one for one in ensembles if isinstance(one.source, Ensemble) and set(one.source.members) <= names]
+    if len(ensembles) != 1 or len(whole) != 1:
+        raise FieldInvalid(
+            f"{FIELD}.model_versions",
+            "expected one ensemble and all of its members for a matched search, got "
+            f"{len(ensembles)} ensembles, {len(whole)} of them with all members",
+        )
 
 
 def require_gradient(version: ModelVersion, specification: AuditSpecification) -> None:

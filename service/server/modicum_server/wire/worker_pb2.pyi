@@ -145,12 +145,18 @@ class SearchWork(google.protobuf.message.Message):
     CONTROL_EXCLUSIONS_FIELD_NUMBER: builtins.int
     FRAMING_FIELD_NUMBER: builtins.int
     MAX_IMAGE_PIXELS_FIELD_NUMBER: builtins.int
+    TEMPERATURE_FIELD_NUMBER: builtins.int
+    CRITICAL_TEMPERATURES_FIELD_NUMBER: builtins.int
     search_index: builtins.int
     """Index of the search in the audit's specification, echoed in findings."""
     seed: builtins.int
     """Seed of the audit."""
     max_image_pixels: builtins.int
     """Most pixels of an image file that is decoded; 0 means the handler's own limit."""
+    temperature: builtins.float
+    """The version's logits are divided by it; 0 means 1."""
+    critical_temperatures: builtins.bool
+    """Whether findings are to have their critical temperature."""
     @property
     def canvas(self) -> modicum.v1.search_pb2.Canvas:
         """The canvas."""
@@ -192,9 +198,11 @@ class SearchWork(google.protobuf.message.Message):
         control_exclusions: collections.abc.Iterable[Global___Positions] | None = ...,
         framing: modicum.v1.model_pb2.InputSpecification | None = ...,
         max_image_pixels: builtins.int = ...,
+        temperature: builtins.float = ...,
+        critical_temperatures: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["canvas", b"canvas", "framing", b"framing", "search", b"search"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "control_exclusions", b"control_exclusions", "controls", b"controls", "donors", b"donors", "framing", b"framing", "items", b"items", "max_image_pixels", b"max_image_pixels", "search", b"search", "search_index", b"search_index", "seed", b"seed"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "control_exclusions", b"control_exclusions", "controls", b"controls", "critical_temperatures", b"critical_temperatures", "donors", b"donors", "framing", b"framing", "items", b"items", "max_image_pixels", b"max_image_pixels", "search", b"search", "search_index", b"search_index", "seed", b"seed", "temperature", b"temperature"]) -> None: ...
 
 Global___SearchWork: typing_extensions.TypeAlias = SearchWork
 

@@ -5,9 +5,9 @@ refused where it could do harm.
 """
 
 from modicum_server.domain.audits import Audit
-from modicum_server.domain.models import Executable, ModelCheck, ModelVersion, VersionState
+from modicum_server.domain.models import ModelCheck, ModelVersion, VersionState
 from modicum_server.domain.tasks import CheckWork, Task, TaskChecked
-from modicum_server.errors import ModelServerDown, ModelServerError, TaskFailed
+from modicum_server.errors import ExecutableNotEnclosed, ModelServerDown, ModelServerError, TaskFailed
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.deaths import DOWN_SECONDS, count_death, death_of, retry_delay
 from modicum_server.worker.planning import parts_of
@@ -18,11 +18,6 @@ from modicum_server.worker.stages import drop_shard, fail_audits_of_rejected, ha
 CHECK_TRIES = 6
 #: Longest time between two tries of a check that fails by our own fault, in seconds.
 LONGEST_DELAY_SECONDS = 60.0
-CODE_NOT_ENCLOSED = "EXECUTABLE_NOT_ENCLOSED"
-CODE_NOT_ENCLOSED_DETAIL = (
-    "this worker's machine cannot enclose a program (its log names what stays open); register safetensors and an "
-    "architecture, or run the worker where bubblewrap or Landlock work"
-)
 
 
 async def check(equipment: Equipment, claim: Claim) -> Outcome:
@@ -34,10 +29,10 @@ async def check(equipment: Equipment, claim: Claim) -> Outcome:
     task = await _plan(equipment, claim)
     if task is None:
         return await drop_shard(equipment, claim)
-    if _is_code(task) and not equipment.model_server.encloses_code:
-        return await _reject(equipment, claim, reason=CODE_NOT_ENCLOSED, detail=CODE_NOT_ENCLOSED_DETAIL)
     try:
         answer = await _run(equipment, claim, task)
+    except ExecutableNotEnclosed as error:  # and will not be at another try
+        return await _reject(equipment, claim, reason=error.task_reason, detail=str(error))
     except ModelServerError as error:
         claim.lease.check()
         return await _settle(equipment, claim, error)
@@ -94,10 +89,6 @@ async def _settle(equipment: Equipment, claim: Claim, error: ModelServerError) -
         return await _reject(equipment, claim, reason=death.reason, detail=death.detail)
     delay = min(retry_delay(deaths), LONGEST_DELAY_SECONDS)
     return await hand_back(equipment, claim, deaths=deaths, delay_seconds=delay)
-
-
-def _is_code(task: Task) -> bool:
-    return any(isinstance(version.source, Executable) for version in (task.model_version, *task.parts))
 
 
 async def _reject(equipment: Equipment, claim: Claim, *, reason: str, detail: str) -> Outcome:

@@ -40,7 +40,7 @@ _IMAGE_REASONS = {
 #: Reasons that are about the audit as a whole: halving the shard would find the same on every image.
 _AUDIT_REASONS = frozenset({"CANVAS_TOO_LARGE", "CANVAS_UNFIT", "INPUT_REFUSED", "SEARCH_REFUSED", "GRADIENT_MISSING"})
 #: Reasons that are about the workers: a grey image would find the same, and say that the model was at fault.
-_WORKER_REASONS = frozenset({"DEVICE_UNAVAILABLE"})
+_WORKER_REASONS = frozenset({"DEVICE_UNAVAILABLE", "EXECUTABLE_NOT_ENCLOSED"})
 _OUT_OF_MEMORY = "MODEL_OUT_OF_MEMORY"
 _DEATHS = frozenset({"MODEL_DIED", "MODEL_HUNG", _OUT_OF_MEMORY})
 

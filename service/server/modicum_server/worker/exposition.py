@@ -1,4 +1,7 @@
-"""The worker's HTTP door on loopback: /metrics for Prometheus and /healthz. Nothing else is served there."""
+"""The worker's HTTP door: /metrics for Prometheus and /healthz, and nothing else. Neither asks for a token.
+
+It listens on loopback unless an operator opens it to a network of their own.
+"""
 
 import asyncio
 import contextlib
@@ -6,13 +9,15 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-HOST = "127.0.0.1"
+from modicum_server.metrics.exposition import exposed_text
+
+LOOPBACK = "127.0.0.1"
 
 
 class _Server(uvicorn.Server):
@@ -24,13 +29,15 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def exposed(registry: CollectorRegistry, *, port: int, healthy: Callable[[], bool]) -> AsyncIterator[int]:
+async def exposed(
+    registry: CollectorRegistry, *, port: int, healthy: Callable[[], bool], host: str = LOOPBACK
+) -> AsyncIterator[int]:
     """Serve while the context lasts; yields the port, which is a free one when 0 was asked for.
 
     Raises:
         OSError: something else listens on the port.
     """
-    with _listening(port) as listener:
+    with _listening(host, port) as listener:
         config = uvicorn.Config(_application(registry, healthy), log_config=None, access_log=False, lifespan="off")
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="worker-metrics")
@@ -42,19 +49,22 @@ async def exposed(registry: CollectorRegistry, *, port: int, healthy: Callable[[
             await serving
 
 
-def _listening(port: int) -> socket.socket:
+def _listening(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((HOST, port))
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         message = (
-            f"the worker's metrics port {HOST}:{port} is taken; set MODICUM_WORKER_METRICS_PORT to another, or to 0"
+            f"the worker cannot listen on {host}:{port} for its metrics; set MODICUM_WORKER_METRICS_PORT to another"
+            " port, or to 0, and MODICUM_WORKER_METRICS_HOST to an address of this machine"
         )
         raise OSError(error.errno, message) from error
 
 
 def _application(registry: CollectorRegistry, healthy: Callable[[], bool]) -> Starlette:
-    async def metrics(_: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(request: Request) -> Response:
+        # Beside the loop, which renews leases: the model processes' memory is read from files.
+        text, media_type = await asyncio.to_thread(exposed_text, registry, request.headers.get("accept", ""))
+        return Response(text, headers={"Content-Type": media_type})
 
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok") if healthy() else PlainTextResponse("stopping", status_code=503)

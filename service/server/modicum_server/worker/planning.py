@@ -9,10 +9,12 @@ from modicum_server.domain.tasks import SearchWork, Task
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.controls import control_positions
+from modicum_server.usecases.costs import wants_temperatures
 from modicum_server.usecases.framing import framing_of
 from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.specifications import require_gradient
 from modicum_server.worker.donors import donors_needed, donors_of
+from modicum_server.worker.matching import temperature_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,10 @@ async def _plan(
 ) -> SearchPlan:
     specification = audit.specification
     search = specification.searches[shard.search_index]
-    dataset = await transaction.datasets.get(specification.dataset)
     donors: tuple[AuditItem, ...] = ()
-    if dataset is not None and donors_needed(specification, search):
+    if donors_needed(specification, search):
+        dataset = await transaction.datasets.get(specification.dataset)
+        assert dataset is not None, "a data set that an audit refers to is not deleted"
         donors = await donors_of(transaction, dataset, seed=specification.seed)
     work = SearchWork(
         canvas=specification.canvas,
@@ -85,10 +88,14 @@ async def _plan(
         seed=specification.seed,
         items=items,
         donors=donors,
-        controls=specification.controls,
-        control_exclusions=_exclusions(audit, items),
-        framing=framing_of(specification.canvas, await _versions(transaction, specification.model_versions)),
+        controls=() if search.matched else specification.controls,
+        control_exclusions=() if search.matched else _exclusions(audit, items),
+        framing=framing_of(specification.canvas, await _versions(transaction, audit, version)),
         max_image_pixels=settings.max_image_pixels,
+        temperature=temperature_of(
+            await transaction.audits.parameters(audit.name), shard.search_index, shard.model_version
+        ),
+        critical_temperatures=wants_temperatures(specification, search),
     )
     task = Task(
         id=str(shard.id),
@@ -106,8 +113,9 @@ async def _plan(
     )
 
 
-async def _versions(transaction: Transaction, names: Sequence[str]) -> list[ModelVersion]:
-    found = [await transaction.models.version(name) for name in names]
+async def _versions(transaction: Transaction, audit: Audit, known: ModelVersion) -> list[ModelVersion]:
+    names = audit.specification.model_versions
+    found = [known if name == known.name else await transaction.models.version(name) for name in names]
     return [version for version in found if version is not None]
 
 

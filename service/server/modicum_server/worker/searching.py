@@ -1,18 +1,17 @@
 """SEARCH shards: runs the search over what is not stored yet and stores findings as they come."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import structlog
 
-from modicum_server.domain.audits import AuditFailure
+from modicum_server.domain.audits import AuditFailure, Shard
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.tasks import TaskEvent, TaskFindings, TaskFinished, TaskStarted
 from modicum_server.errors import GradientMissing, LabelUnknown, ModelServerError, TaskFailed
+from modicum_server.ports import Transaction
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.deaths import settle_search
-from modicum_server.worker.leasing import ShardInterrupted
-from modicum_server.worker.parameters import finished_parameters, note_parameters, started_parameters
+from modicum_server.worker.parameters import finished_parameters, started_parameters
 from modicum_server.worker.planning import SearchPlan, plan_search, positions_left
 from modicum_server.worker.running import task_events
 from modicum_server.worker.stages import end_shard, fail_audit
@@ -35,36 +34,28 @@ async def search(equipment: Equipment, claim: Claim) -> Outcome:
         return await end_shard(equipment, claim)
     try:
         await _run(equipment, claim, plan)
-        await _see_complete(equipment, claim)
+        return await end_shard(equipment, claim, see=_see_complete)
     except ModelServerError as error:
         # A task that was told to leave may say so as a failure; it is none.
         claim.lease.check()
         return await settle_search(equipment, claim, plan, error)
-    return await end_shard(equipment, claim)
 
 
 async def _run(equipment: Equipment, claim: Claim, plan: SearchPlan) -> None:
     async with FindingWriter(equipment, claim) as writer:
         async for event in task_events(equipment.model_server, claim, plan.task):
-            await _note(equipment, claim, plan, event)
+            _note(writer, claim, plan, event)
             await writer.add(_accepted(event, claim, plan) if isinstance(event, TaskFindings) else ())
     claim.lease.check()
 
 
-async def _note(equipment: Equipment, claim: Claim, plan: SearchPlan, event: TaskEvent) -> None:
+def _note(writer: FindingWriter, claim: Claim, plan: SearchPlan, event: TaskEvent) -> None:
     """Keep with the audit what influences its result."""
-    parameters: Mapping[str, object]
     match event:
         case TaskStarted():
-            parameters = started_parameters(event, plan.donor_digests, plan.max_image_pixels)
+            writer.note(started_parameters(event, plan.donor_digests, plan.max_image_pixels))
         case TaskFinished():
-            parameters = finished_parameters(event, claim.shard.model_version)
-        case _:
-            return
-    async with equipment.store.transaction() as transaction:
-        if not await transaction.shards.hold(claim.shard):
-            raise ShardInterrupted
-        await note_parameters(transaction, claim.shard.audit, parameters)
+            writer.note(finished_parameters(event, claim.shard.model_version))
 
 
 def _accepted(event: TaskFindings, claim: Claim, plan: SearchPlan) -> list[Finding]:
@@ -81,10 +72,9 @@ def _accepted(event: TaskFindings, claim: Claim, plan: SearchPlan) -> list[Findi
     return accepted
 
 
-async def _see_complete(equipment: Equipment, claim: Claim) -> None:
+async def _see_complete(transaction: Transaction, shard: Shard) -> None:
     """See that a task which says it is done has told of every image."""
-    async with equipment.store.transaction() as transaction:
-        left = await positions_left(transaction, claim.shard)
+    left = await positions_left(transaction, shard)
     if left:
         raise TaskFailed(
             "FINDINGS_MISSING",

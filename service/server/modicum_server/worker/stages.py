@@ -3,33 +3,49 @@
 Locks are always taken in one order: the shard's row, then its audit's; audits among themselves by name.
 """
 
+from collections.abc import Awaitable, Callable
+
 from modicum_server.domain.audits import Audit, AuditFailure, NewShard, Shard, Stage
 from modicum_server.ports import Transaction
 from modicum_server.worker.claims import Claim, Equipment, Outcome
+from modicum_server.worker.matching import open_matched
 
 #: Audits of rejected versions that one transaction ends.
 REJECTED_AUDITS = 100
 
 
-async def end_shard(equipment: Equipment, claim: Claim) -> Outcome:
-    """End a shard whose work is done; the last one of its stage opens the next stage."""
+async def _nothing(_: Transaction, __: Shard) -> None:
+    """A shard of which nothing has to be seen."""
+
+
+async def end_shard(
+    equipment: Equipment, claim: Claim, *, see: Callable[[Transaction, Shard], Awaitable[None]] = _nothing
+) -> Outcome:
+    """End a shard whose work is done; the last one of its stage opens the next stage.
+
+    `see` looks at the shard first, in the same transaction; what it raises is raised, and nothing is ended.
+    """
     shard = claim.shard
     async with equipment.store.transaction() as transaction:
         if not await transaction.shards.hold(shard):
             return Outcome.LOST
+        await see(transaction, shard)
         audit = await transaction.audits.lock(shard.audit)
         await transaction.shards.finish(shard, passes_done=claim.lease.passes_done)
         if audit is None or audit.state.terminal:
             return Outcome.CANCELLED
-        await transaction.audits.add_progress(shard.audit, passes_done=claim.lease.passes_done)
         if await transaction.shards.remaining(shard.audit, shard.stage) == 0:
-            await _open_next(transaction, shard)
+            await _open_next(transaction, shard, shard_seconds=equipment.settings.shard_seconds)
+        else:
+            await transaction.audits.add_progress(shard.audit, passes_done=claim.lease.passes_done)
     return Outcome.DONE
 
 
-async def _open_next(transaction: Transaction, shard: Shard) -> None:
+async def _open_next(transaction: Transaction, shard: Shard, *, shard_seconds: float) -> None:
     # The transfer control's SCORE stage comes between the two when it is served.
     assert shard.stage is Stage.SEARCH, "only the search has a stage after it"
+    if await open_matched(transaction, shard, shard_seconds=shard_seconds):
+        return
     await transaction.audits.start(shard.audit, Stage.SUMMARISE)
     await transaction.shards.add(shard.project, shard.audit, [NewShard(Stage.SUMMARISE, model_version="")])
 

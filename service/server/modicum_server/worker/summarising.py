@@ -6,7 +6,6 @@ pass by on their way from the store to a file: memory is bounded, however many t
 
 import asyncio
 import hashlib
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from modicum_server.domain.audits import Audit
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
+from modicum_server.heldfolders import create_held_folder
 from modicum_server.measures.document import canonical_json, result_document
 from modicum_server.measures.rows import FindingRows, Row, finding_row, write_rows
 from modicum_server.ports import Keyed, Store
@@ -26,6 +26,8 @@ from modicum_server.worker.stages import drop_shard
 PAGE_FINDINGS = 200
 #: Bytes of the findings artifact that are read at once.
 PIECE_BYTES = 256 * 1024
+#: Of the temporary folder in which the findings artifact is written; that of a killed worker goes with the next one.
+FOLDER_PREFIX = "modicum-findings-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,15 @@ async def summarise(equipment: Equipment, claim: Claim) -> Outcome:
     if subject is None:
         return await drop_shard(equipment, claim)
     rows = _rows(equipment.store, claim, asyncio.get_running_loop())
-    with tempfile.TemporaryDirectory(prefix="modicum-findings-") as folder:
-        findings = Path(folder) / "findings"
+    folder = await asyncio.to_thread(create_held_folder, FOLDER_PREFIX)
+    try:
+        findings = folder.path / "findings"
         # Packing and measuring are arithmetic: they run beside the loop, which keeps the lease.
         digest, document = await asyncio.to_thread(_pack_and_summarise, subject, rows, findings)
         claim.lease.check()
         return await _succeed(equipment, claim, findings=findings, findings_digest=digest, document=document)
+    finally:
+        folder.delete()
 
 
 async def _subject(equipment: Equipment, claim: Claim) -> _Subject | None:
@@ -79,6 +84,8 @@ def _rows(store: Store, claim: Claim, loop: asyncio.AbstractEventLoop) -> Iterat
             return
         for _, finding in page:
             yield finding_row(finding)
+        if len(page) < PAGE_FINDINGS:
+            return
         after = page[-1][0]
 
 
@@ -114,6 +121,14 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+async def _put(equipment: Equipment, findings: Path, document: bytes) -> None:
+    """Store both at once, for most of the time goes into waiting for the disk; neither goes on when this returns."""
+    puts = equipment.artifact_store.put_file(findings), equipment.artifact_store.put(document)
+    for outcome in await asyncio.gather(*puts, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
 async def _succeed(
     equipment: Equipment, claim: Claim, *, findings: Path, findings_digest: str, document: bytes
 ) -> Outcome:
@@ -123,8 +138,7 @@ async def _succeed(
     async with equipment.store.transaction() as transaction:
         for digest in sorted(sizes):
             await transaction.artifacts.lock(digest)  # before the rows: a large artifact takes its time
-        await equipment.artifact_store.put_file(findings)
-        await equipment.artifact_store.put(document)
+        await _put(equipment, findings, document)
         if not await transaction.shards.hold(shard):
             return Outcome.LOST
         audit = await transaction.audits.lock(shard.audit)

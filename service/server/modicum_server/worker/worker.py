@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 import structlog
 
 from modicum_server.domain.audits import AuditFailure, Shard, Stage
-from modicum_server.errors import DiskFull, Unavailable
+from modicum_server.errors import NO_ROOM, DiskFull, Unavailable
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.ports import ArtifactStore, ModelServer, Store, Wakeups
 from modicum_server.settings import Settings
@@ -74,7 +74,8 @@ class Worker:
         """Work until `stop` is set, then finish or hand back within `settings.grace_seconds`."""
         settings, model_server = self._equipment.settings, self._equipment.model_server
         healthy = lambda: not stop.is_set()  # noqa: E731 - one expression, used once
-        async with exposed(self.metrics.registry, port=settings.worker_metrics_port, healthy=healthy) as port:
+        host, port = settings.worker_metrics_host, settings.worker_metrics_port
+        async with exposed(self.metrics.registry, host=host, port=port, healthy=healthy) as port:
             self.metrics_port = port
             try:
                 if await done_before(stop, model_server.start(), self._prepare()):
@@ -85,6 +86,8 @@ class Worker:
     async def _serve(self, stop: asyncio.Event) -> None:
         slots = range(self._equipment.model_server.slots)
         self.metrics.slots.set(len(slots))
+        self.metrics.watch_model_server(lambda: self._equipment.model_server.health)
+        self.metrics.models_confined(self._equipment.model_server.isolation)
         _log.info("worker_started", worker=self._name, slots=len(slots), metrics_port=self.metrics_port)
         loops = [asyncio.create_task(self._serve_slot(slot, stop), name=f"slot-{slot}") for slot in slots]
         loops.append(asyncio.create_task(self._expire_leases(stop), name="expiry"))
@@ -112,9 +115,10 @@ class Worker:
             loop.cancel()
 
     async def _serve_slot(self, slot: int, stop: asyncio.Event) -> None:
+        shard: Shard | None = None
         while not stop.is_set():
             try:
-                shard = await self._claim(slot)
+                shard = await self._claim(slot, finishing=shard.audit if shard else "")
             except Exception as error:  # noqa: BLE001 - one bad answer must not end the worker, nor its other slots
                 _log.warning("claim_failed", slot=slot, error=str(error), exc_info=not isinstance(error, Unavailable))
                 await _until(stop, AWAY_SECONDS)
@@ -124,10 +128,12 @@ class Worker:
             else:
                 await self._work(slot, shard)
 
-    async def _claim(self, slot: int) -> Shard | None:
+    async def _claim(self, slot: int, *, finishing: str) -> Shard | None:
         async with self._equipment.store.transaction() as transaction:
             return await transaction.shards.claim(
-                f"{self._name}-{slot}", lease_seconds=self._equipment.settings.lease_seconds
+                f"{self._name}-{slot}",
+                lease_seconds=self._equipment.settings.lease_seconds,
+                finishing=finishing,
             )
 
     async def _idle(self, stop: asyncio.Event) -> None:
@@ -145,6 +151,7 @@ class Worker:
         facts = {"stage": shard.stage.value, "audit": shard.audit, "model_version": shard.model_version}
         log = _log.bind(worker=self._name, slot=slot, shard=shard.id, attempt=shard.attempt, **facts)
         log.info("shard_claimed", positions=len(shard.positions), deaths=shard.deaths)
+        self.metrics.shard_claimed(shard)
         started = clock()
         lease = Lease(
             self._equipment.store, shard, lease_seconds=settings.lease_seconds, renew_seconds=settings.renew_seconds
@@ -158,7 +165,7 @@ class Worker:
         finally:
             self._leases.discard(lease)
             self.metrics.slots_busy.dec()
-            self.metrics.shard_ended(shard.stage.value, outcome.value, clock() - started)
+            self.metrics.shard_ended(shard, outcome.value, clock() - started)
             log.info(
                 "shard_ended", outcome=outcome.value, seconds=round(clock() - started, 3), passes=lease.passes_done
             )
@@ -169,14 +176,17 @@ class Worker:
             return await _WORK[claim.shard.stage](self._equipment, claim)
         except ShardInterrupted:
             return await self._unless_away(self._leave(claim))
-        except (Unavailable, DiskFull) as error:
-            log.warning("shard_put_off", error=str(error))
-            await asyncio.sleep(AWAY_SECONDS)
-            deaths = claim.shard.deaths
-            return await self._unless_away(hand_back(self._equipment, claim, deaths=deaths, delay_seconds=AWAY_SECONDS))
-        except Exception:
+        except Exception as error:
+            if _passes_by(error):
+                log.warning("shard_put_off", error=str(error))
+                return await self._unless_away(self._put_off(claim))
             log.exception("shard_went_wrong")
             return await self._unless_away(self._give_up(claim))
+
+    async def _put_off(self, claim: Claim) -> Outcome:
+        """Hand a claim back for which something is missing that is no fault of the shard."""
+        await asyncio.sleep(AWAY_SECONDS)
+        return await hand_back(self._equipment, claim, deaths=claim.shard.deaths, delay_seconds=AWAY_SECONDS)
 
     async def _leave(self, claim: Claim) -> Outcome:
         """End a claim that is no longer wanted."""
@@ -220,6 +230,11 @@ class Worker:
             failed = await fail_audits_of_rejected(transaction)
         for audit in failed:
             self.metrics.audit_ended(audit, "failed")
+
+
+def _passes_by(error: Exception) -> bool:
+    """Whether the same work may go well later: something was away, or a disk was full, whichever it was."""
+    return isinstance(error, Unavailable | DiskFull) or (isinstance(error, OSError) and error.errno in NO_ROOM)
 
 
 async def _until(stop: asyncio.Event, seconds: float) -> None:

@@ -1,9 +1,9 @@
-"""Writes findings as they come: bounded, batched, at most twice a second, each batch fenced by the shard's attempt."""
+"""Writes findings as they come, with what influenced them: bounded, batched, each batch fenced by the attempt."""
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +14,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.errors import ModelServerError, Unavailable
 from modicum_server.worker.claims import Claim, Equipment
 from modicum_server.worker.leasing import ShardInterrupted
+from modicum_server.worker.parameters import merged, note_parameters
 
 #: Findings that wait to be written before the stream that brings them is held up.
 BUFFERED_FINDINGS = 512
@@ -34,6 +35,7 @@ class FindingWriter:
         self._equipment = equipment
         self._claim = claim
         self._buffer: deque[Finding] = deque()
+        self._noted: dict[str, object] = {}
         self._passes_written = 0
         self._changed = asyncio.Condition()
         self._hurry = asyncio.Event()
@@ -65,14 +67,20 @@ class FindingWriter:
             self._buffer.extend(findings)
             self._changed.notify_all()
 
+    def note(self, parameters: Mapping[str, object]) -> None:
+        """Keep with the audit what influences its result: goes with the next batch, at the latest with the last one."""
+        self._noted = merged(self._noted, parameters)
+
     @property
     def _work_waits(self) -> bool:
-        return bool(self._buffer) or self._claim.lease.passes_done > self._passes_written
+        last = self._hurry.is_set() and self._noted
+        return bool(self._buffer or last) or self._claim.lease.passes_done > self._passes_written
 
     async def _drain(self) -> None:
         self._hurry.set()
         async with self._changed:
-            await self._changed.wait_for(lambda: not self._buffer or self._failure)
+            self._changed.notify_all()
+            await self._changed.wait_for(lambda: not (self._buffer or self._noted) or self._failure)
             self._raise_failure()
 
     def _raise_failure(self) -> None:
@@ -84,11 +92,12 @@ class FindingWriter:
             while True:
                 async with self._changed:
                     await self._changed.wait_for(lambda: self._work_waits)
-                await self._write_batch()
+                # Before the writing, so that all of a short task goes with one batch.
                 # Not `wait_for`: before Python 3.12 it can swallow a cancellation that comes as the event is set.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(WRITE_SECONDS):
                         await self._hurry.wait()
+                await self._write_batch()
         except Exception as failure:  # noqa: BLE001 - raised again where findings are handed in
             self._failure = failure
             await self._tell()
@@ -100,20 +109,23 @@ class FindingWriter:
     async def _write_batch(self) -> None:
         """Write the oldest findings, again and again while the database is away and the shard may be ours."""
         batch = [self._buffer[index] for index in range(min(len(self._buffer), BATCH_FINDINGS))]
-        passes = self._claim.lease.passes_done
+        noted, passes = self._noted, self._claim.lease.passes_done
         while not self._claim.lease.lost:
             try:
-                await self._write(batch, passes)
+                await self._write(batch, noted, passes)
                 break
-            except Unavailable:
-                _log.warning("findings_not_written", audit=self._claim.shard.audit, waiting=len(self._buffer))
+            except Unavailable as error:
+                facts = {"reason": error.reason, "waiting": len(self._buffer)}
+                _log.warning("findings_not_written", audit=self._claim.shard.audit, **facts)
                 await asyncio.sleep(RETRY_SECONDS)
         self._passes_written = passes
+        if self._noted is noted:  # nothing was noted meanwhile
+            self._noted = {}
         for _ in batch:
             self._buffer.popleft()
         await self._tell()
 
-    async def _write(self, batch: Sequence[Finding], passes: int) -> None:
+    async def _write(self, batch: Sequence[Finding], noted: Mapping[str, object], passes: int) -> None:
         shard, lease = self._claim.shard, self._claim.lease
         async with self._equipment.store.transaction() as transaction:
             # A renewal is the fence here: it locks the shard's row, tells the passes, and sees an audit that has ended.
@@ -121,6 +133,8 @@ class FindingWriter:
                 shard, lease_seconds=self._equipment.settings.lease_seconds, passes_done=passes
             )
             if state is LeaseState.HELD:
+                if noted:
+                    await note_parameters(transaction, shard.audit, noted)
                 await transaction.findings.add(shard.audit, batch)
                 await transaction.audits.add_progress(shard.audit, passes_done=passes)
         if state is LeaseState.HELD:

@@ -19,7 +19,8 @@ def command(bubblewrap: str, rules: Rules, inner: Sequence[str], cwd: str) -> li
         *_binds("--ro-bind", [path for path in rules.readable if path not in OWN]),
         *_binds("--dev-bind", [path for path in rules.devices if not _own_device(path)]),
         *_binds("--bind", rules.writable),
-        *("--remount-ro", "/"),  # the rest of what is in sight is bubblewrap's own, in memory
+        # The rest of what is in sight is bubblewrap's own: two file systems in memory, which a model could fill.
+        *("--remount-ro", "/dev", "--remount-ro", "/"),
         *("--chdir", cwd, "--"),
         *inner,
     ]

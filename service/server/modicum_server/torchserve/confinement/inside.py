@@ -20,7 +20,7 @@ from modicum_server.torchserve.confinement.process import (
 def confine(rules: Rules) -> None:
     """Give up what the level takes away. Raises OSError where the kernel cannot."""
     die_with_parent()
-    limit_resources()
+    limit_resources(rules.memory_bytes)
     if rules.level is Level.NONE:
         return
     forbid_new_privileges()

@@ -6,11 +6,11 @@ environment, writes down its process id, and hands on to `inside`, through bubbl
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from modicum_server.deletion import delete_tree
 from modicum_server.torchserve.confinement import bubblewrap
 from modicum_server.torchserve.confinement.environment import worker_environment
 from modicum_server.torchserve.confinement.plan import Level, Plan
@@ -34,6 +34,7 @@ def main() -> None:
         plan.level,
         readable=[str(Path.cwd()), plan.slots[slot]],
         writable=[str(tmp), str(socket_folder)],
+        memory_bytes=plan.memory_bytes,
     )
     inner = [plan.python, "-I", "-m", "modicum_server.torchserve.confinement.inside", allowed.dumps()]
     command = [*inner, plan.python, *arguments]
@@ -52,8 +53,9 @@ def slot_of(model_folder: Path, plan: Plan) -> str:
 
 def fresh_folder(path: Path) -> Path:
     """Return an empty private folder; what an earlier process left there is deleted."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(parents=True, mode=0o700)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    delete_tree(path)
+    path.mkdir(mode=0o700)
     return path
 
 

@@ -21,7 +21,8 @@ class Plan:
     """How the model processes of one TorchServe are confined.
 
     `slots` maps the name of a slot to the folder that its process may read; `workers` is the folder below which
-    each slot has a private tmp and a socket folder; `threads` is how many a process may compute with.
+    each slot has a private tmp and a socket folder; `threads` is how many a process may compute with, `memory_bytes`
+    what it may write to in memory (0: no limit).
     """
 
     level: Level
@@ -30,6 +31,7 @@ class Plan:
     workers: str
     slots: Mapping[str, str]
     threads: int
+    memory_bytes: int = 0
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
@@ -44,12 +46,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one process may touch: files it reads, folders it writes, device files it uses. All paths exist."""
+    """What one process may touch: files it reads, folders it writes, device files it uses, memory. All paths exist."""
 
     level: Level
     readable: tuple[str, ...]
     writable: tuple[str, ...]
     devices: tuple[str, ...]
+    memory_bytes: int = 0
 
     def dumps(self) -> str:
         """Return it as JSON."""
@@ -60,4 +63,4 @@ class Rules:
         """Read what `dumps` wrote."""
         fields = json.loads(text)
         paths = {name: tuple(fields[name]) for name in ("readable", "writable", "devices")}
-        return cls(level=Level(fields["level"]), **paths)
+        return cls(level=Level(fields["level"]), memory_bytes=int(fields["memory_bytes"]), **paths)

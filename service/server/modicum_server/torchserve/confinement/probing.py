@@ -46,6 +46,14 @@ def reaches_processes(outside: int) -> None:
     os.kill(outside, 0)
 
 
+def reaches_children() -> None:
+    """Start a process, which could outlive the one that it came from."""
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
 def reaches_sockets() -> None:
     """Be able to ask for a connection to a Unix socket; that there is none at this path comes later."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as unix, contextlib.suppress(FileNotFoundError):
@@ -72,6 +80,7 @@ def main() -> None:
         "files": succeeded(lambda: reaches_files(secret)),
         "environment": succeeded(lambda: reaches_environment(outside)),
         "processes": succeeded(lambda: reaches_processes(outside)),
+        "children": succeeded(reaches_children),
         "sockets": succeeded(reaches_sockets),
         "accelerator": thorough and bool(importlib.import_module("torch").cuda.is_available()),
     }

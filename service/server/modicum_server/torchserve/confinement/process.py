@@ -14,8 +14,10 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 CAPABILITY_VERSION_3 = 0x20080522
 CAPABILITIES = 64
 
-OPEN_FILES = 4096
-FILE_BYTES = 1 << 30
+#: A model's process writes nothing but what a library may note in its tmp. Files that were deleted while they are open
+#: are seen by nobody: these two bound them, to a GiB.
+OPEN_FILES = 1024
+FILE_BYTES = 1 << 20
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,13 +39,15 @@ def forbid_new_privileges() -> None:
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
-def limit_resources() -> None:
-    """No core files, a bounded number of open files, no file that fills the disk."""
-    for kind, limit in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_FSIZE, FILE_BYTES),
-    ):
+def limit_resources(memory_bytes: int) -> None:
+    """No core files, few open files, no large file, and no more memory of its own than this; 0 leaves that unlimited.
+
+    Memory is what the process alone writes to (RLIMIT_DATA): address space that is only reserved costs nothing.
+    """
+    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: OPEN_FILES, resource.RLIMIT_FSIZE: FILE_BYTES}
+    if memory_bytes:
+        limits[resource.RLIMIT_DATA] = memory_bytes
+    for kind, limit in limits.items():
         _, hard = resource.getrlimit(kind)
         lowered = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(kind, (lowered, lowered))

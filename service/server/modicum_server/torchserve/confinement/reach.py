@@ -17,16 +17,20 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 ACCELERATORS = ("nvidia*", "nvidia-caps/*", "kfd", "dri")
 
 
-def rules(level: Level, *, readable: Iterable[str], writable: Iterable[str]) -> Rules:
-    """Return the rules for a process that also reads and writes these; what does not exist is left out."""
+def rules(level: Level, *, readable: Iterable[str], writable: Iterable[str], memory_bytes: int = 0) -> Rules:
+    """Return the rules for a process that also reads and writes these; what does not exist is left out.
+
+    Beside an accelerator the kernel limits no memory: its driver maps more of it than it uses, and the worker looks.
+    """
     environment = (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
-    accelerators = (path for pattern in ACCELERATORS for path in sorted(map(str, Path("/dev").glob(pattern))))
+    accelerators = [path for pattern in ACCELERATORS for path in sorted(map(str, Path("/dev").glob(pattern)))]
     return Rules(
         level=level,
         readable=_existing((*SYSTEM, *environment, *libraries, *readable)),
         writable=_existing(writable),
         devices=_existing((*DEVICES, *accelerators)),
+        memory_bytes=0 if accelerators else memory_bytes,
     )
 
 

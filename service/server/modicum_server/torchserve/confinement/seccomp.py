@@ -1,4 +1,7 @@
-"""A seccomp filter: no sockets but Unix stream sockets that others connect to, no hold over other processes.
+"""A seccomp filter: no sockets but Unix stream sockets that others connect to, no hold over other processes, no child.
+
+A model's process computes with threads and needs no process beside itself. Without one there is no flood of processes,
+no shell, and nothing that outlives it and reads what the next task brings into the slot.
 
 Landlock knows neither UDP nor the connecting to Unix sockets, and before ABI 6 no signals. The filter is written in
 classic BPF over `struct seccomp_data` (linux/seccomp.h): system call number, architecture, six arguments of 64 bits.
@@ -31,6 +34,7 @@ ARCHITECTURE_OFFSET = 4
 ARGUMENTS_OFFSET = 16
 SOCKET_TYPE_MASK = 0xF
 CLONE_NEW_NAMESPACES = 0x7E020000  # user, pid, net, ipc, uts, cgroup, mount
+CLONE_THREAD = 0x00010000
 X32_BIT = 0x40000000
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -72,6 +76,9 @@ _NUMBERS = {
     ),
 }
 
+#: Ways to a child process beside clone; newer architectures have none.
+_FORKS = {"x86_64": {"fork": 57, "vfork": 58}, "aarch64": {}}
+
 #: System calls that are looked into: number by architecture.
 _INSPECTED_NAMES = ("socket", "kill", "tgkill", "prlimit64", "sendto", "clone", "clone3")
 _INSPECTED_NUMBERS = {"x86_64": (41, 62, 234, 302, 44, 56, 435), "aarch64": (198, 129, 131, 261, 206, 220, 435)}
@@ -105,7 +112,7 @@ def install() -> None:
 
 def program(machine: str, pid: int) -> bytes:
     """Return the filter for a machine, which lets a process signal only `pid`: itself, also after it became Python."""
-    refused = [*zip(_NAMES, _NUMBERS[machine], strict=True), *_UNIFIED.items()]
+    refused = [*zip(_NAMES, _NUMBERS[machine], strict=True), *_UNIFIED.items(), *_FORKS[machine].items()]
     steps = [
         _step(LOAD, ARCHITECTURE_OFFSET),
         _step(EQUAL, ARCHITECTURES[machine], 1, 0),
@@ -124,7 +131,7 @@ def program(machine: str, pid: int) -> bytes:
         ("tgkill", own),
         ("prlimit64", _only(_argument(0), 0, also=pid)),
         ("sendto", [*_only(_argument(4), 0), *_only(_argument(4) + 4, 0)]),
-        ("clone", [_step(LOAD, _argument(0)), _step(ANY_BIT, CLONE_NEW_NAMESPACES, 0, 1), _refuse(errno.EPERM)]),
+        ("clone", _only_threads()),
         ("clone3", [_refuse(errno.ENOSYS)]),  # its flags lie in memory; glibc falls back to clone
     ):
         body = [*check, _step(RETURN, ALLOW)]
@@ -137,6 +144,13 @@ def _only(offset: int, value: int, mask: int = 0xFFFFFFFF, also: int | None = No
     second = value if also is None else also
     checks = [_step(EQUAL, value, 2, 0), _step(EQUAL, second, 1, 0), _refuse(errno.EPERM)]
     return [_step(LOAD, offset), *([_step(AND, mask)] if mask != 0xFFFFFFFF else []), *checks]  # noqa: PLR2004 - all bits
+
+
+def _only_threads() -> list[bytes]:
+    """Refuse what is no thread of this process, or asks for namespaces."""
+    flags = _step(LOAD, _argument(0))
+    threads = [_step(ANY_BIT, CLONE_THREAD, 1, 0), _refuse(errno.EPERM)]
+    return [flags, *threads, _step(ANY_BIT, CLONE_NEW_NAMESPACES, 0, 1), _refuse(errno.EPERM)]
 
 
 def _argument(index: int) -> int:

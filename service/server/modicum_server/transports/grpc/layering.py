@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 import grpc
 
 from modicum_server.errors import FieldInvalid
-from modicum_server.transports.grpc.calls import Call
-from modicum_server.transports.grpc.layers import Layer
+from modicum_server.transports.calls import Call
+from modicum_server.transports.grpc.wire import OPEN_SERVICES, GrpcWire
+from modicum_server.transports.layers import Layer, open_layers
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -35,14 +36,18 @@ class Layering(grpc.aio.ServerInterceptor):
 
         read = _reads if handler.request_streaming else _read
 
+        def call_of(context: Context) -> Call:
+            probe = method.startswith(OPEN_SERVICES)
+            return Call(method=method, streaming=streaming, wire=GrpcWire(context), probe=probe)
+
         async def answer(data: Any, context: Context) -> Any:
             async with AsyncExitStack() as stack:
-                await self._open(stack, Call(method=method, streaming=streaming, context=context))
+                await open_layers(stack, self._layers, call_of(context))
                 return await behaviour(read(handler, data), context)
 
         async def stream(data: Any, context: Context) -> None:
             async with AsyncExitStack() as stack:
-                await self._open(stack, Call(method=method, streaming=streaming, context=context))
+                await open_layers(stack, self._layers, call_of(context))
                 await _stream(behaviour(read(handler, data), context), context)
 
         make: Any = _MAKERS[handler.request_streaming, handler.response_streaming]
@@ -51,10 +56,6 @@ class Layering(grpc.aio.ServerInterceptor):
             stream if handler.response_streaming else answer, response_serializer=handler.response_serializer
         )
         return layered
-
-    async def _open(self, stack: AsyncExitStack, call: Call) -> None:
-        for layer in self._layers:
-            await stack.enter_async_context(layer(call))
 
 
 _MAKERS = {

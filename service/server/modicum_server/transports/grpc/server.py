@@ -11,9 +11,9 @@ from grpc_reflection.v1alpha import reflection
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.ports import Store
 from modicum_server.settings import MEBIBYTE, Settings
-from modicum_server.transports.grpc.handlers import contract, handler_of
+from modicum_server.transports.grpc.handlers import handlers_of
 from modicum_server.transports.grpc.layering import Layering
-from modicum_server.transports.grpc.layers import layers_of
+from modicum_server.transports.layers import layers_of
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
 
@@ -29,6 +29,9 @@ OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
 )
+
+#: SERVING as long as the process lives, whatever it depends on; every other name follows readiness.
+LIVENESS = "liveness"
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -51,9 +54,9 @@ class GrpcServer:
     def _add_services(self) -> tuple[str, ...]:
         """Add the contract, health and reflection; returns the names whose health is told."""
         names = []
-        for service, methods in contract(self._services).items():
-            self._server.add_generic_rpc_handlers((handler_of(service, methods),))
-            names.append(service.full_name)
+        for name, handler in handlers_of(self._services):
+            self._server.add_generic_rpc_handlers((handler,))
+            names.append(name)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         shown = (*names, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(shown, self._server)
@@ -66,6 +69,7 @@ class GrpcServer:
             OSError: the port is taken, or the certificate or its key cannot be read.
         """
         port = self._listen()
+        await self._health.set(LIVENESS, SERVING)
         await self._tell_health(serving=all((await self._readiness.check()).values()))
         await self._server.start()
         self._following = asyncio.create_task(self._follow_health())

@@ -1,7 +1,7 @@
 """The layers around every call, from outside in: request id, metrics, log, errors, authentication, deadline.
 
-Each is an async context manager around the rest. Errors stand outside of authentication and deadline, so that a refused
-token and a missed deadline are answered as every other error is.
+Each is an async context manager around the rest, the same at every door. Errors stand outside of authentication and
+deadline, so that a refused token and a missed deadline are answered as every other error is.
 """
 
 import asyncio
@@ -9,24 +9,22 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import grpc
 import structlog
-from google.rpc import status_pb2  # type: ignore[import-untyped]
 
 from modicum_server.errors import ModicumError
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
+from modicum_server.transports.calls import CURRENT, Call, CallerLeft
 from modicum_server.transports.errors import answer_of
-from modicum_server.transports.grpc.calls import CURRENT, Call
-from modicum_server.transports.grpc.statuses import deadline_status, status_of
+from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 
 REQUEST_ID_HEADER = "x-request-id"
-STATUS_TRAILER = "grpc-status-details-bin"
 LONGEST_CALL_SECONDS = 120.0
 """Limit of a call that streams nothing, whatever deadline it brought."""
 
@@ -38,12 +36,22 @@ def layers_of(store: Store, metrics: ApiMetrics) -> Sequence[Layer]:
     return (identified, measured(metrics), logged, answered, authenticated(store), limited)
 
 
+async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
+    """Open every layer around a call; the stack closes them."""
+    for layer in layers:
+        await stack.enter_async_context(layer(call))
+
+
+def request_id_of(given: str) -> str:
+    """Return what a caller gave as the id of a request, or a new id."""
+    return given if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given, re.ASCII) else uuid.uuid4().hex
+
+
 @asynccontextmanager
 async def identified(call: Call) -> AsyncIterator[None]:
     """Give the call a request id, the caller's own where it is a plain word, and answer with it."""
-    given = call.header(REQUEST_ID_HEADER)
-    call.request_id = given if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given, re.ASCII) else uuid.uuid4().hex
-    call.context.set_trailing_metadata(((REQUEST_ID_HEADER, call.request_id),))
+    call.request_id = request_id_of(call.wire.header(REQUEST_ID_HEADER))
+    call.wire.identify(call.request_id)
     CURRENT.set(call)
     with structlog.contextvars.bound_contextvars(request_id=call.request_id):
         yield
@@ -58,7 +66,8 @@ def measured(metrics: ApiMetrics) -> Layer:
         try:
             yield
         finally:
-            metrics.rpc_ended(call.method, call.code.name, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            metrics.rpc_ended(call.method, call.code.name, seconds, request_id=call.request_id)
 
     return layer
 
@@ -71,6 +80,7 @@ async def logged(call: Call) -> AsyncIterator[None]:
         yield
     finally:
         facts = {
+            "door": call.wire.door,
             "method": call.method,
             "code": call.code.name,
             "seconds": round(time.perf_counter() - start, 6),
@@ -90,30 +100,25 @@ async def answered(call: Call) -> AsyncIterator[None]:
     except asyncio.CancelledError:
         call.code = grpc.StatusCode.CANCELLED
         raise
+    except CallerLeft:
+        call.code = grpc.StatusCode.CANCELLED
     except grpc.aio.AbortError:  # health and reflection answer by themselves
-        call.code = _present_code(call)
+        call.code = call.wire.code()
         raise
     except _DeadlineMissed as error:
-        await _abort(call, deadline_status(error.seconds, call.request_id), grpc.StatusCode.DEADLINE_EXCEEDED)
+        await _refuse(call, deadline_refusal(error.seconds, call.request_id))
     except ModicumError as error:
-        answer = answer_of(type(error))
-        if not answer.public or error.__cause__ is not None:
+        if not answer_of(type(error)).public or error.__cause__ is not None:
             call.failure = error
-        await _abort(call, status_of(error, call.request_id), answer.code)
+        await _refuse(call, refusal_of(error, call.request_id))
     except Exception as error:  # noqa: BLE001 - the caller learns nothing of it, the log everything
         call.failure = error
-        await _abort(call, status_of(error, call.request_id), answer_of(type(error)).code)
+        await _refuse(call, refusal_of(error, call.request_id))
 
 
-async def _abort(call: Call, status: status_pb2.Status, code: grpc.StatusCode) -> None:
-    call.code = code
-    trailers = ((REQUEST_ID_HEADER, call.request_id), (STATUS_TRAILER, status.SerializeToString()))
-    await call.context.abort(code, status.message, trailers)
-
-
-def _present_code(call: Call) -> grpc.StatusCode:
-    number = call.context.code()
-    return next((code for code in grpc.StatusCode if number in (code, code.value[0])), grpc.StatusCode.UNKNOWN)
+async def _refuse(call: Call, refusal: Refusal) -> None:
+    call.code = refusal.code
+    await call.wire.refuse(refusal)
 
 
 def authenticated(store: Store) -> Layer:
@@ -122,7 +127,7 @@ def authenticated(store: Store) -> Layer:
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
         if not call.probe:
-            call.principal = await authenticate(store, call.header("authorization"))
+            call.principal = await authenticate(store, call.wire.header("authorization"))
         yield
 
     return layer
@@ -140,7 +145,7 @@ async def limited(call: Call) -> AsyncIterator[None]:
     if call.streaming:
         yield
         return
-    remaining = call.context.time_remaining()
+    remaining = call.wire.remaining_seconds()
     seconds = LONGEST_CALL_SECONDS if remaining is None else min(remaining, LONGEST_CALL_SECONDS)
     limit = asyncio.timeout(seconds)
     try:

@@ -1,0 +1,20 @@
+"""Ensembles among the versions of an audit, and the matched searches that check them. METHOD section 4."""
+
+from collections.abc import Sequence
+
+from modicum_server.domain.models import Ensemble, ModelVersion
+from modicum_server.domain.searches import Search
+
+
+def searched_by(search: Search, versions: Sequence[ModelVersion]) -> tuple[ModelVersion, ...]:
+    """Return the versions that a search runs on: all, a matched one on the members of ensembles among them."""
+    if not search.matched:
+        return tuple(versions)
+    members = {name for version in versions if isinstance(version.source, Ensemble) for name in version.source.members}
+    return tuple(version for version in versions if version.name in members)
+
+
+def matched_twin(searches: Sequence[Search], index: int) -> int | None:
+    """Return the index of the search that repeats this one at matched temperatures; None where there is none."""
+    twins = (place for place, other in enumerate(searches) if other.matched and other.unmatched == searches[index])
+    return next(twins, None)

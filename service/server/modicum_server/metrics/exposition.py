@@ -1,0 +1,25 @@
+"""The text that Prometheus reads, in the format that it asks for, and what exemplars may hold."""
+
+from prometheus_client import CollectorRegistry, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
+
+#: Characters of an exemplar's labels together, by the OpenMetrics specification.
+LONGEST_EXEMPLAR = 128
+
+# The time at which each series began: half as many series again, and nobody asks.
+disable_created_metrics()
+
+
+def exposed_text(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """Return the text and its media type by an Accept header: OpenMetrics, which has exemplars, or the plain format.
+
+    Collectors may read files: call it beside the loop.
+    """
+    encoder, media_type = choose_encoder(accept)
+    return encoder(registry), media_type
+
+
+def exemplar(**labels: str) -> dict[str, str] | None:
+    """Return the labels of an exemplar; None when one is empty or they are longer than an exemplar may be."""
+    length = sum(len(name) + len(value) for name, value in labels.items())
+    return labels if all(labels.values()) and length <= LONGEST_EXEMPLAR else None

@@ -1,0 +1,86 @@
+"""What is asked of the store and of the dependencies for a scrape. Never holds a scrape up for long, nor the loop.
+
+Scrapes of the same moment share one reading.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import structlog
+
+from modicum_server.errors import Unavailable
+from modicum_server.metrics.stored import Disk, Snapshot, Stored
+from modicum_server.metrics.versions import VersionReader
+from modicum_server.ports import ArtifactStore, Store
+from modicum_server.settings import Settings
+
+#: Below the ten seconds that Prometheus gives a scrape by default.
+STORE_SECONDS = 3.0
+
+Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
+
+log = structlog.get_logger(__name__)
+
+
+class Scrapes:
+    """Reads a snapshot for each scrape."""
+
+    def __init__(self, store: Store, artifacts: ArtifactStore, readiness: Readiness, settings: Settings) -> None:
+        self._store = store
+        self._readiness = readiness
+        self._folder = _local_folder(settings.artifacts_url)
+        self._versions = VersionReader(
+            store, artifacts, limit=settings.metrics_models, interval_seconds=settings.metrics_seconds
+        )
+        self._reading: asyncio.Task[Snapshot] | None = None
+
+    async def read(self) -> Snapshot:
+        """Return what there is to be seen now."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read(), name="metrics-scrape")
+        return await asyncio.shield(self._reading)
+
+    async def close(self) -> None:
+        """End what still reads."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        await self._versions.close()
+
+    async def _read(self) -> Snapshot:
+        dependencies, stored, versions, disk = await asyncio.gather(
+            self._readiness(), self._stored(), self._versions.current(), self._disk()
+        )
+        return Snapshot(dependencies, stored, versions, disk)
+
+    async def _stored(self) -> Stored | None:
+        try:
+            async with asyncio.timeout(STORE_SECONDS), self._store.transaction() as transaction:
+                facts = {**await transaction.shards.facts(), **await transaction.gauges.facts()}
+                audits = await transaction.audits.count_by_state()
+                return Stored(facts, audits, await transaction.gauges.failed_audits())
+        except Exception as error:  # not known, then; the rest is shown all the same
+            if not isinstance(error, Unavailable | TimeoutError):
+                log.warning("metrics_not_read", error=str(error), exc_info=error)
+            return None
+
+    async def _disk(self) -> Disk | None:
+        if self._folder is None:
+            return None
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                usage = await asyncio.to_thread(shutil.disk_usage, self._folder)
+        except (OSError, TimeoutError):
+            return None
+        return Disk(usage.free, usage.total)
+
+
+def _local_folder(artifacts_url: str) -> Path | None:
+    """Return the folder of an artifact store that is one."""
+    parts = urlsplit(artifacts_url)
+    if not artifacts_url or parts.scheme not in {"", "file"}:
+        return None
+    return Path(unquote(parts.path) if parts.scheme else artifacts_url)

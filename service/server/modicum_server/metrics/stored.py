@@ -1,0 +1,158 @@
+"""What the store and the dependencies say at a scrape, as metric families; nothing is counted here.
+
+A family whose facts are not known (the database is away) is there without samples: a gap, not a zero.
+Labels of models are names that users gave; their number is bounded by the setting `metrics_models`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from modicum_server.domain.audits import AuditState
+from modicum_server.metrics.versions import VersionReading, VersionReadings
+
+#: Facts of the store and what they say; each is a gauge.
+FACT_GAUGES: Mapping[str, tuple[str, str]] = {
+    "queued": ("modicum_queue_shards_queued", "Shards that wait for a worker."),
+    "held": ("modicum_queue_shards_held", "Shards that workers hold, those whose lease has run out included."),
+    "leases_overdue": ("modicum_queue_leases_overdue", "Shards whose lease has run out and that no worker took back."),
+    "oldest_queued_seconds": ("modicum_queue_age_seconds", "Time that the oldest waiting shard has waited."),
+    "last_claim": ("modicum_queue_last_claim_timestamp_seconds", "When a worker last claimed a shard, Unix time."),
+    "audits_stalled": ("modicum_audits_stalled", "RUNNING audits of which no worker holds a shard."),
+    "database_bytes": ("modicum_database_size_bytes", "Size of the database."),
+}
+EXPIRED = ("modicum_queue_leases_expired", "Leases that ended without a renewal, since the database began.")
+VERSION_LABELS = ("project", "model", "version")
+HEADLINE_GAUGES: Mapping[str, tuple[str, str]] = {
+    "rate": ("modicum_model_overinterpretation_rate", "Overinterpretation rate by the version's newest audit."),
+    "rate_low": (
+        "modicum_model_overinterpretation_rate_low",
+        "Lower end of the 95% interval of the overinterpretation rate.",
+    ),
+    "rate_high": (
+        "modicum_model_overinterpretation_rate_high",
+        "Upper end of the 95% interval of the overinterpretation rate.",
+    ),
+    "subset_fraction_median": (
+        "modicum_model_subset_fraction_median",
+        "Median subset fraction by the version's newest audit.",
+    ),
+    "images": ("modicum_model_audited_images", "Images over which the overinterpretation rate was taken."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the store says: facts, and how many audits stand where, and failed by which reason."""
+
+    facts: Mapping[str, float]
+    audits: Mapping[AuditState, int]
+    failed: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The file system of a folder, in bytes."""
+
+    free: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that a scrape shows beyond what the process counts; None and missing keys are not known."""
+
+    dependencies: Mapping[str, bool] = field(default_factory=dict)
+    stored: Stored | None = None
+    versions: VersionReadings = field(default_factory=VersionReadings)
+    disk: Disk | None = None
+
+
+class SnapshotCollector(Collector):
+    """Shows a snapshot, the one that was set last."""
+
+    def __init__(self) -> None:
+        self.snapshot = Snapshot()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family."""
+        snapshot = self.snapshot
+        yield _by_label(
+            "modicum_dependency_up",
+            "Whether a dependency of the API can be used.",
+            "dependency",
+            {name: float(up) for name, up in snapshot.dependencies.items()},
+        )
+        yield from _stored(snapshot.stored)
+        yield from _disk(snapshot.disk)
+        yield from _versions(snapshot.versions)
+
+
+def _stored(stored: Stored | None) -> Iterator[Metric]:
+    facts = {} if stored is None else stored.facts
+    for fact, (name, text) in FACT_GAUGES.items():
+        yield GaugeMetricFamily(name, text, value=facts.get(fact))
+    yield CounterMetricFamily(*EXPIRED, value=facts.get("expired_total"))
+    audits = {} if stored is None else {state.value: stored.audits.get(state, 0) for state in AuditState}
+    yield _by_label("modicum_audits", "Audits that are stored, by state.", "state", audits)
+    failed = {} if stored is None else stored.failed
+    yield _by_label("modicum_audits_failed", "FAILED audits that are stored, by reason.", "reason", failed)
+
+
+def _disk(disk: Disk | None) -> Iterator[Metric]:
+    free, size = (None, None) if disk is None else (disk.free, disk.size)
+    name = "modicum_artifact_store"
+    yield GaugeMetricFamily(f"{name}_free_bytes", "Free space where artifacts lie, if that is a folder.", value=free)
+    yield GaugeMetricFamily(f"{name}_size_bytes", "Size of the file system where artifacts lie.", value=size)
+
+
+def _versions(versions: VersionReadings) -> Iterator[Metric]:
+    for field_name, (name, text) in HEADLINE_GAUGES.items():
+        family = GaugeMetricFamily(name, text, labels=VERSION_LABELS)
+        for reading in versions.readings:
+            value = getattr(reading.headline, field_name)
+            if value is not None:
+                family.add_metric(_names(reading), float(value))
+        yield family
+    yield from _audits_of_versions(versions)
+    yield GaugeMetricFamily(
+        "modicum_models_left_out", "Audited versions that are not shown, to bound the series.", value=versions.left_out
+    )
+
+
+def _audits_of_versions(versions: VersionReadings) -> Iterator[Metric]:
+    ended = GaugeMetricFamily(
+        "modicum_model_last_audit_timestamp_seconds", "End of the version's newest audit.", labels=VERSION_LABELS
+    )
+    told = GaugeMetricFamily(
+        "modicum_model_last_audit_info",
+        "Always 1; the version's newest audit, its data set and the search whose measures are shown.",
+        labels=(*VERSION_LABELS, "audit", "dataset", "method", "threshold"),
+    )
+    for reading in versions.readings:
+        ended.add_metric(_names(reading), reading.audit.end_time.timestamp())
+        told.add_metric([*_names(reading), *_terms(reading)], 1.0)
+    yield from (ended, told)
+
+
+def _terms(reading: VersionReading) -> tuple[str, ...]:
+    audit, headline = reading.audit, reading.headline
+    return (*(_last(name) for name in (audit.audit, audit.dataset)), headline.method.lower(), f"{headline.threshold:g}")
+
+
+def _names(reading: VersionReading) -> list[str]:
+    """projects/P/models/M/versions/V -> P, M, V."""
+    return reading.audit.model_version.split("/")[1::2]
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _by_label(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family

@@ -1,0 +1,88 @@
+"""What the metrics ask of the database beside the queue's own facts. Only reads, and locks nothing.
+
+Everything is over all projects: metrics are the operator's.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Select, Subquery, any_, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.domain.audits import AuditState
+from modicum_server.domain.gauges import NewestAudits, VersionAudit
+from modicum_server.store import tables
+
+#: Reasons of failed audits that are told apart, the most frequent ones: some come from models' processes.
+MOST_REASONS = 20
+OTHER_REASONS = "OTHER"
+
+_AUDITS = tables.audits.c
+_SHARDS = tables.shards.c
+_NOW = func.clock_timestamp()
+
+
+class PostgresGauges:
+    """`ports.Gauges`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def facts(self) -> Mapping[str, float]:
+        """`leases_overdue`, `audits_stalled`, `database_bytes`, and `last_claim` (Unix time) if there was one."""
+        overdue = select(func.count()).select_from(tables.shards).where(_SHARDS.lease_until < _NOW)
+        claimed = func.extract("epoch", func.max(tables.projects.c.served_time))
+        query = select(
+            overdue.scalar_subquery().label("leases_overdue"),
+            _stalled().scalar_subquery().label("audits_stalled"),
+            select(claimed).scalar_subquery().label("last_claim"),
+            func.pg_database_size(func.current_database()).label("database_bytes"),
+        )
+        row = (await self._connection.execute(query)).mappings().one()
+        return {name: float(value) for name, value in row.items() if value is not None}
+
+    async def failed_audits(self) -> Mapping[str, int]:
+        """FAILED audits that are stored, by reason; rare reasons beyond `MOST_REASONS` together as OTHER."""
+        query = select(_AUDITS.failure_reason, func.count()).where(_AUDITS.state == AuditState.FAILED.value)
+        query = query.group_by(_AUDITS.failure_reason).order_by(func.count().desc(), _AUDITS.failure_reason)
+        rows = [(reason or OTHER_REASONS, count) for reason, count in await self._connection.execute(query)]
+        counts = dict(rows[:MOST_REASONS])
+        if rest := sum(count for _, count in rows[MOST_REASONS:]):
+            counts[OTHER_REASONS] = counts.get(OTHER_REASONS, 0) + rest
+        return counts
+
+    async def newest_audits(self, *, limit: int) -> NewestAudits:
+        """The newest SUCCEEDED audit of each registered version, of the `limit` versions audited last."""
+        newest = _newest()
+        query = select(newest, func.count().over().label("versions"))
+        query = query.order_by(newest.c.end_time.desc(), newest.c.version).limit(limit)
+        rows = (await self._connection.execute(query)).all()
+        audits = [VersionAudit(row.version, row.audit, row.dataset, row.result_digest, row.end_time) for row in rows]
+        return NewestAudits(audits, left_out=rows[0].versions - len(rows) if rows else 0)
+
+
+def _newest() -> Subquery:
+    """One row a registered version that has a SUCCEEDED audit: the newest one."""
+    versions = tables.model_versions.c
+    newest_first = func.row_number().over(
+        partition_by=versions.name, order_by=(_AUDITS.end_time.desc(), _AUDITS.id.desc())
+    )
+    audited = (
+        select(
+            versions.name.label("version"),
+            _AUDITS.name.label("audit"),
+            _AUDITS.dataset,
+            _AUDITS.result_digest,
+            _AUDITS.end_time,
+            newest_first.label("place"),
+        )
+        .join(tables.audits, versions.name == any_(_AUDITS.model_versions))
+        .where(_AUDITS.state == AuditState.SUCCEEDED.value)
+        .subquery()
+    )
+    return select(audited).where(audited.c.place == 1).subquery()
+
+
+def _stalled() -> "Select[int]":
+    """RUNNING audits of which no worker holds a shard."""
+    held = exists().where(_SHARDS.audit == _AUDITS.name, _SHARDS.lease_until >= _NOW)
+    return select(func.count()).select_from(tables.audits).where(_AUDITS.state == AuditState.RUNNING.value, ~held)

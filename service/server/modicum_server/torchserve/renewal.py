@@ -1,0 +1,49 @@
+"""A fresh process for whoever comes after a program: nothing that its code did to the process meets the next task.
+
+The wrapper empties the folders that the process writes to when the next one starts.
+"""
+
+import asyncio
+import time
+
+import structlog
+
+from modicum_server.torchserve.modelprocess import ModelProcess
+from modicum_server.torchserve.recovery import revive
+from modicum_server.torchserve.server import RunningServer
+from modicum_server.torchserve.slots import Slot
+from modicum_server.torchserve.supervisor import Supervisor
+
+#: A process that held much memory takes a while to die.
+DEATH_SECONDS = 30.0
+PAUSE_SECONDS = 0.02
+
+log = structlog.get_logger(__name__)
+
+
+class Renewal:
+    """Knows the processes that were ended after a program's task, by slot."""
+
+    def __init__(self) -> None:
+        self._ended: dict[str, ModelProcess] = {}
+
+    def end_process(self, server: RunningServer, slot: Slot) -> None:
+        """End the slot's process, with all that the program left in it; does not wait for its successor."""
+        process = server.model_process(slot.name)
+        if process is not None:
+            process.kill()
+            self._ended[slot.name] = process
+            log.info("program_ended", slot=slot.name, pid=process.pid)
+
+    async def renewed(self, supervisor: Supervisor, slot: Slot, timeout_seconds: float) -> RunningServer:
+        """Return the running TorchServe once the slot has a process in which no program ran. Raises ModelServerDown."""
+        server = await supervisor.ready(timeout_seconds)
+        ended = self._ended.get(slot.name)
+        if ended is None:
+            return server
+        deadline = time.monotonic() + DEATH_SECONDS
+        while ended.alive and time.monotonic() < deadline:  # noqa: ASYNC110 - another's child tells us nothing
+            await asyncio.sleep(PAUSE_SECONDS)
+        await revive(supervisor, server, slot)
+        self._ended.pop(slot.name, None)
+        return await supervisor.ready(timeout_seconds)

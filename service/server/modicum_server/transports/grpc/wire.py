@@ -1,0 +1,48 @@
+"""What a gRPC call tells its layers, and how it is refused."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import grpc
+
+from modicum_server.transports.grpc.statuses import status_of
+from modicum_server.transports.layers import REQUEST_ID_HEADER
+from modicum_server.transports.refusals import Refusal
+
+STATUS_TRAILER = "grpc-status-details-bin"
+OPEN_SERVICES = ("/grpc.health.v1.Health/",)
+"""Probes."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcWire:
+    """`calls.Wire` over a call's context."""
+
+    door: ClassVar[str] = "grpc"
+    context: "grpc.aio.ServicerContext[Any, Any]"
+
+    def header(self, name: str) -> str:
+        """Return a text header of the request; empty when it has none."""
+        for key, value in self.context.invocation_metadata() or ():
+            if key == name and isinstance(value, str):
+                return value
+        return ""
+
+    def remaining_seconds(self) -> float | None:
+        """Return the time until the caller's deadline."""
+        return self.context.time_remaining()
+
+    def identify(self, request_id: str) -> None:
+        """Answer with the request id."""
+        self.context.set_trailing_metadata(((REQUEST_ID_HEADER, request_id),))
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """End the call; the status travels in its trailers."""
+        status = status_of(refusal)
+        trailers = ((REQUEST_ID_HEADER, refusal.request_id), (STATUS_TRAILER, status.SerializeToString()))
+        await self.context.abort(refusal.code, refusal.text, trailers)
+
+    def code(self) -> grpc.StatusCode:
+        """Return the code that health and reflection ended with, which answer by themselves."""
+        number = self.context.code()
+        return next((code for code in grpc.StatusCode if number in (code, code.value[0])), grpc.StatusCode.UNKNOWN)

@@ -1,0 +1,118 @@
+"""The REST door: finds the route of a request, opens the layers around it, and answers in one of four shapes."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+from google.protobuf.message_factory import GetMessageClass
+from modicum.v1.artifact_service_pb2 import GetArtifactRequest
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from modicum_server.errors import MediaTypeUnknown, RequestTooLarge
+from modicum_server.ports import Principal
+from modicum_server.settings import MEBIBYTE
+from modicum_server.transports.calls import Call, CallerLeft
+from modicum_server.transports.contract import served_methods
+from modicum_server.transports.http.rest.answers import answer_of
+from modicum_server.transports.http.rest.downloads import carries_bytes, extent_of, stream_artifact, stream_report
+from modicum_server.transports.http.rest.events import stream_events
+from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
+from modicum_server.transports.http.rest.queries import query_of
+from modicum_server.transports.http.rest.requests import IDEMPOTENCY_HEADER, request_of
+from modicum_server.transports.http.rest.routes import Found, RouteTable
+from modicum_server.transports.http.rest.uploads import messages_of
+from modicum_server.transports.http.rest.wire import HttpWire
+from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, open_layers, request_id_of
+from modicum_server.transports.services import Services
+
+LARGEST_BODY_BYTES = 4 * MEBIBYTE
+"""As large as a message at the gRPC door."""
+JSON = "application/json"
+
+
+class RestDoor:
+    """An ASGI application that serves the contract below /v1."""
+
+    def __init__(self, services: Services, layers: Sequence[Layer]) -> None:
+        self._services = services
+        self._layers = layers
+        self.table = RouteTable(served_methods(services))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request = Request(scope, receive)
+        path = scope["raw_path"].decode("latin-1")
+        found = self.table.find(request.method, path)
+        wire = HttpWire(request, send)
+        if found is not None:
+            await self._serve(found, wire)
+            return
+        request_id = request_id_of(wire.header(REQUEST_ID_HEADER))
+        wire.identify(request_id)
+        await wire.respond(self._nowhere(request.method, path, request_id))
+
+    def _nowhere(self, verb: str, path: str, request_id: str) -> Response:
+        allowed = self.table.allowed(path)
+        if not allowed:
+            return path_unknown(path, request_id)
+        if verb == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
+        return method_not_allowed(verb, allowed, request_id)
+
+    async def _serve(self, found: Found, wire: HttpWire) -> None:
+        method = found.route.method
+        call = Call(method=method.path, streaming=method.streaming, wire=wire)
+        async with AsyncExitStack() as stack:
+            await open_layers(stack, self._layers, call)
+            assert call.principal is not None, "the authentication layer lets no other call through"
+            await self._answer(found, wire, call.principal)
+
+    async def _answer(self, found: Found, wire: HttpWire, principal: Principal) -> None:
+        method, binding = found.route.method, found.route.binding
+        if method.descriptor.client_streaming:
+            answer = await method.function(principal, messages_of(found, wire))
+            await wire.respond(await answer_of(answer, binding, wire.request))
+            return
+        key = wire.header(IDEMPOTENCY_HEADER)
+        message = request_of(found, query_of(wire.request), await _body_of(wire), key)
+        if method.descriptor.server_streaming:
+            await self._stream(found, wire, principal, message)
+        else:
+            answer = await method.function(principal, message)
+            await wire.respond(await answer_of(answer, binding, wire.request))
+
+    async def _stream(self, found: Found, wire: HttpWire, principal: Principal, message: Any) -> None:
+        function, descriptor = found.route.method.function, found.route.method.descriptor
+        answer = GetMessageClass(descriptor.output_type)
+        if not carries_bytes(answer):
+            await stream_events(wire, message, partial(function, principal))
+        elif "offset" in message.DESCRIPTOR.fields_by_name:
+            artifact = await self._services.artifacts.get_artifact(principal, GetArtifactRequest(name=message.name))
+            extent = extent_of(wire, artifact, message.offset)
+            message.offset = extent.first
+            await stream_artifact(wire, extent, artifact.digest, function(principal, message))
+        else:
+            await stream_report(wire, function(principal, message))
+
+
+async def _body_of(wire: HttpWire) -> bytes:
+    """Return the body of a request whole.
+
+    Raises:
+        RequestTooLarge, MediaTypeUnknown, CallerLeft
+    """
+    body = bytearray()
+    try:
+        async for data in wire.request.stream():
+            body += data
+            if len(body) > LARGEST_BODY_BYTES:
+                raise RequestTooLarge(f"expected at most {LARGEST_BODY_BYTES:,} bytes, got a body of more")
+    except ClientDisconnect:
+        raise CallerLeft from None
+    media_type = wire.header("content-type").partition(";")[0].strip().lower()
+    if body and media_type not in {"", JSON}:
+        raise MediaTypeUnknown(f"expected a body of {JSON}, got {media_type[:80]!r}")
+    return bytes(body)

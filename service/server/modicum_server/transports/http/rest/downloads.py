@@ -1,0 +1,121 @@
+"""Answers that are bytes: reports as they are rendered, artifacts whole, from an offset, or a range of them."""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from google.protobuf.message import Message
+from starlette.responses import Response
+
+from modicum_server.errors import DataLoss, OffsetInvalid
+from modicum_server.transports.http.rest.answers import matches
+from modicum_server.transports.http.rest.wire import HttpWire, while_there
+
+ANY_BYTES = "application/octet-stream"
+_RANGE = re.compile(r"bytes=(?P<first>[0-9]{1,18})?-(?P<last>[0-9]{1,18})?", re.ASCII)
+#: What is shown of a report and of an artifact runs nothing and reaches nothing of this server.
+_SANDBOX = (
+    "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The part of an artifact that is asked for: bytes `first` to before `end` of `size`."""
+
+    first: int
+    end: int
+    size: int
+    partial: bool
+
+    @property
+    def length(self) -> int:
+        """Bytes of the part."""
+        return self.end - self.first
+
+
+async def stream_report(wire: HttpWire, answers: AsyncGenerator[Any]) -> None:
+    """Send the bytes of messages with `data`, the first of which names the media type of the whole."""
+    async with aclosing(answers):
+        first = await anext(answers)
+        headers = {"content-type": first.media_type or ANY_BYTES, "cache-control": "no-store"}
+        headers["content-security-policy"] = _SANDBOX
+        await while_there(wire.request.receive, _send(wire, HTTPStatus.OK, headers, _joined(first.data, answers)))
+
+
+async def stream_artifact(wire: HttpWire, extent: Extent, digest: str, answers: AsyncGenerator[Any]) -> None:
+    """Send a part of an artifact; `answers` begin at its first byte."""
+    etag = f'"{digest}"'
+    if matches(etag, wire.header("if-none-match")):
+        await answers.aclose()
+        await wire.respond(Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag}))
+        return
+    headers = {"content-type": ANY_BYTES, "content-length": str(extent.length), "etag": etag, "accept-ranges": "bytes"}
+    headers |= {"cache-control": "private, immutable", "content-disposition": f'attachment; filename="{digest}"'}
+    status = HTTPStatus.OK
+    if extent.partial:
+        status = HTTPStatus.PARTIAL_CONTENT
+        headers["content-range"] = f"bytes {extent.first}-{extent.end - 1}/{extent.size}"
+    async with aclosing(answers):
+        first = await anext(answers, None)  # what is refused is refused before a status is sent
+        pieces = _cut(first.data if first else b"", answers, extent.length)
+        await while_there(wire.request.receive, _send(wire, status, headers, pieces))
+
+
+def extent_of(wire: HttpWire, artifact: Any, offset: int) -> Extent:
+    """Return what part of an artifact a request asks for, by Range, else by `offset`.
+
+    A range that cannot be read, or several at once, are answered with the whole, as RFC 9110 allows.
+
+    Raises:
+        OffsetInvalid: nothing of the artifact is in the range. What is wrong with `offset` is left to the use case.
+    """
+    size: int = artifact.size_bytes
+    found = _RANGE.fullmatch(wire.header("range").replace(" ", ""))
+    stale = wire.header("if-range") not in {"", f'"{artifact.digest}"'}
+    if found is None or stale or offset or not any(found.groups()):
+        return Extent(offset, size, size, partial=False)
+    first, end = _bounds(found, size)
+    if first >= end:
+        raise OffsetInvalid(f"expected a range within {size:,} bytes, got one past them", size_bytes=str(size))
+    return Extent(first, end, size, partial=True)
+
+
+def _bounds(found: re.Match[str], size: int) -> tuple[int, int]:
+    if found["first"] is None:
+        return max(0, size - int(found["last"])), size
+    last = size - 1 if found["last"] is None else int(found["last"])
+    return int(found["first"]), min(last + 1, size)
+
+
+async def _send(wire: HttpWire, status: int, headers: dict[str, str], pieces: AsyncIterator[bytes]) -> None:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await wire.send({"type": "http.response.start", "status": status, "headers": raw})
+    if wire.request.method != "HEAD":
+        async for piece in pieces:
+            await wire.send({"type": "http.response.body", "body": piece, "more_body": True})
+    await wire.send({"type": "http.response.body"})
+
+
+async def _joined(first: bytes, answers: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    yield first
+    async for message in answers:
+        yield message.data
+
+
+async def _cut(first: bytes, answers: AsyncIterator[Any], length: int) -> AsyncIterator[bytes]:
+    left = length
+    async for data in _joined(first, answers):
+        yield data[:left]
+        left -= len(data)
+        if left <= 0:
+            return
+    raise DataLoss(f"the artifact's bytes ended {left:,} before its length")  # the caller sees it break off
+
+
+def carries_bytes(message: Message | Any) -> bool:
+    """Whether messages of this kind are pieces of a file: they have `data`."""
+    return "data" in message.DESCRIPTOR.fields_by_name

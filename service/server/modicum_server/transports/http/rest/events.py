@@ -1,0 +1,126 @@
+"""Answers that are a stream of messages: server-sent events.
+
+Each message of such a stream holds one message, whose field names the event, whose `sequence` is its id, and whose
+`end_time` makes it the last. What a caller saw last comes back as Last-Event-ID, beside the request's `after_sequence`.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from http import HTTPStatus
+from typing import Any
+
+from google.protobuf.message import Message
+from starlette.responses import Response
+
+from modicum_server.errors import FieldInvalid
+from modicum_server.transports.http.rest.problems import written_problem
+from modicum_server.transports.http.rest.protojson import written
+from modicum_server.transports.http.rest.wire import HttpWire, while_there
+from modicum_server.transports.refusals import Refusal
+from modicum_server.usecases.rules import LARGEST_INT64, shown
+
+MEDIA_TYPE = "text/event-stream"
+HEARTBEAT_SECONDS = 15.0
+"""Longest silence of a stream: proxies close what is silent for longer."""
+RETRY_MILLISECONDS = 1000
+LAST_EVENT_HEADER = "last-event-id"
+RESUME_FIELD = "after_sequence"
+END_FIELD = "end_time"
+_HEARTBEAT = b": still there\n\n"
+
+
+async def stream_events(wire: HttpWire, request: Any, watch: Callable[[Any], AsyncGenerator[Message]]) -> None:
+    """Send every message as an event, until the last or until the caller leaves.
+
+    The method is asked for all there is and what the caller has seen is left out here: so it answers at once, and what
+    it refuses is refused by a status. Who has seen the last message already is told by 204 not to come again.
+
+    Raises:
+        FieldInvalid
+    """
+    last_seen = last_event_of(wire)
+    seen = max(getattr(request, RESUME_FIELD), last_seen)
+    setattr(request, RESUME_FIELD, min(0, getattr(request, RESUME_FIELD)))  # one below 0 is refused as it came
+    async with aclosing(watch(request)) as answers:
+        first = await anext(answers)
+        if _is_last(first) and _sequence_of(first) <= last_seen:
+            await wire.respond(Response(status_code=HTTPStatus.NO_CONTENT))
+            return
+        wire.farewell = _farewell
+        await while_there(wire.request.receive, _send_all(wire, first, answers, seen))
+
+
+def last_event_of(wire: HttpWire) -> int:
+    """Return the sequence in Last-Event-ID; -1 without one.
+
+    Raises:
+        FieldInvalid
+    """
+    text = wire.header(LAST_EVENT_HEADER)
+    if not text:
+        return -1
+    if re.fullmatch("[0-9]{1,19}", text, re.ASCII) is None or int(text) > LARGEST_INT64:
+        raise FieldInvalid("Last-Event-ID", f"expected the id of an event, a sequence, got {shown(text)}")
+    return int(text)
+
+
+async def _send_all(wire: HttpWire, first: Message, answers: AsyncGenerator[Message], seen: int) -> None:
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+    await wire.send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+    if wire.request.method == "HEAD":
+        await wire.send({"type": "http.response.body"})
+        return
+    async for message in _with_heartbeats(first, answers):
+        if message is None:
+            await _send(wire, _HEARTBEAT)
+        elif _is_last(message) or _sequence_of(message) > seen:
+            await _send(wire, await _event_of(message))
+    await wire.send({"type": "http.response.body"})
+
+
+async def _send(wire: HttpWire, data: bytes) -> None:
+    await wire.send({"type": "http.response.body", "body": data, "more_body": True})
+
+
+async def _with_heartbeats(first: Message, answers: AsyncGenerator[Message]) -> AsyncIterator[Message | None]:
+    """Yield the messages, and None whenever none came for a while."""
+    yield first
+    while True:
+        coming = asyncio.ensure_future(anext(answers, None))
+        try:
+            while not (await asyncio.wait({coming}, timeout=HEARTBEAT_SECONDS))[0]:
+                yield None
+            message = coming.result()
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+        if message is None:
+            return
+        yield message
+
+
+def _carried(message: Message) -> tuple[str, Any]:
+    ((field, value),) = message.ListFields()
+    return field.name, value
+
+
+def _sequence_of(message: Message) -> int:
+    sequence: int = _carried(message)[1].sequence
+    return sequence
+
+
+def _is_last(message: Message) -> bool:
+    """Whether what the message tells of has ended: nothing comes after it."""
+    return bool(_carried(message)[1].HasField(END_FIELD))
+
+
+async def _event_of(message: Message) -> bytes:
+    name, value = _carried(message)
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (value.sequence, name.encode(), await written(value))
+
+
+def _farewell(refusal: Refusal) -> bytes:
+    """The last event of a stream that the server ends: what happened, and after what time to come again."""
+    return b"retry: %d\nevent: problem\ndata: %s\n\n" % (RETRY_MILLISECONDS, written_problem(refusal))

@@ -1,0 +1,33 @@
+"""The routes of the REST door in an application: the contract below /v1, its description, and a page of it."""
+
+from functools import cache
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.ports import Store
+from modicum_server.transports.http.rest.door import RestDoor
+from modicum_server.transports.http.rest.openapi.document import document
+from modicum_server.transports.http.rest.openapi.page import SECURITY, render_page
+from modicum_server.transports.layers import layers_of
+from modicum_server.transports.services import Services
+
+
+def rest_routes(services: Services, store: Store, metrics: ApiMetrics) -> list[BaseRoute]:
+    """Return the routes; the description is open to all, as it says nothing of what is stored."""
+    described = cache(document)  # when first asked for: no start waits for it
+    rendered = cache(lambda: render_page(described()))
+
+    async def description(_request: Request) -> Response:
+        return JSONResponse(described())
+
+    async def page(_request: Request) -> Response:
+        return HTMLResponse(rendered(), headers={"Content-Security-Policy": SECURITY})
+
+    return [
+        Route("/openapi.json", description),
+        Route("/docs", page),
+        Route("/v1/{rest:path}", RestDoor(services, layers_of(store, metrics))),
+    ]

@@ -1,0 +1,123 @@
+"""The OpenAPI 3.1 document: one walk over the contract's services, and what every operation shares."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor
+
+from modicum_server.transports.contract import services_of_contract
+from modicum_server.transports.http.rest.openapi.comments import comment_on
+from modicum_server.transports.http.rest.openapi.operations import body_message, enums_in_queries, operation_of, path_of
+from modicum_server.transports.http.rest.openapi.schemas import schemas_of
+from modicum_server.transports.http.rest.problems import MEDIA_TYPE
+from modicum_server.transports.http.rest.routes import Binding, bindings_of
+
+_TEXT = {"type": "string"}
+
+_DESCRIPTION = """\
+Audits image classifiers for overinterpretation. The same methods, errors and limits as `modicum.v1` over gRPC.
+Bodies are ProtoJSON: int64 is digits in a string, enums go by name, names that are no field are refused."""
+
+_PROBLEM = {
+    "type": "object",
+    "description": "What went wrong (RFC 9457); programs decide on `reason`.",
+    "required": ["type", "title", "status", "detail", "reason", "domain", "metadata", "request_id"],
+    "properties": {
+        "type": _TEXT | {"description": "Where the reason is explained."},
+        "title": _TEXT | {"description": "The status in words."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": _TEXT | {"description": "What was expected, what came, what to do."},
+        "reason": _TEXT | {"description": "For programs, e.g. AUDIT_NOT_FOUND; the same as over gRPC."},
+        "domain": _TEXT | {"const": "modicum"},
+        "metadata": {"type": "object", "additionalProperties": _TEXT, "description": "Facts for programs."},
+        "request_id": _TEXT | {"description": "What the operator finds the call by in the log."},
+        "violations": {
+            "type": "array",
+            "description": "Fields that break their rule.",
+            "items": {"type": "object", "properties": {"field": _TEXT, "description": _TEXT}},
+        },
+    },
+}
+
+
+def _header(name: str, description: str, schema: Mapping[str, Any] = _TEXT) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": description, "schema": dict(schema)}
+
+
+_PARAMETERS = {
+    "RequestId": _header(
+        "X-Request-ID", "1 to 64 of letters, digits, dot, hyphen, underscore; comes back, else a new one."
+    ),
+    "RequestTimeout": _header(
+        "Request-Timeout", "Seconds that the call may take, at most 120.", {"type": "number", "exclusiveMinimum": 0}
+    ),
+    "IdempotencyKey": _header(
+        "Idempotency-Key",
+        "A UUID; the same request again with the same key gives the same answer. Same as `requestId`.",
+        {"type": "string", "format": "uuid"},
+    ),
+    "IfNoneMatch": _header("If-None-Match", "The ETag of what the caller has."),
+    "Range": _header("Range", "One range of bytes, e.g. bytes=0-1023."),
+    "ContentRange": _header(
+        "Content-Range", "The part of the artifact that follows, e.g. bytes 1048576-2097151/2097152."
+    ),
+    "LastEventId": _header(
+        "Last-Event-ID", "Only events after this one.", {"type": "string", "pattern": "^[0-9]{1,18}$"}
+    ),
+}
+
+_HEADERS = {
+    "RequestId": {"description": "What the operator finds the call by.", "schema": _TEXT},
+    "ETag": {"description": "Of the content.", "schema": _TEXT},
+    "Link": {"description": 'The next page, `rel="next"`; absent on the last.', "schema": _TEXT},
+}
+
+
+def document() -> dict[str, Any]:
+    """Return the document."""
+    services = services_of_contract()
+    bindings = [list(bindings_of(method)) for service in services for method in service.methods]
+    flat = [binding for one in bindings for binding in one]
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Modicum", "version": version("modicum-server"), "description": _DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}],
+        "tags": [
+            {"name": service.name.removesuffix("Service"), "description": comment_on(service.full_name)}
+            for service in services
+        ],
+        "paths": _paths(bindings),
+        "components": _components(flat),
+    }
+
+
+def _paths(bindings: list[list[Binding]]) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for of_method in bindings:
+        for place, binding in enumerate(of_method):
+            operations = paths.setdefault(path_of(binding), {})
+            operations[binding.verb.lower()] = operation_of(binding, main=place == 0)
+    return dict(sorted(paths.items()))
+
+
+def _components(bindings: list[Binding]) -> dict[str, Any]:
+    problem = {
+        "description": "A problem.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    return {
+        "schemas": schemas_of(_messages(bindings), enums_in_queries(bindings)) | {"Problem": _PROBLEM},
+        "parameters": _PARAMETERS,
+        "headers": _HEADERS,
+        "responses": {"Problem": problem},
+        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+    }
+
+
+def _messages(bindings: list[Binding]) -> list[Descriptor]:
+    """The messages that a body is, either way; streams name theirs in words."""
+    sent = [message for binding in bindings if (message := body_message(binding)) is not None]
+    received = [binding.method.output_type for binding in bindings if not binding.method.server_streaming]
+    return [*sent, *received]

@@ -1,0 +1,51 @@
+"""Examples of what callers send, by message and by collection; a test sees that each is what it is said to be."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+#: Ids in paths.
+IDS: Mapping[str, str] = {
+    "projects": "default",
+    "models": "resnet18",
+    "versions": "1",
+    "datasets": "holdout",
+    "artifacts": _DIGEST,
+    "audits": "first",
+    "findings": "0-0-3",
+}
+
+_IMAGENET = {
+    "channels": 3,
+    "height": 224,
+    "width": 224,
+    "lowerBound": 0,
+    "upperBound": 1,
+    "resize": 256,
+    "interpolation": "bilinear",
+    "mean": [0.485, 0.456, 0.406],
+    "std": [0.229, 0.224, 0.225],
+}
+
+#: Bodies of requests.
+EXAMPLES: Mapping[str, Mapping[str, Any]] = {
+    "modicum.v1.Project": {},
+    "modicum.v1.Model": {},
+    "modicum.v1.ModelVersion": {
+        "weights": {"digest": _DIGEST, "architecture": "torchvision:resnet18"},
+        "input": _IMAGENET,
+        "classLabels": ["tench", "goldfish"],
+    },
+    "modicum.v1.Dataset": {"manifestDigest": _DIGEST},
+    "modicum.v1.Audit": {
+        "specification": {
+            "modelVersions": ["projects/default/models/resnet18/versions/1"],
+            "dataset": "projects/default/datasets/holdout",
+            "searches": [{"threshold": 0.9}],
+        }
+    },
+    "modicum.v1.FindMissingArtifactsRequest": {"digests": [_DIGEST]},
+    "modicum.v1.CancelAuditRequest": {},
+    "modicum.v1.JudgeAuditRequest": {"policy": "rules: []"},
+}

@@ -1,0 +1,179 @@
+"""OpenAPI operations of the contract's bindings."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+
+from modicum_server.transports.http.rest.answers import NEXT_TOKEN, is_resource
+from modicum_server.transports.http.rest.downloads import ANY_BYTES
+from modicum_server.transports.http.rest.events import MEDIA_TYPE as EVENTS
+from modicum_server.transports.http.rest.openapi.comments import comment_on, summary_of
+from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS
+from modicum_server.transports.http.rest.openapi.schemas import has_behaviour, reference, schema_of_field
+from modicum_server.transports.http.rest.protojson import field_of, is_nested
+from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD
+from modicum_server.transports.http.rest.routes import WHOLE_BODY, Binding
+from modicum_server.usecases.names import PATTERNS
+
+JSON = "application/json"
+#: Form of the ids of each collection.
+_ID_PATTERNS: Mapping[str, str] = dict(pattern.split("/")[-2:] for pattern in PATTERNS.values())
+
+
+def path_of(binding: Binding) -> str:
+    """Return a binding's path with every id by name: `/v1/projects/{project}/audits/{audit}:cancel`."""
+    segments = binding.template.segments
+    named = [
+        segment.replace("*", "{" + singular(before) + "}")
+        for before, segment in zip(("", *segments), segments, strict=False)
+    ]
+    return "/" + "/".join(named)
+
+
+def singular(collection: str) -> str:
+    """Return the name of one: projects -> project."""
+    return collection.removesuffix("s")
+
+
+def operation_of(binding: Binding, *, main: bool) -> dict[str, Any]:
+    """Return the operation of a binding; `main` is the first of its method."""
+    comment = comment_on(binding.method.full_name)
+    operation: dict[str, Any] = {
+        "operationId": binding.method.name if main else f"{binding.method.name}By{binding.verb.title()}",
+        "tags": [binding.method.containing_service.name.removesuffix("Service")],
+        "summary": summary_of(comment),
+        "description": comment,
+        "parameters": [*_in_path(binding), *_in_query(binding), *_in_headers(binding)],
+        "responses": _responses(binding) | {"default": {"$ref": "#/components/responses/Problem"}},
+    }
+    if binding.body:
+        operation["requestBody"] = _body(binding)
+    return operation
+
+
+def body_message(binding: Binding) -> Descriptor | None:
+    """Return the message that a request's body is, in JSON; None for bytes and for no body."""
+    if not binding.body or binding.method.client_streaming:
+        return None
+    if binding.body == WHOLE_BODY:
+        return binding.method.input_type
+    field = field_of(binding.method.input_type, binding.body)
+    assert field is not None, "the contract names a field of its own"
+    return field.message_type
+
+
+def enums_in_queries(bindings: Iterable[Binding]) -> Iterator[EnumDescriptor]:
+    """Yield the enums that stand in queries."""
+    for binding in bindings:
+        for _, field in _fields_in_query(binding):
+            if field.enum_type is not None:
+                yield field.enum_type
+
+
+def _in_path(binding: Binding) -> Iterator[dict[str, Any]]:
+    segments = binding.template.segments
+    for before, segment in pairwise(segments):
+        if "*" in segment:
+            schema = {"type": "string", "pattern": f"^{_ID_PATTERNS[before]}$"}
+            yield {"name": singular(before), "in": "path", "required": True, "schema": schema, "example": IDS[before]}
+
+
+def _in_query(binding: Binding) -> Iterator[dict[str, Any]]:
+    for name, field in _fields_in_query(binding):
+        json_name = ".".join(_json_name(part) for part in name.split("."))
+        parameter = {"name": json_name, "in": "query", "description": comment_on(field.full_name)}
+        required = has_behaviour(field, "REQUIRED") and not binding.method.client_streaming
+        yield parameter | {"schema": schema_of_field(field)} | ({"required": True} if required else {})
+
+
+def _fields_in_query(binding: Binding) -> Iterator[tuple[str, FieldDescriptor]]:
+    """Yield what neither path nor body has, by its path in the contract's words."""
+    if binding.body == WHOLE_BODY:
+        return
+    taken = {field for field, _ in binding.template.variables} | {binding.body}
+    for name, field in _leaves(binding.method.input_type):
+        if name not in taken and name.split(".", 1)[0] not in taken:
+            yield name, field
+
+
+def _leaves(message: Descriptor, before: str = "") -> Iterator[tuple[str, FieldDescriptor]]:
+    for field in message.fields:
+        if is_nested(field):
+            assert field.message_type is not None
+            if not field.is_repeated:
+                yield from _leaves(field.message_type, f"{before}{field.name}.")
+        else:
+            yield f"{before}{field.name}", field
+
+
+def _json_name(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+def _in_headers(binding: Binding) -> Iterator[Mapping[str, str]]:
+    method = binding.method
+    names = ["RequestId"]
+    if not method.client_streaming and not method.server_streaming:
+        names.append("RequestTimeout")
+    if REQUEST_ID_FIELD in method.input_type.fields_by_name:
+        names.append("IdempotencyKey")
+    if is_resource(binding) or _is_artifact(binding):
+        names.append("IfNoneMatch")
+    if _is_artifact(binding):
+        names.append("Range")
+    if method.client_streaming:
+        names.append("ContentRange")
+    if _streams_events(binding):
+        names.append("LastEventId")
+    return ({"$ref": f"#/components/parameters/{name}"} for name in names)
+
+
+def _body(binding: Binding) -> dict[str, Any]:
+    message = body_message(binding)
+    if message is None:
+        bytes_ = {"schema": {"type": "string", "format": "binary"}}
+        return {"required": True, "description": "The bytes themselves.", "content": {ANY_BYTES: bytes_}}
+    schema = reference(message)
+    example = EXAMPLES.get(message.full_name)
+    content = {"schema": schema} | ({} if example is None else {"example": example})
+    return {"content": {JSON: content}}
+
+
+def _responses(binding: Binding) -> dict[str, Any]:
+    if _streams_events(binding):
+        stream = {"schema": {"type": "string"}, "example": "id: 3\nevent: audit\ndata: {...}\n\n"}
+        ended = {"description": "Last-Event-ID is the last event already: do not come again."}
+        return {"200": _answer("Events, until the last.", {EVENTS: stream}), "204": ended}
+    if _is_artifact(binding):
+        bytes_ = {ANY_BYTES: {"schema": {"type": "string", "format": "binary"}}}
+        partial = _answer("The range.", bytes_)
+        return {"200": _answer("The bytes.", bytes_), "206": partial, "304": {"description": "Unchanged."}}
+    if binding.method.server_streaming:
+        report = {"schema": {"type": "string"}}
+        return {"200": _answer("The report.", {JSON: {"schema": {}}, "text/html": report})}
+    answer = _answer("The answer.", {JSON: {"schema": reference(binding.method.output_type)}})
+    if NEXT_TOKEN in binding.method.output_type.fields_by_name:
+        answer["headers"]["Link"] = {"$ref": "#/components/headers/Link"}
+    if not is_resource(binding):
+        return {"200": answer}
+    answer["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
+    return {"200": answer, "304": {"description": "If-None-Match names what is there."}}
+
+
+def _answer(text: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "description": text,
+        "headers": {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}},
+        "content": dict(content),
+    }
+
+
+def _streams_events(binding: Binding) -> bool:
+    return bool(binding.method.server_streaming) and "data" not in binding.method.output_type.fields_by_name
+
+
+def _is_artifact(binding: Binding) -> bool:
+    return bool(binding.method.server_streaming) and "offset" in binding.method.input_type.fields_by_name

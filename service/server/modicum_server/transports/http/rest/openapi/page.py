@@ -1,0 +1,56 @@
+"""The documentation page: the OpenAPI document and the table of reasons, in one page that loads nothing else."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jinja2
+
+from modicum_server.errors import ModicumError
+from modicum_server.transports.errors import DEADLINE, INTERNAL_REASON, UNKNOWN, answer_of
+from modicum_server.transports.http.rest.problems import METHOD_NOT_ALLOWED, PATH_UNKNOWN
+
+SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def render_page(document: dict[str, Any]) -> str:
+    """Return the page of a document."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(__name__), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    operations = [
+        (verb.upper(), path, operation)
+        for path, verbs in document["paths"].items()
+        for verb, operation in verbs.items()
+    ]
+    return environment.get_template("docs.html.j2").render(
+        document=document, operations=operations, reasons=sorted(reasons()), resolve=lambda one: _resolve(document, one)
+    )
+
+
+def reasons() -> Iterator[tuple[str, int, str, str]]:
+    """Yield every reason that a caller can meet: its name, HTTP status, gRPC code and usual text."""
+    for kind in _families(ModicumError):
+        answer = answer_of(kind)
+        if answer.public and kind.__subclasses__() == []:
+            yield kind.__new__(kind).reason, answer.http_status, answer.code.name, kind.__doc__ or ""
+    yield INTERNAL_REASON, UNKNOWN.http_status, UNKNOWN.code.name, "A fault of the server; its log has the request id."
+    yield "DEADLINE_EXCEEDED", DEADLINE.http_status, DEADLINE.code.name, "The call was not done in time."
+    yield PATH_UNKNOWN, 404, "", "There is no such path."
+    yield METHOD_NOT_ALLOWED, 405, "", "The path does not take this method; Allow lists those that it takes."
+
+
+def _families(kind: type[ModicumError]) -> Iterator[type[ModicumError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _families(child)
+
+
+def _resolve(document: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
+    """Return what a reference within the document leads to; anything else as it is."""
+    if "$ref" not in one:
+        return one
+    found: Any = document
+    for part in one["$ref"].removeprefix("#/").split("/"):
+        found = found[part]
+    resolved: dict[str, Any] = found
+    return resolved

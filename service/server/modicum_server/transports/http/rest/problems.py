@@ -1,0 +1,82 @@
+"""Errors over HTTP: application/problem+json (RFC 9457), with the reason, facts and request id that gRPC carries."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from starlette.responses import Response
+
+from modicum_server.transports.errors import DOMAIN
+from modicum_server.transports.refusals import Refusal
+
+MEDIA_TYPE = "application/problem+json"
+DOCUMENTATION = "/docs"
+"""The page that tells what each reason means; a problem's type is its place there."""
+PATH_UNKNOWN = "PATH_UNKNOWN"
+METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+
+
+def problem_response(refusal: Refusal) -> Response:
+    """Return the response to a call that is refused."""
+    headers = {"Cache-Control": "no-store"}
+    if refusal.retry_seconds is not None:
+        headers["Retry-After"] = str(math.ceil(refusal.retry_seconds))
+    if refusal.http_status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="modicum"'
+    if refusal.http_status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and "size_bytes" in refusal.metadata:
+        headers["Content-Range"] = f"bytes */{refusal.metadata['size_bytes']}"
+    return Response(written_problem(refusal), refusal.http_status, headers, MEDIA_TYPE)
+
+
+def written_problem(refusal: Refusal) -> bytes:
+    """Return the problem as JSON, on one line."""
+    return _written(
+        status=refusal.http_status,
+        detail=refusal.text,
+        reason=refusal.reason,
+        request_id=refusal.request_id,
+        metadata=refusal.metadata,
+        violations=[{"field": one.field, "description": one.description} for one in refusal.violations],
+    )
+
+
+def path_unknown(path: str, request_id: str) -> Response:
+    """Return the response to a path that leads nowhere."""
+    detail = f"{path[:200]!r} is no path of this server; /openapi.json lists them"
+    return Response(
+        _written(status=404, detail=detail, reason=PATH_UNKNOWN, request_id=request_id), 404, media_type=MEDIA_TYPE
+    )
+
+
+def method_not_allowed(verb: str, allowed: Iterable[str], request_id: str) -> Response:
+    """Return the response to a verb that a path does not take."""
+    listed = ", ".join(allowed)
+    detail = f"expected one of {listed}, got {verb[:20]!r}"
+    data = _written(status=405, detail=detail, reason=METHOD_NOT_ALLOWED, request_id=request_id)
+    return Response(data, 405, {"Allow": listed}, MEDIA_TYPE)
+
+
+def _written(
+    *,
+    status: int,
+    detail: str,
+    reason: str,
+    request_id: str,
+    metadata: Mapping[str, str] | None = None,
+    violations: list[dict[str, str]] | None = None,
+) -> bytes:
+    problem: dict[str, Any] = {
+        "type": f"{DOCUMENTATION}#{reason}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "reason": reason,
+        "domain": DOMAIN,
+        "metadata": dict(metadata or {}),
+        "request_id": request_id,
+    }
+    if violations:
+        problem["violations"] = violations
+    return json.dumps(problem, ensure_ascii=False).encode("utf-8", "replace")

@@ -1,0 +1,23 @@
+"""The query of a request as pairs of text."""
+
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from modicum_server.errors import FieldInvalid
+
+MOST_PARAMETERS = 200
+
+
+def query_of(request: Request) -> list[tuple[str, str]]:
+    """Return the names and values of a query in their order.
+
+    Raises:
+        FieldInvalid: it is not UTF-8, or has too many of them.
+    """
+    raw = request.scope["query_string"].decode("latin-1")
+    try:
+        return parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        rule = f"expected at most {MOST_PARAMETERS} parameters, in UTF-8 behind the percent signs, got something else"
+        raise FieldInvalid("query", rule) from None

@@ -1,0 +1,158 @@
+"""Makes the message of a request: from its query, its body, its path and its headers, in this order."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from modicum_server.errors import FieldInvalid
+from modicum_server.transports.http.rest.protojson import (
+    descriptor_of,
+    field_of,
+    is_nested,
+    merge,
+    read_json,
+    unknown_field,
+)
+from modicum_server.transports.http.rest.routes import WHOLE_BODY, Binding, Found
+from modicum_server.transports.http.rest.templates import decoded
+from modicum_server.usecases.rules import shown
+
+IDEMPOTENCY_HEADER = "idempotency-key"
+REQUEST_ID_FIELD = "request_id"
+
+
+def request_of(found: Found, query: Iterable[tuple[str, str]], body: bytes, idempotency_key: str) -> Message:
+    """Return the request message of a call that takes one.
+
+    Raises:
+        FieldInvalid
+    """
+    message = _message_of(found.route.binding)
+    put_query(message, found.route.binding, query)
+    _put_body(message, found.route.binding.body, body)
+    put_path(message, found.captured)
+    _put_request_id(message, idempotency_key)
+    return message
+
+
+def _message_of(binding: Binding) -> Message:
+    return GetMessageClass(binding.method.input_type)()
+
+
+def put_query(message: Message, binding: Binding, query: Iterable[tuple[str, str]]) -> None:
+    """Set the fields of a query: dots lead into messages, a repeated field stands several times.
+
+    Raises:
+        FieldInvalid: a name that is no field, that the path or the body has, or a value that is none of its field's.
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in query:
+        values.setdefault(name, []).append(value)
+    for name, texts in values.items():
+        path, field = _resolved(descriptor_of(message), name)
+        _refuse_misplaced(binding, path)
+        if len(texts) > 1 and not field.is_repeated:
+            raise FieldInvalid(path, f"expected one value, got {len(texts)}")
+        items = [_json_of(field, text, path) for text in texts]
+        merge(message, _nested(path, items if field.is_repeated else items[0]))
+
+
+def put_path(message: Message, captured: Mapping[str, str]) -> None:
+    """Set the fields that the path binds.
+
+    Raises:
+        FieldInvalid: the body says something else.
+    """
+    for path, raw in captured.items():
+        value = decoded(path, raw)
+        *parents, name = path.split(".")
+        holder = message
+        for parent in parents:
+            holder = getattr(holder, parent)
+        if getattr(holder, name) not in {"", value}:
+            raise FieldInvalid(path, f"expected {shown(value)} as in the path, or nothing, got something else")
+        merge(message, _nested(path, value))
+
+
+def _put_body(message: Message, place: str, body: bytes) -> None:
+    if not place:
+        if body:
+            raise FieldInvalid("body", f"expected none for this method, got {len(body):,} bytes")
+        return
+    if not body.strip():
+        return
+    value = read_json(body)
+    if place == WHOLE_BODY:
+        merge(message, value)
+    else:
+        inner = getattr(message, place)
+        inner.SetInParent()
+        merge(inner, value, place)
+
+
+def _put_request_id(message: Message, key: str) -> None:
+    """Take the header for the request id of what creates; other methods repeat safely without one."""
+    if not key or REQUEST_ID_FIELD not in message.DESCRIPTOR.fields_by_name:
+        return
+    given: str = getattr(message, REQUEST_ID_FIELD)
+    key = key.strip().removeprefix('"').removesuffix('"')
+    if given and given.lower() != key.lower():
+        raise FieldInvalid(REQUEST_ID_FIELD, f"expected {shown(key)} as in Idempotency-Key, or nothing, got another id")
+    merge(message, {REQUEST_ID_FIELD: key})
+
+
+def _resolved(descriptor: Descriptor, name: str) -> tuple[str, FieldDescriptor]:
+    """Return the path of a query's name in the contract's words, and its field."""
+    path: list[str] = []
+    *parents, last = name.split(".")
+    for parent in parents:
+        outer = field_of(descriptor, parent)
+        if outer is None or not is_nested(outer) or outer.is_repeated:
+            raise unknown_field(descriptor, name)
+        assert outer.message_type is not None
+        path.append(outer.name)
+        descriptor = outer.message_type
+    field = field_of(descriptor, last)
+    if field is None or is_nested(field):
+        raise unknown_field(descriptor, name)
+    return ".".join([*path, field.name]), field
+
+
+def _refuse_misplaced(binding: Binding, path: str) -> None:
+    if path in {field for field, _ in binding.template.variables}:
+        raise FieldInvalid(path, "expected in the path only, got it in the query too")
+    if binding.body == WHOLE_BODY or path.split(".", 1)[0] == binding.body:
+        raise FieldInvalid(path, "expected in the body, got it in the query")
+
+
+def _json_of(field: FieldDescriptor, text: str, path: str) -> Any:
+    """Return what ProtoJSON would have in place of a query's text."""
+    if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
+        if text not in {"true", "false"}:
+            raise FieldInvalid(path, f"expected true or false, got {shown(text)}")
+        return text == "true"
+    if field.enum_type is not None:
+        return _enum_of(field.enum_type, text)
+    return text
+
+
+def _enum_of(enum: EnumDescriptor, text: str) -> str | int:
+    """Return the name or number of a value; `html` means REPORT_FORMAT_HTML: what all names begin with may be left."""
+    if re.fullmatch("[0-9]{1,9}", text, re.ASCII):
+        return int(text)
+    if text in enum.values_by_name:
+        return text
+    prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", enum.name).upper()
+    full = f"{prefix}_{text.upper()}"
+    return full if full in enum.values_by_name else text
+
+
+def _nested(path: str, value: Any) -> dict[str, Any]:
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    made: dict[str, Any] = value
+    return made

@@ -1,0 +1,74 @@
+"""The routes of the contract, read from its descriptors: an RPC that is added brings its route along."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from google.api import annotations_pb2  # type: ignore[import-untyped]
+from google.protobuf.descriptor import MethodDescriptor
+
+from modicum_server.transports.contract import ServedMethod
+from modicum_server.transports.http.rest.templates import PathTemplate
+
+VERBS = ("get", "put", "post", "delete", "patch")
+WHOLE_BODY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One `google.api.http` rule of a method: verb, path, and the field that the body is (`*`: all of the request)."""
+
+    verb: str
+    template: PathTemplate
+    body: str
+    method: MethodDescriptor
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A binding and what serves it."""
+
+    binding: Binding
+    method: ServedMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A route that fits a request, and the fields that its path binds, as they were sent."""
+
+    route: Route
+    captured: dict[str, str]
+
+
+def bindings_of(method: MethodDescriptor) -> Iterator[Binding]:
+    """Yield the rules of a method, the main one first."""
+    rule: Any = method.GetOptions().Extensions[annotations_pb2.http]
+    for one in (rule, *rule.additional_bindings):
+        verb = one.WhichOneof("pattern")
+        if verb in VERBS:
+            yield Binding(verb.upper(), PathTemplate(getattr(one, verb)), one.body, method)
+
+
+class RouteTable:
+    """All routes; a path is looked up as it was sent."""
+
+    def __init__(self, methods: Iterable[ServedMethod]) -> None:
+        self.routes = tuple(Route(binding, one) for one in methods for binding in bindings_of(one.descriptor))
+
+    def find(self, verb: str, path: str) -> Found | None:
+        """Return the route of a request; HEAD asks for the same as GET."""
+        asked = "GET" if verb == "HEAD" else verb
+        return next((found for found in self._of_path(path) if found.route.binding.verb == asked), None)
+
+    def allowed(self, path: str) -> tuple[str, ...]:
+        """Return the verbs that a path takes; none when there is no such path."""
+        verbs = {found.route.binding.verb for found in self._of_path(path)}
+        if not verbs:
+            return ()
+        return tuple(sorted({*verbs, "OPTIONS"} | ({"HEAD"} if "GET" in verbs else set())))
+
+    def _of_path(self, path: str) -> Iterator[Found]:
+        for route in self.routes:
+            captured = route.binding.template.match(path)
+            if captured is not None:
+                yield Found(route, captured)

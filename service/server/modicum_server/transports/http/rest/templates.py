@@ -1,0 +1,64 @@
+"""Path templates of `google.api.http`: `/v1/{name=projects/*/models/*}:verb`, matched against a path as it was sent.
+
+Only what the contract uses is read: literals, variables with `*` and literals in them, a custom verb at the end.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import unquote
+
+from modicum_server.errors import FieldInvalid
+
+_PART = re.compile(r"\{(?P<field>[a-z_.]+)(?:=(?P<pattern>[^{}]+))?\}|(?P<literal>[^{}]+)")
+_ONE_SEGMENT = "[^/:]+"
+
+
+@dataclass(frozen=True)
+class PathTemplate:
+    """A template; `text` is as the contract has it."""
+
+    text: str
+
+    @cached_property
+    def variables(self) -> tuple[tuple[str, str], ...]:
+        """Return the fields that are bound, each with its pattern."""
+        return tuple((part["field"], part["pattern"] or "*") for part in _parts(self.text) if part["field"])
+
+    @cached_property
+    def _expression(self) -> re.Pattern[str]:
+        return re.compile("".join(_expression_of(part) for part in _parts(self.text)))
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """Return the bound fields as they were sent, percent signs and all; None when the path is another one."""
+        found = self._expression.fullmatch(path)
+        return None if found is None else dict(zip((field for field, _ in self.variables), found.groups(), strict=True))
+
+    @cached_property
+    def segments(self) -> tuple[str, ...]:
+        """Return the path with variables resolved to their patterns, by segments: `("v1", "projects", "*", ...)`."""
+        flat = "".join(part["literal"] or part["pattern"] or "*" for part in _parts(self.text))
+        return tuple(flat.strip("/").split("/"))
+
+
+def decoded(field: str, value: str) -> str:
+    """Return a part of a path or of a query without its percent signs.
+
+    Raises:
+        FieldInvalid: it is not UTF-8.
+    """
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        raise FieldInvalid(field, "expected UTF-8 behind the percent signs, got other bytes") from None
+
+
+def _parts(text: str) -> list[re.Match[str]]:
+    return list(_PART.finditer(text))
+
+
+def _expression_of(part: re.Match[str]) -> str:
+    if part["field"] is None:
+        return re.escape(part["literal"])
+    pattern = part["pattern"] or "*"
+    return "(" + _ONE_SEGMENT.join(re.escape(literal) for literal in pattern.split("*")) + ")"

@@ -1,0 +1,76 @@
+"""Requests that are bytes: the body of an upload as the messages of the contract, one after the other.
+
+The next bytes are read when the ones before are on the disk; a connection that breaks leaves them there for a resume.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from starlette.requests import ClientDisconnect
+
+from modicum_server.errors import FieldInvalid, MediaTypeUnknown
+from modicum_server.transports.http.rest.queries import query_of
+from modicum_server.transports.http.rest.requests import put_path, put_query
+from modicum_server.transports.http.rest.routes import Found
+from modicum_server.transports.http.rest.wire import HttpWire
+from modicum_server.usecases.artifacts import LARGEST_MESSAGE_BYTES
+from modicum_server.usecases.rules import shown
+
+_RANGE = re.compile(r"bytes (?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})/(?P<size>[0-9]{1,18})", re.ASCII)
+
+
+async def messages_of(found: Found, wire: HttpWire) -> AsyncIterator[Message]:
+    """Yield the header of an upload, from path, query, Content-Range and Content-Length, and then its bytes.
+
+    Raises:
+        FieldInvalid, MediaTypeUnknown
+    """
+    kind: Any = GetMessageClass(found.route.binding.method.input_type)
+    first = kind()
+    put_query(first, found.route.binding, query_of(wire.request))
+    put_path(first, found.captured)
+    _put_position(first.header, wire)
+    yield first
+    async for data in _chunks(wire):
+        for start in range(0, len(data), LARGEST_MESSAGE_BYTES):
+            yield kind(data=data[start : start + LARGEST_MESSAGE_BYTES])
+
+
+def _put_position(header: Any, wire: HttpWire) -> None:
+    """Fill in the artifact's length and the offset of the first byte, where the query names neither."""
+    if wire.header("content-encoding") not in {"", "identity"}:
+        raise MediaTypeUnknown(
+            "expected the artifact's own bytes, got them under a Content-Encoding; send them without"
+        )
+    length = wire.header("content-length")
+    if text := wire.header("content-range"):
+        _put_range(header, text, length)
+    elif not header.size_bytes:
+        if not length.isdecimal():
+            raise FieldInvalid("header.size_bytes", "expected it, Content-Length or Content-Range, got none of them")
+        header.size_bytes = header.offset + int(length)
+
+
+def _put_range(header: Any, text: str, length: str) -> None:
+    found = _RANGE.fullmatch(text.strip())
+    if found is None:
+        raise FieldInvalid("Content-Range", f"expected bytes FIRST-LAST/SIZE, got {shown(text)}")
+    first, last, size = (int(found[name]) for name in ("first", "last", "size"))
+    if not first <= last < size:
+        raise FieldInvalid("Content-Range", f"expected FIRST to LAST within SIZE, got {shown(text)}")
+    if length.isdecimal() and int(length) != last - first + 1:
+        raise FieldInvalid("Content-Range", f"expected a range of Content-Length {length}, got {shown(text)}")
+    header.offset, header.size_bytes = first, size
+
+
+async def _chunks(wire: HttpWire) -> AsyncIterator[bytes]:
+    """Yield the body; where the connection breaks it ends early, which the use case sees by the length."""
+    try:
+        async for data in wire.request.stream():
+            if data:
+                yield data
+    except ClientDisconnect:
+        return

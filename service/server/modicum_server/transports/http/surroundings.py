@@ -1,0 +1,59 @@
+"""What stands around every route: origins of browsers, compression, and the problem of a path that no route has."""
+
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modicum_server.settings import Settings
+from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
+from modicum_server.transports.layers import REQUEST_ID_HEADER, request_id_of
+
+UNCOMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
+"""Events, which must not wait for each other, and artifacts, whose length is announced."""
+COMPRESSION_LEVEL = 6
+REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Range",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "If-Range",
+    "Last-Event-ID",
+    "Range",
+    "Request-Timeout",
+    "X-Request-ID",
+)
+ANSWER_HEADERS = ("Content-Range", "ETag", "Link", "Retry-After", "X-Request-ID")
+
+
+def middleware_of(settings: Settings) -> list[Middleware]:
+    """Return what stands around the routes, from outside in; no origin is let in unless a setting names it."""
+    compressing = Middleware(GZipMiddleware, exclude_content_types=UNCOMPRESSED, compresslevel=COMPRESSION_LEVEL)
+    if not settings.cors_origins:
+        return [compressing]
+    sharing = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "HEAD", "PUT", "POST", "DELETE"],
+        allow_headers=REQUEST_HEADERS,
+        expose_headers=ANSWER_HEADERS,
+    )
+    return [sharing, compressing]
+
+
+async def answer_lost(request: Request, error: Exception) -> Response:
+    """Return the problem of a path or of a verb that no route has."""
+    assert isinstance(error, HTTPException)
+    request_id = request_id_of(request.headers.get(REQUEST_ID_HEADER, ""))
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
+        response = method_not_allowed(request.method, allowed, request_id)
+    else:
+        response = path_unknown(request.url.path, request_id)
+    response.headers[REQUEST_ID_HEADER] = request_id
+    return response

@@ -1,0 +1,91 @@
+"""What a caller sees of an error, before a door gives it its form: code, text that may be shown, reason, facts.
+
+Of a foreign error, and of one that is not public, a caller sees the request id only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import grpc
+
+from modicum_server.errors import FieldInvalid, ModicumError
+from modicum_server.transports.errors import DEADLINE, INTERNAL_REASON, Answer, answer_of
+
+LONGEST_MESSAGE_CHARACTERS = 1500
+"""All of a gRPC status travels in trailing metadata, of which clients take 8 KiB."""
+LONGEST_FACT_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A field that breaks its rule."""
+
+    field: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error as it is answered; `reason` and `metadata` are for programs, `retry_seconds` says when to try again."""
+
+    code: grpc.StatusCode
+    http_status: int
+    text: str
+    reason: str
+    request_id: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    violations: tuple[Violation, ...] = ()
+    retry_seconds: float | None = None
+
+
+def refusal_of(error: BaseException, request_id: str) -> Refusal:
+    """Return what is shown of an error."""
+    answer = answer_of(type(error))
+    if isinstance(error, ModicumError) and answer.public:
+        return _refusal(
+            answer,
+            _cut(str(error), LONGEST_MESSAGE_CHARACTERS),
+            error.reason,
+            request_id,
+            metadata={key: _cut(value, LONGEST_FACT_CHARACTERS) for key, value in error.metadata.items()},
+            violations=_violations(error),
+        )
+    text = f"something went wrong inside the server; its operator finds it in the log under the request id {request_id}"
+    return _refusal(answer, text, INTERNAL_REASON, request_id)
+
+
+def deadline_refusal(limit_seconds: float, request_id: str) -> Refusal:
+    """Return what is shown of a call that did not end in time."""
+    text = f"the call was not done within {limit_seconds:g} s; give it a later deadline, or ask for less at once"
+    return _refusal(DEADLINE, text, "DEADLINE_EXCEEDED", request_id)
+
+
+def _refusal(
+    answer: Answer,
+    text: str,
+    reason: str,
+    request_id: str,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    violations: tuple[Violation, ...] = (),
+) -> Refusal:
+    return Refusal(
+        code=answer.code,
+        http_status=answer.http_status,
+        text=text,
+        reason=reason,
+        request_id=request_id,
+        metadata=metadata or {},
+        violations=violations,
+        retry_seconds=answer.retry_seconds,
+    )
+
+
+def _violations(error: ModicumError) -> tuple[Violation, ...]:
+    if not isinstance(error, FieldInvalid):
+        return ()
+    return (Violation(error.field, _cut(error.rule, LONGEST_MESSAGE_CHARACTERS)),)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."

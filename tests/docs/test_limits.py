@@ -1,0 +1,48 @@
+"""The page of limits names every limit that can be set, with its default, and those that are fixed, as they are."""
+
+from pathlib import Path
+
+import pytest
+from modicum_server.settings import Settings
+from modicum_server.transports.grpc.server import LARGEST_ANSWER_BYTES, LARGEST_REQUEST_BYTES
+from modicum_server.usecases import artifacts, manifests, pages, rules
+
+PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
+MEBIBYTE, KIBIBYTE = 1024**2, 1024
+SET = sorted(name for name in Settings.model_fields if name.startswith("max_"))
+
+
+@pytest.mark.parametrize("name", SET)
+def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
+    default = Settings.model_fields[name].default
+    shown = f"{default // 1024**3} GiB" if name.endswith("_bytes") else f"{default:,}"
+
+    assert f"`MODICUM_{name.upper()}`, {shown}" in PAGE
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"| a request | {LARGEST_REQUEST_BYTES // MEBIBYTE} MiB |",
+        (
+            f"| an answer | {LARGEST_ANSWER_BYTES // MEBIBYTE} MiB; pages of lists are cut at "
+            f"{pages.LARGEST_PAGE_BYTES // MEBIBYTE} MiB"
+        ),
+        f"| bytes in one message of an upload | {artifacts.LARGEST_MESSAGE_BYTES // MEBIBYTE} MiB |",
+        f"| rows of a page | {pages.LARGEST_PAGE_SIZE:,} |",
+        f"| digests asked for at once | {rules.MOST_DIGESTS:,} |",
+        f"| a line of a manifest | {manifests.LONGEST_LINE_BYTES // KIBIBYTE} KiB |",
+        f"| an item's path | {rules.LONGEST_ITEM_CHARACTERS:,} characters |",
+        f"| a label, a class name | {rules.LONGEST_LABEL_CHARACTERS} characters |",
+        f"| class names of a version | {rules.MOST_CLASS_LABELS:,} |",
+        f"| versions of an audit, members of an ensemble | {rules.MOST_VERSIONS} |",
+        f"| searches of an audit | {rules.MOST_SEARCHES} |",
+        (
+            f"| sides of a canvas | {rules.LARGEST_SIDE_PIXELS:,} pixels; {rules.MOST_CANVAS_PIXELS:,} pixels, "
+            f"{rules.MOST_CANVAS_VALUES:,} values in all |"
+        ),
+        f"| a filter | {rules.LONGEST_FILTER_CHARACTERS:,} characters |",
+    ],
+)
+def test_the_page_tells_what_is_fixed_as_it_is(line):
+    assert line in PAGE

@@ -1,0 +1,166 @@
+"""Faults of those who read and send: slow ones, ones that vanish, ones that fall silent; others must not notice."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+from modicum.sources.contents import Content
+from modicum.v1 import artifact_service_pb2
+
+from tests.faults.calls import Answered, caller, metadata
+from tests.faults.fault import Fault, Trial
+from tests.faults.gates import Point
+from tests.faults.parts import PATIENCE_SECONDS, eventually
+from tests.faults.signs import Metric
+from tests.faults.stage import SUBJECT, TOKENS
+from tests.faults.uploading import MEBIBYTE, drawn, received, require_whole, send
+
+#: More than the API has connections to its database.
+SLOW_READERS = 24
+ARTIFACT_BYTES = 24 * MEBIBYTE
+#: What a slow reader may cost the API: a few pieces of 256 KiB on their way.
+BYTES_A_READER = 2 * MEBIBYTE
+SENT_BYTES = 4 * MEBIBYTE
+WITHIN_A_SHARD = (1, 5, 9)
+#: A client that sends the half of its bytes and then nothing.
+SENDER = """
+import sys, threading
+import grpc
+from modicum.v1 import artifact_service_pb2 as wire, artifact_service_pb2_grpc
+address, token, parent, digest, size = sys.argv[1:]
+def messages():
+    yield wire.UploadArtifactRequest(header=wire.UploadHeader(parent=parent, digest=digest, size_bytes=int(size)))
+    data = sys.stdin.buffer.read()
+    for start in range(0, len(data), 65536):
+        yield wire.UploadArtifactRequest(data=data[start:start + 65536])
+    threading.Event().wait()
+channel = grpc.insecure_channel(address)
+stub = artifact_service_pb2_grpc.ArtifactServiceStub(channel)
+stub.UploadArtifact(messages(), metadata=(("authorization", "Bearer " + token),))
+"""
+
+
+def watch_slowly(trial: Trial) -> None:
+    """Open many watches, read one snapshot of each, and go on only when the audit has ended."""
+    with caller(trial.stage, slow=True) as calling:
+        watches = [calling.watch(trial.name) for _ in range(SLOW_READERS)]
+        first = [next(watch).audit.sequence for watch in watches]
+        trial.gate.open()
+        trial.wait_ended()
+        read = [[answer.audit.sequence for answer in watch] for watch in watches]
+        trial.note(f"{max(map(len, read))} snapshots at most waited for a reader")
+        for sequence, rest in zip(first, read, strict=True):
+            assert [sequence, *rest] == sorted({sequence, *rest}), f"expected rising sequences, got {sequence}, {rest}"
+            assert rest[-1] == trial.watchers[SUBJECT].last.sequence
+
+
+def download_slowly(trial: Trial) -> None:
+    """Begin many downloads and read one message of each; meanwhile another reader gets all, and the audit ends."""
+    with drawn(trial, ARTIFACT_BYTES) as content, caller(trial.stage, slow=True) as calling:
+        send(trial.stage, content)
+        process = psutil.Process(trial.stage.api.pid)
+        before = process.memory_info().rss
+        request = artifact_service_pb2.DownloadArtifactRequest(name=f"{SUBJECT}/artifacts/{content.digest}")
+        downloads = [
+            calling.artifacts.DownloadArtifact(request, metadata=metadata(), timeout=10 * PATIENCE_SECONDS)
+            for _ in range(SLOW_READERS)
+        ]
+        assert all(len(next(download).data) for download in downloads)
+        require_whole(trial.stage, content)
+        trial.gate.open()
+        trial.wait_ended()
+        grown = process.memory_info().rss - before
+        bound = SLOW_READERS * BYTES_A_READER
+        assert grown <= bound, f"expected at most {bound / MEBIBYTE:.0f} MiB more, the API took {grown / MEBIBYTE:.0f}"
+        trial.note(f"the API's memory grew by {grown / MEBIBYTE:.0f} MiB")
+        assert sum(len(answer.data) for answer in downloads[0]) > ARTIFACT_BYTES * 9 // 10
+        for download in downloads:
+            download.cancel()
+
+
+def vanish_in_mid_upload(trial: Trial) -> None:
+    """Kill a client that has sent the half; the next one sends the rest."""
+    with drawn(trial, 2 * SENT_BYTES) as content, _sending(trial, content) as sender:
+        sender.kill()
+        sender.wait()
+        _resume(trial, content)
+
+
+def fall_silent_in_mid_upload(trial: Trial) -> None:
+    """Freeze a client that has sent the half, for longer than it is waited for; another sends the rest meanwhile."""
+    with drawn(trial, 2 * SENT_BYTES) as content, _sending(trial, content) as sender:
+        sender.send_signal(signal.SIGSTOP)
+        ended = Answered("UploadArtifact", "OUT_OF_RANGE")
+        eventually(lambda: ended.seen(trial.stage, trial.before, trial.name), "the API to give the silent one up")
+        _resume(trial, content)
+
+
+def _resume(trial: Trial, content: Content) -> None:
+    held = send(trial.stage, content)
+    assert held >= SENT_BYTES, f"expected the upload to go on after {SENT_BYTES:,} bytes, it did after {held:,}"
+    require_whole(trial.stage, content)
+
+
+@contextmanager
+def _sending(trial: Trial, content: Content) -> Iterator["subprocess.Popen[bytes]"]:
+    """A client in a process of its own that has sent the half of it."""
+    facts = [trial.stage.address, TOKENS[SUBJECT], SUBJECT, content.digest, str(content.size_bytes)]
+    sender = subprocess.Popen([sys.executable, "-c", SENDER, *facts], stdin=subprocess.PIPE)
+    try:
+        assert sender.stdin is not None
+        with content.open() as stream, sender.stdin:
+            sender.stdin.write(stream.read(SENT_BYTES))
+        eventually(lambda: received(trial.stage, content) == SENT_BYTES, "the half of the upload to arrive")
+        yield sender
+    finally:
+        sender.kill()
+        sender.wait()
+
+
+FAULTS = (
+    Fault(
+        name="slow_watchers",
+        where="a worker has stored some findings of a shard",
+        injected=f"{SLOW_READERS} watchers that read one snapshot, and the next after the audit's end",
+        mechanism="a watch keeps neither snapshots nor a connection for its reader: the latest wins",
+        point=Point.FINDING,
+        stored=WITHIN_A_SHARD,
+        strike=watch_slowly,
+        signs=(Answered("WatchAudit", "OK"),),
+        quick=True,
+    ),
+    Fault(
+        name="slow_downloads",
+        where="a worker has stored some findings of a shard",
+        injected=f"{SLOW_READERS} readers that take one message of an artifact of {ARTIFACT_BYTES // MEBIBYTE} MiB",
+        mechanism="the next piece is read when the one before is on its way",
+        point=Point.FINDING,
+        stored=WITHIN_A_SHARD,
+        strike=download_slowly,
+        signs=(Answered("DownloadArtifact", "OK"), Answered("DownloadArtifact", "CANCELLED")),
+    ),
+    Fault(
+        name="client_vanishes_in_mid_upload",
+        where="half of an upload has arrived, while an audit is worked on",
+        injected="kill -9 of the client; another one uploads the same",
+        mechanism="what has arrived is kept by project and digest, and its lock is given back",
+        point=Point.FINDING,
+        stored=WITHIN_A_SHARD,
+        strike=vanish_in_mid_upload,
+        signs=(Answered("UploadArtifact", "CANCELLED"), Metric("api", "modicum_upload_bytes_total")),
+        quick=True,
+    ),
+    Fault(
+        name="client_falls_silent_in_mid_upload",
+        where="half of an upload has arrived, while an audit is worked on",
+        injected="SIGSTOP of the client; another one uploads the same",
+        mechanism="after 60 s without a byte an upload ends, and its lock is given back",
+        point=Point.FINDING,
+        stored=WITHIN_A_SHARD,
+        strike=fall_silent_in_mid_upload,
+        signs=(Answered("UploadArtifact", "OUT_OF_RANGE"),),
+    ),
+)

@@ -1,0 +1,167 @@
+"""Named points of the flow: a transaction that reaches a closed one waits there, and others pass.
+
+The points are triggers in the database of the tests, so that a part strikes them as it is, with nothing built in for
+tests. What passed is noted by the same triggers: who wrote which finding, who claimed what, how audits changed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from tests.faults.parts import eventually
+
+KEY = 7400
+
+
+class Point(StrEnum):
+    """Where a transaction can be held, before it does what the name says."""
+
+    CREATE = "create"  # the API inserts the audit's row
+    CLAIM = "claim"  # a worker takes a SEARCH shard of an audit that has `stored` findings already
+    FINDING = "finding"  # a worker stores findings of an audit that has `stored` already
+    SHARD_END = "shard_end"  # a worker ends a SEARCH shard, after its last finding
+    LAST_SHARD_END = "last_shard_end"  # the same of the last one
+    SUCCEED = "succeed"  # a worker lets the audit succeed
+    NOWHERE = "nowhere"  # no transaction comes here
+
+
+INSTALL = f"""
+CREATE SCHEMA faults;
+CREATE TABLE faults.gates (point text NOT NULL, project text NOT NULL, stored int NOT NULL);
+CREATE TABLE faults.notes (
+    id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), what text NOT NULL,
+    project text NOT NULL, audit text NOT NULL, detail text NOT NULL, application text NOT NULL, holder text NOT NULL
+);
+CREATE FUNCTION faults.note(what text, project text, audit text, detail text, holder text) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO faults.notes (what, project, audit, detail, application, holder)
+    VALUES (what, project, audit, detail, current_setting('application_name'), holder)
+$$;
+CREATE FUNCTION faults.pass(here text, its_project text, its_stored int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM faults.gates
+               WHERE point = here AND project = its_project AND stored <= its_stored) THEN
+        PERFORM pg_advisory_xact_lock_shared({KEY});
+    END IF;
+END $$;
+
+CREATE FUNCTION faults.on_finding() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    its public.audits; holder text;
+BEGIN
+    SELECT * INTO its FROM public.audits WHERE id = NEW.audit_id;
+    PERFORM faults.pass('finding', its.project, (SELECT count(*)::int FROM public.findings WHERE audit_id = its.id));
+    SELECT s.worker INTO holder FROM public.shards s WHERE s.audit = its.name AND s.stage = 'SEARCH'
+        AND s.search_index = NEW.search_index AND s.model_version = its.model_versions[NEW.version_index + 1]
+        AND NEW.position = ANY (s.positions);
+    PERFORM faults.note('finding', its.project, its.name, NEW.position::text, coalesce(holder, ''));
+    RETURN NEW;
+END $$;
+CREATE TRIGGER faults BEFORE INSERT ON public.findings FOR EACH ROW EXECUTE FUNCTION faults.on_finding();
+
+CREATE FUNCTION faults.on_claim() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.attempt > OLD.attempt THEN
+        IF NEW.stage = 'SEARCH' THEN
+            PERFORM faults.pass('claim', NEW.project, (SELECT count(*)::int FROM public.findings f
+                JOIN public.audits a ON a.id = f.audit_id WHERE a.name = NEW.audit));
+        END IF;
+        PERFORM faults.note('claim', NEW.project, NEW.audit, NEW.stage, NEW.worker);
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER faults_claim BEFORE UPDATE ON public.shards FOR EACH ROW EXECUTE FUNCTION faults.on_claim();
+
+CREATE FUNCTION faults.on_shard_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.stage = 'SEARCH' AND OLD.lease_until IS NOT NULL THEN
+        PERFORM faults.pass('shard_end', OLD.project, 0);
+        IF (SELECT count(*) FROM public.shards WHERE audit = OLD.audit) = 1 THEN
+            PERFORM faults.pass('last_shard_end', OLD.project, 0);
+        END IF;
+    END IF;
+    RETURN OLD;
+END $$;
+CREATE TRIGGER faults_end BEFORE DELETE ON public.shards FOR EACH ROW EXECUTE FUNCTION faults.on_shard_end();
+
+CREATE FUNCTION faults.on_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM faults.pass('create', NEW.project, 0);
+        PERFORM faults.note('state', NEW.project, NEW.name, NEW.state, '');
+        RETURN NEW;
+    END IF;
+    IF NEW.state <> OLD.state THEN
+        IF NEW.state = 'SUCCEEDED' THEN PERFORM faults.pass('succeed', NEW.project, 0); END IF;
+        PERFORM faults.note('state', NEW.project, NEW.name, NEW.state, '');
+    END IF;
+    IF NEW.sequence < OLD.sequence THEN
+        PERFORM faults.note('sequence', NEW.project, NEW.name, OLD.sequence || ' to ' || NEW.sequence, '');
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER faults BEFORE INSERT OR UPDATE ON public.audits FOR EACH ROW EXECUTE FUNCTION faults.on_audit();
+"""
+
+
+def install(database_url: str) -> None:
+    """Put the points into a migrated database."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(INSTALL)
+
+
+class Gate:
+    """A closed point of one project's audits; opened once."""
+
+    def __init__(self, connection: "psycopg.Connection[dict[str, Any]]") -> None:
+        self._connection = connection
+        self._open = False
+
+    @property
+    def reached(self) -> int:
+        """How many transactions wait at it."""
+        query = "SELECT count(*) AS waiting FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
+        row = self._connection.execute(query, [KEY]).fetchone()
+        return int(row["waiting"]) if row else 0
+
+    def wait_reached(self) -> str:
+        """Wait until a transaction waits at it; the name under which the database knows its connection."""
+        return eventually(self._first, "a transaction to come to the point of the fault")
+
+    def _first(self) -> str:
+        query = (
+            "SELECT application_name AS name FROM pg_locks JOIN pg_stat_activity USING (pid) "
+            "WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
+        )
+        row = self._connection.execute(query, [KEY]).fetchone()
+        return str(row["name"]) if row else ""
+
+    def open(self) -> None:
+        """Let everything pass; again it has no effect."""
+        if not self._open:
+            self._open = True
+            self._connection.execute("DELETE FROM faults.gates")
+            self._connection.execute("SELECT pg_advisory_unlock(%s)", [KEY])
+
+    def leave(self) -> None:
+        """Keep those who wait where they are, and let nobody else come: the database goes away with the gate in it."""
+        self._open = True
+        self._connection.execute("DELETE FROM faults.gates")
+
+
+@contextmanager
+def closed(database_url: str, point: Point, *, project: str, stored: int = 0) -> Iterator[Gate]:
+    """Close a point for the length of the block; CLAIM and FINDING only of audits that have so many findings."""
+    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [KEY])
+        connection.execute("INSERT INTO faults.gates VALUES (%s, %s, %s)", [point.value, project, stored])
+        gate = Gate(connection)
+        try:
+            yield gate
+        finally:
+            if not connection.closed and not connection.broken:
+                gate.open()

@@ -1,0 +1,217 @@
+"""What holds after every fault: one function for each invariant of the issue, and `check`, which calls them all.
+
+Every function takes the trial after both its audits have ended, and fails with what was expected and what is there.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from modicum import AuditState
+
+from tests.faults.documents import comparable, items_of
+from tests.faults.fault import Trial
+from tests.faults.parts import PATIENCE_SECONDS, command_line, eventually
+from tests.faults.stage import BESIDE, ITEMS, SUBJECT, pid_of
+
+#: A worker that died is forgotten by the queue after a minute; then its jobs are cleared away by another.
+QUEUE_FORGETS_SECONDS = 60 + 30
+#: Memory of a part after a fault, of its peak in the undisturbed run; and what any run may add.
+MEMORY_FACTOR, MEMORY_SLACK_BYTES = 1.5, 64 << 20
+#: Claims of another project that may pass while a shard waits for its turn: one that was under way, and one a slot.
+CLAIMS_BEFORE_TURN = 3
+
+#: Stands for the names of the trial's audits.
+AUDITS = object()
+#: What must not stay in the database: queries that find it, with their values.
+LEFT: Mapping[str, Sequence[Any]] = {
+    "shards": ("SELECT * FROM shards WHERE audit = ANY (%s)", AUDITS),
+    "jobs": ("SELECT * FROM procrastinate.procrastinate_jobs WHERE scheduled_at IS NULL",),
+    "workers of the queue that are long gone": (
+        "SELECT * FROM procrastinate.procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => %s)",
+        QUEUE_FORGETS_SECONDS,
+    ),
+    "transactions": (
+        """
+        SELECT pid, application_name, query FROM pg_stat_activity WHERE xact_start < now() - interval '2 s'
+        AND datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+        """,
+    ),
+}
+
+
+def one_audit(trial: Trial) -> None:
+    """1: what was acknowledged exists, exactly once."""
+    for project, name in trial.names.items():
+        listed = [audit.name for audit in trial.stage.client(project).audits.list()]
+        assert listed.count(name) == 1, f"expected {name} once among the project's audits, got {listed}"
+
+
+def one_terminal_state(trial: Trial) -> None:
+    """2: it ended once, in time after the fault's end, in a state that this fault may have."""
+    states = [note["detail"] for note in _notes(trial, "state", trial.name)]
+    ends = [state for state in states if AuditState(state).terminal]
+    assert ends == [trial.audit.state], f"expected one end of {trial.name}, got {states} and {trial.audit.state}"
+    assert AuditState(ends[0]) in trial.fault.states, (
+        f"expected {trial.name} to end {'|'.join(trial.fault.states)}, got {ends[0]}: {trial.audit.snapshot}"
+    )
+    took = trial.watchers[SUBJECT].ended_at - trial.ended_at
+    patience = trial.reference.patience_seconds
+    assert took <= patience, f"expected the end within {patience:.0f} s of the fault's, it came after {took:.0f} s"
+
+
+def every_item_once(trial: Trial) -> None:
+    """3: every item and search has one finding or one reason, and the document is that of an undisturbed run."""
+    query = "SELECT f.* FROM findings f JOIN audits a ON a.id = f.audit_id WHERE a.name = %s"
+    rows = trial.stage.sql(query, trial.name)
+    places = [(row["version_index"], row["search_index"], row["position"]) for row in rows]
+    assert len(set(places)) == len(places), f"expected each place once, got {sorted(places)}"
+    if trial.audit.state is not AuditState.SUCCEEDED:
+        return
+    assert sorted(place[2] for place in places) == list(range(ITEMS[SUBJECT])), f"expected every item: {places}"
+    assert all(row["subset_mask"] is not None or row["reason"] for row in rows)
+    if not any(row["reason"] for row in rows):
+        _expect_reference(trial, SUBJECT)
+
+
+def watches_grow(trial: Trial) -> None:
+    """4: the watch's sequences rose to the terminal one, and a watcher that resumes anywhere gets it."""
+    for project, watcher in trial.watchers.items():
+        sequences = [snapshot.sequence for snapshot in watcher.seen]
+        assert sequences == sorted(set(sequences)), f"expected rising sequences, got {sequences}"
+        assert watcher.last.state.terminal, f"expected the watch to end with the audit, got {watcher.last}"
+        for after in {0, sequences[len(sequences) // 2], sequences[-1]}:
+            resumed = trial.stage.last_of_watch(project, watcher.name, after_sequence=after)
+            assert resumed == sequences[-1], f"resumed after {after}: expected {sequences[-1]}, got {resumed}"
+    shrunk = _notes(trial, "sequence")
+    assert not shrunk, f"expected sequences in the store to rise, got {shrunk}"
+
+
+def no_write_of_the_past(trial: Trial) -> None:
+    """5: each finding was stored by the worker that held its shard at that moment."""
+    pids = {name: pid for part in trial.stage.all_parts for name, pid in part.applications.items()}
+    for note in _notes(trial, "finding"):
+        writer, holder = pids[note["application"]], pid_of(note["holder"])
+        assert writer == holder, f"process {writer} stored {note['detail']} of {note['audit']}, which {holder} held"
+
+
+def no_rows_left(trial: Trial) -> None:
+    """6: no shard, lease, job, upload, watch or transaction stays."""
+    stage = trial.stage
+    names = list(trial.names.values())
+    for what, (query, *values) in LEFT.items():
+        given = [names if value is AUDITS else value for value in values]
+        _eventually_none(f"no {what}", lambda query=query, given=given: stage.sql(query, *given))
+    _eventually_none("no watch", lambda: [count] if (count := stage.metrics(stage.api).get("modicum_watchers")) else [])
+    _eventually_none("no connection of a process that is gone", lambda: _connections_of_the_dead(trial))
+
+
+def nothing_left_behind(trial: Trial) -> None:
+    """7: no orphan process, no temporary file, no half-written artifact."""
+    stage = trial.stage
+    _eventually_none("no stray process", lambda: [(each.pid, command_line(each)) for each in stage.strays()])
+    _eventually_none("an empty slot", lambda: [path for run in stage.folder.glob("run*") for path in run.glob("*/*")])
+    unfinished = (stage.artifacts / "scratch", stage.artifacts / "uploads")
+    _eventually_none("nothing unfinished", lambda: [path for each in unfinished for path in _files(each)])
+    _eventually_none("only living processes' folders in tmp", lambda: _strange_in_tmp(trial))
+
+
+def memory_bounded(trial: Trial) -> None:
+    """8: API and workers were never much larger than in the undisturbed run."""
+    for part in trial.stage.parts:
+        kind = part.name.rstrip("0123456789")
+        bound = MEMORY_FACTOR * trial.reference.peak_bytes[kind] + MEMORY_SLACK_BYTES
+        peak = peak_bytes(part.pid)
+        assert peak <= bound, f"expected {part.name} to stay below {bound / 2**20:.0f} MiB, got {peak / 2**20:.0f}"
+
+
+def neighbour_undisturbed(trial: Trial) -> None:
+    """9: the other project's audit succeeded with its own result, and was served in its turn."""
+    audit = trial.stage.client(BESIDE).audits.get(trial.names[BESIDE])
+    assert audit.state is AuditState.SUCCEEDED, f"expected the neighbour to succeed, got {audit.snapshot}"
+    _expect_reference(trial, BESIDE)
+    claims = _notes(trial, "claim")
+    born = _notes(trial, "state", trial.names[BESIDE])[0]["id"]
+    first = next(note["id"] for note in claims if note["audit"] == trial.names[BESIDE])
+    between = [note for note in claims if note["project"] == SUBJECT and born < note["id"] < first]
+    assert len(between) <= CLAIMS_BEFORE_TURN, f"expected the neighbour's turn sooner, these came first: {between}"
+
+
+def fault_visible(trial: Trial) -> None:
+    """10: an operator sees it: each sign of the fault is in a log, a metric or the audit's reason."""
+    for sign in trial.fault.signs:
+        eventually(
+            lambda sign=sign: sign.seen(trial.stage, trial.before, trial.name), f"{trial.fault.name} to show: {sign}"
+        )
+
+
+INVARIANTS: Sequence[Callable[[Trial], None]] = (
+    one_audit,
+    one_terminal_state,
+    every_item_once,
+    watches_grow,
+    no_write_of_the_past,
+    no_rows_left,
+    nothing_left_behind,
+    memory_bounded,
+    neighbour_undisturbed,
+    fault_visible,
+)
+
+
+def check(trial: Trial) -> None:
+    """Check every invariant, then what the fault asks for beside them."""
+    for invariant in INVARIANTS:
+        invariant(trial)
+    if trial.fault.also is not None:
+        trial.fault.also(trial)
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process has had at once."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def _expect_reference(trial: Trial, project: str) -> None:
+    got = comparable(trial.stage.client(project).audits.get(trial.names[project]))
+    expected = trial.reference.documents[project]
+    assert items_of(got) == items_of(expected)
+    differing = {key: (got.get(key), expected.get(key)) for key in got | expected if got.get(key) != expected.get(key)}
+    assert not differing, f"expected the undisturbed run's document, got (and expected) {differing}"
+
+
+def _notes(trial: Trial, what: str, audit: str = "") -> list[dict[str, Any]]:
+    names = [audit] if audit else list(trial.names.values())
+    query = "SELECT * FROM faults.notes WHERE what = %s AND audit = ANY (%s) ORDER BY id"
+    return trial.stage.sql(query, what, names)
+
+
+def _connections_of_the_dead(trial: Trial) -> list[dict[str, Any]]:
+    dead = [
+        application
+        for part in trial.stage.all_parts
+        for application, pid in part.applications.items()
+        if not (part.alive and part.pid == pid)
+    ]
+    return trial.stage.sql("SELECT * FROM pg_stat_activity WHERE application_name = ANY (%s)", dead)
+
+
+def _strange_in_tmp(trial: Trial) -> list[str]:
+    """What lies in the private tmp beyond one folder of each worker's TorchServe and that of Postgres' socket."""
+    names = sorted(path.name for path in trial.stage.tmp.iterdir())
+    servers = [name for name in names if name.startswith("modicum-ts-")]
+    others = [name for name in names if not name.startswith(("modicum-ts-", "modicum-pg-"))]
+    return others + (servers if len(servers) > len(trial.stage.workers) else [])
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _eventually_none(what: str, look: Callable[[], Sequence[Any]]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while found := look():
+        assert time.monotonic() < end, f"expected {what}, there still is {found}"
+        time.sleep(0.1)

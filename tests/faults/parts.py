@@ -1,0 +1,200 @@
+"""The parts of the service as an orchestrator runs them: each a process of its own, started again whenever it ends.
+
+A part knows nothing of the other parts, nor of faults: it starts, is signalled, is waited for, and leaves a log.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+#: Seconds that a part gets to come up, or a condition to become true, on a slow and loaded machine.
+PATIENCE_SECONDS = 120.0
+POLL_SECONDS = 0.03
+#: Seconds after its end until a part is started again, as an orchestrator would.
+RESTART_SECONDS = 0.2
+#: Ties a process to the thread that started it, which lives as long as the part.
+LEASH = "modicum_server.torchserve.confinement.leash"
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], what: str, *, seconds: float = PATIENCE_SECONDS) -> T:
+    """Look until there is something to see; `what` is said when there is not."""
+    end = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < end, f"expected {what} within {seconds:.0f} s; it did not come"
+        time.sleep(POLL_SECONDS)
+    return seen
+
+
+class Part:
+    """One command of `modicum-server`, kept running until it is closed."""
+
+    def __init__(
+        self,
+        name: str,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        ready: "Callable[[Part], bool]",
+    ) -> None:
+        """Take its name, its arguments, its variables and its log; `ready` tells whether its process works."""
+        self.name = name
+        self.words = list(words)
+        self.environment = dict(environment)
+        self.log = log
+        self._ready = ready
+        self._kept, self._closed = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=f"part-{name}", daemon=True)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+        #: The process of each name under which the database knew its connections.
+        self.applications: dict[str, int] = {}
+
+    def start(self) -> None:
+        """Start it and keep it running."""
+        self._kept.set()
+        self._thread.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether its present process works."""
+        return self.alive and self._ready(self)
+
+    def wait_ready(self) -> None:
+        """Wait until its present process, or the coming one, works."""
+        eventually(lambda: self.ready, f"{self.name} to come up; {self.log}")
+
+    @property
+    def pid(self) -> int:
+        """Process id of the present process."""
+        assert self._process is not None, "start() comes first"
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether its present process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send its present process a signal."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> int:
+        """kill -9, and wait until it is gone; the process id that it had. It is started again unless `away`."""
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        self.wait_gone(pid)
+        return pid
+
+    def terminate(self) -> float:
+        """SIGTERM, and wait until it is gone; the seconds that it took. It is started again unless `away`."""
+        pid, began = self.pid, time.monotonic()
+        os.kill(pid, signal.SIGTERM)
+        self.wait_gone(pid)
+        return time.monotonic() - began
+
+    def wait_gone(self, pid: int) -> None:
+        """Wait until a process of it is gone."""
+        eventually(lambda: not psutil.pid_exists(pid), f"process {pid} of {self.name} to be gone")
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """While the block runs it is not started again."""
+        self._kept.clear()
+        try:
+            yield
+        finally:
+            self._kept.set()
+
+    def close(self, *, grace_seconds: float = 60.0) -> int | None:
+        """End it for good: SIGTERM, then kill -9; its exit status."""
+        self._closed.set()
+        self._kept.set()
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+            self._thread.join(grace_seconds)
+            process.kill()
+        self._thread.join()
+        return None if process is None else process.returncode
+
+    def lines(self, *events: str, since: int = 0) -> list[dict[str, Any]]:
+        """The lines of its log from the byte `since` on; only these events if any are named."""
+        try:
+            text = self.log.read_bytes()[since:].decode(errors="replace")
+        except FileNotFoundError:
+            return []
+        found = []
+        for line in text.splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict) and (not events or entry.get("event") in events):
+                    found.append(entry)
+        return found
+
+    @property
+    def log_bytes(self) -> int:
+        """Length of its log."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def _keep(self) -> None:
+        while not self._closed.is_set():
+            self._kept.wait()
+            if self._closed.is_set():
+                return
+            self._spawn().wait()
+            self._closed.wait(RESTART_SECONDS)
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        self.starts += 1
+        application = f"{self.name}-{self.starts}"
+        words = [sys.executable, "-m", LEASH, str(os.getpid()), sys.executable, "-m", "modicum_server.cli", *self.words]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                words,
+                env={**self.environment, "PGAPPNAME": application},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.applications[application] = self._process.pid
+        return self._process
+
+
+def descendants(pid: int) -> set[psutil.Process]:
+    """All processes that came from one and live."""
+    try:
+        return set(psutil.Process(pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return set()
+
+
+def command_line(process: psutil.Process) -> str:
+    """Its words; nothing when it is gone."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it runs, and is not only not yet waited for."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,80 @@
+"""Faults at random on one stage, with audits going on all the time: `python -m tests.faults.soak --seconds N --seed N`.
+
+Prints its seed first: the same seed draws the same faults in the same order, with the same choices within each. Ends at
+the first invariant that does not hold, with the seed in its message.
+"""
+
+import argparse
+import random
+import secrets
+import sys
+from collections import Counter
+from time import monotonic
+
+from tests.faults.fault import Fault, Reference, play
+from tests.faults.invariants import check
+from tests.faults.reference import undisturbed
+from tests.faults.stage import SUBJECT, Stage, stage
+from tests.faults.table import FAULTS
+from tests.faults.traffic import Traffic
+
+#: Faults that need no settings of their own: they leave the one stage whole for the next.
+SOAKED = [fault for fault in FAULTS if not fault.variables]
+
+
+def soak(seconds: float, seed: int) -> Counter[str]:
+    """Play faults for so long; how often each was played.
+
+    Raises:
+        SystemExit: an invariant does not hold.
+    """
+    drawn, played, slowest = random.Random(seed), Counter[str](), 0.0
+    print(f"soak: seed {seed}, {seconds:.0f} s, {len(SOAKED)} faults to draw from", flush=True)
+    with stage() as playing:
+        reference = undisturbed(playing)
+        with Traffic(playing, reference).running() as traffic:
+            end = monotonic() + seconds
+            while monotonic() < end:
+                fault, trial_seed = drawn.choice(SOAKED), drawn.randrange(2**31)
+                took = _one(playing, traffic, fault, trial_seed, reference, after=played, seed=seed)
+                played[fault.name] += 1
+                slowest = max(slowest, took)
+                print(f"{sum(played.values()):4d}  {fault.name}: ended {took:.1f} s after the fault", flush=True)
+    print(f"soak: seed {seed}: {sum(played.values())} faults, {traffic.audits} audits beside, slowest {slowest:.1f} s")
+    return played
+
+
+def _one(
+    playing: Stage,
+    traffic: Traffic,
+    fault: Fault,
+    trial_seed: int,
+    reference: Reference,
+    *,
+    after: Counter[str],
+    seed: int,
+) -> float:
+    try:
+        trial = play(playing, fault, trial_seed, reference)
+        with traffic.paused():
+            check(trial)
+    except Exception as failure:
+        message = f"soak failed: seed {seed}, fault {sum(after.values()) + 1} ({fault.name}, its seed {trial_seed})"
+        raise SystemExit(f"{message}: {failure!r}") from failure
+    return max(0.0, trial.watchers[SUBJECT].ended_at - trial.ended_at)
+
+
+def main() -> None:
+    """Read the command line and soak."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=600.0, help="how long to play")
+    parser.add_argument("--seed", type=int, default=None, help="what is left to chance; drawn and printed unless given")
+    given = parser.parse_args(sys.argv[1:])
+    for name, count in sorted(
+        soak(given.seconds, secrets.randbelow(10**6) if given.seed is None else given.seed).items()
+    ):
+        print(f"{count:4d}  {name}")
+
+
+if __name__ == "__main__":
+    main()

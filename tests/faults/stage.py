@@ -1,0 +1,285 @@
+"""The stage on which faults are played: Postgres, API and a worker with its TorchServe, each started by itself.
+
+Two projects have the same model: `SUBJECT`, whose audits meet the faults, and `BESIDE`, which must not notice.
+A stage knows how to start and what is there now; what must hold is in invariants.py, what happens in fault.py.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import psutil
+import psycopg
+from modicum import Client
+from modicum.v1 import audit_service_pb2, audit_service_pb2_grpc
+from psycopg.rows import dict_row
+
+from tests.faults import gates
+from tests.faults.database import Database
+from tests.faults.parts import PATIENCE_SECONDS, Part, command_line, descendants, eventually, lives
+from tests.faults.subject import ARCHITECTURE, pictures, write_subject
+
+SUBJECT, BESIDE = "projects/default", "projects/beside"
+ITEMS: Mapping[str, int] = {SUBJECT: 12, BESIDE: 4}
+TOKENS: Mapping[str, str] = {SUBJECT: "subject-" + "s" * 32, BESIDE: "beside-" + "b" * 32}
+#: Short leases, so that a death is seen soon; short shards, so that an audit has several.
+VARIABLES: Mapping[str, str] = {
+    "MODICUM_LEASE_SECONDS": "3",
+    "MODICUM_RENEW_SECONDS": "1",
+    "MODICUM_SHARD_SECONDS": "0.01",
+    "MODICUM_GRACE_SECONDS": "4",
+    "MODICUM_HANG_SECONDS": "10",
+    "MODICUM_WORKER_METRICS_PORT": "0",
+    "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+MODEL_PROCESS, JAVA = "model_service_worker", "org.pytorch.serve.ModelServer"
+
+
+class Stage:
+    """The parts and what is needed to look at them; made by `stage`."""
+
+    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.tmp = folder / "tmp"
+        self.artifacts = folder / "artifacts"
+        self._variables = dict(variables)
+        self.database = Database(folder / "postgres")
+        self.parts: list[Part] = []
+        #: Those too that have left.
+        self.all_parts: list[Part] = []
+        self._clients: dict[str, Client] = {}
+
+    @property
+    def api(self) -> Part:
+        """The API."""
+        return self.parts[0]
+
+    @property
+    def workers(self) -> list[Part]:
+        """The workers, first the one that is always there."""
+        return self.parts[1:]
+
+    @property
+    def worker(self) -> Part:
+        """The worker that is always there."""
+        return self.parts[1]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of every part: none that a developer has set for a server of their own."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("MODICUM_", "PG"))}
+        places = {"MODICUM_DATABASE_URL": self.database.url, "MODICUM_ARTIFACTS_URL": str(self.artifacts)}
+        return ours | places | {"TMPDIR": str(self.tmp)} | dict(VARIABLES) | self._variables
+
+    def client(self, project: str = SUBJECT) -> Client:
+        """A client of the project; one for the stage's whole life."""
+        if project not in self._clients:
+            self._clients[project] = Client(self.address, token=TOKENS[project], project=project)
+        return self._clients[project]
+
+    @property
+    def address(self) -> str:
+        """host:port of gRPC."""
+        return f"127.0.0.1:{self._port('--grpc-port')}"
+
+    @property
+    def http_url(self) -> str:
+        """http://host:port of the API's other door."""
+        return f"http://127.0.0.1:{self._port('--http-port')}"
+
+    def sql(self, query: str, *values: object) -> list[dict[str, Any]]:
+        """Rows of a query, on a connection of its own."""
+        with psycopg.connect(self.database.url, autocommit=True, row_factory=dict_row) as connection:
+            cursor = connection.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def value(self, query: str, *values: object) -> Any:
+        """The first column of the first row."""
+        return next(iter(self.sql(query, *values)[0].values()))
+
+    def holder(self, audit: str) -> Part | None:
+        """The worker that holds a shard of the audit."""
+        rows = self.sql("SELECT worker FROM shards WHERE audit = %s AND lease_until IS NOT NULL", audit)
+        pids = {pid_of(row["worker"]) for row in rows}
+        return next((worker for worker in self.workers if worker.pid in pids), None)
+
+    def java(self, worker: Part | None = None) -> psutil.Process:
+        """The Java process of a worker's TorchServe."""
+        return self._descendant(worker or self.worker, JAVA)
+
+    def model_process(self, worker: Part | None = None) -> psutil.Process:
+        """The process of a worker's model: the innermost of its sandbox."""
+        return self._descendant(worker or self.worker, MODEL_PROCESS)
+
+    def last_of_watch(self, project: str, name: str, *, after_sequence: int) -> int:
+        """Watch an audit that has ended, after a sequence; the last one that comes."""
+        with grpc.insecure_channel(self.address) as channel:
+            request = audit_service_pb2.WatchAuditRequest(name=name, after_sequence=after_sequence)
+            metadata = (("authorization", f"Bearer {TOKENS[project]}"),)
+            stub = audit_service_pb2_grpc.AuditServiceStub(channel)
+            answers = list(stub.WatchAudit(request, timeout=PATIENCE_SECONDS, metadata=metadata, wait_for_ready=True))
+            return answers[-1].audit.sequence
+
+    def metrics(self, part: Part) -> dict[str, float]:
+        """The metrics of the API or of a worker, each summed over its labels; none while it is away."""
+        port = self._port("--http-port") if part is self.api else _last(part.lines("worker_started"), "metrics_port")
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as it:
+            return _summed(it.read().decode())
+        return {}
+
+    @contextmanager
+    def another_worker(self, **variables: str) -> Iterator[Part]:
+        """A second worker for the length of the block, at work when it begins; it leaves at the end."""
+        worker = self._part_worker(len(self.all_parts), variables)
+        self.parts.append(worker)
+        self.all_parts.append(worker)
+        worker.start()
+        try:
+            worker.wait_ready()
+            yield worker
+        finally:
+            worker.close()
+            self.parts.remove(worker)
+            shutil.rmtree(worker.environment["MODICUM_RUN_FOLDER"], ignore_errors=True)
+
+    def open(self) -> None:
+        """Start everything, and register the model and its pictures in both projects."""
+        for place in (self.folder, self.tmp):
+            place.mkdir(exist_ok=True)
+            place.chmod(0o711)
+        os.environ["TMPDIR"], tempfile.tempdir = str(self.tmp), None  # the socket folder of Postgres goes there too
+        try:
+            self.database.start()
+        finally:
+            del os.environ["TMPDIR"]
+            tempfile.tempdir = None
+        for project, token in TOKENS.items():
+            self.database.add_project(project, token)
+        gates.install(self.database.url)
+        self._start_parts()
+        write_subject(self.folder)
+        for number, project in enumerate(TOKENS):
+            self.register(project, seed=number)
+
+    def register(self, project: str, *, seed: int) -> None:
+        """Register the model `m` and the data set `pictures`."""
+        self.client(project).models.register(
+            "m",
+            weights=self.folder / "w.safetensors",
+            architecture=ARCHITECTURE,
+            input=self.folder / "input.toml",
+            labels=self.folder / "labels.txt",
+        )
+        np.savez(self.folder / f"{seed}.npz", images=pictures(ITEMS[project], seed))
+        self.client(project).datasets.upload("pictures", self.folder / f"{seed}.npz")
+
+    def close(self) -> None:
+        """End everything."""
+        for client in self._clients.values():
+            client.close()
+        for part in reversed(self.parts):
+            part.close()
+        self.database.stop()
+
+    def wait_whole(self) -> None:
+        """Wait until every part works."""
+        for part in self.parts:
+            part.wait_ready()
+
+    def strays(self) -> set[psutil.Process]:
+        """Processes that name this stage's folder and come from no part that lives, nor from Postgres."""
+        known = {self.database.pid, *(part.pid for part in self.parts if part.alive), os.getpid()}
+        kept = set(known)
+        for pid in known - {os.getpid()}:
+            kept |= {each.pid for each in descendants(pid)}
+        return {each for each in psutil.process_iter() if each.pid not in kept and self._is_ours(each) and lives(each)}
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return str(self.folder) in command_line(process) or str(self.folder) in " ".join(
+                [process.cwd(), *process.environ().values()]
+            )
+        return False
+
+    def _start_parts(self) -> None:
+        ready_file = self.folder / "api.json"
+        words = ["serve", "--await-schema", "--ready-file", str(ready_file), "--grpc-port", "0", "--http-port", "0"]
+        api = Part("api", words, self.environment, self.folder / "api.log", ready=self._api_answers)
+        self.parts = [api, self._part_worker(1, {})]
+        self.all_parts = [*self.parts]
+        for part in reversed(self.parts):
+            part.start()
+        text = eventually(lambda: ready_file.exists() and ready_file.read_text(), f"the API to come up; {api.log}")
+        found = dict(re.findall(r'"(\w+)_address": "[^"]*:(\d+)"', text))
+        # Started again, it listens where its clients know it.
+        api.words[-3], api.words[-1] = found["grpc"], found["http"]
+        self.worker.wait_ready()
+
+    def _part_worker(self, number: int, variables: Mapping[str, str]) -> Part:
+        run_folder = {"MODICUM_RUN_FOLDER": str(self.folder / f"run{number}")}
+        environment = self.environment | run_folder | variables
+        log = self.folder / f"worker{number}.log"
+        return Part(f"worker{number}", ["worker", "--await-schema"], environment, log, ready=_worker_started)
+
+    def _api_answers(self, api: Part) -> bool:
+        with contextlib.suppress(OSError):
+            address = f"{self.http_url}/readyz"
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                return bool(answer.status == HTTPStatus.OK)
+        return False
+
+    def _descendant(self, worker: Part, words: str) -> psutil.Process:
+        def find() -> psutil.Process | None:
+            found = [each for each in descendants(worker.pid) if words in command_line(each) and lives(each)]
+            return max(found, key=lambda each: (len(each.parents()), each.pid), default=None)
+
+        return eventually(find, f"a process of {words} below {worker.name}")
+
+    def _port(self, option: str) -> str:
+        return self.api.words[self.api.words.index(option) + 1]
+
+
+@contextmanager
+def stage(**variables: str) -> Iterator[Stage]:
+    """A stage at work, with these variables set for every part; everything is gone at the end of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="mf-"))
+    playing = Stage(folder, variables)
+    try:
+        playing.open()
+        yield playing
+    finally:
+        playing.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pid_of(worker: str) -> int:
+    """The process id in the name by which a worker holds shards."""
+    return int(worker.rsplit("-", 3)[-3]) if worker else 0
+
+
+def _worker_started(worker: Part) -> bool:
+    return any(pid_of(f"{line['worker']}-0") == worker.pid for line in worker.lines("worker_started"))
+
+
+def _last(lines: list[dict[str, Any]], name: str) -> Any:
+    return lines[-1][name] if lines else 0
+
+
+def _summed(exposition: str) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for line in exposition.splitlines():
+        if line and not line.startswith("#"):
+            name = re.split(r"[{ ]", line, maxsplit=1)[0]
+            sums[name] = sums.get(name, 0.0) + float(line.rsplit(" ", 1)[1])
+    return sums

@@ -1,0 +1,22 @@
+"""Every fault of the table: played on real parts, and every invariant checked after it."""
+
+import pytest
+
+from tests.faults import page
+from tests.faults.fault import Fault, play
+from tests.faults.invariants import check
+from tests.faults.table import FAULTS
+
+
+def rows() -> list[object]:
+    return [pytest.param(fault, id=fault.name, marks=() if fault.quick else pytest.mark.full) for fault in FAULTS]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("fault", rows())
+def test_nothing_is_lost_by(fault: Fault, stages, reference, fault_seed, request):
+    trial = play(stages(fault.variables), fault, fault_seed, reference)
+
+    check(trial)
+    if request.config.getoption("write_faults_page"):
+        page.write(FAULTS, trial, fault_seed)

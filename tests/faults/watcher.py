@@ -1,0 +1,43 @@
+"""Watches an audit from its acknowledgement to its end, and keeps every snapshot that came."""
+
+import threading
+from time import monotonic
+
+from modicum import AuditSnapshot, Client
+
+
+class Watcher:
+    """One watch, in a thread of its own; it resumes over broken streams as every client's does."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        self.name = name
+        self.seen: list[AuditSnapshot] = []
+        self.failure: Exception | None = None
+        #: When the last snapshot came, by the monotonic clock.
+        self.ended_at = 0.0
+        self._client = client
+        self._thread = threading.Thread(target=self._watch, name=f"watch-{name}", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the watch's end.
+
+        Raises:
+            AssertionError: the audit has not ended, or the watch broke for good.
+        """
+        self._thread.join(seconds)
+        assert not self._thread.is_alive(), f"{self.name} has not ended after {seconds:.0f} s: {self.seen[-1:]}"
+        assert self.failure is None, f"the watch of {self.name} broke for good: {self.failure!r}"
+
+    @property
+    def last(self) -> AuditSnapshot:
+        """The last snapshot."""
+        return self.seen[-1]
+
+    def _watch(self) -> None:
+        try:
+            for snapshot in self._client.audits.get(self.name).watch():
+                self.seen.append(snapshot)
+        except Exception as failure:  # noqa: BLE001 - told by wait, in the test's thread
+            self.failure = failure
+        self.ended_at = monotonic()

@@ -1,0 +1,189 @@
+"""The ensemble mitigation check: its estimand and its verdict by the rule."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from example_audit import SEARCH, document_and_rows, finding, not_eligible
+from modicum_server.domain.models import Ensemble, ModelCheck, OutputKind
+from modicum_server.measures.intervals import Interval
+from modicum_server.measures.measure import Measure
+from modicum_server.measures.mitigation import judge
+
+ONE, TWO, BOTH = (f"projects/default/models/{name}/versions/1" for name in ("one", "two", "both"))
+MATCHED = replace(SEARCH, matched=True)
+CHECK = ModelCheck(3, OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=2.5)
+
+
+def checked(findings, *, searches=(SEARCH, MATCHED), **parameters):
+    """The only check of an audit of two members and their ensemble."""
+    document, _ = document_and_rows(
+        findings,
+        versions=(ONE, TWO, BOTH),
+        searches=searches,
+        sources={BOTH: Ensemble((ONE, TWO))},
+        check=CHECK,
+        **parameters,
+    )
+    (check,) = document["mitigation"]
+    return check
+
+
+def audit_of(sizes, *, count=40, spread=lambda place: 0, **changes):
+    """Findings of `count` images: a size for each (version, search), `spread` pixels more for some images."""
+    return [
+        finding(place, size + spread(place), model_version=name, search_index=index, **changes)
+        for place in range(count)
+        for (name, index), size in sizes.items()
+    ]
+
+
+LARGER = {(ONE, 0): 4, (TWO, 0): 9, (BOTH, 0): 12, (ONE, 1): 5, (TWO, 1): 9}
+
+
+def test_the_ratio_is_that_to_the_geometric_mean_of_the_members():
+    check = checked(audit_of(LARGER))
+
+    assert check["measures"]["subset_fraction_ratio"]["value"] == pytest.approx(12 / np.sqrt(4 * 9))
+    assert check["measures"]["matched_subset_fraction_ratio"]["value"] == pytest.approx(12 / np.sqrt(5 * 9))
+    assert check["measures"]["subset_fraction_ratio"]["n"] == 40
+    assert (check["ensemble"], check["members"]) == (BOTH, [ONE, TWO])
+
+
+def test_an_ensemble_that_needs_more_at_matched_temperatures_too_mitigates():
+    check = checked(audit_of(LARGER), matched_temperatures={"1": {ONE: 1.4, TWO: 0.9}})
+
+    assert (check["verdict"], check["reasons"], check["stamp"]) == ("MITIGATED", [], "no OOD set")
+    assert check["temperatures"] == {ONE: 1.4, TWO: 0.9}
+    assert check["pass_milliseconds"] == {BOTH: 2.5, ONE: 2.5, TWO: 2.5}
+    assert check["passes_of_members_a_pass"] == 2
+
+
+def test_subsets_that_are_no_larger_do_not_mitigate():
+    check = checked(audit_of({**LARGER, (BOTH, 0): 6}))
+
+    assert (check["verdict"], check["reasons"]) == ("NOT_MITIGATED", [])
+
+
+def test_what_softer_logits_alone_explain_is_inconclusive():
+    check = checked(audit_of({**LARGER, (ONE, 1): 12, (TWO, 1): 12}))
+
+    assert check["verdict"] == "INCONCLUSIVE"
+    assert "matched temperatures" in check["reasons"][0]
+
+
+def test_without_matched_searches_nothing_is_said_to_be_mitigated():
+    sizes = {key: size for key, size in LARGER.items() if key[1] == 0}
+
+    check = checked(audit_of(sizes), searches=(SEARCH,))
+
+    assert check["verdict"] == "INCONCLUSIVE"
+    assert check["reasons"] == ["the members were not searched at matched temperatures"]
+    assert check["measures"]["matched_subset_fraction_ratio"]["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"count": 29}, "fewer than 30 images"),
+        ({"label": None}, "no labels"),
+        ({"spread": lambda place: 30 * (place % 2)}, "holds 1.1"),
+    ],
+)
+def test_too_few_images_no_labels_or_a_wide_interval_are_inconclusive(changes, reason):
+    sizes = {**LARGER, (BOTH, 0): 7} if "spread" in changes else LARGER
+
+    check = checked(audit_of(sizes, **changes))
+
+    assert check["verdict"] == "INCONCLUSIVE"
+    assert any(reason in one for one in check["reasons"]), check["reasons"]
+
+
+def test_too_few_images_are_inconclusive_also_where_the_ratio_is_low():
+    check = checked(audit_of({**LARGER, (BOTH, 0): 6}, count=12))
+
+    assert check["verdict"] == "INCONCLUSIVE"
+
+
+def test_an_ensemble_that_is_less_accurate_does_not_mitigate():
+    worse = [
+        replace(one, predicted_class=1) if one.model_version == BOTH and one.position < 8 else one
+        for one in audit_of(LARGER)
+    ]
+
+    check = checked(worse)
+
+    assert check["measures"]["accuracy_difference"]["value"] == pytest.approx(-0.2)
+    assert check["verdict"] == "INCONCLUSIVE"
+    assert "accuracy" in check["reasons"][0]
+
+
+def test_images_that_are_not_searched_with_all_are_left_out():
+    findings = audit_of(LARGER)
+    findings = [
+        not_eligible(one.position, model_version=TWO) if one.model_version == TWO and one.position < 5 else one
+        for one in findings
+        if not (one.model_version == TWO and one.position < 5 and one.search_index == 1)
+    ]
+
+    check = checked(findings)
+
+    assert check["measures"]["subset_fraction_ratio"]["n"] == 35
+
+
+def test_the_change_in_the_rate_is_over_the_same_images():
+    check = checked(audit_of({(ONE, 0): 3, (TWO, 0): 9, (BOTH, 0): 12, (ONE, 1): 3, (TWO, 1): 9}))
+
+    assert check["measures"]["overinterpretation_rate_difference"]["value"] == pytest.approx(-0.5)
+
+
+def test_an_ensemble_without_its_members_is_not_checked():
+    document, _ = document_and_rows(
+        [finding(0, model_version=name) for name in (ONE, BOTH)],
+        versions=(ONE, BOTH),
+        sources={BOTH: Ensemble((ONE, TWO))},
+    )
+
+    assert document["mitigation"] == []
+
+
+def test_a_matched_search_has_results_of_the_members_only():
+    document, _ = document_and_rows(
+        audit_of(LARGER, count=1),
+        versions=(ONE, TWO, BOTH),
+        searches=(SEARCH, MATCHED),
+        sources={BOTH: Ensemble((ONE, TWO))},
+    )
+
+    assert [len(model["searches"]) for model in document["models"]] == [2, 2, 1]
+    compared = [(pair["first"], pair["second"], pair["search_index"]) for pair in document["comparisons"]]
+    assert [one for one in compared if one[2] == 1] == [(ONE, TWO, 1)]
+
+
+def measure(low, high, n=100, value=1.0):
+    return Measure(value, "ratio", n, Interval(low, high, "bootstrap", n))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "matched", "accuracy", "verdict"),
+    [
+        ((1.2, 1.4), (1.15, 1.3), (-0.01, 0.05), "MITIGATED"),
+        ((1.2, 1.4), (1.05, 1.3), (-0.01, 0.05), "INCONCLUSIVE"),
+        ((1.2, 1.4), (1.15, 1.3), (-0.03, 0.05), "INCONCLUSIVE"),
+        ((1.0, 1.2), (1.15, 1.3), (-0.01, 0.05), "INCONCLUSIVE"),
+        ((0.9, 1.05), (1.15, 1.3), (-0.01, 0.05), "NOT_MITIGATED"),
+        ((0.9, 1.1), (1.15, 1.3), (-0.01, 0.05), "INCONCLUSIVE"),
+        ((1.1, 1.3), (1.15, 1.3), (-0.01, 0.05), "INCONCLUSIVE"),
+    ],
+)
+def test_the_verdict_follows_the_rule(ratio, matched, accuracy, verdict):
+    measures = {
+        "subset_fraction_ratio": measure(*ratio),
+        "matched_subset_fraction_ratio": measure(*matched),
+        "accuracy_difference": measure(*accuracy, value=0.01),
+    }
+
+    said, reasons = judge(measures)
+
+    assert said == verdict
+    assert bool(reasons) == (verdict == "INCONCLUSIVE")

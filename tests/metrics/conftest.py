@@ -1,0 +1,47 @@
+"""What these tests share: every part of the service at work, and a real Prometheus that has scraped an audit of it."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from prometheus_running import Prometheus, free_port, require, running_prometheus  # beside this file
+
+from tests.faults.stage import Stage, stage
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A stage, who scrapes it, and the audit that was run while it did."""
+
+    stage: Stage
+    prometheus: Prometheus
+    audit: Any
+
+    @property
+    def worker_url(self) -> str:
+        return f"http://127.0.0.1:{self.stage.worker.environment['MODICUM_WORKER_METRICS_PORT']}"
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory) -> Iterator[Watched]:
+    """One for all tests; what they do to it they undo."""
+    require("prometheus")
+    port = str(free_port())
+    # Always the same port: a worker that was killed is found again.
+    with stage(MODICUM_WORKER_METRICS_PORT=port, MODICUM_METRICS_SECONDS="0.2") as playing:
+        targets = {"modicum-api": playing.http_url.removeprefix("http://"), "modicum-worker": f"127.0.0.1:{port}"}
+        with running_prometheus(tmp_path_factory.mktemp("prometheus") / "run", targets) as prometheus:
+            for job in targets:  # seen before anything happens, so that whatever does is a rise
+                prometheus.until(f'up{{job="{job}"}} == 1')
+            audit = playing.client().audits.create(
+                models=["m"], dataset="pictures", thresholds=[0.9], passes=100, reuse=False
+            )
+            audit.wait()
+            prometheus.until("modicum_model_overinterpretation_rate")
+            yield Watched(playing, prometheus, audit)

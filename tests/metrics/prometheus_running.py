@@ -1,0 +1,146 @@
+"""A real Prometheus of the tests' own, which scrapes what it is given each second, and answers PromQL over HTTP."""
+
+import copy
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+RULES = REPOSITORY / "deploy" / "prometheus" / "rules.yml"
+PATIENCE_SECONDS = 120.0
+POLL_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+def require(program: str) -> str:
+    """The path of a program of Debian's package prometheus; without it the test is skipped, and fails where CI runs."""
+    found = shutil.which(program)
+    if found is None:
+        reason = f"there is no {program}: apt-get install --no-install-recommends prometheus"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def free_port() -> int:
+    """A port of loopback that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def eventually(look: Callable[[], T], what: str) -> T:
+    """Look until there is something to see."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (seen := look()):
+        assert time.monotonic() < end, f"expected {what} within {PATIENCE_SECONDS:.0f} s; it did not come"
+        time.sleep(POLL_SECONDS)
+    return seen
+
+
+def rules_without_patience() -> dict[str, Any]:
+    """Our rules, whose alerts fire as soon as what they are for is seen."""
+    rules: dict[str, Any] = copy.deepcopy(yaml.safe_load(RULES.read_text()))
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            rule.pop("for", None)
+    return rules
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """One that runs."""
+
+    url: str
+
+    def ask(self, path: str, **parameters: str) -> Any:
+        """The data of an answer of its API; an error of it is one of the test."""
+        query = urllib.parse.urlencode(parameters)
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=30) as answer:
+                document = json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                pytest.fail(f"{parameters}: {error.read().decode()}")
+        assert document["status"] == "success"
+        return document["data"]
+
+    def samples(self, expression: str) -> dict[tuple[tuple[str, str], ...], float]:
+        """What an expression is now, by its labels."""
+        data = self.ask("query", query=expression)
+        if data["resultType"] == "scalar":
+            return {(): float(data["result"][1])}
+        return {tuple(sorted(each["metric"].items())): float(each["value"][1]) for each in data["result"]}
+
+    def value(self, expression: str) -> float | None:
+        """The only sample of an expression; None while it has none."""
+        samples = self.samples(expression)
+        assert len(samples) <= 1, f"{expression}: expected one sample, got {samples}"
+        return next(iter(samples.values()), None)
+
+    def until(self, expression: str, wanted: Callable[[float], bool] = lambda value: True) -> float:
+        """Wait until an expression has its only sample and it is as wanted."""
+
+        def look() -> tuple[float] | None:
+            value = self.value(expression)
+            return (value,) if value is not None and wanted(value) else None
+
+        return eventually(look, f"{expression} to come true")[0]
+
+    def firing(self) -> set[str]:
+        """Names of the alerts that fire."""
+        alerts = self.ask("alerts")["alerts"]
+        return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
+
+
+@contextmanager
+def running_prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes host:port of each job every second, by our rules, until the block ends."""
+    program, port = require("prometheus"), free_port()
+    folder.mkdir()
+    (folder / "rules.yml").write_text(yaml.safe_dump(rules_without_patience()))
+    jobs = [{"job_name": name, "static_configs": [{"targets": [target]}]} for name, target in targets.items()]
+    configuration = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": ["rules.yml"],
+        "scrape_configs": jobs,
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+    words = [
+        *(program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"),
+        *(f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage", "--log.level=warn"),
+    ]
+    log = folder / "prometheus.log"
+    with log.open("wb") as output, subprocess.Popen(words, stdout=output, stderr=output, cwd=folder) as process:
+        try:
+            prometheus = Prometheus(f"http://127.0.0.1:{port}")
+            eventually(lambda: _ready(prometheus.url, process), f"Prometheus to come up; {log.read_text()}")
+            yield prometheus
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def _ready(url: str, process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None, f"Prometheus ended with status {process.returncode}"
+    try:
+        with urllib.request.urlopen(f"{url}/-/ready", timeout=5):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,158 @@
+"""Grafana's dashboards: every expression in them is answered, and their form is that of Grafana's own models.
+
+No Grafana is at hand for the tests: what stands in for it is `grafana-foundation-sdk`, the models that Grafana's makers
+generate from its schemas.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.metrics.worker import WorkerMetrics
+from prometheus_running import REPOSITORY, RULES
+
+GRAFANA = REPOSITORY / "deploy" / "grafana"
+BOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
+#: What Grafana puts in for its own variables.
+VARIABLES = {"$__rate_interval": "1m", "$project": ".*", "$model": ".*"}
+OF_PROMETHEUS = {"up", "ALERTS"}
+MODULES = {"timeseries", "stat", "bargauge", "table", "heatmap", "row"}
+
+
+def read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document
+
+
+def expressions(path: Path) -> list[str]:
+    board = read(path)
+    written = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    for variable, value in VARIABLES.items():
+        written = [expression.replace(variable, value) for expression in written]
+    return written
+
+
+def known_names() -> set[str]:
+    """Every name that the registries or our recording rules give a series."""
+    families = [family for metrics in (ApiMetrics(), WorkerMetrics()) for family in metrics.registry.collect()]
+    suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
+    told = {f"{family.name}{end}" for family in families for end in suffixes.get(family.type, ("",))}
+    rules = yaml.safe_load(RULES.read_text())["groups"]
+    return told | OF_PROMETHEUS | {rule["record"] for group in rules for rule in group["rules"] if "record" in rule}
+
+
+def names_in(expression: str) -> set[str]:
+    return set(re.findall(r"\b(?:modicum[_:][\w:]+|up(?=\{)|ALERTS)", re.sub(r'"[^"]*"', '""', expression)))
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_every_name_in_a_dashboard_is_one_that_is_told(path):
+    for expression in expressions(path):
+        assert names_in(expression), expression
+        assert names_in(expression) <= known_names(), expression
+
+
+def test_every_name_in_a_rule_is_one_that_is_told():
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+
+    for rule in (rule for group in groups for rule in group["rules"]):
+        assert names_in(rule["expr"]) <= known_names(), rule
+
+
+def test_a_misspelt_name_would_be_noticed():
+    assert not names_in("sum(rate(modicum_rpc_total[5m]))") <= known_names()
+    assert names_in('sum(up{job="modicum-api"}) + modicum:rpcs:rate5m') <= known_names()
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_the_real_prometheus_answers_every_expression_of_a_dashboard(watched, path):
+    for expression in expressions(path):
+        watched.prometheus.samples(expression)
+
+
+@pytest.mark.acceptance
+def test_no_panel_that_a_healthy_service_has_data_for_is_empty(watched):
+    quiet = re.compile(r"failed\)|rpc_errors|deaths|p90_|lease_losses")  # nothing went wrong, or nothing for so long
+
+    empty = [
+        expression
+        for path in BOARDS
+        for expression in expressions(path)
+        if not quiet.search(expression) and not watched.prometheus.samples(expression)
+    ]
+
+    assert empty == []
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_a_dashboard_has_the_form_that_grafana_gives_one(path):
+    board = read(path)
+    register_default_plugins()
+
+    again = json.loads(json.dumps(Dashboard.from_json(board), cls=JSONEncoder))
+
+    assert missing(board, again) == []
+    assert {panel["type"] for panel in board["panels"]} <= MODULES
+
+
+def missing(written: Any, known: Any, place: str = "") -> list[str]:
+    """Places of a document that its models do not know: a key is lost, or a value is another."""
+    if isinstance(written, dict) and isinstance(known, dict):
+        return [
+            entry
+            for key, value in written.items()
+            for entry in (missing(value, known[key], f"{place}.{key}") if key in known else [f"{place}.{key}"])
+        ]
+    if isinstance(written, list) and isinstance(known, list) and len(written) == len(known):
+        pairs = enumerate(zip(written, known, strict=True))
+        return [entry for index, (one, other) in pairs for entry in missing(one, other, f"{place}[{index}]")]
+    return [] if written == known else [f"{place}: {written!r} became {known!r}"]
+
+
+def test_a_key_that_grafana_does_not_know_would_be_noticed():
+    board = read(BOARDS[0]) | {"pannels": []}
+
+    assert missing(board, json.loads(json.dumps(Dashboard.from_json(board), cls=JSONEncoder))) == [".pannels"]
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_panels_have_an_id_each_and_no_two_lie_over_one_another(path):
+    panels = read(path)["panels"]
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in panels)
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert len(set(cells)) == len(cells)
+    assert max(x for x, _ in cells) < 24
+
+
+def test_every_panel_asks_the_data_source_that_is_provisioned():
+    [source] = yaml.safe_load((GRAFANA / "provisioning" / "datasources" / "prometheus.yml").read_text())["datasources"]
+    used = {
+        entry["datasource"]["uid"]
+        for path in BOARDS
+        for panel in read(path)["panels"]
+        if "targets" in panel
+        for entry in (panel, *panel["targets"])
+    }
+
+    assert used == {source["uid"]}
+
+
+def test_links_between_dashboards_lead_to_one_of_them():
+    uids = {read(path)["uid"] for path in BOARDS}
+
+    for path in BOARDS:
+        assert {link["url"].removeprefix("/d/") for link in read(path)["links"]} == uids - {read(path)["uid"]}

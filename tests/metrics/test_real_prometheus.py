@@ -1,0 +1,168 @@
+"""The real Prometheus scrapes the API and a worker while an audit runs, and answers what an operator asks."""
+
+import json
+import subprocess
+import urllib.request
+
+import pytest
+from prometheus_running import eventually, require
+
+from tests.faults.gates import Point, closed
+from tests.faults.stage import SUBJECT
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+
+pytestmark = pytest.mark.acceptance
+
+
+def fetched(url: str, accept: str = "text/plain") -> bytes:
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=30) as answer:
+        content: bytes = answer.read()
+        return content
+
+
+ENDS = ("", "_low", "_high")
+
+
+def test_the_headline_and_its_interval_are_those_of_the_audits_result(watched):
+    rate = watched.audit.result().models[0].overinterpretation_rate
+    version = 'project="default", model="m", version="1"'
+
+    shown = [watched.prometheus.value(f"modicum_model_overinterpretation_rate{end}{{{version}}}") for end in ENDS]
+
+    assert shown == [rate.value, rate.low, rate.high]
+    assert watched.prometheus.value(f"modicum_model_audited_images{{{version}}}") == rate.n
+
+
+def test_one_query_gives_the_trend_over_a_models_versions_with_the_audit_behind_each(watched):
+    trend = (
+        'modicum_model_overinterpretation_rate{model="m"} * on (project, model, version) group_left (audit, dataset)'
+    )
+    samples = watched.prometheus.samples(f"{trend} modicum_model_last_audit_info")
+
+    [labels] = [dict(labels) for labels in samples]
+    assert labels["version"] == "1"
+    assert labels["audit"] == watched.audit.name.rpartition("/")[2]
+    assert labels["dataset"] == "pictures"
+    assert watched.prometheus.value("time() - modicum_model_last_audit_timestamp_seconds") < 3600
+
+
+@pytest.mark.parametrize(
+    ("expression", "least"),
+    [
+        ("max(modicum_queue_age_seconds)", 0),
+        ("max_over_time(sum(rate(modicum_worker_forward_passes_total[10m]))[1h:1s])", 0.1),
+        ("max_over_time(modicum:worker_pass_equivalents:rate5m[1h])", 0.1),
+        ("max_over_time(sum(modicum_worker_audit_duration_seconds_count)[1h:1s])", 1),
+        ("max_over_time(sum(modicum_worker_queue_wait_seconds_count)[1h:1s])", 2),
+        ("max_over_time(modicum_worker_torchserve_up[1h])", 1),
+        ("max_over_time(max(modicum_worker_model_memory_bytes)[1h:1s])", 10_000_000),
+    ],
+)
+def test_what_an_operator_asks_is_answered(watched, expression, least):
+    watched.prometheus.until(expression, lambda value: value >= least)
+
+
+def test_promtool_finds_nothing_wrong_with_any_metric(watched):
+    for url in (watched.stage.http_url, watched.worker_url):
+        done = subprocess.run(
+            [require("promtool"), "check", "metrics"],
+            input=fetched(f"{url}/metrics"),
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+
+        assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+def test_every_rule_can_be_evaluated(watched):
+    def evaluated() -> list[dict[str, str]]:
+        groups = watched.prometheus.ask("rules")["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        return rules if all(rule["health"] != "unknown" for rule in rules) else []
+
+    rules = eventually(evaluated, "every rule to be evaluated")
+
+    assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
+
+
+def test_nothing_but_known_labels_is_told_and_names_of_users_only_of_models(watched):
+    data = watched.prometheus.ask("series", **{"match[]": '{__name__=~"modicum_.*"}'})
+    told = {label for series in data for label in series} - {"__name__", "instance", "job"}
+    named = {series["__name__"] for series in data if "model" in series}
+
+    assert told <= {
+        *("method", "code", "le", "answer", "state", "reason", "dependency"),
+        *("outcome", "stage", "level", "programs", "slot"),
+        *("project", "model", "version", "audit", "dataset", "threshold"),
+    }
+    assert all(name.startswith("modicum_model_") for name in named)
+
+
+def test_a_spike_of_audits_leads_to_the_audit_and_one_of_calls_to_its_line_in_the_log(watched):
+    def exemplars(metric: str) -> list[dict[str, str]]:
+        found = watched.prometheus.ask("query_exemplars", query=metric, start="0", end="99999999999")
+        return [exemplar["labels"] for series in found for exemplar in series["exemplars"]]
+
+    audits = eventually(lambda: exemplars("modicum_worker_audit_duration_seconds_bucket"), "an exemplar of an audit")
+    assert watched.audit.name in {labels["audit"] for labels in audits}
+
+    creation = 'modicum_rpc_duration_seconds_bucket{method="/modicum.v1.AuditService/CreateAudit"}'
+    requests = {labels["request_id"] for labels in eventually(lambda: exemplars(creation), "an exemplar of a call")}
+    acknowledged = {line["request_id"]: line["audit"] for line in watched.stage.api.lines("audit_acknowledged")}
+    assert watched.audit.name in {acknowledged[request] for request in requests}
+
+
+def test_a_model_that_is_deleted_leaves_no_series_behind(watched):
+    client, folder, prometheus = watched.stage.client(), watched.stage.folder, watched.prometheus
+    client.models.register(
+        "short-lived",
+        weights=folder / "w.safetensors",
+        architecture="modicum:cifar_resnet8",
+        input=folder / "input.toml",
+        labels=folder / "labels.txt",
+    )
+    audit = client.audits.create(models=["short-lived"], dataset="pictures", thresholds=[0.9], passes=10, controls=[])
+    audit.wait()
+    prometheus.until('modicum_model_overinterpretation_rate{model="short-lived"}')
+
+    client.audits.delete(audit.name)
+    client.models.delete("short-lived")
+
+    eventually(lambda: not prometheus.samples('{model="short-lived"}'), "its series to be gone")
+    assert prometheus.value('modicum_model_overinterpretation_rate{model="m"}') is not None
+
+
+def test_a_worker_that_dies_with_an_audit_in_its_hands_is_seen_before_its_user_complains(watched):
+    stage, prometheus = watched.stage, watched.prometheus
+    with closed(stage.database.url, Point.FINDING, project=SUBJECT, stored=0) as gate:
+        audit = stage.client().audits.create(
+            models=["m"], dataset="pictures", thresholds=[0.9], passes=100, controls=[], reuse=False
+        )
+        gate.wait_reached()
+        assert not {"ModicumNoWorker", "ModicumWorkerDown"} & prometheus.firing()
+        with stage.worker.away():
+            stage.worker.kill()
+            gate.open()
+
+            eventually(lambda: {"ModicumNoWorker", "ModicumWorkerDown"} <= prometheus.firing(), "both alerts")
+            prometheus.until("max(modicum_queue_leases_overdue)", lambda overdue: overdue >= 1)
+
+    stage.wait_whole()
+    audit.wait()
+    eventually(lambda: not {"ModicumNoWorker", "ModicumWorkerDown"} & prometheus.firing(), "the alerts to end")
+    assert prometheus.until("max(modicum_queue_leases_expired_total)", lambda expired: expired >= 1)
+
+
+def test_openmetrics_are_served_to_whoever_asks_for_them(watched):
+    for url in (watched.stage.http_url, watched.worker_url):
+        assert fetched(f"{url}/metrics", OPENMETRICS).endswith(b"# EOF\n")
+        assert b"# EOF" not in fetched(f"{url}/metrics")
+
+
+def test_each_dependency_stands_on_a_line_of_its_own(watched):
+    text = fetched(f"{watched.stage.http_url}/readyz").decode()
+
+    assert json.loads(text) == dict.fromkeys(("database", "schema", "queue", "artifact_store"), True)
+    assert len(text.splitlines()) == 6

@@ -1,0 +1,45 @@
+"""A served API over the real store, on free ports of loopback, for callers of REST."""
+
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.ports import Role
+from modicum_server.settings import Settings
+from modicum_server.store.changes import PostgresChanges
+from modicum_server.store.postgres import PostgresStore
+from modicum_server.transports.api import Api
+from modicum_server.usecases.access import token_digest
+from rest_stage import PROJECT, TOKENS, Served
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(
+        grpc_port=0,
+        http_port=0,
+        max_watchers=2,
+        max_upload_bytes=20_000_000,
+        max_dataset_items=3,
+        max_queued_audits=2,
+        max_audit_shards=2,
+        grace_seconds=1,
+    )
+
+
+@pytest.fixture
+async def served(database_url, tmp_path, settings) -> AsyncIterator[Served]:
+    store, changes, metrics = PostgresStore(database_url), PostgresChanges(database_url), ApiMetrics()
+    async with store.transaction() as transaction:
+        for role, token in TOKENS.items():
+            await transaction.projects.add_token(token_digest(token), principal=role, project=PROJECT, role=Role(role))
+    artifact_store = FolderArtifactStore(tmp_path / "artifacts")
+    api = Api(store, changes, artifact_store, settings, metrics=metrics)
+    grpc_port, http_port = await api.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+        yield Served(api, store, artifact_store, metrics, http_port, channel)
+    await api.stop(grace=0)
+    await changes.close()
+    await store.close()

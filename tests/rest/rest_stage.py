@@ -1,0 +1,181 @@
+"""A served API and its REST door as a stranger meets it: plain HTTP, one connection a request."""
+
+import asyncio
+import gzip
+import hashlib
+import http.client
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import grpc
+from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.models import ModelCheck, OutputKind
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.store.postgres import PostgresStore
+from modicum_server.transports.api import Api
+
+PROJECT = "projects/default"
+TOKENS = {"admin": "token-of-ada", "auditor": "token-of-otto", "viewer": "token-of-vera"}
+PATIENCE_SECONDS = 60.0
+
+SIZE = {"channels": 3, "height": 8, "width": 8, "upperBound": 1, "interpolation": "bilinear"}
+INPUT = {**SIZE, "mean": [0.5] * 3, "std": [0.5] * 3}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back, whole."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def reason(self) -> str:
+        assert self.headers["Content-Type"] == "application/problem+json", self
+        assert self.json["status"] == self.status
+        assert self.json["request_id"] == self.headers["X-Request-ID"]
+        return self.json["reason"]
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The door on a port, called with one person's token."""
+
+    port: int
+    token: str | None = TOKENS["admin"]
+
+    async def ask(
+        self,
+        verb: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | Iterable[bytes] | None = None,
+    ) -> Reply:
+        """Send a request, with a JSON body or with raw bytes, and read the answer to its end."""
+        sent = {"Content-Type": "application/json"} if body is not None else {}
+        data = json.dumps(body).encode() if body is not None else raw
+
+        def exchange() -> Reply:
+            connection = self.send(verb, path, data, headers=sent | dict(headers or {}))
+            try:
+                response = connection.getresponse()
+                return Reply(response.status, response.headers, response.read())
+            finally:
+                connection.close()
+
+        return await asyncio.to_thread(exchange)
+
+    def send(self, verb: str, path: str, data: Any = None, *, headers: Mapping[str, str]) -> http.client.HTTPConnection:
+        """Send a request, and leave the answer to be read."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        authorization = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        connection.request(verb, path, body=data, headers=authorization | dict(headers))
+        return connection
+
+    @asynccontextmanager
+    async def events(self, path: str, **headers: str) -> AsyncIterator["Events"]:
+        """Open a stream of events."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection = await asyncio.to_thread(self.send, "GET", path, headers=named)
+        try:
+            yield Events(await asyncio.to_thread(connection.getresponse))
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True)
+class Events:
+    """An open stream of events."""
+
+    response: http.client.HTTPResponse
+
+    async def next(self) -> dict[str, str]:
+        """Return the fields of the next event, or a comment as `comment`; nothing at the end of the stream."""
+        return await asyncio.to_thread(self._next)
+
+    def _next(self) -> dict[str, str]:
+        fields: dict[str, str] = {}
+        while (line := self.response.readline().decode()) not in {"", "\n"}:
+            name, _, value = line.rstrip("\n").partition(": ")
+            fields[name.strip(":") or "comment"] = value
+        return fields
+
+
+@dataclass
+class Served:
+    """A served API, what it stands on, and its doors."""
+
+    api: Api
+    store: PostgresStore
+    artifact_store: FolderArtifactStore
+    metrics: ApiMetrics
+    http_port: int
+    channel: grpc.aio.Channel
+
+    def rest(self, who: str = "admin") -> Rest:
+        return Rest(self.http_port, TOKENS[who])
+
+    async def upload(self, data: bytes, project: str = PROJECT) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        reply = await self.rest().ask("PUT", f"/v1/{project}/artifacts/{digest}", raw=data)
+        assert reply.status == 200, reply
+        return digest
+
+    async def manifest(self, *labels: str) -> str:
+        """Upload images and a manifest of them; returns its digest."""
+        images = [await self.upload(f"image {place}".encode()) for place in range(len(labels))]
+        rows = [
+            {"item": f"{place}.png", "image": image, "label": label}
+            for place, (image, label) in enumerate(zip(images, labels, strict=True))
+        ]
+        return await self.upload("\n".join(map(json.dumps, rows)).encode())
+
+    async def audit(self, audit_id: str = "first") -> str:
+        """Create an audit, and all that it needs; returns its name."""
+        rest = self.rest()
+        await rest.ask("POST", f"/v1/{PROJECT}/models?modelId=net", {})
+        weights = {"digest": await self.upload(b"weights"), "architecture": "torchvision:resnet18"}
+        version = {"weights": weights, "input": INPUT, "classLabels": ["cat", "dog"]}
+        made = (await rest.ask("POST", f"/v1/{PROJECT}/models/net/versions", version)).json["name"]
+        await self.accept(made)
+        dataset = {"manifestDigest": await self.manifest("cat", "dog")}
+        photos = (await rest.ask("POST", f"/v1/{PROJECT}/datasets?datasetId=photos", dataset)).json["name"]
+        asked = {"modelVersions": [made], "dataset": photos, "searches": [{"threshold": 0.9}]}
+        reply = await rest.ask("POST", f"/v1/{PROJECT}/audits?auditId={audit_id}", {"specification": asked})
+        assert reply.status == 200, reply
+        return reply.json["name"]
+
+    async def accept(self, version: str, **changes: Any) -> None:
+        """End the check of a version as a worker would."""
+        async with self.store.transaction() as transaction:
+            await transaction.models.accept(version, replace(ModelCheck(2, OutputKind.LOGITS, True, 3.0), **changes))
+
+    async def succeed(self, audit: str, findings: int = 1) -> None:
+        """End an audit as a worker would, with so many findings."""
+        packed = b"".join(json.dumps({"item": f"{place}.png"}).encode() + b"\n" for place in range(findings))
+        rows = await self.artifact_store.put(gzip.compress(packed, mtime=0))
+        document = json.dumps({"schema_version": 1, "findings": {"digest": rows}}).encode()
+        digest = await self.artifact_store.put(document)
+        async with self.store.transaction() as transaction:
+            versions = (await transaction.audits.get(audit)).specification.model_versions
+            found = [Finding(place, f"{place}.png", "ab" * 32, versions[0], 0) for place in range(findings)]
+            await transaction.findings.add(audit, found)
+            await transaction.audits.succeed(audit, result_digest=digest, artifacts=[rows])
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not holds():  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0.02)

@@ -1,0 +1,336 @@
+"""gRPC and REST are two doors to one service: every method and every error is the same through both."""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import grpc
+import pytest
+from modicum_server import errors
+from modicum_server.ports import Role
+from modicum_server.transports.errors import answer_of
+from modicum_server.usecases.access import token_digest
+from rest_stage import INPUT, TOKENS, Rest, Served
+from two_doors import METHODS, Outcome, by_grpc, by_rest
+
+ROLES = {"viewer": Role.VIEWER, "auditor": Role.AUDITOR}
+ABSENT = "0" * 64
+ID = "00000000-0000-4000-8000-000000000001"
+
+#: Reasons that the walk below cannot meet; `test_every_error_is_answered_alike` goes through these too.
+NOT_WALKED = {
+    "ARTIFACT_TOO_LARGE",  # met by the artifact tests: the walk's server would have to refuse small ones
+    "DATABASE_FULL",
+    "DEPENDENCY_UNAVAILABLE",
+    "DISK_FULL",
+    "MEDIA_TYPE_UNKNOWN",  # of HTTP alone
+    "REQUEST_TOO_LARGE",  # gRPC itself answers those
+    "SCHEMA_OUTDATED",
+    "SERVER_STOPPING",
+    "TOO_MANY_WATCHERS",
+    "UPLOAD_INVALID",  # of HTTP one cannot be malformed in that way; its offset is tested with the uploads
+}
+
+
+@dataclass
+class Walker:
+    """Calls one door in one project and notes how each call ended."""
+
+    served: Served
+    door: str
+    project: str
+    outcomes: list[tuple[str, Outcome]] = field(default_factory=list)
+    methods: set[str] = field(default_factory=set)
+
+    async def call(self, method: str, request: Any, *, who: str | None = "admin", data: bytes = b"") -> Any:
+        token = who if who is None or who not in {"admin", *ROLES} else self.token(who)
+        if self.door == "grpc":
+            outcome = await by_grpc(self.served.channel, token, method, request, data)
+        else:
+            outcome = await by_rest(Rest(self.served.http_port, token), method, request, data)
+        self.outcomes.append((method, outcome))
+        if not outcome.reason:
+            self.methods.add(method)
+        return outcome.answer
+
+    def token(self, who: str) -> str:
+        return TOKENS["admin"] if who == "admin" else f"{who} of {self.project}".replace(" ", "-").replace("/", "-")
+
+    async def upload(self, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        header = {"parent": self.project, "digest": digest, "sizeBytes": len(data)}
+        await self.call("UploadArtifact", {"header": header}, data=data)
+        return digest
+
+
+async def walk(walker: Walker) -> None:
+    """Every method, and every error that a caller can provoke."""
+    await of_projects(walker)
+    await of_artifacts(walker)
+    await of_models(walker)
+    await of_datasets(walker)
+    await of_audits(walker)
+    await of_an_ended_audit(walker)
+    await of_deleting(walker)
+
+
+async def of_projects(walker: Walker) -> None:
+    call, project = walker.call, walker.project
+    await call("CreateProject", {"projectId": project.split("/")[1], "validateOnly": True})
+    await call("CreateProject", {"projectId": project.split("/")[1]})
+    async with walker.served.store.transaction() as transaction:
+        for who, role in ROLES.items():
+            digest = token_digest(walker.token(who))
+            await transaction.projects.add_token(digest, principal=who, project=project, role=role)
+    await call("CreateProject", {"projectId": project.split("/")[1]})
+    await call("GetProject", {"name": project})
+    await call("GetProject", {"name": "projects/nowhere"})
+    await call("GetProject", {"name": "projects/No!"})
+    await call("ListProjects", {"pageSize": 1})
+    await call("ListProjects", {"pageToken": "invented"})
+    await call("ListProjects", {}, who=None)
+    await call("ListProjects", {}, who="nobody's token")
+
+
+async def of_artifacts(walker: Walker) -> None:
+    call, project = walker.call, walker.project
+    digest = await walker.upload(b"0123456789")
+    name = f"{project}/artifacts/{digest}"
+    await call("GetArtifact", {"name": name})
+    await call("GetArtifact", {"name": f"{project}/artifacts/{ABSENT}"})
+    await call("FindMissingArtifacts", {"parent": project, "digests": [digest, ABSENT]})
+    await call("FindMissingArtifacts", {"parent": project, "digests": [digest]}, who="viewer")
+    await call("DownloadArtifact", {"name": name, "offset": "3"})
+    await call("DownloadArtifact", {"name": name, "offset": "11"})
+    await call("DownloadArtifact", {"name": f"{project}/artifacts/{ABSENT}"})
+    wrong = {"parent": project, "digest": ABSENT, "sizeBytes": 2}
+    await call("UploadArtifact", {"header": wrong}, data=b"ab")
+    await call("UploadArtifact", {"header": {**wrong, "sizeBytes": 9}}, data=b"ab")
+    await call("UploadArtifact", {"header": {**wrong, "digest": "short"}}, data=b"ab")
+    await call("DeleteArtifact", {"name": name}, who="auditor")
+    await call("DeleteArtifact", {"name": name})
+
+
+async def of_models(walker: Walker) -> None:
+    call, project = walker.call, walker.project
+    await call("CreateModel", {"parent": project, "modelId": "net", "model": {}, "requestId": ID})
+    await call("CreateModel", {"parent": project, "modelId": "net", "model": {}, "requestId": ID})
+    await call("CreateModel", {"parent": project, "modelId": "other", "model": {}, "requestId": ID})
+    await call("CreateModel", {"parent": project, "modelId": "No!"})
+    await call("CreateModel", {"parent": project, "modelId": "spare"})
+    await call("GetModel", {"name": f"{project}/models/net"})
+    await call("GetModel", {"name": f"{project}/models/gone"})
+    await call("ListModels", {"parent": project, "pageSize": 1})
+    weights = {"digest": await walker.upload(b"weights"), "architecture": "torchvision:resnet18"}
+    version = {"weights": weights, "input": INPUT, "classLabels": ["cat", "dog"]}
+
+    async def register(**changes: Any) -> None:
+        await call("CreateModelVersion", {"parent": f"{project}/models/net", "modelVersion": version | changes})
+
+    await register()
+    await register(classLabels=["cat", "dog", "cow"])
+    await register(classLabels=["no", "gradient"])
+    await register(weights={**weights, "digest": ABSENT})
+    await register(weights={**weights, "architecture": "invented"})
+    await register(input={**INPUT, "channels": 0})
+    await call(
+        "CreateModelVersion",
+        {
+            "parent": f"{project}/models/net",
+            "modelVersion": {"exported": {"digest": weights["digest"]}, "input": INPUT},
+        },
+    )
+    await walker.served.accept(f"{project}/models/net/versions/1")
+    await walker.served.accept(f"{project}/models/net/versions/3", useful_gradient=False)
+    async with walker.served.store.transaction() as transaction:
+        await transaction.models.reject(
+            f"{project}/models/net/versions/2", reason="NOT_FINITE", detail="it answers NaN"
+        )
+    await call("GetModelVersion", {"name": f"{project}/models/net/versions/1"})
+    await call("GetModelVersion", {"name": f"{project}/models/net/versions/9"})
+    await call("ListModelVersions", {"parent": f"{project}/models/net", "pageSize": 1})
+
+
+async def of_datasets(walker: Walker) -> None:
+    call, project = walker.call, walker.project
+
+    async def create(dataset_id: str, *rows: Mapping[str, str]) -> None:
+        digest = await walker.upload("\n".join(map(json.dumps, rows)).encode() or b"\n")
+        dataset = {"manifestDigest": digest}
+        await call("CreateDataset", {"parent": project, "datasetId": dataset_id, "dataset": dataset})
+
+    image = await walker.upload(b"image")
+    cat = {"item": "a.png", "image": image, "label": "cat"}
+    await create("photos", cat)
+    await create("photos", {**cat, "label": "dog"})
+    await create("cows", {**cat, "label": "cow"})
+    await create("empty")
+    await create("wrong", {"item": "a.png"})
+    await create("absent", {**cat, "image": ABSENT})
+    await create("large", *({**cat, "item": f"{place}.png"} for place in range(4)))
+    await call("GetDataset", {"name": f"{project}/datasets/photos"})
+    await call("GetDataset", {"name": f"{project}/datasets/gone"})
+    await call("ListDatasets", {"parent": project})
+    await call("ListDatasetItems", {"parent": f"{project}/datasets/photos"})
+
+
+def specification(project: str, **changes: Any) -> dict[str, Any]:
+    asked = {
+        "modelVersions": [f"{project}/models/net/versions/1"],
+        "dataset": f"{project}/datasets/photos",
+        "searches": [{"threshold": 0.9}],
+    }
+    return {"specification": asked | changes}
+
+
+async def of_audits(walker: Walker) -> None:
+    call, project = walker.call, walker.project
+
+    async def create(audit_id: str, **changes: Any) -> None:
+        audit = specification(project, **changes)
+        await call("CreateAudit", {"parent": project, "auditId": audit_id, "audit": audit})
+
+    asked = {"parent": project, "auditId": "first", "validateOnly": True, "audit": specification(project)}
+    await call("CreateAudit", asked)
+    await create("first")
+    await create("first", seed="7")
+    await create("x", modelVersions=[f"{project}/models/net/versions/9"])
+    await create("x", modelVersions=[f"{project}/models/net/versions/2"])
+    await create("x", dataset=f"{project}/datasets/gone")
+    await create("x", dataset=f"{project}/datasets/cows")
+    await create("x", canvas={"channels": 1, "height": 8, "width": 8})
+    gradient = [{"threshold": 0.9, "method": "SEARCH_METHOD_BATCHED_GRADIENT"}]
+    await create("x", modelVersions=[f"{project}/models/net/versions/3"], searches=gradient)
+    await create("x", searches=[{"threshold": 2}])
+    await create("x", searches=[{"threshold": 0.9, "targetRule": "TARGET_RULE_RANDOM_OTHER"}])
+    await create("x", searches=[{"threshold": 0.9}, {"threshold": 0.8}, {"threshold": 0.7}])
+    await create("second", seed="1")
+    await create("third", seed="2")
+    await call("GetAudit", {"name": f"{project}/audits/first"})
+    await call("GetAudit", {"name": f"{project}/audits/gone"})
+    await call("ListAudits", {"parent": project, "filter": "state = QUEUED"})
+    await call("ListAudits", {"parent": project, "filter": "colour = red"})
+    await call("GetAuditReport", {"name": f"{project}/audits/first"})
+    await call("DeleteAudit", {"name": f"{project}/audits/first"})
+    await call("CancelAudit", {"name": f"{project}/audits/second"}, who="viewer")
+    await call("CancelAudit", {"name": f"{project}/audits/second"})
+    await call("WatchAudit", {"name": f"{project}/audits/second"})
+    await call("WatchAudit", {"name": f"{project}/audits/second", "afterSequence": "-1"})
+    await call("WatchAudit", {"name": f"{project}/audits/gone"})
+
+
+async def of_an_ended_audit(walker: Walker) -> None:
+    call, audit = walker.call, f"{walker.project}/audits/first"
+    await walker.served.succeed(audit)
+    await call("GetAuditReport", {"name": audit, "format": "REPORT_FORMAT_JSON"})
+    await call("GetAuditReport", {"name": audit, "format": 9})
+    await call("JudgeAudit", {"name": audit, "policy": "rules: []"})
+    await call("GetFinding", {"name": f"{audit}/findings/0-0-0"})
+    await call("GetFinding", {"name": f"{audit}/findings/0-0-9"})
+    await call("ListFindings", {"parent": audit})
+    await call("WatchAudit", {"name": audit, "afterSequence": "1"})
+
+
+async def of_deleting(walker: Walker) -> None:
+    call, project = walker.call, walker.project
+    await call("DeleteModel", {"name": f"{project}/models/net"})
+    await call("DeleteModelVersion", {"name": f"{project}/models/net/versions/1"})
+    await call("DeleteModelVersion", {"name": f"{project}/models/net/versions/2"})
+    await call("DeleteModel", {"name": f"{project}/models/spare"})
+    await call("DeleteDataset", {"name": f"{project}/datasets/photos"})
+    await call("DeleteDataset", {"name": f"{project}/datasets/cows"})
+    await call("DeleteAudit", {"name": f"{project}/audits/second"})
+    await call("DeleteProject", {"name": project})
+    await call("CreateProject", {"projectId": f"{project.split('/')[1]}-spare"})
+    await call("DeleteProject", {"name": f"{project}-spare"})
+
+
+def alike(outcome: Outcome, project: str) -> Outcome:
+    """The outcome without what differs between two projects and two moments: names, times, tokens of pages."""
+
+    def even(text: str) -> str:
+        text = text.replace(project, "projects/P").replace(project.split("/")[1], "P")
+        return re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME", re.sub(r'"nextPageToken": "[^"]+"', "TOKEN", text))
+
+    answer = outcome.answer if isinstance(outcome.answer, bytes) else even(json.dumps(outcome.answer, sort_keys=True))
+    return replace(
+        outcome,
+        answer=answer,
+        text=even(outcome.text),
+        metadata={key: even(value) for key, value in outcome.metadata.items()},
+        violations=tuple((name, even(text)) for name, text in outcome.violations),
+    )
+
+
+async def test_both_doors_agree_on_every_method_and_on_every_error_that_a_caller_provokes(served):
+    left, right = Walker(served, "grpc", "projects/left"), Walker(served, "rest", "projects/right")
+
+    for walker in (left, right):
+        await walk(walker)
+
+    for place, ((method, by_left), (_, by_right)) in enumerate(zip(left.outcomes, right.outcomes, strict=True)):
+        assert alike(by_left, left.project) == alike(by_right, right.project), (place, method)
+    assert left.methods == right.methods == METHODS.keys() - {"JudgeAudit"}  # which is not served yet
+    met = {outcome.reason for _, outcome in left.outcomes}
+    assert public_reasons() - NOT_WALKED - met == set()
+
+
+def tree(kind: type[errors.ModicumError] = errors.ModicumError) -> Iterator[type[errors.ModicumError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from tree(child)
+
+
+def public_reasons() -> set[str]:
+    return {error(kind).reason for kind in tree() if answer_of(kind).public and not kind.__subclasses__()}
+
+
+def error(kind: type[errors.ModicumError]) -> errors.ModicumError:
+    """An error of the kind, whatever its construction takes."""
+    made = kind.__new__(kind)
+    errors.ModicumError.__init__(made, "expected this, got that", fact="ä" * 400)
+    made.field, made.rule = "some.field[0]", "expected a rule to hold"  # type: ignore[attr-defined]
+    return made
+
+
+@pytest.fixture
+def broken(monkeypatch) -> Callable[[BaseException], None]:
+    """Lets ListProjects end by an error."""
+
+    def end_by(what: BaseException) -> None:
+        async def page(*_args: Any, **_options: Any) -> None:
+            raise what
+
+        monkeypatch.setattr("modicum_server.usecases.projects.Projects.page", page)
+
+    return end_by
+
+
+async def test_every_error_is_answered_alike(served, broken):
+    for kind in (*tree(), ValueError):
+        broken(ValueError("postgresql://user:secret@host") if kind is ValueError else error(kind))
+        by_left = await by_grpc(served.channel, TOKENS["admin"], "ListProjects", {})
+        by_right = await by_rest(served.rest(), "ListProjects", {})
+
+        shown = [replace(one, text=re.sub("[0-9a-f]{32}", "ID", one.text)) for one in (by_left, by_right)]
+        assert shown[0] == shown[1], kind
+        assert (by_left.code, by_right.http_status) == (answer_of(kind).code, answer_of(kind).http_status)
+        assert "secret" not in by_right.text
+
+
+async def test_a_deadline_that_passes_is_answered_alike(served, monkeypatch):
+    async def slow(*_args: Any, **_options: Any) -> None:
+        await asyncio.sleep(600)
+
+    monkeypatch.setattr("modicum_server.usecases.projects.Projects.page", slow)
+    monkeypatch.setattr("modicum_server.transports.layers.LONGEST_CALL_SECONDS", 0.1)
+
+    by_left = await by_grpc(served.channel, TOKENS["admin"], "ListProjects", {})
+    by_right = await by_rest(served.rest(), "ListProjects", {})
+
+    assert by_left == by_right
+    assert (by_left.code, by_right.http_status) == (grpc.StatusCode.DEADLINE_EXCEEDED, 504)

@@ -1,0 +1,237 @@
+"""What HTTP adds to an answer: ETags, links, compression, origins, HEAD and OPTIONS, limits, request ids, metrics."""
+
+import asyncio
+import gzip
+import json
+
+import pytest
+from modicum_server.settings import Settings
+from rest_stage import PROJECT, Rest
+
+ID = "00000000-0000-4000-8000-000000000001"
+
+
+async def test_a_resource_has_an_etag_until_it_changes(served):
+    rest = served.rest()
+    path = f"/v1/{await served.audit()}"
+    first = await rest.ask("GET", path)
+    etag = first.headers["ETag"]
+
+    assert etag.startswith('"')
+    for given in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        same = await rest.ask("GET", path, headers={"If-None-Match": given})
+        assert (same.status, same.body, same.headers["ETag"]) == (304, b"", etag)
+    await rest.ask("POST", f"{path}:cancel")
+    changed = await rest.ask("GET", path, headers={"If-None-Match": etag})
+    assert changed.status == 200
+    assert changed.headers["ETag"] != etag
+    assert "ETag" not in (await rest.ask("GET", f"/v1/{PROJECT}/audits")).headers
+
+
+async def test_pages_are_linked(served):
+    rest = served.rest()
+    for name in ("a", "b", "c"):
+        await rest.ask("POST", f"/v1/{PROJECT}/models?modelId={name}", {})
+
+    path, names = f"/v1/{PROJECT}/models?pageSize=2", []
+    while path:
+        reply = await rest.ask("GET", path)
+        names += [model["name"].rsplit("/", 1)[-1] for model in reply.json["models"]]
+        link = reply.headers.get("Link", "")
+        assert link == "" or link.endswith('>; rel="next"')
+        assert bool(link) == bool(reply.json["nextPageToken"])
+        path = link.partition(">")[0].removeprefix("<")
+
+    assert names == ["a", "b", "c"]
+
+
+async def test_an_idempotency_key_repeats_a_create(served):
+    audit = await served.audit()
+    rest, asked = served.rest(), (await served.rest().ask("GET", f"/v1/{audit}")).json["specification"]
+    key = {"Idempotency-Key": ID}
+    made = [
+        await rest.ask("POST", f"/v1/{PROJECT}/audits", {"specification": {**asked, "seed": "1"}}, headers=key)
+        for _ in range(2)
+    ]
+    other = await rest.ask("POST", f"/v1/{PROJECT}/audits", {"specification": {**asked, "seed": "2"}}, headers=key)
+    wrong = await rest.ask("POST", f"/v1/{PROJECT}/models?modelId=m", {}, headers={"Idempotency-Key": "mine"})
+
+    assert made[0].json["name"] == made[1].json["name"]
+    assert (other.status, other.reason) == (409, "REQUEST_ID_REUSED")
+    assert wrong.json["violations"][0]["field"] == "request_id"
+
+
+async def test_json_is_compressed_and_events_and_bytes_are_not(served):
+    rest, takes = served.rest(), {"Accept-Encoding": "gzip"}
+    audit = await served.audit()
+    digest = await served.upload(b"a" * 10_000)
+    await served.succeed(audit, findings=200)
+
+    plain = await rest.ask("GET", f"/v1/{audit}/findings?pageSize=50")
+    packed = await rest.ask("GET", f"/v1/{audit}/findings?pageSize=50", headers=takes)
+    report = await rest.ask("GET", f"/v1/{audit}:report", headers=takes)
+    events = await rest.ask("GET", f"/v1/{audit}:watch", headers=takes)
+    artifact = await rest.ask("GET", f"/v1/{PROJECT}/artifacts/{digest}:download", headers=takes)
+
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(json.loads(gzip.decompress(report.body))["rows"]) == 200
+    assert "Content-Encoding" not in events.headers
+    assert "Content-Encoding" not in artifact.headers
+    assert artifact.body == b"a" * 10_000
+
+
+async def test_a_report_has_its_own_media_type(served):
+    audit = await served.audit()
+    await served.succeed(audit, findings=2)
+    reply = await served.rest().ask("GET", f"/v1/{audit}:report?format=json")
+
+    assert reply.headers["Content-Type"] == "application/json"
+    assert [row["item"] for row in reply.json["rows"]] == ["0.png", "1.png"]
+    assert "sandbox" in reply.headers["Content-Security-Policy"]
+
+
+async def test_head_answers_without_a_body(served):
+    rest = served.rest()
+    audit = await served.audit()
+    for path in (f"/v1/{PROJECT}", f"/v1/{PROJECT}/models", f"/v1/{audit}:watch", "/openapi.json", "/healthz"):
+        head = await rest.ask("HEAD", path)
+        assert (head.status, head.body) == (200, b"")
+    assert (await rest.ask("HEAD", f"/v1/{audit}x")).status == 404
+
+
+async def test_options_and_405_tell_what_a_path_takes(served):
+    rest = served.rest()
+    options = await rest.ask("OPTIONS", "/v1/projects")
+    refused = await rest.ask("PATCH", "/v1/projects")
+    probe = await rest.ask("POST", "/healthz")
+
+    assert (options.status, options.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, POST")
+    assert (refused.status, refused.reason) == (405, "METHOD_NOT_ALLOWED")
+    assert refused.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+    assert (probe.status, probe.reason, probe.headers["Allow"]) == (405, "METHOD_NOT_ALLOWED", "GET, HEAD")
+
+
+async def test_a_path_that_leads_nowhere_is_a_problem(served):
+    for path in ("/v1/nothing", "/v2/projects", "/", "/v1/projects/p/audits/a:dance", "/v1/projects/"):
+        reply = await served.rest().ask("GET", path, headers={"X-Request-ID": "mine-1"})
+        assert (reply.status, reply.reason, reply.headers["X-Request-ID"]) == (404, "PATH_UNKNOWN", "mine-1")
+
+
+async def test_a_token_is_asked_for(served):
+    reply = await Rest(served.http_port, token=None).ask("GET", "/v1/projects")
+
+    assert (reply.status, reply.reason) == (401, "TOKEN_MISSING")
+    assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_a_request_id_comes_back_unless_it_could_forge_a_log(served):
+    rest = served.rest()
+    mine = await rest.ask("GET", "/v1/projects", headers={"X-Request-ID": "mine-1"})
+    forged = await rest.ask("GET", "/v1/projects", headers={"X-Request-ID": "a b{}"})
+
+    assert mine.headers["X-Request-ID"] == "mine-1"
+    assert len(forged.headers["X-Request-ID"]) == 32
+
+
+async def test_a_body_is_json_and_not_too_large(served):
+    rest, path = served.rest(), f"/v1/{PROJECT}/artifacts:findMissing"
+    form = await rest.ask("POST", path, raw=b"digests=1", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    large = await rest.ask("POST", path, {"digests": ["x" * 4_200_000]})
+    endless = await rest.ask(
+        "POST", path, raw=iter([b" " * 1_000_000] * 6), headers={"Content-Type": "application/json"}
+    )
+
+    assert (form.status, form.reason) == (415, "MEDIA_TYPE_UNKNOWN")
+    assert (large.status, large.reason) == (413, "REQUEST_TOO_LARGE")
+    assert (endless.status, endless.reason) == (413, "REQUEST_TOO_LARGE")
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "0", "nan"])
+async def test_a_deadline_is_a_number_of_seconds(served, text):
+    reply = await served.rest().ask("GET", "/v1/projects", headers={"Request-Timeout": text})
+
+    assert reply.json["violations"][0]["field"] == "Request-Timeout"
+
+
+async def test_a_callers_deadline_is_kept(served, monkeypatch):
+    async def slow(*_args, **_options):
+        await asyncio.sleep(600)
+
+    monkeypatch.setattr("modicum_server.usecases.projects.Projects.page", slow)
+    reply = await served.rest().ask("GET", "/v1/projects", headers={"Request-Timeout": "0.2"})
+
+    assert (reply.status, reply.reason) == (504, "DEADLINE_EXCEEDED")
+
+
+async def test_what_makes_sense_again_says_when(served, monkeypatch):
+    audit = await served.audit()
+    async with served.rest().events(f"/v1/{audit}:watch") as one, served.rest().events(f"/v1/{audit}:watch") as two:
+        await one.next()
+        await two.next()
+        full = await served.rest().ask("GET", f"/v1/{audit}:watch")
+
+    assert (full.status, full.reason, full.headers["Retry-After"]) == (429, "TOO_MANY_WATCHERS", "5")
+
+
+async def test_calls_of_both_doors_are_counted_alike(served):
+    await served.rest().ask("GET", "/v1/projects?pageSize=x")
+    text = (await served.rest().ask("GET", "/metrics")).body.decode()
+
+    assert 'modicum_rpcs_total{code="INVALID_ARGUMENT",method="/modicum.v1.ProjectService/ListProjects"} 1.0' in text
+
+
+async def test_a_bug_is_told_to_the_log_alone(served, monkeypatch, capsys):
+    async def broken(*_args, **_options):
+        raise RuntimeError("secret of /etc/modicum")
+
+    monkeypatch.setattr("modicum_server.usecases.projects.Projects.page", broken)
+    reply = await served.rest().ask("GET", "/v1/projects", headers={"X-Request-ID": "find-me"})
+    logged = capsys.readouterr()
+
+    assert (reply.status, reply.reason) == (500, "INTERNAL")
+    assert b"secret" not in reply.body
+    assert "secret of /etc/modicum" in logged.out + logged.err
+
+
+async def test_no_origin_is_let_in_unless_a_setting_names_it(served):
+    reply = await served.rest().ask("GET", "/v1/projects", headers={"Origin": "https://a.example"})
+
+    assert not [name for name in reply.headers if name.lower().startswith("access-control")]
+
+
+def test_origins_are_separated_by_commas(monkeypatch):
+    monkeypatch.setenv("MODICUM_CORS_ORIGINS", "https://a.example/, http://localhost:5173")
+
+    assert Settings().cors_origins == ("https://a.example", "http://localhost:5173")
+
+
+class TestOrigins:
+    """With origins that are let in."""
+
+    @pytest.fixture
+    def settings(self):
+        return Settings(grpc_port=0, http_port=0, cors_origins=("https://a.example",))
+
+    async def test_an_origin_that_is_named_may_call(self, served):
+        rest = served.rest()
+        named = await rest.ask("GET", "/v1/projects", headers={"Origin": "https://a.example"})
+        other = await rest.ask("GET", "/v1/projects", headers={"Origin": "https://b.example"})
+        asked = {
+            "Access-Control-Request-Method": "PUT",
+            "Access-Control-Request-Headers": "authorization, content-range",
+        }
+        preflight = await rest.ask("OPTIONS", "/v1/projects", headers={"Origin": "https://a.example", **asked})
+
+        assert named.headers["Access-Control-Allow-Origin"] == "https://a.example"
+        assert "ETag" in named.headers["Access-Control-Expose-Headers"]
+        assert "Access-Control-Allow-Origin" not in other.headers
+        assert preflight.status == 200
+        assert "PUT" in preflight.headers["Access-Control-Allow-Methods"]
+
+    async def test_a_problem_reaches_the_origin_too(self, served):
+        reply = await Rest(served.http_port, token=None).ask(
+            "GET", "/v1/projects", headers={"Origin": "https://a.example"}
+        )
+
+        assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (401, "https://a.example")

@@ -1,0 +1,182 @@
+"""Artifacts as bytes: uploads that resume, refusals before anything is read, ranges."""
+
+import asyncio
+import hashlib
+import socket
+
+import pytest
+from prometheus_client import generate_latest
+from rest_stage import PROJECT, TOKENS, until
+
+DATA = bytes(range(256)) * 20_000
+DIGEST = hashlib.sha256(DATA).hexdigest()
+PLACE = f"/v1/{PROJECT}/artifacts/{DIGEST}"
+
+
+def head(length: int) -> bytes:
+    lines = f"PUT {PLACE} HTTP/1.1\nHost: x\nAuthorization: Bearer {TOKENS['admin']}\nContent-Length: {length}\n\n"
+    return lines.replace("\n", "\r\n").encode()
+
+
+async def received(served, digest=DIGEST):
+    found = await served.rest().ask("POST", f"/v1/{PROJECT}/artifacts:findMissing", {"digests": [digest]})
+    missing = found.json["missing"]
+    return int(missing[0]["receivedBytes"]) if missing else None
+
+
+async def test_an_artifact_comes_back_as_it_went(served):
+    rest = served.rest()
+    put = await rest.ask("PUT", PLACE, raw=DATA)
+    got = await rest.ask("GET", f"{PLACE}:download")
+    told = await rest.ask("GET", PLACE)
+
+    assert (put.status, put.json["sizeBytes"]) == (200, str(len(DATA)))
+    assert put.json == told.json
+    assert got.body == DATA
+    assert got.headers["Content-Type"] == "application/octet-stream"
+    assert got.headers["ETag"] == f'"{DIGEST}"'
+    assert got.headers["Content-Disposition"].startswith("attachment")
+
+
+async def test_an_upload_of_unknown_length_names_it_in_the_query(served):
+    rest = served.rest()
+    pieces = [DATA[start : start + 100_000] for start in range(0, len(DATA), 100_000)]
+    unknown = await rest.ask("PUT", PLACE, raw=iter(pieces))
+    known = await rest.ask("PUT", f"{PLACE}?header.sizeBytes={len(DATA)}", raw=iter(pieces))
+
+    assert unknown.json["violations"][0]["field"] == "header.size_bytes"
+    assert known.status == 200
+
+
+async def test_the_collection_takes_an_upload_too(served):
+    reply = await served.rest().ask("POST", f"/v1/{PROJECT}/artifacts?header.digest={DIGEST}", raw=DATA)
+
+    assert reply.json["digest"] == DIGEST
+
+
+async def test_bytes_that_are_not_those_announced_are_thrown_away(served):
+    reply = await served.rest().ask("PUT", PLACE, raw=DATA[:-1] + b"x")
+
+    assert (reply.status, reply.reason) == (422, "DIGEST_MISMATCH")
+    assert await received(served) == 0
+
+
+async def test_an_upload_that_breaks_can_be_resumed(served):
+    connection = socket.create_connection(("127.0.0.1", served.http_port))
+    await asyncio.to_thread(connection.sendall, head(len(DATA)) + DATA[:1_000_000])
+    async with asyncio.timeout(60):
+        while await received(served) < 1_000_000 - 65_536:  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0.02)
+    connection.close()
+    code = 'code="OUT_OF_RANGE",method="/modicum.v1.ArtifactService/UploadArtifact"'
+    await until(lambda: code in generate_latest(served.metrics.registry).decode())
+    offset = await received(served)
+    span = f"bytes {offset}-{len(DATA) - 1}/{len(DATA)}"
+    done = await served.rest().ask("PUT", PLACE, raw=DATA[offset:], headers={"Content-Range": span})
+
+    assert 0 < offset <= 1_000_000
+    assert done.status == 200
+    assert await received(served) is None
+
+
+async def test_an_upload_may_come_in_parts(served):
+    rest, half = served.rest(), len(DATA) // 2
+    first = await rest.ask("PUT", PLACE, raw=DATA[:half], headers={"Content-Range": f"bytes 0-{half - 1}/{len(DATA)}"})
+    wrong = await rest.ask(
+        "PUT", PLACE, raw=DATA[9:], headers={"Content-Range": f"bytes 9-{len(DATA) - 1}/{len(DATA)}"}
+    )
+    last = await rest.ask("PUT", f"{PLACE}?header.offset={half}", raw=DATA[half:])
+
+    assert (first.status, first.reason) == (400, "UPLOAD_TRUNCATED")
+    assert first.json["metadata"]["received_bytes"] == str(half)
+    assert (wrong.status, wrong.reason) == (400, "UPLOAD_INVALID")
+    assert last.status == 200
+
+
+@pytest.mark.parametrize("span", ["bytes 0-1", "0-1/2", "bytes 5-1/9", "bytes 0-9/9", "bytes 0-5/9", "bytes */9"])
+async def test_a_content_range_is_that_of_the_body(served, span):
+    reply = await served.rest().ask("PUT", PLACE, raw=b"ab", headers={"Content-Range": span})
+
+    assert reply.json["violations"][0]["field"] == "Content-Range"
+
+
+async def test_compressed_bytes_are_not_taken_for_the_artifacts_own(served):
+    reply = await served.rest().ask("PUT", PLACE, raw=b"ab", headers={"Content-Encoding": "gzip"})
+
+    assert (reply.status, reply.reason) == (415, "MEDIA_TYPE_UNKNOWN")
+
+
+async def test_an_artifact_that_is_too_large_is_refused_before_it_is_sent(served):
+    connection = socket.create_connection(("127.0.0.1", served.http_port))
+    await asyncio.to_thread(connection.sendall, head(30_000_000))
+    answer = await asyncio.to_thread(connection.recv, 65_536)
+    connection.close()
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert await received(served) == 0
+
+
+@pytest.mark.parametrize(
+    ("span", "first", "end"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=1000-299999", 1000, 300_000),
+        ("bytes=5119990-", 5_119_990, len(DATA)),
+        ("bytes=-10", len(DATA) - 10, len(DATA)),
+        ("bytes=0-99999999", 0, len(DATA)),
+        ("bytes=-99999999", 0, len(DATA)),
+    ],
+)
+async def test_a_range_is_what_was_asked_for(served, span, first, end):
+    await served.upload(DATA)
+    reply = await served.rest().ask("GET", f"{PLACE}:download", headers={"Range": span})
+
+    assert reply.status == 206
+    assert reply.headers["Content-Range"] == f"bytes {first}-{end - 1}/{len(DATA)}"
+    assert reply.body == DATA[first:end]
+
+
+@pytest.mark.parametrize("span", ["bytes=0-1,5-6", "lines=1-2", "bytes=-", "bytes=x-"])
+async def test_a_range_that_cannot_be_read_is_answered_with_the_whole(served, span):
+    await served.upload(DATA)
+    reply = await served.rest().ask("GET", f"{PLACE}:download", headers={"Range": span})
+
+    assert (reply.status, reply.body) == (200, DATA)
+
+
+async def test_a_range_past_the_end_says_how_much_there_is(served):
+    await served.upload(DATA)
+    for headers in ({"Range": f"bytes={len(DATA)}-"}, {"Range": "bytes=-0"}, {"Range": "bytes=9-1"}):
+        reply = await served.rest().ask("GET", f"{PLACE}:download", headers=headers)
+        assert (reply.status, reply.reason) == (416, "OFFSET_INVALID")
+        assert reply.headers["Content-Range"] == f"bytes */{len(DATA)}"
+
+
+async def test_a_download_is_conditional(served):
+    await served.upload(DATA)
+    rest = served.rest()
+    same = await rest.ask("GET", f"{PLACE}:download", headers={"If-None-Match": f'"{DIGEST}"'})
+    other = await rest.ask("GET", f"{PLACE}:download", headers={"Range": "bytes=0-1", "If-Range": '"other"'})
+    mine = await rest.ask("GET", f"{PLACE}:download", headers={"Range": "bytes=0-1", "If-Range": f'"{DIGEST}"'})
+    head = await rest.ask("HEAD", f"{PLACE}:download")
+
+    assert (same.status, same.body) == (304, b"")
+    assert (other.status, mine.status) == (200, 206)
+    assert (head.status, head.headers["Content-Length"]) == (200, str(len(DATA)))
+
+
+async def test_an_empty_artifact_travels_too(served):
+    digest = await served.upload(b"")
+    reply = await served.rest().ask("GET", f"/v1/{PROJECT}/artifacts/{digest}:download")
+
+    assert (reply.status, reply.body) == (200, b"")
+
+
+async def test_a_download_that_breaks_off_is_seen_to(served):
+    digest = await served.upload(DATA)
+    place = served.artifact_store._path(digest)
+    with place.open("r+b") as file:
+        file.truncate(1_000_000)
+
+    with pytest.raises(Exception, match="IncompleteRead"):
+        await served.rest().ask("GET", f"{PLACE}:download")

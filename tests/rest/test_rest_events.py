@@ -1,0 +1,108 @@
+"""Watching by server-sent events: resume, heartbeats, and the ends of a stream."""
+
+import asyncio
+import json
+
+from modicum_server.domain.audits import Stage
+from modicum_server.metrics.api import ApiMetrics
+from rest_stage import until
+
+
+def watchers(metrics: ApiMetrics) -> float:
+    return metrics.registry.get_sample_value("modicum_watchers")
+
+
+async def start(served, audit):
+    async with served.store.transaction() as transaction:
+        await transaction.audits.start(audit, Stage.SEARCH)
+
+
+async def test_a_watch_is_events_until_the_terminal_one(served):
+    audit = await served.audit()
+    async with served.rest().events(f"/v1/{audit}:watch") as events:
+        first = await events.next()
+        await start(served, audit)
+        second = await events.next()
+        await served.rest().ask("POST", f"/v1/{audit}:cancel")
+        last = await events.next()
+        assert await events.next() == {}
+
+    seen = [(event["event"], json.loads(event["data"])["state"]) for event in (first, second, last)]
+    assert events.response.headers["Content-Type"] == "text/event-stream"
+    assert seen == [("audit", "STATE_QUEUED"), ("audit", "STATE_RUNNING"), ("audit", "STATE_CANCELLED")]
+    assert [event["id"] for event in (first, second, last)] == [
+        json.loads(event["data"])["sequence"] for event in (first, second, last)
+    ]
+    assert int(first["id"]) < int(second["id"]) < int(last["id"])
+
+
+async def test_a_watch_resumes_after_the_event_that_was_seen_last(served):
+    audit = await served.audit()
+    async with served.rest().events(f"/v1/{audit}:watch") as events:
+        seen = (await events.next())["id"]
+    async with served.rest().events(f"/v1/{audit}:watch", Last_Event_ID=seen) as events:
+        await start(served, audit)
+        later = await events.next()
+
+    assert int(later["id"]) > int(seen)
+
+
+async def test_who_has_seen_the_end_is_told_not_to_come_again(served):
+    audit = await served.audit()
+    await served.rest().ask("POST", f"/v1/{audit}:cancel")
+    whole = await served.rest().ask("GET", f"/v1/{audit}:watch")
+    last = whole.body.split(b"id: ")[-1].split(b"\n")[0].decode()
+    again = await served.rest().ask("GET", f"/v1/{audit}:watch", headers={"Last-Event-ID": last})
+    earlier = await served.rest().ask("GET", f"/v1/{audit}:watch", headers={"Last-Event-ID": "0"})
+
+    assert whole.status == 200
+    assert (again.status, again.body) == (204, b"")
+    assert earlier.body == whole.body
+
+
+async def test_an_event_id_is_a_sequence(served):
+    audit = await served.audit()
+    for text in ("first", "-1", "9" * 19):
+        reply = await served.rest().ask("GET", f"/v1/{audit}:watch", headers={"Last-Event-ID": text})
+        assert reply.json["violations"][0]["field"] == "Last-Event-ID"
+
+
+async def test_a_silent_stream_has_heartbeats(served, monkeypatch):
+    monkeypatch.setattr("modicum_server.transports.http.rest.events.HEARTBEAT_SECONDS", 0.05)
+    audit = await served.audit()
+    async with served.rest().events(f"/v1/{audit}:watch") as events:
+        first, beat, next_beat = [await events.next() for _ in range(3)]
+        await served.rest().ask("POST", f"/v1/{audit}:cancel")
+        async with asyncio.timeout(60):
+            while (event := await events.next()).keys() == {"comment"}:
+                pass
+
+    assert first["event"] == "audit"
+    assert beat == next_beat == {"comment": "still there"}
+    assert json.loads(event["data"])["state"] == "STATE_CANCELLED"
+
+
+async def test_a_watcher_that_leaves_gives_its_seat_back(served):
+    audit = await served.audit()
+    async with served.rest().events(f"/v1/{audit}:watch") as events:
+        await events.next()
+        assert watchers(served.metrics) == 1
+
+    await until(lambda: watchers(served.metrics) == 0)
+    counted = 'modicum_rpcs_total{code="CANCELLED",method="/modicum.v1.AuditService/WatchAudit"} 1.0'
+    assert counted in (await served.rest().ask("GET", "/metrics")).body.decode()
+
+
+async def test_a_server_that_stops_ends_its_watches_with_a_hint(served):
+    audit = await served.audit()
+    async with served.rest().events(f"/v1/{audit}:watch") as events:
+        first = await events.next()
+        await served.api.stop(grace=0)
+        last = await events.next()
+        assert await events.next() == {}
+
+    problem = json.loads(last["data"])
+    assert last["event"] == "problem"
+    assert int(last["retry"]) > 0
+    assert (problem["reason"], problem["metadata"]) == ("SERVER_STOPPING", {"sequence": first["id"]})
+    assert "id" not in last

@@ -1,0 +1,187 @@
+"""What a hostile `.pt2` or TorchScript can do in a real TorchServe, at both levels that run programs at all.
+
+The table of docs/isolation.md is what these tests see.
+"""
+
+import asyncio
+import itertools
+import time
+from pathlib import Path
+
+import hostile_programs as hostile
+import pytest
+import pytest_asyncio
+from hostile_stage import Programs, Stage, listening, read_report
+from modicum_server.domain.models import ExecutableKind
+from modicum_server.domain.tasks import TaskChecked, TaskFinished
+from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, TaskFailed
+from modicum_server.settings import Settings
+from modicum_server.torchserve.adapter import TorchServe
+from modicum_server.torchserve.confinement.plan import Level
+from modicum_server.torchserve.isolation import candidates
+
+PAGE = Path(__file__).parents[2] / "docs" / "isolation.md"
+LEVELS = (Level.BUBBLEWRAP, Level.LANDLOCK)
+PATIENCE_SECONDS = 120
+#: A process with torch takes half a gigabyte.
+MEMORY_BYTES = 2 << 30
+#: What gives nothing away.
+HARMLESS = {"read the system's list of users", "write into its own tmp", "read TorchServe's command line"}
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=LEVELS)
+async def stage(request, tmp_path_factory):
+    level = request.param
+    if level not in candidates():
+        pytest.skip(f"no {level} on this machine")
+    folder = tmp_path_factory.mktemp(level)
+    programs = Programs(tmp_path_factory.mktemp("artifacts"))
+    settings = Settings(
+        run_folder=tmp_path_factory.mktemp("run"),
+        slots=2,
+        threads=1,
+        hang_seconds=15,
+        grace_seconds=2,
+        model_memory_bytes=MEMORY_BYTES,
+        _env_file=None,
+    )
+    server = TorchServe(settings, programs)
+    with pytest.MonkeyPatch.context() as patch, listening() as listener:
+        if level is Level.LANDLOCK:
+            patch.setenv("PATH", str(folder))  # on which there is no bubblewrap
+        await server.start()
+        place = Stage(server, programs, folder, listener)
+        place.token.write_text("a token")
+        place.token.chmod(0o600)
+        yield place
+        await server.stop()
+
+
+async def test_the_level_is_the_one_that_is_asked_for(stage, request):
+    assert stage.server.isolation.level == request.node.callspec.params["stage"]
+    assert stage.server.isolation.encloses_code
+
+
+async def test_each_attempt_of_an_edited_program_ends_as_the_page_says(stage):
+    program = hostile.program_doing(hostile.payload(await stage.plan()))
+    task = asyncio.create_task(stage.run(program))
+
+    answers = await reported(await stage.tmp(), task)
+    events = await task
+
+    level = stage.server.isolation.level
+    assert answers == {name: row[level] for name, row in page_table("attempt").items()}
+    assert {name for name, answer in answers.items() if answer == "done"} <= HARMLESS
+    assert stage.listener.visitors() == 0
+    assert isinstance(events[-1], TaskFinished)
+
+
+async def reported(tmp, task):
+    """What the payload says; the task's own failure where it ends without a word."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        answers = read_report(tmp)
+        if answers is not None:
+            return answers
+        if task.done():
+            pytest.fail(f"the program ended without a report: {task.result()}")
+        await asyncio.sleep(0.05)
+    pytest.fail("the program did not report")
+
+
+async def test_a_program_finds_nothing_that_another_left_in_memory_files_or_threads(stage):
+    first = hostile.program_doing(hostile.STAYS_BEHIND)
+    second = hostile.program_doing(hostile.LOOKS_FOR_WHAT_STAYED)
+
+    await stage.run(first)
+    process = (await stage.running()).model_process("slot0")
+    task = asyncio.create_task(stage.run(second))
+    found = await reported(await stage.tmp(), task)
+    await task
+
+    assert found == {"file": False, "memory": False}
+    await until(lambda: not process.alive)
+
+
+SCRIPTS = [
+    # what it does, where, and how that ends: torch.save is silent where it cannot write
+    (hostile.ReadsFile, "/etc/passwd", "checked"),
+    (hostile.ReadsFile, "token", "INPUT_REFUSED"),
+    (hostile.ReadsFile, "neighbour_file", "INPUT_REFUSED"),
+    (hostile.ReadsFile, "keys", "INPUT_REFUSED"),
+    (hostile.WritesFile, "slot", "INPUT_REFUSED"),
+    (hostile.WritesFile, "system_tmp", "INPUT_REFUSED"),
+    (hostile.SavesFile, "slot", "checked"),
+    (hostile.SavesFile, "neighbour_tmp", "checked"),
+]
+
+
+@pytest.mark.parametrize(("module", "place", "ends"), SCRIPTS, ids=[f"{row[0].__name__}-{row[1]}" for row in SCRIPTS])
+async def test_a_torchscript_reaches_the_system_and_no_ones_files(stage, module, place, ends):
+    path = (await stage.plan()).get(place, place)
+    path = path if module is hostile.ReadsFile else f"{path}/planted"
+    program = hostile.scripted(module(path))
+
+    try:
+        events = await stage.run(program, ExecutableKind.TORCHSCRIPT)
+    except TaskFailed as refused:
+        ended, words = refused.task_reason, str(refused)
+    else:
+        ended, words = "checked" if any(isinstance(event, TaskChecked) for event in events) else "nothing", ""
+
+    assert ended == ends
+    assert path not in words
+    assert module is hostile.ReadsFile or not Path(path).exists()
+
+
+ENDS = {
+    "fills its tmp": (hostile.program_doing(hostile.FILLS_TMP), "MODEL_LIMIT_EXCEEDED"),
+    "nests folders deeper than a path": (hostile.program_doing(hostile.NESTS_TMP), "MODEL_LIMIT_EXCEEDED"),
+    "starts 1,500 threads": (hostile.program_doing(hostile.STARTS_THREADS), "MODEL_LIMIT_EXCEEDED"),
+    "takes memory while it loads": (hostile.program_doing(hostile.TAKES_MEMORY), "MODEL_OUT_OF_MEMORY"),
+    "takes memory that it could share": (hostile.program_doing(hostile.TAKES_SHARED_MEMORY), "MODEL_OUT_OF_MEMORY"),
+    "takes memory in its forward": (hostile.scripted(hostile.TakesMemory()), "MODEL_OUT_OF_MEMORY"),
+    "loops for ever": (hostile.scripted(hostile.LoopsForEver()), "MODEL_HUNG"),
+    "leaves the process": (hostile.program_doing(hostile.LEAVES_THE_PROCESS), "MODEL_DIED"),
+    "raises SystemExit": (hostile.program_doing(hostile.EXITS), "HANDLER_BUG"),
+}
+
+
+@pytest.mark.parametrize("does", ENDS)
+async def test_a_greedy_program_ends_typed_and_its_neighbour_and_the_next_task_go_on(stage, does):
+    program, reason = ENDS[does]
+    kind = ExecutableKind.TORCHSCRIPT if "forward" in does or "loops" in does else ExecutableKind.EXPORTED
+    neighbour = asyncio.create_task(stage.run_weights(slot=1))
+
+    with pytest.raises((TaskFailed, ModelDied, ModelHung, ModelOutOfMemory)) as ended:
+        await stage.run(program, kind)
+    after = await stage.run_weights(slot=0)
+
+    assert getattr(ended.value, "task_reason", ended.value.reason) == reason
+    assert page_table("a program that")[does]["ends as"] == reason
+    assert isinstance(after[-1], TaskFinished)
+    assert isinstance((await neighbour)[-1], TaskFinished)
+    assert list((await stage.tmp()).iterdir()) == []
+
+
+async def until(holds):
+    """Wait until it is so."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+def page_table(corner):
+    """The page's table whose first column has this name: first cell -> column -> cell."""
+    lines = iter(PAGE.read_text().splitlines())
+    head = next(cells for line in lines if (cells := cells_of(line))[0] == corner)
+    next(lines)  # the rule below the head
+    rows = map(cells_of, itertools.takewhile(str.strip, lines))
+    return {cells[0]: dict(zip(head, cells, strict=True)) for cells in rows}
+
+
+def cells_of(line):
+    return line.strip("| ").split(" | ")
