@@ -53,7 +53,7 @@ EXPOSE 7400 7401
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "/opt/probe.py", "api"]
 CMD ["serve"]
 
-# Listens on loopback only, so it exposes nothing: who scrapes its metrics shares its network (port 7402).
+# Listens on loopback only, so it exposes nothing, unless MODICUM_WORKER_METRICS_HOST opens its metrics (port 7402).
 FROM runtime AS worker
 COPY --from=worker-environment /opt/modicum /opt/modicum
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "/opt/probe.py", "worker"]

@@ -179,3 +179,21 @@ def test_an_ensemble_and_a_wrapper_are_registered_and_audited(place):
     measures = [model["searches"][0]["measures"] for model in (alone, together)]
     assert measures[0] == measures[1]
     assert wrapped["searches"][0]["counts"]["failed"] == 0
+
+
+def test_an_ensemble_of_twice_the_same_is_checked_and_is_inconclusive_on_nine_images(place):
+    input_words = ("--input", "input.toml", "--labels", "labels.txt")
+    for name in ("left", "right"):
+        place.run("modicum", "models", "create", name, *WEIGHTS, *input_words)
+    words = ("ensemble", "check", "photos", "--member", "left", "--member", "right", "--threshold", 0.9, "--passes", 60)
+
+    done = place.run("modicum", *words, "--output", "check.json", "--output", "check.html")
+
+    assert done.code == 4, done.messages
+    assert "INCONCLUSIVE (no OOD set)" in done.output
+    assert "fewer than 30 images" in done.output
+    (check,) = json.loads((place.folder / "check.json").read_text())["mitigation"]
+    assert set(check["temperatures"].values()) == {pytest.approx(1.0, rel=0.5)}
+    assert check["measures"]["subset_fraction_ratio"]["value"] == pytest.approx(1.0, rel=0.2)
+    assert check["measures"]["matched_subset_fraction_ratio"]["n"] > 0
+    assert "Does the ensemble mitigate it?" in (place.folder / "check.html").read_text()

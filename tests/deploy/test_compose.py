@@ -12,6 +12,7 @@ from service_commands import commands, options
 TEXT = (REPOSITORY / "deploy/compose.yaml").read_text()
 COMPOSED = yaml.safe_load(TEXT)
 SERVICES = COMPOSED["services"]
+PROVISIONING = REPOSITORY / "deploy" / "grafana" / "provisioning"
 OURS = ("migrate", "api", "worker")
 STAGES = read_stages()
 
@@ -39,8 +40,10 @@ def test_it_has_the_shape_of_the_compose_specification():
 def test_a_service_names_only_what_is_declared(name):
     service = SERVICES[name]
     mounted = {volume.split(":")[0] for volume in service.get("volumes", [])}
+    folders = {source for source in mounted if source.startswith("./")}
 
-    assert mounted <= COMPOSED["volumes"].keys()
+    assert mounted - folders <= COMPOSED["volumes"].keys()
+    assert all((REPOSITORY / "deploy" / folder).is_dir() for folder in folders)
     assert set(service["networks"]) <= COMPOSED["networks"].keys()
     for other, how in service.get("depends_on", {}).items():
         assert other in SERVICES
@@ -113,6 +116,24 @@ def test_the_one_secret_is_demanded_and_written_down_nowhere():
 
     assert len(values) == 2
     assert all(value.startswith("${POSTGRES_PASSWORD:?") for value in values)
+
+
+def test_grafana_finds_its_dashboards_where_its_provider_looks():
+    [provider] = yaml.safe_load((PROVISIONING / "dashboards" / "modicum.yml").read_text())["providers"]
+    [source] = yaml.safe_load((PROVISIONING / "datasources" / "prometheus.yml").read_text())["datasources"]
+
+    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
+    assert source["url"] == "http://prometheus:9090"
+    assert {"prometheus", "grafana"} == {name for name in SERVICES if SERVICES[name].get("profiles") == ["monitoring"]}
+
+
+def test_prometheus_reaches_the_workers_and_runs_by_our_configuration():
+    service = SERVICES["prometheus"]
+
+    assert SERVICES["worker"]["environment"]["MODICUM_WORKER_METRICS_HOST"] == "0.0.0.0"
+    assert set(SERVICES["worker"]["networks"]) <= set(service["networks"])
+    assert "--config.file=/etc/prometheus/prometheus.yml" in service["command"]
+    assert "./prometheus:/etc/prometheus:ro" in service["volumes"]
 
 
 def test_what_runs_models_reaches_no_network_beyond():

@@ -150,7 +150,7 @@ FAULTS = (
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=vanish_in_mid_upload,
-        signs=(Answered("UploadArtifact", "CANCELLED"), Metric("api", "modicum_upload_bytes_total")),
+        signs=(Answered("UploadArtifact", "OUT_OF_RANGE|CANCELLED"), Metric("api", "modicum_upload_bytes_total")),
         quick=True,
     ),
     Fault(

@@ -21,7 +21,7 @@ from tests.faults.uploading import MEBIBYTE, drawn, received, require_whole, sen
 UPLOAD_BYTES = 8 * MEBIBYTE
 ROOM_BYTES = 2 * MEBIBYTE
 WITHIN_A_SHARD = (1, 5, 9)
-NOT_WRITTEN = Line("worker", "findings_not_written", names_audit=True)
+NOT_WRITTEN = Line("worker", "findings_not_written")
 HANDED_BACK = 'modicum_worker_shard_duration_seconds_count{outcome="handed_back",stage="summarise"}'
 #: What Postgres answers when a table cannot grow, from a trigger: no room for it to have is left to a test.
 FULL = """

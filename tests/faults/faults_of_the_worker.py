@@ -22,6 +22,7 @@ real_time, real_time_ns, real_datetime = time.time, time.time_ns, datetime.datet
 time.time = lambda: real_time() + shift
 time.time_ns = lambda: real_time_ns() + shift * 10**9
 class ShiftedDatetime(real_datetime):
+    __slots__ = ()
     @classmethod
     def now(cls, tz=None):
         return real_datetime.now(tz) + datetime.timedelta(seconds=shift)

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import grpc
 import psutil
+import torch
+from modicum import AuditState, ModelVersion
 from modicum_server.torchserve.keys import Keys
 from modicum_server.wire import inference_pb2, management_pb2, management_pb2_grpc
+from safetensors.torch import save_file
+from torchvision.models import resnet18
 
 from tests.faults.fault import Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.parts import PATIENCE_SECONDS, eventually, lives
-from tests.faults.signs import Line, Metric
+from tests.faults.signs import Line, Metric, Reason
+from tests.faults.stage import BESIDE, SUBJECT
+from tests.faults.subject import CLASSES
 
 COMPUTING = "a model's process computes"
 #: Findings stored when a shard is claimed: which of the three it is.
@@ -21,8 +27,8 @@ SUPERVISED = "the worker's supervisor starts the next TorchServe; its absence is
 REPLACED = "a watch over progress, and a canary that decides whether TorchServe is replaced"
 DIED = Metric("worker", "modicum_worker_model_deaths")
 NOT_FINISHED = Line("worker", "task_not_finished", names_audit=True)
-#: Address space that a model's process may still take, in bytes: less than a batch of its search needs.
-SPARE_BYTES = 1 << 20
+#: Data that a model's process may still take: enough for the small model, too little for the large one.
+ROOM_BYTES = 32 << 20
 
 
 def kill_java(trial: Trial) -> None:
@@ -87,15 +93,34 @@ def forget_models(trial: Trial) -> None:
     trial.submit()
 
 
-def take_memory(trial: Trial) -> None:
-    """Leave the model's process no memory for its search, until a try has failed for want of it."""
-    process = trial.stage.model_process(trial.at_gate)
-    unlimited = process.rlimit(psutil.RLIMIT_AS)
-    process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + SPARE_BYTES, unlimited[1]))
-    trial.gate.open()
-    eventually(lambda: NOT_FINISHED.seen(trial.stage, trial.before, trial.name), "a try to end for want of memory")
-    if lives(process):
-        process.rlimit(psutil.RLIMIT_AS, unlimited)
+def outgrow(trial: Trial) -> None:
+    """Ask for an audit of a model that needs more memory than its process may take, from now to the audit's end."""
+    process = trial.stage.model_process()
+    unlimited = process.rlimit(psutil.RLIMIT_DATA)
+    process.rlimit(psutil.RLIMIT_DATA, (process.memory_info().data + ROOM_BYTES, unlimited[1]))
+    try:
+        trial.submit_to(BESIDE)
+        trial.submit_to(SUBJECT, models=[_large_version(trial)])
+        trial.wait_ended()
+    finally:
+        if lives(process):
+            process.rlimit(psutil.RLIMIT_DATA, unlimited)
+
+
+def _large_version(trial: Trial) -> ModelVersion:
+    """Register a model that takes twice its 45 MB to load; each time another one."""
+    folder = trial.stage.folder
+    network = resnet18(num_classes=len(CLASSES))
+    torch.nn.init.constant_(network.fc.bias, trial.random.random())
+    save_file(network.state_dict(), folder / "large.safetensors")
+    return trial.stage.client(SUBJECT).models.register(
+        "large",
+        weights=folder / "large.safetensors",
+        architecture="torchvision:resnet18",
+        input=folder / "input.toml",
+        labels=folder / "labels.txt",
+        wait=False,
+    )
 
 
 def _gone(process: psutil.Process, number: signal.Signals) -> None:
@@ -201,13 +226,13 @@ FAULTS = (
         signs=(NOT_FINISHED, Line("worker", "torchserve_replaced")),
     ),
     Fault(
-        name="model_out_of_memory",
-        where="a worker claims a shard",
-        injected="the model's process may take no more memory, until a try has failed for want of it",
-        mechanism="MODEL_OUT_OF_MEMORY is tried a second time",
-        point=Point.CLAIM,
-        stored=ANY_SHARD,
-        strike=take_memory,
-        signs=(DIED, NOT_FINISHED),
+        name="model_larger_than_the_workers_limit",
+        where="the audit of a version that was not checked yet",
+        injected="the model's process may take less memory than the version needs",
+        mechanism="the check is tried a few times, then the version and its audits end with the reason",
+        states=frozenset({AuditState.FAILED}),
+        submits=False,
+        strike=outgrow,
+        signs=(DIED, Reason("MODEL_REJECTED")),
     ),
 )

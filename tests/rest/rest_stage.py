@@ -141,16 +141,16 @@ class Served:
         ]
         return await self.upload("\n".join(map(json.dumps, rows)).encode())
 
-    async def audit(self, audit_id: str = "first") -> str:
+    async def audit(self, audit_id: str = "first", model: str = "net", dataset: str = "photos") -> str:
         """Create an audit, and all that it needs; returns its name."""
         rest = self.rest()
-        await rest.ask("POST", f"/v1/{PROJECT}/models?modelId=net", {})
+        await rest.ask("POST", f"/v1/{PROJECT}/models?modelId={model}", {})
         weights = {"digest": await self.upload(b"weights"), "architecture": "torchvision:resnet18"}
         version = {"weights": weights, "input": INPUT, "classLabels": ["cat", "dog"]}
-        made = (await rest.ask("POST", f"/v1/{PROJECT}/models/net/versions", version)).json["name"]
+        made = (await rest.ask("POST", f"/v1/{PROJECT}/models/{model}/versions", version)).json["name"]
         await self.accept(made)
-        dataset = {"manifestDigest": await self.manifest("cat", "dog")}
-        photos = (await rest.ask("POST", f"/v1/{PROJECT}/datasets?datasetId=photos", dataset)).json["name"]
+        manifest = {"manifestDigest": await self.manifest("cat", "dog")}
+        photos = (await rest.ask("POST", f"/v1/{PROJECT}/datasets?datasetId={dataset}", manifest)).json["name"]
         asked = {"modelVersions": [made], "dataset": photos, "searches": [{"threshold": 0.9}]}
         reply = await rest.ask("POST", f"/v1/{PROJECT}/audits?auditId={audit_id}", {"specification": asked})
         assert reply.status == 200, reply

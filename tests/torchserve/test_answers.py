@@ -37,6 +37,7 @@ def error(code, details):
         (Code.UNAVAILABLE, "Prediction failed", TaskFailed),
         (Code.UNAVAILABLE, "failed to connect to all addresses", ModelServerDown),
         (Code.NOT_FOUND, "Model not found", ModelServerDown),
+        (Code.INTERNAL, "Model not found: slot0", ModelServerDown),
         (Code.UNKNOWN, None, ModelServerDown),
     ],
 )

@@ -28,7 +28,7 @@ LEAST_STEPS = 2
 FEWEST_PASSES = FIXED_PASSES + VERIFICATIONS + LEAST_STEPS * GRADIENT_COST
 STEPS_PER_DOUBLING = 6
 """Steps of the ascent for each doubling of the pixels: after about these, exact shrinking gains more for its passes."""
-LEAST_ASCENT, MOST_ASCENT = 0.12, 0.9
+LEAST_ASCENT, MOST_ASCENT = 0.09, 0.9
 """Shares of the budget between which the ascent stays, whatever the canvas."""
 FULL_ENOUGH = 0.75
 """Share of the rows that want gradients at which a batch of them is not put off."""

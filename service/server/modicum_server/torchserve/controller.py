@@ -85,12 +85,22 @@ class Controller:
 
     async def _call(self, method: Callable[..., Awaitable[A]], request: object, timeout_seconds: float) -> A:
         try:
-            return await method(request, metadata=self._keys.metadata("management"), timeout=timeout_seconds)
+            return await self._ask(method, request, timeout_seconds)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.PERMISSION_DENIED:
                 raise ModelServerDown(f"TorchServe answered {error.code().name}: {error.details()}") from error
         self._keys.reread()
         try:
-            return await method(request, metadata=self._keys.metadata("management"), timeout=timeout_seconds)
+            return await self._ask(method, request, timeout_seconds)
         except grpc.aio.AioRpcError as error:
             raise ModelServerDown(f"TorchServe answered {error.code().name}: {error.details()}") from error
+
+    async def _ask(self, method: Callable[..., Awaitable[A]], request: object, timeout_seconds: float) -> A:
+        """Call once. Where the channel is closed meanwhile, gRPC says "cancelled", which is not what we are."""
+        asking = asyncio.current_task()
+        try:
+            return await method(request, metadata=self._keys.metadata("management"), timeout=timeout_seconds)
+        except asyncio.CancelledError:
+            if asking is not None and asking.cancelling():
+                raise
+            raise ModelServerDown("TorchServe ended while it was asked") from None

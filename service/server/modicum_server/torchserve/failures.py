@@ -14,6 +14,8 @@ from modicum_server.errors import (
 
 NO_WORKER = "no worker"
 PREDICTION_FAILED = "Prediction failed"
+#: It lost the slots' models, and says so with the code of a death.
+NO_MODEL = "Model not found"
 HANDLER_BUG = "HANDLER_BUG"
 
 
@@ -27,6 +29,8 @@ def failure_of(error: grpc.aio.AioRpcError) -> ModelServerError:
     code, details = error.code(), _details(error)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return ModelOutOfMemory()
+    if NO_MODEL in details:
+        return ModelServerDown("TorchServe has lost its models")
     if code in {grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED}:  # CANCELLED: a chunk over the size limit
         return ModelDied()
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:

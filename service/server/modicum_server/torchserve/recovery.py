@@ -57,7 +57,7 @@ async def answers(server: RunningServer, slot: Slot) -> bool:
         data = await stream.read(CANARY_SECONDS)
         heard = data is not None and chunk_of(data).WhichOneof("body") is not None
         return heard and await stream.drain(CANARY_SECONDS)
-    except (TimeoutError, grpc.aio.AioRpcError, TaskFailed):
+    except (TimeoutError, grpc.aio.AioRpcError, ModelServerDown, TaskFailed):
         return False
     finally:
         await stream.cancel()

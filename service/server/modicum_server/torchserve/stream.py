@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import grpc.aio
 
+from modicum_server.errors import ModelServerDown
 from modicum_server.torchserve.keys import Keys
 from modicum_server.wire import inference_pb2
 
@@ -36,6 +37,7 @@ class Stream:
         Raises:
             TimeoutError: none came in this time; it may be read later.
             grpc.aio.AioRpcError: the call ended with an error.
+            ModelServerDown: the channel was closed under it, because its TorchServe ended.
         """
         if self._reading is None:
             self._reading = asyncio.create_task(self._next())
@@ -43,11 +45,14 @@ class Stream:
         if not done:
             raise TimeoutError
         reading, self._reading = self._reading, None
+        if reading.cancelled():  # gRPC's word for it, which must not pass for the end of the task that reads
+            self.over = True
+            raise ModelServerDown
         return reading.result()
 
     async def drain(self, timeout_seconds: float) -> bool:
         """Read on without looking until the call ends; whether it did in this time."""
-        with contextlib.suppress(TimeoutError, grpc.aio.AioRpcError):
+        with contextlib.suppress(TimeoutError, grpc.aio.AioRpcError, ModelServerDown):
             async with asyncio.timeout(timeout_seconds):
                 while not self.over:
                     await self.read(timeout_seconds)

@@ -1,4 +1,4 @@
-"""The doors: gRPC now, REST beside it later, both thin over `methods`, which knows the contract's messages.
+"""The doors, gRPC and REST, both thin over `methods`, which knows the contract's messages, and `layers` around them.
 
 No rule of the service stands here: use cases have them.
 """

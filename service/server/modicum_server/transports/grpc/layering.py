@@ -1,5 +1,6 @@
 """Puts layers around every call of a grpc.aio server, whatever its kind."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, TypeAlias
@@ -93,4 +94,7 @@ async def _stream(answers: Any, context: Context) -> None:
         return
     async with aclosing(answers):
         async for message in answers:
-            await context.write(message)
+            try:
+                await context.write(message)
+            except grpc.aio.InternalError as error:  # how a write fails whose caller has gone; it may come first
+                raise asyncio.CancelledError from error

@@ -1,1 +1,1 @@
-"""The HTTP door: metrics and probes. REST and pages will be routes beside these, over the same `methods`."""
+"""The HTTP port: REST (`rest`), metrics and probes, and what stands around them."""

@@ -1,0 +1,45 @@
+"""Exemplars lead from a number to a name, and never get in the way of the number."""
+
+import pytest
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.metrics.exposition import LONGEST_EXEMPLAR, exemplar, exposed_text
+from modicum_server.metrics.stored import Snapshot
+from modicum_server.metrics.worker import WorkerMetrics
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+def test_a_name_that_is_too_long_for_an_exemplar_leaves_it_out():
+    assert exemplar(audit="a" * (LONGEST_EXEMPLAR - len("audit"))) is not None
+    assert exemplar(audit="a" * LONGEST_EXEMPLAR) is None
+    assert exemplar(request_id="") is None
+
+
+@pytest.mark.parametrize("request_id", ["r" * 64, "r" * 200, ""])
+def test_a_call_is_counted_whatever_its_request_id(request_id):
+    metrics = ApiMetrics()
+
+    metrics.rpc_ended("/service/Method", "OK", 0.2, request_id=request_id)
+
+    text = metrics.expose(Snapshot(), OPENMETRICS)[0].decode()
+    assert 'modicum_rpcs_total{code="OK",method="/service/Method"} 1.0' in text
+    assert (f'# {{request_id="{request_id}"}}' in text) == (len(request_id) == 64)
+
+
+def test_the_plain_format_has_no_exemplars_and_no_times_of_creation():
+    metrics = ApiMetrics()
+    metrics.rpc_ended("/service/Method", "OK", 0.2, request_id="r")
+
+    text, media_type = metrics.expose(Snapshot())
+
+    assert media_type.startswith("text/plain")
+    assert b"# {" not in text
+    assert b"_created" not in text + exposed_text(WorkerMetrics().registry, "")[0]
+
+
+def test_what_went_wrong_for_the_first_time_is_a_rise_and_not_a_beginning():
+    text = exposed_text(WorkerMetrics().registry, "")[0].decode()
+
+    assert 'modicum_worker_audits_ended_total{outcome="failed"} 0.0' in text
+    assert 'modicum_worker_model_deaths_total{reason="model_hung"} 0.0' in text
+    assert "modicum_worker_torchserve_up 0.0" in text

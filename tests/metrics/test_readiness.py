@@ -1,0 +1,125 @@
+"""Each dependency that fails turns readiness (HTTP, gRPC, metrics), never liveness; and everything comes back."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from prometheus_running import eventually
+
+from tests.faults.stage import Stage
+
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+AUDITS = "modicum.v1.AuditService"
+
+pytestmark = pytest.mark.acceptance
+
+
+@contextmanager
+def postgres_stopped(stage: Stage) -> Iterator[None]:
+    stage.database.halt()
+    try:
+        yield
+    finally:
+        stage.database.resume()
+
+
+@contextmanager
+def queue_schema_gone(stage: Stage) -> Iterator[None]:
+    stage.sql("ALTER SCHEMA procrastinate RENAME TO elsewhere")
+    try:
+        yield
+    finally:
+        stage.sql("ALTER SCHEMA elsewhere RENAME TO procrastinate")
+
+
+@contextmanager
+def artifact_folder_gone(stage: Stage) -> Iterator[None]:
+    away = stage.artifacts.with_name("unmounted")
+    stage.artifacts.rename(away)
+    try:
+        yield
+    finally:
+        away.rename(stage.artifacts)
+
+
+@contextmanager
+def artifact_folder_unwritable(stage: Stage) -> Iterator[None]:
+    """Permissions keep no root out; a folder of the kernel's takes a file from nobody."""
+    scratch, away = stage.artifacts / "scratch", stage.artifacts / "scratch-away"
+    scratch.rename(away)
+    scratch.symlink_to(Path("/proc"))
+    try:
+        yield
+    finally:
+        scratch.unlink()
+        away.rename(scratch)
+
+
+def ready(stage: Stage) -> tuple[int, dict[str, bool]]:
+    try:
+        with urllib.request.urlopen(f"{stage.http_url}/readyz", timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def lives(stage: Stage) -> bool:
+    with urllib.request.urlopen(f"{stage.http_url}/healthz", timeout=30) as answer:
+        return bool(answer.read() == b"alive\n")
+
+
+def health(stage: Stage, service: str) -> int:
+    with grpc.insecure_channel(stage.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=30, wait_for_ready=True)
+        return int(answer.status)
+
+
+@pytest.mark.parametrize(
+    ("failing", "dependencies"),
+    [
+        pytest.param(postgres_stopped, {"database", "schema", "queue"}, id="Postgres stopped"),
+        pytest.param(queue_schema_gone, {"queue"}, id="queue schema missing"),
+        pytest.param(artifact_folder_gone, {"artifact_store"}, id="artifact folder missing"),
+        pytest.param(artifact_folder_unwritable, {"artifact_store"}, id="artifact folder unwritable"),
+    ],
+)
+def test_a_failing_dependency_turns_readiness_and_not_liveness_and_comes_back(
+    watched, failing: Callable[[Stage], Iterator[None]], dependencies: set[str]
+):
+    stage = watched.stage
+    eventually(lambda: ready(stage)[0] == 200, "the service to be ready")
+
+    with failing(stage):
+        status, answers = ready(stage)
+        assert (status, {name for name, up in answers.items() if not up}) == (503, dependencies)
+        assert lives(stage)
+        for service in ("", AUDITS):
+            eventually(lambda name=service: health(stage, name) == NOT_SERVING, f"{service!r} to be NOT_SERVING")
+        assert health(stage, "liveness") == SERVING
+        for name in dependencies:
+            watched.prometheus.until(f'modicum_dependency_up{{dependency="{name}"}}', lambda up: up == 0)
+        alert = "ModicumDatabaseUnreachable" if "database" in dependencies else "ModicumNotReady"
+        eventually(lambda: alert in watched.prometheus.firing(), f"{alert} to fire")
+
+    eventually(lambda: ready(stage)[0] == 200, "readiness to come back")
+    for service in ("", AUDITS):
+        eventually(lambda name=service: health(stage, name) == SERVING, f"{service!r} to be SERVING again")
+    for name in dependencies:
+        watched.prometheus.until(f'modicum_dependency_up{{dependency="{name}"}}', lambda up: up == 1)
+
+
+def test_without_a_database_the_scrape_is_answered_and_what_it_says_is_a_gap(watched):
+    with postgres_stopped(watched.stage):
+        eventually(lambda: not watched.prometheus.samples("modicum_queue_age_seconds"), "the queue's age to be unknown")
+        assert watched.prometheus.value('up{job="modicum-api"}') == 1
+        assert watched.prometheus.value('modicum_model_overinterpretation_rate{model="m"}') is not None
+
+    watched.prometheus.until("modicum_queue_age_seconds")

@@ -1,0 +1,151 @@
+"""What the newest audits say of versions: read from result documents, seldom, and never in a scrape's way."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from modicum_server.domain.gauges import NewestAudits, VersionAudit
+from modicum_server.errors import ArtifactNotFound, DependencyUnavailable
+from modicum_server.metrics import versions
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.metrics.stored import Snapshot
+from modicum_server.metrics.versions import VersionReader, headlines_of
+
+VERSION = "projects/p/models/net/versions/{}"
+ENDED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def document(version: str, *, rate: float | None = 0.5, low: float | None = 0.4) -> bytes:
+    interval = None if low is None else {"low": low, "high": 0.6}
+    measures = {
+        "overinterpretation_rate": {"value": rate, "n": 20, "interval": interval},
+        "subset_fraction_median": {"value": None, "n": 20, "interval": None},
+    }
+    search = {"search": {"method": "MASK_OPTIMIZATION", "threshold": 0.9}, "measures": measures}
+    return json.dumps({"models": [{"model_version": version, "searches": [search, {}]}]}).encode()
+
+
+def audit(number: int) -> VersionAudit:
+    return VersionAudit(
+        VERSION.format(number), f"projects/p/audits/{number}", "projects/p/datasets/d", str(number), ENDED
+    )
+
+
+@dataclass
+class Shelf:
+    """A store and an artifact store of dictionaries: what is asked of them is counted, and the gate holds it up."""
+
+    newest: NewestAudits
+    documents: dict[str, bytes]
+    read_digests: list[str] = field(default_factory=list)
+    asked: int = 0
+    failure: Exception | None = None
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SimpleNamespace]:
+        async def newest_audits(*, limit: int) -> NewestAudits:
+            self.asked += 1
+            await self.gate.wait()
+            if self.failure is not None:
+                raise self.failure
+            return self.newest
+
+        yield SimpleNamespace(gauges=SimpleNamespace(newest_audits=newest_audits))
+
+    async def read(self, digest: str) -> AsyncIterator[bytes]:
+        self.read_digests.append(digest)
+        if digest not in self.documents:
+            raise ArtifactNotFound("gone", digest=digest)
+        yield self.documents[digest]
+
+
+@pytest.fixture
+def now() -> list[float]:
+    return [0.0]
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    found = Shelf(NewestAudits([audit(1), audit(2)], left_out=3), {str(n): document(VERSION.format(n)) for n in (1, 2)})
+    found.gate.set()
+    return found
+
+
+@pytest.fixture
+def reader(shelf, now) -> VersionReader:
+    return VersionReader(shelf, shelf, limit=2, interval_seconds=10, clock=lambda: now[0])
+
+
+async def test_the_first_scrape_shows_what_documents_say_of_versions(reader):
+    found = await reader.current()
+
+    assert [reading.audit for reading in found.readings] == [audit(1), audit(2)]
+    assert [reading.headline.rate for reading in found.readings] == [0.5, 0.5]
+    assert found.left_out == 3
+
+
+async def test_a_document_is_read_once_and_the_list_when_it_is_due(reader, shelf, now):
+    for time in (0.0, 9.0, 11.0, 22.0):
+        now[0] = time
+        await reader.current()
+
+    assert shelf.asked == 3
+    assert shelf.read_digests == ["1", "2"]
+
+
+async def test_a_version_that_is_gone_is_shown_no_more(reader, shelf, now):
+    await reader.current()
+    shelf.newest, now[0] = NewestAudits([audit(2)]), 11.0
+
+    assert [reading.audit for reading in (await reader.current()).readings] == [audit(2)]
+
+
+async def test_a_reading_that_hangs_holds_up_no_scrape_and_is_not_begun_twice(reader, shelf, monkeypatch):
+    monkeypatch.setattr(versions, "WAIT_SECONDS", 0.01)
+    shelf.gate.clear()
+
+    assert (await reader.current()).readings == ()
+    assert (await reader.current()).readings == ()
+    assert shelf.asked == 1
+
+    await reader.close()
+
+
+async def test_without_a_database_what_was_read_last_stays(reader, shelf, now):
+    before = await reader.current()
+    shelf.failure, now[0] = DependencyUnavailable("away"), 11.0
+
+    assert await reader.current() == before
+
+
+async def test_a_document_that_is_lost_or_damaged_takes_only_its_own_version_away(reader, shelf):
+    shelf.newest = NewestAudits([audit(1), audit(2), audit(3)])
+    del shelf.documents["1"]
+    shelf.documents["3"] = b"{"
+
+    assert [reading.audit for reading in (await reader.current()).readings] == [audit(2)]
+
+
+def test_the_headline_is_of_the_first_search_and_what_is_unavailable_is_none():
+    [headline] = headlines_of(document("v", rate=None, low=None)).values()
+
+    assert (headline.rate, headline.rate_low, headline.subset_fraction_median) == (None, None, None)
+    assert (headline.method, headline.threshold, headline.images) == ("MASK_OPTIMIZATION", 0.9, 20)
+
+
+async def test_a_measure_that_is_unavailable_has_no_sample(reader, shelf):
+    shelf.documents["1"] = document(VERSION.format(1), low=None)
+
+    text = ApiMetrics().expose(Snapshot(versions=await reader.current()))[0].decode()
+
+    assert 'modicum_model_overinterpretation_rate{model="net",project="p",version="1"} 0.5' in text
+    assert 'modicum_model_overinterpretation_rate_low{model="net",project="p",version="1"}' not in text
+    assert 'modicum_model_overinterpretation_rate_low{model="net",project="p",version="2"} 0.4' in text
+    assert "\nmodicum_model_subset_fraction_median{" not in text
+    assert "modicum_models_left_out 3.0" in text

@@ -1,0 +1,131 @@
+"""The description of the door: valid, whole, and true as far as a stranger with schemathesis can tell."""
+
+import asyncio
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format, symbol_database
+from google.protobuf.message_factory import GetMessageClass
+from modicum_server.transports.contract import services_of_contract
+from modicum_server.transports.http.rest.openapi.comments import comment_on
+from modicum_server.transports.http.rest.openapi.document import document
+from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS
+from modicum_server.transports.http.rest.openapi.operations import body_message
+from modicum_server.transports.http.rest.openapi.page import reasons
+from modicum_server.transports.http.rest.routes import bindings_of
+from openapi_spec_validator import validate
+from rest_stage import PROJECT, TOKENS, Rest
+from two_doors import METHODS
+
+#: What schemathesis is told; each line with its reason.
+CONFIGURATION = """
+[parameters]
+"header.Request-Timeout" = 60        # a caller's own deadline of a nanosecond passes, and that is a 504
+
+[checks.positive_data_acceptance]
+enabled = false                      # the rules of fields are more than a schema can say
+
+[[operations]]
+include-operation-id = "JudgeAudit"  # answers 501 until policies are served
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "501"]
+"""
+LONGEST_RUN_SECONDS = 100
+
+
+@pytest.fixture(scope="module")
+def described():
+    return document()
+
+
+def test_the_document_is_openapi_3_1(described):
+    validate(described)
+
+    assert described["openapi"].startswith("3.1")
+
+
+def test_every_method_field_and_value_is_explained(described):
+    assert all(comment_on(service.full_name) for service in services_of_contract())
+    assert all(comment_on(method.full_name) for method in METHODS.values())
+    for name, schema in described["components"]["schemas"].items():
+        assert schema["description"] or name == "Empty"
+        for field, one in schema.get("properties", {}).items():
+            assert one.get("description") or "const" in one, (name, field)
+        if "enum" in schema:
+            assert schema["description"].count("`: ") == len(schema["enum"])
+            assert "`: \n" not in schema["description"] + "\n"
+
+
+def test_every_body_has_an_example_that_is_one():
+    bodies = [body for method in METHODS.values() for one in bindings_of(method) if (body := body_message(one))]
+
+    assert {body.full_name for body in bodies} == EXAMPLES.keys()
+    for name, example in EXAMPLES.items():
+        kind = GetMessageClass(symbol_database.Default().pool.FindMessageTypeByName(name))
+        json_format.ParseDict(example, kind())
+
+
+def test_paths_are_named_after_their_collections(described):
+    assert "/v1/projects/{project}/models/{model}/versions/{version}" in described["paths"]
+    assert "/v1/projects/{project}/audits/{audit}:cancel" in described["paths"]
+
+
+def test_integers_of_64_bits_are_text_and_enums_go_by_name(described):
+    properties = described["components"]["schemas"]["AuditProgress"]["properties"]
+
+    assert properties["passesDone"]["type"] == "string"
+    assert properties["imagesDone"]["type"] == "integer"
+    assert "STATE_QUEUED" in described["components"]["schemas"]["Audit.State"]["enum"]
+    assert described["components"]["schemas"]["Audit"]["properties"]["state"]["readOnly"]
+
+
+def test_every_operation_has_a_name_of_its_own(described):
+    names = [one["operationId"] for verbs in described["paths"].values() for one in verbs.values()]
+
+    assert len(set(names)) == len(names)
+    assert METHODS.keys() <= set(names)
+
+
+def test_every_reason_is_told_once():
+    told = [reason for reason, *_ in reasons()]
+
+    assert len(set(told)) == len(told)
+    assert {"FIELD_INVALID", "AUDIT_NOT_FOUND", "PATH_UNKNOWN", "INTERNAL", "NOT_IMPLEMENTED"} <= set(told)
+
+
+async def test_document_and_page_are_open_to_all_and_load_nothing(served):
+    rest = Rest(served.http_port, token=None)
+    as_json = await rest.ask("GET", "/openapi.json")
+    page = await rest.ask("GET", "/docs")
+    text = page.body.decode()
+
+    assert as_json.json == json.loads(json.dumps(document()))
+    assert page.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert "<script" not in text
+    assert "http://" not in text
+    assert "https://" not in text
+    assert 'id="AUDIT_NOT_FOUND"' in text
+    assert 'id="CreateAudit"' in text
+
+
+@pytest.mark.timeout(900)
+async def test_a_stranger_finds_no_fault(served, tmp_path):
+    audit = await served.audit(IDS["audits"], model=IDS["models"], dataset=IDS["datasets"])
+    await served.succeed(audit, findings=4)
+    assert IDS["artifacts"] == hashlib.sha256(b"test").hexdigest() == await served.upload(b"test")
+    assert f"projects/{IDS['projects']}" == PROJECT
+    (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
+    command = [str(Path(sys.executable).parent / "schemathesis"), "run"]
+    command += [f"http://127.0.0.1:{served.http_port}/openapi.json", "-H", f"Authorization: Bearer {TOKENS['admin']}"]
+    command += ["--phases", "examples,coverage,fuzzing", "-n", "2", "--max-time", str(LONGEST_RUN_SECONDS)]
+    command += ["--no-shrink", "--no-color", "--continue-on-failure", "--generation-database", "none"]
+
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    said = (await process.communicate())[0].decode()
+
+    assert process.returncode == 0, said[-8000:]
+    assert f"Tested: {sum(len(list(bindings_of(one))) for one in METHODS.values())}" in said

@@ -1,0 +1,108 @@
+"""What the metrics ask of the store."""
+
+from modicum_server.domain.audits import AuditFailure, Stage
+from modicum_server.store import gauges
+from store_scene import PROJECT
+
+
+async def succeed(scene, name: str, digest: str) -> None:
+    async with scene.store.transaction() as transaction:
+        await transaction.audits.succeed(name, result_digest=digest, artifacts=[])
+
+
+async def newest(scene, limit: int = 10):
+    async with scene.store.transaction() as transaction:
+        return await transaction.gauges.newest_audits(limit=limit)
+
+
+async def facts(scene):
+    async with scene.store.transaction() as transaction:
+        return await transaction.gauges.facts()
+
+
+async def test_a_version_is_shown_by_the_newest_of_its_audits_that_succeeded(scene):
+    version = await scene.model()
+    for name, digest in (("one", "1" * 64), ("two", "2" * 64), ("three", "")):
+        audit = await scene.audit(name, version=version)
+        if digest:
+            await succeed(scene, audit.name, digest)
+
+    found = await newest(scene)
+
+    [shown] = found.audits
+    assert (shown.model_version, shown.audit) == (version, f"{PROJECT}/audits/two")
+    assert (shown.dataset, shown.result_digest) == (f"{PROJECT}/datasets/photos", "2" * 64)
+    assert found.left_out == 0
+
+
+async def test_the_versions_audited_last_are_shown_and_the_others_counted(scene):
+    for model in ("a", "b", "c"):
+        audit = await scene.audit(model, version=await scene.model(model))
+        await succeed(scene, audit.name, "1" * 64)
+
+    found = await newest(scene, limit=2)
+
+    assert [audit.audit for audit in found.audits] == [f"{PROJECT}/audits/{name}" for name in ("c", "b")]
+    assert found.left_out == 1
+
+
+async def test_a_deleted_model_is_shown_no_more(scene):
+    audit = await scene.audit(version=await scene.model())
+    await succeed(scene, audit.name, "1" * 64)
+    async with scene.store.transaction() as transaction:
+        await transaction.audits.delete(audit.name)
+        await transaction.models.delete(f"{PROJECT}/models/net")
+
+    assert not (await newest(scene)).audits
+
+
+async def test_no_audit_at_all_is_no_version_left_out(scene):
+    assert (await newest(scene)).left_out == 0
+
+
+async def test_a_lease_that_ran_out_is_overdue_until_it_is_taken_back(scene):
+    await scene.audit()
+    await scene.claim(lease_seconds=-1)
+    assert (await facts(scene))["leases_overdue"] == 1
+
+    async with scene.store.transaction() as transaction:
+        await transaction.shards.expire()
+
+    assert (await facts(scene))["leases_overdue"] == 0
+
+
+async def test_a_running_audit_is_stalled_while_no_worker_holds_a_shard_of_it(scene):
+    audit = await scene.audit()
+    async with scene.store.transaction() as transaction:
+        await transaction.audits.start(audit.name, Stage.SEARCH)
+    assert (await facts(scene))["audits_stalled"] == 1
+
+    await scene.claim()
+
+    assert (await facts(scene))["audits_stalled"] == 0
+
+
+async def test_the_last_claim_is_known_once_there_was_one(scene):
+    await scene.audit()
+    assert "last_claim" not in await facts(scene)
+
+    shard = await scene.claim()
+
+    assert (await facts(scene))["last_claim"] > 1_700_000_000
+    assert shard.waited_seconds >= 0
+
+
+async def test_failed_audits_are_counted_by_reason_and_rare_reasons_together(scene, monkeypatch):
+    monkeypatch.setattr(gauges, "MOST_REASONS", 1)
+    version = await scene.model()
+    for name, reason in (("a", "MODEL_DIED"), ("b", "MODEL_DIED"), ("c", "INVENTED"), ("d", "MADE_UP")):
+        audit = await scene.audit(name, version=version)
+        async with scene.store.transaction() as transaction:
+            await transaction.audits.fail(audit.name, AuditFailure(reason, "why"))
+
+    async with scene.store.transaction() as transaction:
+        assert await transaction.gauges.failed_audits() == {"MODEL_DIED": 2, "OTHER": 2}
+
+
+async def test_the_database_has_a_size(scene):
+    assert (await facts(scene))["database_bytes"] > 1_000_000
