@@ -31,7 +31,7 @@ async def test_an_api_that_can_serve_is_healthy(settings):
         done = await probe("api", MODICUM_HTTP_PORT=str(port))
 
     assert done.returncode == 0, done.stderr
-    assert '"database":true' in done.stdout
+    assert '"database": true' in done.stdout
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The gRPC door: tokens, errors, request ids, streams, health, reflection, its end."""
 
 import asyncio
+import re
 import gzip
 import hashlib
 import json
@@ -182,6 +183,21 @@ async def test_an_artifact_comes_back_as_it_went(served):
     request = artifacts.DownloadArtifactRequest(name=f"{PROJECT}/artifacts/{digest}", offset=1)
     stream = caller.artifacts.DownloadArtifact(request, metadata=caller.metadata)
     assert b"".join([message.data async for message in stream]) == data[1:]
+
+
+async def test_a_caller_who_leaves_in_mid_download_has_cancelled_it(served):
+    caller = served.caller()
+    digest = await served.upload(caller, bytes(16 * 1024 * 1024), size=1024 * 1024)
+    request = artifacts.DownloadArtifactRequest(name=f"{PROJECT}/artifacts/{digest}")
+    stream = caller.artifacts.DownloadArtifact(request, metadata=caller.metadata)
+    await stream.read()
+
+    stream.cancel()
+
+    ended = re.compile(rb'modicum_rpcs_total{code="([A-Z]+)",method="[^"]*/DownloadArtifact"}')
+    while not (codes := ended.findall(served.metrics.expose(Stored({}, {})))):
+        await asyncio.sleep(0.01)
+    assert codes == [b"CANCELLED"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ Everything is over all projects: metrics are the operator's.
 
 from collections.abc import Mapping
 
-from sqlalchemy import Select, Subquery, any_, exists, func, select
+from sqlalchemy import Select, Subquery, exists, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import AuditState
@@ -63,6 +63,9 @@ class PostgresGauges:
 def _newest() -> Subquery:
     """One row a registered version that has a SUCCEEDED audit: the newest one."""
     versions = tables.model_versions.c
+    # Audits are taken apart into their versions, so that the join is by name: a search in every array is a hundred
+    # times slower.
+    named = func.unnest(_AUDITS.model_versions).table_valued("version", name="named").render_derived()
     newest_first = func.row_number().over(
         partition_by=versions.name, order_by=(_AUDITS.end_time.desc(), _AUDITS.id.desc())
     )
@@ -75,7 +78,8 @@ def _newest() -> Subquery:
             _AUDITS.end_time,
             newest_first.label("place"),
         )
-        .join(tables.audits, versions.name == any_(_AUDITS.model_versions))
+        .select_from(tables.audits.join(named, true()))
+        .join(tables.model_versions, versions.name == named.c.version)
         .where(_AUDITS.state == AuditState.SUCCEEDED.value)
         .subquery()
     )
