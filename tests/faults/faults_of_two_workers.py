@@ -10,6 +10,7 @@ from tests.faults.stage import SUBJECT
 
 FENCED = "every write names its attempt: a worker whose lease is lost stores nothing more"
 LOST = Metric("worker", "modicum_worker_lease_losses")
+ENDED = Line("worker", "shard_ended", names_audit=True)
 #: How often a zombie wakes only after the audit's end.
 LATE_SHARE = 0.3
 
@@ -34,10 +35,11 @@ def freeze_in_a_write(trial: Trial) -> None:
 
 def _wake(trial: Trial, zombie: Part) -> None:
     """Wake it when another worker has its shard, or only when the audit has ended: the seed decides."""
-    shard = trial.stage.value("SELECT id FROM shards WHERE audit = %s AND lease_until IS NOT NULL", trial.name)
+    its = f"%-{zombie.pid}-%"
+    shard = trial.stage.value("SELECT id FROM shards WHERE audit = %s AND worker LIKE %s", trial.name, its)
     taken = "SELECT 1 FROM shards WHERE id = %s AND lease_until IS NOT NULL AND worker NOT LIKE %s"
     eventually(
-        lambda: trial.stage.sql(taken, shard, f"%-{zombie.pid}-%") or trial.watchers[SUBJECT].ended_at,
+        lambda: trial.stage.sql(taken, shard, its) or trial.watchers[SUBJECT].ended_at,
         "another worker to take the shard of the frozen one",
     )
     late = trial.random.random() < LATE_SHARE
@@ -45,13 +47,14 @@ def _wake(trial: Trial, zombie: Part) -> None:
         trial.wait_ended()
     trial.note("woken after the end" if late else "woken beside its successor")
     zombie.signal(signal.SIGCONT)
-    since = trial.before.log_bytes[zombie.name]
-    eventually(lambda: _lost(zombie, since), f"{zombie.name} to see that it lost its shard")
+    eventually(lambda: _lost(trial, zombie), f"{zombie.name} to see that it lost its shard")
     trial.wait_ended()
 
 
-def _lost(worker: Part, since: int) -> bool:
-    return any(line["outcome"] == "lost" for line in worker.lines("shard_ended", since=since))
+def _lost(trial: Trial, worker: Part) -> bool:
+    """Whether the worker tells, in its log and its metric, of a shard that it lost."""
+    lines = worker.lines("shard_ended", since=trial.before.log_bytes.get(worker.name, 0))
+    return any(line["outcome"] == "lost" for line in lines) and LOST.seen(trial.stage, trial.before, trial.name)
 
 
 def take_away(trial: Trial) -> None:
@@ -59,12 +62,12 @@ def take_away(trial: Trial) -> None:
     with trial.stage.another_worker() as other:
         trial.submit()
         first = trial.wait_computing()
-        attempts = "UPDATE shards SET lease_until = NULL, worker = '' WHERE audit = %s AND lease_until IS NOT NULL"
-        trial.stage.sql(attempts, trial.name)
+        taken = "UPDATE shards SET lease_until = NULL, worker = '' WHERE audit = %s AND worker LIKE %s"
+        trial.stage.sql(taken, trial.name, f"%-{first.pid}-%")
+        eventually(lambda: _lost(trial, first), f"{first.name} to see that it lost its shard")
         trial.wait_ended()
         claimed = {part.name for part in (first, other) if part.lines("shard_claimed")}
         trial.note(f"worked on by {len(claimed)} workers")
-        eventually(lambda: LOST.seen(trial.stage, trial.before, trial.name), "one of the two to lose the shard")
 
 
 FAULTS = (
@@ -77,7 +80,7 @@ FAULTS = (
         stored=(0, 4, 8),
         submits=False,
         strike=freeze_between_writes,
-        signs=(LOST, Line("worker", "shard_ended", names_audit=True)),
+        signs=(ENDED,),
         quick=True,
     ),
     Fault(
@@ -88,7 +91,7 @@ FAULTS = (
         point=Point.FINDING,
         stored=(1, 5, 9),
         strike=freeze_in_a_write,
-        signs=(LOST, Line("worker", "shard_ended", names_audit=True)),
+        signs=(ENDED,),
     ),
     Fault(
         name="two_workers_on_one_shard",
@@ -99,6 +102,6 @@ FAULTS = (
         stored=(0, 4, 8),
         submits=False,
         strike=take_away,
-        signs=(LOST,),
+        signs=(ENDED,),
     ),
 )

@@ -1,7 +1,7 @@
 """docs/faults.md: one row a fault, written by the tests that played it, seed by seed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.faults.fault import Fault, Trial
@@ -28,11 +28,6 @@ _ROW = re.compile(r"^\| `(?P<name>\w+)` \|.*\| (?P<seen>[^|]*) \|[^|]*\|[^|]*\| 
 def names() -> Sequence[str]:
     """The faults that the page lists, in its order."""
     return [found["name"] for found in _ROW.finditer(_text())]
-
-
-def seeds() -> Mapping[str, Sequence[int]]:
-    """The seeds with which each row was green."""
-    return {found["name"]: _numbers(found["seeds"]) for found in _ROW.finditer(_text())}
 
 
 def write(table: Sequence[Fault], trial: Trial, seed: int) -> None:

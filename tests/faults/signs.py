@@ -44,7 +44,7 @@ class Line:
         """Whether such a line was written since."""
         lines = [
             line
-            for part in stage.parts
+            for part in stage.all_parts
             if part.name.startswith(self.part)
             for line in part.lines(self.event, since=before.log_bytes.get(part.name, 0))
         ]

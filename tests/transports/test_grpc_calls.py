@@ -1,10 +1,10 @@
 """The gRPC door: tokens, errors, request ids, streams, health, reflection, its end."""
 
 import asyncio
-import re
 import gzip
 import hashlib
 import json
+import re
 
 import grpc
 import pytest
@@ -195,7 +195,7 @@ async def test_a_caller_who_leaves_in_mid_download_has_cancelled_it(served):
     stream.cancel()
 
     ended = re.compile(rb'modicum_rpcs_total{code="([A-Z]+)",method="[^"]*/DownloadArtifact"}')
-    while not (codes := ended.findall(served.metrics.expose(Stored({}, {})))):
+    while not (codes := ended.findall(served.metrics.expose(Stored({}, {})))):  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.01)
     assert codes == [b"CANCELLED"]
 

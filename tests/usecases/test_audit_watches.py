@@ -1,13 +1,14 @@
 """Watches of audits over the real store: snapshots with growing sequences, their end, and the time left."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from modicum_server.domain.audits import AuditFailure, AuditProgress, AuditState, Stage
 from modicum_server.errors import ServerStopping, TooManyWatchers
-from modicum_server.usecases.watching import remaining_seconds
+from modicum_server.usecases.watching import LOOKS_AT_ONCE, Watching, remaining_seconds
 from usecases_stage import AUDITOR, VIEWER, now
 
 
@@ -83,6 +84,37 @@ async def test_watches_that_begin_at_once_do_not_pass_their_limit_together(place
     for watch in watches:
         await watch.aclose()
     assert place.watching.count == 0
+
+
+async def test_watches_that_look_at_once_leave_connections_to_other_calls(place, asked):
+    audit = await place.audit(asked)
+    store = CountingStore(place.store)
+    watching = Watching(store, place.changes, place.settings.model_copy(update={"max_watchers": 100}))
+    watches = [watching.watch(VIEWER, audit.name, 0) for _ in range(100)]
+
+    await asyncio.gather(*(anext(watch) for watch in watches))
+
+    assert store.most == LOOKS_AT_ONCE
+    for watch in watches:
+        await watch.aclose()
+
+
+class CountingStore:
+    """A real store that remembers how many transactions were open at once."""
+
+    def __init__(self, store):
+        self._store = store
+        self._open = self.most = 0
+
+    @asynccontextmanager
+    async def transaction(self):
+        self._open += 1
+        self.most = max(self.most, self._open)
+        try:
+            async with self._store.transaction() as transaction:
+                yield transaction
+        finally:
+            self._open -= 1
 
 
 async def test_the_time_left_follows_from_the_work_done(place, asked):

@@ -1,33 +1,44 @@
 """Log lines of a process: JSON on stderr, also those of the libraries that it uses."""
 
-import contextlib
 import logging
 import sys
+import threading
 from typing import TextIO, cast
 
 import structlog
 
 #: Libraries whose INFO lines say nothing that ours do not.
 QUIET = ("alembic", "procrastinate", "uvicorn")
+#: Characters that wait at most while a log cannot be written.
+MOST_WAITING = 1 << 18
 
 
-class DiskIndependent:
-    """stderr, on which a line that cannot be written is lost: a full disk must not end the work that it tells of."""
+class WaitingLines:
+    """stderr, on which lines that cannot be written wait for the next ones: a full disk must not end the work."""
+
+    def __init__(self) -> None:
+        self._waiting = ""
+        self._lock = threading.Lock()  # loggers lock what they write to, each for itself
 
     def write(self, text: str) -> None:
-        """Write, if that can be."""
-        with contextlib.suppress(OSError):
-            sys.stderr.write(text)
+        """Take text; the oldest that waits is lost when there is too much."""
+        with self._lock:
+            self._waiting = (self._waiting + text)[-MOST_WAITING:]
 
     def flush(self) -> None:
-        """Write what waits, if that can be; it waits on otherwise."""
-        with contextlib.suppress(OSError):
-            sys.stderr.flush()
+        """Write what waits, if that can be."""
+        with self._lock:
+            try:
+                sys.stderr.write(self._waiting)
+                sys.stderr.flush()
+            except OSError:
+                return
+            self._waiting = ""
 
 
 def log_as_json() -> None:
     """Write every log line as one JSON object a line."""
-    stream = cast("TextIO", DiskIndependent())  # all of it that a logger uses
+    stream = cast("TextIO", WaitingLines())  # all of it that a logger uses
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

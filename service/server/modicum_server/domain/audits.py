@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -128,7 +128,7 @@ class Shard:
     attempt: int
     deaths: int
     passes_planned: int
-    waited_seconds: float = 0.0
+    waited_seconds: float = field(default=0.0, compare=False)
     """Time from when it could have been claimed to this claim."""
 
 

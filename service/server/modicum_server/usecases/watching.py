@@ -14,10 +14,14 @@ from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.names import project_of
 from modicum_server.usecases.rules import check
 
-LOOK_ANYWAY_SECONDS = 15.0
-"""A change whose notice was lost is seen after this time."""
+LOOK_ANYWAY_SECONDS = 60.0
+"""A change whose notice was lost is seen after this time. Losing the connection that brings them loses none: then every
+watch looks. A thousand watches at 15 s took a good part of a core for nothing."""
 SHORTEST_INTERVAL_SECONDS = 0.1
 """Between two snapshots, so that many watchers of a busy audit do not each follow its every image."""
+
+LOOKS_AT_ONCE = 4
+"""Of all watches: a thousand that look together must not keep every connection of the process from other calls."""
 
 
 class Watching:
@@ -28,6 +32,7 @@ class Watching:
         self._changes = changes
         self._most = settings.max_watchers
         self._stopping = asyncio.Event()
+        self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._count = 0
 
     @property
@@ -51,8 +56,7 @@ class Watching:
         seen = after_sequence
         with self._seat():
             async with self._changes.watch(name) as watch:
-                while not self._stopping.is_set():
-                    audit = await self._look(name)
+                while (audit := await self._look(name)) is not None:
                     if audit.sequence > seen or audit.state.terminal:
                         seen = audit.sequence
                         yield audit
@@ -73,9 +77,13 @@ class Watching:
         finally:
             self._count -= 1
 
-    async def _look(self, name: str) -> Audit:
-        async with self._store.transaction() as transaction:
-            return await require_audit(transaction, name)
+    async def _look(self, name: str) -> Audit | None:
+        """The audit as it stands; None once the server stops."""
+        async with self._looks:
+            if self._stopping.is_set():
+                return None
+            async with self._store.transaction() as transaction:
+                return await require_audit(transaction, name)
 
     async def _changed_or_stopped(self, watch: Watch) -> None:
         stopped = asyncio.ensure_future(self._stopping.wait())

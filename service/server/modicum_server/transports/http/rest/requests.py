@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from modicum_server.errors import FieldInvalid
+from modicum_server.transports.contract import snake_case
 from modicum_server.transports.http.rest.protojson import (
     descriptor_of,
     field_of,
@@ -146,9 +147,13 @@ def _enum_of(enum: EnumDescriptor, text: str) -> str | int:
         return int(text)
     if text in enum.values_by_name:
         return text
-    prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", enum.name).upper()
-    full = f"{prefix}_{text.upper()}"
+    full = common_prefix(enum) + text.upper()
     return full if full in enum.values_by_name else text
+
+
+def common_prefix(enum: EnumDescriptor) -> str:
+    """Return what all names of an enum begin with: ReportFormat -> REPORT_FORMAT_."""
+    return f"{snake_case(enum.name).upper()}_"
 
 
 def _nested(path: str, value: Any) -> dict[str, Any]:

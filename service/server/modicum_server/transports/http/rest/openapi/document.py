@@ -41,6 +41,19 @@ _PROBLEM = {
 }
 
 
+_EVENT = {
+    "type": "object",
+    "description": "A server-sent event: a snapshot, or the problem that ends a stream.",
+    "required": ["event", "data"],
+    "properties": {
+        "id": _TEXT | {"description": "The sequence of the snapshot; what Last-Event-ID names."},
+        "event": _TEXT | {"description": "`audit`, or `problem`.", "enum": ["audit", "problem"]},
+        "data": _TEXT | {"description": "The audit, or the problem, as JSON.", "contentMediaType": "application/json"},
+        "retry": {"type": "integer", "description": "Milliseconds after which to connect again."},
+    },
+}
+
+
 def _header(name: str, description: str, schema: Mapping[str, Any] = _TEXT) -> dict[str, Any]:
     return {"name": name, "in": "header", "description": description, "schema": dict(schema)}
 
@@ -63,7 +76,7 @@ _PARAMETERS = {
         "Content-Range", "The part of the artifact that follows, e.g. bytes 1048576-2097151/2097152."
     ),
     "LastEventId": _header(
-        "Last-Event-ID", "Only events after this one.", {"type": "string", "pattern": "^[0-9]{1,18}$"}
+        "Last-Event-ID", "Only events after this one.", {"type": "string", "pattern": "^([0-9]{1,18})?$"}
     ),
 }
 
@@ -108,7 +121,7 @@ def _components(bindings: list[Binding]) -> dict[str, Any]:
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     return {
-        "schemas": schemas_of(_messages(bindings), enums_in_queries(bindings)) | {"Problem": _PROBLEM},
+        "schemas": schemas_of(_messages(bindings), enums_in_queries(bindings)) | {"Problem": _PROBLEM, "Event": _EVENT},
         "parameters": _PARAMETERS,
         "headers": _HEADERS,
         "responses": {"Problem": problem},

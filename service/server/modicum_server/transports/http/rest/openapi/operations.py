@@ -13,7 +13,7 @@ from modicum_server.transports.http.rest.openapi.comments import comment_on, sum
 from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS
 from modicum_server.transports.http.rest.openapi.schemas import has_behaviour, reference, schema_of_field
 from modicum_server.transports.http.rest.protojson import field_of, is_nested
-from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD
+from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD, common_prefix
 from modicum_server.transports.http.rest.routes import WHOLE_BODY, Binding
 from modicum_server.usecases.names import PATTERNS
 
@@ -85,7 +85,13 @@ def _in_query(binding: Binding) -> Iterator[dict[str, Any]]:
         json_name = ".".join(_json_name(part) for part in name.split("."))
         parameter = {"name": json_name, "in": "query", "description": comment_on(field.full_name)}
         required = has_behaviour(field, "REQUIRED") and not binding.method.client_streaming
-        yield parameter | {"schema": schema_of_field(field)} | ({"required": True} if required else {})
+        schema = schema_of_field(field) if field.enum_type is None else _enum_in_query(field.enum_type)
+        yield parameter | {"schema": schema} | ({"required": True} if required else {})
+
+
+def _enum_in_query(enum: EnumDescriptor) -> dict[str, Any]:
+    short = [value.name.removeprefix(common_prefix(enum)).lower() for value in enum.values]
+    return {"anyOf": [reference(enum), {"type": "string", "enum": short}, {"type": "integer", "minimum": 0}]}
 
 
 def _fields_in_query(binding: Binding) -> Iterator[tuple[str, FieldDescriptor]]:
@@ -135,7 +141,8 @@ def _body(binding: Binding) -> dict[str, Any]:
     message = body_message(binding)
     if message is None:
         bytes_ = {"schema": {"type": "string", "format": "binary"}}
-        return {"required": True, "description": "The bytes themselves.", "content": {ANY_BYTES: bytes_}}
+        text = "The bytes themselves; none are asked for where the project holds the artifact."
+        return {"description": text, "content": {ANY_BYTES: bytes_}}
     schema = reference(message)
     example = EXAMPLES.get(message.full_name)
     content = {"schema": schema} | ({} if example is None else {"example": example})
@@ -144,7 +151,7 @@ def _body(binding: Binding) -> dict[str, Any]:
 
 def _responses(binding: Binding) -> dict[str, Any]:
     if _streams_events(binding):
-        stream = {"schema": {"type": "string"}, "example": "id: 3\nevent: audit\ndata: {...}\n\n"}
+        stream = {"schema": {"$ref": "#/components/schemas/Event"}}
         ended = {"description": "Last-Event-ID is the last event already: do not come again."}
         return {"200": _answer("Events, until the last.", {EVENTS: stream}), "204": ended}
     if _is_artifact(binding):
