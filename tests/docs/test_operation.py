@@ -1,5 +1,6 @@
 """The operator's page names every setting and every metric that there is."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ def test_the_page_names_every_setting(field):
 def test_the_page_names_every_metric(metrics):
     for family in metrics.registry.collect():
         assert family.name in PAGE
+
+
+def test_the_page_names_no_metric_that_there_is_not():
+    families = [family for metrics in (ApiMetrics(), WorkerMetrics()) for family in metrics.registry.collect()]
+    told = {f"{family.name}{'_total' if family.type == 'counter' else ''}" for family in families}
+
+    assert set(re.findall(r"`(modicum_[a-z_]+)", PAGE)) - told == set()
 
 
 def test_every_page_that_the_readme_links_to_is_there():

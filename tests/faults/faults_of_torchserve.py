@@ -13,7 +13,7 @@ from modicum_server.wire import inference_pb2, management_pb2, management_pb2_gr
 from safetensors.torch import save_file
 from torchvision.models import resnet18
 
-from tests.faults.fault import Fault, Trial
+from tests.faults.fault import Fault, Trial, submitted
 from tests.faults.gates import Point
 from tests.faults.parts import PATIENCE_SECONDS, eventually, lives
 from tests.faults.signs import Line, Metric, Reason
@@ -95,6 +95,7 @@ def forget_models(trial: Trial) -> None:
 
 def outgrow(trial: Trial) -> None:
     """Ask for an audit of a model that needs more memory than its process may take, from now to the audit's end."""
+    submitted(trial.stage, BESIDE).wait()  # so that the small model has all that it needs
     process = trial.stage.model_process()
     unlimited = process.rlimit(psutil.RLIMIT_DATA)
     process.rlimit(psutil.RLIMIT_DATA, (process.memory_info().data + ROOM_BYTES, unlimited[1]))

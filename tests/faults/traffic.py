@@ -4,9 +4,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from modicum.errors import Unreachable
+
 from tests.faults.documents import comparable
 from tests.faults.fault import Reference, submitted
 from tests.faults.stage import BESIDE, Stage
+
+#: Until an API that is away is asked again.
+AWAY_SECONDS = 1.0
 
 
 class Traffic:
@@ -56,9 +61,16 @@ class Traffic:
                     self._wanted.wait()
                     self._resting.clear()
                 else:
-                    self._audit()
+                    self._audit_unless_away()
         except Exception as failure:  # noqa: BLE001 - raised again in the soak's thread
             self.failure = failure
+
+    def _audit_unless_away(self) -> None:
+        """Ask for one audit; while the API is away ask again, as every user would."""
+        try:
+            self._audit()
+        except Unreachable:
+            self._over.wait(AWAY_SECONDS)
 
     def _audit(self) -> None:
         audit = submitted(self._stage, BESIDE)

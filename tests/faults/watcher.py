@@ -1,9 +1,13 @@
 """Watches an audit from its acknowledgement to its end, and keeps every snapshot that came."""
 
 import threading
-from time import monotonic
+from time import monotonic, sleep
 
 from modicum import AuditSnapshot, Client
+from modicum.errors import Unreachable
+
+#: Until an API that is away is asked again.
+AWAY_SECONDS = 1.0
 
 
 class Watcher:
@@ -36,8 +40,17 @@ class Watcher:
 
     def _watch(self) -> None:
         try:
-            for snapshot in self._client.audits.get(self.name).watch():
-                self.seen.append(snapshot)
+            while not (self.seen and self.last.state.terminal):
+                self._watch_while_it_answers()
         except Exception as failure:  # noqa: BLE001 - told by wait, in the test's thread
             self.failure = failure
         self.ended_at = monotonic()
+
+    def _watch_while_it_answers(self) -> None:
+        """Watch once; an API that stays away longer than a client waits is watched anew by its user."""
+        try:
+            for snapshot in self._client.audits.get(self.name).watch():
+                if not self.seen or snapshot.sequence != self.last.sequence:
+                    self.seen.append(snapshot)
+        except Unreachable:
+            sleep(AWAY_SECONDS)

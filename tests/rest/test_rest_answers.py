@@ -147,7 +147,7 @@ async def test_a_body_is_json_and_not_too_large(served):
     assert (endless.status, endless.reason) == (413, "REQUEST_TOO_LARGE")
 
 
-@pytest.mark.parametrize("text", ["soon", "-1", "0", "nan"])
+@pytest.mark.parametrize("text", ["soon", "-1", "0", "nan", ""])
 async def test_a_deadline_is_a_number_of_seconds(served, text):
     reply = await served.rest().ask("GET", "/v1/projects", headers={"Request-Timeout": text})
 

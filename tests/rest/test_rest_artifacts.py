@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import socket
+from contextlib import suppress
 
 import pytest
+from modicum_server.artifacts.uploads import PartialUpload
 from prometheus_client import generate_latest
 from rest_stage import PROJECT, TOKENS, until
 
@@ -13,8 +15,8 @@ DIGEST = hashlib.sha256(DATA).hexdigest()
 PLACE = f"/v1/{PROJECT}/artifacts/{DIGEST}"
 
 
-def head(length: int) -> bytes:
-    lines = f"PUT {PLACE} HTTP/1.1\nHost: x\nAuthorization: Bearer {TOKENS['admin']}\nContent-Length: {length}\n\n"
+def head(length: int, place: str = PLACE) -> bytes:
+    lines = f"PUT {place} HTTP/1.1\nHost: x\nAuthorization: Bearer {TOKENS['admin']}\nContent-Length: {length}\n\n"
     return lines.replace("\n", "\r\n").encode()
 
 
@@ -114,6 +116,37 @@ async def test_an_artifact_that_is_too_large_is_refused_before_it_is_sent(served
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert await received(served) == 0
+
+
+async def test_nothing_is_read_faster_than_the_disk_takes_it(served, monkeypatch):
+    real, gate = PartialUpload.write, asyncio.Event()
+
+    async def slow(upload: PartialUpload, data: bytes) -> None:
+        await gate.wait()
+        await real(upload, data)
+
+    monkeypatch.setattr(PartialUpload, "write", slow)
+    data = DATA[:-120_000] * 4  # more than the buffers of two sockets hold
+    place = f"/v1/{PROJECT}/artifacts/{hashlib.sha256(data).hexdigest()}"
+    connection = socket.create_connection(("127.0.0.1", served.http_port))
+    connection.settimeout(2)  # silence for so long is a stop
+    sent = await asyncio.to_thread(send_until_it_stops, connection, head(len(data), place) + data)
+    gate.set()
+    connection.settimeout(60)
+    await asyncio.to_thread(connection.sendall, (head(len(data), place) + data)[sent:])
+    answer = await asyncio.to_thread(connection.recv, 65_536)
+    connection.close()
+
+    assert sent < len(data)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def send_until_it_stops(connection: socket.socket, data: bytes) -> int:
+    sent = 0
+    with suppress(TimeoutError):
+        while sent < len(data):
+            sent += connection.send(data[sent : sent + 65_536])
+    return sent
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from modicum.v1 import project_service_pb2 as projects
 from modicum_server.domain.audits import AuditState
+from modicum_server.errors import DependencyUnavailable
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.stored import FACT_GAUGES, Snapshot, Stored
 from modicum_server.transports.http import probes as door
@@ -85,6 +86,33 @@ async def test_metrics_from_beyond_loopback_take_a_token(served, monkeypatch):
     assert (await fetch(served, "/metrics", "wrong"))[0] == 401
     assert (await fetch(served, "/metrics", "token-of-vera"))[0] == 200
     assert (await fetch(served, "/healthz"))[0] == 200
+
+
+async def test_whose_token_was_good_still_reads_metrics_while_the_database_is_away(served, monkeypatch):
+    async def away(*_):
+        raise DependencyUnavailable
+
+    monkeypatch.setattr(door, "_on_loopback", lambda _request: False)
+    assert (await fetch(served, "/metrics", "token-of-vera"))[0] == 200
+    monkeypatch.setattr(door, "authenticate", away)
+
+    assert (await fetch(served, "/metrics", "token-of-vera"))[0] == 200
+    assert (await fetch(served, "/metrics", "token-of-otto"))[0] == 503
+    assert (await fetch(served, "/metrics"))[0] == 503
+
+
+async def test_a_token_that_was_revoked_is_not_good_any_more(served, monkeypatch):
+    async def away(*_):
+        raise DependencyUnavailable
+
+    monkeypatch.setattr(door, "_on_loopback", lambda _request: False)
+    assert (await fetch(served, "/metrics", "token-of-vera"))[0] == 200
+    async with served.store.transaction() as transaction:
+        await transaction.projects.revoke_tokens("viewer")
+    assert (await fetch(served, "/metrics", "token-of-vera"))[0] == 401
+    monkeypatch.setattr(door, "authenticate", away)
+
+    assert (await fetch(served, "/metrics", "token-of-vera"))[0] == 503
 
 
 def test_every_metric_says_what_it_is_and_in_what_unit():

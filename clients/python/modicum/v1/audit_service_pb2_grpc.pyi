@@ -288,6 +288,7 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
     CreateAudit: _AuditServiceCreateAuditType
     """Acknowledges an audit; it is queued once this answers. With `validate_only`, answers with every default filled in and
     the cost as `progress.passes_planned`, and writes nothing. Errors: NOT_FOUND (MODEL_VERSION_NOT_FOUND, DATASET_NOT_FOUND),
+    INVALID_ARGUMENT (AUDIT_TOO_LARGE),
     FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED),
     ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND, the audit of a repeated request id was
     deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that are not served yet.
@@ -392,6 +393,7 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[modicum.v1.audit_pb2.Audit, collections.abc.Awaitable[modicum.v1.audit_pb2.Audit]]:
         """Acknowledges an audit; it is queued once this answers. With `validate_only`, answers with every default filled in and
         the cost as `progress.passes_planned`, and writes nothing. Errors: NOT_FOUND (MODEL_VERSION_NOT_FOUND, DATASET_NOT_FOUND),
+        INVALID_ARGUMENT (AUDIT_TOO_LARGE),
         FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED),
         ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND, the audit of a repeated request id was
         deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that are not served yet.

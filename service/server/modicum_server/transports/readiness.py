@@ -17,22 +17,26 @@ class Readiness:
     """Asks what the service depends on."""
 
     def __init__(self, store: Store, artifacts: ArtifactStore) -> None:
-        self._questions: Mapping[str, Question] = {
-            "database": store.ping,
-            "schema": store.require_schema,
-            "queue": store.require_queue,
-            "artifact_store": artifacts.ping,
-        }
+        self._store = store
+        self._artifacts = artifacts
         self._asked: dict[str, asyncio.Task[bool]] = {}
 
     async def check(self) -> Mapping[str, bool]:
         """Return for each dependency whether it can be used; one that does not answer in time cannot."""
-        for name, question in self._questions.items():
+        for name, question in self._questions().items():
             # One that hangs is not asked again meanwhile: each question to a disk that is away holds a thread.
             if name not in self._asked or self._asked[name].done():
                 self._asked[name] = asyncio.create_task(_answers(question), name=f"readiness-{name}")
         await asyncio.wait(self._asked.values(), timeout=PING_SECONDS)
         return {name: task.done() and task.result() for name, task in self._asked.items()}
+
+    def _questions(self) -> Mapping[str, Question]:
+        return {
+            "database": self._store.ping,
+            "schema": self._store.require_schema,
+            "queue": self._store.require_queue,
+            "artifact_store": self._artifacts.ping,
+        }
 
 
 async def _answers(question: Question) -> bool:

@@ -8,17 +8,21 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from modicum_server.errors import ModicumError
+from modicum_server.errors import DependencyUnavailable, ModicumError, Unavailable
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.scrapes import Scrapes
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.errors import answer_of
 from modicum_server.transports.readiness import Readiness
+from modicum_server.usecases.access import token_digest
+
+AUTHENTICATION_SECONDS = 3.0
 
 
 def probe_routes(store: Store, readiness: Readiness, scrapes: Scrapes, metrics: ApiMetrics) -> list[Route]:
     """Return the routes."""
+    scrapers = Scrapers(store)
 
     async def healthz(_request: Request) -> Response:
         """Whether the process is alive: asks nothing that it depends on, for starting it again mends none of that."""
@@ -34,7 +38,7 @@ def probe_routes(store: Store, readiness: Readiness, scrapes: Scrapes, metrics: 
         """Metrics; from beyond loopback with a token only."""
         if not _on_loopback(request):
             try:
-                await authenticate(store, request.headers.get("authorization", ""))
+                await scrapers.admit(request.headers.get("authorization", ""))
             except ModicumError as error:
                 return PlainTextResponse(f"{error}\n", status_code=answer_of(type(error)).http_status)
         snapshot = await scrapes.read()
@@ -42,6 +46,37 @@ def probe_routes(store: Store, readiness: Readiness, scrapes: Scrapes, metrics: 
         return Response(text, headers={"Content-Type": media_type})
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", expose)]
+
+
+class Scrapers:
+    """Who may read metrics from beyond loopback: whoever has a token.
+
+    While the database is away, one whose token was good the last time still may: that is when metrics are needed, and
+    what only the database knows is not among them then.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._good: set[str] = set()
+
+    async def admit(self, authorization: str) -> None:
+        """See that the header of a request holds a token.
+
+        Raises:
+            TokenMissing, TokenInvalid; DependencyUnavailable: the database is away, and the token was not seen before.
+        """
+        digest = token_digest(authorization)
+        try:
+            async with asyncio.timeout(AUTHENTICATION_SECONDS):
+                await authenticate(self._store, authorization)
+        except (Unavailable, TimeoutError) as error:
+            if digest not in self._good:
+                raise DependencyUnavailable from error
+        except ModicumError:
+            self._good.discard(digest)
+            raise
+        else:
+            self._good.add(digest)
 
 
 def _on_loopback(request: Request) -> bool:

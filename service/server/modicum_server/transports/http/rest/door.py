@@ -1,10 +1,12 @@
 """The REST door: finds the route of a request, opens the layers around it, and answers in one of four shapes."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from modicum.v1.artifact_service_pb2 import GetArtifactRequest
 from starlette.requests import ClientDisconnect, Request
@@ -20,6 +22,7 @@ from modicum_server.transports.http.rest.answers import answer_of
 from modicum_server.transports.http.rest.downloads import carries_bytes, extent_of, stream_artifact, stream_report
 from modicum_server.transports.http.rest.events import stream_events
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
+from modicum_server.transports.http.rest.protojson import LARGE_BYTES
 from modicum_server.transports.http.rest.queries import query_of
 from modicum_server.transports.http.rest.requests import IDEMPOTENCY_HEADER, request_of
 from modicum_server.transports.http.rest.routes import Found, RouteTable
@@ -76,8 +79,7 @@ class RestDoor:
             answer = await method.function(principal, messages_of(found, wire))
             await wire.respond(await answer_of(answer, binding, wire.request))
             return
-        key = wire.header(IDEMPOTENCY_HEADER)
-        message = request_of(found, query_of(wire.request), await _body_of(wire), key)
+        message = await _request_of(found, wire)
         if method.descriptor.server_streaming:
             await self._stream(found, wire, principal, message)
         else:
@@ -96,6 +98,13 @@ class RestDoor:
             await stream_artifact(wire, extent, artifact.digest, function(principal, message))
         else:
             await stream_report(wire, function(principal, message))
+
+
+async def _request_of(found: Found, wire: HttpWire) -> Message:
+    """Return the message of a request; a large one is read in a thread."""
+    body = await _body_of(wire)
+    parts = (found, query_of(wire.request), body, wire.header(IDEMPOTENCY_HEADER))
+    return await asyncio.to_thread(request_of, *parts) if len(body) > LARGE_BYTES else request_of(*parts)
 
 
 async def _body_of(wire: HttpWire) -> bytes:

@@ -40,8 +40,8 @@ class HttpWire:
 
     def remaining_seconds(self) -> float | None:
         """Return the time that the caller gives, by a header of ours."""
-        text = self.header(TIMEOUT_HEADER)
-        if not text:
+        text = self.request.headers.get(TIMEOUT_HEADER)
+        if text is None:
             return None
         try:
             seconds = float(text)

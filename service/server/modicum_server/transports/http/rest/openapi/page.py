@@ -29,9 +29,9 @@ def render_page(document: dict[str, Any]) -> str:
 
 def reasons() -> Iterator[tuple[str, int, str, str]]:
     """Yield every reason that a caller can meet: its name, HTTP status, gRPC code and usual text."""
-    for kind in _families(ModicumError):
+    for kind in _kinds(ModicumError):
         answer = answer_of(kind)
-        if answer.public and kind.__subclasses__() == []:
+        if answer.public:
             yield kind.__new__(kind).reason, answer.http_status, answer.code.name, kind.__doc__ or ""
     yield INTERNAL_REASON, UNKNOWN.http_status, UNKNOWN.code.name, "A fault of the server; its log has the request id."
     yield "DEADLINE_EXCEEDED", DEADLINE.http_status, DEADLINE.code.name, "The call was not done in time."
@@ -39,10 +39,12 @@ def reasons() -> Iterator[tuple[str, int, str, str]]:
     yield METHOD_NOT_ALLOWED, 405, "", "The path does not take this method; Allow lists those that it takes."
 
 
-def _families(kind: type[ModicumError]) -> Iterator[type[ModicumError]]:
+def _kinds(kind: type[ModicumError]) -> Iterator[type[ModicumError]]:
+    """Yield every kind of error but the families below the root, which are never raised themselves."""
     for child in kind.__subclasses__():
-        yield child
-        yield from _families(child)
+        if kind is not ModicumError or not child.__subclasses__():
+            yield child
+        yield from _kinds(child)
 
 
 def _resolve(document: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:

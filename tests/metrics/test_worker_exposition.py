@@ -1,0 +1,47 @@
+"""Where a worker tells what it knows."""
+
+import asyncio
+import urllib.error
+import urllib.request
+
+import pytest
+from modicum_server.metrics.worker import WorkerMetrics
+from modicum_server.ports import ModelServerHealth
+from modicum_server.worker.exposition import exposed
+
+
+async def get(host: str, port: int) -> str:
+    def read() -> str:
+        with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    return await asyncio.to_thread(read)
+
+
+async def test_it_listens_where_the_operator_says_and_nowhere_else():
+    metrics = WorkerMetrics()
+
+    async with exposed(metrics.registry, host="127.0.0.2", port=0, healthy=lambda: True) as port:
+        assert "modicum_worker_slots" in await get("127.0.0.2", port)
+        with pytest.raises(urllib.error.URLError):
+            await get("127.0.0.1", port)
+
+
+async def test_an_address_of_another_machine_is_refused_in_words():
+    with pytest.raises(OSError, match="MODICUM_WORKER_METRICS_HOST to an address of this machine"):
+        async with exposed(WorkerMetrics().registry, host="192.0.2.1", port=0, healthy=lambda: True):
+            pass
+
+
+async def test_torchserve_is_looked_at_when_it_is_scraped():
+    metrics, health = WorkerMetrics(), ModelServerHealth(up=True, starts=2, memory_bytes={"slot0": 7})
+    async with exposed(metrics.registry, port=0, healthy=lambda: True) as port:
+        assert "modicum_worker_torchserve_up 0.0" in await get("127.0.0.1", port)
+
+        metrics.watch_model_server(lambda: health)
+
+        text = await get("127.0.0.1", port)
+    assert "modicum_worker_torchserve_up 1.0" in text
+    assert "modicum_worker_torchserve_starts_total 2.0" in text
+    assert 'modicum_worker_model_memory_bytes{slot="slot0"} 7.0' in text
