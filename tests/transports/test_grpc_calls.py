@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import hashlib
 import json
-import re
 
 import grpc
 import pytest
@@ -21,7 +20,7 @@ from modicum_server.errors import DependencyUnavailable
 from modicum_server.metrics.stored import Snapshot
 from modicum_server.settings import Settings
 from modicum_server.transports.api import Api
-from transports_stage import PROJECT, TOKENS, Caller, messages, seen
+from transports_stage import PROJECT, messages, seen
 
 Code = grpc.StatusCode
 
@@ -183,28 +182,6 @@ async def test_an_artifact_comes_back_as_it_went(served):
     request = artifacts.DownloadArtifactRequest(name=f"{PROJECT}/artifacts/{digest}", offset=1)
     stream = caller.artifacts.DownloadArtifact(request, metadata=caller.metadata)
     assert b"".join([message.data async for message in stream]) == data[1:]
-
-
-async def test_a_caller_who_leaves_in_mid_download_has_cancelled_it(served):
-    digest = await served.upload(served.caller(), bytes(4 * 1024 * 1024), size=1024 * 1024)
-    request = artifacts.DownloadArtifactRequest(name=f"{PROJECT}/artifacts/{digest}")
-    narrow = [("grpc.http2.lookahead_bytes", 1), ("grpc.http2.bdp_probe", 0)]  # the server waits to write on
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{served.grpc_port}", options=narrow) as channel:
-        stream = Caller(channel, TOKENS["auditor"]).artifacts.DownloadArtifact(
-            request, metadata=served.caller().metadata
-        )
-        await stream.read()
-
-        stream.cancel()
-
-    def codes() -> list[str]:
-        samples = [sample for family in served.metrics.registry.collect() for sample in family.samples]
-        calls = [sample.labels for sample in samples if sample.name == "modicum_rpcs_total"]
-        return [labels["code"] for labels in calls if labels["method"].endswith("/DownloadArtifact")]
-
-    while not codes():  # noqa: ASYNC110 - nothing tells of it
-        await asyncio.sleep(0.01)
-    assert codes() == ["CANCELLED"]
 
 
 @pytest.mark.parametrize(

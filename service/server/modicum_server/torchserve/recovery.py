@@ -40,6 +40,15 @@ async def revive(supervisor: Supervisor, server: RunningServer, slot: Slot) -> N
     await supervisor.replace(server)
 
 
+async def is_ready(server: RunningServer, slot: Slot) -> bool:
+    """Whether TorchServe says that the slot's process is ready; its silence is no."""
+    try:
+        status = await server.controller.describe(slot.name)
+    except ModelServerDown:
+        return False
+    return status is not None and status.ready
+
+
 async def examine(supervisor: Supervisor, server: RunningServer, slot: Slot) -> None:
     """Replace a TorchServe that did not answer, unless it ends by itself or turns out to be well."""
     with contextlib.suppress(TimeoutError):

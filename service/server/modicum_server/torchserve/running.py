@@ -21,7 +21,7 @@ from modicum_server.torchserve.failures import HANDLER_BUG, busy, failure_of
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of
 from modicum_server.torchserve.progress import Order, Progress
-from modicum_server.torchserve.recovery import revive
+from modicum_server.torchserve.recovery import is_ready, revive
 from modicum_server.torchserve.server import RunningServer
 from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.stream import Stream, open_stream
@@ -31,6 +31,8 @@ TICK_SECONDS = 0.25
 BUSY_PAUSE_SECONDS = 0.2
 #: A process that died is back within seconds; it may take longer where libraries load slowly.
 BUSY_SECONDS = 90.0
+#: One that is said to be ready, and takes no task of the only one who gives it any, is wedged.
+WEDGED_SECONDS = 15.0
 DEATH_SECONDS = 5.0
 CANCELLED = "CANCELLED"
 LIMIT_EXCEEDED = "MODEL_LIMIT_EXCEEDED"
@@ -74,6 +76,7 @@ class Run:
         self._progress = Progress(limits.hang_seconds, time.monotonic)
         self._memory_kills = memory_kills()
         self._busy_until = time.monotonic() + BUSY_SECONDS
+        self._wedged_at = time.monotonic() + WEDGED_SECONDS
         self._usage_due = 0.0
         self._stop_by: float | None = None
         self._kill = False
@@ -160,10 +163,22 @@ class Run:
         elif not busy(error):
             raise self._failure(error) from error
         elif time.monotonic() >= self._busy_until:
-            await revive(self._supervisor, self._server, self._slot)
+            await self._supervisor.replace(self._server)
             raise ModelServerDown(f"no process of {self._slot.name} was free for {BUSY_SECONDS:g} s") from error
+        else:
+            await self._free_where_wedged()
         self._progress.restart()
         await asyncio.sleep(BUSY_PAUSE_SECONDS)
+
+    async def _free_where_wedged(self) -> None:
+        """Kill a process that has been ready and not free for long; one that still loads is waited for."""
+        process = self._server.model_process(self._slot.name)
+        if process is None or not await is_ready(self._server, self._slot):
+            self._wedged_at = time.monotonic() + WEDGED_SECONDS
+        elif time.monotonic() >= self._wedged_at:
+            log.warning("model_process_killed", slot=self._slot.name, task=self._task.id, pid=process.pid, wedged=True)
+            process.kill()
+            self._wedged_at = time.monotonic() + WEDGED_SECONDS
 
     def _failure(self, error: grpc.aio.AioRpcError) -> ModelServerError:
         failure = failure_of(error)
