@@ -72,6 +72,15 @@ def test_every_alert_leads_to_what_to_do(alert):
     assert alert["labels"]["severity"] in {"page", "ticket"}
 
 
+@pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
+def test_without_prometheus_a_test_is_skipped_with_the_reason_and_fails_where_ci_runs(monkeypatch, ci, outcome):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CI", ci)
+
+    with pytest.raises(outcome, match="apt-get install --no-install-recommends prometheus"):
+        require("prometheus")
+
+
 def test_the_scrape_configuration_knows_the_ports_of_the_service():
     jobs: dict[str, Any] = {
         job["job_name"]: job for job in yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]

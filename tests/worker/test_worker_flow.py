@@ -310,7 +310,7 @@ async def test_summarising_twice_gives_equal_bytes(scene: Scene):
         done = await summarise(equipment, Claim(again, 0, lease))
 
     assert (lost, done) == (Outcome.LOST, Outcome.DONE)
-    assert put[:2] == put[2:]
+    assert sorted(put[:2]) == sorted(put[2:])  # both are put at once: which comes first is chance
     assert (await scene.get(audit)).result_digest in put
 
 
