@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from modicum import Client, connection
-from modicum.retrying import Backoff
+from modicum.retrying import CALLS_AGAIN, Backoff
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -21,8 +21,9 @@ def _no_server_of_the_developer(monkeypatch, tmp_path):
 
 @pytest.fixture
 def quick_retries(monkeypatch):
-    """Six attempts as always, with hardly a pause."""
+    """As many attempts as always, with hardly a pause."""
     monkeypatch.setattr(connection, "CALLS", Backoff(first_seconds=0.01, longest_seconds=0.02))
+    monkeypatch.setattr(connection, "CALLS_AGAIN", Backoff(0.01, longest_seconds=0.02, attempts=CALLS_AGAIN.attempts))
     monkeypatch.setattr("modicum.audit.STREAMS", Backoff(first_seconds=0.01, longest_seconds=0.02))
     monkeypatch.setattr("modicum.transfers.STREAMS", Backoff(first_seconds=0.01, longest_seconds=0.02))
 

@@ -9,6 +9,7 @@ from google.rpc import error_details_pb2, status_pb2
 from modicum import AsyncClient, Client, errors
 from modicum.cli.exits import exit_code
 from modicum.grpc_errors import CLASS_OF_CODE, error_of
+from modicum.retrying import CALLS
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
@@ -40,6 +41,24 @@ def test_a_broken_call_is_repeated_with_the_same_request_id(client, script, weig
     assert len(ids) == 3
     assert len(set(ids)) == 1
     assert ids[0] != script.calls["CreateModelVersion"][0].request_id
+
+
+def test_a_server_that_has_answered_before_is_given_time_to_restart(client, script):
+    client.models.get("m")
+    script.steps["GetModel"] = [UNAVAILABLE] * (CALLS.attempts + 3)
+
+    assert client.models.get("m").name
+
+    assert len(script.calls["GetModel"]) == 1 + CALLS.attempts + 3 + 1
+
+
+def test_a_server_that_never_answered_is_given_up_soon(client, script):
+    script.steps["GetModel"] = [UNAVAILABLE] * (CALLS.attempts + 3)
+
+    with pytest.raises(errors.Unreachable):
+        client.models.get("m")
+
+    assert len(script.calls["GetModel"]) == CALLS.attempts
 
 
 def test_a_refusal_is_not_repeated_and_has_a_reason_and_facts(client, script):

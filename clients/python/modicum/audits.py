@@ -68,8 +68,8 @@ class AsyncAudits:
             controls: all that the server has unless given; an empty sequence runs none. "fill:8" runs on 8 images.
             device: auto, cpu or cuda.
             canvas: the grid; the smallest input size among the versions unless given.
-            matched: search the members of the ensemble among the models once more, at temperatures matched to it: what an
-                ensemble mitigation check needs. All of its members must be among the models.
+            matched: search the members of the ensemble among the models once more, at temperatures matched to it: what
+                an ensemble mitigation check needs. All of its members must be among the models.
             reuse: take the stored answer of an identical audit.
             validate_only: create nothing; `snapshot.passes_planned` of what returns is the cost.
             name: the last part of its name; the server gives one unless given.

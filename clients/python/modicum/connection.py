@@ -13,7 +13,7 @@ import grpc.aio
 from modicum.endpoints import Endpoint, refuse_clear_token
 from modicum.errors import NotFound
 from modicum.grpc_errors import error_of
-from modicum.retrying import BROKEN_CALL, CALLS
+from modicum.retrying import BROKEN_CALL, CALLS, CALLS_AGAIN
 from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
 from modicum.v1.dataset_service_pb2_grpc import DatasetServiceStub
@@ -51,9 +51,12 @@ PageRequest = TypeVar("PageRequest", bound=PagedRequest)
 Page = TypeVar("Page", bound=PagedResponse)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Connection:
-    """A channel with everything that a call needs. `project` is a resource name, e.g. projects/default."""
+    """A channel with everything that a call needs. `project` is a resource name, e.g. projects/default.
+
+    `answered` is whether the server has answered yet: one that never did is reported soon, one that did is waited for.
+    """
 
     endpoint: Endpoint
     project: str
@@ -63,6 +66,7 @@ class Connection:
     datasets: "DatasetServiceAsyncStub" = field(repr=False)
     artifacts: "ArtifactServiceAsyncStub" = field(repr=False)
     audits: "AuditServiceAsyncStub" = field(repr=False)
+    answered: bool = field(default=False, init=False)
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -112,14 +116,17 @@ class Connection:
             try:
                 answer = await method(request, timeout=deadline - monotonic(), metadata=self.metadata)
             except grpc.aio.AioRpcError as failure:
-                pause = CALLS.seconds(attempt)
-                last = attempt >= CALLS.attempts or monotonic() + pause >= deadline
+                patience = CALLS_AGAIN if self.answered else CALLS
+                pause = patience.seconds(attempt)
+                last = attempt >= patience.attempts or monotonic() + pause >= deadline
+                self.answered |= failure.code() not in BROKEN_CALL
                 if failure.code() not in BROKEN_CALL or last:
                     error = error_of(failure, address=self.endpoint.target)
                     error.metadata = {**error.metadata, "attempts": str(attempt)}
                     raise error from failure
                 await asyncio.sleep(pause)
             else:
+                self.answered = True
                 return answer, attempt
 
 

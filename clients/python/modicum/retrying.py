@@ -29,5 +29,8 @@ class Backoff:
 #: For one call: about three seconds altogether, so that an unreachable server is reported soon.
 CALLS = Backoff()
 
+#: For a call of a server that has answered before: it restarts, and the call's own deadline says how long to wait.
+CALLS_AGAIN = Backoff(attempts=16)
+
 #: For a stream that resumes, without any news in between: about a minute, the time that a restart of a server takes.
 STREAMS = Backoff(attempts=16)
