@@ -106,13 +106,13 @@ def test_deleting_what_is_not_there_is_an_error(client, script):
 
 
 def test_a_server_that_lags_meets_the_deadline(address, script):
-    script.steps["GetModel"] = [3.0]
+    script.steps["GetModel"] = [60.0]
     begun = time.monotonic()
 
     with Client(address, timeout_seconds=0.3) as client, pytest.raises(errors.DeadlineExceeded, match="in time"):
         client.models.get("m")
 
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 30
 
 
 def test_a_server_that_is_not_there_is_named_with_what_to_check(quick_retries):

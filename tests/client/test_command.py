@@ -226,7 +226,7 @@ def test_an_interrupt_cancels_the_audit_and_ends_with_130(place, address, script
 
 
 def test_a_second_interrupt_leaves_at_once(place, address, script):
-    script.steps["GetAudit"] = [8.0]
+    script.steps["GetAudit"] = [60.0]
     with started(address) as process:
         until(lambda: script.calls["WatchAudit"])
         process.send_signal(signal.SIGINT)
@@ -236,7 +236,7 @@ def test_a_second_interrupt_leaves_at_once(place, address, script):
         process.communicate(timeout=20)
 
     assert process.returncode == 130
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 20  # GetAudit would have been waited for three times as long
 
 
 def test_photographs_are_a_data_set_named_after_them_and_their_content(place, address, script):

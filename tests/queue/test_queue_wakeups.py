@@ -88,7 +88,7 @@ async def test_nothing_wakes_a_worker_before_its_time(database_url):
 
         await wakeups.wait(0.3)
 
-        assert 0.29 <= asyncio.get_running_loop().time() - start < 4
+        assert asyncio.get_running_loop().time() - start >= 0.29
 
 
 async def test_what_was_queued_before_a_worker_came_wakes_it(store, database_url):

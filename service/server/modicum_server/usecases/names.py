@@ -36,10 +36,15 @@ def project_of(kind: str, name: str, field: str = "name") -> str:
         FieldInvalid: it is no name of this kind.
     """
     if re.fullmatch(PATTERNS[kind], name, re.ASCII) is None:
-        raise FieldInvalid(field, f"expected the name of a {kind}, {FORMS[kind]}, got {shown(name)}")
+        raise FieldInvalid(field, f"expected the name of {article(kind)} {kind}, {FORMS[kind]}, got {shown(name)}")
     return "/".join(name.split("/")[:2])
 
 
 def parent_of(name: str) -> str:
     """Return the name without its last collection and id, e.g. the audit of a finding."""
     return name.rsplit("/", 2)[0]
+
+
+def article(noun: str) -> str:
+    """Return "a" or "an"."""
+    return "an" if noun[:1] in "aeiou" else "a"
