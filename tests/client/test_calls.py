@@ -43,6 +43,14 @@ def test_a_broken_call_is_repeated_with_the_same_request_id(client, script, weig
     assert ids[0] != script.calls["CreateModelVersion"][0].request_id
 
 
+def test_a_call_that_a_server_without_room_cancelled_is_repeated(client, script):
+    script.steps["GetModel"] = [grpc.StatusCode.CANCELLED]
+
+    assert client.models.get("m").name
+
+    assert len(script.calls["GetModel"]) == 2
+
+
 def test_a_server_that_has_answered_before_is_given_time_to_restart(client, script):
     client.models.get("m")
     script.steps["GetModel"] = [UNAVAILABLE] * (CALLS.attempts + 3)

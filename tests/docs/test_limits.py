@@ -3,8 +3,16 @@
 from pathlib import Path
 
 import pytest
+from modicum_server.logs import NO_MORE_FILES_SECONDS
+from modicum_server.openfiles import MOST_OPEN_FILES
 from modicum_server.settings import Settings
-from modicum_server.transports.grpc.server import LARGEST_ANSWER_BYTES, LARGEST_REQUEST_BYTES
+from modicum_server.transports.grpc.server import (
+    LARGEST_ANSWER_BYTES,
+    LARGEST_REQUEST_BYTES,
+    MOST_WAITING_CALLS,
+    SPARE_CALLS,
+)
+from modicum_server.transports.http import connections
 from modicum_server.usecases import artifacts, manifests, pages, rules
 
 PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
@@ -41,6 +49,15 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"| sides of a canvas | {rules.LARGEST_SIDE_PIXELS:,} pixels; {rules.MOST_CANVAS_PIXELS:,} pixels, "
             f"{rules.MOST_CANVAS_VALUES:,} values in all |"
         ),
+        f"| gRPC calls at once in an API process | `MODICUM_MAX_WATCHERS` + {SPARE_CALLS:,}; {MOST_WAITING_CALLS:,} ",
+        f"| open HTTP connections of an API process | `MODICUM_MAX_WATCHERS` + {connections.SPARE_CONNECTIONS:,}, ",
+        (
+            f"| head of an HTTP request | {connections.LARGEST_HEAD_BYTES // KIBIBYTE} KiB, "
+            f"within {connections.HEAD_SECONDS:.0f} s"
+        ),
+        f"| {connections.IDLE_SECONDS} s after an answer, {connections.HEAD_SECONDS:.0f} s before the first request |",
+        f"| an HTTP answer of which its caller reads nothing | {connections.STUCK_SECONDS:.0f} s |",
+        f"{MOST_OPEN_FILES:,} at most | the log says so once in {NO_MORE_FILES_SECONDS:.0f} s",
         f"| a filter | {rules.LONGEST_FILTER_CHARACTERS:,} characters |",
     ],
 )

@@ -1,7 +1,6 @@
-"""What the fault tests share: stages, one for each set of variables, and the undisturbed run."""
+"""What the fault tests share: the stage, and the undisturbed run on it."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,13 +8,12 @@ import pytest
 from tests.faults.fault import Reference
 from tests.faults.reference import undisturbed
 from tests.faults.stage import Stage, stage
-
-Stages = Callable[[Mapping[str, str]], Stage]
+from tests.faults.table import SIGNS
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the long ones for those who ask for them; let those follow each other that share a stage."""
+    """Keep the long ones for those who ask for them."""
     here = [item for item in items if Path(__file__).parent in item.path.parents]
     for item in here:
         item.add_marker("acceptance")
@@ -23,16 +21,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long = [item for item in here if item.get_closest_marker("full")]
         items[:] = [item for item in items if item not in long]
         config.hook.pytest_deselected(items=long)
-    played = [item for item in items if "fault" in getattr(item, "fixturenames", ())]
-    places = [place for place, item in enumerate(items) if item in played]
-    for place, item in zip(places, sorted(played, key=_stage_of), strict=True):
-        items[place] = item
-
-
-def _stage_of(item: pytest.Item) -> list[tuple[str, str]]:
-    """The settings of the stage on which the item's fault is played."""
-    callspec = getattr(item, "callspec", None)
-    return sorted(callspec.params["fault"].variables.items()) if callspec else []
 
 
 @pytest.fixture(scope="session")
@@ -44,23 +32,13 @@ def fault_seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="session")
-def stages() -> Iterator[Stages]:
-    """The stage with these variables; the last one asked for stays until another one is."""
-    with ExitStack() as opened:
-        present: dict[frozenset[tuple[str, str]], Stage] = {}
-
-        def with_variables(variables: Mapping[str, str]) -> Stage:
-            key = frozenset(variables.items())
-            if key not in present:
-                opened.pop_all().close()
-                present.clear()
-                present[key] = opened.enter_context(stage(**variables))
-            return present[key]
-
-        yield with_variables
+def playing() -> Iterator[Stage]:
+    """The stage, on which one fault follows the other."""
+    with stage() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
-def reference(stages: Stages) -> Reference:
-    """The undisturbed run, once a session, on the plain stage."""
-    return undisturbed(stages({}))
+def reference(playing: Stage) -> Reference:
+    """The undisturbed run, once a session."""
+    return undisturbed(playing, SIGNS)

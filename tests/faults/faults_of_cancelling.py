@@ -5,6 +5,7 @@ import time
 
 from modicum import AuditState
 
+from tests.faults.calls import Answered
 from tests.faults.fault import Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.parts import eventually
@@ -13,7 +14,8 @@ from tests.faults.signs import Line
 ONE_ROW = "one row decides: cancelling and each transaction that ends a shard lock the audit's"
 CANCELLED = frozenset({AuditState.CANCELLED})
 SUCCEEDED = frozenset({AuditState.SUCCEEDED})
-ENDED = Line("worker", "shard_ended", names_audit=True)
+CANCEL_ANSWERED = Answered("CancelAudit", "OK")
+STOPPED = Line("worker", "shard_ended", names_audit=True, fact=("outcome", "cancelled"))
 
 
 def cancel(trial: Trial) -> None:
@@ -41,6 +43,7 @@ def cancel_at_the_same_time(trial: Trial) -> None:
 
 def cancel_after_the_end(trial: Trial) -> None:
     """Cancel an audit that has succeeded."""
+    trial.ended()
     trial.wait_ended()
     trial.audit.cancel()
 
@@ -61,7 +64,7 @@ FAULTS = (
         states=CANCELLED,
         strike=cancel,
         also=stays,
-        signs=(Line("api", "rpc"),),
+        signs=(CANCEL_ANSWERED,),
     ),
     Fault(
         name="cancelled_while_it_searches",
@@ -73,7 +76,7 @@ FAULTS = (
         states=CANCELLED,
         strike=cancel,
         also=stays,
-        signs=(ENDED,),
+        signs=(CANCEL_ANSWERED, STOPPED),
         quick=True,
     ),
     Fault(
@@ -85,7 +88,7 @@ FAULTS = (
         states=CANCELLED | SUCCEEDED,
         strike=cancel_at_the_same_time,
         also=stays,
-        signs=(ENDED,),
+        signs=(CANCEL_ANSWERED,),
         quick=True,
     ),
     Fault(
@@ -97,7 +100,7 @@ FAULTS = (
         states=SUCCEEDED,
         strike=cancel,
         also=stays,
-        signs=(ENDED,),
+        signs=(CANCEL_ANSWERED,),
     ),
     Fault(
         name="cancelled_after_its_end",
@@ -107,6 +110,6 @@ FAULTS = (
         strike=cancel_after_the_end,
         states=SUCCEEDED,
         also=stays,
-        signs=(Line("api", "rpc"),),
+        signs=(CANCEL_ANSWERED,),
     ),
 )

@@ -14,7 +14,7 @@ from modicum.v1 import audit_service_pb2, audit_service_pb2_grpc
 from sqlalchemy import make_url
 
 from tests.faults.calls import Answered, metadata
-from tests.faults.fault import Fault, Trial
+from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.parts import descendants, eventually
 from tests.faults.signs import Line
@@ -110,6 +110,7 @@ FAULTS = (
         also=back,
         signs=(NOT_WRITTEN, Answered("ListAudits", "UNAVAILABLE")),
         quick=True,
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
         name="postgres_killed",
@@ -121,6 +122,7 @@ FAULTS = (
         strike=kill_and_start,
         also=back,
         signs=(NOT_WRITTEN,),
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
         name="postgres_stopped_as_the_audit_succeeds",
@@ -131,6 +133,7 @@ FAULTS = (
         strike=stop_and_start,
         also=back,
         signs=(Line("worker", "shard_put_off", names_audit=True),),
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
         name="postgres_connections_cut",
@@ -143,6 +146,7 @@ FAULTS = (
         also=back,
         signs=(NOT_WRITTEN, Line("api", "audit_changes_not_heard")),
         quick=True,
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
         name="postgres_refuses_for_30_s",
@@ -155,5 +159,6 @@ FAULTS = (
         strike=refuse,
         also=back,
         signs=(NOT_WRITTEN, Line("worker", "lease_not_renewed"), Answered("ListAudits", "UNAVAILABLE")),
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
 )

@@ -11,10 +11,9 @@ from modicum.sources.contents import Content
 from modicum.v1 import artifact_service_pb2
 
 from tests.faults.calls import Answered, caller, metadata
-from tests.faults.fault import Fault, Trial
+from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.parts import PATIENCE_SECONDS, eventually
-from tests.faults.signs import Metric
 from tests.faults.stage import SUBJECT, TOKENS
 from tests.faults.uploading import MEBIBYTE, drawn, received, require_whole, send
 
@@ -49,6 +48,7 @@ def watch_slowly(trial: Trial) -> None:
         watches = [calling.watch(trial.name) for _ in range(SLOW_READERS)]
         first = [next(watch).audit.sequence for watch in watches]
         trial.gate.open()
+        trial.ended()  # from here on nothing more happens: the readers stay as slow
         trial.wait_ended()
         read = [[answer.audit.sequence for answer in watch] for watch in watches]
         trial.note(f"{max(map(len, read))} snapshots at most waited for a reader")
@@ -71,6 +71,7 @@ def download_slowly(trial: Trial) -> None:
         assert all(len(next(download).data) for download in downloads)
         require_whole(trial.stage, content)
         trial.gate.open()
+        trial.ended()  # as above
         trial.wait_ended()
         grown = process.memory_info().rss - before
         bound = SLOW_READERS * BYTES_A_READER
@@ -129,8 +130,9 @@ FAULTS = (
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=watch_slowly,
-        signs=(Answered("WatchAudit", "OK"),),
+        signs=(Answered("WatchAudit", "OK", at_least=SLOW_READERS),),
         quick=True,
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
         name="slow_downloads",
@@ -140,7 +142,8 @@ FAULTS = (
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=download_slowly,
-        signs=(Answered("DownloadArtifact", "OK"), Answered("DownloadArtifact", "CANCELLED")),
+        signs=(Answered("DownloadArtifact", "CANCELLED"),),
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
         name="client_vanishes_in_mid_upload",
@@ -150,8 +153,9 @@ FAULTS = (
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=vanish_in_mid_upload,
-        signs=(Answered("UploadArtifact", "OUT_OF_RANGE|CANCELLED"), Metric("api", "modicum_upload_bytes_total")),
+        signs=(Answered("UploadArtifact", "OUT_OF_RANGE|CANCELLED"),),
         quick=True,
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
         name="client_falls_silent_in_mid_upload",
@@ -162,5 +166,6 @@ FAULTS = (
         stored=WITHIN_A_SHARD,
         strike=fall_silent_in_mid_upload,
         signs=(Answered("UploadArtifact", "OUT_OF_RANGE"),),
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
 )

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from modicum.errors import ResourceExhausted
 
-from tests.faults.calls import Answered, caller, create_request, one_new_audit
-from tests.faults.fault import Fault, Trial
+from tests.faults.calls import Answered, caller, create_request
+from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.parts import Part, eventually
 from tests.faults.signs import Line
@@ -121,6 +121,7 @@ FAULTS = (
         strike=fill_while_it_takes_an_upload,
         signs=(Answered("UploadArtifact", "RESOURCE_EXHAUSTED"),),
         quick=True,
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
         name="disk_full_while_an_audit_is_acknowledged",
@@ -129,8 +130,8 @@ FAULTS = (
         mechanism="nothing is acknowledged before its commit; the answer names what is full",
         submits=False,
         strike=fill_while_an_audit_is_acknowledged,
-        also=one_new_audit,
         signs=(Answered("CreateAudit", "UNAVAILABLE"),),
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
         name="disk_full_while_findings_are_stored",
@@ -141,6 +142,7 @@ FAULTS = (
         strike=fill_while_findings_are_stored,
         signs=(NOT_WRITTEN,),
         quick=True,
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
         name="disk_full_while_the_result_is_written",
@@ -150,5 +152,6 @@ FAULTS = (
         point=Point.LAST_SHARD_END,
         strike=fill_while_the_result_is_written,
         signs=(Line("worker", "shard_put_off", names_audit=True),),
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
 )

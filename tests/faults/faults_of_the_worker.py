@@ -2,11 +2,12 @@
 
 import signal
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from tests.faults.fault import Fault, Trial
 from tests.faults.gates import Point
-from tests.faults.signs import Line, Metric
+from tests.faults.signs import Line, Metric, StrangeTime
 
 #: Findings stored so far in the middle of one of the three shards of four.
 WITHIN_A_SHARD = (1, 5, 9)
@@ -68,6 +69,7 @@ def shift_clock(trial: Trial) -> None:
         trial.stage.worker.terminate()
         with trial.stage.another_worker(PYTHONPATH=str(folder)) as worker:
             trial.submit()
+            trial.ended()  # from here on nothing more happens: the clock stays off until the end
             trial.wait_ended()
             assert trial.name in {line["audit"] for line in worker.lines("shard_claimed")}
 
@@ -93,6 +95,7 @@ FAULTS = (
         strike=kill,
         signs=(EXPIRED, Line("worker", "leases_expired")),
         quick=True,
+        seen_to_fail="with the expiry of leases taken out",
     ),
     Fault(
         name="worker_killed_after_the_last_finding",
@@ -123,6 +126,7 @@ FAULTS = (
         also=nothing_expired,
         signs=(Line("worker", "worker_stopped"),),
         quick=True,
+        seen_to_fail="with the draining of a worker taken out",
     ),
     Fault(
         name="worker_whose_clock_is_an_hour_off",
@@ -132,6 +136,6 @@ FAULTS = (
         submits=False,
         strike=shift_clock,
         also=nothing_expired,
-        signs=(Line("worker", "shard_claimed", names_audit=True),),
+        signs=(StrangeTime("worker", timedelta(minutes=59)),),
     ),
 )

@@ -3,6 +3,7 @@
 import contextlib
 import signal
 from pathlib import Path
+from time import monotonic
 
 import grpc
 import psutil
@@ -66,8 +67,11 @@ def hang_model(trial: Trial) -> None:
 
 
 def wedge(trial: Trial) -> None:
-    """Make a unary call of the handler, which only streams: its process waits for ever, and is called healthy."""
-    folder = _folder(trial)
+    """Make a unary call of the handler, which only streams: its process waits for ever, and is called healthy.
+
+    The fault ends when the worker has noticed it, and its process is gone.
+    """
+    folder, model = _folder(trial), trial.stage.model_process()
     with grpc.insecure_channel(f"127.0.0.1:{_port(folder, 'inference')}") as channel:
         request = inference_pb2.PredictionsRequest(model_name="slot0", input={"slot_folder": b"/nowhere"})
         metadata = _keys(folder).metadata("inference")
@@ -79,6 +83,9 @@ def wedge(trial: Trial) -> None:
         with contextlib.suppress(grpc.RpcError):
             call(request, metadata=metadata, timeout=3)
     trial.submit()
+    began = monotonic()
+    eventually(lambda: not lives(model), "the worker to end a model's process that is wedged")
+    trial.note(f"noticed after {monotonic() - began:.0f} s")
 
 
 def forget_models(trial: Trial) -> None:
@@ -102,6 +109,7 @@ def outgrow(trial: Trial) -> None:
     try:
         trial.submit_to(BESIDE)
         trial.submit_to(SUBJECT, models=[_large_version(trial)])
+        trial.ended()  # from here on nothing more happens: the limit stays until the end
         trial.wait_ended()
     finally:
         if lives(process):
@@ -156,6 +164,7 @@ FAULTS = (
         strike=kill_java,
         signs=(Line("worker", "torchserve_ended"), NOT_FINISHED),
         quick=True,
+        seen_to_fail="with the supervisor of TorchServe taken out",
     ),
     Fault(
         name="torchserve_told_to_leave",
@@ -187,6 +196,7 @@ FAULTS = (
         strike=kill_model,
         signs=(DIED, NOT_FINISHED),
         quick=True,
+        seen_to_fail="with the further tries of a shard taken out",
     ),
     Fault(
         name="model_process_told_to_leave",
@@ -212,10 +222,10 @@ FAULTS = (
         name="torchserve_healthy_and_wedged",
         where="before the audit is asked for",
         injected="a unary call that wedges the model's process, while TorchServe calls it healthy",
-        mechanism=REPLACED,
+        mechanism="a process that is ready and takes no task for 15 s is killed; TorchServe starts the next one",
         submits=False,
         strike=wedge,
-        signs=(Line("worker", "shard_ended", names_audit=True),),
+        signs=(Line("worker", "model_process_killed", fact=("wedged", True)),),
     ),
     Fault(
         name="torchserve_without_its_models",

@@ -10,7 +10,7 @@ from tests.faults.stage import SUBJECT
 
 FENCED = "every write names its attempt: a worker whose lease is lost stores nothing more"
 LOST = Metric("worker", "modicum_worker_lease_losses")
-ENDED = Line("worker", "shard_ended", names_audit=True)
+LOSS_TOLD = Line("worker", "shard_ended", names_audit=True, fact=("outcome", "lost"))
 #: How often a zombie wakes only after the audit's end.
 LATE_SHARE = 0.3
 
@@ -43,6 +43,7 @@ def _wake(trial: Trial, zombie: Part) -> None:
         "another worker to take the shard of the frozen one",
     )
     late = trial.random.random() < LATE_SHARE
+    trial.ended()  # the shard has been handed on; how the zombie wakes must not delay its audit
     if late:
         trial.wait_ended()
     trial.note("woken after the end" if late else "woken beside its successor")
@@ -64,6 +65,7 @@ def take_away(trial: Trial) -> None:
         first = trial.wait_computing()
         taken = "UPDATE shards SET lease_until = NULL, worker = '' WHERE audit = %s AND worker LIKE %s"
         trial.stage.sql(taken, trial.name, f"%-{first.pid}-%")
+        trial.ended()
         eventually(lambda: _lost(trial, first), f"{first.name} to see that it lost its shard")
         trial.wait_ended()
         claimed = {part.name for part in (first, other) if part.lines("shard_claimed")}
@@ -80,7 +82,7 @@ FAULTS = (
         stored=(0, 4, 8),
         submits=False,
         strike=freeze_between_writes,
-        signs=(ENDED,),
+        signs=(LOSS_TOLD,),
         quick=True,
     ),
     Fault(
@@ -91,7 +93,7 @@ FAULTS = (
         point=Point.FINDING,
         stored=(1, 5, 9),
         strike=freeze_in_a_write,
-        signs=(ENDED,),
+        signs=(LOSS_TOLD,),
     ),
     Fault(
         name="two_workers_on_one_shard",
@@ -102,6 +104,6 @@ FAULTS = (
         stored=(0, 4, 8),
         submits=False,
         strike=take_away,
-        signs=(ENDED,),
+        signs=(LOSS_TOLD,),
     ),
 )

@@ -1,7 +1,8 @@
 """Named points of the flow: a transaction that reaches a closed one waits there, and others pass.
 
 The points are triggers in the database of the tests, so that a part strikes them as it is, with nothing built in for
-tests. What passed is noted by the same triggers: who wrote which finding, who claimed what, how audits changed.
+tests. What passed is noted by the same triggers: who claimed which attempt of what, who wrote and ended under which,
+how audits changed.
 """
 
 from collections.abc import Iterator
@@ -34,12 +35,14 @@ CREATE SCHEMA faults;
 CREATE TABLE faults.gates (point text NOT NULL, project text NOT NULL, stored int NOT NULL);
 CREATE TABLE faults.notes (
     id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), what text NOT NULL,
-    project text NOT NULL, audit text NOT NULL, detail text NOT NULL, application text NOT NULL, holder text NOT NULL
+    project text NOT NULL, audit text NOT NULL, detail text NOT NULL, application text NOT NULL,
+    shard bigint, attempt int, held boolean, transaction xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
-CREATE FUNCTION faults.note(what text, project text, audit text, detail text, holder text) RETURNS void
-LANGUAGE sql AS $$
-    INSERT INTO faults.notes (what, project, audit, detail, application, holder)
-    VALUES (what, project, audit, detail, current_setting('application_name'), holder)
+CREATE FUNCTION faults.note(what text, project text, audit text, detail text, its public.shards DEFAULT NULL)
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO faults.notes (what, project, audit, detail, application, shard, attempt, held)
+    VALUES (what, project, audit, detail, current_setting('application_name'),
+            its.id, its.attempt, its.lease_until IS NOT NULL)
 $$;
 CREATE FUNCTION faults.pass(here text, its_project text, its_stored int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -51,14 +54,14 @@ END $$;
 
 CREATE FUNCTION faults.on_finding() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    its public.audits; holder text;
+    its public.audits; its_shard public.shards;
 BEGIN
     SELECT * INTO its FROM public.audits WHERE id = NEW.audit_id;
     PERFORM faults.pass('finding', its.project, (SELECT count(*)::int FROM public.findings WHERE audit_id = its.id));
-    SELECT s.worker INTO holder FROM public.shards s WHERE s.audit = its.name AND s.stage = 'SEARCH'
+    SELECT s.* INTO its_shard FROM public.shards s WHERE s.audit = its.name AND s.stage = 'SEARCH'
         AND s.search_index = NEW.search_index AND s.model_version = its.model_versions[NEW.version_index + 1]
         AND NEW.position = ANY (s.positions);
-    PERFORM faults.note('finding', its.project, its.name, NEW.position::text, coalesce(holder, ''));
+    PERFORM faults.note('finding', its.project, its.name, NEW.position::text, its_shard);
     RETURN NEW;
 END $$;
 CREATE TRIGGER faults BEFORE INSERT ON public.findings FOR EACH ROW EXECUTE FUNCTION faults.on_finding();
@@ -70,7 +73,7 @@ BEGIN
             PERFORM faults.pass('claim', NEW.project, (SELECT count(*)::int FROM public.findings f
                 JOIN public.audits a ON a.id = f.audit_id WHERE a.name = NEW.audit));
         END IF;
-        PERFORM faults.note('claim', NEW.project, NEW.audit, NEW.stage, NEW.worker);
+        PERFORM faults.note('claim', NEW.project, NEW.audit, NEW.stage, NEW);
     END IF;
     RETURN NEW;
 END $$;
@@ -78,6 +81,9 @@ CREATE TRIGGER faults_claim BEFORE UPDATE ON public.shards FOR EACH ROW EXECUTE 
 
 CREATE FUNCTION faults.on_shard_end() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF OLD.lease_until IS NOT NULL THEN
+        PERFORM faults.note('shard_end', OLD.project, OLD.audit, OLD.stage, OLD);
+    END IF;
     IF OLD.stage = 'SEARCH' AND OLD.lease_until IS NOT NULL THEN
         PERFORM faults.pass('shard_end', OLD.project, 0);
         IF (SELECT count(*) FROM public.shards WHERE audit = OLD.audit) = 1 THEN
@@ -92,15 +98,15 @@ CREATE FUNCTION faults.on_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         PERFORM faults.pass('create', NEW.project, 0);
-        PERFORM faults.note('state', NEW.project, NEW.name, NEW.state, '');
+        PERFORM faults.note('state', NEW.project, NEW.name, NEW.state);
         RETURN NEW;
     END IF;
     IF NEW.state <> OLD.state THEN
         IF NEW.state = 'SUCCEEDED' THEN PERFORM faults.pass('succeed', NEW.project, 0); END IF;
-        PERFORM faults.note('state', NEW.project, NEW.name, NEW.state, '');
+        PERFORM faults.note('state', NEW.project, NEW.name, NEW.state);
     END IF;
     IF NEW.sequence < OLD.sequence THEN
-        PERFORM faults.note('sequence', NEW.project, NEW.name, OLD.sequence || ' to ' || NEW.sequence, '');
+        PERFORM faults.note('sequence', NEW.project, NEW.name, OLD.sequence || ' to ' || NEW.sequence);
     END IF;
     RETURN NEW;
 END $$;

@@ -1,60 +1,101 @@
-"""docs/faults.md: one row a fault, written by the tests that played it, seed by seed."""
+"""docs/faults.md: one row a fault, written by the tests that played it, seed by seed.
 
+A seed stands for what the row says now: it goes when the row's definition changes, or when it is red.
+"""
+
+import hashlib
+import inspect
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.fault import Fault, Trial
-from tests.faults.stage import SUBJECT
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 SEEDS_KEPT = 6
+NOT_PLAYED = "not played yet"
+DIGEST_CHARACTERS = 8
 HEADER = """# What it survives
 
 Written by `pytest tests/faults --full --fault-seed N --write-faults-page`, which plays each fault on real parts (API,
 worker, TorchServe, Postgres) and then checks, every time: one audit, one terminal state in time, every item once with
 the result of an undisturbed run to the bit, watches that only grow, no write of a superseded attempt, nothing left in
 the database, no process and no file left behind, bounded memory, another project's audit undisturbed and served in its
-turn, and the signs by which an operator sees it. *Quick* rows are part of `make test`; `make soak` plays all that leave
-a stage whole, at random. What is drawn (which finding, which delay) comes from the seed; a row names the seeds with
-which it was green. Times are seconds from the fault's end to the audit's, on two busy cores.
+turn, and the signs by which an operator sees it, none of which undisturbed audits show. *Quick* rows are part of
+`make test`; `make soak` plays all of them at random. What is drawn (which finding, which delay) comes from the seed; a
+row names the seeds with which it was green as it is now: a change of the row drops its seeds, a red run its own. *Seen
+to fail* says how the row was seen red. Times are seconds from the fault's end to the audit's, on two busy cores.
 
-| fault | where it strikes | injected | seen | survived by | played | green with seeds |
-|---|---|---|---|---|---|---|
+| fault | where it strikes | injected | seen | survived by | seen to fail | played | green with seeds |
+|---|---|---|---|---|---|---|---|
 """
-_ROW = re.compile(r"^\| `(?P<name>\w+)` \|.*\| (?P<seen>[^|]*) \|[^|]*\|[^|]*\| (?P<seeds>[\d, ]*) \|$", re.MULTILINE)
+_NAME = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
+_ROW = re.compile(
+    r"^\| `(?P<name>\w+)` \|[^|]*\|[^|]*\| (?P<seen>[^|]*) \|[^|]*\|[^|]*\|[^|]*\| "
+    r"(?P<seeds>[\d, ]*)<!-- (?P<digest>\w+) --> \|$",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the page keeps of one fault: what was seen last, and the seeds with which it was green."""
+
+    seen: str = NOT_PLAYED
+    seeds: tuple[int, ...] = ()
 
 
 def names() -> Sequence[str]:
     """The faults that the page lists, in its order."""
-    return [found["name"] for found in _ROW.finditer(_text())]
+    return _NAME.findall(_text())
 
 
-def write(table: Sequence[Fault], trial: Trial, seed: int) -> None:
-    """Put what was seen of one fault on the page; rows of faults that are in the table no more go, new ones come."""
-    rows = {found["name"]: (found["seen"], _numbers(found["seeds"])) for found in _ROW.finditer(_text())}
-    _, before = rows.get(trial.fault.name, ("", []))
-    rows[trial.fault.name] = (seen(trial), [*(number for number in before if number != seed), seed][-SEEDS_KEPT:])
-    lines = [_line(fault, *rows.get(fault.name, ("not played yet", ()))) for fault in table]
-    PAGE.write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
+def write(table: Sequence[Fault], fault: Fault, seed: int, seen: str | None) -> None:
+    """Put what was seen of one fault on the page, None if it was red; rows that are in the table no more go."""
+    entries = read(table)
+    before = entries[fault.name]
+    others = tuple(number for number in before.seeds if number != seed)
+    green = Entry(seen or "", (*others, seed)[-SEEDS_KEPT:])
+    entries[fault.name] = green if seen is not None else Entry(before.seen if others else NOT_PLAYED, others)
+    PAGE.write_text(HEADER + "\n".join(_line(each, entries[each.name]) for each in table) + "\n", encoding="utf-8")
+
+
+def read(table: Sequence[Fault]) -> dict[str, Entry]:
+    """What the page says of every fault of the table, as far as it was seen of the row as it is now."""
+    rows = {found["name"]: found for found in _ROW.finditer(_text())}
+    entries = {}
+    for fault in table:
+        found = rows.get(fault.name)
+        current = found is not None and found["digest"] == digest(fault)
+        entries[fault.name] = Entry(found["seen"], _numbers(found["seeds"])) if found and current else Entry()
+    return entries
+
+
+def digest(fault: Fault) -> str:
+    """Short digest of a row's definition: its words, where it strikes, what it does, what must be seen."""
+    code = [inspect.getsource(each) for each in (fault.strike, fault.also) if each is not None]
+    facts = (fault.where, fault.injected, fault.mechanism, fault.point, tuple(fault.stored), fault.submits)
+    expected = (sorted(fault.states), [repr(sign) for sign in fault.signs])
+    return hashlib.sha256(repr((facts, expected, code)).encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 
 def seen(trial: Trial) -> str:
     """What came of the fault, in words."""
-    took = max(0.0, trial.watchers[SUBJECT].ended_at - trial.ended_at)
-    words = [f"{trial.audit.state} after {took:.0f} s", *trial.notes, *(str(sign) for sign in trial.fault.signs)]
+    end = f"{trial.audit.state} after {trial.took_seconds:.0f} s"
+    words = [end, *trial.notes, *(str(sign) for sign in trial.fault.signs)]
     return "; ".join(words).replace("|", "/")
 
 
-def _line(fault: Fault, what: str, green: Sequence[int]) -> str:
-    played = "quick" if fault.quick else "full"
-    cells = (f"`{fault.name}`", fault.where, fault.injected, what, fault.mechanism, played)
-    return f"| {' | '.join(cells)} | {', '.join(map(str, green))} |"
+def _line(fault: Fault, entry: Entry) -> str:
+    played, failed = "quick" if fault.quick else "full", fault.seen_to_fail or "not tried"
+    cells = (f"`{fault.name}`", fault.where, fault.injected, entry.seen, fault.mechanism, failed, played)
+    return f"| {' | '.join(cells)} | {', '.join(map(str, entry.seeds))} <!-- {digest(fault)} --> |"
 
 
 def _text() -> str:
     return PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
 
 
-def _numbers(words: str) -> list[int]:
-    return [int(word) for word in words.split(",") if word.strip()]
+def _numbers(words: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in words.split(",") if word.strip())

@@ -1,8 +1,13 @@
-"""By what an operator sees a fault: a line of a log, a metric that moved, the reason of an audit."""
+"""By what an operator sees a fault: a line of a log, a metric that moved, the reason of an audit.
 
+A sign shows nothing if undisturbed audits write it too: `reference.undisturbed` refuses such a sign.
+"""
+
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 from tests.faults.stage import Stage
 
@@ -34,25 +39,43 @@ class Sign(Protocol):
 
 @dataclass(frozen=True)
 class Line:
-    """A line of this event in the log of a part ("worker": of any worker); of the audit, where `names_audit`."""
+    """A line of this event in the log of a part ("worker": of any worker); of the audit, where `names_audit`.
+
+    `fact` is a key of the line and what stands there.
+    """
 
     part: str
     event: str
     names_audit: bool = False
+    fact: tuple[str, object] | None = None
 
     def seen(self, stage: Stage, before: Before, audit: str) -> bool:
         """Whether such a line was written since."""
-        lines = [
-            line
-            for part in stage.all_parts
-            if part.name.startswith(self.part)
-            for line in part.lines(self.event, since=before.log_bytes.get(part.name, 0))
-        ]
-        return any(not self.names_audit or line.get("audit") == audit for line in lines)
+        wanted = ([("audit", audit)] if self.names_audit else []) + ([self.fact] if self.fact else [])
+        lines = _lines(stage, before, self.part, self.event)
+        return any(all(line.get(key) == value for key, value in wanted) for line in lines)
 
     def __str__(self) -> str:
         """In words for the page."""
-        return f"log `{self.event}`"
+        return f"log `{self.event}`" + (f" with {self.fact[0]} {self.fact[1]}" if self.fact else "")
+
+
+@dataclass(frozen=True)
+class StrangeTime:
+    """Lines of a part's log whose time is far from this machine's."""
+
+    part: str
+    at_least: timedelta
+
+    def seen(self, stage: Stage, before: Before, audit: str) -> bool:
+        """Whether such a line was written since."""
+        now = datetime.now(UTC)
+        times = [line["timestamp"] for line in _lines(stage, before, self.part) if "timestamp" in line]
+        return any(abs(now - datetime.fromisoformat(time)) >= self.at_least for time in times)
+
+    def __str__(self) -> str:
+        """In words for the page."""
+        return "the times of its log's lines"
 
 
 @dataclass(frozen=True)
@@ -66,9 +89,10 @@ class Metric:
         """Whether it is higher now, or is there in a process that is new."""
         for part in stage.parts:
             if part.name.startswith(self.part):
-                now, then = self._of(stage.metrics(part)), self._of(before.metrics.get(part.name, {}))
-                if now > then or (0 < now < then):
-                    return True
+                with contextlib.suppress(OSError):  # it is away: asked again
+                    now, then = self._of(stage.metrics(part)), self._of(before.metrics.get(part.name, {}))
+                    if now > then or (0 < now < then):
+                        return True
         return False
 
     def _of(self, values: Mapping[str, float]) -> float:
@@ -93,3 +117,13 @@ class Reason:
     def __str__(self) -> str:
         """In words for the page."""
         return f"reason `{self.reason}`"
+
+
+def _lines(stage: Stage, before: Before, part: str, *events: str) -> list[dict[str, Any]]:
+    """Lines of the logs of a part, those too of one that has left, since the trial began."""
+    return [
+        line
+        for each in stage.all_parts
+        if each.name.startswith(part)
+        for line in each.lines(*events, since=before.log_bytes.get(each.name, 0))
+    ]

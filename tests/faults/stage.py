@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -30,7 +31,8 @@ from tests.faults.parts import PATIENCE_SECONDS, Part, command_line, descendants
 from tests.faults.subject import ARCHITECTURE, pictures, write_subject
 
 SUBJECT, BESIDE = "projects/default", "projects/beside"
-ITEMS: Mapping[str, int] = {SUBJECT: 12, BESIDE: 4}
+#: Six shards and one: served first come, first served, the one would wait for more of them than a turn has.
+ITEMS: Mapping[str, int] = {SUBJECT: 24, BESIDE: 4}
 TOKENS: Mapping[str, str] = {SUBJECT: "subject-" + "s" * 32, BESIDE: "beside-" + "b" * 32}
 #: Short leases, so that a death is seen soon; short shards, so that an audit has several.
 VARIABLES: Mapping[str, str] = {
@@ -58,6 +60,9 @@ class Stage:
         self.parts: list[Part] = []
         #: Those too that have left.
         self.all_parts: list[Part] = []
+        #: Audits by project that were acknowledged, and how many may be there unknown to who asked for them.
+        self.asked: dict[str, set[str]] = {project: set() for project in TOKENS}
+        self.unanswered: Counter[str] = Counter()
         self._clients: dict[str, Client] = {}
 
     @property
@@ -132,11 +137,14 @@ class Stage:
             return answers[-1].audit.sequence
 
     def metrics(self, part: Part) -> dict[str, float]:
-        """The metrics of the API or of a worker, each summed over its labels; none while it is away."""
+        """The metrics of the API or of a worker, each summed over its labels.
+
+        Raises:
+            OSError: it is away.
+        """
         port = self._port("--http-port") if part is self.api else _last(part.lines("worker_started"), "metrics_port")
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as it:
-            return _summed(it.read().decode())
-        return {}
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+            return _summed(answer.read().decode())
 
     @contextmanager
     def another_worker(self, **variables: str) -> Iterator[Part]:
@@ -197,6 +205,15 @@ class Stage:
         for part in self.parts:
             part.wait_ready()
 
+    def too_many(self) -> list[str]:
+        """Command lines of workers that have more than one TorchServe, or more models' processes than slots."""
+        found = []
+        for worker in self.workers:
+            for words, most in ((JAVA, 1), (MODEL_PROCESS, _last(worker.lines("worker_started"), "slots"))):
+                there = _innermost(worker, words)
+                found += [command_line(each) for each in there] if len(there) > most else []
+        return found
+
     def strays(self) -> set[psutil.Process]:
         """Processes that name this stage's folder and come from no part that lives, nor from Postgres."""
         known = {self.database.pid, *(part.pid for part in self.parts if part.alive), os.getpid()}
@@ -206,7 +223,7 @@ class Stage:
         return {each for each in psutil.process_iter() if each.pid not in kept and self._is_ours(each) and lives(each)}
 
     def _is_ours(self, process: psutil.Process) -> bool:
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(psutil.Error, OSError):  # a stranger's folder may have a name too long to be read
             return str(self.folder) in command_line(process) or str(self.folder) in " ".join(
                 [process.cwd(), *process.environ().values()]
             )
@@ -241,8 +258,7 @@ class Stage:
 
     def _descendant(self, worker: Part, words: str) -> psutil.Process:
         def find() -> psutil.Process | None:
-            found = [each for each in descendants(worker.pid) if words in command_line(each) and lives(each)]
-            return max(found, key=lambda each: (len(each.parents()), each.pid), default=None)
+            return max(_running(worker, words), key=lambda each: (len(each.parents()), each.pid), default=None)
 
         return eventually(find, f"a process of {words} below {worker.name}")
 
@@ -270,6 +286,21 @@ def pid_of(worker: str) -> int:
 
 def _worker_started(worker: Part) -> bool:
     return any(pid_of(f"{line['worker']}-0") == worker.pid for line in worker.lines("worker_started"))
+
+
+def _running(worker: Part, words: str) -> list[psutil.Process]:
+    """Processes below a worker whose command line has these words."""
+    return [each for each in descendants(worker.pid) if words in command_line(each) and lives(each)]
+
+
+def _innermost(worker: Part, words: str) -> list[psutil.Process]:
+    """The same without those that only hold another one: a leash, a sandbox."""
+    found = _running(worker, words)
+    holders: set[int] = set()
+    for each in found:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            holders.add(each.ppid())
+    return [each for each in found if each.pid not in holders]
 
 
 def _last(lines: list[dict[str, Any]], name: str) -> Any:

@@ -15,6 +15,7 @@ from tests.faults import (
     faults_of_two_workers,
 )
 from tests.faults.fault import Fault
+from tests.faults.signs import Sign
 
 FAULTS: Sequence[Fault] = (
     *faults_of_the_worker.FAULTS,
@@ -28,3 +29,5 @@ FAULTS: Sequence[Fault] = (
     *faults_of_the_disk.FAULTS,
     *faults_of_an_upgrade.FAULTS,
 )
+#: Everything by which a fault of the table is seen.
+SIGNS: frozenset[Sign] = frozenset(sign for fault in FAULTS for sign in fault.signs)

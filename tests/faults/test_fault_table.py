@@ -14,9 +14,12 @@ def rows() -> list[object]:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", rows())
-def test_nothing_is_lost_by(fault: Fault, stages, reference, fault_seed, request):
-    trial = play(stages(fault.variables), fault, fault_seed, reference)
-
-    check(trial)
-    if request.config.getoption("write_faults_page"):
-        page.write(FAULTS, trial, fault_seed)
+def test_nothing_is_lost_by(fault: Fault, playing, reference, fault_seed, request):
+    trial = None
+    try:
+        played = play(playing, fault, fault_seed, reference)
+        check(played)
+        trial = played
+    finally:
+        if request.config.getoption("write_faults_page"):
+            page.write(FAULTS, fault, fault_seed, page.seen(trial) if trial else None)

@@ -1,7 +1,26 @@
-"""docs/faults.md against the table of faults."""
+"""docs/faults.md against the table of faults, and what the page keeps of earlier runs."""
+
+from dataclasses import replace
+
+import pytest
 
 from tests.faults import page
+from tests.faults.fault import Fault
 from tests.faults.table import FAULTS
+
+FAULT = FAULTS[0]
+
+
+@pytest.fixture
+def own_page(tmp_path, monkeypatch):
+    """A page of the test's own, with two green seeds."""
+    monkeypatch.setattr(page, "PAGE", tmp_path / "faults.md")
+    for seed in (1, 2):
+        page.write(FAULTS, FAULT, seed, "SUCCEEDED after 3 s")
+
+
+def entry(fault: Fault) -> page.Entry:
+    return page.read([fault])[fault.name]
 
 
 def test_the_page_lists_exactly_the_faults_of_the_table():
@@ -10,3 +29,24 @@ def test_the_page_lists_exactly_the_faults_of_the_table():
 
 def test_no_two_faults_have_one_name():
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+
+
+@pytest.mark.usefixtures("own_page")
+def test_the_page_keeps_what_was_seen_and_the_seeds_that_were_green():
+    assert entry(FAULT) == page.Entry("SUCCEEDED after 3 s", (1, 2))
+    assert page.names() == [fault.name for fault in FAULTS]
+
+
+@pytest.mark.usefixtures("own_page")
+def test_a_red_run_takes_its_seed_off_the_page():
+    page.write(FAULTS, FAULT, 2, None)
+
+    assert entry(FAULT).seeds == (1,)
+
+
+@pytest.mark.usefixtures("own_page")
+@pytest.mark.parametrize(
+    "change", [{"injected": "another blow"}, {"signs": ()}, {"states": frozenset()}, {"strike": entry}]
+)
+def test_a_row_that_has_changed_keeps_no_seed(change):
+    assert entry(replace(FAULT, **change)) == page.Entry()

@@ -1,13 +1,16 @@
 """Audits that go on all the time beside the faults of a soak; each has to end with the undisturbed result."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from modicum.errors import Unreachable
 
 from tests.faults.documents import comparable
 from tests.faults.fault import Reference, submitted
+from tests.faults.parts import eventually
 from tests.faults.stage import BESIDE, Stage
 
 #: Until an API that is away is asked again.
@@ -26,7 +29,11 @@ class Traffic:
 
     @contextmanager
     def running(self) -> Iterator["Traffic"]:
-        """Go on for the length of the block."""
+        """Go on for the length of the block.
+
+        Raises:
+            Exception: what went wrong with one of its audits; also after the last fault.
+        """
         self._wanted.set()
         self._thread.start()
         try:
@@ -34,7 +41,10 @@ class Traffic:
         finally:
             self._over.set()
             self._wanted.set()
-            self._thread.join()
+            self._thread.join(self._reference.patience_seconds)
+        assert not self._thread.is_alive(), "expected the last audit beside the faults to end; it has not"
+        if self.failure is not None:
+            raise self.failure
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -44,8 +54,11 @@ class Traffic:
             Exception: what went wrong with one of its audits.
         """
         self._wanted.clear()
-        while self._thread.is_alive() and not self._resting.wait(1.0):
-            pass
+        eventually(
+            lambda: self._resting.is_set() or not self._thread.is_alive(),
+            "the audit beside the faults to end",
+            seconds=self._reference.patience_seconds,
+        )
         if self.failure is not None:
             raise self.failure
         try:
@@ -61,19 +74,26 @@ class Traffic:
                     self._wanted.wait()
                     self._resting.clear()
                 else:
-                    self._audit_unless_away()
+                    self._audit()
         except Exception as failure:  # noqa: BLE001 - raised again in the soak's thread
             self.failure = failure
 
-    def _audit_unless_away(self) -> None:
-        """Ask for one audit; while the API is away ask again, as every user would."""
+    def _audit(self) -> None:
+        """Ask for one audit and stay with it to its end; while the API is away ask again, as every user would."""
         try:
-            self._audit()
+            audit = submitted(self._stage, BESIDE)
         except Unreachable:
             self._over.wait(AWAY_SECONDS)
-
-    def _audit(self) -> None:
-        audit = submitted(self._stage, BESIDE)
-        audit.wait()
-        assert comparable(audit) == self._reference.documents[BESIDE], f"expected the undisturbed result: {audit}"
+            return
+        document = self._document(audit)
+        assert document == self._reference.documents[BESIDE], f"expected the undisturbed result: {audit}"
         self.audits += 1
+
+    def _document(self, audit: Any) -> dict[str, Any]:
+        """Its result once it has ended: one that was acknowledged is never given up."""
+        while True:
+            try:
+                audit.wait()
+                return comparable(audit)
+            except Unreachable:
+                time.sleep(AWAY_SECONDS)

@@ -146,6 +146,18 @@ def test_every_panel_asks_the_data_source_that_is_provisioned():
     assert used == {source["uid"]}
 
 
+def test_the_number_of_workers_turns_red_when_it_falls_and_not_only_at_none():
+    panels = read(GRAFANA / "dashboards" / "overview.json")["panels"]
+    [panel] = [panel for panel in panels if panel["title"] == "Workers up"]
+    asked = {target["legendFormat"]: target["expr"] for target in panel["targets"]}
+    [override] = panel["fieldConfig"]["overrides"]
+
+    assert asked == {"up": "modicum:workers_up", "missing": "modicum:workers_missing"}
+    assert override["matcher"] == {"id": "byName", "options": "missing"}
+    [steps] = [entry["value"]["steps"] for entry in override["properties"] if entry["id"] == "thresholds"]
+    assert [(step["value"], step["color"]) for step in steps] == [(None, "green"), (1, "red")]
+
+
 def test_links_between_dashboards_lead_to_one_of_them():
     uids = {read(path)["uid"] for path in BOARDS}
 

@@ -1,6 +1,9 @@
 """Each dependency that fails turns readiness (HTTP, gRPC, metrics), never liveness; and everything comes back."""
 
+import contextlib
 import json
+import os
+import signal
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -8,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_running import eventually
@@ -16,6 +20,8 @@ from tests.faults.stage import Stage
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 AUDITS = "modicum.v1.AuditService"
+#: What Prometheus gives a scrape unless told.
+SCRAPE_SECONDS = 10
 
 pytestmark = pytest.mark.acceptance
 
@@ -27,6 +33,22 @@ def postgres_stopped(stage: Stage) -> Iterator[None]:
         yield
     finally:
         stage.database.resume()
+
+
+@contextmanager
+def postgres_frozen(stage: Stage) -> Iterator[None]:
+    """It takes connections, by the kernel's hand, and says nothing."""
+    postmaster = psutil.Process(stage.database.pid)
+    os.kill(postmaster.pid, signal.SIGSTOP)  # first: from then on it has no new child
+    frozen = [postmaster.pid, *(child.pid for child in postmaster.children(recursive=True))]
+    try:
+        for pid in frozen[1:]:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in reversed(frozen):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -107,7 +129,8 @@ def test_a_failing_dependency_turns_readiness_and_not_liveness_and_comes_back(
         for name in dependencies:
             watched.prometheus.until(f'modicum_dependency_up{{dependency="{name}"}}', lambda up: up == 0)
         alert = "ModicumDatabaseUnreachable" if "database" in dependencies else "ModicumNotReady"
-        eventually(lambda: alert in watched.prometheus.firing(), f"{alert} to fire")
+        pages = {"ModicumDatabaseUnreachable", "ModicumNotReady"}
+        eventually(lambda: pages & watched.prometheus.firing() == {alert}, f"{alert} to fire, and it alone")
 
     eventually(lambda: ready(stage)[0] == 200, "readiness to come back")
     for service in ("", AUDITS):
@@ -122,4 +145,18 @@ def test_without_a_database_the_scrape_is_answered_and_what_it_says_is_a_gap(wat
         assert watched.prometheus.value('up{job="modicum-api"}') == 1
         assert watched.prometheus.value('modicum_model_overinterpretation_rate{model="m"}') is not None
 
+    watched.prometheus.until("modicum_queue_age_seconds")
+
+
+def test_a_database_that_hangs_holds_no_scrape_up_and_is_told_to_be_down(watched):
+    stage = watched.stage
+    with postgres_frozen(stage):
+        for _ in range(3):  # the later ones find the question of the first one still open
+            with urllib.request.urlopen(f"{stage.http_url}/metrics", timeout=SCRAPE_SECONDS) as answer:
+                text = answer.read().decode()
+            assert 'modicum_dependency_up{dependency="database"} 0.0' in text
+            assert "\nmodicum_queue_age_seconds " not in text
+            assert "\nmodicum_rpcs_total{" in text
+
+    eventually(lambda: ready(stage)[0] == 200, "readiness to come back")
     watched.prometheus.until("modicum_queue_age_seconds")

@@ -1,9 +1,11 @@
 """Where a worker tells what it knows."""
 
 import asyncio
+import re
 import urllib.error
 import urllib.request
 
+import psutil
 import pytest
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.ports import ModelServerHealth
@@ -32,6 +34,14 @@ async def test_an_address_of_another_machine_is_refused_in_words():
     with pytest.raises(OSError, match="MODICUM_WORKER_METRICS_HOST to an address of this machine"):
         async with exposed(WorkerMetrics().registry, host="192.0.2.1", port=0, healthy=lambda: True):
             pass
+
+
+async def test_it_says_when_its_process_started_so_that_starts_can_be_counted():
+    async with exposed(WorkerMetrics().registry, port=0, healthy=lambda: True) as port:
+        text = await get("127.0.0.1", port)
+
+    [start] = re.findall(r"^process_start_time_seconds (\S+)$", text, re.MULTILINE)
+    assert abs(float(start) - psutil.Process().create_time()) < 1  # both are the kernel's, to its hundredths
 
 
 async def test_torchserve_is_looked_at_when_it_is_scraped():

@@ -14,7 +14,7 @@ from modicum_server.transports.http.rest.openapi.comments import comment_on
 from modicum_server.transports.http.rest.openapi.document import document
 from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS
 from modicum_server.transports.http.rest.openapi.operations import body_message
-from modicum_server.transports.http.rest.openapi.page import reasons
+from modicum_server.transports.http.rest.openapi.page import prose, reasons, render_page
 from modicum_server.transports.http.rest.routes import bindings_of
 from openapi_spec_validator import validate
 from rest_stage import PROJECT, TOKENS, Rest
@@ -86,6 +86,26 @@ def test_every_operation_has_a_name_of_its_own(described):
 
     assert len(set(names)) == len(names)
     assert METHODS.keys() <= set(names)
+
+
+def test_headers_of_answers_are_described(described):
+    def headers(answer):
+        return set(answer.get("headers", ()))
+
+    download = described["paths"]["/v1/projects/{project}/artifacts/{artifact}:download"]["get"]["responses"]
+    problem = described["components"]["responses"]["Problem"]
+
+    assert {"ETag", "Content-Range", "X-Request-ID"} == headers(download["206"])
+    assert {"ETag"} == headers(download["304"])
+    assert {"Retry-After", "WWW-Authenticate", "Content-Range", "X-Request-ID"} == headers(problem)
+
+
+def test_backticks_become_code_on_the_page(described):
+    page = render_page(described)
+
+    assert "`" not in page
+    assert "<code>next_page_token</code> of the page before." in page
+    assert prose("<b> `a<b`") == "&lt;b&gt; <code>a&lt;b</code>"
 
 
 def test_every_reason_is_told_once():

@@ -5,6 +5,7 @@ import gzip
 import json
 
 import pytest
+import structlog
 from modicum_server.settings import Settings
 from rest_stage import PROJECT, Rest
 
@@ -116,6 +117,39 @@ async def test_a_path_that_leads_nowhere_is_a_problem(served):
     for path in ("/v1/nothing", "/v2/projects", "/", "/v1/projects/p/audits/a:dance", "/v1/projects/"):
         reply = await served.rest().ask("GET", path, headers={"X-Request-ID": "mine-1"})
         assert (reply.status, reply.reason, reply.headers["X-Request-ID"]) == (404, "PATH_UNKNOWN", "mine-1")
+
+
+async def test_a_slash_more_or_less_leads_nowhere(served):
+    for path in ("/v1", "/docs/", "/healthz/", "/openapi.json/"):
+        reply = await served.rest().ask("GET", path, headers={"Host": "evil.example"})
+        assert (reply.status, reply.reason) == (404, "PATH_UNKNOWN")
+        assert "Location" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "status"),
+    [
+        ("GET", "/v1/nothing?key=secret", 404),
+        ("PATCH", "/v1/projects", 405),
+        ("GET", "/elsewhere%0Aforged", 404),
+        ("POST", "/healthz", 405),
+    ],
+)
+async def test_what_leads_nowhere_is_found_in_the_log_by_its_request_id(served, verb, path, status):
+    with structlog.testing.capture_logs() as lines:
+        await served.rest().ask(verb, path, headers={"X-Request-ID": "find-me"})
+
+    (line,) = [line for line in lines if line["event"] == "rpc"]
+    assert line["request_id"] == "find-me"
+    assert (line["verb"], line["path"], line["status"]) == (verb, path.partition("?")[0], status)
+
+
+async def test_a_long_path_is_cut_in_the_log(served):
+    with structlog.testing.capture_logs() as lines:
+        await served.rest().ask("GET", "/v1/" + "x" * 3000)
+
+    (line,) = [line for line in lines if line["event"] == "rpc"]
+    assert line["path"] == "/v1/" + "x" * 196
 
 
 async def test_a_token_is_asked_for(served):

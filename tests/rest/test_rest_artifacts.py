@@ -102,6 +102,18 @@ async def test_a_content_range_is_that_of_the_body(served, span):
     assert reply.json["violations"][0]["field"] == "Content-Range"
 
 
+@pytest.mark.parametrize(
+    ("offset", "length", "field"),
+    [(2**63 - 1, 1, "header.offset"), (0, 2**63, "Content-Length")],
+)
+async def test_a_length_past_64_bits_is_refused(served, offset, length, field):
+    reply = await served.rest().ask(
+        "PUT", f"{PLACE}?header.offset={offset}", raw=b"x", headers={"Content-Length": str(length)}
+    )
+
+    assert (reply.status, reply.json["violations"][0]["field"]) == (400, field)
+
+
 async def test_compressed_bytes_are_not_taken_for_the_artifacts_own(served):
     reply = await served.rest().ask("PUT", PLACE, raw=b"ab", headers={"Content-Encoding": "gzip"})
 
@@ -169,7 +181,7 @@ async def test_a_range_is_what_was_asked_for(served, span, first, end):
     assert reply.body == DATA[first:end]
 
 
-@pytest.mark.parametrize("span", ["bytes=0-1,5-6", "lines=1-2", "bytes=-", "bytes=x-"])
+@pytest.mark.parametrize("span", ["bytes=0-1,5-6", "lines=1-2", "bytes=-", "bytes=x-", "bytes=5-2", "bytes=9999999-1"])
 async def test_a_range_that_cannot_be_read_is_answered_with_the_whole(served, span):
     await served.upload(DATA)
     reply = await served.rest().ask("GET", f"{PLACE}:download", headers={"Range": span})
@@ -179,7 +191,7 @@ async def test_a_range_that_cannot_be_read_is_answered_with_the_whole(served, sp
 
 async def test_a_range_past_the_end_says_how_much_there_is(served):
     await served.upload(DATA)
-    for headers in ({"Range": f"bytes={len(DATA)}-"}, {"Range": "bytes=-0"}, {"Range": "bytes=9-1"}):
+    for headers in ({"Range": f"bytes={len(DATA)}-"}, {"Range": "bytes=-0"}):
         reply = await served.rest().ask("GET", f"{PLACE}:download", headers=headers)
         assert (reply.status, reply.reason) == (416, "OFFSET_INVALID")
         assert reply.headers["Content-Range"] == f"bytes */{len(DATA)}"

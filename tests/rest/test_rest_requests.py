@@ -6,6 +6,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from modicum_server.errors import FieldInvalid
 from modicum_server.transports.contract import ServedMethod
+from modicum_server.transports.http.rest import protojson
 from modicum_server.transports.http.rest.protojson import read_json
 from modicum_server.transports.http.rest.requests import request_of
 from modicum_server.transports.http.rest.routes import Found, Route, bindings_of
@@ -152,3 +153,90 @@ def test_the_idempotency_key_is_the_request_id():
 
 def test_json_is_read_as_it_is():
     assert read_json(b' {"a": [1, 2.5, null, "x"]} ') == {"a": [1, 2.5, None, "x"]}
+
+
+def search(value: str) -> bytes:
+    return f'{{"specification": {{"searches": [{{{value}}}]}}}}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "says"),
+    [
+        (search('"threshold": true'), "threshold", "expected a number, got true"),
+        (search('"threshold": "٣"'), "threshold", "expected a number, got '٣'"),
+        (search('"threshold": " 0.9 "'), "threshold", "expected a number"),
+        (search(f'"threshold": {"9" * 400}'), "threshold", "(400 long)"),
+        (search(f'"passes": {"9" * 400}'), "passes", "(400 long)"),
+        (search(f'"pixelsPerStep": {"9" * 400}'), "pixels_per_step", "(400 long)"),
+        (search(f'"method": {"9" * 400}'), "method", "(400 long)"),
+        (search('"method": 1.5'), "method", "SEARCH_METHOD_BACKSELECT"),
+        (search('"method": true'), "method", "got true"),
+        (search('"method": "1"'), "method", "got '1'"),
+        (search('"method": "\\ud800"'), "method", "got '\\ud800'"),
+        (search('"passes": true'), "passes", "got true"),
+        (search('"passes": 1.5'), "passes", "got 1.5"),
+        (search('"passes": "1_000"'), "passes", "got '1_000'"),
+        (search('"pixelsPerStep": 1, "pixels_per_step": 2'), "pixels_per_step", "both of its names"),
+        (search('"\\ud800": 1'), "\\ud800", "got a name that is none"),
+    ],
+)
+def test_a_value_of_another_kind_is_not_taken_for_one(body, field, says):
+    error = refusal("CreateAudit", body=body)
+
+    assert error.field == f"audit.specification.searches[0].{field}"
+    assert says in error.rule
+
+
+def test_a_name_that_is_no_text_is_refused_at_any_depth():
+    assert refusal("CreateAudit", body=b'{"\\ud800": 1}').field == "audit.\\ud800"
+    assert refusal("CreateAudit", body=b'{"name": {"\\ud800": 1}}').field == "audit.name"
+
+
+@pytest.mark.parametrize(
+    ("came", "words"),
+    [("null", "null"), ("[]", "a list of 0"), ("[1, 2]", "a list of 2"), ("true", "true"), ('"a"', "'a'")],
+)
+def test_what_came_is_told_in_the_words_of_json(came, words):
+    assert refusal("CreateAudit", body=came.encode()).rule == f"expected an object, got {words}"
+
+
+@pytest.mark.parametrize("text", ["1e1", "2.0", "٣", " 3", "1_0", "0x1", ""])
+def test_a_whole_number_in_a_query_is_its_digits(text):
+    assert refusal("ListAudits", ("pageSize", text)).field == "page_size"
+
+
+def test_both_spellings_of_a_field_are_one_field():
+    assert "got 2" in refusal("ListAudits", ("page_size", "1"), ("pageSize", "2")).rule
+
+
+@pytest.mark.parametrize("passes", ["100", "1e2", "100.0", '"100"'])
+def test_a_whole_number_has_many_forms_in_json(passes):
+    made = request("CreateAudit", body=search(f'"passes": {passes}'))
+
+    assert made["audit"]["specification"]["searches"] == [{"passes": "100"}]
+
+
+def test_looking_for_a_name_that_stands_twice_takes_time_in_proportion():
+    compared = 0
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    pairs = [(Name(place), place) for place in range(999)] + [(Name(998), 0)]
+
+    with pytest.raises(FieldInvalid, match="998: expected a name once"):
+        protojson._object(pairs)
+
+    assert compared < 20 * len(pairs)
+
+
+def test_an_object_has_no_more_names_than_can_be_looked_through():
+    body = json.dumps({f"k{place}": 1 for place in range(1001)}).encode()
+
+    assert refusal("CreateAudit", body=body).rule == "expected at most 1,000 names in an object, got 1,001"

@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import json
 import socket
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 from hostile_programs import CLASSES, SIZE
 from modicum_server.domain.models import (
@@ -98,16 +100,17 @@ class Stage:
             "server": running.process.pid,
             "management": int(settings["grpc_management_port"]),
             "port": self.listener.port,
+            "datagrams": self.listener.path,
             "system_tmp": str(self.folder),
         }
 
 
 class Listener:
-    """A port on loopback in the place of a database's: knows whether someone came."""
+    """A port on loopback in the place of a database's, and a Unix socket for datagrams: knows whether someone came."""
 
-    def __init__(self, tcp, udp):
-        self._tcp, self._udp = tcp, udp
-        self.port = tcp.getsockname()[1]
+    def __init__(self, tcp, *datagrams):
+        self._tcp, self._datagrams = tcp, datagrams
+        self.port, self.path = tcp.getsockname()[1], datagrams[-1].getsockname()
 
     def visitors(self):
         """How many connections and datagrams came since it was last asked."""
@@ -116,29 +119,40 @@ class Listener:
             while True:
                 self._tcp.accept()[0].close()
                 count += 1
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._udp.recv(16)
-                count += 1
+        for socket_ in self._datagrams:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    socket_.recv(16)
+                    count += 1
         return count
 
 
 @contextlib.contextmanager
 def listening():
-    """A listener for TCP and UDP on the same free port."""
-    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+    """A listener for TCP and UDP on the same free port, and at a Unix address."""
+    with (
+        tempfile.TemporaryDirectory(prefix="mt-") as folder,
+        socket.socket() as tcp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as unix,
+    ):
         tcp.bind(("127.0.0.1", 0))
         tcp.listen()
         udp.bind(tcp.getsockname())
-        for each in (tcp, udp):
+        unix.bind(str(Path(folder, "datagrams")))
+        for each in (tcp, udp, unix):
             each.setblocking(False)
-        yield Listener(tcp, udp)
+        yield Listener(tcp, udp, unix)
 
 
 def read_report(tmp):
-    """What the payload reported into its tmp, None before; lets the payload go on."""
+    """What the payload reported into its tmp, None before; lets the payload go on.
+
+    The report is taken away: until the slot's next process starts, the next reader would take it for its own.
+    """
     try:
         answers = json.loads((tmp / "report.json").read_text())
+        (tmp / "report.json").unlink()
     except OSError:
         return None
     (tmp / "read").touch()

@@ -1,6 +1,7 @@
 """What a model's process can reach, at every level that this machine offers."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -9,7 +10,8 @@ from modicum_server.domain.tasks import TaskHeartbeat
 from modicum_server.torchserve.confinement import bubblewrap
 from modicum_server.torchserve.confinement.environment import server_environment, worker_environment
 from modicum_server.torchserve.confinement.plan import Level, Plan, Rules
-from modicum_server.torchserve.confinement.seccomp import ARCHITECTURES, program
+from modicum_server.torchserve.confinement.seccomp import ARCHITECTURES, program, supported
+from modicum_server.torchserve.confinement.systemcalls import INSPECTED, MACHINES, REFUSED, numbers
 from modicum_server.torchserve.folders import create_server_folder
 from modicum_server.torchserve.isolation import CODE_MUST_NOT, Isolation, _probe, candidates, find_bubblewrap
 from torchserve_stage import heard
@@ -61,6 +63,41 @@ def test_bubblewrap_shows_a_folder_before_what_lies_in_it():
     assert "/dev/null" not in words
     assert words[words.index("/dev/nvidia0") - 1] == "--dev-bind"
     assert words[-2:] == ["--", "python"]
+
+
+#: Says which refused calls were not answered by the filter, and uses what the handler's socket and threads need.
+UNDER_THE_FILTER = """
+import ctypes, errno, fcntl, os, platform, socket, threading
+from modicum_server.torchserve.confinement import process, seccomp, systemcalls
+process.forbid_new_privileges()
+seccomp.install()
+for name, number in systemcalls.numbers(systemcalls.REFUSED, platform.machine()).items():
+    if process.libc.syscall(number, *[ctypes.c_long(-1)] * 6) != -1 or ctypes.get_errno() != errno.EPERM:
+        print(name)
+left, right = socket.socketpair()
+left.sendall(b"x")
+right.setblocking(False)
+fcntl.fcntl(right, fcntl.F_SETFL, fcntl.fcntl(right, fcntl.F_GETFL) | os.O_NONBLOCK)
+fcntl.ioctl(right, 0x541B, bytes(4))
+thread = threading.Thread(target=right.recv, args=(1,))
+thread.start()
+thread.join()
+os.sched_setaffinity(0, os.sched_getaffinity(0))
+"""
+
+
+@pytest.mark.skipif(not supported(), reason="the filter is not written for this machine")
+def test_every_refused_call_is_answered_by_the_filter_and_streams_and_threads_go_on():
+    ended = subprocess.run([sys.executable, "-c", UNDER_THE_FILTER], capture_output=True, text=True, check=False)
+
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("", "", 0)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_no_two_calls_have_one_number(machine):
+    known = [*numbers(REFUSED, machine).values(), *numbers(INSPECTED, machine).values()]
+
+    assert len(set(known)) == len(known)
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)

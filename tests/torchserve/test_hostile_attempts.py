@@ -31,7 +31,7 @@ def test_each_attempt_comes_through_where_nothing_confines_it(short_folder):
         neighbour.bind(str(short_folder / "socket"))
         neighbour.listen()
         other = subprocess.Popen(["sleep", "600"])
-        source = hostile.payload(plan_of(short_folder, listener.port, other.pid))
+        source = hostile.payload(plan_of(short_folder, listener, other.pid))
         run = subprocess.Popen([sys.executable, "-c", source], env={**os.environ, "HOME": str(home)})
         try:
             answers = reported(home, run)
@@ -47,14 +47,15 @@ def test_each_attempt_comes_through_where_nothing_confines_it(short_folder):
     assert visitors > 0
 
 
-def plan_of(folder, port, server):
+def plan_of(folder, listener, server):
     """What there is to be reached: files of ours, our own port and socket, and a process as TorchServe."""
     files = {name: folder / name for name in ("token", "neighbour_file", "keys")}
     for path in files.values():
         path.write_text("a secret")
     places = {name: str(path) for name, path in files.items()}
     places |= dict.fromkeys(("neighbour_tmp", "slot", "system_tmp"), str(folder))
-    return places | {"server": server, "port": port, "management": port, "neighbour_socket": str(folder / "socket")}
+    places |= {"neighbour_socket": str(folder / "socket"), "datagrams": listener.path}
+    return places | {"server": server, "port": listener.port, "management": listener.port}
 
 
 def reported(home, run):

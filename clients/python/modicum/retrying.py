@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import grpc
 
 #: Codes after which nothing is known to have happened, or a repetition does no harm because calls carry a request id.
-BROKEN_CALL = frozenset({grpc.StatusCode.UNAVAILABLE})
+#: CANCELLED as an answer is a server's that has no room: a call that we cancel ourselves ends in `CancelledError`.
+BROKEN_CALL = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 
 #: Codes of a stream that broke on its way: a resume continues after what has arrived.
-BROKEN_STREAM = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.DEADLINE_EXCEEDED})
+BROKEN_STREAM = BROKEN_CALL | {grpc.StatusCode.INTERNAL, grpc.StatusCode.DEADLINE_EXCEEDED}
 
 
 @dataclass(frozen=True, slots=True)

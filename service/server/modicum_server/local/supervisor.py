@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from modicum_server.errors import ModelServerDown
 from modicum_server.local.children import Child
@@ -41,32 +43,38 @@ class LocalServer:
         """Run until `stop`, or until no command uses it if that was asked for.
 
         Raises:
-            StartFailed: Postgres, the API or the worker did not come up.
+            StartFailed: Postgres, the API or the worker did not come up, or Postgres died again and again.
         """
         _see_parts(self.settings)
         async with self._database() as database, self._children(database.url) as children:
             await self._prepare(database)
-            listening = await children.keep_listening()
-            self.folder.announce(listening)
-            ready(listening)
-            try:
-                await self._until_told(stop)
-            finally:
-                self.folder.withdraw()
+            await _first_of(database.keep(), self._serve(children, stop, ready))
+
+    async def _serve(self, children: "_Children", stop: asyncio.Event, ready: Callable[[Listening], None]) -> None:
+        """Say where the API listens, and keep it and the worker until told to leave."""
+        listening = await children.keep_listening()
+        self.folder.announce(listening)
+        ready(listening)
+        try:
+            await self._until_told(stop)
+        finally:
+            self.folder.withdraw()
 
     @asynccontextmanager
     async def _database(self) -> AsyncIterator["_Database"]:
         """The database's address, from its start on: what needs it is started beside it."""
         given = self.settings.database_url.get_secret_value()
         if given:
-            yield _Database(given, _nothing)
+            yield _Database(given, _nothing, asyncio.Event().wait)
             return
-        from modicum_server.local.postgres import EmbeddedPostgres, LocalPostgresError  # noqa: PLC0415
+        from modicum_server.local.keeping import keep_running  # noqa: PLC0415
+        from modicum_server.local.postgres import EmbeddedPostgres  # noqa: PLC0415
+        from modicum_server.local.program import LocalPostgresError  # noqa: PLC0415
 
         postgres = EmbeddedPostgres(self.folder.path / "postgres")
         try:
             await postgres.reserve()
-            yield _Database(postgres.url, postgres.start)
+            yield _Database(postgres.url, postgres.start, partial(keep_running, postgres))
         except LocalPostgresError as error:
             raise StartFailed(str(error)) from error
         finally:
@@ -136,10 +144,11 @@ def _see_parts(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Database:
-    """An address, and what makes it answer."""
+    """An address, what makes it answer, and what sees to it that it goes on: for ever, or until it cannot."""
 
     url: str
     start: Callable[[], Awaitable[None]]
+    keep: Callable[[], Coroutine[Any, Any, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +186,19 @@ def _serve(ready_file: Path, grpc_port: int | str, http_port: int | str) -> list
     """The API's command line; it waits for the schema when it is started again too."""
     ports = ["--grpc-port", str(grpc_port), "--http-port", str(http_port)]
     return ["serve", AWAIT_SCHEMA, "--ready-file", str(ready_file), *ports]
+
+
+async def _first_of(*works: Coroutine[Any, Any, object]) -> None:
+    """Run them beside each other until one ends, as it does; the others are cancelled."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _nothing() -> None:

@@ -98,10 +98,10 @@ class VersionReader:
         return self._latest
 
     async def close(self) -> None:
-        """End a reading that goes on."""
+        """End a reading that goes on, and wait for its end, but not for long."""
         if self._reading is not None:
             self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+            await asyncio.wait({self._reading}, timeout=WAIT_SECONDS)
 
     async def _read(self) -> None:
         try:

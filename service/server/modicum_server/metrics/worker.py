@@ -7,7 +7,7 @@ exemplars, by name: the way from a spike to an audit.
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -104,6 +104,7 @@ class WorkerMetrics:
         )
         self._model_server = ModelServerCollector()
         self.registry.register(self._model_server)
+        ProcessCollector(registry=self.registry)  # its start above all: a worker that starts again and again is seen
         for outcome in AUDIT_OUTCOMES:
             self._audits.labels(outcome)
         for reason in DEATH_REASONS:

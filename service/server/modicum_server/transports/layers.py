@@ -1,7 +1,8 @@
-"""The layers around every call, from outside in: request id, metrics, log, errors, authentication, deadline.
+"""The layers around every call, from outside in: request id, metrics, log, errors, deadline, authentication.
 
-Each is an async context manager around the rest, the same at every door. Errors stand outside of authentication and
-deadline, so that a refused token and a missed deadline are answered as every other error is.
+Each is an async context manager around the rest, the same at every door. Errors stand outside of deadline and
+authentication, so that a missed deadline and a refused token are answered as every other error is; the deadline stands
+outside of authentication, which asks the database, and a database may hang.
 """
 
 import asyncio
@@ -14,9 +15,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 import grpc
 import structlog
 
-from modicum_server.errors import ModicumError
+from modicum_server.errors import DependencyUnavailable, ModicumError
 from modicum_server.metrics.api import ApiMetrics
-from modicum_server.ports import Store
+from modicum_server.ports import Principal, Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.calls import CURRENT, Call, CallerLeft
 from modicum_server.transports.errors import answer_of
@@ -27,13 +28,16 @@ Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 REQUEST_ID_HEADER = "x-request-id"
 LONGEST_CALL_SECONDS = 120.0
 """Limit of a call that streams nothing, whatever deadline it brought."""
+AUTHENTICATION_SECONDS = 10.0
+"""Limit of finding out who calls, of streams too: a database that takes longer hangs."""
+LONGEST_PATH_LOGGED = 200
 
 log = structlog.get_logger("modicum.rpc")
 
 
 def layers_of(store: Store, metrics: ApiMetrics) -> Sequence[Layer]:
     """Return the layers, from outside in."""
-    return (identified, measured(metrics), logged, answered, authenticated(store), limited)
+    return (identified, measured(metrics), logged, answered, limited, authenticated(store))
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
@@ -116,6 +120,12 @@ async def answered(call: Call) -> AsyncIterator[None]:
         await _refuse(call, refusal_of(error, call.request_id))
 
 
+def log_lost(*, door: str, verb: str, path: str, status: int, request_id: str) -> None:
+    """Write the line of a request that no method serves, and that no layer therefore stands around."""
+    shown_path = path[:LONGEST_PATH_LOGGED]
+    log.info("rpc", door=door, method=None, verb=verb[:20], path=shown_path, status=status, request_id=request_id)
+
+
 async def _refuse(call: Call, refusal: Refusal) -> None:
     call.code = refusal.code
     await call.wire.refuse(refusal)
@@ -127,10 +137,27 @@ def authenticated(store: Store) -> Layer:
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
         if not call.probe:
-            call.principal = await authenticate(store, call.wire.header("authorization"))
+            call.principal = await _principal(store, call)
         yield
 
     return layer
+
+
+async def _principal(store: Store, call: Call) -> Principal:
+    remaining = call.wire.remaining_seconds()
+    seconds = AUTHENTICATION_SECONDS if remaining is None else min(remaining, AUTHENTICATION_SECONDS)
+    asked = asyncio.ensure_future(authenticate(store, call.wire.header("authorization")))
+    asked.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, whoever has left by then
+    try:
+        # A task of its own, which nobody waits for: where Postgres hangs, what is cancelled takes ten seconds to end.
+        await asyncio.wait({asked}, timeout=seconds)
+    finally:
+        asked.cancel()
+    if asked.done():
+        return asked.result()
+    if remaining is not None and remaining <= AUTHENTICATION_SECONDS:
+        raise _DeadlineMissed(seconds)
+    raise DependencyUnavailable(f"the database did not answer within {seconds:g} s; try again")
 
 
 class _DeadlineMissed(Exception):

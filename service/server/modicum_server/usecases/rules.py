@@ -170,4 +170,5 @@ def shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"{len(value):,} of them"
     text = repr(value)
-    return text if len(text) <= MOST_SHOWN_CHARACTERS else f"{text[:MOST_SHOWN_CHARACTERS]}... ({len(value):,} long)"
+    length = len(value) if isinstance(value, str) else len(text)
+    return text if len(text) <= MOST_SHOWN_CHARACTERS else f"{text[:MOST_SHOWN_CHARACTERS]}... ({length:,} long)"

@@ -3,8 +3,10 @@
 A model's process computes with threads and needs no process beside itself. Without one there is no flood of processes,
 no shell, and nothing that outlives it and reads what the next task brings into the slot.
 
-Landlock knows neither UDP nor the connecting to Unix sockets, and before ABI 6 no signals. The filter is written in
-classic BPF over `struct seccomp_data` (linux/seccomp.h): system call number, architecture, six arguments of 64 bits.
+Landlock knows neither UDP nor the connecting to Unix sockets, no memory and queues of System V, nothing of a
+file's owner, mode, times and attributes, and before ABI 6 no signals. What is refused stands in `systemcalls`. The
+filter is written in classic BPF over `struct seccomp_data` (linux/seccomp.h): system call number, architecture, six
+arguments of 64 bits.
 """
 
 import ctypes
@@ -14,8 +16,10 @@ import platform
 import socket
 import struct
 import sys
+from collections.abc import Iterable
 
 from modicum_server.torchserve.confinement.process import libc
+from modicum_server.torchserve.confinement.systemcalls import INSPECTED, REFUSED, numbers
 
 PR_SET_SECCOMP = 22
 MODE_FILTER = 2
@@ -39,49 +43,11 @@ X32_BIT = 0x40000000
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
-#: The same numbers everywhere: they came after the tables were unified.
-_UNIFIED = {
-    "pidfd_send_signal": 424,
-    "io_uring_setup": 425,
-    "io_uring_enter": 426,
-    "io_uring_register": 427,
-    "open_tree": 428,
-    "move_mount": 429,
-    "fsopen": 430,
-    "fsconfig": 431,
-    "fsmount": 432,
-    "fspick": 433,
-    "pidfd_getfd": 438,
-    "process_madvise": 440,
-    "mount_setattr": 442,
-    "process_mrelease": 448,
-}
-
-_NAMES = (
-    *("connect", "ptrace", "tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "process_vm_readv", "process_vm_writev"),
-    *("kcmp", "bpf", "perf_event_open", "userfaultfd", "keyctl", "add_key", "request_key", "mount", "umount2"),
-    *("pivot_root", "chroot", "unshare", "setns", "open_by_handle_at", "init_module", "finit_module", "delete_module"),
-    *("kexec_load", "kexec_file_load", "reboot", "swapon", "swapoff", "acct", "settimeofday", "clock_settime"),
-    *("sethostname", "setdomainname", "quotactl"),
-)
-
-_NUMBERS = {
-    "x86_64": (
-        *(42, 101, 200, 129, 297, 310, 311, 312, 321, 298, 323, 250, 248, 249, 165, 166, 155, 161, 272, 308),
-        *(304, 175, 313, 176, 246, 320, 169, 167, 168, 163, 164, 227, 170, 171, 179),
-    ),
-    "aarch64": (
-        *(203, 117, 130, 138, 240, 270, 271, 272, 280, 241, 282, 219, 217, 218, 40, 39, 41, 51, 97, 268),
-        *(265, 105, 273, 106, 104, 294, 142, 224, 225, 89, 170, 112, 161, 162, 60),
-    ),
-}
-
-#: Ways to a child process beside clone; newer architectures have none.
-_FORKS = {"x86_64": {"fork": 57, "vfork": 58}, "aarch64": {}}
-
-#: System calls that are looked into: number by architecture.
-_INSPECTED_NAMES = ("socket", "kill", "tgkill", "prlimit64", "sendto", "clone", "clone3")
-_INSPECTED_NUMBERS = {"x86_64": (41, 62, 234, 302, 44, 56, 435), "aarch64": (198, 129, 131, 261, 206, 220, 435)}
+#: Of fcntl: who gets a descriptor's signals, and which. Before its ABI 6 Landlock lets them reach every process of the
+#: same user. A lease makes others wait who open the file.
+OWNER_AND_LEASE_COMMANDS = (8, 10, 15, 1024)  # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE
+#: Of ioctl: the same owner, of a socket.
+SOCKET_OWNER_COMMANDS = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
 
 
 class _Program(ctypes.Structure):
@@ -112,7 +78,6 @@ def install() -> None:
 
 def program(machine: str, pid: int) -> bytes:
     """Return the filter for a machine, which lets a process signal only `pid`: itself, also after it became Python."""
-    refused = [*zip(_NAMES, _NUMBERS[machine], strict=True), *_UNIFIED.items(), *_FORKS[machine].items()]
     steps = [
         _step(LOAD, ARCHITECTURE_OFFSET),
         _step(EQUAL, ARCHITECTURES[machine], 1, 0),
@@ -121,22 +86,32 @@ def program(machine: str, pid: int) -> bytes:
     ]
     if machine == "x86_64":
         steps += [_step(AT_LEAST, X32_BIT, 0, 1), _refuse(errno.EPERM)]
-    for _, number in refused:
+    for number in numbers(REFUSED, machine).values():
         steps += [_step(EQUAL, number, 0, 1), _refuse(errno.EPERM)]
-    inspected = dict(zip(_INSPECTED_NAMES, _INSPECTED_NUMBERS[machine], strict=True))
-    own = _only(_argument(0), pid)
-    for name, check in (
-        ("socket", [*_only(_argument(0), socket.AF_UNIX), *_only(_argument(1), socket.SOCK_STREAM, SOCKET_TYPE_MASK)]),
-        ("kill", own),
-        ("tgkill", own),
-        ("prlimit64", _only(_argument(0), 0, also=pid)),
-        ("sendto", [*_only(_argument(4), 0), *_only(_argument(4) + 4, 0)]),
-        ("clone", _only_threads()),
-        ("clone3", [_refuse(errno.ENOSYS)]),  # its flags lie in memory; glibc falls back to clone
-    ):
-        body = [*check, _step(RETURN, ALLOW)]
-        steps += [_step(EQUAL, inspected[name], 0, len(body)), *body]
+    checks = _checks(pid)
+    for name, number in numbers(INSPECTED, machine).items():
+        body = [*checks[name], _step(RETURN, ALLOW)]
+        steps += [_step(EQUAL, number, 0, len(body)), *body]
     return b"".join([*steps, _step(RETURN, ALLOW)])
+
+
+def _checks(pid: int) -> dict[str, list[bytes]]:
+    """Return what is looked at of each inspected call; it refuses, or lets go on to the end."""
+    unix_stream = [*_only(_argument(0), socket.AF_UNIX), *_only(_argument(1), socket.SOCK_STREAM, SOCKET_TYPE_MASK)]
+    own = _only(_argument(0), pid)
+    return {
+        "socket": unix_stream,
+        "socketpair": unix_stream,  # of datagrams it would send to any address, unconnected
+        "sendto": [*_only(_argument(4), 0), *_only(_argument(4) + 4, 0)],
+        "kill": own,
+        "tgkill": own,
+        "prlimit64": _only(_argument(0), 0, also=pid),
+        "sched_setaffinity": _only(_argument(0), 0, also=pid),
+        "fcntl": _none_of(_argument(1), OWNER_AND_LEASE_COMMANDS),
+        "ioctl": _none_of(_argument(1), SOCKET_OWNER_COMMANDS),
+        "clone": _only_threads(),
+        "clone3": [_refuse(errno.ENOSYS)],  # its flags lie in memory; glibc falls back to clone
+    }
 
 
 def _only(offset: int, value: int, mask: int = 0xFFFFFFFF, also: int | None = None) -> list[bytes]:
@@ -144,6 +119,12 @@ def _only(offset: int, value: int, mask: int = 0xFFFFFFFF, also: int | None = No
     second = value if also is None else also
     checks = [_step(EQUAL, value, 2, 0), _step(EQUAL, second, 1, 0), _refuse(errno.EPERM)]
     return [_step(LOAD, offset), *([_step(AND, mask)] if mask != 0xFFFFFFFF else []), *checks]  # noqa: PLR2004 - all bits
+
+
+def _none_of(offset: int, values: Iterable[int]) -> list[bytes]:
+    """Refuse if the 32 bits at `offset` are one of the values."""
+    checks = [step for value in values for step in (_step(EQUAL, value, 0, 1), _refuse(errno.EPERM))]
+    return [_step(LOAD, offset), *checks]
 
 
 def _only_threads() -> list[bytes]:

@@ -20,7 +20,13 @@ from modicum_server.transports.services import Services
 HEALTH_SECONDS = 5.0
 LARGEST_REQUEST_BYTES = 4 * MEBIBYTE
 LARGEST_ANSWER_BYTES = 16 * MEBIBYTE
+#: Calls at once beside those that watch; more are refused with RESOURCE_EXHAUSTED.
+SPARE_CALLS = 6_000
+#: Calls that wait to be looked at, which takes longer than to send them; gRPC itself cancels more, without a reason.
+MOST_WAITING_CALLS = 32_000
 OPTIONS = (
+    ("grpc.server.max_pending_requests", MOST_WAITING_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", MOST_WAITING_CALLS),
     ("grpc.so_reuseport", 0),  # on, a second server takes the same port without an error
     ("grpc.max_receive_message_length", LARGEST_REQUEST_BYTES),
     ("grpc.max_send_message_length", LARGEST_ANSWER_BYTES),
@@ -46,7 +52,11 @@ class GrpcServer:
         self._services = services
         self._readiness = readiness
         self._settings = settings
-        self._server = grpc.aio.server(interceptors=[Layering(layers_of(store, metrics))], options=OPTIONS)
+        self._server = grpc.aio.server(
+            interceptors=[Layering(layers_of(store, metrics))],
+            options=OPTIONS,
+            maximum_concurrent_rpcs=settings.max_watchers + SPARE_CALLS,
+        )
         self._health = health.aio.HealthServicer()
         self._names = self._add_services()
         self._following: asyncio.Task[None] | None = None

@@ -24,8 +24,10 @@ def build_app(
     metrics: ApiMetrics,
 ) -> Starlette:
     """Return the application."""
-    return Starlette(
+    app = Starlette(
         routes=[*probe_routes(store, readiness, scrapes, metrics), *rest_routes(services, store, metrics)],
         middleware=middleware_of(settings),
         exception_handlers={HTTPException: answer_lost},
     )
+    app.router.redirect_slashes = False  # it would lead to whatever host the caller named
+    return app

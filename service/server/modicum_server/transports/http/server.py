@@ -9,12 +9,25 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
+from modicum_server.openfiles import most_open_files
 from modicum_server.settings import Settings
+from modicum_server.transports.http.connections import (
+    BACKLOG,
+    IDLE_SECONDS,
+    LARGEST_HEAD_BYTES,
+    SPARE_CONNECTIONS,
+    Connection,
+    OpenConnections,
+)
 
 STARTED_POLL_SECONDS = 0.005
 
 
 class _Uvicorn(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, state: OpenConnections) -> None:
+        super().__init__(config)
+        self.server_state = state
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -27,6 +40,11 @@ class HttpServer:
         self._settings = settings
         config = uvicorn.Config(
             app,
+            http=Connection,
+            ws="none",
+            backlog=BACKLOG,
+            timeout_keep_alive=IDLE_SECONDS,
+            h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
             loop="none",
             lifespan="off",
             log_config=None,
@@ -37,7 +55,7 @@ class HttpServer:
             ssl_keyfile=settings.tls_key,
             timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
         )
-        self._server = _Uvicorn(config)
+        self._server = _Uvicorn(config, OpenConnections(most_connections(settings)))
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
@@ -68,3 +86,8 @@ class HttpServer:
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving
+
+
+def most_connections(settings: Settings) -> int:
+    """How many connections may be open at once: at most half of the open files, the others are for all else."""
+    return min(settings.max_watchers + SPARE_CONNECTIONS, most_open_files() // 2)

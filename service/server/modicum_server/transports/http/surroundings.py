@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from modicum_server.settings import Settings
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
-from modicum_server.transports.layers import REQUEST_ID_HEADER, request_id_of
+from modicum_server.transports.layers import REQUEST_ID_HEADER, log_lost, request_id_of
 
 UNCOMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
 """Events, which must not wait for each other, and artifacts, whose length is announced."""
@@ -56,4 +56,6 @@ async def answer_lost(request: Request, error: Exception) -> Response:
     else:
         response = path_unknown(request.url.path, request_id)
     response.headers[REQUEST_ID_HEADER] = request_id
+    path = request.scope["raw_path"].decode("latin-1")  # percent signs and all: no line of a log breaks at it
+    log_lost(door="http", verb=request.method, path=path, status=response.status_code, request_id=request_id)
     return response

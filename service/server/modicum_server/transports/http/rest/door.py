@@ -28,7 +28,7 @@ from modicum_server.transports.http.rest.requests import IDEMPOTENCY_HEADER, req
 from modicum_server.transports.http.rest.routes import Found, RouteTable
 from modicum_server.transports.http.rest.uploads import messages_of
 from modicum_server.transports.http.rest.wire import HttpWire
-from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, open_layers, request_id_of
+from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, log_lost, open_layers, request_id_of
 from modicum_server.transports.services import Services
 
 LARGEST_BODY_BYTES = 4 * MEBIBYTE
@@ -55,7 +55,9 @@ class RestDoor:
             return
         request_id = request_id_of(wire.header(REQUEST_ID_HEADER))
         wire.identify(request_id)
-        await wire.respond(self._nowhere(request.method, path, request_id))
+        response = self._nowhere(request.method, path, request_id)
+        log_lost(door=wire.door, verb=request.method, path=path, status=response.status_code, request_id=request_id)
+        await wire.respond(response)
 
     def _nowhere(self, verb: str, path: str, request_id: str) -> Response:
         allowed = self.table.allowed(path)

@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf.message import Message
 from starlette.responses import Response
 
-from modicum_server.errors import DataLoss, OffsetInvalid
+from modicum_server.errors import ModicumError, OffsetInvalid
 from modicum_server.transports.http.rest.answers import matches
 from modicum_server.transports.http.rest.wire import HttpWire, while_there
 
@@ -68,7 +68,8 @@ async def stream_artifact(wire: HttpWire, extent: Extent, digest: str, answers: 
 def extent_of(wire: HttpWire, artifact: Any, offset: int) -> Extent:
     """Return what part of an artifact a request asks for, by Range, else by `offset`.
 
-    A range that cannot be read, or several at once, are answered with the whole, as RFC 9110 allows.
+    A range that cannot be read or that ends before it begins, or several at once, are answered with the whole, as RFC
+    9110 has it.
 
     Raises:
         OffsetInvalid: nothing of the artifact is in the range. What is wrong with `offset` is left to the use case.
@@ -76,12 +77,17 @@ def extent_of(wire: HttpWire, artifact: Any, offset: int) -> Extent:
     size: int = artifact.size_bytes
     found = _RANGE.fullmatch(wire.header("range").replace(" ", ""))
     stale = wire.header("if-range") not in {"", f'"{artifact.digest}"'}
-    if found is None or stale or offset or not any(found.groups()):
+    if found is None or stale or offset or not _is_span(found):
         return Extent(offset, size, size, partial=False)
     first, end = _bounds(found, size)
     if first >= end:
         raise OffsetInvalid(f"expected a range within {size:,} bytes, got one past them", size_bytes=str(size))
     return Extent(first, end, size, partial=True)
+
+
+def _is_span(found: re.Match[str]) -> bool:
+    first, last = found.groups()
+    return any(found.groups()) and (first is None or last is None or int(first) <= int(last))
 
 
 def _bounds(found: re.Match[str], size: int) -> tuple[int, int]:
@@ -113,7 +119,8 @@ async def _cut(first: bytes, answers: AsyncIterator[Any], length: int) -> AsyncI
         left -= len(data)
         if left <= 0:
             return
-    raise DataLoss(f"the artifact's bytes ended {left:,} before its length")  # the caller sees it break off
+    # The service's own fault, unlike the wrong bytes of a caller (DATA_LOSS). The caller sees it break off.
+    raise ModicumError(f"the artifact's bytes ended {left:,} before its length")
 
 
 def carries_bytes(message: Message | Any) -> bool:

@@ -1,12 +1,14 @@
 """ProtoJSON, strictly: what is no field, or no value of its field, is refused by its path, as other bad fields are.
 
-protobuf's own parser decides what is valid; only where it refuses is the fault looked for here, because its words name
-no path that stays the same from release to release.
+protobuf's own parser decides what is valid, once what it would take too gladly is refused (`kinds`); where it refuses,
+the fault is looked for here, because its words name no path that stays the same from release to release.
 """
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NoReturn, cast
 
 from google.protobuf import json_format
@@ -15,23 +17,20 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from modicum_server.errors import FieldInvalid
-from modicum_server.usecases.rules import shown
+from modicum_server.transports.http.rest.kinds import came, expected, is_of_kind
 
 WELL_KNOWN = "google.protobuf."
-LARGE_BYTES = 64 * 1024
+LARGE_BYTES = 8 * 1024
 """Messages above this size are read and written in a thread: that takes longer than others should wait."""
 WHOLE = "request"
 MOST_NAMES_SHOWN = 12
+MOST_NAMES = 1000
+"""Of one object: far more than any message has fields."""
 
 _REFUSALS = (json_format.ParseError, ValueError, TypeError, OverflowError, RecursionError)
 
-_EXPECTED = {
-    FieldDescriptor.CPPTYPE_BOOL: "true or false",
-    FieldDescriptor.CPPTYPE_DOUBLE: "a number",
-    FieldDescriptor.CPPTYPE_FLOAT: "a number",
-    FieldDescriptor.CPPTYPE_INT32: "a whole number of 32 bits",
-    FieldDescriptor.CPPTYPE_INT64: "a whole number of 64 bits, or its digits in a string",
-}
+Fits = Callable[[FieldDescriptor, Any], bool]
+"""Whether one value, no list, may stand in a field that is no message of ours."""
 
 
 def read_json(data: bytes) -> Any:
@@ -45,8 +44,8 @@ def read_json(data: bytes) -> Any:
     except FieldInvalid:
         raise
     except (ValueError, RecursionError):
-        came = f"{len(data):,} bytes that are none (broken off, nested too deeply, or not UTF-8)"
-        raise FieldInvalid(WHOLE, f"expected JSON, got {came}") from None
+        none = f"{len(data):,} bytes that are none (broken off, nested too deeply, or not UTF-8)"
+        raise FieldInvalid(WHOLE, f"expected JSON, got {none}") from None
 
 
 def merge(message: Message, value: Any, path: str = "") -> None:
@@ -55,12 +54,13 @@ def merge(message: Message, value: Any, path: str = "") -> None:
     Raises:
         FieldInvalid: names the first field that is none, or that has no value of its kind.
     """
-    if not isinstance(value, dict):
-        raise FieldInvalid(path or WHOLE, f"expected an object, got {shown(value)}")
+    descriptor = descriptor_of(message)
     try:
+        for fault in _faults(descriptor, value, path, is_of_kind):
+            raise fault
         json_format.ParseDict(value, message)
     except _REFUSALS:
-        raise _fault(descriptor_of(message), value, path) from None
+        raise _fault(descriptor, value, path) from None
 
 
 async def written(message: Message) -> bytes:
@@ -77,8 +77,13 @@ def descriptor_of(message: Message) -> Descriptor:
 
 def field_of(descriptor: Descriptor, name: str) -> FieldDescriptor | None:
     """Return a field by its JSON name or by its name in the contract."""
-    named: FieldDescriptor | None = descriptor.fields_by_name.get(name)
-    return named or next((field for field in descriptor.fields if field.json_name == name), None)
+    return _fields_of(descriptor).get(name)
+
+
+@cache
+def _fields_of(descriptor: Descriptor) -> Mapping[str, FieldDescriptor]:
+    """Return the fields by both of their names: protobuf's own look-up fails on a name that is no UTF-8."""
+    return {name: field for field in descriptor.fields for name in (field.json_name, field.name)}
 
 
 def is_nested(field: FieldDescriptor) -> bool:
@@ -90,7 +95,8 @@ def unknown_field(descriptor: Descriptor, path: str) -> FieldInvalid:
     """Return the refusal of a name that is none of a message's fields."""
     names = [field.json_name for field in descriptor.fields]
     listed = ", ".join(names[:MOST_NAMES_SHOWN]) + (", ..." if len(names) > MOST_NAMES_SHOWN else "")
-    return FieldInvalid(path[:200], f"expected a field of {descriptor.name}, got a name that is none; it has {listed}")
+    shown_path = path[:200].encode("utf-8", "backslashreplace").decode()
+    return FieldInvalid(shown_path, f"expected a field of {descriptor.name}, got a name that is none; it has {listed}")
 
 
 def _write(message: Message) -> bytes:
@@ -100,10 +106,11 @@ def _write(message: Message) -> bytes:
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_NAMES:
+        raise FieldInvalid(WHOLE, f"expected at most {MOST_NAMES:,} names in an object, got {len(pairs):,}")
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise FieldInvalid(twice[:200], "expected a name once in an object, got it twice")
     return found
 
@@ -114,49 +121,51 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 def _fault(descriptor: Descriptor, value: Any, path: str) -> FieldInvalid:
     whole = FieldInvalid(path or WHOLE, f"expected ProtoJSON of {descriptor.name}, got something else")
-    return next(_faults(descriptor, value, path), whole)
+    return next(_faults(descriptor, value, path, _is_taken), whole)
 
 
-def _faults(descriptor: Descriptor, value: Any, path: str) -> Iterator[FieldInvalid]:
+def _faults(descriptor: Descriptor, value: Any, path: str, fits: Fits) -> Iterator[FieldInvalid]:
     if not isinstance(value, dict):
-        yield FieldInvalid(path or WHOLE, f"expected an object, got {shown(value)}")
+        yield FieldInvalid(path or WHOLE, f"expected an object, got {came(value)}")
         return
+    seen: set[str] = set()
     for name, item in value.items():
         field = field_of(descriptor, name)
+        place = name if field is None else field.name
+        inner = f"{path}.{place}" if path else place
         if field is None:
-            yield unknown_field(descriptor, f"{path}.{name}" if path else name)
+            yield unknown_field(descriptor, inner)
+        elif place in seen:
+            yield FieldInvalid(inner, "expected it once, got it under both of its names")
         else:
-            yield from _faults_of_field(field, item, f"{path}.{field.name}" if path else field.name)
+            seen.add(place)
+            yield from _faults_of_field(field, item, inner, fits)
 
 
-def _faults_of_field(field: FieldDescriptor, value: Any, path: str) -> Iterator[FieldInvalid]:
+def _faults_of_field(field: FieldDescriptor, value: Any, path: str, fits: Fits) -> Iterator[FieldInvalid]:
     if field.is_repeated and isinstance(value, list):
         for place, item in enumerate(value):
-            yield from _faults_of_item(field, item, f"{path}[{place}]")
+            yield from _faults_of_item(field, item, f"{path}[{place}]", fits)
     elif field.is_repeated and value is not None:
-        yield FieldInvalid(path, f"expected a list, got {shown(value)}")
+        yield FieldInvalid(path, f"expected a list, got {came(value)}")
     elif value is not None:
-        yield from _faults_of_item(field, value, path)
+        yield from _faults_of_item(field, value, path, fits)
 
 
-def _faults_of_item(field: FieldDescriptor, value: Any, path: str) -> Iterator[FieldInvalid]:
+def _faults_of_item(field: FieldDescriptor, value: Any, path: str, fits: Fits) -> Iterator[FieldInvalid]:
     if is_nested(field):
         assert field.message_type is not None
-        yield from _faults(field.message_type, value, path)
-        return
+        yield from _faults(field.message_type, value, path, fits)
+    elif not fits(field, value):
+        yield FieldInvalid(path, f"expected {expected(field)}, got {came(value)}")
+
+
+def _is_taken(field: FieldDescriptor, value: Any) -> bool:
+    """Whether protobuf takes a value for a field of a message that has no other."""
     alone = {field.json_name: [value] if field.is_repeated else value}
     assert field.containing_type is not None, "the contract has no extensions"
     try:
         json_format.ParseDict(alone, GetMessageClass(field.containing_type)())
     except _REFUSALS:
-        yield FieldInvalid(path, f"expected {_expected(field)}, got {shown(value)}")
-
-
-def _expected(field: FieldDescriptor) -> str:
-    if field.enum_type is not None:
-        return f"one of {', '.join(value.name for value in field.enum_type.values)}"
-    if field.type == FieldDescriptor.TYPE_BYTES:
-        return "bytes in base64"
-    if field.message_type is not None:
-        return "a time such as 2026-01-31T12:00:00Z"
-    return _EXPECTED.get(field.cpp_type, "text")
+        return False
+    return True

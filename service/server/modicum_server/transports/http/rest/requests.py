@@ -50,11 +50,11 @@ def put_query(message: Message, binding: Binding, query: Iterable[tuple[str, str
     Raises:
         FieldInvalid: a name that is no field, that the path or the body has, or a value that is none of its field's.
     """
-    values: dict[str, list[str]] = {}
+    values: dict[str, tuple[FieldDescriptor, list[str]]] = {}
     for name, value in query:
-        values.setdefault(name, []).append(value)
-    for name, texts in values.items():
         path, field = _resolved(descriptor_of(message), name)
+        values.setdefault(path, (field, []))[1].append(value)
+    for path, (field, texts) in values.items():
         _refuse_misplaced(binding, path)
         if len(texts) > 1 and not field.is_repeated:
             raise FieldInvalid(path, f"expected one value, got {len(texts)}")

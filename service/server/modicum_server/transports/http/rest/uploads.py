@@ -17,7 +17,7 @@ from modicum_server.transports.http.rest.requests import put_path, put_query
 from modicum_server.transports.http.rest.routes import Found
 from modicum_server.transports.http.rest.wire import HttpWire
 from modicum_server.usecases.artifacts import LARGEST_MESSAGE_BYTES
-from modicum_server.usecases.rules import shown
+from modicum_server.usecases.rules import LARGEST_INT64, shown
 
 _RANGE = re.compile(r"bytes (?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})/(?P<size>[0-9]{1,18})", re.ASCII)
 
@@ -45,23 +45,34 @@ def _put_position(header: Any, wire: HttpWire) -> None:
         raise MediaTypeUnknown(
             "expected the artifact's own bytes, got them under a Content-Encoding; send them without"
         )
-    length = wire.header("content-length")
+    length = _length_of(wire.header("content-length"))
     if text := wire.header("content-range"):
         _put_range(header, text, length)
     elif not header.size_bytes:
-        if not length.isdecimal():
+        if length is None:
             raise FieldInvalid("header.size_bytes", "expected it, Content-Length or Content-Range, got none of them")
-        header.size_bytes = header.offset + int(length)
+        if header.offset > LARGEST_INT64 - length:
+            raise FieldInvalid("header.offset", f"expected an end before 2^63, got {header.offset:,} + {length:,}")
+        header.size_bytes = header.offset + length
 
 
-def _put_range(header: Any, text: str, length: str) -> None:
+def _length_of(text: str) -> int | None:
+    if re.fullmatch("[0-9]+", text, re.ASCII) is None:
+        return None
+    digits = text.lstrip("0") or "0"
+    if len(digits) > len(str(LARGEST_INT64)) or int(digits) > LARGEST_INT64:
+        raise FieldInvalid("Content-Length", f"expected less than 2^63 bytes, got {shown(text)}")
+    return int(digits)
+
+
+def _put_range(header: Any, text: str, length: int | None) -> None:
     found = _RANGE.fullmatch(text.strip())
     if found is None:
         raise FieldInvalid("Content-Range", f"expected bytes FIRST-LAST/SIZE, got {shown(text)}")
     first, last, size = (int(found[name]) for name in ("first", "last", "size"))
     if not first <= last < size:
         raise FieldInvalid("Content-Range", f"expected FIRST to LAST within SIZE, got {shown(text)}")
-    if length.isdecimal() and int(length) != last - first + 1:
+    if length not in {None, last - first + 1}:
         raise FieldInvalid("Content-Range", f"expected a range of Content-Length {length}, got {shown(text)}")
     header.offset, header.size_bytes = first, size
 

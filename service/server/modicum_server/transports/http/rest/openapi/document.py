@@ -83,6 +83,10 @@ _PARAMETERS = {
 _HEADERS = {
     "RequestId": {"description": "What the operator finds the call by.", "schema": _TEXT},
     "ETag": {"description": "Of the content.", "schema": _TEXT},
+    "ContentRange": {"description": "The part that follows, and the whole's size.", "schema": _TEXT},
+    "RetryAfter": {"description": "Seconds after which trying again makes sense.", "schema": {"type": "integer"}},
+    "WwwAuthenticate": {"description": "With 401: what kind of token is asked for.", "schema": _TEXT},
+    "SizeOfRange": {"description": "With 416: `bytes */SIZE`, how much there is.", "schema": _TEXT},
     "Link": {"description": 'The next page, `rel="next"`; absent on the last.', "schema": _TEXT},
 }
 
@@ -118,6 +122,15 @@ def _paths(bindings: list[list[Binding]]) -> dict[str, Any]:
 def _components(bindings: list[Binding]) -> dict[str, Any]:
     problem = {
         "description": "A problem.",
+        "headers": {
+            name: {"$ref": f"#/components/headers/{header}"}
+            for name, header in (
+                ("X-Request-ID", "RequestId"),
+                ("Retry-After", "RetryAfter"),
+                ("WWW-Authenticate", "WwwAuthenticate"),
+                ("Content-Range", "SizeOfRange"),
+            )
+        },
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     return {

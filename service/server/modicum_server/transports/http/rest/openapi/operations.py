@@ -156,8 +156,11 @@ def _responses(binding: Binding) -> dict[str, Any]:
         return {"200": _answer("Events, until the last.", {EVENTS: stream}), "204": ended}
     if _is_artifact(binding):
         bytes_ = {ANY_BYTES: {"schema": {"type": "string", "format": "binary"}}}
-        partial = _answer("The range.", bytes_)
-        return {"200": _answer("The bytes.", bytes_), "206": partial, "304": {"description": "Unchanged."}}
+        whole, partial = _answer("The bytes.", bytes_), _answer("The range.", bytes_)
+        for answer in (whole, partial):
+            answer["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
+        partial["headers"]["Content-Range"] = {"$ref": "#/components/headers/ContentRange"}
+        return {"200": whole, "206": partial, "304": _unchanged("Unchanged.")}
     if binding.method.server_streaming:
         report = {"schema": {"type": "string"}}
         return {"200": _answer("The report.", {JSON: {"schema": {}}, "text/html": report})}
@@ -167,7 +170,11 @@ def _responses(binding: Binding) -> dict[str, Any]:
     if not is_resource(binding):
         return {"200": answer}
     answer["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
-    return {"200": answer, "304": {"description": "If-None-Match names what is there."}}
+    return {"200": answer, "304": _unchanged("If-None-Match names what is there.")}
+
+
+def _unchanged(text: str) -> dict[str, Any]:
+    return {"description": text, "headers": {"ETag": {"$ref": "#/components/headers/ETag"}}}
 
 
 def _answer(text: str, content: Mapping[str, Any]) -> dict[str, Any]:

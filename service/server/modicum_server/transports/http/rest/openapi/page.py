@@ -1,9 +1,11 @@
 """The documentation page: the OpenAPI document and the table of reasons, in one page that loads nothing else."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from modicum_server.errors import ModicumError
 from modicum_server.transports.errors import DEADLINE, INTERNAL_REASON, UNKNOWN, answer_of
@@ -17,6 +19,7 @@ def render_page(document: dict[str, Any]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(__name__), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["prose"] = prose
     operations = [
         (verb.upper(), path, operation)
         for path, verbs in document["paths"].items()
@@ -25,6 +28,11 @@ def render_page(document: dict[str, Any]) -> str:
     return environment.get_template("docs.html.j2").render(
         document=document, operations=operations, reasons=sorted(reasons()), resolve=lambda one: _resolve(document, one)
     )
+
+
+def prose(text: str) -> Markup:
+    """Return a text as HTML, with what stands in backticks as code."""
+    return Markup(re.sub("`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
 
 def reasons() -> Iterator[tuple[str, int, str, str]]:

@@ -1,0 +1,51 @@
+"""Keeps the embedded PostgreSQL running: started again when it dies, given up when it dies again and again.
+
+It says each death on stderr and in PostgreSQL's own log. It starts nothing the first time and stops nothing.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections import deque
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from modicum_server.local.postgres import EmbeddedPostgres, EndedAtStartError
+from modicum_server.local.program import LocalPostgresError
+
+#: That many ends within that time are no accident any more.
+MOST_ENDS = 5
+ENDS_SECONDS = 300.0
+PAUSE_SECONDS = 0.2
+
+
+async def keep_running(postgres: EmbeddedPostgres) -> NoReturn:
+    """Start it again on the same address whenever it ends; runs until it is cancelled.
+
+    Raises:
+        LocalPostgresError: it ended `MOST_ENDS` times within `ENDS_SECONDS`, or does not come up.
+    """
+    clock = asyncio.get_running_loop().time
+    ends: deque[float] = deque(maxlen=MOST_ENDS)
+    while True:
+        code = await postgres.ended()
+        ends.append(clock())
+        if len(ends) == MOST_ENDS and ends[-1] - ends[0] < ENDS_SECONDS:
+            raise LocalPostgresError(
+                f"PostgreSQL ended {MOST_ENDS} times within {ENDS_SECONDS / 60:.0f} minutes, "
+                f"the last time with exit code {code}; {postgres.log} says why"
+            )
+        _say(postgres, f"PostgreSQL ended with exit code {code}; it is started again, its log is {postgres.log}")
+        await asyncio.sleep(PAUSE_SECONDS)
+        with contextlib.suppress(EndedAtStartError):  # one more end, which is counted like the others
+            await postgres.start_again()
+            _say(postgres, "PostgreSQL answers again")
+
+
+def _say(postgres: EmbeddedPostgres, words: str) -> None:
+    line = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC modicum-server: {words}\n"
+    with contextlib.suppress(OSError):  # a full disk or a closed terminal must not end what we keep
+        sys.stderr.write(line)
+        sys.stderr.flush()
+    with contextlib.suppress(OSError), postgres.log.open("a") as log:
+        log.write(line)

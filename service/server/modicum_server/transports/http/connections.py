@@ -1,0 +1,129 @@
+"""Open HTTP connections: how many there may be, and how long one may take to ask. Knows no path and no token.
+
+A connection asks from its start, or from the end of its last answer, until the head of its next request is there. No
+byte that it sends in between prolongs that time. When there is no room, the one that has asked longest makes it.
+One that does not read what it is sent is closed as well.
+"""
+
+import asyncio
+from typing import Any, cast
+
+import h11
+import structlog
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+HEAD_SECONDS = 20.0
+IDLE_SECONDS = 5
+#: Without a byte taken of what waits to be sent.
+STUCK_SECONDS = 60.0
+LARGEST_HEAD_BYTES = 16 * 1024
+#: Connections beside those that watch.
+SPARE_CONNECTIONS = 1_000
+#: Connections that are taken in at once, before any can be refused.
+BACKLOG = 128
+LOG_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class OpenConnections(ServerState):
+    """uvicorn's state, with those that ask, the oldest first."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+        self._asking: dict[Connection, asyncio.TimerHandle] = {}
+        self._told = float("-inf")
+
+    def asks(self, connection: "Connection") -> None:
+        """Count a connection's time from now on, unless that is done already."""
+        if connection not in self._asking:
+            self._asking[connection] = connection.loop.call_later(HEAD_SECONDS, connection.give_up)
+
+    def asks_no_more(self, connection: "Connection") -> None:
+        """It has asked, or is gone."""
+        if timer := self._asking.pop(connection, None):
+            timer.cancel()
+
+    def make_room(self, newest: "Connection") -> None:
+        """Close the one that has asked longest, or the newest where all are being answered, if there are too many."""
+        if len(self.connections) <= self._most:
+            return
+        dropped = next(iter(self._asking), newest)
+        dropped.drop()
+        if newest.loop.time() - self._told > LOG_SECONDS:
+            self._told = newest.loop.time()
+            log.warning("http_connections_full", most=self._most, asking=len(self._asking))
+
+
+class Connection(H11Protocol):
+    """One connection, closed when it does not ask in time."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._open = cast("OpenConnections", server_state)
+        self._stuck: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to count its time."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        self._open.asks(self)
+        self._open.make_room(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a request's body is not bounded in time here, but what follows an answer is."""
+        super().data_received(data)
+        self._see_whether_it_asks()
+
+    def on_response_complete(self) -> None:
+        """Count the time to its next request."""
+        super().on_response_complete()
+        self._see_whether_it_asks()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._open.asks_no_more(self)
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Count the time that it does not read."""
+        super().pause_writing()
+        self._stuck = self.loop.call_later(STUCK_SECONDS, self.drop)
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+        super().resume_writing()
+
+    def give_up(self) -> None:
+        """Answer 408 where it began to ask, and close it."""
+        if self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            answer = h11.Response(status_code=408, headers=[("content-length", "0"), ("connection", "close")])
+            self.transport.write(self.conn.send(answer))
+        self.drop()
+
+    def drop(self) -> None:
+        """Close it; what it would not read is not waited for."""
+        self._open.asks_no_more(self)
+        self.connections.discard(self)
+        if self.scheme == "https" or self.transport.get_write_buffer_size():
+            self.transport.abort()  # TLS would wait for the other side's goodbye
+        else:
+            self.transport.close()
+
+    def _see_whether_it_asks(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._open.asks_no_more(self)
+        elif self in self.connections:
+            self._open.asks(self)

@@ -1,0 +1,66 @@
+"""The embedded PostgreSQL of `modicum-server up` killed in mid-audit: it comes back, and the audit ends whole."""
+
+import os
+import signal
+import urllib.error
+import urllib.request
+
+import numpy as np
+import psutil
+import pytest
+from acceptance_running import Place, eventually, started_server
+from acceptance_stage import ARCHITECTURE, CLASSES, patches
+from modicum import Client
+
+ITEMS = 24
+#: Leases that are short, so that work which was lost with the database is soon taken up.
+SHORT_LEASES = {"MODICUM_LEASE_SECONDS": "3", "MODICUM_RENEW_SECONDS": "1"}
+
+
+@pytest.fixture
+def folder(materials, short_folder):
+    np.savez(short_folder / "many.npz", images=patches(np.arange(ITEMS) % len(CLASSES), seed=12))
+    return short_folder
+
+
+def begun(client: Client, materials, folder):
+    """An audit in which passes have been made and images are still to come."""
+    files = {"weights": materials / "w.safetensors", "input": materials / "input.toml"}
+    model = client.models.register("m", architecture=ARCHITECTURE, labels=materials / "labels.txt", **files)
+    search = {"thresholds": [0.9], "method": "batched_gradient", "pixels_per_step": 12, "controls": []}
+    audit = client.audits.create(models=[model], dataset=client.datasets.upload("many", folder / "many.npz"), **search)
+    next(event for event in audit.watch() if event.passes_done)
+    assert not audit.refresh().state.terminal, "it ended before anything could be killed; give it more to do"
+    return audit
+
+
+def is_ready(http: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{http}/readyz", timeout=10) as answer:
+            return answer.status == 200
+    except (urllib.error.HTTPError, OSError):
+        return False
+
+
+def postmaster(folder) -> int:
+    return int((folder / "data" / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
+
+
+def test_a_killed_postgres_is_started_again_and_the_audit_ends_with_every_finding_once(folder, materials):
+    with started_server(Place.make(folder).with_variables(**SHORT_LEASES)) as running:
+        with Client(running.address, token=running.token, timeout_seconds=120) as client:
+            audit = begun(client, materials, folder)
+            first = postmaster(folder)
+
+            os.kill(first, signal.SIGKILL)
+
+            eventually(lambda: not psutil.pid_exists(first))
+            eventually(lambda: is_ready(running.http), seconds=120)
+            audit.wait()
+            findings = audit.result().findings
+        running.process.terminate()
+        assert running.process.wait(timeout=60) == 0
+
+    assert sorted(finding.item for finding in findings) == [f"{number:02d}" for number in range(ITEMS)]
+    assert [(finding.item, finding.reason) for finding in findings if finding.reason or not finding.subset] == []
+    assert "PostgreSQL ended with exit code -9" in (folder / "data" / "postgres" / "postgres.log").read_text()

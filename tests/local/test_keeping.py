@@ -1,0 +1,100 @@
+"""The embedded PostgreSQL is kept: where it was and with what it held, and not for ever if it dies for ever."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from modicum_server.local import keeping
+from modicum_server.local.keeping import keep_running
+from modicum_server.local.postgres import EmbeddedPostgres
+from modicum_server.local.program import LocalPostgresError
+
+PATIENCE_SECONDS = 120
+
+
+@pytest.fixture
+async def postgres(short_folder):
+    postgres = EmbeddedPostgres(short_folder / "postgres")
+    await postgres.start()
+    yield postgres
+    await postgres.stop()
+
+
+async def until(it: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not it():
+        assert time.monotonic() < end, "it does not come"
+        await asyncio.sleep(0.05)
+
+
+async def answered(postgres: EmbeddedPostgres, statement: str) -> list:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(postgres.url) as connection:
+                return await (await connection.execute(statement)).fetchall()
+        except psycopg.OperationalError:
+            assert time.monotonic() < end, "it does not answer again"
+            await asyncio.sleep(0.05)
+
+
+async def test_killed_it_answers_again_at_the_same_address_with_what_was_stored(postgres, capsys):
+    async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as connection:
+        await connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+    url, first = postgres.url, postgres.pid
+    keeping_it = asyncio.create_task(keep_running(postgres))
+    os.kill(first, signal.SIGKILL)
+    await asyncio.sleep(0)
+
+    assert await answered(postgres, "SELECT one FROM kept") == [(1,)]
+
+    await until(lambda: "answers again" in postgres.log.read_text())
+    keeping_it.cancel()
+    assert (postgres.url, postgres.pid == first) == (url, False)
+    assert f"exit code -9; it is started again, its log is {postgres.log}" in capsys.readouterr().err
+
+
+async def test_what_a_killed_postmaster_left_at_work_is_waited_for(postgres):
+    async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as connection:
+        (orphan,) = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
+        os.kill(orphan, signal.SIGSTOP)
+        keeping_it = asyncio.create_task(keep_running(postgres))
+        first = postgres.pid
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: "ended with" in postgres.log.read_text())
+        await asyncio.sleep(1)
+        assert postgres.pid == first, "a second server was started beside what works on the files"
+
+        os.kill(orphan, signal.SIGCONT)
+
+        assert await answered(postgres, "SELECT 1") == [(1,)]
+        keeping_it.cancel()
+
+
+async def test_one_that_dies_again_and_again_is_given_up_with_the_place_of_its_log(postgres, monkeypatch):
+    monkeypatch.setattr(keeping, "PAUSE_SECONDS", 0)
+
+    async def kill_for_ever() -> None:
+        while True:
+            if (postgres.log.parent / "cluster" / "postmaster.pid").exists():
+                os.kill(postgres.pid, signal.SIGKILL)
+            await asyncio.sleep(0.05)
+
+    killing = asyncio.create_task(kill_for_ever())
+    with pytest.raises(LocalPostgresError, match=r"ended 5 times within 5 minutes.*postgres\.log"):
+        await asyncio.wait_for(keep_running(postgres), PATIENCE_SECONDS)
+    killing.cancel()
+
+
+async def test_the_log_of_the_last_run_is_kept_beside_that_of_this_one(short_folder):
+    for _ in range(2):
+        postgres = EmbeddedPostgres(short_folder / "postgres")
+        await postgres.start()
+        await postgres.stop()
+
+    logs = [postgres.log, postgres.log.with_suffix(".log.1")]
+    assert [log.read_text().count("database system is ready") for log in logs] == [1, 1]

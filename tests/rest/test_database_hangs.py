@@ -1,0 +1,115 @@
+"""A database that has connections and says nothing, as one that is stopped: calls end all the same, at both doors."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import pytest
+import structlog
+from modicum.v1.project_service_pb2 import ListProjectsRequest
+from modicum.v1.project_service_pb2_grpc import ProjectServiceStub
+from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.metrics.api import ApiMetrics
+from modicum_server.store.changes import PostgresChanges
+from modicum_server.store.postgres import PostgresStore
+from modicum_server.transports.api import Api
+from rest_stage import PATIENCE_SECONDS, PROJECT, TOKENS, Rest, Served
+from sqlalchemy import make_url
+
+LIMIT = "modicum_server.transports.layers.AUTHENTICATION_SECONDS"
+AUTHORIZED = (("authorization", f"Bearer {TOKENS['admin']}"),)
+
+
+@dataclass
+class Wire:
+    """Carries bytes to Postgres and back while `open` is set: connections that are there stay, and say nothing."""
+
+    socket: Path
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_unix_connection(self.socket)
+        try:
+            await asyncio.gather(self._pump(reader, forth), self._pump(back, writer))
+        except ConnectionError:
+            """One side has gone."""
+        finally:
+            forth.close()
+            writer.close()
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            await self.open.wait()
+            sink.write(data)
+        sink.close()
+
+
+@pytest.fixture
+async def hanging(database_url, tmp_path, settings) -> AsyncIterator[Served]:
+    """Both doors of an API that has asked its database already, which then hangs."""
+    address = make_url(database_url)
+    wire = Wire(Path(str(address.query["host"])) / ".s.PGSQL.5432")
+    wire.open.set()
+    server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
+    url = address.set(query={}, host="127.0.0.1", port=server.sockets[0].getsockname()[1]).render_as_string(
+        hide_password=False
+    )
+    store, changes, artifacts, metrics = (
+        PostgresStore(url),
+        PostgresChanges(url),
+        FolderArtifactStore(tmp_path),
+        ApiMetrics(),
+    )
+    api = Api(store, changes, artifacts, settings, metrics=metrics)
+    grpc_port, http_port = await api.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+            assert (await Rest(http_port).ask("GET", "/v1/projects")).reason == "TOKEN_INVALID"
+            wire.open.clear()
+            yield Served(api, store, artifacts, metrics, http_port, channel)
+    finally:
+        wire.open.set()
+        await api.stop(grace=0)
+        await changes.close()
+        await store.close()
+        server.close()
+
+
+async def soon(answer):
+    """The answer, in a time in which a call that hangs has none."""
+    async with asyncio.timeout(PATIENCE_SECONDS / 2):
+        return await answer
+
+
+@pytest.mark.parametrize("path", ["/v1/projects", f"/v1/{PROJECT}/audits/a:watch"])
+async def test_a_deadline_covers_finding_out_who_calls(hanging, path):
+    with structlog.testing.capture_logs() as lines:
+        reply = await soon(hanging.rest().ask("GET", path, headers={"Request-Timeout": "0.5"}))
+
+    assert (reply.status, reply.reason) == (504, "DEADLINE_EXCEEDED")
+    assert [line["code"] for line in lines if line["event"] == "rpc"] == ["DEADLINE_EXCEEDED"]
+
+
+@pytest.mark.parametrize("path", ["/v1/projects", f"/v1/{PROJECT}/audits/a:watch"])
+async def test_without_a_deadline_a_hanging_database_is_away(hanging, path, monkeypatch):
+    monkeypatch.setattr(LIMIT, 0.5)
+    with structlog.testing.capture_logs() as lines:
+        reply = await soon(hanging.rest().ask("GET", path))
+
+    assert (reply.status, reply.reason) == (503, "DEPENDENCY_UNAVAILABLE")
+    assert [line["code"] for line in lines if line["event"] == "rpc"] == ["UNAVAILABLE"]
+
+
+async def test_grpc_says_the_same(hanging, monkeypatch):
+    monkeypatch.setattr(LIMIT, 0.5)
+    stub = ProjectServiceStub(hanging.channel)
+    with structlog.testing.capture_logs() as lines, pytest.raises(grpc.aio.AioRpcError) as refused:
+        await soon(stub.ListProjects(ListProjectsRequest(), metadata=AUTHORIZED))
+    with pytest.raises(grpc.aio.AioRpcError) as late:
+        await soon(stub.ListProjects(ListProjectsRequest(), metadata=AUTHORIZED, timeout=0.2))
+
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert [line["code"] for line in lines if line["event"] == "rpc"] == ["UNAVAILABLE"]
+    assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

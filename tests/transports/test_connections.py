@@ -1,0 +1,120 @@
+"""HTTP connections that ask slowly, never, or read nothing: they end, and leave room to those that ask."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from modicum_server.transports.http import connections, server
+
+HEAD_SECONDS = 1.0
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Before `served`, which reads these: little time, and 8 connections (3 may watch)."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", HEAD_SECONDS)
+    monkeypatch.setattr(server, "SPARE_CONNECTIONS", 5)
+
+
+async def opened(served, data: bytes = b""):
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.http_port)
+    writer.write(data)
+    return reader, writer
+
+
+async def end_of(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the other side closes."""
+    try:
+        return await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
+    except ConnectionResetError:
+        return b""
+
+
+async def drip(writer: asyncio.StreamWriter) -> None:
+    while not writer.transport.is_closing():
+        writer.write(b"a")
+        await asyncio.sleep(0.05)
+
+
+async def until(it: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not it():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.02)
+
+
+async def status_of(served, path: str = "/healthz") -> bytes:
+    reader, writer = await opened(served, b"GET %b HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n" % path.encode())
+    answer = await end_of(reader)
+    writer.close()
+    return answer.split(b"\r\n")[0]
+
+
+async def test_a_head_that_drips_is_ended_with_a_reason_however_often_a_byte_comes(served):
+    reader, writer = await opened(served, b"GET /healthz HTTP/1.1\r\nx: ")
+    dripping = asyncio.create_task(drip(writer))
+
+    assert (await end_of(reader)).startswith(b"HTTP/1.1 408 ")
+
+    dripping.cancel()
+    writer.close()
+
+
+async def test_a_connection_that_says_nothing_is_closed(served):
+    reader, writer = await opened(served)
+
+    assert await end_of(reader) == b""
+
+    writer.close()
+
+
+async def test_a_body_that_drips_after_its_answer_is_ended(served):
+    reader, writer = await opened(
+        served, b"POST /v1/projects/default/models HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n"
+    )
+    dripping = asyncio.create_task(drip(writer))
+
+    assert (await end_of(reader)).startswith(b"HTTP/1.1 401 ")
+
+    dripping.cancel()
+    writer.close()
+
+
+async def test_a_connection_that_asks_again_and_again_is_kept_for_longer_than_one_head_may_take(served, monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 4 * HEAD_SECONDS)
+    reader, writer = await opened(served)
+    for _ in range(6):
+        await asyncio.sleep(HEAD_SECONDS)
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_SECONDS)
+        await reader.readexactly(len(b"alive\n"))
+        assert head.startswith(b"HTTP/1.1 200 ")
+    writer.close()
+
+
+async def test_a_connection_that_reads_nothing_is_closed(served, monkeypatch):
+    monkeypatch.setattr(connections, "STUCK_SECONDS", 0.5)
+    request = b"GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n"
+    reader, writer = await opened(served, request * 500)
+    reader._transport.pause_reading()  # a stream reads ahead otherwise
+
+    open_ones = served.api._http._server.server_state.connections
+    await until(lambda: open_ones)
+    await until(lambda: not open_ones)
+
+    writer.transport.abort()
+
+
+async def test_where_no_room_is_left_the_one_that_has_asked_longest_makes_it(served, monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 10 * PATIENCE_SECONDS)
+    idle = [await opened(served) for _ in range(8)]
+
+    assert await status_of(served) == b"HTTP/1.1 200 OK"
+
+    assert await end_of(idle[0][0]) == b""
+    for _, writer in idle[1:]:
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    answers = [await end_of(reader) for reader, _ in idle[1:]]
+    assert all(answer.startswith(b"HTTP/1.1 200 OK") for answer in answers)
+    for _, writer in idle:
+        writer.close()
