@@ -77,7 +77,6 @@ FAULTS = (
         strike=cancel,
         also=stays,
         signs=(CANCEL_ANSWERED, STOPPED),
-        quick=True,
     ),
     Fault(
         name="cancelled_as_its_last_shard_ends",

@@ -145,7 +145,6 @@ FAULTS = (
         strike=cut_connections,
         also=back,
         signs=(NOT_WRITTEN, Line("api", "audit_changes_not_heard")),
-        quick=True,
         seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(

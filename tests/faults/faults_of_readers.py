@@ -131,7 +131,6 @@ FAULTS = (
         stored=WITHIN_A_SHARD,
         strike=watch_slowly,
         signs=(Answered("WatchAudit", "OK", at_least=SLOW_READERS),),
-        quick=True,
         seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
@@ -154,7 +153,6 @@ FAULTS = (
         stored=WITHIN_A_SHARD,
         strike=vanish_in_mid_upload,
         signs=(Answered("UploadArtifact", "OUT_OF_RANGE|CANCELLED"),),
-        quick=True,
         seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(

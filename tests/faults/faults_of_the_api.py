@@ -125,7 +125,6 @@ FAULTS = (
         stored=WITHIN_A_SHARD,
         strike=kill_while_it_takes_an_upload,
         signs=(STARTED,),
-        quick=True,
         seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
@@ -181,7 +180,6 @@ FAULTS = (
         stored=WITHIN_A_SHARD,
         strike=terminate_while_it_is_watched,
         signs=(Answered("WatchAudit", "UNAVAILABLE"), Line("api", "api_stopped"), STARTED),
-        quick=True,
         seen_to_fail=WITHOUT_MECHANISM,
     ),
 )

@@ -120,7 +120,6 @@ FAULTS = (
         stored=WITHIN_A_SHARD,
         strike=fill_while_it_takes_an_upload,
         signs=(Answered("UploadArtifact", "RESOURCE_EXHAUSTED"),),
-        quick=True,
         seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(

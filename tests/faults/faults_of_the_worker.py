@@ -125,7 +125,6 @@ FAULTS = (
         strike=terminate,
         also=nothing_expired,
         signs=(Line("worker", "worker_stopped"),),
-        quick=True,
         seen_to_fail="with the draining of a worker taken out",
     ),
     Fault(

@@ -15,7 +15,7 @@ from modicum_server.domain.models import (
 from modicum_server.errors import DatasetNotFound, ModelVersionNotFound
 from store_scene import CHECK, PROJECT, Scene, audit_value, items, new_version
 
-MODEL = f"{PROJECT}/models/net"
+MODEL, PARTS = f"{PROJECT}/models/net", f"{PROJECT}/models/parts"
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ MODEL = f"{PROJECT}/models/net"
     [
         Weights("a" * 64, "timm:vit"),
         Executable("b" * 64, ExecutableKind.TORCHSCRIPT),
-        Ensemble((f"{MODEL}/versions/1", f"{MODEL}/versions/2"), Combine.MEAN_PROBABILITIES),
-        InputDropout(f"{MODEL}/versions/1", 0.8, 16, 3),
+        Ensemble((f"{PARTS}/versions/1", f"{PARTS}/versions/2"), Combine.MEAN_PROBABILITIES),
+        InputDropout(f"{PARTS}/versions/1", 0.8, 16, 3),
     ],
     ids=lambda source: type(source).__name__,
 )
@@ -32,7 +32,10 @@ async def test_a_version_comes_back_as_it_was_stored(store, source):
     version = new_version(source=source)
 
     async with store.transaction() as transaction:
-        await transaction.models.create(MODEL)
+        for model in (MODEL, PARTS):
+            await transaction.models.create(model)
+        for digest in "cd":
+            await transaction.models.create_version(PARTS, new_version(digest * 64))
         stored = await transaction.models.create_version(MODEL, version)
         found = await transaction.models.version(stored.name)
 

@@ -110,7 +110,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(scene: Scene):
     assert 'outcome="lost"' in metrics_text(zombie)
     second.gate.set()
     assert (await scene.ended(audit)).state is AuditState.SUCCEEDED
-    assert second.tasks[0].attempt == 2
+    assert second.tasks[0].attempt > first.tasks[0].attempt
 
 
 async def test_a_worker_that_learns_that_its_lease_is_lost_stops_its_task(scene: Scene):
