@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FixedLocator, NullFormatter
 
 PANEL_INCHES = (5.2, 4.2)
 PANELS_A_ROW = 3
@@ -59,7 +59,7 @@ def _draw_subject(panel: Axes, subject: dict[str, Any]) -> None:
     panel.xaxis.set_major_locator(FixedLocator(PASSES_SHOWN))
     panel.xaxis.set_major_formatter("{x:,.0f}")
     panel.xaxis.set_minor_formatter(NullFormatter())
-    panel.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    panel.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
     panel.yaxis.set_minor_formatter(NullFormatter())
     panel.set_title(f"{subject['name']}, {subject['n']} images, threshold {subject['threshold']:g}", fontsize=9)
     panel.grid(visible=True, which="major", linewidth=0.4, color="#dddddd")
