@@ -13,7 +13,7 @@ from modicum_server.local.keeping import keep_running
 from modicum_server.local.postgres import EmbeddedPostgres
 from modicum_server.local.program import LocalPostgresError
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 400
 
 
 @pytest.fixture

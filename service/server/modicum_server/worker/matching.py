@@ -12,6 +12,8 @@ from modicum_server.domain.models import Ensemble, ModelVersion
 from modicum_server.ports import Transaction
 from modicum_server.usecases.costs import cut_shards
 
+JUST_BELOW = 1.001
+"""What is eligible at its critical temperature to the last bit may not be in the next pass."""
 TEMPERATURES = "matched_temperatures"
 """Of the audit's parameters: by the index of a matched search, by version."""
 
@@ -54,15 +56,18 @@ async def _temperatures(
 
 
 def matched_temperature(critical: Sequence[float], *, eligible: int) -> float:
-    """Return the temperature at which so many images are eligible: between the critical ones of the last and the next.
+    """Return a temperature at which so many images are eligible: 1 where it is one, else between two critical ones.
 
-    Where several images share that critical temperature, more are. Without any image wanted, or known, it is 1.
+    Those are the last's that is to be eligible and the next one's; where images share them, more are. Without any image
+    wanted, or known, it is 1.
     """
     ordered = sorted(critical, reverse=True)
     if not ordered or not eligible:
         return 1.0
-    last = ordered[min(eligible, len(ordered)) - 1]
-    return last if eligible >= len(ordered) else math.sqrt(last * ordered[eligible])
+    last, following = ordered[min(eligible, len(ordered)) - 1], [*ordered, 0.0][min(eligible, len(ordered))]
+    if following < 1 <= last:
+        return 1.0
+    return math.sqrt(last * following) if following else last / JUST_BELOW
 
 
 def temperature_of(parameters: Mapping[str, object], search_index: int, version: str) -> float:

@@ -12,6 +12,7 @@ from modicum_server.transports.http.rest.openapi.operations import body_message,
 from modicum_server.transports.http.rest.openapi.schemas import schemas_of
 from modicum_server.transports.http.rest.problems import MEDIA_TYPE
 from modicum_server.transports.http.rest.routes import Binding, bindings_of
+from modicum_server.usecases.rules import UUID
 
 _TEXT = {"type": "string"}
 
@@ -68,7 +69,7 @@ _PARAMETERS = {
     "IdempotencyKey": _header(
         "Idempotency-Key",
         "A UUID; the same request again with the same key gives the same answer. Same as `requestId`.",
-        {"type": "string", "format": "uuid"},
+        {"type": "string", "pattern": f"^({UUID})?$"},
     ),
     "IfNoneMatch": _header("If-None-Match", "The ETag of what the caller has."),
     "Range": _header("Range", "One range of bytes, e.g. bytes=0-1023."),
