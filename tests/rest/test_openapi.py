@@ -26,7 +26,7 @@ CONFIGURATION = """
 expected-statuses = ["2xx", "3xx", "4xx", "501", "504"]
 
 [checks.missing_required_header]
-enabled = false  # a deadline of a nanosecond has passed (504) before the token is looked at; test_both_doors calls without one
+enabled = false  # a deadline of a nanosecond has passed (504) before the token is looked at
 
 [checks.positive_data_acceptance]
 enabled = false  # the rules of fields are more than a schema can say
