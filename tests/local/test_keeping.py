@@ -1,6 +1,7 @@
 """The embedded PostgreSQL is kept: where it was and with what it held, and not for ever if it dies for ever."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -8,10 +9,12 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
+from modicum_server.local import keeping
 from modicum_server.local.keeping import keep_running
 from modicum_server.local.postgres import EmbeddedPostgres
+from modicum_server.local.program import LocalPostgresError
 
-PATIENCE_SECONDS = 400
+PATIENCE_SECONDS = 120
 
 
 @pytest.fixture
@@ -71,6 +74,22 @@ async def test_what_a_killed_postmaster_left_at_work_is_waited_for(postgres):
 
         assert await answered(postgres, "SELECT 1") == [(1,)]
         keeping_it.cancel()
+
+
+async def test_one_that_dies_again_and_again_is_given_up_with_the_place_of_its_log(postgres, monkeypatch):
+    monkeypatch.setattr(keeping, "PAUSE_SECONDS", 0)
+
+    async def kill_for_ever() -> None:
+        while True:
+            if (postgres.log.parent / "cluster" / "postmaster.pid").exists():
+                with contextlib.suppress(ProcessLookupError):  # the file of one that was killed just now
+                    os.kill(postgres.pid, signal.SIGKILL)
+            await asyncio.sleep(0.05)
+
+    killing = asyncio.create_task(kill_for_ever())
+    with pytest.raises(LocalPostgresError, match=r"ended 5 times within 5 minutes.*postgres\.log"):
+        await asyncio.wait_for(keep_running(postgres), PATIENCE_SECONDS)
+    killing.cancel()
 
 
 async def test_the_log_of_the_last_run_is_kept_beside_that_of_this_one(short_folder):
