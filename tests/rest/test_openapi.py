@@ -25,9 +25,6 @@ CONFIGURATION = """
 [checks.not_a_server_error]  # 501: what is not served yet; 504: a caller's own deadline, of a nanosecond
 expected-statuses = ["2xx", "3xx", "4xx", "501", "504"]
 
-[checks.missing_required_header]
-enabled = false  # a deadline of a nanosecond has passed (504) before the token is looked at
-
 [checks.positive_data_acceptance]
 enabled = false  # the rules of fields are more than a schema can say
 

@@ -2,10 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import grpc
 import pytest
 from modicum.v1 import project_service_pb2 as projects
+from modicum_server.transports import layers
+from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.grpc import server
 
 Code = grpc.StatusCode
@@ -14,23 +18,23 @@ MANY_CALLS = 3_500
 CALLS_OF_A_CHANNEL = 100
 
 
-async def codes_of(served, count: int) -> Counter:
-    """How calls without a token end that are all begun before the first is looked at."""
+@asynccontextmanager
+async def calls_at_once(served, count: int) -> AsyncIterator[list[grpc.aio.UnaryUnaryCall]]:
+    """Calls without a token, all begun before the first is looked at."""
     separate = [("grpc.use_local_subchannel_pool", 1)]
     address = f"127.0.0.1:{served.grpc_port}"
     channels = [grpc.aio.insecure_channel(address, separate) for _ in range(-(-count // CALLS_OF_A_CHANNEL))]
     await asyncio.gather(*(channel.channel_ready() for channel in channels))
     callers = [type(served.caller())(channel, None) for channel in channels]
-    calls = [
+    yield [
         callers[number % len(callers)].projects.ListProjects(projects.ListProjectsRequest()) for number in range(count)
     ]
-    codes = Counter([await call.code() for call in calls])
     await asyncio.gather(*(channel.close() for channel in channels))
-    return codes
 
 
 async def test_thousands_of_calls_at_once_are_all_answered(served):
-    assert await codes_of(served, MANY_CALLS) == {Code.UNAUTHENTICATED: MANY_CALLS}
+    async with calls_at_once(served, MANY_CALLS) as calls:
+        assert Counter([await call.code() for call in calls]) == {Code.UNAUTHENTICATED: MANY_CALLS}
 
 
 @pytest.fixture
@@ -39,7 +43,24 @@ def one_call(monkeypatch):
     monkeypatch.setattr(server, "SPARE_CALLS", 1)
 
 
-async def test_calls_beyond_the_bound_are_refused_as_too_many(one_call, served):
-    codes = await codes_of(served, 300)
+@pytest.fixture
+def let_in(monkeypatch) -> asyncio.Event:
+    """What calls that were let in wait for."""
+    go_on = asyncio.Event()
 
-    assert set(codes) <= {Code.UNAUTHENTICATED, Code.RESOURCE_EXHAUSTED}  # how many are open at once is the machine's
+    async def waits(*arguments):
+        await go_on.wait()
+        return await authenticate(*arguments)
+
+    monkeypatch.setattr(layers, "authenticate", waits)
+    return go_on
+
+
+async def test_calls_beyond_the_bound_are_refused_as_too_many(one_call, let_in, served):
+    async with calls_at_once(served, 300) as calls:
+        answers = [asyncio.ensure_future(call.code()) for call in calls]
+        await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+        let_in.set()
+        codes = set(await asyncio.gather(*answers))
+
+    assert codes == {Code.UNAUTHENTICATED, Code.RESOURCE_EXHAUSTED}

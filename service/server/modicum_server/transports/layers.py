@@ -146,18 +146,12 @@ def authenticated(store: Store) -> Layer:
 async def _principal(store: Store, call: Call) -> Principal:
     remaining = call.wire.remaining_seconds()
     seconds = AUTHENTICATION_SECONDS if remaining is None else min(remaining, AUTHENTICATION_SECONDS)
-    asked = asyncio.ensure_future(authenticate(store, call.wire.header("authorization")))
-    asked.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, whoever has left by then
     try:
-        # A task of its own, which nobody waits for: where Postgres hangs, what is cancelled takes ten seconds to end.
-        await asyncio.wait({asked}, timeout=seconds)
-    finally:
-        asked.cancel()
-    if asked.done():
-        return asked.result()
-    if remaining is not None and remaining <= AUTHENTICATION_SECONDS:
-        raise _DeadlineMissed(seconds)
-    raise DependencyUnavailable(f"the database did not answer within {seconds:g} s; try again")
+        return await authenticate(store, call.wire.header("authorization"), seconds)
+    except TimeoutError as error:
+        if remaining is not None and remaining <= AUTHENTICATION_SECONDS:
+            raise _DeadlineMissed(seconds) from error
+        raise DependencyUnavailable(f"the database did not answer within {seconds:g} s; try again") from error
 
 
 class _DeadlineMissed(Exception):

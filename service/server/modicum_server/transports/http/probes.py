@@ -67,7 +67,7 @@ class Scrapers:
         """
         digest = token_digest(authorization)
         try:
-            await self._authenticate(authorization)
+            await authenticate(self._store, authorization, AUTHENTICATION_SECONDS)
         except (Unavailable, TimeoutError) as error:
             if digest not in self._good:
                 raise DependencyUnavailable from error
@@ -76,18 +76,6 @@ class Scrapers:
             raise
         else:
             self._good.add(digest)
-
-    async def _authenticate(self, authorization: str) -> None:
-        asked = asyncio.ensure_future(authenticate(self._store, authorization))
-        asked.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, whoever has left by then
-        try:
-            # Not asyncio.timeout, which waits for the end of what it cancels: ten seconds more where Postgres hangs.
-            await asyncio.wait({asked}, timeout=AUTHENTICATION_SECONDS)
-        finally:
-            asked.cancel()
-        if not asked.done():
-            raise TimeoutError
-        asked.result()
 
 
 def _on_loopback(request: Request) -> bool:
