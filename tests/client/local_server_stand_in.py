@@ -14,7 +14,7 @@ if os.environ.get("STAND_IN") == "fails":
     sys.stderr.write("the disk is full\n")
     sys.exit(3)
 if os.environ.get("STAND_IN") == "lingers":  # told to leave, it first finishes what it does, as the real one
-    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(3), sys.exit(0)))
+    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(8), sys.exit(0)))
 with (folder / "starts").open("a") as starts:
     starts.write(f"{os.getpid()} {os.getsid(0)}\n")
 if os.environ.get("STAND_IN") in {"hangs", "lingers"}:

@@ -113,20 +113,18 @@ def test_an_interrupt_while_the_local_server_starts_is_obeyed_at_once(tmp_path):
     ) as process:
         while not (data / "starts").exists():
             time.sleep(0.02)
-        begun = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
-        left_after = time.monotonic() - begun
 
     assert process.returncode == 130
     assert said == "modicum: interrupted\n"
-    assert left_after < 15  # the stand-in would linger far longer
     server = int((data / "starts").read_text().split()[0])
+    os.kill(server, 0)  # it is still at its goodbye: the command did not wait for it
     wait_until_gone(server)
 
 
 def wait_until_gone(pid):
-    for _ in range(200):
+    for _ in range(600):
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
