@@ -24,6 +24,12 @@ KEY_FIGURES = (
     ("eligible_share", "of the images eligible"),
     ("accuracy", "accuracy on whole images"),
 )
+PAIRED = (
+    "subset_fraction_ratio",
+    "matched_subset_fraction_ratio",
+    "accuracy_difference",
+    "overinterpretation_rate_difference",
+)
 FILLS_SHOWN_ON_GREY = frozenset({Fill.NOISE.value, Fill.MARGINAL.value})
 
 
@@ -205,7 +211,7 @@ def pairs(document: Mapping[str, Any]) -> list[Pair]:
             first=short_name(entry["first"]),
             second=short_name(entry["second"]),
             search=document["specification"]["searches"][entry["search_index"]],
-            lines=tuple(_line(name, measure_from_json(value)) for name, value in entry["measures"].items()),
+            lines=_paired_lines(entry["measures"]),
         )
         for entry in document.get("comparisons", ())
     ]
@@ -221,12 +227,17 @@ def checks(document: Mapping[str, Any]) -> list[Check]:
             verdict=entry["verdict"],
             stamp=entry["stamp"],
             reasons=tuple(entry["reasons"]),
-            lines=tuple(_line(name, measure_from_json(value)) for name, value in entry["measures"].items()),
+            lines=_paired_lines(entry["measures"]),
             temperatures=tuple((short_name(name), f"{value:.3g}") for name, value in entry["temperatures"].items()),
             costs=tuple((short_name(name), f"{value:.3g}") for name, value in entry["pass_milliseconds"].items()),
         )
         for entry in document.get("mitigation", ())
     ]
+
+
+def _paired_lines(measures: Mapping[str, Any]) -> tuple[Line, ...]:
+    """In the order in which they are read; a stored document has them by name."""
+    return tuple(_line(name, measure_from_json(measures[name])) for name in PAIRED if name in measures)
 
 
 def _figures(measured: Mapping[str, Measure]) -> tuple[Figure, ...]:

@@ -7,7 +7,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import SearchMethod
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.words import OPEN_END, confidence_text, ratio_text, share_text, times_text
+from modicum_server.measures.words import OPEN_END, confidence_text, ratio_text, share_text
 
 REASONS: Mapping[str, str] = {
     FindingReason.NOT_ELIGIBLE: "below the threshold on the whole image, so not searched",
@@ -60,6 +60,7 @@ VARIANTS = {
 }
 
 NO_VALUE = "none"
+FINE_RATIO = 10
 
 
 def reason_text(reason: str) -> str:
@@ -98,7 +99,7 @@ def number_text(value: float, unit: str) -> str:
     if unit in {"share", "pixels share"}:
         return share_text(value)
     if unit == "ratio":
-        return times_text(value)
+        return f"{_ratio_text(value)} times"
     if unit == "pixels":
         return pixels_text(value)
     if unit == "confidence":
@@ -106,10 +107,15 @@ def number_text(value: float, unit: str) -> str:
     return f"{value:,.3g}"
 
 
+def _ratio_text(ratio: float) -> str:
+    """A ratio in a table: near 1 a second decimal tells what lies beyond a limit."""
+    return f"{ratio:.2f}" if ratio < FINE_RATIO else ratio_text(ratio)
+
+
 def _end_text(value: float, unit: str) -> str:
     """An end of an interval: the unit stands with the value already, but for the sign of per cent."""
     if unit == "ratio":
-        return ratio_text(value)
+        return _ratio_text(value)
     return f"{value:,.0f}" if unit == "pixels" else number_text(value, unit)
 
 
