@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(modicum_server.__file__).parent
 
-CORE = ("domain", "usecases", "measures", "errors.py", "ports.py", "settings.py")
+CORE = ("domain", "usecases", "measures", "errors.py", "model_server.py", "ports.py", "settings.py")
 PROTOBUF = ("google", "modicum")
 PROTOBUF_PLACES = ("transports", "codec", "wire", "torchserve", "handler")
 GRPC_PLACES = ("transports", "wire", "torchserve")
@@ -58,7 +58,7 @@ def test_a_library_is_known_only_where_it_belongs(libraries, places):
 
 
 def test_the_core_knows_no_adapter():
-    known = ("domain", "errors", "ports", "settings", "usecases", "measures")
+    known = ("domain", "errors", "model_server", "ports", "settings", "usecases", "measures")
     exceptions = {("usecases/reports.py", "modicum_server.reports")}  # pure functions, as use cases are
     strays = [
         (place, name)

@@ -8,7 +8,7 @@ import urllib.request
 import psutil
 import pytest
 from modicum_server.metrics.worker import WorkerMetrics
-from modicum_server.ports import ModelServerHealth
+from modicum_server.model_server import ModelServerHealth
 from modicum_server.worker.exposition import exposed
 
 

@@ -23,7 +23,7 @@ from modicum_server.domain.tasks import (
     TaskStarted,
 )
 from modicum_server.errors import ExecutableNotEnclosed, ModelServerError, TaskFailed
-from modicum_server.ports import Cancellation, ModelServerHealth
+from modicum_server.model_server import Cancellation, ModelServerHealth
 
 CHECK = ModelCheck(class_count=10, output_kind=OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=1.0)
 PASSES = Passes(forward=3, backward=1)

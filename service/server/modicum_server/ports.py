@@ -1,4 +1,4 @@
-"""What the use cases and the worker need from outside, as protocols: a store, an artifact store, a model server.
+"""What the use cases and the worker need from outside, as protocols: a store, an artifact store, wake-ups.
 
 Use cases see these and the values of `domain`; adapters implement them; `bootstrap` names the concrete ones.
 A `Transaction` is one database transaction: what it did is there after it ends without an error, or not at all.
@@ -8,7 +8,7 @@ row comes with its key.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -27,7 +27,6 @@ from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.gauges import NewestAudits
 from modicum_server.domain.models import Model, ModelCheck, ModelVersion
-from modicum_server.domain.tasks import Task, TaskEvent
 
 T = TypeVar("T")
 Keyed = tuple[str, T]
@@ -376,53 +375,3 @@ class ArtifactStore(Protocol):
     async def delete(self, digest: str) -> None: ...
     async def ping(self) -> None:
         """Raises DependencyUnavailable."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelServerHealth:
-    """How a model server is: whether it runs, how often it was started, the memory of each slot's model process."""
-
-    up: bool = False
-    starts: int = 0
-    memory_bytes: Mapping[str, int] = field(default_factory=dict)
-
-
-class ModelServer(Protocol):
-    """TorchServe, with a few slots. One task a slot at a time."""
-
-    @property
-    def slots(self) -> int: ...
-    @property
-    def isolation(self) -> "Isolation":
-        """How models are confined here; known once started."""
-
-    @property
-    def health(self) -> ModelServerHealth:
-        """How it is now. Reads files, so it is asked beside the loop."""
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    def run(self, slot: int, task: Task, cancelled: "Cancellation") -> AsyncIterator[TaskEvent]:
-        """Stage the task's artifacts, run it, yield what comes back, TaskFinished last.
-
-        Raises ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed, of these ExecutableNotEnclosed for
-        a task with a program where none can be confined.
-        """
-
-
-class Isolation(Protocol):
-    """What confines a model's process. `str` says it in words, with what it leaves open."""
-
-    @property
-    def level(self) -> str:
-        """The way of confining, of a short list."""
-
-    @property
-    def encloses_code(self) -> bool:
-        """Whether a program that is a model can do no harm."""
-
-
-class Cancellation(Protocol):
-    """Asked by a model server between chunks: whether the task is no longer wanted."""
-
-    def is_set(self) -> bool: ...

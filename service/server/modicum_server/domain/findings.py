@@ -104,6 +104,13 @@ class FindingControls:
     variants: tuple[ScoredVariant, ...] = ()
     critical_temperature: float | None = None
 
+    @property
+    def passes(self) -> Passes:
+        """What they cost: a search's own, and one forward pass for whatever was scored once more."""
+        searched = Passes() if self.class_targeted is None else self.class_targeted.passes
+        scored = len(self.fills) + len(self.variants) + (self.critical_temperature is not None)
+        return Passes(searched.forward + scored, searched.backward)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

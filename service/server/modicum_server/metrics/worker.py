@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from modicum_server.domain.audits import Audit, Shard
 from modicum_server.domain.findings import Finding, FindingReason
 from modicum_server.metrics.exposition import exemplar
-from modicum_server.ports import Isolation, ModelServerHealth
+from modicum_server.model_server import Isolation, ModelServerHealth
 
 #: A shard is planned to take a minute; checks and summaries take a second, a large model on a CPU takes many minutes.
 SHARD_BUCKETS = (0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
@@ -114,9 +114,9 @@ class WorkerMetrics:
         """Count images and the passes spent on them."""
         for finding in findings:
             self._images.labels(image_outcome(finding)).inc()
-            targeted = finding.controls.class_targeted
-            self._forward.inc(finding.passes.forward + (targeted.passes.forward if targeted else 0))
-            self._backward.inc(finding.passes.backward + (targeted.passes.backward if targeted else 0))
+            controls = finding.controls.passes
+            self._forward.inc(finding.passes.forward + controls.forward)
+            self._backward.inc(finding.passes.backward + controls.backward)
 
     def shard_claimed(self, shard: Shard) -> None:
         """Take the time that a shard waited."""

@@ -13,7 +13,8 @@ import structlog
 from modicum_server.domain.tasks import Task, TaskEvent
 from modicum_server.errors import ExecutableNotEnclosed, ModelServerDown
 from modicum_server.heldfolders import HeldFolder, create_held_folder
-from modicum_server.ports import ArtifactStore, Cancellation, ModelServerHealth
+from modicum_server.model_server import Cancellation, ModelServerHealth
+from modicum_server.ports import ArtifactStore
 from modicum_server.settings import Settings
 from modicum_server.torchserve.archive import HANDLER_MODULE
 from modicum_server.torchserve.confinement.plan import Level, Plan

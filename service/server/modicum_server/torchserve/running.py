@@ -16,7 +16,7 @@ import structlog
 
 from modicum_server.domain.tasks import Task, TaskEvent, TaskFinished
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, ModelServerError, TaskFailed
-from modicum_server.ports import Cancellation
+from modicum_server.model_server import Cancellation
 from modicum_server.torchserve.failures import HANDLER_BUG, busy, failure_of
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of

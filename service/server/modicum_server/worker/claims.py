@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from modicum_server.domain.audits import Shard
 from modicum_server.metrics.worker import WorkerMetrics
-from modicum_server.ports import ArtifactStore, ModelServer, Store
+from modicum_server.model_server import ModelServer
+from modicum_server.ports import ArtifactStore, Store
 from modicum_server.settings import Settings
 from modicum_server.worker.leasing import Lease
 

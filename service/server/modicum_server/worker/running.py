@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from modicum_server.domain.tasks import Task, TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat
 from modicum_server.errors import ModelServerError
-from modicum_server.ports import ModelServer
+from modicum_server.model_server import ModelServer
 from modicum_server.worker.claims import Claim
 from modicum_server.worker.leasing import ShardInterrupted
 

@@ -15,7 +15,8 @@ import structlog
 from modicum_server.domain.audits import AuditFailure, Shard, Stage
 from modicum_server.errors import NO_ROOM, DiskFull, Unavailable
 from modicum_server.metrics.worker import WorkerMetrics
-from modicum_server.ports import ArtifactStore, ModelServer, Store, Wakeups
+from modicum_server.model_server import ModelServer
+from modicum_server.ports import ArtifactStore, Store, Wakeups
 from modicum_server.settings import Settings
 from modicum_server.stopping import done_before
 from modicum_server.worker.checking import check
