@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import NoReturn
 
 import grpc
 import grpc.aio
@@ -163,22 +164,32 @@ class Run:
         elif not busy(error):
             raise self._failure(error) from error
         elif time.monotonic() >= self._busy_until:
-            await self._supervisor.replace(self._server)
-            raise ModelServerDown(f"no process of {self._slot.name} was free for {BUSY_SECONDS:g} s") from error
+            await self._replace(f"no process of {self._slot.name} was free for {BUSY_SECONDS:g} s")
         else:
             await self._free_where_wedged()
         self._progress.restart()
         await asyncio.sleep(BUSY_PAUSE_SECONDS)
 
     async def _free_where_wedged(self) -> None:
-        """Kill a process that has been ready and not free for long; one that still loads is waited for."""
+        """Free a slot whose process has been ready and not free for long; one that still loads is waited for.
+
+        Raises:
+            ModelServerDown: that process is gone, and TorchServe, which has not noticed, was replaced.
+        """
         process = self._server.model_process(self._slot.name)
         if process is None or not await is_ready(self._server, self._slot):
             self._wedged_at = time.monotonic() + WEDGED_SECONDS
         elif time.monotonic() >= self._wedged_at:
+            if not process.alive:
+                await self._replace(f"TorchServe calls the process of {self._slot.name} ready, and it is gone")
             log.warning("model_process_killed", slot=self._slot.name, task=self._task.id, pid=process.pid, wedged=True)
             process.kill()
             self._wedged_at = time.monotonic() + WEDGED_SECONDS
+
+    async def _replace(self, why: str) -> NoReturn:
+        log.warning("torchserve_wedged", slot=self._slot.name, task=self._task.id, why=why)
+        await self._supervisor.replace(self._server)
+        raise ModelServerDown(why)
 
     def _failure(self, error: grpc.aio.AioRpcError) -> ModelServerError:
         failure = failure_of(error)
