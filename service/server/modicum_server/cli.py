@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 
 from modicum_server.errors import DependencyUnavailable, ModicumError
-from modicum_server.logs import log_as_json
+from modicum_server.logs import log_as_json, log_for_people
 from modicum_server.openfiles import raise_open_files
 from modicum_server.settings import Settings
 
@@ -44,6 +44,7 @@ def up(
     from modicum_server.local.supervisor import LocalServer, StartFailed
 
     settings = _settings(grpc_port=grpc_port, http_port=http_port)
+    log_for_people()
     try:
         folder = DataFolder.create(data or default_folder())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Log lines of a process: JSON on stderr, also those of the libraries that it uses."""
+"""Log lines of a process, on stderr: JSON, those of its libraries too; or words for a person at a terminal."""
 
 import logging
 import sys
@@ -57,6 +57,11 @@ class WaitingLines:
             except OSError:
                 return
             self._waiting = ""
+
+
+def log_for_people() -> None:
+    """Write our log lines to stderr as a person at a terminal reads them: stdout is for what a command answers."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 def log_as_json() -> None:

@@ -113,7 +113,8 @@ class PostgresStore:
                 there = await connection.scalar(text("SELECT to_regclass(:jobs)"), {"jobs": QUEUE_TABLE})
         if there is None:
             raise DependencyUnavailable(
-                f"the database has no table {QUEUE_TABLE}, the queue's; restore it from a backup"
+                f"the role sees no table {QUEUE_TABLE}, the queue's: see whether MODICUM_DATABASE_URL names the right "
+                "database and its role may use that schema; only if the table is gone indeed, restore a backup"
             )
 
     async def close(self) -> None:
