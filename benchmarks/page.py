@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import load_tables, tables
+from benchmarks import load_tables, tables, trust_tables
 from benchmarks.picture import draw
 
 PAGE = Path("docs") / "benchmarks.md"
 PICTURE = Path("docs") / "images" / "benchmarks-search.png"
 INTRODUCTION = """# Benchmarks
 
-Written by `make bench`, which measures on the machine where it runs (`PART=search|service|memory|load` for one part,
-`QUICK=1` for fewer images and budgets). `MODICUM_BENCH_DATA` names the folder of outside data: `cifar10-test-1k/`,
-`cifar_resnet20.safetensors`, `cifar_resnet32.safetensors`. All figures lie in
-[benchmarks.json](../benchmarks/results/benchmarks.json).
+Written by `make bench`, which measures on the machine where it runs (`PART=search|service|memory|load|trust` for one
+part, `QUICK=1` for fewer images and budgets; `PART=paper` writes [a page of its own](paper.md)). `MODICUM_BENCH_DATA`
+names the folder of outside data: `cifar10-test-1k/`, `cifar_resnet20.safetensors`, `cifar_resnet32.safetensors`. All
+figures lie in [benchmarks.json](../benchmarks/results/benchmarks.json).
 
 Each figure is a ratio with its reference in the same run, on the same images. A pass-equivalent is one forward pass; a
 backward pass counts two. Square brackets hold 95% intervals (bootstrap over images, 10,000 resamples); below ten images
@@ -27,6 +27,7 @@ QUICK = {
     "images; it was not made for this page.\n",
     "service": "Run with `QUICK=1`: fewer images, the service on one model only.\n",
     "memory": "Run with `QUICK=1`: the largest audit has 2,000 images, not 10,000.\n",
+    "trust": "Run with `QUICK=1`: three seeds; the full run has twenty.\n",
     "load": "Run with `QUICK=1`: 500 audits and 100 watches; the full run has 10,000 and 1,000.\n",
 }
 
@@ -52,6 +53,7 @@ def page_text(results: dict[str, Any], exact: dict[str, Any]) -> str:
         *_search(parts.get("search"), exact),
     ]
     sections += [*_service(parts.get("service")), *_memory(parts.get("memory")), *_load(parts.get("load"))]
+    sections += _trust(parts.get("trust"))
     sections += _runs(parts)
     return "\n".join(sections).rstrip() + "\n"
 
@@ -98,6 +100,15 @@ def _load(part: dict[str, Any] | None) -> Iterator[str]:
         return
     yield from _extent(part, "load")
     yield from load_tables.load(part)
+
+
+def _trust(part: dict[str, Any] | None) -> Iterator[str]:
+    yield "\n## Trust in the verdicts\n"
+    if part is None:
+        yield "Not measured yet: `make bench PART=trust`."
+        return
+    yield from _extent(part, "trust")
+    yield from trust_tables.trust(part)
 
 
 def _extent(part: dict[str, Any], name: str) -> Iterator[str]:

@@ -122,7 +122,7 @@ def efficientnet_lite(variant: str) -> Source:
 
 def load(source: Source, count: int) -> Subject:
     """The classifier, and the first `count` photographs (fewer where there are no more) with something to search."""
-    classifier = _classifier(source)
+    classifier = classifier_of(source)
     images: list[Tensor] = []
     files: list[Path] = []
     looked_at = 0
@@ -147,10 +147,11 @@ def picture(path: Path, specification: InputSpecification) -> Tensor:
 
 def plain_classifier(source: Source) -> Classifier:
     """The same classifier with nothing done for speed."""
-    return _classifier(source, accelerate=False)
+    return classifier_of(source, accelerate=False)
 
 
-def _classifier(source: Source, *, accelerate: bool = True) -> Classifier:
+def classifier_of(source: Source, *, accelerate: bool = True) -> Classifier:
+    """A source's classifier, as the service would load it."""
     weights = read_weights(source.weights)
     module = build_architecture(source.architecture, class_count_of(source.architecture, weights))
     fit_weights(module, weights, source.architecture)

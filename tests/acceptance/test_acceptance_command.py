@@ -38,13 +38,13 @@ def test_the_command_of_the_readme_writes_a_table_a_result_and_a_page(place):
     assert search["counts"]["with_subset"] == PHOTOGRAPHS
     assert search["measures"]["accuracy"]["value"] == 1.0
     assert 0 < search["measures"]["subset_fraction_median"]["value"] < 0.1
-    controls = {"class_targeted", "fill", "dilated", "mask_only", "random"}
+    controls = {"class_targeted", "fill", "dilated", "mask_only", "random", "shortcut"}
     assert {reading["control"] for reading in search["readings"]} == controls
     for row in result["rows"]:
         assert row["verified_confidence"] >= 0.9
         assert row["controls"]["class_targeted"]
         assert {fill["fill"] for fill in row["controls"]["fills"]} >= {"black", "white", "noise", "blur"}
-        assert len(row["controls"]["variants"]) == 4
+        assert len(row["controls"]["variants"]) == 5
     page = (place.folder / "report.html").read_text()
     assert "<html" in page
     assert "http://" not in page.replace("http://www.w3.org", "")

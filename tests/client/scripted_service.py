@@ -43,6 +43,7 @@ class Script:
         self.version_states = [model_pb2.ModelVersion.STATE_READY]
         self.useful_gradient = True
         self.watches = []
+        self.reports = {}
         self.audit = audit_pb2.Audit(name="projects/default/audits/a", state=audit_pb2.Audit.STATE_RUNNING, sequence=1)
         self.audit.specification.searches.add(method=3, threshold=0.9, fill=1, target_rule=1)
 
@@ -190,6 +191,15 @@ class Audits(audit_service_pb2_grpc.AuditServiceServicer):
         self.script.note("CancelAudit", request, context)
         self.script.audit.state = audit_pb2.Audit.STATE_CANCELLED
         return self.script.audit
+
+    def GetAuditReport(self, request, context):  # noqa: N802
+        self.script.note("GetAuditReport", request, context)
+        data = self.script.reports[request.format]
+        half = len(data) // 2
+        yield audit_service_pb2.GetAuditReportResponse(media_type="application/octet-stream", data=data[:half])
+        if self.script.steps.pop("break report", None):
+            context.abort(grpc.StatusCode.UNAVAILABLE, "scripted")
+        yield audit_service_pb2.GetAuditReportResponse(data=data[half:])
 
     def WatchAudit(self, request, context):  # noqa: N802
         """Play the next watch: (sequence, state) snapshots, then a code, or None to hold the stream open."""

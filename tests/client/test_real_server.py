@@ -14,7 +14,7 @@ from modicum import Client, errors
 from modicum.sources.inputs import InputSpecification
 from modicum_server.handler.cifar_resnet import build_cifar_resnet
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
@@ -34,6 +34,7 @@ def place(short_folder, monkeypatch):
     torch.manual_seed(0)
     save_file(build_cifar_resnet("cifar_resnet20", len(CLASSES)).state_dict(), short_folder / "w.safetensors")
     (short_folder / "labels.txt").write_text("\n".join(CLASSES))
+    (short_folder / "boxes.csv").write_text("cat/a.png,0,0,24,40\ncat/broken.jpg,0,0,1,1\n")
     return short_folder
 
 
@@ -50,7 +51,7 @@ def register(client, place):
 def test_an_audit_goes_from_files_to_findings_and_reports(place):
     with Client() as client:
         model = register(client, place)
-        photos = client.datasets.upload("holdout", place / "photos")
+        photos = client.datasets.upload("holdout", place / "photos", boxes=place / "boxes.csv")
         audit = client.audits.create(models=[model], dataset=photos, thresholds=[0.34], passes=40)
         events = list(audit.watch())
         result = audit.result()
@@ -59,8 +60,10 @@ def test_an_audit_goes_from_files_to_findings_and_reports(place):
         assert events[-1].state == "SUCCEEDED"
         assert [event.sequence for event in events] == sorted({event.sequence for event in events})
         _expect_findings(result)
+        _expect_objects(client, place, result)
         assert b"<html" in audit.report("html")[:200]
         assert len(json.loads(audit.report("json"))["rows"]) == 4
+        _expect_masked_set(place, audit)
         _expect_identity(client, place, model, audit)
         _expect_command(place, model)
         _expect_arrays(client, place)
@@ -92,6 +95,38 @@ def _expect_arrays(client, place):
     assert b"the mean of its 13 channels" in audit.report("html")
 
 
+def _expect_objects(client, place, result):
+    """Boxes of the left half of one picture: half of the canvas, whatever becomes of the search; and those of none."""
+    objects = {finding.item: finding.controls.objects for finding in result.findings}
+    assert objects["cat/a.png"].area == 0.5
+    assert [objects[item] for item in ("cat/broken.jpg", "dog/a.png", "ship/a.png")] == [None] * 3
+    asked = {finding.item: [one.variant for one in finding.controls.variants] for finding in result.findings}
+    assert "outside_filled" in asked["cat/a.png"]
+    assert "ring_filled" in asked["dog/a.png"]
+    assert result.models[0].shortcut == "INCONCLUSIVE"  # three images
+    (place / "outside.json").write_text('{"cat/a.png": [[0, 0, 49, 40]]}')
+    with pytest.raises(errors.DataRefused, match=r"cat/a\.png") as refused:
+        client.datasets.upload("outside", place / "photos", boxes=place / "outside.json")
+    assert refused.value.reason == "OBJECTS_INVALID"
+
+
+def _expect_masked_set(place, audit):
+    """What is exported is what was verified: the network itself is as confident in every exported image."""
+    masked = audit.export_subsets(place / "set.npz")
+    network = build_cifar_resnet("cifar_resnet20", len(CLASSES)).eval()
+    network.load_state_dict(load_file(place / "w.safetensors"))
+
+    with np.load(place / "set.npz", allow_pickle=False) as arrays:
+        mean, std = (torch.tensor(masked.manifest[name]).view(3, 1, 1) for name in ("mean", "std"))
+        images, targets = torch.from_numpy(arrays["images"]), arrays["targets"].tolist()
+    with torch.no_grad():
+        confidences = network((images - mean) / std).softmax(1)
+    verified = {finding.item: finding.verified_confidence for finding in audit.result().findings}
+    assert len(images) == len(masked.specimens)
+    for row, target, specimen in zip(confidences, targets, masked.specimens, strict=True):
+        assert float(row[target]) == pytest.approx(verified[specimen.finding.item], abs=1e-4)
+
+
 def _expect_findings(result):
     by_item = {finding.item: finding for finding in result.findings}
     assert set(by_item) == {"cat/a.png", "cat/broken.jpg", "dog/a.png", "ship/a.png"}
@@ -108,12 +143,12 @@ def _expect_findings(result):
 def _expect_identity(client, place, model, audit):
     """The same again is what is there; a changed data set of the same name is refused; what is in use stays."""
     assert register(client, place) == model
-    assert client.datasets.upload("holdout", place / "photos").item_count == 4
+    assert client.datasets.upload("holdout", place / "photos", boxes=place / "boxes.csv").item_count == 4
     again = client.audits.create(models=["m"], dataset="holdout", thresholds=[0.34], passes=40)
     assert again.snapshot.reused_from == audit.name
     (place / "photos" / "dog" / "b.png").write_bytes((place / "photos" / "cat" / "a.png").read_bytes())
     with pytest.raises(errors.AlreadyExists) as caught:
-        client.datasets.upload("holdout", place / "photos")
+        client.datasets.upload("holdout", place / "photos", boxes=place / "boxes.csv")
     assert caught.value.reason == "DATASET_DIFFERS"
     with pytest.raises(errors.FailedPrecondition, match="audits/"):
         client.models.delete("m")

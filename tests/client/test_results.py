@@ -190,3 +190,96 @@ def test_the_headline_tells_counts_rate_and_readings(result):
     assert lines[0].startswith("2 images: 1 eligible")
     assert lines[1].endswith("at most 5% of the pixels suffices): 0.62 (0.55 to 0.69), class-targeted 0.58")
     assert lines[-1] == "fill: few survive"
+
+
+OTHER = "projects/default/models/n/versions/2"
+MATRIX = {
+    "specification": {"searches": [{"method": "mask_optimization", "threshold": 0.9, "fill": "mean"}]},
+    "transfer": [
+        {
+            "source": source,
+            "scorer": scorer,
+            "search_index": 0,
+            "measures": {
+                f"{scope}_{name}": measure
+                for scope in ("transfer", "transfer_agreed")
+                for name, measure in (
+                    ("class_kept_share", kept),
+                    ("sufficient_share", share(0.2, 0.1, 0.3)),
+                    ("confidence_median", {"value": 0.4, "unit": "confidence", "n": 58}),
+                )
+            },
+        }
+        for source, scorer, kept in (
+            (ROW["model_version"], OTHER, share(0.62, 0.55, 0.69)),
+            (OTHER, ROW["model_version"], {"value": None, "unit": "share", "n": 0, "unavailable": "none was scored"}),
+        )
+    ],
+}
+TRANSFERRED = {
+    **ROW,
+    "controls": {
+        **ROW["controls"],
+        "transfers": [
+            {"model_version": OTHER, "confidence": 0.31, "sufficient": False, "predicted_class": 2, "reason": None},
+            {
+                "model_version": ROW["model_version"],
+                "confidence": 0.0,
+                "sufficient": False,
+                "predicted_class": None,
+                "reason": "MODEL_DIED",
+            },
+        ],
+    },
+}
+
+
+@pytest.fixture
+def several():
+    return result_of(
+        document_of(json.dumps(DOCUMENT | MATRIX).encode()), gzip.compress(json.dumps(TRANSFERRED).encode())
+    )
+
+
+def test_a_transfer_is_a_cell_of_the_matrix(several):
+    first, second = several.transfer
+
+    assert (first.source, first.scorer, first.search_index) == (ROW["model_version"], OTHER, 0)
+    assert str(first.class_kept_share) == "0.62 (0.55 to 0.69)"
+    assert (first.sufficient_share.value, first.confidence_median.value) == (0.2, 0.4)
+    assert str(second.class_kept_share) == "unavailable: none was scored"
+
+
+def test_an_answer_of_another_version_stands_with_the_finding(several):
+    scored, died = several.findings[0].controls.transfers
+
+    assert (scored.model_version, scored.confidence, scored.predicted_class, scored.reason) == (OTHER, 0.31, 2, "")
+    assert (died.predicted_class, died.reason) == (None, "MODEL_DIED")
+
+
+def test_the_matrix_is_printed_with_rows_of_whose_and_columns_of_who(several):
+    console = Console(file=io.StringIO(), width=200)
+
+    show_result(console, several, {})
+
+    printed = console.file.getvalue()
+    assert "scored by n/2" in printed
+    assert "0.62 (0.55 to 0.69)" in printed
+    assert "with n/2 0.31" in printed
+
+
+def test_a_result_without_the_control_has_no_matrix(result):
+    assert result.transfer == ()
+    assert result.findings[0].controls.transfers == ()
+
+
+def test_what_a_model_says_first_is_what_its_search_for_the_predicted_class_says():
+    entry = DOCUMENT["models"][0]["searches"][0]
+    found = {"other_class_found_share": share(0.4, 0.3, 0.5)}
+    other = {**entry, "search": {**entry["search"], "target_rule": "random_other"}, "measures": found}
+    document = {**DOCUMENT, "models": [{**DOCUMENT["models"][0], "searches": [other, entry]}]}
+
+    model = result_of(document, gzip.compress(b"")).models[0]
+
+    assert model.overinterpretation_rate.value == 0.62
+    assert list(headline(model.searches[0]))[1] == "images with a subset for a random other class: 0.40 (0.30 to 0.50)"

@@ -24,7 +24,7 @@ ONLY_IN = [
     pytest.param(("sqlalchemy", "alembic"), ("store", "queue"), id="sql"),
     pytest.param(("procrastinate",), ("queue", "store"), id="queue"),
     pytest.param(("ts",), ("handler/entry.py",), id="torchserve"),
-    pytest.param(TORCH, ("handler", "demo"), id="torch"),
+    pytest.param(TORCH, ("handler", "demo", "selftest"), id="torch"),
 ]
 
 

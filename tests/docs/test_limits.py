@@ -4,16 +4,21 @@ from pathlib import Path
 
 import pytest
 from modicum_server.logs import NO_MORE_FILES_SECONDS
+from modicum_server.objects import MOST_BOXES, MOST_BOXES_BYTES
 from modicum_server.openfiles import MOST_OPEN_FILES
 from modicum_server.settings import Settings
 from modicum_server.transports.grpc.server import (
+    HANDSHAKE_SECONDS,
+    IDLE_SECONDS,
     LARGEST_ANSWER_BYTES,
     LARGEST_REQUEST_BYTES,
     MOST_WAITING_CALLS,
+    REFUSED_CALLS,
     SPARE_CALLS,
+    SPARE_CONNECTIONS,
 )
 from modicum_server.transports.http import connections
-from modicum_server.usecases import artifacts, manifests, pages, rules
+from modicum_server.usecases import artifacts, manifests, objects, pages, rules
 
 PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
 MEBIBYTE, KIBIBYTE = 1024**2, 1024
@@ -39,6 +44,8 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
         f"| bytes in one message of an upload | {artifacts.LARGEST_MESSAGE_BYTES // MEBIBYTE} MiB |",
         f"| rows of a page | {pages.LARGEST_PAGE_SIZE:,} |",
         f"| digests asked for at once | {rules.MOST_DIGESTS:,} |",
+        f"| boxes of an item | {MOST_BOXES:,}, in {MOST_BOXES_BYTES // KIBIBYTE} KiB of JSON |",
+        f"looked at as the data set is created | {objects.LARGEST_BYTES // MEBIBYTE} MiB |",
         f"| a line of a manifest | {manifests.LONGEST_LINE_BYTES // KIBIBYTE} KiB |",
         f"| an item's path | {rules.LONGEST_ITEM_CHARACTERS:,} characters |",
         f"| a label, a class name | {rules.LONGEST_LABEL_CHARACTERS} characters |",
@@ -49,7 +56,13 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"| sides of a canvas | {rules.LARGEST_SIDE_PIXELS:,} pixels; {rules.MOST_CANVAS_PIXELS:,} pixels, "
             f"{rules.MOST_CANVAS_VALUES:,} values in all |"
         ),
-        f"| gRPC calls at once in an API process | `MODICUM_MAX_WATCHERS` + {SPARE_CALLS:,}; {MOST_WAITING_CALLS:,} ",
+        (
+            f"| gRPC calls at once in an API process | `MODICUM_MAX_WATCHERS` + {SPARE_CALLS:,}, probes aside; "
+            f"{MOST_WAITING_CALLS:,} more"
+        ),
+        f"of more than {REFUSED_CALLS:,} that are refused in one moment",
+        f"| open gRPC connections of an API process | `MODICUM_MAX_WATCHERS` + {SPARE_CONNECTIONS:,}, at most a ",
+        f"| a gRPC connection | {HANDSHAKE_SECONDS} s until it speaks HTTP/2 (and TLS); {IDLE_SECONDS // 60} min ",
         f"| open HTTP connections of an API process | `MODICUM_MAX_WATCHERS` + {connections.SPARE_CONNECTIONS:,}, ",
         (
             f"| head of an HTTP request | {connections.LARGEST_HEAD_BYTES // KIBIBYTE} KiB, "

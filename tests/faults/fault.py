@@ -64,7 +64,9 @@ WORK_FACTOR = 3.0
 
 @dataclass(frozen=True)
 class Fault:
-    """One row of the table. `stored` findings are there when a CLAIM or FINDING gate holds: one of them is drawn.
+    """One row of the table. So many findings (or scores) as one of `stored` are there when such a gate holds.
+
+    `models` are those of the subject's audit; what is beside `m` is compared with no undisturbed run.
 
     `seen_to_fail` says what was taken out when the row was seen red; nobody has tried where it is empty.
     """
@@ -80,6 +82,7 @@ class Fault:
     states: frozenset[AuditState] = frozenset({AuditState.SUCCEEDED})
     also: "Callable[[Trial], None] | None" = None
     submits: bool = True
+    models: Sequence[str] = ("m",)
     quick: bool = False
     seen_to_fail: str = ""
 
@@ -212,7 +215,7 @@ def play(stage: Stage, fault: Fault, seed: int, reference: Reference) -> Trial:
         point, stored = fault.point or Point.NOWHERE, drawn.choice(fault.stored)
         gate = opened.enter_context(closed(stage.database.url, point, project=SUBJECT, stored=stored))
         trial = Trial(fault, stage, drawn, reference, Before.of(stage), gate)
-        if fault.point in {Point.CLAIM, Point.FINDING}:
+        if fault.point in {Point.CLAIM, Point.FINDING, Point.SCORE}:
             trial.note(f"{stored} stored")
         if fault.submits:
             trial.submit()

@@ -114,6 +114,7 @@ FAULTS = (
         point=Point.SUCCEED,
         strike=kill,
         signs=(EXPIRED,),
+        seen_to_fail="with a transaction of its own for what was summarised",
     ),
     Fault(
         name="worker_told_to_leave",
@@ -136,5 +137,6 @@ FAULTS = (
         strike=shift_clock,
         also=nothing_expired,
         signs=(StrangeTime("worker", timedelta(minutes=59)),),
+        seen_to_fail="with leases by the worker's own clock",
     ),
 )

@@ -27,6 +27,8 @@ SUPERVISED = "the worker's supervisor starts the next TorchServe; its absence is
 REPLACED = "a watch over progress, and a canary that decides whether TorchServe is replaced"
 DIED = Metric("worker", "modicum_worker_model_deaths")
 NOT_FINISHED = Line("worker", "task_not_finished", names_audit=True)
+#: TorchServe itself ends a silent process later, which is told as a death.
+HUNG = Line("worker", "task_not_finished", names_audit=True, fact=("reason", "MODEL_HUNG"))
 #: Data that a model's process may still take: enough for the small model, too little for the large one.
 ROOM_BYTES = 32 << 20
 
@@ -182,6 +184,7 @@ FAULTS = (
         stored=ANY_SHARD,
         strike=hang_java,
         signs=(DIED, NOT_FINISHED, Line("worker", "torchserve_replaced")),
+        seen_to_fail="with the watch over progress taken out",
     ),
     Fault(
         name="model_process_killed",
@@ -213,7 +216,7 @@ FAULTS = (
         point=Point.CLAIM,
         stored=ANY_SHARD,
         strike=hang_model,
-        signs=(DIED, NOT_FINISHED),
+        signs=(DIED, HUNG),
     ),
     Fault(
         name="torchserve_healthy_and_wedged",

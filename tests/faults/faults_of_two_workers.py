@@ -2,7 +2,7 @@
 
 import signal
 
-from tests.faults.fault import Fault, Trial
+from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.parts import Part, eventually
 from tests.faults.signs import Line, Metric
@@ -84,6 +84,7 @@ FAULTS = (
         strike=freeze_between_writes,
         signs=(LOSS_TOLD,),
         quick=True,
+        seen_to_fail="with the look at the attempt, and the watch over progress that hides it, taken out",
     ),
     Fault(
         name="zombie_worker_in_mid_transaction",
@@ -94,6 +95,7 @@ FAULTS = (
         stored=(1, 5, 9),
         strike=freeze_in_a_write,
         signs=(LOSS_TOLD,),
+        seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(
         name="two_workers_on_one_shard",
@@ -105,5 +107,6 @@ FAULTS = (
         submits=False,
         strike=take_away,
         signs=(LOSS_TOLD,),
+        seen_to_fail="with the look at who holds the shard, and under which attempt, taken out",
     ),
 )

@@ -16,16 +16,20 @@ from psycopg.rows import dict_row
 from tests.faults.parts import eventually
 
 KEY = 7400
+#: A lease that ends so much later than now, by the database's time, is one that nobody waits out.
+LEASE_TOO_LONG = "60 s"
 
 
 class Point(StrEnum):
     """Where a transaction can be held, before it does what the name says."""
 
     CREATE = "create"  # the API inserts the audit's row
+    CHECK = "check"  # a worker takes the CHECK shard of a version
     CLAIM = "claim"  # a worker takes a SEARCH shard of an audit that has `stored` findings already
     FINDING = "finding"  # a worker stores findings of an audit that has `stored` already
     SHARD_END = "shard_end"  # a worker ends a SEARCH shard, after its last finding
     LAST_SHARD_END = "last_shard_end"  # the same of the last one
+    SCORE = "score"  # a worker stores another version's score, of an audit that has `stored` scored subsets already
     SUCCEED = "succeed"  # a worker lets the audit succeed
     NOWHERE = "nowhere"  # no transaction comes here
 
@@ -66,10 +70,30 @@ BEGIN
 END $$;
 CREATE TRIGGER faults BEFORE INSERT ON public.findings FOR EACH ROW EXECUTE FUNCTION faults.on_finding();
 
+CREATE FUNCTION faults.on_score() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    its public.audits; its_shard public.shards;
+BEGIN
+    SELECT * INTO its FROM public.audits WHERE id = NEW.audit_id;
+    PERFORM faults.pass('score', its.project, (SELECT count(*)::int FROM public.findings
+        WHERE audit_id = its.id AND jsonb_array_length(controls->'transfers') > 0));
+    SELECT s.* INTO its_shard FROM public.shards s WHERE s.audit = its.name AND s.stage = 'SCORE'
+        AND s.search_index = NEW.search_index AND s.model_version = NEW.controls#>>'{{transfers,-1,model_version}}'
+        AND NEW.position = ANY (s.positions);
+    PERFORM faults.note('score', its.project, its.name, NEW.version_index || '-' || NEW.position, its_shard);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER faults_score BEFORE UPDATE ON public.findings FOR EACH ROW EXECUTE FUNCTION faults.on_score();
+
 CREATE FUNCTION faults.on_claim() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF NEW.lease_until > clock_timestamp() + interval '{LEASE_TOO_LONG}' THEN
+        PERFORM faults.note('lease', NEW.project, NEW.audit, NEW.lease_until::text, NEW);
+    END IF;
     IF NEW.attempt > OLD.attempt THEN
-        IF NEW.stage = 'SEARCH' THEN
+        IF NEW.stage = 'CHECK' THEN
+            PERFORM faults.pass('check', NEW.project, 0);
+        ELSIF NEW.stage = 'SEARCH' THEN
             PERFORM faults.pass('claim', NEW.project, (SELECT count(*)::int FROM public.findings f
                 JOIN public.audits a ON a.id = f.audit_id WHERE a.name = NEW.audit));
         END IF;
@@ -161,7 +185,7 @@ class Gate:
 
 @contextmanager
 def closed(database_url: str, point: Point, *, project: str, stored: int = 0) -> Iterator[Gate]:
-    """Close a point for the length of the block; CLAIM and FINDING only of audits that have so many findings."""
+    """Close a point for the length of the block; CLAIM, FINDING and SCORE only of audits that have so many."""
     with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [KEY])
         connection.execute("INSERT INTO faults.gates VALUES (%s, %s, %s)", [point.value, project, stored])

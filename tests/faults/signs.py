@@ -52,7 +52,7 @@ class Line:
     def seen(self, stage: Stage, before: Before, audit: str) -> bool:
         """Whether such a line was written since."""
         wanted = ([("audit", audit)] if self.names_audit else []) + ([self.fact] if self.fact else [])
-        lines = _lines(stage, before, self.part, self.event)
+        lines = lines_of(stage, before, self.part, self.event)
         return any(all(line.get(key) == value for key, value in wanted) for line in lines)
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class StrangeTime:
     def seen(self, stage: Stage, before: Before, audit: str) -> bool:
         """Whether such a line was written since."""
         now = datetime.now(UTC)
-        times = [line["timestamp"] for line in _lines(stage, before, self.part) if "timestamp" in line]
+        times = [line["timestamp"] for line in lines_of(stage, before, self.part) if "timestamp" in line]
         return any(abs(now - datetime.fromisoformat(time)) >= self.at_least for time in times)
 
     def __str__(self) -> str:
@@ -119,7 +119,7 @@ class Reason:
         return f"reason `{self.reason}`"
 
 
-def _lines(stage: Stage, before: Before, part: str, *events: str) -> list[dict[str, Any]]:
+def lines_of(stage: Stage, before: Before, part: str, *events: str) -> list[dict[str, Any]]:
     """Lines of the logs of a part, those too of one that has left, since the trial began."""
     return [
         line

@@ -8,6 +8,7 @@ from tests.faults import (
     faults_of_postgres,
     faults_of_readers,
     faults_of_requests,
+    faults_of_scoring,
     faults_of_the_api,
     faults_of_the_disk,
     faults_of_the_worker,
@@ -19,6 +20,7 @@ from tests.faults.signs import Sign
 
 FAULTS: Sequence[Fault] = (
     *faults_of_the_worker.FAULTS,
+    *faults_of_scoring.FAULTS,
     *faults_of_two_workers.FAULTS,
     *faults_of_torchserve.FAULTS,
     *faults_of_cancelling.FAULTS,

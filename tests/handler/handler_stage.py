@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from modicum.v1 import model_pb2, search_pb2
 from modicum_server.handler.running import Kept, run_task
-from modicum_server.wire.worker_pb2 import CheckWork, Chunk, Item, SearchWork, Task
+from modicum_server.wire.worker_pb2 import CheckWork, Chunk, Item, ScoreWork, SearchWork, Task
 from safetensors.torch import save
 from torch import nn
 
@@ -28,9 +28,10 @@ class Stage:
         (self.folder / "artifacts" / digest).write_bytes(data)
         return digest
 
-    def run(self, version: model_pb2.ModelVersion, work: CheckWork | SearchWork, **task) -> list[Chunk]:
+    def run(self, version: model_pb2.ModelVersion, work: CheckWork | SearchWork | ScoreWork, **task) -> list[Chunk]:
         message = Task(id="task", attempt=ATTEMPT, model_version=version, device="cpu", threads=2, **task)
-        (message.check if isinstance(work, CheckWork) else message.search).CopyFrom(work)
+        fields = {CheckWork: message.check, SearchWork: message.search, ScoreWork: message.score}
+        fields[type(work)].CopyFrom(work)
         (self.folder / "task.binpb").write_bytes(message.SerializeToString())
         chunks: list[Chunk] = []
         run_task(self.folder, chunks.append, kept=self.kept)

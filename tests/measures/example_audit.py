@@ -87,16 +87,26 @@ def variants(*, sufficient: bool = True, confidence: float = 0.95, predicted: in
     )
 
 
-def audit(*, versions: Sequence[str] = (VERSION,), searches: Sequence[Search] = (SEARCH,), count: int = 1) -> Audit:
-    plans = (ControlPlan(Control.CLASS_TARGETED, images=4), ControlPlan(Control.FILL))
+PLANS = (ControlPlan(Control.CLASS_TARGETED, images=4), ControlPlan(Control.FILL))
+
+
+def audit(
+    *,
+    versions: Sequence[str] = (VERSION,),
+    searches: Sequence[Search] = (SEARCH,),
+    count: int = 1,
+    plans: Sequence[ControlPlan] = PLANS,
+) -> Audit:
     dataset = "projects/default/datasets/few"
-    asked = AuditSpecification(tuple(versions), dataset, CANVAS, tuple(searches), plans, 7, 0, "cpu")
+    asked = AuditSpecification(tuple(versions), dataset, CANVAS, tuple(searches), tuple(plans), 7, 0, "cpu")
     return Audit("projects/default/audits/a", asked, "f" * 64, count, AuditState.RUNNING, 3, "me", CREATED)
 
 
-def version(name: str = VERSION, source: Source = WEIGHTS, check: ModelCheck | None = None) -> ModelVersion:
+def version(
+    name: str = VERSION, source: Source = WEIGHTS, check: ModelCheck | None = None, labels: tuple[str, ...] = LABELS
+) -> ModelVersion:
     digest = hashlib.sha256(name.encode()).hexdigest()
-    return ModelVersion(name, source, INPUT, LABELS, digest, VersionState.READY, CREATED, check=check)
+    return ModelVersion(name, source, INPUT, labels, digest, VersionState.READY, CREATED, check=check)
 
 
 def pack(rows: Iterable[Row]) -> bytes:
@@ -107,14 +117,25 @@ def pack(rows: Iterable[Row]) -> bytes:
 
 
 def document_and_rows(
-    findings: Sequence[Finding], *, versions=(VERSION,), searches=(SEARCH,), sources=None, check=None, **parameters
+    findings: Sequence[Finding],
+    *,
+    versions=(VERSION,),
+    searches=(SEARCH,),
+    sources=None,
+    check=None,
+    plans=PLANS,
+    class_labels=None,
+    **parameters,
 ):
     packed = pack(finding_row(one) for one in findings)
     images = len({one.position for one in findings})
     document = result_document(
-        audit=audit(versions=versions, searches=searches, count=images),
+        audit=audit(versions=versions, searches=searches, count=images, plans=plans),
         dataset=Dataset("projects/default/datasets/few", "c" * 64, images, images, CREATED),
-        versions=[version(name, (sources or {}).get(name, WEIGHTS), check) for name in versions],
+        versions=[
+            version(name, (sources or {}).get(name, WEIGHTS), check, (class_labels or {}).get(name, LABELS))
+            for name in versions
+        ],
         rows=read_rows(packed),
         parameters={"device": "cpu", "chunk_size": 4, "versions": {"torch": "2.4"}, "donor_digests": [], **parameters},
         findings_digest=hashlib.sha256(packed).hexdigest(),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from example_audit import controls, failed, finding, mixed_findings, pack
-from modicum_server.domain.findings import ScoredVariant
+from modicum_server.domain.findings import ObjectsFinding, ScoredVariant
 from modicum_server.measures import FindingRows, finding_from_row, finding_row, read_rows
 from modicum_server.measures.rows import TEXT_BYTES, Unpacking
 
@@ -21,6 +21,22 @@ def test_a_variant_survives_its_row():
     with_variant = replace(controls(4), variants=(ScoredVariant("dilated", 0.4, sufficient=False, predicted_class=2),))
 
     assert finding_from_row(finding_row(finding(controls=with_variant))).controls == with_variant
+
+
+@pytest.mark.parametrize("share", [0.25, None])
+def test_the_objects_survive_their_row(share):
+    with_objects = replace(controls(4), objects=ObjectsFinding(0.5, share))
+
+    row = json.loads(json.dumps(finding_row(finding(controls=with_objects))))
+
+    assert finding_from_row(row).controls == with_objects
+
+
+def test_a_row_of_before_has_no_objects():
+    row = finding_row(finding())
+    del row["controls"]["objects"]
+
+    assert finding_from_row(row).controls.objects is None
 
 
 def test_a_confidence_that_is_no_number_is_null_in_the_row():

@@ -212,5 +212,5 @@ def test_a_measure_without_a_value_says_why(findings):
 def test_every_registered_measure_gives_names_of_its_own():
     measured = measures_of(mixed_findings())
 
-    assert len(measured) == 24
+    assert len(measured) == 30
     assert len(MEASURES) == len(set(MEASURES))

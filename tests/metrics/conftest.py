@@ -35,7 +35,7 @@ def watched(tmp_path_factory) -> Iterator[Watched]:
     port = str(free_port())
     # Always the same port: a worker that was killed is found again.
     with stage(MODICUM_WORKER_METRICS_PORT=port, MODICUM_METRICS_SECONDS="0.2") as playing:
-        targets = {"modicum-api": playing.http_url.removeprefix("http://"), "modicum-worker": f"127.0.0.1:{port}"}
+        targets = {"modicum-api": [playing.http_url.removeprefix("http://")], "modicum-worker": [f"127.0.0.1:{port}"]}
         with running_prometheus(tmp_path_factory.mktemp("prometheus") / "run", targets) as prometheus:
             for job in targets:  # seen before anything happens, so that whatever does is a rise
                 prometheus.until(f'up{{job="{job}"}} == 1')

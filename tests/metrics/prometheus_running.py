@@ -1,6 +1,5 @@
 """A real Prometheus of the tests' own, which scrapes what it is given each second, and answers PromQL over HTTP."""
 
-import copy
 import json
 import os
 import shutil
@@ -10,7 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,9 +53,15 @@ def eventually(look: Callable[[], T], what: str) -> T:
     return seen
 
 
+def shipped_rules() -> dict[str, Any]:
+    """Our rules as they are."""
+    rules: dict[str, Any] = yaml.safe_load(RULES.read_text())
+    return rules
+
+
 def rules_without_patience() -> dict[str, Any]:
     """Our rules, whose alerts fire as soon as what they are for is seen."""
-    rules: dict[str, Any] = copy.deepcopy(yaml.safe_load(RULES.read_text()))
+    rules = shipped_rules()
     for group in rules["groups"]:
         for rule in group["rules"]:
             rule.pop("for", None)
@@ -110,14 +115,20 @@ class Prometheus:
 
 
 @contextmanager
-def running_prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes host:port of each job every second, by our rules, until the block ends."""
+def running_prometheus(
+    folder: Path,
+    targets: Mapping[str, Sequence[str]],
+    *,
+    rules: dict[str, Any] | None = None,
+    scrape_seconds: float = 1.0,
+) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes the host:ports of each job, until the block ends; by our rules without patience."""
     program, port = require("prometheus"), free_port()
     folder.mkdir()
-    (folder / "rules.yml").write_text(yaml.safe_dump(rules_without_patience()))
-    jobs = [{"job_name": name, "static_configs": [{"targets": [target]}]} for name, target in targets.items()]
+    (folder / "rules.yml").write_text(yaml.safe_dump(rules or rules_without_patience()))
+    jobs = [{"job_name": name, "static_configs": [{"targets": list(each)}]} for name, each in targets.items()]
     configuration = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "global": dict.fromkeys(("scrape_interval", "evaluation_interval"), f"{scrape_seconds:.0f}s"),
         "rule_files": ["rules.yml"],
         "scrape_configs": jobs,
     }

@@ -94,7 +94,7 @@ def test_nothing_but_known_labels_is_told_and_names_of_users_only_of_models(watc
 
     assert told <= {
         *("method", "code", "le", "answer", "state", "reason", "dependency"),
-        *("outcome", "stage", "level", "programs", "slot"),
+        *("outcome", "stage", "level", "programs", "slot", "door"),
         *("project", "model", "version", "audit", "dataset", "threshold"),
     }
     assert all(name.startswith("modicum_model_") for name in named)
@@ -153,6 +153,8 @@ def test_a_worker_that_dies_with_an_audit_in_its_hands_is_seen_before_its_user_c
     audit.wait()
     eventually(lambda: not {"ModicumNoWorker", "ModicumWorkerDown"} & prometheus.firing(), "the alerts to end")
     assert prometheus.until("max(modicum_queue_leases_expired_total)", lambda expired: expired >= 1)
+    stage.client().audits.delete(audit.name)
+    prometheus.until(f'modicum_model_last_audit_info{{audit="{watched.audit.name.rpartition("/")[2]}"}}')
 
 
 def test_openmetrics_are_served_to_whoever_asks_for_them(watched):

@@ -165,7 +165,7 @@ class Served:
         """End an audit as a worker would, with so many findings."""
         packed = b"".join(json.dumps({"item": f"{place}.png"}).encode() + b"\n" for place in range(findings))
         rows = await self.artifact_store.put(gzip.compress(packed, mtime=0))
-        document = json.dumps({"schema_version": 1, "findings": {"digest": rows}}).encode()
+        document = json.dumps({"schema_version": 1, "models": [], "findings": {"digest": rows}}).encode()
         digest = await self.artifact_store.put(document)
         async with self.store.transaction() as transaction:
             versions = (await transaction.audits.get(audit)).specification.model_versions

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from modicum_server import errors
 from modicum_server.ports import Role
 from modicum_server.transports.errors import answer_of
 from modicum_server.usecases.access import token_digest
+from PIL import Image
 from rest_stage import INPUT, TOKENS, Rest, Served
 from two_doors import METHODS, Outcome, by_grpc, by_rest
 
@@ -29,6 +31,7 @@ NOT_WALKED = {
     "MEDIA_TYPE_UNKNOWN",  # of HTTP alone
     "REQUEST_TOO_LARGE",  # gRPC itself answers those
     "SCHEMA_OUTDATED",
+    "TOO_MANY_CALLS",  # tests/transports/test_many_calls.py
     "SERVER_STOPPING",
     "TOO_MANY_WATCHERS",
 }
@@ -170,6 +173,9 @@ async def of_datasets(walker: Walker) -> None:
     await create("cows", {**cat, "label": "cow"})
     await create("empty")
     await create("wrong", {"item": "a.png"})
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "PNG")
+    await create("boxed", {**cat, "image": await walker.upload(picture.getvalue()), "boxes": image})
     await create("absent", {**cat, "image": ABSENT})
     await create("large", *({**cat, "item": f"{place}.png"} for place in range(4)))
     await call("GetDataset", {"name": f"{project}/datasets/photos"})
@@ -206,7 +212,10 @@ async def of_audits(walker: Walker) -> None:
     gradient = [{"threshold": 0.9, "method": "SEARCH_METHOD_BATCHED_GRADIENT"}]
     await create("x", modelVersions=[f"{project}/models/net/versions/3"], searches=gradient)
     await create("x", searches=[{"threshold": 2}])
-    await create("x", searches=[{"threshold": 0.9, "targetRule": "TARGET_RULE_RANDOM_OTHER"}])
+    other = {"threshold": 0.9, "targetRule": "TARGET_RULE_RANDOM_OTHER"}
+    await call("CreateAudit", {**asked, "audit": specification(project, searches=[other])})
+    await create("x", searches=[other, {**other, "matched": True}])
+    await create("x", controls=[{"control": "CONTROL_TRANSFER"}])
     await create("x", searches=[{"threshold": 0.9}, {"threshold": 0.8}, {"threshold": 0.7}])
     await create("second", seed="1")
     await create("third", seed="2")
@@ -267,7 +276,7 @@ def alike(outcome: Outcome, project: str) -> Outcome:
 
 
 async def test_both_doors_agree_on_every_method_and_on_every_error_that_a_caller_provokes(served):
-    left, right = Walker(served, "grpc", "projects/left"), Walker(served, "rest", "projects/right")
+    left, right = Walker(served, "grpc", "projects/of-grpc"), Walker(served, "rest", "projects/of-rest")
 
     for walker in (left, right):
         await walk(walker)

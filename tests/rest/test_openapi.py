@@ -13,7 +13,7 @@ from modicum_server.transports.contract import services_of_contract
 from modicum_server.transports.http.rest.openapi.comments import comment_on
 from modicum_server.transports.http.rest.openapi.document import document
 from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS
-from modicum_server.transports.http.rest.openapi.operations import body_message
+from modicum_server.transports.http.rest.openapi.operations import body_of
 from modicum_server.transports.http.rest.openapi.page import prose, reasons, render_page
 from modicum_server.transports.http.rest.routes import bindings_of
 from openapi_spec_validator import validate
@@ -59,9 +59,9 @@ def test_every_method_field_and_value_is_explained(described):
 
 
 def test_every_body_has_an_example_that_is_one():
-    bodies = [body for method in METHODS.values() for one in bindings_of(method) if (body := body_message(one))]
+    bodies = [body for method in METHODS.values() for one in bindings_of(method) if (body := body_of(one))]
 
-    assert {body.full_name for body in bodies} == EXAMPLES.keys()
+    assert {body.message.full_name for body in bodies} == EXAMPLES.keys()
     for name, example in EXAMPLES.items():
         kind = GetMessageClass(symbol_database.Default().pool.FindMessageTypeByName(name))
         json_format.ParseDict(example, kind())

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 
 import pytest
 import structlog
@@ -142,6 +143,26 @@ async def test_what_leads_nowhere_is_found_in_the_log_by_its_request_id(served, 
     (line,) = [line for line in lines if line["event"] == "rpc"]
     assert line["request_id"] == "find-me"
     assert (line["verb"], line["path"], line["status"]) == (verb, path.partition("?")[0], status)
+
+
+async def test_what_leads_nowhere_is_counted_by_door_and_reason_and_never_by_its_path(served):
+    rest = served.rest()
+    for verb, path in (("GET", "/v1/secret"), ("GET", "/v1/other"), ("PATCH", "/v1/projects"), ("POST", "/healthz")):
+        await rest.ask(verb, path)
+    await rest.ask("GET", "/wp-login.php")
+    await rest.ask("OPTIONS", "/v1/projects")
+    await served.channel.unary_unary("/modicum.v1.AuditService/Invent")(b"").code()
+
+    text = (await rest.ask("GET", "/metrics")).body.decode()
+
+    assert dict(re.findall(r"^modicum_requests_lost_total\{(.+)\} (\S+)$", text, re.MULTILINE)) == {
+        'door="rest",reason="path_unknown"': "2.0",
+        'door="rest",reason="method_not_allowed"': "1.0",
+        'door="http",reason="path_unknown"': "1.0",
+        'door="http",reason="method_not_allowed"': "1.0",
+        'door="grpc",reason="path_unknown"': "1.0",
+    }
+    assert "secret" not in text
 
 
 async def test_a_long_path_is_cut_in_the_log(served):

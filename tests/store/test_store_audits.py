@@ -6,6 +6,7 @@ from modicum_server.domain.audits import AuditFailure, AuditProgress, AuditState
 from modicum_server.domain.findings import (
     ClassTargetedFinding,
     FillFinding,
+    FillRobustFinding,
     FindingControls,
     FindingReason,
     Passes,
@@ -245,6 +246,7 @@ async def test_findings_come_back_as_they_were_stored_in_order(store, scene: Sce
             ClassTargetedFinding(0, found=True, size=5, size_ratio=1.25, verified_confidence=0.9, passes=Passes(1, 1)),
             (FillFinding(Fill.BLUR, 0.4, sufficient=False),),
             (ScoredVariant("dilated", 0.3, sufficient=False, predicted_class=0),),
+            fill_robust=FillRobustFinding(8, 2.0, 29, 28, 0.92, budget_exhausted=False, passes=Passes(200, 90)),
         ),
     )
     poor = finding(0, version, size=None, reason=FindingReason.IMAGE_UNREADABLE, margin=float("-inf"))

@@ -5,19 +5,30 @@ from dataclasses import asdict, replace
 import grpc
 import grpc.aio
 import pytest
+from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.codec.findings import finding_message
 from modicum_server.domain.audits import AuditItem
-from modicum_server.domain.findings import Finding
+from modicum_server.domain.findings import Finding, FindingReason, Subset
 from modicum_server.domain.models import ModelCheck, OutputKind
-from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
-from modicum_server.domain.tasks import Acceleration, SearchWork, TaskFindings, TaskFinished, TaskHeartbeat
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
+from modicum_server.domain.tasks import (
+    Acceleration,
+    GivenSubset,
+    ScoreWork,
+    SearchWork,
+    SubsetScore,
+    TaskFindings,
+    TaskFinished,
+    TaskHeartbeat,
+    TaskScores,
+)
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 from modicum_server.torchserve.failures import busy, failure_of
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of, task_message
 from modicum_server.torchserve.progress import Order, Progress, hang_seconds
 from modicum_server.torchserve.slots import digests_of
-from modicum_server.wire.worker_pb2 import Chunk, Failure, Findings
+from modicum_server.wire.worker_pb2 import Chunk, Failure, Findings, Scores
 from torchserve_stage import DIGEST, task
 
 Code = grpc.StatusCode
@@ -134,12 +145,77 @@ def test_a_search_is_written_whole():
     assert list(message.search.control_exclusions[0].positions) == [4, 5]
 
 
+def score_task():
+    mask = Subset(b"\xf0" * 8, 8, 8, 32)
+    given = tuple(
+        GivenSubset(position, source, target, mask)
+        for position, source, target in [(4, "a", 1), (4, "c", 2), (5, "a", 0)]
+    )
+    items = search_task().work.items
+    work = ScoreWork(
+        Canvas(3, 8, 8), Fill.MARGINAL, 0.9, 7, items, given, donors=(AuditItem(9, "c.png", "c" * 64, None),)
+    )
+    return replace(task("s"), work=work)
+
+
+def test_a_score_task_is_written_whole():
+    message = task_message(score_task(), 1).score
+
+    assert (message.threshold, message.seed, message.fill) == (0.9, 7, search_pb2.FILL_MARGINAL)
+    assert list(message.subset_items) == [0, 0, 1]
+    assert list(message.target_classes) == [1, 2, 0]
+    assert [one.size for one in message.subsets] == [32] * 3
+    assert digests_of(score_task()) == {DIGEST, "a" * 64, "b" * 64, "c" * 64}
+
+
+def test_a_score_is_told_with_the_subset_that_was_given():
+    entries = [
+        Scores.Entry(subset=1, confidence=0.5, predicted_class=3),
+        Scores.Entry(subset=2, reason=finding_pb2.FINDING_REASON_NOT_FINITE),
+    ]
+
+    event = event_of(Chunk(scores=Scores(entries=entries, passes_done=2)), score_task())
+
+    given = score_task().work.subsets
+    assert event == TaskScores(
+        (SubsetScore(given[1], 0.5, 3), SubsetScore(given[2], reason=FindingReason.NOT_FINITE)), 2
+    )
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Scores.Entry(subset=3, confidence=0.5, predicted_class=0),
+        Scores.Entry(subset=-1, confidence=0.5, predicted_class=0),
+        Scores.Entry(subset=0, confidence=0.5),
+        Scores.Entry(subset=0, confidence=float("nan"), predicted_class=0),
+    ],
+)
+def test_a_score_that_makes_no_sense_is_a_bug_of_the_handler(entry):
+    with pytest.raises(TaskFailed) as caught:
+        event_of(Chunk(scores=Scores(entries=[entry])), score_task())
+
+    assert caught.value.task_reason == "HANDLER_BUG"
+
+
 def test_a_check_is_written_as_one():
     assert task_message(task("c"), 1).WhichOneof("work") == "check"
 
 
 def test_weights_images_and_donors_are_staged():
     assert digests_of(search_task()) == {DIGEST, "a" * 64, "b" * 64, "c" * 64}
+
+
+def test_boxes_and_masks_are_staged_and_named():
+    items = (
+        AuditItem(4, "a.png", "a" * 64, 2, boxes_digest="d" * 64),
+        AuditItem(5, "b.png", "b" * 64, None, mask_digest="e" * 64),
+    )
+    boxed = replace(search_task(), work=replace(search_task().work, items=items, donors=()))
+
+    assert digests_of(boxed) == {DIGEST, *(letter * 64 for letter in "abde")}
+    told = [(item.boxes_digest, item.mask_digest) for item in task_message(boxed, 1).search.items]
+    assert told == [("d" * 64, ""), ("", "e" * 64)]
 
 
 def test_a_finding_carries_the_workers_facts_whatever_the_handler_wrote():

@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
 from modicum.v1 import project_service_pb2 as projects
 from modicum_server.transports import layers
 from modicum_server.transports.authentication import authenticate
@@ -56,11 +59,57 @@ def let_in(monkeypatch) -> asyncio.Event:
     return go_on
 
 
-async def test_calls_beyond_the_bound_are_refused_as_too_many(one_call, let_in, served):
+async def reason_of(call: grpc.aio.UnaryUnaryCall) -> str:
+    """The code that a call ended with, and our own reason if it has one."""
+    info = error_details_pb2.ErrorInfo()
+    status = await rpc_status.aio.from_call(call)
+    for detail in () if status is None else status.details:
+        detail.Unpack(info)
+    return f"{(await call.code()).name} {info.reason}"
+
+
+async def reasons_of_many(served, let_in: asyncio.Event) -> set[str]:
+    """How 300 calls at once end, the first of which are held until another was refused."""
+    async with calls_at_once(served, 300) as calls:
+        answers = [asyncio.ensure_future(reason_of(call)) for call in calls]
+        await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+        let_in.set()
+        return set(await asyncio.gather(*answers))
+
+
+async def test_calls_beyond_the_bound_are_refused_as_too_many_with_a_reason_of_ours(one_call, let_in, served):
+    reasons = await reasons_of_many(served, let_in)
+
+    assert reasons == {"UNAUTHENTICATED TOKEN_MISSING", "RESOURCE_EXHAUSTED TOO_MANY_CALLS"}
+
+
+@pytest.fixture
+def none_refused(monkeypatch):
+    """No room for calls that we refuse ourselves."""
+    monkeypatch.setattr(server, "REFUSED_CALLS", 0)
+
+
+async def test_where_we_have_no_room_to_refuse_grpc_itself_does_without_a_reason(
+    one_call, none_refused, let_in, served
+):
+    reasons = await reasons_of_many(served, let_in)
+
+    assert reasons == {"UNAUTHENTICATED TOKEN_MISSING", "RESOURCE_EXHAUSTED "}
+
+
+async def test_a_probe_is_answered_while_there_is_no_room_for_a_call(one_call, let_in, served):
     async with calls_at_once(served, 300) as calls:
         answers = [asyncio.ensure_future(call.code()) for call in calls]
         await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
-        let_in.set()
-        codes = set(await asyncio.gather(*answers))
 
-    assert codes == {Code.UNAUTHENTICATED, Code.RESOURCE_EXHAUSTED}
+        health = await health_pb2_grpc.HealthStub(served.channel).Check(health_pb2.HealthCheckRequest())
+
+        let_in.set()
+        await asyncio.gather(*answers)
+    assert health.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_a_call_that_ended_makes_room_for_another(one_call, served):
+    for _ in range(10):
+        call = served.caller(token=None).projects.ListProjects(projects.ListProjectsRequest())
+        assert await call.code() is Code.UNAUTHENTICATED

@@ -135,3 +135,5 @@ async def test_the_time_left_follows_from_the_work_done(place, asked):
     assert remaining_seconds(replace(running, progress=AuditProgress()), start + timedelta(seconds=30)) is None
     done = replace(running, progress=replace(running.progress, passes_done=100, images_done=10))
     assert remaining_seconds(done, start + timedelta(seconds=30)) == 0
+    scored = replace(done, stage=Stage.SCORE)
+    assert remaining_seconds(scored, start + timedelta(seconds=30)) is None

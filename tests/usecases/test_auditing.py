@@ -53,7 +53,7 @@ async def test_an_audit_is_queued_with_its_shards_and_its_cost(place, asked):
 
     (shard,) = await shards_of(place)
     assert (audit.state, audit.item_count, audit.principal) == (AuditState.QUEUED, 3, AUDITOR.name)
-    assert audit.progress == AuditProgress(images_total=3, passes_planned=3 * (600 + 600 + 5 + 4))
+    assert audit.progress == AuditProgress(images_total=3, passes_planned=3 * (600 + 600 + 600 + 5 + 4))
     assert (shard.audit, shard.positions, shard.passes_planned) == (
         audit.name,
         (0, 1, 2),
@@ -64,7 +64,7 @@ async def test_an_audit_is_queued_with_its_shards_and_its_cost(place, asked):
 async def test_validating_tells_the_cost_and_writes_nothing(place, asked):
     audit = await place.audit(asked, validate_only=True, request_id=REQUEST_ID)
 
-    assert audit.progress.passes_planned == 3 * 1209
+    assert audit.progress.passes_planned == 3 * 1809
     assert await shards_of(place) == []
     assert (await place.audits.page(AUDITOR, PROJECT, "", PageRequest())).rows == ()
 

@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.audits import AuditSpecification, Stage
 from modicum_server.domain.models import ModelVersion, VersionState, Weights
-from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
 from modicum_server.usecases.controls import control_positions
 from modicum_server.usecases.costs import (
+    cut_scores,
     cut_shards,
     default_pixels_per_step,
     planned_passes,
@@ -71,10 +72,61 @@ def test_an_audit_costs_its_searches_and_its_controls_on_each_version():
     )
 
 
+@pytest.mark.parametrize(
+    ("asked", "method", "budget", "cost"),
+    [
+        (0, SearchMethod.MASK_OPTIMIZATION, {"passes": 100}, 100),
+        (70, SearchMethod.MASK_OPTIMIZATION, {"passes": 100}, 70),
+        (0, SearchMethod.BATCHED_GRADIENT, {"pixels_per_step": 1}, 600),
+    ],
+)
+def test_fill_robust_costs_its_plan_or_the_searchs_passes_or_600_on_its_images(asked, method, budget, cost):
+    searches = (search(method, **budget),)
+    with_control, without = (
+        planned_passes(specification(controls=plans, searches=searches), [version(1.0)], 10)
+        for plans in ((ControlPlan(Control.FILL_ROBUST, images=4, passes=asked),), ())
+    )
+
+    assert with_control - without == 4 * cost
+
+
 def test_what_re_scores_a_variant_costs_a_forward_pass_each():
     controls = tuple(ControlPlan(control) for control in (Control.DILATED, Control.MASK_ONLY, Control.RANDOM))
 
     assert planned_passes(specification(controls=controls), [version(1.0)], 10) == 1000 + 10 * (1 + 2 + 1)
+
+
+@pytest.mark.parametrize(("images", "scored"), [(0, 10), (4, 4), (99, 10)])
+def test_a_transfer_costs_a_pass_for_each_subset_with_each_other_version(images, scored):
+    asked = specification(controls=(ControlPlan(Control.TRANSFER, images=images),), versions=("u", "v", "w"))
+
+    assert planned_passes(asked, [version(1.0)] * 3, 10) == 3 * 1000 + 3 * 2 * scored
+    assert sum(shard.passes_planned for shard in cut_shards(asked, [version(1.0)] * 3, 10, shard_seconds=60)) == 3000
+
+
+def test_a_search_for_a_random_other_class_costs_a_pass_more_and_has_no_control_that_searches():
+    searches = (search(SearchMethod.MASK_OPTIMIZATION, passes=100, target_rule=TargetRule.RANDOM_OTHER),)
+    controls = (ControlPlan(Control.CLASS_TARGETED), ControlPlan(Control.FILL_ROBUST))
+    asked = specification(controls=controls, searches=searches)
+
+    assert planned_passes(asked, [version(1.0)], 10) == 10 * 101
+
+
+def test_score_shards_take_about_the_planned_time_and_their_masks_fit_into_memory():
+    def sizes(milliseconds, canvas, count=1000):
+        asked = replace(specification(versions=("v", "w", "x")), canvas=canvas)
+        shards = cut_scores(asked, version(milliseconds), 0, range(5, 5 + count), sources=2, shard_seconds=60)
+        assert [position for shard in shards for position in shard.positions] == list(range(5, 5 + count))
+        assert {(shard.stage, shard.passes_planned) for shard in shards} == {
+            (Stage.SCORE, 2 * len(shard.positions)) for shard in shards
+        }
+        return [len(shard.positions) for shard in shards]
+
+    # a pass of 100 ms: two a position, 300 positions a minute
+    assert sizes(300.0, CIFAR) == [250] * 4
+    # two masks of 6,272 bytes a position: 334 in 4 MiB
+    assert sizes(0.001, IMAGENET) == [333, 333, 334]
+    assert sizes(0.001, IMAGENET, count=0) == []
 
 
 def test_a_control_may_have_a_budget_of_its_own():

@@ -5,7 +5,7 @@ from modicum_server.domain.models import ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, SearchMethod, TargetRule
 from modicum_server.errors import CanvasUnfit, FieldInvalid, LabelUnknown, NotImplementedYet
 from modicum_server.settings import Settings
-from modicum_server.usecases.controls import SERVED
+from modicum_server.usecases.controls import NEEDS_OTHERS, SERVED
 from modicum_server.usecases.inputs import check_input
 from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.specifications import check_draft, fill_in
@@ -29,8 +29,39 @@ def test_what_is_left_open_is_filled_in():
 
     assert filled.canvas == Canvas(3, 8, 8)
     assert filled.searches == (replace(SEARCH, passes=123),)
-    assert [plan.control for plan in filled.controls] == list(SERVED)
+    assert [plan.control for plan in filled.controls] == [
+        c for c in SERVED if c not in {*NEEDS_OTHERS, Control.SHORTCUT}
+    ]
     assert filled.device == "auto"
+
+
+def test_fill_robust_runs_by_default_on_its_first_64_images_and_all_other_controls_on_every_one():
+    images = {plan.control: plan.images for plan in fill_in(given(), [version()], Settings()).controls}
+
+    assert {control for control, count in images.items() if count} == {Control.FILL_ROBUST}
+    assert images[Control.FILL_ROBUST] == 64
+
+
+@pytest.mark.parametrize(("side", "runs"), [(27, False), (28, True)])
+def test_the_shortcut_control_runs_by_default_from_28x28_on(side, runs):
+    filled = fill_in(given(canvas=Canvas(3, 28, side)), [version()], Settings())
+
+    assert (Control.SHORTCUT in {plan.control for plan in filled.controls}) is runs
+
+
+def test_the_transfer_control_runs_by_default_where_there_are_others_to_ask():
+    several = fill_in(given(versions=(NAME, f"{NAME}1")), [version(), version()], Settings())
+
+    assert Control.TRANSFER in {plan.control for plan in several.controls}
+    assert Control.TRANSFER not in {plan.control for plan in fill_in(given(), [version()], Settings()).controls}
+
+
+def test_the_transfer_control_is_refused_with_one_version():
+    plans = (ControlPlan(Control.FILL), ControlPlan(Control.TRANSFER, images=3))
+    check_draft(given(controls=plans, versions=(NAME, f"{NAME}1")), PROJECT)
+
+    with pytest.raises(FieldInvalid, match=r"controls\[1\]\.control: expected two model versions or more"):
+        check_draft(given(controls=plans), PROJECT)
 
 
 def test_what_was_given_stays():
@@ -144,11 +175,12 @@ def test_without_a_check_and_names_any_index_may_be_a_class():
     require_labels({"999"}, version(check=None))
 
 
-def test_a_search_for_a_random_other_class_is_not_served_yet():
-    asked = given(searches=(replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER),))
+def test_a_search_for_a_random_other_class_is_served_but_not_at_matched_temperatures():
+    other = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
+    check_draft(given(searches=(SEARCH, other)), PROJECT)
 
-    with pytest.raises(NotImplementedYet, match="class_targeted"):
-        check_draft(asked, PROJECT)
+    with pytest.raises(FieldInvalid, match=r"searches\[2\]\.matched: expected a search for the predicted class"):
+        check_draft(given(searches=(SEARCH, other, replace(other, matched=True))), PROJECT)
 
 
 def test_a_canvas_of_more_pixels_than_a_mask_holds_is_refused_with_the_limit():

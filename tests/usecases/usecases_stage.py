@@ -11,6 +11,7 @@ from modicum_server.artifacts.store import FolderArtifactStore
 from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion, OutputKind, Weights
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
+from modicum_server.objects import check_objects
 from modicum_server.ports import Principal, Role
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
@@ -74,7 +75,7 @@ class Place:
         self.projects = Projects(self.store)
         self.models = Models(self.store)
         self.versions = Versions(self.store, self.settings)
-        self.datasets = Datasets(self.store, self.artifact_store, self.settings)
+        self.datasets = Datasets(self.store, self.artifact_store, self.settings, check_objects=check_objects)
         self.artifacts = Artifacts(self.store, self.artifact_store, self.settings)
         self.audits = Audits(self.store)
         self.acknowledging = Acknowledging(self.store, self.settings)

@@ -13,13 +13,17 @@ from modicum_server.domain.findings import Finding, FindingControls, FindingReas
 from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.domain.tasks import (
     CheckWork,
+    GivenSubset,
+    ScoreWork,
     SearchWork,
+    SubsetScore,
     Task,
     TaskChecked,
     TaskEvent,
     TaskFindings,
     TaskFinished,
     TaskHeartbeat,
+    TaskScores,
     TaskStarted,
 )
 from modicum_server.errors import ExecutableNotEnclosed, ModelServerError, TaskFailed
@@ -66,7 +70,7 @@ class ArithmeticIsolation:
 
 @dataclass
 class ArithmeticModelServer:
-    """`deadly` raises when the search comes to that position, `grey` when a check is asked."""
+    """`deadly` raises when the search comes to that position, `deadly_scores` when a score does, `grey` at a check."""
 
     slots: int = 1
     encloses_code: bool = True
@@ -76,8 +80,13 @@ class ArithmeticModelServer:
     image_seconds: float = 0.0
     forgotten: frozenset[int] = frozenset()
     gate: asyncio.Event | None = None
+    deadly_scores: dict[int, ModelServerError] = field(default_factory=dict)
+    forgotten_scores: frozenset[int] = frozenset()
+    unscored: dict[int, FindingReason] = field(default_factory=dict)
+    score_gate: asyncio.Event | None = None
     tasks: list[Task] = field(default_factory=list)
     searched: Counter[int] = field(default_factory=Counter)
+    scored: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     cancelled_seen: int = 0
     closed: int = 0
     running: bool = False
@@ -110,7 +119,12 @@ class ArithmeticModelServer:
                 yield TaskChecked(self.check)
                 yield TaskFinished(2, 1)
                 return
-            async for event in self._search(task.work, cancelled):
+            events = (
+                self._score(task, task.work, cancelled)
+                if isinstance(task.work, ScoreWork)
+                else self._search(task.work, cancelled)
+            )
+            async for event in events:
                 yield event
         finally:
             self.closed += 1
@@ -132,6 +146,29 @@ class ArithmeticModelServer:
             if item.position not in self.forgotten:
                 yield TaskFindings((self._found(item, work),), passes)
         yield TaskFinished(passes, len(work.items), gradient_free=not self.check.useful_gradient)
+
+    async def _score(self, task: Task, work: ScoreWork, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
+        """An even image's subset keeps its class with the others, at a confidence of 0.95; an odd one's does not."""
+        for passes, given in enumerate(work.subsets, start=1):
+            while self.score_gate is not None and not self.score_gate.is_set():
+                yield TaskHeartbeat(passes, "scoring")
+                await asyncio.sleep(0.02)
+                self._leave_if(cancelled)
+            await asyncio.sleep(self.image_seconds)
+            self._leave_if(cancelled)
+            if given.position in self.deadly_scores:
+                raise self.deadly_scores[given.position]
+            self.scored[task.model_version.name, given.source, given.position] += 1
+            if given.position not in self.forgotten_scores:
+                yield TaskScores((self._answer(given),), passes)
+        yield TaskFinished(len(work.subsets), 0)
+
+    def _answer(self, given: GivenSubset) -> SubsetScore:
+        if given.position in self.unscored:
+            return SubsetScore(given, reason=self.unscored[given.position])
+        if given.position % 2:
+            return SubsetScore(given, 0.25, (given.target_class + 1) % self.check.class_count)
+        return SubsetScore(given, 0.95, given.target_class)
 
     def _found(self, item: AuditItem, work: SearchWork) -> Finding:
         found = finding_of(item)

@@ -127,10 +127,18 @@ class Scene:
         return audit.name
 
     async def audit_of(
-        self, versions: Sequence[str], *, searches: Sequence[Search], images: int, name: str = "several"
+        self,
+        versions: Sequence[str],
+        *,
+        searches: Sequence[Search],
+        images: int,
+        name: str = "several",
+        controls: tuple[ControlPlan, ...] = (),
     ) -> str:
         """An audit of several versions under several searches, cut as the API cuts it."""
-        specification = AuditSpecification(tuple(versions), DATASET, Canvas(3, 4, 4), tuple(searches), (), 0, 0, "auto")
+        specification = AuditSpecification(
+            tuple(versions), DATASET, Canvas(3, 4, 4), tuple(searches), controls, 0, 0, "auto"
+        )
         async with self.store.transaction() as transaction:
             found = [await transaction.models.version(version) for version in versions]
             known = [version for version in found if version is not None]

@@ -1,8 +1,11 @@
 """One audit: watch it, wait for it, cancel it, fetch what came of it."""
 
 import asyncio
+import io
+import tempfile
 from collections.abc import AsyncIterator
-from typing import Literal
+from pathlib import Path
+from typing import IO, Literal
 
 import grpc
 import grpc.aio
@@ -10,17 +13,28 @@ import grpc.aio
 from modicum.connection import Connection
 from modicum.errors import AuditCancelled, AuditFailed, DeadlineExceeded, InvalidArgument, ServiceError
 from modicum.grpc_errors import error_of
+from modicum.masked_files import checked_target, refuse_what_no_png_holds
+from modicum.masked_files import write as write_masked
+from modicum.masked_sets import MaskedSet, chosen_fill, chosen_model, chosen_search, masked_set
+from modicum.models import AsyncModels
 from modicum.results import Result, document_of, result_of
 from modicum.retrying import BROKEN_STREAM, STREAMS
 from modicum.snapshots import AuditSnapshot, AuditState, snapshot_of
+from modicum.sources.inputs import InputSpecification
 from modicum.transfers import download
 from modicum.v1 import audit_pb2, audit_service_pb2
+from modicum.versions import ModelVersion
 
 #: A watch is opened anew this often, so that one whose network died silently goes on.
 WATCH_SECONDS = 120.0
 REPORT_SECONDS = 600.0
 
-ReportForm = Literal["json", "html"]
+ReportForm = Literal["json", "html", "canvas"]
+FORMATS: dict[str, "audit_service_pb2.ReportFormat.ValueType"] = {
+    "json": audit_service_pb2.REPORT_FORMAT_JSON,
+    "html": audit_service_pb2.REPORT_FORMAT_HTML,
+    "canvas": audit_service_pb2.REPORT_FORMAT_CANVAS,
+}
 
 
 class AsyncAudit:
@@ -113,24 +127,68 @@ class AsyncAudit:
     async def report(self, form: ReportForm = "html") -> bytes:
         """A rendered report: `html` is one self-contained page, `json` the result document with its findings.
 
+        `canvas` is a zip archive of the images that have a subset, as the search saw them: `DIGEST.npy` each.
+
         Raises:
             FailedPrecondition: it has not succeeded (AUDIT_NOT_SUCCEEDED).
         """
-        formats = {"json": audit_service_pb2.REPORT_FORMAT_JSON, "html": audit_service_pb2.REPORT_FORMAT_HTML}
-        if form not in formats:
-            raise InvalidArgument(f"a report is one of {', '.join(formats)}, not {form!r}")
-        request = audit_service_pb2.GetAuditReportRequest(name=self.name, format=formats[form])
+        data = io.BytesIO()
+        await self._report_into(data, form)
+        return data.getvalue()
+
+    async def export_subsets(self, output: str | Path, model: str = "", search: int = 0, fill: str = "") -> MaskedSet:
+        """Write a masked data set: every image under its subset's mask, to train on with code of your own.
+
+        `output` is a file ending in `.npz` (images, masks, labels, targets, sizes, items, ...) or a new folder (PNGs in
+        class folders, and manifest.json). `model` names one of several, `search` is its number in the audit. `fill` is
+        what is painted where the mask is False: mean, black or white; the search's own unless given. Waits for the end.
+
+        Raises:
+            InvalidArgument: an output that cannot be written, a model, search or fill that is not there, or no subset.
+            AuditFailed: it failed; `reason` says why.
+            OutputNotWritten: the disk, or its rights, do not allow it.
+        """
+        target = checked_target(Path(output))
+        result = await self.result()
+        chosen, own = chosen_model(result, model), chosen_search(result, search)["fill"]
+        painted = chosen_fill(own, fill)
+        version, specification = await self._input_of(chosen.model_version)
+        refuse_what_no_png_holds(target, specification.channels)
+        masked = masked_set(result, chosen, search, painted, specification, classes=list(version.class_labels))
+        with tempfile.TemporaryFile(dir=target.path.absolute().parent) as canvas:
+            await self._report_into(canvas, "canvas")
+            await asyncio.to_thread(write_masked, target, masked, canvas)
+        return masked
+
+    async def _input_of(self, name: str) -> tuple[ModelVersion, InputSpecification]:
+        """A version, and its input; one made of others has that of its first part."""
+        models = AsyncModels(self._connection)
+        version = part = await models.version(name)
+        while part.input is None:
+            part = await models.version(part.parts[0])
+        return version, part.input
+
+    async def _report_into(self, stream: IO[bytes], form: ReportForm) -> None:
+        """Write a report into a file, from its beginning at each attempt."""
+        if form not in FORMATS:
+            raise InvalidArgument(f"a report is one of {', '.join(FORMATS)}, not {form!r}")
+        request = audit_service_pb2.GetAuditReportRequest(name=self.name, format=FORMATS[form])
         attempt = 0
         while True:
             attempt += 1
+            stream.seek(0)
+            stream.truncate()
             call = self._connection.audits.GetAuditReport(
                 request, timeout=REPORT_SECONDS, metadata=self._connection.metadata
             )
             try:
-                return b"".join([piece.data async for piece in call])
+                async for piece in call:
+                    stream.write(piece.data)
             except grpc.aio.AioRpcError as failure:
                 if failure.code() is not grpc.StatusCode.UNAVAILABLE or attempt >= STREAMS.attempts:
                     raise error_of(failure, address=self._connection.endpoint.target) from failure
+            else:
+                return
             await asyncio.sleep(STREAMS.seconds(attempt))
 
     def _note(self, message: audit_pb2.Audit) -> AuditSnapshot:

@@ -15,10 +15,12 @@ from modicum.searches import (
     Fill,
     Search,
     SearchMethod,
+    TargetRule,
     control_plan,
     fill_of,
     search_method,
     specification_message,
+    target_rule,
 )
 from modicum.snapshots import snapshot_of
 from modicum.v1 import audit_pb2, audit_service_pb2
@@ -42,6 +44,7 @@ class AsyncAudits:
         pixels_per_step: int = 0,
         fraction: float = 0.0,
         fill: Fill | str = Fill.MEAN,
+        target_rules: Sequence[TargetRule | str] = (TargetRule.PREDICTED,),
         seed: int = 0,
         sample: int = 0,
         controls: Sequence[Control | ControlPlan | str] | None = None,
@@ -57,12 +60,13 @@ class AsyncAudits:
         Args:
             models: versions, or names: MODEL for its latest, MODEL/VERSION, or full.
             dataset: the data set, or its name.
-            thresholds: one search for each.
+            thresholds: one search for each, and for each of `target_rules`.
             method: how subsets are searched.
             passes: budget an image in pass-equivalents, for mask_optimization; 0 leaves it to the server.
             pixels_per_step: for batched_gradient; 0 leaves it to the server.
             fraction: share of the remaining pixels removed a step, for backselect; 0 is the exact method.
             fill: what stands where a pixel is masked.
+            target_rules: which classes are argued for, each by a search of its own: "predicted", "random_other".
             seed: of every random number.
             sample: audit this many items, drawn by the seed; 0 means all.
             controls: all that the server has unless given; an empty sequence runs none. "fill:8" runs on 8 images.
@@ -88,12 +92,15 @@ class AsyncAudits:
                     threshold=threshold,
                     method=search_method(method),
                     fill=fill_of(fill),
+                    target_rule=target_rule(rule),
                     passes=passes,
                     pixels_per_step=pixels_per_step,
                     fraction=fraction,
                     matched=again,
                 )
                 for again in ((False, True) if matched else (False,))
+                for rule in target_rules
+                if not again or target_rule(rule) is TargetRule.PREDICTED
                 for threshold in thresholds
             ),
             controls=tuple(control_plan(control) for control in controls or ()),

@@ -33,6 +33,7 @@ class Audit:
     cancel = blocking(AsyncAudit.cancel)
     result = blocking(AsyncAudit.result)
     report = blocking(AsyncAudit.report)
+    export_subsets = blocking(AsyncAudit.export_subsets)
 
     def __repr__(self) -> str:
         return f"<Audit {self.name} {self.state}>"

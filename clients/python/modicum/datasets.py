@@ -9,6 +9,7 @@ from pathlib import Path
 from modicum.connection import Connection, new_request_id
 from modicum.naming import checked_id, resource_name
 from modicum.sources.manifests import Manifest, manifest_of
+from modicum.sources.objects import with_objects
 from modicum.sources.pictures import pictures
 from modicum.times import time_value
 from modicum.transfers import ProgressCallback, upload
@@ -28,11 +29,13 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class DatasetItem:
-    """One picture. `label` is a class name, an index in digits, or empty."""
+    """One picture. `label` is a class name, an index in digits, or empty; digests of boxes and mask may be empty."""
 
     item: str
     image_digest: str
     label: str
+    boxes_digest: str = ""
+    mask_digest: str = ""
 
 
 class AsyncDatasets:
@@ -47,6 +50,8 @@ class AsyncDatasets:
         source: str | Path | Manifest,
         *,
         labels: str | Path | None = None,
+        boxes: str | Path | None = None,
+        masks: str | Path | None = None,
         progress: ProgressCallback | None = None,
     ) -> Dataset:
         """Upload what the server lacks of `source` and create the data set; equal content is returned as it is there.
@@ -56,18 +61,22 @@ class AsyncDatasets:
             source: a folder of class folders, a flat folder, a .csv or an .npz (see `modicum.sources.pictures`), or a
                 manifest that was made of one.
             labels: a CSV of file,label beside a flat folder.
+            boxes: where the objects are: a CSV of file,left,top,right,bottom, or JSON (see `modicum.sources.objects`).
+            masks: the same as a folder of mask pictures.
             progress: told how far the upload is.
 
         Raises:
-            InvalidSource: there is no picture, or the labels do not fit.
+            InvalidArgument: boxes and masks were both given.
+            InvalidSource: there is no picture, or labels, boxes or masks do not fit.
             AlreadyExists: there is a data set of that name with other content (DATASET_DIFFERS).
-            DataRefused: the server refuses the manifest.
+            DataRefused: the server refuses the manifest, or boxes or a mask that are none of their picture.
         """
         checked_id(name, "data set")
         manifest = source
         if not isinstance(manifest, Manifest):
-            manifest = await asyncio.to_thread(manifest_of, pictures(manifest, labels))
-        await upload(self._connection, [*manifest.pictures, manifest.content], progress)
+            found = with_objects(pictures(manifest, labels), boxes=boxes, masks=masks)
+            manifest = await asyncio.to_thread(manifest_of, found)
+        await upload(self._connection, [*manifest.pictures, *manifest.objects, manifest.content], progress)
         request = dataset_service_pb2.CreateDatasetRequest(
             parent=self._connection.project,
             dataset_id=name,
@@ -102,7 +111,13 @@ class AsyncDatasets:
         parent = name.name if isinstance(name, Dataset) else self._name(name)
         request = dataset_service_pb2.ListDatasetItemsRequest(parent=parent, page_size=1000)
         async for message in self._connection.pages(stub.ListDatasetItems, request, lambda page: page.items):
-            yield DatasetItem(message.item, message.image_digest, message.label)
+            yield DatasetItem(
+                item=message.item,
+                image_digest=message.image_digest,
+                label=message.label,
+                boxes_digest=message.boxes_digest,
+                mask_digest=message.mask_digest,
+            )
 
     async def delete(self, name: str) -> None:
         """Delete a data set.

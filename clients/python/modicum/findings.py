@@ -63,6 +63,22 @@ class ClassTargetedFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class FillRobustFinding:
+    """What suffices whatever other image stands elsewhere: with at least nine in ten of the donors that verified.
+
+    `size` is that of the canvas with `budget_exhausted`. Without a subset it is 0, and `reason` says why.
+    """
+
+    size: int
+    size_ratio: float
+    verifying_donors: int
+    sufficient_donors: int
+    confidence: float
+    budget_exhausted: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class FillFinding:
     """The subset re-scored under another fill."""
 
@@ -82,12 +98,37 @@ class ScoredVariant:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferFinding:
+    """The subset scored by another version of the audit; `reason` says why it was not, and is empty where it was.
+
+    `predicted_class` is in the classes of the finding's own version.
+    """
+
+    model_version: str
+    confidence: float
+    sufficient: bool
+    predicted_class: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsFinding:
+    """The picture's objects on the canvas: their `area` as a share of it, and the `share` of the subset within them."""
+
+    area: float
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FindingControls:
     """Answers of the controls; what did not run is absent."""
 
     class_targeted: ClassTargetedFinding | None
     fills: tuple[FillFinding, ...]
     variants: tuple[ScoredVariant, ...]
+    transfers: tuple[TransferFinding, ...] = ()
+    objects: ObjectsFinding | None = None
+    fill_robust: FillRobustFinding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,4 +214,34 @@ def _controls(entry: Mapping[str, Any]) -> FindingControls:
             ScoredVariant(variant["variant"], variant["confidence"], variant["sufficient"], variant["predicted_class"])
             for variant in entry.get("variants") or ()
         ),
+        transfers=tuple(
+            TransferFinding(
+                model_version=answer["model_version"],
+                confidence=answer["confidence"],
+                sufficient=answer["sufficient"],
+                predicted_class=answer["predicted_class"],
+                reason=answer["reason"] or "",
+            )
+            for answer in entry.get("transfers") or ()
+        ),
+        objects=_objects(entry.get("objects")),
+        fill_robust=_fill_robust(entry.get("fill_robust")),
     )
+
+
+def _fill_robust(entry: Mapping[str, Any] | None) -> FillRobustFinding | None:
+    if entry is None:
+        return None
+    return FillRobustFinding(
+        size=entry["size"],
+        size_ratio=entry["size_ratio"],
+        verifying_donors=entry["verifying_donors"],
+        sufficient_donors=entry["sufficient_donors"],
+        confidence=entry["confidence"],
+        budget_exhausted=entry["budget_exhausted"],
+        reason=entry["reason"] or "",
+    )
+
+
+def _objects(entry: Mapping[str, Any] | None) -> ObjectsFinding | None:
+    return None if entry is None else ObjectsFinding(entry["area"], entry["share"])

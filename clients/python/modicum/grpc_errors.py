@@ -39,6 +39,7 @@ CLASS_OF_REASON: dict[str, type[errors.ModicumError]] = {
     "DATASET_EMPTY": errors.DataRefused,
     "DATASET_TOO_LARGE": errors.DataRefused,
     "MANIFEST_INVALID": errors.DataRefused,
+    "OBJECTS_INVALID": errors.DataRefused,
 }
 
 #: What to do where the server cannot know how its caller said it.

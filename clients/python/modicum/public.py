@@ -32,8 +32,9 @@ from modicum.errors import (
     Unreachable,
 )
 from modicum.findings import Finding, Subset
+from modicum.masked_sets import MaskedSet
 from modicum.measures import Measure
-from modicum.results import Comparison, Mitigation, ModelResult, Result, SearchResult
+from modicum.results import Comparison, Mitigation, ModelResult, Result, SearchResult, Transfer
 from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
@@ -70,6 +71,7 @@ __all__ = [
     "InvalidArgument",
     "InvalidSource",
     "LocalServerError",
+    "MaskedSet",
     "Measure",
     "Mitigation",
     "Model",
@@ -93,6 +95,7 @@ __all__ = [
     "SourceChanged",
     "Subset",
     "TargetRule",
+    "Transfer",
     "TransferProgress",
     "Unauthenticated",
     "Unreachable",

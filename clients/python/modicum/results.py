@@ -50,36 +50,57 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """What came of one version. The properties read its first search; `searches` has all of them."""
+    """What came of one version. The properties read its first search for the predicted class; `searches` has all."""
 
     model_version: str
     digest: str
     searches: tuple[SearchResult, ...]
 
     @property
+    def first(self) -> SearchResult:
+        """The first search that argued for the predicted class; where there was none, the first."""
+        predicted = (one for one in self.searches if one.search.get("target_rule", "predicted") == "predicted")
+        return next(predicted, self.searches[0])
+
+    @property
     def overinterpretation_rate(self) -> Measure:
         """Share of the searched images with a verified subset of at most alpha of the pixels."""
-        return self.searches[0].measure("overinterpretation_rate")
+        return self.first.measure("overinterpretation_rate")
 
     @property
     def accuracy(self) -> Measure:
         """Share of the labelled images that are predicted correctly."""
-        return self.searches[0].measure("accuracy")
+        return self.first.measure("accuracy")
 
     @property
     def eligible_share(self) -> Measure:
         """Share of the images whose predicted class reaches the threshold."""
-        return self.searches[0].measure("eligible_share")
+        return self.first.measure("eligible_share")
 
     @property
     def subset_fraction_median(self) -> Measure:
         """Median of kept pixels / pixels."""
-        return self.searches[0].measure("subset_fraction_median")
+        return self.first.measure("subset_fraction_median")
 
     @property
     def border_share_median(self) -> Measure:
         """Median share of the subset's pixels that lie in the ring at the canvas' edge."""
-        return self.searches[0].measure("border_share_median")
+        return self.first.measure("border_share_median")
+
+    @property
+    def object_share_median(self) -> Measure:
+        """Median share of the subset's pixels that lie in the objects, where the data set has boxes or masks."""
+        return self.searches[0].measure("object_share_median")
+
+    @property
+    def shortcut_accuracy_drop(self) -> Measure:
+        """What filling the ring, or all that lies outside the objects, costs of accuracy."""
+        return self.searches[0].measure("shortcut_accuracy_drop")
+
+    @property
+    def shortcut(self) -> str:
+        """SHORTCUT, CLEAR or INCONCLUSIVE by the shortcut rule; empty where its control did not run."""
+        return next((one.outcome for one in self.searches[0].readings if one.control == "shortcut"), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +121,34 @@ class Comparison:
     def accuracy_difference(self) -> Measure:
         """Mean difference in accuracy over labelled images."""
         return self.measures["accuracy_difference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """The subsets of `source` as `scorer`, another version of the audit, scored them: one cell of the matrix.
+
+    Measures of the same names with `transfer_agreed` are of images on which both are confident of the same class.
+    """
+
+    source: str
+    scorer: str
+    search_index: int
+    measures: Mapping[str, Measure]
+
+    @property
+    def class_kept_share(self) -> Measure:
+        """Share of the agreed subsets on which the scorer predicts the class that the source's search argued for."""
+        return self.measures["transfer_agreed_class_kept_share"]
+
+    @property
+    def sufficient_share(self) -> Measure:
+        """Share of the agreed subsets that reach the threshold with the scorer too."""
+        return self.measures["transfer_agreed_sufficient_share"]
+
+    @property
+    def confidence_median(self) -> Measure:
+        """Median of the scorer's confidence in that class, over the agreed subsets."""
+        return self.measures["transfer_agreed_confidence_median"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +174,8 @@ class Mitigation:
 class Result:
     """The result document as it came, and what is in it: models in the audit's order, findings in the rows' order.
 
-    `comparisons` are of every pair of models under every search, `mitigation` of every ensemble with its members.
+    `comparisons` are of every pair of models under every search, `mitigation` of every ensemble with its members,
+    `transfer` of every model's subsets with every other model, where that control ran.
     """
 
     document: Mapping[str, Any] = field(repr=False)
@@ -133,6 +183,7 @@ class Result:
     findings: tuple[Finding, ...] = field(repr=False)
     comparisons: tuple[Comparison, ...] = ()
     mitigation: tuple[Mitigation, ...] = ()
+    transfer: tuple[Transfer, ...] = ()
 
 
 def document_of(data: bytes) -> Mapping[str, Any]:
@@ -159,7 +210,8 @@ def result_of(document: Mapping[str, Any], findings_artifact: bytes) -> Result:
     )
     comparisons = tuple(map(_comparison, document.get("comparisons", ())))
     mitigation = tuple(map(_mitigation, document.get("mitigation", ())))
-    return Result(document, models, tuple(findings_of(findings_artifact)), comparisons, mitigation)
+    transfer = tuple(map(_transfer, document.get("transfer", ())))
+    return Result(document, models, tuple(findings_of(findings_artifact)), comparisons, mitigation, transfer)
 
 
 def _mitigation(entry: Mapping[str, Any]) -> Mitigation:
@@ -174,6 +226,11 @@ def _mitigation(entry: Mapping[str, Any]) -> Mitigation:
         temperatures=entry["temperatures"],
         pass_milliseconds=entry["pass_milliseconds"],
     )
+
+
+def _transfer(entry: Mapping[str, Any]) -> Transfer:
+    measures = {name: measure_of(name, measure) for name, measure in entry["measures"].items()}
+    return Transfer(entry["source"], entry["scorer"], entry["search_index"], measures)
 
 
 def _comparison(entry: Mapping[str, Any]) -> Comparison:

@@ -51,6 +51,7 @@ class Control(StrEnum):
     MASK_ONLY = "mask_only"
     RANDOM = "random"
     TRANSFER = "transfer"
+    SHORTCUT = "shortcut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,17 @@ def fill_of(text: str) -> Fill:
     if text not in set(Fill):
         raise InvalidArgument(f"a fill is one of {', '.join(Fill)}, not {text!r}")
     return Fill(text)
+
+
+def target_rule(text: str) -> TargetRule:
+    """The target rule of that name.
+
+    Raises:
+        InvalidArgument: there is none.
+    """
+    if text not in set(TargetRule):
+        raise InvalidArgument(f"a target rule is one of {', '.join(TargetRule)}, not {text!r}")
+    return TargetRule(text)
 
 
 def specification_message(specification: AuditSpecification, *, no_controls: bool) -> audit_pb2.AuditSpecification:

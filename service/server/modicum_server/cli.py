@@ -1,4 +1,7 @@
-"""The `modicum-server` command: up, serve, worker, migrate, token. Exit codes: 0 done, 2 usage, 3 not completed."""
+"""The `modicum-server` command: up, serve, worker, migrate, token, selftest.
+
+Exit codes: 0 done, 1 a verdict of the self-test is wrong, 2 usage, 3 not completed.
+"""
 
 import asyncio
 import json
@@ -115,6 +118,16 @@ def migrate() -> None:
         _end(USAGE, "MODICUM_DATABASE_URL is not set: postgresql://user:password@host/database")
     apply(settings.database_url.get_secret_value())
     typer.echo("the schema is current")
+
+
+@app.command()
+def selftest(seed: Annotated[int, typer.Option(min=0, help="what is drawn: digits, weights, searches")] = 0) -> None:
+    """Train small classifiers with and without a planted shortcut, audit them, and see that the verdicts are right."""
+    try:
+        from modicum_server.selftest.command import run
+    except ImportError as error:
+        _end(USAGE, f"{error}: pip install 'modicum-server[selftest]'")
+    raise SystemExit(run(seed, say=typer.echo))
 
 
 @token_app.command("create")

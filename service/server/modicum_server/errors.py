@@ -1,8 +1,9 @@
 """Every error that a caller can see, as one tree. They know no transport; a table maps them to codes.
 
     ModicumError
-    ├── InvalidArgument ─ FieldInvalid, PageTokenInvalid, FilterInvalid, ManifestInvalid, DatasetEmpty, DatasetTooLarge,
-    │                     AuditTooLarge, ArchitectureUnknown, UploadInvalid, FormatUnknown, MediaTypeUnknown
+    ├── InvalidArgument ─ FieldInvalid, PageTokenInvalid, FilterInvalid, ManifestInvalid, ObjectsInvalid, DatasetEmpty,
+    │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, FormatUnknown,
+    │                     MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
     │              AuditNotFound, FindingNotFound
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists
@@ -10,7 +11,8 @@
     │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded
     ├── Unauthenticated ─ TokenMissing, TokenInvalid
     ├── PermissionDenied ─ RoleInsufficient
-    ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyQueued, TooManyWatchers
+    ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
+    │                        TooManyWatchers
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
     ├── NotImplementedYet
@@ -70,6 +72,10 @@ class FilterInvalid(InvalidArgument):
 
 class ManifestInvalid(InvalidArgument):
     """The manifest is not JSON Lines with `item` and `image` in every line."""
+
+
+class ObjectsInvalid(InvalidArgument):
+    """The boxes or the mask of an item are none of its picture."""
 
 
 class DatasetEmpty(InvalidArgument):
@@ -230,6 +236,10 @@ class DiskFull(ResourceExhausted):
 
 class TooManyQueued(ResourceExhausted):
     """The project has as many queued audits as this server takes; wait for some to end."""
+
+
+class TooManyCalls(ResourceExhausted):
+    """This server answers as many calls as it takes at once; try again in a moment."""
 
 
 class TooManyWatchers(ResourceExhausted):

@@ -11,10 +11,12 @@ array channel by channel in float32, a picture of 8 bits in 8 bits.
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from modicum_server.arrays import LARGEST_VALUES, ArrayHeader, array_header, is_array
 from modicum_server.domain.models import InputSpecification
@@ -35,6 +37,8 @@ SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 LONGEST_ASPECT = 8
 """A longer picture loses its ends before it is resized: they lie outside the crop, and would cost gigabytes."""
+SIDEWAYS = frozenset({5, 6, 7, 8})
+"""EXIF orientations in which width and height are exchanged."""
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -72,6 +76,32 @@ def canvas_array(
     return _picture_on_canvas(data, specification, canvas, max_pixels)
 
 
+def upright_size(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return width and height of a picture or an array as it is shown, by its header.
+
+    Raises:
+        PictureUnreadable, PictureTooLarge: as `canvas_array`, as far as the header tells.
+    """
+    if is_array(data):
+        try:
+            header = array_header(data)
+        except ValueError as error:
+            raise PictureUnreadable(str(error)) from error
+        return header.width, header.height
+    picture = _opened(data, max_pixels)
+    width, height = picture.size
+    return (height, width) if _is_turned(picture) else (width, height)
+
+
+def grey_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Return a picture in one plane, upright, 8 bits or (mode F) in 0..255.
+
+    Raises:
+        PictureUnreadable, PictureTooLarge: as `canvas_array`.
+    """
+    return _with_channels(_decoded(data, max_pixels), 1)
+
+
 def _picture_on_canvas(
     data: bytes, specification: InputSpecification, canvas: Canvas, max_pixels: int
 ) -> NDArray[np.float32]:
@@ -80,7 +110,7 @@ def _picture_on_canvas(
             f"expected an array file (.npy) for a canvas of {canvas.channels} channels; pictures have 1 or 3"
         )
     picture = _with_channels(_decoded(data, max_pixels), canvas.channels)
-    values = np.asarray(_fitted(picture, specification, canvas), dtype=np.float32)
+    values = np.asarray(fitted(picture, specification, canvas), dtype=np.float32)
     planes = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)  # noqa: PLR2004  (H, W) is grey
     placed = _within_bounds(planes / LARGEST_8_BIT, specification)
     return np.array(np.broadcast_to(placed, (canvas.channels, canvas.height, canvas.width)))
@@ -102,12 +132,12 @@ def _array_on_canvas(
     for channel in range(canvas.channels):  # one at a time: the array may be far larger than the canvas
         plane = values[:, :, channel].astype(np.float32, order="C")
         if header.kind in LARGEST_VALUES:
-            fitted = _fitted(Image.fromarray(plane / LARGEST_VALUES[header.kind]), specification, canvas)
-            image[channel] = _within_bounds(np.asarray(fitted), specification)
+            placed = fitted(Image.fromarray(plane / LARGEST_VALUES[header.kind]), specification, canvas)
+            image[channel] = _within_bounds(np.asarray(placed), specification)
         else:
             _check_floats(plane, specification)
-            fitted = _fitted(Image.fromarray(plane), specification, canvas)
-            image[channel] = np.clip(np.asarray(fitted), specification.lower_bound, specification.upper_bound)
+            placed = fitted(Image.fromarray(plane), specification, canvas)
+            image[channel] = np.clip(np.asarray(placed), specification.lower_bound, specification.upper_bound)
     return image
 
 
@@ -140,12 +170,27 @@ def _check_floats(plane: NDArray[np.float32], specification: InputSpecification)
 
 def _decoded(data: bytes, max_pixels: int) -> Image.Image:
     """Decode the first frame, upright, 8 bits a channel or (mode F) grey in 0..255."""
-    try:
+    picture = _opened(data, max_pixels)
+    with _told(data, max_pixels):
+        picture.load()
+    return _in_eight_bits(_upright(picture))
+
+
+def _opened(data: bytes, max_pixels: int) -> Image.Image:
+    """Read a picture's header; nothing is decoded yet."""
+    with _told(data, max_pixels):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
             picture = Image.open(io.BytesIO(data), formats=_registered_formats())
         _check_size(picture, max_pixels)
-        picture.load()
+    return picture
+
+
+@contextmanager
+def _told(data: bytes, max_pixels: int) -> Iterator[None]:
+    """What a decoder raises, in our words."""
+    try:
+        yield
     except (PictureTooLarge, MemoryError):
         raise
     except Image.DecompressionBombError as error:
@@ -154,7 +199,14 @@ def _decoded(data: bytes, max_pixels: int) -> Image.Image:
         raise PictureUnreadable(
             f"expected a complete picture ({', '.join(FORMATS)}); got {len(data):,} bytes that cannot be decoded"
         ) from error
-    return _in_eight_bits(_upright(picture))
+
+
+def _is_turned(picture: Image.Image) -> bool:
+    """Whether EXIF lays a picture on its side; broken metadata turn nothing."""
+    try:
+        return picture.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
+    except Exception:  # noqa: BLE001  as in `_upright`
+        return False
 
 
 def _registered_formats() -> list[str]:
@@ -209,7 +261,8 @@ def _with_channels(picture: Image.Image, channels: int) -> Image.Image:
     return picture.convert("L") if channels == 1 and picture.mode == "RGB" else picture
 
 
-def _fitted(picture: Image.Image, specification: InputSpecification, canvas: Canvas) -> Image.Image:
+def fitted(picture: Image.Image, specification: InputSpecification, canvas: Canvas) -> Image.Image:
+    """Resize and crop a decoded picture to the canvas, as `canvas_array` says."""
     resampling = RESAMPLING[specification.interpolation]
     if specification.resize == 0:
         return picture.resize((canvas.width, canvas.height), resampling)

@@ -24,7 +24,7 @@ from modicum_server.domain.audits import (
     Stage,
 )
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
-from modicum_server.domain.findings import Finding
+from modicum_server.domain.findings import Finding, FoundSubset, Transfer
 from modicum_server.domain.gauges import NewestAudits
 from modicum_server.domain.models import Model, ModelCheck, ModelVersion
 
@@ -272,6 +272,17 @@ class Findings(Protocol):
     async def critical_temperatures(self, audit: str, model_version: str, search_index: int) -> Sequence[float]:
         """Of the images that have one."""
 
+    async def subset_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
+        """Positions with a subset that is evidence: not the bare fill's doing, and not the whole image."""
+
+    async def unscored_subsets(
+        self, audit: str, scorer: str, search_index: int, positions: Sequence[int]
+    ) -> Sequence[FoundSubset]:
+        """Such subsets of other versions that `scorer` has not answered for, by position and version."""
+
+    async def add_transfers(self, audit: str, search_index: int, transfers: Sequence[Transfer]) -> None:
+        """Add answers to the findings that they belong to (the first one of a version stays)."""
+
     async def get(self, name: str) -> Finding | None:
         """By resource name `.../findings/{version index}-{search index}-{position}`."""
 
@@ -351,6 +362,13 @@ class Upload(Protocol):
     async def write(self, data: bytes) -> None: ...
     async def commit(self) -> None:
         """Raises UploadTruncated (what came is kept for a resume) or DigestMismatch (what came is thrown away)."""
+
+
+class ObjectsCheck(Protocol):
+    """Sees that boxes, or else a mask, are those of a picture; one that cannot be read is passed over."""
+
+    def __call__(self, image: bytes, *, boxes: bytes = b"", mask: bytes = b"", max_pixels: int = ...) -> None:
+        """Raises ObjectsInvalid, which says what was expected and what came."""
 
 
 class ArtifactStore(Protocol):

@@ -37,6 +37,7 @@ from modicum_sis.errors import (
     ParameterError,
     SisError,
 )
+from modicum_sis.fill_robust import FillRobust, fill_robust
 from modicum_sis.fills import FILLS, Donors, gather_donors
 from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
 from modicum_sis.findings_file import load_findings, save_findings
@@ -45,6 +46,7 @@ from modicum_sis.input_parameters import InputParameters
 from modicum_sis.limit import Limit
 from modicum_sis.margins import log_odds
 from modicum_sis.mask_optimization import MaskOptimization
+from modicum_sis.pixel_subsets import PixelSubset, pixel_subsets, planned_pixel_subset_passes
 from modicum_sis.progress import Progress
 from modicum_sis.questions import Answer, EachWithout, Question, Stop
 from modicum_sis.search import Entrant, Proposal, Search, SearchTask
@@ -66,6 +68,7 @@ __all__ = [
     "Donors",
     "EachWithout",
     "Entrant",
+    "FillRobust",
     "FillUnavailable",
     "Finding",
     "FindingsFileRefused",
@@ -84,6 +87,7 @@ __all__ = [
     "ParameterError",
     "Parameters",
     "Passes",
+    "PixelSubset",
     "Progress",
     "Proposal",
     "Question",
@@ -101,6 +105,7 @@ __all__ = [
     "class_targeted",
     "default_chunk_size",
     "dilated",
+    "fill_robust",
     "find_subsets",
     "gather_donors",
     "generator",
@@ -112,6 +117,8 @@ __all__ = [
     "measured_chunk_size",
     "other_class",
     "other_fills",
+    "pixel_subsets",
+    "planned_pixel_subset_passes",
     "propose_each",
     "random_same_size",
     "save_findings",

@@ -182,7 +182,7 @@ def mask_only(classifier: Classifier, images: Images, findings: Iterable[Finding
     source = ImageSource(classifier, images)
     low, high = classifier.bounds
     for finding in filter(has_evidence, findings):
-        mean = classifier.fill_mean.expand(_image_of(source, finding).shape)
+        mean = classifier.fill_mean.expand(image_of(source, finding).shape)
         for variant, value in (("white_on_mean", high), ("black_on_mean", low)):
             painted = torch.where(_mask_of(finding).to(mean.device), torch.full_like(mean, value), mean)
             yield _rescore(classifier, finding, painted, variant)
@@ -218,10 +218,10 @@ class _Own:
         return len(self._findings)
 
     def __getitem__(self, index: int, /) -> Tensor:
-        return _image_of(self._source, self._findings[index])
+        return image_of(self._source, self._findings[index])
 
 
-def _image_of(source: ImageSource, finding: Finding) -> Tensor:
+def image_of(source: ImageSource, finding: Finding) -> Tensor:
     """The image (C, H, W) of a finding.
 
     Raises:
@@ -245,7 +245,7 @@ def _image_of(source: ImageSource, finding: Finding) -> Tensor:
 def _under_fill(
     classifier: Classifier, source: ImageSource, finding: Finding, fill: Fills, *, mask: Tensor, variant: str
 ) -> Rescore:
-    image = _image_of(source, finding)
+    image = image_of(source, finding)
     try:
         painted = fill.of(image, finding.digest, finding.target_class)
     except FillUnavailable:

@@ -79,16 +79,7 @@ class Fills:
 
     def _donor(self, image: Tensor, digest: str, target_class: int) -> Tensor:
         assert self._donors is not None
-        if self._donors.images.shape[1:] != image.shape:
-            got = tuple(self._donors.images.shape[1:])
-            raise CanvasMismatch(f"expected donors of the images' shape {tuple(image.shape)}; got {got}. Resize them")
-        described = zip(self._donors.images, self._donors.digests, self._donors.classes, strict=True)
-        usable = [
-            at
-            for at, (donor, name, label) in enumerate(described)
-            # a donor may bear another name than the image that it is
-            if name != digest and label != target_class and not torch.equal(donor, image)
-        ]
+        usable = usable_donors(self._donors, image, digest, target_class)
         if len(usable) < FEWEST_DONORS:
             raise FillUnavailable(
                 f"expected at least {FEWEST_DONORS} donors that are neither the image itself nor predicted as class "
@@ -122,6 +113,24 @@ def gather_donors(
     images = torch.stack([image for image, _ in loaded])
     classes = tuple(int(classifier.plain_logits(image).argmax()) for image in images)
     return Donors(images=images, digests=tuple(digest for _, digest in loaded), classes=classes)
+
+
+def usable_donors(donors: Donors, image: Tensor, digest: str, target_class: int) -> list[int]:
+    """Places in the pool of the donors that are neither the image (C, H, W) itself nor predicted as the target class.
+
+    Raises:
+        CanvasMismatch: the donors are of another shape.
+    """
+    if donors.images.shape[1:] != image.shape:
+        got = tuple(donors.images.shape[1:])
+        raise CanvasMismatch(f"expected donors of the images' shape {tuple(image.shape)}; got {got}. Resize them")
+    described = zip(donors.images, donors.digests, donors.classes, strict=True)
+    return [
+        at
+        for at, (donor, name, label) in enumerate(described)
+        # a donor may bear another name than the image that it is
+        if name != digest and label != target_class and not torch.equal(donor, image)
+    ]
 
 
 def ready_donors(classifier: Classifier, donors: Images | Donors, *, seed: int) -> Donors:

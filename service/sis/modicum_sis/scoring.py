@@ -76,6 +76,10 @@ class MaskScorer:
         self._forward[row], self._backward[row] = 0, 0
         self._safe_masks.pop(row, None)
 
+    def refill(self, row: int, fill: Tensor) -> None:
+        """Put another fill (C, H, W) beneath the image in a row; what was counted there stays."""
+        self._fills[row] = fill
+
     def safe_mask(self, row: int) -> Tensor | None:
         """The smallest mask (H, W) but the whole one of at least `safe_margin` among all scored over a row's image."""
         return self._safe_masks.get(row)

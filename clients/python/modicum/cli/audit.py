@@ -35,6 +35,7 @@ from modicum.naming import short_version, suggested_id
 from modicum.results import Result
 from modicum.searches import Fill, SearchMethod
 from modicum.sources.manifests import manifest_of
+from modicum.sources.objects import with_objects
 from modicum.sources.pictures import Picture
 from modicum.versions import ModelVersion
 
@@ -62,12 +63,15 @@ def audit(
     input_name: options.Input = "imagenet",
     labels: options.Labels = None,
     photo_labels: options.PhotoLabels = None,
+    boxes: options.Boxes = None,
+    masks: options.Masks = None,
     threshold: options.Threshold = None,
     method: options.Method = SearchMethod.MASK_OPTIMIZATION,
     passes: options.Passes = 0,
     pixels_per_step: options.PixelsPerStep = 0,
     fraction: options.Fraction = 0.0,
     fill: options.FillChoice = Fill.MEAN,
+    target: options.Targets = None,
     seed: options.Seed = 0,
     sample: options.Sample = 0,
     device: options.Device = "auto",
@@ -107,10 +111,11 @@ def audit(
             pixels_per_step=pixels_per_step,
             fraction=fraction,
             fill=fill,
+            target_rules=target,
             seed=seed,
             sample=sample,
         ),
-        pictures=checked_pictures(photos, photo_labels, sample=sample),
+        pictures=with_objects(checked_pictures(photos, photo_labels, sample=sample), boxes=boxes, masks=masks),
         reuse=not no_reuse,
     )
     refuse_endless(order.search, order.model.input)

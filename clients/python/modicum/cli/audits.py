@@ -1,5 +1,6 @@
 """`modicum audits`: what was asked, how far it is, what came of it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from modicum.cli.views import view
 from modicum.cli.watching import watched
 from modicum.client import Audit, Client
 from modicum.errors import InvalidArgument
+from modicum.masked_files import checked_target
 from modicum.naming import last_part, short_version
 from modicum.searches import Fill, SearchMethod
 from modicum.snapshots import AuditState
@@ -77,6 +79,7 @@ def create(
     pixels_per_step: options.PixelsPerStep = 0,
     fraction: options.Fraction = 0.0,
     fill: options.FillChoice = Fill.MEAN,
+    target: options.Targets = None,
     seed: options.Seed = 0,
     sample: options.Sample = 0,
     device: options.Device = "auto",
@@ -98,6 +101,7 @@ def create(
         pixels_per_step=pixels_per_step,
         fraction=fraction,
         fill=fill,
+        target_rules=target,
         seed=seed,
         sample=sample,
     )
@@ -161,6 +165,31 @@ def report(name: Name, *, output: options.Outputs = None, as_json: options.Json 
             answer_json(audit.result().document)
     for written in outputs:
         messages().print(f"wrote {written.path}", markup=False, soft_wrap=True)
+
+
+@app.command("export-subsets")
+@guarded
+def export_subsets(
+    name: Name,
+    *,
+    output: Annotated[Path, typer.Option("--output", metavar="FOLDER|FILE.npz", help="What to write.")],
+    model: Annotated[str, typer.Option("--model", help="MODEL or MODEL/VERSION, where several were audited.")] = "",
+    search: Annotated[int, typer.Option("--search", min=0, help="Number of the search in the audit, from 0.")] = 0,
+    fill: Annotated[
+        Fill | None, typer.Option("--fill", help="mean, black or white; the search's own unless given.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write the images under their subsets' masks, with labels and masks, to train on with code of your own."""
+    checked_target(output)
+    with Client() as client:
+        masked = client.audits.get(name).export_subsets(output, model=model, search=search, fill=fill or "")
+    if as_json:
+        answer_json(masked.manifest)
+        return
+    counts = masked.manifest["counts"]
+    text = f"wrote {output}: {counts['exported']} of {counts['findings']} images, each under its subset's mask"
+    messages().print(text, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from modicum.client import Client
 from modicum.naming import last_part, printable
 from modicum.searches import INT32_MAX
 from modicum.sources.manifests import manifest_of
+from modicum.sources.objects import with_objects
 from modicum.sources.pictures import pictures
 
 app = typer.Typer(no_args_is_help=True, help="Uploaded data sets.")
@@ -74,11 +75,13 @@ def create(
     source: Annotated[Path, typer.Argument(help="A folder (of class folders, or flat), a .csv or an .npz.")],
     *,
     photo_labels: options.PhotoLabels = None,
+    boxes: options.Boxes = None,
+    masks: options.Masks = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Upload what the server lacks of a folder and create the data set."""
-    manifest = manifest_of(pictures(source, photo_labels))
+    manifest = manifest_of(with_objects(pictures(source, photo_labels), boxes=boxes, masks=masks))
     with view(quiet=quiet) as shown, Client() as client:
         dataset = client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading photographs"))
     if as_json:

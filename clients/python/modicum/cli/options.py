@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from modicum.cli.orders import DEFAULT_THRESHOLD
-from modicum.searches import INT32_MAX, INT64_MAX, Fill, SearchMethod
+from modicum.searches import INT32_MAX, INT64_MAX, Fill, SearchMethod, TargetRule
 from modicum.sources.inputs import BUILT_IN
 
 Weights = Annotated[
@@ -30,6 +30,18 @@ Labels = Annotated[
 PhotoLabels = Annotated[
     Path | None,
     typer.Option("--photo-labels", help="CSV of file,label beside a flat folder; labels.csv in it unless given."),
+]
+Boxes = Annotated[
+    Path | None,
+    typer.Option(
+        "--boxes", help="Where the objects are: CSV of file,left,top,right,bottom, or JSON {file: [box, ...]}."
+    ),
+]
+Masks = Annotated[
+    Path | None,
+    typer.Option(
+        "--masks", help="The same as a folder of mask pictures, named as the photographs; not black is object."
+    ),
 ]
 Threshold = Annotated[
     list[float] | None,
@@ -57,6 +69,12 @@ Fraction = Annotated[
     float, typer.Option("--fraction", help="Share of the pixels that backselect removes a step; 0 is exact, and slow.")
 ]
 FillChoice = Annotated[Fill, typer.Option("--fill", help="What stands where a pixel is masked.")]
+Targets = Annotated[
+    list[TargetRule] | None,
+    typer.Option(
+        "--target", help="Which class a search argues for; repeat for a search of each. Default: the predicted one."
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=INT64_MAX, help="Seed of every random number.")]
 Sample = Annotated[
     int,

@@ -8,7 +8,7 @@ from typing import Any
 
 from modicum.errors import InvalidArgument
 from modicum.naming import checked_id, printable, suggested_id
-from modicum.searches import ControlPlan, Fill, Search, SearchMethod, control_plan
+from modicum.searches import ControlPlan, Fill, Search, SearchMethod, TargetRule, control_plan
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum.sources.labels import class_labels
 from modicum.sources.model_files import ModelFile, model_file
@@ -59,6 +59,7 @@ class SearchOrder:
     pixels_per_step: int
     fraction: float
     fill: Fill
+    target_rules: tuple[TargetRule, ...]
     seed: int
     sample: int
     device: str
@@ -98,6 +99,7 @@ def search_order(
     controls: Sequence[str] | None,
     no_controls: bool,
     device: str,
+    target_rules: Sequence[TargetRule] | None = None,
     **numbers: Any,
 ) -> SearchOrder:
     """The searches that the options describe; `numbers` are the other fields of a `SearchOrder`.
@@ -114,7 +116,8 @@ def search_order(
     for threshold in chosen:
         Search(threshold=threshold, fraction=numbers["fraction"])
     _check_numbers(numbers)
-    return SearchOrder(thresholds=chosen, controls=plans, device=device, **numbers)
+    rules = tuple(dict.fromkeys(target_rules or (TargetRule.PREDICTED,)))
+    return SearchOrder(thresholds=chosen, controls=plans, device=device, target_rules=rules, **numbers)
 
 
 def _check_numbers(numbers: Mapping[str, Any]) -> None:

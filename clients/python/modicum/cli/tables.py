@@ -1,15 +1,16 @@
 """Results for people: one row a finding, then what it all says."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from modicum.findings import ClassTargetedFinding, Finding, FindingControls
+from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls
 from modicum.measures import number, percent
 from modicum.naming import printable, short_version
-from modicum.results import Comparison, Mitigation, ModelResult, Result, SearchResult
+from modicum.results import Comparison, Mitigation, ModelResult, Result, SearchResult, Transfer
 from modicum.versions import ModelVersion
 
 #: Rows of a table; the rest is in the outputs.
@@ -20,6 +21,8 @@ VARIANTS = {
     "white_on_mean": "as white shape",
     "black_on_mean": "as black shape",
     "random": "of random pixels",
+    "ring_filled": "without its ring",
+    "outside_filled": "of its objects alone",
 }
 #: Measures of an ensemble mitigation check, in words.
 MITIGATION = {
@@ -64,6 +67,9 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
             for line in headline(search):
                 console.print(line, markup=False, soft_wrap=True)
             console.print()
+    for transfers in _by_search(result.transfer):
+        how = _how(result.document["specification"]["searches"][transfers[0].search_index])
+        console.print(_matrix(transfers, how))
     for pair in result.comparisons:
         console.print(_compared(pair), markup=False, soft_wrap=True)
     for check in result.mitigation:
@@ -86,6 +92,25 @@ def mitigation_lines(check: Mitigation) -> Iterable[str]:
     yield f"  a pass of the ensemble is one of each member; milliseconds a forward and a backward pass: {costs}"
 
 
+def _by_search(transfers: Sequence[Transfer]) -> Iterable[Sequence[Transfer]]:
+    indices = dict.fromkeys(one.search_index for one in transfers)
+    return [[one for one in transfers if one.search_index == index] for index in indices]
+
+
+def _matrix(transfers: Sequence[Transfer], how: str) -> Table:
+    """The transfers of one search: whose subsets in rows, who scored them in columns."""
+    versions = list(dict.fromkeys(one.source for one in transfers))
+    cells = {(one.source, one.scorer): one for one in transfers}
+    title = f"subsets that keep their class with another version, where both are confident of the same class ({how})"
+    table = Table("subsets of", title=title, title_justify="left")
+    for scorer in versions:
+        table.add_column(escape(f"scored by {short_version(scorer)}"), overflow="fold")
+    for source in versions:
+        row = [str(cells[source, scorer].class_kept_share) if scorer != source else "" for scorer in versions]
+        table.add_row(*(escape(printable(cell)) for cell in (short_version(source), *row)))
+    return table
+
+
 def _compared(pair: Comparison) -> str:
     ratio, difference = pair.subset_fraction_ratio, pair.accuracy_difference
     said = f"{short_version(pair.first)} against {short_version(pair.second)} on the same images"
@@ -95,8 +120,12 @@ def _compared(pair: Comparison) -> str:
 
 def _title(model: ModelResult, search: SearchResult) -> str:
     entry = search.search
-    how = f"threshold {entry['threshold']:g}, {entry['method']}, {entry['fill']} fill"
-    return f"{short_version(model.model_version)}: {how}"
+    return f"{short_version(model.model_version)}: {_how(entry)}"
+
+
+def _how(search: Mapping[str, Any]) -> str:
+    how = f"threshold {search['threshold']:g}, {search['method']}, {search['fill']} fill"
+    return f"{how}, for a random other class" if search.get("target_rule") == "random_other" else how
 
 
 def _table(title: str, findings: Sequence[Finding], version: ModelVersion | None) -> Table:
@@ -145,10 +174,24 @@ def _control_notes(controls: FindingControls, version: ModelVersion | None) -> l
     if controls.fills:
         kept = [fill.fill for fill in controls.fills if fill.sufficient]
         notes.append(f"survives {len(kept)} of {len(controls.fills)} fills" + (f" ({', '.join(kept)})" if kept else ""))
+    if controls.fill_robust:
+        notes.append(_whatever_elsewhere(controls.fill_robust))
     if controls.variants:
         scored = [f"{VARIANTS.get(one.variant, one.variant)} {one.confidence:.2f}" for one in controls.variants]
         notes.append("confidence " + ", ".join(scored))
+    scored_elsewhere = [answer for answer in controls.transfers if not answer.reason]
+    if scored_elsewhere:
+        with_others = [f"{short_version(one.model_version)} {one.confidence:.2f}" for one in scored_elsewhere]
+        notes.append("with " + ", ".join(with_others))
     return notes
+
+
+def _whatever_elsewhere(robust: FillRobustFinding) -> str:
+    if robust.reason:
+        return f"whatever stands elsewhere: {REASONS.get(robust.reason, robust.reason.lower().replace('_', ' '))}"
+    if robust.budget_exhausted:
+        return "whatever stands elsewhere, nothing smaller than the whole suffices"
+    return f"{robust.size} pixels suffice whatever stands elsewhere, {number(robust.size_ratio)}x the size"
 
 
 def _other_class(targeted: ClassTargetedFinding, name: str) -> str:
@@ -168,13 +211,19 @@ def headline(search: SearchResult) -> Iterable[str]:
     )
     if search.gradient_free:
         yield GRADIENT_FREE
-    rate = search.measure("overinterpretation_rate")
-    alpha = rate.parameters.get("alpha", 0.05)
-    yield f"overinterpretation rate (a subset of at most {percent(alpha)} of the pixels suffices): {rate}"
+    found = search.measures.get("other_class_found_share")
+    if found is not None:
+        yield f"images with a subset for a random other class: {found}"
+    else:
+        rate = search.measure("overinterpretation_rate")
+        alpha = rate.parameters.get("alpha", 0.05)
+        yield f"overinterpretation rate (a subset of at most {percent(alpha)} of the pixels suffices): {rate}"
     for name, label in (
         ("subset_fraction_median", "median subset fraction"),
         ("accuracy", "accuracy"),
         ("border_share_median", "median border share"),
+        ("object_share_median", "median object share"),
+        ("shortcut_accuracy_drop", "accuracy that lies beside the object"),
     ):
         measure = search.measure(name)
         if measure.value is not None:

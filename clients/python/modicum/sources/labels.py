@@ -37,7 +37,7 @@ def picture_labels(path: Path) -> dict[str, str]:
         InvalidSource: the file cannot be read or a row is not `file,label`.
     """
     labels: dict[str, str] = {}
-    for number, row in enumerate(csv.reader(_text(path).splitlines()), start=1):
+    for number, row in enumerate(csv.reader(text_of(path).splitlines()), start=1):
         cells = tuple(cell.strip() for cell in row)
         if not any(cells) or (number == 1 and tuple(cell.lower() for cell in cells) == HEADER):
             continue
@@ -52,7 +52,7 @@ def picture_labels(path: Path) -> dict[str, str]:
 
 
 def _read_names(path: Path) -> list[str]:
-    text = _text(path)
+    text = text_of(path)
     if path.suffix.lower() != ".json":
         return text.rstrip().splitlines()
     try:
@@ -64,7 +64,12 @@ def _read_names(path: Path) -> list[str]:
     return names
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """What a text file holds, in UTF-8.
+
+    Raises:
+        InvalidSource: it cannot be read.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -13,10 +13,11 @@ HASHING_THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a data set is made of: the manifest's own bytes and the pictures' contents, one per item."""
+    """What a data set is made of: the manifest's own bytes, the pictures' contents, one per item, their objects'."""
 
     content: Content
     pictures: tuple[Content, ...] = field(repr=False)
+    objects: tuple[Content, ...] = field(repr=False, default=())
 
     @property
     def digest(self) -> str:
@@ -33,7 +34,7 @@ def manifest_of(pictures: Sequence[Picture], hashed: Callable[[int], None] | Non
     """The manifest of `pictures`; `hashed` is told how many of them are hashed.
 
     Raises:
-        InvalidSource: a picture cannot be read.
+        InvalidSource: a picture, or its mask, cannot be read.
     """
     contents: list[Content] = []
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
@@ -41,12 +42,16 @@ def manifest_of(pictures: Sequence[Picture], hashed: Callable[[int], None] | Non
             contents.append(content)
             if hashed:
                 hashed(len(contents))
-    lines = [_line(picture, content) for picture, content in zip(pictures, contents, strict=True)]
-    return Manifest(bytes_content("".join(lines).encode(), "manifest"), tuple(contents))
+        objects = list(pool.map(lambda picture: picture.objects and picture.objects.content(), pictures))
+    lines = [_line(*one) for one in zip(pictures, contents, objects, strict=True)]
+    told = tuple(content for content in objects if content is not None)
+    return Manifest(bytes_content("".join(lines).encode(), "manifest"), tuple(contents), told)
 
 
-def _line(picture: Picture, content: Content) -> str:
+def _line(picture: Picture, content: Content, objects: Content | None) -> str:
     entry = {"image": content.digest, "item": picture.item}
     if picture.label:
         entry["label"] = picture.label
+    if picture.objects is not None and objects is not None:
+        entry[picture.objects.kind] = objects.digest
     return json.dumps(entry, sort_keys=True, ensure_ascii=False) + "\n"

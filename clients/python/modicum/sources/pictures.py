@@ -40,17 +40,27 @@ DAMAGED = (
 
 
 @dataclass(frozen=True, slots=True)
+class Objects:
+    """Where a picture's objects are: `kind` is "boxes" (a JSON list) or "mask" (a picture), as in the manifest."""
+
+    kind: str
+    content: Callable[[], Content] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """One picture, or array, on disk.
 
     `item` is its id in the data set, `label` a class name, an index in digits, or empty; `channels` are an array's,
-    None for a picture (which becomes grey or RGB as the input asks) and for an array that cannot be read.
+    None for a picture (which becomes grey or RGB as the input asks) and for an array that cannot be read; `objects` are
+    None where nothing is told of them.
     """
 
     item: str
     label: str
     content: Callable[[], Content] = field(repr=False)
     channels: int | None = None
+    objects: Objects | None = None
 
 
 def pictures(source: str | Path, labels: str | Path | None = None) -> list[Picture]:

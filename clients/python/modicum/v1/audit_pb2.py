@@ -28,15 +28,23 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from modicum.v1 import search_pb2 as modicum_dot_v1_dot_search__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16modicum/v1/audit.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17modicum/v1/search.proto\"\xf5\x01\n\x12\x41uditSpecification\x12\x16\n\x0emodel_versions\x18\x01 \x03(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\"\n\x06\x63\x61nvas\x18\x03 \x01(\x0b\x32\x12.modicum.v1.Canvas\x12$\n\x08searches\x18\x04 \x03(\x0b\x32\x12.modicum.v1.Search\x12)\n\x08\x63ontrols\x18\x05 \x03(\x0b\x32\x17.modicum.v1.ControlPlan\x12\x0c\n\x04seed\x18\x06 \x01(\x03\x12\x0e\n\x06sample\x18\x07 \x01(\x05\x12\x0e\n\x06\x64\x65vice\x18\x08 \x01(\t\x12\x13\n\x0bno_controls\x18\t \x01(\x08\"\xf0\x01\n\rAuditProgress\x12\x13\n\x0bimages_done\x18\x01 \x01(\x05\x12\x14\n\x0cimages_total\x18\x02 \x01(\x05\x12\x13\n\x0bpasses_done\x18\x03 \x01(\x03\x12\x16\n\x0epasses_planned\x18\x04 \x01(\x03\x12!\n\x14mean_subset_fraction\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rimages_failed\x18\x06 \x01(\x05\x12\x1e\n\x11remaining_seconds\x18\x07 \x01(\x01H\x01\x88\x01\x01\x42\x17\n\x15_mean_subset_fractionB\x14\n\x12_remaining_seconds\".\n\x0c\x41uditFailure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"\xd5\x06\n\x05\x41udit\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x35\n\rspecification\x18\x02 \x01(\x0b\x32\x1e.modicum.v1.AuditSpecification\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x17.modicum.v1.Audit.StateB\x04\xe2\x41\x01\x03\x12,\n\x05stage\x18\x04 \x01(\x0e\x32\x17.modicum.v1.Audit.StageB\x04\xe2\x41\x01\x03\x12\x31\n\x08progress\x18\x05 \x01(\x0b\x32\x19.modicum.v1.AuditProgressB\x04\xe2\x41\x01\x03\x12/\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x18.modicum.v1.AuditFailureB\x04\xe2\x41\x01\x03\x12\x1b\n\rresult_digest\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08sequence\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0breused_from\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tprincipal\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x18\n\nitem_count\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"V\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTAGE_SEARCH\x10\x01\x12\x0f\n\x0bSTAGE_SCORE\x10\x02\x12\x13\n\x0fSTAGE_SUMMARISE\x10\x03:D\xea\x41\x41\n\rmodicum/Audit\x12!projects/{project}/audits/{audit}*\x06\x61udits2\x05\x61udit\"\xb3\x02\n\tJudgement\x12\r\n\x05\x61udit\x18\x01 \x01(\t\x12.\n\x07outcome\x18\x02 \x01(\x0e\x32\x1d.modicum.v1.Judgement.Outcome\x12)\n\x05rules\x18\x03 \x03(\x0b\x32\x1a.modicum.v1.Judgement.Rule\x1aT\n\x04Rule\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12.\n\x07outcome\x18\x02 \x01(\x0e\x32\x1d.modicum.v1.Judgement.Outcome\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"f\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n\x0eOUTCOME_PASSED\x10\x01\x12\x14\n\x10OUTCOME_VIOLATED\x10\x02\x12\x18\n\x14OUTCOME_INCONCLUSIVE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16modicum/v1/audit.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17modicum/v1/search.proto\"\x87\x02\n\x12\x41uditSpecification\x12\x1c\n\x0emodel_versions\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x64\x61taset\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\"\n\x06\x63\x61nvas\x18\x03 \x01(\x0b\x32\x12.modicum.v1.Canvas\x12*\n\x08searches\x18\x04 \x03(\x0b\x32\x12.modicum.v1.SearchB\x04\xe2\x41\x01\x02\x12)\n\x08\x63ontrols\x18\x05 \x03(\x0b\x32\x17.modicum.v1.ControlPlan\x12\x0c\n\x04seed\x18\x06 \x01(\x03\x12\x0e\n\x06sample\x18\x07 \x01(\x05\x12\x0e\n\x06\x64\x65vice\x18\x08 \x01(\t\x12\x13\n\x0bno_controls\x18\t \x01(\x08\"\xf0\x01\n\rAuditProgress\x12\x13\n\x0bimages_done\x18\x01 \x01(\x05\x12\x14\n\x0cimages_total\x18\x02 \x01(\x05\x12\x13\n\x0bpasses_done\x18\x03 \x01(\x03\x12\x16\n\x0epasses_planned\x18\x04 \x01(\x03\x12!\n\x14mean_subset_fraction\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rimages_failed\x18\x06 \x01(\x05\x12\x1e\n\x11remaining_seconds\x18\x07 \x01(\x01H\x01\x88\x01\x01\x42\x17\n\x15_mean_subset_fractionB\x14\n\x12_remaining_seconds\".\n\x0c\x41uditFailure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"\xdb\x06\n\x05\x41udit\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12;\n\rspecification\x18\x02 \x01(\x0b\x32\x1e.modicum.v1.AuditSpecificationB\x04\xe2\x41\x01\x02\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x17.modicum.v1.Audit.StateB\x04\xe2\x41\x01\x03\x12,\n\x05stage\x18\x04 \x01(\x0e\x32\x17.modicum.v1.Audit.StageB\x04\xe2\x41\x01\x03\x12\x31\n\x08progress\x18\x05 \x01(\x0b\x32\x19.modicum.v1.AuditProgressB\x04\xe2\x41\x01\x03\x12/\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x18.modicum.v1.AuditFailureB\x04\xe2\x41\x01\x03\x12\x1b\n\rresult_digest\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08sequence\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0breused_from\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tprincipal\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x18\n\nitem_count\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"V\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTAGE_SEARCH\x10\x01\x12\x0f\n\x0bSTAGE_SCORE\x10\x02\x12\x13\n\x0fSTAGE_SUMMARISE\x10\x03:D\xea\x41\x41\n\rmodicum/Audit\x12!projects/{project}/audits/{audit}*\x06\x61udits2\x05\x61udit\"\xb3\x02\n\tJudgement\x12\r\n\x05\x61udit\x18\x01 \x01(\t\x12.\n\x07outcome\x18\x02 \x01(\x0e\x32\x1d.modicum.v1.Judgement.Outcome\x12)\n\x05rules\x18\x03 \x03(\x0b\x32\x1a.modicum.v1.Judgement.Rule\x1aT\n\x04Rule\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12.\n\x07outcome\x18\x02 \x01(\x0e\x32\x1d.modicum.v1.Judgement.Outcome\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"f\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n\x0eOUTCOME_PASSED\x10\x01\x12\x14\n\x10OUTCOME_VIOLATED\x10\x02\x12\x18\n\x14OUTCOME_INCONCLUSIVE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modicum.v1.audit_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_AUDITSPECIFICATION'].fields_by_name['model_versions']._loaded_options = None
+  _globals['_AUDITSPECIFICATION'].fields_by_name['model_versions']._serialized_options = b'\342A\001\002'
+  _globals['_AUDITSPECIFICATION'].fields_by_name['dataset']._loaded_options = None
+  _globals['_AUDITSPECIFICATION'].fields_by_name['dataset']._serialized_options = b'\342A\001\002'
+  _globals['_AUDITSPECIFICATION'].fields_by_name['searches']._loaded_options = None
+  _globals['_AUDITSPECIFICATION'].fields_by_name['searches']._serialized_options = b'\342A\001\002'
   _globals['_AUDIT'].fields_by_name['name']._loaded_options = None
   _globals['_AUDIT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_AUDIT'].fields_by_name['specification']._loaded_options = None
+  _globals['_AUDIT'].fields_by_name['specification']._serialized_options = b'\342A\001\002'
   _globals['_AUDIT'].fields_by_name['state']._loaded_options = None
   _globals['_AUDIT'].fields_by_name['state']._serialized_options = b'\342A\001\003'
   _globals['_AUDIT'].fields_by_name['stage']._loaded_options = None
@@ -64,21 +72,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDIT']._loaded_options = None
   _globals['_AUDIT']._serialized_options = b'\352AA\n\rmodicum/Audit\022!projects/{project}/audits/{audit}*\006audits2\005audit'
   _globals['_AUDITSPECIFICATION']._serialized_start=157
-  _globals['_AUDITSPECIFICATION']._serialized_end=402
-  _globals['_AUDITPROGRESS']._serialized_start=405
-  _globals['_AUDITPROGRESS']._serialized_end=645
-  _globals['_AUDITFAILURE']._serialized_start=647
-  _globals['_AUDITFAILURE']._serialized_end=693
-  _globals['_AUDIT']._serialized_start=696
-  _globals['_AUDIT']._serialized_end=1549
-  _globals['_AUDIT_STATE']._serialized_start=1264
-  _globals['_AUDIT_STATE']._serialized_end=1391
-  _globals['_AUDIT_STAGE']._serialized_start=1393
-  _globals['_AUDIT_STAGE']._serialized_end=1479
-  _globals['_JUDGEMENT']._serialized_start=1552
-  _globals['_JUDGEMENT']._serialized_end=1859
-  _globals['_JUDGEMENT_RULE']._serialized_start=1671
-  _globals['_JUDGEMENT_RULE']._serialized_end=1755
-  _globals['_JUDGEMENT_OUTCOME']._serialized_start=1757
-  _globals['_JUDGEMENT_OUTCOME']._serialized_end=1859
+  _globals['_AUDITSPECIFICATION']._serialized_end=420
+  _globals['_AUDITPROGRESS']._serialized_start=423
+  _globals['_AUDITPROGRESS']._serialized_end=663
+  _globals['_AUDITFAILURE']._serialized_start=665
+  _globals['_AUDITFAILURE']._serialized_end=711
+  _globals['_AUDIT']._serialized_start=714
+  _globals['_AUDIT']._serialized_end=1573
+  _globals['_AUDIT_STATE']._serialized_start=1288
+  _globals['_AUDIT_STATE']._serialized_end=1415
+  _globals['_AUDIT_STAGE']._serialized_start=1417
+  _globals['_AUDIT_STAGE']._serialized_end=1503
+  _globals['_JUDGEMENT']._serialized_start=1576
+  _globals['_JUDGEMENT']._serialized_end=1883
+  _globals['_JUDGEMENT_RULE']._serialized_start=1695
+  _globals['_JUDGEMENT_RULE']._serialized_end=1779
+  _globals['_JUDGEMENT_OUTCOME']._serialized_start=1781
+  _globals['_JUDGEMENT_OUTCOME']._serialized_end=1883
 # @@protoc_insertion_point(module_scope)

@@ -33,6 +33,10 @@ class _ReportFormatEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """The result document with its findings."""
     REPORT_FORMAT_HTML: _ReportFormat.ValueType  # 2
     """One self-contained page."""
+    REPORT_FORMAT_CANVAS: _ReportFormat.ValueType  # 3
+    """The images of which a subset was found, on the audit's canvas: a zip archive with one `DIGEST.npy` each, float32
+    (channels, height, width) within the bounds. With the masks of the findings it makes a masked data set.
+    """
 
 class ReportFormat(_ReportFormat, metaclass=_ReportFormatEnumTypeWrapper):
     """A form of report."""
@@ -43,6 +47,10 @@ REPORT_FORMAT_JSON: ReportFormat.ValueType  # 1
 """The result document with its findings."""
 REPORT_FORMAT_HTML: ReportFormat.ValueType  # 2
 """One self-contained page."""
+REPORT_FORMAT_CANVAS: ReportFormat.ValueType  # 3
+"""The images of which a subset was found, on the audit's canvas: a zip archive with one `DIGEST.npy` each, float32
+(channels, height, width) within the bounds. With the masks of the findings it makes a masked data set.
+"""
 Global___ReportFormat: typing_extensions.TypeAlias = ReportFormat
 
 @typing.final

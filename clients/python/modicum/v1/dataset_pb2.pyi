@@ -75,9 +75,13 @@ class DatasetItem(google.protobuf.message.Message):
     label: builtins.str
     """Label: a class name, or a class index in digits; empty when there is none."""
     boxes_digest: builtins.str
-    """Digest of a box list; empty when there is none."""
+    """Digest of a box list: JSON, one list of 1 to 1,000 boxes `[left, top, right, bottom]` in pixels of the picture (upright),
+    right and bottom exclusive. What lies within is the object. Empty when there is none.
+    """
     mask_digest: builtins.str
-    """Digest of a mask picture; empty when there is none."""
+    """Digest of a mask picture of the picture's size: the object is where it is not black. Empty when there is none. An item
+    has boxes or a mask, not both.
+    """
     def __init__(
         self,
         *,

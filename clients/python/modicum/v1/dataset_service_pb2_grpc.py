@@ -84,8 +84,8 @@ class DatasetServiceServicer(object):
 
     def CreateDataset(self, request, context):
         """Creates a data set from an uploaded manifest; one of the same name and manifest is returned as it is.
-        Errors: FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, DATASET_EMPTY, DATASET_TOO_LARGE),
-        ALREADY_EXISTS (DATASET_DIFFERS, with both digests), ALREADY_EXISTS (REQUEST_ID_REUSED).
+        Errors: FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, OBJECTS_INVALID, DATASET_EMPTY,
+        DATASET_TOO_LARGE), ALREADY_EXISTS (DATASET_DIFFERS, with both digests), ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

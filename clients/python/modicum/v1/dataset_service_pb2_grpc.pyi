@@ -166,8 +166,8 @@ class DatasetServiceStub(typing.Generic[_DatasetServiceGetDatasetType, _DatasetS
 
     CreateDataset: _DatasetServiceCreateDatasetType
     """Creates a data set from an uploaded manifest; one of the same name and manifest is returned as it is.
-    Errors: FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, DATASET_EMPTY, DATASET_TOO_LARGE),
-    ALREADY_EXISTS (DATASET_DIFFERS, with both digests), ALREADY_EXISTS (REQUEST_ID_REUSED).
+    Errors: FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, OBJECTS_INVALID, DATASET_EMPTY,
+    DATASET_TOO_LARGE), ALREADY_EXISTS (DATASET_DIFFERS, with both digests), ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
 
     DeleteDataset: _DatasetServiceDeleteDatasetType
@@ -225,8 +225,8 @@ class DatasetServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.dataset_pb2.Dataset, collections.abc.Awaitable[modicum.v1.dataset_pb2.Dataset]]:
         """Creates a data set from an uploaded manifest; one of the same name and manifest is returned as it is.
-        Errors: FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, DATASET_EMPTY, DATASET_TOO_LARGE),
-        ALREADY_EXISTS (DATASET_DIFFERS, with both digests), ALREADY_EXISTS (REQUEST_ID_REUSED).
+        Errors: FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, OBJECTS_INVALID, DATASET_EMPTY,
+        DATASET_TOO_LARGE), ALREADY_EXISTS (DATASET_DIFFERS, with both digests), ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 
     @abc.abstractmethod

@@ -227,7 +227,9 @@ Global___FillFinding: typing_extensions.TypeAlias = FillFinding
 
 @typing.final
 class ScoredVariant(google.protobuf.message.Message):
-    """One re-scored variant of a subset: dilated, mask-only, random, transfer."""
+    """One re-scored variant of a subset: dilated, mask-only, random; or of the whole image: its ring, or what lies outside its
+    objects, filled with the mean.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -256,6 +258,166 @@ class ScoredVariant(google.protobuf.message.Message):
 Global___ScoredVariant: typing_extensions.TypeAlias = ScoredVariant
 
 @typing.final
+class TransferFinding(google.protobuf.message.Message):
+    """The subset scored by another version of the audit, without a search."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MODEL_VERSION_FIELD_NUMBER: builtins.int
+    CONFIDENCE_FIELD_NUMBER: builtins.int
+    SUFFICIENT_FIELD_NUMBER: builtins.int
+    PREDICTED_CLASS_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    model_version: builtins.str
+    """Resource name of the version that scored it."""
+    confidence: builtins.float
+    """Its confidence in the target class; 0 when it was not scored."""
+    sufficient: builtins.bool
+    """Whether that reaches the threshold."""
+    predicted_class: builtins.int
+    """The class it predicts on the subset alone, as the finding's version numbers classes; absent when it was not scored."""
+    reason: Global___FindingReason.ValueType
+    """Why it was not scored, or FINDING_REASON_UNSPECIFIED."""
+    def __init__(
+        self,
+        *,
+        model_version: builtins.str = ...,
+        confidence: builtins.float = ...,
+        sufficient: builtins.bool = ...,
+        predicted_class: builtins.int | None = ...,
+        reason: Global___FindingReason.ValueType = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_predicted_class", b"_predicted_class", "predicted_class", b"predicted_class"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_predicted_class", b"_predicted_class", "confidence", b"confidence", "model_version", b"model_version", "predicted_class", b"predicted_class", "reason", b"reason", "sufficient", b"sufficient"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_predicted_class", b"_predicted_class"]) -> typing.Literal["predicted_class"] | None: ...
+
+Global___TransferFinding: typing_extensions.TypeAlias = TransferFinding
+
+@typing.final
+class ObjectsFinding(google.protobuf.message.Message):
+    """The objects of an item (its boxes or its mask) on the canvas, and the subset."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    AREA_FIELD_NUMBER: builtins.int
+    SHARE_FIELD_NUMBER: builtins.int
+    area: builtins.float
+    """Share of the canvas that they cover: what the share of a subset would be by chance."""
+    share: builtins.float
+    """Share of the subset's pixels that lie in them; absent where there is no subset smaller than the image."""
+    def __init__(
+        self,
+        *,
+        area: builtins.float = ...,
+        share: builtins.float | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_share", b"_share", "share", b"share"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_share", b"_share", "area", b"area", "share", b"share"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_share", b"_share"]) -> typing.Literal["share"] | None: ...
+
+Global___ObjectsFinding: typing_extensions.TypeAlias = ObjectsFinding
+
+@typing.final
+class FillRobustFinding(google.protobuf.message.Message):
+    """Answer of the fill-robust control on one image: what suffices whatever other image stands elsewhere."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SIZE_FIELD_NUMBER: builtins.int
+    SIZE_RATIO_FIELD_NUMBER: builtins.int
+    VERIFYING_DONORS_FIELD_NUMBER: builtins.int
+    SUFFICIENT_DONORS_FIELD_NUMBER: builtins.int
+    CONFIDENCE_FIELD_NUMBER: builtins.int
+    BUDGET_EXHAUSTED_FIELD_NUMBER: builtins.int
+    PASSES_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    size: builtins.int
+    """Pixels of the subset; all of the canvas when nothing smaller was verified, 0 when there is no subset."""
+    size_ratio: builtins.float
+    """That size / the size of the search's own subset; 0 when either is missing or empty."""
+    verifying_donors: builtins.int
+    """Donors that verified: never seen by the search, neither the image itself nor predicted as the target class."""
+    sufficient_donors: builtins.int
+    """With how many of them the subset reaches the threshold: at least nine in ten."""
+    confidence: builtins.float
+    """Confidence that is reached with at least nine in ten of them; 0 when there is no subset."""
+    budget_exhausted: builtins.bool
+    """Whether nothing smaller than the whole image was verified within the budget."""
+    reason: Global___FindingReason.ValueType
+    """Why there is no subset (FILL_UNAVAILABLE: fewer than 8 verifying donors), or FINDING_REASON_UNSPECIFIED."""
+    @property
+    def passes(self) -> Global___Passes:
+        """Passes spent, verification included."""
+
+    def __init__(
+        self,
+        *,
+        size: builtins.int = ...,
+        size_ratio: builtins.float = ...,
+        verifying_donors: builtins.int = ...,
+        sufficient_donors: builtins.int = ...,
+        confidence: builtins.float = ...,
+        budget_exhausted: builtins.bool = ...,
+        passes: Global___Passes | None = ...,
+        reason: Global___FindingReason.ValueType = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["passes", b"passes"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["budget_exhausted", b"budget_exhausted", "confidence", b"confidence", "passes", b"passes", "reason", b"reason", "size", b"size", "size_ratio", b"size_ratio", "sufficient_donors", b"sufficient_donors", "verifying_donors", b"verifying_donors"]) -> None: ...
+
+Global___FillRobustFinding: typing_extensions.TypeAlias = FillRobustFinding
+
+@typing.final
+class PixelSubsetFinding(google.protobuf.message.Message):
+    """Answer of the pixel-subsets control on one image: what is recognised in the pixels that a descent by gradients left to the
+    last, against as many random ones. The class argued for is the predicted one.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SUBSET_FIELD_NUMBER: builtins.int
+    CONFIDENCE_FIELD_NUMBER: builtins.int
+    PREDICTED_CLASS_FIELD_NUMBER: builtins.int
+    RANDOM_CONFIDENCE_FIELD_NUMBER: builtins.int
+    RANDOM_PREDICTED_CLASS_FIELD_NUMBER: builtins.int
+    TRACE_FIELD_NUMBER: builtins.int
+    PASSES_FIELD_NUMBER: builtins.int
+    confidence: builtins.float
+    """Confidence in the predicted class on them alone."""
+    predicted_class: builtins.int
+    """The class predicted on them alone."""
+    random_confidence: builtins.float
+    """Confidence in the predicted class on as many random pixels alone."""
+    random_predicted_class: builtins.int
+    """The class predicted on those."""
+    @property
+    def subset(self) -> Global___Subset:
+        """The pixels that were left: 5% of them, rounded up."""
+
+    @property
+    def trace(self) -> Global___Trace:
+        """The whole descent, from all pixels to the bare fill."""
+
+    @property
+    def passes(self) -> Global___Passes:
+        """Passes spent."""
+
+    def __init__(
+        self,
+        *,
+        subset: Global___Subset | None = ...,
+        confidence: builtins.float = ...,
+        predicted_class: builtins.int = ...,
+        random_confidence: builtins.float = ...,
+        random_predicted_class: builtins.int = ...,
+        trace: Global___Trace | None = ...,
+        passes: Global___Passes | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["passes", b"passes", "subset", b"subset", "trace", b"trace"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["confidence", b"confidence", "passes", b"passes", "predicted_class", b"predicted_class", "random_confidence", b"random_confidence", "random_predicted_class", b"random_predicted_class", "subset", b"subset", "trace", b"trace"]) -> None: ...
+
+Global___PixelSubsetFinding: typing_extensions.TypeAlias = PixelSubsetFinding
+
+@typing.final
 class FindingControls(google.protobuf.message.Message):
     """Answers of the controls on one image; a control that did not run is absent."""
 
@@ -265,6 +427,10 @@ class FindingControls(google.protobuf.message.Message):
     FILLS_FIELD_NUMBER: builtins.int
     VARIANTS_FIELD_NUMBER: builtins.int
     CRITICAL_TEMPERATURE_FIELD_NUMBER: builtins.int
+    TRANSFERS_FIELD_NUMBER: builtins.int
+    OBJECTS_FIELD_NUMBER: builtins.int
+    FILL_ROBUST_FIELD_NUMBER: builtins.int
+    PIXEL_SUBSET_FIELD_NUMBER: builtins.int
     critical_temperature: builtins.float
     """Highest temperature at which the whole image's predicted class reaches the threshold; absent where no search is matched."""
     @property
@@ -279,6 +445,22 @@ class FindingControls(google.protobuf.message.Message):
     def variants(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ScoredVariant]:
         """Controls that re-score one variant each."""
 
+    @property
+    def transfers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___TransferFinding]:
+        """Transfer control, one entry for each other version that was asked."""
+
+    @property
+    def objects(self) -> Global___ObjectsFinding:
+        """Where the subset lies among the item's objects; absent where the item has none, or its image could not be read."""
+
+    @property
+    def fill_robust(self) -> Global___FillRobustFinding:
+        """Fill-robust control."""
+
+    @property
+    def pixel_subset(self) -> Global___PixelSubsetFinding:
+        """Pixel-subsets control."""
+
     def __init__(
         self,
         *,
@@ -286,9 +468,13 @@ class FindingControls(google.protobuf.message.Message):
         fills: collections.abc.Iterable[Global___FillFinding] | None = ...,
         variants: collections.abc.Iterable[Global___ScoredVariant] | None = ...,
         critical_temperature: builtins.float | None = ...,
+        transfers: collections.abc.Iterable[Global___TransferFinding] | None = ...,
+        objects: Global___ObjectsFinding | None = ...,
+        fill_robust: Global___FillRobustFinding | None = ...,
+        pixel_subset: Global___PixelSubsetFinding | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_critical_temperature", b"_critical_temperature", "class_targeted", b"class_targeted", "critical_temperature", b"critical_temperature"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_critical_temperature", b"_critical_temperature", "class_targeted", b"class_targeted", "critical_temperature", b"critical_temperature", "fills", b"fills", "variants", b"variants"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_critical_temperature", b"_critical_temperature", "class_targeted", b"class_targeted", "critical_temperature", b"critical_temperature", "fill_robust", b"fill_robust", "objects", b"objects", "pixel_subset", b"pixel_subset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_critical_temperature", b"_critical_temperature", "class_targeted", b"class_targeted", "critical_temperature", b"critical_temperature", "fill_robust", b"fill_robust", "fills", b"fills", "objects", b"objects", "pixel_subset", b"pixel_subset", "transfers", b"transfers", "variants", b"variants"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_critical_temperature", b"_critical_temperature"]) -> typing.Literal["critical_temperature"] | None: ...
 
 Global___FindingControls: typing_extensions.TypeAlias = FindingControls

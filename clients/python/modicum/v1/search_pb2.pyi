@@ -130,7 +130,19 @@ class _ControlEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTy
     CONTROL_RANDOM: _Control.ValueType  # 6
     """Do random subsets of the same size do as well?"""
     CONTROL_TRANSFER: _Control.ValueType  # 7
-    """Is it this model's quirk or the data's pattern?"""
+    """Is it this model's quirk or the data's pattern? The other versions of the audit score the subset. By default where
+    there are two versions or more; refused where there is one.
+    """
+    CONTROL_SHORTCUT: _Control.ValueType  # 8
+    """Does the decision rest on what lies beside the object? Every image with a label, whether it is eligible or not, is
+    predicted once more with the ring at the canvas' edge, or where the item has objects all outside them, filled with the
+    mean. By default on canvases of at least 28x28; it runs on no smaller one.
+    """
+    CONTROL_PIXEL_SUBSETS: _Control.ValueType  # 9
+    """What is still recognised in the 5% of the pixels that BATCHED_GRADIENT leaves to the last? Every image that could be
+    scored, whether it is eligible or not, is descended once for its predicted class, beside the first search for the
+    predicted class. Not by default: it runs where a plan names it, on versions with a useful gradient.
+    """
 
 class Control(_Control, metaclass=_ControlEnumTypeWrapper):
     """A question that stands next to every subset size."""
@@ -150,7 +162,19 @@ CONTROL_MASK_ONLY: Control.ValueType  # 5
 CONTROL_RANDOM: Control.ValueType  # 6
 """Do random subsets of the same size do as well?"""
 CONTROL_TRANSFER: Control.ValueType  # 7
-"""Is it this model's quirk or the data's pattern?"""
+"""Is it this model's quirk or the data's pattern? The other versions of the audit score the subset. By default where
+there are two versions or more; refused where there is one.
+"""
+CONTROL_SHORTCUT: Control.ValueType  # 8
+"""Does the decision rest on what lies beside the object? Every image with a label, whether it is eligible or not, is
+predicted once more with the ring at the canvas' edge, or where the item has objects all outside them, filled with the
+mean. By default on canvases of at least 28x28; it runs on no smaller one.
+"""
+CONTROL_PIXEL_SUBSETS: Control.ValueType  # 9
+"""What is still recognised in the 5% of the pixels that BATCHED_GRADIENT leaves to the last? Every image that could be
+scored, whether it is eligible or not, is descended once for its predicted class, beside the first search for the
+predicted class. Not by default: it runs where a plan names it, on versions with a useful gradient.
+"""
 Global___Control: typing_extensions.TypeAlias = Control
 
 @typing.final
@@ -244,9 +268,14 @@ class ControlPlan(google.protobuf.message.Message):
     control: Global___Control.ValueType
     """The control."""
     images: builtins.int
-    """At most this many images, the first of a seeded order; 0 means every image with a subset."""
+    """At most this many images, the first of a seeded order; 0 means every image with a subset, for SHORTCUT and
+    PIXEL_SUBSETS every image that they ask.
+    """
     passes: builtins.int
-    """Budget an image in pass-equivalents for controls that search; 0 means that of the search itself."""
+    """Budget an image in pass-equivalents for controls that search; 0 means that of the search itself, and for FILL_ROBUST
+    beside a search without such a budget 600. For PIXEL_SUBSETS 16 or more: as few pixels are removed a step as it allows;
+    0 means the pixels a step of BATCHED_GRADIENT.
+    """
     def __init__(
         self,
         *,

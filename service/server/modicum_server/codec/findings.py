@@ -7,13 +7,16 @@ from modicum_server.codec.searches import fill_number, fill_value
 from modicum_server.domain.findings import (
     ClassTargetedFinding,
     FillFinding,
+    FillRobustFinding,
     Finding,
     FindingControls,
     FindingReason,
+    ObjectsFinding,
     Passes,
     ScoredVariant,
     Subset,
     Trace,
+    TransferFinding,
 )
 from modicum_server.domain.searches import Fill
 
@@ -54,6 +57,9 @@ def controls_message(value: FindingControls) -> finding_pb2.FindingControls:
             for v in value.variants
         ],
         critical_temperature=value.critical_temperature,
+        transfers=[transfer_message(answer) for answer in value.transfers],
+        objects=None if value.objects is None else objects_message(value.objects),
+        fill_robust=None if value.fill_robust is None else fill_robust_message(value.fill_robust),
     )
     if (targeted := value.class_targeted) is not None:
         message.class_targeted.CopyFrom(
@@ -85,7 +91,75 @@ def controls_value(message: finding_pb2.FindingControls) -> FindingControls:
     fills = tuple(FillFinding(fill_value(f.fill) or Fill.MEAN, f.confidence, f.sufficient) for f in message.fills)
     variants = tuple(ScoredVariant(v.variant, v.confidence, v.sufficient, v.predicted_class) for v in message.variants)
     critical = message.critical_temperature if message.HasField("critical_temperature") else None
-    return FindingControls(class_targeted=targeted, fills=fills, variants=variants, critical_temperature=critical)
+    return FindingControls(
+        class_targeted=targeted,
+        fills=fills,
+        variants=variants,
+        critical_temperature=critical,
+        transfers=tuple(transfer_value(answer) for answer in message.transfers),
+        objects=objects_value(message.objects) if message.HasField("objects") else None,
+        fill_robust=fill_robust_value(message.fill_robust) if message.HasField("fill_robust") else None,
+    )
+
+
+def fill_robust_message(value: FillRobustFinding) -> finding_pb2.FillRobustFinding:
+    """Answer of the fill-robust control."""
+    return finding_pb2.FillRobustFinding(
+        size=value.size,
+        size_ratio=value.size_ratio,
+        verifying_donors=value.verifying_donors,
+        sufficient_donors=value.sufficient_donors,
+        confidence=value.confidence,
+        budget_exhausted=value.budget_exhausted,
+        passes=passes_message(value.passes),
+        reason=enum_number(finding_pb2.FindingReason, "FINDING_REASON", value.reason),
+    )
+
+
+def fill_robust_value(message: finding_pb2.FillRobustFinding) -> FillRobustFinding:
+    """Answer of the fill-robust control."""
+    return FillRobustFinding(
+        size=message.size,
+        size_ratio=message.size_ratio,
+        verifying_donors=message.verifying_donors,
+        sufficient_donors=message.sufficient_donors,
+        confidence=message.confidence,
+        budget_exhausted=message.budget_exhausted,
+        passes=passes_value(message.passes),
+        reason=enum_value(finding_pb2.FindingReason, "FINDING_REASON", message.reason, FindingReason),
+    )
+
+
+def objects_message(value: ObjectsFinding) -> finding_pb2.ObjectsFinding:
+    """Objects of the item and the subset."""
+    return finding_pb2.ObjectsFinding(area=value.area, share=value.share)
+
+
+def objects_value(message: finding_pb2.ObjectsFinding) -> ObjectsFinding:
+    """Objects of the item and the subset."""
+    return ObjectsFinding(area=message.area, share=message.share if message.HasField("share") else None)
+
+
+def transfer_message(value: TransferFinding) -> finding_pb2.TransferFinding:
+    """Another version's answer."""
+    return finding_pb2.TransferFinding(
+        model_version=value.model_version,
+        confidence=value.confidence,
+        sufficient=value.sufficient,
+        predicted_class=value.predicted_class,
+        reason=enum_number(finding_pb2.FindingReason, "FINDING_REASON", value.reason),
+    )
+
+
+def transfer_value(message: finding_pb2.TransferFinding) -> TransferFinding:
+    """Another version's answer."""
+    return TransferFinding(
+        model_version=message.model_version,
+        confidence=message.confidence,
+        sufficient=message.sufficient,
+        predicted_class=message.predicted_class if message.HasField("predicted_class") else None,
+        reason=enum_value(finding_pb2.FindingReason, "FINDING_REASON", message.reason, FindingReason),
+    )
 
 
 def finding_message(value: Finding, name: str = "") -> finding_pb2.Finding:

@@ -24,7 +24,7 @@ THRESHOLD = 0.9
 #: So that the whole demo fits into three minutes on two cores.
 PASSES = 250
 CONTROL_IMAGES = 20
-CHEAP_CONTROLS = ("fill", "dilated", "mask_only", "random")
+CHEAP_CONTROLS = ("fill", "dilated", "mask_only", "random", "shortcut")
 """A few passes an image: on every one with a subset."""
 INTERRUPTED = 130
 

@@ -95,12 +95,17 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class AuditItem:
-    """One image of an audit: `position` among its items, the label resolved to a class index per version order."""
+    """One image of an audit: `position` among its items, the label resolved to a class index per version order.
+
+    `boxes_digest` or `mask_digest` name its objects; both are empty where it has none.
+    """
 
     position: int
     item: str
     image_digest: str
     label: int | None
+    boxes_digest: str = ""
+    mask_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,24 @@ class ClassTargetedFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class FillRobustFinding:
+    """Answer of the fill-robust control: what suffices with at least nine in ten verifying donors.
+
+    `size` is that of the whole canvas with `budget_exhausted`, 0 with a reason; `size_ratio` is to the search's own
+    subset, 0 where either is missing or empty. `confidence` is reached with at least nine in ten of the donors.
+    """
+
+    size: int
+    size_ratio: float
+    verifying_donors: int
+    sufficient_donors: int
+    confidence: float
+    budget_exhausted: bool
+    passes: Passes
+    reason: FindingReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FillFinding:
     """The subset re-scored under another fill."""
 
@@ -92,6 +110,50 @@ class ScoredVariant:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferFinding:
+    """The subset scored by another version of the audit; `reason` says why it was not, and then nothing else counts.
+
+    `predicted_class` is in the classes of the finding's own version.
+    """
+
+    model_version: str
+    confidence: float = 0.0
+    sufficient: bool = False
+    predicted_class: int | None = None
+    reason: FindingReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsFinding:
+    """The item's objects on the canvas: their `area` as a share of it, and the share of the subset that lies in them.
+
+    The share is None where there is no subset smaller than the image.
+    """
+
+    area: float
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSubset:
+    """A subset as other versions are to score it; `target_class` is in the classes of the version that found it."""
+
+    position: int
+    model_version: str
+    target_class: int
+    subset: Subset
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Another version's answer on its way to the finding of `source` on the image at that position."""
+
+    position: int
+    source: str
+    answer: TransferFinding
+
+
+@dataclass(frozen=True, slots=True)
 class FindingControls:
     """Answers of the controls; what did not run is absent.
 
@@ -103,13 +165,17 @@ class FindingControls:
     fills: tuple[FillFinding, ...] = ()
     variants: tuple[ScoredVariant, ...] = ()
     critical_temperature: float | None = None
+    objects: ObjectsFinding | None = None
+    transfers: tuple[TransferFinding, ...] = ()
+    fill_robust: FillRobustFinding | None = None
 
     @property
     def passes(self) -> Passes:
-        """What they cost: a search's own, and one forward pass for whatever was scored once more."""
-        searched = Passes() if self.class_targeted is None else self.class_targeted.passes
+        """What they cost: the searches' own, and one forward pass for whatever was scored once more."""
+        searches = [one.passes for one in (self.class_targeted, self.fill_robust) if one is not None]
         scored = len(self.fills) + len(self.variants) + (self.critical_temperature is not None)
-        return Passes(searched.forward + scored, searched.backward)
+        scored += sum(answer.reason is None for answer in self.transfers)
+        return Passes(sum(one.forward for one in searches) + scored, sum(one.backward for one in searches))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Control(StrEnum):
     MASK_ONLY = "mask_only"
     RANDOM = "random"
     TRANSFER = "transfer"
+    SHORTCUT = "shortcut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,18 @@ class Search:
         return replace(self, matched=False)
 
     @property
+    def fill_robust_passes(self) -> int:
+        """Budget an image of the fill-robust control beside it, unless its plan has one."""
+        return self.passes or FILL_ROBUST_PASSES
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the search: what a finding is keyed by, beside its image and its version."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+FILL_ROBUST_PASSES = 600
+"""Budget of the fill-robust control beside a search that has none in passes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modicum_server.domain.audits import AuditItem
-from modicum_server.domain.findings import Finding
+from modicum_server.domain.findings import Finding, FindingReason, Subset
 from modicum_server.domain.models import Executable, InputSpecification, ModelCheck, ModelVersion
-from modicum_server.domain.searches import Canvas, ControlPlan, Search
+from modicum_server.domain.searches import Canvas, ControlPlan, Fill, Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,45 @@ class SearchWork:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenSubset:
+    """A subset that a search of `source`, another version, found on an item.
+
+    `target_class` is in the classes of the version that is to score it.
+    """
+
+    position: int
+    source: str
+    target_class: int
+    subset: Subset
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreWork:
+    """Score subsets that were given, each by one plain pass on its item; `framing` as in `SearchWork`.
+
+    The fill is the scoring version's own of that name: what stands for nothing to it. Those of one item follow each
+    other.
+    """
+
+    canvas: Canvas
+    fill: Fill
+    threshold: float
+    seed: int
+    items: tuple[AuditItem, ...]
+    subsets: tuple[GivenSubset, ...]
+    donors: tuple[AuditItem, ...] = ()
+    framing: InputSpecification | None = None
+    max_image_pixels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One thing to do with one version. `parts` are the versions that an ensemble or a wrapper names."""
 
     id: str
     attempt: int
     model_version: ModelVersion
-    work: CheckWork | SearchWork
+    work: CheckWork | SearchWork | ScoreWork
     parts: tuple[ModelVersion, ...] = ()
     device: str = "auto"
 
@@ -74,6 +106,27 @@ class TaskFindings:
     """Some findings; pass-equivalents spent in this task so far."""
 
     findings: tuple[Finding, ...]
+    passes_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetScore:
+    """What a version says of a subset that it was given; `reason` says why nothing, and then nothing else counts.
+
+    `predicted_class` is in that version's own classes.
+    """
+
+    given: GivenSubset
+    confidence: float = 0.0
+    predicted_class: int | None = None
+    reason: FindingReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScores:
+    """Some scores; pass-equivalents spent in this task so far."""
+
+    scores: tuple[SubsetScore, ...]
     passes_done: int
 
 
@@ -126,4 +179,4 @@ class TaskFinished:
     acceleration: Acceleration | None = None
 
 
-TaskEvent = TaskStarted | TaskHeartbeat | TaskFindings | TaskChecked | TaskFinished
+TaskEvent = TaskStarted | TaskHeartbeat | TaskFindings | TaskScores | TaskChecked | TaskFinished

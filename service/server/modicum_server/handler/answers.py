@@ -3,10 +3,11 @@
 import modicum_sis.findings as sis
 import numpy as np
 import torch
-from modicum_sis import ClassTargeted
+from modicum_sis import ClassTargeted, FillRobust
 
 from modicum_server.domain.findings import (
     ClassTargetedFinding,
+    FillRobustFinding,
     Finding,
     FindingControls,
     FindingReason,
@@ -69,6 +70,20 @@ def class_targeted_of(other: ClassTargeted) -> ClassTargetedFinding:
         size_ratio=other.size_ratio or 0.0,
         verified_confidence=finding.verified_confidence or 0.0,
         passes=passes_of(finding.passes),
+    )
+
+
+def fill_robust_of(answer: FillRobust) -> FillRobustFinding:
+    """Answer of the fill-robust control; without a subset, size, ratio and confidence are 0."""
+    return FillRobustFinding(
+        size=0 if answer.subset is None else answer.subset.size,
+        size_ratio=answer.size_ratio or 0.0,
+        verifying_donors=answer.verifying_donors,
+        sufficient_donors=answer.sufficient_donors,
+        confidence=answer.confidence or 0.0,
+        budget_exhausted=answer.budget_exhausted,
+        passes=passes_of(answer.passes),
+        reason=None if answer.reason is None else FindingReason(answer.reason.value),
     )
 
 

@@ -5,14 +5,17 @@ No control changes a finding of the search. One that re-scores a variant of the 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import modicum_sis.findings as sis
 from modicum_sis import (
     Classifier,
     Donors,
+    GradientMissing,
     class_targeted,
     dilated,
+    fill_robust,
     has_evidence,
     mask_only,
     other_fills,
@@ -23,7 +26,7 @@ from modicum_sis.images import Images, Selection
 
 from modicum_server.domain.findings import FillFinding, FindingControls, ScoredVariant
 from modicum_server.domain.searches import Control, Fill, Search, TargetRule
-from modicum_server.handler.answers import class_targeted_of
+from modicum_server.handler.answers import class_targeted_of, fill_robust_of
 from modicum_server.handler.methods import search_method
 from modicum_server.handler.tallying import Tally
 from modicum_server.wire.worker_pb2 import Item
@@ -94,9 +97,10 @@ class Controls:
 
     def _answers(self, plan: PlannedControl, chosen: Sequence[Searched]) -> Iterator[tuple[int, FindingControls]]:
         """What one control says, by position; it is stopped between images."""
-        if plan.control is Control.CLASS_TARGETED:
+        searches = {Control.CLASS_TARGETED: self._class_targeted, Control.FILL_ROBUST: self._fill_robust}
+        if plan.control in searches:
             if self.search.target_rule is TargetRule.PREDICTED:
-                yield from self._class_targeted(chosen, plan.passes)
+                yield from searches[plan.control](chosen, plan.passes)
             return
         for one in chosen:
             if self.should_stop():
@@ -124,6 +128,24 @@ class Controls:
         for other in others:
             if other.finding.reason in {None, sis.Reason.NOT_FOUND}:
                 yield positions[other.index], FindingControls(class_targeted=class_targeted_of(other))
+
+    def _fill_robust(self, chosen: Sequence[Searched], passes: int) -> Iterator[tuple[int, FindingControls]]:
+        """By position; a version without a useful gradient has no answer, and a search that was stopped fewer."""
+        positions = {one.found.index: one.position for one in chosen}
+        answers = fill_robust(
+            self.classifier,
+            self.images,
+            [one.found for one in chosen],
+            donors=self.donors,
+            passes=passes or self.search.fill_robust_passes,
+            seed=self.seed,
+            should_stop=self.should_stop,
+            progress=self.tally.follow(),
+            chunk_size=self.chunk_size,
+        )
+        with suppress(GradientMissing):
+            for answer in answers:
+                yield positions[answer.index], FindingControls(fill_robust=fill_robust_of(answer))
 
     def _fills(self, one: Searched) -> FindingControls:
         """A fill that cannot be made, or scored, is left out."""
@@ -160,6 +182,7 @@ class Controls:
 def _joined(known: FindingControls, answer: FindingControls) -> FindingControls:
     return FindingControls(
         class_targeted=known.class_targeted or answer.class_targeted,
+        fill_robust=known.fill_robust or answer.fill_robust,
         fills=known.fills + answer.fills,
         variants=known.variants + answer.variants,
     )

@@ -6,12 +6,12 @@ Two threads use an `Outbox`: the one that computes, and the pulse that speaks wh
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from modicum_server.handler.tallying import Tally
-from modicum_server.wire.worker_pb2 import CheckAnswer, Chunk, Failure, Findings, Finished, Heartbeat, Started
+from modicum_server.wire.worker_pb2 import CheckAnswer, Chunk, Failure, Findings, Finished, Heartbeat, Scores, Started
 
 CHUNK_BYTES = 48 * 1024
 """A chunk is no larger, but for a single finding whose mask alone is."""
@@ -26,11 +26,14 @@ PULSE_SECONDS = 0.25
 
 log = logging.getLogger(__name__)
 
-Body = Started | Heartbeat | Findings | CheckAnswer | Finished | Failure
+Entry = Findings.Entry | Scores.Entry
+"""What is held back until a chunk may go; a task has entries of one kind."""
+Body = Started | Heartbeat | Findings | Scores | CheckAnswer | Finished | Failure
 FIELDS: dict[type[Body], str] = {
     Started: "started",
     Heartbeat: "heartbeat",
     Findings: "findings",
+    Scores: "scores",
     CheckAnswer: "check",
     Finished: "finished",
     Failure: "failure",
@@ -46,7 +49,7 @@ class Clock:
 
 
 class Outbox:
-    """Numbers chunks, holds findings back until a chunk may go, and closes after the last one."""
+    """Numbers chunks, holds findings and scores back until a chunk may go, and closes after the last one."""
 
     def __init__(
         self, emit: Callable[[Chunk], None], tally: Tally, *, attempt: int, clock: Clock | None = None
@@ -54,7 +57,7 @@ class Outbox:
         self._emit, self._tally, self._attempt, self._clock = emit, tally, attempt, clock or Clock()
         self._lock = threading.RLock()
         self._sequence, self._sent_at, self._closed = 0, float("-inf"), False
-        self._pending: list[Findings.Entry] = []
+        self._pending: list[Entry] = []
         self._pending_bytes = 0
 
     def say(self, body: Started | CheckAnswer) -> None:
@@ -63,8 +66,8 @@ class Outbox:
             self._pace()
             self._send(body)
 
-    def add(self, entry: Findings.Entry) -> None:
-        """Send a finding, now or with others."""
+    def add(self, entry: Entry) -> None:
+        """Send a finding, or a score, now or with others."""
         size = entry.ByteSize() + 8  # its tag and length
         with self._lock:
             if self._pending_bytes + size > CHUNK_BYTES - ENVELOPE_BYTES:
@@ -104,7 +107,7 @@ class Outbox:
     def _flush(self) -> None:
         if not self._pending:
             return
-        self._send(Findings(entries=self._pending, passes_done=self._tally.passes_done))
+        self._send(_joined(self._pending, self._tally.passes_done))
         self._pending, self._pending_bytes = [], 0
 
     def _send(self, body: Body) -> None:
@@ -114,6 +117,13 @@ class Outbox:
         getattr(chunk, FIELDS[type(body)]).CopyFrom(body)
         self._emit(chunk)
         self._sequence, self._sent_at = chunk.sequence, self._clock.now()
+
+
+def _joined(entries: Sequence[Entry], passes_done: int) -> Findings | Scores:
+    findings = [entry for entry in entries if isinstance(entry, Findings.Entry)]
+    if findings:
+        return Findings(entries=findings, passes_done=passes_done)
+    return Scores(entries=[entry for entry in entries if isinstance(entry, Scores.Entry)], passes_done=passes_done)
 
 
 class Pulse:

@@ -22,6 +22,7 @@ from modicum_server.handler.checking import check
 from modicum_server.handler.failures import TaskCancelled, TaskFailure, failure_of
 from modicum_server.handler.loading import Loaded, ModelCache, choose_device, tempered
 from modicum_server.handler.outbox import Outbox, Pulse
+from modicum_server.handler.scoring import prepare_score
 from modicum_server.handler.searching import prepare_search
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.tallying import Tally
@@ -155,7 +156,15 @@ class TaskRun:
                 return Finished(passes_done=self.tally.passes_done)
             case "search":
                 return self._search(loaded)
+            case "score":
+                return self._score(loaded)
         raise TaskFailure("NOT_IMPLEMENTED", "This worker does not do this kind of task yet.", model_at_fault=False)
+
+    def _score(self, loaded: Loaded) -> Finished:
+        self.tally.phase = "preparing"
+        for entry in prepare_score(self.task.score, loaded, self.slot, self.tally).scores():
+            self.outbox.add(entry)
+        return Finished(passes_done=self.tally.passes_done)
 
     def _search(self, loaded: Loaded) -> Finished:
         self.tally.phase = "preparing"

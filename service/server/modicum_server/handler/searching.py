@@ -23,6 +23,7 @@ from modicum_server.handler.images import Decoder, TaskImages
 from modicum_server.handler.loading import Loaded
 from modicum_server.handler.methods import search_method
 from modicum_server.handler.slot import Slot
+from modicum_server.handler.surroundings import Surroundings
 from modicum_server.handler.tallying import Tally
 from modicum_server.handler.temperatures import critical_temperature
 from modicum_server.pictures import MAX_PIXELS
@@ -58,11 +59,11 @@ class SearchRun:
         if self.search.fill is Fill.MARGINAL and self.donors is None:
             yield from self._without_fill(images)
             return
-        controls = self._controls(images)
+        controls, surroundings = self._controls(images), self._surroundings(images)
         found = (Searched(self.work.items[one.index], one) for one in self._find(images))
         for chunk in _chunks(found, self.chunk_size):
             self.tally.phase = "controls"
-            answers = controls.answer(chunk)
+            answers = surroundings.answer(chunk, controls.answer(chunk))
             answers = self._with_temperatures(images, chunk, answers)
             if self.cancelled() or any(one.found.reason is sis.Reason.STOPPED for one in chunk):
                 raise TaskCancelled
@@ -156,11 +157,24 @@ class SearchRun:
             classifier=self.classifier,
             search=self.search,
             seed=self.work.seed,
-            plans=planned_controls(self.work),
+            plans=[plan for plan in planned_controls(self.work) if plan.control is not Control.SHORTCUT],
             donors=self.donors,
             chunk_size=self.chunk_size,
             tally=self.tally,
             should_stop=self.cancelled,
+        )
+
+    def _surroundings(self, images: TaskImages) -> Surroundings:
+        plans = [plan for plan in planned_controls(self.work) if plan.control is Control.SHORTCUT]
+        if self.search.target_rule is not TargetRule.PREDICTED:
+            plans = []  # where a subset for another class lies says nothing of the decision
+        return Surroundings(
+            decoder=self.decoder,
+            images=images,
+            classifier=self.classifier,
+            threshold=self.search.threshold,
+            plan=plans[0] if plans else None,
+            tally=self.tally,
         )
 
 
@@ -172,12 +186,14 @@ def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, tally: Tally) -
         modicum_sis.errors.ModelError: the version cannot be audited on this canvas.
     """
     canvas, search = canvas_value(work.canvas), search_value(work.search)
-    _check_canvas(canvas, loaded.input)
+    check_canvas(canvas, loaded.input)
     shape = (canvas.channels, canvas.height, canvas.width)
     inspection = loaded.classifier.inspect(shape)
     framing = input_value(work.framing) if work.HasField("framing") else loaded.input
     decoder = Decoder(slot, framing, canvas, work.max_image_pixels or MAX_PIXELS)
-    uses_donors = search.fill is Fill.MARGINAL or any(plan.control is Control.FILL for plan in planned_controls(work))
+    uses_donors = search.fill is Fill.MARGINAL or any(
+        plan.control in {Control.FILL, Control.FILL_ROBUST} for plan in planned_controls(work)
+    )
     donors = (
         loaded.donors.gather(loaded.classifier, decoder, work.donors, seed=work.seed, tally=tally)
         if uses_donors
@@ -207,7 +223,12 @@ def planned_controls(work: SearchWork) -> tuple[PlannedControl, ...]:
     return tuple(planned)
 
 
-def _check_canvas(canvas: Canvas, specification: InputSpecification) -> None:
+def check_canvas(canvas: Canvas, specification: InputSpecification) -> None:
+    """Refuse a canvas that a version does not take, or whose masks are too large to travel.
+
+    Raises:
+        TaskFailure: CANVAS_UNFIT, CANVAS_TOO_LARGE.
+    """
     if canvas.channels != specification.channels:
         raise ModelRefused(
             "CANVAS_UNFIT",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modicum_server.domain.searches import TargetRule
 from modicum_server.measures.intervals import Interval, bootstrap_mean
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.observations import Observations
@@ -43,12 +44,15 @@ class Comparison:
 def compare_all(
     versions: Sequence[str], ran: Mapping[int, Container[str]], seen: Mapping[tuple[str, int], Observations]
 ) -> list[Comparison]:
-    """Return every pair of versions under every search that ran on both, in the order of the specification."""
+    """Return every pair of versions under every search that ran on both, in the order of the specification.
+
+    But for searches for a random other class: two versions need not have argued for the same one.
+    """
     return [
         Comparison(first, second, index, compare(seen[first, index], seen[second, index]))
         for first, second in itertools.combinations(versions, 2)
         for index, names in ran.items()
-        if first in names and second in names
+        if first in names and second in names and seen[first, index].search.target_rule is TargetRule.PREDICTED
     ]
 
 

@@ -21,6 +21,7 @@ from modicum_server.measures.mitigation import check_ensembles, matched_temperat
 from modicum_server.measures.observations import Observations, Observer
 from modicum_server.measures.registry import measure, read_controls
 from modicum_server.measures.rows import Row
+from modicum_server.measures.transfer import Transfer, transfer_all, transfer_reading
 
 SCHEMA_VERSION = 1
 FINDINGS_FORMAT = "jsonl+gzip"
@@ -56,6 +57,7 @@ def result_document(
     without_gradient = frozenset(parameters.get("gradient_free", ()))
     seen = tally.observations()
     versions_asked, searches_asked = audit.specification.model_versions, audit.specification.searches
+    transfers = transfer_all(versions, audit.specification, seen)
     ran = {index: {one.name for one in searched_by(search, versions)} for index, search in enumerate(searches_asked)}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -81,7 +83,11 @@ def result_document(
                 "model_version": name,
                 "digest": digests[name],
                 "searches": [
-                    _search_json(seen[name, index], has_gradient=name not in without_gradient)
+                    _search_json(
+                        seen[name, index],
+                        has_gradient=name not in without_gradient,
+                        transfer=[one for one in transfers if (one.source, one.search_index) == (name, index)],
+                    )
                     for index in range(len(searches_asked))
                     if name in ran[index]
                 ],
@@ -92,6 +98,7 @@ def result_document(
         "mitigation": [
             one.as_json() for one in check_ensembles(versions, searches_asked, seen, matched_temperatures(parameters))
         ],
+        "transfer": [one.as_json() for one in transfers],
         "failures": tally.failures,
         "passes": tally.passes(),
         "findings": {"digest": findings_digest, "rows": tally.rows, "format": FINDINGS_FORMAT},
@@ -135,14 +142,15 @@ class _Tally:
     def add(self, row: Row) -> None:
         self.observers[row["model_version"], row["search_index"]].add(row)
         self.rows += 1
-        control = row["controls"]["class_targeted"]
-        for passes in (row["passes"], control["passes"] if control is not None else {"forward": 0, "backward": 0}):
+        searches = [row["controls"].get(name) for name in ("class_targeted", "fill_robust")]
+        for passes in (row["passes"], *(control["passes"] for control in searches if control is not None)):
             self.forward += passes["forward"]
             self.backward += passes["backward"]
         # each variant, under another fill or changed, was scored by one pass
         answers = row["controls"]
         self.forward += len(answers["fills"]) + len(answers["variants"])
         self.forward += answers.get("critical_temperature") is not None
+        self.forward += sum(answer["reason"] is None for answer in answers.get("transfers", ()))
         if row["reason"] is not None and row["reason"] not in MEASURED:
             self.failures.append({name: row[name] for name in ("item", "model_version", "search_index", "reason")})
 
@@ -157,13 +165,15 @@ class _Tally:
         }
 
 
-def _search_json(seen: Observations, *, has_gradient: bool) -> dict[str, Any]:
+def _search_json(seen: Observations, *, has_gradient: bool, transfer: Sequence[Transfer]) -> dict[str, Any]:
+    """One search of one version; `transfer` are the pairs in which other versions scored its subsets."""
     measured = measure(seen)
+    readings = [*read_controls(measured), *filter(None, [transfer_reading(transfer)])]
     return {
         "search": asdict(seen.search),
         "search_digest": seen.search.digest,
         "measures": {name: value.as_json() for name, value in measured.items()},
-        "readings": [asdict(reading) for reading in read_controls(measured)],
+        "readings": [asdict(reading) for reading in readings],
         "counts": {
             "images": len(seen.scored),
             "eligible": int(seen.eligible.sum()),

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from modicum_server.domain.ensembles import matched_twin
 from modicum_server.domain.models import Ensemble, ModelVersion
-from modicum_server.domain.searches import Search
+from modicum_server.domain.searches import Search, TargetRule
 from modicum_server.measures.comparisons import difference_of, ratio_of
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.observations import Observations
@@ -76,6 +76,8 @@ def check_ensembles(
 ) -> list[Mitigation]:
     """Check every ensemble whose members were all audited beside it, under every search that is not a matched one.
 
+    Searches for a random other class are none of it: the question is how much of the image a decision needs.
+
     Args:
         versions: of the audit.
         searches: of the audit.
@@ -89,12 +91,16 @@ def check_ensembles(
             continue
         members = version.source.members
         costs = {name: _milliseconds(audited[name]) for name in (version.name, *members)}
-        for index in [place for place, search in enumerate(searches) if not search.matched]:
+        for index in [place for place, search in enumerate(searches) if _is_checked(search)]:
             twin = matched_twin(searches, index)
             measures = _measures(seen, (version.name, *members), index, twin)
             used = temperatures.get(-1 if twin is None else twin, {})
             checks.append(Mitigation(version.name, members, index, *judge(measures), measures, used, costs))
     return checks
+
+
+def _is_checked(search: Search) -> bool:
+    return not search.matched and search.target_rule is TargetRule.PREDICTED
 
 
 def matched_temperatures(parameters: Mapping[str, Any]) -> dict[int, Mapping[str, float]]:

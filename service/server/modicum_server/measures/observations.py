@@ -6,6 +6,7 @@ Masks are read once and reduced to their size and their share in the ring, so th
 import math
 from array import array
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modicum_server.domain.findings import MEASURED_REASONS, FindingReason
-from modicum_server.domain.searches import Canvas, Search
+from modicum_server.domain.searches import Canvas, Search, TargetRule
 from modicum_server.measures.ring import Ring
 from modicum_server.measures.rows import Row
 
@@ -23,6 +24,10 @@ Floats = NDArray[np.float64]
 
 UNKNOWN = -1
 """Stands for a class or a label that is not known."""
+RING_FILLED = "ring_filled"
+OUTSIDE_FILLED = "outside_filled"
+OF_WHOLE_IMAGES = frozenset({RING_FILLED, OUTSIDE_FILLED})
+"""Variants of the whole image, scored whether there is a subset or not; all others are of the subset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,19 @@ class Rescored:
     sufficient: Booleans
     confidence: Floats
     predicted: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """The subsets as another version scored them, its classes those of the version that found them.
+
+    Attributes:
+        scored: one entry an image.
+        unscored: how many it could not score.
+    """
+
+    scored: Rescored
+    unscored: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +81,17 @@ class Observations:
         target: class index, or UNKNOWN.
         size: pixels kept; p when the budget was exhausted, infinite when a search for another class found nothing.
         border_share: share of the subset's pixels in the ring; NaN where not `with_subset`.
+        object_area: share of the canvas that the item's objects cover; NaN where it has none.
+        object_share: share of the subset's pixels that lie in them; NaN where it has none, or not `with_subset`.
         other_ran: the class-targeted control ran, and its class is not one that the bare fill alone argues for.
         other_size: its pixels; infinite when it found nothing.
+        robust_ran: the fill-robust control ran, and had enough donors.
+        robust_size: its pixels; p when nothing smaller was verified, infinite when it found nothing.
+        robust_donors: how many donors verified; 0 where it was not asked.
+        robust_unavailable: it was asked, and had too few donors.
         fills: for each fill of the fill control, where it ran and where it left the subset sufficient.
-        variants: by name, those of the controls that re-score a variant of the subset.
+        variants: by name, those of the controls that re-score a variant of the subset, or of the whole image.
+        transfers: by the name of another version, what it said of the subsets.
     """
 
     search: Search
@@ -85,15 +110,37 @@ class Observations:
     target: NDArray[np.int64]
     size: Floats
     border_share: Floats
+    object_area: Floats
+    object_share: Floats
     other_ran: Booleans
     other_size: Floats
+    robust_ran: Booleans
+    robust_size: Floats
+    robust_donors: NDArray[np.int64]
+    robust_unavailable: Booleans
     fills: dict[str, tuple[Booleans, Booleans]]
     variants: dict[str, Rescored]
+    transfers: dict[str, Transferred]
 
     @property
     def fraction(self) -> Floats:
         """Subset fraction: `size` / p."""
         return self.size / self.canvas.pixels
+
+    @property
+    def searchable(self) -> Booleans:
+        """Images that the search may argue about: eligible ones, or all that were scored where it asks for another."""
+        if self.search.target_rule is TargetRule.PREDICTED:
+            return self.eligible
+        searchable: Booleans = self.scored & ~self.failed
+        return searchable
+
+    @property
+    def nothing_measured(self) -> str:
+        """Why a measure over `measured` is unavailable."""
+        if self.search.target_rule is TargetRule.PREDICTED:
+            return "no image is eligible and not baseline-confident"
+        return "no image was searched to its end and is not baseline-confident"
 
     @property
     def labelled(self) -> Booleans:
@@ -111,10 +158,12 @@ class Observations:
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(("scored", "failed", "eligible", "baseline_confident", "measured"), "B"),
     **dict.fromkeys(("budget_exhausted", "saturated", "with_subset", "other_ran"), "B"),
-    **dict.fromkeys(("position", "label", "predicted", "target"), "q"),
-    **dict.fromkeys(("size", "border_share", "other_size"), "d"),
+    **dict.fromkeys(("robust_ran", "robust_unavailable"), "B"),
+    **dict.fromkeys(("position", "label", "predicted", "target", "robust_donors"), "q"),
+    **dict.fromkeys(("size", "border_share", "other_size", "robust_size"), "d"),
+    **dict.fromkeys(("object_area", "object_share"), "d"),
 }
-"""Type codes of `array`: a byte that is a boolean, 64 bits, a double. So a row is 65 bytes and no more."""
+"""Type codes of `array`: a byte that is a boolean, 64 bits, a double. So a row is 99 bytes and no more."""
 
 
 @dataclass(slots=True)
@@ -167,6 +216,8 @@ class Observer:
     _columns: dict[str, "array[Any]"] = field(init=False)
     _fills: dict[str, _FillColumn] = field(init=False, default_factory=dict)
     _variants: dict[str, _VariantColumn] = field(init=False, default_factory=dict)
+    _transfers: dict[str, _VariantColumn] = field(init=False, default_factory=dict)
+    _unscored: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._ring = Ring.of(self.canvas)
@@ -183,7 +234,15 @@ class Observer:
         ran = measured and other is not None and not (other["found"] and other["size"] == 0)
         predicted = _known(row["predicted_class"])
         self._add_fills({fill["fill"]: fill["sufficient"] for fill in row["controls"]["fills"]} if found else {})
-        self._add_variants({scored["variant"]: scored for scored in row["controls"]["variants"]} if found else {})
+        self._add_variants(
+            {
+                scored["variant"]: scored
+                for scored in row["controls"]["variants"]
+                if found or (scored["variant"] in OF_WHOLE_IMAGES and not failed)
+            }
+        )
+        self._add_transfers(row["controls"].get("transfers", ()) if found else ())
+        objects = row["controls"].get("objects") or {}
         self._append(
             {
                 "position": row["position"],
@@ -200,8 +259,11 @@ class Observer:
                 "target": _known(row["target_class"]),
                 "size": self._size(row) if measured else math.nan,
                 "border_share": self._ring.share(unpack_mask(subset)) if found else math.nan,
+                "object_area": _number(objects.get("area")),
+                "object_share": _number(objects.get("share")) if found else math.nan,
                 "other_ran": ran,
                 "other_size": (other["size"] if other["found"] else math.inf) if ran else math.nan,
+                **_robust(row["controls"].get("fill_robust") if measured else None),
             }
         )
 
@@ -215,7 +277,11 @@ class Observer:
             name: (_booleans(column.ran), _booleans(column.sufficient)) for name, column in sorted(self._fills.items())
         }
         variants = {name: column.rescored() for name, column in sorted(self._variants.items())}
-        return Observations(self.search, self.canvas, **columns, fills=fills, variants=variants)
+        transfers = {
+            name: Transferred(column.rescored(), self._unscored[name])
+            for name, column in sorted(self._transfers.items())
+        }
+        return Observations(self.search, self.canvas, **columns, fills=fills, variants=variants, transfers=transfers)
 
     def _append(self, image: Mapping[str, float]) -> None:
         for name, column in self._columns.items():
@@ -229,10 +295,22 @@ class Observer:
             column.add(ran=name in fills, sufficient=fills.get(name, False))
 
     def _add_variants(self, scored: Mapping[str, Row]) -> None:
+        self._add_scored(self._variants, scored)
+
+    def _add_transfers(self, answers: Iterable[Row]) -> None:
+        """An answer with a reason is none, and is only counted."""
+        by_version = {answer["model_version"]: answer for answer in answers}
+        unscored = [name for name, answer in by_version.items() if answer["reason"] is not None]
+        self._unscored.update(unscored)
+        for name in unscored:  # known from here on, though it may never score any
+            self._transfers.setdefault(name, _VariantColumn.of(len(self._columns["scored"])))
+        self._add_scored(self._transfers, {name: by_version[name] for name in by_version.keys() - set(unscored)})
+
+    def _add_scored(self, columns: dict[str, _VariantColumn], scored: Mapping[str, Row]) -> None:
         seen = len(self._columns["scored"])
-        for name in scored.keys() - self._variants.keys():
-            self._variants[name] = _VariantColumn.of(seen)
-        for name, column in self._variants.items():
+        for name in scored.keys() - columns.keys():
+            columns[name] = _VariantColumn.of(seen)
+        for name, column in columns.items():
             column.add(scored.get(name))
 
     def _size(self, row: Row) -> float:
@@ -258,6 +336,24 @@ def unpack_mask(subset: Row) -> Booleans:
 
 def _booleans(column: bytearray) -> Booleans:
     return np.frombuffer(bytes(column), dtype=np.bool_)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _robust(answer: Row | None) -> dict[str, float]:
+    """What the fill-robust control said of an image; None where it was not asked."""
+    if answer is None:
+        return {"robust_ran": False, "robust_unavailable": False, "robust_donors": 0, "robust_size": math.nan}
+    unavailable = answer["reason"] == FindingReason.FILL_UNAVAILABLE
+    size = math.inf if answer["reason"] is not None else float(answer["size"])
+    return {
+        "robust_ran": not unavailable,
+        "robust_unavailable": unavailable,
+        "robust_donors": answer["verifying_donors"],
+        "robust_size": math.nan if unavailable else size,
+    }
 
 
 def _known(number: int | None) -> int:

@@ -7,21 +7,27 @@ are alike, small subsets say more about what a mask can do to this model than ab
 
 import numpy as np
 
-from modicum_server.measures.measure import Measured, share
+from modicum_server.domain.searches import TargetRule
+from modicum_server.measures.measure import Measure, Measured, share
 from modicum_server.measures.observations import Observations
 
 ALPHA = 0.05
 """Subset fraction that counts as overinterpretation: the paper's headline, 95% of the image masked."""
 
+UNDEFINED = "the rate is defined for searches for the predicted class; this one argues for a random other class"
+
 
 def overinterpretation(seen: Observations) -> Measured:
     """Return `overinterpretation_rate` and `overinterpretation_rate_class_targeted`."""
     parameters = {"alpha": ALPHA, "threshold": seen.search.threshold}
+    if seen.search.target_rule is not TargetRule.PREDICTED:
+        undefined = Measure(None, "share", 0, parameters=parameters, unavailable=UNDEFINED)
+        return {"overinterpretation_rate": undefined, "overinterpretation_rate_class_targeted": undefined}
     limit = np.float64(ALPHA * seen.canvas.pixels)
     return {
         "overinterpretation_rate": share(
             seen.size[seen.measured] <= limit,
-            empty="no image is eligible and not baseline-confident",
+            empty=seen.nothing_measured,
             parameters=parameters,
         ),
         "overinterpretation_rate_class_targeted": share(

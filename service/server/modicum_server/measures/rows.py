@@ -16,13 +16,16 @@ from typing import IO, Any
 from modicum_server.domain.findings import (
     ClassTargetedFinding,
     FillFinding,
+    FillRobustFinding,
     Finding,
     FindingControls,
     FindingReason,
+    ObjectsFinding,
     Passes,
     ScoredVariant,
     Subset,
     Trace,
+    TransferFinding,
 )
 from modicum_server.domain.searches import Fill
 
@@ -192,6 +195,9 @@ def _controls_row(controls: FindingControls) -> dict[str, Any]:
             for variant in controls.variants
         ],
         "critical_temperature": controls.critical_temperature,
+        "transfers": [_transfer_row(answer) for answer in controls.transfers],
+        "objects": None if controls.objects is None else _objects_row(controls.objects),
+        "fill_robust": None if controls.fill_robust is None else _fill_robust_row(controls.fill_robust),
     }
 
 
@@ -205,6 +211,9 @@ def _controls(row: Row) -> FindingControls:
             ScoredVariant(**{**variant, "confidence": _number(variant["confidence"])}) for variant in row["variants"]
         ),
         critical_temperature=row.get("critical_temperature"),
+        transfers=tuple(_transfer(answer) for answer in row.get("transfers", ())),
+        objects=None if row.get("objects") is None else ObjectsFinding(**row["objects"]),
+        fill_robust=None if row.get("fill_robust") is None else _fill_robust(row["fill_robust"]),
     )
 
 
@@ -228,6 +237,56 @@ def _class_targeted(row: Row) -> ClassTargetedFinding:
         verified_confidence=_number(row["verified_confidence"]),
         passes=Passes(**row["passes"]),
     )
+
+
+def _fill_robust_row(control: FillRobustFinding) -> dict[str, Any]:
+    return {
+        "size": control.size,
+        "size_ratio": _finite(control.size_ratio),
+        "verifying_donors": control.verifying_donors,
+        "sufficient_donors": control.sufficient_donors,
+        "confidence": _finite(control.confidence),
+        "budget_exhausted": control.budget_exhausted,
+        "passes": _passes_row(control.passes),
+        "reason": None if control.reason is None else control.reason.value,
+    }
+
+
+def _fill_robust(row: Row) -> FillRobustFinding:
+    return FillRobustFinding(
+        size=row["size"],
+        size_ratio=_number(row["size_ratio"]),
+        verifying_donors=row["verifying_donors"],
+        sufficient_donors=row["sufficient_donors"],
+        confidence=_number(row["confidence"]),
+        budget_exhausted=row["budget_exhausted"],
+        passes=Passes(**row["passes"]),
+        reason=None if row["reason"] is None else FindingReason(row["reason"]),
+    )
+
+
+def _transfer_row(answer: TransferFinding) -> dict[str, Any]:
+    return {
+        "model_version": answer.model_version,
+        "confidence": _finite(answer.confidence),
+        "sufficient": answer.sufficient,
+        "predicted_class": answer.predicted_class,
+        "reason": None if answer.reason is None else answer.reason.value,
+    }
+
+
+def _transfer(row: Row) -> TransferFinding:
+    return TransferFinding(
+        model_version=row["model_version"],
+        confidence=_number(row["confidence"]),
+        sufficient=row["sufficient"],
+        predicted_class=row["predicted_class"],
+        reason=None if row["reason"] is None else FindingReason(row["reason"]),
+    )
+
+
+def _objects_row(objects: ObjectsFinding) -> dict[str, float | None]:
+    return {"area": objects.area, "share": objects.share}
 
 
 def _finite(value: float) -> float | None:

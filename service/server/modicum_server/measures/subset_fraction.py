@@ -10,7 +10,6 @@ from modicum_server.measures.measure import Measure, Measured, quantile_measure
 from modicum_server.measures.observations import Booleans, Observations
 
 UNIT = "pixels share"
-NOTHING_MEASURED = "no image is eligible and not baseline-confident"
 
 
 def subset_fraction(seen: Observations) -> Measured:
@@ -44,8 +43,8 @@ def subset_fraction_by_correctness(seen: Observations) -> Measured:
     }
 
 
-def _fraction(seen: Observations, where: Booleans, q: float, *, empty: str = NOTHING_MEASURED) -> Measure:
-    return quantile_measure(seen.fraction[where], q, unit=UNIT, empty=empty)
+def _fraction(seen: Observations, where: Booleans, q: float, *, empty: str = "") -> Measure:
+    return quantile_measure(seen.fraction[where], q, unit=UNIT, empty=empty or seen.nothing_measured)
 
 
 def _by_class(seen: Observations) -> dict[str, Measure]:

@@ -11,7 +11,7 @@ def subset_size(seen: Observations) -> Measured:
             seen.size[seen.measured],
             0.5,
             unit="pixels",
-            empty="no image is eligible and not baseline-confident",
+            empty=seen.nothing_measured,
             parameters={"canvas_pixels": seen.canvas.pixels},
         )
     }

@@ -11,9 +11,9 @@ OPEN_END = "open"
 def share_text(share: float) -> str:
     """Return a share as per cent: whole numbers from 10% on, two significant digits below ("57%", "3.5%", "0.54%")."""
     percent = share * 100
-    if percent == 0 or percent >= 9.95:  # noqa: PLR2004  below, one decimal says more than none
+    if percent == 0 or abs(percent) >= 9.95:  # noqa: PLR2004  below, one decimal says more than none
         return f"{percent:.0f}%"
-    decimals = min(4, 1 - math.floor(math.log10(percent)))
+    decimals = min(4, 1 - math.floor(math.log10(abs(percent))))
     return f"{percent:.{decimals}f}%"
 
 
@@ -40,6 +40,14 @@ def confidence_text(confidence: float | None) -> str:
     if confidence is None:
         return "not a number"
     return "> 0.999" if 0.9995 <= confidence < 1 else f"{confidence:.3f}"  # noqa: PLR2004
+
+
+def short_name(name: str) -> str:
+    """Return a model version as "model, version 3"; anything else by its last part."""
+    parts = name.split("/")
+    if len(parts) == 6 and parts[4] == "versions":  # noqa: PLR2004  projects/P/models/M/versions/V
+        return f"{parts[3]}, version {parts[5]}"
+    return parts[-1]
 
 
 def enumeration(parts: Sequence[str]) -> str:

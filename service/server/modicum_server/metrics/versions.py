@@ -14,21 +14,21 @@ from typing import Any
 import structlog
 
 from modicum_server.domain.gauges import NewestAudits, VersionAudit
+from modicum_server.domain.searches import TargetRule
 from modicum_server.errors import ArtifactNotFound, ModicumError
 from modicum_server.ports import ArtifactStore, Store
 from modicum_server.usecases.documents import read_whole
 
 #: How long a scrape waits for a reading that it set off; an API that has just started shows its versions at once.
 WAIT_SECONDS = 2.0
-HEADLINE_SEARCH = 0
-"""The search of an audit whose measures are shown: the first one that was asked for."""
+PREDICTED = TargetRule.PREDICTED.value
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """Measures of one version by the first search of one audit; None is a measure that is unavailable."""
+    """Measures of one version by one audit's first search for the predicted class; None where unavailable."""
 
     method: str
     threshold: float
@@ -56,9 +56,17 @@ class VersionReadings:
 
 
 def headlines_of(document: bytes) -> Mapping[str, Headline]:
-    """Return the headline of each version in a result document's bytes."""
-    models = json.loads(document)["models"]
-    return {model["model_version"]: _headline(model["searches"][HEADLINE_SEARCH]) for model in models}
+    """Return the headline of each version in a result document's bytes: of its first search for the predicted class."""
+    searches = {
+        model["model_version"]: [one for one in model["searches"] if _is_for_the_prediction(one)]
+        for model in json.loads(document)["models"]
+    }
+    return {version: _headline(found[0]) for version, found in searches.items() if found}
+
+
+def _is_for_the_prediction(search: Mapping[str, Any]) -> bool:
+    rule: str = search.get("search", {}).get("target_rule", PREDICTED)
+    return rule == PREDICTED
 
 
 def _headline(search: Mapping[str, Any]) -> Headline:

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from modicum_server.domain.audits import Audit, Shard
-from modicum_server.domain.findings import Finding, FindingReason
+from modicum_server.domain.findings import Finding, FindingReason, Transfer
 from modicum_server.metrics.exposition import exemplar
 from modicum_server.model_server import Isolation, ModelServerHealth
 
@@ -117,6 +117,10 @@ class WorkerMetrics:
             controls = finding.controls.passes
             self._forward.inc(finding.passes.forward + controls.forward)
             self._backward.inc(finding.passes.backward + controls.backward)
+
+    def transfers_stored(self, transfers: Iterable[Transfer]) -> None:
+        """Count the passes by which a version scored others' subsets."""
+        self._forward.inc(sum(transfer.answer.reason is None for transfer in transfers))
 
     def shard_claimed(self, shard: Shard) -> None:
         """Take the time that a shard waited."""

@@ -1,6 +1,7 @@
 """Reports: pure functions of the result document, the findings' rows and the images. No store, no clock, no network."""
 
+from modicum_server.reports.canvas_archive import CanvasArchive, images_with_subsets
 from modicum_server.reports.html_report import render_html
 from modicum_server.reports.json_report import JsonReport
 
-__all__ = ["JsonReport", "render_html"]
+__all__ = ["CanvasArchive", "JsonReport", "images_with_subsets", "render_html"]

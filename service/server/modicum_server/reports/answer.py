@@ -16,6 +16,8 @@ GRADIENT_FREE = (
 def headline(measured: Measured) -> str:
     """Return the first sentence: the overinterpretation rate, or that there is none."""
     rate = measured["overinterpretation_rate"]
+    if "other_class_found_share" in measured:
+        return _found_headline(measured["other_class_found_share"])
     if rate.value is None:
         return "No image could be searched, so this audit says nothing about overinterpretation."
     images = f"{rate.parameters['successes']} of the {rate.n} images"
@@ -28,6 +30,8 @@ def headline(measured: Measured) -> str:
 def sentences(measured: Measured, counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:
     """Return what follows the headline: how sure that is, its companion, sizes, and what is left open."""
     rate = measured["overinterpretation_rate"]
+    if "other_class_found_share" in measured:
+        return _of_another_class(measured, counts)
     if rate.value is None:
         return _nothing_searched(counts, search)
     parts = [_certainty(rate), _companion(measured), _sizes(measured["subset_fraction_median"]), _left_out(counts)]
@@ -37,6 +41,28 @@ def sentences(measured: Measured, counts: Mapping[str, int], search: Mapping[str
 def caveats(result: Mapping[str, Any]) -> list[str]:
     """Return what a reader must know of how one version was searched; a document of an older release says nothing."""
     return [GRADIENT_FREE] if result.get("gradient_free") else []
+
+
+def _found_headline(found: Measure) -> str:
+    if found.value is None:
+        return "No image could be searched for a random other class, so this search says nothing."
+    images = f"{_tally(found)} images" if found.interval is None else f"{share_text(found.value)} of the images"
+    return f"For {images} some pixels suffice for a confident decision for a random other class."
+
+
+def _of_another_class(measured: Measured, counts: Mapping[str, int]) -> list[str]:
+    """What a search for a random other class says; there is no rate, and sizes count what was not found as larger."""
+    found, fraction = measured["other_class_found_share"], measured["subset_fraction_median"]
+    if found.value is None:
+        return []
+    parts = [
+        f"That is {_tally(found)}{interval_text(found.interval)}; the model predicts none of these classes there.",
+        _sizes(fraction) or f"Of the subset fraction's median is known: {fraction.unavailable}.",
+        "The overinterpretation rate is defined for searches for the predicted class.",
+    ]
+    if counts["baseline_confident"]:
+        parts.append(f"On {_images(counts['baseline_confident'])} the bare fill alone argues for the class.")
+    return parts
 
 
 def _nothing_searched(counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:

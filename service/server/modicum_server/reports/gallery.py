@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures.observations import Observations, unpack_mask
 from modicum_server.measures.rows import Row
-from modicum_server.measures.words import confidence_text, share_text, times_text
+from modicum_server.measures.words import confidence_text, share_text, short_name, times_text
 from modicum_server.pictures import PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.reports import panels
 from modicum_server.reports.wording import class_text, pixels_text, reason_text, variant_text
@@ -67,7 +68,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What another fill, or another change, did to a subset."""
+    """What another fill, another change, or another version made of a subset."""
 
     name: str
     sufficient: bool
@@ -91,8 +92,10 @@ class Card:
     few: bool
     saturated: bool
     other: str
+    robust: str
     fills: tuple[Mark, ...]
     variants: tuple[Mark, ...]
+    transfers: tuple[Mark, ...]
     photograph: str
     fill_layer: str
     subset: str
@@ -140,7 +143,7 @@ def card(row: Row, scene: Scene, anchor: str) -> Card:
         anchor=anchor,
         item=row["item"],
         label=class_text(row["label"], scene.labels) if row["label"] is not None else "",
-        prediction=class_text(row["target_class"], scene.labels),
+        prediction=_argued_for(row, scene.labels),
         outcome=_outcome(row),
         confidence=confidence_text(row["confidence"]),
         verified=confidence_text(row["verified_confidence"]),
@@ -150,8 +153,14 @@ def card(row: Row, scene: Scene, anchor: str) -> Card:
         few=row["subset"]["size"] <= FEW_PIXELS and mask.size > panels.COARSE_PIXELS,
         saturated=row["saturated"],
         other=_other(row, scene.labels),
+        robust=_robust(row),
         fills=tuple(_mark(fill, fill["fill"]) for fill in row["controls"]["fills"]),
         variants=tuple(_mark(variant, variant_text(variant["variant"])) for variant in row["controls"]["variants"]),
+        transfers=tuple(
+            _mark(answer, short_name(answer["model_version"]))
+            for answer in row["controls"].get("transfers", ())
+            if answer["reason"] is None
+        ),
         photograph="" if photograph is None else panels.photograph_uri(photograph.pixels),
         mask=panels.mask_uri(mask),
         shade=panels.shade_layer_uri(mask),
@@ -194,8 +203,17 @@ def _subset_pictures(photograph: Photograph | None, mask: NDArray[np.bool_], fil
     return {"fill_layer": panels.fill_layer_uri(mask, photograph.fill_colour), "subset": ""}
 
 
+def _argued_for(row: Row, labels: Sequence[str]) -> str:
+    """The class that the subset argues for; with the predicted one, where that is another."""
+    argued_for = class_text(row["target_class"], labels)
+    if row["target_class"] == row["predicted_class"]:
+        return argued_for
+    return f"{argued_for}, argued for; predicted {class_text(row['predicted_class'], labels)}"
+
+
 def _outcome(row: Row) -> str:
-    if row["label"] is None or row["predicted_class"] is None:
+    """Whether the class that is shown is the label; of a class that was only argued for nothing is said."""
+    if row["label"] is None or row["predicted_class"] is None or row["predicted_class"] != row["target_class"]:
         return "unlabelled"
     return "correct" if row["label"] == row["predicted_class"] else "incorrect"
 
@@ -212,6 +230,22 @@ def _other(row: Row, labels: Sequence[str]) -> str:
     ratio = control["size"] / row["subset"]["size"] if row["subset"]["size"] else math.inf
     found = pixels_text(control["size"])
     return f"{name}: {found}" if math.isinf(ratio) else f"{name}: {found}, {times_text(ratio)} the size"
+
+
+def _robust(row: Row) -> str:
+    """What suffices whatever stands elsewhere; empty where that was not asked."""
+    control = row["controls"].get("fill_robust")
+    if control is None:
+        return ""
+    if control["reason"] is not None:
+        too_few = control["reason"] == FindingReason.FILL_UNAVAILABLE
+        return f"too few donors ({control['verifying_donors']})" if too_few else "nothing found"
+    held = f"with {control['sufficient_donors']} of {control['verifying_donors']} other images"
+    if control["budget_exhausted"]:
+        return "nothing smaller than the whole image"
+    own = row["subset"]["size"]
+    ratio = f", {times_text(control['size'] / own)} the size" if own else ""
+    return f"{pixels_text(control['size'])} suffice {held}{ratio}"
 
 
 def _mark(scored: Row, name: str) -> Mark:

@@ -12,11 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures.rows import Row
-from modicum_server.measures.words import confidence_text
+from modicum_server.measures.words import confidence_text, short_name
 from modicum_server.pictures import MAX_PIXELS
 from modicum_server.reports.gallery import LoadImage, Scene
+from modicum_server.reports.matrix import matrices
 from modicum_server.reports.sections import Sketch, checks, pairs, sections
-from modicum_server.reports.wording import acceleration_text, reason_text, short_name
+from modicum_server.reports.wording import acceleration_text, reason_text
 
 
 def render_html(
@@ -45,6 +46,7 @@ def render_html(
         sections=sections(sketches, rows),
         pairs=pairs(document),
         checks=checks(document),
+        matrices=matrices(document),
         title=_title(document),
     ).encode()
 

@@ -12,10 +12,11 @@ from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.observations import Observations, Observer
 from modicum_server.measures.overinterpretation import ALPHA
 from modicum_server.measures.rows import Row
+from modicum_server.measures.words import short_name
 from modicum_server.reports import answer, plots
 from modicum_server.reports.gallery import Card, Choice, Remainder, Scene, card, choose, remainder
 from modicum_server.reports.panels import is_pictured
-from modicum_server.reports.wording import budget_text, interval_ends, measure_name, short_name, value_text
+from modicum_server.reports.wording import budget_text, interval_ends, measure_name, value_text
 
 KEY_FIGURES = (
     ("overinterpretation_rate", "overinterpretation rate"),
@@ -264,7 +265,8 @@ def _line(name: str, measure: Measure) -> Line:
 
 
 def _by_target(seen: Observations) -> list[plots.Values]:
-    predicted = plots.Values("Predicted class", "first", tuple(seen.fraction[seen.measured].tolist()))
+    name = "Predicted class" if seen.search.target_rule is TargetRule.PREDICTED else "Random other class"
+    predicted = plots.Values(name, "first", tuple(seen.fraction[seen.measured].tolist()))
     if not seen.other_ran.any():
         return [predicted]
     other = (seen.other_size[seen.other_ran] / seen.canvas.pixels).tolist()

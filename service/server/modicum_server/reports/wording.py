@@ -24,6 +24,7 @@ REASONS: Mapping[str, str] = {
 MEASURES = {
     "overinterpretation_rate": "Overinterpretation rate",
     "overinterpretation_rate_class_targeted": "The same for a random other class",
+    "other_class_found_share": "Images with a subset for a random other class",
     "accuracy": "Accuracy",
     "eligible_share": "Eligible images",
     "baseline_confident_share": "Baseline-confident images",
@@ -34,8 +35,14 @@ MEASURES = {
     "subset_fraction_median_incorrect": "Subset fraction, median, incorrect predictions",
     "subset_size_median": "Subset size, median",
     "border_share_median": "Border share, median",
+    "object_share_median": "Object share, median",
+    "object_share_excess_median": "Object share less the objects' area, median",
+    "shortcut_accuracy_drop": "Accuracy lost when what lies beside the object is filled with the mean",
     "class_targeted_found_share": "Random other class: subset found",
     "class_targeted_size_ratio_median": "Random other class: size ratio, median",
+    "fill_robust_found_share": "Whatever stands elsewhere: a part of the image suffices",
+    "fill_robust_fraction_median": "Whatever stands elsewhere: subset fraction, median",
+    "fill_robust_size_ratio_median": "Whatever stands elsewhere: size over the search's own subset, median",
     "dilated_sufficient_share": "Subsets that suffice with neighbouring pixels added",
     "dilated_confidence_median": "Confidence with neighbouring pixels added, median",
     "mask_only_white_on_mean_sufficient_share": "Bare masks in white that suffice",
@@ -57,6 +64,8 @@ VARIANTS = {
     "white_on_mean": "shape in white",
     "black_on_mean": "shape in black",
     "random": "random pixels",
+    "ring_filled": "whole image, ring filled",
+    "outside_filled": "objects alone",
 }
 
 NO_VALUE = "none"
@@ -130,14 +139,6 @@ def class_text(index: int | None, labels: Sequence[str]) -> str:
     if index is None or index < 0:
         return "unknown"
     return labels[index] if index < len(labels) and labels[index] else f"class {index}"
-
-
-def short_name(name: str) -> str:
-    """Return a version as "model, version 3", anything else by its last part."""
-    parts = name.split("/")
-    if len(parts) == 6 and parts[4] == "versions":  # noqa: PLR2004  projects/P/models/M/versions/V
-        return f"{parts[3]}, version {parts[5]}"
-    return parts[-1]
 
 
 def budget_text(search: Mapping[str, Any]) -> str:

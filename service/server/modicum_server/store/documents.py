@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter
 
 from modicum_server.domain.audits import AuditSpecification
-from modicum_server.domain.findings import FindingControls, Trace
+from modicum_server.domain.findings import FindingControls, Trace, TransferFinding
 from modicum_server.domain.models import (
     Ensemble,
     Executable,
@@ -23,6 +23,7 @@ Document = dict[str, Any]
 SPECIFICATION: Final = TypeAdapter(AuditSpecification)
 CONTROLS: Final = TypeAdapter(FindingControls)
 TRACE: Final = TypeAdapter(Trace)
+TRANSFER: Final = TypeAdapter(TransferFinding)
 INPUT: Final = TypeAdapter(InputSpecification)
 CHECK: Final = TypeAdapter(ModelCheck)
 

@@ -1,10 +1,11 @@
 """A finding as a row, and back."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row
 
-from modicum_server.domain.findings import Finding, FindingReason, Passes, Subset
+from modicum_server.domain.findings import Finding, FindingControls, FindingReason, Passes, Subset
 from modicum_server.store.documents import CONTROLS, TRACE, document_of
 
 #: Fields that a row and a finding have in common.
@@ -47,15 +48,24 @@ def finding_columns(audit_id: int, version_index: int, finding: Finding) -> dict
 
 def finding_of(row: Row[Any]) -> Finding:
     """Return the finding of a row of `findings` with its audit's `model_versions`."""
-    subset = None
-    if row.subset_mask is not None:
-        subset = Subset(bytes(row.subset_mask), row.subset_height, row.subset_width, row.subset_size)
     return Finding(
         **{field: getattr(row, field) for field in PLAIN},
         model_version=row.model_versions[row.version_index],
-        subset=subset,
+        subset=None if row.subset_mask is None else subset_of(row),
         reason=FindingReason(row.reason) if row.reason else None,
         passes=Passes(row.passes_forward, row.passes_backward),
         trace=TRACE.validate_python(row.trace) if row.trace else None,
-        controls=CONTROLS.validate_python(row.controls),
+        controls=_controls_of(row),
     )
+
+
+def subset_of(row: Row[Any]) -> Subset:
+    """Return the subset of a row that has one."""
+    return Subset(bytes(row.subset_mask), row.subset_height, row.subset_width, row.subset_size)
+
+
+def _controls_of(row: Row[Any]) -> FindingControls:
+    """The controls; other versions' answers in the specification's order, whichever came first."""
+    controls = CONTROLS.validate_python(row.controls)
+    place = list(row.model_versions).index
+    return replace(controls, transfers=tuple(sorted(controls.transfers, key=lambda one: place(one.model_version))))

@@ -4,17 +4,32 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Double, Row, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Double,
+    Integer,
+    Row,
+    Select,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.domain.findings import MEASURED_REASONS, Finding
+from modicum_server.domain.findings import MEASURED_REASONS, Finding, FoundSubset, Transfer
 from modicum_server.errors import PageTokenInvalid
 from modicum_server.ports import Keyed
 from modicum_server.store import tables
 from modicum_server.store.audits import ENDED
 from modicum_server.store.changes import told
-from modicum_server.store.finding_rows import finding_columns, finding_of
+from modicum_server.store.documents import TRANSFER, document_of
+from modicum_server.store.finding_rows import finding_columns, finding_of, subset_of
 
 _FINDINGS = tables.findings.c
 _AUDITS = tables.audits.c
@@ -33,9 +48,8 @@ class PostgresFindings:
         """Upsert them (the first one stays) and count the new ones; no effect on an audit that has ended or is gone."""
         if not findings:
             return
-        locked = select(_AUDITS.id, _AUDITS.model_versions, _AUDITS.state).filter_by(name=audit)
-        row = (await self._connection.execute(locked.with_for_update(key_share=True))).one_or_none()
-        if row is None or row.state in ENDED:
+        row = await self._lock_running(audit)
+        if row is None:
             return
         columns = [finding_columns(row.id, row.model_versions.index(each.model_version), each) for each in findings]
         query = insert(tables.findings).on_conflict_do_nothing().returning(*_COUNTED)
@@ -43,6 +57,58 @@ class PostgresFindings:
         if new:
             await self._count(row.id, new)
             await told(self._connection, audit)
+
+    async def add_transfers(self, audit: str, search_index: int, transfers: Sequence[Transfer]) -> None:
+        """Add answers to their findings (the first one of a version stays); no effect on an audit that has ended."""
+        row = await self._lock_running(audit) if transfers else None
+        if row is None:
+            return
+        values = [
+            {
+                "at_version": row.model_versions.index(transfer.source),
+                "at_position": transfer.position,
+                "answer": [document_of(TRANSFER, transfer.answer)],
+                "answered": _answer_of(transfer.answer.model_version),
+            }
+            for transfer in transfers
+        ]
+        await self._connection.execute(_transfer_update(row.id, search_index), values)
+
+    async def subset_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
+        """Positions with a subset that is evidence: not the bare fill's doing, and not the whole image."""
+        query = (
+            select(_FINDINGS.position)
+            .join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
+            .where(
+                _AUDITS.name == audit,
+                _AUDITS.model_versions[_FINDINGS.version_index + 1] == model_version,
+                _FINDINGS.search_index == search_index,
+                *_EVIDENCE,
+            )
+        )
+        return frozenset((await self._connection.scalars(query)).all())
+
+    async def unscored_subsets(
+        self, audit: str, scorer: str, search_index: int, positions: Sequence[int]
+    ) -> list[FoundSubset]:
+        """Subsets of other versions that `scorer` has not answered for, by position and version."""
+        version = _AUDITS.model_versions[_FINDINGS.version_index + 1]
+        masks = _FINDINGS.subset_mask, _FINDINGS.subset_height, _FINDINGS.subset_width, _FINDINGS.subset_size
+        query: Select[Any] = (
+            select(_FINDINGS.position, version.label("version"), _FINDINGS.target_class, *masks)
+            .join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
+            .where(
+                _AUDITS.name == audit,
+                version != scorer,
+                _FINDINGS.search_index == search_index,
+                _FINDINGS.position == any_(literal(list(positions), ARRAY(Integer))),
+                *_EVIDENCE,
+                ~_FINDINGS.controls.contains(_answer_of(scorer)),
+            )
+            .order_by(_FINDINGS.position, _FINDINGS.version_index)
+        )
+        rows = await self._connection.execute(query)
+        return [FoundSubset(row.position, row.version, row.target_class, subset_of(row)) for row in rows]
 
     async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
         """Positions of which there is a finding."""
@@ -97,6 +163,12 @@ class PostgresFindings:
             query = query.where(tuple_(*_KEY) > tuple(int(part) for part in match.groups()))
         return [(_key(row), finding_of(row)) for row in await self._connection.execute(query)]
 
+    async def _lock_running(self, audit: str) -> Row[Any] | None:
+        """Hold the audit's row until the transaction ends; None for one that has ended or is gone."""
+        locked: Select[Any] = select(_AUDITS.id, _AUDITS.model_versions, _AUDITS.state).filter_by(name=audit)
+        row = (await self._connection.execute(locked.with_for_update(key_share=True))).one_or_none()
+        return None if row is None or row.state in ENDED else row
+
     async def _count(self, audit_id: int, new: Sequence[Row[Any]]) -> None:
         """Add the new findings to the audit's progress."""
         measured = {reason.value for reason in MEASURED_REASONS}
@@ -118,6 +190,14 @@ class PostgresFindings:
         )
 
 
+#: Of a finding whose subset other versions are asked about.
+_EVIDENCE: tuple[ColumnElement[bool], ...] = (
+    _FINDINGS.subset_mask.is_not(None),
+    _FINDINGS.target_class.is_not(None),
+    ~_FINDINGS.baseline_confident,
+    ~_FINDINGS.budget_exhausted,
+)
+
 _COUNTED = (
     _FINDINGS.reason,
     _FINDINGS.baseline_confident,
@@ -129,3 +209,25 @@ _COUNTED = (
 
 def _key(row: Row[Any]) -> str:
     return f"{row.version_index}-{row.search_index}-{row.position}"
+
+
+def _answer_of(scorer: str) -> dict[str, Any]:
+    """What the controls of a finding contain that a version has answered for."""
+    return {"transfers": [{"model_version": scorer}]}
+
+
+def _transfer_update(audit_id: int, search_index: int) -> Any:
+    """Append an answer to a finding's others, unless its version has answered: one statement for any number of them."""
+    known = func.coalesce(_FINDINGS.controls["transfers"], literal([], JSONB))
+    joined = known.concat(bindparam("answer", type_=JSONB))
+    return (
+        update(tables.findings)
+        .where(
+            _FINDINGS.audit_id == audit_id,
+            _FINDINGS.search_index == search_index,
+            _FINDINGS.version_index == bindparam("at_version"),
+            _FINDINGS.position == bindparam("at_position"),
+            ~_FINDINGS.controls.contains(bindparam("answered", type_=JSONB)),
+        )
+        .values(controls=_FINDINGS.controls.concat(func.jsonb_build_object("transfers", joined)))
+    )

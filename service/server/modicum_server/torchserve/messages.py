@@ -1,29 +1,33 @@
 """Between the domain's tasks and what goes over the wire to the handler and comes back."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from google.protobuf.message import DecodeError
-from modicum.v1 import model_pb2
+from modicum.v1 import finding_pb2, model_pb2
 
 from modicum_server.codec.enums import enum_value
-from modicum_server.codec.findings import finding_value
+from modicum_server.codec.findings import finding_value, subset_message
 from modicum_server.codec.models import input_message, version_message
-from modicum_server.codec.searches import canvas_message, control_plan_message, search_message
+from modicum_server.codec.searches import canvas_message, control_plan_message, fill_number, search_message
 from modicum_server.domain.audits import AuditItem
-from modicum_server.domain.findings import Finding
+from modicum_server.domain.findings import Finding, FindingReason
 from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.domain.tasks import (
     Acceleration,
     CheckWork,
+    GivenSubset,
+    ScoreWork,
     SearchWork,
+    SubsetScore,
     Task,
     TaskChecked,
     TaskEvent,
     TaskFindings,
     TaskFinished,
     TaskHeartbeat,
+    TaskScores,
     TaskStarted,
 )
 from modicum_server.errors import TaskFailed
@@ -49,6 +53,8 @@ def task_message(task: Task, threads: int) -> worker_pb2.Task:
             message.check.SetInParent()
         case SearchWork():
             message.search.CopyFrom(search_work_message(task.work))
+        case ScoreWork():
+            message.score.CopyFrom(score_work_message(task.work))
     return message
 
 
@@ -70,9 +76,34 @@ def search_work_message(work: SearchWork) -> worker_pb2.SearchWork:
     )
 
 
+def score_work_message(work: ScoreWork) -> worker_pb2.ScoreWork:
+    """Score work."""
+    places = {item.position: place for place, item in enumerate(work.items)}
+    return worker_pb2.ScoreWork(
+        canvas=canvas_message(work.canvas),
+        fill=fill_number(work.fill),
+        threshold=work.threshold,
+        seed=work.seed,
+        items=_items(work.items),
+        donors=_items(work.donors),
+        subsets=[subset_message(given.subset) for given in work.subsets],
+        target_classes=[given.target_class for given in work.subsets],
+        subset_items=[places[given.position] for given in work.subsets],
+        framing=None if work.framing is None else input_message(work.framing),
+        max_image_pixels=work.max_image_pixels,
+    )
+
+
 def _items(items: Iterable[AuditItem]) -> list[worker_pb2.Item]:
     return [
-        worker_pb2.Item(position=item.position, item=item.item, image_digest=item.image_digest, label=item.label)
+        worker_pb2.Item(
+            position=item.position,
+            item=item.item,
+            image_digest=item.image_digest,
+            label=item.label,
+            boxes_digest=item.boxes_digest,
+            mask_digest=item.mask_digest,
+        )
         for item in items
     ]
 
@@ -98,6 +129,8 @@ def event_of(chunk: worker_pb2.Chunk, task: Task) -> TaskEvent:
             return TaskHeartbeat(passes_done=chunk.heartbeat.passes_done, phase=chunk.heartbeat.phase)
         case "findings":
             return findings_event(chunk.findings, task)
+        case "scores":
+            return scores_event(chunk.scores, task)
         case "check":
             return TaskChecked(check=check_of(chunk.check))
         case "finished":
@@ -168,3 +201,21 @@ def _finding(entry: worker_pb2.Findings.Entry, task: Task, item: AuditItem | Non
         model_version=task.model_version.name,
         search_index=task.work.search_index,
     )
+
+
+def scores_event(message: worker_pb2.Scores, task: Task) -> TaskScores:
+    """Return the scores, each with the subset that was given."""
+    given = task.work.subsets if isinstance(task.work, ScoreWork) else ()
+    scores = tuple(_score(entry, given) for entry in message.entries)
+    return TaskScores(scores=scores, passes_done=message.passes_done)
+
+
+def _score(entry: worker_pb2.Scores.Entry, given: Sequence[GivenSubset]) -> SubsetScore:
+    if not 0 <= entry.subset < len(given):
+        raise TaskFailed(HANDLER_BUG, f"a score of subset {entry.subset}, not of the task", model_at_fault=False)
+    reason = enum_value(finding_pb2.FindingReason, "FINDING_REASON", entry.reason, FindingReason)
+    if reason is None and not (entry.HasField("predicted_class") and math.isfinite(entry.confidence)):
+        raise TaskFailed(HANDLER_BUG, "a score without a class or a number, and no reason", model_at_fault=False)
+    if reason is not None:
+        return SubsetScore(given[entry.subset], reason=reason)
+    return SubsetScore(given[entry.subset], entry.confidence, entry.predicted_class)

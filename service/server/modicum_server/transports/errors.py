@@ -40,6 +40,7 @@ TABLE: Mapping[type[errors.ModicumError], Answer] = {
     errors.ArtifactTooLarge: Answer(Code.RESOURCE_EXHAUSTED, 413),
     errors.RequestTooLarge: Answer(Code.RESOURCE_EXHAUSTED, 413),
     errors.DiskFull: Answer(Code.RESOURCE_EXHAUSTED, 507),
+    errors.TooManyCalls: Answer(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=1.0),
     errors.TooManyQueued: Answer(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
     errors.TooManyWatchers: Answer(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=5.0),
     errors.OutOfRange: Answer(Code.OUT_OF_RANGE, 400),

@@ -1,4 +1,4 @@
-"""The layers around every call, from outside in: request id, metrics, log, errors, deadline, authentication.
+"""The layers around every call, from outside in: request id, metrics, log, errors, bound, deadline, authentication.
 
 Each is an async context manager around the rest, the same at every door. Errors stand outside of deadline and
 authentication, so that a missed deadline and a refused token are answered as every other error is; the deadline stands
@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 import grpc
 import structlog
 
-from modicum_server.errors import DependencyUnavailable, ModicumError
+from modicum_server.errors import DependencyUnavailable, ModicumError, TooManyCalls
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.ports import Principal, Store
 from modicum_server.transports.authentication import authenticate
@@ -30,14 +30,14 @@ LONGEST_CALL_SECONDS = 120.0
 """Limit of a call that streams nothing, whatever deadline it brought."""
 AUTHENTICATION_SECONDS = 10.0
 """Limit of finding out who calls, of streams too: a database that takes longer hangs."""
-LONGEST_PATH_LOGGED = 200
 
 log = structlog.get_logger("modicum.rpc")
 
 
-def layers_of(store: Store, metrics: ApiMetrics) -> Sequence[Layer]:
-    """Return the layers, from outside in."""
-    return (identified, measured(metrics), logged, answered, limited, authenticated(store))
+def layers_of(store: Store, metrics: ApiMetrics, *, most_calls: int | None = None) -> Sequence[Layer]:
+    """Return the layers, from outside in; without `most_calls` something else bounds how many calls there are."""
+    bounds = () if most_calls is None else (bounded(most_calls),)
+    return (identified, measured(metrics), logged, answered, *bounds, limited, authenticated(store))
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
@@ -120,15 +120,29 @@ async def answered(call: Call) -> AsyncIterator[None]:
         await _refuse(call, refusal_of(error, call.request_id))
 
 
-def log_lost(*, door: str, verb: str, path: str, status: int, request_id: str) -> None:
-    """Write the line of a request that no method serves, and that no layer therefore stands around."""
-    shown_path = path[:LONGEST_PATH_LOGGED]
-    log.info("rpc", door=door, method=None, verb=verb[:20], path=shown_path, status=status, request_id=request_id)
-
-
 async def _refuse(call: Call, refusal: Refusal) -> None:
     call.code = refusal.code
     await call.wire.refuse(refusal)
+
+
+def bounded(most: int) -> Layer:
+    """Refuse calls beyond so many at once; probes are let in, and are not counted: a full server is alive."""
+    open_calls: set[int] = set()
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        if call.probe:
+            yield
+            return
+        if len(open_calls) >= most:
+            raise TooManyCalls(f"this server answers {most:,} calls at once, and does; try again in a moment")
+        open_calls.add(id(call))
+        try:
+            yield
+        finally:
+            open_calls.discard(id(call))
+
+    return layer
 
 
 def authenticated(store: Store) -> Layer:

@@ -6,6 +6,7 @@ import structlog
 
 from modicum_server.domain.audits import Audit
 from modicum_server.metrics.api import ApiMetrics
+from modicum_server.objects import check_objects
 from modicum_server.ports import ArtifactStore, Changes, Store
 from modicum_server.settings import Settings
 from modicum_server.transports.methods.artifacts import ArtifactMethods
@@ -49,7 +50,7 @@ def build_services(
     return Services(
         projects=ProjectMethods(Projects(store)),
         models=ModelMethods(Models(store), Versions(store, settings)),
-        datasets=DatasetMethods(Datasets(store, artifacts, settings)),
+        datasets=DatasetMethods(Datasets(store, artifacts, settings, check_objects=check_objects)),
         artifacts=ArtifactMethods(Artifacts(store, artifacts, settings), metrics),
         audits=AuditMethods(
             audits=audits,

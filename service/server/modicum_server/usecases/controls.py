@@ -1,11 +1,43 @@
 """Controls of an audit: which are served, which run unless asked otherwise, and on which images."""
 
-from modicum_server.domain.searches import Control, ControlPlan
+from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.searches import Canvas, Control, ControlPlan
+from modicum_server.measures.shortcut import SMALLEST_SIDE
 from modicum_server.usecases.draws import draw_order
 
-SERVED = (Control.CLASS_TARGETED, Control.FILL, Control.DILATED, Control.MASK_ONLY, Control.RANDOM)
-DEFAULT_CONTROLS = tuple(ControlPlan(control) for control in SERVED)
-"""But for the first, which searches once more, they cost a few forward passes an image."""
+SERVED = (
+    Control.CLASS_TARGETED,
+    Control.FILL,
+    Control.FILL_ROBUST,
+    Control.DILATED,
+    Control.MASK_ONLY,
+    Control.RANDOM,
+    Control.TRANSFER,
+    Control.SHORTCUT,
+)
+NEEDS_OTHERS = frozenset({Control.TRANSFER})
+"""Controls that ask the other versions of an audit."""
+
+
+FILL_ROBUST_IMAGES = 64
+"""On so many images fill_robust runs unless asked otherwise: it searches once more, and its measures are medians."""
+
+
+def default_controls(version_count: int, canvas: Canvas) -> tuple[ControlPlan, ...]:
+    """Return what runs unless asked otherwise: all that is served, and that the number of versions and canvas allow.
+
+    But for class_targeted, and fill_robust on its first images, which search once more, they cost a few forward passes.
+    """
+    left_out = frozenset() if version_count > 1 else NEEDS_OTHERS
+    if min(canvas.height, canvas.width) < SMALLEST_SIDE:
+        left_out |= {Control.SHORTCUT}
+    images = {Control.FILL_ROBUST: FILL_ROBUST_IMAGES}
+    return tuple(ControlPlan(control, images.get(control, 0)) for control in SERVED if control not in left_out)
+
+
+def transfer_plan(specification: AuditSpecification) -> ControlPlan | None:
+    """Return how the transfer control runs; None where it does not."""
+    return next((plan for plan in specification.controls if plan.control is Control.TRANSFER), None)
 
 
 def control_positions(plan: ControlPlan, *, seed: int, item_count: int) -> frozenset[int]:

@@ -13,6 +13,7 @@ from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
 from modicum_server.domain.ensembles import matched_twin, searched_by
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
+from modicum_server.usecases.controls import transfer_plan
 
 FIXED_PASSES = 10
 """The whole image, the bare fill and at most 8 verifications, of which nearly always one is needed."""
@@ -28,6 +29,8 @@ FEWEST_ITEMS = 4
 #: Items of a shard whose model nobody has measured.
 UNMEASURED_ITEMS = 32
 MOST_ITEMS = 4096
+#: Masks that one task to score subsets brings with it: they are in the worker's memory, and the handler's, at once.
+MOST_MASK_BYTES = 4 * 1024 * 1024
 
 
 def default_pixels_per_step(canvas: Canvas) -> int:
@@ -69,11 +72,15 @@ def _greedy_passes(pixels: int, fraction: float) -> int:
 def control_passes(plan: ControlPlan, search: Search, canvas: Canvas) -> int:
     """Pass-equivalents that a control spends on one image at the most."""
     match plan.control:
+        case Control.CLASS_TARGETED | Control.FILL_ROBUST if search.target_rule is TargetRule.RANDOM_OTHER:
+            return 0  # they are beside searches for the predicted class alone
         case Control.CLASS_TARGETED:
             return plan.passes or search_passes(search, canvas)
+        case Control.FILL_ROBUST:
+            return plan.passes or search.fill_robust_passes
         case Control.FILL:
             return len(Fill) - 1
-        case Control.DILATED | Control.RANDOM:
+        case Control.DILATED | Control.RANDOM | Control.SHORTCUT:
             return 1
         case Control.MASK_ONLY:
             return MASK_ONLY_PASSES
@@ -88,10 +95,21 @@ def planned_images(specification: AuditSpecification, versions: Sequence[ModelVe
 
 def planned_passes(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
     """Pass-equivalents of the whole audit at the most: every image eligible, no search ends early."""
-    return sum(
+    searching = sum(
         _passes_of_search(specification, search, item_count) * len(searched_by(search, versions))
         for search in specification.searches
     )
+    return searching + _transfer_passes(specification, versions, item_count)
+
+
+def _transfer_passes(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
+    """Every subset of every version is scored by every other one."""
+    plan = transfer_plan(specification)
+    if plan is None:
+        return 0
+    images = min(plan.images, item_count) if plan.images else item_count
+    searches = sum(not search.matched for search in specification.searches)
+    return searches * len(versions) * (len(versions) - 1) * images
 
 
 def _passes_of_search(specification: AuditSpecification, search: Search, item_count: int) -> int:
@@ -127,6 +145,35 @@ def cut_shards(
         for work in _works(specification, versions, item_count, shard_seconds)
         if work.matched is matched
         for positions in _spread(item_count, work.most_items)
+    ]
+
+
+def cut_scores(
+    specification: AuditSpecification,
+    scorer: ModelVersion,
+    search_index: int,
+    positions: Sequence[int],
+    *,
+    sources: int,
+    shard_seconds: float,
+) -> list[NewShard]:
+    """Cut what one version scores of one search into SCORE shards of about `shard_seconds`.
+
+    An image has at most `sources` subsets; the masks of a shard fit into MOST_MASK_BYTES.
+    """
+    if not positions:
+        return []
+    mask_bytes = math.ceil(specification.canvas.pixels / 8)
+    most = min(_items_in(shard_seconds, sources, scorer), max(1, MOST_MASK_BYTES // (mask_bytes * sources)))
+    return [
+        NewShard(
+            Stage.SCORE,
+            scorer.name,
+            search_index,
+            tuple(positions[place] for place in part),
+            passes_planned=len(part) * sources,
+        )
+        for part in _spread(len(positions), most)
     ]
 
 

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 from modicum_server.domain.datasets import Dataset, DatasetItem
 from modicum_server.errors import ArtifactMissing, DatasetDiffers, DatasetNotFound
-from modicum_server.ports import ArtifactStore, Principal, Role, Store, Transaction
+from modicum_server.ports import ArtifactStore, ObjectsCheck, Principal, Role, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.manifests import read_manifest
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.names import project_of
+from modicum_server.usecases.objects import require_objects
 from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.requests import CreateOptions, IdentifiedRequest, identify
 from modicum_server.usecases.rules import check
@@ -22,7 +23,11 @@ DIGESTS_AT_ONCE = 5_000
 class Datasets:
     """What can be done with data sets."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, artifacts: ArtifactStore, settings: Settings, *, check_objects: ObjectsCheck
+    ) -> None:
+        """Take where data sets and their bytes lie, the settings, and who knows boxes and masks."""
+        self._check_objects = check_objects
         self._store = store
         self._artifacts = artifacts
         self._settings = settings
@@ -73,8 +78,8 @@ class Datasets:
         """Create a data set from a manifest, or return the one of that name and manifest.
 
         Raises:
-            FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactMissing, ManifestInvalid, DatasetEmpty,
-            DatasetTooLarge, DatasetDiffers, RequestIdReused
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactMissing, ManifestInvalid, ObjectsInvalid,
+            DatasetEmpty, DatasetTooLarge, DatasetDiffers, RequestIdReused
         """
         project = project_of("project", parent, "parent")
         check("dataset_id", dataset_id, "resource_id")
@@ -88,6 +93,7 @@ class Datasets:
                 return present
             await require_artifact(transaction, project, manifest_digest)
         items = await self._read(manifest_digest)
+        await self._see_objects(project, manifest_digest, items)
         async with self._store.transaction() as transaction:
             await _require_all(transaction, project, manifest_digest, items)
             if options.validate_only:
@@ -103,6 +109,14 @@ class Datasets:
     async def _read(self, manifest_digest: str) -> list[DatasetItem]:
         """Read the manifest outside of any transaction: it may be long."""
         return await read_manifest(self._artifacts.read(manifest_digest), most_items=self._settings.max_dataset_items)
+
+    async def _see_objects(self, project: str, manifest_digest: str, items: Sequence[DatasetItem]) -> None:
+        """Look at boxes and masks outside of any transaction, once it is known that the project holds them."""
+        if not any(item.boxes_digest or item.mask_digest for item in items):
+            return
+        async with self._store.transaction() as transaction:
+            await _require_all(transaction, project, manifest_digest, items)
+        await require_objects(items, self._artifacts, self._check_objects, max_pixels=self._settings.max_image_pixels)
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Delete a data set.

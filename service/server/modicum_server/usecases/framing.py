@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from modicum_server.domain.models import InputSpecification, ModelVersion
+from modicum_server.domain.models import Ensemble, InputDropout, InputSpecification, ModelVersion
 from modicum_server.domain.searches import Canvas
 
 
@@ -14,3 +14,13 @@ def framing_of(canvas: Canvas, versions: Sequence[ModelVersion]) -> InputSpecifi
     inputs = [version.input for version in versions if version.input is not None]
     own = [given for given in inputs if (given.height, given.width) == (canvas.height, canvas.width)]
     return next(iter((*own, *inputs)), None)
+
+
+def first_part(version: ModelVersion) -> str:
+    """Return the name of a version's first part: one without an input of its own has parts, and takes the first's."""
+    match version.source:
+        case Ensemble(members=members):
+            return members[0]
+        case InputDropout(member=member):
+            return member
+    raise ValueError(f"expected {version.name} to have an input of its own or parts")

@@ -6,6 +6,7 @@ from typing import Any
 
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.errors import DatasetEmpty, DatasetTooLarge, FieldInvalid, ManifestInvalid
+from modicum_server.usecases.objects import refuse_both
 from modicum_server.usecases.rules import check, shown
 
 LONGEST_LINE_BYTES = 16_384
@@ -29,6 +30,7 @@ async def read_manifest(chunks: AsyncIterator[bytes], *, most_items: int) -> lis
         if len(items) == most_items:
             raise DatasetTooLarge(f"the data set has more than {most_items:,} items, the most that this server takes")
         item = _read_line(line, number)
+        refuse_both(item, number)
         if item.item in seen:
             raise _invalid(number, f"item {shown(item.item)} stands in line {seen[item.item]} already")
         seen[item.item] = number

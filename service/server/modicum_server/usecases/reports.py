@@ -8,13 +8,14 @@ from enum import StrEnum
 from typing import Any
 
 from modicum_server.domain.audits import Audit
+from modicum_server.domain.models import InputSpecification
 from modicum_server.errors import ArtifactNotFound, FormatUnknown
 from modicum_server.measures import FindingRows
 from modicum_server.ports import ArtifactStore, Principal, Store
-from modicum_server.reports import JsonReport, render_html
+from modicum_server.reports import CanvasArchive, JsonReport, images_with_subsets, render_html
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.documents import read_document, read_whole
-from modicum_server.usecases.framing import framing_of
+from modicum_server.usecases.framing import first_part, framing_of
 from modicum_server.usecases.versions import require_version
 
 
@@ -23,9 +24,14 @@ class ReportFormat(StrEnum):
 
     JSON = "json"
     HTML = "html"
+    CANVAS = "canvas"
 
 
-MEDIA_TYPES = {ReportFormat.JSON: "application/json", ReportFormat.HTML: "text/html; charset=utf-8"}
+MEDIA_TYPES = {
+    ReportFormat.JSON: "application/json",
+    ReportFormat.HTML: "text/html; charset=utf-8",
+    ReportFormat.CANVAS: "application/zip",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,13 @@ class Reports:
             raise FormatUnknown(f"expected one of {', '.join(ReportFormat)}, got none that this server writes")
         require_succeeded(audit)
         document = await read_document(self._artifacts, audit.result_digest)
-        pieces = self._json(document) if form is ReportFormat.JSON else self._page(audit, document)
+        match form:
+            case ReportFormat.JSON:
+                pieces = self._json(document)
+            case ReportFormat.HTML:
+                pieces = self._page(audit, document)
+            case ReportFormat.CANVAS:
+                pieces = self._canvas(audit, document)
         return Report(MEDIA_TYPES[form], pieces)
 
     async def _json(self, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
@@ -85,6 +97,35 @@ class Reports:
                 labels={version.name: version.class_labels for version in versions},
             )
         )
+
+    async def _canvas(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
+        """The images that have a subset, one after another; one that is not stored any more is left out."""
+        framing, loop = await self._framing(audit), asyncio.get_running_loop()
+        archive = CanvasArchive(document, framing, audit.specification.canvas)
+        digests = await asyncio.to_thread(
+            lambda: images_with_subsets(FindingRows(lambda: self._read_beside(loop, document)))
+        )
+        for digest in digests:
+            try:
+                data = await read_whole(self._artifacts, digest)
+            except ArtifactNotFound:
+                continue
+            yield await asyncio.to_thread(archive.add, digest, data)
+        yield archive.end()
+
+    async def _framing(self, audit: Audit) -> InputSpecification:
+        """As the search framed its images; where no version of the audit has an input, that of the first's first part.
+
+        Raises:
+            ModelVersionNotFound
+        """
+        async with self._store.transaction() as transaction:
+            versions = [await require_version(transaction, name) for name in audit.specification.model_versions]
+            framing, first = framing_of(audit.specification.canvas, versions), versions[0]
+            while framing is None:
+                first = await require_version(transaction, first_part(first))
+                framing = first.input
+        return framing
 
     async def _findings(self, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """The bytes of the findings artifact."""

@@ -8,7 +8,7 @@ from modicum_server.domain.models import Ensemble, InputSpecification, ModelVers
 from modicum_server.domain.searches import Canvas, Search, SearchMethod, TargetRule
 from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing, NotImplementedYet
 from modicum_server.settings import Settings
-from modicum_server.usecases.controls import DEFAULT_CONTROLS, SERVED
+from modicum_server.usecases.controls import NEEDS_OTHERS, SERVED, default_controls
 from modicum_server.usecases.costs import default_pixels_per_step
 from modicum_server.usecases.names import project_of
 from modicum_server.usecases.rules import check
@@ -46,7 +46,7 @@ def check_draft(draft: AuditDraft, project: str) -> None:
     check(f"{FIELD}.sample", asked.sample)
     check(f"{FIELD}.device", asked.device)
     _check_controls(draft)
-    if asked.canvas.channels:
+    if any((asked.canvas.channels, asked.canvas.height, asked.canvas.width)):  # a part of a canvas is no canvas
         _check_canvas(asked.canvas)
 
 
@@ -66,11 +66,11 @@ def _check_search(field: str, search: Search) -> None:
     check(f"{field}.passes", search.passes)
     check(f"{field}.pixels_per_step", search.pixels_per_step)
     check(f"{field}.fraction", search.fraction)
-    if search.target_rule is TargetRule.RANDOM_OTHER:
-        # The share of images with a small subset means overinterpretation only where it argues for the prediction.
-        raise NotImplementedYet(
-            f"{field}.target_rule: this server does not serve searches for a random other class yet; "
-            "search for the predicted class, and the class_targeted control asks for a random other one beside it"
+    if search.target_rule is TargetRule.RANDOM_OTHER and search.matched:
+        raise FieldInvalid(
+            f"{field}.matched",
+            "expected a search for the predicted class, got one for a random other class: temperatures are matched by "
+            "the eligible images, and such a search asks for none",
         )
     owners = {
         "passes": SearchMethod.MASK_OPTIMIZATION,
@@ -102,6 +102,12 @@ def _check_controls(draft: AuditDraft) -> None:
         if plan.control not in SERVED:
             served = ", ".join(SERVED)
             raise NotImplementedYet(f"this server does not serve the control {plan.control} yet, only {served}")
+        if plan.control in NEEDS_OTHERS and len(draft.specification.model_versions) == 1:
+            raise FieldInvalid(
+                f"{FIELD}.controls[{place}].control",
+                f"expected two model versions or more for {plan.control}, which has the others score a version's "
+                "subsets, got one; name another version or leave the control out",
+            )
     _check_distinct(f"{FIELD}.controls", [plan.control for plan in plans])
 
 
@@ -124,7 +130,7 @@ def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Setti
     canvas = asked.canvas if asked.canvas.channels else _smallest_canvas([given for _, given in inputs])
     _require_fit(canvas, inputs)
     # 0 passes of a control stay: they mean the search's own, which differ from search to search
-    controls = () if draft.no_controls else asked.controls or DEFAULT_CONTROLS
+    controls = () if draft.no_controls else asked.controls or default_controls(len(versions), canvas)
     return replace(
         asked,
         canvas=canvas,

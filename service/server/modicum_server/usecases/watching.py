@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from modicum_server.domain.audits import Audit, AuditState
+from modicum_server.domain.audits import Audit, AuditState, Stage
 from modicum_server.errors import ServerStopping, TooManyWatchers
 from modicum_server.ports import Changes, Principal, Role, Store, Watch
 from modicum_server.settings import Settings
@@ -111,6 +111,8 @@ def remaining_seconds(audit: Audit, now: datetime) -> float | None:
     progress = audit.progress
     if audit.state is not AuditState.RUNNING or audit.start_time is None:
         return None
+    if audit.stage is Stage.SCORE:
+        return None  # all images are done, and how many subsets there are to score is not told
     share = max(
         progress.passes_done / max(1, progress.passes_planned), progress.images_done / max(1, progress.images_total)
     )

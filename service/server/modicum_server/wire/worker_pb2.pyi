@@ -107,6 +107,8 @@ class Item(google.protobuf.message.Message):
     ITEM_FIELD_NUMBER: builtins.int
     IMAGE_DIGEST_FIELD_NUMBER: builtins.int
     LABEL_FIELD_NUMBER: builtins.int
+    BOXES_DIGEST_FIELD_NUMBER: builtins.int
+    MASK_DIGEST_FIELD_NUMBER: builtins.int
     position: builtins.int
     """Position among the audit's items, echoed in the finding."""
     item: builtins.str
@@ -115,6 +117,10 @@ class Item(google.protobuf.message.Message):
     """Digest of the image's bytes."""
     label: builtins.int
     """True label as a class index; absent when there is none."""
+    boxes_digest: builtins.str
+    """Digest of its box list, whose bytes lie beside the image's; empty when there is none."""
+    mask_digest: builtins.str
+    """Digest of its mask picture, likewise."""
     def __init__(
         self,
         *,
@@ -122,9 +128,11 @@ class Item(google.protobuf.message.Message):
         item: builtins.str = ...,
         image_digest: builtins.str = ...,
         label: builtins.int | None = ...,
+        boxes_digest: builtins.str = ...,
+        mask_digest: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_label", b"_label", "label", b"label"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_label", b"_label", "image_digest", b"image_digest", "item", b"item", "label", b"label", "position", b"position"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_label", b"_label", "boxes_digest", b"boxes_digest", "image_digest", b"image_digest", "item", b"item", "label", b"label", "mask_digest", b"mask_digest", "position", b"position"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_label", b"_label"]) -> typing.Literal["label"] | None: ...
 
 Global___Item: typing_extensions.TypeAlias = Item
@@ -228,7 +236,7 @@ Global___Positions: typing_extensions.TypeAlias = Positions
 
 @typing.final
 class ScoreWork(google.protobuf.message.Message):
-    """Score subsets that another version's search found."""
+    """Score subsets that other versions' searches found, each by one plain pass."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -238,10 +246,19 @@ class ScoreWork(google.protobuf.message.Message):
     ITEMS_FIELD_NUMBER: builtins.int
     SUBSETS_FIELD_NUMBER: builtins.int
     TARGET_CLASSES_FIELD_NUMBER: builtins.int
+    SUBSET_ITEMS_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    DONORS_FIELD_NUMBER: builtins.int
+    FRAMING_FIELD_NUMBER: builtins.int
+    MAX_IMAGE_PIXELS_FIELD_NUMBER: builtins.int
     fill: modicum.v1.search_pb2.Fill.ValueType
     """The fill."""
     threshold: builtins.float
     """What counts as sufficient."""
+    seed: builtins.int
+    """Seed of the audit."""
+    max_image_pixels: builtins.int
+    """Most pixels of an image file that is decoded; 0 means the handler's own limit."""
     @property
     def canvas(self) -> modicum.v1.search_pb2.Canvas:
         """The canvas."""
@@ -252,11 +269,23 @@ class ScoreWork(google.protobuf.message.Message):
 
     @property
     def subsets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.finding_pb2.Subset]:
-        """A mask an item, as in modicum.v1.Subset."""
+        """The subsets, as in modicum.v1.Subset."""
 
     @property
     def target_classes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
-        """The class whose confidence is asked, one an item."""
+        """The class whose confidence is asked, one a subset, as this version numbers classes."""
+
+    @property
+    def subset_items(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Whose subset it is: an index into `items`, one a subset; those of one item follow each other."""
+
+    @property
+    def donors(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Item]:
+        """Images that the marginal fill draws from."""
+
+    @property
+    def framing(self) -> modicum.v1.model_pb2.InputSpecification:
+        """How image files become the canvas, as in SearchWork."""
 
     def __init__(
         self,
@@ -267,9 +296,14 @@ class ScoreWork(google.protobuf.message.Message):
         items: collections.abc.Iterable[Global___Item] | None = ...,
         subsets: collections.abc.Iterable[modicum.v1.finding_pb2.Subset] | None = ...,
         target_classes: collections.abc.Iterable[builtins.int] | None = ...,
+        subset_items: collections.abc.Iterable[builtins.int] | None = ...,
+        seed: builtins.int = ...,
+        donors: collections.abc.Iterable[Global___Item] | None = ...,
+        framing: modicum.v1.model_pb2.InputSpecification | None = ...,
+        max_image_pixels: builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["canvas", b"canvas"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "fill", b"fill", "items", b"items", "subsets", b"subsets", "target_classes", b"target_classes", "threshold", b"threshold"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["canvas", b"canvas", "framing", b"framing"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "donors", b"donors", "fill", b"fill", "framing", b"framing", "items", b"items", "max_image_pixels", b"max_image_pixels", "seed", b"seed", "subset_items", b"subset_items", "subsets", b"subsets", "target_classes", b"target_classes", "threshold", b"threshold"]) -> None: ...
 
 Global___ScoreWork: typing_extensions.TypeAlias = ScoreWork
 
@@ -287,6 +321,7 @@ class Chunk(google.protobuf.message.Message):
     CHECK_FIELD_NUMBER: builtins.int
     FINISHED_FIELD_NUMBER: builtins.int
     FAILURE_FIELD_NUMBER: builtins.int
+    SCORES_FIELD_NUMBER: builtins.int
     attempt: builtins.int
     """The task's attempt."""
     sequence: builtins.int
@@ -315,6 +350,10 @@ class Chunk(google.protobuf.message.Message):
     def failure(self) -> Global___Failure:
         """Always the last of a task that was not."""
 
+    @property
+    def scores(self) -> Global___Scores:
+        """Scores of subsets that were given."""
+
     def __init__(
         self,
         *,
@@ -326,10 +365,11 @@ class Chunk(google.protobuf.message.Message):
         check: Global___CheckAnswer | None = ...,
         finished: Global___Finished | None = ...,
         failure: Global___Failure | None = ...,
+        scores: Global___Scores | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["body", b"body", "check", b"check", "failure", b"failure", "findings", b"findings", "finished", b"finished", "heartbeat", b"heartbeat", "started", b"started"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "body", b"body", "check", b"check", "failure", b"failure", "findings", b"findings", "finished", b"finished", "heartbeat", b"heartbeat", "sequence", b"sequence", "started", b"started"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["body", b"body"]) -> typing.Literal["started", "heartbeat", "findings", "check", "finished", "failure"] | None: ...
+    def HasField(self, field_name: typing.Literal["body", b"body", "check", b"check", "failure", b"failure", "findings", b"findings", "finished", b"finished", "heartbeat", b"heartbeat", "scores", b"scores", "started", b"started"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "body", b"body", "check", b"check", "failure", b"failure", "findings", b"findings", "finished", b"finished", "heartbeat", b"heartbeat", "scores", b"scores", "sequence", b"sequence", "started", b"started"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["body", b"body"]) -> typing.Literal["started", "heartbeat", "findings", "check", "finished", "failure", "scores"] | None: ...
 
 Global___Chunk: typing_extensions.TypeAlias = Chunk
 
@@ -388,7 +428,7 @@ class Heartbeat(google.protobuf.message.Message):
     passes_done: builtins.int
     """Pass-equivalents spent in this task."""
     phase: builtins.str
-    """What is going on: "loading", "searching", "controls"."""
+    """What is going on: "loading", "searching", "controls", "scoring"."""
     def __init__(
         self,
         *,
@@ -445,6 +485,60 @@ class Findings(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["entries", b"entries", "passes_done", b"passes_done"]) -> None: ...
 
 Global___Findings: typing_extensions.TypeAlias = Findings
+
+@typing.final
+class Scores(google.protobuf.message.Message):
+    """What came of some of the subsets of a ScoreWork."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Entry(google.protobuf.message.Message):
+        """One subset's answer."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        SUBSET_FIELD_NUMBER: builtins.int
+        CONFIDENCE_FIELD_NUMBER: builtins.int
+        PREDICTED_CLASS_FIELD_NUMBER: builtins.int
+        REASON_FIELD_NUMBER: builtins.int
+        subset: builtins.int
+        """Index of the subset in the task's `subsets`."""
+        confidence: builtins.float
+        """Confidence in its target class; 0 when it was not scored."""
+        predicted_class: builtins.int
+        """The class predicted, as this version numbers classes; absent when it was not scored."""
+        reason: modicum.v1.finding_pb2.FindingReason.ValueType
+        """Why it was not scored, or FINDING_REASON_UNSPECIFIED."""
+        def __init__(
+            self,
+            *,
+            subset: builtins.int = ...,
+            confidence: builtins.float = ...,
+            predicted_class: builtins.int | None = ...,
+            reason: modicum.v1.finding_pb2.FindingReason.ValueType = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["_predicted_class", b"_predicted_class", "predicted_class", b"predicted_class"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_predicted_class", b"_predicted_class", "confidence", b"confidence", "predicted_class", b"predicted_class", "reason", b"reason", "subset", b"subset"]) -> None: ...
+        def WhichOneof(self, oneof_group: typing.Literal["_predicted_class", b"_predicted_class"]) -> typing.Literal["predicted_class"] | None: ...
+
+    ENTRIES_FIELD_NUMBER: builtins.int
+    PASSES_DONE_FIELD_NUMBER: builtins.int
+    passes_done: builtins.int
+    """Pass-equivalents spent in this task so far."""
+    @property
+    def entries(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Scores.Entry]:
+        """The answers."""
+
+    def __init__(
+        self,
+        *,
+        entries: collections.abc.Iterable[Global___Scores.Entry] | None = ...,
+        passes_done: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["entries", b"entries", "passes_done", b"passes_done"]) -> None: ...
+
+Global___Scores: typing_extensions.TypeAlias = Scores
 
 @typing.final
 class CheckAnswer(google.protobuf.message.Message):

@@ -4,7 +4,9 @@ A shard is tried again a few times, then a plain grey image decides: if the mode
 with a typed reason; otherwise it is an image, the shard is halved down to it, and it becomes a finding with a reason.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -18,8 +20,8 @@ from modicum_server.errors import (
     ModelServerError,
     TaskFailed,
 )
+from modicum_server.ports import Transaction
 from modicum_server.worker.claims import Claim, Equipment, Outcome
-from modicum_server.worker.planning import SearchPlan, positions_left
 from modicum_server.worker.running import task_events
 from modicum_server.worker.stages import end_shard, fail_audit, hand_back
 
@@ -96,8 +98,20 @@ def retry_delay(deaths: int) -> float:
     return RETRY_SECONDS * 2.0 ** min(deaths - 1, MOST_DOUBLINGS)
 
 
-async def settle_search(equipment: Equipment, claim: Claim, plan: SearchPlan, error: ModelServerError) -> Outcome:
-    """Decide what follows for a SEARCH shard."""
+class Remains(Protocol):
+    """What is left of a shard on which its model's process ended."""
+
+    async def left(self, transaction: Transaction) -> tuple[int, ...]:
+        """Positions that are not done, rising."""
+
+    async def bury(
+        self, transaction: Transaction, positions: Sequence[int], reason: FindingReason
+    ) -> Sequence[Finding]:
+        """Give these positions the reason for a result; the findings that are new."""
+
+
+async def settle(equipment: Equipment, claim: Claim, task: Task, error: ModelServerError, remains: Remains) -> Outcome:
+    """Decide what follows for a shard of an audit whose task was not done."""
     count_death(equipment, claim, error)
     if isinstance(error, ModelServerDown):
         return await hand_back(equipment, claim, deaths=claim.shard.deaths, delay_seconds=DOWN_SECONDS)
@@ -110,24 +124,24 @@ async def settle_search(equipment: Equipment, claim: Claim, plan: SearchPlan, er
     if death.reason in _WORKER_REASONS:
         return await fail_audit(equipment, claim, AuditFailure(death.reason, death.detail))
     try:
-        failure = await _failure_on_grey(equipment, claim, plan)
+        failure = await _failure_on_grey(equipment, claim, task)
     except ModelServerDown as down:
         count_death(equipment, claim, down)
         return await hand_back(equipment, claim, deaths=claim.shard.deaths, delay_seconds=DOWN_SECONDS)
     if failure is not None:
         return await fail_audit(equipment, claim, failure)
-    return await _close_in(equipment, claim, plan, death)
+    return await _close_in(equipment, claim, remains, death)
 
 
-async def _failure_on_grey(equipment: Equipment, claim: Claim, plan: SearchPlan) -> AuditFailure | None:
+async def _failure_on_grey(equipment: Equipment, claim: Claim, work: Task) -> AuditFailure | None:
     """Run a check, which looks at a plain grey image: why the audit cannot be done, None when the model is fit."""
     task = Task(
-        id=f"{plan.task.id}-grey",
-        attempt=plan.task.attempt,
-        model_version=plan.task.model_version,
+        id=f"{work.id}-grey",
+        attempt=work.attempt,
+        model_version=work.model_version,
         work=CheckWork(),
-        parts=plan.task.parts,
-        device=plan.task.device,
+        parts=work.parts,
+        device=work.device,
     )
     try:
         async for _ in task_events(equipment.model_server, claim, task):
@@ -143,32 +157,18 @@ async def _failure_on_grey(equipment: Equipment, claim: Claim, plan: SearchPlan)
     return None
 
 
-async def _close_in(equipment: Equipment, claim: Claim, plan: SearchPlan, death: Death) -> Outcome:
+async def _close_in(equipment: Equipment, claim: Claim, remains: Remains, death: Death) -> Outcome:
     """Halve the shard; when one image is left it is the one that does it."""
     async with equipment.store.transaction() as transaction:
         if not await transaction.shards.hold(claim.shard):
             return Outcome.LOST
-        left = await positions_left(transaction, claim.shard)
+        left = await remains.left(transaction)
         if len(left) > 1:
             await transaction.shards.split(claim.shard)
             return Outcome.SPLIT
-        culprits = [_finding_of(claim, plan, position, death) for position in left]
-        await transaction.findings.add(claim.shard.audit, culprits)
+        culprits = await remains.bury(transaction, left, _image_reason(death))
     equipment.metrics.findings_stored(culprits)
     return await end_shard(equipment, claim)
-
-
-def _finding_of(claim: Claim, plan: SearchPlan, position: int, death: Death) -> Finding:
-    item = plan.items[position]
-    return Finding(
-        position=position,
-        item=item.item,
-        image_digest=item.image_digest,
-        model_version=claim.shard.model_version,
-        search_index=claim.shard.search_index,
-        label=item.label,
-        reason=_image_reason(death),
-    )
 
 
 def _image_reason(death: Death) -> FindingReason:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modicum_server.domain.audits import Audit, AuditItem, AuditState, Shard, Stage
+from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification, AuditState, Shard, Stage
 from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion
+from modicum_server.domain.searches import ControlPlan, Search
 from modicum_server.domain.tasks import SearchWork, Task
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
-from modicum_server.usecases.controls import control_positions
+from modicum_server.usecases.controls import NEEDS_OTHERS, control_positions
 from modicum_server.usecases.costs import wants_temperatures
 from modicum_server.usecases.framing import framing_of
 from modicum_server.usecases.labels import require_labels
@@ -88,8 +89,8 @@ async def _plan(
         seed=specification.seed,
         items=items,
         donors=donors,
-        controls=() if search.matched else specification.controls,
-        control_exclusions=() if search.matched else _exclusions(audit, items),
+        controls=_beside(specification, search),
+        control_exclusions=_exclusions(audit, _beside(specification, search), items),
         framing=framing_of(specification.canvas, await _versions(transaction, audit, version)),
         max_image_pixels=settings.max_image_pixels,
         temperature=temperature_of(
@@ -103,7 +104,7 @@ async def _plan(
         model_version=version,
         work=work,
         parts=await parts_of(transaction, version),
-        device=specification.device if specification.device not in {"", "auto"} else settings.device,
+        device=device_of(specification, settings),
     )
     return SearchPlan(
         task,
@@ -124,7 +125,15 @@ async def _items_left(transaction: Transaction, shard: Shard, version: ModelVers
     rows = await transaction.audits.items(shard.audit, positions)
     by_name = classes_by_name(version.class_labels)
     return tuple(
-        AuditItem(position, item.item, item.image_digest, class_index(item.label, by_name)) for position, item in rows
+        AuditItem(
+            position,
+            item.item,
+            item.image_digest,
+            class_index(item.label, by_name),
+            boxes_digest=item.boxes_digest,
+            mask_digest=item.mask_digest,
+        )
+        for position, item in rows
     )
 
 
@@ -157,9 +166,20 @@ def _named_by(version: ModelVersion) -> list[str]:
             return []
 
 
-def _exclusions(audit: Audit, items: Sequence[AuditItem]) -> tuple[frozenset[int], ...]:
+def device_of(specification: AuditSpecification, settings: Settings) -> str:
+    """The device of an audit's tasks: the worker's where the audit leaves the choice."""
+    return specification.device if specification.device not in {"", "auto"} else settings.device
+
+
+def _beside(specification: AuditSpecification, search: Search) -> tuple[ControlPlan, ...]:
+    """The controls that run in the task of a search; other versions are asked in a stage of their own."""
+    plans = () if search.matched else specification.controls
+    return tuple(plan for plan in plans if plan.control not in NEEDS_OTHERS)
+
+
+def _exclusions(audit: Audit, plans: Sequence[ControlPlan], items: Sequence[AuditItem]) -> tuple[frozenset[int], ...]:
     positions = frozenset(item.position for item in items)
     return tuple(
         positions - control_positions(plan, seed=audit.specification.seed, item_count=audit.item_count)
-        for plan in audit.specification.controls
+        for plan in plans
     )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from modicum_server.domain.tasks import Task, TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat
+from modicum_server.domain.tasks import Task, TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat, TaskScores
 from modicum_server.errors import ModelServerError
 from modicum_server.model_server import ModelServer
 from modicum_server.worker.claims import Claim
@@ -76,5 +76,5 @@ async def _close(stream: AsyncIterator[TaskEvent]) -> None:
 
 
 def _note_passes(event: TaskEvent, claim: Claim) -> None:
-    if isinstance(event, TaskHeartbeat | TaskFindings | TaskFinished):
+    if isinstance(event, TaskHeartbeat | TaskFindings | TaskScores | TaskFinished):
         claim.lease.passes_done = max(claim.lease.passes_done, event.passes_done)

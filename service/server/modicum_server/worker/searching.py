@@ -1,21 +1,22 @@
 """SEARCH shards: runs the search over what is not stored yet and stores findings as they come."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
 from modicum_server.domain.audits import AuditFailure, Shard
-from modicum_server.domain.findings import Finding
+from modicum_server.domain.findings import Finding, FindingReason
 from modicum_server.domain.tasks import TaskEvent, TaskFindings, TaskFinished, TaskStarted
 from modicum_server.errors import GradientMissing, LabelUnknown, ModelServerError, TaskFailed
 from modicum_server.ports import Transaction
 from modicum_server.worker.claims import Claim, Equipment, Outcome
-from modicum_server.worker.deaths import settle_search
+from modicum_server.worker.deaths import settle
 from modicum_server.worker.parameters import finished_parameters, started_parameters
 from modicum_server.worker.planning import SearchPlan, plan_search, positions_left
 from modicum_server.worker.running import task_events
 from modicum_server.worker.stages import end_shard, fail_audit
-from modicum_server.worker.writing import FindingWriter
+from modicum_server.worker.writing import ResultWriter, finding_writer
 
 _log = structlog.get_logger(__name__)
 
@@ -38,18 +39,18 @@ async def search(equipment: Equipment, claim: Claim) -> Outcome:
     except ModelServerError as error:
         # A task that was told to leave may say so as a failure; it is none.
         claim.lease.check()
-        return await settle_search(equipment, claim, plan, error)
+        return await settle(equipment, claim, plan.task, error, FindingsLeft(claim.shard, plan))
 
 
 async def _run(equipment: Equipment, claim: Claim, plan: SearchPlan) -> None:
-    async with FindingWriter(equipment, claim) as writer:
+    async with finding_writer(equipment, claim) as writer:
         async for event in task_events(equipment.model_server, claim, plan.task):
             _note(writer, claim, plan, event)
             await writer.add(_accepted(event, claim, plan) if isinstance(event, TaskFindings) else ())
     claim.lease.check()
 
 
-def _note(writer: FindingWriter, claim: Claim, plan: SearchPlan, event: TaskEvent) -> None:
+def _note(writer: ResultWriter[Finding], claim: Claim, plan: SearchPlan, event: TaskEvent) -> None:
     """Keep with the audit what influences its result."""
     match event:
         case TaskStarted():
@@ -80,4 +81,36 @@ async def _see_complete(transaction: Transaction, shard: Shard) -> None:
             "FINDINGS_MISSING",
             f"the model's process ended without a finding for {len(left)} images",
             model_at_fault=False,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsLeft:
+    """What is left of a SEARCH shard whose model ended; `deaths.Remains`."""
+
+    shard: Shard
+    plan: SearchPlan
+
+    async def left(self, transaction: Transaction) -> tuple[int, ...]:
+        """Positions without a finding, rising."""
+        return await positions_left(transaction, self.shard)
+
+    async def bury(
+        self, transaction: Transaction, positions: Sequence[int], reason: FindingReason
+    ) -> Sequence[Finding]:
+        """Store findings of this reason there."""
+        culprits = [self._finding(position, reason) for position in positions]
+        await transaction.findings.add(self.shard.audit, culprits)
+        return culprits
+
+    def _finding(self, position: int, reason: FindingReason) -> Finding:
+        item = self.plan.items[position]
+        return Finding(
+            position=position,
+            item=item.item,
+            image_digest=item.image_digest,
+            model_version=self.shard.model_version,
+            search_index=self.shard.search_index,
+            label=item.label,
+            reason=reason,
         )

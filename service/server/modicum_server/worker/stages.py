@@ -9,6 +9,7 @@ from modicum_server.domain.audits import Audit, AuditFailure, NewShard, Shard, S
 from modicum_server.ports import Transaction
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.matching import open_matched
+from modicum_server.worker.transferring import open_scores
 
 #: Audits of rejected versions that one transaction ends.
 REJECTED_AUDITS = 100
@@ -42,10 +43,11 @@ async def end_shard(
 
 
 async def _open_next(transaction: Transaction, shard: Shard, *, shard_seconds: float) -> None:
-    # The transfer control's SCORE stage comes between the two when it is served.
-    assert shard.stage is Stage.SEARCH, "only the search has a stage after it"
-    if await open_matched(transaction, shard, shard_seconds=shard_seconds):
-        return
+    if shard.stage is Stage.SEARCH:
+        if await open_matched(transaction, shard, shard_seconds=shard_seconds):
+            return
+        if await open_scores(transaction, shard, shard_seconds=shard_seconds):
+            return
     await transaction.audits.start(shard.audit, Stage.SUMMARISE)
     await transaction.shards.add(shard.project, shard.audit, [NewShard(Stage.SUMMARISE, model_version="")])
 

@@ -1,6 +1,6 @@
 """The worker process: one loop a slot that claims shards, and one that returns dead leases to the queue.
 
-Must not know what a shard's stage does; see searching, checking and summarising.
+Must not know what a shard's stage does; see searching, scoring, checking and summarising.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.deaths import TRIES, retry_delay
 from modicum_server.worker.exposition import exposed
 from modicum_server.worker.leasing import Lease, ShardInterrupted
+from modicum_server.worker.scoring import score
 from modicum_server.worker.searching import search
 from modicum_server.worker.stages import drop_shard, fail_audit, fail_audits_of_rejected, hand_back
 from modicum_server.worker.summarising import summarise
@@ -38,7 +39,12 @@ AWAY_SECONDS = 2.0
 FINISH_SHARE = 0.5
 
 Work = Callable[[Equipment, Claim], Awaitable[Outcome]]
-_WORK: Mapping[Stage, Work] = {Stage.CHECK: check, Stage.SEARCH: search, Stage.SUMMARISE: summarise}
+_WORK: Mapping[Stage, Work] = {
+    Stage.CHECK: check,
+    Stage.SEARCH: search,
+    Stage.SCORE: score,
+    Stage.SUMMARISE: summarise,
+}
 
 _log = structlog.get_logger(__name__)
 

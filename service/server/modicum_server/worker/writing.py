@@ -1,25 +1,29 @@
-"""Writes findings as they come, with what influenced them: bounded, batched, each batch fenced by the attempt."""
+"""Writes results as they come, with what influenced them: bounded, batched, each batch fenced by the attempt.
+
+Must not know what a result is: findings, and other versions' answers to them, go the same way.
+"""
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import structlog
 
 from modicum_server.domain.audits import LeaseState
-from modicum_server.domain.findings import Finding
+from modicum_server.domain.findings import Finding, Transfer
 from modicum_server.errors import ModelServerError, Unavailable
+from modicum_server.ports import Transaction
 from modicum_server.worker.claims import Claim, Equipment
 from modicum_server.worker.leasing import ShardInterrupted
 from modicum_server.worker.parameters import merged, note_parameters
 
-#: Findings that wait to be written before the stream that brings them is held up.
-BUFFERED_FINDINGS = 512
-#: Findings that one transaction writes.
-BATCH_FINDINGS = 256
+#: Results that wait to be written before the stream that brings them is held up.
+BUFFERED_RESULTS = 512
+#: Results that one transaction writes.
+BATCH_RESULTS = 256
 #: Seconds between two transactions of a shard: progress goes out at most twice a second.
 WRITE_SECONDS = 0.5
 #: Seconds until a transaction is tried again when the database is away.
@@ -28,13 +32,46 @@ RETRY_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
-class FindingWriter:
-    """Takes findings and passes of one claim, in a task of its own; leaving the context writes what is left."""
+T = TypeVar("T")
 
-    def __init__(self, equipment: Equipment, claim: Claim) -> None:
+
+def finding_writer(equipment: Equipment, claim: Claim) -> "ResultWriter[Finding]":
+    """Return what writes the findings of a search."""
+
+    async def store(transaction: Transaction, findings: Sequence[Finding]) -> None:
+        await transaction.findings.add(claim.shard.audit, findings)
+
+    return ResultWriter(equipment, claim, store=store, stored=equipment.metrics.findings_stored)
+
+
+def transfer_writer(equipment: Equipment, claim: Claim) -> "ResultWriter[Transfer]":
+    """Return what writes a version's answers to other versions' subsets."""
+
+    async def store(transaction: Transaction, transfers: Sequence[Transfer]) -> None:
+        await transaction.findings.add_transfers(claim.shard.audit, claim.shard.search_index, transfers)
+
+    return ResultWriter(equipment, claim, store=store, stored=equipment.metrics.transfers_stored)
+
+
+class ResultWriter(Generic[T]):
+    """Takes results and passes of one claim, in a task of its own; leaving the context writes what is left.
+
+    `store` writes some of them in a transaction, `stored` is told when that has ended.
+    """
+
+    def __init__(
+        self,
+        equipment: Equipment,
+        claim: Claim,
+        *,
+        store: Callable[[Transaction, Sequence[T]], Awaitable[None]],
+        stored: Callable[[Sequence[T]], None],
+    ) -> None:
         self._equipment = equipment
         self._claim = claim
-        self._buffer: deque[Finding] = deque()
+        self._store = store
+        self._stored = stored
+        self._buffer: deque[T] = deque()
         self._noted: dict[str, object] = {}
         self._passes_written = 0
         self._changed = asyncio.Condition()
@@ -43,7 +80,7 @@ class FindingWriter:
         self._failure: Exception | None = None
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._write_forever(), name=f"findings-{self._claim.shard.id}")
+        self._task = asyncio.create_task(self._write_forever(), name=f"results-{self._claim.shard.id}")
         return self
 
     async def __aexit__(
@@ -59,12 +96,12 @@ class FindingWriter:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def add(self, findings: Sequence[Finding] = ()) -> None:
-        """Take findings (or only look at the lease's passes again); waits while the buffer is full."""
+    async def add(self, results: Sequence[T] = ()) -> None:
+        """Take results (or only look at the lease's passes again); waits while the buffer is full."""
         async with self._changed:
-            await self._changed.wait_for(lambda: len(self._buffer) < BUFFERED_FINDINGS or self._failure)
+            await self._changed.wait_for(lambda: len(self._buffer) < BUFFERED_RESULTS or self._failure)
             self._raise_failure()
-            self._buffer.extend(findings)
+            self._buffer.extend(results)
             self._changed.notify_all()
 
     def note(self, parameters: Mapping[str, object]) -> None:
@@ -107,8 +144,8 @@ class FindingWriter:
             self._changed.notify_all()
 
     async def _write_batch(self) -> None:
-        """Write the oldest findings, again and again while the database is away and the shard may be ours."""
-        batch = [self._buffer[index] for index in range(min(len(self._buffer), BATCH_FINDINGS))]
+        """Write the oldest results, again and again while the database is away and the shard may be ours."""
+        batch = [self._buffer[index] for index in range(min(len(self._buffer), BATCH_RESULTS))]
         noted, passes = self._noted, self._claim.lease.passes_done
         while not self._claim.lease.lost:
             try:
@@ -125,7 +162,7 @@ class FindingWriter:
             self._buffer.popleft()
         await self._tell()
 
-    async def _write(self, batch: Sequence[Finding], noted: Mapping[str, object], passes: int) -> None:
+    async def _write(self, batch: Sequence[T], noted: Mapping[str, object], passes: int) -> None:
         shard, lease = self._claim.shard, self._claim.lease
         async with self._equipment.store.transaction() as transaction:
             # A renewal is the fence here: it locks the shard's row, tells the passes, and sees an audit that has ended.
@@ -135,9 +172,9 @@ class FindingWriter:
             if state is LeaseState.HELD:
                 if noted:
                     await note_parameters(transaction, shard.audit, noted)
-                await transaction.findings.add(shard.audit, batch)
+                await self._store(transaction, batch)
                 await transaction.audits.add_progress(shard.audit, passes_done=passes)
         if state is LeaseState.HELD:
-            self._equipment.metrics.findings_stored(batch)
+            self._stored(batch)
         else:
             lease.end(state)

@@ -10,7 +10,8 @@ import grpc
 from modicum_server.errors import FieldInvalid
 from modicum_server.transports.calls import Call
 from modicum_server.transports.grpc.wire import OPEN_SERVICES, GrpcWire
-from modicum_server.transports.layers import Layer, open_layers
+from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, open_layers, request_id_of
+from modicum_server.transports.lost import LostRequests
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -19,8 +20,9 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class Layering(grpc.aio.ServerInterceptor):
     """One interceptor that opens every layer, from outside in, before the method runs."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Sequence[Layer], lost: LostRequests) -> None:
         self._layers = layers
+        self._lost = lost
 
     async def intercept_service(
         self,
@@ -29,7 +31,18 @@ class Layering(grpc.aio.ServerInterceptor):
     ) -> "Handler | None":
         """Return the method's handler with the layers around it; None for a method that the server does not have."""
         handler = await continuation(handler_call_details)
-        return None if handler is None else self._layered(handler, handler_call_details.method)
+        if handler is None:
+            self._tell_lost(handler_call_details.method, handler_call_details.invocation_metadata)
+            return None
+        return self._layered(handler, handler_call_details.method)
+
+    def _tell_lost(self, path: str, metadata: "grpc.aio.Metadata | Sequence[tuple[str, str | bytes]] | None") -> None:
+        """Tell of a method that the server does not have; gRPC itself answers it."""
+        given = next((str(value) for key, value in metadata or () if key == REQUEST_ID_HEADER), "")
+        request_id, status = request_id_of(given), grpc.StatusCode.UNIMPLEMENTED.name
+        self._lost.tell(
+            "path_unknown", door=GrpcWire.door, verb="POST", path=path, status=status, request_id=request_id
+        )
 
     def _layered(self, handler: Handler, method: str) -> Handler:
         behaviour: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream

@@ -9,19 +9,29 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from modicum_server.metrics.api import ApiMetrics
+from modicum_server.openfiles import most_open_files
 from modicum_server.ports import Store
 from modicum_server.settings import MEBIBYTE, Settings
 from modicum_server.transports.grpc.handlers import handlers_of
 from modicum_server.transports.grpc.layering import Layering
 from modicum_server.transports.layers import layers_of
+from modicum_server.transports.lost import LostRequests
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
 
 HEALTH_SECONDS = 5.0
 LARGEST_REQUEST_BYTES = 4 * MEBIBYTE
 LARGEST_ANSWER_BYTES = 16 * MEBIBYTE
-#: Calls at once beside those that watch; more are refused with RESOURCE_EXHAUSTED.
+#: Calls at once beside those that watch; more are refused (TOO_MANY_CALLS).
 SPARE_CALLS = 6_000
+#: Calls at once that can be refused so; gRPC itself refuses more, without a reason.
+REFUSED_CALLS = 6_000
+#: Connections beside those that watch; more are closed as soon as they are opened.
+SPARE_CONNECTIONS = 1_000
+#: Until a connection speaks HTTP/2, and TLS where that is asked for.
+HANDSHAKE_SECONDS = 20
+#: Without a call; a client opens another one by itself with its next call.
+IDLE_SECONDS = 1_800
 #: Calls that wait to be looked at, which takes longer than to send them; gRPC itself cancels more, without a reason.
 MOST_WAITING_CALLS = 32_000
 OPTIONS = (
@@ -30,6 +40,8 @@ OPTIONS = (
     ("grpc.so_reuseport", 0),  # on, a second server takes the same port without an error
     ("grpc.max_receive_message_length", LARGEST_REQUEST_BYTES),
     ("grpc.max_send_message_length", LARGEST_ANSWER_BYTES),
+    ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
+    ("grpc.max_connection_idle_ms", IDLE_SECONDS * 1000),
     ("grpc.keepalive_time_ms", 60_000),  # a watcher whose machine is gone gives its seat back
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -52,10 +64,11 @@ class GrpcServer:
         self._services = services
         self._readiness = readiness
         self._settings = settings
+        most_calls = settings.max_watchers + SPARE_CALLS
         self._server = grpc.aio.server(
-            interceptors=[Layering(layers_of(store, metrics))],
-            options=OPTIONS,
-            maximum_concurrent_rpcs=settings.max_watchers + SPARE_CALLS,
+            interceptors=[Layering(layers_of(store, metrics, most_calls=most_calls), LostRequests(metrics))],
+            options=(*OPTIONS, ("grpc.max_allowed_incoming_connections", most_connections(settings))),
+            maximum_concurrent_rpcs=most_calls + REFUSED_CALLS,
         )
         self._health = health.aio.HealthServicer()
         self._names = self._add_services()
@@ -114,3 +127,8 @@ class GrpcServer:
         await self._health.enter_graceful_shutdown()
         self._services.watching.stop()
         await self._server.stop(grace)
+
+
+def most_connections(settings: Settings) -> int:
+    """How many connections may be open at once: at most a quarter of the open files; HTTP has a half of them."""
+    return min(settings.max_watchers + SPARE_CONNECTIONS, most_open_files() // 4)

@@ -1,5 +1,6 @@
 """What stands around every route: origins of browsers, compression, and the problem of a path that no route has."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -11,7 +12,8 @@ from starlette.responses import Response
 
 from modicum_server.settings import Settings
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
-from modicum_server.transports.layers import REQUEST_ID_HEADER, log_lost, request_id_of
+from modicum_server.transports.layers import REQUEST_ID_HEADER, request_id_of
+from modicum_server.transports.lost import LostRequests
 
 UNCOMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
 """Events, which must not wait for each other, and artifacts, whose length is announced."""
@@ -46,16 +48,22 @@ def middleware_of(settings: Settings) -> list[Middleware]:
     return [sharing, compressing]
 
 
-async def answer_lost(request: Request, error: Exception) -> Response:
-    """Return the problem of a path or of a verb that no route has."""
-    assert isinstance(error, HTTPException)
-    request_id = request_id_of(request.headers.get(REQUEST_ID_HEADER, ""))
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
-        response = method_not_allowed(request.method, allowed, request_id)
-    else:
-        response = path_unknown(request.url.path, request_id)
-    response.headers[REQUEST_ID_HEADER] = request_id
-    path = request.scope["raw_path"].decode("latin-1")  # percent signs and all: no line of a log breaks at it
-    log_lost(door="http", verb=request.method, path=path, status=response.status_code, request_id=request_id)
-    return response
+def answering_lost(lost: LostRequests) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Return what answers a path or a verb that no route has."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        request_id = request_id_of(request.headers.get(REQUEST_ID_HEADER, ""))
+        misused = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+        if misused:
+            allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
+            response = method_not_allowed(request.method, allowed, request_id)
+        else:
+            response = path_unknown(request.url.path, request_id)
+        response.headers[REQUEST_ID_HEADER] = request_id
+        path = request.scope["raw_path"].decode("latin-1")  # percent signs and all: no line of a log breaks at it
+        reason, status = "method_not_allowed" if misused else "path_unknown", response.status_code
+        lost.tell(reason, door="http", verb=request.method, path=path, status=status, request_id=request_id)
+        return response
+
+    return answer

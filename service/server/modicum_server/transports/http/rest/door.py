@@ -28,7 +28,8 @@ from modicum_server.transports.http.rest.requests import IDEMPOTENCY_HEADER, req
 from modicum_server.transports.http.rest.routes import Found, RouteTable
 from modicum_server.transports.http.rest.uploads import messages_of
 from modicum_server.transports.http.rest.wire import HttpWire
-from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, log_lost, open_layers, request_id_of
+from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, open_layers, request_id_of
+from modicum_server.transports.lost import LostRequests
 from modicum_server.transports.services import Services
 
 LARGEST_BODY_BYTES = 4 * MEBIBYTE
@@ -39,9 +40,10 @@ JSON = "application/json"
 class RestDoor:
     """An ASGI application that serves the contract below /v1."""
 
-    def __init__(self, services: Services, layers: Sequence[Layer]) -> None:
+    def __init__(self, services: Services, layers: Sequence[Layer], lost: LostRequests) -> None:
         self._services = services
         self._layers = layers
+        self._lost = lost
         self.table = RouteTable(served_methods(services))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,17 +57,17 @@ class RestDoor:
             return
         request_id = request_id_of(wire.header(REQUEST_ID_HEADER))
         wire.identify(request_id)
-        response = self._nowhere(request.method, path, request_id)
-        log_lost(door=wire.door, verb=request.method, path=path, status=response.status_code, request_id=request_id)
-        await wire.respond(response)
+        await wire.respond(self._nowhere(request.method, path, request_id))
 
     def _nowhere(self, verb: str, path: str, request_id: str) -> Response:
         allowed = self.table.allowed(path)
-        if not allowed:
-            return path_unknown(path, request_id)
-        if verb == "OPTIONS":
+        if allowed and verb == "OPTIONS":
             return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
-        return method_not_allowed(verb, allowed, request_id)
+        response = method_not_allowed(verb, allowed, request_id) if allowed else path_unknown(path, request_id)
+        reason = "method_not_allowed" if allowed else "path_unknown"
+        status = response.status_code
+        self._lost.tell(reason, door=HttpWire.door, verb=verb, path=path, status=status, request_id=request_id)
+        return response
 
     async def _serve(self, found: Found, wire: HttpWire) -> None:
         method = found.route.method

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor
-
 from modicum_server.transports.contract import services_of_contract
 from modicum_server.transports.http.rest.openapi.comments import comment_on
-from modicum_server.transports.http.rest.openapi.operations import body_message, enums_in_queries, operation_of, path_of
-from modicum_server.transports.http.rest.openapi.schemas import schemas_of
+from modicum_server.transports.http.rest.openapi.operations import body_of, enums_in_queries, operation_of, path_of
+from modicum_server.transports.http.rest.openapi.schemas import Body, Way, schemas_of
 from modicum_server.transports.http.rest.problems import MEDIA_TYPE
 from modicum_server.transports.http.rest.routes import Binding, bindings_of
 from modicum_server.usecases.rules import UUID
@@ -36,7 +34,11 @@ _PROBLEM = {
         "violations": {
             "type": "array",
             "description": "Fields that break their rule.",
-            "items": {"type": "object", "properties": {"field": _TEXT, "description": _TEXT}},
+            "items": {
+                "type": "object",
+                "required": ["field", "description"],
+                "properties": {"field": _TEXT, "description": _TEXT},
+            },
         },
     },
 }
@@ -135,7 +137,7 @@ def _components(bindings: list[Binding]) -> dict[str, Any]:
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     return {
-        "schemas": schemas_of(_messages(bindings), enums_in_queries(bindings)) | {"Problem": _PROBLEM, "Event": _EVENT},
+        "schemas": schemas_of(_bodies(bindings), enums_in_queries(bindings)) | {"Problem": _PROBLEM, "Event": _EVENT},
         "parameters": _PARAMETERS,
         "headers": _HEADERS,
         "responses": {"Problem": problem},
@@ -143,8 +145,8 @@ def _components(bindings: list[Binding]) -> dict[str, Any]:
     }
 
 
-def _messages(bindings: list[Binding]) -> list[Descriptor]:
+def _bodies(bindings: list[Binding]) -> list[Body]:
     """The messages that a body is, either way; streams name theirs in words."""
-    sent = [message for binding in bindings if (message := body_message(binding)) is not None]
-    received = [binding.method.output_type for binding in bindings if not binding.method.server_streaming]
+    sent = [body for binding in bindings if (body := body_of(binding)) is not None]
+    received = [Body(one.method.output_type, Way.RECEIVED) for one in bindings if not one.method.server_streaming]
     return [*sent, *received]

@@ -11,13 +11,35 @@ from modicum_server.transports.http.rest.downloads import ANY_BYTES
 from modicum_server.transports.http.rest.events import MEDIA_TYPE as EVENTS
 from modicum_server.transports.http.rest.openapi.comments import comment_on, summary_of
 from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS
-from modicum_server.transports.http.rest.openapi.schemas import has_behaviour, reference, schema_of_field
+from modicum_server.transports.http.rest.openapi.schemas import (
+    Body,
+    Way,
+    has_behaviour,
+    reference,
+    required_of,
+    schema_of_field,
+)
 from modicum_server.transports.http.rest.protojson import field_of, is_nested
 from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD, common_prefix
 from modicum_server.transports.http.rest.routes import WHOLE_BODY, Binding
 from modicum_server.usecases.names import PATTERNS
+from modicum_server.usecases.reports import MEDIA_TYPES, ReportFormat
 
 JSON = "application/json"
+_RESULT = {
+    "type": "object",
+    "description": "The result document; `rows` has one object a finding.",
+    "required": ["schema_version", "models", "rows"],
+    "properties": {
+        "schema_version": {"type": "integer", "description": "Within one there are only additions."},
+        "models": {"type": "array", "description": "What was measured, by version.", "items": {"type": "object"}},
+        "rows": {"type": "array", "description": "The findings.", "items": {"type": "object"}},
+    },
+}
+_PAGE = {"type": "string", "description": "A page for people that loads nothing else."}
+_ARCHIVE = {"type": "string", "format": "binary", "description": "A zip archive of one `DIGEST.npy` an image."}
+_SCHEMAS = {ReportFormat.JSON: _RESULT, ReportFormat.HTML: _PAGE, ReportFormat.CANVAS: _ARCHIVE}
+_REPORTS = {media_type.partition(";")[0]: {"schema": _SCHEMAS[form]} for form, media_type in MEDIA_TYPES.items()}
 #: Form of the ids of each collection.
 _ID_PATTERNS: Mapping[str, str] = dict(pattern.split("/")[-2:] for pattern in PATTERNS.values())
 
@@ -53,15 +75,22 @@ def operation_of(binding: Binding, *, main: bool) -> dict[str, Any]:
     return operation
 
 
-def body_message(binding: Binding) -> Descriptor | None:
-    """Return the message that a request's body is, in JSON; None for bytes and for no body."""
+def body_of(binding: Binding) -> Body | None:
+    """Return what a request's body is in JSON; None for bytes and for no body."""
     if not binding.body or binding.method.client_streaming:
         return None
     if binding.body == WHOLE_BODY:
-        return binding.method.input_type
+        elsewhere = frozenset(field for field, _ in binding.template.variables)
+        return Body(binding.method.input_type, Way.SENT, elsewhere)
+    message = _body_field(binding).message_type
+    assert message is not None, "a body of JSON is an object"
+    return Body(message, Way.SENT)
+
+
+def _body_field(binding: Binding) -> FieldDescriptor:
     field = field_of(binding.method.input_type, binding.body)
     assert field is not None, "the contract names a field of its own"
-    return field.message_type
+    return field
 
 
 def enums_in_queries(bindings: Iterable[Binding]) -> Iterator[EnumDescriptor]:
@@ -138,15 +167,16 @@ def _in_headers(binding: Binding) -> Iterator[Mapping[str, str]]:
 
 
 def _body(binding: Binding) -> dict[str, Any]:
-    message = body_message(binding)
-    if message is None:
+    body = body_of(binding)
+    if body is None:
         bytes_ = {"schema": {"type": "string", "format": "binary"}}
         text = "The bytes themselves; none are asked for where the project holds the artifact."
         return {"description": text, "content": {ANY_BYTES: bytes_}}
-    schema = reference(message)
-    example = EXAMPLES.get(message.full_name)
-    content = {"schema": schema} | ({} if example is None else {"example": example})
-    return {"content": {JSON: content}}
+    example = EXAMPLES.get(body.message.full_name)
+    content = {"schema": reference(body.message, Way.SENT)} | ({} if example is None else {"example": example})
+    whole = binding.body == WHOLE_BODY
+    needed = bool(required_of(body)) if whole else has_behaviour(_body_field(binding), "REQUIRED")
+    return {"required": needed, "content": {JSON: content}}
 
 
 def _responses(binding: Binding) -> dict[str, Any]:
@@ -162,8 +192,7 @@ def _responses(binding: Binding) -> dict[str, Any]:
         partial["headers"]["Content-Range"] = {"$ref": "#/components/headers/ContentRange"}
         return {"200": whole, "206": partial, "304": _unchanged("Unchanged.")}
     if binding.method.server_streaming:
-        report = {"schema": {"type": "string"}}
-        return {"200": _answer("The report.", {JSON: {"schema": {}}, "text/html": report})}
+        return {"200": _answer("The report, in the form that `format` names.", _REPORTS)}
     answer = _answer("The answer.", {JSON: {"schema": reference(binding.method.output_type)}})
     if NEXT_TOKEN in binding.method.output_type.fields_by_name:
         answer["headers"]["Link"] = {"$ref": "#/components/headers/Link"}

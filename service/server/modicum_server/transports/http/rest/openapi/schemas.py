@@ -1,6 +1,12 @@
-"""JSON Schema of the contract's messages, as ProtoJSON writes them: int64 as digits in a string, enums by name."""
+"""JSON Schema of the contract's messages, as ProtoJSON writes them: int64 as digits in a string, enums by name.
+
+A message has two schemas, because other fields are sure to be there: a caller may leave out what is not REQUIRED, and
+an answer has every field that knows no absence, at its default too.
+"""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from google.api import field_behavior_pb2  # type: ignore[import-untyped]
@@ -23,38 +29,65 @@ _SCALARS: Mapping[int, Schema] = {
 _WELL_KNOWN: Mapping[str, Schema] = {"google.protobuf.Timestamp": {"type": "string", "format": "date-time"}}
 
 
-def schemas_of(messages: Iterable[Descriptor], enums: Iterable[EnumDescriptor]) -> dict[str, Schema]:
-    """Return the schemas of messages, of all that they hold, and of enums, by name."""
+class Way(StrEnum):
+    """Which way a message goes; the value ends the name of its schema."""
+
+    RECEIVED = ""
+    SENT = "Input"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A message that is a body; `elsewhere` are its fields that stand in the path."""
+
+    message: Descriptor
+    way: Way
+    elsewhere: frozenset[str] = frozenset()
+
+
+def schemas_of(bodies: Iterable[Body], enums: Iterable[EnumDescriptor]) -> dict[str, Schema]:
+    """Return the schemas of messages that are sent or received, of all that they hold, and of enums, by name."""
     found = {name_of(enum): _schema_of_enum(enum) for enum in enums}
-    waiting = list(messages)
+    waiting = list(bodies)
     while waiting:
-        message = waiting.pop()
-        if name_of(message) in found:
+        body = waiting.pop()
+        name = name_of(body.message, body.way)
+        if name in found:
             continue
-        found[name_of(message)] = _schema_of_message(message)
-        for field in message.fields:
+        found[name] = _schema_of_body(body)
+        for field in body.message.fields:
             if field.enum_type is not None:
                 found[name_of(field.enum_type)] = _schema_of_enum(field.enum_type)
             elif is_nested(field):
                 assert field.message_type is not None
-                waiting.append(field.message_type)
+                waiting.append(Body(field.message_type, body.way))
     return dict(sorted(found.items()))
 
 
-def name_of(kind: Descriptor | EnumDescriptor) -> str:
+def name_of(kind: Descriptor | EnumDescriptor, way: Way = Way.RECEIVED) -> str:
     """Return the name of a message or an enum among the schemas: without its package."""
-    return kind.full_name.removeprefix("modicum.v1.").removeprefix("google.protobuf.")
+    return kind.full_name.removeprefix("modicum.v1.").removeprefix("google.protobuf.") + way
 
 
-def reference(kind: Descriptor | EnumDescriptor) -> Schema:
+def reference(kind: Descriptor | EnumDescriptor, way: Way = Way.RECEIVED) -> Schema:
     """Return the reference to a schema."""
-    return {"$ref": f"#/components/schemas/{name_of(kind)}"}
+    return {"$ref": f"#/components/schemas/{name_of(kind, way)}"}
 
 
-def schema_of_field(field: FieldDescriptor) -> Schema:
+def schema_of_field(field: FieldDescriptor, way: Way = Way.SENT) -> Schema:
     """Return the schema of a field's value, without its description."""
-    one = _schema_of_value(field)
+    one = _schema_of_value(field, way)
     return {"type": "array", "items": one} if field.is_repeated else one
+
+
+def required_of(body: Body) -> list[str]:
+    """Return what a body is sure to have, by JSON name."""
+    sure = (field for field in body.message.fields if _is_sure(field, body.way))
+    return [field.json_name for field in sure if field.name not in body.elsewhere]
+
+
+def _is_sure(field: FieldDescriptor, way: Way) -> bool:
+    return has_behaviour(field, "REQUIRED") if way is Way.SENT else not field.has_presence
 
 
 def has_behaviour(field: FieldDescriptor, *behaviours: str) -> bool:
@@ -63,30 +96,42 @@ def has_behaviour(field: FieldDescriptor, *behaviours: str) -> bool:
     return any(field_behavior_pb2.FieldBehavior.Name(one) in behaviours for one in marked)
 
 
-def _schema_of_message(message: Descriptor) -> Schema:
+def _schema_of_body(body: Body) -> Schema:
+    message, way = body.message, body.way
     schema: Schema = {
         "type": "object",
         "description": comment_on(message.full_name),
-        "properties": {field.json_name: _described(field) for field in message.fields},
+        "properties": {field.json_name: _described(field, way) for field in message.fields},
     }
-    if message.full_name in EXAMPLES:
+    if required := required_of(body):
+        schema["required"] = required
+    if way is Way.SENT and message.full_name in EXAMPLES:
         schema["examples"] = [EXAMPLES[message.full_name]]
     return schema
 
 
-def _described(field: FieldDescriptor) -> Schema:
-    schema = schema_of_field(field) | {"description": comment_on(field.full_name)}
+def _described(field: FieldDescriptor, way: Way) -> Schema:
+    schema = schema_of_field(field, way) | {"description": comment_on(field.full_name)}
     if has_behaviour(field, "OUTPUT_ONLY", "IDENTIFIER"):
         schema["readOnly"] = True
+    if way is Way.SENT and has_behaviour(field, "REQUIRED"):
+        schema |= _not_empty(field)
     return schema
 
 
-def _schema_of_value(field: FieldDescriptor) -> Schema:
+def _not_empty(field: FieldDescriptor) -> Schema:
+    """What is required is more than there: an empty text or list is ProtoJSON's way of leaving it out."""
+    if field.is_repeated:
+        return {"minItems": 1}
+    return {"minLength": 1} if field.type == FieldDescriptor.TYPE_STRING else {}
+
+
+def _schema_of_value(field: FieldDescriptor, way: Way) -> Schema:
     if field.enum_type is not None:
         return reference(field.enum_type)
     if is_nested(field):
         assert field.message_type is not None
-        return reference(field.message_type)
+        return reference(field.message_type, way)
     if field.message_type is not None:
         return dict(_WELL_KNOWN[field.message_type.full_name])
     return dict(_SCALARS[field.type])

@@ -1,0 +1,175 @@
+"""What the paper says happens, and whether it happened here: decided by an interval and a rule, never by hand.
+
+Only directions are compared, not the paper's figures: its networks and data are not here to check them. A statement
+holds where the whole interval lies on its side of the rule's limit, fails where it lies on the other, and is open where
+the interval holds the limit, or where too few images give none.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from benchmarks.paper.words import fraction_text, points_text, ratio_text
+
+NEARLY = 0.05
+"""So much less accuracy still counts as nearly as accurate."""
+SMALL = 0.05
+"""The paper's small subset: 95% of the image masked."""
+
+Measured = Mapping[str, Any]
+"""A measure of the service, as JSON values."""
+
+
+class Outcome(StrEnum):
+    """How a statement of the paper fared here."""
+
+    SAME = "as in the paper"
+    DIFFERENT = "**not as in the paper**"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """A statement of the paper, on what it was tried here, the rule, what was measured, and how it fared.
+
+    `instead` says plainly what is the case where the statement fails.
+    """
+
+    statement: str
+    subject: str
+    rule: str
+    measured: str
+    outcome: Outcome
+    instead: str
+
+
+def directions(parts: Mapping[str, Any]) -> Iterator[Direction]:
+    """Every statement that the results can speak of, in the order of the page."""
+    figures = {name: part["figures"] for name, part in parts.items()}
+    for row in figures.get("accuracy", ()):
+        yield from _of_accuracy(row)
+    for row in figures.get("correctness", ()):
+        yield _of_correctness(row)
+    if "mitigation" in figures:
+        yield from _of_mitigation(figures["mitigation"])
+    if "sufficiency" in figures:
+        yield from _of_sufficiency(figures["sufficiency"])
+    for row in figures.get("searches", {"rows": ()})["rows"]:
+        if row["fill"] == "mean":
+            yield _of_size(row)
+
+
+def above(measure: Measured, limit: float) -> Outcome:
+    """Whether a measure lies above a limit."""
+    low, high = ends(measure)
+    if low is not None and low > limit:
+        return Outcome.SAME
+    return Outcome.DIFFERENT if high is not None and high < limit else Outcome.OPEN
+
+
+def at_most(measure: Measured, limit: float) -> Outcome:
+    """Whether a measure is no larger than a limit."""
+    low, high = ends(measure)
+    if high is not None and high <= limit:
+        return Outcome.SAME
+    return Outcome.DIFFERENT if low is not None and low > limit else Outcome.OPEN
+
+
+def below(measure: Measured, other: Measured) -> Outcome:
+    """Whether a measure is smaller than another of other images: decided where their intervals are apart."""
+    (low, high), (other_low, other_high) = ends(measure), ends(other)
+    if high is not None and other_low is not None and high < other_low:
+        return Outcome.SAME
+    return Outcome.DIFFERENT if low is not None and other_high is not None and low > other_high else Outcome.OPEN
+
+
+def ends(measure: Measured) -> tuple[float | None, float | None]:
+    """Both ends of an interval; None where there is none."""
+    interval = measure["interval"]
+    return (None, None) if interval is None else (interval["low"], interval["high"])
+
+
+def _of_accuracy(row: Mapping[str, Any]) -> Iterator[Direction]:
+    yield Direction(
+        "On the 5% of the pixels that backward selection leaves, a network is nearly as accurate as on full images.",
+        row["name"],
+        f"accuracy on subsets less that on full images above {-NEARLY:+.2f}",
+        points_text(row["subsets_less_full"]),
+        above(row["subsets_less_full"], -NEARLY),
+        "on the 5% of the pixels that the descent leaves, it is clearly less accurate than on full images",
+    )
+    yield Direction(
+        "On as many random pixels it is far less accurate.",
+        row["name"],
+        "accuracy on subsets less that on random ones above 0",
+        points_text(row["subsets_less_random"]),
+        above(row["subsets_less_random"], 0),
+        "on random pixels it is no less accurate",
+    )
+
+
+def _of_correctness(row: Mapping[str, Any]) -> Direction:
+    return Direction(
+        "Subsets of misclassified images are smaller than those of correctly classified ones.",
+        f"{row['network']}, {row['search']}, threshold {row['threshold']:g}",
+        "the interval of the incorrect ones' median below that of the correct ones'",
+        f"{fraction_text(row['incorrect'])} against {fraction_text(row['correct'])}",
+        below(row["incorrect"], row["correct"]),
+        "subsets of misclassified images are larger",
+    )
+
+
+def _of_mitigation(figures: Mapping[str, Any]) -> Iterator[Direction]:
+    for row in figures["ratios"]:
+        if "temperatures" in row:  # the paper does not match temperatures
+            continue
+        yield Direction(
+            "An ensemble needs larger subsets than its members.",
+            row["search"],
+            "its size over the members' above 1",
+            ratio_text(row["ratio"]),
+            above(row["ratio"], 1),
+            "the ensemble needs smaller subsets than its members",
+        )
+    difference = figures["accuracy"]["full"]["difference"]
+    yield Direction(
+        "An ensemble is more accurate than its members.",
+        "full images",
+        "its accuracy less the members' mean above 0",
+        points_text(difference),
+        above(difference, 0),
+        "the ensemble is less accurate than its members",
+    )
+
+
+def _of_sufficiency(figures: Mapping[str, Any]) -> Iterator[Direction]:
+    less_full, less_random = (figures["differences"][f"subsets_less_{kind}"] for kind in ("full", "random"))
+    yield Direction(
+        "A network trained on 5% subsets alone is nearly as accurate on 5% subsets as one trained on full images is on "
+        "those.",
+        f"fresh {figures['architecture']}",
+        f"difference in accuracy above {-NEARLY:+.2f}",
+        points_text(less_full),
+        above(less_full, -NEARLY),
+        "trained and tested on 5% subsets, it is clearly less accurate than one trained and tested on full images",
+    )
+    yield Direction(
+        "It is far more accurate than one trained and tested on random 5% subsets.",
+        f"fresh {figures['architecture']}",
+        "difference in accuracy above 0",
+        points_text(less_random),
+        above(less_random, 0),
+        "trained and tested on random 5% subsets, a network is more accurate",
+    )
+
+
+def _of_size(row: Mapping[str, Any]) -> Direction:
+    return Direction(
+        "A small part of the image, 5% or less, suffices for a confident decision.",
+        f"{row['method']}, {row['setting']}",
+        f"the median at most {SMALL:.0%} of the pixels",
+        fraction_text(row["fraction"]),
+        at_most(row["fraction"], SMALL),
+        "this search leaves more than that of half of the images: it finds no small subsets",
+    )

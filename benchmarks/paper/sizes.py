@@ -1,0 +1,101 @@
+"""Step (b): subset sizes of images that are predicted correctly and of those that are not, by two searches.
+
+batched_gradient's are read off the descents of all eligible images; mask_optimization searches the first of each kind,
+up to a limit. At two thresholds: see `extent.SOFT_THRESHOLD`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from modicum_server.measures.measure import quantile_measure
+from modicum_sis import MaskOptimization, find_subsets
+from numpy.typing import NDArray
+
+from benchmarks.paper.descent import Descent, descended
+from benchmarks.paper.extent import PIXELS_PER_STEP, SEED, SOFT_THRESHOLD, THRESHOLD, Extent
+from benchmarks.paper.material import Network, Photographs
+
+NONE_OF_THE_KIND = "no eligible image of this kind"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sizes:
+    """Kept pixels of eligible images, by whether they are predicted correctly."""
+
+    correct: NDArray[np.float64]
+    incorrect: NDArray[np.float64]
+
+
+def measure(network: Network, photographs: Photographs, extent: Extent) -> list[dict[str, Any]]:
+    """One network; a row for each threshold and search, as JSON values."""
+    descent = descended(network, photographs)
+    right = descent.predicted == photographs.labels
+    rows = []
+    for threshold in (THRESHOLD, SOFT_THRESHOLD):
+        sizes = sizes_at(descent, threshold)
+        eligible = np.isfinite(sizes)
+        gradient = Sizes(sizes[eligible & right], sizes[eligible & ~right])
+        ours = Sizes(
+            correct=_searched(network, photographs, eligible & right, threshold, extent),
+            incorrect=_searched(network, photographs, eligible & ~right, threshold, extent),
+        )
+        rows += [
+            _row(network, f"batched_gradient, {PIXELS_PER_STEP} pixels a step", threshold, gradient, photographs),
+            _row(network, f"mask_optimization, {extent.passes} passes", threshold, ours, photographs),
+        ]
+    return rows
+
+
+def sizes_at(descent: Descent, threshold: float) -> NDArray[np.float64]:
+    """Kept pixels of each descent's smallest sufficient step, (n,); NaN where the whole image is not sufficient."""
+    sufficient = np.where(descent.curve >= threshold, descent.kept, np.inf)
+    sizes: NDArray[np.float64] = np.where(descent.confidence >= threshold, sufficient.min(axis=1), np.nan)
+    return sizes
+
+
+def sizes_of(
+    network: Network, photographs: Photographs, passes: int, threshold: float = THRESHOLD
+) -> NDArray[np.float64]:
+    """Kept pixels by mask_optimization; NaN where an image is not eligible or the bare fill alone suffices."""
+    found = find_subsets(
+        network.classifier,
+        photographs.images,
+        threshold=threshold,
+        search=MaskOptimization(passes=passes),
+        seed=SEED,
+    )
+    return np.array(
+        [
+            float(finding.subset.size) if finding.subset is not None and not finding.baseline_confident else np.nan
+            for finding in found
+        ]
+    )
+
+
+def _searched(
+    network: Network, photographs: Photographs, wanted: NDArray[np.bool_], threshold: float, extent: Extent
+) -> NDArray[np.float64]:
+    """Of the first images that are wanted, up to the limit."""
+    places = np.flatnonzero(wanted)[: extent.by_correctness].tolist()
+    if not places:
+        return np.empty(0)
+    sizes = sizes_of(network, photographs.at(places), extent.passes, threshold)
+    return sizes[np.isfinite(sizes)]
+
+
+def _row(network: Network, search: str, threshold: float, sizes: Sizes, photographs: Photographs) -> dict[str, Any]:
+    pixels = photographs.images.shape[-2] * photographs.images.shape[-1]
+    return {
+        "network": network.name,
+        "search": search,
+        "threshold": threshold,
+        "pixels": pixels,
+        "correct": quantile_measure(sizes.correct / pixels, 0.5, unit="fraction", empty=NONE_OF_THE_KIND).as_json(),
+        "incorrect": quantile_measure(sizes.incorrect / pixels, 0.5, unit="fraction", empty=NONE_OF_THE_KIND).as_json(),
+        "sizes": {"correct": _whole(sizes.correct), "incorrect": _whole(sizes.incorrect)},
+    }
+
+
+def _whole(sizes: NDArray[np.float64]) -> list[int]:
+    return [int(size) for size in np.sort(sizes)]

@@ -1,0 +1,49 @@
+"""The trust part's tables, from its figures. Measures nothing."""
+
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+from modicum_server.measures.words import enumeration, share_text
+
+from benchmarks.tables import table
+
+
+def trust(part: dict[str, Any]) -> Iterator[str]:
+    """How often the verdict was right, and between which figures the rule had to decide."""
+    yield (
+        f"The planted and the clean case of `modicum-server selftest` for {part['seeds']} seeds: small classifiers of "
+        f"digits, {part['test_images']} test images, {part['passes']} pass-equivalents an image. The rule sees "
+        "pictures and labels, not where the mark is.\n"
+    )
+    yield from table(
+        ("case", "right verdict", "given", "right", "95% interval (Wilson)"),
+        [(name, *_verdicts(case)) for name, case in part["cases"].items()],
+    )
+    yield "Medians over the seeds, and the least and the greatest in round brackets:\n"
+    yield from table(
+        ("case", "accuracy", "eligible images", "border share", "its chance level", "accuracy lost without the ring"),
+        [(name, *_figures([run for run in part["runs"] if run["case"] == name])) for name in part["cases"]],
+    )
+
+
+def _verdicts(case: dict[str, Any]) -> tuple[str, ...]:
+    given = enumeration([f"{count} {verdict}" for verdict, count in sorted(case["verdicts"].items())])
+    interval = case["interval"]
+    ends = "none below ten" if interval is None else f"{share_text(interval['low'])} to {share_text(interval['high'])}"
+    return case["expected"], given, f"{case['right']} of {case['n']}", ends
+
+
+def _figures(runs: list[dict[str, Any]]) -> tuple[str, ...]:
+    eligible = [run["eligible"] for run in runs]
+    return (
+        _range([run["accuracy"] for run in runs]),
+        f"{median(eligible):g} ({min(eligible)} to {max(eligible)})",
+        _range([run["region_share"] for run in runs if run["region_share"] is not None]),
+        share_text(runs[0]["region_chance"]),
+        _range([run["drop"] for run in runs]),
+    )
+
+
+def _range(values: list[float]) -> str:
+    return f"{share_text(median(values))} ({share_text(min(values))} to {share_text(max(values))})"

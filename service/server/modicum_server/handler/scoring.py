@@ -1,0 +1,111 @@
+"""Score subsets that other versions' searches found: one plain pass each, no search.
+
+What stands where a pixel is masked is this version's own: its mean fill, and donors to which it does not give the
+class. Must not judge: the worker knows whose subsets they are, and what the threshold is for.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from modicum.v1 import finding_pb2
+from modicum_sis import Classifier, Donors, FillUnavailable
+from modicum_sis.fills import Fills
+from modicum_sis.verification import confidence_of
+from torch import Tensor
+
+from modicum_server.codec.enums import enum_number
+from modicum_server.codec.models import input_value
+from modicum_server.codec.searches import canvas_value, fill_value
+from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.searches import Fill
+from modicum_server.handler.failures import TaskCancelled
+from modicum_server.handler.images import Decoder
+from modicum_server.handler.loading import Loaded
+from modicum_server.handler.searching import check_canvas
+from modicum_server.handler.slot import Slot
+from modicum_server.handler.tallying import Tally
+from modicum_server.pictures import MAX_PIXELS
+from modicum_server.wire.worker_pb2 import Scores, ScoreWork
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreRun:
+    """One score task, its canvas checked; without `fills` the fill cannot be made for any image."""
+
+    work: ScoreWork
+    classifier: Classifier
+    decoder: Decoder
+    fills: Fills | None
+    tally: Tally
+    cancelled: Callable[[], bool]
+
+    def scores(self) -> Iterator[Scores.Entry]:
+        """One answer a subset, in their order; an image is decoded once for all subsets that follow each other on it.
+
+        Raises:
+            TaskCancelled: the cancel mark is there.
+        """
+        self.tally.phase = "scoring"
+        decoded: tuple[int, Tensor | FindingReason] | None = None
+        for place, item in enumerate(self.work.subset_items):
+            if self.cancelled():
+                raise TaskCancelled
+            if decoded is None or decoded[0] != item:
+                decoded = item, self._image(item)
+            yield self._entry(place, decoded[1])
+
+    def _image(self, item: int) -> Tensor | FindingReason:
+        image = self.decoder.decode(self.work.items[item])
+        if isinstance(image, FindingReason):
+            return image
+        return image.to(device=self.classifier.device, dtype=self.classifier.dtype)
+
+    def _entry(self, place: int, image: Tensor | FindingReason) -> Scores.Entry:
+        logits = image if isinstance(image, FindingReason) else self._logits(place, image)
+        if isinstance(logits, FindingReason):
+            reason = enum_number(finding_pb2.FindingReason, "FINDING_REASON", logits)
+            return Scores.Entry(subset=place, reason=reason)
+        confidence = confidence_of(logits, self.work.target_classes[place])
+        return Scores.Entry(subset=place, confidence=confidence, predicted_class=int(logits.argmax()))
+
+    def _logits(self, place: int, image: Tensor) -> Tensor | FindingReason:
+        """Class scores of the subset alone."""
+        digest = self.work.items[self.work.subset_items[place]].image_digest
+        try:
+            if self.fills is None:
+                return FindingReason.FILL_UNAVAILABLE
+            fill = self.fills.of(image, digest, self.work.target_classes[place])
+        except FillUnavailable:
+            return FindingReason.FILL_UNAVAILABLE
+        mask = mask_of(self.work.subsets[place]).to(image.device)
+        logits = self.classifier.plain_logits(torch.where(mask, image, fill))
+        self.tally.passes_done += 1
+        return logits if bool(torch.isfinite(logits).all()) else FindingReason.NOT_FINITE
+
+
+def prepare_score(work: ScoreWork, loaded: Loaded, slot: Slot, tally: Tally) -> ScoreRun:
+    """Unpack a score task, see that the version takes its canvas, and make the donors.
+
+    Raises:
+        TaskFailure: CANVAS_UNFIT, CANVAS_TOO_LARGE, ARTIFACT_MISSING.
+        modicum_sis.errors.ModelError: the version cannot be audited on this canvas.
+    """
+    canvas, fill = canvas_value(work.canvas), fill_value(work.fill) or Fill.MEAN
+    check_canvas(canvas, loaded.input)
+    loaded.classifier.inspect((canvas.channels, canvas.height, canvas.width))
+    framing = input_value(work.framing) if work.HasField("framing") else loaded.input
+    decoder = Decoder(slot, framing, canvas, work.max_image_pixels or MAX_PIXELS)
+    donors: Donors | None = None
+    if fill is Fill.MARGINAL:
+        donors = loaded.donors.gather(loaded.classifier, decoder, work.donors, seed=work.seed, tally=tally)
+    makable = fill is not Fill.MARGINAL or donors is not None
+    fills = Fills(fill.value, loaded.classifier, seed=work.seed, donors=donors) if makable else None
+    return ScoreRun(work, loaded.classifier, decoder, fills, tally, slot.cancelled)
+
+
+def mask_of(subset: finding_pb2.Subset) -> Tensor:
+    """Return the mask of a subset, (height, width) of bool."""
+    bits = np.unpackbits(np.frombuffer(subset.mask, dtype=np.uint8), count=subset.height * subset.width)
+    return torch.from_numpy(bits.astype(np.bool_)).reshape(subset.height, subset.width)

@@ -1,0 +1,96 @@
+"""The fill-robust control: what suffices whatever stands elsewhere?
+
+Reading, by this rule. FEW_PIXELS: the median fraction's upper end is at most 0.05, so few pixels suffice whatever other
+image stands elsewhere. THE_FILL: otherwise, the median ratio to the search's own subset has its lower end above 2, so
+the search's subsets are as small as they are by grace of their fill. Otherwise, or below n = 10, INCONCLUSIVE. An open
+end counts as beyond every limit. Images with fewer than 8 verifying donors are left out and counted; where nothing
+smaller was verified the size is that of the whole image, and where nothing was found it is larger than all.
+"""
+
+import math
+
+from modicum_server.measures.intervals import SMALLEST_SAMPLE
+from modicum_server.measures.measure import Measured, Parameters, Reading, quantile_measure, share
+from modicum_server.measures.observations import Observations
+from modicum_server.measures.words import interval_text, ratio_text, share_text, times_text
+
+CONTROL = "fill_robust"
+NEEDED_SHARE = 0.9
+"""Of the verifying donors, with which a subset must suffice."""
+FRACTION_LIMIT = 0.05
+RATIO_LIMIT = 2.0
+NOT_RUN = "the fill_robust control ran on no image; it needs a subset, and a version with a useful gradient"
+
+
+def fill_robust(seen: Observations) -> Measured:
+    """Return `fill_robust_found_share`, `fill_robust_fraction_median` and `fill_robust_size_ratio_median`."""
+    ran, pixels = seen.robust_ran, seen.canvas.pixels
+    empty, parameters = _empty(seen), _parameters(seen)
+    size, own = seen.robust_size[ran], seen.size[ran]
+    return {
+        "fill_robust_found_share": share(size < pixels, empty=empty, parameters=parameters),
+        "fill_robust_fraction_median": quantile_measure(
+            size / pixels, 0.5, unit="pixels share", empty=empty, parameters=parameters
+        ),
+        "fill_robust_size_ratio_median": quantile_measure(
+            size / own, 0.5, unit="ratio", empty=empty, parameters=parameters
+        ),
+    }
+
+
+def fill_robust_reading(measured: Measured) -> Reading | None:
+    """Return the sentence about the control; None when it did not run."""
+    found = measured["fill_robust_found_share"]
+    fraction, ratio = measured["fill_robust_fraction_median"], measured["fill_robust_size_ratio_median"]
+    if found.value is None:
+        return None
+    fact = (
+        f"For {share_text(found.value)} of {found.n} images{interval_text(found.interval)} a part suffices whatever "
+        f"stands elsewhere, for at least 9 in 10 of {_donors_text(found.parameters)} other images"
+    )
+    if fraction.value is not None:
+        fact += f"; the median is {share_text(fraction.value)} of the pixels{interval_text(fraction.interval)}"
+    if ratio.value is not None:
+        fact += f", {times_text(ratio.value)} the search's own subset{interval_text(ratio.interval, ratio_text)}"
+    outcome = _outcome(measured)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found.n)}.", outcome)
+
+
+def _empty(seen: Observations) -> str:
+    unavailable = int(seen.robust_unavailable.sum())
+    if not unavailable:
+        return NOT_RUN
+    most = int(seen.robust_donors[seen.robust_unavailable].max())
+    return f"too few donors for all of {unavailable} images: at most {most} could verify, and it takes 8"
+
+
+def _parameters(seen: Observations) -> dict[str, float]:
+    known = {"needed_share": NEEDED_SHARE, "unavailable": int(seen.robust_unavailable.sum())}
+    donors = seen.robust_donors[seen.robust_ran]
+    if not len(donors):
+        return known
+    return {**known, "fewest_verifying_donors": int(donors.min()), "most_verifying_donors": int(donors.max())}
+
+
+def _donors_text(parameters: Parameters) -> str:
+    fewest, most = parameters["fewest_verifying_donors"], parameters["most_verifying_donors"]
+    return str(most) if fewest == most else f"{fewest} to {most}"
+
+
+def _outcome(measured: Measured) -> str:
+    fraction, ratio = measured["fill_robust_fraction_median"], measured["fill_robust_size_ratio_median"]
+    if fraction.interval is None or ratio.interval is None:
+        return "INCONCLUSIVE"
+    if (math.inf if fraction.interval.high is None else fraction.interval.high) <= FRACTION_LIMIT:
+        return "FEW_PIXELS"
+    return "THE_FILL" if ratio.interval.low is not None and ratio.interval.low > RATIO_LIMIT else "INCONCLUSIVE"
+
+
+def _conclusion(outcome: str, n: int) -> str:
+    if outcome == "FEW_PIXELS":
+        return "few pixels carry the decision by themselves, whatever surrounds them"
+    if outcome == "THE_FILL":
+        return "the search's subsets are as small as they are by grace of their fill"
+    if n < SMALLEST_SAMPLE:
+        return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
+    return "how much of the subsets' smallness is the fill's doing is not settled by this many images"

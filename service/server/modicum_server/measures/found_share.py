@@ -1,0 +1,24 @@
+"""How often a search for a random other class found a subset at all: what it has in the place of a rate.
+
+`R` is about subsets for the class that is predicted, where the whole image is always one. Here nothing is, so a search
+that found nothing is censored: larger than all.
+"""
+
+import numpy as np
+
+from modicum_server.domain.searches import TargetRule
+from modicum_server.measures.measure import Measured, share
+from modicum_server.measures.observations import Observations
+
+
+def found_share(seen: Observations) -> Measured:
+    """Return `other_class_found_share`, of the images searched to their end; nothing for the predicted class."""
+    if seen.search.target_rule is TargetRule.PREDICTED:
+        return {}
+    return {
+        "other_class_found_share": share(
+            np.isfinite(seen.size[seen.measured]),
+            empty=seen.nothing_measured,
+            parameters={"threshold": seen.search.threshold},
+        )
+    }

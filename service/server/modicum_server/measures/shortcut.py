@@ -1,0 +1,112 @@
+"""The shortcut rule of METHOD section 4: does the decision rest on what lies beside the object?
+
+The region beside it is the ring at the canvas' edge; as soon as an image of the audit has boxes or a mask, the region
+is what lies outside its objects, and only images with objects count. The drop is the paired loss of accuracy when the
+region is filled with `mean`. The rule never sees where a mark was planted.
+
+Rule. SHORTCUT: the lower end of the median share of the subset's pixels that lie in the region is above its chance
+level (the region's area) + 0.2, and the drop's lower end above 0.10. CLEAR: both upper ends are below those limits.
+Otherwise, with fewer than 30 eligible images, or with an accuracy whose interval does not lie above chance (the share
+of the most frequent label: what always naming that class would get), INCONCLUSIVE. Not for canvases below 28x28.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from modicum_server.measures.comparisons import difference_of
+from modicum_server.measures.measure import Measure, Measured, Reading
+from modicum_server.measures.object_share import divides
+from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED, Observations, Rescored
+from modicum_server.measures.words import interval_text, share_text
+
+CONTROL = "shortcut"
+SHARE_LIMIT = 0.2
+"""Of the share of a median subset that lies in the region, above chance."""
+DROP_LIMIT = 0.10
+LEAST_IMAGES = 30
+SMALLEST_SIDE = 28
+"""Pixels; the ring of a smaller canvas takes in too much of what it should surround."""
+RING, OUTSIDE = "ring", "outside the objects"
+NOT_RUN = "the shortcut control ran on no labelled image"
+
+
+def shortcut(seen: Observations) -> Measured:
+    """Return `shortcut_accuracy_drop`: accuracy on the whole images less that with the region filled, in pairs.
+
+    Its parameters are what the rule needs beside it: `region`, `eligible` images, `accuracy_filled`, `chance_accuracy`.
+    """
+    outside = bool((~np.isnan(seen.object_area)).any())
+    filled = seen.variants.get(OUTSIDE_FILLED if outside else RING_FILLED)
+    eligible = int((seen.eligible & divides(seen)).sum() if outside else seen.eligible.sum())
+    parameters: dict[str, Any] = {"region": OUTSIDE if outside else RING, "eligible": eligible}
+    if filled is None or not (filled.ran & seen.labelled).any():
+        return {"shortcut_accuracy_drop": Measure(None, "difference", 0, parameters=parameters, unavailable=NOT_RUN)}
+    return {"shortcut_accuracy_drop": _drop(seen, filled, parameters)}
+
+
+def _drop(seen: Observations, filled: Rescored, parameters: Mapping[str, Any]) -> Measure:
+    told = filled.ran & seen.labelled
+    labels, still = seen.label[told], (filled.predicted == seen.label)[told]
+    drop = difference_of(seen.correct[told].astype(np.float64) - still, empty=NOT_RUN)
+    _, counts = np.unique(labels, return_counts=True)
+    known = {"accuracy_filled": float(still.mean()), "chance_accuracy": float(counts.max() / len(labels))}
+    return Measure(drop.value, drop.unit, drop.n, drop.interval, {**parameters, **known})
+
+
+def shortcut_reading(measured: Measured) -> Reading | None:
+    """Return the verdict and its sentence; None when the control did not run."""
+    drop = measured["shortcut_accuracy_drop"]
+    if drop.value is None:
+        return None
+    outside = drop.parameters["region"] == OUTSIDE
+    outcome, why = judge(measured)
+    return Reading(CONTROL, f"{_fact(measured, outside=outside)}: {why}.", outcome)
+
+
+def judge(measured: Measured) -> tuple[str, str]:
+    """Return the verdict by the rule above, and the words for it."""
+    drop, accuracy = measured["shortcut_accuracy_drop"], measured["accuracy"]
+    eligible, chance = drop.parameters["eligible"], drop.parameters["chance_accuracy"]
+    if eligible < LEAST_IMAGES:
+        return "INCONCLUSIVE", f"fewer than {LEAST_IMAGES} eligible images ({eligible}), so no verdict"
+    if _ends(accuracy)[0] <= chance:
+        return "INCONCLUSIVE", f"accuracy is not seen to lie above chance ({share_text(chance)}), so no verdict"
+    shares, drops = _excess(measured), _ends(drop)
+    if shares[0] > SHARE_LIMIT and drops[0] > DROP_LIMIT:
+        return "SHORTCUT", "the decision rests on what lies beside the object"
+    if shares[1] < SHARE_LIMIT and drops[1] < DROP_LIMIT:
+        return "CLEAR", "the decision does not rest on what lies beside the object"
+    return "INCONCLUSIVE", "whether the decision rests on what lies beside the object is not settled"
+
+
+def _excess(measured: Measured) -> tuple[float, float]:
+    """Both ends of the share of the median subset in the region, less chance."""
+    if measured["shortcut_accuracy_drop"].parameters["region"] == OUTSIDE:
+        low, high = _ends(measured["object_share_excess_median"])
+        return -high, -low
+    border = measured["border_share_median"]
+    low, high = _ends(border)
+    return low - border.parameters["chance"], high - border.parameters["chance"]
+
+
+def _ends(measure: Measure) -> tuple[float, float]:
+    """The interval; an end that is not known is as bad as can be."""
+    interval = measure.interval
+    low, high = (None, None) if interval is None else (interval.low, interval.high)
+    return (-math.inf if low is None else low), (math.inf if high is None else high)
+
+
+def _fact(measured: Measured, *, outside: bool) -> str:
+    drop = measured["shortcut_accuracy_drop"]
+    share = measured["object_share_median" if outside else "border_share_median"]
+    place = "in the objects" if outside else "in the ring at the canvas' edge"
+    beside = "what lies outside them" if outside else "it"
+    lost = f"filling {beside} with the mean costs {share_text(drop.value or 0.0)} of accuracy"
+    lost += interval_text(drop.interval)
+    if share.value is None:
+        return f"No subset tells how much of it lies {place}; {lost}"
+    chance = share_text(share.parameters["chance"])
+    return f"{share_text(share.value)} of the median subset lies {place} (chance {chance}), and {lost}"

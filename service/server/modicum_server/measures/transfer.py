@@ -1,0 +1,165 @@
+"""The transfer control: is a subset this model's quirk or the data's pattern? Other versions of the audit score it.
+
+A version that does not know an image as the finder does will not know its subset either, and that says nothing of the
+subset. So each measure is given twice: over all subsets that were scored, and over those that are `agreed`: of images
+on which both versions are confident, at the threshold, of the same class.
+
+Reading, by this rule, on the share of agreed subsets that keep their class. PATTERN: its lower end is above 0.5 with
+every version that scored. QUIRK: its upper end is below 0.5 with every one. MIXED: one or the other with each.
+Otherwise, or below n = 10, INCONCLUSIVE. What versions share need not be right: they may have learned one shortcut.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.classes import same_classes
+from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.searches import Control
+from modicum_server.measures.intervals import SMALLEST_SAMPLE
+from modicum_server.measures.measure import Measure, Measured, Reading, quantile_measure, share
+from modicum_server.measures.observations import UNKNOWN, Booleans, Observations, Rescored
+from modicum_server.measures.rescored import LESS, MORE, UNSETTLED, against_limit
+from modicum_server.measures.words import enumeration, interval_text, share_text, short_name
+
+CONTROL = "transfer"
+AGREED = "transfer_agreed"
+NOTHING_SCORED = "no subset of this version was scored by the other one"
+NONE_AGREED = "no subset was scored of an image on which both versions are confident of the same class"
+OTHER_CLASSES = "the two versions do not tell the same classes apart"
+
+Seen = Mapping[tuple[str, int], Observations]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """The subsets of `source` under the search of that index, as `scorer` scored them."""
+
+    source: str
+    scorer: str
+    search_index: int
+    measures: Measured
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        measures = {name: measure.as_json() for name, measure in self.measures.items()}
+        return {
+            "source": self.source,
+            "scorer": self.scorer,
+            "search_index": self.search_index,
+            "measures": measures,
+        }
+
+
+def transfer_all(versions: Sequence[ModelVersion], specification: AuditSpecification, seen: Seen) -> list[Transfer]:
+    """Return the matrix of every search that is not a matched one, in the specification's order; none unless asked for.
+
+    Args:
+        versions: of the audit.
+        specification: of the audit.
+        seen: by version and search.
+    """
+    if not any(plan.control is Control.TRANSFER for plan in specification.controls):
+        return []
+    return [
+        Transfer(source.name, scorer.name, index, transfer(source, scorer, seen, index))
+        for index, search in enumerate(specification.searches)
+        if not search.matched
+        for source in versions
+        for scorer in versions
+        if source.name != scorer.name
+    ]
+
+
+def transfer(source: ModelVersion, scorer: ModelVersion, seen: Seen, index: int) -> Measured:
+    """Return `transfer_class_kept_share`, `_sufficient_share` and `_confidence_median`, and those of `transfer_agreed`.
+
+    All are of the class that the source's search argued for.
+    """
+    classes = same_classes(source, scorer)
+    ours, theirs = seen[source.name, index], seen[scorer.name, index]
+    answers = ours.transfers.get(scorer.name)
+    if classes is None or answers is None:
+        empty = OTHER_CLASSES if classes is None else NOTHING_SCORED
+        return {**_unavailable(CONTROL, empty), **_unavailable(AGREED, empty)}
+    parameters = {"threshold": ours.search.threshold, "unscored": answers.unscored}
+    scored, kept = answers.scored, answers.scored.predicted == ours.target
+    agreed = scored.ran & _agreed(ours, theirs, classes)
+    return {
+        **_measures(CONTROL, scored, kept, scored.ran, empty=NOTHING_SCORED, parameters=parameters),
+        **_measures(AGREED, scored, kept, agreed, empty=NONE_AGREED, parameters=parameters),
+    }
+
+
+def transfer_reading(pairs: Sequence[Transfer]) -> Reading | None:
+    """Return the sentence about one version's subsets from its pairs; None where no other version scored any."""
+    kept = {pair.scorer: pair.measures[f"{AGREED}_class_kept_share"] for pair in pairs}
+    known = {name: measure for name, measure in kept.items() if measure.value is not None}
+    if not known:
+        return None
+    shares = enumeration([_share_with(name, measure) for name, measure in known.items()])
+    outcome = _outcome([against_limit(measure) for measure in known.values()])
+    fact = f"Of images on which both versions are confident of the same class, the subset keeps that class {shares}"
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, max(one.n for one in known.values()))}.", outcome)
+
+
+def _agreed(ours: Observations, theirs: Observations, classes: Sequence[int]) -> Booleans:
+    """Where both versions are confident of the same class, in the order of ours."""
+    predicted = {
+        int(position): int(theirs.predicted[place])
+        for place, position in enumerate(theirs.position)
+        if theirs.eligible[place]
+    }
+    both = [
+        eligible and mine != UNKNOWN and predicted.get(int(position)) == classes[mine]
+        for position, mine, eligible in zip(ours.position, ours.predicted, ours.eligible, strict=True)
+    ]
+    return np.array(both, dtype=np.bool_)
+
+
+def _measures(
+    name: str, scored: Rescored, kept: Booleans, where: Booleans, *, empty: str, parameters: Mapping[str, Any]
+) -> Measured:
+    return {
+        f"{name}_class_kept_share": share(kept[where], empty=empty, parameters=parameters),
+        f"{name}_sufficient_share": share(scored.sufficient[where], empty=empty, parameters=parameters),
+        f"{name}_confidence_median": quantile_measure(
+            scored.confidence[where], 0.5, unit="confidence", empty=empty, parameters=parameters
+        ),
+    }
+
+
+def _unavailable(name: str, reason: str) -> Measured:
+    return {
+        f"{name}_class_kept_share": Measure(None, "share", 0, unavailable=reason),
+        f"{name}_sufficient_share": Measure(None, "share", 0, unavailable=reason),
+        f"{name}_confidence_median": Measure(None, "confidence", 0, unavailable=reason),
+    }
+
+
+def _share_with(scorer: str, kept: Measure) -> str:
+    assert kept.value is not None, "only those that are known are told"
+    return f"with {short_name(scorer)} for {share_text(kept.value)} of {kept.n}{interval_text(kept.interval)}"
+
+
+def _outcome(settled: Sequence[int]) -> str:
+    if UNSETTLED in settled:
+        return "INCONCLUSIVE"
+    if set(settled) == {MORE}:
+        return "PATTERN"
+    return "QUIRK" if set(settled) == {LESS} else "MIXED"
+
+
+def _conclusion(outcome: str, n: int) -> str:
+    if outcome == "PATTERN":
+        return "other versions see the class in the same pixels, so these are a pattern that the versions share"
+    if outcome == "QUIRK":
+        return "other versions do not see the class there, so these pixels are this version's own quirk"
+    if outcome == "MIXED":
+        return "some versions see the class in these pixels and others do not"
+    if n < SMALLEST_SAMPLE:
+        return f"fewer than {SMALLEST_SAMPLE} such images, so no verdict"
+    return "whether the pixels are this version's quirk is not settled by this many images"

@@ -1,0 +1,81 @@
+"""The transfer matrix as a table to look at: whose subsets in rows, who scored them in columns. Computes no measure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modicum_server.measures.measure import Measured, measure_from_json
+from modicum_server.measures.words import confidence_text, share_text, short_name
+from modicum_server.reports.wording import interval_ends
+
+SCOPES = (
+    ("transfer_agreed", "Of images on which both versions are confident of the same class"),
+    ("transfer", "Of all subsets that were scored"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One version's subsets with another. `shade` is the share that keeps its class; None where nothing is known."""
+
+    share: str
+    interval: str
+    note: str
+    shade: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The cells of one scope: a row a version, None on the diagonal."""
+
+    caption: str
+    rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The transfers under one search."""
+
+    search: Mapping[str, Any]
+    versions: tuple[str, ...]
+    tables: tuple[Table, ...]
+
+
+def matrices(document: Mapping[str, Any]) -> list[Matrix]:
+    """Return the document's matrices, in its order; documents without the control, or of before, have none."""
+    measured: dict[int, dict[tuple[str, str], Measured]] = {}
+    for entry in document.get("transfer", ()):
+        measures = {name: measure_from_json(value) for name, value in entry["measures"].items()}
+        measured.setdefault(entry["search_index"], {})[entry["source"], entry["scorer"]] = measures
+    versions = document["specification"]["model_versions"]
+    return [
+        Matrix(
+            search=document["specification"]["searches"][index],
+            versions=tuple(map(short_name, versions)),
+            tables=tuple(_table(scope, caption, versions, pairs) for scope, caption in SCOPES),
+        )
+        for index, pairs in measured.items()
+    ]
+
+
+def _table(scope: str, caption: str, versions: Sequence[str], pairs: Mapping[tuple[str, str], Measured]) -> Table:
+    rows = tuple(
+        (
+            short_name(source),
+            tuple(None if source == scorer else _cell(scope, pairs[source, scorer]) for scorer in versions),
+        )
+        for source in versions
+    )
+    return Table(caption, rows)
+
+
+def _cell(scope: str, measured: Measured) -> Cell:
+    kept, sufficient = measured[f"{scope}_class_kept_share"], measured[f"{scope}_sufficient_share"]
+    median = measured[f"{scope}_confidence_median"]
+    if kept.value is None or sufficient.value is None:
+        return Cell("none", kept.unavailable, "", None)
+    note = f"{share_text(sufficient.value)} suffice, median confidence {confidence_text(median.value)}, n = {kept.n:,}"
+    unscored = kept.parameters.get("unscored", 0)
+    if unscored:
+        note += f", {unscored:,} not scored"
+    return Cell(share_text(kept.value), interval_ends(kept), note, kept.value)

@@ -1,0 +1,167 @@
+"""An audit of a classifier at hand by the product's own handler, measures and result document.
+
+What a worker does with a task, without TorchServe, queue and database around it: the task is written into a slot's
+folder, the handler runs it, its findings become rows and the document. The classifier is not loaded from a file: the
+handler is given it as the one that its slot has kept from the task before.
+"""
+
+import hashlib
+import io
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from modicum_sis import Classifier
+from PIL import Image
+from torch import nn
+
+from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification, AuditState
+from modicum_server.domain.datasets import Dataset
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
+from modicum_server.domain.tasks import SearchWork, Task, TaskFindings
+from modicum_server.handler.loading import Loaded, ModelCache
+from modicum_server.handler.running import Kept, library_versions, run_task
+from modicum_server.measures import finding_row, result_document
+from modicum_server.selftest.cases import Examples
+from modicum_server.selftest.digits import CLASSES, SIDE
+from modicum_server.selftest.training import MEAN, STD
+from modicum_server.torchserve.messages import event_of, task_message
+from modicum_server.wire.worker_pb2 import Chunk
+
+THRESHOLD = 0.9
+VERSION = "projects/selftest/models/digits/versions/1"
+DATASET = "projects/selftest/datasets/digits"
+CANVAS = Canvas(1, SIDE, SIDE)
+INPUT = InputSpecification(1, SIDE, SIDE, 0.0, 1.0, 0, "nearest", (MEAN,), (STD,))
+ARCHITECTURE = "selftest:small_classifier"
+"""Of no family that a server knows: nothing is built by it."""
+
+
+class AuditFailed(Exception):
+    """The handler ended the task without its findings; says why."""
+
+
+def audit(module: nn.Module, examples: Examples, *, seed: int, passes: int) -> Mapping[str, Any]:
+    """Audit a classifier of normalised images and return the result document.
+
+    Args:
+        module: the classifier.
+        examples: what it is asked, with labels, and boxes where they are told.
+        seed: of the audit.
+        passes: budget of an image in pass-equivalents.
+
+    Raises:
+        AuditFailed
+    """
+    with tempfile.TemporaryDirectory(prefix="modicum-selftest-") as slot:
+        folder = Path(slot)
+        (folder / "artifacts").mkdir()
+        version = _version(_digest(module))
+        items = tuple(_items(folder, examples))
+        specification = _specification(seed, passes)
+        findings = _run(folder, _task(version, specification, items), _kept(version, module))
+    return _document(version, specification, findings)
+
+
+def _specification(seed: int, passes: int) -> AuditSpecification:
+    return AuditSpecification(
+        model_versions=(VERSION,),
+        dataset=DATASET,
+        canvas=CANVAS,
+        searches=(Search(SearchMethod.MASK_OPTIMIZATION, THRESHOLD, passes=passes),),
+        controls=(ControlPlan(Control.SHORTCUT),),
+        seed=seed,
+        sample=0,
+        device="cpu",
+    )
+
+
+def _version(digest: str) -> ModelVersion:
+    return ModelVersion(
+        VERSION,
+        Weights(digest, ARCHITECTURE),
+        INPUT,
+        tuple(map(str, range(CLASSES))),
+        digest,
+        VersionState.READY,
+        datetime.now(UTC),
+    )
+
+
+def _task(version: ModelVersion, specification: AuditSpecification, items: tuple[AuditItem, ...]) -> Task:
+    work = SearchWork(
+        canvas=CANVAS,
+        search=specification.searches[0],
+        search_index=0,
+        seed=specification.seed,
+        items=items,
+        controls=specification.controls,
+        control_exclusions=(frozenset(),),
+    )
+    return Task(id="selftest", attempt=1, model_version=version, work=work, device=specification.device)
+
+
+def _kept(version: ModelVersion, module: nn.Module) -> Kept:
+    classifier = Classifier(module, bounds=(0.0, 1.0), mean=MEAN, std=STD, device="cpu")
+    return Kept(ModelCache({(version.digest, "cpu"): Loaded(classifier, INPUT)}))
+
+
+def _digest(module: nn.Module) -> str:
+    """SHA-256 of the weights, in their order."""
+    values = [tensor.contiguous().numpy().tobytes() for tensor in module.state_dict().values()]
+    return hashlib.sha256(b"".join(values)).hexdigest()
+
+
+def _run(folder: Path, task: Task, kept: Kept) -> list[Finding]:
+    """Have the handler run a task; its findings."""
+    (folder / "task.binpb").write_bytes(task_message(task, torch.get_num_threads()).SerializeToString())
+    chunks: list[Chunk] = []
+    run_task(folder, chunks.append, kept=kept)
+    last = chunks[-1]
+    if last.WhichOneof("body") != "finished":
+        raise AuditFailed(f"the self-test's audit ended with {last.failure.reason}: {last.failure.detail}")
+    events = [event_of(chunk, task) for chunk in chunks]
+    return [finding for event in events if isinstance(event, TaskFindings) for finding in event.findings]
+
+
+def _document(version: ModelVersion, specification: AuditSpecification, findings: list[Finding]) -> Mapping[str, Any]:
+    created = datetime.now(UTC)
+    return result_document(
+        audit=Audit(
+            name="projects/selftest/audits/selftest",
+            specification=specification,
+            answer_key="",
+            item_count=len(findings),
+            state=AuditState.RUNNING,
+            sequence=1,
+            principal="selftest",
+            create_time=created,
+        ),
+        dataset=Dataset(DATASET, "", len(findings), len(findings), created),
+        versions=[version],
+        rows=[finding_row(finding) for finding in findings],
+        parameters={"device": specification.device, "versions": library_versions()},
+        findings_digest="",
+    )
+
+
+def _items(folder: Path, examples: Examples) -> Iterator[AuditItem]:
+    """Lay the pictures and boxes out as artifacts."""
+    for place, (image, label) in enumerate(zip(examples.images, examples.labels.tolist(), strict=True)):
+        picture = io.BytesIO()
+        Image.fromarray(image).save(picture, "PNG")
+        boxes = "" if examples.boxes is None else _put(folder, json.dumps([examples.boxes[place]]).encode())
+        digest = _put(folder, picture.getvalue())
+        yield AuditItem(place, f"{place:04d}.png", digest, label, boxes_digest=boxes)
+
+
+def _put(folder: Path, data: bytes) -> str:
+    digest = hashlib.sha256(data).hexdigest()
+    (folder / "artifacts" / digest).write_bytes(data)
+    return digest

@@ -1,0 +1,273 @@
+"""Masked data sets: what is exported, under which fill, and what is refused before anything is written."""
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from modicum import errors
+from modicum.cli.command import app
+from modicum.cli.exits import exit_code
+from modicum.v1 import audit_service_pb2, model_pb2
+from PIL import Image
+from scripted_service import INPUT, VERSION
+from test_results import ROW
+
+CANVAS = audit_service_pb2.REPORT_FORMAT_CANVAS
+SIDE = 2
+DONE = "done"
+MASK = np.array([[True, False], [False, False]])
+IMAGE = np.array([[[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 0.0]], [[0.2, 0.2], [0.2, 0.2]]], dtype=np.float32)
+MEAN = (0.5, 0.25, 0.75)
+OTHER = "projects/default/models/other/versions/1"
+
+
+def subset(mask):
+    packed = base64.b64encode(np.packbits(mask)).decode()
+    return {"mask": packed, "height": SIDE, "width": SIDE, "size": int(mask.sum()), "fraction": float(mask.mean())}
+
+
+def found(item, **changes):
+    digest = hashlib.sha256(item.encode()).hexdigest()
+    return {**ROW, "item": item, "image_digest": digest, "subset": subset(MASK), **changes}
+
+
+ROWS = [
+    found("cat/a.png", label=0, target_class=0),
+    found("dog/a.jpg", label=1, target_class=0),
+    found("../x y.png", label=None, target_class=1),
+    found("grey.png", subset=subset(np.zeros_like(MASK)), baseline_confident=True),
+    found("unsure.png", subset=None, reason="NOT_ELIGIBLE"),
+]
+
+
+def document(fill="mean", models=(VERSION,)):
+    return {
+        "schema_version": 1,
+        "audit": "projects/default/audits/a",
+        "specification": {"searches": [{"method": "mask_optimization", "threshold": 0.9, "fill": fill}]},
+        "dataset": {"name": "projects/default/datasets/d"},
+        "parameters": {"manifest_digest": "m" * 64},
+        "models": [{"model_version": name, "digest": "e" * 64, "searches": []} for name in models],
+        "findings": {"digest": ""},
+    }
+
+
+def canvas_archive(rows, image=IMAGE):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for digest in {row["image_digest"] for row in rows if row["subset"]}:
+            values = io.BytesIO()
+            np.save(values, image)
+            archive.writestr(f"{digest}.npy", values.getvalue())
+    return data.getvalue()
+
+
+def hold(script, data):
+    digest = hashlib.sha256(data).hexdigest()
+    script.artifacts[digest] = data
+    return digest
+
+
+@pytest.fixture
+def colour_model(monkeypatch):
+    """The service's version sees three channels; its mean fill is no mean of theirs."""
+    monkeypatch.setattr(
+        "scripted_service.INPUT",
+        model_pb2.InputSpecification(
+            channels=3,
+            height=SIDE,
+            width=SIDE,
+            upper_bound=1,
+            interpolation="bilinear",
+            mean=[0.4] * 3,
+            std=[1] * 3,
+            fill_mean=MEAN,
+        ),
+    )
+
+
+@pytest.fixture
+def exported(client, script, colour_model):
+    """Makes an audit of those rows succeed, and gives it."""
+
+    def audit(rows=ROWS, image=IMAGE, **changes):
+        result = document(**changes)
+        text = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        result["findings"]["digest"] = hold(script, gzip.compress(text))
+        script.audit.result_digest = hold(script, json.dumps(result).encode())
+        script.watches = [([(2, "SUCCEEDED")], DONE)] * 5
+        script.reports[CANVAS] = canvas_archive(rows, image)
+        return client.audits.get("a")
+
+    return audit
+
+
+def test_an_archive_holds_every_subset_as_it_was_verified(exported, tmp_path):
+    exported().export_subsets(tmp_path / "set.npz")
+
+    with np.load(tmp_path / "set.npz", allow_pickle=False) as arrays:
+        assert arrays["images"].dtype == np.float32
+        assert np.array_equal(arrays["images"][0][:, 0, 0], IMAGE[:, 0, 0])
+        assert np.array_equal(arrays["images"][0][:, 1, 1], np.array(MEAN, np.float32))
+        assert np.array_equal(arrays["masks"], np.stack([MASK] * 3))
+        assert arrays["labels"].tolist() == [0, 1, -1]
+        assert arrays["targets"].tolist() == [0, 0, 1]
+        assert arrays["sizes"].tolist() == [1, 1, 1]
+        assert arrays["items"].tolist() == ["cat/a.png", "dog/a.jpg", "../x y.png"]
+        assert arrays["classes"].tolist() == ["cat", "dog"]
+        manifest = json.loads(str(arrays["manifest"]))
+    assert manifest["counts"] == {"findings": 5, "exported": 3, "baseline_confident": 1, "without_subset": 1}
+    assert manifest["fill"]["name"] == "mean"
+    assert manifest["fill"]["verified"] is True
+    assert (manifest["audit"], manifest["dataset_digest"]) == ("projects/default/audits/a", "m" * 64)
+
+
+def test_a_folder_holds_a_class_folder_each_and_leaves_it_by_no_name(exported, tmp_path):
+    exported().export_subsets(tmp_path / "set", fill="black")
+
+    files = sorted(str(path.relative_to(tmp_path / "set")) for path in (tmp_path / "set").rglob("*.png"))
+    assert files == [
+        f"{kind}/{name}"
+        for kind in ("images", "masks")
+        for name in ("0-cat/000000-a.png", "1-dog/000001-a.png", "unlabelled/000002-x_y.png")
+    ]
+    pixels = np.asarray(Image.open(tmp_path / "set" / "images" / "0-cat" / "000000-a.png"))
+    mask = np.asarray(Image.open(tmp_path / "set" / "masks" / "0-cat" / "000000-a.png"))
+    assert pixels[0, 0].tolist() == [255, 0, 51]
+    assert pixels[1, 1].tolist() == [0, 0, 0]
+    assert np.array_equal(mask == 255, MASK)
+    manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
+    assert manifest["fill"]["verified"] is False
+    assert manifest["entries"][1] == {
+        "file": "1-dog/000001-a.png",
+        "item": "dog/a.jpg",
+        "image_digest": ROWS[1]["image_digest"],
+        "label": 1,
+        "target": 0,
+        "size": 1,
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_a_report_that_breaks_off_is_fetched_again_from_its_beginning(exported, script):
+    audit = exported()
+    script.steps["break report"] = [True]
+
+    assert audit.report("canvas") == script.reports[CANVAS]
+    assert len(script.calls["GetAuditReport"]) == 2
+
+
+def test_a_fill_that_is_no_colour_asks_for_one(exported, tmp_path):
+    audit = exported(fill="marginal")
+
+    with pytest.raises(errors.InvalidArgument, match=r"marginal.*mean, black, white"):
+        audit.export_subsets(tmp_path / "set.npz")
+    with pytest.raises(errors.InvalidArgument, match="got 'blur'"):
+        audit.export_subsets(tmp_path / "set.npz", fill="blur")
+    assert audit.export_subsets(tmp_path / "set.npz", fill="mean").manifest["fill"]["verified"] is False
+
+
+def test_of_several_models_one_is_named(exported, tmp_path):
+    other = [{**row, "model_version": OTHER} for row in ROWS[:1]]
+    audit = exported(rows=[*ROWS, *other], models=(VERSION, OTHER))
+
+    with pytest.raises(errors.InvalidArgument, match="expected a model among m/1, other/1; got none"):
+        audit.export_subsets(tmp_path / "set.npz")
+    with pytest.raises(errors.InvalidArgument, match="got 'third'"):
+        audit.export_subsets(tmp_path / "set.npz", model="third")
+    for name in ("other", "other/1", OTHER):
+        masked = audit.export_subsets(tmp_path / "set.npz", model=name)
+        assert masked.manifest["counts"]["exported"] == 1
+
+
+def test_a_search_that_is_not_there_is_refused(exported, tmp_path):
+    with pytest.raises(errors.InvalidArgument, match="a search from 0 to 0; got 1"):
+        exported().export_subsets(tmp_path / "set.npz", search=1)
+
+
+def test_without_a_subset_there_is_nothing_to_export(exported, tmp_path):
+    with pytest.raises(errors.InvalidArgument, match="none of the 2 findings"):
+        exported(rows=ROWS[3:]).export_subsets(tmp_path / "set.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_image_that_is_gone_is_named_and_nothing_is_written(exported, script, tmp_path):
+    audit = exported()
+    script.reports[CANVAS] = canvas_archive(ROWS[1:])
+
+    for output in ("set.npz", "set"):
+        with pytest.raises(errors.DataLoss, match=r"cat/a\.png: the server no longer has this image"):
+            audit.export_subsets(tmp_path / output)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_that_comes_broken_is_told(exported, script, tmp_path):
+    audit = exported()
+    script.reports[CANVAS] = script.reports[CANVAS][:100]
+
+    with pytest.raises(errors.DataLoss, match="cannot be read"):
+        audit.export_subsets(tmp_path / "set.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_pictures_takes_pictures_only(exported, monkeypatch, tmp_path):
+    monkeypatch.setattr("scripted_service.INPUT", INPUT)
+    audit = exported(image=np.zeros((13, SIDE, SIDE), dtype=np.float32))
+
+    with pytest.raises(errors.InvalidArgument, match=r"13; write a \.npz"):
+        audit.export_subsets(tmp_path / "set")
+    audit.export_subsets(tmp_path / "set.npz")
+    with np.load(tmp_path / "set.npz") as arrays:
+        assert arrays["images"].shape == (3, 13, SIDE, SIDE)
+
+
+@pytest.mark.parametrize("name", ["full", "full/set.zip", "none/set.npz", "folder.npz"])
+def test_an_output_that_cannot_be_is_refused_before_any_call(exported, script, tmp_path, name):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "set.zip").write_bytes(b"mine")
+    (tmp_path / "folder.npz").mkdir()
+    audit = exported()
+    script.calls.clear()
+
+    with pytest.raises(errors.InvalidArgument, match="expected") as caught:
+        audit.export_subsets(tmp_path / name)
+
+    assert exit_code(caught.value) == 2
+    assert not script.calls
+    assert (tmp_path / "full" / "set.zip").read_bytes() == b"mine"
+
+
+def test_an_empty_folder_is_filled(exported, tmp_path):
+    (tmp_path / "set").mkdir()
+
+    exported().export_subsets(str(tmp_path / "set"))
+
+    assert (tmp_path / "set" / "manifest.json").is_file()
+
+
+def test_the_command_says_what_it_wrote(exported, address, monkeypatch, capsys, tmp_path):
+    exported()
+    monkeypatch.setenv("MODICUM_ADDRESS", address)
+    monkeypatch.setenv("MODICUM_TOKEN", "secret")
+
+    with pytest.raises(SystemExit) as ended:
+        app(["audits", "export-subsets", "a", "--output", str(tmp_path / "set.npz")])
+
+    assert not ended.value.code
+    assert "3 of 5 images" in capsys.readouterr().err
+    assert (tmp_path / "set.npz").is_file()
+
+
+def test_the_command_looks_at_its_output_before_it_looks_for_a_server(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("MODICUM_ADDRESS", "127.0.0.1:1")
+
+    with pytest.raises(SystemExit) as ended:
+        app(["audits", "export-subsets", "a", "--output", str(tmp_path / "none" / "set.npz")])
+
+    assert ended.value.code == 2
+    assert "expected its folder to exist" in capsys.readouterr().err

@@ -1,0 +1,116 @@
+"""Boxes and masks of pictures: read from a file or a folder beside them, and refused where they cannot be right."""
+
+import json
+
+import pytest
+from modicum.errors import InvalidArgument, InvalidSource
+from modicum.sources.manifests import manifest_of
+from modicum.sources.objects import with_objects
+from modicum.sources.pictures import pictures
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    for name in ("cat/a.jpg", "dog/b.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def told(photos, **given) -> dict[str, tuple[str, bytes] | None]:
+    """Of each item, the kind of its objects and their bytes."""
+    return {one.item: one.objects and read(one.objects) for one in with_objects(pictures(photos), **given)}
+
+
+def read(objects) -> tuple[str, bytes]:
+    with objects.content().open() as stream:
+        return objects.kind, stream.read()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("b.csv", "file,left,top,right,bottom\ncat/a.jpg,1,2,3,4\n\ncat/a.jpg, 5, 6, 7.5, 8\n"),
+        ("b.csv", "cat/a.jpg,1,2,3,4\ncat/a.jpg,5,6,7.5,8"),
+        ("b.json", '{"cat/a.jpg": [[1, 2, 3, 4], [5, 6, 7.5, 8]]}'),
+    ],
+)
+def test_boxes_come_from_a_csv_or_from_json(photos, tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+
+    found = told(photos, boxes=tmp_path / name)
+
+    assert found["dog/b.jpg"] is None
+    kind, data = found["cat/a.jpg"]
+    assert (kind, json.loads(data)) == ("boxes", [[1, 2, 3, 4], [5, 6, 7.5, 8]])
+
+
+def test_masks_are_named_as_their_pictures_but_for_the_suffix(photos, tmp_path):
+    (tmp_path / "masks" / "cat").mkdir(parents=True)
+    (tmp_path / "masks" / "cat" / "a.png").write_bytes(b"mask")
+    (tmp_path / "masks" / "readme.txt").write_bytes(b"no mask")
+
+    assert told(photos, masks=tmp_path / "masks") == {"cat/a.jpg": ("mask", b"mask"), "dog/b.jpg": None}
+
+
+def test_the_manifest_names_them_and_keeps_its_digest_without(photos, tmp_path):
+    (tmp_path / "b.csv").write_text("cat/a.jpg,1,2,3,4\n")
+    found = pictures(photos)
+
+    plain, boxed = manifest_of(found), manifest_of(with_objects(found, boxes=tmp_path / "b.csv"))
+
+    lines = [json.loads(line) for line in boxed.content.open().read().splitlines()]
+    assert [line.get("boxes") for line in lines] == [boxed.objects[0].digest, None]
+    assert manifest_of(with_objects(found)).digest == plain.digest != boxed.digest
+    assert boxed.item_count == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("b.csv", "", "expected rows of file, left, top, right, bottom"),
+        ("b.csv", "cat/a.jpg,1,2,3\n", "line 1: expected five columns"),
+        ("b.csv", "cat/a.jpg,1,2,3,x\n", "line 1: expected left, top, right and bottom in pixels"),
+        ("b.csv", "cat/a.jpg,3,2,3,4\n", "line 1: expected left, top"),
+        ("b.csv", "cat/a.jpg,-1,2,3,4\n", "got [-1.0, 2.0, 3.0, 4.0]"),
+        ("b.csv", "cat/a.jpg,1,2,nan,4\n", "0 <= left < right"),
+        ("b.csv", "cat/a.jpg,1,2,inf,4\n", "0 <= left < right"),
+        ("b.csv", "cat/c.jpg,1,2,3,4\n", "there is no cat/c.jpg"),
+        ("b.json", "{", "expected JSON"),
+        ("b.json", "[]", "list of another form"),
+        ("b.json", "{}", "dict of another form"),
+        ("b.json", '{"cat/a.jpg": []}', "cat/a.jpg: expected a list of boxes"),
+        ("b.json", '{"cat/a.jpg": [[1, 2, 3]]}', "cat/a.jpg, box 0"),
+        ("b.json", '{"cat/a.jpg": [[1, 2, "3", 4]]}', "cat/a.jpg, box 0"),
+        ("b.json", '{"x": [[1, 2, 3, 4]], "y": [[1, 2, 3, 4]]}', "there is no x and 1 more"),
+    ],
+)
+def test_boxes_that_cannot_be_right_are_refused_with_their_place(photos, tmp_path, name, text, says):
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(InvalidSource) as caught:
+        told(photos, boxes=tmp_path / name)
+
+    assert says in str(caught.value)
+
+
+def test_a_folder_without_masks_is_refused(photos, tmp_path):
+    (tmp_path / "masks").mkdir()
+
+    for folder, says in ((tmp_path / "absent", "there is none"), (tmp_path / "masks", "found none")):
+        with pytest.raises(InvalidSource, match=says):
+            told(photos, masks=folder)
+
+
+def test_a_mask_of_no_picture_is_refused(photos, tmp_path):
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "c.png").write_bytes(b"mask")
+
+    with pytest.raises(InvalidSource, match="there is no c"):
+        told(photos, masks=tmp_path / "masks")
+
+
+def test_boxes_and_masks_exclude_each_other(photos, tmp_path):
+    with pytest.raises(InvalidArgument, match="exclude each other"):
+        told(photos, boxes=tmp_path / "b.csv", masks=tmp_path)

@@ -1,0 +1,130 @@
+"""Boxes and mask pictures onto the canvas, by the way that the picture takes; and what is none is told in words."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from modicum_server.domain.models import InputSpecification
+from modicum_server.domain.searches import Canvas
+from modicum_server.errors import ObjectsInvalid
+from modicum_server.objects import MOST_BOXES, check_objects, objects_on_canvas
+from modicum_server.pictures import canvas_array
+from PIL import Image
+
+
+def picture(width: int, height: int, box=None, kind: str = "PNG", orientation: int = 0) -> bytes:
+    """Black, white within the box."""
+    values = np.zeros((height, width), dtype=np.uint8)
+    if box is not None:
+        left, top, right, bottom = box
+        values[top:bottom, left:right] = 255
+    file = io.BytesIO()
+    exif = Image.Exif()
+    if orientation:
+        exif[0x0112] = orientation
+    Image.fromarray(values).save(file, kind, exif=exif)
+    return file.getvalue()
+
+
+def given(side: int, resize: int = 0) -> InputSpecification:
+    return InputSpecification(1, side, side, 0.0, 1.0, resize, "bilinear", (0.0,), (1.0,))
+
+
+def placed(image: bytes, side: int, resize: int = 0, **told) -> np.ndarray:
+    return objects_on_canvas(image, given(side, resize), Canvas(1, side, side), **told)
+
+
+def boxes(*rows) -> bytes:
+    return json.dumps(rows).encode()
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "resize", "box"),
+    [
+        pytest.param((8, 8), 8, 0, (2, 3, 5, 8), id="as it is"),
+        pytest.param((32, 16), 8, 0, (8, 4, 24, 12), id="stretched"),
+        pytest.param((40, 20), 16, 20, (12, 2, 30, 18), id="cropped"),
+        pytest.param((80, 40), 16, 20, (24, 8, 56, 40), id="resized and cropped"),
+    ],
+)
+def test_a_box_lies_where_its_pixels_lie(size, side, resize, box):
+    image = picture(*size, box)
+
+    on_canvas = placed(image, side, resize, boxes=boxes(box))
+
+    shown = canvas_array(image, given(side, resize), Canvas(1, side, side))[0]
+    assert np.array_equal(on_canvas, shown > 0.5)
+
+
+def test_a_mask_picture_lies_where_its_boxes_would():
+    image, mask = picture(80, 40), picture(80, 40, (24, 8, 56, 40))
+
+    assert np.array_equal(placed(image, 16, 20, mask=mask), placed(image, 16, 20, boxes=boxes([24, 8, 56, 40])))
+
+
+def test_several_boxes_are_one_region():
+    on_canvas = placed(picture(8, 8), 8, boxes=boxes([0, 0, 2, 2], [1, 1, 3, 3]))
+
+    assert on_canvas.sum() == 7
+
+
+def test_a_pixel_that_a_box_touches_is_part_of_it():
+    assert placed(picture(8, 8), 8, boxes=boxes([1.5, 0.0, 2.25, 1.0])).sum() == 2
+
+
+def test_boxes_are_told_of_the_upright_picture():
+    image = picture(8, 16, (0, 0, 8, 4), kind="JPEG", orientation=6)  # lies on its side; shown, it is 16 wide, 8 high
+
+    on_canvas = placed(image, 16, boxes=boxes([12, 0, 16, 8]))
+
+    assert np.array_equal(on_canvas, canvas_array(image, given(16), Canvas(1, 16, 16))[0] > 0.5)
+
+
+def test_an_array_has_boxes_too():
+    file = io.BytesIO()
+    np.save(file, np.zeros((4, 6, 3), dtype=np.float32))
+    specification = InputSpecification(3, 4, 6, 0.0, 1.0, 0, "bilinear", (0.0,) * 3, (1.0,) * 3)
+
+    on_canvas = objects_on_canvas(file.getvalue(), specification, Canvas(3, 4, 6), boxes=boxes([4, 1, 6, 4]))
+
+    assert on_canvas.tolist() == [[False] * 6] + [[False] * 4 + [True] * 2] * 3
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"boxes": b"{"}, "not JSON"),
+        ({"boxes": b"[" * 100_000}, "not JSON"),
+        ({"boxes": b"\xff\xfe"}, "not JSON"),
+        ({"boxes": b"{}"}, "got no list"),
+        ({"boxes": b"[]"}, "got 0 boxes"),
+        ({"boxes": boxes(*[[0, 0, 1, 1]] * (MOST_BOXES + 1))}, "1,001 boxes"),
+        ({"boxes": boxes([0, 0, 1])}, "box 0: expected four numbers"),
+        ({"boxes": boxes([0, 0, 1, 1], "x")}, "box 1: expected four numbers"),
+        ({"boxes": boxes([0, 0, True, 1])}, "expected four numbers"),
+        ({"boxes": boxes([0, 0, 9, 1])}, "0 <= left < right <= 8 and 0 <= top < bottom <= 6"),
+        ({"boxes": boxes([0, 0, 8, 7])}, "got [0, 0, 8, 7]"),
+        ({"boxes": boxes([-1, 0, 8, 6])}, "got [-1, 0, 8, 6]"),
+        ({"boxes": boxes([3, 0, 3, 6])}, "left < right"),
+        ({"boxes": b"[[0, 0, NaN, 6]]"}, "left < right"),
+        ({"boxes": b"[[0, 0, 1e999, 6]]"}, "left < right"),
+        ({"boxes": b" " * 300_000}, "262,144 bytes"),
+        ({"mask": b"no picture"}, "expected a mask picture"),
+        ({"mask": picture(6, 8, (0, 0, 1, 1))}, "8 x 6; got 6 x 8"),
+        ({"mask": picture(8, 6)}, "black all over"),
+    ],
+)
+def test_what_is_none_of_the_picture_is_told(told, words):
+    image = picture(8, 6)
+
+    with pytest.raises(ObjectsInvalid) as caught:
+        check_objects(image, **told)
+    assert words in str(caught.value)
+
+    with pytest.raises(ObjectsInvalid):
+        placed(image, 8, **told)
+
+
+def test_a_picture_that_cannot_be_read_is_no_matter_of_its_boxes():
+    check_objects(b"no picture", boxes=boxes([0, 0, 1, 1]))

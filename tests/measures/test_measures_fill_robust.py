@@ -1,0 +1,127 @@
+"""The fill-robust control in rows, measures and reading, on findings that a person can count."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from example_audit import document_and_rows, finding, measures_of, not_eligible
+from modicum_server.codec.findings import finding_message, finding_value
+from modicum_server.domain.findings import FillRobustFinding, FindingControls, FindingReason, Passes
+from modicum_server.measures import finding_from_row, finding_row
+
+PIXELS = 64
+ANSWER = FillRobustFinding(
+    size=12,
+    size_ratio=4.0,
+    verifying_donors=29,
+    sufficient_donors=27,
+    confidence=0.93,
+    budget_exhausted=False,
+    passes=Passes(200, 90),
+)
+UNAVAILABLE = replace(
+    ANSWER,
+    size=0,
+    size_ratio=0.0,
+    verifying_donors=7,
+    sufficient_donors=0,
+    confidence=0.0,
+    passes=Passes(),
+    reason=FindingReason.FILL_UNAVAILABLE,
+)
+
+
+def robust(size, **changes):
+    exhausted = size == PIXELS
+    return FindingControls(fill_robust=replace(ANSWER, size=size, budget_exhausted=exhausted, **changes))
+
+
+def reading_of(findings):
+    document, _ = document_and_rows(findings)
+    readings = {reading["control"]: reading for reading in document["models"][0]["searches"][0]["readings"]}
+    return readings.get("fill_robust")
+
+
+@pytest.mark.parametrize("answer", [ANSWER, UNAVAILABLE], ids=["found", "unavailable"])
+def test_the_answer_survives_its_row_and_its_message(answer):
+    original = finding(controls=FindingControls(fill_robust=answer))
+
+    assert finding_from_row(json.loads(json.dumps(finding_row(original)))) == original
+    assert finding_value(finding_message(original), original.position) == original
+
+
+def test_a_row_of_before_the_control_was_served_is_read():
+    row = finding_row(finding())
+    del row["controls"]["fill_robust"]
+
+    assert finding_from_row(row).controls.fill_robust is None
+    assert reading_of([finding()]) is None
+
+
+def test_found_share_fraction_and_ratio_are_taken_over_the_images_with_enough_donors():
+    sizes = [6, 12, 24, 64]
+    measured = measures_of(
+        [
+            *(finding(place, 3, controls=robust(size)) for place, size in enumerate(sizes)),
+            finding(4, 3, controls=FindingControls(fill_robust=UNAVAILABLE)),
+            not_eligible(5),
+        ]
+    )
+
+    found = measured["fill_robust_found_share"]
+    assert (found["value"], found["n"]) == (0.75, 4)
+    assert found["parameters"]["unavailable"] == 1
+    assert (found["parameters"]["fewest_verifying_donors"], found["parameters"]["most_verifying_donors"]) == (29, 29)
+    assert measured["fill_robust_fraction_median"]["value"] == 18 / 64
+    assert measured["fill_robust_size_ratio_median"]["value"] == 6.0
+
+
+def test_a_search_that_found_nothing_counts_as_larger_than_all():
+    nothing = robust(0, reason=FindingReason.NOT_FOUND)
+
+    measured = measures_of([finding(place, 3, controls=nothing) for place in range(3)])
+
+    assert measured["fill_robust_found_share"]["value"] == 0
+    assert measured["fill_robust_fraction_median"]["value"] is None
+    assert "found nothing" in measured["fill_robust_fraction_median"]["unavailable"]
+
+
+def test_where_no_image_has_enough_donors_the_reason_gives_their_number():
+    unavailable = FindingControls(fill_robust=UNAVAILABLE)
+
+    measured = measures_of([finding(place, 3, controls=unavailable) for place in range(12)])
+
+    reason = "too few donors for all of 12 images: at most 7 could verify, and it takes 8"
+    assert {measured[name]["unavailable"] for name in measured if name.startswith("fill_robust")} == {reason}
+    assert reading_of([finding(place, 3, controls=unavailable) for place in range(12)]) is None
+
+
+def test_where_it_did_not_run_the_measures_say_so():
+    assert "ran on no image" in measures_of([finding()])["fill_robust_found_share"]["unavailable"]
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "outcome"),
+    [(3, 20, "FEW_PIXELS"), (12, 20, "THE_FILL"), (5, 20, "INCONCLUSIVE"), (12, 9, "INCONCLUSIVE")],
+)
+def test_the_control_is_read_by_its_rule(size, count, outcome):
+    own = 1 if size == 3 else 3
+
+    assert reading_of([finding(place, own, controls=robust(size)) for place in range(count)])["outcome"] == outcome
+
+
+def test_the_sentence_gives_share_donors_fraction_and_ratio():
+    assert reading_of([finding(place, 3, controls=robust(12)) for place in range(20)])["text"] == (
+        "For 100% of 20 images (95% interval 84% to 100%) a part suffices whatever stands elsewhere, for at least 9 in "
+        "10 of 29 other images; the median is 19% of the pixels (95% interval 19% to 19%), 4.0 times the search's own "
+        "subset (95% interval 4.0 to 4.0): the search's subsets are as small as they are by grace of their fill."
+    )
+
+
+def test_its_passes_are_in_those_of_the_audit():
+    with_control, _ = document_and_rows([finding(controls=FindingControls(fill_robust=ANSWER))])
+    without, _ = document_and_rows([finding()])
+
+    assert with_control["passes"]["forward"] - without["passes"]["forward"] == 200
+    assert with_control["passes"]["backward"] - without["passes"]["backward"] == 90
+    assert FindingControls(fill_robust=ANSWER).passes == Passes(200, 90)

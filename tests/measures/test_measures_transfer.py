@@ -1,0 +1,249 @@
+"""The transfer matrix: whose subsets keep their class with whom."""
+
+from dataclasses import replace
+
+import pytest
+from example_audit import (
+    OTHER_VERSION,
+    SEARCH,
+    VERSION,
+    document_and_rows,
+    finding,
+    measures_of,
+    not_eligible,
+)
+from modicum_server.domain.findings import FindingControls, FindingReason, Passes, TransferFinding
+from modicum_server.domain.searches import Control, ControlPlan, TargetRule
+
+BOTH = (VERSION, OTHER_VERSION)
+THIRD = VERSION.replace("versions/1", "versions/3")
+PLANS = (ControlPlan(Control.TRANSFER),)
+OTHER_NAMES = ("cat", "owl", "hen")
+
+
+def scored(position=0, *answers, model_version=VERSION, **changes):
+    """A finding of class 0 with the answers (version, confidence, predicted class); sufficient from 0.9 on."""
+    transfers = tuple(
+        TransferFinding(name, confidence, sufficient=confidence >= 0.9, predicted_class=predicted)
+        for name, confidence, predicted in answers
+    )
+    changes = {"controls": FindingControls(transfers=transfers), **changes}
+    return finding(position, model_version=model_version, **changes)
+
+
+def of_other(position, *, predicted_class=0, eligible=True):
+    """What the other version makes of the whole image."""
+    return (
+        finding(position, model_version=OTHER_VERSION, predicted_class=predicted_class, target_class=predicted_class)
+        if eligible
+        else not_eligible(position, model_version=OTHER_VERSION, predicted_class=predicted_class)
+    )
+
+
+def matrix_of(findings, *, versions=BOTH, plans=PLANS, **document):
+    written, _ = document_and_rows(findings, versions=versions, plans=plans, **document)
+    return written, {
+        (one["source"], one["scorer"], one["search_index"]): one["measures"] for one in written["transfer"]
+    }
+
+
+def test_shares_and_median_are_of_the_subsets_that_were_scored():
+    answers = [(0.95, 0), (0.92, 0), (0.5, 0), (0.3, 1)]
+    findings = [scored(place, (OTHER_VERSION, *answer)) for place, answer in enumerate(answers)]
+    findings += [scored(9), *(of_other(place) for place in range(4))]
+
+    _, matrix = matrix_of(findings)
+
+    of_all = matrix[VERSION, OTHER_VERSION, 0]
+    assert (of_all["transfer_class_kept_share"]["value"], of_all["transfer_class_kept_share"]["n"]) == (0.75, 4)
+    assert of_all["transfer_sufficient_share"]["value"] == 0.5
+    assert of_all["transfer_confidence_median"]["value"] == pytest.approx((0.92 + 0.5) / 2)
+    assert of_all["transfer_agreed_class_kept_share"] == of_all["transfer_class_kept_share"]
+
+
+def test_agreed_are_images_on_which_both_are_confident_of_the_same_class():
+    findings = [scored(place, (OTHER_VERSION, 0.2, 1)) for place in range(3)]
+    findings += [scored(3, (OTHER_VERSION, 0.95, 0))]
+    # the other version predicts another class, is not confident, has no finding, agrees
+    findings += [of_other(0, predicted_class=1), of_other(1, eligible=False), of_other(3)]
+
+    _, matrix = matrix_of(findings)
+
+    measures = matrix[VERSION, OTHER_VERSION, 0]
+    assert measures["transfer_class_kept_share"]["value"] == 0.25
+    assert (
+        measures["transfer_agreed_class_kept_share"]["value"],
+        measures["transfer_agreed_class_kept_share"]["n"],
+    ) == (
+        1.0,
+        1,
+    )
+
+
+def test_classes_of_versions_that_number_them_otherwise_are_compared_by_name():
+    turned = {OTHER_VERSION: ("owl", "cat", "dog")}
+    findings = [scored(0, (OTHER_VERSION, 0.95, 0)), of_other(0, predicted_class=1)]
+
+    _, matrix = matrix_of(findings, class_labels=turned)
+
+    assert matrix[VERSION, OTHER_VERSION, 0]["transfer_agreed_class_kept_share"]["n"] == 1
+
+
+def test_versions_of_other_classes_say_that_they_cannot_be_asked():
+    findings = [scored(0), of_other(0)]
+
+    written, matrix = matrix_of(findings, class_labels={OTHER_VERSION: OTHER_NAMES})
+
+    assert {measure["unavailable"] for pair in matrix.values() for measure in pair.values()} == {
+        "the two versions do not tell the same classes apart"
+    }
+    assert "transfer" not in controls_read(written)
+
+
+def test_what_was_not_scored_is_counted_and_in_no_share():
+    died = TransferFinding(OTHER_VERSION, reason=FindingReason.MODEL_DIED)
+    findings = [scored(0, controls=FindingControls(transfers=(died,))), scored(1, (OTHER_VERSION, 0.95, 0))]
+    findings += [of_other(0), of_other(1)]
+
+    written, matrix = matrix_of(findings)
+
+    kept = matrix[VERSION, OTHER_VERSION, 0]["transfer_class_kept_share"]
+    assert (kept["value"], kept["n"], kept["parameters"]["unscored"]) == (1.0, 1, 1)
+    # four searches of 100 forward and 50 backward passes, and the one subset that was scored
+    assert written["passes"]["forward"] == 4 * 100 + 1
+
+
+def test_a_version_whose_subsets_nobody_scored_says_so():
+    _, matrix = matrix_of([scored(0), of_other(0)])
+
+    assert matrix[OTHER_VERSION, VERSION, 0]["transfer_class_kept_share"]["unavailable"].startswith("no subset")
+
+
+def test_without_the_control_there_is_no_matrix():
+    written, matrix = matrix_of([scored(0), of_other(0)], plans=())
+
+    assert matrix == {}
+    assert written["transfer"] == []
+
+
+def test_every_pair_of_every_search_has_its_place_but_for_matched_ones():
+    other_class = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
+    searches = (SEARCH, other_class, replace(SEARCH, matched=True))
+    findings = [
+        finding(0, model_version=name, search_index=index) for name in (*BOTH, THIRD) for index in range(len(searches))
+    ]
+
+    _, matrix = matrix_of(findings, versions=(*BOTH, THIRD), searches=searches)
+
+    names = (*BOTH, THIRD)
+    assert list(matrix) == [(a, b, index) for index in (0, 1) for a in names for b in names if a != b]
+
+
+def controls_read(written):
+    return {
+        reading["control"]: reading for search in written["models"][0]["searches"] for reading in search["readings"]
+    }
+
+
+def audit_with(kept, *, scorers=(OTHER_VERSION,), count=30):
+    """Of the first version's subsets, by scorer the share that keeps its class."""
+    findings = []
+    for place in range(count):
+        answers = [(name, 0.95, 0) if place < kept[name] * count else (name, 0.1, 1) for name in scorers]
+        findings += [scored(place, *answers), *(finding(place, model_version=name) for name in scorers)]
+    return findings
+
+
+@pytest.mark.parametrize(
+    ("kept", "outcome", "words"),
+    [
+        ({OTHER_VERSION: 0.9, THIRD: 0.8}, "PATTERN", "a pattern that the versions share"),
+        ({OTHER_VERSION: 0.1, THIRD: 0.2}, "QUIRK", "this version's own quirk"),
+        ({OTHER_VERSION: 0.9, THIRD: 0.1}, "MIXED", "some versions see the class"),
+        ({OTHER_VERSION: 0.9, THIRD: 0.5}, "INCONCLUSIVE", "not settled by this many images"),
+    ],
+)
+def test_the_reading_follows_the_rule(kept, outcome, words):
+    scorers = (OTHER_VERSION, THIRD)
+
+    written, _ = matrix_of(audit_with(kept, scorers=scorers), versions=(VERSION, *scorers))
+
+    reading = controls_read(written)["transfer"]
+    assert reading["outcome"] == outcome
+    assert words in reading["text"]
+    assert f"with tiny, version 2 for {kept[OTHER_VERSION]:.0%} of 30 (95% interval " in reading["text"]
+
+
+def test_few_images_have_no_verdict():
+    written, _ = matrix_of(audit_with({OTHER_VERSION: 1.0}, count=9))
+
+    reading = controls_read(written)["transfer"]
+    assert reading["outcome"] == "INCONCLUSIVE"
+    assert "fewer than 10 such images" in reading["text"]
+
+
+def test_answers_survive_the_findings_artifact():
+    answer = TransferFinding(OTHER_VERSION, 0.5, sufficient=False, predicted_class=2)
+    died = TransferFinding(THIRD, reason=FindingReason.MODEL_DIED)
+    one = finding(0, controls=FindingControls(transfers=(answer, died)))
+
+    _, rows = document_and_rows([one])
+
+    assert [row["controls"]["transfers"][1]["reason"] for row in rows] == ["MODEL_DIED"]
+    assert one.controls.passes == Passes(1)
+
+
+# A search for a random other class
+
+
+OTHER_CLASS = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
+
+
+def other_class_search(findings):
+    written, _ = document_and_rows(findings, searches=(OTHER_CLASS,))
+    return written["models"][0]["searches"][0]
+
+
+def for_another(position, size, **changes):
+    reason = None if size is not None else FindingReason.NOT_FOUND
+    return finding(position, size, target_class=1, reason=reason, **changes)
+
+
+def test_a_search_for_another_class_counts_what_was_not_found_as_larger_than_all():
+    found = [for_another(place, place + 1, eligible=place % 2 == 0) for place in range(7)]
+    measures = other_class_search([*found, *(for_another(place, None) for place in range(7, 10))])["measures"]
+
+    assert (measures["other_class_found_share"]["value"], measures["other_class_found_share"]["n"]) == (0.7, 10)
+    assert measures["subset_size_median"]["value"] == 5.5
+    assert measures["subset_size_median"]["parameters"]["censored"] == 3
+
+
+def test_a_search_for_another_class_has_no_rate_and_says_so():
+    measures = other_class_search([for_another(place, 2) for place in range(12)])["measures"]
+
+    for name in ("overinterpretation_rate", "overinterpretation_rate_class_targeted"):
+        assert measures[name]["value"] is None
+        assert "predicted class" in measures[name]["unavailable"]
+
+
+def test_the_bare_fill_may_argue_for_another_class_on_any_scored_image():
+    findings = [for_another(0, 0, baseline_confident=True, eligible=False), for_another(1, 2, eligible=False)]
+
+    measures = other_class_search(findings)["measures"]
+
+    share = measures["baseline_confident_share"]
+    assert (share["value"], share["n"]) == (0.5, 2)
+    assert measures["other_class_found_share"]["n"] == 1
+
+
+def test_a_search_for_the_predicted_class_has_no_found_share():
+    assert "other_class_found_share" not in measures_of([finding(0)])
+
+
+def test_searches_for_another_class_are_not_compared_in_pairs():
+    searches = (OTHER_CLASS, SEARCH)
+    findings = [finding(0, model_version=name, search_index=index) for name in BOTH for index in (0, 1)]
+
+    written, _ = document_and_rows(findings, versions=BOTH, searches=searches)
+
+    assert [pair["search_index"] for pair in written["comparisons"]] == [1]

@@ -1,0 +1,71 @@
+"""Connections to the gRPC port: there are not more than so many, and one that never speaks gives its place back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from modicum_server import openfiles
+from modicum_server.settings import Settings
+from modicum_server.transports.grpc import server
+
+#: What opens HTTP/2: its words, and settings that say nothing.
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
+PATIENCE_SECONDS = 60.0
+
+
+@asynccontextmanager
+async def connected(port: int, hello: bytes = HELLO) -> AsyncIterator[asyncio.StreamReader]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(hello)
+        yield reader
+    finally:
+        writer.close()
+
+
+@pytest.fixture
+def few_connections(monkeypatch):
+    """Room for 4 connections: 3 may watch."""
+    monkeypatch.setattr(server, "SPARE_CONNECTIONS", 1)
+
+
+async def is_healthy(port: int) -> bool:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        code = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest()).code()
+        assert code in {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
+        return code is grpc.StatusCode.OK
+
+
+async def test_a_connection_too_many_is_closed_and_one_that_ends_makes_room(few_connections, served):
+    async with connected(served.grpc_port), connected(served.grpc_port), connected(served.grpc_port):
+        async with connected(served.grpc_port) as fourth:
+            assert await fourth.read(1)
+            async with connected(served.grpc_port) as fifth:
+                assert await asyncio.wait_for(fifth.read(1), PATIENCE_SECONDS) == b""
+            assert not await is_healthy(served.grpc_port)
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await is_healthy(served.grpc_port):  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def short_handshake(monkeypatch):
+    options = dict(server.OPTIONS) | {"grpc.server_handshake_timeout_ms": 200}
+    monkeypatch.setattr(server, "OPTIONS", tuple(options.items()))
+
+
+async def test_a_connection_that_never_speaks_http2_is_closed(short_handshake, served):
+    async with connected(served.grpc_port, hello=b"") as silent:
+        await asyncio.wait_for(silent.read(), PATIENCE_SECONDS)
+
+
+def test_connections_take_a_quarter_of_the_open_files_at_most(monkeypatch):
+    monkeypatch.setattr(server, "most_open_files", lambda: 400)
+
+    assert server.most_connections(Settings(max_watchers=2_000)) == 100
+    monkeypatch.setattr(server, "most_open_files", lambda: openfiles.MOST_OPEN_FILES)
+    assert server.most_connections(Settings(max_watchers=5)) == 5 + server.SPARE_CONNECTIONS

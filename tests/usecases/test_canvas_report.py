@@ -1,0 +1,80 @@
+"""The canvas report: images with a subset, as the search saw them."""
+
+import gzip
+import io
+import json
+import zipfile
+
+import numpy as np
+from modicum_server.domain.models import Combine, Ensemble
+from modicum_server.usecases.reports import ReportFormat
+from PIL import Image
+from usecases_stage import VIEWER, draft
+
+SUBSET = {"mask": "", "height": 8, "width": 8, "size": 1, "fraction": 1 / 64}
+
+
+def picture(colour):
+    data = io.BytesIO()
+    Image.new("RGB", (16, 16), colour).save(data, "PNG")
+    return data.getvalue()
+
+
+def row(digest, subset, *, baseline_confident=False):
+    return {"image_digest": digest, "subset": subset, "baseline_confident": baseline_confident}
+
+
+async def succeeded(place, audit, rows):
+    """End the audit as a worker would, with those rows."""
+    lines = b"".join(json.dumps(entry).encode() + b"\n" for entry in rows)
+    held = await place.upload(gzip.compress(lines, mtime=0))
+    document = {"schema_version": 1, "audit": audit, "findings": {"digest": held}, "parameters": {}}
+    digest = await place.upload(json.dumps(document).encode())
+    async with place.store.transaction() as transaction:
+        await transaction.audits.succeed(audit, result_digest=digest, artifacts=[held, digest])
+
+
+async def archive_of(place, audit):
+    report = await place.reports.render(VIEWER, audit, ReportFormat.CANVAS)
+    assert report.media_type == "application/zip"
+    return zipfile.ZipFile(io.BytesIO(b"".join([piece async for piece in report.pieces])))
+
+
+async def test_images_with_a_subset_come_once_each_on_the_canvas(place):
+    version = (await place.register()).name
+    audit = (await place.audit(draft(versions=(version,), dataset=await place.dataset()))).name
+    red, blue = [await place.upload(picture(colour)) for colour in ("red", "blue")]
+    broken, gone = await place.upload(b"no picture"), "0" * 64
+    await succeeded(
+        place,
+        audit,
+        [
+            row(red, SUBSET),
+            row(blue, None),
+            row(blue, SUBSET, baseline_confident=True),
+            row(red, SUBSET),
+            row(broken, SUBSET),
+            row(gone, SUBSET),
+        ],
+    )
+
+    archive = await archive_of(place, audit)
+
+    assert archive.namelist() == [f"{red}.npy"]
+    image = np.load(io.BytesIO(archive.read(f"{red}.npy")))
+    assert (image.shape, image.dtype) == ((3, 8, 8), np.float32)
+    assert image[:, 0, 0].tolist() == [1.0, 0.0, 0.0]
+
+
+async def test_an_audit_of_an_ensemble_alone_frames_images_as_its_first_member_does(place):
+    members = [(await place.register(model=name)).name for name in ("one", "two")]
+    ensemble = await place.register(
+        model="both", source=Ensemble(tuple(members), Combine.MEAN_LOGITS), input=None, class_labels=()
+    )
+    audit = (await place.audit(draft(versions=(ensemble.name,), dataset=await place.dataset()))).name
+    red = await place.upload(picture("red"))
+    await succeeded(place, audit, [row(red, SUBSET)])
+
+    archive = await archive_of(place, audit)
+
+    assert np.load(io.BytesIO(archive.read(f"{red}.npy"))).shape == (3, 8, 8)
