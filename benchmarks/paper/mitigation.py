@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from modicum_server.handler.composites import TemperedModule
 from modicum_server.handler.temperatures import critical_temperature
+from modicum_server.measures.checked_versions import NONE_IN_ALL, NONE_LABELLED
 from modicum_server.measures.comparisons import difference_of, ratio_of
 from modicum_server.measures.measure import quantile_measure, share
-from modicum_server.measures.mitigation import NONE_IN_ALL, NONE_LABELLED
 from modicum_server.worker.matching import matched_temperature
 from modicum_sis import Classifier
 from numpy.typing import NDArray

@@ -204,7 +204,7 @@ def _searches(parts: Mapping[str, Any]) -> Iterator[str]:
     )
     left_out = planned_rows(QUICK_EXTENT if _is_quick(parts["searches"]) else FULL) - len(figures["rows"])
     if left_out:
-        yield f"The run was cut off before {left_out} more rows, the slowest searches, were measured.\n"
+        yield f"The run was cut off: {left_out} of {left_out + len(figures['rows'])} rows, the slowest, are missing.\n"
     yield from table(
         ("search", "setting", "fill", "passes an image", "median subset", "R", "same class on the last 5%"),
         [
