@@ -186,6 +186,7 @@ FAULTS = (
         strike=cancel,
         also=stays,
         signs=(CANCEL_ANSWERED, STOPPED),
+        seen_to_fail="with the lock on the audit and the looks at its state taken out",
     ),
     Fault(
         name="cancelled_as_its_last_shard_ends",

@@ -105,6 +105,7 @@ FAULTS = (
         point=Point.LAST_SHARD_END,
         strike=kill,
         signs=(EXPIRED,),
+        seen_to_fail="with the expiry of leases taken out",
     ),
     Fault(
         name="worker_killed_while_it_summarises",

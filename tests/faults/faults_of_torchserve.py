@@ -174,6 +174,7 @@ FAULTS = (
         stored=ANY_SHARD,
         strike=terminate_java,
         signs=(Line("worker", "torchserve_ended"),),
+        seen_to_fail="with the supervisor of TorchServe taken out",
     ),
     Fault(
         name="torchserve_hangs",
@@ -207,6 +208,7 @@ FAULTS = (
         stored=ANY_SHARD,
         strike=terminate_model,
         signs=(NOT_FINISHED,),
+        seen_to_fail="with the further tries of a shard taken out",
     ),
     Fault(
         name="model_process_hangs_while_torchserve_is_healthy",
@@ -217,6 +219,7 @@ FAULTS = (
         stored=ANY_SHARD,
         strike=hang_model,
         signs=(DIED, HUNG),
+        seen_to_fail="with the watch over progress taken out",
     ),
     Fault(
         name="torchserve_healthy_and_wedged",
@@ -235,6 +238,7 @@ FAULTS = (
         submits=False,
         strike=forget_models,
         signs=(NOT_FINISHED, Line("worker", "torchserve_replaced")),
+        seen_to_fail="with the canary taken out",
     ),
     Fault(
         name="model_larger_than_the_workers_limit",

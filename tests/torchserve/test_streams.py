@@ -115,6 +115,19 @@ class After:
         return time.monotonic() > self.time
 
 
+async def test_a_worker_that_was_stopped_for_long_does_not_blame_the_model(server):
+    before = await pid_of(server)
+    running = asyncio.ensure_future(heard(server, "obey", cancelled=After(12)))
+    await asyncio.sleep(2)  # it computes
+
+    # the time of a hang is 3 s
+    stop_us = f"kill -STOP {os.getpid()}; sleep 6; kill -CONT {os.getpid()}"
+    await (await asyncio.create_subprocess_exec("sh", "-c", stop_us)).wait()
+
+    assert isinstance((await running)[-1], TaskFinished)
+    assert await pid_of(server) == before
+
+
 async def test_a_cancelled_task_that_obeys_keeps_its_process(server):
     before = await pid_of(server)
 

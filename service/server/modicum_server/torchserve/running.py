@@ -29,6 +29,8 @@ from modicum_server.torchserve.stream import Stream, open_stream
 from modicum_server.torchserve.supervisor import Supervisor
 
 TICK_SECONDS = 0.25
+#: So long after the last look nobody listened: this process was stopped, or its machine was.
+ABSENT_SECONDS = 2.0
 BUSY_PAUSE_SECONDS = 0.2
 #: A process that died is back within seconds; it may take longer where libraries load slowly.
 BUSY_SECONDS = 90.0
@@ -118,7 +120,9 @@ class Run:
                 yield event
 
     async def _next(self) -> bytes | None:
+        looked = time.monotonic()
         while True:
+            looked = self._excuse_absence(looked)
             self._look_around()
             await self._look_at_usage()
             if self._stream is None:
@@ -129,6 +133,14 @@ class Run:
                 continue
             except grpc.aio.AioRpcError as error:
                 await self._try_again_or_raise(error)
+
+    def _excuse_absence(self, looked: float) -> float:
+        """Do not blame a task for what nobody heard since; return the time."""
+        now = time.monotonic()
+        if now - looked > ABSENT_SECONDS:
+            log.warning("nobody_listened", slot=self._slot.name, task=self._task.id, seconds=round(now - looked, 1))
+            self._progress.excuse(now - looked)
+        return now
 
     def _look_around(self) -> None:
         """Raise where the task is to be given up now."""
@@ -164,7 +176,7 @@ class Run:
         elif not busy(error):
             raise self._failure(error) from error
         elif time.monotonic() >= self._busy_until:
-            await self._replace(f"no process of {self._slot.name} was free for {BUSY_SECONDS:g} s")
+            await self._replace("slot_never_free", f"no process of {self._slot.name} was free for {BUSY_SECONDS:g} s")
         else:
             await self._free_where_wedged()
         self._progress.restart()
@@ -181,13 +193,14 @@ class Run:
             self._wedged_at = time.monotonic() + WEDGED_SECONDS
         elif time.monotonic() >= self._wedged_at:
             if not process.alive:
-                await self._replace(f"TorchServe calls the process of {self._slot.name} ready, and it is gone")
+                why = f"TorchServe calls the process of {self._slot.name} ready, and it is gone"
+                await self._replace("torchserve_wedged", why)
             log.warning("model_process_killed", slot=self._slot.name, task=self._task.id, pid=process.pid, wedged=True)
             process.kill()
             self._wedged_at = time.monotonic() + WEDGED_SECONDS
 
-    async def _replace(self, why: str) -> NoReturn:
-        log.warning("torchserve_wedged", slot=self._slot.name, task=self._task.id, why=why)
+    async def _replace(self, event: str, why: str) -> NoReturn:
+        log.warning(event, slot=self._slot.name, task=self._task.id, why=why)
         await self._supervisor.replace(self._server)
         raise ModelServerDown(why)
 
