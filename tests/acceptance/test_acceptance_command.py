@@ -197,3 +197,27 @@ def test_an_ensemble_of_twice_the_same_is_checked_and_is_inconclusive_on_nine_im
     assert check["measures"]["subset_fraction_ratio"]["value"] == pytest.approx(1.0, rel=0.2)
     assert check["measures"]["matched_subset_fraction_ratio"]["n"] > 0
     assert "Does the ensemble mitigate it?" in (place.folder / "check.html").read_text()
+
+
+def test_an_ensemble_is_checked_on_images_outside_its_training_too(place):
+    input_words = ("--input", "input.toml", "--labels", "labels.txt")
+    for name in ("near", "far"):
+        place.run("modicum", "models", "create", name, *WEIGHTS, *input_words)
+    label = (place.folder / "labels.txt").read_text().split()[0]
+    from PIL import Image  # noqa: PLC0415
+
+    (place.folder / "outside" / label).mkdir(parents=True)
+    for shade in (40, 90, 200):
+        Image.new("RGB", (40, 40), (shade, 20, 20)).save(place.folder / "outside" / label / f"{shade}.png")
+    (place.folder / "outside" / label / "broken.png").write_bytes(b"no picture")
+    words = ("ensemble", "check", "photos", "--member", "near", "--member", "far", "--threshold", 0.9, "--passes", 60)
+
+    done = place.run("modicum", *words, "--ood", "outside", "--output", "check.json", "--output", "outside.html")
+
+    assert done.code == 4, done.messages
+    assert done.output.startswith("INCONCLUSIVE: ensemble-near-far/1")
+    assert "3 of 4 labelled images have a prediction of all" in done.output
+    (check,) = json.loads((place.folder / "check.json").read_text())["mitigation"]
+    assert (check["stamp"], check["measures"]["ood_accuracy_difference"]["value"]) == ("", 0.0)
+    assert (check["out_of_distribution"]["used"], check["out_of_distribution"]["failed"]) == (3, 1)
+    assert "Out-of-distribution accuracy" in (place.folder / "outside.html").read_text()

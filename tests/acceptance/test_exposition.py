@@ -11,7 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 AUDIT = ("audit", "flat", "--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml")
 LABELS = frozenset(
-    {"method", "code", "state", "outcome", "stage", "reason", "answer", "le", "dependency", "slot", "level", "programs"}
+    {
+        *("method", "code", "door", "state", "outcome", "stage", "reason", "answer", "le", "dependency"),
+        *("slot", "level", "programs"),
+    }
 )
 #: Of these alone are there series by a user's names, of a bounded number of model versions.
 OF_MODELS = "modicum_model_"

@@ -19,6 +19,7 @@ from modicum_server.errors import (
     DiskFull,
     FieldInvalid,
     OffsetInvalid,
+    UploadBusy,
     UploadInvalid,
     UploadTruncated,
 )
@@ -135,11 +136,12 @@ async def test_more_bytes_than_announced_are_refused(store):
 async def test_two_uploads_of_one_artifact_do_not_mix(store):
     async with store.upload(PROJECT, DIGEST, size_bytes=len(DATA), offset=0) as first:
         await first.write(DATA)
-        with pytest.raises(UploadInvalid, match="another upload"):
+        with pytest.raises(UploadBusy, match="Another upload") as refused:
             await send(store)
         await first.commit()
 
     assert await content(store) == DATA
+    assert refused.value.metadata == {"received_bytes": str(len(DATA))}
 
 
 async def test_one_project_learns_nothing_of_anothers_upload(store):

@@ -150,6 +150,8 @@ class Artifacts(artifact_service_pb2_grpc.ArtifactServiceServicer):
         steps = self.script.steps["UploadArtifact"]
         break_after = steps.pop(0) if steps else None
         self.script.calls["UploadArtifact"].append(header)
+        if isinstance(break_after, tuple):
+            abort(context, *break_after)
         held = self.script.partial.setdefault(header.digest, bytearray())
         assert header.offset == len(held)
         for request in requests:

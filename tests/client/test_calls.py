@@ -10,6 +10,7 @@ from modicum import AsyncClient, Client, errors
 from modicum.cli.exits import exit_code
 from modicum.grpc_errors import CLASS_OF_CODE, error_of
 from modicum.retrying import CALLS
+from scripted_service import VERSION
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
@@ -216,3 +217,27 @@ def test_messages_are_put_together_without_stray_marks(code, text, reason, says)
     error = error_of(failure(grpc.StatusCode[code], text, reason), address="host:1")
 
     assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"dataset": "\ud800"}, "a name of datasets: expected text in UTF-8, got \\xed\\xa0\\x80"),
+        ({"models": ["\ud800/versions/1"]}, "expected text in UTF-8"),
+        ({"device": "\ud800"}, "device: expected text in UTF-8"),
+        ({"name": "\ud800"}, "the name of an audit: expected text in UTF-8"),
+        ({"passes": 1.5}, "passes: expected a whole number from 0"),
+        ({"seed": "1"}, "seed: expected a whole number from 0"),
+        ({"thresholds": "0.5"}, "a threshold lies above 0 and below 1, e.g. 0.9, not '0'"),
+        ({"thresholds": 0.5}, "thresholds: expected a sequence of numbers, got 0.5"),
+        ({"fraction": "0.5"}, "a fraction is 0"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_before_any_call(client, script, changes, says):
+    script.calls.clear()
+
+    with pytest.raises(errors.InvalidArgument) as caught:
+        client.audits.create(**{"models": [VERSION], "dataset": "d", "thresholds": [0.9], **changes})
+
+    assert says in str(caught.value)
+    assert not script.calls.get("CreateAudit")

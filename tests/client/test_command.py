@@ -61,14 +61,15 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--output", "no/a.json"), "expected its folder to exist"),
         (("photos", *GOOD, "--output", "empty"), "got no suffix"),
         (("photos", *GOOD, "--input", "absent.toml"), "expected a readable input file"),
-        (("photos", *GOOD, "--labels", "absent.txt"), "expected a readable text file"),
-        (("photos", *GOOD, "--photo-labels", "absent.csv"), "expected a readable text file"),
+        (("photos", *GOOD, "--labels", "absent.txt"), "expected a readable file"),
+        (("photos", *GOOD, "--photo-labels", "absent.csv"), "expected a readable file"),
         (("photos", *GOOD, "--control", "sanity"), "NAME:IMAGES"),
         (("photos", *GOOD, "--control", "fill", "--no-controls"), "exclude each other"),
         (("photos", *GOOD, "--device", "tpu"), "auto, cpu, cuda"),
         (("photos", *GOOD, "--sample", "2"), "at most the 1 pictures"),
         (("photos", *GOOD, "--fraction", "1"), "below 1"),
         (("photos", *GOOD, "--passes", "9"), "--passes: expected at least 10, or 0"),
+        (("photos", *GOOD, "--pixel-subsets", "15"), "--pixel-subsets: expected at least 16, or 0"),
         (
             ("photos", *GOOD, "--method", "backselect", "--passes", "50"),
             "--passes belongs to --method mask_optimization, not to backselect",
@@ -83,7 +84,7 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--passes", str(2**63)), "--passes"),
         (("photos", *GOOD, "--sample", str(2**31)), "--sample"),
         (("photos", *GOOD, "--pixels-per-step", str(2**31)), "--pixels-per-step"),
-        (("photos", *GOOD, "--control", f"fill:{2**31}"), "images of a control: expected a number from 0"),
+        (("photos", *GOOD, "--control", f"fill:{2**31}"), "images of a control: expected a whole number from 0"),
         (("photos", *GOOD, "--control", "fill:\u00b2"), "NAME:IMAGES"),
         (
             ("photos", *NAMELESS),
@@ -126,7 +127,7 @@ def test_an_argument_that_is_not_utf_8_is_a_usage_error_that_shows_it(place, run
     result = run("models", "show", "m\udcff")
 
     assert result.exit_code == 2
-    assert r"expected text and names in UTF-8, got projects/default/models/m\xff" in result.stderr
+    assert r"expected text in UTF-8, got m\xff" in result.stderr
 
 
 @pytest.mark.parametrize("noun", ["models", "datasets", "audits"])

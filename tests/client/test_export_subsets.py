@@ -5,13 +5,17 @@ import gzip
 import hashlib
 import io
 import json
+import resource
+import signal
 import zipfile
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from modicum import errors
 from modicum.cli.command import app
 from modicum.cli.exits import exit_code
+from modicum.searches import Fill
 from modicum.v1 import audit_service_pb2, model_pb2
 from PIL import Image
 from scripted_service import INPUT, VERSION
@@ -271,3 +275,78 @@ def test_the_command_looks_at_its_output_before_it_looks_for_a_server(monkeypatc
 
     assert ended.value.code == 2
     assert "expected its folder to exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", [".", "../here", "link"])
+def test_the_folder_that_one_is_in_stays(exported, monkeypatch, tmp_path, output):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+
+    with pytest.raises(errors.InvalidArgument, match="another folder than the one that you are in"):
+        exported().export_subsets(tmp_path / "link" if output == "link" else output)
+
+    assert list(tmp_path.joinpath("here").iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "link"]
+
+
+def test_an_empty_folder_is_filled_through_a_link(exported, tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+
+    exported().export_subsets(tmp_path / "link")
+
+    assert (tmp_path / "set" / "manifest.json").is_file()
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("suffix", ["", ".npz"])
+def test_a_name_may_be_as_long_as_names_can_be(exported, tmp_path, suffix):
+    longest = "x" * (255 - len(suffix)) + suffix
+
+    exported().export_subsets(tmp_path / longest)
+
+    assert [path.name for path in tmp_path.iterdir()] == [longest]
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "x" * 256 + ".npz", "a\x00b.npz", "circle"])
+def test_a_name_that_no_file_can_have_is_told_before_any_call(exported, script, tmp_path, name):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    audit = exported()
+    script.calls.clear()
+
+    with pytest.raises(errors.OutputNotWritten, match="it cannot be written"):
+        audit.export_subsets(tmp_path / name)
+    assert not script.calls
+
+
+@pytest.mark.parametrize(("output", "fetched"), [("set.npz", False), ("set", False), ("set.npz", True)])
+def test_a_full_disk_is_told_and_nothing_is_left(exported, script, tmp_path, output, fetched):
+    audit = exported()
+    most = len(script.reports[CANVAS]) if fetched else 100
+
+    with (
+        files_of_at_most(most),
+        pytest.raises(errors.OutputNotWritten, match="it could not be written: File too large"),
+    ):
+        audit.export_subsets(tmp_path / output)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int):
+    """A disk that takes no longer files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_fill_that_is_no_colour_is_named_as_it_is_written(exported, tmp_path):
+    with pytest.raises(errors.InvalidArgument, match="got 'noise'"):
+        exported().export_subsets(tmp_path / "set.npz", fill=Fill.NOISE)

@@ -1,9 +1,11 @@
 """What a user says about a model: its file, its labels, its input."""
 
+import os
+
 import pytest
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources.inputs import BUILT_IN, InputSpecification, input_specification
-from modicum.sources.labels import class_labels
+from modicum.sources.labels import class_labels, picture_labels
 from modicum.sources.model_files import model_file
 
 
@@ -59,6 +61,8 @@ def test_labels_come_from_a_list_a_text_file_or_a_json_file(tmp_path):
         ("a.json", b"{", "expected JSON"),
         ("a.json", b'{"a": 1}', "one JSON list"),
         ("a.json", b'["a", 1]', "place 2, got 1"),
+        ("a.json", b"[" * 100_000, "nested too deep"),
+        ("a.json", b"[" + b"9" * 5_000 + b"]", "expected JSON"),
     ],
 )
 def test_a_labels_file_of_another_form_is_refused(tmp_path, name, content, says):
@@ -66,6 +70,21 @@ def test_a_labels_file_of_another_form_is_refused(tmp_path, name, content, says)
 
     with pytest.raises(InvalidSource, match=says):
         class_labels(tmp_path / name)
+
+
+def test_labels_in_a_pipe_are_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    for read in (class_labels, picture_labels):
+        with pytest.raises(InvalidSource, match="it is a pipe, a socket or a device"):
+            read(tmp_path / "pipe")
+
+
+def test_a_label_longer_than_a_cell_of_a_csv_is_refused_with_its_line(tmp_path):
+    (tmp_path / "a.csv").write_text("a.jpg,cat\nb.jpg," + "x" * 131_073)
+
+    with pytest.raises(InvalidSource, match="line 2: expected rows of a CSV"):
+        picture_labels(tmp_path / "a.csv")
 
 
 def test_built_in_inputs_are_what_their_networks_were_trained_with():

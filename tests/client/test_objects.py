@@ -1,6 +1,7 @@
 """Boxes and masks of pictures: read from a file or a folder beside them, and refused where they cannot be right."""
 
 import json
+import os
 
 import pytest
 from modicum.errors import InvalidArgument, InvalidSource
@@ -83,6 +84,11 @@ def test_the_manifest_names_them_and_keeps_its_digest_without(photos, tmp_path):
         ("b.json", '{"cat/a.jpg": []}', "cat/a.jpg: expected a list of boxes"),
         ("b.json", '{"cat/a.jpg": [[1, 2, 3]]}', "cat/a.jpg, box 0"),
         ("b.json", '{"cat/a.jpg": [[1, 2, "3", 4]]}', "cat/a.jpg, box 0"),
+        ("b.csv", f"{'x' * 131_073},1,2,3,4\n", "line 1: expected rows of a CSV"),
+        ("b.json", '{"\\ud800": [[1, 2, 3, 4]]}', r"there is no \xed\xa0\x80"),
+        ("b.json", '{"cat/a.jpg": [[1, 2, 3, ' + "9" * 5_000 + "]]}", "expected JSON"),
+        ("b.json", "[" * 100_000, "nested too deep"),
+        ("b.json", '{"cat/a.jpg": [[1, 2, 3, 4]], "cat/a.jpg": [[5, 6, 7, 8]]}', "cat/a.jpg stands there twice"),
         ("b.json", '{"x": [[1, 2, 3, 4]], "y": [[1, 2, 3, 4]]}', "there is no x and 1 more"),
     ],
 )
@@ -114,3 +120,31 @@ def test_a_mask_of_no_picture_is_refused(photos, tmp_path):
 def test_boxes_and_masks_exclude_each_other(photos, tmp_path):
     with pytest.raises(InvalidArgument, match="exclude each other"):
         told(photos, boxes=tmp_path / "b.csv", masks=tmp_path)
+
+
+def test_two_masks_of_one_picture_are_refused(photos, tmp_path):
+    (tmp_path / "masks" / "cat").mkdir(parents=True)
+    for name in ("a.png", "a.bmp"):
+        (tmp_path / "masks" / "cat" / name).write_bytes(b"mask")
+
+    with pytest.raises(InvalidSource, match=r"a\.png: expected one mask a picture; a\.bmp is"):
+        told(photos, masks=tmp_path / "masks")
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.json", "masks/cat/a.png"])
+def test_a_pipe_is_named_and_not_waited_for(photos, tmp_path, name):
+    pipe = tmp_path / name
+    pipe.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(pipe)
+    given = {"masks": tmp_path / "masks"} if name.startswith("masks") else {"boxes": pipe}
+
+    with pytest.raises(InvalidSource) as caught:
+        with_objects(pictures(photos), **given)
+
+    assert str(caught.value).startswith(f"{pipe}: expected a file; it is a pipe")
+
+
+@pytest.mark.parametrize("given", [{"boxes": "a\x00b.csv"}, {"masks": "a\x00b"}])
+def test_a_name_that_no_file_can_have_is_refused(photos, given):
+    with pytest.raises(InvalidSource):
+        told(photos, **given)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +182,11 @@ def test_an_array_that_is_no_npz_and_classes_that_are_no_list_are_refused(tmp_pa
         pictures(tmp_path / "one.npz")
     with pytest.raises(InvalidSource, match="one list of names"):
         pictures(tmp_path / "two.npz")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.npz"])
+def test_pictures_in_a_pipe_are_refused_and_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+
+    with pytest.raises(InvalidSource, match="it is a pipe, a socket or a device"):
+        pictures(tmp_path / name)

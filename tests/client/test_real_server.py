@@ -52,7 +52,7 @@ def test_an_audit_goes_from_files_to_findings_and_reports(place):
     with Client() as client:
         model = register(client, place)
         photos = client.datasets.upload("holdout", place / "photos", boxes=place / "boxes.csv")
-        audit = client.audits.create(models=[model], dataset=photos, thresholds=[0.34], passes=40)
+        audit = client.audits.create(models=[model], dataset=photos, thresholds=[0.34], passes=40, pixel_subsets=40)
         events = list(audit.watch())
         result = audit.result()
 
@@ -61,6 +61,7 @@ def test_an_audit_goes_from_files_to_findings_and_reports(place):
         assert [event.sequence for event in events] == sorted({event.sequence for event in events})
         _expect_findings(result)
         _expect_objects(client, place, result)
+        _expect_pixel_subsets(result)
         assert b"<html" in audit.report("html")[:200]
         assert len(json.loads(audit.report("json"))["rows"]) == 4
         _expect_masked_set(place, audit)
@@ -110,6 +111,18 @@ def _expect_objects(client, place, result):
     assert refused.value.reason == "OBJECTS_INVALID"
 
 
+def _expect_pixel_subsets(result):
+    """Every picture that could be read is descended once, within the budget, beside the default controls."""
+    answers = {finding.item: finding.controls.pixel_subset for finding in result.findings}
+    assert answers.pop("cat/broken.jpg") is None
+    for answer in answers.values():
+        assert answer.subset.mask.sum() == answer.subset.size == 52
+        assert (answer.trace.kept[0], answer.trace.kept[-1]) == (1024, 0)
+        assert answer.passes.equivalents <= 40
+    assert result.models[0].pixel_subsets_accuracy.n == 3
+    assert len(result.models[0].confidence_curve) == 41
+
+
 def _expect_masked_set(place, audit):
     """What is exported is what was verified: the network itself is as confident in every exported image."""
     masked = audit.export_subsets(place / "set.npz")
@@ -144,7 +157,7 @@ def _expect_identity(client, place, model, audit):
     """The same again is what is there; a changed data set of the same name is refused; what is in use stays."""
     assert register(client, place) == model
     assert client.datasets.upload("holdout", place / "photos", boxes=place / "boxes.csv").item_count == 4
-    again = client.audits.create(models=["m"], dataset="holdout", thresholds=[0.34], passes=40)
+    again = client.audits.create(models=["m"], dataset="holdout", thresholds=[0.34], passes=40, pixel_subsets=40)
     assert again.snapshot.reused_from == audit.name
     (place / "photos" / "dog" / "b.png").write_bytes((place / "photos" / "cat" / "a.png").read_bytes())
     with pytest.raises(errors.AlreadyExists) as caught:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from modicum.cli.tables import headline, show_result
 from modicum.errors import ServiceError
+from modicum.findings import finding_of
 from modicum.measures import Measure, number, percent
 from modicum.results import document_of, result_of
 from rich.console import Console
@@ -162,6 +163,48 @@ def test_a_finding_without_a_subset_says_why(result):
 def test_a_document_of_another_schema_is_refused():
     with pytest.raises(ServiceError, match="reads 1"):
         document_of(b'{"schema_version": 2}')
+
+
+def test_the_last_pixels_of_an_image_are_read_and_told(result):
+    entry = {
+        "subset": ROW["subset"],
+        "confidence": 0.75,
+        "predicted_class": 1,
+        "random_confidence": 0.25,
+        "random_predicted_class": 0,
+        "trace": ROW["trace"],
+        "passes": ROW["passes"],
+    }
+    found = finding_of({**UNREADABLE, "reason": "NOT_ELIGIBLE", "controls": {"pixel_subset": entry}})
+    console = Console(file=io.StringIO(), width=250)
+
+    show_result(console, replace(result, findings=(found,)), {})
+
+    answer = found.controls.pixel_subset
+    assert np.array_equal(answer.subset.mask, MASK)
+    assert (answer.predicted_class, answer.random_predicted_class, answer.passes.equivalents) == (1, 0, 20)
+    assert answer.trace.kept == (6, 3)
+    told = "below the threshold: not searched; last 3 pixels 0.75, as many random ones 0.25"
+    assert told in console.file.getvalue()
+
+
+def test_the_accuracy_on_the_last_pixels_and_the_curve_are_read_off_the_document():
+    entry = DOCUMENT["models"][0]["searches"][0]
+    plain = {"n": 4, "interval": None, "parameters": {}}
+    curve = [{"kept_share": 0.0, "confidence": 0.1, "low": None, "high": None}]
+    measures = {
+        **entry["measures"],
+        "pixel_subsets_accuracy": {**plain, "value": 0.5, "unit": "share"},
+        "pixel_subsets_confidence_mean": {**plain, "value": 0.3, "unit": "confidence", "parameters": {"curve": curve}},
+    }
+    document = {**DOCUMENT, "models": [{**DOCUMENT["models"][0], "searches": [{**entry, "measures": measures}]}]}
+
+    model = result_of(document, gzip.compress(b"")).models[0]
+
+    assert model.pixel_subsets_accuracy.value == 0.5
+    assert model.confidence_curve == tuple(curve)
+    assert result_of(DOCUMENT, gzip.compress(b"")).models[0].confidence_curve == ()
+    assert any(line.startswith("accuracy on the last 5% of the pixels: 0.5") for line in headline(model.searches[0]))
 
 
 def test_a_search_without_a_gradient_is_said_where_there_was_one():

@@ -52,6 +52,16 @@ def test_a_broken_upload_waits_for_a_server_that_is_restarted_longer_than_one_ca
     assert script.calls["UploadArtifact"][-1].offset > 0
 
 
+def test_an_upload_waits_while_somebody_else_uploads_the_same_bytes(client, script):
+    content = bytes_content(BIG, "big")
+    script.steps["UploadArtifact"] = [(grpc.StatusCode.ABORTED, "UPLOAD_BUSY")] * 2
+
+    sent(client, [content])
+
+    assert len(script.calls["UploadArtifact"]) == 3
+    assert script.artifacts[content.digest] == BIG
+
+
 def test_an_upload_that_an_earlier_command_began_goes_on(client, script):
     content = bytes_content(BIG, "big")
     script.partial[content.digest] = bytearray(BIG[:1000])

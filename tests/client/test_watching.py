@@ -36,6 +36,16 @@ def test_no_controls_are_not_the_default_ones(client, script):
     assert [request.audit.specification.no_controls for request in script.calls["CreateAudit"]] == [True, False]
 
 
+@pytest.mark.parametrize(("controls", "alone"), [(None, False), ([], True), (["fill"], False)])
+def test_a_budget_of_pixel_subsets_stands_beside_the_controls_that_run(client, script, controls, alone):
+    client.audits.create(models=["m"], dataset="d", thresholds=[0.9], controls=controls, pixel_subsets=300)
+
+    specification = script.calls["CreateAudit"][0].audit.specification
+    assert (specification.controls[-1].control, specification.controls[-1].passes) == (9, 300)
+    assert len(specification.controls) == 1 + len(controls or ())
+    assert specification.no_controls is alone
+
+
 def test_a_watch_goes_on_after_the_last_sequence_that_it_saw(audit, script):
     script.watches = [
         ([(1, "QUEUED"), (4, "RUNNING")], UNAVAILABLE),

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from modicum_server.domain import pixel_subsets
 from modicum_server.logs import NO_MORE_FILES_SECONDS
-from modicum_server.objects import MOST_BOXES, MOST_BOXES_BYTES
+from modicum_server.objects import MOST_BOXES, MOST_BOXES_BYTES, MOST_MASK_PIXELS
 from modicum_server.openfiles import MOST_OPEN_FILES
 from modicum_server.settings import Settings
 from modicum_server.transports.grpc.server import (
@@ -18,7 +19,8 @@ from modicum_server.transports.grpc.server import (
     SPARE_CONNECTIONS,
 )
 from modicum_server.transports.http import connections
-from modicum_server.usecases import artifacts, manifests, objects, pages, rules
+from modicum_server.transports.http.rest import protojson
+from modicum_server.usecases import artifacts, costs, manifests, objects, pages, rules
 
 PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
 MEBIBYTE, KIBIBYTE = 1024**2, 1024
@@ -45,6 +47,12 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
         f"| rows of a page | {pages.LARGEST_PAGE_SIZE:,} |",
         f"| digests asked for at once | {rules.MOST_DIGESTS:,} |",
         f"| boxes of an item | {MOST_BOXES:,}, in {MOST_BOXES_BYTES // KIBIBYTE} KiB of JSON |",
+        f"| items of a data set that have boxes or a mask | {objects.MOST_ITEMS:,} |",
+        f"| pixels of a mask picture, and so of its picture | {MOST_MASK_PIXELS:,}; a process decodes one at a time |",
+        (
+            f"for each version and search {costs.UNMEASURED_ITEMS} to {costs.MOST_ITEMS:,} images, fewer only where "
+            f"the masks of so many take more than {costs.MOST_MASK_BYTES // MEBIBYTE} MiB"
+        ),
         f"looked at as the data set is created | {objects.LARGEST_BYTES // MEBIBYTE} MiB |",
         f"| a line of a manifest | {manifests.LONGEST_LINE_BYTES // KIBIBYTE} KiB |",
         f"| an item's path | {rules.LONGEST_ITEM_CHARACTERS:,} characters |",
@@ -52,6 +60,8 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
         f"| class names of a version | {rules.MOST_CLASS_LABELS:,} |",
         f"| versions of an audit, members of an ensemble | {rules.MOST_VERSIONS} |",
         f"| searches of an audit | {rules.MOST_SEARCHES} |",
+        f"| controls of an audit | {rules.MOST_CONTROLS} |",
+        f"| objects in a JSON body | {protojson.MOST_OBJECTS:,}; {protojson.MOST_COMMAS:,} commas |",
         (
             f"| sides of a canvas | {rules.LARGEST_SIDE_PIXELS:,} pixels; {rules.MOST_CANVAS_PIXELS:,} pixels, "
             f"{rules.MOST_CANVAS_VALUES:,} values in all |"
@@ -71,6 +81,8 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
         f"| {connections.IDLE_SECONDS} s after an answer, {connections.HEAD_SECONDS:.0f} s before the first request |",
         f"| an HTTP answer of which its caller reads nothing | {connections.STUCK_SECONDS:.0f} s |",
         f"{MOST_OPEN_FILES:,} at most | the log says so once in {NO_MORE_FILES_SECONDS:.0f} s",
+        f"| pixels of a canvas with `pixel_subsets` | {pixel_subsets.MOST_PIXELS:,} |",
+        f"| passes of `pixel_subsets` | {pixel_subsets.FEWEST_PASSES} to 2^40 |",
         f"| a filter | {rules.LONGEST_FILTER_CHARACTERS:,} characters |",
     ],
 )

@@ -4,13 +4,15 @@ import dataclasses
 
 import pytest
 from modicum_server.domain import tasks
+from modicum_server.domain.pixel_subsets import KEPT_SHARE
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.handler.methods import search_method
-from modicum_server.usecases.costs import default_pixels_per_step, search_passes
+from modicum_server.usecases.costs import default_pixels_per_step, pixel_subset_descent, search_passes
 from modicum_server.usecases.rules import FEWEST_PASSES, RULES
 from modicum_server.wire import worker_pb2
-from modicum_sis import BatchedGradient, MaskOptimization, ParameterError
+from modicum_sis import BatchedGradient, MaskOptimization, ParameterError, planned_pixel_subset_passes
 from modicum_sis import acceleration as sis_acceleration
+from modicum_sis.pixel_subsets import KEPT_SHARE as SIS_KEPT_SHARE
 
 CANVASES = [(1, 1, 2), (1, 8, 8), (3, 7, 13), (3, 32, 32), (3, 33, 32), (3, 224, 224), (1, 480, 640)]
 SEARCHES = {
@@ -34,6 +36,15 @@ def test_the_server_s_pixels_a_step_are_the_library_s(canvas):
     ours = BatchedGradient(default_pixels_per_step(Canvas(*canvas)))
 
     assert ours.planned_passes(canvas) == BatchedGradient(None).planned_passes(canvas)
+
+
+@pytest.mark.parametrize("canvas", CANVASES, ids=str)
+@pytest.mark.parametrize("passes", [0, 16, 1000])
+def test_the_server_s_descent_is_the_library_s(canvas, passes):
+    ours = pixel_subset_descent(passes, Canvas(*canvas))
+
+    assert ours.passes == planned_pixel_subset_passes(canvas, ours.pixels_per_step if passes else None)
+    assert KEPT_SHARE == SIS_KEPT_SHARE
 
 
 def test_the_server_takes_just_the_budgets_that_the_library_takes():

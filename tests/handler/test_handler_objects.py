@@ -2,6 +2,8 @@
 
 import io
 import json
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.errors import ObjectsInvalid
 from modicum_server.objects import MOST_BOXES, check_objects, objects_on_canvas
-from modicum_server.pictures import canvas_array
+from modicum_server.pictures import canvas_array, upright_size
 from PIL import Image
 
 
@@ -97,6 +99,7 @@ def test_an_array_has_boxes_too():
         ({"boxes": b"{"}, "not JSON"),
         ({"boxes": b"[" * 100_000}, "not JSON"),
         ({"boxes": b"\xff\xfe"}, "not JSON"),
+        ({"boxes": b""}, "not JSON"),
         ({"boxes": b"{}"}, "got no list"),
         ({"boxes": b"[]"}, "got 0 boxes"),
         ({"boxes": boxes(*[[0, 0, 1, 1]] * (MOST_BOXES + 1))}, "1,001 boxes"),
@@ -128,3 +131,80 @@ def test_what_is_none_of_the_picture_is_told(told, words):
 
 def test_a_picture_that_cannot_be_read_is_no_matter_of_its_boxes():
     check_objects(b"no picture", boxes=boxes([0, 0, 1, 1]))
+
+
+def mask_of(row, mode: str, kind: str = "PNG", palette=None, **options) -> bytes:
+    """A mask picture of that row, two times."""
+    file = io.BytesIO()
+    values = np.array([row, row], dtype=np.uint8)
+    image = Image.frombytes(mode, (len(row), 2), values.tobytes())
+    if palette is not None:
+        image.putpalette(palette)
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        pytest.param(mask_of([[0, 0, 0], [0, 0, 1]], "RGB"), id="a blue that luma rounds to black"),
+        pytest.param(mask_of([[0, 0, 0, 255], [0, 0, 4, 1]], "RGBA"), id="all but transparent"),
+        pytest.param(mask_of([[9, 9, 9, 0], [9, 9, 9, 9]], "RGBA"), id="transparent is no object"),
+        pytest.param(mask_of([0, 1], "P", palette=[0, 0, 0, 0, 0, 3]), id="a palette's dark blue"),
+        pytest.param(mask_of([0, 1], "P", palette=[9] * 6, transparency=0), id="a palette's transparent colour"),
+        pytest.param(mask_of([9, 1], "L", transparency=9), id="a transparent grey"),
+        pytest.param(mask_of([0, 1], "L", kind="BMP"), id="grey of 1"),
+    ],
+)
+def test_an_object_is_where_any_channel_is_above_zero_and_not_transparent(mask):
+    assert placed(picture(2, 2), 2, mask=mask).tolist() == [[False, True]] * 2
+
+
+def deep_colours() -> bytes:
+    """A PNG of one pixel, RGB in 16 bits a channel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\x00" + b"\x00\x01" * 3)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def filled(mode: str, kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, (1, 1), 1 if mode in {"I;16", "F"} else None).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("mask", "word"),
+    [
+        pytest.param(filled("I;16", "PNG"), "16 bits", id="grey in 16 bits"),
+        pytest.param(deep_colours(), "16 bits", id="RGB in 16 bits"),
+        pytest.param(filled("LA", "PNG"), "the mode LA", id="grey with alpha"),
+        pytest.param(filled("CMYK", "JPEG"), "the mode CMYK", id="CMYK"),
+        pytest.param(filled("F", "TIFF"), "the mode F", id="floating point"),
+    ],
+)
+def test_a_mask_picture_of_another_kind_is_refused_with_its_kind(mask, word):
+    with pytest.raises(ObjectsInvalid, match=f"of at most 8 bits a channel; got {word}"):
+        check_objects(picture(1, 1), mask=mask)
+
+
+def test_a_mask_of_too_many_pixels_is_refused_before_it_is_decoded():
+    file = io.BytesIO()
+    Image.new("1", (5_001, 5_000)).save(file, "PNG")
+    header_alone = file.getvalue()[:100]
+
+    with pytest.raises(ObjectsInvalid, match="at most 25,000,000 pixels, this picture has 5001 x 5000"):
+        check_objects(file.getvalue(), mask=header_alone)
+
+
+def test_the_size_of_a_picture_is_told_without_its_pixels():
+    assert upright_size(picture(300, 200, (0, 0, 200, 99))[:60]) == (300, 200)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_the_size_of_a_turned_picture_is_the_shown_one(kind):
+    assert upright_size(picture(8, 16, kind=kind, orientation=6)) == (16, 8)

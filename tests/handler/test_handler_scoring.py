@@ -7,6 +7,8 @@ import pytest
 import torch
 from handler_stage import Corners, Stage, items_of, kinds, tiny_input, version_of_program
 from modicum.v1 import finding_pb2, search_pb2
+from modicum_server.domain.findings import whole_subset
+from modicum_server.handler.scoring import mask_of
 from modicum_server.wire.worker_pb2 import ScoreWork
 from modicum_sis import Classifier, gather_donors
 from modicum_sis.fills import Fills
@@ -169,3 +171,27 @@ def test_many_scores_travel_in_chunks_of_their_size(stage: Stage):
 
     assert sorted(scores(chunks)) == list(range(count))
     assert max(chunk.ByteSize() for chunk in chunks) <= 48 * 1024
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (5, 3), (1, 1), (7, 9)])
+def test_a_subset_that_keeps_every_pixel_is_one_to_the_handler(height, width):
+    whole = whole_subset(height, width)
+
+    mask = mask_of(finding_pb2.Subset(mask=whole.mask, height=height, width=width, size=whole.size))
+
+    assert whole.size == height * width
+    assert bool(mask.all())
+    assert len(whole.mask) == len(np.packbits(np.ones((height, width), dtype=bool)))
+
+
+def test_a_whole_image_is_scored_as_it_is(stage: Stage):
+    """Four lit pixels score 8 for the class of their corner, against two zeros."""
+    version = version_of_program(stage, Corners())
+    (item,) = items_of(stage, [png(LIT * TOP_LEFT)])
+    everything = np.ones((8, 8), dtype=bool)
+
+    chunks = stage.run(version, score_work([item], [everything], targets=[1], places=[0], fill=search_pb2.FILL_MEAN))
+
+    (entry,) = scores(chunks).values()
+    assert entry.predicted_class == 0
+    assert entry.confidence == pytest.approx(1 / (np.exp(8) + 2), rel=1e-3)

@@ -125,6 +125,7 @@ def document_and_rows(
     check=None,
     plans=PLANS,
     class_labels=None,
+    second=None,
     **parameters,
 ):
     packed = pack(finding_row(one) for one in findings)
@@ -139,6 +140,7 @@ def document_and_rows(
         rows=read_rows(packed),
         parameters={"device": "cpu", "chunk_size": 4, "versions": {"torch": "2.4"}, "donor_digests": [], **parameters},
         findings_digest=hashlib.sha256(packed).hexdigest(),
+        second=second,
     )
     return document, read_rows(packed)
 

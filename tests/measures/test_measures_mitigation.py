@@ -5,17 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from example_audit import SEARCH, document_and_rows, finding, not_eligible
-from modicum_server.domain.models import Ensemble, ModelCheck, OutputKind
+from modicum_server.domain.models import Ensemble, InputDropout, ModelCheck, OutputKind
+from modicum_server.measures.checked_versions import CheckedVersion, latency_ratio
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.mitigation import judge
+from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
 
 ONE, TWO, BOTH = (f"projects/default/models/{name}/versions/1" for name in ("one", "two", "both"))
 MATCHED = replace(SEARCH, matched=True)
 CHECK = ModelCheck(3, OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=2.5)
 
 
-def checked(findings, *, searches=(SEARCH, MATCHED), **parameters):
+def checked(findings, *, searches=(SEARCH, MATCHED), second=None, **parameters):
     """The only check of an audit of two members and their ensemble."""
     document, _ = document_and_rows(
         findings,
@@ -23,6 +25,7 @@ def checked(findings, *, searches=(SEARCH, MATCHED), **parameters):
         searches=searches,
         sources={BOTH: Ensemble((ONE, TWO))},
         check=CHECK,
+        second=second,
         **parameters,
     )
     (check,) = document["mitigation"]
@@ -55,7 +58,7 @@ def test_an_ensemble_that_needs_more_at_matched_temperatures_too_mitigates():
 
     assert (check["verdict"], check["reasons"], check["stamp"]) == ("MITIGATED", [], "no OOD set")
     assert check["temperatures"] == {ONE: 1.4, TWO: 0.9}
-    assert check["pass_milliseconds"] == {BOTH: 2.5, ONE: 2.5, TWO: 2.5}
+    assert [one["pass_milliseconds"] for one in check["versions"].values()] == [2.5, 2.5, 2.5]
     assert check["passes_of_members_a_pass"] == 2
 
 
@@ -187,3 +190,166 @@ def test_the_verdict_follows_the_rule(ratio, matched, accuracy, verdict):
 
     assert said == verdict
     assert bool(reasons) == (verdict == "INCONCLUSIVE")
+
+
+def test_beside_the_verdict_stand_rate_accuracy_passes_and_time_of_each_version():
+    findings = [
+        replace(one, predicted_class=1) if one.model_version == TWO and one.position < 8 else one
+        for one in audit_of({**LARGER, (ONE, 0): 3})
+    ]
+
+    check = checked(findings)
+
+    beside = check["versions"]
+    assert list(beside) == [BOTH, ONE, TWO]
+    rates = [beside[name]["measures"]["overinterpretation_rate"]["value"] for name in beside]
+    accuracies = [beside[name]["measures"]["accuracy"]["value"] for name in beside]
+    assert (rates, accuracies) == ([0.0, 1.0, 0.0], [1.0, 1.0, 0.8])
+    differences = [
+        check["measures"][name]["value"] for name in ("overinterpretation_rate_difference", "accuracy_difference")
+    ]
+    assert differences == pytest.approx([-0.5, 0.1])
+    assert [beside[name]["plain_passes"] for name in beside] == [2, 1, 1]
+    assert {beside[name]["pass_milliseconds"] for name in beside} == {2.5}
+    assert (beside[ONE]["timed"], check["latency_ratio"]) == ("forward and backward", 1.0)
+
+
+def test_the_shares_beside_the_verdict_are_of_the_images_that_all_have():
+    findings = [one for one in audit_of(LARGER) if one.model_version != TWO or one.position >= 5]
+
+    beside = checked(findings)["versions"]
+
+    assert {one["measures"][name]["n"] for one in beside.values() for name in one["measures"]} == {35}
+
+
+def test_a_pass_of_a_wrapper_in_an_ensemble_is_as_many_as_it_has_masks():
+    document, _ = document_and_rows(
+        audit_of(LARGER),
+        versions=(ONE, TWO, BOTH),
+        searches=(SEARCH, MATCHED),
+        sources={BOTH: Ensemble((ONE, TWO)), TWO: InputDropout("projects/default/models/m/versions/1", 0.8, 16, 0)},
+    )
+
+    (check,) = document["mitigation"]
+    assert [one["plain_passes"] for one in check["versions"].values()] == [17, 1, 16]
+    assert check["passes_of_members_a_pass"] == 2
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "members", "ratio"),
+    [
+        ((6.0, True), ((2.0, True), (4.0, True)), 2.0),
+        ((6.0, False), ((2.0, False), (4.0, False)), 2.0),
+        ((6.0, True), ((2.0, True), (4.0, False)), None),
+        ((None, False), ((2.0, False), (4.0, False)), None),
+        ((6.0, True), ((None, True), (4.0, True)), None),
+        ((6.0, True), ((0.0, True), (4.0, True)), None),
+    ],
+)
+def test_times_are_compared_where_all_were_measured_alike(ensemble, members, ratio):
+    def timed(milliseconds, backward):
+        return CheckedVersion({}, 1, milliseconds, backward)
+
+    assert latency_ratio(timed(*ensemble), [timed(*member) for member in members]) == ratio
+
+
+def outside(**wrong) -> OutOfDistribution:
+    """Forty labelled images of fifty; so many of the first are wrong, a version."""
+    everyone = np.ones(40, dtype=bool)
+    answers = {
+        name: Answers(everyone, np.arange(40) >= wrong.get(key, 0))
+        for key, name in (("one", ONE), ("two", TWO), ("both", BOTH))
+    }
+    return OutOfDistribution("projects/default/datasets/others", "9" * 64, 50, answers)
+
+
+def test_an_ensemble_that_holds_its_accuracy_outside_too_mitigates_without_a_stamp():
+    check = checked(audit_of(LARGER), second=outside(one=20, two=20, both=4))
+
+    assert (check["verdict"], check["reasons"], check["stamp"]) == ("MITIGATED", [], "")
+    assert check["measures"]["ood_accuracy_difference"]["value"] == pytest.approx(0.4)
+    beside = {name: one["measures"]["ood_accuracy"] for name, one in check["versions"].items()}
+    assert {name: (one["value"], one["n"]) for name, one in beside.items()} == {
+        BOTH: (0.9, 40),
+        ONE: (0.5, 40),
+        TWO: (0.5, 40),
+    }
+    told = check["out_of_distribution"]
+    assert (told["item_count"], told["labelled"], told["used"], told["failed"]) == (50, 40, 40, 0)
+
+
+def test_an_ensemble_that_is_less_accurate_outside_alone_does_not_mitigate_and_the_reason_says_where():
+    check = checked(audit_of(LARGER), second=outside(both=8))
+
+    assert check["verdict"] == "INCONCLUSIVE"
+    (reason,) = check["reasons"]
+    assert "on out-of-distribution images" in reason
+
+
+def test_an_image_outside_that_one_of_them_could_not_be_asked_about_is_left_out_and_counted():
+    some = np.arange(40) >= 3
+    given = outside()
+    one_less = OutOfDistribution(
+        given.dataset, given.manifest_digest, 50, {**given.answers, TWO: Answers(some, np.ones(40, dtype=bool))}
+    )
+
+    check = checked(audit_of(LARGER), second=one_less)
+
+    assert check["measures"]["ood_accuracy_difference"]["n"] == 37
+    assert (check["out_of_distribution"]["used"], check["out_of_distribution"]["failed"]) == (37, 3)
+
+
+def test_no_prediction_outside_is_no_evidence_that_accuracy_holds():
+    nobody = Answers(np.zeros(40, dtype=bool), np.zeros(40, dtype=bool))
+    nothing = OutOfDistribution(
+        "projects/default/datasets/others", "9" * 64, 50, dict.fromkeys((ONE, TWO, BOTH), nobody)
+    )
+
+    check = checked(audit_of(LARGER), second=nothing)
+
+    assert check["verdict"] == "INCONCLUSIVE"
+    assert check["reasons"] == [
+        "no labelled out-of-distribution image has a prediction of the ensemble and all members"
+    ]
+
+
+def test_where_no_prediction_differs_no_difference_is_left():
+    third = f"{ONE[:-1]}2"
+    document, _ = document_and_rows(
+        [
+            replace(finding(place, model_version=name), predicted_class=int(place % 3 == 0 and name != BOTH))
+            for place in range(20)
+            for name in (ONE, TWO, third, BOTH)
+        ],
+        versions=(ONE, TWO, third, BOTH),
+        sources={BOTH: Ensemble((ONE, TWO, third))},
+    )
+
+    (check,) = document["mitigation"]
+    assert check["measures"]["overinterpretation_rate_difference"]["value"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("second", "verdict"),
+    [((-0.01, 0.05), "MITIGATED"), ((-0.02, 0.05), "INCONCLUSIVE"), ((-0.3, -0.1), "INCONCLUSIVE")],
+)
+def test_accuracy_outside_is_held_to_the_same_limit(second, verdict):
+    measures = {
+        "subset_fraction_ratio": measure(1.2, 1.4),
+        "matched_subset_fraction_ratio": measure(1.15, 1.3),
+        "accuracy_difference": measure(-0.01, 0.05),
+        "ood_accuracy_difference": measure(*second),
+    }
+
+    assert judge(measures)[0] == verdict
+
+
+def test_subsets_that_are_no_larger_do_not_mitigate_whatever_the_accuracy_outside():
+    measures = {
+        "subset_fraction_ratio": measure(0.9, 1.05),
+        "matched_subset_fraction_ratio": measure(0.9, 1.05),
+        "accuracy_difference": measure(-0.01, 0.05),
+        "ood_accuracy_difference": measure(-0.3, -0.1),
+    }
+
+    assert judge(measures) == ("NOT_MITIGATED", ())

@@ -117,6 +117,20 @@ async def test_a_reading_that_hangs_holds_up_no_scrape_and_is_not_begun_twice(re
     await reader.close()
 
 
+async def test_a_reading_of_a_connection_that_is_lost_for_good_ends_and_the_next_one_goes_well(
+    reader, shelf, now, monkeypatch
+):
+    monkeypatch.setattr(versions, "STORE_SECONDS", 0.01)
+    shelf.gate.clear()
+    assert (await reader.current()).readings == ()
+    shelf.gate.set()
+    monkeypatch.setattr(versions, "STORE_SECONDS", 60)
+    now[0] = 11.0
+
+    assert [reading.audit for reading in (await reader.current()).readings] == [audit(1), audit(2)]
+    assert shelf.asked == 2
+
+
 async def test_without_a_database_what_was_read_last_stays(reader, shelf, now):
     before = await reader.current()
     shelf.failure, now[0] = DependencyUnavailable("away"), 11.0

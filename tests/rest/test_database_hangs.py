@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import structlog
 from modicum.v1.project_service_pb2 import ListProjectsRequest
 from modicum.v1.project_service_pb2_grpc import ProjectServiceStub
 from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.errors import DependencyUnavailable
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.store.changes import PostgresChanges
+from modicum_server.store.connections import POOL_SIZE
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.api import Api
 from rest_stage import PATIENCE_SECONDS, PROJECT, TOKENS, Rest, Served
@@ -29,29 +32,42 @@ class Wire:
     socket: Path
     open: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def forget(self) -> None:
+        """Carry nothing any more on the connections that there are, and everything on new ones."""
+        self.open.clear()
+        self.open = asyncio.Event()
+        self.open.set()
+
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        passes = self.open
         back, forth = await asyncio.open_unix_connection(self.socket)
         try:
-            await asyncio.gather(self._pump(reader, forth), self._pump(back, writer))
+            await asyncio.gather(self._pump(reader, forth, passes), self._pump(back, writer, passes))
         except ConnectionError:
             """One side has gone."""
         finally:
             forth.close()
             writer.close()
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, passes: asyncio.Event) -> None:
         while data := await source.read(65_536):
-            await self.open.wait()
+            await passes.wait()
             sink.write(data)
         sink.close()
 
 
 @pytest.fixture
-async def hanging(database_url, tmp_path, settings) -> AsyncIterator[Served]:
-    """Both doors of an API that has asked its database already, which then hangs."""
+def wire(database_url) -> Wire:
+    carrying = Wire(Path(str(make_url(database_url).query["host"])) / ".s.PGSQL.5432")
+    carrying.open.set()
+    return carrying
+
+
+@pytest.fixture
+async def wired(wire, database_url, tmp_path, settings) -> AsyncIterator[Served]:
+    """Both doors of an API that has asked its database already, over a wire."""
     address = make_url(database_url)
-    wire = Wire(Path(str(address.query["host"])) / ".s.PGSQL.5432")
-    wire.open.set()
+    opened = wire.open
     server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
     url = address.set(query={}, host="127.0.0.1", port=server.sockets[0].getsockname()[1]).render_as_string(
         hide_password=False
@@ -67,14 +83,21 @@ async def hanging(database_url, tmp_path, settings) -> AsyncIterator[Served]:
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
             assert (await Rest(http_port).ask("GET", "/v1/projects")).reason == "TOKEN_INVALID"
-            wire.open.clear()
             yield Served(api, store, artifacts, metrics, http_port, channel)
     finally:
+        opened.set()
         wire.open.set()
         await api.stop(grace=0)
         await changes.close()
         await store.close()
         server.close()
+
+
+@pytest.fixture
+def hanging(wire, wired) -> Served:
+    """The same, whose database hangs from now on."""
+    wire.open.clear()
+    return wired
 
 
 async def soon(answer):
@@ -113,3 +136,29 @@ async def test_grpc_says_the_same(hanging, monkeypatch):
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
     assert [line["code"] for line in lines if line["event"] == "rpc"] == ["UNAVAILABLE"]
     assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_readiness_comes_back_from_connections_that_went_silent_while_new_ones_work(wire, wired):
+    async def ready() -> int:
+        return (await wired.rest().ask("GET", "/readyz")).status
+
+    assert await ready() == 200
+    wire.forget()
+
+    assert await ready() == 503
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await ready() != 200:  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0.1)
+
+
+async def test_one_silent_answer_condemns_every_connection_that_is_open(wire, wired):
+    async with AsyncExitStack() as stack:
+        for _ in range(POOL_SIZE):
+            await stack.enter_async_context(wired.store.transaction())
+    wire.forget()
+
+    with pytest.raises(DependencyUnavailable):
+        await wired.store.ping()
+
+    for _ in range(POOL_SIZE):
+        await soon(wired.store.ping())

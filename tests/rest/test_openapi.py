@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -76,6 +77,8 @@ def test_integers_of_64_bits_are_text_and_enums_go_by_name(described):
     properties = described["components"]["schemas"]["AuditProgress"]["properties"]
 
     assert properties["passesDone"]["type"] == "string"
+    assert re.search(properties["passesDone"]["pattern"], str(-(2**63)))
+    assert re.search(described["components"]["parameters"]["LastEventId"]["schema"]["pattern"], str(2**63 - 1))
     assert properties["imagesDone"]["type"] == "integer"
     assert "STATE_QUEUED" in described["components"]["schemas"]["Audit.State"]["enum"]
     assert described["components"]["schemas"]["Audit"]["properties"]["state"]["readOnly"]

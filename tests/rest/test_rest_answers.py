@@ -8,6 +8,7 @@ import re
 import pytest
 import structlog
 from modicum_server.settings import Settings
+from modicum_server.transports.http.compression import takes_gzip
 from rest_stage import PROJECT, Rest
 
 ID = "00000000-0000-4000-8000-000000000001"
@@ -83,6 +84,35 @@ async def test_json_is_compressed_and_events_and_bytes_are_not(served):
     assert artifact.body == b"a" * 10_000
 
 
+@pytest.mark.parametrize(
+    ("header", "takes"),
+    [
+        ("gzip", True),
+        ("br;q=1.0, GZIP ; q=0.5", True),
+        ("gzip;q=0", False),
+        ("deflate, gzip; q=0.000", False),
+        ("gzip;q=much", False),
+        ("notgzip", False),
+        ("", False),
+    ],
+)
+def test_gzip_is_for_those_who_take_it(header, takes):
+    assert takes_gzip(header) is takes
+
+
+async def test_the_etag_of_what_is_compressed_is_weak_and_is_taken_back(served):
+    audit, takes = await served.audit(), {"Accept-Encoding": "gzip"}
+    plain = await served.rest().ask("GET", f"/v1/{audit}", headers={"Accept-Encoding": "gzip;q=0"})
+    packed = await served.rest().ask("GET", f"/v1/{audit}", headers=takes)
+    etag = packed.headers["ETag"]
+    same = await served.rest().ask("GET", f"/v1/{audit}", headers={**takes, "If-None-Match": etag})
+
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert etag == f"W/{plain.headers['ETag']}"
+    assert same.status == 304
+
+
 async def test_a_report_has_its_own_media_type(served):
     audit = await served.audit()
     await served.succeed(audit, findings=2)
@@ -107,11 +137,14 @@ async def test_options_and_405_tell_what_a_path_takes(served):
     options = await rest.ask("OPTIONS", "/v1/projects")
     refused = await rest.ask("PATCH", "/v1/projects")
     probe = await rest.ask("POST", "/healthz")
+    asked = await rest.ask("OPTIONS", "/healthz", headers={"X-Request-ID": "mine-1"})
 
+    assert (asked.status, asked.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
+    assert asked.headers["X-Request-ID"] == "mine-1"
     assert (options.status, options.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, POST")
     assert (refused.status, refused.reason) == (405, "METHOD_NOT_ALLOWED")
     assert refused.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
-    assert (probe.status, probe.reason, probe.headers["Allow"]) == (405, "METHOD_NOT_ALLOWED", "GET, HEAD")
+    assert (probe.status, probe.reason, probe.headers["Allow"]) == (405, "METHOD_NOT_ALLOWED", "GET, HEAD, OPTIONS")
 
 
 async def test_a_path_that_leads_nowhere_is_a_problem(served):
@@ -207,6 +240,19 @@ async def test_a_deadline_is_a_number_of_seconds(served, text):
     reply = await served.rest().ask("GET", "/v1/projects", headers={"Request-Timeout": text})
 
     assert reply.json["violations"][0]["field"] == "Request-Timeout"
+
+
+async def test_who_may_not_call_is_told_so_whatever_their_deadline(served):
+    for token, reason in ((None, "TOKEN_MISSING"), ("wrong", "TOKEN_INVALID")):
+        reply = await Rest(served.http_port, token).ask("GET", "/v1/projects", headers={"Request-Timeout": "soon"})
+        assert reply.reason == reason
+
+
+async def test_metrics_ask_for_a_token_by_its_kind(served, monkeypatch):
+    monkeypatch.setattr("modicum_server.transports.http.probes._on_loopback", lambda _request: False)
+    reply = await Rest(served.http_port, None).ask("GET", "/metrics")
+
+    assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, 'Bearer realm="modicum"')
 
 
 async def test_a_callers_deadline_is_kept(served, monkeypatch):

@@ -5,10 +5,12 @@ import hashlib
 import socket
 from contextlib import suppress
 
+import grpc
 import pytest
 from modicum_server.artifacts.uploads import PartialUpload
 from prometheus_client import generate_latest
 from rest_stage import PROJECT, TOKENS, until
+from two_doors import by_grpc
 
 DATA = bytes(range(256)) * 20_000
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -95,7 +97,50 @@ async def test_an_upload_may_come_in_parts(served):
     assert last.status == 200
 
 
-@pytest.mark.parametrize("span", ["bytes 0-1", "0-1/2", "bytes 5-1/9", "bytes 0-9/9", "bytes 0-5/9", "bytes */9"])
+async def test_a_second_upload_beside_the_first_is_told_to_wait_at_both_doors(served):
+    connection = socket.create_connection(("127.0.0.1", served.http_port))
+    await asyncio.to_thread(connection.sendall, head(len(DATA)) + DATA[:1_000_000])
+    async with asyncio.timeout(60):
+        while not await received(served):  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0.02)
+    header = {"parent": PROJECT, "digest": DIGEST, "sizeBytes": len(DATA)}
+    by_right = await served.rest().ask("PUT", PLACE, raw=b"", headers={"Content-Length": "0"})
+    by_left = await by_grpc(served.channel, TOKENS["admin"], "UploadArtifact", {"header": header})
+    await asyncio.to_thread(connection.sendall, DATA[1_000_000:])
+    first = await asyncio.to_thread(connection.recv, 65_536)
+    connection.close()
+
+    assert (by_right.status, by_right.reason, by_right.headers["Retry-After"]) == (409, "UPLOAD_BUSY", "1")
+    assert (by_left.code, by_left.reason) == (grpc.StatusCode.ABORTED, "UPLOAD_BUSY")
+    assert all(int(told["received_bytes"]) > 0 for told in (by_left.metadata, by_right.json["metadata"]))
+    assert first.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_an_upload_of_which_every_byte_had_arrived_is_ended_without_any(served):
+    async with served.artifact_store.upload(PROJECT, DIGEST, size_bytes=len(DATA), offset=0) as broken:
+        await broken.write(DATA)
+    early = await served.rest().ask(
+        "PUT", PLACE, raw=b"", headers={"Content-Range": f"bytes */{len(DATA) + 1}", "Content-Length": "0"}
+    )
+    done = await served.rest().ask("PUT", PLACE, raw=b"", headers={"Content-Range": f"bytes */{len(DATA)}"})
+
+    assert (early.reason, early.json["metadata"]["received_bytes"]) == ("UPLOAD_INVALID", str(len(DATA)))
+    assert (done.status, await received(served)) == (200, None)
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        "bytes 0-1",
+        "0-1/2",
+        "bytes 5-1/9",
+        "bytes 0-9/9",
+        "bytes 0-5/9",
+        "bytes */9",
+        f"bytes 0-1/{2**63}",
+        "bytes 0-1/" + "9" * 20,
+    ],
+)
 async def test_a_content_range_is_that_of_the_body(served, span):
     reply = await served.rest().ask("PUT", PLACE, raw=b"ab", headers={"Content-Range": span})
 
@@ -168,6 +213,8 @@ def send_until_it_stops(connection: socket.socket, data: bytes) -> int:
         ("bytes=1000-299999", 1000, 300_000),
         ("bytes=5119990-", 5_119_990, len(DATA)),
         ("bytes=-10", len(DATA) - 10, len(DATA)),
+        ("Bytes=0-1", 0, 2),
+        ("bytes=0-" + "9" * 400, 0, len(DATA)),
         ("bytes=0-99999999", 0, len(DATA)),
         ("bytes=-99999999", 0, len(DATA)),
     ],
@@ -189,9 +236,16 @@ async def test_a_range_that_cannot_be_read_is_answered_with_the_whole(served, sp
     assert (reply.status, reply.body) == (200, DATA)
 
 
+async def test_a_range_is_of_get_alone(served):
+    await served.upload(DATA)
+    reply = await served.rest().ask("HEAD", f"{PLACE}:download", headers={"Range": "bytes=0-1"})
+
+    assert (reply.status, reply.headers["Content-Length"]) == (200, str(len(DATA)))
+
+
 async def test_a_range_past_the_end_says_how_much_there_is(served):
     await served.upload(DATA)
-    for headers in ({"Range": f"bytes={len(DATA)}-"}, {"Range": "bytes=-0"}):
+    for headers in ({"Range": f"bytes={len(DATA)}-"}, {"Range": "bytes=-0"}, {"Range": f"bytes={'9' * 400}-"}):
         reply = await served.rest().ask("GET", f"{PLACE}:download", headers=headers)
         assert (reply.status, reply.reason) == (416, "OFFSET_INVALID")
         assert reply.headers["Content-Range"] == f"bytes */{len(DATA)}"

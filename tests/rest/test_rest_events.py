@@ -82,6 +82,27 @@ async def test_a_silent_stream_has_heartbeats(served, monkeypatch):
     assert json.loads(event["data"])["state"] == "STATE_CANCELLED"
 
 
+async def test_a_stream_of_events_that_were_all_seen_before_has_heartbeats_too(served, monkeypatch):
+    monkeypatch.setattr("modicum_server.transports.http.rest.events.HEARTBEAT_SECONDS", 1.0)
+    audit = await served.audit()
+    await start(served, audit)
+
+    async def change() -> None:
+        while True:
+            async with served.store.transaction() as transaction:
+                await transaction.audits.add_progress(audit, passes_done=1)
+            await asyncio.sleep(0.05)
+
+    async with served.rest().events(f"/v1/{audit}:watch", Last_Event_ID=str(2**62)) as events:
+        changing = asyncio.create_task(change())
+        async with asyncio.timeout(20):
+            beats = [await events.next() for _ in range(2)]
+        changing.cancel()
+        await served.rest().ask("POST", f"/v1/{audit}:cancel")
+
+    assert beats == [{"comment": "still there"}] * 2
+
+
 async def test_a_watcher_that_leaves_gives_its_seat_back(served):
     audit = await served.audit()
     async with served.rest().events(f"/v1/{audit}:watch") as events:

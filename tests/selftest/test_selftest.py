@@ -5,9 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+from modicum_server.cli import app
 from modicum_server.selftest import command, running
 from modicum_server.selftest.cases import CASES, CORNER, MIDDLE, UNMARKED, Case
 from modicum_server.selftest.digits import CLASSES, SIDE, Digits, load_digits, split
+from typer.testing import CliRunner
 
 NOTHING = np.random.default_rng(0)
 
@@ -40,6 +42,14 @@ def test_a_verdict_that_is_not_the_right_one_is_told_by_the_exit_code(capsys, mo
 
     assert command.run(0, say=print) == command.WRONG
     assert ", wrong" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**63), "9" * 40, "x"])
+def test_a_seed_that_no_audit_takes_is_a_usage_error(seed):
+    result = CliRunner().invoke(app, ["selftest", "--seed", seed])
+
+    assert result.exit_code == command.USAGE
+    assert "--seed" in result.output
 
 
 def test_without_mlxtend_the_command_says_what_to_install():

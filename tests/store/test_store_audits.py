@@ -10,7 +10,9 @@ from modicum_server.domain.findings import (
     FindingControls,
     FindingReason,
     Passes,
+    PixelSubsetFinding,
     ScoredVariant,
+    Subset,
     Trace,
 )
 from modicum_server.domain.searches import Fill
@@ -247,6 +249,9 @@ async def test_findings_come_back_as_they_were_stored_in_order(store, scene: Sce
             (FillFinding(Fill.BLUR, 0.4, sufficient=False),),
             (ScoredVariant("dilated", 0.3, sufficient=False, predicted_class=0),),
             fill_robust=FillRobustFinding(8, 2.0, 29, 28, 0.92, budget_exhausted=False, passes=Passes(200, 90)),
+            pixel_subset=PixelSubsetFinding(
+                Subset(b"\xff\x80", 3, 3, 9), 0.8, 1, 0.1, 0, Trace((9, 0), (0.9, 0.1)), Passes(12, 9)
+            ),
         ),
     )
     poor = finding(0, version, size=None, reason=FindingReason.IMAGE_UNREADABLE, margin=float("-inf"))

@@ -5,7 +5,7 @@ import pytest
 from modicum_server import errors
 from modicum_server.transports.errors import TABLE, UNKNOWN, answer_of
 from modicum_server.transports.grpc.statuses import status_of
-from modicum_server.transports.refusals import refusal_of
+from modicum_server.transports.refusals import deadline_refusal, refusal_of
 
 
 def tree(kind: type[errors.ModicumError] = errors.ModicumError) -> Iterator[type[errors.ModicumError]]:
@@ -61,3 +61,14 @@ def test_a_long_message_fits_into_the_trailers():
     error = errors.ModelRejected("x" * 100_000, detail="y" * 100_000)
 
     assert len(status_of(refusal_of(error, "id-1")).SerializeToString()) < 8192
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [(120.0, "not done within 120 s"), (0.25, "within 0.25 s"), (0.0, "had no time left"), (-1.0, "had no time left")],
+)
+def test_a_deadline_that_had_passed_already_is_not_told_as_a_time(seconds, says):
+    refusal = deadline_refusal(seconds, "r")
+
+    assert says in refusal.text
+    assert refusal.reason == "DEADLINE_EXCEEDED"

@@ -165,16 +165,18 @@ async def test_validate_only_tells_the_cost(served):
     request = await served.audit_request(caller, validate_only=True)
     audit = await caller.audits.CreateAudit(request, metadata=caller.metadata)
 
-    assert audit.progress.passes_planned == 2 * 1209
+    assert audit.progress.passes_planned == 2 * 1809
 
 
 async def test_what_is_not_served_yet_says_so(served):
     caller = served.caller()
-    request = await served.audit_request(caller)
-    request.audit.specification.controls.add(control=search_pb2.CONTROL_TRANSFER)
-    transfer = await refusal(caller.audits.CreateAudit(request, metadata=caller.metadata))
+    audit = await caller.audits.CreateAudit(await served.audit_request(caller), metadata=caller.metadata)
+    async with served.store.transaction() as transaction:
+        await transaction.audits.succeed(audit.name, result_digest=hashlib.sha256(b"").hexdigest(), artifacts=[])
+    request = audits.JudgeAuditRequest(name=audit.name, policy="rules: []")
+    judged = await refusal(caller.audits.JudgeAudit(request, metadata=caller.metadata))
 
-    assert (transfer.code, transfer.reason) == (Code.UNIMPLEMENTED, "NOT_IMPLEMENTED")
+    assert (judged.code, judged.reason) == (Code.UNIMPLEMENTED, "NOT_IMPLEMENTED")
 
 
 async def test_an_artifact_comes_back_as_it_went(served):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.audits import AuditProgress, AuditState, Stage
 from modicum_server.domain.findings import Finding
-from modicum_server.domain.searches import SearchMethod
+from modicum_server.domain.searches import Control, ControlPlan, SearchMethod
 from modicum_server.errors import (
     AuditExists,
     AuditNotEnded,
@@ -17,6 +17,7 @@ from modicum_server.errors import (
     AuditNotSucceeded,
     AuditTooLarge,
     DatasetNotFound,
+    FieldInvalid,
     FindingNotFound,
     FormatUnknown,
     GradientMissing,
@@ -99,6 +100,16 @@ async def test_ids_of_the_server_sort_by_time():
         await asyncio.sleep(0.002)
 
     assert ids == sorted(set(ids))
+
+
+async def test_a_sample_of_more_than_there_is_is_refused_with_both_numbers(place, asked):
+    more, all_of_it = (replace(asked, specification=replace(asked.specification, sample=count)) for count in (4, 3))
+
+    with pytest.raises(FieldInvalid, match=r"expected at most the 3 items of .*, got 4") as caught:
+        await place.audit(more)
+
+    assert caught.value.field == "audit.specification.sample"
+    assert (await place.audit(all_of_it)).item_count == 3
 
 
 async def test_a_sample_is_audited_in_its_order(place, asked):
@@ -193,6 +204,19 @@ async def test_an_audit_of_more_shards_than_the_server_takes_is_refused_before_a
     assert len(await shards_of(place)) == 4
 
 
+async def test_shards_that_will_score_subsets_count_at_the_door(place, asked):
+    other = await place.register(model="other")
+    versions = (*asked.specification.model_versions, other.name)
+    two = replace(asked.specification, model_versions=versions, controls=(ControlPlan(Control.TRANSFER),))
+    few = Acknowledging(place.store, place.settings.model_copy(update={"max_audit_shards": 3}))
+    enough = Acknowledging(place.store, place.settings.model_copy(update={"max_audit_shards": 4}))
+
+    with pytest.raises(AuditTooLarge, match="1 searches are cut into 4 shards, this server takes 3"):
+        await few.create(AUDITOR, PROJECT, replace(asked, specification=two), AuditOptions())
+
+    assert (await enough.create(AUDITOR, PROJECT, replace(asked, specification=two), AuditOptions())).item_count == 3
+
+
 async def test_an_identical_audit_that_succeeded_is_the_answer(place, asked):
     first = await place.audit(asked)
     digest = await place.succeed(first.name)
@@ -228,11 +252,12 @@ async def test_the_answer_depends_on_every_digest_and_the_device(place, asked):
         answer_key(specification, [version], dataset, Settings(device="cuda")),
         answer_key(specification, [version], dataset, Settings(device="cpu", max_image_pixels=1000)),
         answer_key(replace(specification, seed=1), [version], dataset, Settings(device="cpu")),
+        answer_key(specification, [version], dataset, Settings(device="cpu"), second=replace(dataset, name="other")),
         answer_key(specification, [replace(version, digest="other")], dataset, Settings(device="cpu")),
         answer_key(specification, [version], replace(dataset, manifest_digest="other"), Settings(device="cpu")),
     }
 
-    assert len(keys) == 6
+    assert len(keys) == 7
 
 
 async def test_an_answer_of_another_device_than_workers_choose_now_is_not_reused(place, asked):

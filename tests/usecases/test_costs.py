@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 from modicum_server.domain.audits import AuditSpecification, Stage
-from modicum_server.domain.models import ModelVersion, VersionState, Weights
+from modicum_server.domain.models import Ensemble, ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
 from modicum_server.usecases.controls import control_positions
 from modicum_server.usecases.costs import (
@@ -85,6 +85,24 @@ def test_fill_robust_costs_its_plan_or_the_searchs_passes_or_600_on_its_images(a
     with_control, without = (
         planned_passes(specification(controls=plans, searches=searches), [version(1.0)], 10)
         for plans in ((ControlPlan(Control.FILL_ROBUST, images=4, passes=asked),), ())
+    )
+
+    assert with_control - without == 4 * cost
+
+
+@pytest.mark.parametrize(
+    ("asked", "cost"),
+    [
+        pytest.param(0, 13 + 3 * 1024, id="one pixel a step"),
+        pytest.param(16, 16, id="one step"),
+        pytest.param(1000, 13 + 3 * 256, id="329 steps allow 4 pixels a step, which take 256"),
+    ],
+)
+def test_pixel_subsets_cost_their_descent_once_a_version(asked, cost):
+    searches = tuple(search(SearchMethod.MASK_OPTIMIZATION, passes=passes) for passes in (100, 200))
+    with_control, without = (
+        planned_passes(specification(controls=plans, searches=searches), [version(1.0)], 10)
+        for plans in ((ControlPlan(Control.PIXEL_SUBSETS, images=4, passes=asked),), ())
     )
 
     assert with_control - without == 4 * cost
@@ -186,6 +204,35 @@ def test_shards_are_counted_without_cutting_them(items):
     cut = cut_shards(specification(searches=searches), versions, items, shard_seconds=60)
 
     assert shard_count(specification(searches=searches), versions, items, shard_seconds=60) == len(cut)
+
+
+@pytest.mark.parametrize("milliseconds", [None, 0.001, 300.0, 1e6])
+@pytest.mark.parametrize("canvas", [CIFAR, IMAGENET, Canvas(3, 4096, 1024)])
+@pytest.mark.parametrize(("images", "scored"), [(0, 1000), (70, 70)])
+def test_shards_that_score_are_counted_before_anybody_has_measured_a_version(milliseconds, canvas, images, scored):
+    controls = (ControlPlan(Control.TRANSFER, images=images),)
+    asked = replace(specification(controls=controls, versions=("u", "v", "w")), canvas=canvas)
+    search_shards = shard_count(replace(asked, controls=()), [version(None)] * 3, 1000, shard_seconds=60)
+
+    counted = shard_count(asked, [version(None)] * 3, 1000, shard_seconds=60) - search_shards
+
+    later = version(milliseconds)
+    cut = [len(cut_scores(asked, later, 0, range(scored), sources=sources, shard_seconds=60)) for sources in (1, 2)]
+    assert max(cut) * 3 <= counted
+    measured = shard_count(asked, [later] * 3, 1000, shard_seconds=60)
+    assert measured - shard_count(replace(asked, controls=()), [later] * 3, 1000, shard_seconds=60) == cut[1] * 3
+
+
+def test_shards_that_predict_the_out_of_distribution_data_set_are_counted():
+    members = [replace(version(None), name=name) for name in ("u", "v")]
+    together = replace(version(None), name="w", source=Ensemble(("u", "v")))
+    versions = [*members, together]
+
+    without, beside = (
+        shard_count(specification(), versions, 10, shard_seconds=60, second_count=count) for count in (0, 100)
+    )
+
+    assert beside - without == 3 * 4
 
 
 def test_each_version_and_search_has_shards_of_its_own():

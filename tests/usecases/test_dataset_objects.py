@@ -1,10 +1,14 @@
 """Boxes and masks at the door: a data set whose objects are none of its pictures is not made."""
 
+import asyncio
 import io
 import json
+import threading
 
 import pytest
-from modicum_server.errors import ArtifactMissing, ManifestInvalid, ObjectsInvalid
+from modicum_server.errors import ArtifactMissing, DatasetTooLarge, ManifestInvalid, ObjectsInvalid
+from modicum_server.usecases.datasets import Datasets
+from modicum_server.usecases.objects import MOST_ITEMS
 from modicum_server.usecases.requests import CreateOptions
 from PIL import Image
 from usecases_stage import AUDITOR, PROJECT, digest_of
@@ -38,11 +42,12 @@ async def test_objects_of_the_picture_are_taken(place, told):
     [
         ({"boxes": b"[[0, 0, 9, 6]]"}, "the boxes of item 'a.png': box 0: expected 0 <= left < right <= 8"),
         ({"boxes": b"[]"}, "got 0 boxes"),
+        ({"boxes": b""}, "the boxes of item 'a.png': expected a box list"),
         ({"boxes": b"no json"}, "it is not JSON"),
         ({"mask": picture(6, 8)}, "the mask of item 'a.png': expected a mask of the picture's size, 8 x 6; got 6 x 8"),
         ({"mask": picture(8, 6, value=0)}, "black all over"),
     ],
-    ids=["outside", "empty", "no json", "another size", "black"],
+    ids=["outside", "none", "empty", "no json", "another size", "black"],
 )
 async def test_what_is_none_of_the_picture_is_refused_with_its_item(place, told, says):
     with pytest.raises(ObjectsInvalid) as caught:
@@ -69,4 +74,96 @@ async def test_boxes_that_nobody_uploaded_are_missing_and_not_looked_for(place):
     manifest = await place.upload(json.dumps(row).encode())
 
     with pytest.raises(ArtifactMissing):
+        await place.datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions())
+
+
+async def manifest_of(place, rows) -> str:
+    return await place.upload("\n".join(json.dumps(row) for row in rows).encode())
+
+
+async def with_boxes(place, count: int, *, name: str = "") -> str:
+    """A manifest of that many items, all of one picture, each with boxes of its own."""
+    image = await place.upload(picture(8, 6))
+    lists = [await place.upload(f"[[0, 0, 1, {name}{number + 1}]]".encode()) for number in range(count)]
+    rows = [{"item": f"{number}.png", "image": image, "boxes": boxes} for number, boxes in enumerate(lists)]
+    return await manifest_of(place, rows)
+
+
+class SlowCheck:
+    """A check that waits until it may end; it tells how many were begun, and how many there were at once."""
+
+    def __init__(self) -> None:
+        self.first, self.may_end = threading.Event(), threading.Event()
+        self.begun = self.now = self.most = 0
+        self._counting = threading.Lock()
+
+    def __call__(self, image: bytes, *, boxes: bytes | None = None, mask: bytes = b"", max_pixels: int = 0) -> None:
+        with self._counting:
+            self.begun += 1
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self.first.set()
+        self.may_end.wait(60)
+        with self._counting:
+            self.now -= 1
+
+
+def creating(place, datasets, name: str, manifest: str):
+    return asyncio.create_task(datasets.create(AUDITOR, PROJECT, name, manifest, CreateOptions()))
+
+
+async def test_uploads_do_not_wait_for_checks_of_which_a_process_makes_one_at_a_time(place):
+    check = SlowCheck()
+    datasets = Datasets(place.store, place.artifact_store, place.settings, check_objects=check)
+    manifests = [await with_boxes(place, 12, name=str(number)) for number in range(3)]
+    asking = [creating(place, datasets, f"d{number}", manifest) for number, manifest in enumerate(manifests)]
+    try:
+        await asyncio.to_thread(check.first.wait, 60)
+        await asyncio.sleep(0.5)  # so that more could begin
+
+        await asyncio.wait_for(place.upload(b"another's"), 30)
+        assert not any(task.done() for task in asking)
+    finally:
+        check.may_end.set()
+        await asyncio.gather(*asking)
+
+    assert (check.begun, check.most) == (36, 1)
+
+
+async def test_after_the_first_bad_boxes_no_others_are_looked_at(place):
+    looked = 0
+    tasks = 0
+
+    def check(image: bytes, *, boxes: bytes | None = None, mask: bytes = b"", max_pixels: int = 0) -> None:
+        nonlocal looked
+        looked += 1
+        raise ObjectsInvalid("wrong")
+
+    async def see_tasks() -> None:
+        nonlocal tasks
+        while True:
+            tasks = max(tasks, len(asyncio.all_tasks()))
+            await asyncio.sleep(0)
+
+    datasets = Datasets(place.store, place.artifact_store, place.settings, check_objects=check)
+    manifest = await with_boxes(place, 40)
+    seeing = asyncio.create_task(see_tasks())
+
+    with pytest.raises(ObjectsInvalid) as caught:
+        await datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions())
+    seeing.cancel()
+
+    assert looked <= 2
+    assert tasks < 15  # a task an item stalls the loop as it is cancelled
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("told", ["boxes", "mask"])
+async def test_too_many_items_with_objects_are_refused_before_any_is_looked_at(place, told):
+    digest = digest_of(b"held by nobody")
+    rows = [{"item": f"{number}.png", "image": digest, told: digest} for number in range(MOST_ITEMS + 1)]
+    manifest = await manifest_of(place, rows)
+
+    with pytest.raises(DatasetTooLarge, match=r"10,001 items .* takes 10,000 in a data set; leave out"):
         await place.datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions())

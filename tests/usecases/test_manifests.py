@@ -44,6 +44,7 @@ async def test_items_keep_their_order_however_the_bytes_come(size):
         ({"item": "a.png", "image": DIGEST, "mask": "x"}, "mask"),
         ({"item": "a.png", "image": DIGEST, "label": "x\x00"}, "label"),
         ({"item": "0.png", "image": DIGEST}, "in line 1 already"),
+        (f'{{"item": "a.png", "image": "{DIGEST}", "item": "b.png"}}', "expected each key once, got 'item' twice"),
         ('{"item": "' + "x" * LONGEST_LINE_BYTES + '"}', "bytes a line"),
     ],
 )
@@ -54,6 +55,17 @@ async def test_a_bad_line_is_named_by_its_number(row, what):
         await read(data, size=4096)
 
     assert what in str(caught.value)
+
+
+@pytest.mark.parametrize("after", [b"\n", b""])
+@pytest.mark.parametrize("size", [4096, 100_000])
+async def test_a_line_that_is_too_long_is_refused_in_however_few_parts_it_comes(size, after):
+    row = {"item": "a.png", "image": DIGEST, "label": "x"}
+    data = json.dumps(row).encode().ljust(LONGEST_LINE_BYTES + 1)
+
+    with pytest.raises(ManifestInvalid, match="line 1 of the manifest: expected at most 16,384 bytes a line"):
+        await read(data + after, size=size)
+    assert len(await read(data[:-1] + after, size=size)) == 1
 
 
 async def test_bytes_that_are_no_text_are_refused():

@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 from modicum_server.domain.models import ModelVersion, VersionState, Weights
-from modicum_server.domain.searches import Canvas, Control, ControlPlan, SearchMethod, TargetRule
-from modicum_server.errors import CanvasUnfit, FieldInvalid, LabelUnknown, NotImplementedYet
+from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, SearchMethod, TargetRule
+from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing, LabelUnknown
 from modicum_server.settings import Settings
-from modicum_server.usecases.controls import NEEDS_OTHERS, SERVED
+from modicum_server.usecases.controls import NEEDS_OTHERS, SERVED, plans_beside
 from modicum_server.usecases.inputs import check_input
 from modicum_server.usecases.labels import require_labels
-from modicum_server.usecases.specifications import check_draft, fill_in
+from modicum_server.usecases.specifications import check_draft, fill_in, require_gradient
 from usecases_stage import CHECK, INPUT, PROJECT, SEARCH, draft, now
 
 NAME = f"{PROJECT}/models/net/versions/1"
@@ -30,7 +30,7 @@ def test_what_is_left_open_is_filled_in():
     assert filled.canvas == Canvas(3, 8, 8)
     assert filled.searches == (replace(SEARCH, passes=123),)
     assert [plan.control for plan in filled.controls] == [
-        c for c in SERVED if c not in {*NEEDS_OTHERS, Control.SHORTCUT}
+        c for c in SERVED if c not in {*NEEDS_OTHERS, *BY_BUDGET, Control.SHORTCUT}
     ]
     assert filled.device == "auto"
 
@@ -47,6 +47,75 @@ def test_the_shortcut_control_runs_by_default_from_28x28_on(side, runs):
     filled = fill_in(given(canvas=Canvas(3, 28, side)), [version()], Settings())
 
     assert (Control.SHORTCUT in {plan.control for plan in filled.controls}) is runs
+
+
+PIXELS = ControlPlan(Control.PIXEL_SUBSETS, passes=100)
+
+
+@pytest.mark.parametrize(
+    ("controls", "no_controls", "runs"),
+    [
+        pytest.param((), False, "defaults", id="not by default"),
+        pytest.param((PIXELS,), False, "defaults and pixel_subsets", id="beside the default ones"),
+        pytest.param((PIXELS,), True, "pixel_subsets", id="alone"),
+        pytest.param((ControlPlan(Control.FILL), PIXELS), False, "fill and pixel_subsets", id="beside those named"),
+    ],
+)
+def test_pixel_subsets_run_where_they_are_named_and_turn_no_default_off(controls, no_controls, runs):
+    asked = given(controls=controls, no_controls=no_controls)
+    check_draft(asked, PROJECT)
+    defaults = fill_in(given(), [version()], Settings()).controls
+    expected = {
+        "defaults": defaults,
+        "defaults and pixel_subsets": (*defaults, PIXELS),
+        "pixel_subsets": (PIXELS,),
+        "fill and pixel_subsets": (ControlPlan(Control.FILL), PIXELS),
+    }
+
+    assert fill_in(asked, [version()], Settings()).controls == expected[runs]
+
+
+@pytest.mark.parametrize(("passes", "holds"), [(15, False), (16, True), (0, True)])
+def test_a_budget_of_no_step_is_refused(passes, holds):
+    asked = given(controls=(replace(PIXELS, passes=passes),))
+
+    if holds:
+        check_draft(asked, PROJECT)
+        return
+    with pytest.raises(FieldInvalid, match=r"controls\[0\]\.passes: expected 16 or more"):
+        check_draft(asked, PROJECT)
+
+
+def test_pixel_subsets_need_a_search_for_the_predicted_class():
+    other = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
+    check_draft(given(searches=(other, SEARCH), controls=(PIXELS,)), PROJECT)
+
+    with pytest.raises(FieldInvalid, match=r"controls\[0\]\.control: expected a search for the predicted class"):
+        check_draft(given(searches=(other,), controls=(PIXELS,)), PROJECT)
+
+
+def test_pixel_subsets_are_refused_on_a_canvas_whose_masks_would_not_travel():
+    wide, wider = Canvas(3, 1024, 2048), Canvas(3, 1025, 2048)
+    fill_in(given(canvas=wide, controls=(PIXELS,)), [version()], Settings())
+
+    with pytest.raises(FieldInvalid, match="at most 2,097,152 pixels for pixel_subsets"):
+        fill_in(given(canvas=wider, controls=(PIXELS,)), [version()], Settings())
+
+
+def test_pixel_subsets_are_refused_on_a_version_without_a_useful_gradient():
+    specification = fill_in(given(controls=(PIXELS,)), [version()], Settings())
+    require_gradient(version(check=None), specification)
+
+    with pytest.raises(GradientMissing, match="pixel_subsets descends by gradients"):
+        require_gradient(version(check=replace(CHECK, useful_gradient=False)), specification)
+
+
+def test_pixel_subsets_run_beside_the_first_search_for_the_predicted_class_alone():
+    other = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
+    searches = (other, SEARCH, replace(SEARCH, threshold=0.5), replace(SEARCH, matched=True))
+    specification = replace(given(controls=(PIXELS,)).specification, searches=searches)
+
+    assert [plans_beside(specification, search) for search in searches] == [(), (PIXELS,), (), ()]
 
 
 def test_the_transfer_control_runs_by_default_where_there_are_others_to_ask():
@@ -138,12 +207,6 @@ def test_a_field_that_breaks_its_rule_is_named(changes, field):
         check_draft(given(**changes), PROJECT)
 
     assert caught.value.field == f"audit.specification.{field}"
-
-
-@pytest.mark.parametrize("control", [c for c in Control if c not in SERVED])
-def test_a_control_that_is_not_served_yet_says_so(control):
-    with pytest.raises(NotImplementedYet, match=control):
-        check_draft(given(controls=(ControlPlan(control),)), PROJECT)
 
 
 @pytest.mark.parametrize(

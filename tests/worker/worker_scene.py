@@ -134,10 +134,11 @@ class Scene:
         images: int,
         name: str = "several",
         controls: tuple[ControlPlan, ...] = (),
+        second: str = "",
     ) -> str:
         """An audit of several versions under several searches, cut as the API cuts it."""
         specification = AuditSpecification(
-            tuple(versions), DATASET, Canvas(3, 4, 4), tuple(searches), controls, 0, 0, "auto"
+            tuple(versions), DATASET, Canvas(3, 4, 4), tuple(searches), controls, 0, 0, "auto", second
         )
         async with self.store.transaction() as transaction:
             found = [await transaction.models.version(version) for version in versions]

@@ -13,7 +13,7 @@ import grpc.aio
 from modicum.connection import Connection
 from modicum.errors import AuditCancelled, AuditFailed, DeadlineExceeded, InvalidArgument, ServiceError
 from modicum.grpc_errors import error_of
-from modicum.masked_files import checked_target, refuse_what_no_png_holds
+from modicum.masked_files import checked_target, refuse_what_no_png_holds, told_by_the_disk
 from modicum.masked_files import write as write_masked
 from modicum.masked_sets import MaskedSet, chosen_fill, chosen_model, chosen_search, masked_set
 from modicum.models import AsyncModels
@@ -155,7 +155,7 @@ class AsyncAudit:
         version, specification = await self._input_of(chosen.model_version)
         refuse_what_no_png_holds(target, specification.channels)
         masked = masked_set(result, chosen, search, painted, specification, classes=list(version.class_labels))
-        with tempfile.TemporaryFile(dir=target.path.absolute().parent) as canvas:
+        with told_by_the_disk(target), tempfile.TemporaryFile(dir=target.path.parent) as canvas:
             await self._report_into(canvas, "canvas")
             await asyncio.to_thread(write_masked, target, masked, canvas)
         return masked

@@ -1,12 +1,13 @@
 """What can be done with the audits of a project."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from modicum.audit import AsyncAudit
 from modicum.connection import Connection, new_request_id
 from modicum.datasets import Dataset
+from modicum.errors import InvalidArgument
 from modicum.models import AsyncModels
-from modicum.naming import resource_name
+from modicum.naming import checked_text, resource_name
 from modicum.searches import (
     AuditSpecification,
     Canvas,
@@ -48,9 +49,11 @@ class AsyncAudits:
         seed: int = 0,
         sample: int = 0,
         controls: Sequence[Control | ControlPlan | str] | None = None,
+        pixel_subsets: int | None = None,
         device: str = "auto",
         canvas: Canvas | None = None,
         matched: bool = False,
+        out_of_distribution: Dataset | str = "",
         reuse: bool = True,
         validate_only: bool = False,
         name: str = "",
@@ -69,11 +72,15 @@ class AsyncAudits:
             target_rules: which classes are argued for, each by a search of its own: "predicted", "random_other".
             seed: of every random number.
             sample: audit this many items, drawn by the seed; 0 means all.
-            controls: all that the server has unless given; an empty sequence runs none. "fill:8" runs on 8 images.
+            controls: the server's default ones unless given; an empty sequence runs none. "fill:8" runs on 8 images.
+            pixel_subsets: measure, beside the controls, what is recognised in the last 5% of the pixels, within this
+                budget an image in pass-equivalents, 16 or more; 0 leaves it to the server. Not measured unless given.
             device: auto, cpu or cuda.
             canvas: the grid; the smallest input size among the versions unless given.
             matched: search the members of the ensemble among the models once more, at temperatures matched to it: what
                 an ensemble mitigation check needs. All of its members must be among the models.
+            out_of_distribution: a second, labelled data set, or its name: accuracy on it becomes part of an ensemble
+                mitigation check. An ensemble and all of its members must be among the models.
             reuse: take the stored answer of an identical audit.
             validate_only: create nothing; `snapshot.passes_planned` of what returns is the cost.
             name: the last part of its name; the server gives one unless given.
@@ -83,9 +90,11 @@ class AsyncAudits:
             NotFound: there is no such version or data set.
             ModelRejected, DataRefused: they do not fit.
         """
+        if not isinstance(thresholds, Iterable):
+            raise InvalidArgument(f"thresholds: expected a sequence of numbers, got {thresholds!r}")
         specification = AuditSpecification(
             model_versions=tuple([await self._version_name(model) for model in models]),
-            dataset=dataset.name if isinstance(dataset, Dataset) else self._name(dataset, "datasets"),
+            dataset=self._dataset_name(dataset),
             canvas=canvas,
             searches=tuple(
                 Search(
@@ -103,22 +112,26 @@ class AsyncAudits:
                 if not again or target_rule(rule) is TargetRule.PREDICTED
                 for threshold in thresholds
             ),
-            controls=tuple(control_plan(control) for control in controls or ()),
+            controls=_plans(controls, pixel_subsets),
             seed=seed,
             sample=sample,
-            device=device,
+            device=checked_text(device, "device"),
+            out_of_distribution_dataset=self._dataset_name(out_of_distribution) if out_of_distribution else "",
         )
-        no_controls = controls is not None and not specification.controls
+        no_controls = controls is not None and not controls
         request = audit_service_pb2.CreateAuditRequest(
             parent=self._connection.project,
             audit=audit_pb2.Audit(specification=specification_message(specification, no_controls=no_controls)),
-            audit_id=name,
+            audit_id=checked_text(name, "the name of an audit"),
             request_id=new_request_id(),
             validate_only=validate_only,
             no_reuse=not reuse,
         )
         message = await self._connection.call(self._connection.audits.CreateAudit, request)
         return AsyncAudit(self._connection, snapshot_of(message))
+
+    def _dataset_name(self, dataset: Dataset | str) -> str:
+        return dataset.name if isinstance(dataset, Dataset) else self._name(dataset, "datasets")
 
     async def get(self, name: str) -> AsyncAudit:
         """The audit of that name.
@@ -137,7 +150,8 @@ class AsyncAudits:
             InvalidArgument: the server does not understand the filter.
         """
         stub = self._connection.audits
-        request = audit_service_pb2.ListAuditsRequest(parent=self._connection.project, filter=filter)
+        asked = checked_text(filter, "filter")
+        request = audit_service_pb2.ListAuditsRequest(parent=self._connection.project, filter=asked)
         async for message in self._connection.pages(stub.ListAudits, request, lambda page: page.audits):
             yield AsyncAudit(self._connection, snapshot_of(message))
 
@@ -154,7 +168,17 @@ class AsyncAudits:
     async def _version_name(self, model: ModelVersion | str) -> str:
         if isinstance(model, ModelVersion):
             return model.name
-        return model if "/versions/" in model else (await AsyncModels(self._connection).version(model)).name
+        if "/versions/" in model:
+            return checked_text(model, "a name of a version")
+        return (await AsyncModels(self._connection).version(model)).name
 
     def _name(self, name: str, collection: str = "audits") -> str:
         return resource_name(self._connection.project, collection, name)
+
+
+def _plans(
+    controls: Sequence[Control | ControlPlan | str] | None, pixel_subsets: int | None
+) -> tuple[ControlPlan, ...]:
+    """The controls that are named; the server adds its default ones where there is none but for the last."""
+    plans = tuple(control_plan(control) for control in controls or ())
+    return plans if pixel_subsets is None else (*plans, ControlPlan(Control.PIXEL_SUBSETS, passes=pixel_subsets))

@@ -79,6 +79,22 @@ class FillRobustFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelSubsetFinding:
+    """The image on the 5% of its pixels that a descent by gradients left to the last, and on as many random ones.
+
+    Both confidences are in the class predicted on the whole image; `trace` is the whole descent.
+    """
+
+    subset: Subset
+    confidence: float
+    predicted_class: int
+    random_confidence: float
+    random_predicted_class: int
+    trace: Trace
+    passes: Passes
+
+
+@dataclass(frozen=True, slots=True)
 class FillFinding:
     """The subset re-scored under another fill."""
 
@@ -129,6 +145,7 @@ class FindingControls:
     transfers: tuple[TransferFinding, ...] = ()
     objects: ObjectsFinding | None = None
     fill_robust: FillRobustFinding | None = None
+    pixel_subset: PixelSubsetFinding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,21 +202,31 @@ def finding_of(row: Mapping[str, Any]) -> Finding:
         budget_exhausted=row["budget_exhausted"],
         saturated=row["saturated"],
         reason=row.get("reason") or "",
-        passes=Passes(row["passes"]["forward"], row["passes"]["backward"]),
+        passes=_passes(row["passes"]),
         trace=_trace(row.get("trace")),
         controls=_controls(row.get("controls") or {}),
     )
 
 
 def _subset(entry: Mapping[str, Any] | None) -> Subset | None:
-    if entry is None:
-        return None
+    return _subset_in(entry) if entry is not None else None
+
+
+def _subset_in(entry: Mapping[str, Any]) -> Subset:
     packed = base64.b64decode(entry["mask"])
     return Subset(packed, entry["height"], entry["width"], entry["size"], entry["fraction"])
 
 
 def _trace(entry: Mapping[str, Any] | None) -> Trace | None:
-    return Trace(tuple(entry["kept"]), tuple(entry["confidences"])) if entry else None
+    return _trace_in(entry) if entry else None
+
+
+def _trace_in(entry: Mapping[str, Any]) -> Trace:
+    return Trace(tuple(entry["kept"]), tuple(entry["confidences"]))
+
+
+def _passes(entry: Mapping[str, Any]) -> Passes:
+    return Passes(entry["forward"], entry["backward"])
 
 
 def _controls(entry: Mapping[str, Any]) -> FindingControls:
@@ -226,6 +253,7 @@ def _controls(entry: Mapping[str, Any]) -> FindingControls:
         ),
         objects=_objects(entry.get("objects")),
         fill_robust=_fill_robust(entry.get("fill_robust")),
+        pixel_subset=_pixel_subset(entry.get("pixel_subset")),
     )
 
 
@@ -240,6 +268,20 @@ def _fill_robust(entry: Mapping[str, Any] | None) -> FillRobustFinding | None:
         confidence=entry["confidence"],
         budget_exhausted=entry["budget_exhausted"],
         reason=entry["reason"] or "",
+    )
+
+
+def _pixel_subset(entry: Mapping[str, Any] | None) -> PixelSubsetFinding | None:
+    if entry is None:
+        return None
+    return PixelSubsetFinding(
+        subset=_subset_in(entry["subset"]),
+        confidence=entry["confidence"],
+        predicted_class=entry["predicted_class"],
+        random_confidence=entry["random_confidence"],
+        random_predicted_class=entry["random_predicted_class"],
+        trace=_trace_in(entry["trace"]),
+        passes=_passes(entry["passes"]),
     )
 
 

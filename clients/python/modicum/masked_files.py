@@ -7,7 +7,8 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from modicum.errors import DataLoss, InvalidArgument, OutputNotWritten
 from modicum.masked_sets import MaskedSet, Specimen
+from modicum.naming import printable
 from modicum.sources import png
 
 ARCHIVE_SUFFIX = ".npz"
@@ -25,6 +27,8 @@ MANIFEST = "manifest.json"
 UNLABELLED = "unlabelled"
 LARGEST_BYTE = 255
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+ROOM_PREFIX = ".modicum-"
+"""Of the folder beside the output in which it is made: the output's own name may be as long as names can be."""
 LONGEST_NAME = 80
 """Characters of an item's name that a file's keeps: 255 bytes are all that most file systems take."""
 
@@ -38,24 +42,56 @@ class Target:
 
 
 def checked_target(path: Path) -> Target:
-    """The target, seen to be writable before any work.
+    """The target, links in its path followed, seen to be writable before any work.
 
     Raises:
-        InvalidArgument: it is neither a file ending in .npz nor a folder that is new or empty, or cannot be written.
+        InvalidArgument: it is neither a file ending in .npz nor a folder that is new or empty, or is the folder in
+            which the program runs, or cannot be written.
+        OutputNotWritten: no file can have this name.
     """
     archive = path.suffix.lower() == ARCHIVE_SUFFIX
-    if path.is_dir() and (archive or any(path.iterdir())):
-        raise InvalidArgument(f"output {path}: expected a new or empty folder, or a file ending in {ARCHIVE_SUFFIX}")
-    if path.exists() and not path.is_dir() and not archive:
-        raise InvalidArgument(f"output {path}: expected a folder, or a file ending in {ARCHIVE_SUFFIX}; got a file")
-    folder = path.absolute().parent
+    try:
+        found = path.resolve()
+        _refuse_what_is_there(path, found, archive=archive)
+    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL; RuntimeError: links in a circle
+        raise OutputNotWritten(f"output {printable(str(path))}: it cannot be written: {_reason_of(error)}") from error
+    folder = found.parent
     if not folder.is_dir():
         raise InvalidArgument(f"output {path}: expected its folder to exist; create {folder} first")
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise InvalidArgument(f"output {path}: expected a folder that may be written, but: {error.strerror}") from error
-    return Target(path, archive)
+    return Target(found, archive)
+
+
+def _refuse_what_is_there(path: Path, found: Path, *, archive: bool) -> None:
+    if found.is_dir() and (archive or any(found.iterdir())):
+        raise InvalidArgument(f"output {path}: expected a new or empty folder, or a file ending in {ARCHIVE_SUFFIX}")
+    if found.exists() and not found.is_dir() and not archive:
+        raise InvalidArgument(f"output {path}: expected a folder, or a file ending in {ARCHIVE_SUFFIX}; got a file")
+    if found.is_dir() and found == Path.cwd():
+        raise InvalidArgument(
+            f"output {path}: expected another folder than the one that you are in, in whose place a new one is put; "
+            "name one in it, as ./subsets"
+        )
+
+
+@contextmanager
+def told_by_the_disk(target: Target) -> Iterator[None]:
+    """What a disk does not allow, in our words.
+
+    Raises:
+        OutputNotWritten
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputNotWritten(f"output {target.path}: it could not be written: {_reason_of(error)}") from error
+
+
+def _reason_of(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def refuse_what_no_png_holds(target: Target, channels: int) -> None:
@@ -79,21 +115,18 @@ def write(target: Target, masked: MaskedSet, canvas: IO[bytes]) -> None:
     """
     try:
         with (
+            told_by_the_disk(target),
             zipfile.ZipFile(canvas) as images,
-            tempfile.TemporaryDirectory(prefix=f".{target.path.name}.", dir=target.path.absolute().parent) as room,
+            tempfile.TemporaryDirectory(prefix=ROOM_PREFIX, dir=target.path.parent) as room,
         ):
             made = Path(room) / target.path.name
             if target.archive:
                 _write_archive(made, masked, _Images(images))
             else:
                 _write_folder(made, masked, _Images(images))
-                if target.path.is_dir():
-                    target.path.rmdir()  # empty, as was checked: a folder in which something came to be is refused here
-            made.replace(target.path)
+            made.replace(target.path)  # an empty folder gives way, one in which something came to be does not
     except zipfile.BadZipFile as error:
         raise DataLoss("the images came in an archive that cannot be read; ask again") from error
-    except OSError as error:
-        raise OutputNotWritten(f"output {target.path}: it could not be written: {error.strerror}") from error
 
 
 class _Images:

@@ -85,7 +85,7 @@ def chosen_fill(own: str, fill: str) -> Fill:
     """
     known = ", ".join(COLOURS)
     if fill and fill not in COLOURS:
-        raise InvalidArgument(f"expected a fill of one colour to paint ({known}); got {fill!r}")
+        raise InvalidArgument(f"expected a fill of one colour to paint ({known}); got {str(fill)!r}")
     if not fill and own not in COLOURS:
         raise InvalidArgument(
             f"the subsets of this search were verified under the fill {own}, which is not one colour and is not sent. "

@@ -26,7 +26,12 @@ def suggested_id(text: str) -> str:
 
 
 def resource_name(project: str, collection: str, name: str) -> str:
-    """The full name of `name` in a collection, e.g. models, of a project; a full name stays as it is."""
+    """The full name of `name` in a collection, e.g. models, of a project; a full name stays as it is.
+
+    Raises:
+        InvalidArgument: it is no text in UTF-8.
+    """
+    checked_text(name, f"a name of {collection}")
     if name.startswith("projects/"):
         return name
     return f"{project}/{collection}/{name.removeprefix(f'{collection}/')}"
@@ -38,11 +43,29 @@ def printable(text: str) -> str:
     A file name that is not UTF-8 is such a text: Python holds each foreign byte as a lone surrogate.
     """
     return "".join(
-        character
-        if character.isprintable()
-        else "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+        character if character.isprintable() else "".join(f"\\x{byte:02x}" for byte in _bytes_of(character))
         for character in text
     )
+
+
+def _bytes_of(character: str) -> bytes:
+    try:
+        return character.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, as JSON can write it: no byte of a file name
+        return character.encode("utf-8", "surrogatepass")
+
+
+def checked_text(text: str, what: str) -> str:
+    """`text` if it can be sent: in UTF-8.
+
+    Raises:
+        InvalidArgument: it cannot.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"{what}: expected text in UTF-8, got {printable(text)}") from None
+    return text
 
 
 def last_part(name: str) -> str:

@@ -34,7 +34,7 @@ from modicum.errors import (
 from modicum.findings import Finding, Subset
 from modicum.masked_sets import MaskedSet
 from modicum.measures import Measure
-from modicum.results import Comparison, Mitigation, ModelResult, Result, SearchResult, Transfer
+from modicum.results import CheckedVersion, Comparison, Mitigation, ModelResult, Result, SearchResult, Transfer
 from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
@@ -53,6 +53,7 @@ __all__ = [
     "AuditSnapshot",
     "AuditState",
     "Canvas",
+    "CheckedVersion",
     "Client",
     "Combine",
     "Comparison",

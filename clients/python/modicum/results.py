@@ -98,6 +98,19 @@ class ModelResult:
         return self.searches[0].measure("shortcut_accuracy_drop")
 
     @property
+    def pixel_subsets_accuracy(self) -> Measure:
+        """Accuracy on the 5% of the pixels that a descent leaves to the last; where that control ran."""
+        return self.first.measure("pixel_subsets_accuracy")
+
+    @property
+    def confidence_curve(self) -> tuple[Mapping[str, float | None], ...]:
+        """The mean confidence over the share of pixels kept: `kept_share`, `confidence`, and its ends `low` and `high`.
+
+        Rising by the kept share; empty where the pixel-subsets control did not run.
+        """
+        return tuple(self.first.measure("pixel_subsets_confidence_mean").parameters.get("curve", ()))
+
+    @property
     def shortcut(self) -> str:
         """SHORTCUT, CLEAR or INCONCLUSIVE by the shortcut rule; empty where its control did not run."""
         return next((one.outcome for one in self.searches[0].readings if one.control == "shortcut"), "")
@@ -152,11 +165,32 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedVersion:
+    """What stands beside the verdict on an ensemble, for it or one of its members.
+
+    `overinterpretation_rate` and `accuracy` are over the images that all of them have; `ood_accuracy` over those of
+    the out-of-distribution data set, None without one. One pass of it is `plain_passes`
+    of networks, and took `pass_milliseconds` an image when it was registered (None: never measured); `timed` says
+    whether that is "forward and backward", or "forward" alone.
+    """
+
+    overinterpretation_rate: Measure
+    accuracy: Measure
+    ood_accuracy: Measure | None
+    plain_passes: int
+    pass_milliseconds: float | None
+    timed: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mitigation:
     """The mitigation check of an ensemble under one search.
 
     `verdict` is MITIGATED, NOT_MITIGATED or INCONCLUSIVE, `reasons` say why no clearer one, `stamp` what was not looked
-    at. `temperatures` are the members' matched ones, `pass_milliseconds` of a forward and a backward pass, by version.
+    at. `temperatures` are the members' matched ones. `versions` are the ensemble, then its members, and what they cost;
+    `out_of_distribution` tells of that data set (`dataset`, `labelled`, `used`, `failed`), None without, and then the
+    stamp says so; `latency_ratio` is how many times as long the ensemble takes as its members do on average, None where
+    unknown.
     """
 
     ensemble: str
@@ -167,7 +201,9 @@ class Mitigation:
     reasons: tuple[str, ...]
     measures: Mapping[str, Measure]
     temperatures: Mapping[str, float]
-    pass_milliseconds: Mapping[str, float]
+    versions: Mapping[str, CheckedVersion]
+    latency_ratio: float | None
+    out_of_distribution: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +260,27 @@ def _mitigation(entry: Mapping[str, Any]) -> Mitigation:
         reasons=tuple(entry["reasons"]),
         measures={name: measure_of(name, measure) for name, measure in entry["measures"].items()},
         temperatures=entry["temperatures"],
+        versions=_checked_versions(entry),
+        latency_ratio=entry.get("latency_ratio"),
+        out_of_distribution=entry.get("out_of_distribution"),
+    )
+
+
+def _checked_versions(entry: Mapping[str, Any]) -> Mapping[str, CheckedVersion]:
+    """In the order in which they are read: the document's own is by name. Documents of before have none."""
+    told = entry.get("versions", {})
+    return {name: _checked_version(told[name]) for name in (entry["ensemble"], *entry["members"]) if name in told}
+
+
+def _checked_version(entry: Mapping[str, Any]) -> CheckedVersion:
+    measures = {name: measure_of(name, measure) for name, measure in entry["measures"].items()}
+    return CheckedVersion(
+        overinterpretation_rate=measures["overinterpretation_rate"],
+        accuracy=measures["accuracy"],
+        ood_accuracy=measures.get("ood_accuracy"),
+        plain_passes=entry["plain_passes"],
         pass_milliseconds=entry["pass_milliseconds"],
+        timed=entry["timed"],
     )
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from numbers import Integral, Real
 
 from modicum.errors import InvalidArgument
 from modicum.v1 import audit_pb2, search_pb2
@@ -52,6 +53,7 @@ class Control(StrEnum):
     RANDOM = "random"
     TRANSFER = "transfer"
     SHORTCUT = "shortcut"
+    PIXEL_SUBSETS = "pixel_subsets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,11 @@ class Search:
         Raises:
             InvalidArgument: names the number.
         """
-        if not 0 < self.threshold < 1:
+        if not isinstance(self.threshold, Real) or not 0 < self.threshold < 1:
             raise InvalidArgument(f"a threshold lies above 0 and below 1, e.g. 0.9, not {self.threshold!r}")
         _refuse_outside("passes", self.passes, INT64_MAX)
         _refuse_outside("pixels_per_step", self.pixels_per_step, INT32_MAX)
-        if not 0 <= self.fraction < 1:
+        if not isinstance(self.fraction, Real) or not 0 <= self.fraction < 1:
             raise InvalidArgument(f"a fraction is 0 (one pixel a step) or below 1, not {self.fraction!r}")
 
 
@@ -115,7 +117,7 @@ class ControlPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSpecification:
-    """What an audit is to do, with every default filled in. `sample` 0 means all items."""
+    """What an audit is to do, with every default filled in. `sample` 0 means all items, no second data set none."""
 
     model_versions: tuple[str, ...]
     dataset: str
@@ -125,6 +127,7 @@ class AuditSpecification:
     seed: int
     sample: int
     device: str
+    out_of_distribution_dataset: str = ""
 
     def __post_init__(self) -> None:
         """Refuse numbers that no service can take.
@@ -137,8 +140,8 @@ class AuditSpecification:
 
 
 def _refuse_outside(name: str, number: int, largest: int) -> None:
-    if not 0 <= number <= largest:
-        raise InvalidArgument(f"{name}: expected a number from 0 to {largest}, got {number}")
+    if not isinstance(number, Integral) or not 0 <= number <= largest:
+        raise InvalidArgument(f"{name}: expected a whole number from 0 to {largest}, got {number!r}")
 
 
 def control_plan(text: str | Control | ControlPlan) -> ControlPlan:
@@ -204,6 +207,7 @@ def specification_message(specification: AuditSpecification, *, no_controls: boo
         sample=specification.sample,
         device=specification.device,
         no_controls=no_controls,
+        out_of_distribution_dataset=specification.out_of_distribution_dataset,
     )
 
 
@@ -222,6 +226,7 @@ def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecifica
         seed=message.seed,
         sample=message.sample,
         device=message.device,
+        out_of_distribution_dataset=message.out_of_distribution_dataset,
     )
 
 

@@ -23,6 +23,8 @@ CONCURRENT_UPLOADS = 8
 DIGESTS_A_REQUEST = 5_000
 #: A transfer's deadline assumes at least this rate; one that is slower resumes.
 SLOWEST_BYTES_PER_SECOND = 256 * 1024
+#: Reasons of a refusal after which the server is asked how much it holds, and sent the rest.
+RESUMABLE = frozenset({"UPLOAD_BUSY", "UPLOAD_INVALID", "UPLOAD_TRUNCATED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ async def _send_resuming(connection: Connection, content: Content, offset: int, 
             error = error_of(failure, address=connection.endpoint.target)
             if error.reason == "DIGEST_MISMATCH":
                 raise SourceChanged(f"{content.label} changed while it was uploaded; run it again") from failure
-            resumable = failure.code() in BROKEN_STREAM or error.reason in {"UPLOAD_INVALID", "UPLOAD_TRUNCATED"}
+            resumable = failure.code() in BROKEN_STREAM or error.reason in RESUMABLE
             if not resumable or attempt >= STREAMS.attempts:
                 raise error from failure
         await asyncio.sleep(STREAMS.seconds(attempt))

@@ -22,6 +22,7 @@ from modicum_server.settings import Settings
 
 USAGE = 2
 NOT_COMPLETED = 3
+LARGEST_SEED = 2**63 - 1  # as of an audit
 LOOPBACK = "127.0.0.1"
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
@@ -121,7 +122,9 @@ def migrate() -> None:
 
 
 @app.command()
-def selftest(seed: Annotated[int, typer.Option(min=0, help="what is drawn: digits, weights, searches")] = 0) -> None:
+def selftest(
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="what is drawn: digits, weights, searches")] = 0,
+) -> None:
     """Train small classifiers with and without a planted shortcut, audit them, and see that the verdicts are right."""
     try:
         from modicum_server.selftest.command import run

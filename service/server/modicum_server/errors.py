@@ -13,6 +13,7 @@
     ├── PermissionDenied ─ RoleInsufficient
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
     │                        TooManyWatchers
+    ├── Aborted ─ UploadBusy
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
     ├── NotImplementedYet
@@ -244,6 +245,14 @@ class TooManyCalls(ResourceExhausted):
 
 class TooManyWatchers(ResourceExhausted):
     """This server holds as many watches as it takes; ask GetAudit instead, or wait."""
+
+
+class Aborted(ModicumError):
+    """Somebody else is at it at this moment; try again."""
+
+
+class UploadBusy(Aborted):
+    """Another upload of this artifact is going on; wait for it, then ask what is missing."""
 
 
 class OutOfRange(ModicumError):

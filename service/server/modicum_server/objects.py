@@ -10,12 +10,20 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops, ImageFile
 
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.errors import ObjectsInvalid
-from modicum_server.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, fitted, grey_picture, upright_size
+from modicum_server.pictures import (
+    MAX_PIXELS,
+    PictureTooLarge,
+    PictureUnreadable,
+    decoded_picture,
+    fitted,
+    opened_picture,
+    upright_size,
+)
 
 MOST_BOXES = 1_000
 MOST_BOXES_BYTES = 256 * 1024
@@ -23,6 +31,14 @@ MOST_BOXES_BYTES = 256 * 1024
 CORNERS = 4
 OBJECT = 255
 """What the mask of a picture holds where an object is."""
+
+MASK_MODES = frozenset({"1", "L", "P", "RGB", "RGBA"})
+"""What a mask picture may be, in Pillow's words."""
+MOST_MASK_PIXELS = 25_000_000
+"""Of a mask picture, which is decoded in the process that answers calls: half of what a picture may have by default."""
+COLOURS = 3
+ABOVE_ZERO = [0] + [OBJECT] * 255
+"""For each value of 8 bits, what the mask holds."""
 
 Size = tuple[int, int]
 """Width and height."""
@@ -81,23 +97,60 @@ def _shown(numbers: list[float]) -> str:
 
 
 def picture_mask(data: bytes, size: Size, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Return the mask of a mask picture, of the picture's size: grey, `OBJECT` where it is not black.
+    """Return the mask of a mask picture, of the picture's size: grey, `OBJECT` where any channel is above 0.
+
+    What is wholly transparent is no object, whatever its colour. Nothing wider than a byte a channel is made of it.
 
     Raises:
-        ObjectsInvalid: no picture, of another size than the item's, or black all over.
+        ObjectsInvalid: no picture, of another size than the item's, of another kind than `MASK_MODES`, of too many
+            pixels, or black all over.
     """
+    _require_mask_size(size)
     try:
-        values = np.asarray(grey_picture(data, max_pixels))
+        if (shape := upright_size(data, max_pixels)) != size:
+            raise ObjectsInvalid(f"expected a mask of the picture's size, {_times(size)}; got {_times(shape)}")
+        _require_mask_mode(opened_picture(data, max_pixels))
+        drawn = _drawn(decoded_picture(data, max_pixels))
     except (PictureUnreadable, PictureTooLarge) as error:
         raise ObjectsInvalid(f"expected a mask picture, but: {error}") from error
-    if (shape := values.shape[::-1]) != size:
-        raise ObjectsInvalid(f"expected a mask of the picture's size, {_times(size)}; got {_times(shape)}")
-    if not values.any():
-        raise ObjectsInvalid("expected a mask that is not black all over; leave out an item without")
-    return Image.fromarray(np.where(values > 0, OBJECT, 0).astype(np.uint8))
+    if drawn.getbbox() is None:
+        raise ObjectsInvalid("expected a mask that is not black all over, or transparent; leave out an item without")
+    return drawn
 
 
-def check_objects(image: bytes, *, boxes: bytes = b"", mask: bytes = b"", max_pixels: int = MAX_PIXELS) -> None:
+def _require_mask_size(size: Size) -> None:
+    if size[0] * size[1] > MOST_MASK_PIXELS:
+        raise ObjectsInvalid(
+            f"expected a mask of at most {MOST_MASK_PIXELS:,} pixels, this picture has {_times(size)}; tell of its "
+            "objects by boxes, or make picture and mask smaller"
+        )
+
+
+def _require_mask_mode(picture: ImageFile.ImageFile) -> None:
+    """Refuse what has more than 8 bits a channel, or is neither grey nor RGB: not every value would count."""
+    deep = any(";16" in str(tile.args) for tile in picture.tile)  # Pillow halves 16 bits a channel by itself
+    if deep or picture.mode not in MASK_MODES:
+        what = "16 bits a channel" if deep else f"the mode {picture.mode}"
+        raise ObjectsInvalid(
+            f"expected a mask picture in black and white, grey, RGB, RGB with alpha or by a palette, of at most 8 bits "
+            f"a channel; got {what}"
+        )
+
+
+def _drawn(picture: Image.Image) -> Image.Image:
+    """A decoded mask picture as the mask, one band at a time."""
+    if "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    elif picture.mode in {"1", "P"}:
+        picture = picture.convert("RGB" if picture.mode == "P" else "L")
+    highest = picture.getchannel(0)
+    for band in range(1, min(len(picture.getbands()), COLOURS)):
+        highest = ImageChops.lighter(highest, picture.getchannel(band))
+    drawn = highest.point(ABOVE_ZERO)
+    return ImageChops.darker(drawn, picture.getchannel("A").point(ABOVE_ZERO)) if picture.mode == "RGBA" else drawn
+
+
+def check_objects(image: bytes, *, boxes: bytes | None = None, mask: bytes = b"", max_pixels: int = MAX_PIXELS) -> None:
     """See that boxes, or else a mask, are those of a picture or array; one that cannot be read is told of elsewhere.
 
     Raises:
@@ -107,7 +160,7 @@ def check_objects(image: bytes, *, boxes: bytes = b"", mask: bytes = b"", max_pi
         size = upright_size(image, max_pixels)
     except (PictureUnreadable, PictureTooLarge):
         return
-    if boxes:
+    if boxes is not None:
         read_boxes(boxes, size)
     else:
         picture_mask(mask, size, max_pixels)
@@ -118,7 +171,7 @@ def objects_on_canvas(
     specification: InputSpecification,
     canvas: Canvas,
     *,
-    boxes: bytes = b"",
+    boxes: bytes | None = None,
     mask: bytes = b"",
     max_pixels: int = MAX_PIXELS,
 ) -> NDArray[np.bool_]:
@@ -129,7 +182,7 @@ def objects_on_canvas(
         PictureUnreadable, PictureTooLarge: the picture itself.
     """
     size = upright_size(image, max_pixels)
-    drawn = boxes_mask(boxes, size) if boxes else picture_mask(mask, size, max_pixels)
+    drawn = boxes_mask(boxes, size) if boxes is not None else picture_mask(mask, size, max_pixels)
     nearest = replace(specification, interpolation="nearest")
     return np.asarray(fitted(drawn, nearest, canvas)) > 0
 

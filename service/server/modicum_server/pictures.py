@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from modicum_server.arrays import LARGEST_VALUES, ArrayHeader, array_header, is_array
 from modicum_server.domain.models import InputSpecification
@@ -39,6 +39,8 @@ LONGEST_ASPECT = 8
 """A longer picture loses its ends before it is resized: they lie outside the crop, and would cost gigabytes."""
 SIDEWAYS = frozenset({5, 6, 7, 8})
 """EXIF orientations in which width and height are exchanged."""
+PNG_ORIENTATION_MARKS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
+"""Chunks of a PNG that may hold an orientation."""
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -88,18 +90,35 @@ def upright_size(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
         except ValueError as error:
             raise PictureUnreadable(str(error)) from error
         return header.width, header.height
-    picture = _opened(data, max_pixels)
+    picture = opened_picture(data, max_pixels)
     width, height = picture.size
-    return (height, width) if _is_turned(picture) else (width, height)
+    return (height, width) if _is_turned(picture, data) else (width, height)
 
 
-def grey_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Return a picture in one plane, upright, 8 bits or (mode F) in 0..255.
+def opened_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageFile.ImageFile:
+    """Read a picture's header; nothing is decoded yet.
+
+    Raises:
+        PictureUnreadable, PictureTooLarge: as `canvas_array`, as far as the header tells.
+    """
+    with _told(data, max_pixels):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
+            picture = Image.open(io.BytesIO(data), formats=_registered_formats())
+        _check_size(picture, max_pixels)
+    return picture
+
+
+def decoded_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode the first frame, in the mode that the file has, upright.
 
     Raises:
         PictureUnreadable, PictureTooLarge: as `canvas_array`.
     """
-    return _with_channels(_decoded(data, max_pixels), 1)
+    picture = opened_picture(data, max_pixels)
+    with _told(data, max_pixels):
+        picture.load()
+    return _upright(picture)
 
 
 def _picture_on_canvas(
@@ -170,20 +189,7 @@ def _check_floats(plane: NDArray[np.float32], specification: InputSpecification)
 
 def _decoded(data: bytes, max_pixels: int) -> Image.Image:
     """Decode the first frame, upright, 8 bits a channel or (mode F) grey in 0..255."""
-    picture = _opened(data, max_pixels)
-    with _told(data, max_pixels):
-        picture.load()
-    return _in_eight_bits(_upright(picture))
-
-
-def _opened(data: bytes, max_pixels: int) -> Image.Image:
-    """Read a picture's header; nothing is decoded yet."""
-    with _told(data, max_pixels):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
-            picture = Image.open(io.BytesIO(data), formats=_registered_formats())
-        _check_size(picture, max_pixels)
-    return picture
+    return _in_eight_bits(decoded_picture(data, max_pixels))
 
 
 @contextmanager
@@ -201,8 +207,16 @@ def _told(data: bytes, max_pixels: int) -> Iterator[None]:
         ) from error
 
 
-def _is_turned(picture: Image.Image) -> bool:
-    """Whether EXIF lays a picture on its side; broken metadata turn nothing."""
+def _is_turned(picture: Image.Image, data: bytes) -> bool:
+    """Whether EXIF lays a picture on its side; broken metadata turn nothing.
+
+    A PNG may tell of it behind its pixels, and is decoded by Pillow to look there: only one that tells at all is. Of a
+    TIFF Pillow gives the size as it is shown.
+    """
+    if picture.format == "TIFF":
+        return False
+    if picture.format == "PNG" and not any(mark in data for mark in PNG_ORIENTATION_MARKS):
+        return False
     try:
         return picture.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
     except Exception:  # noqa: BLE001  as in `_upright`

@@ -24,7 +24,7 @@ from modicum_server.domain.audits import (
     Stage,
 )
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
-from modicum_server.domain.findings import Finding, FoundSubset, Transfer
+from modicum_server.domain.findings import Finding, FoundSubset, Prediction, Transfer
 from modicum_server.domain.gauges import NewestAudits
 from modicum_server.domain.models import Model, ModelCheck, ModelVersion
 
@@ -290,6 +290,16 @@ class Findings(Protocol):
         """By version (in the specification's order), search and position."""
 
 
+class Predictions(Protocol):
+    """On whole images of the out-of-distribution data set, unique per audit, version and item."""
+
+    async def add(self, audit: str, model_version: str, predictions: Sequence[Prediction]) -> None:
+        """Add them (the first one stays); no effect on an audit that has ended or is gone."""
+
+    async def of(self, audit: str, model_version: str) -> Mapping[int, int | None]:
+        """By position the class predicted; None where there is a reason why none."""
+
+
 class Gauges(Protocol):
     """What the metrics show beside the queue's own facts; of all projects."""
 
@@ -314,6 +324,7 @@ class Transaction(Protocol):
     audits: Audits
     shards: Shards
     findings: Findings
+    predictions: Predictions
     gauges: Gauges
 
 
@@ -367,7 +378,7 @@ class Upload(Protocol):
 class ObjectsCheck(Protocol):
     """Sees that boxes, or else a mask, are those of a picture; one that cannot be read is passed over."""
 
-    def __call__(self, image: bytes, *, boxes: bytes = b"", mask: bytes = b"", max_pixels: int = ...) -> None:
+    def __call__(self, image: bytes, *, boxes: bytes | None = None, mask: bytes = b"", max_pixels: int = ...) -> None:
         """Raises ObjectsInvalid, which says what was expected and what came."""
 
 
@@ -378,7 +389,7 @@ class ArtifactStore(Protocol):
         """Bytes that a broken upload of this project left."""
 
     def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
-        """Begin or resume; raises UploadInvalid when `offset` is not what was received."""
+        """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
 
     def read(self, digest: str, *, offset: int = 0) -> AsyncIterator[bytes]: ...
     async def put(self, data: bytes) -> str:

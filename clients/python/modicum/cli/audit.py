@@ -77,6 +77,7 @@ def audit(
     device: options.Device = "auto",
     control: options.Controls = None,
     no_controls: options.NoControls = False,
+    pixel_subsets: options.PixelSubsets = None,
     output: options.Outputs = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the model; its file's unless given.")] = None,
     local: Annotated[bool, typer.Option("--local", help="Use a local server even if MODICUM_ADDRESS is set.")] = False,
@@ -105,6 +106,7 @@ def audit(
             threshold,
             controls=control,
             no_controls=no_controls,
+            pixel_subsets=pixel_subsets,
             device=device,
             method=method,
             passes=passes,
@@ -174,11 +176,17 @@ def audited(
     shown: View,
     *,
     reuse: bool,
+    outside: Dataset | str = "",
 ) -> Audit:
-    """Run an audit to its end, or take the stored answer; Ctrl-C cancels it."""
+    """Run an audit to its end, or take the stored answer; Ctrl-C cancels it.
+
+    `outside` is an out-of-distribution data set, if there is one.
+    """
     name = f"audit-{uuid.uuid4().hex[:12]}"
     with cancelling(client, name):
-        created = client.audits.create(models=models, dataset=dataset, **search.arguments, reuse=reuse, name=name)
+        created = client.audits.create(
+            models=models, dataset=dataset, **search.arguments, out_of_distribution=outside, reuse=reuse, name=name
+        )
         snapshot = created.snapshot
         if snapshot.reused_from:
             shown.say(f"{created.name}: answered by {snapshot.reused_from} (--no-reuse runs it again)")

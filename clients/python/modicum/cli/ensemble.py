@@ -40,6 +40,13 @@ def check(
     combine: Annotated[Combine, typer.Option(help="How the members' answers are joined.")] = Combine.MEAN_LOGITS,
     name: Annotated[str, typer.Option("--name", help="Name of the ensemble among the models; its members' else.")] = "",
     photo_labels: options.PhotoLabels = None,
+    ood: Annotated[
+        Path | None,
+        typer.Option("--ood", help="Labelled photographs unlike those of the training: accuracy must hold there too."),
+    ] = None,
+    ood_labels: Annotated[
+        Path | None, typer.Option("--ood-labels", help="The same as --photo-labels, for a flat folder of --ood.")
+    ] = None,
     threshold: options.Threshold = None,
     passes: options.Passes = 0,
     fill: options.FillChoice = Fill.MEAN,
@@ -59,7 +66,10 @@ def check(
     if len(member) < FEWEST_MEMBERS:
         raise InvalidArgument(f"--member: expected {FEWEST_MEMBERS} or more, got {len(member)}; repeat the option")
     outputs = checked_outputs(output or ())
+    if ood_labels and ood is None:
+        raise InvalidArgument("--ood-labels: expected beside --ood, got it alone")
     pictures = checked_pictures(photos, photo_labels, sample=sample)
+    second = None if ood is None else checked_pictures(ood, ood_labels, sample=0)
     order = search_order(
         threshold,
         controls=None,
@@ -79,7 +89,8 @@ def check(
         named = name or "-".join(["ensemble", *(last_part(one.name.rsplit("/versions/")[0]) for one in members)])[:63]
         ensemble = client.models.ensemble(named, members=members, combine=combine)
         dataset = uploaded(client, photos, pictures, shown)
-        done = audited(client, [*members, ensemble], dataset, order, shown, reuse=not no_reuse)
+        outside = "" if ood is None or second is None else uploaded(client, ood, second, shown)
+        done = audited(client, [*members, ensemble], dataset, order, shown, reuse=not no_reuse, outside=outside)
         result = done.result()
         write_outputs(done, outputs)
     _answer(result, as_json=as_json)

@@ -86,7 +86,17 @@ Controls = Annotated[
     typer.Option(
         "--control",
         metavar="NAME[:IMAGES[:PASSES]]",
-        help="A control, on at most IMAGES images, with PASSES each; repeatable. Default: all.",
+        help="A control, on at most IMAGES images, with PASSES each; repeatable. Default: the server's.",
+    ),
+]
+PixelSubsets = Annotated[
+    int | None,
+    typer.Option(
+        "--pixel-subsets",
+        metavar="PASSES",
+        min=0,
+        max=INT64_MAX,
+        help="Measure too what is recognised in the last 5% of the pixels, within PASSES an image; 0: the server's.",
     ),
 ]
 NoControls = Annotated[bool, typer.Option("--no-controls", help="Run no control.")]

@@ -21,6 +21,8 @@ MOST_BACKSELECT_PASSES = 10_000_000
 #: Of mask_optimization's budget, as the server's rule has it; a test compares the two.
 FEWEST_PASSES = 10
 DEVICES = ("auto", "cpu", "cuda")
+#: Of a descent to the last 5% of the pixels, likewise.
+FEWEST_DESCENT_PASSES = 16
 #: Options that only one method takes.
 OWNERS = {
     "passes": SearchMethod.MASK_OPTIMIZATION,
@@ -65,6 +67,7 @@ class SearchOrder:
     device: str
     controls: tuple[ControlPlan, ...] | None
     matched: bool = False
+    pixel_subsets: int | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -116,6 +119,7 @@ def search_order(
     for threshold in chosen:
         Search(threshold=threshold, fraction=numbers["fraction"])
     _check_numbers(numbers)
+    _check_descent(numbers.get("pixel_subsets"))
     rules = tuple(dict.fromkeys(target_rules or (TargetRule.PREDICTED,)))
     return SearchOrder(thresholds=chosen, controls=plans, device=device, target_rules=rules, **numbers)
 
@@ -129,6 +133,15 @@ def _check_numbers(numbers: Mapping[str, Any]) -> None:
     if 0 < numbers["passes"] < FEWEST_PASSES:
         raise InvalidArgument(
             f"--passes: expected at least {FEWEST_PASSES}, or 0, which leaves it to the server; got {numbers['passes']}"
+        )
+
+
+def _check_descent(passes: int | None) -> None:
+    """Refuse a budget in which there is no descent, for the same reason."""
+    if passes and passes < FEWEST_DESCENT_PASSES:
+        raise InvalidArgument(
+            f"--pixel-subsets: expected at least {FEWEST_DESCENT_PASSES}, or 0, which leaves it to the server; got "
+            f"{passes}"
         )
 
 

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls
+from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls, PixelSubsetFinding
 from modicum.measures import number, percent
-from modicum.naming import printable, short_version
-from modicum.results import Comparison, Mitigation, ModelResult, Result, SearchResult, Transfer
+from modicum.naming import last_part, printable, short_version
+from modicum.results import CheckedVersion, Comparison, Mitigation, ModelResult, Result, SearchResult, Transfer
 from modicum.versions import ModelVersion
 
 #: Rows of a table; the rest is in the outputs.
@@ -29,6 +29,7 @@ MITIGATION = {
     "subset_fraction_ratio": "subset fraction, ensemble over the geometric mean of its members",
     "matched_subset_fraction_ratio": "the same at matched temperatures",
     "accuracy_difference": "accuracy, ensemble less the mean of its members",
+    "ood_accuracy_difference": "the same on out-of-distribution images",
     "overinterpretation_rate_difference": "overinterpretation rate, ensemble less the mean of its members",
 }
 COLUMNS = ("image", "label", "prediction", "confidence", "subset size", "subset fraction", "controls")
@@ -80,16 +81,33 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
 def mitigation_lines(check: Mitigation) -> Iterable[str]:
     """What the check of an ensemble says, the verdict first."""
     names = ", ".join(map(short_version, check.members))
-    yield f"{check.verdict} ({check.stamp}): {short_version(check.ensemble)} against its members {names}"
+    stamp = f" ({check.stamp})" if check.stamp else ""
+    yield f"{check.verdict}{stamp}: {short_version(check.ensemble)} against its members {names}"
     for reason in check.reasons:
         yield f"  {reason}"
     for name, label in MITIGATION.items():
-        yield f"  {label}: {check.measures[name]}"
+        if name in check.measures:
+            yield f"  {label}: {check.measures[name]}"
+    if check.out_of_distribution:
+        second = check.out_of_distribution
+        counted = f"{second['used']} of {second['labelled']} labelled images have a prediction of all"
+        yield f"  out-of-distribution data set {last_part(second['dataset'])}: {counted}"
     if check.temperatures:
         used = ", ".join(f"{short_version(name)} {number(value)}" for name, value in check.temperatures.items())
         yield f"  matched temperatures: {used}"
-    costs = ", ".join(f"{short_version(name)} {number(value)}" for name, value in check.pass_milliseconds.items())
-    yield f"  a pass of the ensemble is one of each member; milliseconds a forward and a backward pass: {costs}"
+    for name, version in check.versions.items():
+        yield f"  {short_version(name)}: {_beside(version)}"
+    if check.latency_ratio is not None:
+        ratio = number(check.latency_ratio)
+        yield f"  when registered, a pass of the ensemble took {ratio} times as long as one of a member on average"
+
+
+def _beside(version: CheckedVersion) -> str:
+    rate, accuracy, second = version.overinterpretation_rate, version.accuracy, version.ood_accuracy
+    outside = "" if second is None else f", on out-of-distribution images {second}"
+    passes = "1 plain pass" if version.plain_passes == 1 else f"{version.plain_passes} plain passes"
+    timed = f"{number(version.pass_milliseconds)} ms {version.timed}" if version.pass_milliseconds else "not timed"
+    return f"overinterpretation rate {rate}, accuracy {accuracy}{outside}; a pass is {passes}, {timed}"
 
 
 def _by_search(transfers: Sequence[Transfer]) -> Iterable[Sequence[Transfer]]:
@@ -158,12 +176,17 @@ def _class_name(index: int | None, version: ModelVersion | None) -> str:
 
 
 def _notes(finding: Finding, version: ModelVersion | None) -> str:
+    descended = [_last_pixels(finding.controls.pixel_subset)] if finding.controls.pixel_subset else []
     if finding.reason:
-        return REASONS.get(finding.reason, finding.reason.lower().replace("_", " "))
+        return "; ".join([REASONS.get(finding.reason, finding.reason.lower().replace("_", " ")), *descended])
     if finding.baseline_confident:
-        return "the bare fill alone suffices"
+        return "; ".join(["the bare fill alone suffices", *descended])
     notes = ["nothing smaller found"] if finding.budget_exhausted else []
-    return "; ".join([*notes, *_control_notes(finding.controls, version)])
+    return "; ".join([*notes, *_control_notes(finding.controls, version), *descended])
+
+
+def _last_pixels(found: PixelSubsetFinding) -> str:
+    return f"last {found.subset.size} pixels {found.confidence:.2f}, as many random ones {found.random_confidence:.2f}"
 
 
 def _control_notes(controls: FindingControls, version: ModelVersion | None) -> list[str]:
@@ -224,6 +247,9 @@ def headline(search: SearchResult) -> Iterable[str]:
         ("border_share_median", "median border share"),
         ("object_share_median", "median object share"),
         ("shortcut_accuracy_drop", "accuracy that lies beside the object"),
+        ("pixel_subsets_accuracy", "accuracy on the last 5% of the pixels"),
+        ("pixel_subsets_random_accuracy", "accuracy on a random 5% of the pixels"),
+        ("pixel_subsets_whole_accuracy", "accuracy on the whole images that were descended"),
     ):
         measure = search.measure(name)
         if measure.value is not None:

@@ -2,10 +2,13 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from modicum.errors import InvalidSource
+from modicum.naming import printable
+from modicum.sources.contents import require_file
 
 HEADER = ("file", "label")
 
@@ -37,7 +40,7 @@ def picture_labels(path: Path) -> dict[str, str]:
         InvalidSource: the file cannot be read or a row is not `file,label`.
     """
     labels: dict[str, str] = {}
-    for number, row in enumerate(csv.reader(text_of(path).splitlines()), start=1):
+    for number, row in csv_rows(path):
         cells = tuple(cell.strip() for cell in row)
         if not any(cells) or (number == 1 and tuple(cell.lower() for cell in cells) == HEADER):
             continue
@@ -52,24 +55,59 @@ def picture_labels(path: Path) -> dict[str, str]:
 
 
 def _read_names(path: Path) -> list[str]:
-    text = text_of(path)
     if path.suffix.lower() != ".json":
-        return text.rstrip().splitlines()
-    try:
-        names = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidSource(f"labels file {path}: expected JSON, but: {error}") from error
+        return text_of(path).rstrip().splitlines()
+    names = json_of(path, f"labels file {path}: expected JSON, one list of class names")
     if not isinstance(names, list):
         raise InvalidSource(f"labels file {path}: expected one JSON list of class names")
     return names
+
+
+def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV, each with its number from 1.
+
+    Raises:
+        InvalidSource: it cannot be read, or a cell is longer than a CSV's cells are.
+    """
+    number = 0
+    try:
+        for number, row in enumerate(csv.reader(text_of(path).splitlines()), start=1):
+            yield number, row
+    except csv.Error as error:
+        raise InvalidSource(f"{path} line {number + 1}: expected rows of a CSV, but: {error}") from error
+
+
+def json_of(path: Path, expected: str) -> Any:
+    """What a JSON file holds; `expected` begins what is said of one that is not as it should be.
+
+    Raises:
+        InvalidSource: it cannot be read, is no JSON, or has a key twice.
+    """
+    text = text_of(path)
+    try:
+        return json.loads(text, object_pairs_hook=_without_doubles)
+    except RecursionError as error:
+        raise InvalidSource(f"{expected}, but: it is nested too deep") from error
+    except ValueError as error:  # no JSON, a key twice, or a number of thousands of digits
+        raise InvalidSource(f"{expected}, but: {error}") from error
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{printable(double)} stands there twice")
+    return made
 
 
 def text_of(path: Path) -> str:
     """What a text file holds, in UTF-8.
 
     Raises:
-        InvalidSource: it cannot be read.
+        InvalidSource: it cannot be read, or is a pipe or a device, which would be waited for.
     """
+    require_file(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -4,7 +4,6 @@ Pictures are not decoded here, so whether a box lies within its picture, and whe
 server to say, before anything is made of it.
 """
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,8 +12,8 @@ from typing import Any
 
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.naming import printable
-from modicum.sources.contents import bytes_content, file_content
-from modicum.sources.labels import text_of
+from modicum.sources.contents import bytes_content, file_content, require_file
+from modicum.sources.labels import csv_rows, json_of
 from modicum.sources.pictures import SUFFIXES, Objects, Picture
 
 HEADER = ("file", "left", "top", "right", "bottom")
@@ -33,7 +32,8 @@ def with_objects(
         pictures: of the data set.
         boxes: a CSV of file,left,top,right,bottom, one box a row, or JSON, `{file: [[left, top, right, bottom], ...]}`;
             files are named as the data set's items are.
-        masks: a folder of mask pictures, each of its picture's size and name but for the suffix; not black is object.
+        masks: a folder of mask pictures, each of its picture's size and name but for the suffix; what is neither black
+            nor transparent is object.
 
     Raises:
         InvalidArgument: both were given.
@@ -62,7 +62,7 @@ def _box_list(boxes: Sequence[Box], item: str) -> Objects:
 
 def _read_csv(path: Path) -> dict[str, list[Box]]:
     told: dict[str, list[Box]] = {}
-    for number, row in enumerate(csv.reader(text_of(path).splitlines()), start=1):
+    for number, row in csv_rows(path):
         cells = [cell.strip() for cell in row]
         if not any(cells) or (number == 1 and tuple(cell.lower() for cell in cells) == HEADER):
             continue
@@ -81,10 +81,7 @@ def _read_csv(path: Path) -> dict[str, list[Box]]:
 
 def _read_json(path: Path) -> dict[str, list[Box]]:
     form = "{file: [[left, top, right, bottom], ...]}"
-    try:
-        document = json.loads(text_of(path))
-    except (ValueError, RecursionError) as error:
-        raise InvalidSource(f"{path}: expected JSON, {form}, but: {error}") from error
+    document = json_of(path, f"{path}: expected JSON, {form}")
     if not isinstance(document, dict) or not document:
         raise InvalidSource(f"{path}: expected {form} in JSON, got {type(document).__name__} of another form")
     return {name: _json_boxes(boxes, f"{path}: {printable(name)}") for name, boxes in document.items()}
@@ -108,7 +105,13 @@ def _box(numbers: Any, where: str) -> Box:
 def _masked(pictures: Sequence[Picture], folder: Path) -> list[Picture]:
     if not folder.is_dir():
         raise InvalidSource(f"{folder}: expected a folder of mask pictures; there is none")
-    masks = {_stem(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if _is_mask(path)}
+    masks: dict[str, Path] = {}
+    for path in filter(_is_mask, sorted(folder.rglob("*"))):
+        require_file(path)
+        name = _stem(path.relative_to(folder))
+        if name in masks:
+            raise InvalidSource(f"{path}: expected one mask a picture; {masks[name].name} is the same picture's")
+        masks[name] = path
     if not masks:
         raise InvalidSource(f"{folder}: expected mask pictures in it, found none")
     _refuse_strangers(masks, [_stem(Path(picture.item)) for picture in pictures], folder)
@@ -120,7 +123,7 @@ def _with_mask(picture: Picture, path: Path | None) -> Picture:
 
 
 def _is_mask(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+    return path.suffix.lower() in SUFFIXES and not path.is_dir() and not path.name.startswith(".")
 
 
 def _stem(path: Path) -> str:

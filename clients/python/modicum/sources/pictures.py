@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from modicum.errors import InvalidSource
 from modicum.naming import printable
 from modicum.sources import npy, png
-from modicum.sources.contents import Content, file_content, made_content
+from modicum.sources.contents import Content, file_content, made_content, require_file
 from modicum.sources.labels import picture_labels
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff", npy.SUFFIX})
@@ -83,6 +83,7 @@ def pictures(source: str | Path, labels: str | Path | None = None) -> list[Pictu
         return _folder(path, Path(labels) if labels else None)
     if not mode:
         raise InvalidSource(f"{path}: expected a folder of pictures, a .csv or an .npz; there is nothing of that name")
+    require_file(path)
     if labels is not None:
         raise InvalidSource(f"{path}: labels beside it are for a flat folder; this file brings its own")
     if path.suffix.lower() == ".csv":

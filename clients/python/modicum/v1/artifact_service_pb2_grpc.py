@@ -84,8 +84,9 @@ class ArtifactServiceServicer(object):
 
     def UploadArtifact(self, request_iterator, context):
         """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no
-        header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of
-        silence), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL). Over HTTP the body is the bytes themselves.
+        header first, or a wrong offset), ABORTED (UPLOAD_BUSY: another upload of it is going on, `received_bytes` says how far),
+        DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of silence), RESOURCE_EXHAUSTED
+        (ARTIFACT_TOO_LARGE, DISK_FULL). Over HTTP the body is the bytes themselves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -166,8 +166,9 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
 
     UploadArtifact: _ArtifactServiceUploadArtifactType
     """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no
-    header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of
-    silence), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL). Over HTTP the body is the bytes themselves.
+    header first, or a wrong offset), ABORTED (UPLOAD_BUSY: another upload of it is going on, `received_bytes` says how far),
+    DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of silence), RESOURCE_EXHAUSTED
+    (ARTIFACT_TOO_LARGE, DISK_FULL). Over HTTP the body is the bytes themselves.
     """
 
     DownloadArtifact: _ArtifactServiceDownloadArtifactType
@@ -225,8 +226,9 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.artifact_pb2.Artifact, collections.abc.Awaitable[modicum.v1.artifact_pb2.Artifact]]:
         """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no
-        header first, or a wrong offset), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of
-        silence), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL). Over HTTP the body is the bytes themselves.
+        header first, or a wrong offset), ABORTED (UPLOAD_BUSY: another upload of it is going on, `received_bytes` says how far),
+        DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of silence), RESOURCE_EXHAUSTED
+        (ARTIFACT_TOO_LARGE, DISK_FULL). Over HTTP the body is the bytes themselves.
         """
 
     @abc.abstractmethod

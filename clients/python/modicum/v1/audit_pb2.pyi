@@ -36,16 +36,21 @@ class AuditSpecification(google.protobuf.message.Message):
     SAMPLE_FIELD_NUMBER: builtins.int
     DEVICE_FIELD_NUMBER: builtins.int
     NO_CONTROLS_FIELD_NUMBER: builtins.int
+    OUT_OF_DISTRIBUTION_DATASET_FIELD_NUMBER: builtins.int
     dataset: builtins.str
     """Resource name of the data set."""
     seed: builtins.int
     """Seed of every random number, 0 or more."""
     sample: builtins.int
-    """Audit this many items, drawn by the seed; 0 means all."""
+    """Audit this many items, drawn by the seed, at most those of the data set; 0 means all."""
     device: builtins.str
     """"auto", "cpu" or "cuda"; empty means "auto": a GPU where the worker has one."""
     no_controls: builtins.bool
-    """Run no control at all."""
+    """Run no control but PIXEL_SUBSETS, where it is named."""
+    out_of_distribution_dataset: builtins.str
+    """Resource name of a second, labelled data set, unlike what the versions were trained on: where an ensemble and all
+    its members are audited, their accuracy on it is part of the mitigation check. Empty: none.
+    """
     @property
     def model_versions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Resource names of the versions to audit, one or more, in order."""
@@ -60,7 +65,9 @@ class AuditSpecification(google.protobuf.message.Message):
 
     @property
     def controls(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.search_pb2.ControlPlan]:
-        """The controls beside them; empty means all that are served, on every image, unless `no_controls`."""
+        """The controls beside them; none means the default ones, unless `no_controls`. PIXEL_SUBSETS has a budget of its own: it
+        stands beside the default ones, or those that are named, and turns none off.
+        """
 
     def __init__(
         self,
@@ -74,9 +81,10 @@ class AuditSpecification(google.protobuf.message.Message):
         sample: builtins.int = ...,
         device: builtins.str = ...,
         no_controls: builtins.bool = ...,
+        out_of_distribution_dataset: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["canvas", b"canvas"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "controls", b"controls", "dataset", b"dataset", "device", b"device", "model_versions", b"model_versions", "no_controls", b"no_controls", "sample", b"sample", "searches", b"searches", "seed", b"seed"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "controls", b"controls", "dataset", b"dataset", "device", b"device", "model_versions", b"model_versions", "no_controls", b"no_controls", "out_of_distribution_dataset", b"out_of_distribution_dataset", "sample", b"sample", "searches", b"searches", "seed", b"seed"]) -> None: ...
 
 Global___AuditSpecification: typing_extensions.TypeAlias = AuditSpecification
 
@@ -201,7 +209,7 @@ class Audit(google.protobuf.message.Message):
         STAGE_SEARCH: Audit._Stage.ValueType  # 1
         """Subsets are searched."""
         STAGE_SCORE: Audit._Stage.ValueType  # 2
-        """Other versions score the subsets."""
+        """Other versions score the subsets; out-of-distribution images are predicted."""
         STAGE_SUMMARISE: Audit._Stage.ValueType  # 3
         """The result document is written."""
 
@@ -213,7 +221,7 @@ class Audit(google.protobuf.message.Message):
     STAGE_SEARCH: Audit.Stage.ValueType  # 1
     """Subsets are searched."""
     STAGE_SCORE: Audit.Stage.ValueType  # 2
-    """Other versions score the subsets."""
+    """Other versions score the subsets; out-of-distribution images are predicted."""
     STAGE_SUMMARISE: Audit.Stage.ValueType  # 3
     """The result document is written."""
 

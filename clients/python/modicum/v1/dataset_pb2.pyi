@@ -79,8 +79,9 @@ class DatasetItem(google.protobuf.message.Message):
     right and bottom exclusive. What lies within is the object. Empty when there is none.
     """
     mask_digest: builtins.str
-    """Digest of a mask picture of the picture's size: the object is where it is not black. Empty when there is none. An item
-    has boxes or a mask, not both.
+    """Digest of a mask picture of the picture's size, at most 25,000,000 pixels of 8 bits a channel: the object is where any
+    channel is above 0 and the pixel not transparent. Empty when there is none. An item has boxes or a mask, not both; at
+    most 10,000 items of a data set have either.
     """
     def __init__(
         self,

@@ -63,7 +63,7 @@ class FolderArtifactStore:
         return await self._uploads.received(project, digest)
 
     def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
-        """Begin or resume; raises UploadInvalid when `offset` is not what was received."""
+        """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
 
         async def deliver(path: Path) -> None:
             await asyncio.to_thread(_guarded, move_in, path, self._path(digest))
@@ -141,7 +141,7 @@ class RemoteArtifactStore:
         return await self._uploads.received(project, digest)
 
     def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
-        """Begin or resume; raises UploadInvalid when `offset` is not what was received."""
+        """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
 
         async def deliver(path: Path) -> None:
             await asyncio.to_thread(_guarded, self._send, path, digest)

@@ -12,7 +12,7 @@ from typing import IO
 from urllib.parse import quote
 
 from modicum_server.artifacts.files import checked, disk_errors, hash_rest
-from modicum_server.errors import DigestMismatch, UploadInvalid, UploadTruncated
+from modicum_server.errors import DigestMismatch, UploadBusy, UploadInvalid, UploadTruncated
 
 #: An upload that nobody went on with for this long is thrown away.
 FORGOTTEN_SECONDS = 7 * 24 * 3600.0
@@ -95,7 +95,8 @@ class Uploads:
         """Begin (offset 0) or resume an upload; one that was committed goes to `deliver` at the end.
 
         Raises:
-            UploadInvalid: The offset is neither 0 nor what was received, or another upload of it is going on.
+            UploadInvalid: The offset is neither 0 nor what was received.
+            UploadBusy: Another upload of it is going on.
             DiskFull
         """
         path = self._path(project, digest)
@@ -127,8 +128,9 @@ def _open(path: Path, offset: int) -> IO[bytes]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+b")
     if not _locked(path, file):
+        received = os.fstat(file.fileno()).st_size
         file.close()
-        raise UploadInvalid("another upload of this artifact is going on; wait for it, then ask what is missing")
+        raise UploadBusy(received_bytes=str(received))
     if offset == 0:
         file.truncate(0)
     received = os.fstat(file.fileno()).st_size

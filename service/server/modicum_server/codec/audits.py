@@ -12,7 +12,7 @@ from modicum_server.codec.searches import (
 )
 from modicum_server.codec.times import time_message
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification
-from modicum_server.domain.searches import Canvas
+from modicum_server.domain.searches import BY_BUDGET, Canvas
 
 NO_CANVAS = Canvas(channels=0, height=0, width=0)
 
@@ -28,7 +28,8 @@ def specification_message(value: AuditSpecification) -> audit_pb2.AuditSpecifica
         seed=value.seed,
         sample=value.sample,
         device=value.device,
-        no_controls=not value.controls,
+        no_controls=all(plan.control in BY_BUDGET for plan in value.controls),
+        out_of_distribution_dataset=value.out_of_distribution_dataset,
     )
 
 
@@ -44,6 +45,7 @@ def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecifica
         seed=message.seed,
         sample=message.sample,
         device=message.device,
+        out_of_distribution_dataset=message.out_of_distribution_dataset,
     )
 
 

@@ -13,6 +13,7 @@ from modicum_server.domain.findings import (
     FindingReason,
     ObjectsFinding,
     Passes,
+    PixelSubsetFinding,
     ScoredVariant,
     Subset,
     Trace,
@@ -43,6 +44,16 @@ def passes_value(message: finding_pb2.Passes) -> Passes:
     return Passes(forward=message.forward, backward=message.backward)
 
 
+def trace_message(value: Trace) -> finding_pb2.Trace:
+    """Trace."""
+    return finding_pb2.Trace(kept=value.kept, confidences=value.confidences)
+
+
+def trace_value(message: finding_pb2.Trace) -> Trace:
+    """Trace."""
+    return Trace(tuple(message.kept), tuple(message.confidences))
+
+
 def controls_message(value: FindingControls) -> finding_pb2.FindingControls:
     """Answers of the controls."""
     message = finding_pb2.FindingControls(
@@ -60,6 +71,7 @@ def controls_message(value: FindingControls) -> finding_pb2.FindingControls:
         transfers=[transfer_message(answer) for answer in value.transfers],
         objects=None if value.objects is None else objects_message(value.objects),
         fill_robust=None if value.fill_robust is None else fill_robust_message(value.fill_robust),
+        pixel_subset=None if value.pixel_subset is None else pixel_subset_message(value.pixel_subset),
     )
     if (targeted := value.class_targeted) is not None:
         message.class_targeted.CopyFrom(
@@ -99,6 +111,7 @@ def controls_value(message: finding_pb2.FindingControls) -> FindingControls:
         transfers=tuple(transfer_value(answer) for answer in message.transfers),
         objects=objects_value(message.objects) if message.HasField("objects") else None,
         fill_robust=fill_robust_value(message.fill_robust) if message.HasField("fill_robust") else None,
+        pixel_subset=pixel_subset_value(message.pixel_subset) if message.HasField("pixel_subset") else None,
     )
 
 
@@ -127,6 +140,32 @@ def fill_robust_value(message: finding_pb2.FillRobustFinding) -> FillRobustFindi
         budget_exhausted=message.budget_exhausted,
         passes=passes_value(message.passes),
         reason=enum_value(finding_pb2.FindingReason, "FINDING_REASON", message.reason, FindingReason),
+    )
+
+
+def pixel_subset_message(value: PixelSubsetFinding) -> finding_pb2.PixelSubsetFinding:
+    """Answer of the pixel-subsets control."""
+    return finding_pb2.PixelSubsetFinding(
+        subset=subset_message(value.subset),
+        confidence=value.confidence,
+        predicted_class=value.predicted_class,
+        random_confidence=value.random_confidence,
+        random_predicted_class=value.random_predicted_class,
+        trace=trace_message(value.trace),
+        passes=passes_message(value.passes),
+    )
+
+
+def pixel_subset_value(message: finding_pb2.PixelSubsetFinding) -> PixelSubsetFinding:
+    """Answer of the pixel-subsets control."""
+    return PixelSubsetFinding(
+        subset=subset_value(message.subset),
+        confidence=message.confidence,
+        predicted_class=message.predicted_class,
+        random_confidence=message.random_confidence,
+        random_predicted_class=message.random_predicted_class,
+        trace=trace_value(message.trace),
+        passes=passes_value(message.passes),
     )
 
 
@@ -164,7 +203,6 @@ def transfer_value(message: finding_pb2.TransferFinding) -> TransferFinding:
 
 def finding_message(value: Finding, name: str = "") -> finding_pb2.Finding:
     """Finding; `name` is its resource name."""
-    trace = value.trace
     return finding_pb2.Finding(
         name=name,
         item=value.item,
@@ -184,7 +222,7 @@ def finding_message(value: Finding, name: str = "") -> finding_pb2.Finding:
         saturated=value.saturated,
         reason=enum_number(finding_pb2.FindingReason, "FINDING_REASON", value.reason),
         passes=passes_message(value.passes),
-        trace=None if trace is None else finding_pb2.Trace(kept=trace.kept, confidences=trace.confidences),
+        trace=None if value.trace is None else trace_message(value.trace),
         controls=controls_message(value.controls),
     )
 
@@ -211,6 +249,6 @@ def finding_value(message: finding_pb2.Finding, position: int) -> Finding:
         saturated=message.saturated,
         reason=enum_value(finding_pb2.FindingReason, "FINDING_REASON", message.reason, FindingReason),
         passes=passes_value(message.passes),
-        trace=Trace(tuple(message.trace.kept), tuple(message.trace.confidences)) if has("trace") else None,
+        trace=trace_value(message.trace) if has("trace") else None,
         controls=controls_value(message.controls),
     )

@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +17,16 @@ class PackageMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """What the demo hands to the commands."""
+    """What the demo hands to the commands; `weights` by the name of the model."""
 
     photographs: Path
     photograph_labels: Path
     class_labels: Path
-    weights: Path
+    weights: Mapping[str, Path]
     photograph_count: int
 
 
-def lay_out(folder: Path, model: str) -> DemoFiles:
+def lay_out(folder: Path, models: Sequence[str]) -> DemoFiles:
     """Copy the photographs and write the label files below `folder`; weights stay where their package has them.
 
     Raises:
@@ -41,7 +42,8 @@ def lay_out(folder: Path, model: str) -> DemoFiles:
         writer.writerows(sorted(labels.items()))
     class_labels = folder / "imagenet-labels.txt"
     class_labels.write_text("\n".join(_imagenet_classes()) + "\n", encoding="utf-8")
-    return DemoFiles(photographs, photograph_labels, class_labels, _weights(model), len(labels))
+    weights = {model: _weights(model) for model in models}
+    return DemoFiles(photographs, photograph_labels, class_labels, weights, len(labels))
 
 
 def _copy_photographs(folder: Path) -> dict[str, str]:

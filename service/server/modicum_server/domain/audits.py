@@ -35,7 +35,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditSpecification:
-    """What an audit is to do, every default filled in. `sample` 0 means all items."""
+    """What an audit is to do, every default filled in. `sample` 0 means all items, no second data set means none."""
 
     model_versions: tuple[str, ...]
     dataset: str
@@ -45,6 +45,7 @@ class AuditSpecification:
     seed: int
     sample: int
     device: str
+    out_of_distribution_dataset: str = ""
 
     @property
     def digest(self) -> str:
@@ -106,6 +107,10 @@ class AuditItem:
     label: int | None
     boxes_digest: str = ""
     mask_digest: str = ""
+
+
+OUT_OF_DISTRIBUTION = -1
+"""Search index of SCORE shards that are of no search: positions are items of the out-of-distribution data set."""
 
 
 @dataclass(frozen=True, slots=True)

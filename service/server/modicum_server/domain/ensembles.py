@@ -14,6 +14,16 @@ def searched_by(search: Search, versions: Sequence[ModelVersion]) -> tuple[Model
     return tuple(version for version in versions if version.name in members)
 
 
+def checked_together(versions: Sequence[ModelVersion]) -> tuple[ModelVersion, ...]:
+    """Return the ensembles all of whose members are among the versions, and those members, in the versions' order."""
+    names = {version.name for version in versions}
+    together: set[str] = set()
+    for version in versions:
+        if isinstance(version.source, Ensemble) and set(version.source.members) <= names:
+            together |= {version.name, *version.source.members}
+    return tuple(version for version in versions if version.name in together)
+
+
 def matched_twin(searches: Sequence[Search], index: int) -> int | None:
     """Return the index of the search that repeats this one at matched temperatures; None where there is none."""
     twins = (place for place, other in enumerate(searches) if other.matched and other.unmatched == searches[index])

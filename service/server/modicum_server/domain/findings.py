@@ -91,6 +91,22 @@ class FillRobustFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelSubsetFinding:
+    """Answer of the pixel-subsets control: the image on the pixels that a descent left to the last, and on random ones.
+
+    `subset` are those pixels; both confidences are in the predicted class; `trace` is the whole descent.
+    """
+
+    subset: Subset
+    confidence: float
+    predicted_class: int
+    random_confidence: float
+    random_predicted_class: int
+    trace: Trace
+    passes: Passes
+
+
+@dataclass(frozen=True, slots=True)
 class FillFinding:
     """The subset re-scored under another fill."""
 
@@ -168,11 +184,13 @@ class FindingControls:
     objects: ObjectsFinding | None = None
     transfers: tuple[TransferFinding, ...] = ()
     fill_robust: FillRobustFinding | None = None
+    pixel_subset: PixelSubsetFinding | None = None
 
     @property
     def passes(self) -> Passes:
         """What they cost: the searches' own, and one forward pass for whatever was scored once more."""
-        searches = [one.passes for one in (self.class_targeted, self.fill_robust) if one is not None]
+        answers = (self.class_targeted, self.fill_robust, self.pixel_subset)
+        searches = [one.passes for one in answers if one is not None]
         scored = len(self.fills) + len(self.variants) + (self.critical_temperature is not None)
         scored += sum(answer.reason is None for answer in self.transfers)
         return Passes(sum(one.forward for one in searches) + scored, sum(one.backward for one in searches))
@@ -207,3 +225,22 @@ class Finding:
     def failed(self) -> bool:
         """Whether this image could not be measured."""
         return self.reason is not None and self.reason not in MEASURED_REASONS
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a version predicts on a whole image of the out-of-distribution data set; `reason` says why nothing.
+
+    `position` is the item's index in that data set, `predicted_class` a class of the version.
+    """
+
+    position: int
+    predicted_class: int | None = None
+    reason: FindingReason | None = None
+
+
+def whole_subset(height: int, width: int) -> Subset:
+    """Return the subset that keeps every pixel."""
+    full, rest = divmod(height * width, 8)
+    last = bytes([(0xFF00 >> rest) & 0xFF]) if rest else b""
+    return Subset(b"\xff" * full + last, height, width, height * width)

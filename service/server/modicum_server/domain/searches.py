@@ -43,6 +43,11 @@ class Control(StrEnum):
     RANDOM = "random"
     TRANSFER = "transfer"
     SHORTCUT = "shortcut"
+    PIXEL_SUBSETS = "pixel_subsets"
+
+
+BY_BUDGET = frozenset({Control.PIXEL_SUBSETS})
+"""Measures with a budget of their own: run where they are named, once a version, and turn no default off."""
 
 
 @dataclass(frozen=True, slots=True)

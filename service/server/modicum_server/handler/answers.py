@@ -3,7 +3,7 @@
 import modicum_sis.findings as sis
 import numpy as np
 import torch
-from modicum_sis import ClassTargeted, FillRobust
+from modicum_sis import ClassTargeted, FillRobust, PixelSubset
 
 from modicum_server.domain.findings import (
     ClassTargetedFinding,
@@ -12,6 +12,7 @@ from modicum_server.domain.findings import (
     FindingControls,
     FindingReason,
     Passes,
+    PixelSubsetFinding,
     Subset,
     Trace,
 )
@@ -84,6 +85,19 @@ def fill_robust_of(answer: FillRobust) -> FillRobustFinding:
         budget_exhausted=answer.budget_exhausted,
         passes=passes_of(answer.passes),
         reason=None if answer.reason is None else FindingReason(answer.reason.value),
+    )
+
+
+def pixel_subset_of(answer: PixelSubset) -> PixelSubsetFinding:
+    """Answer of the pixel-subsets control."""
+    return PixelSubsetFinding(
+        subset=subset_of(answer.mask),
+        confidence=answer.confidence,
+        predicted_class=answer.predicted_class,
+        random_confidence=answer.random_confidence,
+        random_predicted_class=answer.random_predicted_class,
+        trace=trace_of(answer.trace),
+        passes=passes_of(answer.passes),
     )
 
 

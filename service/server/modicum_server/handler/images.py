@@ -80,6 +80,11 @@ class TaskImages:
             self._keep(index, decoded)
         return self._kept[index]
 
+    @property
+    def canvas(self) -> Canvas:
+        """The canvas of all of them."""
+        return self._decoder.canvas
+
     def reason(self, index: int) -> FindingReason | None:
         """Why an item that was asked for has no image; None where it has one."""
         return self._reasons.get(index)

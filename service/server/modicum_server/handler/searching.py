@@ -22,6 +22,7 @@ from modicum_server.handler.failures import ModelRefused, TaskCancelled, TaskFai
 from modicum_server.handler.images import Decoder, TaskImages
 from modicum_server.handler.loading import Loaded
 from modicum_server.handler.methods import search_method
+from modicum_server.handler.pixel_subsets import PixelSubsets
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.surroundings import Surroundings
 from modicum_server.handler.tallying import Tally
@@ -31,6 +32,8 @@ from modicum_server.wire.worker_pb2 import Acceleration, SearchWork
 
 KEPT_CHUNKS = 2
 """Chunks of decoded images that stay in memory for the controls."""
+OF_WHOLE_IMAGES = frozenset({Control.SHORTCUT, Control.PIXEL_SUBSETS})
+"""Controls that ask images whether they have a subset or not."""
 LARGEST_MASK_BYTES = 512 * 1024
 """A mask travels in one chunk, which must stay well below the server's largest reply."""
 
@@ -60,10 +63,11 @@ class SearchRun:
             yield from self._without_fill(images)
             return
         controls, surroundings = self._controls(images), self._surroundings(images)
+        descents = self._pixel_subsets(images)
         found = (Searched(self.work.items[one.index], one) for one in self._find(images))
         for chunk in _chunks(found, self.chunk_size):
             self.tally.phase = "controls"
-            answers = surroundings.answer(chunk, controls.answer(chunk))
+            answers = descents.answer(chunk, surroundings.answer(chunk, controls.answer(chunk)))
             answers = self._with_temperatures(images, chunk, answers)
             if self.cancelled() or any(one.found.reason is sis.Reason.STOPPED for one in chunk):
                 raise TaskCancelled
@@ -157,7 +161,7 @@ class SearchRun:
             classifier=self.classifier,
             search=self.search,
             seed=self.work.seed,
-            plans=[plan for plan in planned_controls(self.work) if plan.control is not Control.SHORTCUT],
+            plans=[plan for plan in planned_controls(self.work) if plan.control not in OF_WHOLE_IMAGES],
             donors=self.donors,
             chunk_size=self.chunk_size,
             tally=self.tally,
@@ -165,17 +169,33 @@ class SearchRun:
         )
 
     def _surroundings(self, images: TaskImages) -> Surroundings:
-        plans = [plan for plan in planned_controls(self.work) if plan.control is Control.SHORTCUT]
-        if self.search.target_rule is not TargetRule.PREDICTED:
-            plans = []  # where a subset for another class lies says nothing of the decision
         return Surroundings(
             decoder=self.decoder,
             images=images,
             classifier=self.classifier,
             threshold=self.search.threshold,
-            plan=plans[0] if plans else None,
+            plan=self._plan_of(Control.SHORTCUT),
             tally=self.tally,
         )
+
+    def _pixel_subsets(self, images: TaskImages) -> PixelSubsets:
+        return PixelSubsets(
+            images=images,
+            classifier=self.classifier,
+            fill=self.search.fill,
+            seed=self.work.seed,
+            plan=self._plan_of(Control.PIXEL_SUBSETS),
+            donors=self.donors,
+            chunk_size=self.chunk_size,
+            tally=self.tally,
+            should_stop=self.cancelled,
+        )
+
+    def _plan_of(self, control: Control) -> PlannedControl | None:
+        """How a control of whole images runs; it is about their predicted class, and beside no search for another."""
+        if self.search.target_rule is not TargetRule.PREDICTED:
+            return None
+        return next((plan for plan in planned_controls(self.work) if plan.control is control), None)
 
 
 def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, tally: Tally) -> SearchRun:

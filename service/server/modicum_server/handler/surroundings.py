@@ -101,7 +101,7 @@ class Surroundings:
                 slot.artifact(item.image_digest).read_bytes(),
                 self.decoder.specification,
                 self.decoder.canvas,
-                boxes=slot.artifact(item.boxes_digest).read_bytes() if item.boxes_digest else b"",
+                boxes=slot.artifact(item.boxes_digest).read_bytes() if item.boxes_digest else None,
                 mask=slot.artifact(item.mask_digest).read_bytes() if item.mask_digest else b"",
                 max_pixels=self.decoder.max_pixels,
             )

@@ -86,6 +86,24 @@ def difference_of(differences: NDArray[np.float64], *, empty: str) -> Measure:
     return Measure(float(differences.mean()), "difference", n, bootstrap_mean(differences))
 
 
+def difference_to_mean(shown: NDArray[np.int64], *, empty: str) -> Measure:
+    """Return the first row less the mean of the others, a column an image, as `difference_of` does.
+
+    Sums of whole numbers are exact, so that nothing is left where nothing differs.
+    """
+    others = len(shown) - 1
+    total = difference_of((others * shown[0] - shown[1:].sum(axis=0)).astype(np.float64), empty=empty)
+    if total.value is None:
+        return total
+    return replace(total, value=total.value / others, interval=_divided(total.interval, others))
+
+
+def _divided(interval: Interval | None, divisor: int) -> Interval | None:
+    if interval is None or interval.low is None or interval.high is None:
+        return interval
+    return replace(interval, low=interval.low / divisor, high=interval.high / divisor)
+
+
 def _exponential(interval: Interval | None) -> Interval | None:
     if interval is None or interval.low is None or interval.high is None:
         return interval

@@ -19,12 +19,15 @@ from modicum_server.domain.searches import Search, SearchMethod
 from modicum_server.measures.comparisons import compare_all
 from modicum_server.measures.mitigation import check_ensembles, matched_temperatures
 from modicum_server.measures.observations import Observations, Observer
+from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.measures.registry import measure, read_controls
 from modicum_server.measures.rows import Row
 from modicum_server.measures.transfer import Transfer, transfer_all, transfer_reading
 
 SCHEMA_VERSION = 1
 FINDINGS_FORMAT = "jsonl+gzip"
+SEARCHING_CONTROLS = ("class_targeted", "fill_robust", "pixel_subset")
+"""Answers of controls that come with the passes of a search of their own."""
 MEASURED = frozenset(reason.value for reason in MEASURED_REASONS)
 
 
@@ -36,6 +39,7 @@ def result_document(
     rows: Iterable[Row],
     parameters: Mapping[str, Any],
     findings_digest: str,
+    second: OutOfDistribution | None = None,
 ) -> dict[str, Any]:
     """Summarise an audit.
 
@@ -48,6 +52,7 @@ def result_document(
             `max_image_pixels`; `dtype` is float32 unless given; `gradient_free`, if given, lists the versions that
             mask_optimization searched without a gradient, `acceleration` how each version's search passes ran.
         findings_digest: SHA-256 of the findings artifact that holds these rows.
+        second: what was predicted on the out-of-distribution data set, None without.
     """
     # Longer than a function should be: it is the document's outline, and stays one to be read beside the docs.
     tally = _Tally.of(audit.specification)
@@ -96,7 +101,8 @@ def result_document(
         ],
         "comparisons": [pair.as_json() for pair in compare_all(versions_asked, ran, seen)],
         "mitigation": [
-            one.as_json() for one in check_ensembles(versions, searches_asked, seen, matched_temperatures(parameters))
+            one.as_json()
+            for one in check_ensembles(versions, searches_asked, seen, matched_temperatures(parameters), second)
         ],
         "transfer": [one.as_json() for one in transfers],
         "failures": tally.failures,
@@ -142,7 +148,7 @@ class _Tally:
     def add(self, row: Row) -> None:
         self.observers[row["model_version"], row["search_index"]].add(row)
         self.rows += 1
-        searches = [row["controls"].get(name) for name in ("class_targeted", "fill_robust")]
+        searches = [row["controls"].get(name) for name in SEARCHING_CONTROLS]
         for passes in (row["passes"], *(control["passes"] for control in searches if control is not None)):
             self.forward += passes["forward"]
             self.backward += passes["backward"]

@@ -6,33 +6,41 @@ threshold; so the same must hold against the members at temperatures at which as
 the ensemble's (`temperatures`).
 
 Rule. MITIGATED: both ratios' intervals lie above 1.1, and the interval of the difference in accuracy (ensemble less the
-mean of its members, on the same images) lies above -0.02. NOT_MITIGATED: the ratio's interval lies below 1.1.
-Otherwise, with fewer than 30 images, or without labels, INCONCLUSIVE; `reasons` say what is missing. Every outcome is
-stamped "no OOD set": accuracy on out-of-distribution images was not looked at.
+mean of its members, on the same images) lies above -0.02, on the audited images and on the out-of-distribution data
+set where there is one. NOT_MITIGATED: the ratio's interval lies below 1.1. Otherwise, with fewer than 30 images, or
+without labels, INCONCLUSIVE; `reasons` say what is missing. Without such a data set every outcome is stamped
+"no OOD set".
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from modicum_server.domain.ensembles import matched_twin
 from modicum_server.domain.models import Ensemble, ModelVersion
 from modicum_server.domain.searches import Search, TargetRule
-from modicum_server.measures.comparisons import difference_of, ratio_of
+from modicum_server.measures.checked_versions import (
+    NONE_IN_ALL,
+    NONE_LABELLED,
+    CheckedVersion,
+    aligned,
+    checked_versions,
+    in_all,
+    labelled_in_all,
+    latency_ratio,
+    small,
+)
+from modicum_server.measures.comparisons import difference_to_mean, ratio_of
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.observations import Observations
-from modicum_server.measures.overinterpretation import ALPHA
+from modicum_server.measures.out_of_distribution import DIFFERENCE, OutOfDistribution
 
 RATIO_LIMIT = 1.1
 ACCURACY_LIMIT = -0.02
 LEAST_IMAGES = 30
 STAMP = "no OOD set"
-NONE_IN_ALL = "no image was searched to its end with the ensemble and all members"
-NONE_LABELLED = "no labelled image has a prediction of the ensemble and all members"
 NOT_MATCHED = "the members were not searched at matched temperatures"
 
 Seen = Mapping[tuple[str, int], Observations]
@@ -40,7 +48,13 @@ Seen = Mapping[tuple[str, int], Observations]
 
 @dataclass(frozen=True, slots=True)
 class Mitigation:
-    """The check of one ensemble under one search; `temperatures` are the members' matched ones, empty without."""
+    """The check of one ensemble under one search.
+
+    Attributes:
+        temperatures: the members' matched ones, empty without.
+        versions: what stands beside the verdict, by name, the ensemble first.
+        second: the out-of-distribution data set, None without.
+    """
 
     ensemble: str
     members: tuple[str, ...]
@@ -49,7 +63,8 @@ class Mitigation:
     reasons: tuple[str, ...]
     measures: Mapping[str, Measure]
     temperatures: Mapping[str, float]
-    pass_milliseconds: Mapping[str, float]
+    versions: Mapping[str, CheckedVersion]
+    second: OutOfDistribution | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -58,13 +73,15 @@ class Mitigation:
             "members": list(self.members),
             "search_index": self.search_index,
             "verdict": self.verdict,
-            "stamp": STAMP,
+            "stamp": STAMP if self.second is None else "",
+            "out_of_distribution": None if self.second is None else self.second.as_json([self.ensemble, *self.members]),
             "reasons": list(self.reasons),
             "measures": {name: measure.as_json() for name, measure in self.measures.items()},
             "temperatures": dict(self.temperatures),
             "limits": {"ratio": RATIO_LIMIT, "accuracy_difference": ACCURACY_LIMIT, "images": LEAST_IMAGES},
+            "versions": {name: one.as_json() for name, one in self.versions.items()},
             "passes_of_members_a_pass": len(self.members),
-            "pass_milliseconds": dict(self.pass_milliseconds),
+            "latency_ratio": latency_ratio(self.versions[self.ensemble], [self.versions[one] for one in self.members]),
         }
 
 
@@ -73,6 +90,7 @@ def check_ensembles(
     searches: Sequence[Search],
     seen: Seen,
     temperatures: Mapping[int, Mapping[str, float]],
+    second: OutOfDistribution | None = None,
 ) -> list[Mitigation]:
     """Check every ensemble whose members were all audited beside it, under every search that is not a matched one.
 
@@ -83,6 +101,7 @@ def check_ensembles(
         searches: of the audit.
         seen: by version and search.
         temperatures: by the index of a matched search, those at which the members were searched.
+        second: what ensembles and members said of the out-of-distribution data set, None without.
     """
     audited = {version.name: version for version in versions}
     checks = []
@@ -90,12 +109,15 @@ def check_ensembles(
         if not isinstance(version.source, Ensemble) or not set(version.source.members) <= audited.keys():
             continue
         members = version.source.members
-        costs = {name: _milliseconds(audited[name]) for name in (version.name, *members)}
         for index in [place for place, search in enumerate(searches) if _is_checked(search)]:
             twin = matched_twin(searches, index)
             measures = _measures(seen, (version.name, *members), index, twin)
+            if second is not None:
+                measures[DIFFERENCE] = second.difference(version.name, members)
             used = temperatures.get(-1 if twin is None else twin, {})
-            checks.append(Mitigation(version.name, members, index, *judge(measures), measures, used, costs))
+            observed = [seen[name, index] for name in (version.name, *members)]
+            beside = checked_versions(version, [audited[name] for name in members], observed, second)
+            checks.append(Mitigation(version.name, members, index, *judge(measures), measures, used, beside, second))
     return checks
 
 
@@ -142,39 +164,37 @@ def judge(measures: Mapping[str, Measure]) -> tuple[str, tuple[str, ...]]:
         reasons.append(f"at matched temperatures the ratio is not seen to lie above {RATIO_LIMIT}")
     if accuracy.value is not None and _end(accuracy, low=True) <= ACCURACY_LIMIT:
         reasons.append(f"the ensemble's accuracy is not seen to lie above its members' by more than {ACCURACY_LIMIT}")
+    second = measures.get(DIFFERENCE)
+    if second is not None and second.value is None:
+        reasons.append(second.unavailable)
+    elif second is not None and _end(second, low=True) <= ACCURACY_LIMIT:
+        reasons.append(
+            "on out-of-distribution images the ensemble's accuracy is not seen to lie above its members' by more than "
+            f"{ACCURACY_LIMIT}"
+        )
     return ("INCONCLUSIVE", tuple(reasons)) if reasons else ("MITIGATED", ())
 
 
 def _ratio(whole: Observations, parts: Sequence[Observations]) -> Measure:
-    aligned = _aligned([whole, *parts])
-    both = np.logical_and.reduce([one.measured[places] for one, places in aligned])
-    logs = np.log(np.stack([one.size[places][both] for one, places in aligned]))
+    all_aligned = aligned([whole, *parts])
+    both = in_all(all_aligned)
+    logs = np.log(np.stack([one.size[places][both] for one, places in all_aligned]))
     return ratio_of(logs[0] - logs[1:].mean(axis=0), empty=NONE_IN_ALL)
 
 
 def _accuracy(whole: Observations, parts: Sequence[Observations]) -> Measure:
-    aligned = _aligned([whole, *parts])
-    known = np.logical_and.reduce([one.labelled[places] for one, places in aligned])
-    correct = np.stack([one.correct[places][known] for one, places in aligned]).astype(np.float64)
-    return difference_of(correct[0] - correct[1:].mean(axis=0), empty=NONE_LABELLED)
+    all_aligned = aligned([whole, *parts])
+    known = labelled_in_all(all_aligned)
+    correct = np.stack([one.correct[places][known] for one, places in all_aligned])
+    return difference_to_mean(correct.astype(np.int64), empty=NONE_LABELLED)
 
 
 def _rate(whole: Observations, parts: Sequence[Observations]) -> Measure:
     """The change in `R`, on the images searched with all."""
-    aligned = _aligned([whole, *parts])
-    both = np.logical_and.reduce([one.measured[places] for one, places in aligned])
-    small = np.stack([one.fraction[places][both] <= ALPHA for one, places in aligned]).astype(np.float64)
-    return difference_of(small[0] - small[1:].mean(axis=0), empty=NONE_IN_ALL)
-
-
-def _aligned(all_seen: Sequence[Observations]) -> list[tuple[Observations, NDArray[np.intp]]]:
-    """Each with the places of the images that all have, in one order."""
-    common = reduce(np.intersect1d, [one.position for one in all_seen])
-    aligned = []
-    for one in all_seen:
-        order = np.argsort(one.position, kind="stable")
-        aligned.append((one, order[np.searchsorted(one.position[order], common)]))
-    return aligned
+    all_aligned = aligned([whole, *parts])
+    both = in_all(all_aligned)
+    few = np.stack([small(one)[places][both] for one, places in all_aligned])
+    return difference_to_mean(few.astype(np.int64), empty=NONE_IN_ALL)
 
 
 def _end(measure: Measure, *, low: bool) -> float:
@@ -183,7 +203,3 @@ def _end(measure: Measure, *, low: bool) -> float:
     if end is None:
         return -np.inf if low else np.inf
     return end
-
-
-def _milliseconds(version: ModelVersion) -> float:
-    return 0.0 if version.check is None else version.check.pass_milliseconds

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from modicum_server.domain.findings import MEASURED_REASONS, FindingReason
 from modicum_server.domain.searches import Canvas, Search, TargetRule
+from modicum_server.measures.descents import DescentColumns, Descents
 from modicum_server.measures.ring import Ring
 from modicum_server.measures.rows import Row
 
@@ -92,6 +93,7 @@ class Observations:
         fills: for each fill of the fill control, where it ran and where it left the subset sufficient.
         variants: by name, those of the controls that re-score a variant of the subset, or of the whole image.
         transfers: by the name of another version, what it said of the subsets.
+        descents: what the pixel-subsets control said of the images that it ran on.
     """
 
     search: Search
@@ -121,6 +123,7 @@ class Observations:
     fills: dict[str, tuple[Booleans, Booleans]]
     variants: dict[str, Rescored]
     transfers: dict[str, Transferred]
+    descents: Descents
 
     @property
     def fraction(self) -> Floats:
@@ -218,9 +221,11 @@ class Observer:
     _variants: dict[str, _VariantColumn] = field(init=False, default_factory=dict)
     _transfers: dict[str, _VariantColumn] = field(init=False, default_factory=dict)
     _unscored: Counter[str] = field(init=False, default_factory=Counter)
+    _descents: DescentColumns = field(init=False)
 
     def __post_init__(self) -> None:
         self._ring = Ring.of(self.canvas)
+        self._descents = DescentColumns(self.canvas.pixels)
         self._columns = {name: array(code) for name, code in COLUMNS.items()}
 
     def add(self, row: Row) -> None:
@@ -242,6 +247,7 @@ class Observer:
             }
         )
         self._add_transfers(row["controls"].get("transfers", ()) if found else ())
+        self._descents.add(len(self._columns["scored"]), None if failed else row["controls"].get("pixel_subset"))
         objects = row["controls"].get("objects") or {}
         self._append(
             {
@@ -281,7 +287,15 @@ class Observer:
             name: Transferred(column.rescored(), self._unscored[name])
             for name, column in sorted(self._transfers.items())
         }
-        return Observations(self.search, self.canvas, **columns, fills=fills, variants=variants, transfers=transfers)
+        return Observations(
+            self.search,
+            self.canvas,
+            **columns,
+            fills=fills,
+            variants=variants,
+            transfers=transfers,
+            descents=self._descents.descents(),
+        )
 
     def _append(self, image: Mapping[str, float]) -> None:
         for name, column in self._columns.items():

@@ -13,6 +13,7 @@ from modicum_server.measures.measure import ControlReading, Measure, MeasureFami
 from modicum_server.measures.object_share import object_share
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.overinterpretation import overinterpretation
+from modicum_server.measures.pixel_subsets import pixel_subsets, pixel_subsets_reading
 from modicum_server.measures.random_subset import random_reading, random_subset
 from modicum_server.measures.shortcut import shortcut, shortcut_reading
 from modicum_server.measures.subset_fraction import subset_fraction, subset_fraction_by_correctness
@@ -35,6 +36,7 @@ MEASURES: tuple[MeasureFamily, ...] = (
     mask_only,
     random_subset,
     shortcut,
+    pixel_subsets,
 )
 
 READINGS: tuple[ControlReading, ...] = (
@@ -45,6 +47,7 @@ READINGS: tuple[ControlReading, ...] = (
     mask_only_reading,
     random_reading,
     shortcut_reading,
+    pixel_subsets_reading,
 )
 
 

@@ -22,6 +22,7 @@ from modicum_server.domain.findings import (
     FindingReason,
     ObjectsFinding,
     Passes,
+    PixelSubsetFinding,
     ScoredVariant,
     Subset,
     Trace,
@@ -198,6 +199,7 @@ def _controls_row(controls: FindingControls) -> dict[str, Any]:
         "transfers": [_transfer_row(answer) for answer in controls.transfers],
         "objects": None if controls.objects is None else _objects_row(controls.objects),
         "fill_robust": None if controls.fill_robust is None else _fill_robust_row(controls.fill_robust),
+        "pixel_subset": None if controls.pixel_subset is None else _pixel_subset_row(controls.pixel_subset),
     }
 
 
@@ -214,6 +216,7 @@ def _controls(row: Row) -> FindingControls:
         transfers=tuple(_transfer(answer) for answer in row.get("transfers", ())),
         objects=None if row.get("objects") is None else ObjectsFinding(**row["objects"]),
         fill_robust=None if row.get("fill_robust") is None else _fill_robust(row["fill_robust"]),
+        pixel_subset=None if row.get("pixel_subset") is None else _pixel_subset(row["pixel_subset"]),
     )
 
 
@@ -262,6 +265,30 @@ def _fill_robust(row: Row) -> FillRobustFinding:
         budget_exhausted=row["budget_exhausted"],
         passes=Passes(**row["passes"]),
         reason=None if row["reason"] is None else FindingReason(row["reason"]),
+    )
+
+
+def _pixel_subset_row(control: PixelSubsetFinding) -> dict[str, Any]:
+    return {
+        "subset": _subset_row(control.subset),
+        "confidence": _finite(control.confidence),
+        "predicted_class": control.predicted_class,
+        "random_confidence": _finite(control.random_confidence),
+        "random_predicted_class": control.random_predicted_class,
+        "trace": _trace_row(control.trace),
+        "passes": _passes_row(control.passes),
+    }
+
+
+def _pixel_subset(row: Row) -> PixelSubsetFinding:
+    return PixelSubsetFinding(
+        subset=_subset(row["subset"]),
+        confidence=_number(row["confidence"]),
+        predicted_class=row["predicted_class"],
+        random_confidence=_number(row["random_confidence"]),
+        random_predicted_class=row["random_predicted_class"],
+        trace=_trace(row["trace"]),
+        passes=Passes(**row["passes"]),
     )
 
 

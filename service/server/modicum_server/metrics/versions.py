@@ -21,6 +21,9 @@ from modicum_server.usecases.documents import read_whole
 
 #: How long a scrape waits for a reading that it set off; an API that has just started shows its versions at once.
 WAIT_SECONDS = 2.0
+#: A reading ends, for nothing else is read before it has: a connection may be lost for good.
+STORE_SECONDS = 10.0
+DOCUMENT_SECONDS = 60.0
 PREDICTED = TargetRule.PREDICTED.value
 
 log = structlog.get_logger(__name__)
@@ -113,11 +116,12 @@ class VersionReader:
 
     async def _read(self) -> None:
         try:
-            async with self.store.transaction() as transaction:
+            async with asyncio.timeout(STORE_SECONDS), self.store.transaction() as transaction:
                 newest = await transaction.gauges.newest_audits(limit=self.limit)
             await self._read_documents(newest)
         except Exception as error:  # what was read last stays; the next reading may go well
-            log.warning("metrics_not_read", error=str(error), exc_info=not isinstance(error, ModicumError))
+            known = isinstance(error, ModicumError | TimeoutError)
+            log.warning("metrics_not_read", error=str(error) or type(error).__name__, exc_info=not known)
         finally:
             self._due = self.clock() + self.interval_seconds
             self._reading = None
@@ -138,7 +142,8 @@ class VersionReader:
         if known is not None:
             return known
         try:
-            document = await read_whole(self.artifacts, audit.result_digest)
+            async with asyncio.timeout(DOCUMENT_SECONDS):
+                document = await read_whole(self.artifacts, audit.result_digest)
             # Parsing a large document is arithmetic: it runs beside the loop.
             return await asyncio.to_thread(headlines_of, document)
         except (ArtifactNotFound, ValueError, KeyError, TypeError, IndexError) as error:

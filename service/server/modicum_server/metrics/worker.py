@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from modicum_server.domain.audits import Audit, Shard
-from modicum_server.domain.findings import Finding, FindingReason, Transfer
+from modicum_server.domain.findings import Finding, FindingReason, Prediction, Transfer
 from modicum_server.metrics.exposition import exemplar
 from modicum_server.model_server import Isolation, ModelServerHealth
 
@@ -121,6 +121,10 @@ class WorkerMetrics:
     def transfers_stored(self, transfers: Iterable[Transfer]) -> None:
         """Count the passes by which a version scored others' subsets."""
         self._forward.inc(sum(transfer.answer.reason is None for transfer in transfers))
+
+    def predictions_stored(self, predictions: Iterable[Prediction]) -> None:
+        """Count the passes on whole images of out-of-distribution data sets."""
+        self._forward.inc(sum(prediction.reason is None for prediction in predictions))
 
     def shard_claimed(self, shard: Shard) -> None:
         """Take the time that a shard waited."""

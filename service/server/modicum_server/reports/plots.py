@@ -5,7 +5,7 @@ Everything is in the units of the drawing. Subset fractions lie on a log axis, c
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +68,22 @@ class Scatter:
     axis: float
     points: tuple[tuple[float, float, str], ...]
     left_out: int
+    across: tuple[Tick, ...]
+    up: tuple[Tick, ...]
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Mean confidence over the share of pixels kept, as SVG points; `band` is its interval, empty where there is none.
+
+    `limit` marks the share that the control scores.
+    """
+
+    height: float
+    axis: float
+    line: str
+    band: str
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     limit: float
@@ -142,6 +158,38 @@ def scatter(points: Sequence[tuple[float, float, str]], threshold: float, alpha:
         across=axis.ticks(),
         up=tuple(Tick(height(margin), f"{value:g}") for value, margin in margins if bottom <= margin <= top),
         limit=axis.at(alpha),
+    )
+
+
+def curve(points: Sequence[Mapping[str, float | None]], kept_share: float) -> Curve | None:
+    """Return the curve of (kept_share, confidence, low, high); None when there is nothing to show.
+
+    Both axes are linear: from the whole image on the left to the bare fill on the right.
+    """
+    if not points:
+        return None
+
+    def across(kept: float) -> float:
+        return round(SCATTER_LEFT + (RIGHT - SCATTER_LEFT) * (1 - kept), 1)
+
+    def height(confidence: float) -> float:
+        return round(SCATTER_BOTTOM - (SCATTER_BOTTOM - SCATTER_TOP) * confidence, 1)
+
+    def along(name: str) -> list[str]:
+        return [
+            f"{across(kept)},{height(value)}"
+            for point in points
+            if (kept := point["kept_share"]) is not None and (value := point[name]) is not None
+        ]
+
+    return Curve(
+        height=SCATTER_BOTTOM + AXIS_HEIGHT,
+        axis=SCATTER_BOTTOM,
+        line=" ".join(along("confidence")),
+        band=" ".join([*along("low"), *reversed(along("high"))]),
+        across=tuple(Tick(across(kept), share_text(kept)) for kept in (1.0, 0.75, 0.5, 0.25, 0.0)),
+        up=tuple(Tick(height(value), f"{value:g}") for value in (0.0, 0.25, 0.5, 0.75, 1.0)),
+        limit=across(kept_share),
     )
 
 

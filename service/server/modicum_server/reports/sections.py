@@ -29,8 +29,10 @@ PAIRED = (
     "subset_fraction_ratio",
     "matched_subset_fraction_ratio",
     "accuracy_difference",
+    "ood_accuracy_difference",
     "overinterpretation_rate_difference",
 )
+DESCENT = "pixel_subsets_confidence_mean"
 FILLS_SHOWN_ON_GREY = frozenset({Fill.NOISE.value, Fill.MARGINAL.value})
 
 
@@ -67,6 +69,18 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands beside the verdict on an ensemble, for it or one of its members."""
+
+    name: str
+    rate: Line
+    accuracy: Line
+    ood_accuracy: Line | None
+    plain_passes: int
+    milliseconds: str
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """The mitigation check of an ensemble under one search."""
 
@@ -78,7 +92,9 @@ class Check:
     reasons: tuple[str, ...]
     lines: tuple[Line, ...]
     temperatures: tuple[tuple[str, str], ...]
-    costs: tuple[tuple[str, str], ...]
+    versions: tuple[Beside, ...]
+    latency_ratio: str
+    second: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,7 @@ class Section:
     distribution: plots.Strips | None
     scatter: plots.Scatter | None
     correctness: plots.Strips | None
+    descent: plots.Curve | None
     canvas: Canvas
     groups: tuple[tuple[str, tuple[Card, ...]], ...]
     subsets: int
@@ -160,6 +177,7 @@ class Sketch:
             distribution=plots.strips(_by_target(seen), ALPHA),
             scatter=plots.scatter(_points(seen, self._margins), seen.search.threshold, ALPHA),
             correctness=plots.strips(_by_correctness(seen), ALPHA) if seen.labelled.any() else None,
+            descent=_descent(measured),
             canvas=self.scene.canvas,
             groups=tuple((name, self._cards(places)) for name, places in self._choice.groups),
             subsets=self._choice.subsets,
@@ -230,10 +248,34 @@ def checks(document: Mapping[str, Any]) -> list[Check]:
             reasons=tuple(entry["reasons"]),
             lines=_paired_lines(entry["measures"]),
             temperatures=tuple((short_name(name), f"{value:.3g}") for name, value in entry["temperatures"].items()),
-            costs=tuple((short_name(name), f"{value:.3g}") for name, value in entry["pass_milliseconds"].items()),
+            versions=_beside(entry),
+            latency_ratio=_rounded(entry.get("latency_ratio")),
+            second=entry.get("out_of_distribution"),
         )
         for entry in document.get("mitigation", ())
     ]
+
+
+def _beside(entry: Mapping[str, Any]) -> tuple[Beside, ...]:
+    """The ensemble first: a stored document has them by name; documents of before have none."""
+    told = entry.get("versions", {})
+    return tuple(_version_beside(name, told[name]) for name in (entry["ensemble"], *entry["members"]) if name in told)
+
+
+def _version_beside(name: str, told: Mapping[str, Any]) -> Beside:
+    lines = {key: _line(key, measure_from_json(measure)) for key, measure in told["measures"].items()}
+    return Beside(
+        short_name(name),
+        lines["overinterpretation_rate"],
+        lines["accuracy"],
+        lines.get("ood_accuracy"),
+        told["plain_passes"],
+        f"{_rounded(told['pass_milliseconds']) or 'not timed'} ({told['timed']})",
+    )
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
 
 
 def _paired_lines(measures: Mapping[str, Any]) -> tuple[Line, ...]:
@@ -279,6 +321,14 @@ def _by_correctness(seen: Observations) -> list[plots.Values]:
         plots.Values("Correct predictions", "first", tuple(seen.fraction[known & seen.correct].tolist())),
         plots.Values("Incorrect predictions", "third", tuple(seen.fraction[known & ~seen.correct].tolist())),
     ]
+
+
+def _descent(measured: Mapping[str, Measure]) -> plots.Curve | None:
+    """The mean curve of the pixel-subsets control, which is in the document; None where it did not run."""
+    if DESCENT not in measured:
+        return None
+    parameters = measured[DESCENT].parameters
+    return plots.curve(parameters["curve"], parameters["kept_share"])
 
 
 def _points(seen: Observations, margins: Sequence[float]) -> list[tuple[float, float, str]]:

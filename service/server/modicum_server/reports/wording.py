@@ -52,10 +52,22 @@ MEASURES = {
     "random_sufficient_share": "Random subsets of the same size that suffice",
     "random_confidence_median": "Confidence of random subsets, median",
     "random_accuracy": "Accuracy on random subsets",
+    "pixel_subsets_accuracy": "Accuracy on the last 5% of the pixels",
+    "pixel_subsets_random_accuracy": "Accuracy on a random 5% of the pixels, the same images",
+    "pixel_subsets_whole_accuracy": "Accuracy on whole images, the same images",
+    "pixel_subsets_accuracy_gain": "Accuracy on the last 5% less that on a random 5%",
+    "pixel_subsets_accuracy_drop": "Accuracy on whole images less that on the last 5%",
+    "pixel_subsets_class_kept_share": "Images that keep their class on the last 5% of the pixels",
+    "pixel_subsets_random_class_kept_share": "Images that keep their class on a random 5% of the pixels",
+    "pixel_subsets_class_kept_gain": "The first of these shares less the second",
+    "pixel_subsets_confidence_mean": "Confidence on the last 5% of the pixels, mean",
+    "pixel_subsets_random_confidence_mean": "Confidence on a random 5% of the pixels, mean",
     "subset_fraction_ratio": "Ratio of subset fractions",
     "accuracy_difference": "Difference in accuracy",
     "matched_subset_fraction_ratio": "Ratio of subset fractions at matched temperatures",
     "overinterpretation_rate_difference": "Difference in the overinterpretation rate",
+    "ood_accuracy_difference": "Difference in accuracy on out-of-distribution images",
+    "ood_accuracy": "Accuracy on out-of-distribution images",
 }
 
 

@@ -188,10 +188,11 @@ class PostgresAudits:
         missing = set(wanted) - set((await self._connection.scalars(there)).all())
         if missing:
             raise ModelVersionNotFound(f"{min(missing)}: there is no model version of that name", name=min(missing))
-        dataset = audit.specification.dataset
-        there = select(datasets.name).where(datasets.name == dataset).with_for_update(key_share=True, read=True)
-        if await self._connection.scalar(there) is None:
-            raise DatasetNotFound(f"{dataset}: there is no data set of that name", name=dataset)
+        named = {audit.specification.dataset, audit.specification.out_of_distribution_dataset} - {""}
+        there = select(datasets.name).where(datasets.name.in_(named)).with_for_update(key_share=True, read=True)
+        gone = named - set((await self._connection.scalars(there)).all())
+        if gone:
+            raise DatasetNotFound(f"{min(gone)}: there is no data set of that name", name=min(gone))
 
     async def _end(self, name: str, state: AuditState, **values: Any) -> None:
         if await self._change(name, state=state.value, stage=None, end_time=func.clock_timestamp(), **values):

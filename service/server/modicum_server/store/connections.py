@@ -15,7 +15,12 @@ POOL_OVERFLOW = 10
 POOL_TIMEOUT_SECONDS = 15.0
 CONNECT_TIMEOUT_SECONDS = 5
 #: A connection that died with its server must not look alive for long.
-KEEPALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+KEEPALIVE = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds: keepalives are not sent while something else waits to be taken
+}
 #: A transaction in which nothing is asked for so long is a frozen process's: it ends, and its locks on rows with it.
 IDLE_TRANSACTION = "30s"
 #: The same while the bytes of an artifact are brought, which may be large and far away.

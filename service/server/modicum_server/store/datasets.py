@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Row, Text, any_, delete, func, insert, literal, select
+from sqlalchemy import ARRAY, Integer, Row, Text, any_, delete, func, insert, literal, or_, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -78,7 +78,9 @@ class PostgresDatasets:
     async def audits_of(self, name: str) -> list[str]:
         """Names of at most 10 audits of it; locks it, so that no audit begins to refer to it."""
         await self._connection.execute(select(_DATASETS.id).where(_DATASETS.name == name).with_for_update())
-        query = select(tables.audits.c.name).filter_by(dataset=name).order_by("name").limit(REFERRERS)
+        audits = tables.audits.c
+        second = audits.specification["out_of_distribution_dataset"].astext
+        query = select(audits.name).where(or_(audits.dataset == name, second == name)).order_by("name").limit(REFERRERS)
         return list((await self._connection.scalars(query)).all())
 
 

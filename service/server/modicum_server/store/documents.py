@@ -1,6 +1,7 @@
 """Domain values as JSON documents of the database, and back. Nothing is checked here that the domain does not say."""
 
-from dataclasses import asdict
+from base64 import b64decode, b64encode
+from dataclasses import asdict, replace
 from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter
@@ -42,6 +43,27 @@ def document_of(adapter: TypeAdapter[T], value: T) -> Document:
     """Return the value as JSON-ready data."""
     document: Document = adapter.dump_python(value, mode="json")
     return document
+
+
+def controls_document(controls: FindingControls) -> Document:
+    """Return the controls as JSON-ready data; a mask is bytes, which JSON has not, and stands there in base64."""
+    answer = controls.pixel_subset
+    if answer is None:
+        return document_of(CONTROLS, controls)
+    bare = replace(answer, subset=replace(answer.subset, mask=b""))
+    document = document_of(CONTROLS, replace(controls, pixel_subset=bare))
+    document["pixel_subset"]["subset"]["mask"] = b64encode(answer.subset.mask).decode()
+    return document
+
+
+def controls_of(document: Document) -> FindingControls:
+    """Return the controls of a document."""
+    controls = CONTROLS.validate_python(document)
+    answer = controls.pixel_subset
+    if answer is None:
+        return controls
+    subset = replace(answer.subset, mask=b64decode(answer.subset.mask))  # read as the bytes of its text
+    return replace(controls, pixel_subset=replace(answer, subset=subset))
 
 
 def source_document(source: Source) -> Document:

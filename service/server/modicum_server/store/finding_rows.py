@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from modicum_server.domain.findings import Finding, FindingControls, FindingReason, Passes, Subset
-from modicum_server.store.documents import CONTROLS, TRACE, document_of
+from modicum_server.store.documents import TRACE, controls_document, controls_of, document_of
 
 #: Fields that a row and a finding have in common.
 PLAIN = (
@@ -42,7 +42,7 @@ def finding_columns(audit_id: int, version_index: int, finding: Finding) -> dict
         "passes_forward": finding.passes.forward,
         "passes_backward": finding.passes.backward,
         "trace": document_of(TRACE, finding.trace) if finding.trace else None,
-        "controls": document_of(CONTROLS, finding.controls),
+        "controls": controls_document(finding.controls),
     }
 
 
@@ -66,6 +66,6 @@ def subset_of(row: Row[Any]) -> Subset:
 
 def _controls_of(row: Row[Any]) -> FindingControls:
     """The controls; other versions' answers in the specification's order, whichever came first."""
-    controls = CONTROLS.validate_python(row.controls)
+    controls = controls_of(row.controls)
     place = list(row.model_versions).index
     return replace(controls, transfers=tuple(sorted(controls.transfers, key=lambda one: place(one.model_version))))

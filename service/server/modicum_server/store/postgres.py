@@ -18,6 +18,8 @@ from modicum_server.store.failures import translated
 from modicum_server.store.findings import PostgresFindings
 from modicum_server.store.gauges import PostgresGauges
 from modicum_server.store.models import PostgresModels
+from modicum_server.store.predictions import PostgresPredictions
+from modicum_server.store.probing import Probing
 from modicum_server.store.projects import PostgresProjects
 from modicum_server.store.requests import PostgresRequests
 from modicum_server.store.schema import schema_of
@@ -39,6 +41,7 @@ class PostgresTransaction:
     audits: ports.Audits
     shards: ports.Shards
     findings: ports.Findings
+    predictions: ports.Predictions
     gauges: ports.Gauges
 
 
@@ -48,6 +51,7 @@ class PostgresStore:
     def __init__(self, database_url: str) -> None:
         """Take a `postgresql://` address; it is connected to when it is first used."""
         self._engine = open_engine(database_url)
+        self._probing = Probing(self._engine)
         self._wake_jobs = WakeJobs()
 
     @asynccontextmanager
@@ -71,6 +75,7 @@ class PostgresStore:
             audits=PostgresAudits(connection),
             shards=PostgresShards(connection, self._wake_jobs),
             findings=PostgresFindings(connection),
+            predictions=PostgresPredictions(connection),
             gauges=PostgresGauges(connection),
         )
 
@@ -80,9 +85,8 @@ class PostgresStore:
         Raises:
             DependencyUnavailable
         """
-        with translated():
-            async with self._engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
+        async with self._probing.connection() as connection:
+            await connection.execute(text("SELECT 1"))
 
     async def require_schema(self) -> None:
         """See that the schema is this release's, or a later one's.
@@ -91,9 +95,8 @@ class PostgresStore:
             DependencyUnavailable
             SchemaOutdated: says how far it is, and what to run.
         """
-        with translated():
-            async with self._engine.connect() as connection:
-                state = await connection.run_sync(schema_of)
+        async with self._probing.connection() as connection:
+            state = await connection.run_sync(schema_of)
         if state.outdated:
             has = f"is at {state.present}" if state.present else "has no schema of ours"
             raise SchemaOutdated(
@@ -108,9 +111,8 @@ class PostgresStore:
         Raises:
             DependencyUnavailable
         """
-        with translated():
-            async with self._engine.connect() as connection:
-                there = await connection.scalar(text("SELECT to_regclass(:jobs)"), {"jobs": QUEUE_TABLE})
+        async with self._probing.connection() as connection:
+            there = await connection.scalar(text("SELECT to_regclass(:jobs)"), {"jobs": QUEUE_TABLE})
         if there is None:
             raise DependencyUnavailable(
                 f"the role sees no table {QUEUE_TABLE}, the queue's: see whether MODICUM_DATABASE_URL names the right "

@@ -301,3 +301,17 @@ findings = Table(
 
 #: Where procrastinate's own tables are; its migrations are not ours to declare.
 QUEUE_SCHEMA = "procrastinate"
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("audit_id", BigInteger, nullable=False),
+    Column("version_index", SmallInteger, nullable=False, comment="place of the version in the specification"),
+    Column("position", Integer, nullable=False, comment="index of the item in the out-of-distribution data set"),
+    Column("predicted_class", Integer),
+    Column("reason", Text),
+    PrimaryKeyConstraint("audit_id", "version_index", "position"),
+    ForeignKeyConstraint(["audit_id"], ["audits.id"], ondelete="CASCADE"),
+    _one_of("reason", FindingReason),
+    CheckConstraint("num_nulls(predicted_class, reason) = 1", name="answer"),
+)

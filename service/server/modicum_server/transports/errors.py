@@ -43,6 +43,7 @@ TABLE: Mapping[type[errors.ModicumError], Answer] = {
     errors.TooManyCalls: Answer(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=1.0),
     errors.TooManyQueued: Answer(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
     errors.TooManyWatchers: Answer(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=5.0),
+    errors.Aborted: Answer(Code.ABORTED, 409, retry_seconds=1.0),
     errors.OutOfRange: Answer(Code.OUT_OF_RANGE, 400),
     errors.OffsetInvalid: Answer(Code.OUT_OF_RANGE, 416),
     errors.DataLoss: Answer(Code.DATA_LOSS, 422),

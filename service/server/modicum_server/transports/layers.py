@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 import grpc
 import structlog
 
-from modicum_server.errors import DependencyUnavailable, ModicumError, TooManyCalls
+from modicum_server.errors import DependencyUnavailable, FieldInvalid, ModicumError, TooManyCalls
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.ports import Principal, Store
 from modicum_server.transports.authentication import authenticate
@@ -152,13 +152,14 @@ def authenticated(store: Store) -> Layer:
     async def layer(call: Call) -> AsyncIterator[None]:
         if not call.probe:
             call.principal = await _principal(store, call)
+            call.wire.remaining_seconds()  # what is wrong with it is told to those only who may call
         yield
 
     return layer
 
 
 async def _principal(store: Store, call: Call) -> Principal:
-    remaining = call.wire.remaining_seconds()
+    remaining = _remaining_seconds(call)
     seconds = AUTHENTICATION_SECONDS if remaining is None else min(remaining, AUTHENTICATION_SECONDS)
     try:
         return await authenticate(store, call.wire.header("authorization"), seconds)
@@ -166,6 +167,14 @@ async def _principal(store: Store, call: Call) -> Principal:
         if remaining is not None and remaining <= AUTHENTICATION_SECONDS:
             raise _DeadlineMissed(seconds) from error
         raise DependencyUnavailable(f"the database did not answer within {seconds:g} s; try again") from error
+
+
+def _remaining_seconds(call: Call) -> float | None:
+    """The time that the caller gives; None too where what they say of it cannot be read."""
+    try:
+        return call.wire.remaining_seconds()
+    except FieldInvalid:
+        return None
 
 
 class _DeadlineMissed(Exception):
@@ -180,7 +189,7 @@ async def limited(call: Call) -> AsyncIterator[None]:
     if call.streaming:
         yield
         return
-    remaining = call.wire.remaining_seconds()
+    remaining = _remaining_seconds(call)
     seconds = LONGEST_CALL_SECONDS if remaining is None else min(remaining, LONGEST_CALL_SECONDS)
     limit = asyncio.timeout(seconds)
     try:

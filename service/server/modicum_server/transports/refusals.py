@@ -14,6 +14,8 @@ from modicum_server.transports.errors import DEADLINE, INTERNAL_REASON, Answer, 
 LONGEST_MESSAGE_CHARACTERS = 1500
 """All of a gRPC status travels in trailing metadata, of which clients take 8 KiB."""
 LONGEST_FACT_CHARACTERS = 300
+SHORTEST_SECONDS = 0.001
+"""Of a deadline that is told as a time: less is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,10 @@ def refusal_of(error: BaseException, request_id: str) -> Refusal:
 
 def deadline_refusal(limit_seconds: float, request_id: str) -> Refusal:
     """Return what is shown of a call that did not end in time."""
-    text = f"the call was not done within {limit_seconds:g} s; give it a later deadline, or ask for less at once"
+    if limit_seconds < SHORTEST_SECONDS:
+        text = "the call had no time left when it came; give it a later deadline"
+    else:
+        text = f"the call was not done within {limit_seconds:.3g} s; give it a later deadline, or ask for less at once"
     return _refusal(DEADLINE, text, "DEADLINE_EXCEEDED", request_id)
 
 

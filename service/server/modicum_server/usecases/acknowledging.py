@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion, VersionState
-from modicum_server.errors import AuditExists, AuditTooLarge, ModelRejected, TooManyQueued
+from modicum_server.errors import AuditExists, AuditTooLarge, FieldInvalid, ModelRejected, TooManyQueued
 from modicum_server.ports import Principal, Role, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
@@ -21,7 +21,7 @@ from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.costs import cut_shards, planned_images, planned_passes, shard_count
 from modicum_server.usecases.datasets import require_dataset
 from modicum_server.usecases.draws import draw_sample
-from modicum_server.usecases.labels import require_labels
+from modicum_server.usecases.labels import labels_of, require_labels
 from modicum_server.usecases.names import project_of
 from modicum_server.usecases.requests import CreateOptions, identify
 from modicum_server.usecases.rules import check
@@ -32,6 +32,7 @@ from modicum_server.usecases.specifications import (
     fill_in,
     require_ensemble,
     require_gradient,
+    require_second,
 )
 from modicum_server.usecases.versions import require_version
 
@@ -71,7 +72,7 @@ class Acknowledging:
         """Acknowledge an audit: queued, or answered at once by an identical one that succeeded.
 
         Raises:
-            FieldInvalid, ProjectNotFound, RoleInsufficient, NotImplementedYet, ModelVersionNotFound, DatasetNotFound,
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ModelVersionNotFound, DatasetNotFound,
             ModelRejected, CanvasUnfit, LabelUnknown, GradientMissing, AuditTooLarge, TooManyQueued, AuditExists,
             RequestIdReused
         """
@@ -104,13 +105,15 @@ class Acknowledging:
         asked = draft.specification
         versions = tuple([await require_version(transaction, version) for version in asked.model_versions])
         dataset = await require_dataset(transaction, asked.dataset)
+        _require_sample(asked.sample, dataset)
         for version in versions:
             _require_usable(version)
         specification = fill_in(draft, versions, self._settings)
         require_ensemble(versions, specification)
         for version in versions:
             require_gradient(version, specification)
-        labels = await transaction.datasets.labels(dataset.name)
+        second = await _second_dataset(transaction, asked, versions, dataset)
+        labels = await labels_of(transaction, specification)
         for version in versions:
             require_labels(labels, version)
         indices = draw_sample(
@@ -125,6 +128,7 @@ class Acknowledging:
             specification=specification,
             versions=versions,
             dataset=dataset,
+            second=second,
             item_count=len(indices),
         )
         return _Plan(audit, versions, indices)
@@ -137,15 +141,17 @@ class Acknowledging:
         specification: AuditSpecification,
         versions: Sequence[ModelVersion],
         dataset: Dataset,
+        second: Dataset | None,
         item_count: int,
     ) -> Audit:
-        passes = planned_passes(specification, versions, item_count)
+        second_count = 0 if second is None else second.item_count
+        passes = planned_passes(specification, versions, item_count, second_count=second_count)
         check(FIELD, passes, "passes_planned")
-        self._require_size(specification, versions, item_count)
+        self._require_size(specification, versions, item_count, second_count)
         return Audit(
             name=name,
             specification=specification,
-            answer_key=answer_key(specification, versions, dataset, self._settings),
+            answer_key=answer_key(specification, versions, dataset, self._settings, second=second),
             item_count=item_count,
             state=AuditState.QUEUED,
             sequence=FIRST_SEQUENCE,
@@ -158,14 +164,16 @@ class Acknowledging:
         )
 
     def _require_size(
-        self, specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int
+        self, specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, second_count: int
     ) -> None:
-        shards = shard_count(specification, versions, item_count, shard_seconds=self._settings.shard_seconds)
+        seconds = self._settings.shard_seconds
+        shards = shard_count(specification, versions, item_count, shard_seconds=seconds, second_count=second_count)
         most = self._settings.max_audit_shards
         if shards > most:
             raise AuditTooLarge(
                 f"{item_count:,} images, {len(versions)} versions and {len(specification.searches)} searches are cut "
-                f"into {shards:,} shards, this server takes {most:,}; audit a sample, or fewer versions or searches",
+                f"into {shards:,} shards, this server takes {most:,}; audit a sample, fewer versions or searches, or "
+                "let transfer score fewer images",
                 shards=str(shards),
                 most=str(most),
             )
@@ -190,6 +198,25 @@ class Acknowledging:
         )
         await transaction.shards.add(project, audit.name, shards)
         return created
+
+
+async def _second_dataset(
+    transaction: Transaction, asked: AuditSpecification, versions: Sequence[ModelVersion], dataset: Dataset
+) -> Dataset | None:
+    """The out-of-distribution data set, None without; refused where it is of no use."""
+    if not asked.out_of_distribution_dataset:
+        return None
+    second = await require_dataset(transaction, asked.out_of_distribution_dataset)
+    require_second(versions, dataset, second)
+    return second
+
+
+def _require_sample(sample: int, dataset: Dataset) -> None:
+    if sample > dataset.item_count:
+        rule = (
+            f"expected at most the {dataset.item_count:,} items of {dataset.name}, or 0 for all of them, got {sample:,}"
+        )
+        raise FieldInvalid(f"{FIELD}.sample", rule)
 
 
 def _require_usable(version: ModelVersion) -> None:

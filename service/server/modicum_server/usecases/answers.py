@@ -15,9 +15,16 @@ AUTO = "auto"
 
 
 def answer_key(
-    specification: AuditSpecification, versions: Sequence[ModelVersion], dataset: Dataset, settings: Settings
+    specification: AuditSpecification,
+    versions: Sequence[ModelVersion],
+    dataset: Dataset,
+    settings: Settings,
+    *,
+    second: Dataset | None = None,
 ) -> str:
     """Return the SHA-256 of specification, digests, library version, dtype, device kind and the limit on image files.
+
+    `second` is the out-of-distribution data set, where there is one.
 
     The settings' device is what the workers are set to; it stands where the specification leaves the choice. Where
     both leave it, the key says "auto", and `stored_answer` looks at what the workers chose.
@@ -27,6 +34,7 @@ def answer_key(
             "specification": specification.digest,
             "model_digests": [version.digest for version in versions],
             "manifest_digest": dataset.manifest_digest,
+            "second_manifest_digest": "" if second is None else second.manifest_digest,
             "libraries": library_versions(),
             "dtype": DTYPE,
             "device": settings.device if specification.device == AUTO else specification.device,

@@ -64,10 +64,10 @@ class Artifacts:
             FieldInvalid, ProjectNotFound, RoleInsufficient
         """
         project = project_of("project", parent, "parent")
+        authorise(principal, project, Role.AUDITOR)
         check("digests", digests)
         for place, digest in enumerate(digests):
             check(f"digests[{place}]", digest, "digest")
-        authorise(principal, project, Role.AUDITOR)
         async with self._store.transaction() as transaction:
             held = await transaction.artifacts.held(project, digests)
         missing = [digest for digest in dict.fromkeys(digests) if digest not in held]
@@ -79,8 +79,8 @@ class Artifacts:
         The next chunk is asked for only when the one before is written: that is the back-pressure.
 
         Raises:
-            FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactTooLarge, UploadInvalid, UploadTruncated,
-            DigestMismatch, DiskFull
+            FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactTooLarge, UploadInvalid, UploadBusy,
+            UploadTruncated, DigestMismatch, DiskFull
         """
         project = self._checked(principal, header)
         async with self._store.transaction() as transaction:

@@ -1,7 +1,9 @@
 """Controls of an audit: which are served, which run unless asked otherwise, and on which images."""
 
+from collections.abc import Sequence
+
 from modicum_server.domain.audits import AuditSpecification
-from modicum_server.domain.searches import Canvas, Control, ControlPlan
+from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, Search, TargetRule
 from modicum_server.measures.shortcut import SMALLEST_SIDE
 from modicum_server.usecases.draws import draw_order
 
@@ -14,6 +16,7 @@ SERVED = (
     Control.RANDOM,
     Control.TRANSFER,
     Control.SHORTCUT,
+    Control.PIXEL_SUBSETS,
 )
 NEEDS_OTHERS = frozenset({Control.TRANSFER})
 """Controls that ask the other versions of an audit."""
@@ -28,11 +31,28 @@ def default_controls(version_count: int, canvas: Canvas) -> tuple[ControlPlan, .
 
     But for class_targeted, and fill_robust on its first images, which search once more, they cost a few forward passes.
     """
-    left_out = frozenset() if version_count > 1 else NEEDS_OTHERS
+    left_out = BY_BUDGET if version_count > 1 else BY_BUDGET | NEEDS_OTHERS
     if min(canvas.height, canvas.width) < SMALLEST_SIDE:
         left_out |= {Control.SHORTCUT}
     images = {Control.FILL_ROBUST: FILL_ROBUST_IMAGES}
     return tuple(ControlPlan(control, images.get(control, 0)) for control in SERVED if control not in left_out)
+
+
+def plans_beside(specification: AuditSpecification, search: Search) -> tuple[ControlPlan, ...]:
+    """Return the controls that run in the task of a search: other versions are asked in a stage of their own.
+
+    What is measured by its own budget looks at no threshold, and stands beside the first search that can carry it.
+    """
+    if search.matched:
+        return ()
+    left_out = NEEDS_OTHERS if search == carrier(specification.searches) else NEEDS_OTHERS | BY_BUDGET
+    return tuple(plan for plan in specification.controls if plan.control not in left_out)
+
+
+def carrier(searches: Sequence[Search]) -> Search | None:
+    """Return the search beside which what has its own budget runs: the first for the predicted class, if there is."""
+    predicted = (one for one in searches if one.target_rule is TargetRule.PREDICTED and not one.matched)
+    return next(predicted, None)
 
 
 def transfer_plan(specification: AuditSpecification) -> ControlPlan | None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
-from modicum_server.domain.ensembles import matched_twin, searched_by
+from modicum_server.domain.ensembles import checked_together, matched_twin, searched_by
 from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.pixel_subsets import Descent, descent_within
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
-from modicum_server.usecases.controls import transfer_plan
+from modicum_server.usecases.controls import plans_beside, transfer_plan
 
 FIXED_PASSES = 10
 """The whole image, the bare fill and at most 8 verifications, of which nearly always one is needed."""
@@ -84,8 +85,15 @@ def control_passes(plan: ControlPlan, search: Search, canvas: Canvas) -> int:
             return 1
         case Control.MASK_ONLY:
             return MASK_ONLY_PASSES
+        case Control.PIXEL_SUBSETS:
+            return pixel_subset_descent(plan.passes, canvas).passes
         case _:
             return 0
+
+
+def pixel_subset_descent(passes: int, canvas: Canvas) -> Descent:
+    """Return the descent of the pixel-subsets control within its budget; 0 leaves it to the method's pixels a step."""
+    return descent_within(passes, canvas) if passes else Descent(canvas, default_pixels_per_step(canvas))
 
 
 def planned_images(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
@@ -93,21 +101,24 @@ def planned_images(specification: AuditSpecification, versions: Sequence[ModelVe
     return item_count * sum(len(searched_by(search, versions)) for search in specification.searches)
 
 
-def planned_passes(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
-    """Pass-equivalents of the whole audit at the most: every image eligible, no search ends early."""
+def planned_passes(
+    specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, *, second_count: int = 0
+) -> int:
+    """Pass-equivalents of the whole audit at the most: every image eligible, no search ends early.
+
+    `second_count` is the number of items of the out-of-distribution data set.
+    """
     searching = sum(
         _passes_of_search(specification, search, item_count) * len(searched_by(search, versions))
         for search in specification.searches
     )
-    return searching + _transfer_passes(specification, versions, item_count)
+    predicting = second_count * len(checked_together(versions))
+    return searching + _transfer_passes(specification, versions, item_count) + predicting
 
 
 def _transfer_passes(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
     """Every subset of every version is scored by every other one."""
-    plan = transfer_plan(specification)
-    if plan is None:
-        return 0
-    images = min(plan.images, item_count) if plan.images else item_count
+    images = _transferred_images(specification, item_count)
     searches = sum(not search.matched for search in specification.searches)
     return searches * len(versions) * (len(versions) - 1) * images
 
@@ -115,7 +126,7 @@ def _transfer_passes(specification: AuditSpecification, versions: Sequence[Model
 def _passes_of_search(specification: AuditSpecification, search: Search, item_count: int) -> int:
     canvas = specification.canvas
     total = item_count * (search_passes(search, canvas) + wants_temperatures(specification, search))
-    for plan in () if search.matched else specification.controls:
+    for plan in plans_beside(specification, search):
         images = min(plan.images, item_count) if plan.images else item_count
         total += images * control_passes(plan, search, canvas)
     return total
@@ -163,8 +174,7 @@ def cut_scores(
     """
     if not positions:
         return []
-    mask_bytes = math.ceil(specification.canvas.pixels / 8)
-    most = min(_items_in(shard_seconds, sources, scorer), max(1, MOST_MASK_BYTES // (mask_bytes * sources)))
+    most = _most_scored(specification, scorer, sources, shard_seconds)
     return [
         NewShard(
             Stage.SCORE,
@@ -178,11 +188,47 @@ def cut_scores(
 
 
 def shard_count(
-    specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, *, shard_seconds: float
+    specification: AuditSpecification,
+    versions: Sequence[ModelVersion],
+    item_count: int,
+    *,
+    shard_seconds: float,
+    second_count: int = 0,
 ) -> int:
-    """How many shards all searches are cut into, matched ones too; takes no memory for them."""
+    """How many shards an audit is cut into at the most: SEARCH, of matched searches too, and SCORE. Makes none.
+
+    SCORE shards are cut from what was found, once all searches have ended: counted is a subset of each image for each
+    version, which all others can score. `second_count` is the number of items of the out-of-distribution data set.
+    """
     works = _works(specification, versions, item_count, shard_seconds)
-    return sum(math.ceil(item_count / work.most_items) for work in works)
+    searching = sum(math.ceil(item_count / work.most_items) for work in works)
+    images, others = _transferred_images(specification, item_count), len(versions) - 1
+    searches = sum(not search.matched for search in specification.searches)
+
+    def scoring(scorers: Sequence[ModelVersion], sources: int, count: int) -> int:
+        most = (_most_scored(specification, scorer, sources, shard_seconds) for scorer in scorers)
+        return sum(math.ceil(count / items) for items in most)
+
+    transferring = searches * scoring(versions, others, images) if others else 0
+    return searching + transferring + scoring(checked_together(versions), 1, second_count)
+
+
+def _most_scored(specification: AuditSpecification, scorer: ModelVersion, sources: int, shard_seconds: float) -> int:
+    """Items of a SCORE shard at the most.
+
+    However slow its model, it has as many as where nobody has measured that yet, or as many as their masks allow: so
+    there are never more shards than were counted before.
+    """
+    mask_bytes = math.ceil(specification.canvas.pixels / 8)
+    timely = max(UNMEASURED_ITEMS, _items_in(shard_seconds, sources, scorer))
+    return min(timely, max(1, MOST_MASK_BYTES // (mask_bytes * sources)))
+
+
+def _transferred_images(specification: AuditSpecification, item_count: int) -> int:
+    plan = transfer_plan(specification)
+    if plan is None:
+        return 0
+    return min(plan.images, item_count) if plan.images else item_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from modicum_server.usecases.access import authorise
 from modicum_server.usecases.manifests import read_manifest
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.names import project_of
-from modicum_server.usecases.objects import require_objects
+from modicum_server.usecases.objects import ObjectsGate, with_objects
 from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.requests import CreateOptions, IdentifiedRequest, identify
 from modicum_server.usecases.rules import check
@@ -27,7 +27,7 @@ class Datasets:
         self, store: Store, artifacts: ArtifactStore, settings: Settings, *, check_objects: ObjectsCheck
     ) -> None:
         """Take where data sets and their bytes lie, the settings, and who knows boxes and masks."""
-        self._check_objects = check_objects
+        self._objects = ObjectsGate(artifacts, check_objects)
         self._store = store
         self._artifacts = artifacts
         self._settings = settings
@@ -112,11 +112,11 @@ class Datasets:
 
     async def _see_objects(self, project: str, manifest_digest: str, items: Sequence[DatasetItem]) -> None:
         """Look at boxes and masks outside of any transaction, once it is known that the project holds them."""
-        if not any(item.boxes_digest or item.mask_digest for item in items):
+        if not with_objects(items):
             return
         async with self._store.transaction() as transaction:
             await _require_all(transaction, project, manifest_digest, items)
-        await require_objects(items, self._artifacts, self._check_objects, max_pixels=self._settings.max_image_pixels)
+        await self._objects.require(items, max_pixels=self._settings.max_image_pixels)
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Delete a data set.

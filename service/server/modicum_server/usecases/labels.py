@@ -3,11 +3,21 @@
 from collections import Counter
 from collections.abc import Collection
 
+from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.models import ModelVersion
 from modicum_server.errors import LabelUnknown
+from modicum_server.ports import Transaction
 from modicum_server.usecases.rules import shown
 
 LONGEST_INDEX_DIGITS = 9
+
+
+async def labels_of(transaction: Transaction, specification: AuditSpecification) -> frozenset[str]:
+    """Return the different labels of an audit's data sets, which all of its versions are to know."""
+    labels = await transaction.datasets.labels(specification.dataset)
+    if specification.out_of_distribution_dataset:
+        labels |= await transaction.datasets.labels(specification.out_of_distribution_dataset)
+    return labels
 
 
 def require_labels(labels: Collection[str], version: ModelVersion) -> None:

@@ -47,16 +47,21 @@ async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
             number += 1
+            _require_length(line, number)
             yield line
-        if len(rest) > LONGEST_LINE_BYTES:
-            raise _invalid(number + 1, f"expected at most {LONGEST_LINE_BYTES:,} bytes a line")
+        _require_length(rest, number + 1)
     if rest:
         yield rest
 
 
+def _require_length(line: bytes, number: int) -> None:
+    if len(line) > LONGEST_LINE_BYTES:
+        raise _invalid(number, f"expected at most {LONGEST_LINE_BYTES:,} bytes a line")
+
+
 def _read_line(line: bytes, number: int) -> DatasetItem:
     try:
-        row = json.loads(line)
+        row = json.loads(line, object_pairs_hook=lambda pairs: _without_doubles(pairs, number))
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         raise _invalid(number, "it is not JSON") from None
     if not isinstance(row, dict) or not all(isinstance(value, str) for value in row.values()):
@@ -67,6 +72,14 @@ def _read_line(line: bytes, number: int) -> DatasetItem:
         return _item(row)
     except FieldInvalid as error:
         raise _invalid(number, str(error)) from None
+
+
+def _without_doubles(pairs: list[tuple[str, Any]], number: int) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) < len(keys):
+        double = next(key for key in keys if keys.count(key) > 1)
+        raise _invalid(number, f"expected each key once, got {shown(double)} twice")
+    return dict(pairs)
 
 
 def _item(row: Mapping[str, Any]) -> DatasetItem:

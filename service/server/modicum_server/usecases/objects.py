@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from modicum_server.domain.datasets import DatasetItem
-from modicum_server.errors import ManifestInvalid, ObjectsInvalid
+from modicum_server.errors import DatasetTooLarge, ManifestInvalid, ObjectsInvalid
 from modicum_server.ports import ArtifactStore, ObjectsCheck
 from modicum_server.usecases.rules import shown
 
+MOST_ITEMS = 10_000
+"""Items with boxes or a mask that a data set may have: all are looked at within the call that creates it."""
 LARGEST_BYTES = 64 * 1024 * 1024
 """Of a picture, boxes or a mask that is looked at here; boxes and masks beyond it are refused."""
-CHECKS_AT_ONCE = 4
+ITEMS_AT_ONCE = 2
+"""Of a process: while one is looked at, the next is read."""
 
 
 def refuse_both(item: DatasetItem, number: int) -> None:
@@ -24,43 +29,71 @@ def refuse_both(item: DatasetItem, number: int) -> None:
         raise ManifestInvalid(f"line {number} of the manifest: {what}", line=str(number))
 
 
-async def require_objects(
-    items: Sequence[DatasetItem], artifacts: ArtifactStore, check: ObjectsCheck, *, max_pixels: int
-) -> None:
-    """See that the boxes or the mask of every item are those of its picture. The project holds all of these bytes.
-
-    A picture that cannot be read is passed over: that is a finding's reason, and no matter of its objects.
+def with_objects(items: Sequence[DatasetItem]) -> list[DatasetItem]:
+    """Return the items that have boxes or a mask.
 
     Raises:
-        ObjectsInvalid: names the item and what is wrong.
+        DatasetTooLarge: more than `MOST_ITEMS` have.
     """
-    with_objects = {
-        (item.image_digest, item.boxes_digest, item.mask_digest): item
-        for item in items
-        if item.boxes_digest or item.mask_digest
-    }
-    room = asyncio.Semaphore(CHECKS_AT_ONCE)
+    found = [item for item in items if item.boxes_digest or item.mask_digest]
+    if len(found) > MOST_ITEMS:
+        raise DatasetTooLarge(
+            f"{len(found):,} items of the data set have boxes or masks, of which this server takes {MOST_ITEMS:,} in a "
+            "data set; leave out those of the other items, or make several data sets of it"
+        )
+    return found
 
-    async def see(item: DatasetItem) -> None:
-        async with room:
-            image = await _bytes_of(artifacts, item.image_digest)
-            told = await _bytes_of(artifacts, item.boxes_digest or item.mask_digest)
-            if told is None:
-                raise _invalid(item, f"expected at most {LARGEST_BYTES:,} bytes")
-            if image is None:
-                return
-            given = {"boxes": told} if item.boxes_digest else {"mask": told}
-            try:
-                await asyncio.to_thread(check, image, max_pixels=max_pixels, **given)
-            except ObjectsInvalid as error:
-                raise _invalid(item, str(error)) from None
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for item in with_objects.values():
-                group.create_task(see(item))
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from errors
+class ObjectsGate:
+    """Where boxes and masks are looked at: one for a process, which bounds the memory and the time of all its calls.
+
+    One thread of its own decodes, one mask after the other: uploads, which write in the threads of the event loop, do
+    not wait for masks. Few items at once have their bytes in memory, whoever asks; who waits longest is next.
+    """
+
+    def __init__(self, artifacts: ArtifactStore, check: ObjectsCheck) -> None:
+        """Take where the bytes lie, and who knows boxes and masks."""
+        self._artifacts = artifacts
+        self._check = check
+        self._room = asyncio.Semaphore(ITEMS_AT_ONCE)
+        self._decoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="objects")
+
+    async def require(self, items: Sequence[DatasetItem], *, max_pixels: int) -> None:
+        """See that the boxes or the mask of every item are those of its picture. The project holds all of these bytes.
+
+        A picture that cannot be read is passed over: that is a finding's reason, and no matter of its objects.
+
+        Raises:
+            ObjectsInvalid: names the item and what is wrong.
+        """
+        each = {(item.image_digest, item.boxes_digest, item.mask_digest): item for item in with_objects(items)}
+        left = iter(each.values())
+
+        async def see_some() -> None:
+            for item in left:  # of all workers: a task an item would take seconds to cancel
+                async with self._room:
+                    await self._see(item, max_pixels)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(ITEMS_AT_ONCE):
+                    group.create_task(see_some())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None  # the first is the answer, and no accident to be logged
+
+    async def _see(self, item: DatasetItem, max_pixels: int) -> None:
+        told = await _bytes_of(self._artifacts, item.boxes_digest or item.mask_digest)
+        if told is None:
+            raise _invalid(item, f"expected at most {LARGEST_BYTES:,} bytes")
+        image = await _bytes_of(self._artifacts, item.image_digest)
+        if image is None:
+            return
+        given = {"boxes": told} if item.boxes_digest else {"mask": told}
+        check = partial(self._check, image, max_pixels=max_pixels, **given)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._decoding, check)
+        except ObjectsInvalid as error:
+            raise _invalid(item, str(error)) from None
 
 
 def _invalid(item: DatasetItem, what: str) -> ObjectsInvalid:

@@ -30,6 +30,8 @@ MOST_PASSES_PLANNED = 2**60
 LEAST_FRACTION = 0.0001
 MOST_VERSIONS = 16
 MOST_SEARCHES = 16
+#: Each stands once: far more than there are, so that one of a later release is told that it is not known.
+MOST_CONTROLS = 64
 #: Masks of an input-dropout wrapper: a pass of it is so many of its member's.
 MOST_SAMPLES = 256
 MOST_CLASS_LABELS = 100_000

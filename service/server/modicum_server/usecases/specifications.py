@@ -4,16 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.datasets import Dataset
+from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import Ensemble, InputSpecification, ModelVersion
-from modicum_server.domain.searches import Canvas, Search, SearchMethod, TargetRule
-from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing, NotImplementedYet
+from modicum_server.domain.pixel_subsets import FEWEST_PASSES, MOST_PIXELS
+from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
+from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing
 from modicum_server.settings import Settings
-from modicum_server.usecases.controls import NEEDS_OTHERS, SERVED, default_controls
+from modicum_server.usecases.controls import NEEDS_OTHERS, carrier, default_controls
 from modicum_server.usecases.costs import default_pixels_per_step
 from modicum_server.usecases.names import project_of
 from modicum_server.usecases.rules import check
 
 FIELD = "audit.specification"
+SECOND_FIELD = f"{FIELD}.out_of_distribution_dataset"
 AUTO = "auto"
 
 
@@ -29,7 +33,7 @@ def check_draft(draft: AuditDraft, project: str) -> None:
     """Refuse a draft whose fields break their rules, or name what is not of the project.
 
     Raises:
-        FieldInvalid, NotImplementedYet
+        FieldInvalid
     """
     asked = draft.specification
     check(f"{FIELD}.model_versions", asked.model_versions)
@@ -37,6 +41,8 @@ def check_draft(draft: AuditDraft, project: str) -> None:
         _check_name(f"{FIELD}.model_versions[{place}]", "model version", name, project)
     _check_distinct(f"{FIELD}.model_versions", asked.model_versions)
     _check_name(f"{FIELD}.dataset", "dataset", asked.dataset, project)
+    if asked.out_of_distribution_dataset:
+        _check_name(SECOND_FIELD, "dataset", asked.out_of_distribution_dataset, project)
     check(f"{FIELD}.searches", asked.searches)
     for place, search in enumerate(asked.searches):
         _check_search(f"{FIELD}.searches[{place}]", search)
@@ -94,21 +100,35 @@ def _check_matched(searches: Sequence[Search]) -> None:
 
 def _check_controls(draft: AuditDraft) -> None:
     plans = draft.specification.controls
-    if draft.no_controls and plans:
+    if draft.no_controls and any(plan.control not in BY_BUDGET for plan in plans):
         raise FieldInvalid(f"{FIELD}.no_controls", "expected no controls beside it, or false")
     for place, plan in enumerate(plans):
         check(f"{FIELD}.controls[{place}].images", plan.images)
         check(f"{FIELD}.controls[{place}].passes", plan.passes)
-        if plan.control not in SERVED:
-            served = ", ".join(SERVED)
-            raise NotImplementedYet(f"this server does not serve the control {plan.control} yet, only {served}")
         if plan.control in NEEDS_OTHERS and len(draft.specification.model_versions) == 1:
             raise FieldInvalid(
                 f"{FIELD}.controls[{place}].control",
                 f"expected two model versions or more for {plan.control}, which has the others score a version's "
                 "subsets, got one; name another version or leave the control out",
             )
+        if plan.control is Control.PIXEL_SUBSETS:
+            _check_pixel_subsets(f"{FIELD}.controls[{place}]", plan, draft.specification.searches)
     _check_distinct(f"{FIELD}.controls", [plan.control for plan in plans])
+
+
+def _check_pixel_subsets(field: str, plan: ControlPlan, searches: Sequence[Search]) -> None:
+    if 0 < plan.passes < FEWEST_PASSES:
+        raise FieldInvalid(
+            f"{field}.passes",
+            f"expected {FEWEST_PASSES} or more for {plan.control}, which is a descent in one step, or 0 for the "
+            f"method's pixels a step; got {plan.passes}",
+        )
+    if carrier(searches) is None:
+        raise FieldInvalid(
+            f"{field}.control",
+            f"expected a search for the predicted class, beside which {plan.control} runs, got none; add one or leave "
+            "the control out",
+        )
 
 
 def _check_canvas(canvas: Canvas) -> None:
@@ -124,13 +144,14 @@ def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Setti
 
     Raises:
         CanvasUnfit: the versions have no canvas in common, or cannot take the one that was asked for.
+        FieldInvalid: a control cannot run on the canvas.
     """
     asked = draft.specification
     inputs = [(version.name, version.input) for version in versions if version.input is not None]
     canvas = asked.canvas if asked.canvas.channels else _smallest_canvas([given for _, given in inputs])
     _require_fit(canvas, inputs)
     # 0 passes of a control stay: they mean the search's own, which differ from search to search
-    controls = () if draft.no_controls else asked.controls or default_controls(len(versions), canvas)
+    controls = _filled_controls(draft, len(versions), canvas)
     return replace(
         asked,
         canvas=canvas,
@@ -138,6 +159,21 @@ def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Setti
         controls=controls,
         device=asked.device or AUTO,
     )
+
+
+def _filled_controls(draft: AuditDraft, version_count: int, canvas: Canvas) -> tuple[ControlPlan, ...]:
+    """The controls that were named, or the default ones; what has a budget of its own stands beside either."""
+    asked = draft.specification.controls
+    by_budget = tuple(plan for plan in asked if plan.control in BY_BUDGET)
+    if by_budget and canvas.pixels > MOST_PIXELS:
+        raise FieldInvalid(
+            f"{FIELD}.canvas",
+            f"expected at most {MOST_PIXELS:,} pixels for {by_budget[0].control}, got {canvas.pixels:,}; audit on a "
+            "smaller canvas or leave the control out",
+        )
+    if draft.no_controls or len(by_budget) < len(asked):
+        return asked
+    return (*default_controls(version_count, canvas), *by_budget)
 
 
 def _smallest_canvas(inputs: Sequence[InputSpecification]) -> Canvas:
@@ -192,18 +228,39 @@ def require_ensemble(versions: Sequence[ModelVersion], specification: AuditSpeci
         )
 
 
+def require_second(versions: Sequence[ModelVersion], dataset: Dataset, second: Dataset) -> None:
+    """Refuse an out-of-distribution data set that no mitigation check could use.
+
+    Raises:
+        FieldInvalid
+    """
+    if not checked_together(versions):
+        raise FieldInvalid(SECOND_FIELD, "expected it beside an ensemble and all of its members, which it is to check")
+    if second.manifest_digest == dataset.manifest_digest:
+        raise FieldInvalid(SECOND_FIELD, "expected other images than the audited ones, got the same data set")
+    if not second.labelled_count:
+        raise FieldInvalid(SECOND_FIELD, f"expected a data set with labels, got {second.name}, which has none")
+
+
 def require_gradient(version: ModelVersion, specification: AuditSpecification) -> None:
-    """Refuse batched_gradient on a version without a useful gradient; mask_optimization goes by forward passes there.
+    """Refuse what follows gradients on a version without a useful one; mask_optimization goes by forward passes there.
 
     A version that nobody has checked yet passes: it is asked again when its search begins.
 
     Raises:
         GradientMissing
     """
-    needs_one = any(search.method is SearchMethod.BATCHED_GRADIENT for search in specification.searches)
-    if version.check is not None and not version.check.useful_gradient and needs_one:
+    if version.check is None or version.check.useful_gradient:
+        return
+    if any(search.method is SearchMethod.BATCHED_GRADIENT for search in specification.searches):
         raise GradientMissing(
             f"{version.name} has no useful gradient, {SearchMethod.BATCHED_GRADIENT} needs one; "
             f"search with {SearchMethod.MASK_OPTIMIZATION}, which does without one there",
+            model_version=version.name,
+        )
+    if any(plan.control is Control.PIXEL_SUBSETS for plan in specification.controls):
+        raise GradientMissing(
+            f"{version.name} has no useful gradient, {Control.PIXEL_SUBSETS} descends by gradients and needs one; "
+            "leave the control out",
             model_version=version.name,
         )

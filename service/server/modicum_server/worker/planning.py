@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification, AuditState, Shard, Stage
 from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion
-from modicum_server.domain.searches import ControlPlan, Search
+from modicum_server.domain.searches import ControlPlan
 from modicum_server.domain.tasks import SearchWork, Task
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
-from modicum_server.usecases.controls import NEEDS_OTHERS, control_positions
+from modicum_server.usecases.controls import control_positions, plans_beside
 from modicum_server.usecases.costs import wants_temperatures
 from modicum_server.usecases.framing import framing_of
-from modicum_server.usecases.labels import require_labels
+from modicum_server.usecases.labels import labels_of, require_labels
 from modicum_server.usecases.specifications import require_gradient
 from modicum_server.worker.donors import donors_needed, donors_of
 from modicum_server.worker.matching import temperature_of
@@ -57,7 +57,7 @@ async def plan_search(store: Store, shard: Shard, settings: Settings) -> SearchP
         if audit is None or audit.state.terminal or version is None:
             return None
         require_gradient(version, audit.specification)
-        require_labels(await transaction.datasets.labels(audit.specification.dataset), version)
+        require_labels(await labels_of(transaction, audit.specification), version)
         if audit.state is AuditState.QUEUED:
             await transaction.audits.start(shard.audit, Stage.SEARCH)
         items = await _items_left(transaction, shard, version)
@@ -89,8 +89,8 @@ async def _plan(
         seed=specification.seed,
         items=items,
         donors=donors,
-        controls=_beside(specification, search),
-        control_exclusions=_exclusions(audit, _beside(specification, search), items),
+        controls=plans_beside(specification, search),
+        control_exclusions=_exclusions(audit, plans_beside(specification, search), items),
         framing=framing_of(specification.canvas, await _versions(transaction, audit, version)),
         max_image_pixels=settings.max_image_pixels,
         temperature=temperature_of(
@@ -169,12 +169,6 @@ def _named_by(version: ModelVersion) -> list[str]:
 def device_of(specification: AuditSpecification, settings: Settings) -> str:
     """The device of an audit's tasks: the worker's where the audit leaves the choice."""
     return specification.device if specification.device not in {"", "auto"} else settings.device
-
-
-def _beside(specification: AuditSpecification, search: Search) -> tuple[ControlPlan, ...]:
-    """The controls that run in the task of a search; other versions are asked in a stage of their own."""
-    plans = () if search.matched else specification.controls
-    return tuple(plan for plan in plans if plan.control not in NEEDS_OTHERS)
 
 
 def _exclusions(audit: Audit, plans: Sequence[ControlPlan], items: Sequence[AuditItem]) -> tuple[frozenset[int], ...]:

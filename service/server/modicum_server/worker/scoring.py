@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from modicum_server.domain.audits import AuditItem, AuditSpecification, Shard
+from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, AuditItem, AuditSpecification, Shard
 from modicum_server.domain.findings import Finding, FindingReason, FoundSubset, Transfer, TransferFinding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Fill
@@ -17,6 +17,7 @@ from modicum_server.worker.deaths import settle
 from modicum_server.worker.donors import donors_of
 from modicum_server.worker.parameters import started_parameters
 from modicum_server.worker.planning import device_of, parts_of
+from modicum_server.worker.predicting import predict
 from modicum_server.worker.running import task_events
 from modicum_server.worker.stages import end_shard
 from modicum_server.worker.transferring import audited_versions, sources_of
@@ -38,6 +39,8 @@ async def score(equipment: Equipment, claim: Claim) -> Outcome:
     Raises:
         ShardInterrupted: the shard is no longer wanted; what was scored until then is stored, unless it was lost.
     """
+    if claim.shard.search_index == OUT_OF_DISTRIBUTION:
+        return await predict(equipment, claim)
     plan = await plan_score(equipment.store, claim.shard, equipment.settings)
     if plan is None:
         return await end_shard(equipment, claim)

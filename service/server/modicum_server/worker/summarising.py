@@ -17,10 +17,13 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.heldfolders import create_held_folder
 from modicum_server.measures.document import canonical_json, result_document
+from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.measures.rows import FindingRows, Row, finding_row, write_rows
 from modicum_server.ports import Keyed, Store
 from modicum_server.worker.claims import Claim, Equipment, Outcome
+from modicum_server.worker.second_answers import out_of_distribution
 from modicum_server.worker.stages import drop_shard
+from modicum_server.worker.transferring import audited_versions
 
 #: Findings that are read from the store at once.
 PAGE_FINDINGS = 200
@@ -38,6 +41,7 @@ class _Subject:
     dataset: Dataset
     versions: tuple[ModelVersion, ...]
     parameters: Mapping[str, object]
+    second: OutOfDistribution | None
 
 
 async def summarise(equipment: Equipment, claim: Claim) -> Outcome:
@@ -69,9 +73,10 @@ async def _subject(equipment: Equipment, claim: Claim) -> _Subject | None:
             return None
         dataset = await transaction.datasets.get(audit.specification.dataset)
         assert dataset is not None, "a data set that an audit refers to is not deleted"
-        versions = [await transaction.models.version(name) for name in audit.specification.model_versions]
+        versions = await audited_versions(transaction, audit.specification)
         parameters = await transaction.audits.parameters(audit.name)
-    return _Subject(audit, dataset, tuple(version for version in versions if version is not None), parameters)
+        second = await out_of_distribution(transaction, audit, versions)
+    return _Subject(audit, dataset, tuple(versions), parameters, second)
 
 
 def _rows(store: Store, claim: Claim, loop: asyncio.AbstractEventLoop) -> Iterator[Row]:
@@ -106,6 +111,7 @@ def _pack_and_summarise(subject: _Subject, rows: Iterator[Row], findings: Path) 
         rows=FindingRows(lambda: _pieces(findings)),
         parameters=subject.parameters,
         findings_digest=findings_digest,
+        second=subject.second,
     )
     return findings_digest, canonical_json(document)
 

@@ -1,12 +1,14 @@
 """The SCORE stage: once all searches have ended, its shards are cut, one version and one search each.
 
-Only versions that tell the same classes apart score each other's subsets; the result says of others that they do not.
+So are those of the out-of-distribution data set, one version each. Only versions that tell the same classes apart score
+each other's subsets; the result says of others that they do not.
 """
 
 from collections.abc import Mapping, Sequence
 
-from modicum_server.domain.audits import AuditSpecification, NewShard, Shard, Stage
+from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, Audit, AuditSpecification, NewShard, Shard, Stage
 from modicum_server.domain.classes import same_classes
+from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import ModelVersion
 from modicum_server.ports import Transaction
 from modicum_server.usecases.controls import control_positions, transfer_plan
@@ -17,10 +19,24 @@ async def open_scores(transaction: Transaction, shard: Shard, *, shard_seconds: 
     """Cut the SCORE shards of the audit of `shard`; False where there is nothing to score."""
     audit = await transaction.audits.get(shard.audit)
     assert audit is not None, "the caller holds its row"
+    versions = await audited_versions(transaction, audit.specification)
+    shards = [
+        *await _transfer_shards(transaction, audit, versions, shard_seconds=shard_seconds),
+        *await prediction_shards(transaction, audit.specification, versions, shard_seconds=shard_seconds),
+    ]
+    if not shards:
+        return False
+    await transaction.audits.start(audit.name, Stage.SCORE)
+    await transaction.shards.add(shard.project, audit.name, shards)
+    return True
+
+
+async def _transfer_shards(
+    transaction: Transaction, audit: Audit, versions: Sequence[ModelVersion], *, shard_seconds: float
+) -> list[NewShard]:
     plan = transfer_plan(audit.specification)
     if plan is None:
-        return False
-    versions = await audited_versions(transaction, audit.specification)
+        return []
     shards: list[NewShard] = []
     for index, search in enumerate(audit.specification.searches):
         if not search.matched:
@@ -31,11 +47,33 @@ async def open_scores(transaction: Transaction, shard: Shard, *, shard_seconds: 
             planned = control_positions(plan, seed=audit.specification.seed, item_count=audit.item_count)
             subsets = {name: positions & planned for name, positions in found.items()}
             shards += _cut(audit.specification, index, versions, subsets, shard_seconds=shard_seconds)
-    if not shards:
-        return False
-    await transaction.audits.start(audit.name, Stage.SCORE)
-    await transaction.shards.add(shard.project, audit.name, shards)
-    return True
+    return shards
+
+
+async def prediction_shards(
+    transaction: Transaction,
+    specification: AuditSpecification,
+    versions: Sequence[ModelVersion],
+    *,
+    shard_seconds: float,
+) -> list[NewShard]:
+    """Cut the out-of-distribution data set for each version of a mitigation check; nothing where there is none."""
+    if not specification.out_of_distribution_dataset:
+        return []
+    second = await transaction.datasets.get(specification.out_of_distribution_dataset)
+    assert second is not None, "a data set that an audit refers to is not deleted"
+    return [
+        shard
+        for version in checked_together(versions)
+        for shard in cut_scores(
+            specification,
+            version,
+            OUT_OF_DISTRIBUTION,
+            range(second.item_count),
+            sources=1,
+            shard_seconds=shard_seconds,
+        )
+    ]
 
 
 async def audited_versions(transaction: Transaction, specification: AuditSpecification) -> list[ModelVersion]:

@@ -1,6 +1,6 @@
 """Writes results as they come, with what influenced them: bounded, batched, each batch fenced by the attempt.
 
-Must not know what a result is: findings, and other versions' answers to them, go the same way.
+Must not know what a result is: findings, other versions' answers to them, and predictions go the same way.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Generic, Self, TypeVar
 import structlog
 
 from modicum_server.domain.audits import LeaseState
-from modicum_server.domain.findings import Finding, Transfer
+from modicum_server.domain.findings import Finding, Prediction, Transfer
 from modicum_server.errors import ModelServerError, Unavailable
 from modicum_server.ports import Transaction
 from modicum_server.worker.claims import Claim, Equipment
@@ -51,6 +51,15 @@ def transfer_writer(equipment: Equipment, claim: Claim) -> "ResultWriter[Transfe
         await transaction.findings.add_transfers(claim.shard.audit, claim.shard.search_index, transfers)
 
     return ResultWriter(equipment, claim, store=store, stored=equipment.metrics.transfers_stored)
+
+
+def prediction_writer(equipment: Equipment, claim: Claim) -> "ResultWriter[Prediction]":
+    """Return what writes a version's predictions on whole images."""
+
+    async def store(transaction: Transaction, predictions: Sequence[Prediction]) -> None:
+        await transaction.predictions.add(claim.shard.audit, claim.shard.model_version, predictions)
+
+    return ResultWriter(equipment, claim, store=store, stored=equipment.metrics.predictions_stored)
 
 
 class ResultWriter(Generic[T]):

@@ -10,6 +10,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from modicum_server.transports.calls import current_principal
 from modicum_server.transports.contract import ServedMethod, served_methods
+from modicum_server.transports.lengths import refuse_long_lists
 from modicum_server.transports.services import Services
 
 
@@ -25,9 +26,12 @@ def _handler(method: ServedMethod) -> "grpc.RpcMethodHandler[Any, Any]":
     serialize = GetMessageClass(method.descriptor.output_type).SerializeToString
 
     async def answer(request: Any, _context: Any) -> Any:
+        if not method.descriptor.client_streaming:
+            refuse_long_lists(request)
         return await method.function(current_principal(), request)
 
     async def stream(request: Any, _context: Any) -> AsyncIterator[Any]:
+        refuse_long_lists(request)
         async with aclosing(method.function(current_principal(), request)) as answers:
             async for message in answers:
                 yield message

@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import json
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -14,6 +15,7 @@ from modicum_server.metrics.scrapes import Scrapes
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.errors import answer_of
+from modicum_server.transports.http.rest.problems import CHALLENGE
 from modicum_server.transports.readiness import Readiness
 from modicum_server.usecases.access import token_digest
 
@@ -40,7 +42,9 @@ def probe_routes(store: Store, readiness: Readiness, scrapes: Scrapes, metrics: 
             try:
                 await scrapers.admit(request.headers.get("authorization", ""))
             except ModicumError as error:
-                return PlainTextResponse(f"{error}\n", status_code=answer_of(type(error)).http_status)
+                status = answer_of(type(error)).http_status
+                asked = {"WWW-Authenticate": CHALLENGE} if status == HTTPStatus.UNAUTHORIZED else None
+                return PlainTextResponse(f"{error}\n", status_code=status, headers=asked)
         snapshot = await scrapes.read()
         text, media_type = await asyncio.to_thread(metrics.expose, snapshot, request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": media_type})

@@ -6,18 +6,15 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modicum_server.settings import Settings
+from modicum_server.transports.http.compression import Compression
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
 from modicum_server.transports.layers import REQUEST_ID_HEADER, request_id_of
 from modicum_server.transports.lost import LostRequests
 
-UNCOMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
-"""Events, which must not wait for each other, and artifacts, whose length is announced."""
-COMPRESSION_LEVEL = 6
 REQUEST_HEADERS = (
     "Authorization",
     "Content-Range",
@@ -35,7 +32,7 @@ ANSWER_HEADERS = ("Content-Range", "ETag", "Link", "Retry-After", "X-Request-ID"
 
 def middleware_of(settings: Settings) -> list[Middleware]:
     """Return what stands around the routes, from outside in; no origin is let in unless a setting names it."""
-    compressing = Middleware(GZipMiddleware, exclude_content_types=UNCOMPRESSED, compresslevel=COMPRESSION_LEVEL)
+    compressing = Middleware(Compression)
     if not settings.cors_origins:
         return [compressing]
     sharing = Middleware(
@@ -55,8 +52,11 @@ def answering_lost(lost: LostRequests) -> Callable[[Request, Exception], Awaitab
         assert isinstance(error, HTTPException)
         request_id = request_id_of(request.headers.get(REQUEST_ID_HEADER, ""))
         misused = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+        allowed = sorted({*(error.headers or {}).get("Allow", "").split(", "), "OPTIONS"})
+        if misused and request.method == "OPTIONS":
+            told = {"Allow": ", ".join(allowed), REQUEST_ID_HEADER: request_id}
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=told)
         if misused:
-            allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
             response = method_not_allowed(request.method, allowed, request_id)
         else:
             response = path_unknown(request.url.path, request_id)

@@ -8,6 +8,8 @@ from google.protobuf.message import Message
 
 from modicum_server.errors import FieldInvalid
 
+_LOOKED_INTO = frozenset({FieldDescriptor.TYPE_ENUM, FieldDescriptor.TYPE_MESSAGE})
+
 
 def refuse_unknown_numbers(field: str, message: Message) -> None:
     """Refuse a message in which an enum, at any depth, has a number that this release does not know.
@@ -16,10 +18,12 @@ def refuse_unknown_numbers(field: str, message: Message) -> None:
         FieldInvalid: names the field by its path below `field`.
     """
     for descriptor, value in message.ListFields():
+        if descriptor.type not in _LOOKED_INTO:
+            continue
         for path, entry in _entries(f"{field}.{descriptor.name}", value):
             if descriptor.type == FieldDescriptor.TYPE_ENUM:
                 _refuse_unknown(path, descriptor, entry)
-            elif descriptor.type == FieldDescriptor.TYPE_MESSAGE:
+            else:
                 refuse_unknown_numbers(path, entry)
 
 

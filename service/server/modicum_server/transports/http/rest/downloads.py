@@ -15,7 +15,7 @@ from modicum_server.transports.http.rest.answers import matches
 from modicum_server.transports.http.rest.wire import HttpWire, while_there
 
 ANY_BYTES = "application/octet-stream"
-_RANGE = re.compile(r"bytes=(?P<first>[0-9]{1,18})?-(?P<last>[0-9]{1,18})?", re.ASCII)
+_RANGE = re.compile(r"bytes=(?P<first>[0-9]{1,4000})?-(?P<last>[0-9]{1,4000})?", re.ASCII | re.IGNORECASE)
 #: What is shown of a report and of an artifact runs nothing and reaches nothing of this server.
 _SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -68,8 +68,8 @@ async def stream_artifact(wire: HttpWire, extent: Extent, digest: str, answers: 
 def extent_of(wire: HttpWire, artifact: Any, offset: int) -> Extent:
     """Return what part of an artifact a request asks for, by Range, else by `offset`.
 
-    A range that cannot be read or that ends before it begins, or several at once, are answered with the whole, as RFC
-    9110 has it.
+    A range that cannot be read or that ends before it begins, several at once, or one of another verb than GET, are
+    answered with the whole, as RFC 9110 has it.
 
     Raises:
         OffsetInvalid: nothing of the artifact is in the range. What is wrong with `offset` is left to the use case.
@@ -77,7 +77,7 @@ def extent_of(wire: HttpWire, artifact: Any, offset: int) -> Extent:
     size: int = artifact.size_bytes
     found = _RANGE.fullmatch(wire.header("range").replace(" ", ""))
     stale = wire.header("if-range") not in {"", f'"{artifact.digest}"'}
-    if found is None or stale or offset or not _is_span(found):
+    if wire.request.method != "GET" or found is None or stale or offset or not _is_span(found):
         return Extent(offset, size, size, partial=False)
     first, end = _bounds(found, size)
     if first >= end:

@@ -72,11 +72,9 @@ async def _send_all(wire: HttpWire, first: Message, answers: AsyncGenerator[Mess
     if wire.request.method == "HEAD":
         await wire.send({"type": "http.response.body"})
         return
-    async for message in _with_heartbeats(first, answers):
-        if message is None:
-            await _send(wire, _HEARTBEAT)
-        elif _is_last(message) or _sequence_of(message) > seen:
-            await _send(wire, await _event_of(message))
+    async with aclosing(_unseen(first, answers, seen)) as news:
+        async for message in _with_heartbeats(news):
+            await _send(wire, _HEARTBEAT if message is None else await _event_of(message))
     await wire.send({"type": "http.response.body"})
 
 
@@ -84,9 +82,21 @@ async def _send(wire: HttpWire, data: bytes) -> None:
     await wire.send({"type": "http.response.body", "body": data, "more_body": True})
 
 
-async def _with_heartbeats(first: Message, answers: AsyncGenerator[Message]) -> AsyncIterator[Message | None]:
+async def _unseen(first: Message, answers: AsyncGenerator[Message], seen: int) -> AsyncGenerator[Message]:
+    """Yield the messages after the one that the caller has seen, and the last in any case."""
+    if _is_news(first, seen):
+        yield first
+    async for message in answers:
+        if _is_news(message, seen):
+            yield message
+
+
+def _is_news(message: Message, seen: int) -> bool:
+    return _is_last(message) or _sequence_of(message) > seen
+
+
+async def _with_heartbeats(answers: AsyncGenerator[Message]) -> AsyncIterator[Message | None]:
     """Yield the messages, and None whenever none came for a while."""
-    yield first
     while True:
         coming = asyncio.ensure_future(anext(answers, None))
         try:

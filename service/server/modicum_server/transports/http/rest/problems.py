@@ -14,6 +14,8 @@ from modicum_server.transports.refusals import Refusal
 MEDIA_TYPE = "application/problem+json"
 DOCUMENTATION = "/docs"
 """The page that tells what each reason means; a problem's type is its place there."""
+CHALLENGE = 'Bearer realm="modicum"'
+"""What a 401 asks for."""
 PATH_UNKNOWN = "PATH_UNKNOWN"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 
@@ -24,7 +26,7 @@ def problem_response(refusal: Refusal) -> Response:
     if refusal.retry_seconds is not None:
         headers["Retry-After"] = str(math.ceil(refusal.retry_seconds))
     if refusal.http_status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Bearer realm="modicum"'
+        headers["WWW-Authenticate"] = CHALLENGE
     if refusal.http_status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and "size_bytes" in refusal.metadata:
         headers["Content-Range"] = f"bytes */{refusal.metadata['size_bytes']}"
     return Response(written_problem(refusal), refusal.http_status, headers, MEDIA_TYPE)

@@ -6,6 +6,7 @@ the fault is looked for here, because its words name no path that stays the same
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -18,6 +19,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from modicum_server.errors import FieldInvalid
 from modicum_server.transports.http.rest.kinds import came, expected, is_of_kind
+from modicum_server.transports.lengths import too_long
 
 WELL_KNOWN = "google.protobuf."
 LARGE_BYTES = 8 * 1024
@@ -26,6 +28,11 @@ WHOLE = "request"
 MOST_NAMES_SHOWN = 12
 MOST_NAMES = 1000
 """Of one object: far more than any message has fields."""
+MOST_OBJECTS = 1000
+"""Of a body: far more than any request has; each costs a thousand times what its two bytes do."""
+MOST_COMMAS = 400_000
+"""Of a body, texts included: a list of all the class names that a version may have, with commas in them."""
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 _REFUSALS = (json_format.ParseError, ValueError, TypeError, OverflowError, RecursionError)
 
@@ -37,8 +44,9 @@ def read_json(data: bytes) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        FieldInvalid: it is none, or has a name twice in one object.
+        FieldInvalid: it is none, has a name twice in one object, or too many parts.
     """
+    _refuse_many_parts(data)
     try:
         return json.loads(data.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant)
     except FieldInvalid:
@@ -105,6 +113,16 @@ def _write(message: Message) -> bytes:
     ).encode("utf-8", "replace")
 
 
+def _refuse_many_parts(data: bytes) -> None:
+    """Count before anything is made of them; braces in texts begin none."""
+    if (commas := data.count(b",")) > MOST_COMMAS:
+        raise FieldInvalid(WHOLE, f"expected at most {MOST_COMMAS:,} commas in a body, got {commas:,}")
+    if data.count(b"{") <= MOST_OBJECTS:
+        return
+    if (count := _TEXT.sub(b"", data).count(b"{")) > MOST_OBJECTS:
+        raise FieldInvalid(WHOLE, f"expected at most {MOST_OBJECTS:,} objects in a body, got {count:,}")
+
+
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > MOST_NAMES:
         raise FieldInvalid(WHOLE, f"expected at most {MOST_NAMES:,} names in an object, got {len(pairs):,}")
@@ -144,6 +162,7 @@ def _faults(descriptor: Descriptor, value: Any, path: str, fits: Fits) -> Iterat
 
 def _faults_of_field(field: FieldDescriptor, value: Any, path: str, fits: Fits) -> Iterator[FieldInvalid]:
     if field.is_repeated and isinstance(value, list):
+        yield from too_long(field, len(value), path)
         for place, item in enumerate(value):
             yield from _faults_of_item(field, item, f"{path}[{place}]", fits)
     elif field.is_repeated and value is not None:

@@ -19,7 +19,8 @@ from modicum_server.transports.http.rest.wire import HttpWire
 from modicum_server.usecases.artifacts import LARGEST_MESSAGE_BYTES
 from modicum_server.usecases.rules import LARGEST_INT64, shown
 
-_RANGE = re.compile(r"bytes (?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})/(?P<size>[0-9]{1,18})", re.ASCII)
+_RANGE = re.compile(r"bytes (?P<first>[0-9]{1,19})-(?P<last>[0-9]{1,19})/(?P<size>[0-9]{1,19})", re.ASCII)
+_NOTHING_LEFT = re.compile(r"bytes \*/(?P<size>[0-9]{1,19})", re.ASCII)
 
 
 async def messages_of(found: Found, wire: HttpWire) -> AsyncIterator[Message]:
@@ -66,15 +67,27 @@ def _length_of(text: str) -> int | None:
 
 
 def _put_range(header: Any, text: str, length: int | None) -> None:
+    if (ended := _NOTHING_LEFT.fullmatch(text.strip())) and not length:
+        header.offset = header.size_bytes = _size_of(ended)
+        return
     found = _RANGE.fullmatch(text.strip())
     if found is None:
-        raise FieldInvalid("Content-Range", f"expected bytes FIRST-LAST/SIZE, got {shown(text)}")
-    first, last, size = (int(found[name]) for name in ("first", "last", "size"))
+        raise FieldInvalid(
+            "Content-Range", f"expected bytes FIRST-LAST/SIZE, or bytes */SIZE before no bytes, got {shown(text)}"
+        )
+    first, last, size = int(found["first"]), int(found["last"]), _size_of(found)
     if not first <= last < size:
         raise FieldInvalid("Content-Range", f"expected FIRST to LAST within SIZE, got {shown(text)}")
     if length not in {None, last - first + 1}:
         raise FieldInvalid("Content-Range", f"expected a range of Content-Length {length}, got {shown(text)}")
     header.offset, header.size_bytes = first, size
+
+
+def _size_of(found: re.Match[str]) -> int:
+    size = int(found["size"])
+    if size > LARGEST_INT64:
+        raise FieldInvalid("Content-Range", f"expected a size before 2^63, got {shown(found['size'])}")
+    return size
 
 
 async def _chunks(wire: HttpWire) -> AsyncIterator[bytes]:

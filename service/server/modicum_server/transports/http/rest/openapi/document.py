@@ -79,7 +79,7 @@ _PARAMETERS = {
         "Content-Range", "The part of the artifact that follows, e.g. bytes 1048576-2097151/2097152."
     ),
     "LastEventId": _header(
-        "Last-Event-ID", "Only events after this one.", {"type": "string", "pattern": "^([0-9]{1,18})?$"}
+        "Last-Event-ID", "Only events after this one.", {"type": "string", "pattern": "^([0-9]{1,19})?$"}
     ),
 }
 

@@ -1,0 +1,44 @@
+"""The budget of the pixel-subsets control, and the pixels a step of its descent that follow from it. Pure arithmetic.
+
+The descent is `batched_gradient` to the bare fill; the library plans the same passes for it, and a test compares.
+"""
+
+import math
+from dataclasses import dataclass
+
+from modicum_server.domain.searches import Canvas
+
+KEPT_SHARE = 0.05
+"""Of the pixels that are left to be scored; the paper's."""
+FIXED_PASSES = 13
+"""The whole image, the bare fill and at most 8 verifications; the whole image, its subset and the random one."""
+STEP_PASSES = 3
+"""A forward and a backward pass."""
+FEWEST_PASSES = FIXED_PASSES + STEP_PASSES
+"""Of a descent in one step."""
+MOST_PIXELS = 2_097_152
+"""Two masks of so many pixels, the search's and this one, are half a mebibyte: they travel in one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """A descent over a canvas."""
+
+    canvas: Canvas
+    pixels_per_step: int
+
+    @property
+    def passes(self) -> int:
+        """Pass-equivalents an image at the most."""
+        return FIXED_PASSES + STEP_PASSES * math.ceil(self.canvas.pixels / self.pixels_per_step)
+
+
+def kept_pixels(canvas: Canvas) -> int:
+    """Return how many pixels are left to be scored: 52 of 1,024."""
+    return math.ceil(KEPT_SHARE * canvas.pixels)
+
+
+def descent_within(passes: int, canvas: Canvas) -> Descent:
+    """Return the finest descent within a budget of `FEWEST_PASSES` or more: the one of the fewest pixels a step."""
+    steps = (passes - FIXED_PASSES) // STEP_PASSES
+    return Descent(canvas, math.ceil(canvas.pixels / steps))

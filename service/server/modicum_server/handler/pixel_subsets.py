@@ -1,0 +1,76 @@
+"""The pixel-subsets control: the images of a chunk, eligible or not, descended beside each other. METHOD section 4.
+
+`modicum_sis.pixel_subsets` descends and scores; here its answers become the domain's. Accuracy is a measure's business.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import modicum_sis.findings as sis
+from modicum_sis import Classifier, Donors, pixel_subsets
+from modicum_sis.images import Selection
+from modicum_sis.pixel_subsets import SCORING_PASSES
+
+from modicum_server.domain.findings import FindingControls
+from modicum_server.domain.pixel_subsets import KEPT_SHARE, descent_within
+from modicum_server.domain.searches import Fill
+from modicum_server.handler.answers import pixel_subset_of
+from modicum_server.handler.controls import PlannedControl, Searched
+from modicum_server.handler.images import TaskImages
+from modicum_server.handler.tallying import Tally
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelSubsets:
+    """Descends images that were searched; `plan` is the control's, None where it does not run."""
+
+    images: TaskImages
+    classifier: Classifier
+    fill: Fill
+    seed: int
+    plan: PlannedControl | None
+    donors: Donors | None
+    chunk_size: int
+    tally: Tally
+    should_stop: Callable[[], bool]
+
+    def answer(self, searched: Sequence[Searched], answers: dict[int, FindingControls]) -> dict[int, FindingControls]:
+        """The answers with what is told here, by position; an image that could not be scored has nothing more.
+
+        Raises:
+            modicum_sis.errors.GradientMissing: the version has no useful gradient.
+        """
+        chosen = [one for one in searched if self._runs(one)]
+        if self.plan is None or not chosen:
+            return answers
+        told = dict(answers)
+        found = pixel_subsets(
+            self.classifier,
+            Selection(self.images, [one.found.index for one in chosen]),
+            kept_share=KEPT_SHARE,
+            pixels_per_step=self._pixels_per_step(self.plan.passes),
+            fill=self.fill.value,
+            seed=self.seed,
+            donors=self.donors,
+            digests=[one.item.image_digest for one in chosen],
+            should_stop=self.should_stop,
+            progress=self.tally.follow(),
+            chunk_size=self.chunk_size,
+        )
+        for one in found:
+            self.tally.passes_done += SCORING_PASSES
+            position = chosen[one.index].position
+            told[position] = replace(told.get(position, FindingControls()), pixel_subset=pixel_subset_of(one))
+        return told
+
+    def _pixels_per_step(self, passes: int) -> int | None:
+        """What the budget allows; without one the library's own."""
+        return descent_within(passes, self.images.canvas).pixels_per_step if passes else None
+
+    def _runs(self, one: Searched) -> bool:
+        return (
+            self.plan is not None
+            and one.position not in self.plan.excluded
+            and one.found.reason is not sis.Reason.NOT_FINITE
+            and self.images.reason(one.found.index) is None
+        )

@@ -1,0 +1,76 @@
+"""What the pixel-subsets control says of each image, as arrays: what its measures are taken from. Computes no measure.
+
+A descent is kept as its confidences on one grid of kept shares, so that the descents of all images can be averaged.
+"""
+
+from array import array
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum_server.measures.rows import Row
+
+POINTS = 41
+"""Of the grid: every 2.5% of the pixels, and so 5% too."""
+GRID = np.linspace(0.0, 1.0, POINTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Descents:
+    """Arrays of one entry an image that the control ran on, in the order of the rows.
+
+    Attributes:
+        place: of the image among the observations.
+        predicted: class index on the pixels that were left.
+        confidence: in the class predicted on the whole image, there.
+        random_predicted: class index on as many random pixels.
+        random_confidence: in the class predicted on the whole image, there.
+        curve: (images, POINTS) confidences along the descent at the kept shares of GRID, rising.
+    """
+
+    place: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    random_predicted: NDArray[np.int64]
+    random_confidence: NDArray[np.float64]
+    curve: NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class DescentColumns:
+    """Takes the control's answers one at a time; an image that it did not run on takes no room."""
+
+    pixels: int
+    _place: "array[int]" = field(init=False, default_factory=lambda: array("q"))
+    _classes: "array[int]" = field(init=False, default_factory=lambda: array("i"))
+    _confidences: "array[float]" = field(init=False, default_factory=lambda: array("f"))
+    _curve: "array[float]" = field(init=False, default_factory=lambda: array("f"))
+
+    def add(self, place: int, answer: Row | None) -> None:
+        """Take the answer of an image; one with a confidence that is no number is none."""
+        if answer is None or answer["confidence"] is None or answer["random_confidence"] is None:
+            return
+        # a model's process may have sent lists of any length: it must not keep the audit from its summary
+        pairs = zip(answer["trace"]["kept"], answer["trace"]["confidences"], strict=False)
+        points = sorted((kept / self.pixels, confidence) for kept, confidence in pairs if confidence is not None)
+        if not points:
+            return
+        self._place.append(place)
+        self._classes.extend((answer["predicted_class"], answer["random_predicted_class"]))
+        self._confidences.extend((answer["confidence"], answer["random_confidence"]))
+        shares, confidences = zip(*points, strict=True)
+        self._curve.extend(np.interp(GRID, shares, confidences))
+
+    def descents(self) -> Descents:
+        """Return what was taken."""
+        classes = np.array(self._classes, dtype=np.int64).reshape(-1, 2)
+        confidences = np.array(self._confidences, dtype=np.float64).reshape(-1, 2)
+        return Descents(
+            place=np.array(self._place, dtype=np.int64),
+            predicted=classes[:, 0],
+            confidence=confidences[:, 0],
+            random_predicted=classes[:, 1],
+            random_confidence=confidences[:, 1],
+            curve=np.array(self._curve, dtype=np.float64).reshape(-1, POINTS),
+        )

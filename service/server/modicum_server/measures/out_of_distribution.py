@@ -1,0 +1,69 @@
+"""Accuracy of an ensemble and its members on a labelled data set unlike what they were trained on.
+
+Paired: over the images on which all of them have a prediction; others are counted as failed. Must not judge:
+`mitigation` does.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum_server.measures.comparisons import difference_to_mean
+from modicum_server.measures.measure import Measure, share
+
+DIFFERENCE = "ood_accuracy_difference"
+NONE_PREDICTED = "no labelled out-of-distribution image has a prediction of the ensemble and all members"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What one version said of the labelled images: arrays of one entry an image, in the data set's order.
+
+    Attributes:
+        predicted: whether it has a prediction.
+        correct: whether that is the label; meaningful where `predicted`.
+    """
+
+    predicted: NDArray[np.bool_]
+    correct: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutOfDistribution:
+    """The answers of the checked versions by name; `dataset` is a resource name, `item_count` of all items."""
+
+    dataset: str
+    manifest_digest: str
+    item_count: int
+    answers: Mapping[str, Answers]
+
+    def difference(self, ensemble: str, members: Sequence[str]) -> Measure:
+        """Return the accuracy of the ensemble less the mean of its members'."""
+        correct = np.stack([self._correct(name, (ensemble, *members)) for name in (ensemble, *members)])
+        return difference_to_mean(correct.astype(np.int64), empty=NONE_PREDICTED)
+
+    def accuracy(self, version: str, together: Sequence[str]) -> Measure:
+        """Return a version's accuracy on the images that all of `together` have a prediction of."""
+        return share(self._correct(version, together), empty=NONE_PREDICTED)
+
+    def as_json(self, together: Sequence[str]) -> dict[str, Any]:
+        """Return what it was, as JSON values: `used` images are behind the measures, `failed` labelled ones are not."""
+        labelled, used = len(self.answers[together[0]].predicted), int(self._in_all(together).sum())
+        return {
+            "dataset": self.dataset,
+            "manifest_digest": self.manifest_digest,
+            "item_count": self.item_count,
+            "labelled": labelled,
+            "used": used,
+            "failed": labelled - used,
+        }
+
+    def _correct(self, version: str, together: Sequence[str]) -> NDArray[np.bool_]:
+        return self.answers[version].correct[self._in_all(together)]
+
+    def _in_all(self, together: Sequence[str]) -> NDArray[np.bool_]:
+        everyone: NDArray[np.bool_] = np.logical_and.reduce([self.answers[name].predicted for name in together])
+        return everyone

@@ -1,0 +1,137 @@
+"""The pixel-subsets control (METHOD section 4): what is recognised in the 5% of the pixels that a descent leaves?
+
+Every image that could be scored is asked, eligible or not. Accuracies are over the labelled ones among them, always the
+same images: on the pixels that are left, on as many random ones, and on the whole image.
+
+Reading, by this rule, on the share of images whose predicted class is kept. ANY_PIXELS: the lower end of the share on
+random pixels is above 0.5. FEW_PIXELS: otherwise, the lower end of the share on the pixels that are left is above 0.5,
+and that of the paired difference above 0. MORE_PIXELS: the upper end of the share is below 0.5. Otherwise, or below
+n = 10, INCONCLUSIVE.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from modicum_server.domain.pixel_subsets import KEPT_SHARE, kept_pixels
+from modicum_server.measures.comparisons import difference_of
+from modicum_server.measures.descents import GRID
+from modicum_server.measures.intervals import SMALLEST_SAMPLE, bootstrap_means
+from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, share
+from modicum_server.measures.observations import Booleans, Floats, Observations
+from modicum_server.measures.rescored import LESS, MORE, against_limit
+from modicum_server.measures.words import interval_text, share_text
+
+CONTROL = "pixel_subsets"
+NOT_LABELLED = "no image that was descended has a label"
+
+
+def pixel_subsets(seen: Observations) -> Measured:
+    """Return the measures of the control; none where it did not run.
+
+    Beside the accuracies and the shares that keep the class, the mean confidence in the predicted class on the pixels
+    that are left; its parameter `curve` is that mean over the share of pixels kept, with its interval.
+    """
+    found = seen.descents
+    if not len(found.place):
+        return {}
+    label, whole = seen.label[found.place], seen.predicted[found.place]
+    parameters = {"kept_share": KEPT_SHARE, "kept_pixels": kept_pixels(seen.canvas)}
+    accuracies = _accuracies(
+        seen.labelled[found.place],
+        chosen=found.predicted == label,
+        by_chance=found.random_predicted == label,
+        whole=whole == label,
+        parameters=parameters,
+    )
+    kept, kept_by_chance = found.predicted == whole, found.random_predicted == whole
+    return {
+        **accuracies,
+        "pixel_subsets_class_kept_share": share(kept, empty="", parameters=parameters),
+        "pixel_subsets_random_class_kept_share": share(kept_by_chance, empty="", parameters=parameters),
+        "pixel_subsets_class_kept_gain": _difference(kept, kept_by_chance, parameters),
+        "pixel_subsets_confidence_mean": _mean(found.confidence, {**parameters, "curve": _curve(found.curve)}),
+        "pixel_subsets_random_confidence_mean": _mean(found.random_confidence, parameters),
+    }
+
+
+def _accuracies(
+    labelled: Booleans, *, chosen: Booleans, by_chance: Booleans, whole: Booleans, parameters: Parameters
+) -> Measured:
+    chosen, by_chance, whole = chosen[labelled], by_chance[labelled], whole[labelled]
+    return {
+        "pixel_subsets_accuracy": share(chosen, empty=NOT_LABELLED, parameters=parameters),
+        "pixel_subsets_random_accuracy": share(by_chance, empty=NOT_LABELLED, parameters=parameters),
+        "pixel_subsets_whole_accuracy": share(whole, empty=NOT_LABELLED, parameters=parameters),
+        "pixel_subsets_accuracy_gain": _difference(chosen, by_chance, parameters),
+        "pixel_subsets_accuracy_drop": _difference(whole, chosen, parameters),
+    }
+
+
+def _difference(first: Booleans, second: Booleans, parameters: Parameters) -> Measure:
+    """The first less the second, in pairs."""
+    difference = difference_of(first.astype(np.float64) - second, empty=NOT_LABELLED)
+    return replace(difference, parameters=parameters)
+
+
+def _mean(confidences: Floats, parameters: Parameters) -> Measure:
+    return replace(difference_of(confidences, empty=""), unit="confidence", parameters=parameters)
+
+
+def _curve(confidences: Floats) -> list[dict[str, float | None]]:
+    """The mean over images at each kept share, rising; without ends below n = 10."""
+    intervals = bootstrap_means(confidences) or [None] * len(GRID)
+    return [
+        {
+            "kept_share": float(kept),
+            "confidence": float(mean),
+            "low": None if interval is None else interval.low,
+            "high": None if interval is None else interval.high,
+        }
+        for kept, mean, interval in zip(GRID, confidences.mean(axis=0), intervals, strict=True)
+    ]
+
+
+def pixel_subsets_reading(measured: Measured) -> Reading | None:
+    """Return the sentence about the control; None when it did not run."""
+    kept = measured.get("pixel_subsets_class_kept_share")
+    if kept is None or kept.value is None:
+        return None
+    by_chance = measured["pixel_subsets_random_class_kept_share"]
+    fact = (
+        f"In the {KEPT_SHARE:.0%} of the pixels that a descent leaves, {share_text(kept.value)} of {kept.n} "
+        f"images{interval_text(kept.interval)} keep their class, in as many random pixels "
+        f"{share_text(by_chance.value or 0.0)}{interval_text(by_chance.interval)}{_accuracy_text(measured)}"
+    )
+    outcome = _outcome(measured)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, kept.n)}.", outcome)
+
+
+def _accuracy_text(measured: Measured) -> str:
+    names = ("pixel_subsets_accuracy", "pixel_subsets_random_accuracy", "pixel_subsets_whole_accuracy")
+    values = [measured[name].value for name in names]
+    if None in values:
+        return ""
+    chosen, by_chance, whole = (share_text(value) for value in values if value is not None)
+    return f"; accuracy is {chosen} there, {by_chance} on the random ones and {whole} on whole images"
+
+
+def _outcome(measured: Measured) -> str:
+    kept, gain = measured["pixel_subsets_class_kept_share"], measured["pixel_subsets_class_kept_gain"].interval
+    if against_limit(measured["pixel_subsets_random_class_kept_share"]) == MORE:
+        return "ANY_PIXELS"
+    if against_limit(kept) == MORE and gain is not None and (gain.low or 0.0) > 0:
+        return "FEW_PIXELS"
+    return "MORE_PIXELS" if against_limit(kept) == LESS else "INCONCLUSIVE"
+
+
+def _conclusion(outcome: str, n: int) -> str:
+    if outcome == "ANY_PIXELS":
+        return "most images are recognised in any few of their pixels"
+    if outcome == "FEW_PIXELS":
+        return "most images are recognised in so few of their pixels, if they are the right ones"
+    if outcome == "MORE_PIXELS":
+        return "most images are not recognised in so few of their pixels"
+    if n < SMALLEST_SAMPLE:
+        return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
+    return "whether most images are recognised in so few pixels is not settled by this many images"

@@ -1,0 +1,51 @@
+"""Predictions on whole images of an audit's out-of-distribution data set, unique per audit, version and item."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.domain.findings import Prediction
+from modicum_server.store import tables
+from modicum_server.store.audits import ENDED
+
+_AUDITS = tables.audits.c
+_PREDICTIONS = tables.predictions.c
+
+
+class PostgresPredictions:
+    """`ports.Predictions`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, audit: str, model_version: str, predictions: Sequence[Prediction]) -> None:
+        """Add them (the first one stays); no effect on an audit that has ended or is gone."""
+        if not predictions:
+            return
+        locked = select(_AUDITS.id, _AUDITS.model_versions).where(_AUDITS.name == audit, _AUDITS.state.not_in(ENDED))
+        row = (await self._connection.execute(locked.with_for_update(key_share=True))).one_or_none()
+        if row is None:
+            return
+        version_index = row.model_versions.index(model_version)
+        values = [
+            {
+                "audit_id": row.id,
+                "version_index": version_index,
+                "position": one.position,
+                "predicted_class": one.predicted_class,
+                "reason": None if one.reason is None else one.reason.value,
+            }
+            for one in predictions
+        ]
+        await self._connection.execute(insert(tables.predictions).on_conflict_do_nothing(), values)
+
+    async def of(self, audit: str, model_version: str) -> Mapping[int, int | None]:
+        """By position the class predicted; None where there is a reason why none."""
+        query = (
+            select(_PREDICTIONS.position, _PREDICTIONS.predicted_class)
+            .join(tables.audits, _AUDITS.id == _PREDICTIONS.audit_id)
+            .where(_AUDITS.name == audit, _AUDITS.model_versions[_PREDICTIONS.version_index + 1] == model_version)
+        )
+        return {row.position: row.predicted_class for row in await self._connection.execute(query)}

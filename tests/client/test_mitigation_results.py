@@ -1,0 +1,97 @@
+"""The mitigation check in a result document as values, and how it prints."""
+
+import gzip
+import json
+
+from modicum.cli.tables import mitigation_lines
+from modicum.results import document_of, result_of
+
+ONE, TWO, BOTH = (f"projects/default/models/{name}/versions/1" for name in ("one", "two", "both"))
+
+
+def measure(value, unit="difference"):
+    interval = {"low": value - 0.1, "high": value + 0.1, "method": "bootstrap", "level": 0.95, "n": 40}
+    return {"value": value, "unit": unit, "interval": interval, "n": 40, "parameters": {}}
+
+
+def version(*, plain_passes=1, milliseconds=2.0, timed="forward and backward", **outside):
+    measures = {"overinterpretation_rate": measure(0.3, "share"), "accuracy": measure(0.8, "share"), **outside}
+    return {
+        "measures": measures,
+        "plain_passes": plain_passes,
+        "pass_milliseconds": milliseconds,
+        "timed": timed,
+    }
+
+
+CHECK = {
+    "ensemble": BOTH,
+    "members": [ONE, TWO],
+    "search_index": 0,
+    "verdict": "MITIGATED",
+    "stamp": "no OOD set",
+    "reasons": [],
+    "measures": {
+        "subset_fraction_ratio": measure(1.4, "ratio"),
+        "matched_subset_fraction_ratio": measure(1.3, "ratio"),
+        "accuracy_difference": measure(0.04),
+        "overinterpretation_rate_difference": measure(-0.2),
+    },
+    "temperatures": {ONE: 1.2, TWO: 0.9},
+    "versions": {ONE: version(), TWO: version(milliseconds=None, timed="forward"), BOTH: version(plain_passes=2)},
+    "latency_ratio": 2.5,
+}
+OUTSIDE = {
+    **CHECK,
+    "stamp": "",
+    "measures": {**CHECK["measures"], "ood_accuracy_difference": measure(0.25)},
+    "versions": {name: version(ood_accuracy=measure(0.6, "share")) for name in (ONE, TWO, BOTH)},
+    "out_of_distribution": {"dataset": "projects/default/datasets/others", "labelled": 40, "used": 38, "failed": 2},
+}
+
+
+def checked(entry):
+    document = {"schema_version": 1, "models": [], "mitigation": [entry]}
+    (check,) = result_of(document_of(json.dumps(document).encode()), gzip.compress(b"")).mitigation
+    return check
+
+
+def test_the_versions_of_a_check_are_the_ensemble_and_then_its_members_with_what_they_cost():
+    check = checked(CHECK)
+
+    assert list(check.versions) == [BOTH, ONE, TWO]
+    assert [one.plain_passes for one in check.versions.values()] == [2, 1, 1]
+    assert (check.versions[ONE].accuracy.value, check.versions[ONE].ood_accuracy) == (0.8, None)
+    assert (check.latency_ratio, check.out_of_distribution) == (2.5, None)
+
+
+def test_the_costs_stand_below_the_verdict():
+    lines = list(mitigation_lines(checked(CHECK)))
+
+    assert lines[0] == "MITIGATED (no OOD set): both/1 against its members one/1, two/1"
+    (ensemble,) = [line for line in lines if line.startswith("  both/1")]
+    assert "rate 0.30 (0.20 to 0.40), accuracy 0.80 (0.70 to 0.90); a pass is 2 plain passes, 2.00 ms" in ensemble
+    assert any(line.startswith("  two/1") and line.endswith("a pass is 1 plain pass, not timed") for line in lines)
+    assert lines[-1].endswith("a pass of the ensemble took 2.50 times as long as one of a member on average")
+    assert not any("out-of-distribution" in line for line in lines)
+
+
+def test_accuracy_on_a_second_data_set_is_told_and_nothing_is_stamped():
+    check = checked(OUTSIDE)
+
+    lines = list(mitigation_lines(check))
+
+    assert check.versions[TWO].ood_accuracy.value == 0.6
+    assert lines[0] == "MITIGATED: both/1 against its members one/1, two/1"
+    assert "  the same on out-of-distribution images: 0.25 (0.15 to 0.35)" in lines
+    assert "  out-of-distribution data set others: 38 of 40 labelled images have a prediction of all" in lines
+    assert sum("on out-of-distribution images 0.60 (0.50 to 0.70)" in line for line in lines) == 3
+
+
+def test_a_document_of_before_has_neither():
+    before = {name: value for name, value in CHECK.items() if name not in {"versions", "latency_ratio"}}
+
+    check = checked(before)
+
+    assert (check.versions, check.latency_ratio, check.out_of_distribution) == ({}, None, None)
+    assert list(mitigation_lines(check))[-1].startswith("  matched temperatures")

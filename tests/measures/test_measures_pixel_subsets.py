@@ -1,0 +1,202 @@
+"""The pixel-subsets control in rows, measures and reading, on findings that a person can count."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from example_audit import CANVAS, SEARCH, document_and_rows, failed, finding, not_eligible, subset
+from modicum_server.codec.findings import finding_message, finding_value
+from modicum_server.domain.findings import FindingControls, Passes, PixelSubsetFinding, Trace
+from modicum_server.domain.pixel_subsets import FEWEST_PASSES, Descent, descent_within, kept_pixels
+from modicum_server.domain.searches import Canvas
+from modicum_server.measures import finding_from_row, finding_row
+from modicum_server.measures.intervals import bootstrap_mean, bootstrap_means
+from modicum_server.measures.observations import Observer
+from modicum_server.store.documents import controls_document, controls_of
+
+LABEL, OTHER = 0, 1
+ANSWER = PixelSubsetFinding(
+    subset=subset(4),
+    confidence=0.75,
+    predicted_class=LABEL,
+    random_confidence=0.25,
+    random_predicted_class=OTHER,
+    trace=Trace((64, 32, 0), (1.0, 0.5, 0.0)),
+    passes=Passes(70, 64),
+)
+
+
+def descended(*, kept: bool = True, by_chance: bool = False, **changes) -> FindingControls:
+    """Whether the last pixels keep the class 0, and whether random ones do."""
+    answer = replace(ANSWER, predicted_class=OTHER - kept, random_predicted_class=OTHER - by_chance, **changes)
+    return FindingControls(pixel_subset=answer)
+
+
+def measured_and_reading(findings):
+    document, _ = document_and_rows(findings)
+    search = document["models"][0]["searches"][0]
+    readings = {reading["control"]: reading for reading in search["readings"]}
+    return search["measures"], readings.get("pixel_subsets")
+
+
+def test_the_answer_survives_its_row_its_message_and_its_document():
+    original = finding(controls=FindingControls(pixel_subset=ANSWER))
+
+    assert finding_from_row(json.loads(json.dumps(finding_row(original)))) == original
+    assert finding_value(finding_message(original), original.position) == original
+    assert controls_of(json.loads(json.dumps(controls_document(original.controls)))) == original.controls
+
+
+def test_where_it_did_not_run_there_is_no_measure_and_no_reading():
+    row = finding_row(finding())
+    del row["controls"]["pixel_subset"]
+
+    assert finding_from_row(row).controls.pixel_subset is None
+    measures, reading = measured_and_reading([finding()])
+    assert not [name for name in measures if name.startswith("pixel_subsets")]
+    assert reading is None
+
+
+def test_accuracies_are_of_the_same_labelled_images_whether_eligible_or_not():
+    measures, _ = measured_and_reading(
+        [
+            finding(0, controls=descended(kept=True)),
+            not_eligible(1, controls=descended(kept=False)),
+            not_eligible(2, label=OTHER, controls=descended(kept=False, by_chance=True)),
+            finding(3, label=None, controls=descended(kept=True)),
+            finding(4),
+            replace(failed(5), controls=descended()),
+        ]
+    )
+
+    values = {name.removeprefix("pixel_subsets_"): (one["value"], one["n"]) for name, one in measures.items()}
+    # whole: right, right, wrong; last pixels: right, wrong, right; random ones: wrong, wrong, wrong
+    assert values["whole_accuracy"] == (pytest.approx(2 / 3), 3)
+    assert values["accuracy"] == (pytest.approx(2 / 3), 3)
+    assert values["random_accuracy"] == (0, 3)
+    assert values["accuracy_gain"] == (pytest.approx(2 / 3), 3)
+    assert values["accuracy_drop"] == (0, 3)
+    assert values["class_kept_share"] == (0.5, 4)
+    assert values["random_class_kept_share"] == (0.25, 4)
+    assert values["class_kept_gain"] == (0.25, 4)
+    assert values["confidence_mean"] == (0.75, 4)
+    assert values["random_confidence_mean"] == (0.25, 4)
+    assert measures["pixel_subsets_accuracy"]["parameters"]["kept_pixels"] == 4
+
+
+def test_without_labels_the_accuracies_say_so():
+    measures, reading = measured_and_reading([finding(0, label=None, controls=descended())])
+
+    assert measures["pixel_subsets_accuracy"]["unavailable"] == "no image that was descended has a label"
+    assert "accuracy" not in reading["text"]
+
+
+def test_the_curve_is_the_mean_over_images_on_one_grid():
+    steep = Trace((64, 16, 0), (1.0, 0.0, 0.0))
+    measures, _ = measured_and_reading([finding(0, controls=descended()), finding(1, controls=descended(trace=steep))])
+
+    curve = {point["kept_share"]: point for point in measures["pixel_subsets_confidence_mean"]["parameters"]["curve"]}
+    assert len(curve) == 41
+    assert curve[1.0]["confidence"] == 1.0
+    assert curve[0.5]["confidence"] == pytest.approx((1 / 2 + 1 / 3) / 2)
+    assert curve[0.0] == {"kept_share": 0.0, "confidence": 0.0, "low": None, "high": None}
+
+
+def test_the_curve_has_an_interval_from_ten_images_on():
+    traces = [Trace((64, 0), (1.0, end / 20)) for end in range(20)]
+    measures, _ = measured_and_reading(
+        [finding(place, controls=descended(trace=trace)) for place, trace in enumerate(traces)]
+    )
+
+    bare, *_, whole = measures["pixel_subsets_confidence_mean"]["parameters"]["curve"]
+    assert (whole["low"], whole["high"]) == (1.0, 1.0)
+    assert bare["low"] < bare["confidence"] < bare["high"]
+
+
+def test_a_confidence_that_is_no_number_leaves_the_image_out():
+    nameless = descended(confidence=float("nan"))
+    empty = descended(trace=Trace((64, 32), ()))
+
+    measures, _ = measured_and_reading(
+        [finding(0, controls=nameless), finding(1, controls=empty), finding(2, controls=descended())]
+    )
+
+    assert measures["pixel_subsets_class_kept_share"]["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("kept", "by_chance", "count", "outcome"),
+    [
+        pytest.param(True, False, 20, "FEW_PIXELS", id="the last ones keep the class"),
+        pytest.param(True, True, 20, "ANY_PIXELS", id="so do random ones"),
+        pytest.param(False, False, 20, "MORE_PIXELS", id="none do"),
+        pytest.param(True, False, 9, "INCONCLUSIVE", id="nine images"),
+    ],
+)
+def test_the_control_is_read_by_its_rule(kept, by_chance, count, outcome):
+    images = [finding(place, controls=descended(kept=kept, by_chance=by_chance)) for place in range(count)]
+
+    _, reading = measured_and_reading(images)
+
+    assert reading["outcome"] == outcome
+
+
+def test_half_of_the_images_settle_nothing():
+    images = [finding(place, controls=descended(kept=place % 2 == 0)) for place in range(20)]
+
+    _, reading = measured_and_reading(images)
+
+    assert reading["outcome"] == "INCONCLUSIVE"
+
+
+def test_the_sentence_gives_shares_and_accuracies():
+    _, reading = measured_and_reading([finding(place, controls=descended()) for place in range(20)])
+
+    assert reading["text"] == (
+        "In the 5% of the pixels that a descent leaves, 100% of 20 images (95% interval 84% to 100%) keep their "
+        "class, in as many random pixels 0% (95% interval 0% to 16%); accuracy is 100% there, 0% on the random ones "
+        "and 100% on whole images: most images are recognised in so few of their pixels, if they are the right ones."
+    )
+
+
+def test_its_passes_are_in_those_of_the_audit():
+    with_control, _ = document_and_rows([finding(controls=descended())])
+    without, _ = document_and_rows([finding()])
+
+    assert with_control["passes"]["equivalents"] - without["passes"]["equivalents"] == 70 + 2 * 64
+    assert descended().passes == Passes(70, 64)
+
+
+def test_all_columns_are_resampled_as_one_would_be():
+    values = np.random.default_rng(3).random((40, 3))
+
+    together = bootstrap_means(values)
+
+    for column, interval in zip(values.T, together, strict=True):
+        alone = bootstrap_mean(column)
+        assert (interval.low, interval.high) == (pytest.approx(alone.low), pytest.approx(alone.high))
+    assert bootstrap_means(values[:9]) is None
+
+
+def test_an_observer_keeps_no_room_for_images_that_were_not_descended():
+    observer = Observer(SEARCH, CANVAS)
+    for one in (finding(0), finding(1, controls=descended()), finding(2)):
+        observer.add(finding_row(one))
+
+    descents = observer.observations().descents
+
+    assert descents.place.tolist() == [1]
+    assert descents.curve.shape == (1, 41)
+
+
+@pytest.mark.parametrize("side", [8, 32, 224])
+def test_a_budget_buys_the_fewest_pixels_a_step_that_stay_within_it(side):
+    canvas = Canvas(3, side, side)
+
+    for passes in (FEWEST_PASSES, 17, 100, 1000, 5000):
+        descent = descent_within(passes, canvas)
+        assert descent.passes <= passes
+        finer = descent.pixels_per_step - 1
+        assert finer == 0 or Descent(canvas, finer).passes > passes
+    assert kept_pixels(Canvas(3, 32, 32)) == 52

@@ -1,0 +1,57 @@
+"""The report shows an ensemble's verdict, and beside it what its versions are worth and cost."""
+
+import numpy as np
+import pytest
+from example_audit import OTHER_VERSION, VERSION, finding
+from modicum_server.domain.models import Ensemble, ModelCheck, OutputKind
+from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
+from report_pages import page_of, read
+
+BOTH = "projects/default/models/both/versions/1"
+VERSIONS = (VERSION, OTHER_VERSION, BOTH)
+CHECK = ModelCheck(3, OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=2.5)
+
+
+def outside(failed: int) -> OutOfDistribution:
+    everyone = np.ones(20, dtype=bool)
+    answers = {name: Answers(everyone, np.arange(20) >= 5) for name in VERSIONS}
+    answers[BOTH] = Answers(np.arange(20) >= failed, np.ones(20, dtype=bool))
+    return OutOfDistribution("projects/default/datasets/others", "9" * 64, 25, answers)
+
+
+@pytest.fixture
+def audited():
+    return {
+        "findings": [finding(place, model_version=name) for place in range(12) for name in VERSIONS],
+        "versions": VERSIONS,
+        "sources": {BOTH: Ensemble((VERSION, OTHER_VERSION))},
+    }
+
+
+def test_rate_accuracy_passes_and_time_of_each_version_stand_below_the_verdict(audited):
+    seen = read(page_of(**audited, check=CHECK))
+
+    assert seen.unbalanced == []
+    assert "threshold 0.9; no OOD set." in seen.text
+    assert "Plain passes a pass" in seen.text
+    assert "100% 76% to 100% 12 2 2.5 (forward and backward)" in seen.text
+    assert "and took 1 times as long as one of a member on average" in seen.text
+    assert "Out-of-distribution" not in seen.text
+
+
+def test_what_was_never_timed_is_told_so(audited):
+    text = read(page_of(**audited)).text
+
+    assert "not timed (forward)" in text
+    assert "times as long" not in text
+
+
+def test_accuracy_outside_stands_beside_with_how_many_images_are_behind_it(audited):
+    seen = read(page_of(**audited, check=CHECK, second=outside(failed=2)))
+
+    assert seen.unbalanced == []
+    assert "no OOD set" not in seen.text
+    assert "18 of 20 labelled images of others have a prediction of all" in seen.text
+    assert "Difference in accuracy on out-of-distribution images" in seen.text
+    assert "Out-of-distribution accuracy" in seen.text
+    assert "83% 61% to 94% 18 1 2.5 (forward and backward)" in seen.text

@@ -1,0 +1,97 @@
+"""The out-of-distribution data set of an audit: what is refused at the door, what it costs, and that it stays."""
+
+from dataclasses import replace
+
+import pytest
+from modicum_server.domain.models import Ensemble
+from modicum_server.errors import DatasetNotFound, FieldInvalid, LabelUnknown, ResourceInUse
+from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.versions import NewVersion
+from usecases_stage import ADMIN, AUDITOR, CHECK, PROJECT, draft
+
+FIELD = r"audit\.specification\.out_of_distribution_dataset"
+
+
+@pytest.fixture
+async def versions(place) -> tuple[str, ...]:
+    """Two members and their ensemble."""
+    members = [await place.register(model=name, weights=name.encode()) for name in ("one", "two")]
+    await place.models.create(AUDITOR, PROJECT, "both", CreateOptions())
+    new = NewVersion(source=Ensemble(tuple(one.name for one in members)), input=None, class_labels=())
+    both = await place.versions.create(AUDITOR, f"{PROJECT}/models/both", new, CreateOptions())
+    async with place.store.transaction() as transaction:
+        await transaction.models.accept(both.name, CHECK)
+    return (*(one.name for one in members), both.name)
+
+
+async def dataset(place, name: str, *, count: int, labels=("cat", "dog")) -> str:
+    digest = await place.manifest(count, labels)
+    return (await place.datasets.create(AUDITOR, PROJECT, name, digest, CreateOptions())).name
+
+
+@pytest.fixture
+async def asked(place, versions):
+    audited, second = await dataset(place, "seen", count=3), await dataset(place, "unseen", count=5)
+    whole = draft(versions=versions, dataset=audited)
+    specification = replace(whole.specification, out_of_distribution_dataset=second)
+    return replace(whole, specification=specification, no_controls=True)
+
+
+def changed(asked, **changes):
+    return replace(asked, specification=replace(asked.specification, **changes))
+
+
+async def test_it_costs_a_pass_an_image_and_version_and_counts_no_image(place, asked):
+    alone = await place.audit(changed(asked, out_of_distribution_dataset=""), validate_only=True)
+    audit = await place.audit(asked)
+
+    assert audit.progress.passes_planned == alone.progress.passes_planned + 3 * 5
+    assert audit.progress.images_total == alone.progress.images_total
+    assert audit.specification.out_of_distribution_dataset.endswith("/unseen")
+
+
+async def test_it_is_not_deleted_while_an_audit_refers_to_it(place, asked):
+    await place.audit(asked)
+
+    with pytest.raises(ResourceInUse):
+        await place.datasets.delete(ADMIN, asked.specification.out_of_distribution_dataset)
+
+
+async def test_one_that_is_not_there_is_refused(place, asked):
+    with pytest.raises(DatasetNotFound):
+        await place.audit(changed(asked, out_of_distribution_dataset=f"{PROJECT}/datasets/gone"))
+
+
+async def test_one_of_another_project_is_refused(place, asked):
+    with pytest.raises(FieldInvalid, match=FIELD):
+        await place.audit(changed(asked, out_of_distribution_dataset="projects/other/datasets/unseen"))
+
+
+async def test_without_an_ensemble_and_all_of_its_members_it_is_refused(place, asked, versions):
+    one, _, both = versions
+
+    for some in ((one,), (one, both)):
+        with pytest.raises(FieldInvalid, match=FIELD + ".*an ensemble and all of its members"):
+            await place.audit(changed(asked, model_versions=some))
+
+
+async def test_the_audited_images_under_another_name_are_refused(place, asked):
+    again = await dataset(place, "seen-again", count=3)
+
+    for same in (asked.specification.dataset, again):
+        with pytest.raises(FieldInvalid, match=FIELD + ".*other images"):
+            await place.audit(changed(asked, out_of_distribution_dataset=same))
+
+
+async def test_one_without_labels_is_refused(place, asked):
+    bare = await dataset(place, "bare", count=4, labels=("",))
+
+    with pytest.raises(FieldInvalid, match=FIELD + ".*labels"):
+        await place.audit(changed(asked, out_of_distribution_dataset=bare))
+
+
+async def test_labels_that_are_no_class_of_the_versions_are_refused(place, asked):
+    cows = await dataset(place, "cows", count=4, labels=("cow",))
+
+    with pytest.raises(LabelUnknown):
+        await place.audit(changed(asked, out_of_distribution_dataset=cows))
