@@ -6,7 +6,7 @@ import grpc
 import pytest
 from door_stage import PROJECT, TOKEN, Door
 from modicum_server.artifacts.store import FolderArtifactStore
-from modicum_server.ports import Role
+from modicum_server.domain.projects import Role
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from modicum_server.bootstrap import open_store
+from modicum_server.domain.projects import Role
 from modicum_server.local.postgres import EmbeddedPostgres, _end
-from modicum_server.ports import Role
 from modicum_server.store.migrate import migrate
 from modicum_server.usecases.access import token_digest
 

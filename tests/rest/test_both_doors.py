@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 from modicum_server import errors
-from modicum_server.ports import Role
+from modicum_server.domain.projects import Role
 from modicum_server.transports.errors import answer_of
 from modicum_server.usecases.access import token_digest
 from PIL import Image

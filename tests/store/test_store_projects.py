@@ -1,8 +1,9 @@
 import asyncio
 
 import pytest
+from modicum_server.domain.projects import Role
 from modicum_server.errors import DependencyUnavailable, ProjectNotFound
-from modicum_server.ports import RememberedRequest, Role
+from modicum_server.ports import RememberedRequest
 from modicum_server.store.postgres import PostgresStore
 
 DEFAULT = "projects/default"

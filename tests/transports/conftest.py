@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.domain.projects import Role
 from modicum_server.metrics.api import ApiMetrics
-from modicum_server.ports import Role
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore

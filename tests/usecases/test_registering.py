@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.audits import Stage
 from modicum_server.domain.models import Executable, ExecutableKind, VersionState, Weights
+from modicum_server.domain.projects import Role
 from modicum_server.errors import (
     ArchitectureUnknown,
     ArtifactMissing,
@@ -21,7 +22,6 @@ from modicum_server.errors import (
     ResourceInUse,
     RoleInsufficient,
 )
-from modicum_server.ports import Role
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.requests import CreateOptions
 from modicum_server.usecases.versions import NewVersion

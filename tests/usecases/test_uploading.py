@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from modicum_server.domain.projects import Role
 from modicum_server.errors import (
     ArtifactNotFound,
     ArtifactTooLarge,
@@ -12,7 +13,6 @@ from modicum_server.errors import (
     UploadInvalid,
     UploadTruncated,
 )
-from modicum_server.ports import Role
 from modicum_server.usecases.artifacts import UploadHeader
 from modicum_server.usecases.requests import CreateOptions
 from usecases_stage import ADMIN, AUDITOR, PROJECT, VIEWER, digest_of, parts

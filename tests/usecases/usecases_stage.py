@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from modicum_server.artifacts.store import FolderArtifactStore
 from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion, OutputKind, Weights
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.objects import check_objects
-from modicum_server.ports import Principal, Role
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore

@@ -13,8 +13,9 @@ from arithmetic_model_server import CHECK, ArithmeticModelServer
 from modicum_server.domain.audits import Audit, AuditSpecification, AuditState
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.models import ModelVersion, VersionState
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas
-from modicum_server.ports import AuditFilter, Principal, Role
+from modicum_server.ports import AuditFilter
 from modicum_server.queue.wakeups import QueueWakeups
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions

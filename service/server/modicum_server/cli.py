@@ -141,7 +141,7 @@ def token_create(
 ) -> None:
     """Make a token and print it: it is not stored and cannot be shown again."""
     from modicum_server.bootstrap import add_token
-    from modicum_server.ports import Role
+    from modicum_server.domain.projects import Role
 
     if role not in set(Role):
         _end(USAGE, f"--role: expected viewer, auditor or admin, got {role!r}")

@@ -9,8 +9,6 @@ row comes with its key.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -27,33 +25,10 @@ from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
 from modicum_server.domain.findings import Finding, FoundSubset, Prediction, Transfer
 from modicum_server.domain.gauges import NewestAudits
 from modicum_server.domain.models import Model, ModelCheck, ModelVersion
+from modicum_server.domain.projects import Principal, Project, Role
 
 T = TypeVar("T")
 Keyed = tuple[str, T]
-
-
-class Role(StrEnum):
-    """What a principal may do in a project; each includes the one before."""
-
-    VIEWER = "viewer"
-    AUDITOR = "auditor"
-    ADMIN = "admin"
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who calls, and their role in each project."""
-
-    name: str
-    roles: Mapping[str, Role]
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A tenant."""
-
-    name: str
-    create_time: datetime
 
 
 @dataclass(frozen=True, slots=True)

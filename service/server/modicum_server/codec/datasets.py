@@ -5,7 +5,7 @@ from modicum.v1 import artifact_pb2, dataset_pb2, project_pb2
 from modicum_server.codec.enums import enum_number
 from modicum_server.codec.times import time_message
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
-from modicum_server.ports import Project, Role
+from modicum_server.domain.projects import Project, Role
 
 
 def dataset_message(value: Dataset) -> dataset_pb2.Dataset:

@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from modicum_server.domain.projects import Role
 from modicum_server.errors import ModelServerDown
 from modicum_server.local.children import Child
 from modicum_server.local.folder import DataFolder, Listening
-from modicum_server.ports import Role
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import token_digest
 

@@ -6,7 +6,8 @@ from sqlalchemy import Row, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.ports import Keyed, Principal, Project, Role
+from modicum_server.domain.projects import Principal, Project, Role
+from modicum_server.ports import Keyed
 from modicum_server.store import tables
 
 #: Tables whose rows live in a project.

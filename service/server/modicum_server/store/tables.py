@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import VersionState
-from modicum_server.ports import Role
+from modicum_server.domain.projects import Role
 
 metadata = MetaData(
     naming_convention={

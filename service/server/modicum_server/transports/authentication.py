@@ -2,8 +2,9 @@
 
 import asyncio
 
+from modicum_server.domain.projects import Principal
 from modicum_server.errors import TokenInvalid, TokenMissing
-from modicum_server.ports import Principal, Store
+from modicum_server.ports import Store
 from modicum_server.usecases.access import token_digest
 
 SCHEME = "bearer"

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 
 import grpc
 
-from modicum_server.ports import Principal
+from modicum_server.domain.projects import Principal
 from modicum_server.transports.refusals import Refusal
 
 

@@ -15,9 +15,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 import grpc
 import structlog
 
+from modicum_server.domain.projects import Principal
 from modicum_server.errors import DependencyUnavailable, FieldInvalid, ModicumError, TooManyCalls
 from modicum_server.metrics.api import ApiMetrics
-from modicum_server.ports import Principal, Store
+from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.calls import CURRENT, Call, CallerLeft
 from modicum_server.transports.errors import answer_of

@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Mapping
 
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ProjectNotFound, RoleInsufficient
-from modicum_server.ports import Principal, Role
 
 _RANKS: Mapping[Role, int] = {Role.VIEWER: 0, Role.AUDITOR: 1, Role.ADMIN: 2}
 

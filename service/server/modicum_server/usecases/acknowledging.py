@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion, VersionState
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import AuditExists, AuditTooLarge, FieldInvalid, ModelRejected, TooManyQueued
-from modicum_server.ports import Principal, Role, Store, Transaction
+from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.answers import answer_key, stored_answer

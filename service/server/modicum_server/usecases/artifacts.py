@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from modicum_server.domain.datasets import Artifact
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ArtifactNotFound, ArtifactTooLarge, OffsetInvalid, UploadInvalid, UploadTruncated
-from modicum_server.ports import ArtifactStore, Principal, Role, Store, Transaction, Upload
+from modicum_server.ports import ArtifactStore, Store, Transaction, Upload
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.models import refuse_in_use

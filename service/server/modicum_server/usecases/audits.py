@@ -1,8 +1,9 @@
 """Audits: acknowledged, looked at, cancelled, deleted. What creating one takes stands in `acknowledging`."""
 
 from modicum_server.domain.audits import Audit, AuditState
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import AuditNotEnded, AuditNotFound, AuditNotSucceeded, NotImplementedYet
-from modicum_server.ports import Principal, Role, Store, Transaction
+from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.filters import audit_filter
 from modicum_server.usecases.models import refuse_in_use

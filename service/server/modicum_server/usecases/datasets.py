@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from modicum_server.domain.datasets import Dataset, DatasetItem
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ArtifactMissing, DatasetDiffers, DatasetNotFound
-from modicum_server.ports import ArtifactStore, ObjectsCheck, Principal, Role, Store, Transaction
+from modicum_server.ports import ArtifactStore, ObjectsCheck, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.manifests import read_manifest

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.findings import Finding
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import FindingNotFound
-from modicum_server.ports import Principal, Role, Store
+from modicum_server.ports import Store
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.names import parent_of, project_of

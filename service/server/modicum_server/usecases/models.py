@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 from modicum_server.domain.models import Model
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ModelNotFound, ResourceInUse
-from modicum_server.ports import Principal, Role, Store
+from modicum_server.ports import Store
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.names import project_of
 from modicum_server.usecases.pages import Page, PageRequest, read_page

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
+from modicum_server.domain.projects import Principal, Project, Role
 from modicum_server.errors import ProjectExists, ProjectNotFound, ResourceInUse
-from modicum_server.ports import Principal, Project, Role, Store
+from modicum_server.ports import Store
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.names import DEFAULT_PROJECT, project_of
 from modicum_server.usecases.pages import Page, PageRequest, read_page

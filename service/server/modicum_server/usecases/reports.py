@@ -9,9 +9,10 @@ from typing import Any
 
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.models import InputSpecification
+from modicum_server.domain.projects import Principal
 from modicum_server.errors import ArtifactNotFound, FormatUnknown
 from modicum_server.measures import FindingRows
-from modicum_server.ports import ArtifactStore, Principal, Store
+from modicum_server.ports import ArtifactStore, Store
 from modicum_server.reports import CanvasArchive, JsonReport, images_with_subsets, render_html
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.documents import read_document, read_whole

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from modicum_server.domain.audits import NewShard, Stage
 from modicum_server.domain.models import Ensemble, InputDropout, InputSpecification, ModelVersion, Source, VersionState
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ModelVersionNotFound
-from modicum_server.ports import Principal, Role, Store, Transaction
+from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.composites import with_parts

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from modicum_server.domain.audits import Audit, AuditState, Stage
+from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ServerStopping, TooManyWatchers
-from modicum_server.ports import Changes, Principal, Role, Store, Watch
+from modicum_server.ports import Changes, Store, Watch
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit

@@ -6,9 +6,9 @@ from google.protobuf.empty_pb2 import Empty
 from modicum.v1 import artifact_pb2, artifact_service_pb2
 
 from modicum_server.codec.datasets import artifact_message
+from modicum_server.domain.projects import Principal
 from modicum_server.errors import UploadInvalid
 from modicum_server.metrics.api import ApiMetrics
-from modicum_server.ports import Principal
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
 
 Part = artifact_service_pb2.UploadArtifactRequest

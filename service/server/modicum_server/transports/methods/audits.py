@@ -11,8 +11,8 @@ from modicum_server.codec.audits import audit_message, specification_value
 from modicum_server.codec.enums import enum_value
 from modicum_server.codec.findings import finding_message
 from modicum_server.domain.audits import Audit
+from modicum_server.domain.projects import Principal
 from modicum_server.errors import FieldInvalid
-from modicum_server.ports import Principal
 from modicum_server.transports.methods.numbers import refuse_unknown_numbers
 from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions
 from modicum_server.usecases.audits import Audits

@@ -4,7 +4,7 @@ from google.protobuf.empty_pb2 import Empty
 from modicum.v1 import dataset_pb2, dataset_service_pb2
 
 from modicum_server.codec.datasets import dataset_message, item_message
-from modicum_server.ports import Principal
+from modicum_server.domain.projects import Principal
 from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.requests import CreateOptions

@@ -4,7 +4,7 @@ from google.protobuf.empty_pb2 import Empty
 from modicum.v1 import model_pb2, model_service_pb2
 
 from modicum_server.codec.models import input_value, model_message, source_value, version_message
-from modicum_server.ports import Principal
+from modicum_server.domain.projects import Principal
 from modicum_server.transports.methods.numbers import refuse_unknown_numbers
 from modicum_server.usecases.models import Models
 from modicum_server.usecases.pages import PageRequest

@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from modicum_server.domain.projects import Principal
 from modicum_server.errors import MediaTypeUnknown, RequestTooLarge
-from modicum_server.ports import Principal
 from modicum_server.settings import MEBIBYTE
 from modicum_server.transports.calls import Call, CallerLeft
 from modicum_server.transports.contract import served_methods
