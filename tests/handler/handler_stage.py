@@ -5,10 +5,12 @@ import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from modicum.v1 import model_pb2, search_pb2
 from modicum_server.handler.running import Kept, run_task
 from modicum_server.wire.worker_pb2 import CheckWork, Chunk, Item, ScoreWork, SearchWork, Task
+from PIL import Image
 from safetensors.torch import save
 from torch import nn
 
@@ -105,3 +107,29 @@ def kinds(chunks: list[Chunk]) -> list[str]:
 
 def findings(chunks: list[Chunk]):
     return {entry.position: entry.finding for chunk in chunks for entry in chunk.findings.entries}
+
+
+BRIGHT_TOP_LEFT = np.zeros((8, 8), dtype=np.uint8)
+BRIGHT_TOP_LEFT[:4, :4] = 255
+BRIGHT_BOTTOM_RIGHT = BRIGHT_TOP_LEFT[::-1, ::-1].copy()
+DARK = np.zeros((8, 8), dtype=np.uint8)
+
+
+def png(array) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()
+
+
+def mask_of(finding) -> np.ndarray:
+    size = finding.subset.height * finding.subset.width
+    bits = np.unpackbits(np.frombuffer(finding.subset.mask, dtype=np.uint8))[:size]
+    return bits.astype(bool).reshape(finding.subset.height, finding.subset.width)
+
+
+def controls(*kinds_of_control, passes=0):
+    return [search_pb2.ControlPlan(control=kind, passes=passes) for kind in kinds_of_control]
+
+
+def canvases(arrays):
+    return torch.stack([torch.from_numpy(array.copy()) for array in arrays]).unsqueeze(1) / 255

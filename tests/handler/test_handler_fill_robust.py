@@ -1,25 +1,16 @@
 """The fill-robust control on the real handler: donors travel with the task, and what comes back is the library's."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
-from handler_stage import Corners, findings, items_of, search_work, version_of_program
+from handler_stage import Corners, canvases, findings, items_of, png, search_work, version_of_program
 from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.codec.findings import finding_value
 from modicum_server.wire.worker_pb2 import Positions
 from modicum_sis import BackSelect, Classifier, fill_robust, find_subsets, gather_donors
-from PIL import Image
 from torch import nn
 
 SIDE = 8
-
-
-def png(array) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
 
 
 def lit(corner: int, value: int = 255) -> np.ndarray:
@@ -148,7 +139,3 @@ def test_without_a_budget_of_its_own_the_control_has_the_searchs_or_600_passes(s
 
     spent = finding_value(found[0], 0).controls.fill_robust.passes.equivalents
     assert 300 < spent <= 600 if not own else spent <= own
-
-
-def canvases(arrays):
-    return torch.stack([torch.from_numpy(array.copy()) for array in arrays]).unsqueeze(1) / 255

@@ -1,16 +1,13 @@
 """The pixel-subsets control on the real handler: whom it asks, and that what comes back is the library's."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
-from handler_stage import Corners, findings, items_of, search_work, version_of_program
+from handler_stage import Corners, findings, items_of, png, search_work, version_of_program
 from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.codec.findings import finding_value
 from modicum_server.wire.worker_pb2 import Positions
 from modicum_sis import Classifier, pixel_subsets
-from PIL import Image
 
 SIDE = 8
 KEPT = 4  # 5% of 64 pixels, rounded up
@@ -22,12 +19,6 @@ def shades(light: int) -> np.ndarray:
     array = np.zeros((SIDE, SIDE), dtype=np.uint8)
     array[:4, :4] = np.linspace(light // 2, light, 16).reshape(4, 4)
     return array
-
-
-def png(array) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
 
 
 def task(stage, *, passes=0, pictures=None, **fields):

@@ -1,11 +1,9 @@
 """A score task: subsets that were given, each scored by one plain pass of a model that a person can check."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
-from handler_stage import Corners, Stage, items_of, kinds, tiny_input, version_of_program
+from handler_stage import Corners, Stage, items_of, kinds, png, tiny_input, version_of_program
 from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.domain.findings import whole_subset
 from modicum_server.handler.scoring import mask_of
@@ -13,19 +11,12 @@ from modicum_server.wire.worker_pb2 import ScoreWork
 from modicum_sis import Classifier, gather_donors
 from modicum_sis.fills import Fills
 from modicum_sis.verification import confidence_of
-from PIL import Image
 from torch import nn
 
 LIT = np.full((8, 8), 255, dtype=np.uint8)
 TOP_LEFT = np.zeros((8, 8), dtype=bool)
 TOP_LEFT[:2, :2] = True
 BOTTOM_RIGHT = TOP_LEFT[::-1, ::-1]
-
-
-def png(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
 
 
 def subset(mask: np.ndarray) -> finding_pb2.Subset:

@@ -1,7 +1,6 @@
 """A search task from its first chunk to its last, on a model that a person can check."""
 
 import gc
-import io
 import threading
 import time
 import weakref
@@ -11,11 +10,17 @@ import pytest
 import torch
 from handler_stage import (
     ATTEMPT,
+    BRIGHT_BOTTOM_RIGHT,
+    BRIGHT_TOP_LEFT,
+    DARK,
     VERSION,
     Corners,
+    controls,
     findings,
     items_of,
     kinds,
+    mask_of,
+    png,
     search_work,
     tiny_input,
     version_of_program,
@@ -23,42 +28,8 @@ from handler_stage import (
 from modicum.v1 import finding_pb2, model_pb2, search_pb2
 from modicum_server.domain.tasks import TaskFinished
 from modicum_server.torchserve.messages import event_of
-from modicum_server.wire.worker_pb2 import Positions
 from modicum_server.worker.parameters import finished_parameters
-from modicum_sis import (
-    BackSelect,
-    Classifier,
-    class_targeted,
-    dilated,
-    find_subsets,
-    gather_donors,
-    mask_only,
-    other_fills,
-    random_same_size,
-)
-from PIL import Image
 from torch import nn
-
-BRIGHT_TOP_LEFT = np.zeros((8, 8), dtype=np.uint8)
-BRIGHT_TOP_LEFT[:4, :4] = 255
-BRIGHT_BOTTOM_RIGHT = BRIGHT_TOP_LEFT[::-1, ::-1].copy()
-DARK = np.zeros((8, 8), dtype=np.uint8)
-
-
-def png(array) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
-
-
-def mask_of(finding) -> np.ndarray:
-    size = finding.subset.height * finding.subset.width
-    bits = np.unpackbits(np.frombuffer(finding.subset.mask, dtype=np.uint8))[:size]
-    return bits.astype(bool).reshape(finding.subset.height, finding.subset.width)
-
-
-def controls(*kinds_of_control, passes=0):
-    return [search_pb2.ControlPlan(control=kind, passes=passes) for kind in kinds_of_control]
 
 
 def test_a_subset_is_found_verified_and_sent(stage):
@@ -99,61 +70,6 @@ def test_images_that_cannot_be_searched_are_findings_with_a_reason(stage):
     assert found[2].reason == finding_pb2.FINDING_REASON_IMAGE_UNREADABLE
     assert not found[1].HasField("predicted_class")
     assert found[3].subset.size == 2
-
-
-def test_the_class_targeted_control_argues_for_another_class(stage):
-    half = (BRIGHT_TOP_LEFT + BRIGHT_BOTTOM_RIGHT) // 2
-    half[0, 0] = 255
-    items = items_of(stage, [png(half)] * 8)
-    for at, item in enumerate(items):  # other names draw other classes
-        item.image_digest = stage.put(png(half) + bytes([at]))
-    work = search_work(items, controls=controls(search_pb2.CONTROL_CLASS_TARGETED))
-    work.search.threshold = 0.6
-
-    found = findings(stage.run(version_of_program(stage, Corners()), work))
-
-    answers = [finding.controls.class_targeted for finding in found.values()]
-    assert {answer.target_class for answer in answers} == {1, 2}
-    for finding, answer in zip(found.values(), answers, strict=True):
-        assert answer.found == (answer.target_class == 1)  # class 2 has no light of its own
-        assert answer.passes.forward > 0
-        if answer.found:
-            assert answer.size_ratio == answer.size / finding.subset.size
-            assert answer.verified_confidence >= 0.6
-        else:
-            assert (answer.size, answer.size_ratio, answer.verified_confidence) == (0, 0, 0)
-
-
-def test_the_fill_control_scores_the_subset_under_every_other_fill(stage):
-    items = items_of(stage, [png(BRIGHT_TOP_LEFT), png(BRIGHT_BOTTOM_RIGHT)])
-    donors = items_of(stage, [png(BRIGHT_BOTTOM_RIGHT), png(BRIGHT_BOTTOM_RIGHT // 2), png(DARK)])
-    work = search_work(items, donors=donors, controls=controls(search_pb2.CONTROL_FILL))
-
-    found = findings(stage.run(version_of_program(stage, Corners()), work))
-
-    fills = {search_pb2.Fill.Name(answer.fill): answer for answer in found[0].controls.fills}
-    assert set(fills) == {"FILL_MEAN", "FILL_WHITE", "FILL_NOISE", "FILL_BLUR", "FILL_MARGINAL"}
-    assert fills["FILL_MEAN"].sufficient  # the mean is black here
-    assert fills["FILL_WHITE"].confidence == pytest.approx(0.5, abs=1e-3)  # everything is lit
-    assert not fills["FILL_WHITE"].sufficient
-    # of the second image's donors one is left: the others are of its own class, and one is the image itself
-    assert "FILL_MARGINAL" not in {search_pb2.Fill.Name(answer.fill) for answer in found[1].controls.fills}
-
-
-def test_controls_keep_to_their_positions(stage):
-    items = items_of(stage, [png(BRIGHT_TOP_LEFT), png(BRIGHT_BOTTOM_RIGHT)])
-    work = search_work(
-        items,
-        controls=controls(search_pb2.CONTROL_CLASS_TARGETED, search_pb2.CONTROL_FILL),
-        control_exclusions=[Positions(positions=[0]), Positions(positions=[0, 1])],
-    )
-
-    found = findings(stage.run(version_of_program(stage, Corners()), work))
-
-    assert not found[0].controls.HasField("class_targeted")
-    assert found[1].controls.HasField("class_targeted")
-    assert not found[0].controls.fills
-    assert not found[1].controls.fills
 
 
 def test_a_search_for_a_random_other_class_is_not_gated(stage):
@@ -255,82 +171,6 @@ def test_the_model_and_the_donors_of_the_task_before_leave_memory(stage):
     gc.collect()
     assert chunks[-1].WhichOneof("body") == "finished"
     assert [reference() for reference in before] == [None, None]
-
-
-def test_the_controls_say_what_the_library_says(stage):
-    half = (BRIGHT_TOP_LEFT + BRIGHT_BOTTOM_RIGHT) // 2
-    half[0, 0] = 255
-    arrays = [half, BRIGHT_TOP_LEFT, half[::-1, ::-1].copy()]
-    donor_arrays = [BRIGHT_BOTTOM_RIGHT, BRIGHT_BOTTOM_RIGHT // 2, DARK, BRIGHT_TOP_LEFT]
-    items = items_of(stage, [png(array) for array in arrays])
-    donors = items_of(stage, [png(array) for array in donor_arrays])
-    plans = controls(search_pb2.CONTROL_CLASS_TARGETED, search_pb2.CONTROL_FILL)
-    work = search_work(items, donors=donors, controls=plans)
-    work.search.threshold = 0.6
-
-    answers = findings(stage.run(version_of_program(stage, Corners()), work))
-
-    classifier, images = Classifier(Corners()), canvases(arrays)
-    options = {"threshold": 0.6, "search": BackSelect(fraction=0.25), "fill": "black", "seed": 1}
-    found = list(find_subsets(classifier, images, digests=[item.image_digest for item in items], **options))
-    pool = gather_donors(classifier, canvases(donor_arrays), seed=1, digests=[item.image_digest for item in donors])
-    others = {other.index: other for other in class_targeted(classifier, images, found, **options)}
-    scores = list(other_fills(classifier, images, found, seed=1, donors=pool))
-    assert len(others) == 3
-    for at, other in others.items():
-        said = answers[at].controls
-        assert (said.class_targeted.target_class, said.class_targeted.found) == (
-            other.finding.target_class,
-            other.found,
-        )
-        assert said.class_targeted.size_ratio == pytest.approx(other.size_ratio or 0)
-        expected = [score.confidence for score in scores if score.index == at and score.confidence is not None]
-        assert [fill.confidence for fill in said.fills] == pytest.approx(expected, rel=1e-5)
-        assert len(expected) >= 4
-
-
-def test_variants_of_the_subset_say_what_the_library_says(stage):
-    arrays = [BRIGHT_TOP_LEFT, BRIGHT_BOTTOM_RIGHT]
-    items = items_of(stage, [png(array) for array in arrays])
-    plans = controls(search_pb2.CONTROL_DILATED, search_pb2.CONTROL_MASK_ONLY, search_pb2.CONTROL_RANDOM)
-
-    answers = findings(stage.run(version_of_program(stage, Corners()), search_work(items, controls=plans)))
-
-    classifier, images = Classifier(Corners()), canvases(arrays)
-    options = {"threshold": 0.9, "search": BackSelect(fraction=0.25), "fill": "black", "seed": 1}
-    found = list(find_subsets(classifier, images, digests=[item.image_digest for item in items], **options))
-    scores = [
-        *dilated(classifier, images, found),
-        *mask_only(classifier, images, found),
-        *random_same_size(classifier, images, found, seed=1),
-    ]
-    for at in range(2):
-        said = {answer.variant: answer for answer in answers[at].controls.variants}
-        expected = {score.variant: score for score in scores if score.index == at}
-        assert set(said) == set(expected) == {"dilated", "white_on_mean", "black_on_mean", "random"}
-        for name, score in expected.items():
-            assert said[name].confidence == pytest.approx(score.confidence, rel=1e-5)
-            assert (said[name].sufficient, said[name].predicted_class) == (score.sufficient, score.predicted_class)
-        # painted on its place, the shape alone is light enough: this model looks at nothing else
-        assert said["white_on_mean"].sufficient
-        assert not said["black_on_mean"].sufficient
-
-
-def test_a_variant_keeps_to_its_positions(stage):
-    items = items_of(stage, [png(BRIGHT_TOP_LEFT), png(BRIGHT_BOTTOM_RIGHT)])
-    plans = controls(search_pb2.CONTROL_DILATED, search_pb2.CONTROL_RANDOM)
-    excluded = [Positions(positions=[0]), Positions(positions=[])]
-
-    found = findings(
-        stage.run(version_of_program(stage, Corners()), search_work(items, controls=plans, control_exclusions=excluded))
-    )
-
-    assert [answer.variant for answer in found[0].controls.variants] == ["random"]
-    assert [answer.variant for answer in found[1].controls.variants] == ["dilated", "random"]
-
-
-def canvases(arrays):
-    return torch.stack([torch.from_numpy(array.copy()) for array in arrays]).unsqueeze(1) / 255
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["single", "double"])

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from handler_stage import Corners, findings, items_of, search_work, version_of_program
+from handler_stage import BRIGHT_TOP_LEFT, DARK, Corners, findings, items_of, png, search_work, version_of_program
 from modicum_server.handler.temperatures import HIGHEST, critical_temperature
-from test_handler_searching import BRIGHT_TOP_LEFT, DARK, png
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.9, 0.99])
