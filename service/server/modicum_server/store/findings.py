@@ -76,16 +76,7 @@ class PostgresFindings:
 
     async def subset_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
         """Positions with a subset that is evidence: not the bare fill's doing, and not the whole image."""
-        query = (
-            select(_FINDINGS.position)
-            .join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
-            .where(
-                _AUDITS.name == audit,
-                _AUDITS.model_versions[_FINDINGS.version_index + 1] == model_version,
-                _FINDINGS.search_index == search_index,
-                *_EVIDENCE,
-            )
-        )
+        query = _of_search(select(_FINDINGS.position), audit, model_version, search_index).where(*_EVIDENCE)
         return frozenset((await self._connection.scalars(query)).all())
 
     async def unscored_subsets(
@@ -112,30 +103,13 @@ class PostgresFindings:
 
     async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
         """Positions of which there is a finding."""
-        query = (
-            select(_FINDINGS.position)
-            .join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
-            .where(
-                _AUDITS.name == audit,
-                _AUDITS.model_versions[_FINDINGS.version_index + 1] == model_version,
-                _FINDINGS.search_index == search_index,
-            )
-        )
+        query = _of_search(select(_FINDINGS.position), audit, model_version, search_index)
         return frozenset((await self._connection.scalars(query)).all())
 
     async def critical_temperatures(self, audit: str, model_version: str, search_index: int) -> Sequence[float]:
         """Of the images that have one."""
         critical = _FINDINGS.controls["critical_temperature"].astext.cast(Double)
-        query = (
-            select(critical)
-            .join(tables.audits, _AUDITS.id == _FINDINGS.audit_id)
-            .where(
-                _AUDITS.name == audit,
-                _AUDITS.model_versions[_FINDINGS.version_index + 1] == model_version,
-                _FINDINGS.search_index == search_index,
-                critical.is_not(None),
-            )
-        )
+        query = _of_search(select(critical), audit, model_version, search_index).where(critical.is_not(None))
         return (await self._connection.scalars(query)).all()
 
     async def get(self, name: str) -> Finding | None:
@@ -205,6 +179,15 @@ _COUNTED = (
     _FINDINGS.subset_height,
     _FINDINGS.subset_width,
 )
+
+
+def _of_search(query: Select[Any], audit: str, model_version: str, search_index: int) -> Select[Any]:
+    """Of the findings that a query reads, those of one version and one search of an audit."""
+    return query.join(tables.audits, _AUDITS.id == _FINDINGS.audit_id).where(
+        _AUDITS.name == audit,
+        _AUDITS.model_versions[_FINDINGS.version_index + 1] == model_version,
+        _FINDINGS.search_index == search_index,
+    )
 
 
 def _key(row: Row[Any]) -> str:
