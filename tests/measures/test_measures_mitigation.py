@@ -344,6 +344,28 @@ def test_accuracy_outside_is_held_to_the_same_limit(second, verdict):
     assert judge(measures)[0] == verdict
 
 
+@pytest.mark.parametrize(
+    ("few", "reason"),
+    [
+        ("accuracy_difference", "fewer than 30 images have a label (10)"),
+        ("ood_accuracy_difference", "predicted by all"),
+    ],
+)
+def test_ten_images_do_not_show_that_accuracy_holds(few, reason):
+    measures = {
+        "subset_fraction_ratio": measure(1.2, 1.4),
+        "matched_subset_fraction_ratio": measure(1.15, 1.3),
+        "accuracy_difference": measure(0.0, 0.0),
+        "ood_accuracy_difference": measure(0.0, 0.0),
+    }
+    assert judge(measures)[0] == "MITIGATED"
+
+    verdict, (said,) = judge({**measures, few: replace(measures[few], n=10)})
+
+    assert verdict == "INCONCLUSIVE"
+    assert reason in said
+
+
 def test_subsets_that_are_no_larger_do_not_mitigate_whatever_the_accuracy_outside():
     measures = {
         "subset_fraction_ratio": measure(0.9, 1.05),

@@ -2,6 +2,8 @@
 
 import pytest
 from example_audit import controls, document_and_rows, finding, variants
+from modicum_server.domain.findings import FillFinding, FindingControls, ScoredVariant
+from modicum_server.domain.searches import Fill
 from modicum_server.measures.words import share_text
 
 
@@ -43,9 +45,40 @@ def test_the_class_targeted_sentence_gives_share_and_ratio():
     [(20, 20, "SURVIVES"), (1, 20, "DEPENDS_ON_FILL"), (10, 20, "INCONCLUSIVE"), (9, 9, "INCONCLUSIVE")],
 )
 def test_the_fill_control_is_read_by_its_rule(surviving, count, outcome):
-    findings = [finding(place, 3, controls=controls(4, black=place < surviving)) for place in range(count)]
+    findings = [finding(place, 3, controls=on_all_fills(sufficient=place < surviving)) for place in range(count)]
 
     assert readings_of(findings)["fill"]["outcome"] == outcome
+
+
+def on_all_fills(*, sufficient: bool, without: Fill | None = None) -> FindingControls:
+    fills = [fill for fill in Fill if fill not in {Fill.MEAN, without}]
+    return FindingControls(fills=tuple(FillFinding(fill, 0.95 if sufficient else 0.2, sufficient) for fill in fills))
+
+
+def test_a_fill_on_which_nothing_could_be_scored_is_named_and_keeps_the_verdict_open():
+    findings = [finding(place, 3, controls=on_all_fills(sufficient=True, without=Fill.MARGINAL)) for place in range(40)]
+
+    reading = readings_of(findings)["fill"]
+
+    assert reading["outcome"] == "INCONCLUSIVE"
+    assert "none could be scored on marginal" in reading["text"]
+
+
+def test_a_fill_on_which_fewer_were_scored_says_how_many():
+    findings = [
+        finding(place, 3, controls=on_all_fills(sufficient=True, without=Fill.MARGINAL if place < 25 else None))
+        for place in range(40)
+    ]
+
+    assert "100% of 15 on marginal" in readings_of(findings)["fill"]["text"]
+
+
+def test_a_shape_that_was_painted_once_only_settles_nothing():
+    black = ScoredVariant("black_on_mean", 0.01, False, 0)
+
+    findings = [finding(place, 3, controls=FindingControls(variants=(black,))) for place in range(40)]
+
+    assert readings_of(findings)["mask_only"]["outcome"] == "INCONCLUSIVE"
 
 
 @pytest.mark.parametrize(

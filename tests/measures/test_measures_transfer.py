@@ -174,6 +174,17 @@ def test_the_reading_follows_the_rule(kept, outcome, words):
     assert f"with tiny, version 2 for {kept[OTHER_VERSION]:.0%} of 30 (95% interval " in reading["text"]
 
 
+def test_a_version_that_agrees_on_no_image_is_named_and_keeps_the_verdict_open():
+    findings = audit_with({OTHER_VERSION: 1.0, THIRD: 0.0}, scorers=(OTHER_VERSION, THIRD))
+    unsure = [replace(one, eligible=False) if one.model_version == THIRD else one for one in findings]
+
+    written, _ = matrix_of(unsure, versions=(VERSION, OTHER_VERSION, THIRD))
+
+    reading = controls_read(written)["transfer"]
+    assert reading["outcome"] == "INCONCLUSIVE"
+    assert "there are none with tiny, version 3" in reading["text"]
+
+
 def test_few_images_have_no_verdict():
     written, _ = matrix_of(audit_with({OTHER_VERSION: 1.0}, count=9))
 

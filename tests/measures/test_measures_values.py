@@ -3,7 +3,7 @@
 import pytest
 from example_audit import SEARCH, controls, failed, finding, measures_of, mixed_findings, not_eligible, subset, variants
 from modicum_server.domain.findings import FindingReason
-from modicum_server.domain.searches import Canvas
+from modicum_server.domain.searches import Canvas, Fill
 from modicum_server.measures import finding_row
 from modicum_server.measures.observations import observe
 from modicum_server.measures.overinterpretation import overinterpretation
@@ -139,7 +139,7 @@ def test_a_median_among_searches_that_found_nothing_is_unavailable():
     assert "found nothing" in ratio["unavailable"]
 
 
-def test_fill_survival_is_a_measure_for_each_fill_that_was_tried():
+def test_fill_survival_is_a_measure_for_each_other_fill_and_says_where_nothing_was_scored():
     two = [
         finding(0, 2, controls=controls(4, black=True)),
         finding(1, 2, controls=controls(4, black=False)),
@@ -149,7 +149,10 @@ def test_fill_survival_is_a_measure_for_each_fill_that_was_tried():
     measured = measures_of(two)
 
     assert measured["fill_survival_black"]["value"] == 0.5
-    assert not [name for name in measured if name.startswith("fill_survival_") and name != "fill_survival_black"]
+    others = {name: measure for name, measure in measured.items() if name.startswith("fill_survival_")}
+    assert others.keys() == {f"fill_survival_{fill}" for fill in Fill if fill is not Fill.MEAN}
+    assert others["fill_survival_marginal"]["unavailable"] == "no subset was scored on the marginal fill"
+    assert not [name for name in measures_of([finding(0, 2)]) if name.startswith("fill_survival_")]
 
 
 def test_variants_of_the_subsets_have_a_share_and_a_median():
@@ -212,5 +215,5 @@ def test_a_measure_without_a_value_says_why(findings):
 def test_every_registered_measure_gives_names_of_its_own():
     measured = measures_of(mixed_findings())
 
-    assert len(measured) == 30
+    assert len(measured) == 34
     assert len(MEASURES) == len(set(MEASURES))

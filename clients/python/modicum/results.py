@@ -90,12 +90,12 @@ class ModelResult:
     @property
     def object_share_median(self) -> Measure:
         """Median share of the subset's pixels that lie in the objects, where the data set has boxes or masks."""
-        return self.searches[0].measure("object_share_median")
+        return self.first.measure("object_share_median")
 
     @property
     def shortcut_accuracy_drop(self) -> Measure:
         """What filling the ring, or all that lies outside the objects, costs of accuracy."""
-        return self.searches[0].measure("shortcut_accuracy_drop")
+        return self.first.measure("shortcut_accuracy_drop")
 
     @property
     def pixel_subsets_accuracy(self) -> Measure:
@@ -113,7 +113,7 @@ class ModelResult:
     @property
     def shortcut(self) -> str:
         """SHORTCUT, CLEAR or INCONCLUSIVE by the shortcut rule; empty where its control did not run."""
-        return next((one.outcome for one in self.searches[0].readings if one.control == "shortcut"), "")
+        return next((one.outcome for one in self.first.readings if one.control == "shortcut"), "")
 
 
 @dataclass(frozen=True, slots=True)

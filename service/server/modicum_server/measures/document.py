@@ -15,7 +15,7 @@ from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.ensembles import searched_by
 from modicum_server.domain.findings import MEASURED_REASONS
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.searches import Search, SearchMethod
+from modicum_server.domain.searches import Search, SearchMethod, TargetRule
 from modicum_server.measures.comparisons import compare_all
 from modicum_server.measures.mitigation import check_ensembles, matched_temperatures
 from modicum_server.measures.observations import Observations, Observer
@@ -174,7 +174,9 @@ class _Tally:
 def _search_json(seen: Observations, *, has_gradient: bool, transfer: Sequence[Transfer]) -> dict[str, Any]:
     """One search of one version; `transfer` are the pairs in which other versions scored its subsets."""
     measured = measure(seen)
-    readings = [*read_controls(measured), *filter(None, [transfer_reading(transfer)])]
+    # where a search argued for a random other class, keeping it says nothing of what the versions see in common
+    shared = transfer_reading(transfer) if seen.search.target_rule is TargetRule.PREDICTED else None
+    readings = [*read_controls(measured), *filter(None, [shared])]
     return {
         "search": asdict(seen.search),
         "search_digest": seen.search.digest,

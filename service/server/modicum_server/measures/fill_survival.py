@@ -7,6 +7,9 @@ are left out: no fill shows in them.
 
 from collections.abc import Mapping
 
+import numpy as np
+
+from modicum_server.domain.searches import Fill
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, share
 from modicum_server.measures.observations import Observations
@@ -18,36 +21,47 @@ LIMIT = 0.5
 
 
 def fill_survival(seen: Observations) -> Measured:
-    """Return `fill_survival_FILL` for each fill that the control tried: the share of subsets still sufficient."""
+    """Return `fill_survival_FILL` for every other fill: the share of subsets still sufficient; none if it did not run.
+
+    A fill on which nothing could be scored, as `marginal` with fewer than two donors, is unavailable.
+    """
+    if not seen.fills:
+        return {}
+    nothing = np.zeros(0, dtype=np.bool_)
+    scored = {fill: sufficient[ran] for fill, (ran, sufficient) in seen.fills.items()}
     return {
         f"{PREFIX}{fill}": share(
-            sufficient[ran],
+            scored.get(fill, nothing),
             empty=f"no subset was scored on the {fill} fill",
             parameters={"fill": fill, "searched_fill": seen.search.fill.value, "threshold": seen.search.threshold},
         )
-        for fill, (ran, sufficient) in seen.fills.items()
+        for fill in sorted(fill.value for fill in Fill if fill is not seen.search.fill)
     }
 
 
 def fill_reading(measured: Measured) -> Reading | None:
     """Return the sentence about the control; None when it did not run."""
-    survival = {
-        str(measure.parameters["fill"]): measure
-        for name, measure in measured.items()
-        if name.startswith(PREFIX) and measure.value is not None
-    }
+    tried = {str(one.parameters["fill"]): one for name, one in measured.items() if name.startswith(PREFIX)}
+    survival = {fill: measure for fill, measure in tried.items() if measure.value is not None}
     if not survival:
         return None
     searched = next(iter(survival.values())).parameters["searched_fill"]
     n = max(measure.n for measure in survival.values())
-    shares = enumeration([f"{share_text(measure.value or 0.0)} on {fill}" for fill, measure in survival.items()])
-    outcome = _outcome(survival)
+    shares = enumeration([_share_on(fill, measure, n) for fill, measure in survival.items()])
+    outcome = _outcome(tried)
     fact = f"Of {n} subsets found on the {searched} fill, {shares} still suffice"
+    if missing := tried.keys() - survival.keys():
+        fact += f"; none could be scored on {enumeration(sorted(missing))}"
     return Reading(CONTROL, f"{fact}: {_conclusion(outcome, n)}.", outcome)
 
 
-def _outcome(survival: Mapping[str, Measure]) -> str:
-    intervals = [measure.interval for measure in survival.values()]
+def _share_on(fill: str, measure: Measure, n: int) -> str:
+    """With the number of subsets, where that is not the one that the sentence begins with."""
+    return f"{share_text(measure.value or 0.0)}{'' if measure.n == n else f' of {measure.n}'} on {fill}"
+
+
+def _outcome(tried: Mapping[str, Measure]) -> str:
+    intervals = [measure.interval for measure in tried.values()]
     known = [interval for interval in intervals if interval is not None]
     if any(interval.high is not None and interval.high < LIMIT for interval in known):
         return "DEPENDS_ON_FILL"

@@ -28,7 +28,7 @@ def mask_only_reading(measured: Measured) -> Reading | None:
     kept = {paint: median for paint, median in medians.items() if median.value is not None}
     if not kept:
         return None
-    settled = [against_limit(median) for median in kept.values()]
+    settled = [against_limit(median) for median in medians.values()]  # a paint that was not scored settles nothing
     outcome = "SHAPE" if MORE in settled else "NOT_THE_SHAPE" if set(settled) == {LESS} else "INCONCLUSIVE"
     n = max(median.n for median in kept.values())
     left = enumeration([f"{confidence_text(median.value or 0.0)} in {paint}" for paint, median in kept.items()])

@@ -12,7 +12,7 @@ without labels, INCONCLUSIVE; `reasons` say what is missing. Without such a data
 "no OOD set".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,17 +162,23 @@ def judge(measures: Mapping[str, Measure]) -> tuple[str, tuple[str, ...]]:
         reasons.append(matched.unavailable)
     elif matched.n < LEAST_IMAGES or _end(matched, low=True) <= RATIO_LIMIT:
         reasons.append(f"at matched temperatures the ratio is not seen to lie above {RATIO_LIMIT}")
-    if accuracy.value is not None and _end(accuracy, low=True) <= ACCURACY_LIMIT:
-        reasons.append(f"the ensemble's accuracy is not seen to lie above its members' by more than {ACCURACY_LIMIT}")
-    second = measures.get(DIFFERENCE)
-    if second is not None and second.value is None:
-        reasons.append(second.unavailable)
-    elif second is not None and _end(second, low=True) <= ACCURACY_LIMIT:
-        reasons.append(
-            "on out-of-distribution images the ensemble's accuracy is not seen to lie above its members' by more than "
-            f"{ACCURACY_LIMIT}"
-        )
+    reasons.extend(_accuracy_reasons(accuracy, measures.get(DIFFERENCE)))
     return ("INCONCLUSIVE", tuple(reasons)) if reasons else ("MITIGATED", ())
+
+
+def _accuracy_reasons(test: Measure, second: Measure | None) -> Iterator[str]:
+    """What keeps accuracy from being seen not to be lower, on the test set and on an out-of-distribution set."""
+    not_lower = f"the ensemble's accuracy is not seen to lie above its members' by more than {ACCURACY_LIMIT}"
+    if test.value is not None and test.n < LEAST_IMAGES:
+        yield f"fewer than {LEAST_IMAGES} images have a label ({test.n})"
+    elif test.value is not None and _end(test, low=True) <= ACCURACY_LIMIT:
+        yield not_lower
+    if second is not None and second.value is None:
+        yield second.unavailable
+    elif second is not None and second.n < LEAST_IMAGES:
+        yield f"fewer than {LEAST_IMAGES} out-of-distribution images were predicted by all ({second.n})"
+    elif second is not None and _end(second, low=True) <= ACCURACY_LIMIT:
+        yield f"on out-of-distribution images {not_lower}"
 
 
 def _ratio(whole: Observations, parts: Sequence[Observations]) -> Measure:

@@ -101,8 +101,10 @@ def transfer_reading(pairs: Sequence[Transfer]) -> Reading | None:
     if not known:
         return None
     shares = enumeration([_share_with(name, measure) for name, measure in known.items()])
-    outcome = _outcome([against_limit(measure) for measure in known.values()])
+    outcome = _outcome([against_limit(measure) for measure in kept.values()])  # who cannot be compared settles nothing
     fact = f"Of images on which both versions are confident of the same class, the subset keeps that class {shares}"
+    if unknown := sorted(kept.keys() - known.keys()):
+        fact += f"; there are none with {enumeration([short_name(name) for name in unknown])}"
     return Reading(CONTROL, f"{fact}: {_conclusion(outcome, max(one.n for one in known.values()))}.", outcome)
 
 
