@@ -4,6 +4,7 @@ import asyncio
 import errno
 import hashlib
 import os
+import threading
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import fsspec
 import pytest
 from modicum_server.artifacts import files, uploads
+from modicum_server.artifacts.opening import opened
 from modicum_server.artifacts.store import FolderArtifactStore, RemoteArtifactStore, open_artifact_store
 from modicum_server.errors import (
     ArtifactNotFound,
@@ -309,3 +311,19 @@ async def test_a_remote_store_keeps_nothing_of_what_it_sent_on(tmp_path):
 
     assert [path for path in Path(tmp_path).rglob("*") if path.is_file()] == []
     assert fsspec.filesystem("memory").cat_file(f"/{name}/sha256/{DIGEST[:2]}/{DIGEST}") == DATA
+
+
+async def test_what_a_thread_opens_for_a_call_that_is_gone_is_closed():
+    may_open, closed = threading.Event(), asyncio.Event()
+
+    async def ask() -> str:
+        return await opened(lambda: "a file" if may_open.wait(60) else "too late", lambda _: closed.set())
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0.05)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    may_open.set()
+
+    await asyncio.wait_for(closed.wait(), 60)

@@ -25,6 +25,7 @@ from modicum_server.artifacts.files import (
     place_of,
     write_in,
 )
+from modicum_server.artifacts.opening import opened
 from modicum_server.artifacts.uploads import Uploads
 from modicum_server.errors import ArtifactNotFound, DependencyUnavailable, OffsetInvalid
 from modicum_server.ports import ArtifactStore, Upload
@@ -247,7 +248,7 @@ def _not_found(digest: str) -> Iterator[None]:
 async def _pieces(digest: str, open_file: Callable[[], IO[bytes]], offset: int) -> AsyncIterator[bytes]:
     """Yield a file from `offset` on, read in threads."""
     with _not_found(digest):
-        file = await asyncio.to_thread(open_file)
+        file = await opened(open_file, lambda unwanted: unwanted.close())
         try:
             size = await asyncio.to_thread(file.seek, 0, 2)
             if not 0 <= offset <= size:

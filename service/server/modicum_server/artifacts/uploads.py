@@ -7,11 +7,13 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
 from modicum_server.artifacts.files import checked, disk_errors, hash_rest
+from modicum_server.artifacts.opening import opened
 from modicum_server.errors import DigestMismatch, UploadBusy, UploadInvalid, UploadTruncated
 
 #: An upload that nobody went on with for this long is thrown away.
@@ -100,7 +102,7 @@ class Uploads:
             DiskFull
         """
         path = self._path(project, digest)
-        file = await asyncio.to_thread(_open, path, offset)
+        file = await opened(partial(_open, path, offset), partial(_close, path))
         try:
             hashed = await asyncio.to_thread(hash_rest, file)
             upload = PartialUpload(path, file, hashed, digest=digest, size_bytes=size_bytes)
