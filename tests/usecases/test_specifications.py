@@ -5,7 +5,7 @@ from modicum_server.domain.models import ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, SearchMethod, TargetRule
 from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing, LabelUnknown
 from modicum_server.settings import Settings
-from modicum_server.usecases.controls import NEEDS_OTHERS, SERVED, plans_beside
+from modicum_server.usecases.controls import NEEDS_OTHERS, plans_beside
 from modicum_server.usecases.inputs import check_input
 from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.specifications import check_draft, fill_in, require_gradient
@@ -30,7 +30,7 @@ def test_what_is_left_open_is_filled_in():
     assert filled.canvas == Canvas(3, 8, 8)
     assert filled.searches == (replace(SEARCH, passes=123),)
     assert [plan.control for plan in filled.controls] == [
-        c for c in SERVED if c not in {*NEEDS_OTHERS, *BY_BUDGET, Control.SHORTCUT}
+        c for c in Control if c not in {*NEEDS_OTHERS, *BY_BUDGET, Control.SHORTCUT}
     ]
     assert filled.device == "auto"
 

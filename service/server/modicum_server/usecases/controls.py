@@ -1,4 +1,4 @@
-"""Controls of an audit: which are served, which run unless asked otherwise, and on which images."""
+"""Controls of an audit: which run unless asked otherwise, and on which images."""
 
 from collections.abc import Sequence
 
@@ -7,27 +7,14 @@ from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPl
 from modicum_server.measures.shortcut import SMALLEST_SIDE
 from modicum_server.usecases.draws import draw_order
 
-SERVED = (
-    Control.CLASS_TARGETED,
-    Control.FILL,
-    Control.FILL_ROBUST,
-    Control.DILATED,
-    Control.MASK_ONLY,
-    Control.RANDOM,
-    Control.TRANSFER,
-    Control.SHORTCUT,
-    Control.PIXEL_SUBSETS,
-)
 NEEDS_OTHERS = frozenset({Control.TRANSFER})
 """Controls that ask the other versions of an audit."""
-
-
 FILL_ROBUST_IMAGES = 64
 """On so many images fill_robust runs unless asked otherwise: it searches once more, and its measures are medians."""
 
 
 def default_controls(version_count: int, canvas: Canvas) -> tuple[ControlPlan, ...]:
-    """Return what runs unless asked otherwise: all that is served, and that the number of versions and canvas allow.
+    """Return what runs unless asked otherwise: all that the number of versions and the canvas allow.
 
     But for class_targeted, and fill_robust on its first images, which search once more, they cost a few forward passes.
     """
@@ -35,7 +22,7 @@ def default_controls(version_count: int, canvas: Canvas) -> tuple[ControlPlan, .
     if min(canvas.height, canvas.width) < SMALLEST_SIDE:
         left_out |= {Control.SHORTCUT}
     images = {Control.FILL_ROBUST: FILL_ROBUST_IMAGES}
-    return tuple(ControlPlan(control, images.get(control, 0)) for control in SERVED if control not in left_out)
+    return tuple(ControlPlan(control, images.get(control, 0)) for control in Control if control not in left_out)
 
 
 def plans_beside(specification: AuditSpecification, search: Search) -> tuple[ControlPlan, ...]:

@@ -101,6 +101,10 @@ def retry_delay(deaths: int) -> float:
 class Remains(Protocol):
     """What is left of a shard on which its model's process ended."""
 
+    @property
+    def missing(self) -> tuple[str, str]:
+        """The reason and the word for a result that is not there though the task says that it is done."""
+
     async def left(self, transaction: Transaction) -> tuple[int, ...]:
         """Positions that are not done, rising."""
 

@@ -10,18 +10,17 @@ from modicum_server.domain.audits import AuditItem, AuditSpecification, Shard
 from modicum_server.domain.findings import Finding, FindingReason, Prediction, whole_subset
 from modicum_server.domain.searches import Fill
 from modicum_server.domain.tasks import GivenSubset, ScoreWork, SubsetScore, Task, TaskScores, TaskStarted
-from modicum_server.errors import ModelServerError, TaskFailed
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.framing import framing_of
+from modicum_server.worker.carrying_out import carried_out
 from modicum_server.worker.claims import Claim, Equipment, Outcome
-from modicum_server.worker.deaths import settle
 from modicum_server.worker.parameters import started_parameters
 from modicum_server.worker.planning import device_of, parts_of
 from modicum_server.worker.running import task_events
 from modicum_server.worker.stages import end_shard
 from modicum_server.worker.transferring import audited_versions
-from modicum_server.worker.writing import ResultWriter, prediction_writer
+from modicum_server.worker.writing import prediction_writer
 
 ANY_CLASS = 0
 """Its confidence is asked and not looked at: there is always a first class."""
@@ -36,23 +35,16 @@ async def predict(equipment: Equipment, claim: Claim) -> Outcome:
     task = await plan_prediction(equipment.store, claim.shard, equipment.settings)
     if task is None:
         return await end_shard(equipment, claim)
-    try:
-        async with prediction_writer(equipment, claim) as writer:
-            await _run(equipment, claim, task, writer)
-        claim.lease.check()
-        return await end_shard(equipment, claim, see=_see_complete)
-    except ModelServerError as error:
-        # A task that was told to leave may say so as a failure; it is none.
-        claim.lease.check()
-        return await settle(equipment, claim, task, error, PredictionsLeft(claim.shard))
+    return await carried_out(equipment, claim, task, _run(equipment, claim, task), PredictionsLeft(claim.shard))
 
 
-async def _run(equipment: Equipment, claim: Claim, task: Task, writer: ResultWriter[Prediction]) -> None:
-    async for event in task_events(equipment.model_server, claim, task):
-        if isinstance(event, TaskStarted):
-            writer.note(started_parameters(event, [], equipment.settings.max_image_pixels))
-        scores = event.scores if isinstance(event, TaskScores) else ()
-        await writer.add([_prediction(one) for one in scores])
+async def _run(equipment: Equipment, claim: Claim, task: Task) -> None:
+    async with prediction_writer(equipment, claim) as writer:
+        async for event in task_events(equipment.model_server, claim, task):
+            if isinstance(event, TaskStarted):
+                writer.note(started_parameters(event, [], equipment.settings.max_image_pixels))
+            scores = event.scores if isinstance(event, TaskScores) else ()
+            await writer.add([_prediction(one) for one in scores])
 
 
 def _prediction(score: SubsetScore) -> Prediction:
@@ -114,22 +106,12 @@ async def positions_left(transaction: Transaction, shard: Shard) -> tuple[int, .
     return tuple(sorted(set(shard.positions) - done.keys()))
 
 
-async def _see_complete(transaction: Transaction, shard: Shard) -> None:
-    """See that a task which says it is done has told of every image."""
-    left = await positions_left(transaction, shard)
-    if left:
-        raise TaskFailed(
-            "SCORES_MISSING",
-            f"the model's process ended without a prediction for {len(left)} images",
-            model_at_fault=False,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class PredictionsLeft:
     """What is left of such a shard whose model ended; `deaths.Remains`."""
 
     shard: Shard
+    missing: tuple[str, str] = ("SCORES_MISSING", "prediction")
 
     async def left(self, transaction: Transaction) -> tuple[int, ...]:
         """Positions without a prediction, rising."""

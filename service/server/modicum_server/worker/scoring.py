@@ -8,12 +8,12 @@ from modicum_server.domain.findings import Finding, FindingReason, FoundSubset, 
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Fill
 from modicum_server.domain.tasks import GivenSubset, ScoreWork, SubsetScore, Task, TaskScores, TaskStarted
-from modicum_server.errors import ModelServerError, TaskFailed
+from modicum_server.errors import TaskFailed
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.framing import framing_of
+from modicum_server.worker.carrying_out import carried_out
 from modicum_server.worker.claims import Claim, Equipment, Outcome
-from modicum_server.worker.deaths import settle
 from modicum_server.worker.donors import donors_of
 from modicum_server.worker.parameters import started_parameters
 from modicum_server.worker.planning import device_of, parts_of
@@ -21,7 +21,7 @@ from modicum_server.worker.predicting import predict
 from modicum_server.worker.running import task_events
 from modicum_server.worker.stages import end_shard
 from modicum_server.worker.transferring import audited_versions, sources_of
-from modicum_server.worker.writing import ResultWriter, transfer_writer
+from modicum_server.worker.writing import transfer_writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +44,17 @@ async def score(equipment: Equipment, claim: Claim) -> Outcome:
     plan = await plan_score(equipment.store, claim.shard, equipment.settings)
     if plan is None:
         return await end_shard(equipment, claim)
-    try:
-        async with transfer_writer(equipment, claim) as writer:
-            await _run(equipment, claim, plan, writer)
-        claim.lease.check()
-        return await end_shard(equipment, claim, see=_see_complete)
-    except ModelServerError as error:
-        # A task that was told to leave may say so as a failure; it is none.
-        claim.lease.check()
-        return await settle(equipment, claim, plan.task, error, ScoresLeft(claim.shard))
+    return await carried_out(equipment, claim, plan.task, _run(equipment, claim, plan), ScoresLeft(claim.shard))
 
 
-async def _run(equipment: Equipment, claim: Claim, plan: ScorePlan, writer: ResultWriter[Transfer]) -> None:
-    async for event in task_events(equipment.model_server, claim, plan.task):
-        if isinstance(event, TaskStarted):
-            donors = [donor.image_digest for donor in plan.work.donors]
-            writer.note(started_parameters(event, donors, plan.work.max_image_pixels))
-        scores = event.scores if isinstance(event, TaskScores) else ()
-        await writer.add([_transfer(one, plan, claim.shard.model_version) for one in scores])
+async def _run(equipment: Equipment, claim: Claim, plan: ScorePlan) -> None:
+    async with transfer_writer(equipment, claim) as writer:
+        async for event in task_events(equipment.model_server, claim, plan.task):
+            if isinstance(event, TaskStarted):
+                donors = [donor.image_digest for donor in plan.work.donors]
+                writer.note(started_parameters(event, donors, plan.work.max_image_pixels))
+            scores = event.scores if isinstance(event, TaskScores) else ()
+            await writer.add([_transfer(one, plan, claim.shard.model_version) for one in scores])
 
 
 def _transfer(score: SubsetScore, plan: ScorePlan, scorer: str) -> Transfer:
@@ -167,22 +160,12 @@ async def _left(transaction: Transaction, shard: Shard) -> tuple[FoundSubset, ..
     return await subsets_left(transaction, shard, await audited_versions(transaction, audit.specification))
 
 
-async def _see_complete(transaction: Transaction, shard: Shard) -> None:
-    """See that a task which says it is done has told of every subset."""
-    left = await _left(transaction, shard)
-    if left:
-        raise TaskFailed(
-            "SCORES_MISSING",
-            f"the model's process ended without a score for {len(left)} subsets",
-            model_at_fault=False,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class ScoresLeft:
     """What is left of a SCORE shard whose model ended; `deaths.Remains`."""
 
     shard: Shard
+    missing: tuple[str, str] = ("SCORES_MISSING", "score")
 
     async def left(self, transaction: Transaction) -> tuple[int, ...]:
         """Positions with a subset that has no answer, rising."""

@@ -8,10 +8,10 @@ import structlog
 from modicum_server.domain.audits import AuditFailure, Shard
 from modicum_server.domain.findings import Finding, FindingReason
 from modicum_server.domain.tasks import TaskEvent, TaskFindings, TaskFinished, TaskStarted
-from modicum_server.errors import GradientMissing, LabelUnknown, ModelServerError, TaskFailed
+from modicum_server.errors import GradientMissing, LabelUnknown
 from modicum_server.ports import Transaction
+from modicum_server.worker.carrying_out import carried_out
 from modicum_server.worker.claims import Claim, Equipment, Outcome
-from modicum_server.worker.deaths import settle
 from modicum_server.worker.parameters import finished_parameters, started_parameters
 from modicum_server.worker.planning import SearchPlan, plan_search, positions_left
 from modicum_server.worker.running import task_events
@@ -33,13 +33,7 @@ async def search(equipment: Equipment, claim: Claim) -> Outcome:
         return await fail_audit(equipment, claim, AuditFailure(error.reason, str(error)))
     if plan is None:
         return await end_shard(equipment, claim)
-    try:
-        await _run(equipment, claim, plan)
-        return await end_shard(equipment, claim, see=_see_complete)
-    except ModelServerError as error:
-        # A task that was told to leave may say so as a failure; it is none.
-        claim.lease.check()
-        return await settle(equipment, claim, plan.task, error, FindingsLeft(claim.shard, plan))
+    return await carried_out(equipment, claim, plan.task, _run(equipment, claim, plan), FindingsLeft(claim.shard, plan))
 
 
 async def _run(equipment: Equipment, claim: Claim, plan: SearchPlan) -> None:
@@ -47,7 +41,6 @@ async def _run(equipment: Equipment, claim: Claim, plan: SearchPlan) -> None:
         async for event in task_events(equipment.model_server, claim, plan.task):
             _note(writer, claim, plan, event)
             await writer.add(_accepted(event, claim, plan) if isinstance(event, TaskFindings) else ())
-    claim.lease.check()
 
 
 def _note(writer: ResultWriter[Finding], claim: Claim, plan: SearchPlan, event: TaskEvent) -> None:
@@ -73,23 +66,13 @@ def _accepted(event: TaskFindings, claim: Claim, plan: SearchPlan) -> list[Findi
     return accepted
 
 
-async def _see_complete(transaction: Transaction, shard: Shard) -> None:
-    """See that a task which says it is done has told of every image."""
-    left = await positions_left(transaction, shard)
-    if left:
-        raise TaskFailed(
-            "FINDINGS_MISSING",
-            f"the model's process ended without a finding for {len(left)} images",
-            model_at_fault=False,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class FindingsLeft:
     """What is left of a SEARCH shard whose model ended; `deaths.Remains`."""
 
     shard: Shard
     plan: SearchPlan
+    missing: tuple[str, str] = ("FINDINGS_MISSING", "finding")
 
     async def left(self, transaction: Transaction) -> tuple[int, ...]:
         """Positions without a finding, rising."""

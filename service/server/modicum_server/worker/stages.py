@@ -15,12 +15,12 @@ from modicum_server.worker.transferring import open_scores
 REJECTED_AUDITS = 100
 
 
-async def _nothing(_: Transaction, __: Shard) -> None:
+async def _nothing(_: Transaction) -> None:
     """A shard of which nothing has to be seen."""
 
 
 async def end_shard(
-    equipment: Equipment, claim: Claim, *, see: Callable[[Transaction, Shard], Awaitable[None]] = _nothing
+    equipment: Equipment, claim: Claim, *, see: Callable[[Transaction], Awaitable[None]] = _nothing
 ) -> Outcome:
     """End a shard whose work is done; the last one of its stage opens the next stage.
 
@@ -30,7 +30,7 @@ async def end_shard(
     async with equipment.store.transaction() as transaction:
         if not await transaction.shards.hold(shard):
             return Outcome.LOST
-        await see(transaction, shard)
+        await see(transaction)
         audit = await transaction.audits.lock(shard.audit)
         await transaction.shards.finish(shard, passes_done=claim.lease.passes_done)
         if audit is None or audit.state.terminal:
