@@ -239,13 +239,7 @@ class Observer:
         ran = measured and other is not None and not (other["found"] and other["size"] == 0)
         predicted = _known(row["predicted_class"])
         self._add_fills({fill["fill"]: fill["sufficient"] for fill in row["controls"]["fills"]} if found else {})
-        self._add_variants(
-            {
-                scored["variant"]: scored
-                for scored in row["controls"]["variants"]
-                if found or (scored["variant"] in OF_WHOLE_IMAGES and not failed)
-            }
-        )
+        self._add_variants(_variants_of(row, subsets=found, whole_images=not failed))
         self._add_transfers(row["controls"].get("transfers", ()) if found else ())
         self._descents.add(len(self._columns["scored"]), None if failed else row["controls"].get("pixel_subset"))
         objects = row["controls"].get("objects") or {}
@@ -350,6 +344,15 @@ def unpack_mask(subset: Row) -> Booleans:
 
 def _booleans(column: bytearray) -> Booleans:
     return np.frombuffer(bytes(column), dtype=np.bool_)
+
+
+def _variants_of(row: Row, *, subsets: bool, whole_images: bool) -> dict[str, Row]:
+    """By name; those of the subset only where there is one, those of whole images wherever one could be scored."""
+    return {
+        scored["variant"]: scored
+        for scored in row["controls"]["variants"]
+        if subsets or (whole_images and scored["variant"] in OF_WHOLE_IMAGES)
+    }
 
 
 def _number(value: float | None) -> float:

@@ -12,14 +12,12 @@ from functools import lru_cache
 from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
 from modicum_server.domain.ensembles import checked_together, matched_twin, searched_by
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.pixel_subsets import Descent, descent_within
+from modicum_server.domain.pixel_subsets import STEP_PASSES, Descent, descent_within
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
 from modicum_server.usecases.controls import plans_beside, transfer_plan
 
 FIXED_PASSES = 10
 """The whole image, the bare fill and at most 8 verifications, of which nearly always one is needed."""
-STEP_PASSES = 3
-"""A forward and a backward pass."""
 MASK_ONLY_PASSES = 2
 """White on the mean, and black on the mean."""
 EXACT_PIXELS = 32 * 32
