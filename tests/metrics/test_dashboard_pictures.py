@@ -71,6 +71,12 @@ def test_a_panel_without_an_answer_says_so():
     assert texts_of(panel("overview", "Audits by state"), answer()) == [NOTHING]
 
 
+def test_a_line_of_no_numbers_is_named_and_has_axes():
+    unknown = answer(sample({"outcome": "completed"}, math.nan, math.nan), legend="{{outcome}}")
+
+    assert texts_of(panel("overview", "How long audits took"), unknown) == ["completed"]
+
+
 def test_a_number_stands_in_its_unit_and_each_of_several_has_its_name():
     up, missing = answer(sample({}, 1), legend="up"), answer(sample({}, 2), legend="missing")
 

@@ -91,7 +91,8 @@ def _draw_lines(axes: Axes, panel: Panel, answers: Answers, window: Window) -> N
     _draw_exemplars(axes, answers)
     axes.set_ylim(bottom=defaults.get("min"), top=defaults.get("max"))
     if defaults.get("max") is None:
-        highest = max(float(point[1]) for _, one in series for point in one["values"] if point[1] != "NaN")
+        told = (float(point[1]) for _, one in series for point in one["values"])
+        highest = max((value for value in told if not math.isnan(value)), default=0.0)
         axes.set_ylim(top=max(highest, LEAST_HEIGHT.get(defaults["unit"], 1e-9)) * 1.1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, defaults["unit"])))
     axes.set_yticks(_ticks(*axes.get_ylim(), defaults["unit"]))
