@@ -38,6 +38,10 @@ CHECK = {
         "overinterpretation_rate_difference": measure(-0.2),
     },
     "temperatures": {ONE: 1.2, TWO: 0.9},
+    "matched_eligibility": {
+        ONE: {"member": 31, "ensemble": 30, "scored_by_both": 40},
+        TWO: {"member": 30, "ensemble": 29, "scored_by_both": 39},
+    },
     "versions": {ONE: version(), TWO: version(milliseconds=None, timed="forward"), BOTH: version(plain_passes=2)},
     "latency_ratio": 2.5,
 }
@@ -76,6 +80,16 @@ def test_the_costs_stand_below_the_verdict():
     assert not any("out-of-distribution" in line for line in lines)
 
 
+def test_eligible_images_stand_beside_the_matched_temperatures():
+    lines = list(mitigation_lines(checked(CHECK)))
+
+    place = lines.index("  matched temperatures: one/1 1.20, two/1 0.90")
+    assert lines[place + 1 : place + 3] == [
+        "  one/1 at its matched temperature: eligible on 31 of 40 images, the ensemble on 30",
+        "  two/1 at its matched temperature: eligible on 30 of 39 images, the ensemble on 29",
+    ]
+
+
 def test_accuracy_on_a_second_data_set_is_told_and_nothing_is_stamped():
     check = checked(OUTSIDE)
 
@@ -88,8 +102,9 @@ def test_accuracy_on_a_second_data_set_is_told_and_nothing_is_stamped():
     assert sum("on out-of-distribution images 0.60 (0.50 to 0.70)" in line for line in lines) == 3
 
 
-def test_a_document_of_before_has_neither():
-    before = {name: value for name, value in CHECK.items() if name not in {"versions", "latency_ratio"}}
+def test_a_document_of_before_has_none_of_them():
+    later = {"versions", "latency_ratio", "matched_eligibility"}
+    before = {name: value for name, value in CHECK.items() if name not in later}
 
     check = checked(before)
 

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_audit import SEARCH, document_and_rows, finding, not_eligible
+from example_audit import SEARCH, document_and_rows, failed, finding, not_eligible
 from modicum_server.domain.models import Ensemble, InputDropout, ModelCheck, OutputKind
 from modicum_server.measures.checked_versions import CheckedVersion, latency_ratio
 from modicum_server.measures.intervals import Interval
+from modicum_server.measures.matched_eligibility import MatchedEligibility
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.mitigation import judge
+from modicum_server.measures.mitigation_rule import judge
 from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
 
 ONE, TWO, BOTH = (f"projects/default/models/{name}/versions/1" for name in ("one", "two", "both"))
@@ -73,6 +74,83 @@ def test_what_softer_logits_alone_explain_is_inconclusive():
 
     assert check["verdict"] == "INCONCLUSIVE"
     assert "matched temperatures" in check["reasons"][0]
+
+
+def audit_with_fewer_eligible(fewer, *, search_index=1, **changes):
+    """The findings of `LARGER`, but that member TWO is eligible on so many fewer images under that search."""
+    return [
+        not_eligible(one.position, model_version=TWO, search_index=search_index)
+        if (one.model_version, one.search_index) == (TWO, search_index) and one.position < fewer
+        else one
+        for one in audit_of({**LARGER, **changes.pop("sizes", {})}, **changes)
+    ]
+
+
+def test_eligible_images_of_ensemble_and_members_at_matched_temperatures_are_counted():
+    check = checked(audit_with_fewer_eligible(1))
+
+    assert check["matched_eligibility"] == {
+        ONE: {"member": 40, "ensemble": 40, "scored_by_both": 40},
+        TWO: {"member": 39, "ensemble": 40, "scored_by_both": 40},
+    }
+    assert (check["verdict"], check["reasons"]) == ("MITIGATED", [])
+
+
+def test_a_member_that_is_eligible_on_two_images_fewer_is_not_matched_and_the_reason_names_it():
+    check = checked(audit_with_fewer_eligible(2))
+
+    assert check["verdict"] == "INCONCLUSIVE"
+    (reason,) = check["reasons"]
+    assert reason == (
+        "at its matched temperature two, version 1 is eligible on 38 images and the ensemble on 40 of the same 40, "
+        "which is not as many within 1"
+    )
+
+
+def test_a_member_that_is_eligible_on_two_images_more_is_not_matched_either():
+    findings = [
+        not_eligible(one.position, model_version=BOTH) if one.model_version == BOTH and one.position < 2 else one
+        for one in audit_of(LARGER)
+    ]
+
+    check = checked(findings)
+
+    assert check["verdict"] == "INCONCLUSIVE"
+    assert [reason.split(" which")[0] for reason in check["reasons"]] == [
+        f"at its matched temperature {name}, version 1 is eligible on 40 images and the ensemble on 38 of the same 40,"
+        for name in ("one", "two")
+    ]
+
+
+def test_an_image_that_only_one_of_the_two_scored_does_not_count_against_a_match():
+    findings = [
+        replace(failed(one.position), model_version=TWO, search_index=1)
+        if (one.model_version, one.search_index) == (TWO, 1) and one.position < 3
+        else one
+        for one in audit_of(LARGER)
+    ]
+
+    check = checked(findings)
+
+    assert check["matched_eligibility"][TWO] == {"member": 37, "ensemble": 37, "scored_by_both": 37}
+    assert check["verdict"] == "MITIGATED"
+
+
+def test_a_ratio_that_is_low_does_not_mitigate_whatever_was_matched():
+    check = checked(audit_with_fewer_eligible(5, sizes={(BOTH, 0): 6}))
+
+    assert (check["verdict"], check["reasons"]) == ("NOT_MITIGATED", [])
+
+
+def test_without_matched_searches_no_eligible_images_are_counted():
+    sizes = {key: size for key, size in LARGER.items() if key[1] == 0}
+
+    assert checked(audit_of(sizes), searches=(SEARCH,))["matched_eligibility"] == {}
+
+
+@pytest.mark.parametrize(("member", "holds"), [(38, False), (39, True), (40, True), (41, True), (42, False)])
+def test_a_member_is_matched_within_one_image(member, holds):
+    assert MatchedEligibility(member, 40, 50).holds is holds
 
 
 def test_without_matched_searches_nothing_is_said_to_be_mitigated():
@@ -186,7 +264,7 @@ def test_the_verdict_follows_the_rule(ratio, matched, accuracy, verdict):
         "accuracy_difference": measure(*accuracy, value=0.01),
     }
 
-    said, reasons = judge(measures)
+    said, reasons = judge(measures, {})
 
     assert said == verdict
     assert bool(reasons) == (verdict == "INCONCLUSIVE")
@@ -341,7 +419,7 @@ def test_accuracy_outside_is_held_to_the_same_limit(second, verdict):
         "ood_accuracy_difference": measure(*second),
     }
 
-    assert judge(measures)[0] == verdict
+    assert judge(measures, {})[0] == verdict
 
 
 @pytest.mark.parametrize(
@@ -358,9 +436,9 @@ def test_ten_images_do_not_show_that_accuracy_holds(few, reason):
         "accuracy_difference": measure(0.0, 0.0),
         "ood_accuracy_difference": measure(0.0, 0.0),
     }
-    assert judge(measures)[0] == "MITIGATED"
+    assert judge(measures, {})[0] == "MITIGATED"
 
-    verdict, (said,) = judge({**measures, few: replace(measures[few], n=10)})
+    verdict, (said,) = judge({**measures, few: replace(measures[few], n=10)}, {})
 
     assert verdict == "INCONCLUSIVE"
     assert reason in said
@@ -374,4 +452,4 @@ def test_subsets_that_are_no_larger_do_not_mitigate_whatever_the_accuracy_outsid
         "ood_accuracy_difference": measure(-0.3, -0.1),
     }
 
-    assert judge(measures) == ("NOT_MITIGATED", ())
+    assert judge(measures, {}) == ("NOT_MITIGATED", ())

@@ -1,8 +1,10 @@
 """The report shows an ensemble's verdict, and beside it what its versions are worth and cost."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from example_audit import OTHER_VERSION, VERSION, finding
+from example_audit import OTHER_VERSION, SEARCH, VERSION, finding, not_eligible
 from modicum_server.domain.models import Ensemble, ModelCheck, OutputKind
 from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
 from report_pages import page_of, read
@@ -55,3 +57,24 @@ def test_accuracy_outside_stands_beside_with_how_many_images_are_behind_it(audit
     assert "Difference in accuracy on out-of-distribution images" in seen.text
     assert "Out-of-distribution accuracy" in seen.text
     assert "83% 61% to 94% 18 1 2.5 (forward and backward)" in seen.text
+
+
+def test_eligible_images_at_matched_temperatures_stand_below_the_verdict(audited):
+    again = [
+        not_eligible(place, model_version=name, search_index=1)
+        if (name, place) == (VERSION, 0)
+        else finding(place, model_version=name, search_index=1)
+        for place in range(12)
+        for name in (VERSION, OTHER_VERSION)
+    ]
+    audited = {
+        **audited,
+        "findings": [*audited["findings"], *again],
+        "searches": (SEARCH, replace(SEARCH, matched=True)),
+    }
+
+    seen = read(page_of(**audited, matched_temperatures={"1": {VERSION: 1.25, OTHER_VERSION: 0.8}}))
+
+    assert seen.unbalanced == []
+    assert "Matched temperatures: tiny, version 1 1.25, tiny, version 2 0.8." in seen.text
+    assert "At its matched temperature tiny, version 1 is eligible on 11 of 12 images, the ensemble on 12." in seen.text

@@ -187,7 +187,9 @@ class Mitigation:
     """The mitigation check of an ensemble under one search.
 
     `verdict` is MITIGATED, NOT_MITIGATED or INCONCLUSIVE, `reasons` say why no clearer one, `stamp` what was not looked
-    at. `temperatures` are the members' matched ones. `versions` are the ensemble, then its members, and what they cost;
+    at. `temperatures` are the members' matched ones; `matched_eligibility` tells by member on how many images it was
+    eligible at these (`member`), and the ensemble (`ensemble`), of those that both scored (`scored_by_both`); empty
+    where none was matched, and in results of before. `versions` are the ensemble, then its members, and what they cost;
     `out_of_distribution` tells of that data set (`dataset`, `labelled`, `used`, `failed`), None without, and then the
     stamp says so; `latency_ratio` is how many times as long the ensemble takes as its members do on average, None where
     unknown.
@@ -201,6 +203,7 @@ class Mitigation:
     reasons: tuple[str, ...]
     measures: Mapping[str, Measure]
     temperatures: Mapping[str, float]
+    matched_eligibility: Mapping[str, Mapping[str, int]]
     versions: Mapping[str, CheckedVersion]
     latency_ratio: float | None
     out_of_distribution: Mapping[str, Any] | None
@@ -260,6 +263,7 @@ def _mitigation(entry: Mapping[str, Any]) -> Mitigation:
         reasons=tuple(entry["reasons"]),
         measures={name: measure_of(name, measure) for name, measure in entry["measures"].items()},
         temperatures=entry["temperatures"],
+        matched_eligibility=entry.get("matched_eligibility", {}),
         versions=_checked_versions(entry),
         latency_ratio=entry.get("latency_ratio"),
         out_of_distribution=entry.get("out_of_distribution"),

@@ -95,6 +95,9 @@ def mitigation_lines(check: Mitigation) -> Iterable[str]:
     if check.temperatures:
         used = ", ".join(f"{short_version(name)} {number(value)}" for name, value in check.temperatures.items())
         yield f"  matched temperatures: {used}"
+    for name, images in check.matched_eligibility.items():
+        eligible = f"eligible on {images['member']} of {images['scored_by_both']} images"
+        yield f"  {short_version(name)} at its matched temperature: {eligible}, the ensemble on {images['ensemble']}"
     for name, version in check.versions.items():
         yield f"  {short_version(name)}: {_beside(version)}"
     if check.latency_ratio is not None:

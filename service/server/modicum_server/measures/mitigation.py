@@ -3,16 +3,13 @@
 Estimand: the ratio of the ensemble's subset fraction to the geometric mean of its members', over the images that are
 eligible in all and searched in all. Averaging softens logits, and softer logits alone enlarge subsets at a fixed
 threshold; so the same must hold against the members at temperatures at which as many of their images are eligible as of
-the ensemble's (`temperatures`).
+the ensemble's (`temperatures`), within one image (`matched_eligibility`).
 
-Rule. MITIGATED: both ratios' intervals lie above 1.1, and the interval of the difference in accuracy (ensemble less the
-mean of its members, on the same images) lies above -0.02, on the audited images and on the out-of-distribution data
-set where there is one. NOT_MITIGATED: the ratio's interval lies below 1.1. Otherwise, with fewer than 30 images, or
-without labels, INCONCLUSIVE; `reasons` say what is missing. Without such a data set every outcome is stamped
+The verdict on it follows `mitigation_rule`. Without an out-of-distribution data set every outcome is stamped
 "no OOD set".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,13 +30,12 @@ from modicum_server.measures.checked_versions import (
     small,
 )
 from modicum_server.measures.comparisons import difference_to_mean, ratio_of
+from modicum_server.measures.matched_eligibility import MatchedEligibility, matched_eligibility
 from modicum_server.measures.measure import Measure
+from modicum_server.measures.mitigation_rule import ACCURACY_LIMIT, LEAST_IMAGES, RATIO_LIMIT, judge
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.out_of_distribution import DIFFERENCE, OutOfDistribution
 
-RATIO_LIMIT = 1.1
-ACCURACY_LIMIT = -0.02
-LEAST_IMAGES = 30
 STAMP = "no OOD set"
 NOT_MATCHED = "the members were not searched at matched temperatures"
 
@@ -52,6 +48,7 @@ class Mitigation:
 
     Attributes:
         temperatures: the members' matched ones, empty without.
+        eligibility: by member, eligible images at these; empty without.
         versions: what stands beside the verdict, by name, the ensemble first.
         second: the out-of-distribution data set, None without.
     """
@@ -63,6 +60,7 @@ class Mitigation:
     reasons: tuple[str, ...]
     measures: Mapping[str, Measure]
     temperatures: Mapping[str, float]
+    eligibility: Mapping[str, MatchedEligibility]
     versions: Mapping[str, CheckedVersion]
     second: OutOfDistribution | None = None
 
@@ -78,6 +76,7 @@ class Mitigation:
             "reasons": list(self.reasons),
             "measures": {name: measure.as_json() for name, measure in self.measures.items()},
             "temperatures": dict(self.temperatures),
+            "matched_eligibility": {name: one.as_json() for name, one in self.eligibility.items()},
             "limits": {"ratio": RATIO_LIMIT, "accuracy_difference": ACCURACY_LIMIT, "images": LEAST_IMAGES},
             "versions": {name: one.as_json() for name, one in self.versions.items()},
             "passes_of_members_a_pass": len(self.members),
@@ -108,17 +107,56 @@ def check_ensembles(
     for version in versions:
         if not isinstance(version.source, Ensemble) or not set(version.source.members) <= audited.keys():
             continue
-        members = version.source.members
+        members = [audited[name] for name in version.source.members]
         for index in [place for place, search in enumerate(searches) if _is_checked(search)]:
             twin = matched_twin(searches, index)
-            measures = _measures(seen, (version.name, *members), index, twin)
-            if second is not None:
-                measures[DIFFERENCE] = second.difference(version.name, members)
-            used = temperatures.get(-1 if twin is None else twin, {})
-            observed = [seen[name, index] for name in (version.name, *members)]
-            beside = checked_versions(version, [audited[name] for name in members], observed, second)
-            checks.append(Mitigation(version.name, members, index, *judge(measures), measures, used, beside, second))
+            used = {} if twin is None else temperatures.get(twin, {})
+            checks.append(_check(version, members, _Seen(seen, index, twin), used, second))
     return checks
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen under a search, and under the one that repeats it at matched temperatures, if one does."""
+
+    seen: Seen
+    index: int
+    twin: int | None
+
+    def plain(self, version: ModelVersion) -> Observations:
+        return self.seen[version.name, self.index]
+
+    def matched(self, members: Sequence[ModelVersion]) -> dict[str, Observations]:
+        """By member; empty where none was searched at a matched temperature."""
+        return {} if self.twin is None else {member.name: self.seen[member.name, self.twin] for member in members}
+
+
+def _check(
+    ensemble: ModelVersion,
+    members: Sequence[ModelVersion],
+    seen: _Seen,
+    temperatures: Mapping[str, float],
+    second: OutOfDistribution | None,
+) -> Mitigation:
+    names = tuple(member.name for member in members)
+    whole, parts, matched = seen.plain(ensemble), [*map(seen.plain, members)], seen.matched(members)
+    measures = _measures(whole, parts, [*matched.values()])
+    if second is not None:
+        measures[DIFFERENCE] = second.difference(ensemble.name, names)
+    eligibility = matched_eligibility(whole, matched)
+    verdict, reasons = judge(measures, eligibility)
+    return Mitigation(
+        ensemble=ensemble.name,
+        members=names,
+        search_index=seen.index,
+        verdict=verdict,
+        reasons=reasons,
+        measures=measures,
+        temperatures=temperatures,
+        eligibility=eligibility,
+        versions=checked_versions(ensemble, members, [whole, *parts], second),
+        second=second,
+    )
 
 
 def _is_checked(search: Search) -> bool:
@@ -130,55 +168,17 @@ def matched_temperatures(parameters: Mapping[str, Any]) -> dict[int, Mapping[str
     return {int(index): chosen for index, chosen in parameters.get("matched_temperatures", {}).items()}
 
 
-def _measures(seen: Seen, names: tuple[str, ...], index: int, twin: int | None) -> dict[str, Measure]:
-    """Of the ensemble, which is named first, and its members."""
-    ensemble, *members = names
-    whole, parts = seen[ensemble, index], [seen[member, index] for member in members]
+def _measures(
+    whole: Observations, parts: Sequence[Observations], matched: Sequence[Observations]
+) -> dict[str, Measure]:
+    """Of the ensemble and its members; `matched` are the members' at matched temperatures, empty without."""
     unmatched = Measure(None, "ratio", 0, unavailable=NOT_MATCHED)
     return {
         "subset_fraction_ratio": _ratio(whole, parts),
-        "matched_subset_fraction_ratio": (
-            unmatched if twin is None else _ratio(whole, [seen[member, twin] for member in members])
-        ),
+        "matched_subset_fraction_ratio": _ratio(whole, matched) if matched else unmatched,
         "accuracy_difference": _accuracy(whole, parts),
         "overinterpretation_rate_difference": _rate(whole, parts),
     }
-
-
-def judge(measures: Mapping[str, Measure]) -> tuple[str, tuple[str, ...]]:
-    """Return the verdict by the rule above, and what stands against a clearer one."""
-    ratio, matched = measures["subset_fraction_ratio"], measures["matched_subset_fraction_ratio"]
-    accuracy = measures["accuracy_difference"]
-    reasons = []
-    if ratio.n < LEAST_IMAGES:
-        reasons.append(f"fewer than {LEAST_IMAGES} images were searched with the ensemble and all members ({ratio.n})")
-    if accuracy.value is None:
-        reasons.append("no labels, so no accuracy")
-    if not reasons and _end(ratio, low=False) < RATIO_LIMIT:
-        return "NOT_MITIGATED", ()
-    if not reasons and _end(ratio, low=True) <= RATIO_LIMIT:
-        reasons.append(f"the ratio's interval holds {RATIO_LIMIT}")
-    if matched.value is None:
-        reasons.append(matched.unavailable)
-    elif matched.n < LEAST_IMAGES or _end(matched, low=True) <= RATIO_LIMIT:
-        reasons.append(f"at matched temperatures the ratio is not seen to lie above {RATIO_LIMIT}")
-    reasons.extend(_accuracy_reasons(accuracy, measures.get(DIFFERENCE)))
-    return ("INCONCLUSIVE", tuple(reasons)) if reasons else ("MITIGATED", ())
-
-
-def _accuracy_reasons(test: Measure, second: Measure | None) -> Iterator[str]:
-    """What keeps accuracy from being seen not to be lower, on the test set and on an out-of-distribution set."""
-    not_lower = f"the ensemble's accuracy is not seen to lie above its members' by more than {ACCURACY_LIMIT}"
-    if test.value is not None and test.n < LEAST_IMAGES:
-        yield f"fewer than {LEAST_IMAGES} images have a label ({test.n})"
-    elif test.value is not None and _end(test, low=True) <= ACCURACY_LIMIT:
-        yield not_lower
-    if second is not None and second.value is None:
-        yield second.unavailable
-    elif second is not None and second.n < LEAST_IMAGES:
-        yield f"fewer than {LEAST_IMAGES} out-of-distribution images were predicted by all ({second.n})"
-    elif second is not None and _end(second, low=True) <= ACCURACY_LIMIT:
-        yield f"on out-of-distribution images {not_lower}"
 
 
 def _ratio(whole: Observations, parts: Sequence[Observations]) -> Measure:
@@ -201,11 +201,3 @@ def _rate(whole: Observations, parts: Sequence[Observations]) -> Measure:
     both = in_all(all_aligned)
     few = np.stack([small(one)[places][both] for one, places in all_aligned])
     return difference_to_mean(few.astype(np.int64), empty=NONE_IN_ALL)
-
-
-def _end(measure: Measure, *, low: bool) -> float:
-    """An end of the interval; an unknown one is as bad as can be."""
-    end = None if measure.interval is None else (measure.interval.low if low else measure.interval.high)
-    if end is None:
-        return -np.inf if low else np.inf
-    return end

@@ -92,6 +92,7 @@ class Check:
     reasons: tuple[str, ...]
     lines: tuple[Line, ...]
     temperatures: tuple[tuple[str, str], ...]
+    eligibility: tuple[tuple[str, Mapping[str, int]], ...]
     versions: tuple[Beside, ...]
     latency_ratio: str
     second: Mapping[str, Any] | None
@@ -248,6 +249,9 @@ def checks(document: Mapping[str, Any]) -> list[Check]:
             reasons=tuple(entry["reasons"]),
             lines=_paired_lines(entry["measures"]),
             temperatures=tuple((short_name(name), f"{value:.3g}") for name, value in entry["temperatures"].items()),
+            eligibility=tuple(
+                (short_name(name), counted) for name, counted in entry.get("matched_eligibility", {}).items()
+            ),
             versions=_beside(entry),
             latency_ratio=_rounded(entry.get("latency_ratio")),
             second=entry.get("out_of_distribution"),
