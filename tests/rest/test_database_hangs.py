@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
+import psycopg
 import pytest
 import structlog
 from modicum.v1.project_service_pb2 import ListProjectsRequest
@@ -14,7 +15,7 @@ from modicum.v1.project_service_pb2_grpc import ProjectServiceStub
 from modicum_server.artifacts.store import FolderArtifactStore
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.metrics.api import ApiMetrics
-from modicum_server.store.changes import PostgresChanges
+from modicum_server.store.changes import CHANNEL, PostgresChanges
 from modicum_server.store.connections import POOL_SIZE
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.api import Api
@@ -22,6 +23,7 @@ from rest_stage import PATIENCE_SECONDS, PROJECT, TOKENS, Rest, Served
 from sqlalchemy import make_url
 
 LIMIT = "modicum_server.transports.layers.AUTHENTICATION_SECONDS"
+NEVER_SECONDS = 1e6
 AUTHORIZED = (("authorization", f"Bearer {TOKENS['admin']}"),)
 
 
@@ -64,17 +66,27 @@ def wire(database_url) -> Wire:
 
 
 @pytest.fixture
-async def wired(wire, database_url, tmp_path, settings) -> AsyncIterator[Served]:
-    """Both doors of an API that has asked its database already, over a wire."""
-    address = make_url(database_url)
+async def wired_url(wire, database_url) -> AsyncIterator[str]:
+    """The address of the database, over a wire."""
     opened = wire.open
     server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
-    url = address.set(query={}, host="127.0.0.1", port=server.sockets[0].getsockname()[1]).render_as_string(
-        hide_password=False
+    yield (
+        make_url(database_url)
+        .set(query={}, host="127.0.0.1", port=server.sockets[0].getsockname()[1])
+        .render_as_string(hide_password=False)
     )
+    opened.set()
+    wire.open.set()
+    server.close()
+
+
+@pytest.fixture
+async def wired(wire, wired_url, tmp_path, settings) -> AsyncIterator[Served]:
+    """Both doors of an API that has asked its database already, over a wire."""
+    opened = wire.open
     store, changes, artifacts, metrics = (
-        PostgresStore(url),
-        PostgresChanges(url),
+        PostgresStore(wired_url),
+        PostgresChanges(wired_url),
         FolderArtifactStore(tmp_path),
         ApiMetrics(),
     )
@@ -90,7 +102,6 @@ async def wired(wire, database_url, tmp_path, settings) -> AsyncIterator[Served]
         await api.stop(grace=0)
         await changes.close()
         await store.close()
-        server.close()
 
 
 @pytest.fixture
@@ -173,3 +184,30 @@ async def test_one_silent_answer_condemns_every_connection_that_is_open(wire, wi
 
     for _ in range(POOL_SIZE):
         await soon(wired.store.ping())
+
+
+async def test_watches_hear_again_once_their_connection_that_went_silent_is_given_up(
+    wire, wired_url, database_url, monkeypatch
+):
+    monkeypatch.setattr("modicum_server.store.changes.ASK_SECONDS", 0.2)
+    monkeypatch.setattr("modicum_server.store.changes.ANSWER_SECONDS", 0.2)
+
+    async def tell() -> None:
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            await connection.execute("SELECT pg_notify(%s, 'audit')", [CHANNEL])
+
+    async def heard() -> None:
+        await watch.changed(NEVER_SECONDS)
+
+    changes = PostgresChanges(wired_url)
+    async with changes.watch("audit") as watch:
+        await soon(heard())  # the listener is there
+        await asyncio.sleep(1)  # and has been asked a few times
+        await tell()
+        await soon(heard())
+
+        wire.forget()
+        await soon(heard())  # another listener is there, and has every watch look
+        await tell()
+        await soon(heard())
+    await changes.close()

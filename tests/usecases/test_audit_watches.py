@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
+import psycopg
 import pytest
 from modicum_server.domain.audits import AuditFailure, AuditProgress, AuditState, Stage
-from modicum_server.errors import ServerStopping, TooManyWatchers
+from modicum_server.errors import DependencyUnavailable, ServerStopping, TooManyWatchers
 from modicum_server.usecases.watching import LOOKS_AT_ONCE, Watching, remaining_seconds
 from usecases_stage import AUDITOR, VIEWER, now
 
@@ -71,6 +72,24 @@ async def test_there_are_only_so_many_watches(place, asked):
     assert (await anext(place.watching.watch(VIEWER, audit.name, 0))).name == audit.name
     for watch in watches:
         await watch.aclose()
+
+
+async def test_looks_without_an_answer_end_their_watches_and_leave_their_turn_to_others(
+    place, asked, database_url, monkeypatch
+):
+    monkeypatch.setattr("modicum_server.usecases.watching.LOOK_SECONDS", 0.3)
+    audit = await place.audit(asked)
+    watching = Watching(place.store, place.changes, place.settings.model_copy(update={"max_watchers": LOOKS_AT_ONCE}))
+    watches = [watching.watch(VIEWER, audit.name, 0) for _ in range(LOOKS_AT_ONCE)]
+
+    async with await psycopg.AsyncConnection.connect(database_url) as hanging, asyncio.timeout(30):
+        await hanging.execute("LOCK TABLE audits")
+        answers = await asyncio.gather(*(anext(watch) for watch in watches), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [DependencyUnavailable] * LOOKS_AT_ONCE
+    watch = watching.watch(VIEWER, audit.name, 0)
+    assert (await asyncio.wait_for(anext(watch), 30)).name == audit.name
+    await watch.aclose()
 
 
 async def test_watches_that_begin_at_once_do_not_pass_their_limit_together(place, asked):

@@ -10,13 +10,17 @@ import psycopg
 import structlog
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.store.connections import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, libpq_url
+from modicum_server.store.probing import ANSWER_SECONDS
 
 CHANNEL = "modicum_audit"
 RECONNECT_SECONDS = (0.1, 5.0)
+#: How often the connection that listens is asked whether it is there: a network that goes silent closes nothing.
+ASK_SECONDS = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -45,7 +49,10 @@ class AuditWatch:
 
 
 class PostgresChanges:
-    """`ports.Changes`: listens from the first watch on; a listener that lost its connection marks every watch."""
+    """`ports.Changes`: listens from the first watch on; a listener that lost its connection marks every watch.
+
+    One that gives no answer is lost too. psycopg ends the question within ten seconds more, as in `probing`.
+    """
 
     def __init__(self, database_url: str) -> None:
         """Take the address of the database; it is connected to when something is watched."""
@@ -84,12 +91,19 @@ class PostgresChanges:
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
                     pause = shortest
                     self._mark_all()  # what was told while nobody listened is not told again
-                    async for notification in connection.notifies():
-                        self._mark(notification.payload)
-            except psycopg.Error as error:
-                _log.warning("audit_changes_not_heard", error=str(error), retry_seconds=pause)
+                    await self._hear(connection)
+            except (psycopg.Error, TimeoutError) as error:
+                _log.warning("audit_changes_not_heard", error=str(error) or "no answer", retry_seconds=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
+
+    async def _hear(self, connection: "psycopg.AsyncConnection[TupleRow]") -> None:
+        """Mark what is told for as long as the connection answers; what comes meanwhile waits in it."""
+        while True:
+            async for notification in connection.notifies(timeout=ASK_SECONDS):
+                self._mark(notification.payload)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await connection.execute("SELECT 1")
 
     def _mark(self, audit: str) -> None:
         for watch in self._watches.get(audit, ()):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from modicum_server.domain.audits import Audit, AuditState, Stage
 from modicum_server.domain.projects import Principal, Role
-from modicum_server.errors import ServerStopping, TooManyWatchers
+from modicum_server.errors import DependencyUnavailable, ServerStopping, TooManyWatchers
 from modicum_server.ports import Changes, Store, Watch
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
@@ -23,6 +23,8 @@ SHORTEST_INTERVAL_SECONDS = 0.1
 
 LOOKS_AT_ONCE = 4
 """Of all watches: a thousand that look together must not keep every connection of the process from other calls."""
+LOOK_SECONDS = 15.0
+"""A look without an answer by then ends its watch: those that wait for ever would leave no look to the others."""
 
 
 class Watching:
@@ -49,7 +51,7 @@ class Watching:
         """Yield snapshots of greater and greater sequence, and always the terminal one, which is the last.
 
         Raises:
-            FieldInvalid, ProjectNotFound, AuditNotFound, TooManyWatchers
+            FieldInvalid, ProjectNotFound, AuditNotFound, TooManyWatchers, DependencyUnavailable
             ServerStopping: resume after the last sequence seen.
         """
         authorise(principal, project_of("audit", name), Role.VIEWER)
@@ -83,8 +85,13 @@ class Watching:
         async with self._looks:
             if self._stopping.is_set():
                 return None
-            async with self._store.transaction() as transaction:
-                return await require_audit(transaction, name)
+            try:
+                async with asyncio.timeout(LOOK_SECONDS), self._store.transaction() as transaction:
+                    return await require_audit(transaction, name)
+            except TimeoutError as error:
+                raise DependencyUnavailable(
+                    f"the database did not answer within {LOOK_SECONDS:g} s; watch again"
+                ) from error
 
     async def _changed_or_stopped(self, watch: Watch) -> None:
         stopped = asyncio.ensure_future(self._stopping.wait())
