@@ -58,7 +58,8 @@ def test_shares_and_median_are_of_the_subsets_that_were_scored():
     assert (of_all["transfer_class_kept_share"]["value"], of_all["transfer_class_kept_share"]["n"]) == (0.75, 4)
     assert of_all["transfer_sufficient_share"]["value"] == 0.5
     assert of_all["transfer_confidence_median"]["value"] == pytest.approx((0.92 + 0.5) / 2)
-    assert of_all["transfer_agreed_class_kept_share"] == of_all["transfer_class_kept_share"]
+    agreed, every = (of_all[f"{scope}_class_kept_share"] for scope in ("transfer_agreed", "transfer"))
+    assert {**agreed, "title": every["title"], "order": every["order"]} == every
 
 
 def test_agreed_are_images_on_which_both_are_confident_of_the_same_class():

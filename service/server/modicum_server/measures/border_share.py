@@ -3,6 +3,7 @@
 The ring's exact area is the chance level. Whole images (budget exhausted) are left out: they lie where the canvas lies.
 """
 
+from modicum_server.measures.families import Family, Title
 from modicum_server.measures.measure import Measured, quantile_measure
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.ring import Ring
@@ -20,3 +21,6 @@ def border_share(seen: Observations) -> Measured:
             parameters={"chance": ring.chance, "ring_width": ring.width},
         )
     }
+
+
+FAMILY = Family(border_share, {"border_share_median": Title("Border share, median")})

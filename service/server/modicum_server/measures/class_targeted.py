@@ -8,6 +8,7 @@ whose other class the bare fill alone argues for are left out.
 
 import math
 
+from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, quantile_measure, share
 from modicum_server.measures.observations import Observations
@@ -73,3 +74,13 @@ def _low(measure: Measure) -> float:
 def _high(measure: Measure) -> float:
     end = measure.interval.high if measure.interval is not None else None
     return math.inf if end is None else end
+
+
+FAMILY = Family(
+    class_targeted,
+    {
+        "class_targeted_found_share": Title("Random other class: subset found"),
+        "class_targeted_size_ratio_median": Title("Random other class: size ratio, median"),
+    },
+    class_targeted_reading,
+)

@@ -5,7 +5,7 @@ both. Its interval is a bootstrap over images, so it holds for images like these
 """
 
 import itertools
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modicum_server.domain.searches import TargetRule
+from modicum_server.measures.families import PairFamily, Title
 from modicum_server.measures.intervals import Interval, bootstrap_mean
-from modicum_server.measures.measure import Measure
+from modicum_server.measures.measure import Measure, Measured
 from modicum_server.measures.observations import Observations
 
 NONE_IN_BOTH = "no image was searched to its end with both versions"
@@ -42,7 +43,10 @@ class Comparison:
 
 
 def compare_all(
-    versions: Sequence[str], ran: Mapping[int, Container[str]], seen: Mapping[tuple[str, int], Observations]
+    versions: Sequence[str],
+    ran: Mapping[int, Container[str]],
+    seen: Mapping[tuple[str, int], Observations],
+    compare: Callable[[Observations, Observations], Measured],
 ) -> list[Comparison]:
     """Return every pair of versions under every search that ran on both, in the order of the specification.
 
@@ -56,8 +60,8 @@ def compare_all(
     ]
 
 
-def compare(first: Observations, second: Observations) -> dict[str, Measure]:
-    """Return the measures of a pair: `subset_fraction_ratio` and `accuracy_difference`."""
+def comparison(first: Observations, second: Observations) -> Measured:
+    """Return `subset_fraction_ratio` and `accuracy_difference`."""
     _, ours, theirs = np.intersect1d(first.position, second.position, assume_unique=True, return_indices=True)
     both = first.measured[ours] & second.measured[theirs]
     ratios = np.log(first.size[ours][both] / second.size[theirs][both])
@@ -108,3 +112,12 @@ def _exponential(interval: Interval | None) -> Interval | None:
     if interval is None or interval.low is None or interval.high is None:
         return interval
     return replace(interval, low=float(np.exp(interval.low)), high=float(np.exp(interval.high)))
+
+
+FAMILY = PairFamily(
+    comparison,
+    {
+        "subset_fraction_ratio": Title("Ratio of subset fractions"),
+        "accuracy_difference": Title("Difference in accuracy"),
+    },
+)

@@ -4,6 +4,7 @@ Reading, by this rule. DESTROYED: the upper end of the share that is still suffi
 end is above 0.5. Otherwise, or below n = 10, INCONCLUSIVE.
 """
 
+from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measured, Reading
 from modicum_server.measures.observations import Observations
@@ -40,3 +41,13 @@ def _conclusion(outcome: str, n: int) -> str:
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} subsets, so no verdict"
     return "whether the subsets need to stand isolated is not settled by this many images"
+
+
+FAMILY = Family(
+    dilated,
+    {
+        "dilated_sufficient_share": Title("Subsets that suffice with neighbouring pixels added"),
+        "dilated_confidence_median": Title("Confidence with neighbouring pixels added, median"),
+    },
+    dilated_reading,
+)

@@ -12,22 +12,23 @@ from typing import Any
 
 from modicum_server.domain.audits import Audit, AuditSpecification
 from modicum_server.domain.datasets import Dataset
-from modicum_server.domain.ensembles import searched_by
 from modicum_server.domain.findings import MEASURED_REASONS
-from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.searches import Search, SearchMethod, TargetRule
-from modicum_server.measures.comparisons import compare_all
-from modicum_server.measures.mitigation import check_ensembles, matched_temperatures
+from modicum_server.domain.models import InputDropout, ModelVersion
+from modicum_server.domain.searches import Search, SearchMethod
+from modicum_server.measures import registry
+from modicum_server.measures.families import Titles, titled
 from modicum_server.measures.observations import Observations, Observer
 from modicum_server.measures.out_of_distribution import OutOfDistribution
-from modicum_server.measures.registry import measure, read_controls
+from modicum_server.measures.parts import Audited, Entry
 from modicum_server.measures.rows import Row
-from modicum_server.measures.transfer import Transfer, transfer_all, transfer_reading
 
 SCHEMA_VERSION = 1
 FINDINGS_FORMAT = "jsonl+gzip"
 SEARCHING_CONTROLS = ("class_targeted", "fill_robust", "pixel_subset")
 """Answers of controls that come with the passes of a search of their own."""
+INFERENCE_ONLY = "inference only"
+"""Stamp of an input-dropout version: the authors train with it, here it is put around a version that was not."""
+Parts = Mapping[str, Sequence[Entry]]
 MEASURED = frozenset(reason.value for reason in MEASURED_REASONS)
 
 
@@ -58,12 +59,8 @@ def result_document(
     tally = _Tally.of(audit.specification)
     for row in rows:
         tally.add(row)
-    digests = {version.name: version.digest for version in versions}
-    without_gradient = frozenset(parameters.get("gradient_free", ()))
-    seen = tally.observations()
-    versions_asked, searches_asked = audit.specification.model_versions, audit.specification.searches
-    transfers = transfer_all(versions, audit.specification, seen)
-    ran = {index: {one.name for one in searched_by(search, versions)} for index, search in enumerate(searches_asked)}
+    audited = Audited(versions, audit.specification, tally.observations(), parameters, second)
+    parts = {part.key: part.entries(audited) for part in registry.PARTS}
     return {
         "schema_version": SCHEMA_VERSION,
         "audit": audit.name,
@@ -74,7 +71,7 @@ def result_document(
         "parameters": {
             "dtype": "float32",
             **parameters,
-            "model_digests": digests,
+            "model_digests": {version.name: version.digest for version in versions},
             "manifest_digest": dataset.manifest_digest,
         },
         "dataset": {
@@ -83,28 +80,9 @@ def result_document(
             "audited": audit.item_count,
             "labelled": dataset.labelled_count,
         },
-        "models": [
-            {
-                "model_version": name,
-                "digest": digests[name],
-                "searches": [
-                    _search_json(
-                        seen[name, index],
-                        has_gradient=name not in without_gradient,
-                        transfer=[one for one in transfers if (one.source, one.search_index) == (name, index)],
-                    )
-                    for index in range(len(searches_asked))
-                    if name in ran[index]
-                ],
-            }
-            for name in versions_asked
-        ],
-        "comparisons": [pair.as_json() for pair in compare_all(versions_asked, ran, seen)],
-        "mitigation": [
-            one.as_json()
-            for one in check_ensembles(versions, searches_asked, seen, matched_temperatures(parameters), second)
-        ],
-        "transfer": [one.as_json() for one in transfers],
+        "models": [_model_json(version, audited, parts) for version in versions],
+        "comparisons": [_entry_json(pair, registry.pair_titles()) for pair in registry.compared(audited)],
+        **{part.key: [_entry_json(one, part.titles) for one in parts[part.key]] for part in registry.PARTS},
         "failures": tally.failures,
         "passes": tally.passes(),
         "findings": {"digest": findings_digest, "rows": tally.rows, "format": FINDINGS_FORMAT},
@@ -171,16 +149,31 @@ class _Tally:
         }
 
 
-def _search_json(seen: Observations, *, has_gradient: bool, transfer: Sequence[Transfer]) -> dict[str, Any]:
-    """One search of one version; `transfer` are the pairs in which other versions scored its subsets."""
-    measured = measure(seen)
-    # where a search argued for a random other class, keeping it says nothing of what the versions see in common
-    shared = transfer_reading(transfer) if seen.search.target_rule is TargetRule.PREDICTED else None
-    readings = [*read_controls(measured), *filter(None, [shared])]
+def _model_json(version: ModelVersion, audited: Audited, parts: Parts) -> dict[str, Any]:
+    searches = range(len(audited.specification.searches))
+    return {
+        "model_version": version.name,
+        "digest": version.digest,
+        "stamp": INFERENCE_ONLY if isinstance(version.source, InputDropout) else "",
+        "searches": [
+            _search_json(version.name, index, audited, parts)
+            for index in searches
+            if version.name in audited.ran(index)
+        ],
+    }
+
+
+def _search_json(version: str, index: int, audited: Audited, parts: Parts) -> dict[str, Any]:
+    """One search of one version; what the parts across versions say of its subsets stands with its own readings."""
+    seen = audited.seen[version, index]
+    measured = registry.measure(seen)
+    told = (part.reading(audited, parts[part.key], version, index) for part in registry.PARTS if part.reading)
+    readings = [*registry.read_controls(measured), *(reading for reading in told if reading is not None)]
+    blind = version in audited.parameters.get("gradient_free", ())
     return {
         "search": asdict(seen.search),
         "search_digest": seen.search.digest,
-        "measures": {name: value.as_json() for name, value in measured.items()},
+        "measures": titled({name: value.as_json() for name, value in measured.items()}, registry.measure_titles()),
         "readings": [asdict(reading) for reading in readings],
         "counts": {
             "images": len(seen.scored),
@@ -191,8 +184,13 @@ def _search_json(seen: Observations, *, has_gradient: bool, transfer: Sequence[T
             "budget_exhausted": int(seen.budget_exhausted.sum()),
             "saturated": int(seen.saturated.sum()),
         },
-        "gradient_free": seen.search.method is SearchMethod.MASK_OPTIMIZATION and not has_gradient,
+        "gradient_free": blind and seen.search.method is SearchMethod.MASK_OPTIMIZATION,
     }
+
+
+def _entry_json(entry: Entry, titles: Titles) -> dict[str, Any]:
+    told = entry.as_json()
+    return {**told, "measures": titled(told["measures"], titles)}
 
 
 def _search_with_digest(search: Search) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How many images there was something to search on."""
 
 from modicum_server.domain.searches import TargetRule
+from modicum_server.measures.families import Family, Place, Title
 from modicum_server.measures.measure import Measured, share
 from modicum_server.measures.observations import Observations
 
@@ -20,3 +21,12 @@ def eligibility(seen: Observations) -> Measured:
             parameters={**threshold, "fill": seen.search.fill.value},
         ),
     }
+
+
+FAMILY = Family(
+    eligibility,
+    {
+        "eligible_share": Title("Eligible images", Place.HEADLINE),
+        "baseline_confident_share": Title("Baseline-confident images"),
+    },
+)

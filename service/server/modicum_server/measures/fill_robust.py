@@ -9,6 +9,7 @@ smaller was verified the size is that of the whole image, and where nothing was 
 
 import math
 
+from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measured, Parameters, Reading, quantile_measure, share
 from modicum_server.measures.observations import Observations
@@ -94,3 +95,14 @@ def _conclusion(outcome: str, n: int) -> str:
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
     return "how much of the subsets' smallness is the fill's doing is not settled by this many images"
+
+
+FAMILY = Family(
+    fill_robust,
+    {
+        "fill_robust_found_share": Title("Whatever stands elsewhere: a part of the image suffices"),
+        "fill_robust_fraction_median": Title("Whatever stands elsewhere: subset fraction, median"),
+        "fill_robust_size_ratio_median": Title("Whatever stands elsewhere: size over the search's own subset, median"),
+    },
+    fill_robust_reading,
+)

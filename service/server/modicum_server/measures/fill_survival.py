@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from modicum_server.domain.searches import Fill
+from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, share
 from modicum_server.measures.observations import Observations
@@ -78,3 +79,10 @@ def _conclusion(outcome: str, n: int) -> str:
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} subsets, so no verdict"
     return "whether the fill is part of the evidence is not settled by this many images"
+
+
+FAMILY = Family(
+    fill_survival,
+    {f"{PREFIX}{fill.value}": Title(f"Subsets that survive the {fill.value} fill") for fill in Fill},
+    fill_reading,
+)

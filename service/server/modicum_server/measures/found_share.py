@@ -7,6 +7,7 @@ that found nothing is censored: larger than all.
 import numpy as np
 
 from modicum_server.domain.searches import TargetRule
+from modicum_server.measures.families import Family, Place, Title
 from modicum_server.measures.measure import Measured, share
 from modicum_server.measures.observations import Observations
 
@@ -22,3 +23,9 @@ def found_share(seen: Observations) -> Measured:
             parameters={"threshold": seen.search.threshold},
         )
     }
+
+
+FAMILY = Family(
+    found_share,
+    {"other_class_found_share": Title("Images with a subset for a random other class", Place.HEADLINE)},
+)

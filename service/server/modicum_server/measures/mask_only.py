@@ -4,6 +4,7 @@ Reading, by this rule, on the median confidence that is left in the target class
 at least one paint. NOT_THE_SHAPE: its upper end is below 0.5 for both. Otherwise, or below n = 10, INCONCLUSIVE.
 """
 
+from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measured, Reading
 from modicum_server.measures.observations import Observations
@@ -44,3 +45,17 @@ def _conclusion(outcome: str, n: int) -> str:
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} masks, so no verdict"
     return "how much of the evidence is the shape is not settled by this many images"
+
+
+FAMILY = Family(
+    mask_only,
+    {
+        name: title
+        for variant, paint in PAINTS.items()
+        for name, title in {
+            f"{CONTROL}_{variant}_sufficient_share": Title(f"Bare masks in {paint} that suffice"),
+            f"{CONTROL}_{variant}_confidence_median": Title(f"Confidence of the bare mask in {paint}, median"),
+        }.items()
+    },
+    mask_only_reading,
+)

@@ -1,7 +1,7 @@
 """The form of a measure: a value, its unit, its interval, what it was taken over. Must not compute one."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modicum_server.measures.intervals import SMALLEST_SAMPLE, Interval, order_statistics, quantile, wilson
-from modicum_server.measures.observations import Observations
 
 Parameters = Mapping[str, Any]
 LARGER_THAN_ALL = "half of the searches or more found nothing: the value is larger than any that was found"
@@ -73,9 +72,6 @@ def measure_from_json(document: Mapping[str, Any]) -> Measure:
 
 
 Measured = Mapping[str, Measure]
-MeasureFamily = Callable[[Observations], Measured]
-ControlReading = Callable[[Measured], Reading | None]
-"""From the measures of one version and one search; None when the control did not run."""
 
 
 def share(

@@ -30,11 +30,13 @@ from modicum_server.measures.checked_versions import (
     small,
 )
 from modicum_server.measures.comparisons import difference_to_mean, ratio_of
+from modicum_server.measures.families import Title
 from modicum_server.measures.matched_eligibility import MatchedEligibility, matched_eligibility
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.mitigation_rule import ACCURACY_LIMIT, LEAST_IMAGES, RATIO_LIMIT, judge
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.out_of_distribution import DIFFERENCE, OutOfDistribution
+from modicum_server.measures.parts import Audited, Part
 
 STAMP = "no OOD set"
 NOT_MATCHED = "the members were not searched at matched temperatures"
@@ -201,3 +203,27 @@ def _rate(whole: Observations, parts: Sequence[Observations]) -> Measure:
     both = in_all(all_aligned)
     few = np.stack([small(one)[places][both] for one, places in all_aligned])
     return difference_to_mean(few.astype(np.int64), empty=NONE_IN_ALL)
+
+
+def checks_of(audited: Audited) -> list[Mitigation]:
+    """Return the check of every ensemble of an audit."""
+    return check_ensembles(
+        audited.versions,
+        audited.specification.searches,
+        audited.seen,
+        matched_temperatures(audited.parameters),
+        audited.second,
+    )
+
+
+PART = Part(
+    "mitigation",
+    checks_of,
+    {
+        "subset_fraction_ratio": Title("Ratio of subset fractions"),
+        "matched_subset_fraction_ratio": Title("Ratio of subset fractions at matched temperatures"),
+        "accuracy_difference": Title("Difference in accuracy"),
+        DIFFERENCE: Title("Difference in accuracy on out-of-distribution images"),
+        "overinterpretation_rate_difference": Title("Difference in the overinterpretation rate"),
+    },
+)

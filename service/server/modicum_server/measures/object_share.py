@@ -7,6 +7,7 @@ objects cover the whole canvas or were cropped away: a subset could lie nowhere 
 
 import numpy as np
 
+from modicum_server.measures.families import Family, Title
 from modicum_server.measures.measure import Measured, quantile_measure
 from modicum_server.measures.observations import Booleans, Observations
 
@@ -31,3 +32,12 @@ def divides(seen: Observations) -> Booleans:
     """Return where an image has objects that cover a part of the canvas."""
     part: Booleans = (seen.object_area > 0) & (seen.object_area < 1)  # NaN is neither
     return part
+
+
+FAMILY = Family(
+    object_share,
+    {
+        "object_share_median": Title("Object share, median"),
+        "object_share_excess_median": Title("Object share less the objects' area, median"),
+    },
+)

@@ -16,6 +16,7 @@ import numpy as np
 from modicum_server.domain.pixel_subsets import KEPT_SHARE, kept_pixels
 from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.descents import GRID
+from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE, bootstrap_means
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, share
 from modicum_server.measures.observations import Booleans, Floats, Observations
@@ -135,3 +136,21 @@ def _conclusion(outcome: str, n: int) -> str:
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
     return "whether most images are recognised in so few pixels is not settled by this many images"
+
+
+FAMILY = Family(
+    pixel_subsets,
+    {
+        "pixel_subsets_accuracy": Title("Accuracy on the last 5% of the pixels"),
+        "pixel_subsets_random_accuracy": Title("Accuracy on a random 5% of the pixels, the same images"),
+        "pixel_subsets_whole_accuracy": Title("Accuracy on whole images, the same images"),
+        "pixel_subsets_accuracy_gain": Title("Accuracy on the last 5% less that on a random 5%"),
+        "pixel_subsets_accuracy_drop": Title("Accuracy on whole images less that on the last 5%"),
+        "pixel_subsets_class_kept_share": Title("Images that keep their class on the last 5% of the pixels"),
+        "pixel_subsets_random_class_kept_share": Title("Images that keep their class on a random 5% of the pixels"),
+        "pixel_subsets_class_kept_gain": Title("The first of these shares less the second"),
+        "pixel_subsets_confidence_mean": Title("Confidence on the last 5% of the pixels, mean"),
+        "pixel_subsets_random_confidence_mean": Title("Confidence on a random 5% of the pixels, mean"),
+    },
+    pixel_subsets_reading,
+)

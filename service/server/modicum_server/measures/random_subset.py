@@ -4,6 +4,7 @@ Reading, by this rule. ANY_PIXELS: the lower end of the share of random subsets 
 its upper end is below 0.5. Otherwise, or below n = 10, INCONCLUSIVE.
 """
 
+from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, share
 from modicum_server.measures.observations import Observations
@@ -47,3 +48,14 @@ def _conclusion(outcome: str, n: int) -> str:
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
     return "whether any pixels would do is not settled by this many images"
+
+
+FAMILY = Family(
+    random_subset,
+    {
+        "random_sufficient_share": Title("Random subsets of the same size that suffice"),
+        "random_confidence_median": Title("Confidence of random subsets, median"),
+        "random_accuracy": Title("Accuracy on random subsets"),
+    },
+    random_reading,
+)

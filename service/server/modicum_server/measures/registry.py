@@ -1,62 +1,92 @@
-"""Every measure and every control's reading, in the order in which they are shown. Adding one is a line here."""
+"""Every measure of the result, in the order in which they are shown. Adding one is its module and a line here.
 
-from modicum_server.measures.accuracy import accuracy
-from modicum_server.measures.border_share import border_share
-from modicum_server.measures.class_targeted import class_targeted, class_targeted_reading
-from modicum_server.measures.dilated import dilated, dilated_reading
-from modicum_server.measures.eligibility import eligibility
-from modicum_server.measures.fill_robust import fill_robust, fill_robust_reading
-from modicum_server.measures.fill_survival import fill_reading, fill_survival
-from modicum_server.measures.found_share import found_share
-from modicum_server.measures.mask_only import mask_only, mask_only_reading
-from modicum_server.measures.measure import ControlReading, Measure, MeasureFamily, Reading
-from modicum_server.measures.object_share import object_share
-from modicum_server.measures.observations import Observations
-from modicum_server.measures.overinterpretation import overinterpretation
-from modicum_server.measures.pixel_subsets import pixel_subsets, pixel_subsets_reading
-from modicum_server.measures.random_subset import random_reading, random_subset
-from modicum_server.measures.shortcut import shortcut, shortcut_reading
-from modicum_server.measures.subset_fraction import subset_fraction, subset_fraction_by_correctness
-from modicum_server.measures.subset_size import subset_size
+A module of measures defines a function of `Observations`, and a `Family` of it that names them, with the reading of
+the control that they are of. Its line in `FAMILIES` puts them into the result document, the command's table, the page
+and, where they have groups, the tables by class. A measure of two versions is a `PairFamily`, with a line in `PAIRS`;
+a list of the document's own that lies across versions is a `Part`, with a line in `PARTS`: where it is shown beyond
+the document is for the readers to say.
+"""
 
-MEASURES: tuple[MeasureFamily, ...] = (
-    overinterpretation,
-    found_share,
+from modicum_server.measures import (
     accuracy,
-    eligibility,
-    subset_fraction,
-    subset_fraction_by_correctness,
-    subset_size,
     border_share,
-    object_share,
     class_targeted,
-    fill_survival,
-    fill_robust,
+    comparisons,
     dilated,
+    eligibility,
+    fill_robust,
+    fill_survival,
+    found_share,
     mask_only,
+    mitigation,
+    object_share,
+    overinterpretation,
+    pixel_subsets,
     random_subset,
     shortcut,
-    pixel_subsets,
+    subset_fraction,
+    subset_size,
+    transfer,
+)
+from modicum_server.measures.families import Family, PairFamily, Titles
+from modicum_server.measures.measure import Measured, Reading
+from modicum_server.measures.observations import Observations
+from modicum_server.measures.parts import Audited, Part
+
+FAMILIES: tuple[Family, ...] = (
+    overinterpretation.FAMILY,
+    found_share.FAMILY,
+    subset_fraction.FAMILY,
+    eligibility.FAMILY,
+    accuracy.FAMILY,
+    subset_fraction.BY_CORRECTNESS,
+    subset_size.FAMILY,
+    border_share.FAMILY,
+    object_share.FAMILY,
+    class_targeted.FAMILY,
+    fill_survival.FAMILY,
+    fill_robust.FAMILY,
+    dilated.FAMILY,
+    mask_only.FAMILY,
+    random_subset.FAMILY,
+    shortcut.FAMILY,
+    pixel_subsets.FAMILY,
 )
 
-READINGS: tuple[ControlReading, ...] = (
-    class_targeted_reading,
-    fill_reading,
-    fill_robust_reading,
-    dilated_reading,
-    mask_only_reading,
-    random_reading,
-    shortcut_reading,
-    pixel_subsets_reading,
-)
+PAIRS: tuple[PairFamily, ...] = (comparisons.FAMILY,)
 
 
-def measure(seen: Observations) -> dict[str, Measure]:
-    """Return every measure by name."""
-    return {name: value for family in MEASURES for name, value in family(seen).items()}
+def measure(seen: Observations) -> Measured:
+    """Return every measure of one version under one search by name."""
+    return {name: value for family in FAMILIES for name, value in family.measures(seen).items()}
 
 
-def read_controls(measured: dict[str, Measure]) -> list[Reading]:
-    """Return the readings of the controls that ran."""
-    readings = (reading(measured) for reading in READINGS)
+def read_controls(measured: Measured) -> list[Reading]:
+    """Return the readings of the controls that ran beside one search."""
+    readings = (family.reading(measured) for family in FAMILIES if family.reading is not None)
     return [reading for reading in readings if reading is not None]
+
+
+def compare(first: Observations, second: Observations) -> Measured:
+    """Return every measure of a pair by name."""
+    return {name: value for family in PAIRS for name, value in family.measures(first, second).items()}
+
+
+def compared(audited: Audited) -> list[comparisons.Comparison]:
+    """Return every pair of versions under every search."""
+    names = audited.specification.model_versions
+    ran = {index: audited.ran(index) for index in range(len(audited.specification.searches))}
+    return comparisons.compare_all(names, ran, audited.seen, compare)
+
+
+PARTS: tuple[Part, ...] = (mitigation.PART, transfer.PART)
+
+
+def measure_titles() -> Titles:
+    """Return how the measures of one version under one search are called, in the order in which they are shown."""
+    return {name: title for family in FAMILIES for name, title in family.titles.items()}
+
+
+def pair_titles() -> Titles:
+    """Return how the measures of pairs are called, in the order in which they are shown."""
+    return {name: title for family in PAIRS for name, title in family.titles.items()}

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from modicum_server.measures.comparisons import difference_of
+from modicum_server.measures.families import Family, Title
 from modicum_server.measures.measure import Measure, Measured, Reading
 from modicum_server.measures.object_share import divides
 from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED, Observations, Rescored
@@ -110,3 +111,10 @@ def _fact(measured: Measured, *, outside: bool) -> str:
         return f"No subset tells how much of it lies {place}; {lost}"
     chance = share_text(share.parameters["chance"])
     return f"{share_text(share.value)} of the median subset lies {place} (chance {chance}), and {lost}"
+
+
+FAMILY = Family(
+    shortcut,
+    {"shortcut_accuracy_drop": Title("Accuracy lost when what lies beside the object is filled with the mean")},
+    shortcut_reading,
+)

@@ -4,49 +4,60 @@ A search that found nothing smaller counts as 1 (the whole image); one for anoth
 than all. The paper: subsets of misclassified images are smaller.
 """
 
-import numpy as np
+from functools import partial
 
+from modicum_server.measures.by_class import by_class
+from modicum_server.measures.families import Family, Place, Title
 from modicum_server.measures.measure import Measure, Measured, quantile_measure
 from modicum_server.measures.observations import Booleans, Observations
 
 UNIT = "pixels share"
+QUANTILES = {"median": 0.5, "lower_quartile": 0.25, "upper_quartile": 0.75}
+NONE_CORRECT = "no measured image is known to be classified correctly"
+NONE_INCORRECT = "no measured image is known to be misclassified"
 
 
 def subset_fraction(seen: Observations) -> Measured:
-    """Return `subset_fraction_median` (its groups by target class), `_lower_quartile`, `_upper_quartile`."""
-    median = _fraction(seen, seen.measured, 0.5)
+    """Return `subset_fraction_median`, `_lower_quartile`, `_upper_quartile`; their groups are by target class."""
     return {
-        "subset_fraction_median": Measure(
-            median.value,
-            median.unit,
-            median.n,
-            median.interval,
-            median.parameters,
-            median.unavailable,
-            groups=_by_class(seen),
-        ),
-        "subset_fraction_lower_quartile": _fraction(seen, seen.measured, 0.25),
-        "subset_fraction_upper_quartile": _fraction(seen, seen.measured, 0.75),
+        f"subset_fraction_{name}": by_class(
+            partial(_fraction, seen, q, empty=seen.nothing_measured), seen.measured, seen.target
+        )
+        for name, q in QUANTILES.items()
     }
 
 
 def subset_fraction_by_correctness(seen: Observations) -> Measured:
-    """Return `subset_fraction_median_correct` and `_incorrect`, by the label of the image."""
+    """Return the same as `subset_fraction_median_correct` and `_incorrect` and so on, by the label of the image."""
     labelled = seen.measured & seen.labelled
+    split = {
+        "correct": (labelled & seen.correct, NONE_CORRECT),
+        "incorrect": (labelled & ~seen.correct, NONE_INCORRECT),
+    }
     return {
-        "subset_fraction_median_correct": _fraction(
-            seen, labelled & seen.correct, 0.5, empty="no measured image is known to be classified correctly"
-        ),
-        "subset_fraction_median_incorrect": _fraction(
-            seen, labelled & ~seen.correct, 0.5, empty="no measured image is known to be misclassified"
-        ),
+        f"subset_fraction_{name}_{outcome}": _fraction(seen, q, where, empty=empty)
+        for outcome, (where, empty) in split.items()
+        for name, q in QUANTILES.items()
     }
 
 
-def _fraction(seen: Observations, where: Booleans, q: float, *, empty: str = "") -> Measure:
-    return quantile_measure(seen.fraction[where], q, unit=UNIT, empty=empty or seen.nothing_measured)
+def _fraction(seen: Observations, q: float, where: Booleans, *, empty: str) -> Measure:
+    return quantile_measure(seen.fraction[where], q, unit=UNIT, empty=empty)
 
 
-def _by_class(seen: Observations) -> dict[str, Measure]:
-    classes = np.unique(seen.target[seen.measured])
-    return {str(index): _fraction(seen, seen.measured & (seen.target == index), 0.5) for index in classes}
+FAMILY = Family(
+    subset_fraction,
+    {
+        "subset_fraction_median": Title("Subset fraction, median", Place.HEADLINE),
+        "subset_fraction_lower_quartile": Title("Subset fraction, lower quartile"),
+        "subset_fraction_upper_quartile": Title("Subset fraction, upper quartile"),
+    },
+)
+BY_CORRECTNESS = Family(
+    subset_fraction_by_correctness,
+    {
+        f"subset_fraction_{name}_{outcome}": Title(f"Subset fraction, {name.replace('_', ' ')}, {outcome} predictions")
+        for outcome in ("correct", "incorrect")
+        for name in QUANTILES
+    },
+)

@@ -1,5 +1,6 @@
 """The size of a subset in pixels of the canvas."""
 
+from modicum_server.measures.families import Family, Title
 from modicum_server.measures.measure import Measured, quantile_measure
 from modicum_server.measures.observations import Observations
 
@@ -15,3 +16,6 @@ def subset_size(seen: Observations) -> Measured:
             parameters={"canvas_pixels": seen.canvas.pixels},
         )
     }
+
+
+FAMILY = Family(subset_size, {"subset_size_median": Title("Subset size, median")})

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.classes import same_classes
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.searches import Control
+from modicum_server.domain.searches import Control, TargetRule
+from modicum_server.measures.families import Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, quantile_measure, share
 from modicum_server.measures.observations import UNKNOWN, Booleans, Observations, Rescored
+from modicum_server.measures.parts import Audited, Part
 from modicum_server.measures.rescored import LESS, MORE, UNSETTLED, against_limit
 from modicum_server.measures.words import enumeration, interval_text, share_text, short_name
 
@@ -54,22 +55,16 @@ class Transfer:
         }
 
 
-def transfer_all(versions: Sequence[ModelVersion], specification: AuditSpecification, seen: Seen) -> list[Transfer]:
-    """Return the matrix of every search that is not a matched one, in the specification's order; none unless asked for.
-
-    Args:
-        versions: of the audit.
-        specification: of the audit.
-        seen: by version and search.
-    """
-    if not any(plan.control is Control.TRANSFER for plan in specification.controls):
+def transfer_all(audited: Audited) -> list[Transfer]:
+    """Return the matrix of every search that is not a matched one, in the specification's order; none unless asked."""
+    if not any(plan.control is Control.TRANSFER for plan in audited.specification.controls):
         return []
     return [
-        Transfer(source.name, scorer.name, index, transfer(source, scorer, seen, index))
-        for index, search in enumerate(specification.searches)
+        Transfer(source.name, scorer.name, index, transfer(source, scorer, audited.seen, index))
+        for index, search in enumerate(audited.specification.searches)
         if not search.matched
-        for source in versions
-        for scorer in versions
+        for source in audited.versions
+        for scorer in audited.versions
         if source.name != scorer.name
     ]
 
@@ -106,6 +101,16 @@ def transfer_reading(pairs: Sequence[Transfer]) -> Reading | None:
     if unknown := sorted(kept.keys() - known.keys()):
         fact += f"; there are none with {enumeration([short_name(name) for name in unknown])}"
     return Reading(CONTROL, f"{fact}: {_conclusion(outcome, max(one.n for one in known.values()))}.", outcome)
+
+
+def reading_of(audited: Audited, transfers: Sequence[Transfer], version: str, index: int) -> Reading | None:
+    """Return the sentence about one version's subsets under one search; None for a search for a random other class.
+
+    There, that a subset keeps its class says nothing of what the versions see in common.
+    """
+    if audited.specification.searches[index].target_rule is not TargetRule.PREDICTED:
+        return None
+    return transfer_reading([one for one in transfers if (one.source, one.search_index) == (version, index)])
 
 
 def _agreed(ours: Observations, theirs: Observations, classes: Sequence[int]) -> Booleans:
@@ -165,3 +170,19 @@ def _conclusion(outcome: str, n: int) -> str:
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} such images, so no verdict"
     return "whether the pixels are this version's quirk is not settled by this many images"
+
+
+PART = Part(
+    "transfer",
+    transfer_all,
+    {
+        f"{name}_{measure}": Title(f"{title}{scope}")
+        for name, scope in ((AGREED, ", both versions confident of the class"), (CONTROL, ", all subsets scored"))
+        for measure, title in (
+            ("class_kept_share", "Subsets that keep their class with another version"),
+            ("sufficient_share", "Subsets that suffice with another version"),
+            ("confidence_median", "Confidence of another version in the subset, median"),
+        )
+    },
+    reading_of,
+)

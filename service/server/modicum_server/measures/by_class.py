@@ -1,0 +1,27 @@
+"""A measure taken once more for the images of each class. Must not know which measure."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum_server.measures.measure import Measure
+from modicum_server.measures.observations import UNKNOWN, Booleans
+
+MOST_CLASSES = 1_000
+"""Of a measure: those with the most images. A document of 100,000 classes would be read by nobody."""
+
+
+def by_class(take: Callable[[Booleans], Measure], where: Booleans, classes: NDArray[np.int64]) -> Measure:
+    """Return `take` of the images of `where`, its groups the same of each class among them, by class index.
+
+    Beyond `MOST_CLASSES` the parameter `classes_left_out` counts the others; of equally many images the lower index
+    stays.
+    """
+    whole = take(where)
+    found, images = np.unique(classes[where & (classes != UNKNOWN)], return_counts=True)
+    kept = np.sort(found[np.lexsort((found, -images))][:MOST_CLASSES])
+    left_out = {"classes_left_out": len(found) - len(kept)} if len(found) > len(kept) else {}
+    groups = {str(index): take(where & (classes == index)) for index in kept}
+    return replace(whole, groups=groups, parameters={**whole.parameters, **left_out})

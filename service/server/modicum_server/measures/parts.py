@@ -1,0 +1,55 @@
+"""The parts of the result document that lie across the versions of an audit, as they are registered. Computes none."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.ensembles import searched_by
+from modicum_server.domain.models import ModelVersion
+from modicum_server.measures.families import Titles
+from modicum_server.measures.measure import Reading
+from modicum_server.measures.observations import Observations
+from modicum_server.measures.out_of_distribution import OutOfDistribution
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audited:
+    """All that a part may look at.
+
+    Attributes:
+        versions: of the audit, in the order of the specification.
+        seen: by version and search.
+        parameters: of the result.
+        second: what was predicted on the out-of-distribution data set, None without.
+    """
+
+    versions: Sequence[ModelVersion]
+    specification: AuditSpecification
+    seen: Mapping[tuple[str, int], Observations]
+    parameters: Mapping[str, Any]
+    second: OutOfDistribution | None = None
+
+    def ran(self, index: int) -> frozenset[str]:
+        """Return the names of the versions that the search of that index ran on."""
+        return frozenset(one.name for one in searched_by(self.specification.searches[index], self.versions))
+
+
+class Entry(Protocol):
+    """One entry of a part; its JSON holds `measures` by name."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A list of entries under a key of the result document.
+
+    `reading` is what the part says of the subsets of one version under the search of an index; None for nothing.
+    """
+
+    key: str
+    entries: Callable[[Audited], Sequence[Entry]]
+    titles: Titles
+    reading: Callable[[Audited, Sequence[Any], str, int], Reading | None] | None = None

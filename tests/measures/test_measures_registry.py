@@ -1,0 +1,153 @@
+"""Registering a measure puts it into the document, with what readers need to show it."""
+
+from dataclasses import replace
+
+import pytest
+from example_audit import OTHER_VERSION, SEARCH, VERSION, controls, document_and_rows, finding, mixed_findings
+from modicum_server.domain.models import InputDropout
+from modicum_server.domain.searches import TargetRule
+from modicum_server.measures import by_class, registry
+from modicum_server.measures.families import Family, PairFamily, Place, Title
+from modicum_server.measures.measure import Measure, Reading
+from modicum_server.measures.parts import Part
+
+TWO_VERSIONS = [finding(place, 3, model_version=name) for name in (VERSION, OTHER_VERSION) for place in range(12)]
+
+
+def search_of(findings, **audit):
+    document, _ = document_and_rows(findings, **audit)
+    return document["models"][0]["searches"][0]
+
+
+def test_a_family_puts_its_measures_and_its_reading_into_the_document(monkeypatch):
+    family = Family(
+        lambda seen: {"image_count": Measure(float(len(seen.scored)), "images", len(seen.scored))},
+        {"image_count": Title("Images looked at", Place.HEADLINE)},
+        lambda measured: Reading("counting", f"{measured['image_count'].n} were counted.", "COUNTED"),
+    )
+    monkeypatch.setattr(registry, "FAMILIES", (*registry.FAMILIES, family))
+
+    search = search_of(mixed_findings())
+
+    told = search["measures"]["image_count"]
+    assert (told["value"], told["title"], told["place"]) == (13, "Images looked at", "headline")
+    assert told["order"] == max(one["order"] for one in search["measures"].values())
+    assert {"control": "counting", "text": "13 were counted.", "outcome": "COUNTED"} in search["readings"]
+
+
+def test_a_family_of_pairs_puts_its_measures_into_every_comparison(monkeypatch):
+    family = PairFamily(
+        lambda first, second: {"images": Measure(float(len(first.scored) + len(second.scored)), "images", 2)},
+        {"images": Title("Images of both")},
+    )
+    monkeypatch.setattr(registry, "PAIRS", (*registry.PAIRS, family))
+
+    document, _ = document_and_rows(TWO_VERSIONS, versions=(VERSION, OTHER_VERSION))
+
+    (pair,) = document["comparisons"]
+    assert list(pair["measures"]) == ["subset_fraction_ratio", "accuracy_difference", "images"]
+    assert (pair["measures"]["images"]["value"], pair["measures"]["images"]["title"]) == (24, "Images of both")
+
+
+def test_a_part_is_a_list_of_its_own_in_the_document_and_may_read_a_version(monkeypatch):
+    class Entry:
+        def as_json(self):
+            return {"about": "all", "measures": {"versions": Measure(2.0, "versions", 2).as_json()}}
+
+    def read(audited, entries, version, index):
+        return Reading("parts", f"{len(entries)} of {version}", "READ") if version == OTHER_VERSION else None
+
+    part = Part("whole", lambda audited: [Entry()], {"versions": Title("Versions")}, read)
+    monkeypatch.setattr(registry, "PARTS", (*registry.PARTS, part))
+
+    document, _ = document_and_rows(TWO_VERSIONS, versions=(VERSION, OTHER_VERSION))
+
+    (entry,) = document["whole"]
+    assert (entry["about"], entry["measures"]["versions"]["title"]) == ("all", "Versions")
+    texts = [[one["text"] for one in model["searches"][0]["readings"]] for model in document["models"]]
+    assert [f"1 of {OTHER_VERSION}" in told for told in texts] == [False, True]
+
+
+def test_the_measures_of_a_search_are_numbered_as_they_are_registered():
+    measures = search_of(mixed_findings())["measures"]
+
+    names = sorted(measures, key=lambda name: measures[name]["order"])
+
+    assert names[:2] == ["overinterpretation_rate", "overinterpretation_rate_class_targeted"]
+    assert [measures[name]["order"] for name in names] == list(range(len(names)))
+    assert names == [name for name in registry.measure_titles() if name in measures]
+
+
+def test_no_two_measures_of_one_table_are_called_alike():
+    tables = (registry.measure_titles(), registry.pair_titles(), *(part.titles for part in registry.PARTS))
+
+    for titles in tables:
+        assert len({title.text for title in titles.values()}) == len(titles)
+
+
+def test_rate_companion_sizes_and_accuracy_are_given_by_predicted_class():
+    findings = [
+        finding(0, 2, controls=controls(3)),
+        finding(1, 8, controls=controls(4)),
+        finding(2, 4, predicted_class=1, target_class=1),
+        finding(3, 2, predicted_class=1, target_class=1, label=1),
+    ]
+
+    measures = search_of(findings)["measures"]
+
+    def by_class_of(name):
+        return {index: group["value"] for index, group in measures[name]["groups"].items()}
+
+    assert by_class_of("overinterpretation_rate") == {"0": 0.5, "1": 0.5}
+    assert by_class_of("overinterpretation_rate_class_targeted") == {"0": 0.5}
+    assert by_class_of("accuracy") == {"0": 1.0, "1": 0.5}
+    assert by_class_of("subset_fraction_median") == {"0": 5 / 64, "1": 3 / 64}
+    assert by_class_of("subset_fraction_lower_quartile") == {"0": 2 / 64, "1": 2 / 64}
+    assert by_class_of("subset_fraction_upper_quartile") == {"0": 8 / 64, "1": 4 / 64}
+
+
+def test_a_search_for_a_random_other_class_is_split_by_the_class_that_it_argues_for():
+    other = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
+    findings = [finding(0, 2, target_class=1), finding(1, 8, target_class=2)]
+
+    measures = search_of(findings, searches=(other,))["measures"]
+
+    assert measures["subset_fraction_median"]["groups"].keys() == {"1", "2"}
+    assert "groups" not in measures["accuracy"]
+    assert "groups" not in measures["overinterpretation_rate"]
+
+
+def test_the_classes_with_most_images_are_kept_and_the_rest_counted(monkeypatch):
+    monkeypatch.setattr(by_class, "MOST_CLASSES", 2)
+    classes = [0, 1, 1, 2, 2, 2, 3]
+    findings = [finding(place, 2, predicted_class=one, target_class=one) for place, one in enumerate(classes)]
+
+    rate = search_of(findings)["measures"]["overinterpretation_rate"]
+
+    assert rate["groups"].keys() == {"1", "2"}
+    assert rate["parameters"]["classes_left_out"] == 2
+    assert rate["n"] == 7
+
+
+@pytest.mark.parametrize(
+    ("outcome", "values"),
+    [("correct", (4 / 64, 2 / 64, 8 / 64)), ("incorrect", (6 / 64, 5 / 64, 7 / 64))],
+)
+def test_median_and_quartiles_are_split_by_correctness(outcome, values):
+    right = [finding(place, size) for place, size in enumerate((2, 4, 8))]
+    wrong = [finding(3 + place, size, label=1) for place, size in enumerate((5, 6, 7))]
+
+    measures = search_of([*right, *wrong])["measures"]
+
+    names = ("median", "lower_quartile", "upper_quartile")
+    assert tuple(measures[f"subset_fraction_{name}_{outcome}"]["value"] for name in names) == values
+
+
+def test_an_input_dropout_version_is_stamped_inference_only():
+    document, _ = document_and_rows(
+        TWO_VERSIONS,
+        versions=(VERSION, OTHER_VERSION),
+        sources={OTHER_VERSION: InputDropout(VERSION, 0.8, 4, 7)},
+    )
+
+    assert [model["stamp"] for model in document["models"]] == ["", "inference only"]
