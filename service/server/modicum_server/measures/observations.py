@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from modicum_server.domain.findings import MEASURED_REASONS, FindingReason
 from modicum_server.domain.searches import Canvas, Search, TargetRule
+from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures.descents import DescentColumns, Descents
 from modicum_server.measures.ring import Ring
 from modicum_server.measures.rows import Row
@@ -68,6 +69,7 @@ class Observations:
     Attributes:
         search: what was asked.
         canvas: where.
+        statistics: what measures go by.
         position: of the image among the audit's.
         scored: the model gave a prediction on the whole image.
         failed: the image could not be measured; then nothing below counts.
@@ -98,6 +100,7 @@ class Observations:
 
     search: Search
     canvas: Canvas
+    statistics: Statistics
     position: NDArray[np.int64]
     scored: Booleans
     failed: Booleans
@@ -124,6 +127,11 @@ class Observations:
     variants: dict[str, Rescored]
     transfers: dict[str, Transferred]
     descents: Descents
+
+    @property
+    def level(self) -> float:
+        """Of the intervals."""
+        return self.statistics.level
 
     @property
     def fraction(self) -> Floats:
@@ -215,6 +223,7 @@ class Observer:
 
     search: Search
     canvas: Canvas
+    statistics: Statistics = DEFAULTS
     _ring: Ring = field(init=False)
     _columns: dict[str, "array[Any]"] = field(init=False)
     _fills: dict[str, _FillColumn] = field(init=False, default_factory=dict)
@@ -284,6 +293,7 @@ class Observer:
         return Observations(
             self.search,
             self.canvas,
+            self.statistics,
             **columns,
             fills=fills,
             variants=variants,
@@ -327,9 +337,9 @@ class Observer:
         return math.inf if row["subset"] is None else float(row["subset"]["size"])
 
 
-def observe(rows: Iterable[Row], search: Search, canvas: Canvas) -> Observations:
+def observe(rows: Iterable[Row], search: Search, canvas: Canvas, statistics: Statistics = DEFAULTS) -> Observations:
     """Return what these rows, all of one version and one search, say."""
-    observer = Observer(search, canvas)
+    observer = Observer(search, canvas, statistics)
     for row in rows:
         observer.add(row)
     return observer.observations()
