@@ -110,14 +110,24 @@ def _with_passes(snapshot, passes):
 
 
 def test_a_bar_tells_the_passes_done_of_those_planned_until_the_end(audit, script):
-    script.watches = [([(3, "RUNNING"), (4, "SUCCEEDED")], DONE), ([(4, "SUCCEEDED")], DONE)]
-    told = []
-
-    watched(audit, SimpleNamespace(show=lambda step, share, detail: told.append(detail)))
+    told = _told(audit, script, (3, "RUNNING"), (4, "SUCCEEDED"))
 
     planned = audit.snapshot.passes_planned
     assert ["of at most" in detail for detail in told] == [True, False]
     assert f"of at most {planned:,} passes" in told[0]
+
+
+def test_a_bar_tells_what_a_queued_audit_waits_for(audit, script):
+    told = _told(audit, script, (2, "QUEUED"), (3, "RUNNING"), (4, "SUCCEEDED"))
+
+    assert ["waits for a worker" in detail for detail in told] == [True, False, False]
+
+
+def _told(audit, script, *snapshots):
+    script.watches = [(list(snapshots), DONE), ([snapshots[-1]], DONE)]
+    told = []
+    watched(audit, SimpleNamespace(show=lambda step, share, detail: told.append(detail)))
+    return told
 
 
 def test_durations_are_told_in_minutes_and_seconds():

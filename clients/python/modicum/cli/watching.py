@@ -7,7 +7,7 @@ from modicum.cli.views import View
 from modicum.client import Audit
 from modicum.measures import percent
 from modicum.naming import last_part
-from modicum.snapshots import AuditSnapshot
+from modicum.snapshots import AuditSnapshot, AuditState
 
 SECONDS_A_MINUTE = 60
 #: Below this the rate is not told: it says more about the start than about the work.
@@ -53,7 +53,7 @@ def _share(snapshot: AuditSnapshot) -> float:
 
 
 def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
-    parts = [snapshot.state.lower() if snapshot.state != "RUNNING" else snapshot.stage.lower() or "running"]
+    parts = [_standing(snapshot)]
     parts.append(f"{snapshot.images_done} of {snapshot.images_total} images")
     if not snapshot.state.terminal:
         parts.append(f"{snapshot.passes_done:,} of at most {snapshot.passes_planned:,} passes")
@@ -69,6 +69,13 @@ def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
     if remaining is not None and not snapshot.state.terminal:
         parts.append(f"about {duration(remaining)} left")
     return ", ".join(parts)
+
+
+def _standing(snapshot: AuditSnapshot) -> str:
+    """Its stage while it runs, else its state. What a queued one waits for is told; for how long, nobody knows."""
+    if snapshot.state == AuditState.QUEUED:
+        return "queued, waits for a worker that is free"
+    return snapshot.stage.lower() or "running" if snapshot.state == AuditState.RUNNING else snapshot.state.lower()
 
 
 def duration(seconds: float) -> str:
