@@ -1,13 +1,20 @@
 """Intervals against scipy's, and their coverage by simulation."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from modicum_server.measures import intervals
-from modicum_server.measures.intervals import bootstrap_mean, order_statistics, quantile, wilson
+from modicum_server.measures.intervals import (
+    bootstrap_difference,
+    bootstrap_mean,
+    order_statistics,
+    quantile,
+    wilson,
+)
 from scipy import stats
 
 REPEATS = 4000
@@ -159,3 +166,64 @@ def test_a_bootstrap_draws_the_same_every_time_whatever_fits_into_memory(monkeyp
 
 def test_below_ten_images_there_is_no_bootstrap():
     assert bootstrap_mean(np.ones(9)) is None
+    assert bootstrap_difference(np.ones(9)) is None
+
+
+def differences(n: int, gained: int, lost: int) -> np.ndarray:
+    """Paired differences of two yes or no: so many are 1, so many -1, the others 0."""
+    return np.repeat([1.0, -1.0, 0.0], [gained, lost, n - gained - lost])
+
+
+@cache
+def interval_of_differences(n: int, gained: int, lost: int) -> intervals.Interval:
+    return bootstrap_difference(differences(n, gained, lost))
+
+
+#: Of how many images which share differs.
+DIFFERENT = [(n, share) for n in (30, 50, 100) for share in (0.01, 0.02, 0.05, 0.1, 0.3)]
+DIFFERENT += [(300, share) for share in (0.01, 0.02, 0.05)]
+
+
+@pytest.mark.parametrize("share_gained", [1.0, 0.75, 0.5])
+@pytest.mark.parametrize(("n", "share_different"), DIFFERENT)
+def test_a_difference_of_shares_is_covered_as_often_as_it_says_however_few_images_differ(
+    n, share_gained, share_different
+):
+    gained, lost = share_different * share_gained, share_different * (1 - share_gained)
+    samples = np.random.default_rng(13).multinomial(n, [gained, lost, 1 - gained - lost], size=REPEATS)
+    seen, times = np.unique(samples[:, :2], axis=0, return_counts=True)
+
+    found = [interval_of_differences(n, *map(int, one)) for one in seen]
+    covers = [one.low <= gained - lost + 1e-12 and gained - lost - 1e-12 <= one.high for one in found]
+
+    assert np.average(covers, weights=times) >= LEAST_COVERAGE
+
+
+def test_where_no_image_differs_the_next_one_may():
+    interval = bootstrap_difference(differences(30, 0, 0))
+
+    assert (interval.low, interval.high) == (-3 / 32, 3 / 32)  # about the rule of three
+    assert (interval.method, interval.n, interval.level) == ("bootstrap with two images added", 30, 0.95)
+    assert bootstrap_difference(differences(148, 0, 0)).low == -0.02
+
+
+def test_where_ten_images_differ_it_is_the_bootstrap_alone():
+    values = differences(50, 7, 3)
+
+    assert bootstrap_difference(values) == bootstrap_mean(values)
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(9, 0), (5, 4), (1, 0), (0, 3)])
+@pytest.mark.parametrize("n", [12, 50])
+def test_two_images_added_bring_no_end_nearer(n, gained, lost):
+    plain, wider = bootstrap_mean(differences(n, gained, lost)), bootstrap_difference(differences(n, gained, lost))
+
+    assert wider.low <= plain.low
+    assert wider.high >= plain.high
+    assert wider.high - wider.low > plain.high - plain.low
+
+
+def test_the_two_images_added_differ_by_as_much_as_images_can():
+    ends = [bootstrap_difference(np.zeros(40), most=most).high for most in (1.0, 3.0)]
+
+    assert ends[1] == 3 * ends[0]

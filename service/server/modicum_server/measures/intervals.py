@@ -3,7 +3,9 @@
 Shares: Wilson (1927), E. B. Wilson, "Probable inference, the law of succession, and statistical inference". Quantiles:
 order statistics, distribution-free, equal tails (David and Nagaraja, "Order Statistics", 7.1). Values may be infinite:
 a search that found nothing is larger than every search that found something, and ranks need no more than that. Paired
-means: percentile bootstrap over images (Efron and Tibshirani, "An Introduction to the Bootstrap", 13).
+means: percentile bootstrap over images (Efron and Tibshirani, "An Introduction to the Bootstrap", 13). Differences of
+which few are not zero: the same with two images added, as Bonett and Price (2012), "Adjusted Wald confidence interval
+for a difference of binomial proportions based on paired data", add them to an interval by the normal distribution.
 """
 
 import math
@@ -19,6 +21,8 @@ RESAMPLES = 10_000
 RESAMPLED_AT_ONCE = 1_000_000
 """Values drawn at once by a bootstrap: memory does not grow with the number of images."""
 BOOTSTRAP_SEED = 0
+ENOUGH_DIFFERENT = 10
+"""Where fewer images differ than that, resamples tell too little of how many more might."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,31 @@ def bootstrap_mean(values: NDArray[np.float64], level: float = LEVEL) -> Interva
     n = len(values)
     if n < SMALLEST_SAMPLE:
         return None
+    return Interval(*_resampled_ends(values, level), "bootstrap", n, level)
+
+
+def bootstrap_difference(
+    differences: NDArray[np.float64], *, most: float = 1.0, level: float = LEVEL
+) -> Interval | None:
+    """Return the interval of a mean of paired differences, none of them beyond `most`; None below `SMALLEST_SAMPLE`.
+
+    `bootstrap_mean` where at least `ENOUGH_DIFFERENT` are not zero. A resample draws only what was seen: of 30 pairs
+    that are all alike its interval is [0, 0], as if the next one could not differ. So where fewer differ, each end is
+    the farther one of two: that interval's, and that of the same bootstrap with two images added, one at `most` and one
+    at `-most`.
+    """
+    n = len(differences)
+    if n < SMALLEST_SAMPLE:
+        return None
+    low, high = _resampled_ends(differences, level)
+    if np.count_nonzero(differences) >= ENOUGH_DIFFERENT:
+        return Interval(low, high, "bootstrap", n, level)
+    low_with_two, high_with_two = _resampled_ends(np.append(differences, (-most, most)), level)
+    return Interval(min(low, low_with_two), max(high, high_with_two), "bootstrap with two images added", n, level)
+
+
+def _resampled_ends(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+    n = len(values)
     source = np.random.default_rng(BOOTSTRAP_SEED)
     at_once = max(1, RESAMPLED_AT_ONCE // n)
     means = [
@@ -96,7 +125,7 @@ def bootstrap_mean(values: NDArray[np.float64], level: float = LEVEL) -> Interva
     ]
     tail = (1 - level) / 2
     low, high = np.quantile(np.concatenate(means), (tail, 1 - tail))
-    return Interval(float(low), float(high), "bootstrap", n, level)
+    return float(low), float(high)
 
 
 def bootstrap_means(values: NDArray[np.float64], level: float = LEVEL) -> tuple[Interval, ...] | None:
