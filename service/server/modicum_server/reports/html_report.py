@@ -14,10 +14,15 @@ from modicum_server.domain.searches import Canvas
 from modicum_server.measures.rows import Row
 from modicum_server.measures.words import confidence_text, short_name
 from modicum_server.pictures import MAX_PIXELS
+from modicum_server.reports.comparing import checks, pairs
 from modicum_server.reports.gallery import LoadImage, Scene
+from modicum_server.reports.lines import overview
 from modicum_server.reports.matrix import matrices
-from modicum_server.reports.sections import Sketch, checks, pairs, sections
-from modicum_server.reports.wording import acceleration_text, reason_text
+from modicum_server.reports.sections import Sketch, sections
+from modicum_server.reports.wording import acceleration_text, percent_text, reason_text, version_names
+
+STATISTICS_OF_BEFORE = {"level": 0.95, "alpha": 0.05}
+"""What a document that does not say it was made with."""
 
 
 def render_html(
@@ -40,14 +45,19 @@ def render_html(
     if isinstance(rows, Iterator):
         rows = list(rows)
     page = _environment().get_template("report.html.j2")
-    sketches = _sketches(document, load_image, inputs, labels)
+    called = version_names(document)
+    asked = STATISTICS_OF_BEFORE | document["specification"].get("statistics", {})
+    drawn = sections(_sketches(document, load_image, inputs, labels), rows)
     return page.render(
         document=document,
-        sections=sections(sketches, rows),
-        pairs=pairs(document),
-        checks=checks(document),
-        matrices=matrices(document),
+        sections=drawn,
+        overview=overview([section.figures for section in drawn]),
+        pairs=pairs(document, called),
+        checks=checks(document, called),
+        matrices=matrices(document, called),
         title=_title(document),
+        level=percent_text(asked["level"]),
+        alpha=percent_text(asked["alpha"]),
     ).encode()
 
 
@@ -59,18 +69,19 @@ def _sketches(
 ) -> dict[tuple[str, int], Sketch]:
     canvas = Canvas(**document["specification"]["canvas"])
     max_pixels = document["parameters"].get("max_image_pixels", MAX_PIXELS)
+    called = version_names(document)
     sketches = {}
     for place, model in enumerate(document["models"], start=1):
         version = model["model_version"]
         for index, result in enumerate(model["searches"]):
             fill = result["search"]["fill"]
             scene = Scene(canvas, inputs.get(version), labels.get(version, ()), fill, load_image, max_pixels)
-            sketches[version, index] = Sketch(f"model-{place}-search-{index + 1}", version, result, scene)
+            sketches[version, index] = Sketch(f"model-{place}-search-{index + 1}", called(version), result, scene)
     return sketches
 
 
 def _title(document: Mapping[str, Any]) -> str:
-    names = [short_name(model["model_version"]) for model in document["models"]]
+    names = [version_names(document)(model["model_version"]) for model in document["models"]]
     return f"{', '.join(names)} on {short_name(document['dataset']['name'])}"
 
 

@@ -1,11 +1,11 @@
 """The transfer matrix as a table to look at: whose subsets in rows, who scored them in columns. Computes no measure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from modicum_server.measures.measure import Measured, measure_from_json
-from modicum_server.measures.words import confidence_text, share_text, short_name
+from modicum_server.measures.words import confidence_text, share_text
 from modicum_server.reports.wording import interval_ends
 
 SCOPES = (
@@ -41,7 +41,7 @@ class Matrix:
     tables: tuple[Table, ...]
 
 
-def matrices(document: Mapping[str, Any]) -> list[Matrix]:
+def matrices(document: Mapping[str, Any], called: Callable[[str], str]) -> list[Matrix]:
     """Return the document's matrices, in its order; documents without the control, or of before, have none."""
     measured: dict[int, dict[tuple[str, str], Measured]] = {}
     for entry in document.get("transfer", ()):
@@ -51,17 +51,23 @@ def matrices(document: Mapping[str, Any]) -> list[Matrix]:
     return [
         Matrix(
             search=document["specification"]["searches"][index],
-            versions=tuple(map(short_name, versions)),
-            tables=tuple(_table(scope, caption, versions, pairs) for scope, caption in SCOPES),
+            versions=tuple(map(called, versions)),
+            tables=tuple(_table(scope, caption, versions, pairs, called) for scope, caption in SCOPES),
         )
         for index, pairs in measured.items()
     ]
 
 
-def _table(scope: str, caption: str, versions: Sequence[str], pairs: Mapping[tuple[str, str], Measured]) -> Table:
+def _table(
+    scope: str,
+    caption: str,
+    versions: Sequence[str],
+    pairs: Mapping[tuple[str, str], Measured],
+    called: Callable[[str], str],
+) -> Table:
     rows = tuple(
         (
-            short_name(source),
+            called(source),
             tuple(None if source == scorer else _cell(scope, pairs[source, scorer]) for scorer in versions),
         )
         for source in versions

@@ -37,7 +37,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One group of values over the shared axis: dots where they fit, else bars (x, y, height)."""
+    """One group of values over the shared axis: dots where they fit, else bars (x, y, height).
+
+    `median` and `quartiles` are None where they are not known: there is no value, or what was not found is part of it.
+    """
 
     name: str
     kind: str
@@ -46,6 +49,7 @@ class Lane:
     dots: tuple[tuple[float, float], ...]
     bars: tuple[tuple[float, float, float], ...]
     median: float | None
+    quartiles: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +219,7 @@ def _lane(group: Values, axis: _LogAxis, stacks: dict[int, int], floor: float, s
         (axis.left + place * DOT, round(floor - count * scale, 1), round(count * scale, 1))
         for place, count in sorted(stacks.items())
     )
-    median = quantile(np.array(group.fractions), 0.5) if group.fractions else math.inf
+    lower, median, upper = _quartiles(group)
     return Lane(
         name=group.name,
         kind=group.kind,
@@ -224,7 +228,16 @@ def _lane(group: Values, axis: _LogAxis, stacks: dict[int, int], floor: float, s
         dots=dots,
         bars=() if fits else bars,
         median=axis.at(median) if math.isfinite(median) else None,
+        quartiles=(axis.at(lower), axis.at(upper)) if math.isfinite(upper) else None,
     )
+
+
+def _quartiles(group: Values) -> tuple[float, float, float]:
+    """The lower one, the median and the upper one; infinite where unknown."""
+    if not group.fractions:
+        return math.inf, math.inf, math.inf
+    lower, median, upper = (quantile(np.array(group.fractions), q) for q in (0.25, 0.5, 0.75))
+    return lower, median, upper
 
 
 def _note(group: Values, median: float) -> str:

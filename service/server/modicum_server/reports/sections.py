@@ -8,94 +8,19 @@ from typing import Any
 import numpy as np
 
 from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod, TargetRule
+from modicum_server.measures import registry
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.observations import Observations, Observer
-from modicum_server.measures.overinterpretation import ALPHA
 from modicum_server.measures.rows import Row
-from modicum_server.measures.words import short_name
 from modicum_server.reports import answer, plots
+from modicum_server.reports.classes import Classes, classes
 from modicum_server.reports.gallery import Card, Choice, Remainder, Scene, card, choose, remainder
+from modicum_server.reports.lines import Figure, Line, figures, lines
 from modicum_server.reports.panels import is_pictured
-from modicum_server.reports.wording import budget_text, interval_ends, measure_name, value_text
+from modicum_server.reports.wording import budget_text
 
-KEY_FIGURES = (
-    ("overinterpretation_rate", "overinterpretation rate"),
-    ("overinterpretation_rate_class_targeted", "the same for a random other class"),
-    ("subset_fraction_median", "of the pixels in the median subset"),
-    ("eligible_share", "of the images eligible"),
-    ("accuracy", "accuracy on whole images"),
-)
-PAIRED = (
-    "subset_fraction_ratio",
-    "matched_subset_fraction_ratio",
-    "accuracy_difference",
-    "ood_accuracy_difference",
-    "overinterpretation_rate_difference",
-)
 DESCENT = "pixel_subsets_confidence_mean"
 FILLS_SHOWN_ON_GREY = frozenset({Fill.NOISE.value, Fill.MARGINAL.value})
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A key number. `bar` is (value, low, high) as shares of 1, for a small drawing; None without an interval."""
-
-    name: str
-    value: str
-    interval: str
-    note: str
-    bar: tuple[float, float, float] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A measure in the table of all."""
-
-    name: str
-    value: str
-    interval: str
-    method: str
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two versions under one search, in pairs on the same images."""
-
-    first: str
-    second: str
-    search: Mapping[str, Any]
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What stands beside the verdict on an ensemble, for it or one of its members."""
-
-    name: str
-    rate: Line
-    accuracy: Line
-    ood_accuracy: Line | None
-    plain_passes: int
-    milliseconds: str
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The mitigation check of an ensemble under one search."""
-
-    ensemble: str
-    members: tuple[str, ...]
-    search: Mapping[str, Any]
-    verdict: str
-    stamp: str
-    reasons: tuple[str, ...]
-    lines: tuple[Line, ...]
-    temperatures: tuple[tuple[str, str], ...]
-    eligibility: tuple[tuple[str, Mapping[str, int]], ...]
-    versions: tuple[Beside, ...]
-    latency_ratio: str
-    second: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +33,7 @@ class Section:
     budget: str
     headline: str
     sentences: tuple[str, ...]
-    figures: tuple[Figure, ...]
+    figures: Mapping[str, Figure]
     readings: tuple[Mapping[str, str], ...]
     distribution: plots.Strips | None
     scatter: plots.Scatter | None
@@ -122,6 +47,7 @@ class Section:
     remainder: tuple[Remainder, ...]
     without: int
     lines: tuple[Line, ...]
+    classes: Classes | None
 
 
 @dataclass(slots=True)
@@ -129,7 +55,7 @@ class Sketch:
     """A section in the making: takes its rows once for the plots and the choice, and again for the cards."""
 
     anchor: str
-    version: str
+    model: str
     result: Mapping[str, Any]
     scene: Scene
     _observer: Observer = field(init=False)
@@ -164,20 +90,21 @@ class Sketch:
 
     def section(self, seen: Observations) -> Section:
         """Return what was drawn."""
-        measured = {name: measure_from_json(value) for name, value in self.result["measures"].items()}
-        search = self.result["search"]
+        measures, titles = self.result["measures"], registry.measure_titles()
+        measured = {name: measure_from_json(value) for name, value in measures.items()}
+        search, alpha = self.result["search"], measured["overinterpretation_rate"].parameters["alpha"]
         return Section(
             anchor=self.anchor,
-            model=short_name(self.version),
+            model=self.model,
             search=search,
             budget=budget_text(search),
             headline=answer.headline(measured),
             sentences=(*answer.sentences(measured, self.result["counts"], search), *answer.caveats(self.result)),
-            figures=_figures(measured),
+            figures=figures(measures, titles),
             readings=tuple(self.result["readings"]),
-            distribution=plots.strips(_by_target(seen), ALPHA),
-            scatter=plots.scatter(_points(seen, self._margins), seen.search.threshold, ALPHA),
-            correctness=plots.strips(_by_correctness(seen), ALPHA) if seen.labelled.any() else None,
+            distribution=plots.strips(_by_target(seen), alpha),
+            scatter=plots.scatter(_points(seen, self._margins), seen.search.threshold, alpha),
+            correctness=plots.strips(_by_correctness(seen), alpha) if seen.labelled.any() else None,
             descent=_descent(measured),
             canvas=self.scene.canvas,
             groups=tuple((name, self._cards(places)) for name, places in self._choice.groups),
@@ -186,7 +113,8 @@ class Sketch:
             fill_note=" (the fill is shown as grey)" if search["fill"] in FILLS_SHOWN_ON_GREY else "",
             remainder=self._remainder(),
             without=self._choice.without,
-            lines=tuple(_line(name, measure) for name, measure in measured.items()),
+            lines=lines(measures, titles),
+            classes=classes(measures, titles, self.scene.labels),
         )
 
     def _cards(self, places: Sequence[int]) -> tuple[Card, ...]:
@@ -222,92 +150,6 @@ def sections(sketches: Mapping[tuple[str, int], Sketch], rows: Iterable[Row]) ->
     for row in rows:
         sketches[row["model_version"], row["search_index"]].draw(row)
     return [sketch.section(seen[key]) for key, sketch in sketches.items()]
-
-
-def pairs(document: Mapping[str, Any]) -> list[Pair]:
-    """Return the document's comparisons, in its order; documents of before have none."""
-    return [
-        Pair(
-            first=short_name(entry["first"]),
-            second=short_name(entry["second"]),
-            search=document["specification"]["searches"][entry["search_index"]],
-            lines=_paired_lines(entry["measures"]),
-        )
-        for entry in document.get("comparisons", ())
-    ]
-
-
-def checks(document: Mapping[str, Any]) -> list[Check]:
-    """Return the document's mitigation checks, in its order; documents of before have none."""
-    return [
-        Check(
-            ensemble=short_name(entry["ensemble"]),
-            members=tuple(map(short_name, entry["members"])),
-            search=document["specification"]["searches"][entry["search_index"]],
-            verdict=entry["verdict"],
-            stamp=entry["stamp"],
-            reasons=tuple(entry["reasons"]),
-            lines=_paired_lines(entry["measures"]),
-            temperatures=tuple((short_name(name), f"{value:.3g}") for name, value in entry["temperatures"].items()),
-            eligibility=tuple(
-                (short_name(name), counted) for name, counted in entry.get("matched_eligibility", {}).items()
-            ),
-            versions=_beside(entry),
-            latency_ratio=_rounded(entry.get("latency_ratio")),
-            second=entry.get("out_of_distribution"),
-        )
-        for entry in document.get("mitigation", ())
-    ]
-
-
-def _beside(entry: Mapping[str, Any]) -> tuple[Beside, ...]:
-    """The ensemble first: a stored document has them by name; documents of before have none."""
-    told = entry.get("versions", {})
-    return tuple(_version_beside(name, told[name]) for name in (entry["ensemble"], *entry["members"]) if name in told)
-
-
-def _version_beside(name: str, told: Mapping[str, Any]) -> Beside:
-    lines = {key: _line(key, measure_from_json(measure)) for key, measure in told["measures"].items()}
-    return Beside(
-        short_name(name),
-        lines["overinterpretation_rate"],
-        lines["accuracy"],
-        lines.get("ood_accuracy"),
-        told["plain_passes"],
-        f"{_rounded(told['pass_milliseconds']) or 'not timed'} ({told['timed']})",
-    )
-
-
-def _rounded(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
-
-
-def _paired_lines(measures: Mapping[str, Any]) -> tuple[Line, ...]:
-    """In the order in which they are read; a stored document has them by name."""
-    return tuple(_line(name, measure_from_json(measures[name])) for name in PAIRED if name in measures)
-
-
-def _figures(measured: Mapping[str, Measure]) -> tuple[Figure, ...]:
-    return tuple(_figure(name, measured[key]) for key, name in KEY_FIGURES if key in measured)
-
-
-def _figure(name: str, measure: Measure) -> Figure:
-    bar = None
-    if measure.value is not None and measure.interval is not None and measure.unit == "share":
-        bar = (
-            measure.value,
-            measure.interval.low or 0.0,
-            1.0 if measure.interval.high is None else measure.interval.high,
-        )
-    return Figure(name, value_text(measure), interval_ends(measure), f"n = {measure.n}", bar)
-
-
-def _line(name: str, measure: Measure) -> Line:
-    method = "" if measure.interval is None else measure.interval.method
-    title = measure_name(name)
-    if "chance" in measure.parameters:
-        title += f" (chance level {measure.parameters['chance']:.1%})"
-    return Line(title, value_text(measure), interval_ends(measure), method.capitalize(), measure.n)
 
 
 def _by_target(seen: Observations) -> list[plots.Values]:

@@ -1,13 +1,13 @@
 """What a report calls things: numbers, classes, reasons, names. Must not know HTML."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import SearchMethod
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.words import OPEN_END, confidence_text, ratio_text, share_text
+from modicum_server.measures.words import OPEN_END, confidence_text, ratio_text, share_text, short_name
 
 REASONS: Mapping[str, str] = {
     FindingReason.NOT_ELIGIBLE: "below the threshold on the whole image, so not searched",
@@ -20,56 +20,6 @@ REASONS: Mapping[str, str] = {
     FindingReason.INTERNAL: "a fault of the server's own; its log has it",
     FindingReason.STOPPED: "the audit was stopped before this image was done",
 }
-
-MEASURES = {
-    "overinterpretation_rate": "Overinterpretation rate",
-    "overinterpretation_rate_class_targeted": "The same for a random other class",
-    "other_class_found_share": "Images with a subset for a random other class",
-    "accuracy": "Accuracy",
-    "eligible_share": "Eligible images",
-    "baseline_confident_share": "Baseline-confident images",
-    "subset_fraction_median": "Subset fraction, median",
-    "subset_fraction_lower_quartile": "Subset fraction, lower quartile",
-    "subset_fraction_upper_quartile": "Subset fraction, upper quartile",
-    "subset_fraction_median_correct": "Subset fraction, median, correct predictions",
-    "subset_fraction_median_incorrect": "Subset fraction, median, incorrect predictions",
-    "subset_size_median": "Subset size, median",
-    "border_share_median": "Border share, median",
-    "object_share_median": "Object share, median",
-    "object_share_excess_median": "Object share less the objects' area, median",
-    "shortcut_accuracy_drop": "Accuracy lost when what lies beside the object is filled with the mean",
-    "class_targeted_found_share": "Random other class: subset found",
-    "class_targeted_size_ratio_median": "Random other class: size ratio, median",
-    "fill_robust_found_share": "Whatever stands elsewhere: a part of the image suffices",
-    "fill_robust_fraction_median": "Whatever stands elsewhere: subset fraction, median",
-    "fill_robust_size_ratio_median": "Whatever stands elsewhere: size over the search's own subset, median",
-    "dilated_sufficient_share": "Subsets that suffice with neighbouring pixels added",
-    "dilated_confidence_median": "Confidence with neighbouring pixels added, median",
-    "mask_only_white_on_mean_sufficient_share": "Bare masks in white that suffice",
-    "mask_only_white_on_mean_confidence_median": "Confidence of the bare mask in white, median",
-    "mask_only_black_on_mean_sufficient_share": "Bare masks in black that suffice",
-    "mask_only_black_on_mean_confidence_median": "Confidence of the bare mask in black, median",
-    "random_sufficient_share": "Random subsets of the same size that suffice",
-    "random_confidence_median": "Confidence of random subsets, median",
-    "random_accuracy": "Accuracy on random subsets",
-    "pixel_subsets_accuracy": "Accuracy on the last 5% of the pixels",
-    "pixel_subsets_random_accuracy": "Accuracy on a random 5% of the pixels, the same images",
-    "pixel_subsets_whole_accuracy": "Accuracy on whole images, the same images",
-    "pixel_subsets_accuracy_gain": "Accuracy on the last 5% less that on a random 5%",
-    "pixel_subsets_accuracy_drop": "Accuracy on whole images less that on the last 5%",
-    "pixel_subsets_class_kept_share": "Images that keep their class on the last 5% of the pixels",
-    "pixel_subsets_random_class_kept_share": "Images that keep their class on a random 5% of the pixels",
-    "pixel_subsets_class_kept_gain": "The first of these shares less the second",
-    "pixel_subsets_confidence_mean": "Confidence on the last 5% of the pixels, mean",
-    "pixel_subsets_random_confidence_mean": "Confidence on a random 5% of the pixels, mean",
-    "subset_fraction_ratio": "Ratio of subset fractions",
-    "accuracy_difference": "Difference in accuracy",
-    "matched_subset_fraction_ratio": "Ratio of subset fractions at matched temperatures",
-    "overinterpretation_rate_difference": "Difference in the overinterpretation rate",
-    "ood_accuracy_difference": "Difference in accuracy on out-of-distribution images",
-    "ood_accuracy": "Accuracy on out-of-distribution images",
-}
-
 
 VARIANTS = {
     "dilated": "neighbours added",
@@ -84,6 +34,22 @@ NO_VALUE = "none"
 FINE_RATIO = 10
 
 
+def version_names(document: Mapping[str, Any]) -> Callable[[str], str]:
+    """Return what a version is called, by its resource name: with its stamp, as "inference only", where it has one."""
+    stamps = {model["model_version"]: model.get("stamp", "") for model in document["models"]}
+
+    def called(version: str) -> str:
+        stamp = stamps.get(version, "")
+        return f"{short_name(version)} ({stamp})" if stamp else short_name(version)
+
+    return called
+
+
+def percent_text(share: float) -> str:
+    """Return a share that somebody asked for as per cent, as exactly as it was asked for ("95%", "99.9%")."""
+    return f"{share * 100:.6g}%"
+
+
 def reason_text(reason: str) -> str:
     """Return a reason in words."""
     return REASONS.get(reason, reason)
@@ -92,13 +58,6 @@ def reason_text(reason: str) -> str:
 def variant_text(variant: str) -> str:
     """Return what was changed about a subset, in words."""
     return VARIANTS.get(variant, variant.replace("_", " "))
-
-
-def measure_name(name: str) -> str:
-    """Return a measure's name in words; one that is not known here reads as it is written."""
-    if name.startswith("fill_survival_"):
-        return f"Subsets that survive the {name.removeprefix('fill_survival_')} fill"
-    return MEASURES.get(name, name.replace("_", " ").capitalize())
 
 
 def value_text(measure: Measure) -> str:

@@ -1,0 +1,115 @@
+"""What the page shows across versions: pairs on the same images, and ensembles beside their members."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modicum_server.measures import registry
+from modicum_server.measures.families import Titles
+from modicum_server.reports.lines import Line, line, lines
+
+Called = Callable[[str], str]
+"""What a version is called on the page, by its resource name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two versions under one search, in pairs on the same images."""
+
+    first: str
+    second: str
+    search: Mapping[str, Any]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands beside the verdict on an ensemble, for it or one of its members."""
+
+    name: str
+    rate: Line
+    accuracy: Line
+    ood_accuracy: Line | None
+    plain_passes: int
+    milliseconds: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The mitigation check of an ensemble under one search."""
+
+    ensemble: str
+    members: tuple[str, ...]
+    search: Mapping[str, Any]
+    verdict: str
+    stamp: str
+    reasons: tuple[str, ...]
+    lines: tuple[Line, ...]
+    temperatures: tuple[tuple[str, str], ...]
+    eligibility: tuple[tuple[str, Mapping[str, int]], ...]
+    versions: tuple[Beside, ...]
+    latency_ratio: str
+    second: Mapping[str, Any] | None
+
+
+def pairs(document: Mapping[str, Any], called: Called) -> list[Pair]:
+    """Return the document's comparisons, in its order; documents of before have none."""
+    return [
+        Pair(
+            first=called(entry["first"]),
+            second=called(entry["second"]),
+            search=document["specification"]["searches"][entry["search_index"]],
+            lines=lines(entry["measures"], registry.pair_titles()),
+        )
+        for entry in document.get("comparisons", ())
+    ]
+
+
+def checks(document: Mapping[str, Any], called: Called) -> list[Check]:
+    """Return the document's mitigation checks, in its order; documents of before have none."""
+    return [
+        Check(
+            ensemble=called(entry["ensemble"]),
+            members=tuple(map(called, entry["members"])),
+            search=document["specification"]["searches"][entry["search_index"]],
+            verdict=entry["verdict"],
+            stamp=entry["stamp"],
+            reasons=tuple(entry["reasons"]),
+            lines=lines(entry["measures"], _titles_of("mitigation")),
+            temperatures=tuple((called(name), f"{value:.3g}") for name, value in entry["temperatures"].items()),
+            eligibility=tuple(
+                (called(name), counted) for name, counted in entry.get("matched_eligibility", {}).items()
+            ),
+            versions=_beside(entry, called),
+            latency_ratio=_rounded(entry.get("latency_ratio")),
+            second=entry.get("out_of_distribution"),
+        )
+        for entry in document.get("mitigation", ())
+    ]
+
+
+def _titles_of(key: str) -> Titles:
+    return next(part.titles for part in registry.PARTS if part.key == key)
+
+
+def _beside(entry: Mapping[str, Any], called: Called) -> tuple[Beside, ...]:
+    """The ensemble first: a stored document has them by name; documents of before have none."""
+    told = entry.get("versions", {})
+    names = (name for name in (entry["ensemble"], *entry["members"]) if name in told)
+    return tuple(_version_beside(called(name), told[name]) for name in names)
+
+
+def _version_beside(name: str, told: Mapping[str, Any]) -> Beside:
+    shown = {key: line(measure, "") for key, measure in told["measures"].items()}
+    return Beside(
+        name,
+        shown["overinterpretation_rate"],
+        shown["accuracy"],
+        shown.get("ood_accuracy"),
+        told["plain_passes"],
+        f"{_rounded(told['pass_milliseconds']) or 'not timed'} ({told['timed']})",
+    )
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
