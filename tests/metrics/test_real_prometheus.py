@@ -24,14 +24,20 @@ def fetched(url: str, accept: str = "text/plain") -> bytes:
 ENDS = ("", "_low", "_high")
 
 
-def test_the_headline_and_its_interval_are_those_of_the_audits_result(watched):
-    rate = watched.audit.result().models[0].overinterpretation_rate
+@pytest.mark.parametrize("name", ["overinterpretation_rate", "overinterpretation_rate_class_targeted"])
+def test_the_headline_and_its_companion_are_those_of_the_audits_result_with_their_intervals(watched, name):
+    measured = watched.audit.result().models[0].first.measure(name)
     version = 'project="default", model="m", version="1"'
 
-    shown = [watched.prometheus.value(f"modicum_model_overinterpretation_rate{end}{{{version}}}") for end in ENDS]
+    shown = [watched.prometheus.value(f"modicum_model_{name}{end}{{{version}}}") for end in ENDS]
 
-    assert shown == [rate.value, rate.low, rate.high]
-    assert watched.prometheus.value(f"modicum_model_audited_images{{{version}}}") == rate.n
+    assert shown == [measured.value, measured.low, measured.high]
+
+
+def test_the_images_are_those_of_the_headline(watched):
+    rate = watched.audit.result().models[0].overinterpretation_rate
+
+    assert watched.prometheus.value('modicum_model_audited_images{model="m", version="1"}') == rate.n
 
 
 def test_one_query_gives_the_trend_over_a_models_versions_with_the_audit_behind_each(watched):

@@ -20,10 +20,19 @@ VERSION = "projects/p/models/net/versions/{}"
 ENDED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def document(version: str, *, rate: float | None = 0.5, low: float | None = 0.4) -> bytes:
-    interval = None if low is None else {"low": low, "high": 0.6}
+def document(
+    version: str, *, rate: float | None = 0.5, low: float | None = 0.4, companion: float | None = 0.25
+) -> bytes:
+    asked = {"alpha": 0.05, "threshold": 0.9}
+    interval, wide = None if low is None else {"low": low, "high": 0.6}, {"low": 0.125, "high": 0.375}
     measures = {
-        "overinterpretation_rate": {"value": rate, "n": 20, "interval": interval},
+        "overinterpretation_rate": {"value": rate, "n": 20, "interval": interval, "parameters": asked},
+        "overinterpretation_rate_class_targeted": {
+            "value": companion,
+            "n": 20 if companion is not None else 0,
+            "interval": wide if companion is not None else None,
+            "parameters": asked,
+        },
         "subset_fraction_median": {"value": None, "n": 20, "interval": None},
     }
     search = {"search": {"method": "MASK_OPTIMIZATION", "threshold": 0.9}, "measures": measures}
@@ -147,19 +156,42 @@ async def test_a_document_that_is_lost_or_damaged_takes_only_its_own_version_awa
 
 
 def test_the_headline_is_of_the_first_search_and_what_is_unavailable_is_none():
-    [headline] = headlines_of(document("v", rate=None, low=None)).values()
+    [headline] = headlines_of(document("v", rate=None, low=None, companion=None)).values()
 
     assert (headline.rate, headline.rate_low, headline.subset_fraction_median) == (None, None, None)
-    assert (headline.method, headline.threshold, headline.images) == ("MASK_OPTIMIZATION", 0.9, 20)
+    assert (headline.companion, headline.companion_low, headline.companion_high) == (None, None, None)
+    assert (headline.method, headline.threshold, headline.alpha) == ("MASK_OPTIMIZATION", 0.9, 0.05)
+    assert headline.images == 20
+
+
+async def exposed(reader) -> str:
+    return ApiMetrics().expose(Snapshot(versions=await reader.current()))[0].decode()
 
 
 async def test_a_measure_that_is_unavailable_has_no_sample(reader, shelf):
-    shelf.documents["1"] = document(VERSION.format(1), low=None)
+    shelf.documents["1"] = document(VERSION.format(1), low=None, companion=None)
 
-    text = ApiMetrics().expose(Snapshot(versions=await reader.current()))[0].decode()
+    text = await exposed(reader)
 
     assert 'modicum_model_overinterpretation_rate{model="net",project="p",version="1"} 0.5' in text
     assert 'modicum_model_overinterpretation_rate_low{model="net",project="p",version="1"}' not in text
+    assert 'modicum_model_overinterpretation_rate_class_targeted{model="net",project="p",version="1"}' not in text
     assert 'modicum_model_overinterpretation_rate_low{model="net",project="p",version="2"} 0.4' in text
     assert "\nmodicum_model_subset_fraction_median{" not in text
     assert "modicum_models_left_out 3.0" in text
+
+
+async def test_the_rate_stands_with_its_class_targeted_companion_and_both_with_their_intervals(reader):
+    text = await exposed(reader)
+
+    name, version = "modicum_model_overinterpretation_rate", '{model="net",project="p",version="2"}'
+    for end, value in (("", 0.5), ("_low", 0.4), ("_high", 0.6)):
+        assert f"\n{name}{end}{version} {value}\n" in text
+    for end, value in (("", 0.25), ("_low", 0.125), ("_high", 0.375)):
+        assert f"\n{name}_class_targeted{end}{version} {value}\n" in text
+
+
+async def test_what_was_asked_stands_beside_the_numbers(reader):
+    asked = 'alpha="0.05",audit="2",dataset="d",method="mask_optimization",model="net",project="p",threshold="0.9"'
+
+    assert f'modicum_model_last_audit_info{{{asked},version="2"}} 1.0' in await exposed(reader)

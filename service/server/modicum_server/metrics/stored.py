@@ -25,16 +25,14 @@ FACT_GAUGES: Mapping[str, tuple[str, str]] = {
 }
 EXPIRED = ("modicum_queue_leases_expired", "Leases that ended without a renewal, since the database began.")
 VERSION_LABELS = ("project", "model", "version")
+RATE = "modicum_model_overinterpretation_rate"
 HEADLINE_GAUGES: Mapping[str, tuple[str, str]] = {
-    "rate": ("modicum_model_overinterpretation_rate", "Overinterpretation rate by the version's newest audit."),
-    "rate_low": (
-        "modicum_model_overinterpretation_rate_low",
-        "Lower end of the 95% interval of the overinterpretation rate.",
-    ),
-    "rate_high": (
-        "modicum_model_overinterpretation_rate_high",
-        "Upper end of the 95% interval of the overinterpretation rate.",
-    ),
+    "rate": (RATE, "Overinterpretation rate by the version's newest audit."),
+    "rate_low": (f"{RATE}_low", "Lower end of the interval of the overinterpretation rate."),
+    "rate_high": (f"{RATE}_high", "Upper end of the interval of the overinterpretation rate."),
+    "companion": (f"{RATE}_class_targeted", "The same share for a random other class: what a mask can do by itself."),
+    "companion_low": (f"{RATE}_class_targeted_low", "Lower end of the interval of the class-targeted share."),
+    "companion_high": (f"{RATE}_class_targeted_high", "Upper end of the interval of the class-targeted share."),
     "subset_fraction_median": (
         "modicum_model_subset_fraction_median",
         "Median subset fraction by the version's newest audit.",
@@ -129,7 +127,7 @@ def _audits_of_versions(versions: VersionReadings) -> Iterator[Metric]:
     told = GaugeMetricFamily(
         "modicum_model_last_audit_info",
         "Always 1; the version's newest audit, its data set and the search whose measures are shown.",
-        labels=(*VERSION_LABELS, "audit", "dataset", "method", "threshold"),
+        labels=(*VERSION_LABELS, "audit", "dataset", "method", "threshold", "alpha"),
     )
     for reading in versions.readings:
         ended.add_metric(_names(reading), reading.audit.end_time.timestamp())
@@ -139,7 +137,8 @@ def _audits_of_versions(versions: VersionReadings) -> Iterator[Metric]:
 
 def _terms(reading: VersionReading) -> tuple[str, ...]:
     audit, headline = reading.audit, reading.headline
-    return (*(_last(name) for name in (audit.audit, audit.dataset)), headline.method.lower(), f"{headline.threshold:g}")
+    limits = (f"{limit:g}" for limit in (headline.threshold, headline.alpha))
+    return (_last(audit.audit), _last(audit.dataset), headline.method.lower(), *limits)
 
 
 def _names(reading: VersionReading) -> list[str]:

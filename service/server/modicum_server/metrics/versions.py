@@ -25,20 +25,29 @@ WAIT_SECONDS = 2.0
 STORE_SECONDS = 10.0
 DOCUMENT_SECONDS = 60.0
 PREDICTED = TargetRule.PREDICTED.value
+SHOWN = ("overinterpretation_rate", "overinterpretation_rate_class_targeted", "subset_fraction_median")
+"""Measures of a result document that a headline is made of."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """Measures of one version by one audit's first search for the predicted class; None where unavailable."""
+    """Measures of one version by one audit's first search for the predicted class; None where unavailable.
+
+    `rate` is R(threshold, alpha), taken over so many `images`; `companion` is what a random other class gets.
+    """
 
     method: str
     threshold: float
+    alpha: float
     images: int
     rate: float | None
     rate_low: float | None
     rate_high: float | None
+    companion: float | None
+    companion_low: float | None
+    companion_high: float | None
     subset_fraction_median: float | None
 
 
@@ -73,17 +82,27 @@ def _is_for_the_prediction(search: Mapping[str, Any]) -> bool:
 
 
 def _headline(search: Mapping[str, Any]) -> Headline:
-    rate, median = (search["measures"][name] for name in ("overinterpretation_rate", "subset_fraction_median"))
-    interval = rate["interval"] or {}
+    rate, companion, median = (search["measures"][name] for name in SHOWN)
+    rate_low, rate_high = _ends(rate)
+    companion_low, companion_high = _ends(companion)
     return Headline(
         method=search["search"]["method"],
         threshold=search["search"]["threshold"],
+        alpha=rate["parameters"]["alpha"],
         images=rate["n"],
         rate=rate["value"],
-        rate_low=interval.get("low"),
-        rate_high=interval.get("high"),
+        rate_low=rate_low,
+        rate_high=rate_high,
+        companion=companion["value"],
+        companion_low=companion_low,
+        companion_high=companion_high,
         subset_fraction_median=median["value"],
     )
+
+
+def _ends(measure: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    interval = measure["interval"] or {}
+    return interval.get("low"), interval.get("high")
 
 
 @dataclass
