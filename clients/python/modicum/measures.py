@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: Place of the measures that are read first.
+HEADLINE = "headline"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
@@ -11,7 +14,8 @@ class Measure:
 
     `low` and `high` are the interval at `level`, None where that end is open; `method` is empty where there is no
     interval (fewer than 10 images). `n` is the number of images behind it. `beside` are measures that must be read
-    with it, e.g. class-targeted, and print with it.
+    with it, e.g. class-targeted, and print with it. `groups` are the same measure of each class, by class index.
+    `title` is what it is called in tables; those of the `headline` are read first, and `order` is its rank.
     """
 
     name: str
@@ -25,6 +29,10 @@ class Measure:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     unavailable: str = ""
     beside: Mapping[str, "Measure"] = field(default_factory=dict)
+    groups: Mapping[str, "Measure"] = field(default_factory=dict)
+    title: str = ""
+    headline: bool = False
+    order: int = 0
 
     def __float__(self) -> float:
         """The value; not a number where there is none."""
@@ -57,7 +65,7 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.2g}%" if 0 < fraction < 0.0995 else f"{fraction:.0%}"  # noqa: PLR2004  # two digits
 
 
-def measure_of(name: str, entry: Mapping[str, Any], beside: Mapping[str, Measure] | None = None) -> Measure:
+def measure_of(name: str, entry: Mapping[str, Any]) -> Measure:
     """The measure of that name as the result document has it."""
     interval = entry.get("interval") or {}
     return Measure(
@@ -71,5 +79,17 @@ def measure_of(name: str, entry: Mapping[str, Any], beside: Mapping[str, Measure
         level=interval.get("level", 0.95),
         parameters=entry.get("parameters") or {},
         unavailable=entry.get("unavailable") or "",
-        beside=beside or {},
+        groups={index: measure_of(name, group) for index, group in entry.get("groups", {}).items()},
+        title=entry.get("title") or name.replace("_", " ").capitalize(),
+        headline=entry.get("place") == HEADLINE,
+        order=entry.get("order", 0),
     )
+
+
+def measures_of(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Measure]:
+    """The measures of a part of the result document, in the order in which they are shown.
+
+    A document of before tells neither order nor title: then they are called by their names.
+    """
+    measures = (measure_of(name, entry) for name, entry in entries.items())
+    return {measure.name: measure for measure in sorted(measures, key=lambda measure: measure.order)}

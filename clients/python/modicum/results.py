@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modicum.errors import ServiceError
 from modicum.findings import Finding, findings_of
-from modicum.measures import Measure, measure_of
+from modicum.measures import Measure, measures_of
+from modicum.naming import short_version
 
 SCHEMA_VERSION = 1
 
@@ -50,11 +51,15 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """What came of one version. The properties read its first search for the predicted class; `searches` has all."""
+    """What came of one version. The properties read its first search for the predicted class; `searches` has all.
+
+    `stamp` is what must be said wherever the version is named: "inference only" of input dropout.
+    """
 
     model_version: str
     digest: str
     searches: tuple[SearchResult, ...]
+    stamp: str = ""
 
     @property
     def first(self) -> SearchResult:
@@ -224,6 +229,12 @@ class Result:
     mitigation: tuple[Mitigation, ...] = ()
     transfer: tuple[Transfer, ...] = ()
 
+    def called(self, model_version: str) -> str:
+        """The version's name for people, with its stamp where it has one: robust/1 (inference only)."""
+        stamps = {model.model_version: model.stamp for model in self.models}
+        stamp = stamps.get(model_version, "")
+        return f"{short_version(model_version)} ({stamp})" if stamp else short_version(model_version)
+
 
 def document_of(data: bytes) -> Mapping[str, Any]:
     """The result document in `data`.
@@ -244,7 +255,12 @@ def document_of(data: bytes) -> Mapping[str, Any]:
 def result_of(document: Mapping[str, Any], findings_artifact: bytes) -> Result:
     """The result in a document and the findings artifact that it names."""
     models = tuple(
-        ModelResult(entry["model_version"], entry["digest"], tuple(map(_search_result, entry["searches"])))
+        ModelResult(
+            entry["model_version"],
+            entry["digest"],
+            tuple(map(_search_result, entry["searches"])),
+            entry.get("stamp", ""),
+        )
         for entry in document["models"]
     )
     comparisons = tuple(map(_comparison, document.get("comparisons", ())))
@@ -261,7 +277,7 @@ def _mitigation(entry: Mapping[str, Any]) -> Mitigation:
         verdict=entry["verdict"],
         stamp=entry["stamp"],
         reasons=tuple(entry["reasons"]),
-        measures={name: measure_of(name, measure) for name, measure in entry["measures"].items()},
+        measures=measures_of(entry["measures"]),
         temperatures=entry["temperatures"],
         matched_eligibility=entry.get("matched_eligibility", {}),
         versions=_checked_versions(entry),
@@ -277,7 +293,7 @@ def _checked_versions(entry: Mapping[str, Any]) -> Mapping[str, CheckedVersion]:
 
 
 def _checked_version(entry: Mapping[str, Any]) -> CheckedVersion:
-    measures = {name: measure_of(name, measure) for name, measure in entry["measures"].items()}
+    measures = measures_of(entry["measures"])
     return CheckedVersion(
         overinterpretation_rate=measures["overinterpretation_rate"],
         accuracy=measures["accuracy"],
@@ -289,29 +305,21 @@ def _checked_version(entry: Mapping[str, Any]) -> CheckedVersion:
 
 
 def _transfer(entry: Mapping[str, Any]) -> Transfer:
-    measures = {name: measure_of(name, measure) for name, measure in entry["measures"].items()}
+    measures = measures_of(entry["measures"])
     return Transfer(entry["source"], entry["scorer"], entry["search_index"], measures)
 
 
 def _comparison(entry: Mapping[str, Any]) -> Comparison:
-    measures = {name: measure_of(name, measure) for name, measure in entry["measures"].items()}
+    measures = measures_of(entry["measures"])
     return Comparison(entry["first"], entry["second"], entry["search_index"], measures)
 
 
 def _search_result(entry: Mapping[str, Any]) -> SearchResult:
-    entries: Mapping[str, Mapping[str, Any]] = entry["measures"]
-    measures = {
-        name: measure_of(
-            name,
-            measure,
-            {
-                label: measure_of(other, entries[other])
-                for label, other in BESIDE.get(name, {}).items()
-                if other in entries
-            },
-        )
-        for name, measure in entries.items()
-    }
+    measures = measures_of(entry["measures"])
+    for name, labels in BESIDE.items():
+        if name in measures:
+            beside = {label: measures[other] for label, other in labels.items() if other in measures}
+            measures[name] = replace(measures[name], beside=beside)
     readings = tuple(
         Reading(reading["control"], reading["text"], reading.get("outcome", "")) for reading in entry["readings"]
     )

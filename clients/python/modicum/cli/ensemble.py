@@ -101,7 +101,7 @@ def _answer(result: Result, *, as_json: bool) -> None:
         answer_json(result.document["mitigation"])
     else:
         for one in result.mitigation:
-            for line in mitigation_lines(one):
+            for line in mitigation_lines(one, result.called):
                 answers().print(line, markup=False, soft_wrap=True)
     verdicts = {one.verdict for one in result.mitigation}
     raise typer.Exit(next((code for verdict, code in CODES if verdict in verdicts), INCONCLUSIVE))

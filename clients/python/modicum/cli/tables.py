@@ -1,16 +1,18 @@
 """Results for people: one row a finding, then what it all says."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from modicum.cli.across import compared, lower_first, matrices, search_text
+from modicum.cli.measure_tables import classes_table, measures_table
 from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls, PixelSubsetFinding
 from modicum.measures import number, percent
 from modicum.naming import last_part, printable, short_version
-from modicum.results import CheckedVersion, Comparison, Mitigation, ModelResult, Result, SearchResult, Transfer
+from modicum.results import CheckedVersion, Mitigation, Result, SearchResult
 from modicum.versions import ModelVersion
 
 #: Rows of a table; the rest is in the outputs.
@@ -23,14 +25,6 @@ VARIANTS = {
     "random": "of random pixels",
     "ring_filled": "without its ring",
     "outside_filled": "of its objects alone",
-}
-#: Measures of an ensemble mitigation check, in words.
-MITIGATION = {
-    "subset_fraction_ratio": "subset fraction, ensemble over the geometric mean of its members",
-    "matched_subset_fraction_ratio": "the same at matched temperatures",
-    "accuracy_difference": "accuracy, ensemble less the mean of its members",
-    "ood_accuracy_difference": "the same on out-of-distribution images",
-    "overinterpretation_rate_difference": "overinterpretation rate, ensemble less the mean of its members",
 }
 COLUMNS = ("image", "label", "prediction", "confidence", "subset size", "subset fraction", "controls")
 RIGHT = frozenset({"confidence", "subset size", "subset fraction"})
@@ -62,44 +56,47 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
                 for finding in result.findings
                 if finding.model_version == model.model_version and finding.search_index == index
             ]
-            console.print(_table(_title(model, search), findings, version))
+            title = f"{result.called(model.model_version)}: {search_text(search.search)}"
+            console.print(_table(title, findings, version))
             if len(findings) > MOST_ROWS:
                 console.print(f"... and {len(findings) - MOST_ROWS} more images; --output FILE has them all")
             for line in headline(search):
                 console.print(line, markup=False, soft_wrap=True)
+            console.print(measures_table(search))
+            classes = classes_table(search, partial(_class_name, version=version))
+            if classes is not None:
+                console.print(classes)
             console.print()
-    for transfers in _by_search(result.transfer):
-        how = _how(result.document["specification"]["searches"][transfers[0].search_index])
-        console.print(_matrix(transfers, how))
+    for matrix in matrices(result):
+        console.print(matrix)
     for pair in result.comparisons:
-        console.print(_compared(pair), markup=False, soft_wrap=True)
+        console.print(compared(pair, result.called), markup=False, soft_wrap=True)
     for check in result.mitigation:
-        for line in mitigation_lines(check):
+        for line in mitigation_lines(check, result.called):
             console.print(line, markup=False, soft_wrap=True)
 
 
-def mitigation_lines(check: Mitigation) -> Iterable[str]:
+def mitigation_lines(check: Mitigation, called: Callable[[str], str] = short_version) -> Iterable[str]:
     """What the check of an ensemble says, the verdict first."""
-    names = ", ".join(map(short_version, check.members))
+    names = ", ".join(map(called, check.members))
     stamp = f" ({check.stamp})" if check.stamp else ""
-    yield f"{check.verdict}{stamp}: {short_version(check.ensemble)} against its members {names}"
+    yield f"{check.verdict}{stamp}: {called(check.ensemble)} against its members {names}"
     for reason in check.reasons:
         yield f"  {reason}"
-    for name, label in MITIGATION.items():
-        if name in check.measures:
-            yield f"  {label}: {check.measures[name]}"
+    for measure in check.measures.values():
+        yield f"  {lower_first(measure.title)}: {measure}"
     if check.out_of_distribution:
         second = check.out_of_distribution
         counted = f"{second['used']} of {second['labelled']} labelled images have a prediction of all"
         yield f"  out-of-distribution data set {last_part(second['dataset'])}: {counted}"
     if check.temperatures:
-        used = ", ".join(f"{short_version(name)} {number(value)}" for name, value in check.temperatures.items())
+        used = ", ".join(f"{called(name)} {number(value)}" for name, value in check.temperatures.items())
         yield f"  matched temperatures: {used}"
     for name, images in check.matched_eligibility.items():
         eligible = f"eligible on {images['member']} of {images['scored_by_both']} images"
-        yield f"  {short_version(name)} at its matched temperature: {eligible}, the ensemble on {images['ensemble']}"
+        yield f"  {called(name)} at its matched temperature: {eligible}, the ensemble on {images['ensemble']}"
     for name, version in check.versions.items():
-        yield f"  {short_version(name)}: {_beside(version)}"
+        yield f"  {called(name)}: {_beside(version)}"
     if check.latency_ratio is not None:
         ratio = number(check.latency_ratio)
         yield f"  when registered, a pass of the ensemble took {ratio} times as long as one of a member on average"
@@ -111,42 +108,6 @@ def _beside(version: CheckedVersion) -> str:
     passes = "1 plain pass" if version.plain_passes == 1 else f"{version.plain_passes} plain passes"
     timed = f"{number(version.pass_milliseconds)} ms {version.timed}" if version.pass_milliseconds else "not timed"
     return f"overinterpretation rate {rate}, accuracy {accuracy}{outside}; a pass is {passes}, {timed}"
-
-
-def _by_search(transfers: Sequence[Transfer]) -> Iterable[Sequence[Transfer]]:
-    indices = dict.fromkeys(one.search_index for one in transfers)
-    return [[one for one in transfers if one.search_index == index] for index in indices]
-
-
-def _matrix(transfers: Sequence[Transfer], how: str) -> Table:
-    """The transfers of one search: whose subsets in rows, who scored them in columns."""
-    versions = list(dict.fromkeys(one.source for one in transfers))
-    cells = {(one.source, one.scorer): one for one in transfers}
-    title = f"subsets that keep their class with another version, where both are confident of the same class ({how})"
-    table = Table("subsets of", title=title, title_justify="left")
-    for scorer in versions:
-        table.add_column(escape(f"scored by {short_version(scorer)}"), overflow="fold")
-    for source in versions:
-        row = [str(cells[source, scorer].class_kept_share) if scorer != source else "" for scorer in versions]
-        table.add_row(*(escape(printable(cell)) for cell in (short_version(source), *row)))
-    return table
-
-
-def _compared(pair: Comparison) -> str:
-    ratio, difference = pair.subset_fraction_ratio, pair.accuracy_difference
-    said = f"{short_version(pair.first)} against {short_version(pair.second)} on the same images"
-    said += f": ratio of subset fractions {ratio}"
-    return said if difference.value is None else f"{said}; difference in accuracy {difference}"
-
-
-def _title(model: ModelResult, search: SearchResult) -> str:
-    entry = search.search
-    return f"{short_version(model.model_version)}: {_how(entry)}"
-
-
-def _how(search: Mapping[str, Any]) -> str:
-    how = f"threshold {search['threshold']:g}, {search['method']}, {search['fill']} fill"
-    return f"{how}, for a random other class" if search.get("target_rule") == "random_other" else how
 
 
 def _table(title: str, findings: Sequence[Finding], version: ModelVersion | None) -> Table:
@@ -229,7 +190,7 @@ def _other_class(targeted: ClassTargetedFinding, name: str) -> str:
 
 
 def headline(search: SearchResult) -> Iterable[str]:
-    """What the findings of one version and one search say, in lines."""
+    """What the findings of one version and one search say first, in lines."""
     counts = search.counts
     yield (
         f"{counts['images']} images: {counts['eligible']} eligible, {counts['with_subset']} with a subset, "
@@ -244,18 +205,5 @@ def headline(search: SearchResult) -> Iterable[str]:
         rate = search.measure("overinterpretation_rate")
         alpha = rate.parameters.get("alpha", 0.05)
         yield f"overinterpretation rate (a subset of at most {percent(alpha)} of the pixels suffices): {rate}"
-    for name, label in (
-        ("subset_fraction_median", "median subset fraction"),
-        ("accuracy", "accuracy"),
-        ("border_share_median", "median border share"),
-        ("object_share_median", "median object share"),
-        ("shortcut_accuracy_drop", "accuracy that lies beside the object"),
-        ("pixel_subsets_accuracy", "accuracy on the last 5% of the pixels"),
-        ("pixel_subsets_random_accuracy", "accuracy on a random 5% of the pixels"),
-        ("pixel_subsets_whole_accuracy", "accuracy on the whole images that were descended"),
-    ):
-        measure = search.measure(name)
-        if measure.value is not None:
-            yield f"{label}: {measure}"
     for reading in search.readings:
         yield f"{reading.control}: {reading.text}"

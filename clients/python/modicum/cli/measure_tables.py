@@ -1,0 +1,97 @@
+"""The measures of one version under one search as tables for people. Which there are, the result document says."""
+
+from collections.abc import Callable, Iterable
+
+from rich.markup import escape
+from rich.table import Table
+
+from modicum.measures import Measure, number, percent
+from modicum.results import SearchResult
+
+#: Rows of the table by class; the rest is counted.
+MOST_CLASSES = 20
+FEWEST_CLASSES = 2
+SHARES = frozenset({"share", "pixels share"})
+
+
+def measures_table(search: SearchResult) -> Table:
+    """Every measure that has a value, those of the headline first, and of these also why one has none."""
+    table = Table("measure", title="what the findings come to", title_justify="left")
+    table.add_column("value", justify="right")
+    table.add_column(_interval_title(search.measures.values()))
+    table.add_column("n", justify="right")
+    headline = [measure for measure in search.measures.values() if measure.headline]
+    details = [one for one in search.measures.values() if not one.headline and one.value is not None]
+    for measures in (headline, details):
+        for measure in measures:
+            table.add_row(*map(escape, (_title(measure), value_text(measure), _interval(measure), f"{measure.n:,}")))
+        table.add_section()
+    without = sum(one.value is None for one in search.measures.values() if not one.headline)
+    if without:
+        table.caption = f"{without} more have no value here; the reports say why"
+        table.caption_justify = "left"
+    return table
+
+
+def classes_table(search: SearchResult, class_name: Callable[[int], str]) -> Table | None:
+    """What is given by class, the classes with the most images first; None where there are no two classes."""
+    split = [measure for measure in search.measures.values() if measure.groups]
+    images: dict[str, int] = {}
+    for measure in split:
+        for index, group in measure.groups.items():
+            images[index] = max(images.get(index, 0), group.n)
+    if len(images) < FEWEST_CLASSES:
+        return None
+    by = "predicted class" if search.search.get("target_rule", "predicted") == "predicted" else "class argued for"
+    table = Table(by, title="class by class", title_justify="left")
+    table.add_column("images", justify="right")
+    for measure in split:
+        table.add_column(escape(measure.title), justify="right", overflow="fold")
+    shown = sorted(images, key=lambda index: (-images[index], int(index)))[:MOST_CLASSES]
+    for index in shown:
+        cells = (_cell(measure.groups[index]) if index in measure.groups else "" for measure in split)
+        table.add_row(*map(escape, (class_name(int(index)), f"{images[index]:,}", *cells)))
+    beyond = max(measure.parameters.get("classes_left_out", 0) for measure in split)
+    if left_out := len(images) - len(shown) + beyond:
+        table.caption, table.caption_justify = f"and {left_out:,} more classes; --output FILE.json has them", "left"
+    return table
+
+
+def value_text(measure: Measure) -> str:
+    """The value with its unit: 62%, 1.20 times, 28 pixels."""
+    return "unavailable" if measure.value is None else _number(measure.value, measure.unit, end=False)
+
+
+def _title(measure: Measure) -> str:
+    chance = measure.parameters.get("chance")
+    return measure.title if chance is None else f"{measure.title} (chance level {percent(chance)})"
+
+
+def _interval_title(measures: Iterable[Measure]) -> str:
+    level = next((measure.level for measure in measures if measure.method), None)
+    return "interval" if level is None else f"{100 * level:.6g}% interval"
+
+
+def _interval(measure: Measure) -> str:
+    if measure.value is None:
+        return measure.unavailable
+    if not measure.method:
+        return "none: too few"
+    low, high = ("open" if one is None else _number(one, measure.unit, end=True) for one in (measure.low, measure.high))
+    return f"{low} to {high}"
+
+
+def _cell(group: Measure) -> str:
+    if group.value is None or not group.method:
+        return value_text(group)
+    return f"{value_text(group)} ({_interval(group)})"
+
+
+def _number(value: float, unit: str, *, end: bool) -> str:
+    """A number as its unit is written; at an end of an interval only the sign of per cent stands with it."""
+    if unit in SHARES:
+        return percent(value)
+    if unit == "confidence":
+        return f"{value:.3f}"
+    text = f"{value:,.0f}" if unit == "pixels" and value == int(value) else number(value)
+    return text if end or unit in {"", "difference"} else f"{text} {'times' if unit == 'ratio' else unit}"
