@@ -22,6 +22,7 @@ from modicum_server.domain.findings import (
 )
 from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion, Source, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
+from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures import Row, finding_row, read_rows, result_document, write_rows
 
 VERSION = "projects/default/models/tiny/versions/1"
@@ -96,9 +97,12 @@ def audit(
     searches: Sequence[Search] = (SEARCH,),
     count: int = 1,
     plans: Sequence[ControlPlan] = PLANS,
+    statistics: Statistics = DEFAULTS,
 ) -> Audit:
     dataset = "projects/default/datasets/few"
-    asked = AuditSpecification(tuple(versions), dataset, CANVAS, tuple(searches), tuple(plans), 7, 0, "cpu")
+    asked = AuditSpecification(
+        tuple(versions), dataset, CANVAS, tuple(searches), tuple(plans), 7, 0, "cpu", statistics=statistics
+    )
     return Audit("projects/default/audits/a", asked, "f" * 64, count, AuditState.RUNNING, 3, "me", CREATED)
 
 
@@ -126,12 +130,13 @@ def document_and_rows(
     plans=PLANS,
     class_labels=None,
     second=None,
+    statistics=DEFAULTS,
     **parameters,
 ):
     packed = pack(finding_row(one) for one in findings)
     images = len({one.position for one in findings})
     document = result_document(
-        audit=audit(versions=versions, searches=searches, count=images, plans=plans),
+        audit=audit(versions=versions, searches=searches, count=images, plans=plans, statistics=statistics),
         dataset=Dataset("projects/default/datasets/few", "c" * 64, images, images, CREATED),
         versions=[
             version(name, (sources or {}).get(name, WEIGHTS), check, (class_labels or {}).get(name, LABELS))

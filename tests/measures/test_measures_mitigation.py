@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from example_audit import SEARCH, document_and_rows, failed, finding, not_eligible
 from modicum_server.domain.models import Ensemble, InputDropout, ModelCheck, OutputKind
+from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.checked_versions import CheckedVersion, latency_ratio
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.matched_eligibility import MatchedEligibility
@@ -268,6 +269,40 @@ def test_the_verdict_follows_the_rule(ratio, matched, accuracy, verdict):
 
     assert said == verdict
     assert bool(reasons) == (verdict == "INCONCLUSIVE")
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdict"),
+    [
+        (Statistics(), "MITIGATED"),
+        (Statistics(ratio_limit=1.15), "INCONCLUSIVE"),
+        (Statistics(ratio_limit=1.19), "INCONCLUSIVE"),
+        (Statistics(ratio_limit=1.5), "NOT_MITIGATED"),
+        (Statistics(accuracy_limit=-0.01), "INCONCLUSIVE"),
+        (Statistics(accuracy_limit=0), "INCONCLUSIVE"),
+    ],
+)
+def test_the_rule_goes_by_the_limits_that_were_asked_for(asked, verdict):
+    measures = {
+        "subset_fraction_ratio": measure(1.2, 1.4),
+        "matched_subset_fraction_ratio": measure(1.15, 1.3),
+        "accuracy_difference": measure(-0.01, 0.05),
+        "ood_accuracy_difference": measure(0.01, 0.05),
+    }
+
+    assert judge(measures, {}, asked)[0] == verdict
+
+
+def test_reasons_name_the_limits_that_were_asked_for():
+    measures = {
+        "subset_fraction_ratio": measure(1.2, 1.6),
+        "matched_subset_fraction_ratio": measure(1.2, 1.6),
+        "accuracy_difference": measure(-0.2, 0.05),
+    }
+
+    _, reasons = judge(measures, {}, Statistics(ratio_limit=1.5, accuracy_limit=-0.1))
+
+    assert [reason.rsplit(" ", 1)[1] for reason in reasons] == ["1.5", "1.5", "-0.1"]
 
 
 def test_beside_the_verdict_stand_rate_accuracy_passes_and_time_of_each_version():

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from modicum_server.domain.searches import Canvas, ControlPlan, Search
+from modicum_server.domain.statistics import DEFAULTS, Statistics
 
 
 class AuditState(StrEnum):
@@ -46,11 +47,15 @@ class AuditSpecification:
     sample: int
     device: str
     out_of_distribution_dataset: str = ""
+    statistics: Statistics = DEFAULTS
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the canonical JSON, in which default statistics do not stand: audits that have none are older."""
+        values = asdict(self)
+        if self.statistics == DEFAULTS:
+            del values["statistics"]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

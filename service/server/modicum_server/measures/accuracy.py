@@ -14,7 +14,7 @@ def accuracy(seen: Observations) -> Measured:
     """
 
     def correct(where: Booleans) -> Measure:
-        return share(seen.correct[where], empty="no image with a label was scored")
+        return share(seen.correct[where], level=seen.level, empty="no image with a label was scored")
 
     if seen.search.target_rule is not TargetRule.PREDICTED:
         return {"accuracy": correct(seen.labelled)}

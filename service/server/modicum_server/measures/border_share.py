@@ -17,6 +17,7 @@ def border_share(seen: Observations) -> Measured:
             seen.border_share[seen.with_subset],
             0.5,
             unit="share",
+            level=seen.level,
             empty="no subset was found",
             parameters={"chance": ring.chance, "ring_width": ring.width},
         )

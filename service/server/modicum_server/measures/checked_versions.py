@@ -16,7 +16,7 @@ from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion
 from modicum_server.measures.measure import Measure, share
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.out_of_distribution import OutOfDistribution
-from modicum_server.measures.overinterpretation import ALPHA
+from modicum_server.measures.overinterpretation import small
 
 NONE_IN_ALL = "no image was searched to its end with the ensemble and all members"
 NONE_LABELLED = "no labelled image has a prediction of the ensemble and all members"
@@ -65,10 +65,13 @@ def checked_versions(
         version.name: CheckedVersion(
             {
                 "overinterpretation_rate": share(
-                    small(one)[places][searched], empty=NONE_IN_ALL, parameters={"alpha": ALPHA}
+                    small(one.size, one)[places][searched],
+                    level=one.level,
+                    empty=NONE_IN_ALL,
+                    parameters={"alpha": one.statistics.alpha},
                 ),
-                "accuracy": share(one.correct[places][labelled], empty=NONE_LABELLED),
-                **({} if second is None else {"ood_accuracy": second.accuracy(version.name, names)}),
+                "accuracy": share(one.correct[places][labelled], level=one.level, empty=NONE_LABELLED),
+                **({} if second is None else {"ood_accuracy": second.accuracy(version.name, names, one.level)}),
             },
             plain_passes,
             None if version.check is None else version.check.pass_milliseconds,
@@ -114,11 +117,6 @@ def labelled_in_all(all_aligned: Sequence[tuple[Observations, NDArray[np.intp]]]
     """Return which of the common images have a label, and a prediction of all."""
     known: NDArray[np.bool_] = np.logical_and.reduce([one.labelled[places] for one, places in all_aligned])
     return known
-
-
-def small(seen: Observations) -> NDArray[np.bool_]:
-    """Return for which images the subset counts as overinterpretation, as the rate has it."""
-    return seen.size <= np.float64(ALPHA * seen.canvas.pixels)
 
 
 def _plain_passes(version: ModelVersion) -> int:

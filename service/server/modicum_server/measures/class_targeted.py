@@ -24,9 +24,9 @@ def class_targeted(seen: Observations) -> Measured:
     """Return `class_targeted_found_share` and `class_targeted_size_ratio_median` (other / predicted)."""
     other = seen.other_size[seen.other_ran]
     return {
-        "class_targeted_found_share": share(other < math.inf, empty=NOT_RUN),
+        "class_targeted_found_share": share(other < math.inf, level=seen.level, empty=NOT_RUN),
         "class_targeted_size_ratio_median": quantile_measure(
-            other / seen.size[seen.other_ran], 0.5, unit="ratio", empty=NOT_RUN
+            other / seen.size[seen.other_ran], 0.5, unit="ratio", level=seen.level, empty=NOT_RUN
         ),
     }
 

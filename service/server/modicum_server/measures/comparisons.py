@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from modicum_server.domain.searches import TargetRule
 from modicum_server.measures.families import PairFamily, Title
-from modicum_server.measures.intervals import Interval, bootstrap_mean
+from modicum_server.measures.intervals import LEVEL, Interval, bootstrap_mean
 from modicum_server.measures.measure import Measure, Measured
 from modicum_server.measures.observations import Observations
 
@@ -68,35 +68,36 @@ def comparison(first: Observations, second: Observations) -> Measured:
     scored = first.labelled[ours] & second.labelled[theirs]
     gains = first.correct[ours][scored].astype(np.float64) - second.correct[theirs][scored]
     return {
-        "subset_fraction_ratio": ratio_of(ratios, empty=NONE_IN_BOTH),
-        "accuracy_difference": difference_of(gains, empty=NONE_LABELLED),
+        "subset_fraction_ratio": ratio_of(ratios, level=first.level, empty=NONE_IN_BOTH),
+        "accuracy_difference": difference_of(gains, level=first.level, empty=NONE_LABELLED),
     }
 
 
-def ratio_of(logs: NDArray[np.float64], *, empty: str) -> Measure:
+def ratio_of(logs: NDArray[np.float64], *, empty: str, level: float = LEVEL) -> Measure:
     """Return the geometric mean of ratios, from their logarithms, with its bootstrap interval."""
     finite = logs[np.isfinite(logs)]
-    mean = difference_of(finite, empty=empty)
+    mean = difference_of(finite, level=level, empty=empty)
     if mean.value is None:
         return replace(mean, unit="ratio")
     return replace(mean, value=float(np.exp(mean.value)), unit="ratio", interval=_exponential(mean.interval))
 
 
-def difference_of(differences: NDArray[np.float64], *, empty: str) -> Measure:
+def difference_of(differences: NDArray[np.float64], *, empty: str, level: float = LEVEL) -> Measure:
     """Return the mean of paired differences with its bootstrap interval; unavailable, for the reason, of nothing."""
     n = len(differences)
     if n == 0:
         return Measure(None, "difference", 0, unavailable=empty)
-    return Measure(float(differences.mean()), "difference", n, bootstrap_mean(differences))
+    return Measure(float(differences.mean()), "difference", n, bootstrap_mean(differences, level))
 
 
-def difference_to_mean(shown: NDArray[np.int64], *, empty: str) -> Measure:
+def difference_to_mean(shown: NDArray[np.int64], *, empty: str, level: float = LEVEL) -> Measure:
     """Return the first row less the mean of the others, a column an image, as `difference_of` does.
 
     Sums of whole numbers are exact, so that nothing is left where nothing differs.
     """
     others = len(shown) - 1
-    total = difference_of((others * shown[0] - shown[1:].sum(axis=0)).astype(np.float64), empty=empty)
+    gains = (others * shown[0] - shown[1:].sum(axis=0)).astype(np.float64)
+    total = difference_of(gains, level=level, empty=empty)
     if total.value is None:
         return total
     return replace(total, value=total.value / others, interval=_divided(total.interval, others))

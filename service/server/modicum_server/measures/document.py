@@ -117,7 +117,7 @@ class _Tally:
     def of(cls, specification: AuditSpecification) -> "_Tally":
         return cls(
             {
-                (version, index): Observer(search, specification.canvas)
+                (version, index): Observer(search, specification.canvas, specification.statistics)
                 for version in specification.model_versions
                 for index, search in enumerate(specification.searches)
             }

@@ -14,9 +14,12 @@ def eligibility(seen: Observations) -> Measured:
     considered = seen.scored & ~seen.failed
     threshold = {"threshold": seen.search.threshold}
     return {
-        "eligible_share": share(seen.eligible[considered], empty="no image was scored", parameters=threshold),
+        "eligible_share": share(
+            seen.eligible[considered], level=seen.level, empty="no image was scored", parameters=threshold
+        ),
         "baseline_confident_share": share(
             seen.baseline_confident[seen.searchable],
+            level=seen.level,
             empty="no image is eligible" if seen.search.target_rule is TargetRule.PREDICTED else "no image was scored",
             parameters={**threshold, "fill": seen.search.fill.value},
         ),

@@ -33,6 +33,7 @@ def fill_survival(seen: Observations) -> Measured:
     return {
         f"{PREFIX}{fill}": share(
             scored.get(fill, nothing),
+            level=seen.level,
             empty=f"no subset was scored on the {fill} fill",
             parameters={"fill": fill, "searched_fill": seen.search.fill.value, "threshold": seen.search.threshold},
         )

@@ -19,6 +19,7 @@ def found_share(seen: Observations) -> Measured:
     return {
         "other_class_found_share": share(
             np.isfinite(seen.size[seen.measured]),
+            level=seen.level,
             empty=seen.nothing_measured,
             parameters={"threshold": seen.search.threshold},
         )

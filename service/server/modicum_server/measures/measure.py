@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modicum_server.measures.intervals import SMALLEST_SAMPLE, Interval, order_statistics, quantile, wilson
+from modicum_server.measures.intervals import LEVEL, SMALLEST_SAMPLE, Interval, order_statistics, quantile, wilson
 
 Parameters = Mapping[str, Any]
 LARGER_THAN_ALL = "half of the searches or more found nothing: the value is larger than any that was found"
@@ -75,17 +75,28 @@ Measured = Mapping[str, Measure]
 
 
 def share(
-    holds: NDArray[np.bool_], *, empty: str, unit: str = "share", parameters: Parameters | None = None
+    holds: NDArray[np.bool_],
+    *,
+    empty: str,
+    unit: str = "share",
+    level: float = LEVEL,
+    parameters: Parameters | None = None,
 ) -> Measure:
     """Return the share of True, with Wilson's interval; unavailable, for the reason in `empty`, of nothing."""
     n, successes = len(holds), int(holds.sum())
     if n == 0:
         return Measure(None, unit, 0, parameters=parameters or {}, unavailable=empty)
-    return Measure(successes / n, unit, n, wilson(successes, n), {**(parameters or {}), "successes": successes})
+    return Measure(successes / n, unit, n, wilson(successes, n, level), {**(parameters or {}), "successes": successes})
 
 
 def quantile_measure(
-    values: NDArray[np.float64], q: float, *, unit: str, empty: str, parameters: Parameters | None = None
+    values: NDArray[np.float64],
+    q: float,
+    *,
+    unit: str,
+    empty: str,
+    level: float = LEVEL,
+    parameters: Parameters | None = None,
 ) -> Measure:
     """Return a quantile with the interval that order statistics give; infinite values are censored ones."""
     n = len(values)
@@ -93,7 +104,7 @@ def quantile_measure(
         return Measure(None, unit, 0, parameters=parameters or {}, unavailable=empty)
     censored = int(np.isinf(values).sum())
     recorded = {**(parameters or {}), **({"censored": censored} if censored else {})}
-    value = quantile(values, q)
+    value, interval = quantile(values, q), order_statistics(values, q, level)
     if math.isinf(value):
-        return Measure(None, unit, n, order_statistics(values, q), recorded, LARGER_THAN_ALL)
-    return Measure(value, unit, n, order_statistics(values, q), recorded)
+        return Measure(None, unit, n, interval, recorded, LARGER_THAN_ALL)
+    return Measure(value, unit, n, interval, recorded)

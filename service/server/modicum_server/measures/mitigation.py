@@ -18,6 +18,7 @@ import numpy as np
 from modicum_server.domain.ensembles import matched_twin
 from modicum_server.domain.models import Ensemble, ModelVersion
 from modicum_server.domain.searches import Search, TargetRule
+from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.checked_versions import (
     NONE_IN_ALL,
     NONE_LABELLED,
@@ -27,15 +28,15 @@ from modicum_server.measures.checked_versions import (
     in_all,
     labelled_in_all,
     latency_ratio,
-    small,
 )
 from modicum_server.measures.comparisons import difference_to_mean, ratio_of
 from modicum_server.measures.families import Title
 from modicum_server.measures.matched_eligibility import MatchedEligibility, matched_eligibility
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.mitigation_rule import ACCURACY_LIMIT, LEAST_IMAGES, RATIO_LIMIT, judge
+from modicum_server.measures.mitigation_rule import LEAST_IMAGES, judge
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.out_of_distribution import DIFFERENCE, OutOfDistribution
+from modicum_server.measures.overinterpretation import small
 from modicum_server.measures.parts import Audited, Part
 
 STAMP = "no OOD set"
@@ -51,6 +52,7 @@ class Mitigation:
     Attributes:
         temperatures: the members' matched ones, empty without.
         eligibility: by member, eligible images at these; empty without.
+        statistics: what was asked, with the limits.
         versions: what stands beside the verdict, by name, the ensemble first.
         second: the out-of-distribution data set, None without.
     """
@@ -63,6 +65,7 @@ class Mitigation:
     measures: Mapping[str, Measure]
     temperatures: Mapping[str, float]
     eligibility: Mapping[str, MatchedEligibility]
+    statistics: Statistics
     versions: Mapping[str, CheckedVersion]
     second: OutOfDistribution | None = None
 
@@ -79,7 +82,11 @@ class Mitigation:
             "measures": {name: measure.as_json() for name, measure in self.measures.items()},
             "temperatures": dict(self.temperatures),
             "matched_eligibility": {name: one.as_json() for name, one in self.eligibility.items()},
-            "limits": {"ratio": RATIO_LIMIT, "accuracy_difference": ACCURACY_LIMIT, "images": LEAST_IMAGES},
+            "limits": {
+                "ratio": self.statistics.ratio_limit,
+                "accuracy_difference": self.statistics.accuracy_limit,
+                "images": LEAST_IMAGES,
+            },
             "versions": {name: one.as_json() for name, one in self.versions.items()},
             "passes_of_members_a_pass": len(self.members),
             "latency_ratio": latency_ratio(self.versions[self.ensemble], [self.versions[one] for one in self.members]),
@@ -144,9 +151,9 @@ def _check(
     whole, parts, matched = seen.plain(ensemble), [*map(seen.plain, members)], seen.matched(members)
     measures = _measures(whole, parts, [*matched.values()])
     if second is not None:
-        measures[DIFFERENCE] = second.difference(ensemble.name, names)
+        measures[DIFFERENCE] = second.difference(ensemble.name, names, whole.level)
     eligibility = matched_eligibility(whole, matched)
-    verdict, reasons = judge(measures, eligibility)
+    verdict, reasons = judge(measures, eligibility, whole.statistics)
     return Mitigation(
         ensemble=ensemble.name,
         members=names,
@@ -156,6 +163,7 @@ def _check(
         measures=measures,
         temperatures=temperatures,
         eligibility=eligibility,
+        statistics=whole.statistics,
         versions=checked_versions(ensemble, members, [whole, *parts], second),
         second=second,
     )
@@ -187,22 +195,22 @@ def _ratio(whole: Observations, parts: Sequence[Observations]) -> Measure:
     all_aligned = aligned([whole, *parts])
     both = in_all(all_aligned)
     logs = np.log(np.stack([one.size[places][both] for one, places in all_aligned]))
-    return ratio_of(logs[0] - logs[1:].mean(axis=0), empty=NONE_IN_ALL)
+    return ratio_of(logs[0] - logs[1:].mean(axis=0), level=whole.level, empty=NONE_IN_ALL)
 
 
 def _accuracy(whole: Observations, parts: Sequence[Observations]) -> Measure:
     all_aligned = aligned([whole, *parts])
     known = labelled_in_all(all_aligned)
     correct = np.stack([one.correct[places][known] for one, places in all_aligned])
-    return difference_to_mean(correct.astype(np.int64), empty=NONE_LABELLED)
+    return difference_to_mean(correct.astype(np.int64), level=whole.level, empty=NONE_LABELLED)
 
 
 def _rate(whole: Observations, parts: Sequence[Observations]) -> Measure:
     """The change in `R`, on the images searched with all."""
     all_aligned = aligned([whole, *parts])
     both = in_all(all_aligned)
-    few = np.stack([small(one)[places][both] for one, places in all_aligned])
-    return difference_to_mean(few.astype(np.int64), empty=NONE_IN_ALL)
+    few = np.stack([small(one.size, one)[places][both] for one, places in all_aligned])
+    return difference_to_mean(few.astype(np.int64), level=whole.level, empty=NONE_IN_ALL)
 
 
 def checks_of(audited: Audited) -> list[Mitigation]:
@@ -220,10 +228,10 @@ PART = Part(
     "mitigation",
     checks_of,
     {
-        "subset_fraction_ratio": Title("Ratio of subset fractions"),
-        "matched_subset_fraction_ratio": Title("Ratio of subset fractions at matched temperatures"),
-        "accuracy_difference": Title("Difference in accuracy"),
-        DIFFERENCE: Title("Difference in accuracy on out-of-distribution images"),
-        "overinterpretation_rate_difference": Title("Difference in the overinterpretation rate"),
+        "subset_fraction_ratio": Title("Subset fraction, ensemble over the geometric mean of its members"),
+        "matched_subset_fraction_ratio": Title("The same at matched temperatures"),
+        "accuracy_difference": Title("Accuracy, ensemble less the mean of its members"),
+        DIFFERENCE: Title("The same on out-of-distribution images"),
+        "overinterpretation_rate_difference": Title("Overinterpretation rate, ensemble less the mean of its members"),
     },
 )

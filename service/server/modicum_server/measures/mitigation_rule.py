@@ -1,45 +1,45 @@
 """The verdict on an ensemble, by the rule of METHOD section 4. Must not measure: `mitigation` does.
 
-MITIGATED: both ratios' intervals lie above 1.1, each member is matched, and the interval of the difference in accuracy
-(ensemble less the mean of its members, on the same images) lies above -0.02, on the audited images and on the
-out-of-distribution data set where there is one. NOT_MITIGATED: the ratio's interval lies below 1.1. Otherwise, with
-fewer than 30 images, or without labels, INCONCLUSIVE; the reasons say what is missing.
+MITIGATED: both ratios' intervals lie above the ratio limit (1.1 unless asked), each member is matched, and the interval
+of the difference in accuracy (ensemble less the mean of its members, on the same images) lies above the accuracy limit
+(-0.02 unless asked), on the audited images and on the out-of-distribution data set where there is one. NOT_MITIGATED:
+the ratio's interval lies below the ratio limit. Otherwise, with fewer than 30 images, or without labels, INCONCLUSIVE;
+the reasons say what is missing. The 30 are not to be set: below them a verdict would be one on the sample.
 """
 
 import math
 from collections.abc import Iterator, Mapping
 
+from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures.matched_eligibility import MOST_APART, MatchedEligibility
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.out_of_distribution import DIFFERENCE
 from modicum_server.measures.words import short_name
 
-RATIO_LIMIT = 1.1
-ACCURACY_LIMIT = -0.02
 LEAST_IMAGES = 30
 
 
 def judge(
-    measures: Mapping[str, Measure], eligibility: Mapping[str, MatchedEligibility]
+    measures: Mapping[str, Measure], eligibility: Mapping[str, MatchedEligibility], asked: Statistics = DEFAULTS
 ) -> tuple[str, tuple[str, ...]]:
     """Return the verdict, and what stands against a clearer one; `eligibility` is by member, empty if none matched."""
     ratio, matched = measures["subset_fraction_ratio"], measures["matched_subset_fraction_ratio"]
-    accuracy = measures["accuracy_difference"]
+    accuracy, limit = measures["accuracy_difference"], asked.ratio_limit
     reasons = []
     if ratio.n < LEAST_IMAGES:
         reasons.append(f"fewer than {LEAST_IMAGES} images were searched with the ensemble and all members ({ratio.n})")
     if accuracy.value is None:
         reasons.append("no labels, so no accuracy")
-    if not reasons and _end(ratio, low=False) < RATIO_LIMIT:
+    if not reasons and _end(ratio, low=False) < limit:
         return "NOT_MITIGATED", ()
-    if not reasons and _end(ratio, low=True) <= RATIO_LIMIT:
-        reasons.append(f"the ratio's interval holds {RATIO_LIMIT}")
+    if not reasons and _end(ratio, low=True) <= limit:
+        reasons.append(f"the ratio's interval holds {limit:g}")
     if matched.value is None:
         reasons.append(matched.unavailable)
-    elif matched.n < LEAST_IMAGES or _end(matched, low=True) <= RATIO_LIMIT:
-        reasons.append(f"at matched temperatures the ratio is not seen to lie above {RATIO_LIMIT}")
+    elif matched.n < LEAST_IMAGES or _end(matched, low=True) <= limit:
+        reasons.append(f"at matched temperatures the ratio is not seen to lie above {limit:g}")
     reasons.extend(_not_matched(name, counted) for name, counted in eligibility.items() if not counted.holds)
-    reasons.extend(_accuracy_reasons(accuracy, measures.get(DIFFERENCE)))
+    reasons.extend(_accuracy_reasons(accuracy, measures.get(DIFFERENCE), asked.accuracy_limit))
     return ("INCONCLUSIVE", tuple(reasons)) if reasons else ("MITIGATED", ())
 
 
@@ -50,18 +50,18 @@ def _not_matched(member: str, counted: MatchedEligibility) -> str:
     )
 
 
-def _accuracy_reasons(test: Measure, second: Measure | None) -> Iterator[str]:
+def _accuracy_reasons(test: Measure, second: Measure | None, limit: float) -> Iterator[str]:
     """What keeps accuracy from being seen not to be lower, on the test set and on an out-of-distribution set."""
-    not_lower = f"the ensemble's accuracy is not seen to lie above its members' by more than {ACCURACY_LIMIT}"
+    not_lower = f"the ensemble's accuracy is not seen to lie above its members' by more than {limit:g}"
     if test.value is not None and test.n < LEAST_IMAGES:
         yield f"fewer than {LEAST_IMAGES} images have a label ({test.n})"
-    elif test.value is not None and _end(test, low=True) <= ACCURACY_LIMIT:
+    elif test.value is not None and _end(test, low=True) <= limit:
         yield not_lower
     if second is not None and second.value is None:
         yield second.unavailable
     elif second is not None and second.n < LEAST_IMAGES:
         yield f"fewer than {LEAST_IMAGES} out-of-distribution images were predicted by all ({second.n})"
-    elif second is not None and _end(second, low=True) <= ACCURACY_LIMIT:
+    elif second is not None and _end(second, low=True) <= limit:
         yield f"on out-of-distribution images {not_lower}"
 
 

@@ -23,8 +23,12 @@ def object_share(seen: Observations) -> Measured:
     area, share = seen.object_area[told], seen.object_share[told]
     chance = {"chance": float(np.median(area))} if len(area) else {}
     return {
-        "object_share_median": quantile_measure(share, 0.5, unit="share", empty=NO_OBJECTS, parameters=chance),
-        "object_share_excess_median": quantile_measure(share - area, 0.5, unit="difference", empty=NO_OBJECTS),
+        "object_share_median": quantile_measure(
+            share, 0.5, unit="share", level=seen.level, empty=NO_OBJECTS, parameters=chance
+        ),
+        "object_share_excess_median": quantile_measure(
+            share - area, 0.5, unit="difference", level=seen.level, empty=NO_OBJECTS
+        ),
     }
 
 

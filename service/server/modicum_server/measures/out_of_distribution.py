@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modicum_server.measures.comparisons import difference_to_mean
+from modicum_server.measures.intervals import LEVEL
 from modicum_server.measures.measure import Measure, share
 
 DIFFERENCE = "ood_accuracy_difference"
@@ -40,14 +41,14 @@ class OutOfDistribution:
     item_count: int
     answers: Mapping[str, Answers]
 
-    def difference(self, ensemble: str, members: Sequence[str]) -> Measure:
+    def difference(self, ensemble: str, members: Sequence[str], level: float = LEVEL) -> Measure:
         """Return the accuracy of the ensemble less the mean of its members'."""
         correct = np.stack([self._correct(name, (ensemble, *members)) for name in (ensemble, *members)])
-        return difference_to_mean(correct.astype(np.int64), empty=NONE_PREDICTED)
+        return difference_to_mean(correct.astype(np.int64), level=level, empty=NONE_PREDICTED)
 
-    def accuracy(self, version: str, together: Sequence[str]) -> Measure:
+    def accuracy(self, version: str, together: Sequence[str], level: float = LEVEL) -> Measure:
         """Return a version's accuracy on the images that all of `together` have a prediction of."""
-        return share(self._correct(version, together), empty=NONE_PREDICTED)
+        return share(self._correct(version, together), level=level, empty=NONE_PREDICTED)
 
     def as_json(self, together: Sequence[str]) -> dict[str, Any]:
         """Return what it was, as JSON values: `used` images are behind the measures, `failed` labelled ones are not."""

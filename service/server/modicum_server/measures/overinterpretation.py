@@ -5,16 +5,15 @@ at most alpha * p pixels: a lower bound of what exists. Its companion asks the s
 are alike, small subsets say more about what a mask can do to this model than about what it learned.
 """
 
-import numpy as np
-
 from modicum_server.domain.searches import TargetRule
+from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.measures.by_class import by_class
 from modicum_server.measures.families import Family, Place, Title
 from modicum_server.measures.measure import Measure, Measured, share
-from modicum_server.measures.observations import Booleans, Observations
+from modicum_server.measures.observations import Booleans, Floats, Observations
 
-ALPHA = 0.05
-"""Subset fraction that counts as overinterpretation: the paper's headline, 95% of the image masked."""
+ALPHA = DEFAULTS.alpha
+"""Subset fraction that counts as overinterpretation unless asked: the paper's headline, 95% of the image masked."""
 
 UNDEFINED = "the rate is defined for searches for the predicted class; this one argues for a random other class"
 NO_COMPANION = "the class_targeted control ran on no image"
@@ -22,23 +21,31 @@ NO_COMPANION = "the class_targeted control ran on no image"
 
 def overinterpretation(seen: Observations) -> Measured:
     """Return `overinterpretation_rate` and `overinterpretation_rate_class_targeted`; groups are by predicted class."""
-    parameters = {"alpha": ALPHA, "threshold": seen.search.threshold}
+    parameters = {"alpha": seen.statistics.alpha, "threshold": seen.search.threshold}
     if seen.search.target_rule is not TargetRule.PREDICTED:
         undefined = Measure(None, "share", 0, parameters=parameters, unavailable=UNDEFINED)
         return {"overinterpretation_rate": undefined, "overinterpretation_rate_class_targeted": undefined}
-    limit = np.float64(ALPHA * seen.canvas.pixels)
-    small, other_small = seen.size <= limit, seen.other_size <= limit
+    own, other = small(seen.size, seen), small(seen.other_size, seen)
 
     def rate(where: Booleans) -> Measure:
-        return share(small[where], empty=seen.nothing_measured, parameters=parameters)
+        return share(own[where], level=seen.level, empty=seen.nothing_measured, parameters=parameters)
 
     def companion(where: Booleans) -> Measure:
-        return share(other_small[where], empty=NO_COMPANION, parameters=parameters)
+        return share(other[where], level=seen.level, empty=NO_COMPANION, parameters=parameters)
 
     return {
         "overinterpretation_rate": by_class(rate, seen.measured, seen.predicted),
         "overinterpretation_rate_class_targeted": by_class(companion, seen.other_ran, seen.predicted),
     }
+
+
+def small(size: Floats, seen: Observations) -> Booleans:
+    """Return which subsets count: those of at most alpha of the pixels.
+
+    Shares are compared, not pixels: 29 of 100 are 0.29, and 0.29 * 100 is less than 29 to a computer.
+    """
+    counts: Booleans = size / seen.canvas.pixels <= seen.statistics.alpha
+    return counts
 
 
 FAMILY = Family(

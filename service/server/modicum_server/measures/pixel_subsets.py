@@ -9,7 +9,8 @@ and that of the paired difference above 0. MORE_PIXELS: the upper end of the sha
 n = 10, INCONCLUSIVE.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -38,50 +39,62 @@ def pixel_subsets(seen: Observations) -> Measured:
         return {}
     label, whole = seen.label[found.place], seen.predicted[found.place]
     parameters = {"kept_share": KEPT_SHARE, "kept_pixels": kept_pixels(seen.canvas)}
+    take = _Taking(seen.level, parameters)
     accuracies = _accuracies(
+        take,
         seen.labelled[found.place],
         chosen=found.predicted == label,
         by_chance=found.random_predicted == label,
         whole=whole == label,
-        parameters=parameters,
     )
     kept, kept_by_chance = found.predicted == whole, found.random_predicted == whole
+    curve = _curve(found.curve, seen.level)
     return {
         **accuracies,
-        "pixel_subsets_class_kept_share": share(kept, empty="", parameters=parameters),
-        "pixel_subsets_random_class_kept_share": share(kept_by_chance, empty="", parameters=parameters),
-        "pixel_subsets_class_kept_gain": _difference(kept, kept_by_chance, parameters),
-        "pixel_subsets_confidence_mean": _mean(found.confidence, {**parameters, "curve": _curve(found.curve)}),
-        "pixel_subsets_random_confidence_mean": _mean(found.random_confidence, parameters),
+        "pixel_subsets_class_kept_share": take.share(kept),
+        "pixel_subsets_random_class_kept_share": take.share(kept_by_chance),
+        "pixel_subsets_class_kept_gain": take.difference(kept, kept_by_chance),
+        "pixel_subsets_confidence_mean": take.mean(found.confidence, curve=curve),
+        "pixel_subsets_random_confidence_mean": take.mean(found.random_confidence),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """Takes measures that have the level of their intervals and their parameters in common."""
+
+    level: float
+    parameters: Parameters
+
+    def share(self, holds: Booleans) -> Measure:
+        return share(holds, level=self.level, empty=NOT_LABELLED, parameters=self.parameters)
+
+    def difference(self, first: Booleans, second: Booleans) -> Measure:
+        """The first less the second, in pairs."""
+        difference = difference_of(first.astype(np.float64) - second, level=self.level, empty=NOT_LABELLED)
+        return replace(difference, parameters=self.parameters)
+
+    def mean(self, confidences: Floats, **parameters: Any) -> Measure:
+        mean = difference_of(confidences, level=self.level, empty="")
+        return replace(mean, unit="confidence", parameters={**self.parameters, **parameters})
 
 
 def _accuracies(
-    labelled: Booleans, *, chosen: Booleans, by_chance: Booleans, whole: Booleans, parameters: Parameters
+    take: _Taking, labelled: Booleans, *, chosen: Booleans, by_chance: Booleans, whole: Booleans
 ) -> Measured:
     chosen, by_chance, whole = chosen[labelled], by_chance[labelled], whole[labelled]
     return {
-        "pixel_subsets_accuracy": share(chosen, empty=NOT_LABELLED, parameters=parameters),
-        "pixel_subsets_random_accuracy": share(by_chance, empty=NOT_LABELLED, parameters=parameters),
-        "pixel_subsets_whole_accuracy": share(whole, empty=NOT_LABELLED, parameters=parameters),
-        "pixel_subsets_accuracy_gain": _difference(chosen, by_chance, parameters),
-        "pixel_subsets_accuracy_drop": _difference(whole, chosen, parameters),
+        "pixel_subsets_accuracy": take.share(chosen),
+        "pixel_subsets_random_accuracy": take.share(by_chance),
+        "pixel_subsets_whole_accuracy": take.share(whole),
+        "pixel_subsets_accuracy_gain": take.difference(chosen, by_chance),
+        "pixel_subsets_accuracy_drop": take.difference(whole, chosen),
     }
 
 
-def _difference(first: Booleans, second: Booleans, parameters: Parameters) -> Measure:
-    """The first less the second, in pairs."""
-    difference = difference_of(first.astype(np.float64) - second, empty=NOT_LABELLED)
-    return replace(difference, parameters=parameters)
-
-
-def _mean(confidences: Floats, parameters: Parameters) -> Measure:
-    return replace(difference_of(confidences, empty=""), unit="confidence", parameters=parameters)
-
-
-def _curve(confidences: Floats) -> list[dict[str, float | None]]:
+def _curve(confidences: Floats, level: float) -> list[dict[str, float | None]]:
     """The mean over images at each kept share, rising; without ends below n = 10."""
-    intervals = bootstrap_means(confidences) or [None] * len(GRID)
+    intervals = bootstrap_means(confidences, level) or [None] * len(GRID)
     return [
         {
             "kept_share": float(kept),

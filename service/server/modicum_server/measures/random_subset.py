@@ -23,7 +23,8 @@ def random_subset(seen: Observations) -> Measured:
     found = seen.variants.get(CONTROL)
     accuracy = Measure(None, "share", 0, unavailable=NOT_LABELLED)
     if found is not None:
-        accuracy = share((found.predicted == seen.label)[found.ran & seen.labelled], empty=NOT_LABELLED)
+        correct = (found.predicted == seen.label)[found.ran & seen.labelled]
+        accuracy = share(correct, level=seen.level, empty=NOT_LABELLED)
     return {**rescored(seen, CONTROL, CONTROL), "random_accuracy": accuracy}
 
 

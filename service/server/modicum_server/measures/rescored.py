@@ -25,9 +25,11 @@ def rescored(seen: Observations, variant: str, name: str) -> Measured:
             f"{name}_confidence_median": Measure(None, "confidence", 0, parameters=parameters, unavailable=empty),
         }
     return {
-        f"{name}_sufficient_share": share(found.sufficient[found.ran], empty=empty, parameters=parameters),
+        f"{name}_sufficient_share": share(
+            found.sufficient[found.ran], level=seen.level, empty=empty, parameters=parameters
+        ),
         f"{name}_confidence_median": quantile_measure(
-            found.confidence[found.ran], 0.5, unit="confidence", empty=empty, parameters=parameters
+            found.confidence[found.ran], 0.5, unit="confidence", level=seen.level, empty=empty, parameters=parameters
         ),
     }
 

@@ -51,7 +51,7 @@ def shortcut(seen: Observations) -> Measured:
 def _drop(seen: Observations, filled: Rescored, parameters: Mapping[str, Any]) -> Measure:
     told = filled.ran & seen.labelled
     labels, still = seen.label[told], (filled.predicted == seen.label)[told]
-    drop = difference_of(seen.correct[told].astype(np.float64) - still, empty=NOT_RUN)
+    drop = difference_of(seen.correct[told].astype(np.float64) - still, level=seen.level, empty=NOT_RUN)
     _, counts = np.unique(labels, return_counts=True)
     known = {"accuracy_filled": float(still.mean()), "chance_accuracy": float(counts.max() / len(labels))}
     return Measure(drop.value, drop.unit, drop.n, drop.interval, {**parameters, **known})

@@ -42,7 +42,7 @@ def subset_fraction_by_correctness(seen: Observations) -> Measured:
 
 
 def _fraction(seen: Observations, q: float, where: Booleans, *, empty: str) -> Measure:
-    return quantile_measure(seen.fraction[where], q, unit=UNIT, empty=empty)
+    return quantile_measure(seen.fraction[where], q, unit=UNIT, level=seen.level, empty=empty)
 
 
 FAMILY = Family(

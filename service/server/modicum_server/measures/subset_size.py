@@ -12,6 +12,7 @@ def subset_size(seen: Observations) -> Measured:
             seen.size[seen.measured],
             0.5,
             unit="pixels",
+            level=seen.level,
             empty=seen.nothing_measured,
             parameters={"canvas_pixels": seen.canvas.pixels},
         )

@@ -11,6 +11,7 @@ Otherwise, or below n = 10, INCONCLUSIVE. What versions share need not be right:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,9 +84,10 @@ def transfer(source: ModelVersion, scorer: ModelVersion, seen: Seen, index: int)
     parameters = {"threshold": ours.search.threshold, "unscored": answers.unscored}
     scored, kept = answers.scored, answers.scored.predicted == ours.target
     agreed = scored.ran & _agreed(ours, theirs, classes)
+    measures = partial(_measures, scored, kept, level=ours.level, parameters=parameters)
     return {
-        **_measures(CONTROL, scored, kept, scored.ran, empty=NOTHING_SCORED, parameters=parameters),
-        **_measures(AGREED, scored, kept, agreed, empty=NONE_AGREED, parameters=parameters),
+        **measures(CONTROL, scored.ran, empty=NOTHING_SCORED),
+        **measures(AGREED, agreed, empty=NONE_AGREED),
     }
 
 
@@ -128,13 +130,21 @@ def _agreed(ours: Observations, theirs: Observations, classes: Sequence[int]) ->
 
 
 def _measures(
-    name: str, scored: Rescored, kept: Booleans, where: Booleans, *, empty: str, parameters: Mapping[str, Any]
+    scored: Rescored,
+    kept: Booleans,
+    name: str,
+    where: Booleans,
+    *,
+    level: float,
+    parameters: Mapping[str, Any],
+    empty: str,
 ) -> Measured:
+    share_of = partial(share, empty=empty, level=level, parameters=parameters)
     return {
-        f"{name}_class_kept_share": share(kept[where], empty=empty, parameters=parameters),
-        f"{name}_sufficient_share": share(scored.sufficient[where], empty=empty, parameters=parameters),
+        f"{name}_class_kept_share": share_of(kept[where]),
+        f"{name}_sufficient_share": share_of(scored.sufficient[where]),
         f"{name}_confidence_median": quantile_measure(
-            scored.confidence[where], 0.5, unit="confidence", empty=empty, parameters=parameters
+            scored.confidence[where], 0.5, unit="confidence", empty=empty, level=level, parameters=parameters
         ),
     }
 

@@ -1,0 +1,209 @@
+"""What a caller may set of the statistics: the level of every interval, alpha, and the limits of the ensemble check."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from example_audit import (
+    OTHER_VERSION,
+    SEARCH,
+    VERSION,
+    audit,
+    controls,
+    document_and_rows,
+    finding,
+    measures_of,
+    subset,
+    variants,
+)
+from modicum_server.domain.findings import (
+    FillRobustFinding,
+    FindingControls,
+    ObjectsFinding,
+    Passes,
+    PixelSubsetFinding,
+    ScoredVariant,
+    Trace,
+    TransferFinding,
+)
+from modicum_server.domain.models import Ensemble
+from modicum_server.domain.searches import Control, ControlPlan, TargetRule
+from modicum_server.domain.statistics import DEFAULTS, Statistics
+from modicum_server.measures import registry
+from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
+
+BOTH = "projects/default/models/both/versions/1"
+VERSIONS = (VERSION, OTHER_VERSION, BOTH)
+ROBUST = FillRobustFinding(12, 4.0, 29, 27, 0.93, budget_exhausted=False, passes=Passes(2, 1))
+IMAGES = 40
+
+
+def every_control(place: int, version: str) -> FindingControls:
+    others = tuple(
+        TransferFinding(name, 0.5 + place / 100, sufficient=place % 2 == 0, predicted_class=place % 3 // 2)
+        for name in VERSIONS
+        if name != version
+    )
+    outside = ScoredVariant("outside_filled", 0.6, sufficient=False, predicted_class=place % 3 // 2)
+    answer = PixelSubsetFinding(
+        subset(4), 0.5 + place / 100, place % 3 // 2, place / 100, place % 2, Trace((64, 0), (1, place / 100)), Passes()
+    )
+    scored = variants(sufficient=place % 3 > 0, confidence=0.5 + place / 100)
+    return replace(
+        scored,
+        class_targeted=controls(place + 1).class_targeted,
+        fills=controls(place + 1, black=place % 3 > 0).fills,
+        variants=(*scored.variants, outside),
+        objects=ObjectsFinding(0.3, place / 50),
+        transfers=others,
+        fill_robust=replace(ROBUST, size=10 + place),
+        pixel_subset=answer,
+    )
+
+
+def whole_document(statistics: Statistics) -> dict[str, Any]:
+    """Of an audit in which everything is measured that can be, of three versions under three searches."""
+    searches = (SEARCH, replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER), replace(SEARCH, matched=True))
+    everyone = np.ones(IMAGES, dtype=bool)
+    document, _ = document_and_rows(
+        [
+            finding(
+                place,
+                1 + place % 30 + VERSIONS.index(name),
+                label=place % 4 // 3,
+                model_version=name,
+                search_index=index,
+                controls=every_control(place, name),
+            )
+            for place in range(IMAGES)
+            for name in VERSIONS
+            for index in range(len(searches))
+        ],
+        versions=VERSIONS,
+        searches=searches,
+        sources={BOTH: Ensemble((VERSION, OTHER_VERSION))},
+        plans=[ControlPlan(control) for control in Control],
+        second=OutOfDistribution(
+            "projects/default/datasets/others",
+            "9" * 64,
+            IMAGES,
+            {name: Answers(everyone, np.arange(IMAGES) % (3 + place) > 0) for place, name in enumerate(VERSIONS)},
+        ),
+        statistics=statistics,
+    )
+    return document
+
+
+def intervals(value: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every interval at any depth, with the name of what it is of."""
+    if isinstance(value, list):
+        for one in value:
+            yield from intervals(one, name)
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if key == "interval" and one is not None:
+                yield name, one
+            yield from intervals(one, name if key in {"interval", "groups"} else key)
+
+
+def test_every_interval_of_a_result_is_of_the_level_that_was_asked_for():
+    wide, narrow = whole_document(DEFAULTS), whole_document(Statistics(level=0.5))
+
+    found = list(zip(intervals(wide), intervals(narrow), strict=True))
+    named = {name for (name, _), _ in found}
+    titles = {**registry.measure_titles(), **registry.pair_titles()}
+    assert named >= {*titles, *(title for part in registry.PARTS for title in part.titles)} - {
+        name for name in titles if name.startswith("fill_survival_")
+    }
+    assert {one["level"] for (_, one), _ in found} == {0.95}
+    assert {one["level"] for _, (_, one) in found} == {0.5}
+    ends = [(first, second) for (_, first), (_, second) in found if None not in (*first.values(), *second.values())]
+    assert all(first["low"] <= second["low"] <= second["high"] <= first["high"] for first, second in ends)
+    assert sum(first["high"] > second["high"] for first, second in ends) > len(ends) / 2
+
+
+def test_the_curve_of_the_pixel_subsets_is_of_that_level_too():
+    def widths(statistics):
+        measures = whole_document(statistics)["models"][0]["searches"][0]["measures"]
+        curve = measures["pixel_subsets_confidence_mean"]["parameters"]["curve"]
+        return np.array([point["high"] - point["low"] for point in curve])
+
+    assert (widths(Statistics(level=0.5))[:-1] < 0.5 * widths(DEFAULTS)[:-1]).all()
+
+
+def test_readings_say_the_level():
+    (text,) = (
+        one["text"]
+        for one in whole_document(Statistics(level=0.9))["models"][0]["searches"][0]["readings"]
+        if one["control"] == "class_targeted"
+    )
+
+    assert "(90% interval" in text
+
+
+@pytest.mark.parametrize(("alpha", "rate"), [(0.03, 0.25), (0.05, 0.5), (0.0625, 0.75), (0.999, 0.75)])
+def test_the_rate_counts_subsets_of_at_most_alpha(alpha, rate):
+    document, _ = document_and_rows(
+        [finding(0, 1), finding(1, 3), finding(2, 4), finding(3, 64)], statistics=Statistics(alpha=alpha)
+    )
+
+    told = document["models"][0]["searches"][0]["measures"]["overinterpretation_rate"]
+    assert (told["value"], told["parameters"]["alpha"]) == (rate, alpha)
+
+
+def test_the_companion_counts_by_the_same_alpha():
+    measures = document_and_rows([finding(0, controls=controls(10))], statistics=Statistics(alpha=0.2))[0]["models"][0][
+        "searches"
+    ][0]["measures"]
+
+    assert measures["overinterpretation_rate_class_targeted"]["value"] == 1
+    assert measures_of([finding(0, controls=controls(10))])["overinterpretation_rate_class_targeted"]["value"] == 0
+
+
+@pytest.mark.parametrize("size", range(1, 64))
+def test_a_subset_of_exactly_alpha_counts_whatever_alpha(size):
+    document, _ = document_and_rows([finding(0, size)], statistics=Statistics(alpha=size / 64))
+
+    assert document["models"][0]["searches"][0]["measures"]["overinterpretation_rate"]["value"] == 1
+
+
+def test_the_change_in_the_rate_of_a_check_is_by_alpha():
+    document = whole_document(Statistics(alpha=0.3))
+
+    (check,) = document["mitigation"]
+    assert {
+        one["measures"]["overinterpretation_rate"]["parameters"]["alpha"] for one in check["versions"].values()
+    } == {0.3}
+    assert check["versions"][VERSION]["measures"]["overinterpretation_rate"]["value"] > 0.5
+
+
+def test_what_was_asked_stands_in_the_specification():
+    asked = Statistics(level=0.9, alpha=0.1, ratio_limit=1.5, accuracy_limit=-0.1)
+
+    assert whole_document(asked)["specification"]["statistics"] == {
+        "level": 0.9,
+        "alpha": 0.1,
+        "ratio_limit": 1.5,
+        "accuracy_limit": -0.1,
+    }
+    assert whole_document(asked)["mitigation"][0]["limits"] == {
+        "ratio": 1.5,
+        "accuracy_difference": -0.1,
+        "images": 30,
+    }
+
+
+def test_default_statistics_are_no_part_of_the_digest_that_answers_are_reused_by():
+    digest = audit().specification.digest
+
+    assert digest == "bba5fe7de9e9a02bf122077ac26683f2468b46d4c4824a3e153df88438b03576"
+    assert audit(statistics=Statistics()).specification.digest == digest
+    others = [
+        Statistics(level=0.9),
+        Statistics(alpha=0.1),
+        Statistics(ratio_limit=1.2),
+        Statistics(accuracy_limit=-0.1),
+    ]
+    assert len({digest, *(audit(statistics=one).specification.digest for one in others)}) == 5
