@@ -1,15 +1,22 @@
 """Registering a measure puts it into the document, with what readers need to show it."""
 
+import io
+import json
+import re
 from dataclasses import replace
 
 import pytest
-from example_audit import OTHER_VERSION, SEARCH, VERSION, controls, document_and_rows, finding, mixed_findings
+from example_audit import OTHER_VERSION, SEARCH, VERSION, controls, document_and_rows, finding, mixed_findings, pack
+from modicum.cli.tables import show_result
+from modicum.results import result_of
 from modicum_server.domain.models import InputDropout
 from modicum_server.domain.searches import TargetRule
-from modicum_server.measures import by_class, registry
+from modicum_server.measures import by_class, canonical_json, registry
 from modicum_server.measures.families import Family, PairFamily, Place, Title
-from modicum_server.measures.measure import Measure, Reading
+from modicum_server.measures.measure import Measure, Reading, quantile_measure
 from modicum_server.measures.parts import Part
+from modicum_server.reports import render_html
+from rich.console import Console
 
 TWO_VERSIONS = [finding(place, 3, model_version=name) for name in (VERSION, OTHER_VERSION) for place in range(12)]
 
@@ -17,6 +24,23 @@ TWO_VERSIONS = [finding(place, 3, model_version=name) for name in (VERSION, OTHE
 def search_of(findings, **audit):
     document, _ = document_and_rows(findings, **audit)
     return document["models"][0]["searches"][0]
+
+
+def test_one_function_and_its_line_put_a_measure_into_document_table_and_page(monkeypatch):
+    def largest(seen):
+        return {"kept_pixels_most": quantile_measure(seen.size[seen.measured], 1.0, unit="pixels", empty="none")}
+
+    line = Family(largest, {"kept_pixels_most": Title("Pixels of the largest subset")})
+    monkeypatch.setattr(registry, "FAMILIES", (*registry.FAMILIES, line))
+    console = Console(file=io.StringIO(), width=140)
+
+    document, rows = document_and_rows([finding(place, place + 1) for place in range(12)])
+    show_result(console, result_of(json.loads(canonical_json(document)), pack(rows)), {})
+    page = render_html(document, rows, lambda digest: None, inputs={}, labels={}).decode()
+
+    assert document["models"][0]["searches"][0]["measures"]["kept_pixels_most"]["value"] == 12
+    assert re.search(r"Pixels of the largest subset +│ +12 pixels │", console.file.getvalue())
+    assert '<th scope="row">Pixels of the largest subset</th><td class="number">12 pixels</td>' in page
 
 
 def test_a_family_puts_its_measures_and_its_reading_into_the_document(monkeypatch):
