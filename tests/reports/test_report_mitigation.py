@@ -54,7 +54,7 @@ def test_accuracy_outside_stands_beside_with_how_many_images_are_behind_it(audit
     assert seen.unbalanced == []
     assert "no OOD set" not in seen.text
     assert "18 of 20 labelled images of others have a prediction of all" in seen.text
-    assert "Difference in accuracy on out-of-distribution images" in seen.text
+    assert "The same on out-of-distribution images" in seen.text
     assert "Out-of-distribution accuracy" in seen.text
     assert "83% 61% to 94% 18 1 2.5 (forward and backward)" in seen.text
 
