@@ -1,6 +1,7 @@
 """HTTP connections that ask slowly, never, or read nothing: they end, and leave room to those that ask."""
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import pytest
@@ -77,6 +78,46 @@ async def test_a_body_that_drips_after_its_answer_is_ended(served):
     assert (await end_of(reader)).startswith(b"HTTP/1.1 401 ")
 
     dripping.cancel()
+    writer.close()
+
+
+MALFORMED = {
+    "a header line without a colon": b"GET /healthz HTTP/1.1\r\nhost: a\r\nno colon\r\n\r\n",
+    "a length of 23 digits": b"POST /v1/projects HTTP/1.1\r\nhost: a\r\ncontent-length: %b\r\n\r\n" % (b"9" * 23),
+    "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
+    "no HTTP": b"\x16\x03\x01 good day\r\n\r\n",
+    "a chunk of no length": b"PUT /v1/projects/p/artifacts/%b HTTP/1.1\r\nhost: a\r\nauthorization: Bearer token-of-ada"
+    b"\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n" % (b"0" * 64),
+}
+
+
+@pytest.mark.parametrize("request_bytes", MALFORMED.values(), ids=MALFORMED)
+async def test_what_is_no_request_is_refused_as_all_else_is(served, request_bytes):
+    reader, writer = await opened(served, request_bytes)
+
+    head, _, body = (await end_of(reader)).partition(b"\r\n\r\n")
+    writer.close()
+
+    problem = json.loads(body)
+    headers = dict(line.lower().split(b": ") for line in head.split(b"\r\n")[1:])
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert headers[b"content-type"] == b"application/problem+json"
+    assert headers[b"content-length"] == str(len(body)).encode()
+    assert headers[b"x-request-id"] == problem["request_id"].encode()
+    assert (problem["status"], problem["reason"]) == (400, "REQUEST_MALFORMED")
+    assert await status_of(served) == b"HTTP/1.1 200 OK"
+
+
+async def test_a_request_that_goes_wrong_within_its_body_is_ended_and_others_go_on(served):
+    head = b"POST /v1/projects HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+    reader, writer = await opened(served, head)
+    refused = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_SECONDS)
+    writer.write(b"xyz\r\n")
+
+    await end_of(reader)
+
+    assert refused.startswith(b"HTTP/1.1 401 ")
+    assert await status_of(served) == b"HTTP/1.1 200 OK"
     writer.close()
 
 

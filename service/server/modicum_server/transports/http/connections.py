@@ -14,6 +14,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from modicum_server.transports.http.rest.problems import request_malformed
+from modicum_server.transports.layers import request_id_of
+
 HEAD_SECONDS = 20.0
 IDLE_SECONDS = 5
 #: Without a byte taken of what waits to be sent.
@@ -112,6 +115,17 @@ class Connection(H11Protocol):
             answer = h11.Response(status_code=408, headers=[("content-length", "0"), ("connection", "close")])
             self.transport.write(self.conn.send(answer))
         self.drop()
+
+    def send_400_response(self, _msg: str) -> None:
+        """Answer what the library cannot read as a request by a problem, as all refusals are, and close it."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            request_id = request_id_of("")
+            log.info("http_request_malformed", request_id=request_id)
+            problem = request_malformed(request_id)
+            headers = [*problem.raw_headers, (b"connection", b"close")]
+            self.transport.write(self.conn.send(h11.Response(status_code=problem.status_code, headers=headers)))
+            self.transport.write(self.conn.send(h11.Data(data=bytes(problem.body))))
+        self.transport.close()
 
     def drop(self) -> None:
         """Close it; what it would not read is not waited for."""

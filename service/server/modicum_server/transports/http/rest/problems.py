@@ -18,6 +18,7 @@ CHALLENGE = 'Bearer realm="modicum"'
 """What a 401 asks for."""
 PATH_UNKNOWN = "PATH_UNKNOWN"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+REQUEST_MALFORMED = "REQUEST_MALFORMED"
 
 
 def problem_response(refusal: Refusal) -> Response:
@@ -58,6 +59,13 @@ def method_not_allowed(verb: str, allowed: Iterable[str], request_id: str) -> Re
     detail = f"expected one of {listed}, got {verb[:20]!r}"
     data = _written(status=405, detail=detail, reason=METHOD_NOT_ALLOWED, request_id=request_id)
     return Response(data, 405, {"Allow": listed}, MEDIA_TYPE)
+
+
+def request_malformed(request_id: str) -> Response:
+    """Return the response to what is no request of HTTP, which names no path and carries no id of its own."""
+    detail = "expected a request of HTTP/1.1, got one whose first line, headers, length or chunks cannot be read"
+    data = _written(status=400, detail=detail, reason=REQUEST_MALFORMED, request_id=request_id)
+    return Response(data, 400, {"X-Request-ID": request_id, "Cache-Control": "no-store"}, MEDIA_TYPE)
 
 
 def _written(

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from modicum_server.errors import ModicumError
 from modicum_server.transports.errors import DEADLINE, INTERNAL_REASON, UNKNOWN, answer_of
-from modicum_server.transports.http.rest.problems import METHOD_NOT_ALLOWED, PATH_UNKNOWN
+from modicum_server.transports.http.rest.problems import METHOD_NOT_ALLOWED, PATH_UNKNOWN, REQUEST_MALFORMED
 
 SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -45,6 +45,7 @@ def reasons() -> Iterator[tuple[str, int, str, str]]:
     yield "DEADLINE_EXCEEDED", DEADLINE.http_status, DEADLINE.code.name, "The call was not done in time."
     yield PATH_UNKNOWN, 404, "", "There is no such path."
     yield METHOD_NOT_ALLOWED, 405, "", "The path does not take this method; Allow lists those that it takes."
+    yield REQUEST_MALFORMED, 400, "", "What came cannot be read as a request of HTTP."
 
 
 def _kinds(kind: type[ModicumError]) -> Iterator[type[ModicumError]]:
