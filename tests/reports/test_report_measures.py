@@ -113,7 +113,7 @@ def test_classes_stand_in_rows_the_ones_with_most_images_first():
 
     text, table = by_class_of(findings)
 
-    assert "By the class that is predicted on the whole image, the classes with the most images first." in text
+    assert "By the class that is predicted on the whole image, the classes with the most images first, with 95%" in text
     assert re.findall(r'<th scope="row">(\w+)</th>', table) == ["dog", "cat"]
     assert "Overinterpretation rate" in text
     assert "Subset fraction, upper quartile" in text
