@@ -5,6 +5,7 @@ import io
 import json
 
 import pytest
+from modicum.cli.across import compared, search_text
 from modicum.cli.measure_tables import classes_table, measures_table
 from modicum.cli.tables import mitigation_lines, show_result
 from modicum.results import document_of, result_of
@@ -13,6 +14,7 @@ from rich.console import Console
 ONE, ROBUST = (f"projects/default/models/{name}/versions/1" for name in ("one", "robust"))
 COUNTS = {"images": 40, "eligible": 30, "with_subset": 28, "baseline_confident": 1, "failed": 0}
 ALPHA = {"alpha": 0.05}
+SEARCH = {"method": "mask_optimization", "threshold": 0.9, "fill": "mean"}
 
 
 def entry(value, low=None, high=None, **changes):
@@ -43,7 +45,7 @@ MEASURES = {
 
 def model(name=ONE, measures=MEASURES, **changes):
     search = {
-        "search": {"method": "mask_optimization", "threshold": 0.9, "fill": "mean"},
+        "search": SEARCH,
         "measures": measures,
         "readings": [],
         "counts": COUNTS,
@@ -150,7 +152,9 @@ PAIR = {
 
 
 def test_a_version_is_named_with_its_stamp_wherever_it_is_named():
-    result = result_with(model(), model(ROBUST, stamp="inference only"), comparisons=[PAIR])
+    result = result_with(
+        model(), model(ROBUST, stamp="inference only"), comparisons=[PAIR], specification={"searches": [SEARCH]}
+    )
     console = Console(file=io.StringIO(), width=200)
 
     show_result(console, result, {})
@@ -160,6 +164,18 @@ def test_a_version_is_named_with_its_stamp_wherever_it_is_named():
     assert "robust/1 (inference only): threshold 0.9" in text
     said = "one/1 against robust/1 (inference only) on the same images: ratio of subset fractions 1.50 (1.20 to 1.90)\n"
     assert said in text
+
+
+@pytest.mark.parametrize(("count", "how"), [(1, ""), (2, " (threshold 0.9, mask_optimization, mean fill)")])
+def test_a_pair_tells_its_search_where_there_are_several(count, how):
+    result = result_with(model(), model(ROBUST), comparisons=[PAIR], specification={"searches": [SEARCH] * count})
+
+    assert compared(result.comparisons[0], result).startswith(f"one/1 against robust/1 on the same images{how}: ratio")
+
+
+def test_a_search_at_matched_temperatures_is_told_apart():
+    assert search_text(SEARCH | {"matched": True}).endswith("mean fill, at a matched temperature")
+    assert search_text(SEARCH | {"target_rule": "random_other"}).endswith("mean fill, for a random other class")
 
 
 def test_an_ensemble_of_such_a_version_names_it_so_too():

@@ -20,14 +20,18 @@ SCOPES = {
 def search_text(search: Mapping[str, Any]) -> str:
     """How a search was made, in a few words."""
     how = f"threshold {search['threshold']:g}, {search['method']}, {search['fill']} fill"
+    if search.get("matched"):
+        how += ", at a matched temperature"
     return f"{how}, for a random other class" if search.get("target_rule") == "random_other" else how
 
 
-def compared(pair: Comparison, called: Callable[[str], str]) -> str:
+def compared(pair: Comparison, result: Result) -> str:
     """Two versions on the same images in a line; what there is nothing to say of is left out."""
     known = [one for one in pair.measures.values() if one.value is not None] or list(pair.measures.values())[:1]
     said = "; ".join(f"{lower_first(measure.title)} {measure}" for measure in known)
-    return f"{called(pair.first)} against {called(pair.second)} on the same images: {said}"
+    searches = result.document["specification"]["searches"]
+    how = f" ({search_text(searches[pair.search_index])})" if len(searches) > 1 else ""
+    return f"{result.called(pair.first)} against {result.called(pair.second)} on the same images{how}: {said}"
 
 
 def matrices(result: Result) -> Iterable[Table]:
@@ -48,7 +52,8 @@ def lower_first(text: str) -> str:
 def _matrix(transfers: Sequence[Transfer], scope: str, title: str, called: Callable[[str], str]) -> Table:
     versions = list(dict.fromkeys(one.source for one in transfers))
     cells = {(one.source, one.scorer): one for one in transfers}
-    table = Table("subsets of", title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    table.add_column("subsets of", overflow="fold")
     for scorer in versions:
         table.add_column(escape(f"scored by {called(scorer)}"), overflow="fold")
     for source in versions:

@@ -16,9 +16,10 @@ SHARES = frozenset({"share", "pixels share"})
 
 def measures_table(search: SearchResult) -> Table:
     """Every measure that has a value, those of the headline first, and of these also why one has none."""
-    table = Table("measure", title="what the findings come to", title_justify="left")
+    table = Table(title="what the findings come to", title_justify="left")
+    table.add_column("measure", overflow="fold")
     table.add_column("value", justify="right")
-    table.add_column(_interval_title(search.measures.values()))
+    table.add_column(_interval_title(search.measures.values()), overflow="fold")
     table.add_column("n", justify="right")
     headline = [measure for measure in search.measures.values() if measure.headline]
     details = [one for one in search.measures.values() if not one.headline and one.value is not None]
@@ -43,7 +44,8 @@ def classes_table(search: SearchResult, class_name: Callable[[int], str]) -> Tab
     if len(images) < FEWEST_CLASSES:
         return None
     by = "predicted class" if search.search.get("target_rule", "predicted") == "predicted" else "class argued for"
-    table = Table(by, title="class by class", title_justify="left")
+    table = Table(title="class by class", title_justify="left")
+    table.add_column(by, overflow="fold")
     table.add_column("images", justify="right")
     for measure in split:
         table.add_column(escape(measure.title), justify="right", overflow="fold")

@@ -70,7 +70,7 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
     for matrix in matrices(result):
         console.print(matrix)
     for pair in result.comparisons:
-        console.print(compared(pair, result.called), markup=False, soft_wrap=True)
+        console.print(compared(pair, result), markup=False, soft_wrap=True)
     for check in result.mitigation:
         for line in mitigation_lines(check, result.called):
             console.print(line, markup=False, soft_wrap=True)
