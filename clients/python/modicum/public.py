@@ -1,5 +1,6 @@
 """Every public name of the package, in one place: `modicum` itself hands them out, each when it is first asked for."""
 
+from modicum.across_versions import CheckedVersion, Comparison, Mitigation, Transfer
 from modicum.audit import AsyncAudit
 from modicum.client import AsyncClient, Audit, Client
 from modicum.datasets import Dataset, DatasetItem
@@ -34,7 +35,7 @@ from modicum.errors import (
 from modicum.findings import Finding, Subset
 from modicum.masked_sets import MaskedSet
 from modicum.measures import Measure
-from modicum.results import CheckedVersion, Comparison, Mitigation, ModelResult, Result, SearchResult, Transfer
+from modicum.results import ModelResult, Result, SearchResult
 from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification

@@ -6,9 +6,10 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from modicum.across_versions import Comparison, Transfer
 from modicum.cli.measure_tables import value_text
 from modicum.naming import printable
-from modicum.results import Comparison, Result, Transfer
+from modicum.results import Result
 
 #: Which subsets a matrix is of: how its measures' names begin, and what its title says.
 SCOPES = {
