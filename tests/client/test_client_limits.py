@@ -1,12 +1,17 @@
 """Limits that the client applies before anything is sent are the server's own: it may refuse neither more nor less."""
 
+import math
+
 import numpy as np
 import pytest
-from modicum import searches
+from modicum import Statistics, searches
 from modicum.cli import orders
+from modicum.errors import InvalidArgument
 from modicum.sources import inputs, npy
+from modicum.statistics import RANGES
 from modicum_server import arrays, pictures
 from modicum_server.domain import models
+from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.usecases import rules
 
 LIMITS = {
@@ -22,6 +27,20 @@ LIMITS = {
 @pytest.mark.parametrize(("client", "server"), LIMITS.values(), ids=LIMITS)
 def test_a_limit_of_the_client_is_the_server_s(client, server):
     assert client == server
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_the_client_takes_just_the_statistics_that_the_server_does(name):
+    low, high, _ = RANGES[name]
+    rule = rules.RULES[name]
+    beside = [math.nextafter(end, end + step) for end in (low, high) for step in (-1, 1)]
+
+    for value in (low, high, *beside, getattr(DEFAULTS, name), math.nan, math.inf, -math.inf):
+        if rule.holds(value):
+            assert getattr(Statistics(**{name: value}), name) == value
+        else:
+            with pytest.raises(InvalidArgument, match=f"{name}: expected {rule.text}, got"):
+                Statistics(**{name: value})
 
 
 def test_the_client_takes_arrays_of_just_the_kinds_that_the_server_reads():

@@ -79,6 +79,9 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
             "--pixels-per-step belongs to --method batched_gradient, not to mask_optimization",
         ),
         (("photos", *GOOD, "--fraction", "0.1"), "--fraction belongs to --method backselect"),
+        (("photos", *GOOD, "--level", "95"), "level: expected 0.5 to 0.999, got 95.0"),
+        (("photos", *GOOD, "--alpha", "0"), "alpha: expected above 0 and below 1, got 0.0"),
+        (("photos", *GOOD, "--alpha", "nan"), "alpha: expected above 0 and below 1, got nan"),
         (("photos", *GOOD, "--name", "My Model"), "1 to 63"),
         (("photos", *GOOD, "--seed", str(2**63)), "--seed"),
         (("photos", *GOOD, "--passes", str(2**63)), "--passes"),
@@ -106,6 +109,21 @@ def test_what_cannot_work_is_refused_before_any_server_is_asked(place, arguments
     assert result.exit_code == 2
     assert says in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (("--ratio-limit", "0.9"), "ratio_limit: expected 1 to 100, got 0.9"),
+        (("--accuracy-limit", "0.02"), "accuracy_limit: expected -1 to 0, got 0.02"),
+        (("--level", "1"), "level: expected 0.5 to 0.999, got 1.0"),
+    ],
+)
+def test_limits_of_an_ensemble_check_are_refused_before_any_server_is_asked(place, option, says, run):
+    result = run("ensemble", "check", "photos", "--member", "a", "--member", "b", *option)
+
+    assert result.exit_code == 2
+    assert says in result.stderr
 
 
 def test_backselect_goes_to_the_server_where_it_can_end():
@@ -242,7 +260,8 @@ def test_a_second_interrupt_leaves_at_once(place, address, script):
 
 def test_photographs_are_a_data_set_named_after_them_and_their_content(place, address, script):
     script.watches = [([(3, "FAILED")], "end"), ([(3, "FAILED")], "end")]
-    with started(address, "--quiet", "--seed", "7", "--passes", "100", "--no-reuse") as process:
+    options = ("--quiet", "--seed", "7", "--passes", "100", "--level", "0.9", "--alpha", "0.1", "--no-reuse")
+    with started(address, *options) as process:
         out, said = process.communicate(timeout=20)
 
     request = script.calls["CreateAudit"][0]
@@ -251,3 +270,5 @@ def test_photographs_are_a_data_set_named_after_them_and_their_content(place, ad
     assert script.calls["CreateDataset"][0].dataset_id.startswith("photos-")
     assert (request.no_reuse, request.audit.specification.seed) == (True, 7)
     assert request.audit.specification.searches[0].passes == 100
+    statistics = request.audit.specification.statistics
+    assert (statistics.level, statistics.alpha, statistics.HasField("ratio_limit")) == (0.9, 0.1, False)

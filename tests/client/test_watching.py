@@ -6,9 +6,11 @@ from types import SimpleNamespace
 
 import grpc
 import pytest
-from modicum import errors
+from modicum import Statistics, errors
 from modicum.cli.exits import exit_code
 from modicum.cli.watching import Pace, duration, watched
+from modicum.searches import specification_value
+from modicum.v1 import audit_pb2
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 DONE = object()
@@ -44,6 +46,24 @@ def test_a_budget_of_pixel_subsets_stands_beside_the_controls_that_run(client, s
     assert (specification.controls[-1].control, specification.controls[-1].passes) == (9, 300)
     assert len(specification.controls) == 1 + len(controls or ())
     assert specification.no_controls is alone
+
+
+def test_statistics_are_sent_where_they_are_given_and_left_to_the_server_else(client, script):
+    client.audits.create(models=["m"], dataset="d", thresholds=[0.9], level=0.9, accuracy_limit=0)
+    client.audits.create(models=["m"], dataset="d", thresholds=[0.9], alpha=0.1, ratio_limit=1.5)
+
+    sent = [
+        {field.name: value for field, value in request.audit.specification.statistics.ListFields()}
+        for request in script.calls["CreateAudit"]
+    ]
+    assert sent == [{"level": 0.9, "accuracy_limit": 0.0}, {"alpha": 0.1, "ratio_limit": 1.5}]
+
+
+def test_statistics_of_a_snapshot_are_those_of_the_message_and_none_of_a_server_of_before():
+    message = audit_pb2.AuditSpecification(statistics=audit_pb2.Statistics(level=0.9, accuracy_limit=0))
+
+    assert specification_value(message).statistics == Statistics(level=0.9, accuracy_limit=0)
+    assert specification_value(audit_pb2.AuditSpecification()).statistics == Statistics()
 
 
 def test_a_watch_goes_on_after_the_last_sequence_that_it_saw(audit, script):

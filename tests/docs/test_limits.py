@@ -83,6 +83,12 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
         f"{MOST_OPEN_FILES:,} at most | the log says so once in {NO_MORE_FILES_SECONDS:.0f} s",
         f"| pixels of a canvas with `pixel_subsets` | {pixel_subsets.MOST_PIXELS:,} |",
         f"| passes of `pixel_subsets` | {pixel_subsets.FEWEST_PASSES} to 2^40 |",
+        f"| level of the intervals | {rules.RULES['level'].text} |",
+        f"| alpha | {rules.RULES['alpha'].text} |",
+        (
+            f"| limits of the ensemble check | the ratio's {rules.RULES['ratio_limit'].text}, "
+            f"the accuracy's {rules.RULES['accuracy_limit'].text} |"
+        ),
         f"| a filter | {rules.LONGEST_FILTER_CHARACTERS:,} characters |",
     ],
 )

@@ -219,6 +219,7 @@ async def of_audits(walker: Walker) -> None:
     await create("x", controls=[{"control": "CONTROL_TRANSFER"}])
     await create("x", outOfDistributionDataset=f"{project}/datasets/photos")
     await create("x", outOfDistributionDataset=f"{project}/datasets/gone")
+    await create("x", statistics={"level": 95})
     await create("x", searches=[{"threshold": 0.9}, {"threshold": 0.8}, {"threshold": 0.7}])
     await create("second", seed="1")
     await create("third", seed="2")

@@ -1,10 +1,14 @@
 from dataclasses import replace
 
 import pytest
+from modicum.v1 import audit_pb2
+from modicum_server.codec.audits import specification_message, specification_value
 from modicum_server.domain.models import ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, SearchMethod, TargetRule
+from modicum_server.domain.statistics import Statistics
 from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing, LabelUnknown
 from modicum_server.settings import Settings
+from modicum_server.store.documents import SPECIFICATION, document_of
 from modicum_server.usecases.controls import NEEDS_OTHERS, plans_beside
 from modicum_server.usecases.inputs import check_input
 from modicum_server.usecases.labels import require_labels
@@ -131,6 +135,44 @@ def test_the_transfer_control_is_refused_with_one_version():
 
     with pytest.raises(FieldInvalid, match=r"controls\[1\]\.control: expected two model versions or more"):
         check_draft(given(controls=plans), PROJECT)
+
+
+@pytest.mark.parametrize("name", ["level", "alpha", "ratio_limit", "accuracy_limit"])
+@pytest.mark.parametrize("value", [-2.0, 1000.0, float("nan"), float("inf")])
+def test_statistics_out_of_their_range_are_refused_by_their_field(name, value):
+    check_draft(given(statistics=Statistics()), PROJECT)
+
+    with pytest.raises(FieldInvalid, match=rf"^audit\.specification\.statistics\.{name}: expected "):
+        check_draft(given(statistics=replace(Statistics(), **{name: value})), PROJECT)
+
+
+def test_statistics_that_are_left_out_have_their_defaults_and_come_back_with_all():
+    asked = audit_pb2.AuditSpecification(statistics=audit_pb2.Statistics(alpha=0.1, accuracy_limit=0))
+
+    value = specification_value(asked)
+
+    assert value.statistics == Statistics(0.95, 0.1, 1.1, 0)
+    assert specification_value(audit_pb2.AuditSpecification()).statistics == Statistics()
+    answered = specification_message(value).statistics
+    assert [(field.name, value) for field, value in answered.ListFields()] == [
+        ("level", 0.95),
+        ("alpha", 0.1),
+        ("ratio_limit", 1.1),
+        ("accuracy_limit", 0.0),
+    ]
+
+
+def test_a_specification_that_was_stored_before_there_were_statistics_is_read_with_the_defaults():
+    written = document_of(SPECIFICATION, given().specification)
+    del written["statistics"]
+
+    assert SPECIFICATION.validate_python(written) == given().specification
+
+
+def test_stored_statistics_are_read_as_they_were_written():
+    specification = given(statistics=Statistics(0.9, 0.1, 1.2, -0.5)).specification
+
+    assert SPECIFICATION.validate_python(document_of(SPECIFICATION, specification)) == specification
 
 
 def test_what_was_given_stays():

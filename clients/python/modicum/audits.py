@@ -24,6 +24,7 @@ from modicum.searches import (
     target_rule,
 )
 from modicum.snapshots import snapshot_of
+from modicum.statistics import Statistics
 from modicum.v1 import audit_pb2, audit_service_pb2
 from modicum.versions import ModelVersion
 
@@ -54,6 +55,10 @@ class AsyncAudits:
         canvas: Canvas | None = None,
         matched: bool = False,
         out_of_distribution: Dataset | str = "",
+        level: float | None = None,
+        alpha: float | None = None,
+        ratio_limit: float | None = None,
+        accuracy_limit: float | None = None,
         reuse: bool = True,
         validate_only: bool = False,
         name: str = "",
@@ -81,6 +86,11 @@ class AsyncAudits:
                 an ensemble mitigation check needs. All of its members must be among the models.
             out_of_distribution: a second, labelled data set, or its name: accuracy on it becomes part of an ensemble
                 mitigation check. An ensemble and all of its members must be among the models.
+            level: of every interval in the result, 0.5 to 0.999; 0.95 unless given.
+            alpha: the overinterpretation rate counts subsets of at most this share of the pixels; 0.05 unless given.
+            ratio_limit: an ensemble mitigates where the interval of the ratio of subset fractions lies above it, 1 to
+                100; 1.1 unless given.
+            accuracy_limit: and where that of the difference in accuracy lies above this, -1 to 0; -0.02 unless given.
             reuse: take the stored answer of an identical audit.
             validate_only: create nothing; `snapshot.passes_planned` of what returns is the cost.
             name: the last part of its name; the server gives one unless given.
@@ -117,6 +127,7 @@ class AsyncAudits:
             sample=sample,
             device=checked_text(device, "device"),
             out_of_distribution_dataset=self._dataset_name(out_of_distribution) if out_of_distribution else "",
+            statistics=Statistics(level=level, alpha=alpha, ratio_limit=ratio_limit, accuracy_limit=accuracy_limit),
         )
         no_controls = controls is not None and not controls
         request = audit_service_pb2.CreateAuditRequest(

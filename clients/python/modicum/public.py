@@ -39,6 +39,7 @@ from modicum.results import ModelResult, Result, SearchResult
 from modicum.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
 from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
+from modicum.statistics import Statistics
 from modicum.transfers import TransferProgress
 from modicum.version import VERSION as __version__  # noqa: N811  # the name that Python users expect
 from modicum.versions import Combine, Model, ModelVersion, VersionState
@@ -95,6 +96,7 @@ __all__ = [
     "ServerNotInstalled",
     "ServiceError",
     "SourceChanged",
+    "Statistics",
     "Subset",
     "TargetRule",
     "Transfer",

@@ -7,6 +7,7 @@ from enum import StrEnum
 from numbers import Integral, Real
 
 from modicum.errors import InvalidArgument
+from modicum.statistics import Statistics, statistics_message, statistics_value
 from modicum.v1 import audit_pb2, search_pb2
 
 #: The largest numbers that fit the service's fields.
@@ -128,6 +129,7 @@ class AuditSpecification:
     sample: int
     device: str
     out_of_distribution_dataset: str = ""
+    statistics: Statistics = Statistics()  # noqa: RUF009  # frozen, so one may stand for all
 
     def __post_init__(self) -> None:
         """Refuse numbers that no service can take.
@@ -208,6 +210,7 @@ def specification_message(specification: AuditSpecification, *, no_controls: boo
         device=specification.device,
         no_controls=no_controls,
         out_of_distribution_dataset=specification.out_of_distribution_dataset,
+        statistics=statistics_message(specification.statistics),
     )
 
 
@@ -227,6 +230,7 @@ def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecifica
         sample=message.sample,
         device=message.device,
         out_of_distribution_dataset=message.out_of_distribution_dataset,
+        statistics=statistics_value(message.statistics),
     )
 
 

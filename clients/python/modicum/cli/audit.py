@@ -37,6 +37,7 @@ from modicum.searches import Fill, SearchMethod
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
 from modicum.sources.pictures import Picture
+from modicum.statistics import Statistics
 from modicum.versions import ModelVersion
 
 
@@ -78,6 +79,8 @@ def audit(
     control: options.Controls = None,
     no_controls: options.NoControls = False,
     pixel_subsets: options.PixelSubsets = None,
+    level: options.Level = None,
+    alpha: options.Alpha = None,
     output: options.Outputs = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the model; its file's unless given.")] = None,
     local: Annotated[bool, typer.Option("--local", help="Use a local server even if MODICUM_ADDRESS is set.")] = False,
@@ -116,6 +119,7 @@ def audit(
             target_rules=target,
             seed=seed,
             sample=sample,
+            statistics=Statistics(level=level, alpha=alpha),
         ),
         pictures=with_objects(checked_pictures(photos, photo_labels, sample=sample), boxes=boxes, masks=masks),
         reuse=not no_reuse,

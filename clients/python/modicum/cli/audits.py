@@ -20,6 +20,7 @@ from modicum.masked_files import checked_target
 from modicum.naming import last_part, short_version
 from modicum.searches import Fill, SearchMethod
 from modicum.snapshots import AuditState
+from modicum.statistics import Statistics
 
 app = typer.Typer(no_args_is_help=True, help="Audits and their results.")
 
@@ -86,6 +87,8 @@ def create(
     control: options.Controls = None,
     no_controls: options.NoControls = False,
     pixel_subsets: options.PixelSubsets = None,
+    level: options.Level = None,
+    alpha: options.Alpha = None,
     name: Annotated[str, typer.Option("--name", help="Name of the audit; the server gives one otherwise.")] = "",
     no_reuse: options.NoReuse = False,
     validate_only: Annotated[bool, typer.Option("--validate-only", help="Create nothing; tell the cost.")] = False,
@@ -106,6 +109,7 @@ def create(
         target_rules=target,
         seed=seed,
         sample=sample,
+        statistics=Statistics(level=level, alpha=alpha),
     )
     with Client() as client:
         audit = client.audits.create(

@@ -17,6 +17,7 @@ from modicum.errors import InvalidArgument
 from modicum.naming import last_part
 from modicum.results import Result
 from modicum.searches import Fill, SearchMethod
+from modicum.statistics import Statistics
 from modicum.versions import Combine
 
 app = typer.Typer(no_args_is_help=True, help="Ensembles of registered models.")
@@ -53,6 +54,10 @@ def check(
     seed: options.Seed = 0,
     sample: options.Sample = 0,
     device: options.Device = "auto",
+    level: options.Level = None,
+    alpha: options.Alpha = None,
+    ratio_limit: options.RatioLimit = None,
+    accuracy_limit: options.AccuracyLimit = None,
     output: options.Outputs = None,
     no_reuse: options.NoReuse = False,
     as_json: options.Json = False,
@@ -83,6 +88,7 @@ def check(
         seed=seed,
         sample=sample,
         matched=True,
+        statistics=Statistics(level=level, alpha=alpha, ratio_limit=ratio_limit, accuracy_limit=accuracy_limit),
     )
     with view(quiet=quiet) as shown, connected(shown) as client:
         members = [client.models.version(one) for one in member]

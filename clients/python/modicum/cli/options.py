@@ -100,6 +100,34 @@ PixelSubsets = Annotated[
     ),
 ]
 NoControls = Annotated[bool, typer.Option("--no-controls", help="Run no control.")]
+Level = Annotated[
+    float | None,
+    typer.Option("--level", help="Level of every interval, 0.5 to 0.999. Default: 0.95.", show_default=False),
+]
+Alpha = Annotated[
+    float | None,
+    typer.Option(
+        "--alpha",
+        help="The overinterpretation rate counts subsets of at most this share of the pixels. Default: 0.05.",
+        show_default=False,
+    ),
+]
+RatioLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--ratio-limit",
+        help="MITIGATED: the ratios of subset fractions are seen to lie above this, 1 to 100. Default: 1.1.",
+        show_default=False,
+    ),
+]
+AccuracyLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--accuracy-limit",
+        help="MITIGATED: the difference in accuracy is seen to lie above this, -1 to 0. Default: -0.02.",
+        show_default=False,
+    ),
+]
 NoReuse = Annotated[bool, typer.Option("--no-reuse", help="Run it even if an identical audit is stored.")]
 Outputs = Annotated[
     list[Path] | None, typer.Option("--output", help="Write the result: FILE.json or FILE.html; repeatable.")

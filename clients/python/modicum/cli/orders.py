@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from modicum.sources.labels import class_labels
 from modicum.sources.model_files import ModelFile, model_file
 from modicum.sources.npy import PICTURE_CHANNELS
 from modicum.sources.pictures import Picture, pictures
+from modicum.statistics import Statistics
 
 DEFAULT_THRESHOLD = 0.9
 #: Passes that backselect may spend on one image: exact to 64 x 64 pixels, and there for hours on a CPU.
@@ -68,11 +69,13 @@ class SearchOrder:
     controls: tuple[ControlPlan, ...] | None
     matched: bool = False
     pixel_subsets: int | None = None
+    statistics: Statistics = Statistics()  # noqa: RUF009  # frozen, so one may stand for all
 
     @property
     def arguments(self) -> dict[str, Any]:
         """As `create` takes them."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        named = {name: getattr(self, name) for name in self.__slots__ if name != "statistics"}
+        return {**named, **asdict(self.statistics)}
 
 
 def model_order(

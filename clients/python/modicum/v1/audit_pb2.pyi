@@ -22,6 +22,51 @@ else:
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 @typing.final
+class Statistics(google.protobuf.message.Message):
+    """What the statistics of a result go by. A number that is left out has the default that stands with it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: builtins.int
+    ALPHA_FIELD_NUMBER: builtins.int
+    RATIO_LIMIT_FIELD_NUMBER: builtins.int
+    ACCURACY_LIMIT_FIELD_NUMBER: builtins.int
+    level: builtins.float
+    """Level of every interval in the result, 0.5 to 0.999; 0.95 where it is left out."""
+    alpha: builtins.float
+    """The overinterpretation rate counts subsets of at most this share of the pixels, above 0 and below 1; 0.05 where it is
+    left out.
+    """
+    ratio_limit: builtins.float
+    """Of the ensemble mitigation check: the ratio of subset fractions, ensemble over members, above which its interval must
+    lie, 1 to 100; 1.1 where it is left out.
+    """
+    accuracy_limit: builtins.float
+    """Of the ensemble mitigation check: the difference in accuracy, ensemble less members, above which its interval must
+    lie, -1 to 0; -0.02 where it is left out.
+    """
+    def __init__(
+        self,
+        *,
+        level: builtins.float | None = ...,
+        alpha: builtins.float | None = ...,
+        ratio_limit: builtins.float | None = ...,
+        accuracy_limit: builtins.float | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_accuracy_limit", b"_accuracy_limit", "_alpha", b"_alpha", "_level", b"_level", "_ratio_limit", b"_ratio_limit", "accuracy_limit", b"accuracy_limit", "alpha", b"alpha", "level", b"level", "ratio_limit", b"ratio_limit"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_accuracy_limit", b"_accuracy_limit", "_alpha", b"_alpha", "_level", b"_level", "_ratio_limit", b"_ratio_limit", "accuracy_limit", b"accuracy_limit", "alpha", b"alpha", "level", b"level", "ratio_limit", b"ratio_limit"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_accuracy_limit", b"_accuracy_limit"]) -> typing.Literal["accuracy_limit"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_alpha", b"_alpha"]) -> typing.Literal["alpha"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_level", b"_level"]) -> typing.Literal["level"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_ratio_limit", b"_ratio_limit"]) -> typing.Literal["ratio_limit"] | None: ...
+
+Global___Statistics: typing_extensions.TypeAlias = Statistics
+
+@typing.final
 class AuditSpecification(google.protobuf.message.Message):
     """What an audit is to do. Two audits with equal specifications, digests and library have equal answers."""
 
@@ -37,6 +82,7 @@ class AuditSpecification(google.protobuf.message.Message):
     DEVICE_FIELD_NUMBER: builtins.int
     NO_CONTROLS_FIELD_NUMBER: builtins.int
     OUT_OF_DISTRIBUTION_DATASET_FIELD_NUMBER: builtins.int
+    STATISTICS_FIELD_NUMBER: builtins.int
     dataset: builtins.str
     """Resource name of the data set."""
     seed: builtins.int
@@ -69,6 +115,10 @@ class AuditSpecification(google.protobuf.message.Message):
         stands beside the default ones, or those that are named, and turns none off.
         """
 
+    @property
+    def statistics(self) -> Global___Statistics:
+        """Level of its intervals and limits of its verdicts; unset means the defaults."""
+
     def __init__(
         self,
         *,
@@ -82,9 +132,10 @@ class AuditSpecification(google.protobuf.message.Message):
         device: builtins.str = ...,
         no_controls: builtins.bool = ...,
         out_of_distribution_dataset: builtins.str = ...,
+        statistics: Global___Statistics | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["canvas", b"canvas"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "controls", b"controls", "dataset", b"dataset", "device", b"device", "model_versions", b"model_versions", "no_controls", b"no_controls", "out_of_distribution_dataset", b"out_of_distribution_dataset", "sample", b"sample", "searches", b"searches", "seed", b"seed"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["canvas", b"canvas", "statistics", b"statistics"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "controls", b"controls", "dataset", b"dataset", "device", b"device", "model_versions", b"model_versions", "no_controls", b"no_controls", "out_of_distribution_dataset", b"out_of_distribution_dataset", "sample", b"sample", "searches", b"searches", "seed", b"seed", "statistics", b"statistics"]) -> None: ...
 
 Global___AuditSpecification: typing_extensions.TypeAlias = AuditSpecification
 

@@ -1,5 +1,7 @@
 """Audits and their specifications."""
 
+from dataclasses import asdict, replace
+
 from modicum.v1 import audit_pb2
 
 from modicum_server.codec.searches import (
@@ -13,6 +15,7 @@ from modicum_server.codec.searches import (
 from modicum_server.codec.times import time_message
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification
 from modicum_server.domain.searches import BY_BUDGET, Canvas
+from modicum_server.domain.statistics import DEFAULTS, Statistics
 
 NO_CANVAS = Canvas(channels=0, height=0, width=0)
 
@@ -30,6 +33,7 @@ def specification_message(value: AuditSpecification) -> audit_pb2.AuditSpecifica
         device=value.device,
         no_controls=all(plan.control in BY_BUDGET for plan in value.controls),
         out_of_distribution_dataset=value.out_of_distribution_dataset,
+        statistics=statistics_message(value.statistics),
     )
 
 
@@ -46,7 +50,18 @@ def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecifica
         sample=message.sample,
         device=message.device,
         out_of_distribution_dataset=message.out_of_distribution_dataset,
+        statistics=statistics_value(message.statistics),
     )
+
+
+def statistics_message(value: Statistics) -> audit_pb2.Statistics:
+    """Statistics, none of them left out."""
+    return audit_pb2.Statistics(**asdict(value))
+
+
+def statistics_value(message: audit_pb2.Statistics) -> Statistics:
+    """Statistics; what is left out has its default."""
+    return replace(DEFAULTS, **{field.name: value for field, value in message.ListFields()})
 
 
 def progress_message(value: AuditProgress, remaining_seconds: float | None = None) -> audit_pb2.AuditProgress:

@@ -36,6 +36,10 @@ MOST_CONTROLS = 64
 MOST_SAMPLES = 256
 MOST_CLASS_LABELS = 100_000
 MOST_DIGESTS = 10_000
+#: Of intervals: a bootstrap of 10,000 resamples has 5 beyond each end of the widest.
+LEAST_LEVEL, MOST_LEVEL = 0.5, 0.999
+#: Of an ensemble's subsets to its members': at 1 they are no larger.
+LEAST_RATIO_LIMIT, MOST_RATIO_LIMIT = 1, 100
 LONGEST_ITEM_CHARACTERS = 1024
 LONGEST_LABEL_CHARACTERS = 256
 LONGEST_FILTER_CHARACTERS = 4096
@@ -139,6 +143,10 @@ RULES: Mapping[str, Rule] = {
         f"0 (one pixel a step), or {LEAST_FRACTION:g} or more and below 1",
         lambda value: value == 0 or LEAST_FRACTION <= value < 1,
     ),
+    "level": Rule(f"{LEAST_LEVEL:g} to {MOST_LEVEL:g}", _between(LEAST_LEVEL, MOST_LEVEL)),
+    "alpha": Rule("above 0 and below 1", lambda value: 0 < value < 1),
+    "ratio_limit": Rule(f"{LEAST_RATIO_LIMIT} to {MOST_RATIO_LIMIT}", _between(LEAST_RATIO_LIMIT, MOST_RATIO_LIMIT)),
+    "accuracy_limit": Rule("-1 to 0", _between(-1, 0)),
     "passes_planned": Rule(f"at most {MOST_PASSES_PLANNED:,} passes in all", _between(0, MOST_PASSES_PLANNED)),
     "passes": Rule(
         f"0, which leaves it to the server, or {FEWEST_PASSES} to {MOST_PASSES:,}",

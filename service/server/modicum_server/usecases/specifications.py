@@ -1,7 +1,7 @@
 """Specifications of audits: their rules, and the defaults that fill what a caller left open."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.datasets import Dataset
@@ -51,6 +51,8 @@ def check_draft(draft: AuditDraft, project: str) -> None:
     check(f"{FIELD}.seed", asked.seed)
     check(f"{FIELD}.sample", asked.sample)
     check(f"{FIELD}.device", asked.device)
+    for name, value in asdict(asked.statistics).items():
+        check(f"{FIELD}.statistics.{name}", value)
     _check_controls(draft)
     if any((asked.canvas.channels, asked.canvas.height, asked.canvas.width)):  # a part of a canvas is no canvas
         _check_canvas(asked.canvas)
