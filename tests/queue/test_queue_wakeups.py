@@ -7,8 +7,10 @@ from modicum_server.domain.audits import NewShard, Stage
 from modicum_server.queue.wakeups import QueueWakeups
 from modicum_server.store.postgres import PostgresStore
 
+from tests.wire import wired
+
 PROJECT = "projects/default"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture
@@ -150,3 +152,15 @@ async def test_without_its_database_a_wait_still_ends_in_time():
         async with asyncio.timeout(PATIENCE_SECONDS):
             for _ in range(3):
                 await wakeups.wait(0.1)
+
+
+async def test_jobs_are_cleared_away_again_after_connections_went_silent(store, database_url, monkeypatch):
+    monkeypatch.setattr("modicum_server.store.connections.LONGEST_ANSWER_SECONDS", 3.0)
+    async with wired(database_url) as wire, QueueWakeups(wire.url):
+        await queue_shards(store)
+        await no_jobs(database_url)
+
+        wire.forget()
+        await queue_shards(store, 2)
+
+        await no_jobs(database_url)

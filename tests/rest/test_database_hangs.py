@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import grpc
 import psycopg
@@ -20,73 +18,26 @@ from modicum_server.store.connections import POOL_SIZE
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.api import Api
 from rest_stage import PATIENCE_SECONDS, PROJECT, TOKENS, Rest, Served
-from sqlalchemy import make_url
+
+from tests.wire import Wire, wired
 
 LIMIT = "modicum_server.transports.layers.AUTHENTICATION_SECONDS"
 NEVER_SECONDS = 1e6
 AUTHORIZED = (("authorization", f"Bearer {TOKENS['admin']}"),)
 
 
-@dataclass
-class Wire:
-    """Carries bytes to Postgres and back while `open` is set: connections that are there stay, and say nothing."""
-
-    socket: Path
-    open: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def forget(self) -> None:
-        """Carry nothing any more on the connections that there are, and everything on new ones."""
-        self.open.clear()
-        self.open = asyncio.Event()
-        self.open.set()
-
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        passes = self.open
-        back, forth = await asyncio.open_unix_connection(self.socket)
-        try:
-            await asyncio.gather(self._pump(reader, forth, passes), self._pump(back, writer, passes))
-        except ConnectionError:
-            """One side has gone."""
-        finally:
-            forth.close()
-            writer.close()
-
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, passes: asyncio.Event) -> None:
-        while data := await source.read(65_536):
-            await passes.wait()
-            sink.write(data)
-        sink.close()
+@pytest.fixture
+async def wire(database_url) -> AsyncIterator[Wire]:
+    async with wired(database_url) as carrying:
+        yield carrying
 
 
 @pytest.fixture
-def wire(database_url) -> Wire:
-    carrying = Wire(Path(str(make_url(database_url).query["host"])) / ".s.PGSQL.5432")
-    carrying.open.set()
-    return carrying
-
-
-@pytest.fixture
-async def wired_url(wire, database_url) -> AsyncIterator[str]:
-    """The address of the database, over a wire."""
-    opened = wire.open
-    server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
-    yield (
-        make_url(database_url)
-        .set(query={}, host="127.0.0.1", port=server.sockets[0].getsockname()[1])
-        .render_as_string(hide_password=False)
-    )
-    opened.set()
-    wire.open.set()
-    server.close()
-
-
-@pytest.fixture
-async def wired(wire, wired_url, tmp_path, settings) -> AsyncIterator[Served]:
+async def served_by_wire(wire, tmp_path, settings) -> AsyncIterator[Served]:
     """Both doors of an API that has asked its database already, over a wire."""
-    opened = wire.open
     store, changes, artifacts, metrics = (
-        PostgresStore(wired_url),
-        PostgresChanges(wired_url),
+        PostgresStore(wire.url),
+        PostgresChanges(wire.url),
         FolderArtifactStore(tmp_path),
         ApiMetrics(),
     )
@@ -97,18 +48,17 @@ async def wired(wire, wired_url, tmp_path, settings) -> AsyncIterator[Served]:
             assert (await Rest(http_port).ask("GET", "/v1/projects")).reason == "TOKEN_INVALID"
             yield Served(api, store, artifacts, metrics, http_port, channel)
     finally:
-        opened.set()
-        wire.open.set()
+        wire.mend()
         await api.stop(grace=0)
         await changes.close()
         await store.close()
 
 
 @pytest.fixture
-def hanging(wire, wired) -> Served:
+def hanging(wire, served_by_wire) -> Served:
     """The same, whose database hangs from now on."""
-    wire.open.clear()
-    return wired
+    wire.hang()
+    return served_by_wire
 
 
 async def soon(answer):
@@ -160,9 +110,9 @@ async def test_grpc_says_the_same(hanging, monkeypatch):
     assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-async def test_readiness_comes_back_from_connections_that_went_silent_while_new_ones_work(wire, wired):
+async def test_readiness_comes_back_from_connections_that_went_silent_while_new_ones_work(wire, served_by_wire):
     async def ready() -> int:
-        return (await wired.rest().ask("GET", "/readyz")).status
+        return (await served_by_wire.rest().ask("GET", "/readyz")).status
 
     assert await ready() == 200
     wire.forget()
@@ -173,22 +123,20 @@ async def test_readiness_comes_back_from_connections_that_went_silent_while_new_
             await asyncio.sleep(0.1)
 
 
-async def test_one_silent_answer_condemns_every_connection_that_is_open(wire, wired):
+async def test_one_silent_answer_condemns_every_connection_that_is_open(wire, served_by_wire):
     async with AsyncExitStack() as stack:
         for _ in range(POOL_SIZE):
-            await stack.enter_async_context(wired.store.transaction())
+            await stack.enter_async_context(served_by_wire.store.transaction())
     wire.forget()
 
     with pytest.raises(DependencyUnavailable):
-        await wired.store.ping()
+        await served_by_wire.store.ping()
 
     for _ in range(POOL_SIZE):
-        await soon(wired.store.ping())
+        await soon(served_by_wire.store.ping())
 
 
-async def test_watches_hear_again_once_their_connection_that_went_silent_is_given_up(
-    wire, wired_url, database_url, monkeypatch
-):
+async def test_watches_hear_again_once_their_connection_that_went_silent_is_given_up(wire, database_url, monkeypatch):
     monkeypatch.setattr("modicum_server.store.changes.ASK_SECONDS", 0.2)
     monkeypatch.setattr("modicum_server.store.changes.ANSWER_SECONDS", 0.2)
 
@@ -199,7 +147,7 @@ async def test_watches_hear_again_once_their_connection_that_went_silent_is_give
     async def heard() -> None:
         await watch.changed(NEVER_SECONDS)
 
-    changes = PostgresChanges(wired_url)
+    changes = PostgresChanges(wire.url)
     async with changes.watch("audit") as watch:
         await soon(heard())  # the listener is there
         await asyncio.sleep(1)  # and has been asked a few times

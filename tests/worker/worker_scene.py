@@ -167,10 +167,17 @@ class Scene:
         """Let others get on."""
         await asyncio.sleep(0.02)
 
-    def work(self, model_server: ArithmeticModelServer, *, wakeups: Wakeups | None = None, **changes: object) -> Worker:
-        """Let a worker run until the scene ends."""
+    def work(
+        self,
+        model_server: ArithmeticModelServer,
+        *,
+        store: PostgresStore | None = None,
+        wakeups: Wakeups | None = None,
+        **changes: object,
+    ) -> Worker:
+        """Let a worker run until the scene ends, over a store of its own if one is given."""
         settings = self.settings.model_copy(update=changes)
-        worker = Worker(self.store, wakeups or NoWakeups(), self.artifact_store, model_server, settings)
+        worker = Worker(store or self.store, wakeups or NoWakeups(), self.artifact_store, model_server, settings)
         self.stops.append(asyncio.Event())
         self.tasks.append(asyncio.create_task(worker.run(self.stops[-1])))
         return worker

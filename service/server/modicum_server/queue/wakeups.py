@@ -16,7 +16,13 @@ from procrastinate.exceptions import ProcrastinateException
 from psycopg_pool import PoolTimeout
 
 from modicum_server.queue.jobs import QUEUE, wake_app
-from modicum_server.store.connections import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, SEARCH_PATH, libpq_url
+from modicum_server.store.connections import (
+    CONNECT_TIMEOUT_SECONDS,
+    KEEPALIVE,
+    SEARCH_PATH,
+    AnsweringConnection,
+    libpq_url,
+)
 
 #: How often jobs are looked for that came due without a notification (delayed ones).
 POLL_SECONDS = 5.0
@@ -49,6 +55,7 @@ class QueueWakeups:
         self._connector = PsycopgConnector(
             conninfo=libpq_url(database_url),
             kwargs=kwargs,
+            connection_class=AnsweringConnection,
             configure=_set_search_path,
             min_size=0,
             max_size=2,

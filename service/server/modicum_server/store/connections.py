@@ -1,8 +1,11 @@
-"""How this process reaches Postgres: addresses and the pool of the store."""
+"""How this process reaches Postgres: addresses, connections and the pool of the store."""
 
+import asyncio
 from typing import Any
 
 import psycopg
+from psycopg.abc import RV, PQGen
+from psycopg.rows import TupleRow
 from sqlalchemy import event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -21,6 +24,9 @@ KEEPALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # milliseconds: keepalives are not sent while something else waits to be taken
 }
+#: An answer that takes longer does not come. Longer than a frozen process's transaction can keep a row locked
+#: (IDLE_TRANSACTION), and than the queue's listener hears without asking (30 s).
+LONGEST_ANSWER_SECONDS = 45.0
 #: A transaction in which nothing is asked for so long is a frozen process's: it ends, and its locks on rows with it.
 IDLE_TRANSACTION = "30s"
 #: The same while the bytes of an artifact are brought, which may be large and far away.
@@ -28,6 +34,25 @@ IDLE_ARTIFACT_TRANSACTION = "600s"
 IDLE_TIMEOUT = "idle_in_transaction_session_timeout"
 #: The queue's tables live in a schema of their own, after whatever the operator set; its SQL names no schema.
 SEARCH_PATH = f"SELECT set_config('search_path', current_setting('search_path') || ', {QUEUE_SCHEMA}', false)"
+
+
+class AnsweringConnection(psycopg.AsyncConnection[TupleRow]):
+    """A connection on which no answer is waited for without an end: a network that goes silent closes nothing.
+
+    Without an answer psycopg asks the database to cancel, and closes the connection: up to ten seconds more.
+    """
+
+    async def wait(self, gen: PQGen[RV], *args: Any, **options: Any) -> RV:
+        """Wait for what the generator waits for.
+
+        Raises:
+            psycopg.OperationalError: it did not come in time.
+        """
+        try:
+            async with asyncio.timeout(LONGEST_ANSWER_SECONDS):
+                return await super().wait(gen, *args, **options)
+        except TimeoutError as error:
+            raise psycopg.OperationalError(f"no answer within {LONGEST_ANSWER_SECONDS:g} s") from error
 
 
 def sqlalchemy_url(database_url: str) -> str:
@@ -53,7 +78,11 @@ def open_engine(database_url: str) -> AsyncEngine:
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, **KEEPALIVE},
+        connect_args={
+            "async_creator_fn": AnsweringConnection.connect,
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            **KEEPALIVE,
+        },
     )
     event.listen(engine.sync_engine, "connect", _prepare)
     return engine

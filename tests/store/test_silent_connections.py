@@ -1,0 +1,55 @@
+"""Connections that go silent without being closed: what waits for an answer ends, and the next one has an answer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from modicum_server.errors import DependencyUnavailable
+from modicum_server.store.postgres import PostgresStore
+from store_scene import PROJECT
+
+from tests.wire import Wire, wired
+
+LIMIT = "modicum_server.store.connections.LONGEST_ANSWER_SECONDS"
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture
+async def wire(database_url) -> AsyncIterator[Wire]:
+    async with wired(database_url) as carrying:
+        yield carrying
+
+
+@pytest.fixture
+async def distant(wire, monkeypatch) -> AsyncIterator[PostgresStore]:
+    """A store at the other end of the wire, which waits for no answer for long."""
+    monkeypatch.setattr(LIMIT, 5.0)
+    store = PostgresStore(wire.url)
+    yield store
+    wire.mend()
+    await store.close()
+
+
+async def test_a_transaction_whose_connection_went_silent_ends_and_the_next_one_has_another(distant, wire):
+    async def silenced() -> None:
+        async with distant.transaction() as transaction:
+            await transaction.audits.queued_count(PROJECT)
+            wire.forget()
+            await transaction.audits.queued_count(PROJECT)
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with pytest.raises(DependencyUnavailable):
+            await silenced()
+
+        async with distant.transaction() as transaction:
+            assert await transaction.audits.queued_count(PROJECT) == 0
+
+
+async def test_a_connection_that_went_silent_in_the_pool_is_not_taken(distant, wire):
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async with distant.transaction() as transaction:
+            await transaction.audits.queued_count(PROJECT)
+        wire.forget()
+
+        async with distant.transaction() as transaction:
+            assert await transaction.audits.queued_count(PROJECT) == 0
