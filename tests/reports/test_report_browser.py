@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from example_audit import finding, mixed_findings
 from modicum_server.domain.findings import FillFinding, FindingControls
+from modicum_server.domain.models import Ensemble
 from modicum_server.domain.searches import Fill
 from report_pages import page_of
 
@@ -48,6 +49,50 @@ def test_no_term_of_a_card_is_broken_within_a_word(browser, tmp_path: Path, widt
         " range.setStart(text, word.index); range.setEnd(text, word.index + word[0].length);"
         " return range.getClientRects().length === 1; }); })"
     )
+    page.close()
+
+
+LONG = tuple(f"projects/default/models/efficientnet-of-the-holdout-of-spring-{one}/versions/1" for one in "abc")
+
+
+def page_of_an_ensemble() -> str:
+    classes = [place % 3 for place in range(12)]
+    return page_of(
+        [
+            finding(place, 2 + place, model_version=name, predicted_class=one, target_class=one)
+            for name in LONG
+            for place, one in enumerate(classes)
+        ],
+        versions=LONG,
+        sources={LONG[2]: Ensemble(LONG[:2])},
+    )
+
+
+def test_the_names_of_versions_stand_on_few_lines_in_the_tables(browser, tmp_path: Path):
+    file = tmp_path / "report.html"
+    file.write_text(page_of_an_ensemble(), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 768, "height": 900})
+
+    page.goto(file.as_uri())
+
+    lines = page.evaluate(
+        "[...document.querySelectorAll('.overview tbody th')].filter(name => name.textContent.includes('spring'))"
+        ".map(name => { const range = document.createRange(); range.selectNodeContents(name);"
+        " return new Set([...range.getClientRects()].map(box => Math.round(box.bottom))).size; })"
+    )
+    assert len(lines) == 6  # of the ensemble's table, and side by side
+    assert max(lines) <= 3
+    page.close()
+
+
+def test_tables_of_several_versions_and_classes_scroll_within_a_narrow_page(browser, tmp_path: Path):
+    file = tmp_path / "report.html"
+    file.write_text(page_of_an_ensemble(), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 360, "height": 900})
+
+    page.goto(file.as_uri())
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.close()
 
 
