@@ -205,6 +205,7 @@ def test_where_no_image_differs_the_next_one_may():
     assert (interval.low, interval.high) == (-3 / 32, 3 / 32)  # about the rule of three
     assert (interval.method, interval.n, interval.level) == ("bootstrap with two images added", 30, 0.95)
     assert bootstrap_difference(differences(148, 0, 0)).low == -0.02
+    assert bootstrap_difference(differences(149, 0, 0)).low > -0.02
 
 
 def test_where_ten_images_differ_it_is_the_bootstrap_alone():

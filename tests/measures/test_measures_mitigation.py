@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from example_audit import SEARCH, document_and_rows, failed, finding, not_eligible
+from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import Ensemble, InputDropout, ModelCheck, OutputKind
 from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.checked_versions import CheckedVersion, latency_ratio
@@ -17,6 +18,8 @@ from modicum_server.measures.out_of_distribution import Answers, OutOfDistributi
 ONE, TWO, BOTH = (f"projects/default/models/{name}/versions/1" for name in ("one", "two", "both"))
 MATCHED = replace(SEARCH, matched=True)
 CHECK = ModelCheck(3, OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=2.5)
+COUNT = 160
+"""Enough images for accuracy to count as not lower where all versions predict alike."""
 
 
 def checked(findings, *, searches=(SEARCH, MATCHED), second=None, **parameters):
@@ -34,7 +37,7 @@ def checked(findings, *, searches=(SEARCH, MATCHED), second=None, **parameters):
     return check
 
 
-def audit_of(sizes, *, count=40, spread=lambda place: 0, **changes):
+def audit_of(sizes, *, count=COUNT, spread=lambda place: 0, **changes):
     """Findings of `count` images: a size for each (version, search), `spread` pixels more for some images."""
     return [
         finding(place, size + spread(place), model_version=name, search_index=index, **changes)
@@ -51,7 +54,7 @@ def test_the_ratio_is_that_to_the_geometric_mean_of_the_members():
 
     assert check["measures"]["subset_fraction_ratio"]["value"] == pytest.approx(12 / np.sqrt(4 * 9))
     assert check["measures"]["matched_subset_fraction_ratio"]["value"] == pytest.approx(12 / np.sqrt(5 * 9))
-    assert check["measures"]["subset_fraction_ratio"]["n"] == 40
+    assert check["measures"]["subset_fraction_ratio"]["n"] == COUNT
     assert (check["ensemble"], check["members"]) == (BOTH, [ONE, TWO])
 
 
@@ -62,6 +65,17 @@ def test_an_ensemble_that_needs_more_at_matched_temperatures_too_mitigates():
     assert check["temperatures"] == {ONE: 1.4, TWO: 0.9}
     assert [one["pass_milliseconds"] for one in check["versions"].values()] == [2.5, 2.5, 2.5]
     assert check["passes_of_members_a_pass"] == 2
+
+
+def test_forty_images_that_all_predict_alike_are_no_evidence_that_accuracy_holds():
+    check = checked(audit_of(LARGER, count=40))
+
+    difference = check["measures"]["accuracy_difference"]
+    assert (difference["value"], difference["n"]) == (0.0, 40)
+    assert difference["interval"]["method"] == "bootstrap with two images added"
+    assert difference["interval"]["low"] == pytest.approx(-3 / 42)
+    assert check["verdict"] == "INCONCLUSIVE"
+    assert check["reasons"] == ["the ensemble's accuracy is not seen to lie above its members' by more than -0.02"]
 
 
 def test_subsets_that_are_no_larger_do_not_mitigate():
@@ -91,8 +105,8 @@ def test_eligible_images_of_ensemble_and_members_at_matched_temperatures_are_cou
     check = checked(audit_with_fewer_eligible(1))
 
     assert check["matched_eligibility"] == {
-        ONE: {"member": 40, "ensemble": 40, "scored_by_both": 40},
-        TWO: {"member": 39, "ensemble": 40, "scored_by_both": 40},
+        ONE: {"member": COUNT, "ensemble": COUNT, "scored_by_both": COUNT},
+        TWO: {"member": COUNT - 1, "ensemble": COUNT, "scored_by_both": COUNT},
     }
     assert (check["verdict"], check["reasons"]) == ("MITIGATED", [])
 
@@ -103,7 +117,7 @@ def test_a_member_that_is_eligible_on_two_images_fewer_is_not_matched_and_the_re
     assert check["verdict"] == "INCONCLUSIVE"
     (reason,) = check["reasons"]
     assert reason == (
-        "at its matched temperature two, version 1 is eligible on 38 images and the ensemble on 40 of the same 40, "
+        "at its matched temperature two, version 1 is eligible on 158 images and the ensemble on 160 of the same 160, "
         "which is not as many within 1"
     )
 
@@ -118,7 +132,8 @@ def test_a_member_that_is_eligible_on_two_images_more_is_not_matched_either():
 
     assert check["verdict"] == "INCONCLUSIVE"
     assert [reason.split(" which")[0] for reason in check["reasons"]] == [
-        f"at its matched temperature {name}, version 1 is eligible on 40 images and the ensemble on 38 of the same 40,"
+        f"at its matched temperature {name}, version 1 is eligible on 160 images and the ensemble on 158 of the same "
+        "160,"
         for name in ("one", "two")
     ]
 
@@ -133,8 +148,19 @@ def test_an_image_that_only_one_of_the_two_scored_does_not_count_against_a_match
 
     check = checked(findings)
 
-    assert check["matched_eligibility"][TWO] == {"member": 37, "ensemble": 37, "scored_by_both": 37}
+    assert check["matched_eligibility"][TWO] == dict.fromkeys(("member", "ensemble", "scored_by_both"), COUNT - 3)
     assert check["verdict"] == "MITIGATED"
+
+
+def test_an_image_whose_fill_cannot_be_made_counts_as_eligible_for_a_match():
+    findings = [
+        replace(one, subset=None, trace=None, reason=FindingReason.FILL_UNAVAILABLE)
+        if (one.model_version, one.search_index) == (TWO, 1) and one.position < 3
+        else one
+        for one in audit_of(LARGER)
+    ]
+
+    assert checked(findings)["matched_eligibility"][TWO] == dict.fromkeys(("member", "ensemble", "scored_by_both"), COUNT)
 
 
 def test_a_ratio_that_is_low_does_not_mitigate_whatever_was_matched():
@@ -189,7 +215,7 @@ def test_too_few_images_are_inconclusive_also_where_the_ratio_is_low():
 
 def test_an_ensemble_that_is_less_accurate_does_not_mitigate():
     worse = [
-        replace(one, predicted_class=1) if one.model_version == BOTH and one.position < 8 else one
+        replace(one, predicted_class=1) if one.model_version == BOTH and one.position < COUNT / 5 else one
         for one in audit_of(LARGER)
     ]
 
@@ -210,7 +236,7 @@ def test_images_that_are_not_searched_with_all_are_left_out():
 
     check = checked(findings)
 
-    assert check["measures"]["subset_fraction_ratio"]["n"] == 35
+    assert check["measures"]["subset_fraction_ratio"]["n"] == COUNT - 5
 
 
 def test_the_change_in_the_rate_is_over_the_same_images():
@@ -307,7 +333,7 @@ def test_reasons_name_the_limits_that_were_asked_for():
 
 def test_beside_the_verdict_stand_rate_accuracy_passes_and_time_of_each_version():
     findings = [
-        replace(one, predicted_class=1) if one.model_version == TWO and one.position < 8 else one
+        replace(one, predicted_class=1) if one.model_version == TWO and one.position < COUNT / 5 else one
         for one in audit_of({**LARGER, (ONE, 0): 3})
     ]
 
@@ -332,7 +358,7 @@ def test_the_shares_beside_the_verdict_are_of_the_images_that_all_have():
 
     beside = checked(findings)["versions"]
 
-    assert {one["measures"][name]["n"] for one in beside.values() for name in one["measures"]} == {35}
+    assert {one["measures"][name]["n"] for one in beside.values() for name in one["measures"]} == {COUNT - 5}
 
 
 def test_a_pass_of_a_wrapper_in_an_ensemble_is_as_many_as_it_has_masks():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from modicum_server.domain.searches import TargetRule
 from modicum_server.measures.families import PairFamily, Title
-from modicum_server.measures.intervals import LEVEL, Interval, bootstrap_mean
+from modicum_server.measures.intervals import LEVEL, Interval, bootstrap_difference, bootstrap_mean
 from modicum_server.measures.measure import Measure, Measured
 from modicum_server.measures.observations import Observations
 
@@ -75,19 +75,28 @@ def comparison(first: Observations, second: Observations) -> Measured:
 
 def ratio_of(logs: NDArray[np.float64], *, empty: str, level: float = LEVEL) -> Measure:
     """Return the geometric mean of ratios, from their logarithms, with its bootstrap interval."""
-    finite = logs[np.isfinite(logs)]
-    mean = difference_of(finite, level=level, empty=empty)
+    mean = mean_of(logs[np.isfinite(logs)], unit="ratio", level=level, empty=empty)
     if mean.value is None:
-        return replace(mean, unit="ratio")
-    return replace(mean, value=float(np.exp(mean.value)), unit="ratio", interval=_exponential(mean.interval))
+        return mean
+    return replace(mean, value=float(np.exp(mean.value)), interval=_exponential(mean.interval))
 
 
-def difference_of(differences: NDArray[np.float64], *, empty: str, level: float = LEVEL) -> Measure:
-    """Return the mean of paired differences with its bootstrap interval; unavailable, for the reason, of nothing."""
-    n = len(differences)
-    if n == 0:
+def mean_of(values: NDArray[np.float64], *, unit: str, empty: str, level: float = LEVEL) -> Measure:
+    """Return the mean over images with its bootstrap interval; unavailable, for the reason, of nothing."""
+    if len(values) == 0:
+        return Measure(None, unit, 0, unavailable=empty)
+    return Measure(float(values.mean()), unit, len(values), bootstrap_mean(values, level))
+
+
+def difference_of(differences: NDArray[np.float64], *, empty: str, most: float = 1.0, level: float = LEVEL) -> Measure:
+    """Return the mean of paired differences, none beyond `most`, with its interval; unavailable, as a mean, of nothing.
+
+    The interval allows for images that differ and were not met: few differences are no certainty.
+    """
+    if len(differences) == 0:
         return Measure(None, "difference", 0, unavailable=empty)
-    return Measure(float(differences.mean()), "difference", n, bootstrap_mean(differences, level))
+    interval = bootstrap_difference(differences, most=most, level=level)
+    return Measure(float(differences.mean()), "difference", len(differences), interval)
 
 
 def difference_to_mean(shown: NDArray[np.int64], *, empty: str, level: float = LEVEL) -> Measure:
@@ -97,7 +106,7 @@ def difference_to_mean(shown: NDArray[np.int64], *, empty: str, level: float = L
     """
     others = len(shown) - 1
     gains = (others * shown[0] - shown[1:].sum(axis=0)).astype(np.float64)
-    total = difference_of(gains, level=level, empty=empty)
+    total = difference_of(gains, most=others, level=level, empty=empty)
     if total.value is None:
         return total
     return replace(total, value=total.value / others, interval=_divided(total.interval, others))
