@@ -186,17 +186,25 @@ def test_an_ensemble_of_twice_the_same_is_checked_and_is_inconclusive_on_nine_im
     for name in ("left", "right"):
         place.run("modicum", "models", "create", name, *WEIGHTS, *input_words)
     words = ("ensemble", "check", "photos", "--member", "left", "--member", "right", "--threshold", 0.9, "--passes", 60)
+    asked = ("--level", 0.8, "--alpha", 0.1, "--ratio-limit", 1.2, "--accuracy-limit", -0.05)
 
-    done = place.run("modicum", *words, "--output", "check.json", "--output", "check.html")
+    done = place.run("modicum", *words, *asked, "--output", "check.json", "--output", "check.html")
 
     assert done.code == 4, done.messages
     assert "INCONCLUSIVE (no OOD set)" in done.output
     assert "fewer than 30 images" in done.output
-    (check,) = json.loads((place.folder / "check.json").read_text())["mitigation"]
+    result = json.loads((place.folder / "check.json").read_text())
+    (check,) = result["mitigation"]
     assert list(check["temperatures"].values()) == pytest.approx([1.0, 1.0], rel=0.5)
+    assert all(abs(one["member"] - one["ensemble"]) <= 1 for one in check["matched_eligibility"].values())
+    assert [*check["matched_eligibility"]] == check["members"]
+    assert check["limits"] == {"ratio": 1.2, "accuracy_difference": -0.05, "images": 30}
+    assert result["models"][0]["searches"][0]["measures"]["overinterpretation_rate"]["parameters"]["alpha"] == 0.1
     assert check["measures"]["subset_fraction_ratio"]["value"] == pytest.approx(1.0, rel=0.2)
     assert check["measures"]["matched_subset_fraction_ratio"]["n"] > 0
-    assert "Does the ensemble mitigate it?" in (place.folder / "check.html").read_text()
+    page = (place.folder / "check.html").read_text()
+    assert "Does the ensemble mitigate it?" in page
+    assert "80% interval" in page
 
 
 def test_an_ensemble_is_checked_on_images_outside_its_training_too(place):
