@@ -118,11 +118,20 @@ def test_a_confidence_that_is_no_number_leaves_the_image_out():
     nameless = descended(confidence=float("nan"))
     empty = descended(trace=Trace((64, 32), ()))
 
-    measures, _ = measured_and_reading(
-        [finding(0, controls=nameless), finding(1, controls=empty), finding(2, controls=descended())]
+    measures, reading = measured_and_reading(
+        [finding(0, controls=nameless), finding(1, controls=empty), finding(2, controls=descended()), failed(3)]
     )
 
     assert measures["pixel_subsets_class_kept_share"]["n"] == 1
+    told = {name: one["parameters"]["left_out"] for name, one in measures.items() if name.startswith("pixel_subsets")}
+    assert set(told.values()) == {3}
+    assert "; 3 images have no descent: fewer than 10 images" in reading["text"]
+
+
+def test_an_image_without_a_descent_is_told():
+    _, reading = measured_and_reading([finding(0, controls=descended()), finding(1)])
+
+    assert "on whole images; 1 image has no descent: fewer than 10 images" in reading["text"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,18 @@
 """Each measure on findings that can be counted by hand. On the 8x8 canvas 5% are 3.2 pixels."""
 
 import pytest
-from example_audit import SEARCH, controls, failed, finding, measures_of, mixed_findings, not_eligible, subset, variants
+from example_audit import (
+    SEARCH,
+    controls,
+    document_and_rows,
+    failed,
+    finding,
+    measures_of,
+    mixed_findings,
+    not_eligible,
+    subset,
+    variants,
+)
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import Canvas, Fill
 from modicum_server.measures import finding_row
@@ -203,6 +214,35 @@ def test_from_ten_images_on_the_interval_has_its_method_level_and_n():
         "method": "wilson",
         "level": 0.95,
         "n": 10,
+    }
+
+
+def without_fill(position, **changes):
+    """An image of which there is a prediction and no fill to search it on."""
+    return finding(position, None, reason=FindingReason.FILL_UNAVAILABLE, trace=None, **changes)
+
+
+def test_an_image_whose_fill_cannot_be_made_is_eligible_and_has_its_place_in_the_accuracy():
+    findings = [finding(0), finding(1, 0, baseline_confident=True), not_eligible(2), without_fill(3), failed(4)]
+
+    measured = measures_of(findings)
+
+    assert (measured["eligible_share"]["value"], measured["eligible_share"]["n"]) == (0.75, 4)
+    assert (measured["accuracy"]["value"], measured["accuracy"]["n"]) == (1.0, 4)
+    assert (measured["baseline_confident_share"]["value"], measured["baseline_confident_share"]["n"]) == (0.5, 2)
+    assert measured["overinterpretation_rate"]["n"] == 1
+
+
+def test_what_an_audit_counts_says_of_every_image_what_became_of_it():
+    document, _ = document_and_rows([finding(0), not_eligible(1), without_fill(2), without_fill(3), failed(4)])
+
+    counts = document["models"][0]["searches"][0]["counts"]
+    assert {name: counts[name] for name in ("images", "eligible", "not_eligible", "failed", "with_subset")} == {
+        "images": 5,
+        "eligible": 3,
+        "not_eligible": 1,
+        "failed": 3,
+        "with_subset": 1,
     }
 
 

@@ -18,6 +18,7 @@ from example_audit import (
     mixed_findings,
     not_eligible,
 )
+from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod
 from modicum_server.reports import render_html
@@ -26,12 +27,13 @@ from report_pages import page_of, photograph, read
 HOSTILE = "<script>alert('&\"x')</script>"
 FEW = [finding(place, 2, controls=controls(4, black=True)) for place in range(12)]
 BASELINE = [finding(0, 0, baseline_confident=True)]
+WITHOUT_FILL = finding(1, None, reason=FindingReason.FILL_UNAVAILABLE, trace=None)
 
 
 @pytest.mark.parametrize(
     "findings",
-    [mixed_findings(), FEW, [], [not_eligible(0)], [failed(0)], BASELINE],
-    ids=["mixed", "searched", "empty", "no eligible image", "all failed", "baseline-confident"],
+    [mixed_findings(), FEW, [], [not_eligible(0)], [failed(0)], BASELINE, [not_eligible(0), WITHOUT_FILL]],
+    ids=["mixed", "searched", "empty", "no eligible image", "all failed", "baseline-confident", "no fill"],
 )
 def test_a_page_is_balanced_self_contained_and_has_alternative_texts(findings):
     page = page_of(findings)
@@ -136,14 +138,24 @@ def test_too_few_images_are_said_plainly():
         ([not_eligible(0)], "On none of the 1 images does the model's confidence reach the threshold of 0.900."),
         ([failed(0), failed(1)], "All 2 images failed; the reasons stand below."),
         (BASELINE, "the bare fill alone reaches the threshold of 0.900"),
+        (
+            [not_eligible(0), WITHOUT_FILL],
+            "The 1 image that is eligible could not be searched; the reasons stand below.",
+        ),
     ],
-    ids=["empty", "no eligible image", "all failed", "baseline-confident"],
+    ids=["empty", "no eligible image", "all failed", "baseline-confident", "no fill"],
 )
 def test_an_audit_that_searched_nothing_says_why(findings, sentence):
     text = read(page_of(findings)).text
 
     assert "No image could be searched, so this audit says nothing about overinterpretation." in text
     assert sentence in text
+
+
+def test_an_eligible_image_without_a_fill_is_counted_among_the_failed_alone():
+    text = read(page_of([finding(0), finding(1), not_eligible(2), replace(WITHOUT_FILL, position=3)])).text
+
+    assert "Of 4 images, 1 not confident enough to be searched; 1 failed." in text
 
 
 def test_images_without_a_subset_are_listed_with_their_reason():

@@ -1,4 +1,8 @@
-"""Accuracy on the whole images, where labels are given. Failed images have no prediction and are not counted."""
+"""Accuracy on the whole images, where labels are given.
+
+Counted is every labelled image with a prediction, also one that failed later, as where its fill could not be made. What
+failed before that is left out: images that are unreadable, or on which the model died or was not finite.
+"""
 
 from modicum_server.domain.searches import TargetRule
 from modicum_server.measures.by_class import by_class

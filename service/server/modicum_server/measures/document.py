@@ -178,6 +178,7 @@ def _search_json(version: str, index: int, audited: Audited, parts: Parts) -> di
         "counts": {
             "images": len(seen.scored),
             "eligible": int(seen.eligible.sum()),
+            "not_eligible": int((~seen.eligible & ~seen.failed).sum()),
             "baseline_confident": int(seen.baseline_confident.sum()),
             "with_subset": int(seen.with_subset.sum()),
             "failed": int(seen.failed.sum()),

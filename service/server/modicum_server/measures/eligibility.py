@@ -7,15 +7,16 @@ from modicum_server.measures.observations import Observations
 
 
 def eligibility(seen: Observations) -> Measured:
-    """Return `eligible_share`, of the scored images, and `baseline_confident_share`, of the eligible ones.
+    """Return `eligible_share`, of the scored images, and `baseline_confident_share`, of the eligible ones with a fill.
 
-    A search for a random other class is not gated by that: there the second is of the scored images too.
+    A search for a random other class is not gated by that: there the second is of the scored images with a fill. That
+    an image's fill cannot be made fails its search, not its prediction, and only where it is to be searched: the first
+    counts it, for to leave it out would leave out none but eligible ones.
     """
-    considered = seen.scored & ~seen.failed
     threshold = {"threshold": seen.search.threshold}
     return {
         "eligible_share": share(
-            seen.eligible[considered], level=seen.level, empty="no image was scored", parameters=threshold
+            seen.eligible[seen.scored], level=seen.level, empty="no image was scored", parameters=threshold
         ),
         "baseline_confident_share": share(
             seen.baseline_confident[seen.searchable],

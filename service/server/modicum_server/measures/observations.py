@@ -72,8 +72,9 @@ class Observations:
         statistics: what measures go by.
         position: of the image among the audit's.
         scored: the model gave a prediction on the whole image.
-        failed: the image could not be measured; then nothing below counts.
-        eligible: the predicted class reaches the threshold on the whole image.
+        failed: the image could not be measured; then nothing below counts but `eligible`, `label` and `predicted`: a
+            fill can be missing for an image of which there is a prediction.
+        eligible: scored, and the predicted class reaches the threshold on the whole image.
         baseline_confident: the bare fill alone is sufficient.
         measured: searched to its end, and not baseline-confident: what subset measures are taken over.
         budget_exhausted: nothing smaller than the whole image was found.
@@ -140,10 +141,12 @@ class Observations:
 
     @property
     def searchable(self) -> Booleans:
-        """Images that the search may argue about: eligible ones, or all that were scored where it asks for another."""
-        if self.search.target_rule is TargetRule.PREDICTED:
-            return self.eligible
-        searchable: Booleans = self.scored & ~self.failed
+        """Images that the search may argue about: eligible ones, or all that were scored where it asks for another.
+
+        Not those of which the fill could not be made.
+        """
+        told = self.eligible if self.search.target_rule is TargetRule.PREDICTED else self.scored
+        searchable: Booleans = told & ~self.failed
         return searchable
 
     @property
@@ -247,6 +250,7 @@ class Observer:
         found = measured and subset is not None and not row["budget_exhausted"]
         ran = measured and other is not None and not (other["found"] and other["size"] == 0)
         predicted = _known(row["predicted_class"])
+        scored = predicted != UNKNOWN and reason is not FindingReason.NOT_FINITE
         self._add_fills({fill["fill"]: fill["sufficient"] for fill in row["controls"]["fills"]} if found else {})
         self._add_variants(_variants_of(row, subsets=found, whole_images=not failed))
         self._add_transfers(row["controls"].get("transfers", ()) if found else ())
@@ -255,9 +259,9 @@ class Observer:
         self._append(
             {
                 "position": row["position"],
-                "scored": predicted != UNKNOWN and reason is not FindingReason.NOT_FINITE,
+                "scored": scored,
                 "failed": failed,
-                "eligible": row["eligible"] and not failed,
+                "eligible": row["eligible"] and scored,
                 "baseline_confident": row["baseline_confident"] and not failed,
                 "measured": measured,
                 "budget_exhausted": measured and row["budget_exhausted"],

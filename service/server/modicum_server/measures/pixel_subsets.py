@@ -1,7 +1,8 @@
 """The pixel-subsets control (METHOD section 4): what is recognised in the 5% of the pixels that a descent leaves?
 
 Every image that could be scored is asked, eligible or not. Accuracies are over the labelled ones among them, always the
-same images: on the pixels that are left, on as many random ones, and on the whole image.
+same images: on the pixels that are left, on as many random ones, and on the whole image. Images without a descent are
+counted: those that failed, that a plan for fewer did not draw, or of which a confidence is no number.
 
 Reading, by this rule, on the share of images whose predicted class is kept. ANY_PIXELS: the lower end of the share on
 random pixels is above 0.5. FEW_PIXELS: otherwise, the lower end of the share on the pixels that are left is above 0.5,
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from modicum_server.domain.pixel_subsets import KEPT_SHARE, kept_pixels
-from modicum_server.measures.comparisons import difference_of
+from modicum_server.measures.comparisons import difference_of, mean_of
 from modicum_server.measures.descents import GRID
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE, bootstrap_means
@@ -32,13 +33,18 @@ def pixel_subsets(seen: Observations) -> Measured:
     """Return the measures of the control; none where it did not run.
 
     Beside the accuracies and the shares that keep the class, the mean confidence in the predicted class on the pixels
-    that are left; its parameter `curve` is that mean over the share of pixels kept, with its interval.
+    that are left; its parameter `curve` is that mean over the share of pixels kept, with its interval. The parameter
+    `left_out` of each is the number of images without a descent.
     """
     found = seen.descents
     if not len(found.place):
         return {}
     label, whole = seen.label[found.place], seen.predicted[found.place]
-    parameters = {"kept_share": KEPT_SHARE, "kept_pixels": kept_pixels(seen.canvas)}
+    parameters = {
+        "kept_share": KEPT_SHARE,
+        "kept_pixels": kept_pixels(seen.canvas),
+        "left_out": len(seen.position) - len(found.place),
+    }
     take = _Taking(seen.level, parameters)
     accuracies = _accuracies(
         take,
@@ -75,8 +81,8 @@ class _Taking:
         return replace(difference, parameters=self.parameters)
 
     def mean(self, confidences: Floats, **parameters: Any) -> Measure:
-        mean = difference_of(confidences, level=self.level, empty="")
-        return replace(mean, unit="confidence", parameters={**self.parameters, **parameters})
+        mean = mean_of(confidences, unit="confidence", level=self.level, empty="")
+        return replace(mean, parameters={**self.parameters, **parameters})
 
 
 def _accuracies(
@@ -116,6 +122,7 @@ def pixel_subsets_reading(measured: Measured) -> Reading | None:
         f"In the {KEPT_SHARE:.0%} of the pixels that a descent leaves, {share_text(kept.value)} of {kept.n} "
         f"images{interval_text(kept.interval)} keep their class, in as many random pixels "
         f"{share_text(by_chance.value or 0.0)}{interval_text(by_chance.interval)}{_accuracy_text(measured)}"
+        f"{_left_out_text(kept)}"
     )
     outcome = _outcome(measured)
     return Reading(CONTROL, f"{fact}: {_conclusion(outcome, kept.n)}.", outcome)
@@ -128,6 +135,11 @@ def _accuracy_text(measured: Measured) -> str:
         return ""
     chosen, by_chance, whole = (share_text(value) for value in values if value is not None)
     return f"; accuracy is {chosen} there, {by_chance} on the random ones and {whole} on whole images"
+
+
+def _left_out_text(kept: Measure) -> str:
+    left_out = kept.parameters["left_out"]
+    return f"; {left_out:,} {'image has' if left_out == 1 else 'images have'} no descent" if left_out else ""
 
 
 def _outcome(measured: Measured) -> str:
@@ -161,7 +173,7 @@ FAMILY = Family(
         "pixel_subsets_accuracy_drop": Title("Accuracy on whole images less that on the last 5%"),
         "pixel_subsets_class_kept_share": Title("Images that keep their class on the last 5% of the pixels"),
         "pixel_subsets_random_class_kept_share": Title("Images that keep their class on a random 5% of the pixels"),
-        "pixel_subsets_class_kept_gain": Title("The first of these shares less the second"),
+        "pixel_subsets_class_kept_gain": Title("Images that keep their class on the last 5% less those on a random 5%"),
         "pixel_subsets_confidence_mean": Title("Confidence on the last 5% of the pixels, mean"),
         "pixel_subsets_random_confidence_mean": Title("Confidence on a random 5% of the pixels, mean"),
     },

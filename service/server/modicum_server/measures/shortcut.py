@@ -41,7 +41,8 @@ def shortcut(seen: Observations) -> Measured:
     """
     outside = bool((~np.isnan(seen.object_area)).any())
     filled = seen.variants.get(OUTSIDE_FILLED if outside else RING_FILLED)
-    eligible = int((seen.eligible & divides(seen)).sum() if outside else seen.eligible.sum())
+    searchable = seen.eligible & ~seen.failed
+    eligible = int((searchable & divides(seen)).sum() if outside else searchable.sum())
     parameters: dict[str, Any] = {"region": OUTSIDE if outside else RING, "eligible": eligible}
     if filled is None or not (filled.ran & seen.labelled).any():
         return {"shortcut_accuracy_drop": Measure(None, "difference", 0, parameters=parameters, unavailable=NOT_RUN)}

@@ -76,6 +76,10 @@ def _nothing_searched(counts: Mapping[str, int], search: Mapping[str, Any]) -> l
             f"On {_images(counts['baseline_confident'])} the bare fill alone reaches the threshold of {threshold}.",
             "With this fill the model is confident without any pixel of the image. Try another fill.",
         ]
+    if counts["eligible"]:
+        eligible = counts["eligible"]
+        told = "1 image that is" if eligible == 1 else f"{eligible:,} images that are"
+        return [f"The {told} eligible could not be searched; the reasons stand below."]
     return [
         f"On none of the {counts['images']} images does the model's confidence reach the threshold of {threshold}.",
         "Lower the threshold, or check that the input specification is that of the training.",
@@ -123,12 +127,17 @@ def _sizes(fraction: Measure) -> str:
 
 def _left_out(counts: Mapping[str, int]) -> str:
     kinds = (
-        (counts["images"] - counts["eligible"] - counts["failed"], "not confident enough to be searched"),
+        (_not_eligible(counts), "not confident enough to be searched"),
         (counts["baseline_confident"], "left out because the bare fill alone is confident"),
         (counts["failed"], "failed"),
     )
     named = [f"{number} {kind}" for number, kind in kinds if number > 0]
     return f"Of {_images(counts['images'])}, {'; '.join(named)}." if named else ""
+
+
+def _not_eligible(counts: Mapping[str, int]) -> int:
+    """In documents of before every image was one of the three: none had failed that was eligible."""
+    return counts.get("not_eligible", counts["images"] - counts["eligible"] - counts["failed"])
 
 
 def _count(measure: Measure) -> str:
