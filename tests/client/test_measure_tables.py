@@ -187,6 +187,7 @@ def test_an_ensemble_of_such_a_version_names_it_so_too():
         "stamp": "",
         "reasons": [],
         "measures": {},
+        "limits": {"ratio": 1.1, "accuracy_difference": -0.02, "images": 30},
         "temperatures": {ROBUST: 1.25},
     }
     result = result_with(model(), model(ROBUST, stamp="inference only"), mitigation=[check])
@@ -194,7 +195,7 @@ def test_an_ensemble_of_such_a_version_names_it_so_too():
     lines = list(mitigation_lines(result.mitigation[0], result.called))
 
     assert lines[0] == "INCONCLUSIVE: one/1 against its members robust/1 (inference only)"
-    assert lines[1] == "  matched temperatures: robust/1 (inference only) 1.25"
+    assert lines[2] == "  matched temperatures: robust/1 (inference only) 1.25"
 
 
 def test_measures_are_told_by_class_to_programs_too(search):

@@ -37,6 +37,7 @@ CHECK = {
         "accuracy_difference": measure(0.04),
         "overinterpretation_rate_difference": measure(-0.2),
     },
+    "limits": {"ratio": 1.2, "accuracy_difference": -0.05, "images": 30},
     "temperatures": {ONE: 1.2, TWO: 0.9},
     "matched_eligibility": {
         ONE: {"member": 31, "ensemble": 30, "scored_by_both": 40},
@@ -79,6 +80,10 @@ def test_the_costs_stand_below_the_verdict():
     assert any(line.startswith("  two/1") and line.endswith("a pass is 1 plain pass, not timed") for line in lines)
     assert lines[-1].endswith("a pass of the ensemble took 2.50 times as long as one of a member on average")
     assert not any("out-of-distribution" in line for line in lines)
+
+
+def test_the_limits_of_the_verdict_are_told():
+    assert "  limits: ratios above 1.2, accuracy above -0.05" in list(mitigation_lines(checked(CHECK)))
 
 
 def test_eligible_images_stand_beside_the_matched_temperatures():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from example_audit import OTHER_VERSION, SEARCH, VERSION, finding, not_eligible
 from modicum_server.domain.models import Ensemble, ModelCheck, OutputKind
+from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
 from report_pages import page_of, read
 
@@ -39,6 +40,16 @@ def test_rate_accuracy_passes_and_time_of_each_version_stand_below_the_verdict(a
     assert "100% 76% to 100% n = 12 2 2.5 forward and backward" in seen.text
     assert "and took 1 times as long as one of a member on average" in seen.text
     assert "Out-of-distribution" not in seen.text
+
+
+def test_level_and_limits_of_the_verdict_are_told(audited):
+    seen = read(page_of(**audited, statistics=Statistics(level=0.9, ratio_limit=1.25, accuracy_limit=-0.1)))
+
+    assert seen.unbalanced == []
+    assert (
+        "The verdict goes by 90% intervals: those of the ratios above 1.25, those of the differences in accuracy above "
+        "-0.1, from 30 images on."
+    ) in seen.text
 
 
 def test_what_was_never_timed_is_told_so(audited):

@@ -80,10 +80,11 @@ class Mitigation:
     `verdict` is MITIGATED, NOT_MITIGATED or INCONCLUSIVE, `reasons` say why no clearer one, `stamp` what was not looked
     at. `temperatures` are the members' matched ones; `matched_eligibility` tells by member on how many images it was
     eligible at these (`member`), and the ensemble (`ensemble`), of those that both scored (`scored_by_both`); empty
-    where none was matched, and in results of before. `versions` are the ensemble, then its members, and what they cost;
-    `out_of_distribution` tells of that data set (`dataset`, `labelled`, `used`, `failed`), None without, and then the
-    stamp says so; `latency_ratio` is how many times as long the ensemble takes as its members do on average, None where
-    unknown.
+    where none was matched, and in results of before. `limits` are those of the verdict: the intervals of the ratios are
+    to lie above `ratio`, of differences in accuracy above `accuracy_difference`, over `images` or more. `versions` are
+    the ensemble, then its members, and what they cost; `out_of_distribution` tells of that data set (`dataset`,
+    `labelled`, `used`, `failed`), None without, and then the stamp says so; `latency_ratio` is how many times as long
+    the ensemble takes as its members do on average, None where unknown.
     """
 
     ensemble: str
@@ -95,6 +96,7 @@ class Mitigation:
     measures: Mapping[str, Measure]
     temperatures: Mapping[str, float]
     matched_eligibility: Mapping[str, Mapping[str, int]]
+    limits: Mapping[str, float]
     versions: Mapping[str, CheckedVersion]
     latency_ratio: float | None
     out_of_distribution: Mapping[str, Any] | None
@@ -112,6 +114,7 @@ def mitigation_of(entry: Mapping[str, Any]) -> Mitigation:
         measures=measures_of(entry["measures"]),
         temperatures=entry["temperatures"],
         matched_eligibility=entry.get("matched_eligibility", {}),
+        limits=entry["limits"],
         versions=_checked_versions(entry),
         latency_ratio=entry.get("latency_ratio"),
         out_of_distribution=entry.get("out_of_distribution"),

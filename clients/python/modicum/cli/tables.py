@@ -86,6 +86,7 @@ def mitigation_lines(check: Mitigation, called: Callable[[str], str] = short_ver
         yield f"  {reason}"
     for measure in check.measures.values():
         yield f"  {lower_first(measure.title)}: {measure}"
+    yield f"  limits: ratios above {check.limits['ratio']:g}, accuracy above {check.limits['accuracy_difference']:g}"
     if check.out_of_distribution:
         second = check.out_of_distribution
         counted = f"{second['used']} of {second['labelled']} labelled images have a prediction of all"

@@ -50,6 +50,7 @@ class Check:
     eligibility: tuple[tuple[str, Mapping[str, int]], ...]
     versions: tuple[Beside, ...]
     latency_ratio: str
+    limits: Mapping[str, float]
     second: Mapping[str, Any] | None
 
 
@@ -83,6 +84,7 @@ def checks(document: Mapping[str, Any], called: Called) -> list[Check]:
             ),
             versions=_beside(entry, called),
             latency_ratio=_rounded(entry.get("latency_ratio")),
+            limits=entry["limits"],
             second=entry.get("out_of_distribution"),
         )
         for entry in document.get("mitigation", ())

@@ -5,12 +5,14 @@ what it does not prove.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
+from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.measures.rows import Row
 from modicum_server.measures.words import confidence_text, short_name
 from modicum_server.pictures import MAX_PIXELS
@@ -20,9 +22,6 @@ from modicum_server.reports.lines import overview
 from modicum_server.reports.matrix import matrices
 from modicum_server.reports.sections import Sketch, sections
 from modicum_server.reports.wording import acceleration_text, percent_text, reason_text, version_names
-
-STATISTICS_OF_BEFORE = {"level": 0.95, "alpha": 0.05}
-"""What a document that does not say it was made with."""
 
 
 def render_html(
@@ -46,7 +45,7 @@ def render_html(
         rows = list(rows)
     page = _environment().get_template("report.html.j2")
     called = version_names(document)
-    asked = STATISTICS_OF_BEFORE | document["specification"].get("statistics", {})
+    asked = asdict(DEFAULTS) | document["specification"].get("statistics", {})  # documents of before have none
     drawn = sections(_sketches(document, load_image, inputs, labels), rows)
     return page.render(
         document=document,
