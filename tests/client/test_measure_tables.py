@@ -189,7 +189,6 @@ def test_an_ensemble_of_such_a_version_names_it_so_too():
         "measures": {},
         "limits": {"ratio": 1.1, "accuracy_difference": -0.02, "images": 30},
         "temperatures": {ROBUST: 1.25},
-        "limits": {"ratio": 1.1, "accuracy_difference": -0.02, "images": 30},
     }
     result = result_with(model(), model(ROBUST, stamp="inference only"), mitigation=[check])
 

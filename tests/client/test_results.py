@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from modicum.cli.tables import headline, show_result
 from modicum.errors import ServiceError
-from modicum.findings import finding_of
+from modicum.findings import FillRobustFinding, finding_of
 from modicum.measures import Measure, number, percent
 from modicum.results import document_of, result_of
 from rich.console import Console
@@ -224,6 +224,25 @@ def test_another_class_that_the_bare_fill_argues_for_is_no_multiple_of_the_size(
     show_result(console, replace(result, findings=(replace(result.findings[0], controls=bare),)), {})
 
     assert "the bare fill alone suffices for 0" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({}, "9 pixels suffice with 30 of 32 other images as the fill, 3.00x the size"),
+        ({"budget_exhausted": True}, "with other images as the fill nothing smaller than the whole suffices"),
+        ({"reason": "FILL_UNAVAILABLE"}, "with other images as the fill: too few donors for the fill"),
+    ],
+    ids=["found", "nothing smaller", "too few donors"],
+)
+def test_what_suffices_on_other_images_is_told_with_how_many_of_them(result, answer, told):
+    robust = FillRobustFinding(9, 3.0, 32, 30, 0.95, budget_exhausted=False, reason="")
+    controls = replace(result.findings[0].controls, fill_robust=replace(robust, **answer))
+    console = Console(file=io.StringIO(), width=300)
+
+    show_result(console, replace(result, findings=(replace(result.findings[0], controls=controls),)), {})
+
+    assert told in console.file.getvalue()
 
 
 def test_the_headline_tells_counts_rate_and_readings(result):

@@ -164,7 +164,7 @@ def _control_notes(controls: FindingControls, version: ModelVersion | None) -> l
         kept = [fill.fill for fill in controls.fills if fill.sufficient]
         notes.append(f"survives {len(kept)} of {len(controls.fills)} fills" + (f" ({', '.join(kept)})" if kept else ""))
     if controls.fill_robust:
-        notes.append(_whatever_elsewhere(controls.fill_robust))
+        notes.append(_with_other_images(controls.fill_robust))
     if controls.variants:
         scored = [f"{VARIANTS.get(one.variant, one.variant)} {one.confidence:.2f}" for one in controls.variants]
         notes.append("confidence " + ", ".join(scored))
@@ -175,12 +175,14 @@ def _control_notes(controls: FindingControls, version: ModelVersion | None) -> l
     return notes
 
 
-def _whatever_elsewhere(robust: FillRobustFinding) -> str:
+def _with_other_images(robust: FillRobustFinding) -> str:
     if robust.reason:
-        return f"whatever stands elsewhere: {REASONS.get(robust.reason, robust.reason.lower().replace('_', ' '))}"
+        reason = REASONS.get(robust.reason, robust.reason.lower().replace("_", " "))
+        return f"with other images as the fill: {reason}"
     if robust.budget_exhausted:
-        return "whatever stands elsewhere, nothing smaller than the whole suffices"
-    return f"{robust.size} pixels suffice whatever stands elsewhere, {number(robust.size_ratio)}x the size"
+        return "with other images as the fill nothing smaller than the whole suffices"
+    held = f"{robust.sufficient_donors} of {robust.verifying_donors} other images as the fill"
+    return f"{robust.size} pixels suffice with {held}, {number(robust.size_ratio)}x the size"
 
 
 def _other_class(targeted: ClassTargetedFinding, name: str) -> str:
