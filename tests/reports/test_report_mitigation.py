@@ -47,8 +47,8 @@ def test_level_and_limits_of_the_verdict_are_told(audited):
 
     assert seen.unbalanced == []
     assert (
-        "The verdict goes by 90% intervals: those of the ratios above 1.25, those of the differences in accuracy above "
-        "-0.1, from 30 images on."
+        "The verdict goes by 90% intervals: mitigated takes ratios above 1.25 and differences in accuracy above -0.1, "
+        "over 30 images or more."
     ) in seen.text
 
 
