@@ -5,6 +5,7 @@ from statistics import median
 from typing import Any
 
 from modicum_server.measures.words import enumeration, share_text
+from modicum_server.selftest.digits import INK
 
 from benchmarks.tables import table
 
@@ -15,6 +16,11 @@ def trust(part: dict[str, Any]) -> Iterator[str]:
         f"The planted and the clean case of `modicum-server selftest` for {part['seeds']} seeds: small classifiers of "
         f"digits, {part['test_images']} test images, {part['passes']} pass-equivalents an image. The rule sees "
         "pictures and labels, not where the mark is.\n"
+    )
+    yield (
+        f"Both are clear cases. The digits are in faint ink, {share_text(INK)} of full, and the mark is lit in full: "
+        "it is the easier cue, and a classifier that can go by it does. How often the rule is right of a model that "
+        "goes by a mark only in part, or by one no easier than the object, is not measured here.\n"
     )
     yield from table(
         ("case", "right verdict", "given", "right", "95% interval (Wilson)"),
