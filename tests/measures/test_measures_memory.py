@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from example_audit import CANVAS, SEARCH, controls, finding, variants
 from modicum_server.measures import finding_row
-from modicum_server.measures.observations import Observer
+from modicum_server.measures.observer import Observer
 
 ROWS = 10_000
 BYTES_A_ROW = 150

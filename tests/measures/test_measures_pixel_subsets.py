@@ -12,7 +12,7 @@ from modicum_server.domain.pixel_subsets import FEWEST_PASSES, Descent, descent_
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures import finding_from_row, finding_row
 from modicum_server.measures.intervals import bootstrap_mean, bootstrap_means
-from modicum_server.measures.observations import Observer
+from modicum_server.measures.observer import Observer
 from modicum_server.store.documents import controls_document, controls_of
 
 LABEL, OTHER = 0, 1

@@ -16,7 +16,7 @@ from example_audit import (
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import Canvas, Fill
 from modicum_server.measures import finding_row
-from modicum_server.measures.observations import observe
+from modicum_server.measures.observer import observe
 from modicum_server.measures.overinterpretation import overinterpretation
 from modicum_server.measures.registry import FAMILIES
 from modicum_server.measures.ring import Ring

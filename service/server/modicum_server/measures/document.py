@@ -17,7 +17,8 @@ from modicum_server.domain.models import InputDropout, ModelVersion
 from modicum_server.domain.searches import Search, SearchMethod
 from modicum_server.measures import registry
 from modicum_server.measures.families import Titles, titled
-from modicum_server.measures.observations import Observations, Observer
+from modicum_server.measures.observations import Observations
+from modicum_server.measures.observer import Observer
 from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.measures.parts import Audited, Entry
 from modicum_server.measures.rows import Row

@@ -10,7 +10,8 @@ import numpy as np
 from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod, TargetRule
 from modicum_server.measures import registry
 from modicum_server.measures.measure import Measure, measure_from_json
-from modicum_server.measures.observations import Observations, Observer
+from modicum_server.measures.observations import Observations
+from modicum_server.measures.observer import Observer
 from modicum_server.measures.rows import Row
 from modicum_server.reports import answer, plots
 from modicum_server.reports.classes import Classes, classes

@@ -1,0 +1,251 @@
+"""Makes observations of the rows of one version and one search, one at a time; of each it keeps a few numbers.
+
+Masks are read once and reduced to their size and their share in the ring, so that memory does not hold them.
+"""
+
+import math
+from array import array
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum_server.domain.findings import MEASURED_REASONS, FindingReason
+from modicum_server.domain.searches import Canvas, Search
+from modicum_server.domain.statistics import DEFAULTS, Statistics
+from modicum_server.measures.descents import DescentColumns
+from modicum_server.measures.observations import (
+    OF_WHOLE_IMAGES,
+    UNKNOWN,
+    Booleans,
+    Observations,
+    Rescored,
+    Transferred,
+)
+from modicum_server.measures.ring import Ring
+from modicum_server.measures.rows import Row
+
+COLUMNS: dict[str, str] = {
+    **dict.fromkeys(("scored", "failed", "eligible", "baseline_confident", "measured"), "B"),
+    **dict.fromkeys(("budget_exhausted", "saturated", "with_subset", "other_ran"), "B"),
+    **dict.fromkeys(("robust_ran", "robust_unavailable"), "B"),
+    **dict.fromkeys(("position", "label", "predicted", "target", "robust_donors"), "q"),
+    **dict.fromkeys(("size", "border_share", "other_size", "robust_size"), "d"),
+    **dict.fromkeys(("object_area", "object_share"), "d"),
+}
+"""Type codes of `array`: a byte that is a boolean, 64 bits, a double. So a row is 99 bytes and no more."""
+
+
+@dataclass(slots=True)
+class _FillColumn:
+    """What one fill did to each image seen so far, a byte an image."""
+
+    ran: bytearray
+    sufficient: bytearray
+
+    def add(self, *, ran: bool, sufficient: bool) -> None:
+        self.ran.append(ran)
+        self.sufficient.append(sufficient)
+
+
+@dataclass(slots=True)
+class _VariantColumn:
+    """What one variant of the subset did on each image seen so far: ten bytes an image."""
+
+    ran: bytearray
+    sufficient: bytearray
+    confidence: "array[float]"
+    predicted: "array[int]"
+
+    @classmethod
+    def of(cls, seen: int) -> "_VariantColumn":
+        return cls(bytearray(seen), bytearray(seen), array("f", [math.nan] * seen), array("i", [UNKNOWN] * seen))
+
+    def add(self, scored: Row | None) -> None:
+        self.ran.append(scored is not None)
+        self.sufficient.append(scored is not None and scored["sufficient"])
+        self.confidence.append(math.nan if scored is None else scored["confidence"])
+        self.predicted.append(UNKNOWN if scored is None else scored["predicted_class"])
+
+    def rescored(self) -> Rescored:
+        return Rescored(
+            _booleans(self.ran),
+            _booleans(self.sufficient),
+            np.array(self.confidence, dtype=np.float64),
+            np.array(self.predicted, dtype=np.int64),
+        )
+
+
+@dataclass(slots=True)
+class Observer:
+    """Takes the rows of one version and one search, one at a time; of each it keeps a few numbers."""
+
+    search: Search
+    canvas: Canvas
+    statistics: Statistics = DEFAULTS
+    _ring: Ring = field(init=False)
+    _columns: dict[str, "array[Any]"] = field(init=False)
+    _fills: dict[str, _FillColumn] = field(init=False, default_factory=dict)
+    _variants: dict[str, _VariantColumn] = field(init=False, default_factory=dict)
+    _transfers: dict[str, _VariantColumn] = field(init=False, default_factory=dict)
+    _unscored: Counter[str] = field(init=False, default_factory=Counter)
+    _descents: DescentColumns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ring = Ring.of(self.canvas)
+        self._descents = DescentColumns(self.canvas.pixels)
+        self._columns = {name: array(code) for name, code in COLUMNS.items()}
+
+    def add(self, row: Row) -> None:
+        """Take a row."""
+        reason = None if row["reason"] is None else FindingReason(row["reason"])
+        failed = reason is not None and reason not in MEASURED_REASONS
+        subset, other = row["subset"], row["controls"]["class_targeted"]
+        searched = not failed and (subset is not None or row["budget_exhausted"] or reason is FindingReason.NOT_FOUND)
+        measured = searched and not row["baseline_confident"]
+        found = measured and subset is not None and not row["budget_exhausted"]
+        ran = measured and other is not None and not (other["found"] and other["size"] == 0)
+        predicted = _known(row["predicted_class"])
+        scored = predicted != UNKNOWN and reason is not FindingReason.NOT_FINITE
+        self._add_fills({fill["fill"]: fill["sufficient"] for fill in row["controls"]["fills"]} if found else {})
+        self._add_variants(_variants_of(row, subsets=found, whole_images=not failed))
+        self._add_transfers(row["controls"].get("transfers", ()) if found else ())
+        self._descents.add(len(self._columns["scored"]), None if failed else row["controls"].get("pixel_subset"))
+        objects = row["controls"].get("objects") or {}
+        self._append(
+            {
+                "position": row["position"],
+                "scored": scored,
+                "failed": failed,
+                "eligible": row["eligible"] and scored,
+                "baseline_confident": row["baseline_confident"] and not failed,
+                "measured": measured,
+                "budget_exhausted": measured and row["budget_exhausted"],
+                "saturated": row["saturated"],
+                "with_subset": found,
+                "label": _known(row["label"]),
+                "predicted": predicted,
+                "target": _known(row["target_class"]),
+                "size": self._size(row) if measured else math.nan,
+                "border_share": self._ring.share(unpack_mask(subset)) if found else math.nan,
+                "object_area": _number(objects.get("area")),
+                "object_share": _number(objects.get("share")) if found else math.nan,
+                "other_ran": ran,
+                "other_size": (other["size"] if other["found"] else math.inf) if ran else math.nan,
+                **_robust(row["controls"].get("fill_robust") if measured else None),
+            }
+        )
+
+    def observations(self) -> Observations:
+        """Return what was seen."""
+        columns: dict[str, NDArray[Any]] = {
+            name: np.array(column, dtype=np.bool_) if column.typecode == "B" else np.array(column)
+            for name, column in self._columns.items()
+        }
+        fills = {
+            name: (_booleans(column.ran), _booleans(column.sufficient)) for name, column in sorted(self._fills.items())
+        }
+        variants = {name: column.rescored() for name, column in sorted(self._variants.items())}
+        transfers = {
+            name: Transferred(column.rescored(), self._unscored[name])
+            for name, column in sorted(self._transfers.items())
+        }
+        return Observations(
+            self.search,
+            self.canvas,
+            self.statistics,
+            **columns,
+            fills=fills,
+            variants=variants,
+            transfers=transfers,
+            descents=self._descents.descents(),
+        )
+
+    def _append(self, image: Mapping[str, float]) -> None:
+        for name, column in self._columns.items():
+            column.append(image[name])
+
+    def _add_fills(self, fills: Mapping[str, bool]) -> None:
+        seen = len(self._columns["scored"])
+        for name in fills.keys() - self._fills.keys():
+            self._fills[name] = _FillColumn(bytearray(seen), bytearray(seen))
+        for name, column in self._fills.items():
+            column.add(ran=name in fills, sufficient=fills.get(name, False))
+
+    def _add_variants(self, scored: Mapping[str, Row]) -> None:
+        self._add_scored(self._variants, scored)
+
+    def _add_transfers(self, answers: Iterable[Row]) -> None:
+        """An answer with a reason is none, and is only counted."""
+        by_version = {answer["model_version"]: answer for answer in answers}
+        unscored = [name for name, answer in by_version.items() if answer["reason"] is not None]
+        self._unscored.update(unscored)
+        for name in unscored:  # known from here on, though it may never score any
+            self._transfers.setdefault(name, _VariantColumn.of(len(self._columns["scored"])))
+        self._add_scored(self._transfers, {name: by_version[name] for name in by_version.keys() - set(unscored)})
+
+    def _add_scored(self, columns: dict[str, _VariantColumn], scored: Mapping[str, Row]) -> None:
+        seen = len(self._columns["scored"])
+        for name in scored.keys() - columns.keys():
+            columns[name] = _VariantColumn.of(seen)
+        for name, column in columns.items():
+            column.add(scored.get(name))
+
+    def _size(self, row: Row) -> float:
+        if row["budget_exhausted"]:
+            return float(self.canvas.pixels)
+        return math.inf if row["subset"] is None else float(row["subset"]["size"])
+
+
+def observe(rows: Iterable[Row], search: Search, canvas: Canvas, statistics: Statistics = DEFAULTS) -> Observations:
+    """Return what these rows, all of one version and one search, say."""
+    observer = Observer(search, canvas, statistics)
+    for row in rows:
+        observer.add(row)
+    return observer.observations()
+
+
+def unpack_mask(subset: Row) -> Booleans:
+    """Return the mask of a row's subset, (height, width) of bool."""
+    height, width = subset["height"], subset["width"]
+    bits = np.unpackbits(np.frombuffer(b64decode(subset["mask"]), dtype=np.uint8), count=height * width)
+    return bits.reshape(height, width).astype(np.bool_)
+
+
+def _booleans(column: bytearray) -> Booleans:
+    return np.frombuffer(bytes(column), dtype=np.bool_)
+
+
+def _variants_of(row: Row, *, subsets: bool, whole_images: bool) -> dict[str, Row]:
+    """By name; those of the subset only where there is one, those of whole images wherever one could be scored."""
+    return {
+        scored["variant"]: scored
+        for scored in row["controls"]["variants"]
+        if subsets or (whole_images and scored["variant"] in OF_WHOLE_IMAGES)
+    }
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _robust(answer: Row | None) -> dict[str, float]:
+    """What the fill-robust control said of an image; None where it was not asked."""
+    if answer is None:
+        return {"robust_ran": False, "robust_unavailable": False, "robust_donors": 0, "robust_size": math.nan}
+    unavailable = answer["reason"] == FindingReason.FILL_UNAVAILABLE
+    size = math.inf if answer["reason"] is not None else float(answer["size"])
+    return {
+        "robust_ran": not unavailable,
+        "robust_unavailable": unavailable,
+        "robust_donors": answer["verifying_donors"],
+        "robust_size": math.nan if unavailable else size,
+    }
+
+
+def _known(number: int | None) -> int:
+    return UNKNOWN if number is None or number < 0 else number
