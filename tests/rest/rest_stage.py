@@ -5,9 +5,10 @@ import gzip
 import hashlib
 import http.client
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import grpc
@@ -17,6 +18,10 @@ from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.api import Api
+from modicum_server.transports.contract import services_of_contract
+from modicum_server.transports.http.rest.openapi.document import document
+from modicum_server.transports.http.rest.openapi.operations import path_of
+from modicum_server.transports.http.rest.routes import Binding, bindings_of
 
 PROJECT = "projects/default"
 TOKENS = {"admin": "token-of-ada", "auditor": "token-of-otto", "viewer": "token-of-vera"}
@@ -24,6 +29,23 @@ PATIENCE_SECONDS = 60.0
 
 SIZE = {"channels": 3, "height": 8, "width": 8, "upperBound": 1, "interpolation": "bilinear"}
 INPUT = {**SIZE, "mean": [0.5] * 3, "std": [0.5] * 3}
+
+
+@cache
+def operations() -> Mapping[Binding, Mapping[str, Any]]:
+    """What the description tells of every rule of the contract."""
+    bindings = [one for service in services_of_contract() for method in service.methods for one in bindings_of(method)]
+    paths = document()["paths"]
+    return {one: paths[path_of(one)][one.verb.lower()] for one in bindings}
+
+
+def described_statuses(verb: str, path: str) -> Container[int]:
+    """The statuses that an operation may answer with; any, of what is no operation."""
+    asked = "GET" if verb == "HEAD" else verb
+    for binding, operation in operations().items():
+        if binding.verb == asked and binding.template.match(path) is not None:
+            return {int(status) for status in operation["responses"] if status != "default"}
+    return range(1000)
 
 
 @dataclass(frozen=True)
@@ -48,10 +70,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Rest:
-    """The door on a port, called with one person's token."""
+    """The door on a port, called with one person's token.
+
+    `as_described`: an answer with a status that the description does not tell of its operation is a fault.
+    """
 
     port: int
     token: str | None = TOKENS["admin"]
+    as_described: bool = True
 
     async def ask(
         self,
@@ -74,7 +100,10 @@ class Rest:
             finally:
                 connection.close()
 
-        return await asyncio.to_thread(exchange)
+        reply = await asyncio.to_thread(exchange)
+        if self.as_described:
+            assert reply.status in described_statuses(verb, path.partition("?")[0]), (verb, path, reply)
+        return reply
 
     def send(self, verb: str, path: str, data: Any = None, *, headers: Mapping[str, str]) -> http.client.HTTPConnection:
         """Send a request, and leave the answer to be read."""

@@ -103,6 +103,78 @@ def test_headers_of_answers_are_described(described):
     assert {"Retry-After", "WWW-Authenticate", "Content-Range", "X-Request-ID"} == headers(problem)
 
 
+def test_a_watch_is_a_stream_of_events_and_not_one(described):
+    answers = described["paths"]["/v1/projects/{project}/audits/{audit}:watch"]["get"]["responses"]
+    schema = answers["200"]["content"]["text/event-stream"]["schema"]
+    event = described["components"]["schemas"]["Event"]
+
+    assert answers["200"]["content"].keys() == {"text/event-stream"}
+    stream, one = schema["anyOf"]
+    assert (stream["type"], stream["contentMediaType"]) == ("string", "text/event-stream")
+    assert one == {"$ref": "#/components/schemas/Event"}
+    assert stream["contentSchema"] == {"type": "array", "items": one}
+    assert event["properties"]["data"]["contentSchema"] == {
+        "anyOf": [{"$ref": "#/components/schemas/Audit"}, {"$ref": "#/components/schemas/Problem"}]
+    }
+    assert 'stream of <a href="#schema-Event">Event</a>' in render_page(described)
+
+
+def refused(described, operation_id: str) -> set[str]:
+    """The statuses with which an operation may refuse a call."""
+    [operation] = [
+        one for verbs in described["paths"].values() for one in verbs.values() if one["operationId"] == operation_id
+    ]
+    return {status for status in operation["responses"] if status >= "4"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "statuses"),
+    [
+        ("ListProjects", "400 401 500 503 504"),
+        ("GetAudit", "400 401 404 500 503 504"),
+        ("CreateAudit", "400 401 403 404 409 413 415 429 500 503 504"),
+        ("DeleteModel", "400 401 403 404 500 503 504"),
+        ("UploadArtifactByPut", "400 401 403 404 409 413 415 422 500 503 504 507"),
+        ("DownloadArtifact", "400 401 404 416 500 503 504"),
+        ("WatchAudit", "400 401 404 429 500 503 504"),
+        ("JudgeAudit", "400 401 403 404 413 415 500 501 503 504"),
+    ],
+)
+def test_an_operation_tells_with_which_statuses_it_refuses(described, operation, statuses):
+    assert refused(described, operation) == {*statuses.split(), "default"}
+
+
+def test_every_refusal_that_is_described_is_a_problem_with_the_reasons_of_its_status(described):
+    told = {(status, reason) for reason, status, *_ in reasons()}
+    responses = described["components"]["responses"]
+    refusals = {
+        (status, answer["$ref"].rpartition("/")[2])
+        for verbs in described["paths"].values()
+        for operation in verbs.values()
+        for status, answer in operation["responses"].items()
+        if status >= "4"
+    }
+
+    assert refusals == {(name.removeprefix("Problem") or "default", name) for name in responses}
+    for name, response in responses.items():
+        assert response["content"].keys() == {"application/problem+json"}
+        named = re.findall("`([A-Z_]+)`", response["description"])
+        assert bool(named) == (name != "Problem")
+        assert {(int(name.removeprefix("Problem")), reason) for reason in named} <= told
+    named = {reason for response in responses.values() for reason in re.findall("`([A-Z_]+)`", response["description"])}
+    of_no_operation = {"PATH_UNKNOWN", "METHOD_NOT_ALLOWED", "REQUEST_MALFORMED"}
+    assert {reason for _, reason in told} - named == of_no_operation | {"TOO_MANY_CALLS"}  # of gRPC alone
+
+
+def test_headers_of_a_refusal_are_those_of_its_status(described):
+    headers = {name: set(one["headers"]) for name, one in described["components"]["responses"].items()}
+
+    assert headers["Problem401"] == {"X-Request-ID", "WWW-Authenticate"}
+    assert headers["Problem404"] == {"X-Request-ID"}
+    assert headers["Problem416"] == {"X-Request-ID", "Content-Range"}
+    assert headers["Problem429"] == headers["Problem503"] == {"X-Request-ID", "Retry-After"}
+
+
 def test_backticks_become_code_on_the_page(described):
     page = render_page(described)
 

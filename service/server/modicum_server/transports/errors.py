@@ -4,7 +4,7 @@ A class without a row of its own takes the row of its nearest ancestor, so a fam
 programs decide on is the class's own (`ModicumError.reason`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import grpc
@@ -55,9 +55,23 @@ TABLE: Mapping[type[errors.ModicumError], Answer] = {
 UNKNOWN = TABLE[errors.ModicumError]
 """The answer to what is no error of ours: a bug, or another library's."""
 
+DEADLINE_REASON = "DEADLINE_EXCEEDED"
 DEADLINE = Answer(Code.DEADLINE_EXCEEDED, 504)
 
 
 def answer_of(kind: type[BaseException]) -> Answer:
     """Return the row of a class: its own, or its nearest ancestor's."""
     return next((TABLE[parent] for parent in kind.__mro__ if parent in TABLE), UNKNOWN)
+
+
+def raised_kinds(kind: type[errors.ModicumError] = errors.ModicumError) -> Iterator[type[errors.ModicumError]]:
+    """Yield every kind of error but the families below the root, which are never raised themselves."""
+    for child in kind.__subclasses__():
+        if kind is not errors.ModicumError or not child.__subclasses__():
+            yield child
+        yield from raised_kinds(child)
+
+
+def reason_of(kind: type[errors.ModicumError]) -> str:
+    """Return the reason that programs know a kind of error by."""
+    return kind.__new__(kind).reason

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import grpc
 
 from modicum_server.errors import FieldInvalid, ModicumError
-from modicum_server.transports.errors import DEADLINE, INTERNAL_REASON, Answer, answer_of
+from modicum_server.transports.errors import DEADLINE, DEADLINE_REASON, INTERNAL_REASON, Answer, answer_of
 
 LONGEST_MESSAGE_CHARACTERS = 1500
 """All of a gRPC status travels in trailing metadata, of which clients take 8 KiB."""
@@ -62,7 +62,7 @@ def deadline_refusal(limit_seconds: float, request_id: str) -> Refusal:
         text = "the call had no time left when it came; give it a later deadline"
     else:
         text = f"the call was not done within {limit_seconds:.3g} s; give it a later deadline, or ask for less at once"
-    return _refusal(DEADLINE, text, "DEADLINE_EXCEEDED", request_id)
+    return _refusal(DEADLINE, text, DEADLINE_REASON, request_id)
 
 
 def _refusal(

@@ -23,6 +23,16 @@ class Binding:
     body: str
     method: MethodDescriptor
 
+    @property
+    def is_download(self) -> bool:
+        """Whether it answers with the bytes of an artifact, from an offset."""
+        return bool(self.method.server_streaming) and "offset" in self.method.input_type.fields_by_name
+
+    @property
+    def is_watch(self) -> bool:
+        """Whether it answers with events until the last."""
+        return bool(self.method.server_streaming) and "data" not in self.method.output_type.fields_by_name
+
 
 @dataclass(frozen=True, slots=True)
 class Route:

@@ -7,8 +7,8 @@ from typing import Any
 from modicum_server.transports.contract import services_of_contract
 from modicum_server.transports.http.rest.openapi.comments import comment_on
 from modicum_server.transports.http.rest.openapi.operations import body_of, enums_in_queries, operation_of, path_of
+from modicum_server.transports.http.rest.openapi.refusals import SOMETIMES, problem_response, refusal_responses
 from modicum_server.transports.http.rest.openapi.schemas import Body, Way, schemas_of
-from modicum_server.transports.http.rest.problems import MEDIA_TYPE
 from modicum_server.transports.http.rest.routes import Binding, bindings_of
 from modicum_server.usecases.rules import UUID
 
@@ -46,12 +46,19 @@ _PROBLEM = {
 
 _EVENT = {
     "type": "object",
-    "description": "A server-sent event: a snapshot, or the problem that ends a stream.",
+    "description": "A server-sent event by its fields: a snapshot, or the problem that ends a stream.",
     "required": ["event", "data"],
     "properties": {
         "id": _TEXT | {"description": "The sequence of the snapshot; what Last-Event-ID names."},
         "event": _TEXT | {"description": "`audit`, or `problem`.", "enum": ["audit", "problem"]},
-        "data": _TEXT | {"description": "The audit, or the problem, as JSON.", "contentMediaType": "application/json"},
+        "data": {
+            "type": "string",
+            "description": "The audit, or the problem, as JSON.",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "anyOf": [{"$ref": "#/components/schemas/Audit"}, {"$ref": "#/components/schemas/Problem"}]
+            },
+        },
         "retry": {"type": "integer", "description": "Milliseconds after which to connect again."},
     },
 }
@@ -123,24 +130,11 @@ def _paths(bindings: list[list[Binding]]) -> dict[str, Any]:
 
 
 def _components(bindings: list[Binding]) -> dict[str, Any]:
-    problem = {
-        "description": "A problem.",
-        "headers": {
-            name: {"$ref": f"#/components/headers/{header}"}
-            for name, header in (
-                ("X-Request-ID", "RequestId"),
-                ("Retry-After", "RetryAfter"),
-                ("WWW-Authenticate", "WwwAuthenticate"),
-                ("Content-Range", "SizeOfRange"),
-            )
-        },
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
     return {
         "schemas": schemas_of(_bodies(bindings), enums_in_queries(bindings)) | {"Problem": _PROBLEM, "Event": _EVENT},
         "parameters": _PARAMETERS,
         "headers": _HEADERS,
-        "responses": {"Problem": problem},
+        "responses": {**refusal_responses(), "Problem": problem_response("A problem.", SOMETIMES)},
         "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
     }
 

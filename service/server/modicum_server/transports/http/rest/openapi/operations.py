@@ -11,6 +11,7 @@ from modicum_server.transports.http.rest.downloads import ANY_BYTES
 from modicum_server.transports.http.rest.events import MEDIA_TYPE as EVENTS
 from modicum_server.transports.http.rest.openapi.comments import comment_on, summary_of
 from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS
+from modicum_server.transports.http.rest.openapi.refusals import refusals_of
 from modicum_server.transports.http.rest.openapi.schemas import (
     Body,
     Way,
@@ -35,6 +36,15 @@ _RESULT = {
         "models": {"type": "array", "description": "What was measured, by version.", "items": {"type": "object"}},
         "rows": {"type": "array", "description": "The findings.", "items": {"type": "object"}},
     },
+}
+_EVENT = {"$ref": "#/components/schemas/Event"}
+#: OpenAPI 3.1 knows no streams: some tools take the schema for that of the whole text, others for that of one event.
+_EVENTS = {
+    "description": "A stream of server-sent events, each of them an `Event`; to be read event by event, as they come.",
+    "anyOf": [
+        {"type": "string", "contentMediaType": EVENTS, "contentSchema": {"type": "array", "items": _EVENT}},
+        _EVENT,
+    ],
 }
 _PAGE = {"type": "string", "description": "A page for people that loads nothing else."}
 _ARCHIVE = {"type": "string", "format": "binary", "description": "A zip archive of one `DIGEST.npy` an image."}
@@ -68,7 +78,11 @@ def operation_of(binding: Binding, *, main: bool) -> dict[str, Any]:
         "summary": summary_of(comment),
         "description": comment,
         "parameters": [*_in_path(binding), *_in_query(binding), *_in_headers(binding)],
-        "responses": _responses(binding) | {"default": {"$ref": "#/components/responses/Problem"}},
+        "responses": {
+            **_responses(binding),
+            **refusals_of(binding),
+            "default": {"$ref": "#/components/responses/Problem"},
+        },
     }
     if binding.body:
         operation["requestBody"] = _body(binding)
@@ -155,13 +169,13 @@ def _in_headers(binding: Binding) -> Iterator[Mapping[str, str]]:
         names.append("RequestTimeout")
     if REQUEST_ID_FIELD in method.input_type.fields_by_name:
         names.append("IdempotencyKey")
-    if is_resource(binding) or _is_artifact(binding):
+    if is_resource(binding) or binding.is_download:
         names.append("IfNoneMatch")
-    if _is_artifact(binding):
+    if binding.is_download:
         names.append("Range")
     if method.client_streaming:
         names.append("ContentRange")
-    if _streams_events(binding):
+    if binding.is_watch:
         names.append("LastEventId")
     return ({"$ref": f"#/components/parameters/{name}"} for name in names)
 
@@ -180,11 +194,10 @@ def _body(binding: Binding) -> dict[str, Any]:
 
 
 def _responses(binding: Binding) -> dict[str, Any]:
-    if _streams_events(binding):
-        stream = {"schema": {"$ref": "#/components/schemas/Event"}}
+    if binding.is_watch:
         ended = {"description": "Last-Event-ID is the last event already: do not come again."}
-        return {"200": _answer("Events, until the last.", {EVENTS: stream}), "204": ended}
-    if _is_artifact(binding):
+        return {"200": _answer("Events, until the last.", {EVENTS: {"schema": _EVENTS}}), "204": ended}
+    if binding.is_download:
         bytes_ = {ANY_BYTES: {"schema": {"type": "string", "format": "binary"}}}
         whole, partial = _answer("The bytes.", bytes_), _answer("The range.", bytes_)
         for answer in (whole, partial):
@@ -212,11 +225,3 @@ def _answer(text: str, content: Mapping[str, Any]) -> dict[str, Any]:
         "headers": {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}},
         "content": dict(content),
     }
-
-
-def _streams_events(binding: Binding) -> bool:
-    return bool(binding.method.server_streaming) and "data" not in binding.method.output_type.fields_by_name
-
-
-def _is_artifact(binding: Binding) -> bool:
-    return bool(binding.method.server_streaming) and "offset" in binding.method.input_type.fields_by_name

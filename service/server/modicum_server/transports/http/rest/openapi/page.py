@@ -7,8 +7,15 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from modicum_server.errors import ModicumError
-from modicum_server.transports.errors import DEADLINE, INTERNAL_REASON, UNKNOWN, answer_of
+from modicum_server.transports.errors import (
+    DEADLINE,
+    DEADLINE_REASON,
+    INTERNAL_REASON,
+    UNKNOWN,
+    answer_of,
+    raised_kinds,
+    reason_of,
+)
 from modicum_server.transports.http.rest.problems import METHOD_NOT_ALLOWED, PATH_UNKNOWN, REQUEST_MALFORMED
 
 SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -37,23 +44,15 @@ def prose(text: str) -> Markup:
 
 def reasons() -> Iterator[tuple[str, int, str, str]]:
     """Yield every reason that a caller can meet: its name, HTTP status, gRPC code and usual text."""
-    for kind in _kinds(ModicumError):
+    for kind in raised_kinds():
         answer = answer_of(kind)
         if answer.public:
-            yield kind.__new__(kind).reason, answer.http_status, answer.code.name, kind.__doc__ or ""
+            yield reason_of(kind), answer.http_status, answer.code.name, kind.__doc__ or ""
     yield INTERNAL_REASON, UNKNOWN.http_status, UNKNOWN.code.name, "A fault of the server; its log has the request id."
-    yield "DEADLINE_EXCEEDED", DEADLINE.http_status, DEADLINE.code.name, "The call was not done in time."
+    yield DEADLINE_REASON, DEADLINE.http_status, DEADLINE.code.name, "The call was not done in time."
     yield PATH_UNKNOWN, 404, "", "There is no such path."
     yield METHOD_NOT_ALLOWED, 405, "", "The path does not take this method; Allow lists those that it takes."
     yield REQUEST_MALFORMED, 400, "", "What came cannot be read as a request of HTTP."
-
-
-def _kinds(kind: type[ModicumError]) -> Iterator[type[ModicumError]]:
-    """Yield every kind of error but the families below the root, which are never raised themselves."""
-    for child in kind.__subclasses__():
-        if kind is not ModicumError or not child.__subclasses__():
-            yield child
-        yield from _kinds(child)
 
 
 def _resolve(document: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""Problems that an operation can answer, by status: the table of errors, narrowed by what the operation is.
+
+Which kinds of error a method can meet is told by its binding: what it takes, and what it does. A kind without a row of
+its own takes that of its nearest ancestor, as in the table of errors itself.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from modicum_server import errors
+from modicum_server.transports.errors import (
+    DEADLINE,
+    DEADLINE_REASON,
+    INTERNAL_REASON,
+    UNKNOWN,
+    answer_of,
+    raised_kinds,
+    reason_of,
+)
+from modicum_server.transports.http.rest.problems import MEDIA_TYPE
+from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD
+from modicum_server.transports.http.rest.routes import Binding
+
+Condition = Callable[[Binding], bool]
+
+_HEADERS: Mapping[str, str] = {
+    "X-Request-ID": "RequestId",
+    "Retry-After": "RetryAfter",
+    "WWW-Authenticate": "WwwAuthenticate",
+    "Content-Range": "SizeOfRange",
+}
+SOMETIMES = tuple(name for name in _HEADERS if name != "X-Request-ID")
+"""Headers that a problem may have."""
+_OF_STATUS: Mapping[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "WWW-Authenticate",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "Content-Range",
+}
+
+
+def _always(_binding: Binding) -> bool:
+    return True
+
+
+def _never(_binding: Binding) -> bool:
+    return False
+
+
+def _takes_a_body(binding: Binding) -> bool:
+    return bool(binding.body)
+
+
+def _takes_json(binding: Binding) -> bool:
+    return bool(binding.body) and not binding.method.client_streaming
+
+
+def _uploads(binding: Binding) -> bool:
+    return bool(binding.method.client_streaming)
+
+
+def _downloads(binding: Binding) -> bool:
+    return binding.is_download
+
+
+def _watches(binding: Binding) -> bool:
+    return binding.is_watch
+
+
+def _creates(binding: Binding) -> bool:
+    return REQUEST_ID_FIELD in binding.method.input_type.fields_by_name
+
+
+def _queues(binding: Binding) -> bool:
+    return _creates(binding) and binding.method.output_type.name == "Audit"
+
+
+def _changes(binding: Binding) -> bool:
+    return binding.verb != "GET"
+
+
+def _names_something(binding: Binding) -> bool:
+    return bool(binding.template.variables) or _changes(binding)
+
+
+def _is_judging(binding: Binding) -> bool:
+    return binding.method.name == "JudgeAudit"  # the only method that is in the contract and not served yet
+
+
+_MET: Mapping[type[errors.ModicumError], Condition] = {
+    errors.InvalidArgument: _always,
+    errors.MediaTypeUnknown: _takes_a_body,
+    errors.NotFound: _names_something,
+    errors.AlreadyExists: _creates,
+    errors.FailedPrecondition: _names_something,
+    errors.Unauthenticated: _always,
+    errors.PermissionDenied: _changes,
+    errors.ArtifactTooLarge: _uploads,
+    errors.RequestTooLarge: _takes_json,
+    errors.DiskFull: _uploads,
+    errors.TooManyCalls: _never,  # of gRPC alone: connections are what is bounded here
+    errors.TooManyQueued: _queues,
+    errors.TooManyWatchers: _watches,
+    errors.Aborted: _uploads,
+    errors.UploadTruncated: _uploads,
+    errors.OffsetInvalid: _downloads,
+    errors.DataLoss: _uploads,
+    errors.NotImplementedYet: _is_judging,
+    errors.Unavailable: _always,
+    errors.ModelServerError: _never,  # it never leaves the worker
+}
+"""When an operation can meet an error of that class."""
+
+
+def refusals_of(binding: Binding) -> dict[str, Any]:
+    """Return the responses of an operation by every status that it can refuse a call with, as references."""
+    met = {answer_of(kind).http_status for kind in raised_kinds() if _condition(kind)(binding)}
+    statuses = sorted(met | {UNKNOWN.http_status, DEADLINE.http_status})
+    return {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in statuses}
+
+
+def refusal_responses() -> dict[str, Any]:
+    """Return the components that `refusals_of` refers to: a response a status, with the reasons that it can have."""
+    reasons: dict[int, list[str]] = {UNKNOWN.http_status: [INTERNAL_REASON], DEADLINE.http_status: [DEADLINE_REASON]}
+    for kind in raised_kinds():
+        if _condition(kind) is not _never:
+            reasons.setdefault(answer_of(kind).http_status, []).append(reason_of(kind))
+    return {_name(status): _response(status, of_status) for status, of_status in sorted(reasons.items())}
+
+
+def problem_response(description: str, headers: Iterable[str]) -> dict[str, Any]:
+    """Return a response that is a problem, with the headers of these names."""
+    return {
+        "description": description,
+        "headers": {name: {"$ref": f"#/components/headers/{_HEADERS[name]}"} for name in ("X-Request-ID", *headers)},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+def _response(status: int, reasons: Iterable[str]) -> dict[str, Any]:
+    retried = any(answer.http_status == status and answer.retry_seconds for answer in map(answer_of, raised_kinds()))
+    headers = [*(["Retry-After"] if retried else []), *([_OF_STATUS[status]] if status in _OF_STATUS else [])]
+    named = ", ".join(f"`{reason}`" for reason in sorted(reasons))
+    return problem_response(f"{HTTPStatus(status).phrase}: {named}.", headers)
+
+
+def _name(status: int) -> str:
+    return f"Problem{status}"
+
+
+def _condition(kind: type[errors.ModicumError]) -> Condition:
+    return next(_MET[parent] for parent in kind.__mro__ if parent in _MET)
