@@ -92,6 +92,22 @@ def test_a_mask_that_suffices_with_the_searching_donors_alone_is_not_given_out(m
         assert float(torch.sigmoid((painted[0] * evidence).sum())) >= 0.99
 
 
+def test_a_climb_goes_up_to_three_quarters_of_the_pixels_and_no_further():
+    module = KeptPixels(two_classes(torch.full((SIDE, SIDE), 1 / 4)))  # at 0.99 nearly all are needed
+    classifier, image = Classifier(module, bounds=(0, 1), mean=0.0, std=1.0), ones(1, SIDE, SIDE)
+    findings = findings_of(classifier, image)
+    donors = torch.arange(40).view(40, 1, 1, 1).expand(40, 1, SIDE, SIDE) / 1024
+    followed = classifier._module.followed
+    followed.clear()
+
+    list(fill_robust(classifier, image, findings, donors=donors, passes=300))
+
+    first, *climb = followed
+    assert first == SIDE**2
+    assert max(climb) == SIDE**2 * 3 // 4
+    assert climb[0] == SIDE**2 // 2
+
+
 @pytest.mark.parametrize(("pool", "verifying"), [(15, 7), (16, 8), (17, 8), (63, 31), (64, 32)])
 def test_half_of_the_pool_verifies_and_fewer_than_eight_make_the_control_unavailable(pool, verifying):
     classifier, image = linear_classifier(forced_evidence()), ones(1, SIDE, SIDE)
@@ -165,6 +181,19 @@ def test_no_image_costs_more_than_its_budget_verification_included(passes):
     assert all(result.passes.equivalents <= passes for result in results)
     gathering, forward = 40, sum(result.passes.forward for result in results)
     assert calls.passes - before == gathering + forward  # each pass is counted, and none that was not made
+
+
+class KeptPixels(LinearScores):
+    """Writes down how many ones there were in each image that a gradient was asked for; dark images are of class 1."""
+
+    def __init__(self, weights):
+        super().__init__(weights)
+        self.followed = []
+
+    def forward(self, images):
+        if images.requires_grad:
+            self.followed.extend((images[:, 0] == 1).sum(dim=(1, 2)).tolist())
+        return super().forward(images) + torch.tensor([0.0, 3.0])
 
 
 class Counted(PairedScores):

@@ -2,10 +2,11 @@
 
 Every pixel has one real number, its score, as in `ascent`; the mask is the best-scored pixels. Each step puts the next
 donor where the mask is False, adds the gradient of the margin to the scores, at a falling rate, and moves the size:
-down a little where this donor left the mask sufficient, up twice as far where it did not. One donor proves nothing, so
-no mask of the climb is kept; what it leaves is a ranking. Along that the smallest size is sought that suffices with
-nearly all of the searching donors. Images climb side by side, in the rows of a scorer, all at the same step; each has
-its own account of passes. Must not see a verifying donor, and must not decide what is reported.
+down a little where this donor left the mask sufficient, up nine times as far where it did not, but never to nearly all
+pixels. One donor proves nothing, so no mask of the climb is kept; what it leaves is a ranking. Along that the smallest
+size is sought that suffices with nearly all of the searching donors. Images climb side by side, in the rows of a
+scorer, all at the same step; each has its own account of passes. Must not see a verifying donor, and must not decide
+what is reported.
 """
 
 import math
@@ -24,19 +25,18 @@ from modicum_sis.scoring import MaskScorer
 CLIMBING_SHARE = 2 / 3
 """Share of the passes that goes into the climb, once those of one verification are kept back."""
 LEAST_STEPS = 2
-FIRST_SIZE = 0.3
-"""Share of the pixels in the first mask after the whole image."""
-SHRINK, GROWTH = 0.05, 0.1
-"""What the logarithm of the size moves by, at the full rate, after a sufficient and an insufficient step."""
-SHORT_CLIMB, MOST_GROWTH = 120, 0.45
-"""A climb of more steps grows by more, in proportion up to this: it has the time to settle, and had better settle where
-nearly all donors suffice (nine in ten at the most), while a short one has to get small first."""
+FIRST_SIZE, LARGEST_SIZE = 0.5, 0.75
+"""Shares of the pixels: in the first mask after the whole image, and in a mask of the climb at the most. Nearly whole
+images are a trap: nearly all of them suffice, so that their gradients rank what is missing and nothing else."""
+SHRINK, GROWTH = 0.03, 0.27
+"""What the logarithm of the size moves by, at the full rate, after a sufficient and an insufficient step: it rests
+where nine in ten donors suffice, as verification asks."""
 LOWEST_RATE, LOWEST_SIZE_RATE = 0.05, 0.1
 """The rates of scores and of sizes fall linearly to these shares of their start."""
 SEARCHING_SHARE = 0.95
 """Share of the searching donors with which a size has to suffice: above the nine in ten of verification, for the mask
 was fitted to these donors and not to those."""
-SMALLER, LARGER = 0.7, 1.5
+SMALLER, LARGER = 0.5, 1.5
 """Factors to the next size while there is an end on one side only."""
 CLOSE_ENOUGH = 1.1
 """Sizes nearer to each other than this factor are not told apart."""
@@ -100,7 +100,6 @@ class RobustSearch:
 
     def __init__(self, scorer: MaskScorer, donors: Tensor, sought: Sequence[Sought], *, steps: int) -> None:
         self._scorer, self._donors, self._sought, self._steps = scorer, donors, sought, steps
-        self._growth = min(MOST_GROWTH, GROWTH * max(1.0, steps / SHORT_CLIMB))
         self._scores = torch.zeros((scorer.rows, scorer.pixels), device=scorer.device)
 
     def climb(self) -> bool:
@@ -144,8 +143,9 @@ class RobustSearch:
         for one, margin in zip(self._sought, scored.double().cpu(), strict=True):
             one.passes -= GRADIENT_COST
             if step:
-                move = -SHRINK if bool(sufficient(margin, one.threshold)) else self._growth
-                one.log_size = min(math.log(self._scorer.pixels), one.log_size + move * max(rate, LOWEST_SIZE_RATE))
+                move = -SHRINK if bool(sufficient(margin, one.threshold)) else GROWTH
+                largest = math.log(LARGEST_SIZE * self._scorer.pixels)
+                one.log_size = min(largest, one.log_size + move * max(rate, LOWEST_SIZE_RATE))
 
     def _move_scores(self, rows: list[int], gradients: Tensor, rate: float) -> None:
         push = gradients / gradients.square().mean(dim=1, keepdim=True).sqrt().clamp_min(TINY)
