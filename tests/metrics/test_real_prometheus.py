@@ -101,7 +101,7 @@ def test_nothing_but_known_labels_is_told_and_names_of_users_only_of_models(watc
     assert told <= {
         *("method", "code", "le", "answer", "state", "reason", "dependency"),
         *("outcome", "stage", "level", "programs", "slot", "door"),
-        *("project", "model", "version", "audit", "dataset", "threshold"),
+        *("project", "model", "version", "audit", "dataset", "threshold", "alpha"),
     }
     assert all(name.startswith("modicum_model_") for name in named)
 
