@@ -67,15 +67,24 @@ def test_an_ensemble_that_needs_more_at_matched_temperatures_too_mitigates():
     assert check["passes_of_members_a_pass"] == 2
 
 
-def test_forty_images_that_all_predict_alike_are_no_evidence_that_accuracy_holds():
+def test_forty_images_that_all_predict_alike_mitigate_with_a_caution():
     check = checked(audit_of(LARGER, count=40))
 
     difference = check["measures"]["accuracy_difference"]
-    assert (difference["value"], difference["n"]) == (0.0, 40)
-    assert difference["interval"]["method"] == "bootstrap with two images added"
-    assert difference["interval"]["low"] == pytest.approx(-3 / 42)
-    assert check["verdict"] == "INCONCLUSIVE"
-    assert check["reasons"] == ["the ensemble's accuracy is not seen to lie above its members' by more than -0.02"]
+    assert (difference["value"], difference["n"], difference["interval"]["low"]) == (0.0, 40, 0.0)
+    assert difference["interval"]["method"] == "bootstrap"
+    assert difference["parameters"]["differing"] == 0
+    assert difference["parameters"]["with_two_images_added"]["low"] == pytest.approx(-3 / 42)
+    assert (check["verdict"], check["reasons"]) == ("MITIGATED", [])
+    (caution,) = check["cautions"]
+    assert caution == (
+        "of 40 images only 0 differ in accuracy, and a bootstrap knows of no others: with two images added the "
+        "interval is -0.071 to 0.071, which holds -0.02"
+    )
+
+
+def test_so_many_images_that_predict_alike_need_no_caution():
+    assert checked(audit_of(LARGER))["cautions"] == []
 
 
 def test_subsets_that_are_no_larger_do_not_mitigate():
@@ -160,7 +169,9 @@ def test_an_image_whose_fill_cannot_be_made_counts_as_eligible_for_a_match():
         for one in audit_of(LARGER)
     ]
 
-    assert checked(findings)["matched_eligibility"][TWO] == dict.fromkeys(("member", "ensemble", "scored_by_both"), COUNT)
+    assert checked(findings)["matched_eligibility"][TWO] == dict.fromkeys(
+        ("member", "ensemble", "scored_by_both"), COUNT
+    )
 
 
 def test_a_ratio_that_is_low_does_not_mitigate_whatever_was_matched():

@@ -133,6 +133,7 @@ def test_the_drop_counts_every_labelled_image_eligible_or_not():
         "eligible": COUNT,
         "accuracy_filled": 0.8,
         "chance_accuracy": 0.6,
+        "differing": 10,
     }
     assert drop["interval"]["method"] == "bootstrap"
 

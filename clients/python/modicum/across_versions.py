@@ -77,14 +77,15 @@ class CheckedVersion:
 class Mitigation:
     """The mitigation check of an ensemble under one search.
 
-    `verdict` is MITIGATED, NOT_MITIGATED or INCONCLUSIVE, `reasons` say why no clearer one, `stamp` what was not looked
-    at. `temperatures` are the members' matched ones; `matched_eligibility` tells by member on how many images it was
-    eligible at these (`member`), and the ensemble (`ensemble`), of those that both scored (`scored_by_both`); empty
-    where none was matched, and in results of before. `limits` are those of the verdict: the intervals of the ratios are
-    to lie above `ratio`, of differences in accuracy above `accuracy_difference`, over `images` or more. `versions` are
-    the ensemble, then its members, and what they cost; `out_of_distribution` tells of that data set (`dataset`,
-    `labelled`, `used`, `failed`), None without, and then the stamp says so; `latency_ratio` is how many times as long
-    the ensemble takes as its members do on average, None where unknown.
+    `verdict` is MITIGATED, NOT_MITIGATED or INCONCLUSIVE, `reasons` say why no clearer one, `cautions` where it rests
+    on few images that differ, `stamp` what was not looked at. `temperatures` are the members' matched ones;
+    `matched_eligibility` tells by member on how many images it was eligible at these (`member`), and the ensemble
+    (`ensemble`), of those that both scored (`scored_by_both`); empty where none was matched, and in results of
+    before. `limits` are those of the verdict: the intervals of the ratios are to lie above `ratio`, of differences
+    in accuracy above `accuracy_difference`, over `images` or more. `versions` are the ensemble, then its members,
+    and what they cost; `out_of_distribution` tells of that data set (`dataset`, `labelled`, `used`, `failed`), None
+    without, and then the stamp says so; `latency_ratio` is how many times as long the ensemble takes as its members
+    do on average, None where unknown.
     """
 
     ensemble: str
@@ -93,6 +94,7 @@ class Mitigation:
     verdict: str
     stamp: str
     reasons: tuple[str, ...]
+    cautions: tuple[str, ...]
     measures: Mapping[str, Measure]
     temperatures: Mapping[str, float]
     matched_eligibility: Mapping[str, Mapping[str, int]]
@@ -111,6 +113,7 @@ def mitigation_of(entry: Mapping[str, Any]) -> Mitigation:
         verdict=entry["verdict"],
         stamp=entry["stamp"],
         reasons=tuple(entry["reasons"]),
+        cautions=tuple(entry.get("cautions", ())),
         measures=measures_of(entry["measures"]),
         temperatures=entry["temperatures"],
         matched_eligibility=entry.get("matched_eligibility", {}),

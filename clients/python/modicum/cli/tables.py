@@ -84,6 +84,8 @@ def mitigation_lines(check: Mitigation, called: Callable[[str], str] = short_ver
     yield f"{check.verdict}{stamp}: {called(check.ensemble)} against its members {names}"
     for reason in check.reasons:
         yield f"  {reason}"
+    for caution in check.cautions:
+        yield f"  caution: {caution}"
     for measure in check.measures.values():
         yield f"  {lower_first(measure.title)}: {measure}"
     yield f"  limits: ratios above {check.limits['ratio']:g}, accuracy above {check.limits['accuracy_difference']:g}"

@@ -3,9 +3,10 @@
 Shares: Wilson (1927), E. B. Wilson, "Probable inference, the law of succession, and statistical inference". Quantiles:
 order statistics, distribution-free, equal tails (David and Nagaraja, "Order Statistics", 7.1). Values may be infinite:
 a search that found nothing is larger than every search that found something, and ranks need no more than that. Paired
-means: percentile bootstrap over images (Efron and Tibshirani, "An Introduction to the Bootstrap", 13). Differences of
-which few are not zero: the same with two images added, as Bonett and Price (2012), "Adjusted Wald confidence interval
-for a difference of binomial proportions based on paired data", add them to an interval by the normal distribution.
+means: percentile bootstrap over images (Efron and Tibshirani, "An Introduction to the Bootstrap", 13). Beside those of
+differences of which few are not zero stands the same with two images added, as Bonett and Price (2012), "Adjusted Wald
+confidence interval for a difference of binomial proportions based on paired data", add them to an interval by the
+normal distribution.
 """
 
 import math
@@ -95,22 +96,20 @@ def bootstrap_mean(values: NDArray[np.float64], level: float = LEVEL) -> Interva
     return Interval(*_resampled_ends(values, level), "bootstrap", n, level)
 
 
-def bootstrap_difference(
+def with_two_images_added(
     differences: NDArray[np.float64], *, most: float = 1.0, level: float = LEVEL
 ) -> Interval | None:
-    """Return the interval of a mean of paired differences, none of them beyond `most`; None below `SMALLEST_SAMPLE`.
+    """Return a wider interval of a mean of paired differences, none beyond `most`, where few of them are not zero.
 
-    `bootstrap_mean` where at least `ENOUGH_DIFFERENT` are not zero. A resample draws only what was seen: of 30 pairs
-    that are all alike its interval is [0, 0], as if the next one could not differ. So where fewer differ, each end is
-    the farther one of two: that interval's, and that of the same bootstrap with two images added, one at `most` and one
-    at `-most`.
+    None below `SMALLEST_SAMPLE`, and where at least `ENOUGH_DIFFERENT` are not zero. A resample draws only what was
+    seen: of 30 pairs that are all alike the interval of `bootstrap_mean` is [0, 0], as if the next one could not
+    differ. Here each end is the farther one of two: that interval's, and that of the same bootstrap with two images
+    added, one at `most` and one at `-most`.
     """
     n = len(differences)
-    if n < SMALLEST_SAMPLE:
+    if n < SMALLEST_SAMPLE or np.count_nonzero(differences) >= ENOUGH_DIFFERENT:
         return None
     low, high = _resampled_ends(differences, level)
-    if np.count_nonzero(differences) >= ENOUGH_DIFFERENT:
-        return Interval(low, high, "bootstrap", n, level)
     low_with_two, high_with_two = _resampled_ends(np.append(differences, (-most, most)), level)
     return Interval(min(low, low_with_two), max(high, high_with_two), "bootstrap with two images added", n, level)
 

@@ -33,7 +33,7 @@ from modicum_server.measures.comparisons import difference_to_mean, ratio_of
 from modicum_server.measures.families import Title
 from modicum_server.measures.matched_eligibility import MatchedEligibility, matched_eligibility
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.mitigation_rule import LEAST_IMAGES, judge
+from modicum_server.measures.mitigation_rule import LEAST_IMAGES, cautions, judge
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.out_of_distribution import DIFFERENCE, OutOfDistribution
 from modicum_server.measures.overinterpretation import small
@@ -52,6 +52,7 @@ class Mitigation:
     Attributes:
         temperatures: the members' matched ones, empty without.
         eligibility: by member, eligible images at these; empty without.
+        cautions: what the verdict rests on and could be otherwise.
         statistics: what was asked, with the limits.
         versions: what stands beside the verdict, by name, the ensemble first.
         second: the out-of-distribution data set, None without.
@@ -62,6 +63,7 @@ class Mitigation:
     search_index: int
     verdict: str
     reasons: tuple[str, ...]
+    cautions: tuple[str, ...]
     measures: Mapping[str, Measure]
     temperatures: Mapping[str, float]
     eligibility: Mapping[str, MatchedEligibility]
@@ -79,6 +81,7 @@ class Mitigation:
             "stamp": STAMP if self.second is None else "",
             "out_of_distribution": None if self.second is None else self.second.as_json([self.ensemble, *self.members]),
             "reasons": list(self.reasons),
+            "cautions": list(self.cautions),
             "measures": {name: measure.as_json() for name, measure in self.measures.items()},
             "temperatures": dict(self.temperatures),
             "matched_eligibility": {name: one.as_json() for name, one in self.eligibility.items()},
@@ -160,6 +163,7 @@ def _check(
         search_index=seen.index,
         verdict=verdict,
         reasons=reasons,
+        cautions=cautions(measures, whole.statistics),
         measures=measures,
         temperatures=temperatures,
         eligibility=eligibility,

@@ -4,13 +4,15 @@ MITIGATED: both ratios' intervals lie above the ratio limit (1.1 unless asked), 
 of the difference in accuracy (ensemble less the mean of its members, on the same images) lies above the accuracy limit
 (-0.02 unless asked), on the audited images and on the out-of-distribution data set where there is one. NOT_MITIGATED:
 the ratio's interval lies below the ratio limit. Otherwise, with fewer than 30 images, or without labels, INCONCLUSIVE;
-the reasons say what is missing. The 30 are not to be set: below them a verdict would be one on the sample.
+the reasons say what is missing. The 30 are not to be set: below them a verdict would be one on the sample. Cautions
+change no verdict: they tell where accuracy is seen not to be lower because few of the images differ.
 """
 
 import math
 from collections.abc import Iterator, Mapping
 
 from modicum_server.domain.statistics import DEFAULTS, Statistics
+from modicum_server.measures.comparisons import WIDER
 from modicum_server.measures.matched_eligibility import MOST_APART, MatchedEligibility
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.out_of_distribution import DIFFERENCE
@@ -63,6 +65,23 @@ def _accuracy_reasons(test: Measure, second: Measure | None, limit: float) -> It
         yield f"fewer than {LEAST_IMAGES} out-of-distribution images were predicted by all ({second.n})"
     elif second is not None and _end(second, low=True) <= limit:
         yield f"on out-of-distribution images {not_lower}"
+
+
+def cautions(measures: Mapping[str, Measure], asked: Statistics = DEFAULTS) -> tuple[str, ...]:
+    """Return where an interval lies above the accuracy limit, and would not if a few more images differed."""
+    return tuple(
+        f"of {measure.n} {images} only {measure.parameters['differing']} differ in accuracy, and a bootstrap knows "
+        f"of no others: with two images added the interval is {_range(measure.parameters[WIDER])}, which holds "
+        f"{asked.accuracy_limit:g}"
+        for name, images in (("accuracy_difference", "images"), (DIFFERENCE, "out-of-distribution images"))
+        if (measure := measures.get(name)) is not None
+        and WIDER in measure.parameters
+        and _end(measure, low=True) > asked.accuracy_limit >= measure.parameters[WIDER]["low"]
+    )
+
+
+def _range(ends: Mapping[str, float]) -> str:
+    return f"{ends['low']:.3f} to {ends['high']:.3f}"
 
 
 def _end(measure: Measure, *, low: bool) -> float:

@@ -78,7 +78,7 @@ class _Taking:
     def difference(self, first: Booleans, second: Booleans) -> Measure:
         """The first less the second, in pairs."""
         difference = difference_of(first.astype(np.float64) - second, level=self.level, empty=NOT_LABELLED)
-        return replace(difference, parameters=self.parameters)
+        return replace(difference, parameters={**difference.parameters, **self.parameters})
 
     def mean(self, confidences: Floats, **parameters: Any) -> Measure:
         mean = mean_of(confidences, unit="confidence", level=self.level, empty="")

@@ -12,6 +12,7 @@ of the most frequent label: what always naming that class would get), INCONCLUSI
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def _drop(seen: Observations, filled: Rescored, parameters: Mapping[str, Any]) -
     drop = difference_of(seen.correct[told].astype(np.float64) - still, level=seen.level, empty=NOT_RUN)
     _, counts = np.unique(labels, return_counts=True)
     known = {"accuracy_filled": float(still.mean()), "chance_accuracy": float(counts.max() / len(labels))}
-    return Measure(drop.value, drop.unit, drop.n, drop.interval, {**parameters, **known})
+    return replace(drop, parameters={**drop.parameters, **parameters, **known})
 
 
 def shortcut_reading(measured: Measured) -> Reading | None:

@@ -45,6 +45,7 @@ class Check:
     verdict: str
     stamp: str
     reasons: tuple[str, ...]
+    cautions: tuple[str, ...]
     lines: tuple[Line, ...]
     temperatures: tuple[tuple[str, str], ...]
     eligibility: tuple[tuple[str, Mapping[str, int]], ...]
@@ -77,6 +78,7 @@ def checks(document: Mapping[str, Any], called: Called) -> list[Check]:
             verdict=entry["verdict"],
             stamp=entry["stamp"],
             reasons=tuple(entry["reasons"]),
+            cautions=tuple(entry.get("cautions", ())),
             lines=lines(entry["measures"], _titles_of("mitigation")),
             temperatures=tuple((called(name), f"{value:.3g}") for name, value in entry["temperatures"].items()),
             eligibility=tuple(
