@@ -1,0 +1,65 @@
+"""The rule of the ensemble mitigation check, at its limits."""
+
+import pytest
+from ensemble_audit import measure
+from modicum_server.domain.statistics import Statistics
+from modicum_server.measures.mitigation_rule import judge
+
+
+@pytest.mark.parametrize(
+    ("ratio", "matched", "accuracy", "verdict"),
+    [
+        ((1.2, 1.4), (1.15, 1.3), (-0.01, 0.05), "MITIGATED"),
+        ((1.2, 1.4), (1.05, 1.3), (-0.01, 0.05), "INCONCLUSIVE"),
+        ((1.2, 1.4), (1.15, 1.3), (-0.03, 0.05), "INCONCLUSIVE"),
+        ((1.0, 1.2), (1.15, 1.3), (-0.01, 0.05), "INCONCLUSIVE"),
+        ((0.9, 1.05), (1.15, 1.3), (-0.01, 0.05), "NOT_MITIGATED"),
+        ((0.9, 1.1), (1.15, 1.3), (-0.01, 0.05), "INCONCLUSIVE"),
+        ((1.1, 1.3), (1.15, 1.3), (-0.01, 0.05), "INCONCLUSIVE"),
+    ],
+)
+def test_the_verdict_follows_the_rule(ratio, matched, accuracy, verdict):
+    measures = {
+        "subset_fraction_ratio": measure(*ratio),
+        "matched_subset_fraction_ratio": measure(*matched),
+        "accuracy_difference": measure(*accuracy, value=0.01),
+    }
+
+    said, reasons = judge(measures, {})
+
+    assert said == verdict
+    assert bool(reasons) == (verdict == "INCONCLUSIVE")
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdict"),
+    [
+        (Statistics(), "MITIGATED"),
+        (Statistics(ratio_limit=1.15), "INCONCLUSIVE"),
+        (Statistics(ratio_limit=1.19), "INCONCLUSIVE"),
+        (Statistics(ratio_limit=1.5), "NOT_MITIGATED"),
+        (Statistics(accuracy_limit=-0.01), "INCONCLUSIVE"),
+        (Statistics(accuracy_limit=0), "INCONCLUSIVE"),
+    ],
+)
+def test_the_rule_goes_by_the_limits_that_were_asked_for(asked, verdict):
+    measures = {
+        "subset_fraction_ratio": measure(1.2, 1.4),
+        "matched_subset_fraction_ratio": measure(1.15, 1.3),
+        "accuracy_difference": measure(-0.01, 0.05),
+        "ood_accuracy_difference": measure(0.01, 0.05),
+    }
+
+    assert judge(measures, {}, asked)[0] == verdict
+
+
+def test_reasons_name_the_limits_that_were_asked_for():
+    measures = {
+        "subset_fraction_ratio": measure(1.2, 1.6),
+        "matched_subset_fraction_ratio": measure(1.2, 1.6),
+        "accuracy_difference": measure(-0.2, 0.05),
+    }
+
+    _, reasons = judge(measures, {}, Statistics(ratio_limit=1.5, accuracy_limit=-0.1))
+
+    assert [reason.rsplit(" ", 1)[1] for reason in reasons] == ["1.5", "1.5", "-0.1"]
