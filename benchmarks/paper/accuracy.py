@@ -8,33 +8,38 @@ from typing import Any
 import numpy as np
 import torch
 from modicum_server.measures.comparisons import difference_of
-from modicum_server.measures.intervals import bootstrap_mean
+from modicum_server.measures.intervals import bootstrap_means
 from modicum_server.measures.measure import share
 from modicum_sis import Classifier
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.paper.descent import Descent, descended, random_masks
+from benchmarks.paper.descent import Descent, descended
+from benchmarks.paper.extent import PIXELS_PER_STEP
 from benchmarks.paper.material import Network, Photographs
 
 BATCH = 200
+CURVE_POINTS = 64
+"""Most of them in the results, but for the first: enough for a picture."""
 NO_IMAGES = "no images"
 
 
-def measure(network: Network, photographs: Photographs) -> dict[str, Any]:
-    """One network; as JSON values."""
-    descent = descended(network, photographs)
-    chosen = _correct(network.classifier, masked(photographs, descent.masks, network), photographs)
-    by_chance = _correct(network.classifier, masked(photographs, random_masks(photographs), network), photographs)
+def measure(network: Network, photographs: Photographs, pixels_per_step: int = PIXELS_PER_STEP) -> dict[str, Any]:
+    """One network; as JSON values. `seconds`: of the descents, whenever they were made."""
+    descent = descended(network, photographs, pixels_per_step)
+    chosen, by_chance = descent.chosen == photographs.labels, descent.by_chance == photographs.labels
     full = descent.predicted == photographs.labels
     return {
         "name": network.name,
+        "pixels_per_step": pixels_per_step,
         "n": len(photographs),
         "kept": int(descent.masks[0].sum()),
         "pixels": int(descent.masks[0].size),
+        "seconds": round(float(descent.seconds), 1),
         "full": share(full, empty=NO_IMAGES).as_json(),
         "subsets": share(chosen, empty=NO_IMAGES).as_json(),
         "random": share(by_chance, empty=NO_IMAGES).as_json(),
+        "same_class": share(descent.chosen == descent.predicted, empty=NO_IMAGES).as_json(),
         "subsets_less_full": difference_of(chosen.astype(float) - full, empty=NO_IMAGES).as_json(),
         "subsets_less_random": difference_of(chosen.astype(float) - by_chance, empty=NO_IMAGES).as_json(),
         "curve": curve(descent),
@@ -52,14 +57,21 @@ def painted(images: Tensor, masks: NDArray[np.bool_], fill: Tensor) -> Tensor:
 
 
 def curve(descent: Descent) -> dict[str, Any]:
-    """The mean confidence over the share of pixels kept, with the interval of each point."""
-    means, lows, highs = [], [], []
-    for confidences in descent.curve.T:
-        interval = bootstrap_mean(confidences)
-        means.append(round(float(confidences.mean()), 5))
-        lows.append(None if interval is None or interval.low is None else round(interval.low, 5))
-        highs.append(None if interval is None or interval.high is None else round(interval.high, 5))
-    return {"kept": descent.kept.tolist(), "mean": means, "low": lows, "high": highs}
+    """The mean confidence over the pixels kept, with the interval of each point; none below ten images."""
+    last = len(descent.kept) - 1
+    points = sorted({*range(0, last, -(-last // CURVE_POINTS)), last})
+    confidences = descent.curve[:, points]
+    intervals = bootstrap_means(confidences) or []
+    return {
+        "kept": descent.kept[points].tolist(),
+        "mean": confidences.mean(axis=0).round(5).tolist(),
+        "low": [_rounded(interval.low) for interval in intervals],
+        "high": [_rounded(interval.high) for interval in intervals],
+    }
+
+
+def _rounded(end: float | None) -> float | None:
+    return None if end is None else round(end, 5)
 
 
 def predictions(classifier: Classifier, images: Tensor) -> NDArray[np.int64]:
@@ -67,8 +79,3 @@ def predictions(classifier: Classifier, images: Tensor) -> NDArray[np.int64]:
     with torch.no_grad():
         parts = [classifier.logits(images[start : start + BATCH]).argmax(1) for start in range(0, len(images), BATCH)]
     return torch.cat(parts).numpy().astype(np.int64)
-
-
-def _correct(classifier: Classifier, images: Tensor, photographs: Photographs) -> NDArray[np.bool_]:
-    correct: NDArray[np.bool_] = predictions(classifier, images) == photographs.labels
-    return correct

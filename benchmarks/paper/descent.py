@@ -1,33 +1,29 @@
-"""batched_gradient down to 5% of the pixels, on every image, eligible or not; the result is kept in a cache.
+"""Pixel subsets of many images, by the library; what was found is kept in a cache.
 
-A descent argues for the class predicted on the whole image, as the paper does, whatever the label says. What is kept is
-a function of the network's weights, the images' values, the steps and the library's version: their digest is its name,
-so a second run finds it, and another machine's run can be compared with it.
+What is kept is a function of the network's weights, the images' values, the steps and the library's version: their
+digest is its name, so a second run finds it, and another machine's run can be compared with it.
 """
 
 import hashlib
 import math
-import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from modicum_sis import BatchedGradient, Finding, Trace, __version__, find_subsets, generator
+from modicum_sis import PixelSubset, Trace, __version__, generator, pixel_subsets
+from modicum_sis.pixel_subsets import KEPT_SHARE, RANDOM_SUBSET
 from numpy.typing import NDArray
 
-from benchmarks.paper.extent import KEPT_SHARE, PIXELS_PER_STEP, SEED, THRESHOLD
+from benchmarks.paper import cache
+from benchmarks.paper.extent import PIXELS_PER_STEP, SEED
 from benchmarks.paper.material import Network, Photographs
-from benchmarks.results import ROOT
 from benchmarks.subjects import Absent
 
-CACHE_VARIABLE = "MODICUM_BENCH_CACHE"
-CACHE = ROOT / "benchmarks" / ".cache"
 BLOCK = 100
 """Images that are kept together: a run that is cut off loses no more, and a larger one finds them."""
-CHUNK = 16
+CHUNK = 50
 """Images in work together; on a small canvas a few fit into a core's own memory, and are quicker than many."""
 
 
@@ -37,21 +33,36 @@ class Descent:
 
     Attributes:
         predicted: (n,) classes on the whole images.
-        confidence: (n,) of those.
         masks: (n, H, W) bool, the 5% that were left.
-        size: (n,) kept pixels of the smallest verified subset at the threshold; NaN where the image is not eligible.
-        subsets: (n, H, W) bool, those; all False where there is none.
+        chosen: (n,) classes on those.
+        by_chance: (n,) classes on as many random pixels.
+        order: (n, H * W) pixels, as they were removed.
         kept: (steps + 1,) pixels left at each confidence.
         curve: (n, steps + 1) confidences.
+        seconds: () that it took when it was made.
     """
 
     predicted: NDArray[np.int64]
-    confidence: NDArray[np.float64]
     masks: NDArray[np.bool_]
-    size: NDArray[np.float64]
-    subsets: NDArray[np.bool_]
+    chosen: NDArray[np.int64]
+    by_chance: NDArray[np.int64]
+    order: NDArray[np.int32]
     kept: NDArray[np.int64]
     curve: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+    def trace(self, place: int) -> Trace:
+        """One image's."""
+        return Trace(
+            order=torch.from_numpy(self.order[place].astype(np.int64)),
+            scores=torch.from_numpy(self.curve[place]),
+            kept=torch.from_numpy(self.kept),
+            start=torch.ones(self.masks.shape[1:], dtype=torch.bool),
+        )
+
+
+SHARED = ("kept", "seconds")
+"""Fields that are not one entry an image."""
 
 
 def kept_pixels(height: int, width: int) -> int:
@@ -59,27 +70,19 @@ def kept_pixels(height: int, width: int) -> int:
     return math.ceil(KEPT_SHARE * height * width)
 
 
-def descended(network: Network, photographs: Photographs) -> Descent:
-    """The descents of all images, block by block, from the cache where they are in it."""
+def descended(network: Network, photographs: Photographs, pixels_per_step: int = PIXELS_PER_STEP) -> Descent:
+    """The descents of all images, block by block, from the cache where they are in it.
+
+    Raises:
+        Absent: an image has none.
+    """
     blocks = [
-        _block(network, photographs.at(range(start, min(start + BLOCK, len(photographs)))))
+        _block(network, photographs.at(range(start, min(start + BLOCK, len(photographs)))), pixels_per_step)
         for start in range(0, len(photographs), BLOCK)
     ]
-    together = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in Descent.__slots__}
-    return Descent(**{**together, "kept": blocks[0].kept})
-
-
-def _block(network: Network, photographs: Photographs) -> Descent:
-    path = cache_folder() / f"descent-{_name(network, photographs)}.npz"
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as arrays:
-            return Descent(**{name: arrays[name] for name in arrays.files})
-    descent = _descend(network, photographs)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez_compressed(partial, **_arrays(descent))
-    partial.replace(path)
-    return descent
+    each = {name: [getattr(block, name) for block in blocks] for name in Descent.__slots__}
+    together = {name: np.concatenate(parts) for name, parts in each.items() if name not in SHARED}
+    return Descent(**together, kept=blocks[0].kept, seconds=np.sum(each["seconds"], axis=0))
 
 
 def last_pixels(traces: Sequence[Trace]) -> NDArray[np.bool_]:
@@ -93,74 +96,52 @@ def last_pixels(traces: Sequence[Trace]) -> NDArray[np.bool_]:
 
 
 def random_masks(photographs: Photographs) -> NDArray[np.bool_]:
-    """As many pixels of each image at random, (n, H, W); a function of the image and the seed alone."""
+    """As many pixels of each image at random, (n, H, W): the library's, which says what is predicted there."""
     height, width = photographs.images.shape[-2:]
     masks = np.zeros((len(photographs), height * width), dtype=np.bool_)
     for mask, digest in zip(masks, photographs.digests, strict=True):
-        drawn = torch.randperm(height * width, generator=generator(SEED, digest, "random pixel subset"))
+        drawn = torch.randperm(height * width, generator=generator(SEED, digest, RANDOM_SUBSET))
         mask[drawn[: kept_pixels(height, width)].numpy()] = True
     return masks.reshape(len(photographs), height, width)
 
 
-def cache_folder() -> Path:
-    """Where descents are kept."""
-    folder = os.environ.get(CACHE_VARIABLE)
-    return Path(folder) if folder else CACHE
+def masks_digest(descent: Descent) -> str:
+    """A name for the masks, from their bits: equal on another machine where the masks are."""
+    return hashlib.sha256(np.packbits(descent.masks).tobytes()).hexdigest()
 
 
-def _name(network: Network, photographs: Photographs) -> str:
-    parts = [__version__, network.digest, str(PIXELS_PER_STEP), str(KEPT_SHARE), str(THRESHOLD), *photographs.digests]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _descend(network: Network, photographs: Photographs) -> Descent:
-    classifier = network.classifier
-    with torch.no_grad():
-        targets = [int(classifier.plain_logits(image).argmax()) for image in photographs.images]
-    found = find_subsets(
-        classifier,
-        photographs.images,
-        threshold=THRESHOLD,
-        search=BatchedGradient(pixels_per_step=PIXELS_PER_STEP),
-        chunk_size=CHUNK,
-        targets=targets,  # so that images below the threshold are searched too
-        seed=SEED,
+def _block(network: Network, photographs: Photographs, pixels_per_step: int) -> Descent:
+    determinants = (__version__, network.digest, str(pixels_per_step), str(KEPT_SHARE), str(SEED), *photographs.digests)
+    path = cache.path_of("pixel-subsets", determinants, ".npz")
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as arrays:
+            return Descent(**{name: arrays[name] for name in arrays.files})
+    begun = time.perf_counter()
+    found = list(
+        pixel_subsets(
+            network.classifier,
+            photographs.images,
+            pixels_per_step=pixels_per_step,
+            seed=SEED,
+            chunk_size=CHUNK,
+        )
     )
-    return joined(network.name, list(found))
+    descent = _joined(network.name, found, len(photographs), time.perf_counter() - begun)
+    with cache.written(path) as partial:
+        np.savez_compressed(partial, **{name: getattr(descent, name) for name in Descent.__slots__})
+    return descent
 
 
-def joined(name: str, findings: Sequence[Finding]) -> Descent:
-    """The findings as arrays.
-
-    Raises:
-        Absent: the bare fill alone is sufficient for an image, so that there was nothing to descend.
-    """
-    traces = [finding.trace for finding in findings if finding.trace is not None]
-    if len(traces) < len(findings):
-        missing = len(findings) - len(traces)
-        raise Absent(f"{name}: the bare fill alone reaches {THRESHOLD:g} for {missing} images, which have no descent")
-    height, width = traces[0].start.shape
+def _joined(name: str, found: Sequence[PixelSubset], count: int, seconds: float) -> Descent:
+    if len(found) < count:
+        raise Absent(f"{name}: the bare fill alone is certain for {count - len(found)} images, which have no descent")
     return Descent(
-        predicted=np.array([finding.predicted_class for finding in findings], dtype=np.int64),
-        confidence=np.array([finding.confidence for finding in findings]),
-        masks=last_pixels(traces),
-        size=np.array([_size(finding) for finding in findings]),
-        subsets=np.stack([_subset(finding, (height, width)) for finding in findings]),
-        kept=traces[0].kept.numpy().astype(np.int64),
-        curve=np.stack([trace.confidences.numpy() for trace in traces]),
+        predicted=np.array([one.target_class for one in found], dtype=np.int64),
+        masks=np.stack([one.mask.numpy() for one in found]),
+        chosen=np.array([one.predicted_class for one in found], dtype=np.int64),
+        by_chance=np.array([one.random_predicted_class for one in found], dtype=np.int64),
+        order=np.stack([one.trace.order.numpy() for one in found]).astype(np.int32),
+        kept=found[0].trace.kept.numpy().astype(np.int64),
+        curve=np.stack([one.trace.confidences.double().numpy() for one in found]),
+        seconds=np.array(seconds),
     )
-
-
-def _size(finding: Finding) -> float:
-    return float(finding.subset.size) if finding.eligible and finding.subset is not None else math.nan
-
-
-def _subset(finding: Finding, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    if not finding.eligible or finding.subset is None:
-        return np.zeros(shape, dtype=np.bool_)
-    mask: NDArray[np.bool_] = finding.subset.mask.numpy()
-    return mask
-
-
-def _arrays(descent: Descent) -> dict[str, Any]:
-    return {name: getattr(descent, name) for name in Descent.__slots__}

@@ -55,7 +55,7 @@ def directions(parts: Mapping[str, Any]) -> Iterator[Direction]:
         yield from _of_mitigation(figures["mitigation"])
     if "sufficiency" in figures:
         yield from _of_sufficiency(figures["sufficiency"])
-    for row in figures.get("searches", {"rows": ()})["rows"]:
+    for row in (*figures.get("searches", {"rows": ()})["rows"], *figures.get("exhaustive", ())):
         if row["fill"] == "mean":
             yield _of_size(row)
 
@@ -91,21 +91,22 @@ def ends(measure: Measured) -> tuple[float | None, float | None]:
 
 
 def _of_accuracy(row: Mapping[str, Any]) -> Iterator[Direction]:
+    subject = f"{row['name']}, batched_gradient, k = {row['pixels_per_step']}"
     yield Direction(
         "On the 5% of the pixels that backward selection leaves, a network is nearly as accurate as on full images.",
-        row["name"],
+        subject,
         f"accuracy on subsets less that on full images above {-NEARLY:+.2f}",
         points_text(row["subsets_less_full"]),
         above(row["subsets_less_full"], -NEARLY),
-        "on the 5% of the pixels that the descent leaves, it is clearly less accurate than on full images",
+        f"on the 5% that the descent leaves, it is less accurate than on full images, by more than {NEARLY}",
     )
     yield Direction(
-        "On as many random pixels it is far less accurate.",
-        row["name"],
+        "On as many random pixels it is less accurate.",
+        subject,
         "accuracy on subsets less that on random ones above 0",
         points_text(row["subsets_less_random"]),
         above(row["subsets_less_random"], 0),
-        "on random pixels it is no less accurate",
+        "on random pixels it is more accurate",
     )
 
 
@@ -152,10 +153,10 @@ def _of_sufficiency(figures: Mapping[str, Any]) -> Iterator[Direction]:
         f"difference in accuracy above {-NEARLY:+.2f}",
         points_text(less_full),
         above(less_full, -NEARLY),
-        "trained and tested on 5% subsets, it is clearly less accurate than one trained and tested on full images",
+        f"on 5% subsets throughout, it is less accurate than one on full images throughout, by more than {NEARLY}",
     )
     yield Direction(
-        "It is far more accurate than one trained and tested on random 5% subsets.",
+        "It is more accurate than one trained and tested on random 5% subsets.",
         f"fresh {figures['architecture']}",
         "difference in accuracy above 0",
         points_text(less_random),
@@ -171,5 +172,5 @@ def _of_size(row: Mapping[str, Any]) -> Direction:
         f"the median at most {SMALL:.0%} of the pixels",
         fraction_text(row["fraction"]),
         at_most(row["fraction"], SMALL),
-        "this search leaves more than that of half of the images: it finds no small subsets",
+        f"with this search the median lies above {SMALL:.0%} of the pixels",
     )

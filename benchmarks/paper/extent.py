@@ -2,24 +2,25 @@
 
 from dataclasses import dataclass
 
-KEPT_SHARE = 0.05
-"""Of the pixels: the paper's pixel subsets."""
 THRESHOLD = 0.99
 """The paper's on CIFAR-10."""
 SOFT_THRESHOLD = 0.7
 """For sizes by correctness too: a network that is seldom both sure and wrong has few eligible errors at the paper's."""
 PIXELS_PER_STEP = 16
-"""Of batched_gradient's descents: a sixteenth of the paper's passes, where it removes one pixel a step."""
+"""Of descents on many images: a sixteenth of the passes of the paper's."""
+PAPER_PIXELS_PER_STEP = 1
+"""The paper's on CIFAR-10."""
 SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Sample sizes of a run.
+    """Sample sizes of a run. Images are taken class after class in turn, so that fewer are the first of more.
 
     Attributes:
-        test: test images of each network's descent, class after class in turn; the ensemble's the last.
-        by_correctness: most images of each kind that are searched again by mask_optimization.
+        test: test images of each network's descents, the ensemble's the last.
+        test_as_paper: the same, of those that remove one pixel a step.
+        by_correctness: most correctly predicted images that mask_optimization searches; it searches all the others.
         pairs: images eligible in both networks and their ensemble that are searched by mask_optimization.
         training: training images whose masks are made, and on which the fresh networks are trained.
         epochs: of each fresh network.
@@ -27,10 +28,12 @@ class Extent:
         searched: images of the table of all searches.
         budgets: pass-equivalents of mask_optimization in it.
         fractions: of backselect in it.
+        exact: images of exact backselect in it, by fill.
         passes: of mask_optimization elsewhere.
     """
 
     test: tuple[int, int, int]
+    test_as_paper: tuple[int, int, int]
     by_correctness: int
     pairs: int
     training: int
@@ -39,23 +42,26 @@ class Extent:
     searched: int
     budgets: tuple[int, ...]
     fractions: tuple[float, ...]
+    exact: tuple[tuple[str, int], ...]
     passes: int = 300
 
 
 FULL = Extent(
-    test=(400, 200, 100),
-    by_correctness=30,
-    pairs=24,
-    training=300,
-    epochs=25,
-    seeds=(0,),
+    test=(1000, 1000, 200),
+    test_as_paper=(200, 100, 30),
+    by_correctness=60,
+    pairs=36,
+    training=2000,
+    epochs=15,
+    seeds=(0, 1),
     searched=10,
     budgets=(150, 600),
     fractions=(0.5, 0.2),
+    exact=(("mean", 8), ("marginal", 4)),
 )
-"""About eight minutes of one core, one of them the masks of the training images."""
 QUICK = Extent(
     test=(60, 40, 40),
+    test_as_paper=(10, 10, 10),
     by_correctness=10,
     pairs=12,
     training=100,
@@ -64,5 +70,5 @@ QUICK = Extent(
     searched=10,
     budgets=(50, 150),
     fractions=(0.5,),
+    exact=(),
 )
-"""About two minutes."""

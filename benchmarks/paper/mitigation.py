@@ -1,11 +1,12 @@
 """Step (c): two networks against their ensemble, the mean of their logits: sizes of subsets, and accuracy.
 
-The ratio is the service's estimand: the ensemble's subset size over the geometric mean of its members', on the images
-eligible in all. Averaging softens logits, and softer logits alone enlarge subsets; so the members are searched once
-more at temperatures at which as many of their images are eligible as of the ensemble's.
+The ratio, the change in R and the verdict are the service's: the ensemble's subset size over the geometric mean of its
+members', on images eligible in all, judged by its rule. Averaging changes how confident a network is, and confidence
+alone changes sizes at a fixed threshold; so the members are searched once more at temperatures at which as many of
+their images are eligible as of the ensemble's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,80 +14,93 @@ import torch
 from modicum_server.handler.composites import TemperedModule
 from modicum_server.handler.temperatures import critical_temperature
 from modicum_server.measures.checked_versions import NONE_IN_ALL, NONE_LABELLED
-from modicum_server.measures.comparisons import difference_of, ratio_of
-from modicum_server.measures.measure import quantile_measure, share
+from modicum_server.measures.comparisons import difference_to_mean, ratio_of
+from modicum_server.measures.matched_eligibility import MatchedEligibility
+from modicum_server.measures.measure import Measure, quantile_measure, share
+from modicum_server.measures.mitigation import NOT_MATCHED, STAMP
+from modicum_server.measures.mitigation_rule import judge
+from modicum_server.measures.overinterpretation import ALPHA
 from modicum_server.worker.matching import matched_temperature
 from modicum_sis import Classifier
 from numpy.typing import NDArray
 
-from benchmarks.paper.accuracy import masked, predictions
-from benchmarks.paper.descent import Descent, descended
+from benchmarks.paper.accuracy import predictions
+from benchmarks.paper.descent import descended
 from benchmarks.paper.extent import PIXELS_PER_STEP, THRESHOLD, Extent
 from benchmarks.paper.material import Network, Photographs
 from benchmarks.paper.sizes import sizes_of
+from benchmarks.paper.sufficient import eligible, sufficient
+
+Table = NDArray[np.float64]
+"""Sizes: a row for each network, the ensemble's the last; a column for each image."""
 
 
 def measure(
-    members: Sequence[Network], ensemble: Network, photographs: Photographs, extent: Extent, counts: Sequence[int]
+    members: Sequence[Network], ensemble: Network, photographs: Photographs, few: int, extent: Extent
 ) -> dict[str, Any]:
-    """All three; as JSON values. `counts`: images of each network's descent, the ensemble's last and the fewest."""
+    """All three; as JSON values. `few`: the first images, of which all networks have descents."""
     networks = [*members, ensemble]
-    few = counts[-1]
-    descents = [
-        first(descended(network, photographs.first(count)), few)
-        for network, count in zip(networks, counts, strict=True)
+    full = [predictions(network.classifier, photographs.images) == photographs.labels for network in networks]
+    chosen = [descended(network, photographs.first(few)).chosen == photographs.labels[:few] for network in networks]
+    temperatures = _temperatures(networks, photographs)
+    tempered = [_tempered(member, value) for member, value in zip(members, temperatures, strict=True)]
+    by_gradient = _gradient_sizes(networks, photographs.first(few))
+    ours, matched = _optimised_sizes(networks, tempered, photographs, extent)
+    name, pixels = f"mask_optimization, {extent.passes} passes", photographs.images[0, 0].numel()
+    rows = [
+        _row(f"batched_gradient, k = {PIXELS_PER_STEP}", networks, by_gradient, pixels),
+        _row(name, networks, ours, pixels),
+        {**_row(f"{name}, temperatures matched", networks, matched, pixels), "temperatures": temperatures},
     ]
-    looked_at = photographs.first(few)
-    eligible = np.logical_and.reduce([np.isfinite(descent.size) for descent in descents])
-    places = np.flatnonzero(eligible)[: extent.pairs].tolist()
+    rows[0]["verdict"] = _verdict(by_gradient, None, full, {})
+    rows[1]["verdict"] = _verdict(ours, matched, full, _eligibility(tempered, ensemble, photographs))
     return {
-        "n": few,
-        "accuracy": _accuracy(networks, descents, looked_at),
-        "ratios": [
-            _ratio(
-                f"batched_gradient, {PIXELS_PER_STEP} pixels a step",
-                networks,
-                [descent.size[eligible] for descent in descents],
-                looked_at,
-            ),
-            *_optimised(networks, looked_at, looked_at.at(places), extent),
-        ],
+        "n": len(photographs),
+        "few": few,
+        "accuracy": {"full": _accuracy(networks, full), "subsets": _accuracy(networks, chosen)},
+        "ratios": rows,
     }
 
 
-def first(descent: Descent, count: int) -> Descent:
-    """That of the first so many images."""
-    return Descent(
-        predicted=descent.predicted[:count],
-        confidence=descent.confidence[:count],
-        masks=descent.masks[:count],
-        size=descent.size[:count],
-        subsets=descent.subsets[:count],
-        kept=descent.kept,
-        curve=descent.curve[:count],
-    )
+def _gradient_sizes(networks: Sequence[Network], photographs: Photographs) -> Table:
+    return np.stack([sufficient(each, photographs, descended(each, photographs)).size for each in networks])
 
 
-def _optimised(
-    networks: Sequence[Network], looked_at: Photographs, searched: Photographs, extent: Extent
-) -> list[dict[str, Any]]:
-    """Ratios by mask_optimization: at temperature 1, and with the members' matched."""
+def _optimised_sizes(
+    networks: Sequence[Network], tempered: Sequence[Network], photographs: Photographs, extent: Extent
+) -> tuple[Table, Table]:
+    """At temperature 1, and with the members' matched; of the first images that are eligible in all at 1."""
     *members, ensemble = networks
-    wanted = sum(critical >= 1 for critical in _criticals(ensemble, looked_at))
-    temperatures = [matched_temperature(_criticals(member, looked_at), eligible=wanted) for member in members]
-    tempered = [_tempered(member, temperature) for member, temperature in zip(members, temperatures, strict=True)]
-    name = f"mask_optimization, {extent.passes} passes"
+    in_all = np.logical_and.reduce([eligible(network, photographs) for network in networks])
+    searched = photographs.at(np.flatnonzero(in_all)[: extent.pairs].tolist())
     whole = sizes_of(ensemble, searched, extent.passes)
-    rows = [
-        _ratio(name, networks, [*_sizes(members, searched, extent), whole], searched),
-        _ratio(f"{name}, temperatures matched", networks, [*_sizes(tempered, searched, extent), whole], searched),
-    ]
-    rows[1]["temperatures"] = [round(temperature, 4) for temperature in temperatures]
-    return rows
+    ours, matched = (
+        np.stack([*(sizes_of(member, searched, extent.passes) for member in row), whole]) for row in (members, tempered)
+    )
+    return ours, matched
 
 
-def _sizes(networks: Sequence[Network], searched: Photographs, extent: Extent) -> list[NDArray[np.float64]]:
-    return [sizes_of(network, searched, extent.passes) for network in networks]
+def _temperatures(networks: Sequence[Network], photographs: Photographs) -> list[float]:
+    """The members', at which as many of their images are eligible as of the ensemble's."""
+    *members, ensemble = networks
+    wanted = _eligible_count(ensemble, photographs)
+    found = [matched_temperature(_criticals(member, photographs), eligible=wanted) for member in members]
+    return [round(temperature, 4) for temperature in found]
+
+
+def _eligible_count(network: Network, photographs: Photographs) -> int:
+    return sum(critical >= 1 for critical in _criticals(network, photographs))
+
+
+def _eligibility(
+    tempered: Sequence[Network], ensemble: Network, photographs: Photographs
+) -> Mapping[str, MatchedEligibility]:
+    """Whether the temperatures do what they were chosen for, counted again."""
+    wanted = _eligible_count(ensemble, photographs)
+    return {
+        member.name: MatchedEligibility(_eligible_count(member, photographs), wanted, len(photographs))
+        for member in tempered
+    }
 
 
 def _criticals(network: Network, photographs: Photographs) -> list[float]:
@@ -103,44 +117,72 @@ def _tempered(network: Network, temperature: float) -> Network:
     return Network(network.name, Classifier(module, fill_mean=mean), f"{network.digest} at {temperature!r}")
 
 
-def _ratio(
-    search: str, networks: Sequence[Network], sizes: Sequence[NDArray[np.float64]], photographs: Photographs
-) -> dict[str, Any]:
-    """The ensemble's sizes, the last, over the geometric mean of the members', on the images where all have one."""
-    table = np.stack(sizes)
-    logs = np.log(table[:, np.isfinite(table).all(axis=0)])
-    pixels = photographs.images.shape[-2] * photographs.images.shape[-1]
+def _row(search: str, networks: Sequence[Network], table: Table, pixels: int) -> dict[str, Any]:
+    """Medians, their ratio and the change in R, on the images where all have a size."""
+    both = _in_all(table)
     return {
         "search": search,
-        "ratio": ratio_of(logs[-1] - logs[:-1].mean(axis=0), empty=NONE_IN_ALL).as_json(),
+        "ratio": _ratio(table).as_json(),
+        "rate_difference": _rate_difference(table, pixels).as_json(),
         "medians": [
             {
                 "network": network.name,
-                "fraction": quantile_measure(np.exp(row) / pixels, 0.5, unit="fraction", empty=NONE_IN_ALL).as_json(),
+                "fraction": quantile_measure(sizes / pixels, 0.5, unit="fraction", empty=NONE_IN_ALL).as_json(),
+                "rate": share(sizes <= ALPHA * pixels, empty=NONE_IN_ALL).as_json(),
             }
-            for network, row in zip(networks, logs, strict=True)
+            for network, sizes in zip(networks, both, strict=True)
         ],
     }
 
 
-def _accuracy(
-    networks: Sequence[Network], descents: Sequence[Descent], photographs: Photographs
-) -> dict[str, dict[str, Any]]:
-    """On full images and on each network's own 5% subsets: each, and the ensemble's less the mean of the members'."""
-    full = [descent.predicted == photographs.labels for descent in descents]
-    subsets = [
-        predictions(network.classifier, masked(photographs, descent.masks, network)) == photographs.labels
-        for network, descent in zip(networks, descents, strict=True)
-    ]
-    return {"full": _compared(networks, full), "subsets": _compared(networks, subsets)}
+def _verdict(
+    ours: Table,
+    matched: Table | None,
+    correct: Sequence[NDArray[np.bool_]],
+    eligibility: Mapping[str, MatchedEligibility],
+) -> dict[str, Any]:
+    """By the service's rule."""
+    unmatched = Measure(None, "ratio", 0, unavailable=NOT_MATCHED)
+    measures: Mapping[str, Measure] = {
+        "subset_fraction_ratio": _ratio(ours),
+        "matched_subset_fraction_ratio": unmatched if matched is None else _ratio(matched),
+        "accuracy_difference": _gain(correct),
+    }
+    verdict, reasons = judge(measures, eligibility)
+    return {
+        "verdict": verdict,
+        "reasons": list(reasons),
+        "stamp": STAMP,
+        "matched_eligibility": {name: counted.as_json() for name, counted in eligibility.items()},
+    }
 
 
-def _compared(networks: Sequence[Network], correct: Sequence[NDArray[np.bool_]]) -> dict[str, Any]:
-    gains = correct[-1].astype(np.float64) - np.stack(correct[:-1]).mean(axis=0)
+def _in_all(table: Table) -> Table:
+    shared: Table = table[:, np.isfinite(table).all(axis=0)]
+    return shared
+
+
+def _ratio(table: Table) -> Measure:
+    """The ensemble's sizes over the geometric mean of the members'."""
+    logs = np.log(_in_all(table))
+    return ratio_of(logs[-1] - logs[:-1].mean(axis=0), empty=NONE_IN_ALL)
+
+
+def _rate_difference(table: Table, pixels: int) -> Measure:
+    return _gain(_in_all(table) <= ALPHA * pixels)
+
+
+def _gain(holds: Sequence[NDArray[np.bool_]] | NDArray[np.bool_]) -> Measure:
+    """The share of the last, the ensemble's, less the mean of the others'."""
+    *members, ensemble = holds
+    return difference_to_mean(np.stack([ensemble, *members]).astype(np.int64), empty=NONE_LABELLED)
+
+
+def _accuracy(networks: Sequence[Network], correct: Sequence[NDArray[np.bool_]]) -> dict[str, Any]:
     return {
         "networks": [
             {"network": network.name, "accuracy": share(row, empty=NONE_LABELLED).as_json()}
             for network, row in zip(networks, correct, strict=True)
         ],
-        "difference": difference_of(gains, empty=NONE_LABELLED).as_json(),
+        "difference": _gain(correct).as_json(),
     }

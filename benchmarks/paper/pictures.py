@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from benchmarks.paper.extent import PIXELS_PER_STEP
 from benchmarks.paper.specimens import unpacked_mask, unpacked_pixels
 
 FOLDER = Path("docs") / "images"
@@ -74,13 +75,16 @@ def sizes(rows: list[Mapping[str, Any]]) -> Figure:
 
 
 def curves(rows: list[Mapping[str, Any]]) -> Figure:
-    """Mean confidence over the share kept."""
+    """Mean confidence over the share kept; a colour for each network, dashed where one pixel is removed a step."""
     figure, panels = _panels(1, 1)
     panel = panels[0, 0]
-    for colour, row in zip(COLOURS, rows, strict=False):
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    for row in rows:
         curve, share = row["curve"], np.array(row["curve"]["kept"]) / row["pixels"]
-        panel.plot(share, curve["mean"], color=colour, label=f"{row['name']}, n = {row['n']}")
-        if None not in curve["low"]:
+        colour, style = COLOURS[names.index(row["name"])], "-" if row["pixels_per_step"] == PIXELS_PER_STEP else "--"
+        label = f"{row['name']}, k = {row['pixels_per_step']}, n = {row['n']}"
+        panel.plot(share, curve["mean"], color=colour, linestyle=style, label=label)
+        if curve["low"] and None not in curve["low"]:
             panel.fill_between(share, curve["low"], curve["high"], color=colour, alpha=0.15, linewidth=0)
     panel.axvline(0.05, color="#999999", linewidth=0.8, linestyle=":")
     panel.set(xlabel="share of the pixels kept", ylabel="mean confidence in the predicted class", ylim=(0, 1.02))

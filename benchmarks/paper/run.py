@@ -1,18 +1,20 @@
 """The steps in their order, each written into the results as soon as it is measured."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from modicum_sis import Donors, gather_donors
 
 from benchmarks import machine, results
-from benchmarks.paper import accuracy, mitigation, searches, sizes, sufficiency
+from benchmarks.paper import accuracy, exhaustive, mitigation, searches, sizes, sufficiency
 from benchmarks.paper.descent import descended
-from benchmarks.paper.extent import FULL, QUICK, Extent
-from benchmarks.paper.material import Material, gathered
+from benchmarks.paper.extent import FULL, PAPER_PIXELS_PER_STEP, PIXELS_PER_STEP, QUICK, SEED, Extent
+from benchmarks.paper.material import Material, Photographs, gathered
 from benchmarks.paper.specimens import specimens
+from benchmarks.paper.sufficient import eligible
 from benchmarks.subjects import Absent
 
 RESULTS = Path("benchmarks") / "results" / "paper.json"
@@ -23,9 +25,7 @@ def measure(data: Path | None, into: Path, *, quick: bool) -> None:
     extent = QUICK if quick else FULL
     try:
         material = gathered(data, test=extent.test[0], training=extent.training)
-        record = Record(into / RESULTS, quick=quick)
-        for step in _steps(material, extent):
-            step(record)
+        Run(material, extent, Record(into / RESULTS, quick=quick)).measure()
     except Absent as error:
         print(f"absent, and left out: {error}", flush=True)
 
@@ -34,53 +34,88 @@ class Record:
     """The results' file; every step that is added is written at once."""
 
     def __init__(self, path: Path, *, quick: bool) -> None:
-        self._path = path
-        self._taken = machine.taken(quick=quick)
-        self._step, self._begun, self._ended = "", 0.0, time.perf_counter()
+        self._path, self._quick = path, quick
+        self._begin("")
 
-    def add(self, name: str, step: object) -> None:
-        """Put a step's figures in place of those before, with the seconds since the end of the step before."""
+    def add(self, name: str, step: object, seconds: float | None = None) -> None:
+        """Put a step's figures in place of those before.
+
+        Its seconds are those since the end of the step before, unless they are told: what the cache holds took none.
+        """
         if name != self._step:
-            self._step, self._begun = name, self._ended
-        seconds = time.perf_counter() - self._begun
-        print(f"  {name}: {seconds:.0f} s", flush=True)
-        found = results.read(self._path)
-        entry: dict[str, Any] = {"taken": self._taken, "seconds": round(seconds, 1), "figures": step}
-        results.write(results.with_part(found, name, entry), self._path)
+            self._begin(name, self._ended)
         self._ended = time.perf_counter()
+        spent = self._ended - self._begun if seconds is None else seconds
+        print(f"  {name}: {spent:.0f} s", flush=True)
+        entry: dict[str, Any] = {"taken": self._taken, "seconds": round(spent, 1), "figures": step}
+        results.write(results.with_part(results.read(self._path), name, entry), self._path)
+
+    def _begin(self, step: str, at: float | None = None) -> None:
+        self._step, self._taken = step, machine.taken(quick=self._quick)
+        self._begun = self._ended = time.perf_counter() if at is None else at
 
 
-Step = Callable[[Record], None]
+class Run:
+    """The steps, what the page needs most before what takes longest; each writes what it has measured."""
 
+    def __init__(self, material: Material, extent: Extent, record: Record) -> None:
+        self._material, self._extent, self._record = material, extent, record
+        self._networks = (*material.networks, material.ensemble)
+        self._first, self._whole = material.networks[0], material.test.first(extent.test[0])
+        self._accuracies: list[dict[str, Any]] = []
 
-def _steps(material: Material, extent: Extent) -> Iterable[Step]:
-    networks = [*material.networks, material.ensemble]
-    tested = [material.test.first(count) for count in extent.test]
-    first, few = material.networks[0], material.test.first(extent.test[0])
+    def measure(self) -> None:
+        """All of them."""
+        self._accuracy(PIXELS_PER_STEP, self._extent.test)
+        self._correctness()
+        self._specimens()
+        self._sufficiency()
+        self._mitigation()
+        self._searches()
+        self._accuracy(PAPER_PIXELS_PER_STEP, self._extent.test_as_paper)
+        self._exhaustive()
 
-    def by_accuracy(record: Record) -> None:
-        record.add("accuracy", [accuracy.measure(*pair) for pair in zip(networks, tested, strict=True)])
+    def _accuracy(self, pixels_per_step: int, counts: Sequence[int]) -> None:
+        """A row for each network, beside those that there are."""
+        for network, count in zip(self._networks, counts, strict=True):
+            rows, photographs = self._accuracies, self._material.test.first(count)
+            rows.append(accuracy.measure(network, photographs, pixels_per_step))
+            self._record.add("accuracy", rows, sum(row["seconds"] for row in rows))
 
-    def by_correctness(record: Record) -> None:
-        pairs = list(zip(networks, tested, strict=True))[:-1]
-        record.add("correctness", [row for pair in pairs for row in sizes.measure(*pair, extent)])
-
-    def by_specimens(record: Record) -> None:
-        descent = descended(first, few)
-        record.add("specimens", specimens(first, few, descent, material.classes, extent))
-
-    def by_sufficiency(record: Record) -> None:
-        record.add("sufficiency", sufficiency.measure(first, material.training, few, extent))
-
-    def by_mitigation(record: Record) -> None:
-        figures = mitigation.measure(material.networks, material.ensemble, material.test, extent, extent.test)
-        record.add("mitigation", figures)
-
-    def by_searches(record: Record) -> None:
-        eligible = np.flatnonzero(np.isfinite(descended(first, few).size))[: extent.searched].tolist()
+    def _correctness(self) -> None:
         rows: list[dict[str, Any]] = []
-        for row in searches.measure(first, few.at(eligible), few, extent):
-            rows.append(row)
-            record.add("searches", {"network": first.name, "n": len(eligible), "rows": rows})
+        for network, count in zip(self._material.networks, self._extent.test[:-1], strict=True):
+            rows += sizes.measure(network, self._material.test.first(count), self._extent)
+            self._record.add("correctness", rows)
 
-    return (by_accuracy, by_correctness, by_specimens, by_mitigation, by_sufficiency, by_searches)
+    def _specimens(self) -> None:
+        descent = descended(self._first, self._whole)
+        figures = specimens(self._first, self._whole, descent, self._material.classes, self._extent)
+        self._record.add("specimens", figures)
+
+    def _sufficiency(self) -> None:
+        figures = sufficiency.measure(self._first, self._material.training, self._whole, self._extent)
+        self._record.add("sufficiency", figures, figures["masks_seconds"] + figures["training_seconds"])
+
+    def _mitigation(self) -> None:
+        members, ensemble = self._material.networks, self._material.ensemble
+        figures = mitigation.measure(members, ensemble, self._whole, self._extent.test[-1], self._extent)
+        self._record.add("mitigation", figures)
+
+    def _searches(self) -> None:
+        photographs, pool = self._searched()
+        rows: list[dict[str, Any]] = []
+        for row in searches.measure(self._first, photographs, pool, self._extent):
+            rows.append(row)
+            self._record.add("searches", {"network": self._first.name, "n": len(photographs), "rows": rows})
+
+    def _exhaustive(self) -> None:
+        rows: dict[str, dict[str, Any]] = {}
+        for row in exhaustive.measure(self._first, *self._searched(), self._extent):
+            rows[row["fill"]] = row
+            self._record.add("exhaustive", list(rows.values()), sum(each["seconds"] for each in rows.values()))
+
+    def _searched(self) -> tuple[Photographs, Donors]:
+        """The images of all searches, the first that are eligible, and the donors of the marginal fill."""
+        places = np.flatnonzero(eligible(self._first, self._whole))[: self._extent.searched].tolist()
+        return self._whole.at(places), gather_donors(self._first.classifier, self._whole.images, seed=SEED)

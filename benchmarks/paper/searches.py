@@ -19,13 +19,14 @@ from modicum_sis import (
     MaskOptimization,
     Search,
     find_subsets,
-    gather_donors,
 )
+from numpy.typing import NDArray
 
 from benchmarks.paper.accuracy import masked, predictions
 from benchmarks.paper.descent import last_pixels
-from benchmarks.paper.extent import PIXELS_PER_STEP, SEED, THRESHOLD, Extent
+from benchmarks.paper.extent import PAPER_PIXELS_PER_STEP, PIXELS_PER_STEP, SEED, THRESHOLD, Extent
 from benchmarks.paper.material import Network, Photographs
+from benchmarks.paper.sufficient import sizes_in
 
 FILLS = ("mean", "marginal")
 NOTHING_SEARCHED = "no image was searched"
@@ -44,11 +45,15 @@ def entries(extent: Extent) -> Iterator[Entry]:
     """Those of the table, the quicker ones first."""
     for passes in extent.budgets:
         yield Entry("mask_optimization", f"{passes:,} passes", MaskOptimization(passes=passes))
-    yield Entry("batched_gradient", f"k = {PIXELS_PER_STEP}", BatchedGradient(pixels_per_step=PIXELS_PER_STEP))
+    yield _batched_gradient(PIXELS_PER_STEP)
     quick, *slow = [Entry("backselect", f"fraction {each:g}", BackSelect(fraction=each)) for each in extent.fractions]
     yield quick
-    yield Entry("batched_gradient", "k = 1, as the paper", BatchedGradient(pixels_per_step=1))
+    yield _batched_gradient(PAPER_PIXELS_PER_STEP)
     yield from slow
+
+
+def _batched_gradient(pixels_per_step: int) -> Entry:
+    return Entry("batched_gradient", f"k = {pixels_per_step}", BatchedGradient(pixels_per_step=pixels_per_step))
 
 
 def planned_rows(extent: Extent) -> int:
@@ -56,11 +61,8 @@ def planned_rows(extent: Extent) -> int:
     return len(list(entries(extent))) * len(FILLS)
 
 
-def measure(
-    network: Network, photographs: Photographs, donors: Photographs, extent: Extent
-) -> Iterator[dict[str, Any]]:
+def measure(network: Network, photographs: Photographs, pool: Donors, extent: Extent) -> Iterator[dict[str, Any]]:
     """One network; a row for each search and fill, as JSON values, as they are measured."""
-    pool = gather_donors(network.classifier, donors.images, seed=SEED)
     for entry in entries(extent):
         for fill in FILLS:
             row = _row(network, photographs, pool, entry, fill)
@@ -68,28 +70,42 @@ def measure(
             yield row
 
 
-def _row(network: Network, photographs: Photographs, pool: Donors, entry: Entry, fill: str) -> dict[str, Any]:
+def searched(network: Network, photographs: Photographs, pool: Donors, search: Search, fill: str) -> list[Finding]:
+    """The findings, in the order of the images."""
     found = find_subsets(
         network.classifier,
         photographs.images,
         threshold=THRESHOLD,
-        search=entry.search,
+        search=search,
         fill=fill,
         seed=SEED,
         donors=pool if fill == "marginal" else None,
     )
-    everything = list(found)
-    findings = [each for each in everything if each.subset is not None and not each.baseline_confident]
-    fractions = np.array([finding.subset.fraction for finding in findings if finding.subset is not None])
+    return list(found)
+
+
+def row_of(entry: Entry, fill: str, sizes: NDArray[np.float64], *, pixels: int, passes: float) -> dict[str, Any]:
+    """What stands in the table of a search, as JSON values; `sizes`: kept pixels (n,), NaN where there are none."""
+    known = sizes[np.isfinite(sizes)]
     return {
         "method": entry.method,
         "setting": entry.setting,
         "fill": fill,
-        "passes": float(np.mean([finding.passes.equivalents for finding in findings])) if findings else 0.0,
-        "fraction": quantile_measure(fractions, 0.5, unit="fraction", empty=NOTHING_SEARCHED).as_json(),
-        "rate": share(fractions <= ALPHA, empty=NOTHING_SEARCHED).as_json(),
-        "same_class": _same_class(network, photographs, everything) if fill == "mean" else None,
+        "passes": passes,
+        "sizes": known.astype(int).tolist(),
+        "fraction": quantile_measure(known / pixels, 0.5, unit="fraction", empty=NOTHING_SEARCHED).as_json(),
+        "rate": share(known <= ALPHA * pixels, empty=NOTHING_SEARCHED).as_json(),
+        "same_class": None,
     }
+
+
+def _row(network: Network, photographs: Photographs, pool: Donors, entry: Entry, fill: str) -> dict[str, Any]:
+    findings = searched(network, photographs, pool, entry.search, fill)
+    sizes = sizes_in(findings)
+    spent = [one.passes.equivalents for one, size in zip(findings, sizes, strict=True) if np.isfinite(size)]
+    passes = float(np.mean(spent)) if spent else 0.0
+    row = row_of(entry, fill, sizes, pixels=photographs.images[0, 0].numel(), passes=passes)
+    return row | {"same_class": _same_class(network, photographs, findings) if fill == "mean" else None}
 
 
 def _same_class(network: Network, photographs: Photographs, findings: Sequence[Finding]) -> dict[str, Any] | None:

@@ -1,7 +1,8 @@
 """Step (b): subset sizes of images that are predicted correctly and of those that are not, by two searches.
 
-batched_gradient's are read off the descents of all eligible images; mask_optimization searches the first of each kind,
-up to a limit. At two thresholds: see `extent.SOFT_THRESHOLD`.
+batched_gradient's lie on the way of the descents of all eligible images; mask_optimization searches all that are
+predicted incorrectly and the first of the others, up to a limit. At two thresholds: see `extent.SOFT_THRESHOLD`. Every
+subset is verified.
 """
 
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from modicum_server.measures.measure import quantile_measure
 from modicum_sis import MaskOptimization, find_subsets
 from numpy.typing import NDArray
 
-from benchmarks.paper.descent import Descent, descended
+from benchmarks.paper.descent import descended
 from benchmarks.paper.extent import PIXELS_PER_STEP, SEED, SOFT_THRESHOLD, THRESHOLD, Extent
 from benchmarks.paper.material import Network, Photographs
+from benchmarks.paper.sufficient import sizes_in, sufficient
 
 NONE_OF_THE_KIND = "no eligible image of this kind"
 
@@ -33,25 +35,19 @@ def measure(network: Network, photographs: Photographs, extent: Extent) -> list[
     right = descent.predicted == photographs.labels
     rows = []
     for threshold in (THRESHOLD, SOFT_THRESHOLD):
-        sizes = sizes_at(descent, threshold)
+        sizes = sufficient(network, photographs, descent, threshold).size
         eligible = np.isfinite(sizes)
         gradient = Sizes(sizes[eligible & right], sizes[eligible & ~right])
+        some = np.flatnonzero(eligible & right)[: extent.by_correctness]
         ours = Sizes(
-            correct=_searched(network, photographs, eligible & right, threshold, extent),
-            incorrect=_searched(network, photographs, eligible & ~right, threshold, extent),
+            correct=_searched(network, photographs, some, threshold, extent),
+            incorrect=_searched(network, photographs, np.flatnonzero(eligible & ~right), threshold, extent),
         )
         rows += [
-            _row(network, f"batched_gradient, {PIXELS_PER_STEP} pixels a step", threshold, gradient, photographs),
+            _row(network, f"batched_gradient, k = {PIXELS_PER_STEP}", threshold, gradient, photographs),
             _row(network, f"mask_optimization, {extent.passes} passes", threshold, ours, photographs),
         ]
     return rows
-
-
-def sizes_at(descent: Descent, threshold: float) -> NDArray[np.float64]:
-    """Kept pixels of each descent's smallest sufficient step, (n,); NaN where the whole image is not sufficient."""
-    sufficient = np.where(descent.curve >= threshold, descent.kept, np.inf)
-    sizes: NDArray[np.float64] = np.where(descent.confidence >= threshold, sufficient.min(axis=1), np.nan)
-    return sizes
 
 
 def sizes_of(
@@ -65,22 +61,15 @@ def sizes_of(
         search=MaskOptimization(passes=passes),
         seed=SEED,
     )
-    return np.array(
-        [
-            float(finding.subset.size) if finding.subset is not None and not finding.baseline_confident else np.nan
-            for finding in found
-        ]
-    )
+    return sizes_in(list(found))
 
 
 def _searched(
-    network: Network, photographs: Photographs, wanted: NDArray[np.bool_], threshold: float, extent: Extent
+    network: Network, photographs: Photographs, places: NDArray[np.intp], threshold: float, extent: Extent
 ) -> NDArray[np.float64]:
-    """Of the first images that are wanted, up to the limit."""
-    places = np.flatnonzero(wanted)[: extent.by_correctness].tolist()
-    if not places:
+    if not len(places):
         return np.empty(0)
-    sizes = sizes_of(network, photographs.at(places), extent.passes, threshold)
+    sizes = sizes_of(network, photographs.at(places.tolist()), extent.passes, threshold)
     return sizes[np.isfinite(sizes)]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.paper.descent import Descent, random_masks
 from benchmarks.paper.extent import SEED, THRESHOLD, Extent
 from benchmarks.paper.material import LARGEST_BYTE, Network, Photographs
+from benchmarks.paper.sufficient import sufficient
 
 COUNT = 8
 
@@ -19,7 +20,8 @@ def specimens(
     network: Network, photographs: Photographs, descent: Descent, classes: tuple[str, ...], extent: Extent
 ) -> dict[str, Any]:
     """The first eligible image of each of the first classes; as JSON values."""
-    places = _one_a_class(photographs.labels, np.isfinite(descent.size))
+    on_the_way = sufficient(network, photographs, descent)
+    places = _one_a_class(photographs.labels, np.isfinite(on_the_way.size))
     chosen = photographs.at(places)
     found = list(
         find_subsets(
@@ -41,7 +43,7 @@ def specimens(
                 "predicted": classes[int(descent.predicted[place])],
                 "pixels": _packed((chosen.images[at] * LARGEST_BYTE).round().to(torch.uint8).numpy()),
                 "descent": _bits(descent.masks[place]),
-                "sufficient": _bits(descent.subsets[place]),
+                "sufficient": _bits(on_the_way.masks[place]),
                 "optimised": _bits(found[at].subset.mask.numpy()),  # type: ignore[union-attr]  # eligible: there is one
                 "random": _bits(by_chance[at]),
             }

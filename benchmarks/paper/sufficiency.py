@@ -6,6 +6,7 @@ three kinds. Several seeds are several networks: an interval holds for images li
 between the rows.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.paper.accuracy import BATCH, NO_IMAGES, painted
-from benchmarks.paper.descent import descended, random_masks
-from benchmarks.paper.extent import Extent
+from benchmarks.paper.descent import Descent, descended, masks_digest, random_masks
+from benchmarks.paper.extent import PIXELS_PER_STEP, Extent
 from benchmarks.paper.material import Network, Photographs
 from benchmarks.paper.training import ARCHITECTURE, fresh, train
 
@@ -41,7 +42,9 @@ Correct = dict[str, dict[int, dict[str, NDArray[np.bool_]]]]
 
 def measure(network: Network, training: Photographs, test: Photographs, extent: Extent) -> dict[str, Any]:
     """All three kinds and seeds; as JSON values."""
-    kinds = _kinds(network, training, test)
+    masks = descended(network, training)
+    begun = time.perf_counter()
+    kinds = _kinds(network, training, masks, test)
     class_count = len(np.unique(training.labels))
     correct: Correct = {kind: {} for kind in KINDS}
     curves = []
@@ -63,6 +66,10 @@ def measure(network: Network, training: Photographs, test: Photographs, extent: 
     return {
         "architecture": ARCHITECTURE,
         "masks_of": network.name,
+        "pixels_per_step": PIXELS_PER_STEP,
+        "masks_digest": masks_digest(masks),
+        "masks_seconds": round(float(masks.seconds), 1),
+        "training_seconds": round(time.perf_counter() - begun, 1),
         "training": len(training),
         "test": len(test),
         "epochs": extent.epochs,
@@ -72,7 +79,7 @@ def measure(network: Network, training: Photographs, test: Photographs, extent: 
     }
 
 
-def _kinds(network: Network, training: Photographs, test: Photographs) -> Mapping[str, Kind]:
+def _kinds(network: Network, training: Photographs, descent: Descent, test: Photographs) -> Mapping[str, Kind]:
     """The same mean and deviation for all: those of the network's input, so that the fill is zero."""
     fill = network.classifier.fill_mean
     deviation = torch.tensor(network.classifier.input.std).view(-1, 1, 1)
@@ -85,7 +92,7 @@ def _kinds(network: Network, training: Photographs, test: Photographs) -> Mappin
 
     return {
         FULL: Kind(normalised(training.images), normalised(test.images)),
-        SUBSETS: Kind(under(training, descended(network, training).masks), under(test, descended(network, test).masks)),
+        SUBSETS: Kind(under(training, descent.masks), under(test, descended(network, test).masks)),
         RANDOM: Kind(under(training, random_masks(training)), under(test, random_masks(test))),
     }
 

@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from modicum_sis import Classifier
+from modicum_sis import Classifier, gather_donors
 
 from benchmarks import results
-from benchmarks.paper import descent, mitigation, run, searches, sizes
-from benchmarks.paper.accuracy import measure as measure_accuracy
-from benchmarks.paper.descent import descended, kept_pixels, random_masks
+from benchmarks.paper import accuracy, cache, descent, exhaustive, mitigation, run, searches, sizes
+from benchmarks.paper.descent import descended, kept_pixels, masks_digest, random_masks
 from benchmarks.paper.directions import Outcome, above, at_most, below, directions
 from benchmarks.paper.extent import QUICK
 from benchmarks.paper.material import Network, Photographs, ensemble_of, training_images
 from benchmarks.paper.page import PAGE, page_text, write_page
 from benchmarks.paper.sufficiency import KINDS
+from benchmarks.paper.sufficient import eligible, sufficient
 from benchmarks.paper.training import fresh, train
 from benchmarks.subjects import Absent
 
@@ -35,9 +35,8 @@ class Corner(torch.nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path):
-    monkeypatch.setenv(descent.CACHE_VARIABLE, str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def kept_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -54,35 +53,76 @@ def interval(low, high):
     return {"value": 0.0, "n": 40, "interval": {"low": low, "high": high}}
 
 
+def measured(figures):
+    taken = {"quick": False, "date": "2026-01-01", "processor": "p", "cores": 2, "device": "cpu", "load_before": 0.5}
+    return {"taken": {**taken, "torch_threads": 1, "versions": {"torch": "2"}}, "seconds": 60.0, "figures": figures}
+
+
 def test_a_descent_leaves_the_pixels_that_count_though_it_removes_many_at_a_step(network):
     found = descended(network, photographs(1.0, 0.99))
 
     assert kept_pixels(SIDE, SIDE) == 4
     assert np.array_equal(found.masks, np.stack([CORNER] * 2))
-    assert found.predicted.tolist() == [1, 1]
-    assert found.size.tolist() == [16, 16]  # the last step that is sufficient
+    assert found.predicted.tolist() == found.chosen.tolist() == [1, 1]
+    assert found.kept.tolist() == [64, 48, 32, 16, 0]
 
 
-def test_an_image_below_the_threshold_is_descended_and_has_no_size(network):
-    found = descended(network, photographs(0.7))
+def test_a_descent_of_one_pixel_a_step_is_another_than_one_of_many(network):
+    many, one = (descended(network, photographs(1.0), step) for step in (16, 1))
 
-    assert found.masks[0].sum() == 4
+    assert (many.curve.shape, one.curve.shape) == ((1, 5), (1, 65))
+    assert np.array_equal(many.masks, one.masks)
+    assert masks_digest(many) == masks_digest(one)
+
+
+def test_the_smallest_sufficient_step_of_a_descent_is_its_subset_at_any_threshold(network):
+    images = photographs(1.0, 0.99)
+
+    many, one = (sufficient(network, images, descended(network, images, step), 0.7) for step in (16, 1))
+
+    assert (many.size.tolist(), one.size.tolist()) == ([16, 16], [3, 3])
+    assert one.masks.sum(axis=(1, 2)).tolist() == [3, 3]
+
+
+def test_an_image_below_the_threshold_is_descended_and_has_no_sufficient_subset(network):
+    images = photographs(0.7)
+
+    found = sufficient(network, images, descended(network, images))
+
+    assert descended(network, images).masks[0].sum() == 4
     assert np.isnan(found.size[0])
-    assert not found.subsets.any()
+    assert not found.masks.any()
+    assert not eligible(network, images).any()
+
+
+def test_a_step_that_no_plain_pass_confirms_is_no_subset(network):
+    images = photographs(1.0)
+    found = descended(network, images, 1)
+    found.curve[0, found.kept == 2] = 1.0  # as if the search had seen more than there is in two pixels
+
+    assert sufficient(network, images, found).size.tolist() == [4]
+
+
+def test_where_the_bare_fill_suffices_there_is_no_size():
+    bright = Network("Bright", Classifier(Corner(), fill_mean=1.0), "weights")
+    images = photographs(1.0)
+
+    found = sufficient(bright, images, descended(Network("Dark", Classifier(Corner(), fill_mean=0.0), "d"), images))
+
+    assert np.isnan(found.size[0])
+    assert not eligible(bright, images).any()
 
 
 def test_a_descent_is_kept_and_found_again(network, monkeypatch):
     first = descended(network, photographs(1.0, 0.7))
-    monkeypatch.setattr(descent, "find_subsets", None)
+    monkeypatch.setattr(descent, "pixel_subsets", None)
 
     again = descended(network, photographs(1.0, 0.7))
 
-    assert all(
-        np.array_equal(getattr(first, name), getattr(again, name), equal_nan=name == "size")
-        for name in descent.Descent.__slots__
-    )
-    with pytest.raises(TypeError):  # it is other weights that would be descended now
-        descended(Network("Corner", network.classifier, "others"), photographs(1.0, 0.7))
+    assert all(np.array_equal(getattr(first, name), getattr(again, name)) for name in descent.Descent.__slots__)
+    for other, pixels_per_step in ((Network("Corner", network.classifier, "others"), 16), (network, 1)):
+        with pytest.raises(TypeError):  # other weights, or other steps: it would be descended now
+            descended(other, photographs(1.0, 0.7), pixels_per_step)
 
 
 def test_images_in_blocks_are_those_without(network, monkeypatch):
@@ -92,7 +132,8 @@ def test_images_in_blocks_are_those_without(network, monkeypatch):
     blocks = descended(network, photographs(1.0, 0.7, 0.99))
 
     assert np.array_equal(whole.masks, blocks.masks)
-    assert whole.curve.shape == blocks.curve.shape
+    assert np.array_equal(whole.curve, blocks.curve)
+    assert blocks.seconds > 0
 
 
 def test_random_pixels_are_as_many_and_an_image_s_own():
@@ -103,15 +144,34 @@ def test_random_pixels_are_as_many_and_an_image_s_own():
     assert not np.array_equal(among[0], among[1])
 
 
+def test_random_pixels_are_those_of_which_the_library_says_what_is_predicted(network):
+    images = photographs(*(1.0 - place / 1000 for place in range(40)))
+    masked = torch.where(torch.from_numpy(random_masks(images)).unsqueeze(1), images.images, 0.0)
+
+    predicted = network.classifier.logits(masked).argmax(1).tolist()
+
+    assert descended(network, images).by_chance.tolist() == predicted
+    assert {0, 1} >= set(predicted)
+
+
 def test_accuracy_on_what_a_descent_left_is_that_on_full_images_and_random_pixels_lose_it(network):
     brightness = [1.0 - place / 1000 for place in range(12)]
 
-    found = measure_accuracy(network, photographs(*brightness, labels=[1] * 9 + [0] * 3))
+    found = accuracy.measure(network, photographs(*brightness, labels=[1] * 9 + [0] * 3))
 
     assert [found[kind]["value"] for kind in ("full", "subsets", "random")] == [0.75, 0.75, 0.25]
     assert found["subsets_less_full"]["value"] == 0
     assert found["curve"]["kept"] == [64, 48, 32, 16, 0]
     assert found["curve"]["mean"][-1] == pytest.approx(0, abs=1e-3)
+    assert found["seconds"] >= 0
+
+
+def test_a_curve_has_few_points_and_both_its_ends(network, monkeypatch):
+    monkeypatch.setattr(accuracy, "CURVE_POINTS", 10)
+
+    found = accuracy.measure(network, photographs(1.0), 1)
+
+    assert found["curve"]["kept"] == [64, 57, 50, 43, 36, 29, 22, 15, 8, 1, 0]
 
 
 def test_sizes_are_parted_by_correctness(network):
@@ -128,26 +188,59 @@ def test_sizes_are_parted_by_correctness(network):
 def test_every_search_is_run_under_both_fills_and_an_order_tells_what_its_last_pixels_say(network):
     dim = photographs(0.1, 0.2, 0.15)  # of class 0: donors of the bright ones
 
-    rows = list(searches.measure(network, photographs(1.0, 0.99), dim, replace(QUICK, budgets=(60,))))
+    pool = gather_donors(network.classifier, dim.images)
+
+    rows = list(searches.measure(network, photographs(1.0, 0.99), pool, replace(QUICK, budgets=(60,))))
 
     assert [(row["method"], row["fill"]) for row in rows] == [
         (method, fill)
         for method in ("mask_optimization", "batched_gradient", "backselect", "batched_gradient")
         for fill in ("mean", "marginal")
     ]
-    assert next(row["fraction"]["value"] for row in rows if row["setting"].startswith("k = 1,")) == 4 / 64
+    assert next(row["fraction"]["value"] for row in rows if row["setting"] == "k = 1") == 4 / 64
     assert [row["same_class"] and row["same_class"]["value"] for row in rows] == [None, None, 1, None, 1, None, 1, None]
+
+
+def test_exact_sizes_come_from_the_reference_where_it_has_them_and_are_kept_otherwise(network, tmp_path, monkeypatch):
+    images, dim = photographs(1.0, 0.99), photographs(0.1, 0.2, 0.15)
+    pool, extent = gather_donors(network.classifier, dim.images), replace(QUICK, exact=(("mean", 2), ("marginal", 1)))
+    known = {"name": "Any Corner", "passes": 7, "sizes": {images.digests[0]: 2}}
+    results.write({"schema_version": 1, "parts": {"exact": known}}, tmp_path / "exact.json")
+    monkeypatch.setattr(results, "EXACT", tmp_path / "exact.json")
+
+    first = list(exhaustive.measure(network, images, pool, extent))
+    monkeypatch.setattr(exhaustive, "searched", None)
+
+    assert [(row["fill"], row["sizes"]) for row in first] == [("mean", [2]), ("mean", [2, 4]), ("marginal", [4])]
+    assert first[0]["passes"] == 7
+    assert list(exhaustive.measure(network, images, pool, extent)) == first
 
 
 def test_an_ensemble_of_equals_has_their_sizes_and_their_accuracy(network):
     both = (network, network)
     brightness = [1.0 - place / 1000 for place in range(10)]
 
-    found = mitigation.measure(both, ensemble_of(both, (0.0,)), photographs(*brightness), QUICK, (10, 10, 10))
+    found = mitigation.measure(both, ensemble_of(both, (0.0,)), photographs(*brightness), 10, QUICK)
 
     assert [row["ratio"]["value"] for row in found["ratios"]] == [pytest.approx(1)] * 3
     assert found["ratios"][2]["temperatures"] == [1, 1]
     assert found["accuracy"]["full"]["difference"]["value"] == 0
+    assert [row["rate_difference"]["value"] for row in found["ratios"]] == [0, 0, 0]
+    assert [row["verdict"]["verdict"] for row in found["ratios"][:2]] == ["INCONCLUSIVE"] * 2
+    assert found["ratios"][1]["verdict"]["matched_eligibility"]["Corner"] == {
+        "member": 10,
+        "ensemble": 10,
+        "scored_by_both": 10,
+    }
+
+
+def test_enough_images_give_a_verdict_by_the_service_s_rule(network):
+    both = (network, network)
+    images = photographs(*(1.0 - place / 10_000 for place in range(30)))
+
+    found = mitigation.measure(both, ensemble_of(both, (0.0,)), images, 30, replace(QUICK, pairs=30))
+
+    assert [row["verdict"]["verdict"] for row in found["ratios"][:2]] == ["NOT_MITIGATED"] * 2
 
 
 def test_fresh_networks_are_equal_for_equal_seeds_and_global_randomness_is_left_alone():
@@ -209,18 +302,33 @@ def test_of_two_groups_one_is_smaller_where_their_intervals_are_apart():
 
 def test_the_page_says_in_plain_words_where_ours_differs(network, tmp_path):
     brightness = [1.0 - place / 1000 for place in range(12)]
-    row = measure_accuracy(network, photographs(*brightness))
-    lost = {**row, "subsets_less_full": {**row["subsets_less_full"], **interval(-0.4, -0.2)}}
-    taken = {"quick": False, "date": "2026-01-01", "processor": "p", "cores": 2, "device": "cpu", "load_before": 0.5}
-    part = {"taken": {**taken, "torch_threads": 1, "versions": {"torch": "2"}}, "seconds": 1.0, "figures": [row, lost]}
+    row = accuracy.measure(network, photographs(*brightness))
+    held, lost = (
+        {**row, "subsets_less_full": {**row["subsets_less_full"], **interval(*ends)}}
+        for ends in ((-0.01, 0.02), (-0.4, -0.2))
+    )
+    part = measured([held, lost])
 
     write_page({"parts": {"accuracy": part}}, tmp_path)
 
     page = (tmp_path / PAGE).read_text()
     assert [each.outcome for each in directions({"accuracy": part})][::2] == [Outcome.SAME, Outcome.DIFFERENT]
-    assert "- **Ours differs**, Corner: on the 5% of the pixels that the descent leaves" in page
+    assert "- **Ours differs**, Corner, batched_gradient, k = 16: on the 5% that the descent leaves" in page
     assert (tmp_path / "docs" / "images" / "paper-curves.png").stat().st_size > 0
     assert "Not measured yet: `make bench PART=paper`." in page
+
+
+def test_the_page_says_what_a_temperature_does_and_what_the_verdict_is(network):
+    both = (network, network)
+    brightness = [1.0 - place / 1000 for place in range(10)]
+    figures = mitigation.measure(both, ensemble_of(both, (0.0,)), photographs(*brightness), 10, QUICK)
+    figures["ratios"][-1]["temperatures"] = [0.9, 1.2]
+
+    page = page_text({"parts": {"mitigation": measured(figures), "accuracy": measured([])}})
+
+    assert "as in the ensemble: Corner sharpened (0.90), Corner softened (1.20)." in page
+    assert "- mask_optimization, 300 passes: **INCONCLUSIVE** (no OOD set): fewer than 30 images" in page
+    assert "The whole part took 2 minutes" in page
 
 
 def test_without_the_data_the_part_says_so_and_writes_nothing(tmp_path, capsys):

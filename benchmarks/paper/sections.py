@@ -1,0 +1,197 @@
+"""The page's five sections, a step each: tables, pictures, and what has to be known to read them. Measures nothing."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benchmarks.paper import pictures
+from benchmarks.paper.extent import FULL, SOFT_THRESHOLD
+from benchmarks.paper.extent import QUICK as QUICK_EXTENT
+from benchmarks.paper.searches import planned_rows
+from benchmarks.paper.sufficiency import KINDS
+from benchmarks.paper.words import fraction_text, points_text, ratio_text, share_text
+from benchmarks.tables import table
+
+NOT_YET = "Not measured yet: `make bench PART=paper`.\n"
+DIGEST_SHOWN = 16
+"""Characters of a digest that stand on the page; the results hold all."""
+
+
+def all_sections(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Every section; one that was not measured says so."""
+    sections = (
+        ("Accuracy on 5% of the pixels", "accuracy", _accuracy),
+        ("Subset sizes of correct and incorrect predictions", "correctness", _correctness),
+        ("Two networks against their ensemble", "mitigation", _mitigation),
+        ("Training on 5% of the pixels", "sufficiency", _sufficiency),
+        ("Subset sizes of all searches", "searches", _searches),
+    )
+    for title, step, lines in sections:
+        yield f"## {title}\n"
+        if step in parts:
+            yield from lines(parts[step]["figures"], parts)
+        else:
+            yield NOT_YET
+
+
+def is_quick(part: Mapping[str, Any]) -> bool:
+    """Whether a step was run with few images."""
+    return bool(part["taken"]["quick"])
+
+
+def _accuracy(rows: Any, parts: Mapping[str, Any]) -> Iterator[str]:
+    yield from table(
+        ("network", "k", "full images", "5% subsets", "random 5%", "subsets less full", "subsets less random"),
+        [
+            (
+                row["name"],
+                str(row["pixels_per_step"]),
+                *(share_text(row[kind]) for kind in ("full", "subsets", "random")),
+                *(points_text(row[f"subsets_less_{kind}"]) for kind in ("full", "random")),
+            )
+            for row in rows
+        ],
+    )
+    yield (
+        "A descent argues for the predicted class, right or wrong. Where its last 5% of the pixels keep that class, "
+        "they carry the decision, which does not say that they show the object; where they lose it, the descent "
+        "failed, which does not say that no 5% would do: the table of all searches tells.\n"
+    )
+    yield f"![Mean confidence over the share of pixels kept](images/{pictures.CURVES})\n"
+    if "specimens" in parts:
+        yield f"![Images beside their subsets](images/{pictures.SUBSETS})\n"
+
+
+def _correctness(rows: Any, _: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        "Medians of the kept share, eligible images only, of the test images of the table above. batched_gradient's "
+        "lie on the way of the descents of all of them; mask_optimization searched all that are predicted incorrectly "
+        "and the first of the others, up to a limit. Both were asked at a threshold of "
+        f"{SOFT_THRESHOLD:g} as well, which more of the misclassified images reach.\n"
+    )
+    yield from table(
+        ("network", "search", "threshold", "correct", "incorrect"),
+        [
+            (
+                row["network"],
+                row["search"],
+                f"{row['threshold']:g}",
+                fraction_text(row["correct"]),
+                fraction_text(row["incorrect"]),
+            )
+            for row in rows
+        ],
+    )
+    yield f"![Distribution of subset sizes](images/{pictures.SIZES})\n"
+
+
+def _mitigation(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
+    rows, names = figures["ratios"], [each["network"] for each in figures["ratios"][0]["medians"]]
+    yield (
+        "The ensemble's subset size over the geometric mean of its members', on images eligible in all three. How "
+        "confident a network is moves sizes at a fixed threshold too; so the members were searched again at "
+        f"temperatures at which as many of {figures['n']:,} test images are eligible in each as in the ensemble: "
+        f"{_temperatures(rows[-1])}. The paper does not match them.\n"
+    )
+    yield from table(
+        ("search", *(f"median, {name}" for name in names), "ratio", "R, ensemble less its members"),
+        [
+            (
+                row["search"],
+                *(fraction_text(each["fraction"]) for each in row["medians"]),
+                ratio_text(row["ratio"]),
+                points_text(row["rate_difference"]),
+            )
+            for row in rows
+        ],
+    )
+    yield from _verdicts(rows)
+    yield from table(
+        ("accuracy on", *names, "ensemble less its members"),
+        [
+            (
+                {"full": "full images", "subsets": "each network's own 5% subsets"}[kind],
+                *(share_text(each["accuracy"]) for each in figures["accuracy"][kind]["networks"]),
+                points_text(figures["accuracy"][kind]["difference"]),
+            )
+            for kind in ("full", "subsets")
+        ],
+    )
+
+
+def _temperatures(row: Mapping[str, Any]) -> str:
+    """In words: what was done to each member."""
+    members = zip(row["medians"], row["temperatures"], strict=False)
+    return ", ".join(f"{each['network']} {_tempered(temperature)}" for each, temperature in members)
+
+
+def _tempered(temperature: float) -> str:
+    if temperature == 1:
+        return "as it is"
+    return f"{'sharpened' if temperature < 1 else 'softened'} ({temperature:.2f})"
+
+
+def _verdicts(rows: Any) -> Iterator[str]:
+    yield "The service's verdict on the ensemble, by the rule of its mitigation check:\n"
+    for row in rows:
+        if "verdict" in row:
+            found = row["verdict"]
+            why = f": {'; '.join(found['reasons'])}" if found["reasons"] else ""
+            yield f"- {row['search']}: **{found['verdict']}** ({found['stamp']}){why}."
+    yield ""
+
+
+def _sufficiency(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"Fresh {figures['architecture']} networks, {figures['training']:,} training images with their true labels, "
+        f"{figures['epochs']} epochs, no augmentation, tested on {figures['test']:,} test images. The subsets of both "
+        f"are those of {figures['masks_of']}, k = {figures['pixels_per_step']}. So few images make weak networks, and "
+        "what is compared is these. An interval holds for images like the tested ones; it does not hold the luck of a "
+        "seed.\n"
+    )
+    yield from table(
+        ("trained on", "seed", *(f"tested on {kind}" for kind in KINDS)),
+        [
+            (row["trained_on"], str(row["seed"]), *(share_text(row["tested_on"][kind]) for kind in KINDS))
+            for row in figures["rows"]
+        ],
+    )
+    yield (
+        "What a network learns from 5% subsets need not be the object: the network that chose the pixels put its own "
+        "decision into the choice, and the shape of a mask can be learnt as well.\n"
+    )
+    yield (
+        f"The masks of the training images took {figures['masks_seconds']:,.0f} s and are kept (digest of their bits: "
+        f"{figures['masks_digest'][:DIGEST_SHOWN]}...); training and testing all networks took "
+        f"{figures['training_seconds']:,.0f} s.\n"
+    )
+    yield f"![Training curves](images/{pictures.TRAINING})\n"
+
+
+def _searches(figures: Any, parts: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"{figures['network']}, the first {figures['n']} eligible test images; of exact backselect fewer, the first of "
+        "them, as its n says. Two fills: `mean`, the paper's, and `marginal`, another image of the data set, of which "
+        "the paper says nothing. R is the share of the images with a subset of at most 5% of the pixels. Where a "
+        "search removes pixels from the whole image on, the last column says on how many images the last 5% keep the "
+        "prediction, sufficient or not.\n"
+    )
+    rows = [*figures["rows"], *(parts["exhaustive"]["figures"] if "exhaustive" in parts else ())]
+    extent = QUICK_EXTENT if is_quick(parts["searches"]) else FULL
+    left_out = planned_rows(extent) + len(extent.exact) - len(rows)
+    if left_out:
+        yield f"The run was cut off: {left_out} of {left_out + len(rows)} rows, the slowest, are missing.\n"
+    yield from table(
+        ("search", "setting", "fill", "passes an image", "median subset", "R", "same class on the last 5%"),
+        [
+            (
+                row["method"],
+                row["setting"],
+                row["fill"],
+                f"{row['passes']:,.0f}",
+                fraction_text(row["fraction"]),
+                share_text(row["rate"]),
+                share_text(row["same_class"]) if row["same_class"] else "",
+            )
+            for row in rows
+        ],
+    )
