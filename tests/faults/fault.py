@@ -64,7 +64,7 @@ WORK_FACTOR = 3.0
 
 @dataclass(frozen=True)
 class Fault:
-    """One row of the table. So many findings (or scores) as one of `stored` are there when such a gate holds.
+    """One row of the table. So many findings (scores, predictions) as one of `stored` are there when its gate holds.
 
     `models` are those of the subject's audit; what is beside `m` is compared with no undisturbed run.
 
@@ -215,7 +215,7 @@ def play(stage: Stage, fault: Fault, seed: int, reference: Reference) -> Trial:
         point, stored = fault.point or Point.NOWHERE, drawn.choice(fault.stored)
         gate = opened.enter_context(closed(stage.database.url, point, project=SUBJECT, stored=stored))
         trial = Trial(fault, stage, drawn, reference, Before.of(stage), gate)
-        if fault.point in {Point.CLAIM, Point.FINDING, Point.SCORE}:
+        if fault.point in {Point.CLAIM, Point.FINDING, Point.SCORE, Point.PREDICTION}:
             trial.note(f"{stored} stored")
         if fault.submits:
             trial.submit()

@@ -1,4 +1,4 @@
-"""Faults of Postgres in mid-audit: stopped, killed, its connections cut, refusing everybody for half a minute."""
+"""Faults of Postgres in mid-audit: stopped, killed, its connections cut or silent, refusing everybody for long."""
 
 import contextlib
 import json
@@ -17,6 +17,7 @@ from tests.faults.calls import Answered, metadata
 from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.parts import descendants, eventually
+from tests.faults.proxy import proxied
 from tests.faults.signs import Line
 from tests.faults.stage import SUBJECT, Stage
 
@@ -55,6 +56,19 @@ def cut_connections(trial: Trial) -> None:
         trial.note(f"{len(cut)} connections cut")
         trial.gate.open()
         time.sleep(trial.random.uniform(0.1, 0.5))  # the fault itself: they are cut again while they come back
+
+
+def silence_connections(trial: Trial) -> None:
+    """Let the only worker's connections go silent without being closed, a transaction in the midst of it."""
+    with proxied(trial.stage.database.url) as proxy, trial.stage.worker.away():
+        trial.stage.worker.terminate()
+        with trial.stage.another_worker(MODICUM_DATABASE_URL=proxy.url):
+            trial.submit()
+            trial.gate.wait_reached()
+            trial.note(f"{proxy.silence()} connections silent")
+            trial.gate.open()
+            trial.ended()  # nothing more happens: those connections stay silent until the end
+            trial.wait_ended()
 
 
 def refuse(trial: Trial) -> None:
@@ -146,6 +160,19 @@ FAULTS = (
         also=back,
         signs=(NOT_WRITTEN, Line("api", "audit_changes_not_heard")),
         seen_to_fail=WITHOUT_MECHANISM,
+    ),
+    Fault(
+        name="postgres_connections_silent",
+        where="a worker stores findings",
+        injected="a proxy passes nothing more on the worker's connections, and closes none; new ones work",
+        mechanism="an answer that takes longer than 45 s does not come: the question ends with its connection; the "
+        "database ends the transaction, which idles",
+        point=Point.FINDING,
+        stored=WITHIN_A_SHARD,
+        submits=False,
+        strike=silence_connections,
+        signs=(Line("worker", "lease_not_renewed"), Line("worker", "leases_expired")),
+        seen_to_fail="with the limit of an answer taken out",
     ),
     Fault(
         name="postgres_refuses_for_30_s",

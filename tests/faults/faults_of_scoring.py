@@ -1,4 +1,4 @@
-"""Faults of the SCORE stage: the audit is of two versions, each of which scores the subsets that the other found."""
+"""Faults of the SCORE stage: versions score the subsets that others found, or predict a second data set whole."""
 
 import base64
 import json
@@ -13,12 +13,15 @@ from tests.faults.fault import Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.signs import Line, Metric
 from tests.faults.stage import ITEMS, SUBJECT
-from tests.faults.subject import ARCHITECTURE, exact_network, pictures
+from tests.faults.subject import ARCHITECTURE, CLASSES, exact_network, pictures
 
 #: Beside the subject's own model: the same network, which takes red for granted.
 TWIN = "twin"
 RED_BIAS = 8.0
 MODELS = ("m", TWIN)
+#: The mean of both networks' logits, and the data set on which all three predict; its items are other pictures.
+ENSEMBLE, SECOND = "both", "others"
+SECOND_ITEMS, SECOND_SEED = 12, 7
 MEAN, DEVIATION = 0.5, 0.25
 #: Rounding of a softmax in float32.
 TOLERANCE = 1e-5
@@ -33,8 +36,8 @@ def twin_network() -> torch.nn.Module:
     return network
 
 
-def submit_both(trial: Trial) -> None:
-    """Register the twin, ask for an audit of both, and wait until the fault's point is reached."""
+def register_twin(trial: Trial) -> None:
+    """Register the twin, if it is not there yet."""
     folder = trial.stage.folder
     save_file(twin_network().state_dict(), folder / "twin.safetensors")
     trial.stage.client(SUBJECT).models.register(
@@ -44,14 +47,44 @@ def submit_both(trial: Trial) -> None:
         input=folder / "input.toml",
         labels=folder / "labels.txt",
     )
-    trial.submit(models=MODELS, controls=["transfer"])
-    trial.gate.wait_reached()
 
 
 def kill_while_it_scores(trial: Trial) -> None:
     """Kill the worker in the transaction that stores a score."""
-    submit_both(trial)
+    register_twin(trial)
+    trial.submit(models=MODELS, controls=["transfer"])
+    trial.gate.wait_reached()
     trial.holder.kill()
+
+
+def kill_while_it_predicts(trial: Trial) -> None:
+    """Kill the worker in the transaction that stores a prediction."""
+    register_twin(trial)
+    client, path = trial.stage.client(SUBJECT), trial.stage.folder / "second.npz"
+    client.models.ensemble(ENSEMBLE, members=MODELS)
+    labels = np.arange(SECOND_ITEMS) % len(CLASSES)
+    labels = np.array(CLASSES)[np.arange(SECOND_ITEMS) % len(CLASSES)]
+    np.savez(path, images=pictures(SECOND_ITEMS, SECOND_SEED), labels=labels)
+    client.datasets.upload(SECOND, path)
+    trial.submit(models=(*MODELS, ENSEMBLE), out_of_distribution=SECOND)
+    trial.gate.wait_reached()
+    trial.holder.kill()
+
+
+def predicted_once(trial: Trial) -> None:
+    """See that each version has one prediction on every picture, the one that it gives when it is asked here."""
+    rows = trial.stage.sql(
+        "SELECT version_index, position, predicted_class FROM predictions JOIN audits ON id = audit_id WHERE name = %s"
+        " ORDER BY version_index, position",
+        trial.name,
+    )
+    logits = [_logits(network, _images(SECOND_ITEMS, SECOND_SEED)) for network in (exact_network(), twin_network())]
+    expected = [
+        {"version_index": index, "position": position, "predicted_class": predicted}
+        for index, answers in enumerate((*logits, (logits[0] + logits[1]) / 2))
+        for position, predicted in enumerate(answers.argmax(1).tolist())
+    ]
+    assert rows == expected, f"expected {expected}, got {rows}"
 
 
 def answered_once(trial: Trial) -> None:
@@ -59,7 +92,7 @@ def answered_once(trial: Trial) -> None:
     rows = json.loads(trial.audit.report("json"))["rows"]
     names = sorted({row["model_version"] for row in rows})
     networks = dict(zip(names, (exact_network(), twin_network()), strict=True))
-    images = torch.tensor(pictures(ITEMS[SUBJECT], 0)).permute(0, 3, 1, 2) / 255
+    images = _images(ITEMS[SUBJECT], 0)
     scored = 0
     for row in rows:
         (other,) = set(names) - {row["model_version"]}
@@ -79,11 +112,19 @@ def _confidences(network: torch.nn.Module, image: torch.Tensor, subset: dict[str
     shape = subset["height"], subset["width"]
     bits = np.unpackbits(np.frombuffer(base64.b64decode(subset["mask"]), np.uint8), count=shape[0] * shape[1])
     mask = torch.tensor(bits.reshape(shape).astype(bool))
-    with torch.no_grad():
-        painted = torch.where(mask, image, torch.full_like(image, MEAN))
-        logits = network(((painted - MEAN) / DEVIATION)[None])[0]
-    confidences: Sequence[float] = logits.softmax(0).tolist()
+    painted = torch.where(mask, image, torch.full_like(image, MEAN))
+    confidences: Sequence[float] = _logits(network, painted[None])[0].softmax(0).tolist()
     return confidences
+
+
+def _images(count: int, seed: int) -> torch.Tensor:
+    return torch.tensor(pictures(count, seed)).permute(0, 3, 1, 2) / 255
+
+
+@torch.no_grad()
+def _logits(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+    logits: torch.Tensor = network((images - MEAN) / DEVIATION)
+    return logits
 
 
 def _expect(answer: dict[str, Any], confidences: Sequence[float], target: int) -> None:
@@ -107,5 +148,19 @@ FAULTS = (
         also=answered_once,
         signs=(EXPIRED, Line("worker", "leases_expired")),
         seen_to_fail="with the expiry of leases of this stage taken out",
+    ),
+    Fault(
+        name="worker_killed_while_it_predicts",
+        where="a worker stores what an ensemble and its members predict on a second data set, some of it stored",
+        injected="kill -9 of the worker; the next one is started",
+        mechanism="leases return the shard; what is predicted is not predicted again, and the first answer stays",
+        point=Point.PREDICTION,
+        stored=(0, 5, 17),
+        submits=False,
+        models=(*MODELS, ENSEMBLE),
+        strike=kill_while_it_predicts,
+        also=predicted_once,
+        signs=(EXPIRED, Line("worker", "leases_expired")),
+        seen_to_fail="with the expiry of leases taken out",
     ),
 )

@@ -84,6 +84,7 @@ FAULTS = (
         stored=AT_A_SHARDS_BEGINNING,
         strike=kill,
         signs=(EXPIRED,),
+        seen_to_fail="with the expiry of leases taken out",
     ),
     Fault(
         name="worker_killed_within_a_shard",

@@ -229,6 +229,7 @@ FAULTS = (
         submits=False,
         strike=wedge,
         signs=(Line("worker", "torchserve_wedged"),),
+        seen_to_fail="with the look at whether a ready process takes a task taken out",
     ),
     Fault(
         name="torchserve_without_its_models",
@@ -249,5 +250,6 @@ FAULTS = (
         submits=False,
         strike=outgrow,
         signs=(DIED, Reason("MODEL_REJECTED")),
+        seen_to_fail="with the end of the tries of a check taken out",
     ),
 )

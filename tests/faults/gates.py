@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 import psycopg
+from modicum_server.domain.audits import OUT_OF_DISTRIBUTION
 from psycopg.rows import dict_row
 
 from tests.faults.parts import eventually
@@ -30,6 +31,7 @@ class Point(StrEnum):
     SHARD_END = "shard_end"  # a worker ends a SEARCH shard, after its last finding
     LAST_SHARD_END = "last_shard_end"  # the same of the last one
     SCORE = "score"  # a worker stores another version's score, of an audit that has `stored` scored subsets already
+    PREDICTION = "prediction"  # a worker stores a class predicted on the second data set; `stored` are there already
     SUCCEED = "succeed"  # a worker lets the audit succeed
     NOWHERE = "nowhere"  # no transaction comes here
 
@@ -84,6 +86,21 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER faults_score BEFORE UPDATE ON public.findings FOR EACH ROW EXECUTE FUNCTION faults.on_score();
+
+CREATE FUNCTION faults.on_prediction() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    its public.audits; its_shard public.shards;
+BEGIN
+    SELECT * INTO its FROM public.audits WHERE id = NEW.audit_id;
+    PERFORM faults.pass('prediction', its.project,
+        (SELECT count(*)::int FROM public.predictions WHERE audit_id = its.id));
+    SELECT s.* INTO its_shard FROM public.shards s WHERE s.audit = its.name AND s.stage = 'SCORE'
+        AND s.search_index = {OUT_OF_DISTRIBUTION} AND s.model_version = its.model_versions[NEW.version_index + 1]
+        AND NEW.position = ANY (s.positions);
+    PERFORM faults.note('prediction', its.project, its.name, NEW.version_index || '-' || NEW.position, its_shard);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER faults BEFORE INSERT ON public.predictions FOR EACH ROW EXECUTE FUNCTION faults.on_prediction();
 
 CREATE FUNCTION faults.on_claim() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

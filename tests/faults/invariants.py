@@ -103,13 +103,14 @@ def no_write_of_the_past(trial: Trial) -> None:
     Nothing is found for an audit that has ended: who stores a finding holds the audit's row, as who ends it does.
     """
     claimers = {(note["shard"], note["attempt"]): note["application"] for note in _notes(trial, "claim")}
-    findings, scores, ends = _notes(trial, "finding"), _notes(trial, "score"), _notes(trial, "shard_end")
-    written = findings + scores + ends
+    findings, ends = _notes(trial, "finding"), _notes(trial, "shard_end")
+    results = findings + _notes(trial, "score") + _notes(trial, "prediction")
+    written = results + ends
     for note in written:
         claimer = claimers.get((note["shard"], note["attempt"]))
         assert note["held"], f"expected a shard that is held, got {note}"
         assert note["application"] == claimer, f"expected {claimer}, whose attempt it was, to write this: {note}"
-    places_once(trial.stage, trial.before, findings + scores, trial.names.values())
+    places_once(trial.stage, trial.before, results, trial.names.values())
     ended_by_their_holders(trial.stage, trial.before, ends)
     summed_up = {note["transaction"] for note in ends if note["detail"] == "SUMMARISE"}
     ended = {note["audit"]: note["id"] for note in _notes(trial, "state") if AuditState(note["detail"]).terminal}

@@ -1,4 +1,4 @@
-"""What stands between the API and Postgres: passes every byte on, until it is told to keep an answer back.
+"""What stands between a part and Postgres: passes every byte on, until it is told to keep an answer back, or all.
 
 A socket of its own in a short folder; knows of the protocol only the words by which a commit is recognised.
 """
@@ -19,7 +19,7 @@ COMMIT = b"COMMIT\0"
 
 
 class Proxy:
-    """Connections through it; `withhold` arms it once."""
+    """Connections through it; `withhold` arms it once, `silence` strikes at once."""
 
     def __init__(self, database_url: str, folder: Path) -> None:
         """Take the address of the database behind it and the folder of its own socket, which is listened on."""
@@ -30,6 +30,7 @@ class Proxy:
         self._behind = str(Path(host) / SOCKET_NAME)
         self._marker: bytes | None = None
         self._sockets: list[socket.socket] = []
+        self._silent: list[threading.Event] = []
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(folder / SOCKET_NAME))
         self._listening.listen(64)
@@ -38,6 +39,12 @@ class Proxy:
     def withhold(self, marker: bytes) -> None:
         """Keep back what the database answers to the commit of a transaction that holds these words."""
         self._marker = marker
+
+    def silence(self) -> int:
+        """Pass nothing more on the connections that there are, and close none of them; how many. New ones pass."""
+        for silent in self._silent:
+            silent.set()
+        return len(self._silent)
 
     def close(self) -> None:
         """Break every connection."""
@@ -53,14 +60,17 @@ class Proxy:
                 behind = socket.socket(socket.AF_UNIX)
                 behind.connect(self._behind)
                 self._sockets += [front, behind]
-                mute = threading.Event()
-                threading.Thread(target=self._ask, args=(front, behind, mute), daemon=True).start()
-                threading.Thread(target=self._answer, args=(front, behind, mute), daemon=True).start()
+                mute, silent = threading.Event(), threading.Event()
+                self._silent.append(silent)
+                for direction in (self._ask, self._answer):
+                    threading.Thread(target=direction, args=(front, behind, mute, silent), daemon=True).start()
 
-    def _ask(self, front: socket.socket, behind: socket.socket, mute: threading.Event) -> None:
+    def _ask(self, front: socket.socket, behind: socket.socket, mute: threading.Event, silent: threading.Event) -> None:
         marked = False
-        with _ending(behind):
+        with _ending(behind, silent):
             while piece := front.recv(PIECE_BYTES):
+                if silent.is_set():
+                    continue
                 marked = marked or (self._marker is not None and self._marker in piece)
                 if marked and COMMIT in piece:
                     mute.set()
@@ -68,20 +78,23 @@ class Proxy:
                 if mute.is_set():
                     self.withheld.set()
 
-    def _answer(self, front: socket.socket, behind: socket.socket, mute: threading.Event) -> None:
-        with _ending(front):
+    def _answer(
+        self, front: socket.socket, behind: socket.socket, mute: threading.Event, silent: threading.Event
+    ) -> None:
+        with _ending(front, silent):
             while piece := behind.recv(PIECE_BYTES):
-                if not mute.is_set():
+                if not (mute.is_set() or silent.is_set()):
                     front.sendall(piece)
 
 
 @contextmanager
-def _ending(peer: socket.socket) -> Iterator[None]:
-    """Tell the other side when this one is at its end."""
+def _ending(peer: socket.socket, silent: threading.Event) -> Iterator[None]:
+    """Tell the other side when this one is at its end; where all is silent that is not heard either."""
     with contextlib.suppress(OSError):
         yield
     with contextlib.suppress(OSError):
-        peer.shutdown(socket.SHUT_RDWR)
+        if not silent.is_set():
+            peer.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
