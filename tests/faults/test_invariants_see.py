@@ -74,12 +74,22 @@ def test_what_the_holder_of_an_attempt_writes_passes():
     "written",
     [
         {**FINDING, "application": "worker2-1"},
+        {**FINDING, "what": "score", "application": "worker2-1"},
+        {**FINDING, "what": "prediction", "application": "worker2-1"},
         {**SHARD_END, "application": "worker2-1"},
         {**FINDING, "attempt": 1},
         {**FINDING, "held": False},
         {**SUCCEEDED, "transaction": "71"},
     ],
-    ids=["another's finding", "another's end", "attempt that nobody claimed", "lease run out", "end without its shard"],
+    ids=[
+        "another's finding",
+        "another's score",
+        "another's prediction",
+        "another's end",
+        "attempt that nobody claimed",
+        "lease run out",
+        "end without its shard",
+    ],
 )
 def test_a_write_of_the_past_is_seen(written):
     with pytest.raises(AssertionError, match="expected"):
