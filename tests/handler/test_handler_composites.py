@@ -4,7 +4,18 @@ import io
 
 import pytest
 import torch
-from handler_stage import VERSION, Corners, kinds, tiny_input, version_of_program
+from handler_stage import (
+    BRIGHT_TOP_LEFT,
+    VERSION,
+    Corners,
+    findings,
+    items_of,
+    kinds,
+    png,
+    search_work,
+    tiny_input,
+    version_of_program,
+)
 from modicum.v1 import model_pb2
 from modicum_server.codec.models import version_value
 from modicum_server.handler.composites import mask_bank
@@ -93,6 +104,51 @@ def test_input_dropout_averages_over_its_frozen_masks(stage):
     assert torch.allclose(logits, expected, atol=1e-5)
     assert torch.equal(logits, loaded.classifier.logits(IMAGES))
     assert 0.6 < masks.float().mean() < 0.95
+
+
+class Probable(Corners):
+    """Corners that answers with probabilities."""
+
+    def forward(self, images):
+        return super().forward(images).softmax(dim=1)
+
+
+def dropout_of(member):
+    source = model_pb2.InputDropout(member=member, keep_probability=0.9, samples=2, seed=5)
+    return model_pb2.ModelVersion(name="projects/default/models/dropped/versions/1", input_dropout=source)
+
+
+def ensemble_of(combine, *members):
+    source = model_pb2.Ensemble(members=members, combine=combine)
+    return model_pb2.ModelVersion(name="projects/default/models/both/versions/1", ensemble=source)
+
+
+COMPOSITES = {
+    "mean_logits": ensemble_of(model_pb2.COMBINE_MEAN_LOGITS, f"{VERSION}0", f"{VERSION}1"),
+    "mean_probabilities": ensemble_of(model_pb2.COMBINE_MEAN_PROBABILITIES, f"{VERSION}0", f"{VERSION}1"),
+    "input_dropout": dropout_of(f"{VERSION}0"),
+    "ensemble of input dropout": ensemble_of(
+        model_pb2.COMBINE_MEAN_LOGITS, "projects/default/models/dropped/versions/1", f"{VERSION}1"
+    ),
+}
+
+
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+@pytest.mark.parametrize("name", COMPOSITES)
+@pytest.mark.parametrize("members", [Probable, Corners])
+def test_findings_of_composites_are_flagged_where_members_that_return_probabilities_saturate(
+    stage, name, temperature, members
+):
+    parts = [version_of_program(stage, members(gain), name=f"{VERSION}{at}") for at, gain in enumerate((1.8, 2.0))]
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT), png(BRIGHT_TOP_LEFT // 4)])
+    work = search_work(items, temperature=temperature)
+    work.search.threshold = 0.6
+
+    found = findings(stage.run(COMPOSITES[name], work, parts=[*parts, dropout_of(f"{VERSION}0")]))
+
+    saturating = members is Probable
+    assert [found[position].saturated for position in (0, 1)] == [saturating, False]
+    assert all(found[position].eligible for position in (0, 1))
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning", "ignore:.*torch.jit:FutureWarning")

@@ -142,6 +142,22 @@ def test_findings_of_probabilities_that_round_to_one_are_flagged():
     assert [finding.saturated for finding in findings] == [True, False]
 
 
+def test_findings_of_a_module_that_divides_log_odds_of_probabilities_are_flagged_as_those_of_its_part():
+    weights = torch.tensor([[30.0, 1.0], [1.0, 1.0]]) / 4
+    images = torch.cat([ones(1, 2, 2), torch.tensor([[[[0.0, 1.0], [1.0, 1.0]]]])])
+    tempered = {"module": LinearScores(two_classes(weights)), "output": "logits"}
+
+    flags = [
+        [
+            one.saturated
+            for one in find_subsets(Classifier(**tempered, **told), images, threshold=0.6, search=BatchedGradient())
+        ]
+        for told in ({}, {"log_odds_temperature": 4.0})
+    ]
+
+    assert flags == [[False, False], [True, False]]
+
+
 def test_margins_keep_their_order_where_a_softmax_is_exactly_one():
     logits = torch.tensor([[20.0, 0.0, 0.0], [40.0, 0.0, 0.0]])
 

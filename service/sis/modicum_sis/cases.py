@@ -146,9 +146,10 @@ class CaseBuilder:
         )
 
     def _saturated(self, logits: Tensor) -> bool:
-        if self.classifier.output_kind != "probabilities":
+        temperature = self.classifier.log_odds_temperature
+        if temperature is None:
             return False
-        return float(torch.softmax(logits.double(), dim=0).max()) >= SATURATED_CONFIDENCE
+        return float(torch.softmax(logits.double() * temperature, dim=0).max()) >= SATURATED_CONFIDENCE
 
 
 def _margin(logits: Tensor, target: int) -> float:

@@ -56,6 +56,8 @@ class Classifier:
         std: what the centred image is divided by.
         device: where passes run.
         output: "logits", "probabilities", or "auto": probabilities when the rows of probe images are >= 0 and sum to 1.
+        log_odds_temperature: of a module whose logits are log-odds that it made of a part's probabilities: what it
+            divided them by, 1 for nothing; so that findings in the part's saturated range are told. None for others.
         input_size: height and width (or one number for both) to which the canvas is resized, differentiably, inside.
         fill_mean: what the `mean` fill paints, within the bounds; default: `mean`.
         accelerate: whether searches may use a fast twin of the module (see `acceleration`), and with `Speedups` what it
@@ -76,6 +78,7 @@ class Classifier:
         *,
         device: torch.device | str | None = None,
         output: Literal["auto", "logits", "probabilities"] = "auto",
+        log_odds_temperature: float | None = None,
         input_size: int | tuple[int, int] | None = None,
         fill_mean: PerChannel | None = None,
         accelerate: bool | Speedups = True,
@@ -94,6 +97,7 @@ class Classifier:
         self.fill_mean = self._per_channel(self.input.fill_mean)
         self._module, self._layout = self._take_over(module)
         self._output_kind: OutputKind | None = None if output == "auto" else output
+        self._log_odds_temperature = log_odds_temperature
         self._class_count: int | None = None
         self._inspections: dict[Canvas, Inspection] = {}
         wanted = accelerate if isinstance(accelerate, Speedups) else Speedups() if accelerate else None
@@ -110,6 +114,11 @@ class Classifier:
     def output_kind(self) -> OutputKind | None:
         """What the module returns; None before the first inspection when it is to be found out."""
         return self._output_kind
+
+    @property
+    def log_odds_temperature(self) -> float | None:
+        """What log-odds of probabilities were divided by to make the scores; None where scores are a module's own."""
+        return 1.0 if self._returns_probabilities() else self._log_odds_temperature
 
     def logits(self, images: Tensor) -> Tensor:
         """Class scores whose softmax is the confidence, (B, K); differentiable; rows may hold NaN.

@@ -151,7 +151,8 @@ class Finding:
         subset: the smallest verified subset, or None with a reason.
         verified_confidence: of a plain pass on the masked image; None without a subset.
         budget_exhausted: nothing smaller than the whole image was found: fraction 1.
-        saturated: the model returns probabilities, and on this image they round to 1: sizes are coarse.
+        saturated: the model returns probabilities, or joins those of its parts, and on this image they round to 1:
+            sizes are coarse.
         passes: all that was spent on the image, in an earlier run that this one resumed as well.
         trace: removal order and confidences, None where there was none; of mask_optimization its last shrinking only.
         reason: see `Reason`; None when all went as asked.

@@ -1,7 +1,7 @@
 """A version of the task -> a classifier that can be audited, kept between the tasks of a slot."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -170,7 +170,7 @@ def _ensemble(
             f"{sorted(bounds)}. Build the ensemble of versions trained for the same task.",
         )
     module = EnsembleModule(tuple(member.classifier for member in members), source.combine)
-    return _composite(module, version.input or members[0].input, members[0].input, device)
+    return _composite(module, members, version.input or members[0].input, device)
 
 
 def _input_dropout(
@@ -187,23 +187,30 @@ def _input_dropout(
     )
     mean = torch.tensor(size.mean or (0.0,), dtype=torch.float32).reshape(-1, 1, 1)
     module = InputDropoutModule(member.classifier, masks, mean)
-    return _composite(module, version.input or size, size, device, input_size=(size.height, size.width))
+    return _composite(module, [member], version.input or size, device, input_size=(size.height, size.width))
 
 
 def _composite(
     module: nn.Module,
+    parts: Sequence[Loaded],
     specification: InputSpecification,
-    member: InputSpecification,
     device: torch.device,
     *,
+    temperature: float = 1,
     input_size: tuple[int, int] | None = None,
 ) -> Loaded:
-    """Wrap a module that normalises inside; the mean fill stays what the specification, or a member, declares."""
+    """Wrap a module that normalises inside; the mean fill stays what the specification, or the first part, declares.
+
+    It saturates where parts do that return probabilities, whatever its temperature.
+    """
+    member = parts[0].input
+    saturating = [one for part in parts if (one := part.classifier.log_odds_temperature) is not None]
     classifier = Classifier(
         module,
         bounds=(specification.lower_bound, specification.upper_bound),
         device=device,
         output="logits",
+        log_odds_temperature=temperature * max(saturating) if saturating else None,
         input_size=input_size,
         fill_mean=specification.fill_mean or specification.mean or member.fill_mean or member.mean or None,
     )
@@ -217,4 +224,4 @@ def tempered(loaded: Loaded, temperature: float, device: torch.device) -> Loaded
     size = loaded.input
     loaded.classifier.inspect((size.channels, size.height, size.width))  # from here on it knows what it answers with
     module = TemperedModule(loaded.classifier, temperature)
-    return _composite(module, loaded.input, loaded.input, device)
+    return _composite(module, [loaded], loaded.input, device, temperature=temperature)
