@@ -84,15 +84,35 @@ def test_a_search_for_a_random_other_class_is_not_gated(stage):
     assert finding.subset.size == 2 or finding.reason == finding_pb2.FINDING_REASON_NOT_FOUND
 
 
-def test_a_marginal_fill_without_donors_is_said_on_every_image(stage):
-    items = items_of(stage, [png(BRIGHT_TOP_LEFT), b"no picture"])
-    work = search_work(items, donors=items)
+def test_without_donors_for_a_marginal_fill_images_are_scored_and_eligible_ones_say_why_they_are_not_searched(stage):
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT), b"no picture", png(DARK)])
+    items[0].label = 0
+    work = search_work(items, donors=items[:2], controls=controls(search_pb2.CONTROL_PIXEL_SUBSETS))
     work.search.fill = search_pb2.FILL_MARGINAL
 
-    found = findings(stage.run(version_of_program(stage, Corners()), work))
+    chunks = stage.run(version_of_program(stage, Corners()), work)
 
-    assert found[0].reason == finding_pb2.FINDING_REASON_FILL_UNAVAILABLE
-    assert found[1].reason == finding_pb2.FINDING_REASON_IMAGE_UNREADABLE
+    lit, unreadable, dark = (findings(chunks)[position] for position in range(3))
+    assert (lit.reason, lit.eligible) == (finding_pb2.FINDING_REASON_FILL_UNAVAILABLE, True)
+    assert (lit.predicted_class, lit.confidence, lit.passes.forward) == (0, pytest.approx(1), 1)
+    assert unreadable.reason == finding_pb2.FINDING_REASON_IMAGE_UNREADABLE
+    assert not unreadable.HasField("predicted_class")
+    assert (dark.reason, dark.eligible) == (finding_pb2.FINDING_REASON_NOT_ELIGIBLE, False)
+    assert (dark.HasField("predicted_class"), dark.passes.forward) == (True, 1)
+    assert not any(one.HasField("subset") for one in (lit, unreadable, dark))
+    assert chunks[-1].finished.passes_done >= 2
+
+
+def test_without_donors_a_marginal_search_for_another_class_predicts_and_says_why_it_did_not_search(stage):
+    items = items_of(stage, [png(BRIGHT_TOP_LEFT)])
+    work = search_work(items, donors=items)
+    work.search.fill = search_pb2.FILL_MARGINAL
+    work.search.target_rule = search_pb2.TARGET_RULE_RANDOM_OTHER
+
+    (found,) = findings(stage.run(version_of_program(stage, Corners()), work)).values()
+
+    assert found.reason == finding_pb2.FINDING_REASON_FILL_UNAVAILABLE
+    assert (found.predicted_class, found.target_class != 0) == (0, True)
 
 
 def test_a_finding_does_not_depend_on_its_neighbours(stage):

@@ -6,9 +6,11 @@ It lives and goes with the loaded version that scored it, so that no second mode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from modicum_sis import Classifier, Donors, FillUnavailable, gather_donors
 from torch import Tensor
 
+from modicum_server.domain.searches import Canvas
 from modicum_server.handler.images import Decoder
 from modicum_server.handler.tallying import Tally
 from modicum_server.wire.worker_pb2 import Item
@@ -30,6 +32,12 @@ class DonorPool:
             self._donors = _gathered(classifier, decoder, items, seed=seed, tally=tally)
             self._key = key
         return self._donors
+
+
+def no_donors(classifier: Classifier, canvas: Canvas) -> Donors:
+    """A pool of which no fill can be made: a search with it scores the whole images, and says so of each."""
+    images = torch.empty((0, canvas.channels, canvas.height, canvas.width), dtype=classifier.dtype)
+    return Donors(images=images.to(classifier.device), digests=(), classes=())
 
 
 def _gathered(

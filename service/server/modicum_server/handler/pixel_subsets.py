@@ -71,6 +71,6 @@ class PixelSubsets:
         return (
             self.plan is not None
             and one.position not in self.plan.excluded
-            and one.found.reason is not sis.Reason.NOT_FINITE
+            and one.found.reason not in {sis.Reason.NOT_FINITE, sis.Reason.FILL_UNAVAILABLE}
             and self.images.reason(one.found.index) is None
         )

@@ -18,6 +18,7 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas, Control, Fill, Search, TargetRule
 from modicum_server.handler.answers import finding_of, unsearched
 from modicum_server.handler.controls import Controls, PlannedControl, Searched
+from modicum_server.handler.donors import no_donors
 from modicum_server.handler.failures import ModelRefused, TaskCancelled, TaskFailure, presentable
 from modicum_server.handler.images import Decoder, TaskImages
 from modicum_server.handler.loading import Loaded
@@ -59,9 +60,6 @@ class SearchRun:
             TaskCancelled: the cancel mark is there; what was found in the chunk under way is not given out.
         """
         images = TaskImages(self.decoder, self.work.items, kept=KEPT_CHUNKS * self.chunk_size)
-        if self.search.fill is Fill.MARGINAL and self.donors is None:
-            yield from self._without_fill(images)
-            return
         controls, surroundings = self._controls(images), self._surroundings(images)
         descents = self._pixel_subsets(images)
         found = (Searched(self.work.items[one.index], one) for one in self._find(images))
@@ -104,15 +102,6 @@ class SearchRun:
         if without_image is not None:
             return unsearched(one.item, without_image, search_index=self.work.search_index)
         return finding_of(one.found, one.item, search_index=self.work.search_index, controls=controls)
-
-    def _without_fill(self, images: TaskImages) -> Iterator[Finding]:
-        """No item can be searched; one that has no image either says so."""
-        for index, item in enumerate(self.work.items):
-            if self.cancelled():
-                raise TaskCancelled
-            images[index]  # tells whether it has one
-            reason = images.reason(index) or FindingReason.FILL_UNAVAILABLE
-            yield unsearched(item, reason, search_index=self.work.search_index)
 
     def _find(self, images: TaskImages) -> Iterator[sis.Finding]:
         self.tally.phase = "searching"
@@ -219,6 +208,8 @@ def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, tally: Tally) -
         if uses_donors
         else None
     )
+    if donors is None and search.fill is Fill.MARGINAL:
+        donors = no_donors(loaded.classifier, canvas)
     return SearchRun(
         work=work,
         search=search,
