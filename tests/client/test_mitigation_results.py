@@ -83,7 +83,9 @@ def test_the_costs_stand_below_the_verdict():
 
 
 def test_the_limits_of_the_verdict_are_told():
-    assert "  limits: ratios above 1.2, accuracy above -0.05" in list(mitigation_lines(checked(CHECK)))
+    assert "  limits: ratios above 1.2, accuracy above -0.05, by intervals at 95%" in list(
+        mitigation_lines(checked(CHECK))
+    )
 
 
 def test_eligible_images_stand_beside_the_matched_temperatures():

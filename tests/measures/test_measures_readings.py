@@ -4,7 +4,8 @@ import pytest
 from example_audit import controls, document_and_rows, finding, variants
 from modicum_server.domain.findings import FillFinding, FindingControls, ScoredVariant
 from modicum_server.domain.searches import Fill
-from modicum_server.measures.words import share_text
+from modicum_server.measures.intervals import Interval
+from modicum_server.measures.words import interval_text, share_text
 
 
 def readings_of(findings):
@@ -20,6 +21,25 @@ def test_the_class_targeted_control_is_read_by_its_rule(other_size, count, outco
     readings = readings_of([finding(place, 3, controls=controls(other_size)) for place in range(count)])
 
     assert readings["class_targeted"]["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    ("bare", "not_found", "outcome"),
+    [(50, 10, "ANY_CLASS"), (60, 0, "ANY_CLASS"), (30, 30, "INCONCLUSIVE"), (5, 55, "THIS_CLASS")],
+)
+def test_a_bare_fill_that_argues_for_another_class_is_no_evidence_for_the_pixels(bare, not_found, outcome):
+    sizes = [0] * bare + [None] * not_found
+
+    readings = readings_of([finding(place, 3, controls=controls(size)) for place, size in enumerate(sizes)])
+
+    assert readings["class_targeted"]["outcome"] == outcome
+    assert "the bare fill alone argues for it" in readings["class_targeted"]["text"]
+
+
+def test_the_level_of_an_interval_is_told_as_it_was_asked_for():
+    interval = Interval(0.2, 0.4, "wilson", 60, level=0.999)
+
+    assert interval_text(interval) == " (99.9% interval 20% to 40%)"
 
 
 def test_half_found_is_inconclusive():

@@ -1,5 +1,7 @@
 """The shortcut rule and the object share, on findings that a person can count: 8x8 pixels, whose ring is 28 of 64."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from example_audit import SIDE, document_and_rows, finding, measures_of, not_eligible
@@ -113,6 +115,28 @@ def test_objects_are_read_by_the_rule(findings, outcome):
     assert reading_of(findings)["outcome"] == outcome
 
 
+def test_thirty_images_are_wanted_of_all_that_the_rule_rests_on():
+    few_labelled = images(10, in_ring=False) + [
+        replace(one, label=None, position=100 + one.position) for one in images(in_ring=False)
+    ]
+    few_searched = [
+        replace(one, subset=None, baseline_confident=True) if one.position >= 12 else one
+        for one in images(in_ring=False)
+    ]
+
+    assert "fewer than 30 labelled images without that region (10)" in reading_of(few_labelled)["text"]
+    assert "fewer than 30 images with a subset (12)" in reading_of(few_searched)["text"]
+
+
+def test_accuracy_is_held_against_chance_on_the_images_that_the_drop_is_of():
+    wrong = [replace(one, predicted_class=1 - one.label) for one in with_objects(20, area=0.4, share=0.9, first=20)]
+    without_objects = [finding(100 + place, 4) for place in range(200)]
+
+    reading = reading_of(with_objects(20, area=0.4, share=0.9) + wrong + without_objects)
+
+    assert "accuracy is not seen to lie above chance (50%)" in reading["text"]
+
+
 def test_without_the_control_there_is_no_verdict():
     plain = [finding(place, 4) for place in range(COUNT)]
 
@@ -131,6 +155,7 @@ def test_the_drop_counts_every_labelled_image_eligible_or_not():
     assert drop["parameters"] == {
         "region": "ring",
         "eligible": COUNT,
+        "accuracy_low": pytest.approx(0.9287, abs=1e-4),  # Wilson, 50 of 50
         "accuracy_filled": 0.8,
         "chance_accuracy": 0.6,
         "differing": 10,

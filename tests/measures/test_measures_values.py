@@ -66,10 +66,24 @@ def test_the_companion_counts_only_images_on_which_the_control_ran():
     assert (companion["value"], companion["n"]) == (0.5, 2)
 
 
-def test_another_class_that_the_bare_fill_argues_for_is_left_out():
+def test_another_class_that_the_bare_fill_argues_for_is_found_and_has_no_ratio():
     measured = measures_of([finding(0, 2, controls=controls(0)), finding(1, 2, controls=controls(3))])
 
-    assert measured["class_targeted_found_share"]["n"] == 1
+    assert (measured["class_targeted_found_share"]["value"], measured["class_targeted_found_share"]["n"]) == (1.0, 2)
+    assert measured["class_targeted_baseline_confident_share"]["value"] == 0.5
+    ratio = measured["class_targeted_size_ratio_median"]
+    assert (ratio["value"], ratio["n"]) == (1.5, 1)
+    assert measured["overinterpretation_rate_class_targeted"]["n"] == 1
+
+
+def test_where_the_bare_fill_argues_for_every_other_class_there_is_no_companion_and_it_says_why():
+    measured = measures_of([finding(place, 2, controls=controls(0)) for place in range(12)])
+
+    assert measured["class_targeted_baseline_confident_share"]["value"] == 1.0
+    for name in ("overinterpretation_rate_class_targeted", "class_targeted_size_ratio_median"):
+        assert measured[name]["unavailable"] == (
+            "wherever the class_targeted control ran, the bare fill alone argues for the other class"
+        )
 
 
 def test_accuracy_is_taken_over_labelled_images_with_a_prediction_eligible_or_not():
@@ -255,5 +269,5 @@ def test_a_measure_without_a_value_says_why(findings):
 def test_every_registered_measure_gives_names_of_its_own():
     measured = measures_of(mixed_findings())
 
-    assert len(measured) == 38
+    assert len(measured) == 39
     assert len(FAMILIES) == len(set(map(id, FAMILIES)))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: Of intervals that are printed without their level.
+USUAL_LEVEL = 0.95
 #: Place of the measures that are read first.
 HEADLINE = "headline"
 
@@ -25,7 +27,7 @@ class Measure:
     low: float | None = None
     high: float | None = None
     method: str = ""
-    level: float = 0.95
+    level: float = USUAL_LEVEL
     parameters: Mapping[str, Any] = field(default_factory=dict)
     unavailable: str = ""
     beside: Mapping[str, "Measure"] = field(default_factory=dict)
@@ -48,7 +50,8 @@ class Measure:
             return f"unavailable: {self.unavailable}" if self.unavailable else "unavailable"
         if not self.method:
             return f"{number(self.value)} (n = {self.n}, no interval)"
-        return f"{number(self.value)} ({number(self.low, 'open')} to {number(self.high, 'open')})"
+        level = "" if self.level == USUAL_LEVEL else f"{100 * self.level:.6g}% interval "
+        return f"{number(self.value)} ({level}{number(self.low, 'open')} to {number(self.high, 'open')})"
 
 
 def number(value: float | None, absent: str = "unavailable") -> str:
@@ -76,7 +79,7 @@ def measure_of(name: str, entry: Mapping[str, Any]) -> Measure:
         low=interval.get("low"),
         high=interval.get("high"),
         method=interval.get("method", ""),
-        level=interval.get("level", 0.95),
+        level=interval.get("level", USUAL_LEVEL),
         parameters=entry.get("parameters") or {},
         unavailable=entry.get("unavailable") or "",
         groups={index: measure_of(name, group) for index, group in entry.get("groups", {}).items()},

@@ -88,7 +88,8 @@ def mitigation_lines(check: Mitigation, called: Callable[[str], str] = short_ver
         yield f"  caution: {caution}"
     for measure in check.measures.values():
         yield f"  {lower_first(measure.title)}: {measure}"
-    yield f"  limits: ratios above {check.limits['ratio']:g}, accuracy above {check.limits['accuracy_difference']:g}"
+    ratio, accuracy = check.limits["ratio"], check.limits["accuracy_difference"]
+    yield f"  limits: ratios above {ratio:g}, accuracy above {accuracy:g}{_level(check)}"
     if check.out_of_distribution:
         second = check.out_of_distribution
         counted = f"{second['used']} of {second['labelled']} labelled images have a prediction of all"
@@ -102,8 +103,13 @@ def mitigation_lines(check: Mitigation, called: Callable[[str], str] = short_ver
     for name, version in check.versions.items():
         yield f"  {called(name)}: {_beside(version)}"
     if check.latency_ratio is not None:
-        ratio = number(check.latency_ratio)
-        yield f"  when registered, a pass of the ensemble took {ratio} times as long as one of a member on average"
+        times = number(check.latency_ratio)
+        yield f"  when registered, a pass of the ensemble took {times} times as long as one of a member on average"
+
+
+def _level(check: Mitigation) -> str:
+    levels = {measure.level for measure in check.measures.values() if measure.method}
+    return f", by intervals at {100 * levels.pop():.6g}%" if len(levels) == 1 else ""
 
 
 def _beside(version: CheckedVersion) -> str:

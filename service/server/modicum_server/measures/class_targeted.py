@@ -1,9 +1,13 @@
 """The class-targeted control: could the same search have argued for any class?
 
-Reading, by this rule. ANY_CLASS: the found share's lower end is above 0.5 and the median size ratio's upper end at most
-2. THIS_CLASS: the found share's upper end is below 0.5, or the ratio's lower end above 2. Otherwise, or below n = 10,
-INCONCLUSIVE. An open end counts as beyond every limit. Searches that found nothing count as larger than all. Images
-whose other class the bare fill alone argues for are left out.
+Where the bare fill alone argues for the other class, its subset is empty: found, without a search. Such images are
+among the found share and a share of their own, and in no size ratio and no companion of `R`.
+
+Reading, by this rule. ANY_CLASS: the lower end of that share of their own is above 0.5; or the found share's is, and
+the median size ratio's upper end at most 2. THIS_CLASS: the found share's upper end is below 0.5; or the ratio's lower
+end is above 2, and the upper end of the share of bare fills below 0.5, so that the ratio is that of most images.
+Otherwise, or below n = 10, INCONCLUSIVE. An open end counts as beyond every limit. Searches that found nothing count as
+larger than all.
 """
 
 import math
@@ -18,22 +22,35 @@ CONTROL = "class_targeted"
 FOUND_LIMIT = 0.5
 RATIO_LIMIT = 2.0
 NOT_RUN = "the class_targeted control ran on no image"
+ALL_BARE = "wherever the class_targeted control ran, the bare fill alone argues for the other class"
 
 
 def class_targeted(seen: Observations) -> Measured:
-    """Return `class_targeted_found_share` and `class_targeted_size_ratio_median` (other / predicted)."""
-    other = seen.other_size[seen.other_ran]
+    """Return the control's three measures.
+
+    `class_targeted_found_share`, `class_targeted_baseline_confident_share`, where the bare fill alone argues for the
+    other class, and `class_targeted_size_ratio_median` (other / predicted) over the images that were searched.
+    """
+    asked, searched = seen.other_size[seen.other_ran], seen.other_searched
+    ratios = seen.other_size[searched] / seen.size[searched]
     return {
-        "class_targeted_found_share": share(other < math.inf, level=seen.level, empty=NOT_RUN),
+        "class_targeted_found_share": share(asked < math.inf, level=seen.level, empty=NOT_RUN),
+        "class_targeted_baseline_confident_share": share(asked == 0, level=seen.level, empty=NOT_RUN),
         "class_targeted_size_ratio_median": quantile_measure(
-            other / seen.size[seen.other_ran], 0.5, unit="ratio", level=seen.level, empty=NOT_RUN
+            ratios, 0.5, unit="ratio", level=seen.level, empty=nothing_searched(seen)
         ),
     }
+
+
+def nothing_searched(seen: Observations) -> str:
+    """Return why there is no subset for another class to measure, where there is none."""
+    return ALL_BARE if seen.other_ran.any() else NOT_RUN
 
 
 def class_targeted_reading(measured: Measured) -> Reading | None:
     """Return the sentence about the control; None when it did not run."""
     found, ratio = measured["class_targeted_found_share"], measured["class_targeted_size_ratio_median"]
+    bare = measured["class_targeted_baseline_confident_share"]
     if found.value is None:
         return None
     fact = (
@@ -42,21 +59,27 @@ def class_targeted_reading(measured: Measured) -> Reading | None:
     )
     if ratio.value is not None:
         fact += f", in the median {times_text(ratio.value)} as large{interval_text(ratio.interval, ratio_text)}"
-    outcome = _outcome(found, ratio)
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found.n)}.", outcome)
+    if bare.value:
+        fact += f"; for {share_text(bare.value)} the bare fill alone argues for it{interval_text(bare.interval)}"
+    outcome = _outcome(found, bare, ratio)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, bare, found.n)}.", outcome)
 
 
-def _outcome(found: Measure, ratio: Measure) -> str:
+def _outcome(found: Measure, bare: Measure, ratio: Measure) -> str:
+    if _low(bare) > FOUND_LIMIT:
+        return "ANY_CLASS"
     if found.interval is None or ratio.interval is None:
         return "INCONCLUSIVE"
     if _low(found) > FOUND_LIMIT and _high(ratio) <= RATIO_LIMIT:
         return "ANY_CLASS"
-    if _high(found) < FOUND_LIMIT or _low(ratio) > RATIO_LIMIT:
+    if _high(found) < FOUND_LIMIT or (_low(ratio) > RATIO_LIMIT and _high(bare) < FOUND_LIMIT):
         return "THIS_CLASS"
     return "INCONCLUSIVE"
 
 
-def _conclusion(outcome: str, n: int) -> str:
+def _conclusion(outcome: str, bare: Measure, n: int) -> str:
+    if outcome == "ANY_CLASS" and _low(bare) > FOUND_LIMIT:
+        return "the fill, without a pixel of the image, argues for other classes, so another fill is needed"
     if outcome == "ANY_CLASS":
         return "the mask, not the pixels, carries much of the decision"
     if outcome == "THIS_CLASS":
@@ -80,6 +103,7 @@ FAMILY = Family(
     class_targeted,
     {
         "class_targeted_found_share": Title("Random other class: subset found"),
+        "class_targeted_baseline_confident_share": Title("Random other class: the bare fill alone suffices"),
         "class_targeted_size_ratio_median": Title("Random other class: size ratio, median"),
     },
     class_targeted_reading,

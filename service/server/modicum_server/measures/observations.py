@@ -78,8 +78,8 @@ class Observations:
         border_share: share of the subset's pixels in the ring; NaN where not `with_subset`.
         object_area: share of the canvas that the item's objects cover; NaN where it has none.
         object_share: share of the subset's pixels that lie in them; NaN where it has none, or not `with_subset`.
-        other_ran: the class-targeted control ran, and its class is not one that the bare fill alone argues for.
-        other_size: its pixels; infinite when it found nothing.
+        other_ran: the class-targeted control ran.
+        other_size: its pixels; infinite when it found nothing, 0 where the bare fill alone argues for its class.
         robust_ran: the fill-robust control ran, and had enough donors.
         robust_size: its pixels; p when nothing smaller was verified, infinite when it found nothing.
         robust_donors: how many donors verified; 0 where it was not asked.
@@ -129,6 +129,12 @@ class Observations:
     def fraction(self) -> Floats:
         """Subset fraction: `size` / p."""
         return self.size / self.canvas.pixels
+
+    @property
+    def other_searched(self) -> Booleans:
+        """Where the class-targeted control had to search: the bare fill alone does not argue for its class."""
+        searched: Booleans = self.other_ran & (self.other_size != 0)
+        return searched
 
     @property
     def searchable(self) -> Booleans:

@@ -108,7 +108,7 @@ class Observer:
         searched = not failed and (subset is not None or row["budget_exhausted"] or reason is FindingReason.NOT_FOUND)
         measured = searched and not row["baseline_confident"]
         found = measured and subset is not None and not row["budget_exhausted"]
-        ran = measured and other is not None and not (other["found"] and other["size"] == 0)
+        ran = measured and other is not None
         predicted = _known(row["predicted_class"])
         scored = predicted != UNKNOWN and reason is not FindingReason.NOT_FINITE
         self._add_fills({fill["fill"]: fill["sufficient"] for fill in row["controls"]["fills"]} if found else {})

@@ -1,13 +1,15 @@
 """The headline: the overinterpretation rate R(tau, alpha) and its class-targeted companion.
 
 R is the share of the eligible, not baseline-confident images for which this search at this budget verified a subset of
-at most alpha * p pixels: a lower bound of what exists. Its companion asks the same of a random other class. Where both
-are alike, small subsets say more about what a mask can do to this model than about what it learned.
+at most alpha * p pixels: a lower bound of what exists. Its companion asks the same of a random other class, of the
+images on which the bare fill alone does not argue for that. Where both are alike, small subsets say more about what a
+mask can do to this model than about what it learned.
 """
 
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.measures.by_class import by_class
+from modicum_server.measures.class_targeted import nothing_searched
 from modicum_server.measures.families import Family, Place, Title
 from modicum_server.measures.measure import Measure, Measured, share
 from modicum_server.measures.observations import Booleans, Floats, Observations
@@ -16,7 +18,6 @@ ALPHA = DEFAULTS.alpha
 """Subset fraction that counts as overinterpretation unless asked: the paper's headline, 95% of the image masked."""
 
 UNDEFINED = "the rate is defined for searches for the predicted class; this one argues for a random other class"
-NO_COMPANION = "the class_targeted control ran on no image"
 
 
 def overinterpretation(seen: Observations) -> Measured:
@@ -31,11 +32,11 @@ def overinterpretation(seen: Observations) -> Measured:
         return share(own[where], level=seen.level, empty=seen.nothing_measured, parameters=parameters)
 
     def companion(where: Booleans) -> Measure:
-        return share(other[where], level=seen.level, empty=NO_COMPANION, parameters=parameters)
+        return share(other[where], level=seen.level, empty=nothing_searched(seen), parameters=parameters)
 
     return {
         "overinterpretation_rate": by_class(rate, seen.measured, seen.predicted),
-        "overinterpretation_rate_class_targeted": by_class(companion, seen.other_ran, seen.predicted),
+        "overinterpretation_rate_class_targeted": by_class(companion, seen.other_searched, seen.predicted),
     }
 
 

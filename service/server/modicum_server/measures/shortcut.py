@@ -6,8 +6,9 @@ region is filled with `mean`. The rule never sees where a mark was planted.
 
 Rule. SHORTCUT: the lower end of the median share of the subset's pixels that lie in the region is above its chance
 level (the region's area) + 0.2, and the drop's lower end above 0.10. CLEAR: both upper ends are below those limits.
-Otherwise, with fewer than 30 eligible images, or with an accuracy whose interval does not lie above chance (the share
-of the most frequent label: what always naming that class would get), INCONCLUSIVE. Not for canvases below 28x28.
+Otherwise, with fewer than 30 images that are eligible, or that the drop or the median rests on, or with an accuracy
+whose interval does not lie above chance (the share of the most frequent label: what always naming that class would get;
+both of the images that the drop is of), INCONCLUSIVE. Not for canvases below 28x28.
 """
 
 import math
@@ -19,7 +20,7 @@ import numpy as np
 
 from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.families import Family, Title
-from modicum_server.measures.measure import Measure, Measured, Reading
+from modicum_server.measures.measure import Measure, Measured, Reading, share
 from modicum_server.measures.object_share import divides
 from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED, Observations, Rescored
 from modicum_server.measures.words import interval_text, share_text
@@ -38,7 +39,8 @@ NOT_RUN = "the shortcut control ran on no labelled image"
 def shortcut(seen: Observations) -> Measured:
     """Return `shortcut_accuracy_drop`: accuracy on the whole images less that with the region filled, in pairs.
 
-    Its parameters are what the rule needs beside it: `region`, `eligible` images, `accuracy_filled`, `chance_accuracy`.
+    Its parameters are what the rule needs beside it: `region`, `eligible` images, `accuracy_low`, the lower end of the
+    accuracy on the whole images, `accuracy_filled`, `chance_accuracy`.
     """
     outside = bool((~np.isnan(seen.object_area)).any())
     filled = seen.variants.get(OUTSIDE_FILLED if outside else RING_FILLED)
@@ -55,7 +57,12 @@ def _drop(seen: Observations, filled: Rescored, parameters: Mapping[str, Any]) -
     labels, still = seen.label[told], (filled.predicted == seen.label)[told]
     drop = difference_of(seen.correct[told].astype(np.float64) - still, level=seen.level, empty=NOT_RUN)
     _, counts = np.unique(labels, return_counts=True)
-    known = {"accuracy_filled": float(still.mean()), "chance_accuracy": float(counts.max() / len(labels))}
+    whole = share(seen.correct[told], level=seen.level, empty=NOT_RUN)
+    known = {
+        "accuracy_low": _ends(whole)[0],
+        "accuracy_filled": float(still.mean()),
+        "chance_accuracy": float(counts.max() / len(labels)),
+    }
     return replace(drop, parameters={**drop.parameters, **parameters, **known})
 
 
@@ -64,18 +71,22 @@ def shortcut_reading(measured: Measured) -> Reading | None:
     drop = measured["shortcut_accuracy_drop"]
     if drop.value is None:
         return None
-    outside = drop.parameters["region"] == OUTSIDE
     outcome, why = judge(measured)
-    return Reading(CONTROL, f"{_fact(measured, outside=outside)}: {why}.", outcome)
+    return Reading(CONTROL, f"{_fact(measured)}: {why}.", outcome)
 
 
 def judge(measured: Measured) -> tuple[str, str]:
     """Return the verdict by the rule above, and the words for it."""
-    drop, accuracy = measured["shortcut_accuracy_drop"], measured["accuracy"]
+    drop = measured["shortcut_accuracy_drop"]
     eligible, chance = drop.parameters["eligible"], drop.parameters["chance_accuracy"]
-    if eligible < LEAST_IMAGES:
-        return "INCONCLUSIVE", f"fewer than {LEAST_IMAGES} eligible images ({eligible}), so no verdict"
-    if _ends(accuracy)[0] <= chance:
+    for count, what in (
+        (eligible, "eligible images"),
+        (drop.n, "labelled images without that region"),
+        (_where(measured).n, "images with a subset"),
+    ):
+        if count < LEAST_IMAGES:
+            return "INCONCLUSIVE", f"fewer than {LEAST_IMAGES} {what} ({count}), so no verdict"
+    if drop.parameters["accuracy_low"] <= chance:
         return "INCONCLUSIVE", f"accuracy is not seen to lie above chance ({share_text(chance)}), so no verdict"
     shares, drops = _excess(measured), _ends(drop)
     if shares[0] > SHARE_LIMIT and drops[0] > DROP_LIMIT:
@@ -87,12 +98,20 @@ def judge(measured: Measured) -> tuple[str, str]:
 
 def _excess(measured: Measured) -> tuple[float, float]:
     """Both ends of the share of the median subset in the region, less chance."""
-    if measured["shortcut_accuracy_drop"].parameters["region"] == OUTSIDE:
-        low, high = _ends(measured["object_share_excess_median"])
+    where = _where(measured)
+    low, high = _ends(where)
+    if _is_outside(measured):
         return -high, -low
-    border = measured["border_share_median"]
-    low, high = _ends(border)
-    return low - border.parameters["chance"], high - border.parameters["chance"]
+    return low - where.parameters["chance"], high - where.parameters["chance"]
+
+
+def _is_outside(measured: Measured) -> bool:
+    return bool(measured["shortcut_accuracy_drop"].parameters["region"] == OUTSIDE)
+
+
+def _where(measured: Measured) -> Measure:
+    """The measure that tells where the subsets lie."""
+    return measured["object_share_excess_median" if _is_outside(measured) else "border_share_median"]
 
 
 def _ends(measure: Measure) -> tuple[float, float]:
@@ -102,17 +121,17 @@ def _ends(measure: Measure) -> tuple[float, float]:
     return (-math.inf if low is None else low), (math.inf if high is None else high)
 
 
-def _fact(measured: Measured, *, outside: bool) -> str:
-    drop = measured["shortcut_accuracy_drop"]
-    share = measured["object_share_median" if outside else "border_share_median"]
+def _fact(measured: Measured) -> str:
+    drop, outside = measured["shortcut_accuracy_drop"], _is_outside(measured)
+    where = measured["object_share_median" if outside else "border_share_median"]
     place = "in the objects" if outside else "in the ring at the canvas' edge"
     beside = "what lies outside them" if outside else "it"
     lost = f"filling {beside} with the mean costs {share_text(drop.value or 0.0)} of accuracy"
     lost += interval_text(drop.interval)
-    if share.value is None:
+    if where.value is None:
         return f"No subset tells how much of it lies {place}; {lost}"
-    chance = share_text(share.parameters["chance"])
-    return f"{share_text(share.value)} of the median subset lies {place} (chance {chance}), and {lost}"
+    chance = share_text(where.parameters["chance"])
+    return f"{share_text(where.value)} of the median subset lies {place} (chance {chance}), and {lost}"
 
 
 FAMILY = Family(

@@ -32,7 +32,12 @@ def interval_text(interval: Interval | None, number: Callable[[float], str] = sh
     if interval is None:
         return ""
     low, high = (OPEN_END if end is None else number(end) for end in (interval.low, interval.high))
-    return f" ({share_text(interval.level)} interval {low} to {high})"
+    return f" ({asked_text(interval.level)} interval {low} to {high})"
+
+
+def asked_text(share: float) -> str:
+    """Return a share that somebody asked for as per cent, as exactly as it was asked for ("95%", "99.9%")."""
+    return f"{share * 100:.6g}%"
 
 
 def confidence_text(confidence: float | None) -> str:

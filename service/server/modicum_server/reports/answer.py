@@ -5,7 +5,7 @@ from typing import Any
 
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured
-from modicum_server.measures.words import confidence_text, interval_text, share_text
+from modicum_server.measures.words import asked_text, confidence_text, interval_text, share_text
 
 GRADIENT_FREE = (
     "This version has no useful gradient: its subsets come from a search by forward passes alone, and are larger than "
@@ -97,15 +97,17 @@ def _certainty(rate: Measure) -> str:
 
 
 def _bound(rate: Measure) -> str:
-    return f"{rate.parameters['alpha'] * 100:.3g}%"
+    return asked_text(rate.parameters["alpha"])
 
 
 def _companion(measured: Measured) -> str:
     other, rate = measured["overinterpretation_rate_class_targeted"], measured["overinterpretation_rate"]
     if other.value is None or rate.value is None:
-        return "The class-targeted control did not run, so how much of this the mask itself does is not known."
+        return f"How much of this the mask itself does is not known: {other.unavailable or rate.unavailable}."
+    bare = measured.get("class_targeted_baseline_confident_share")
+    beside = f" On {_tally(bare)} images the bare fill alone argues for that class." if bare and bare.value else ""
     fact = f"Asked to argue for a random other class, the same search finds {_bound(rate)} enough for {_count(other)}"
-    return f"{fact}{interval_text(other.interval)}{_comparison(rate, other)}."
+    return f"{fact}{interval_text(other.interval)}{_comparison(rate, other)}.{beside}"
 
 
 def _comparison(rate: Measure, other: Measure) -> str:

@@ -14,14 +14,14 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.measures.rows import Row
-from modicum_server.measures.words import confidence_text, short_name
+from modicum_server.measures.words import asked_text, confidence_text, short_name
 from modicum_server.pictures import MAX_PIXELS
 from modicum_server.reports.comparing import checks, pairs
 from modicum_server.reports.gallery import LoadImage, Scene
 from modicum_server.reports.lines import overview
 from modicum_server.reports.matrix import matrices
 from modicum_server.reports.sections import Sketch, sections
-from modicum_server.reports.wording import acceleration_text, percent_text, reason_text, version_names
+from modicum_server.reports.wording import acceleration_text, reason_text, version_names
 
 
 def render_html(
@@ -55,8 +55,8 @@ def render_html(
         checks=checks(document, called),
         matrices=matrices(document, called),
         title=_title(document),
-        level=percent_text(asked["level"]),
-        alpha=percent_text(asked["alpha"]),
+        level=asked_text(asked["level"]),
+        alpha=asked_text(asked["alpha"]),
     ).encode()
 
 

@@ -156,9 +156,9 @@ def sections(sketches: Mapping[tuple[str, int], Sketch], rows: Iterable[Row]) ->
 def _by_target(seen: Observations) -> list[plots.Values]:
     name = "Predicted class" if seen.search.target_rule is TargetRule.PREDICTED else "Random other class"
     predicted = plots.Values(name, "first", tuple(seen.fraction[seen.measured].tolist()))
-    if not seen.other_ran.any():
+    if not seen.other_searched.any():
         return [predicted]
-    other = (seen.other_size[seen.other_ran] / seen.canvas.pixels).tolist()
+    other = (seen.other_size[seen.other_searched] / seen.canvas.pixels).tolist()
     return [predicted, plots.Values("Random other class", "second", tuple(other))]
 
 

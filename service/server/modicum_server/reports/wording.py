@@ -45,11 +45,6 @@ def version_names(document: Mapping[str, Any]) -> Callable[[str], str]:
     return called
 
 
-def percent_text(share: float) -> str:
-    """Return a share that somebody asked for as per cent, as exactly as it was asked for ("95%", "99.9%")."""
-    return f"{share * 100:.6g}%"
-
-
 def reason_text(reason: str) -> str:
     """Return a reason in words."""
     return REASONS.get(reason, reason)
