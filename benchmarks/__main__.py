@@ -29,7 +29,7 @@ def main(
     into: Annotated[Path, typer.Option(help="folder of the results and the page")] = results.ROOT,
     page_only: Annotated[bool, typer.Option("--page-only", help="measure nothing")] = False,  # noqa: FBT002  a flag
 ) -> None:
-    """Measure; about 40 minutes on two free cores, about 9 with --quick."""
+    """Measure; about 40 minutes on two free cores, about 9 with --quick; in full, the paper's table is an hour more."""
     chosen = parts(part)
     torch.set_num_threads(threads or machine.cores())
     found = results.read(into / results.RESULTS)

@@ -12,6 +12,8 @@ from benchmarks.paper.words import fraction_text, points_text, ratio_text, share
 from benchmarks.tables import table
 
 NOT_YET = "Not measured yet: `make bench PART=paper`.\n"
+ACCURACY_ROWS = 6
+"""Two networks and their ensemble, of as many pixels a step as the paper and of more."""
 DIGEST_SHOWN = 16
 """Characters of a digest that stand on the page; the results hold all."""
 
@@ -38,7 +40,13 @@ def is_quick(part: Mapping[str, Any]) -> bool:
     return bool(part["taken"]["quick"])
 
 
+def _cut_off(planned: int, there: int) -> Iterator[str]:
+    if there < planned:
+        yield f"The run was cut off: rows missing, the slowest ones: {planned - there} of {planned}.\n"
+
+
 def _accuracy(rows: Any, parts: Mapping[str, Any]) -> Iterator[str]:
+    yield from _cut_off(ACCURACY_ROWS, len(rows))
     yield from table(
         ("network", "k", "full images", "5% subsets", "random 5%", "subsets less full", "subsets less random"),
         [
@@ -104,6 +112,7 @@ def _mitigation(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
             for row in rows
         ],
     )
+    yield f"The interval of the difference in R is by {_method(rows[1]['rate_difference'])}.\n"
     yield from _verdicts(rows)
     yield from table(
         ("accuracy on", *names, "ensemble less its members"),
@@ -116,6 +125,10 @@ def _mitigation(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
             for kind in ("full", "subsets")
         ],
     )
+
+
+def _method(measure: Mapping[str, Any]) -> str:
+    return "none" if measure["interval"] is None else str(measure["interval"]["method"])
 
 
 def _temperatures(row: Mapping[str, Any]) -> str:
@@ -177,9 +190,7 @@ def _searches(figures: Any, parts: Mapping[str, Any]) -> Iterator[str]:
     )
     rows = [*figures["rows"], *(parts["exhaustive"]["figures"] if "exhaustive" in parts else ())]
     extent = QUICK_EXTENT if is_quick(parts["searches"]) else FULL
-    left_out = planned_rows(extent) + len(extent.exact) - len(rows)
-    if left_out:
-        yield f"The run was cut off: {left_out} of {left_out + len(rows)} rows, the slowest, are missing.\n"
+    yield from _cut_off(planned_rows(extent) + len(extent.exact), len(rows))
     yield from table(
         ("search", "setting", "fill", "passes an image", "median subset", "R", "same class on the last 5%"),
         [
