@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+from modicum_server.store.postgres import PostgresStore
 from sqlalchemy import make_url
 
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -73,3 +75,17 @@ def _open() -> asyncio.Event:
     event = asyncio.Event()
     event.set()
     return event
+
+
+@asynccontextmanager
+async def distant_store(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, *, answers_within: float
+) -> AsyncIterator[PostgresStore]:
+    """A store at the other end of the wire, which waits so many seconds for an answer."""
+    monkeypatch.setattr("modicum_server.store.connections.LONGEST_ANSWER_SECONDS", answers_within)
+    store = PostgresStore(wire.url)
+    try:
+        yield store
+    finally:
+        wire.mend()
+        await store.close()

@@ -8,9 +8,8 @@ from modicum_server.errors import DependencyUnavailable
 from modicum_server.store.postgres import PostgresStore
 from store_scene import PROJECT
 
-from tests.wire import Wire, wired
+from tests.wire import Wire, distant_store, wired
 
-LIMIT = "modicum_server.store.connections.LONGEST_ANSWER_SECONDS"
 PATIENCE_SECONDS = 60.0
 
 
@@ -22,12 +21,8 @@ async def wire(database_url) -> AsyncIterator[Wire]:
 
 @pytest.fixture
 async def distant(wire, monkeypatch) -> AsyncIterator[PostgresStore]:
-    """A store at the other end of the wire, which waits for no answer for long."""
-    monkeypatch.setattr(LIMIT, 5.0)
-    store = PostgresStore(wire.url)
-    yield store
-    wire.mend()
-    await store.close()
+    async with distant_store(wire, monkeypatch, answers_within=5.0) as store:
+        yield store
 
 
 async def test_a_transaction_whose_connection_went_silent_ends_and_the_next_one_has_another(distant, wire):

@@ -9,9 +9,7 @@ from modicum_server.domain.audits import AuditState
 from modicum_server.store.postgres import PostgresStore
 from worker_scene import Scene, until
 
-from tests.wire import Wire, wired
-
-LIMIT = "modicum_server.store.connections.LONGEST_ANSWER_SECONDS"
+from tests.wire import Wire, distant_store, wired
 
 
 @pytest.fixture
@@ -22,12 +20,8 @@ async def wire(database_url) -> AsyncIterator[Wire]:
 
 @pytest.fixture
 async def distant(wire, monkeypatch) -> AsyncIterator[PostgresStore]:
-    """A store at the other end of the wire, which waits for no answer for long."""
-    monkeypatch.setattr(LIMIT, 3.0)
-    store = PostgresStore(wire.url)
-    yield store
-    wire.mend()
-    await store.close()
+    async with distant_store(wire, monkeypatch, answers_within=3.0) as store:
+        yield store
 
 
 async def test_an_idle_worker_claims_again(distant, wire, scene: Scene):
