@@ -107,10 +107,14 @@ def audit(
 
 
 def version(
-    name: str = VERSION, source: Source = WEIGHTS, check: ModelCheck | None = None, labels: tuple[str, ...] = LABELS
+    name: str = VERSION,
+    source: Source = WEIGHTS,
+    check: ModelCheck | None = None,
+    labels: tuple[str, ...] = LABELS,
+    asked: InputSpecification = INPUT,
 ) -> ModelVersion:
     digest = hashlib.sha256(name.encode()).hexdigest()
-    return ModelVersion(name, source, INPUT, labels, digest, VersionState.READY, CREATED, check=check)
+    return ModelVersion(name, source, asked, labels, digest, VersionState.READY, CREATED, check=check)
 
 
 def pack(rows: Iterable[Row]) -> bytes:
@@ -129,7 +133,9 @@ def document_and_rows(
     check=None,
     plans=PLANS,
     class_labels=None,
+    inputs=None,
     second=None,
+    parts=(),
     statistics=DEFAULTS,
     **parameters,
 ):
@@ -139,13 +145,20 @@ def document_and_rows(
         audit=audit(versions=versions, searches=searches, count=images, plans=plans, statistics=statistics),
         dataset=Dataset("projects/default/datasets/few", "c" * 64, images, images, CREATED),
         versions=[
-            version(name, (sources or {}).get(name, WEIGHTS), check, (class_labels or {}).get(name, LABELS))
+            version(
+                name,
+                (sources or {}).get(name, WEIGHTS),
+                check,
+                (class_labels or {}).get(name, LABELS),
+                (inputs or {}).get(name, INPUT),
+            )
             for name in versions
         ],
         rows=read_rows(packed),
         parameters={"device": "cpu", "chunk_size": 4, "versions": {"torch": "2.4"}, "donor_digests": [], **parameters},
         findings_digest=hashlib.sha256(packed).hexdigest(),
         second=second,
+        parts=parts,
     )
     return document, read_rows(packed)
 

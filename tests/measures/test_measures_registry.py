@@ -6,10 +6,20 @@ import re
 from dataclasses import replace
 
 import pytest
-from example_audit import OTHER_VERSION, SEARCH, VERSION, controls, document_and_rows, finding, mixed_findings, pack
+from example_audit import (
+    OTHER_VERSION,
+    SEARCH,
+    VERSION,
+    controls,
+    document_and_rows,
+    finding,
+    mixed_findings,
+    pack,
+    version,
+)
 from modicum.cli.tables import show_result
 from modicum.results import result_of
-from modicum_server.domain.models import InputDropout
+from modicum_server.domain.models import Ensemble, InputDropout
 from modicum_server.domain.searches import TargetRule
 from modicum_server.measures import by_class, canonical_json, registry
 from modicum_server.measures.families import Family, PairFamily, Place, Title
@@ -175,3 +185,16 @@ def test_an_input_dropout_version_is_stamped_inference_only():
     )
 
     assert [model["stamp"] for model in document["models"]] == ["", "inference only"]
+
+
+def test_an_ensemble_with_a_member_of_input_dropout_is_stamped_though_that_was_not_audited():
+    plain, dropped, whole = (f"projects/default/models/{name}/versions/1" for name in ("plain", "dropped", "whole"))
+
+    document, _ = document_and_rows(
+        TWO_VERSIONS,
+        versions=(VERSION, OTHER_VERSION),
+        sources={VERSION: Ensemble((plain, dropped)), OTHER_VERSION: Ensemble((plain, whole))},
+        parts=[version(plain), version(dropped, InputDropout(plain, 0.8, 4, 7)), version(whole)],
+    )
+
+    assert [model["stamp"] for model in document["models"]] == ["inference only", ""]

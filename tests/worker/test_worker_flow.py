@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from arithmetic_model_server import PASSES, ArithmeticModelServer, subset_of
 from modicum_server.domain.audits import AuditState, Stage
-from modicum_server.domain.models import VersionState
+from modicum_server.domain.models import Ensemble, InputDropout, VersionState
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.tasks import SearchWork
 from modicum_server.metrics.worker import WorkerMetrics
@@ -21,7 +21,7 @@ from modicum_server.worker.searching import search
 from modicum_server.worker.summarising import summarise
 from prometheus_client import generate_latest
 from sqlalchemy import make_url, text
-from worker_scene import LABELS, PROJECT, Scene, until
+from worker_scene import LABELS, PROJECT, SEARCH, Scene, until
 
 DIGEST_LOCKED = (
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -333,3 +333,16 @@ async def stored(scene: Scene, audit: str, count: int) -> bool:
 
 def metrics_text(worker) -> str:
     return generate_latest(worker.metrics.registry).decode()
+
+
+async def test_the_result_knows_the_parts_of_a_version_that_were_not_audited(scene: Scene):
+    plain = await scene.register(digest="5" * 64)
+    dropped = await scene.register(digest="6" * 64, source=InputDropout(plain, 0.8, 4, 7))
+    whole = await scene.register(digest="7" * 64, source=Ensemble((plain, dropped)))
+    name = await scene.audit_of((whole,), searches=(SEARCH,), images=2)
+    scene.work(ArithmeticModelServer())
+
+    audit = await scene.ended(name)
+
+    (model,) = json.loads(await scene.read(audit.result_digest))["models"]
+    assert (model["model_version"], model["stamp"]) == (whole, "inference only")

@@ -11,9 +11,10 @@ from datetime import UTC
 from typing import Any
 
 from modicum_server.domain.audits import Audit, AuditSpecification
+from modicum_server.domain.composites import holds_input_dropout
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import MEASURED_REASONS
-from modicum_server.domain.models import InputDropout, ModelVersion
+from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Search, SearchMethod
 from modicum_server.measures import registry
 from modicum_server.measures.families import Titles, titled
@@ -28,8 +29,8 @@ FINDINGS_FORMAT = "jsonl+gzip"
 SEARCHING_CONTROLS = ("class_targeted", "fill_robust", "pixel_subset")
 """Answers of controls that come with the passes of a search of their own."""
 INFERENCE_ONLY = "inference only"
-"""Stamp of an input-dropout version: the authors train with it, here it is put around a version that was not."""
-Parts = Mapping[str, Sequence[Entry]]
+"""Stamp of input dropout, also as a member: the authors train with it, here it is put around what was not."""
+AcrossVersions = Mapping[str, Sequence[Entry]]
 MEASURED = frozenset(reason.value for reason in MEASURED_REASONS)
 
 
@@ -42,6 +43,7 @@ def result_document(
     parameters: Mapping[str, Any],
     findings_digest: str,
     second: OutOfDistribution | None = None,
+    parts: Sequence[ModelVersion] = (),
 ) -> dict[str, Any]:
     """Summarise an audit.
 
@@ -55,13 +57,14 @@ def result_document(
             mask_optimization searched without a gradient, `acceleration` how each version's search passes ran.
         findings_digest: SHA-256 of the findings artifact that holds these rows.
         second: what was predicted on the out-of-distribution data set, None without.
+        parts: of the versions that are made of versions.
     """
     # Longer than a function should be: it is the document's outline, and stays one to be read beside the docs.
     tally = _Tally.of(audit.specification)
     for row in rows:
         tally.add(row)
-    audited = Audited(versions, audit.specification, tally.observations(), parameters, second)
-    parts = {part.key: part.entries(audited) for part in registry.PARTS}
+    audited = Audited(versions, audit.specification, tally.observations(), parameters, second, parts)
+    across = {part.key: part.entries(audited) for part in registry.PARTS}
     return {
         "schema_version": SCHEMA_VERSION,
         "audit": audit.name,
@@ -81,9 +84,9 @@ def result_document(
             "audited": audit.item_count,
             "labelled": dataset.labelled_count,
         },
-        "models": [_model_json(version, audited, parts) for version in versions],
+        "models": [_model_json(version, audited, across) for version in versions],
         "comparisons": [_entry_json(pair, registry.pair_titles()) for pair in registry.compared(audited)],
-        **{part.key: [_entry_json(one, part.titles) for one in parts[part.key]] for part in registry.PARTS},
+        **{part.key: [_entry_json(one, part.titles) for one in across[part.key]] for part in registry.PARTS},
         "failures": tally.failures,
         "passes": tally.passes(),
         "findings": {"digest": findings_digest, "rows": tally.rows, "format": FINDINGS_FORMAT},
@@ -150,25 +153,25 @@ class _Tally:
         }
 
 
-def _model_json(version: ModelVersion, audited: Audited, parts: Parts) -> dict[str, Any]:
+def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions) -> dict[str, Any]:
     searches = range(len(audited.specification.searches))
     return {
         "model_version": version.name,
         "digest": version.digest,
-        "stamp": INFERENCE_ONLY if isinstance(version.source, InputDropout) else "",
+        "stamp": INFERENCE_ONLY if holds_input_dropout(version, audited.known) else "",
         "searches": [
-            _search_json(version.name, index, audited, parts)
+            _search_json(version.name, index, audited, across)
             for index in searches
             if version.name in audited.ran(index)
         ],
     }
 
 
-def _search_json(version: str, index: int, audited: Audited, parts: Parts) -> dict[str, Any]:
+def _search_json(version: str, index: int, audited: Audited, across: AcrossVersions) -> dict[str, Any]:
     """One search of one version; what the parts across versions say of its subsets stands with its own readings."""
     seen = audited.seen[version, index]
     measured = registry.measure(seen)
-    told = (part.reading(audited, parts[part.key], version, index) for part in registry.PARTS if part.reading)
+    told = (part.reading(audited, across[part.key], version, index) for part in registry.PARTS if part.reading)
     readings = [*registry.read_controls(measured), *(reading for reading in told if reading is not None)]
     blind = version in audited.parameters.get("gradient_free", ())
     return {

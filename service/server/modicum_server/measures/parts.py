@@ -22,6 +22,7 @@ class Audited:
         seen: by version and search.
         parameters: of the result.
         second: what was predicted on the out-of-distribution data set, None without.
+        parts: of the versions that are made of versions, whether they were audited themselves or not.
     """
 
     versions: Sequence[ModelVersion]
@@ -29,6 +30,12 @@ class Audited:
     seen: Mapping[tuple[str, int], Observations]
     parameters: Mapping[str, Any]
     second: OutOfDistribution | None = None
+    parts: Sequence[ModelVersion] = ()
+
+    @property
+    def known(self) -> Mapping[str, ModelVersion]:
+        """Return versions and parts by name."""
+        return {version.name: version for version in (*self.parts, *self.versions)}
 
     def ran(self, index: int) -> frozenset[str]:
         """Return the names of the versions that the search of that index ran on."""

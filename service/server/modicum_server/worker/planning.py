@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification, AuditState, Shard, Stage
-from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion
+from modicum_server.domain.composites import part_names
+from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import ControlPlan
 from modicum_server.domain.tasks import SearchWork, Task
 from modicum_server.ports import Store, Transaction
@@ -146,24 +147,14 @@ async def positions_left(transaction: Transaction, shard: Shard) -> tuple[int, .
 async def parts_of(transaction: Transaction, version: ModelVersion) -> tuple[ModelVersion, ...]:
     """The versions that an ensemble or a wrapper names, transitively, each once."""
     parts: dict[str, ModelVersion] = {}
-    names = _named_by(version)
+    names = [*part_names(version)]
     while names:
         name = names.pop()
         part = None if name in parts else await transaction.models.version(name)
         if part is not None:
             parts[name] = part
-            names += _named_by(part)
+            names += part_names(part)
     return tuple(parts.values())
-
-
-def _named_by(version: ModelVersion) -> list[str]:
-    match version.source:
-        case Ensemble(members=members):
-            return list(members)
-        case InputDropout(member=member):
-            return [member]
-        case _:
-            return []
 
 
 def device_of(specification: AuditSpecification, settings: Settings) -> str:

@@ -21,6 +21,7 @@ from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.measures.rows import FindingRows, Row, finding_row, write_rows
 from modicum_server.ports import Keyed, Store
 from modicum_server.worker.claims import Claim, Equipment, Outcome
+from modicum_server.worker.planning import parts_of
 from modicum_server.worker.second_answers import out_of_distribution
 from modicum_server.worker.stages import drop_shard
 from modicum_server.worker.transferring import audited_versions
@@ -42,6 +43,7 @@ class _Subject:
     versions: tuple[ModelVersion, ...]
     parameters: Mapping[str, object]
     second: OutOfDistribution | None
+    parts: tuple[ModelVersion, ...]
 
 
 async def summarise(equipment: Equipment, claim: Claim) -> Outcome:
@@ -76,7 +78,8 @@ async def _subject(equipment: Equipment, claim: Claim) -> _Subject | None:
         versions = await audited_versions(transaction, audit.specification)
         parameters = await transaction.audits.parameters(audit.name)
         second = await out_of_distribution(transaction, audit, versions)
-    return _Subject(audit, dataset, tuple(versions), parameters, second)
+        parts = [part for version in versions for part in await parts_of(transaction, version)]
+    return _Subject(audit, dataset, tuple(versions), parameters, second, tuple(parts))
 
 
 def _rows(store: Store, claim: Claim, loop: asyncio.AbstractEventLoop) -> Iterator[Row]:
@@ -112,6 +115,7 @@ def _pack_and_summarise(subject: _Subject, rows: Iterator[Row], findings: Path) 
         parameters=subject.parameters,
         findings_digest=findings_digest,
         second=subject.second,
+        parts=subject.parts,
     )
     return findings_digest, canonical_json(document)
 

@@ -1,0 +1,35 @@
+"""What a version that is made of versions has of its parts: their mean fill, and what must be said of them."""
+
+from collections.abc import Mapping
+
+from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion
+
+
+def holds_input_dropout(version: ModelVersion, known: Mapping[str, ModelVersion]) -> bool:
+    """Return whether a version is input dropout, or has some anywhere inside; `known` are its parts, by name."""
+    if isinstance(version.source, InputDropout):
+        return True
+    return any(holds_input_dropout(known[name], known) for name in part_names(version) if name in known)
+
+
+def mean_fill(version: ModelVersion, known: Mapping[str, ModelVersion]) -> tuple[float, ...]:
+    """Return what its `mean` fill paints, a value a channel; where it declares none, what its first part does."""
+    asked = version.input
+    declared = () if asked is None else asked.fill_mean or asked.mean
+    for name in part_names(version)[:1]:
+        if not declared and name in known:
+            return mean_fill(known[name], known)
+    if asked is None:
+        return declared
+    values = declared or (0.0,)
+    return values * asked.channels if len(values) == 1 else values
+
+
+def part_names(version: ModelVersion) -> tuple[str, ...]:
+    """Return the versions that it is made of, by name; none of a version with weights or a program of its own."""
+    match version.source:
+        case Ensemble(members=members):
+            return members
+        case InputDropout(member=member):
+            return (member,)
+    return ()
