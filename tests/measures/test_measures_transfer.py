@@ -60,6 +60,7 @@ def test_shares_and_median_are_of_the_subsets_that_were_scored():
     assert of_all["transfer_confidence_median"]["value"] == pytest.approx((0.92 + 0.5) / 2)
     agreed, every = (of_all[f"{scope}_class_kept_share"] for scope in ("transfer_agreed", "transfer"))
     assert {**agreed, "title": every["title"], "order": every["order"]} == every
+    assert agreed["title"].endswith(", both versions confident of one class on the image")  # whichever was argued for
 
 
 def test_agreed_are_images_on_which_both_are_confident_of_the_same_class():

@@ -187,7 +187,10 @@ PART = Part(
     transfer_all,
     {
         f"{name}_{measure}": Title(f"{title}{scope}")
-        for name, scope in ((AGREED, ", both versions confident of the class"), (CONTROL, ", all subsets scored"))
+        for name, scope in (
+            (AGREED, ", both versions confident of one class on the image"),
+            (CONTROL, ", all subsets scored"),
+        )
         for measure, title in (
             ("class_kept_share", "Subsets that keep their class with another version"),
             ("sufficient_share", "Subsets that suffice with another version"),
