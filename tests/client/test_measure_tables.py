@@ -166,6 +166,16 @@ def test_a_version_is_named_with_its_stamp_wherever_it_is_named():
     assert f"{said} (90% interval 1.20 to 1.90)\n" in text
 
 
+def test_what_must_be_said_of_a_pair_stands_behind_it():
+    note = "the mean fill is not the same: 0.5 with one, version 1; 0.25 with robust, version 1"
+
+    result = result_with(model(), comparisons=[PAIR | {"note": note}], specification={"searches": [SEARCH]})
+
+    (pair,) = result.comparisons
+    assert pair.note == note
+    assert compared(pair, result).endswith(f" 1.20 to 1.90) ({note})")
+
+
 @pytest.mark.parametrize(("count", "how"), [(1, ""), (2, " (threshold 0.9, mask_optimization, mean fill)")])
 def test_a_pair_tells_its_search_where_there_are_several(count, how):
     result = result_with(model(), model(ROBUST), comparisons=[PAIR], specification={"searches": [SEARCH] * count})

@@ -4,8 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_audit import OTHER_VERSION, SEARCH, VERSION, document_and_rows, failed, finding, not_eligible
-from modicum_server.domain.searches import Search, SearchMethod
+from example_audit import (
+    INPUT,
+    OTHER_VERSION,
+    SEARCH,
+    VERSION,
+    document_and_rows,
+    failed,
+    finding,
+    not_eligible,
+    version,
+)
+from modicum_server.domain.models import InputDropout
+from modicum_server.domain.searches import Fill, Search, SearchMethod
 
 BOTH = (VERSION, OTHER_VERSION)
 
@@ -76,6 +87,46 @@ def test_what_cannot_be_compared_says_why():
     assert pair["measures"]["subset_fraction_ratio"]["value"] is None
     assert "searched to its end with both" in pair["measures"]["subset_fraction_ratio"]["unavailable"]
     assert "no labelled image" in pair["measures"]["accuracy_difference"]["unavailable"]
+
+
+OTHER_FILL = replace(INPUT, fill_mean=(0.485, 0.456, 0.406))
+
+
+def note_of(*, fill=Fill.MEAN, **document):
+    asked = replace(SEARCH, fill=fill)
+    return pair_of([finding(0, 4)], [of_other(finding(0, 2))], searches=(asked,), **document)["note"]
+
+
+def test_a_pair_whose_mean_fills_differ_says_so():
+    note = note_of(inputs={OTHER_VERSION: OTHER_FILL})
+
+    assert note == "the mean fill is not the same: 0.5 with tiny, version 1; 0.485/0.456/0.406 with tiny, version 2"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"inputs": {OTHER_VERSION: replace(INPUT, mean=(0.1, 0.2, 0.3), fill_mean=INPUT.mean)}},
+        {"inputs": {OTHER_VERSION: OTHER_FILL}, "fill": Fill.BLACK},
+    ],
+    ids=["alike", "declared alike", "another fill"],
+)
+def test_a_pair_that_was_searched_with_one_fill_has_no_note(document):
+    assert not note_of(**document)
+
+
+def test_a_version_of_versions_that_declares_no_mean_fill_has_its_first_part_s():
+    none = replace(INPUT, mean=(), std=())
+    part = "projects/default/models/part/versions/1"
+
+    note = note_of(
+        inputs={OTHER_VERSION: none},
+        sources={OTHER_VERSION: InputDropout(part, 0.8, 4, 7)},
+        parts=[version(part, asked=OTHER_FILL)],
+    )
+
+    assert "0.485/0.456/0.406 with tiny, version 2" in note
 
 
 def test_every_pair_under_every_search_is_compared():

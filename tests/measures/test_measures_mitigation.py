@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ensemble_audit import BOTH, COUNT, LARGER, MATCHED, ONE, TWO, audit_of, checked
-from example_audit import SEARCH, document_and_rows, finding, not_eligible
+from example_audit import INPUT, SEARCH, document_and_rows, finding, not_eligible
 from modicum_server.domain.models import Ensemble
+from modicum_server.domain.statistics import DEFAULTS
 
 
 def test_the_ratio_is_that_to_the_geometric_mean_of_the_members():
@@ -122,7 +123,25 @@ def test_images_that_are_not_searched_with_all_are_left_out():
 def test_the_change_in_the_rate_is_over_the_same_images():
     check = checked(audit_of({(ONE, 0): 3, (TWO, 0): 9, (BOTH, 0): 12, (ONE, 1): 3, (TWO, 1): 9}))
 
-    assert check["measures"]["overinterpretation_rate_difference"]["value"] == pytest.approx(-0.5)
+    difference = check["measures"]["overinterpretation_rate_difference"]
+    assert difference["value"] == pytest.approx(-0.5)
+    assert (difference["parameters"]["alpha"], difference["parameters"]["threshold"]) == (0.05, SEARCH.threshold)
+
+
+def test_the_alpha_of_the_change_in_the_rate_is_the_one_that_was_asked_for():
+    check = checked(audit_of(LARGER), statistics=replace(DEFAULTS, alpha=0.15))
+
+    difference = check["measures"]["overinterpretation_rate_difference"]
+    assert difference["parameters"]["alpha"] == 0.15
+
+
+def test_versions_whose_mean_fills_differ_are_a_caution():
+    check = checked(audit_of(LARGER), inputs={TWO: replace(INPUT, fill_mean=(0.25, 0.25, 0.25))})
+
+    assert check["verdict"] == "MITIGATED"
+    assert check["cautions"] == [
+        "the mean fill is not the same: 0.5 with both, version 1; 0.5 with one, version 1; 0.25 with two, version 1"
+    ]
 
 
 def test_an_ensemble_without_its_members_is_not_checked():

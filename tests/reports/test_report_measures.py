@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from example_audit import OTHER_VERSION, SEARCH, VERSION, controls, document_and_rows, finding, mixed_findings
+from example_audit import INPUT, OTHER_VERSION, SEARCH, VERSION, controls, document_and_rows, finding, mixed_findings
 from modicum_server.domain.findings import FindingControls, TransferFinding
 from modicum_server.domain.models import Ensemble, InputDropout
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
@@ -157,6 +157,16 @@ def test_a_row_of_dots_shows_median_and_quartiles(sizes):
     medians = re.findall(r'class="median" d="M([\d.]+) ', page)
     assert len(spans) == len(medians) == 2  # by target class, and by correctness
     assert all(float(low) <= float(median) <= float(high) for (low, high), median in zip(spans, medians, strict=True))
+
+
+def test_a_pair_of_versions_with_other_mean_fills_says_so_where_it_stands():
+    other = replace(INPUT, fill_mean=(0.25, 0.25, 0.25))
+
+    document, rows = document_and_rows(TWO_VERSIONS, versions=BOTH, inputs={OTHER_VERSION: other})
+    page = page_of_document(document, rows)
+
+    said = "the mean fill is not the same: 0.5 with tiny, version 1; 0.25 with tiny, version 2"
+    assert page.count(f"<small>{said}</small></th>") == len(document["comparisons"][0]["measures"])
 
 
 def test_an_input_dropout_version_is_said_to_be_inference_only_wherever_it_is_named():

@@ -9,12 +9,16 @@ from modicum.measures import Measure, measures_of
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two versions under one search, in pairs on the same images; ratios and differences are first to second."""
+    """Two versions under one search, in pairs on the same images; ratios and differences are first to second.
+
+    `note` is what must be said beside their sizes, as that their mean fills differ; empty for nothing.
+    """
 
     first: str
     second: str
     search_index: int
     measures: Mapping[str, Measure]
+    note: str = ""
 
     @property
     def subset_fraction_ratio(self) -> Measure:
@@ -77,15 +81,15 @@ class CheckedVersion:
 class Mitigation:
     """The mitigation check of an ensemble under one search.
 
-    `verdict` is MITIGATED, NOT_MITIGATED or INCONCLUSIVE, `reasons` say why no clearer one, `cautions` where it rests
-    on few images that differ, `stamp` what was not looked at. `temperatures` are the members' matched ones;
-    `matched_eligibility` tells by member on how many images it was eligible at these (`member`), and the ensemble
-    (`ensemble`), of those that both scored (`scored_by_both`); empty where none was matched, and in results of
-    before. `limits` are those of the verdict: the intervals of the ratios are to lie above `ratio`, of differences
-    in accuracy above `accuracy_difference`, over `images` or more. `versions` are the ensemble, then its members,
-    and what they cost; `out_of_distribution` tells of that data set (`dataset`, `labelled`, `used`, `failed`), None
-    without, and then the stamp says so; `latency_ratio` is how many times as long the ensemble takes as its members
-    do on average, None where unknown.
+    `verdict` is MITIGATED, NOT_MITIGATED or INCONCLUSIVE, `reasons` say why no clearer one, `cautions` where it
+    rests on few images that differ, or on mean fills that do, `stamp` what was not looked at. `temperatures` are
+    the members' matched ones; `matched_eligibility` tells by member on how many images it was eligible at these
+    (`member`), and the ensemble (`ensemble`), of those that both scored (`scored_by_both`); empty where none was
+    matched, and in results of before. `limits` are those of the verdict: the intervals of the ratios are to lie
+    above `ratio`, of differences in accuracy above `accuracy_difference`, over `images` or more. `versions` are the
+    ensemble, then its members, and what they cost; `out_of_distribution` tells of that data set (`dataset`,
+    `labelled`, `used`, `failed`), None without, and then the stamp says so; `latency_ratio` is how many times as
+    long the ensemble takes as its members do on average, None where unknown.
     """
 
     ensemble: str
@@ -151,4 +155,4 @@ def transfer_of(entry: Mapping[str, Any]) -> Transfer:
 def comparison_of(entry: Mapping[str, Any]) -> Comparison:
     """The pair in its entry of the document."""
     measures = measures_of(entry["measures"])
-    return Comparison(entry["first"], entry["second"], entry["search_index"], measures)
+    return Comparison(entry["first"], entry["second"], entry["search_index"], measures, entry.get("note", ""))

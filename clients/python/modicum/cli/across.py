@@ -30,9 +30,10 @@ def compared(pair: Comparison, result: Result) -> str:
     """Two versions on the same images in a line; what there is nothing to say of is left out."""
     known = [one for one in pair.measures.values() if one.value is not None] or list(pair.measures.values())[:1]
     said = "; ".join(f"{lower_first(measure.title)} {measure}" for measure in known)
+    note = f" ({pair.note})" if pair.note else ""
     searches = result.document["specification"]["searches"]
     how = f" ({search_text(searches[pair.search_index])})" if len(searches) > 1 else ""
-    return f"{result.called(pair.first)} against {result.called(pair.second)} on the same images{how}: {said}"
+    return f"{result.called(pair.first)} against {result.called(pair.second)} on the same images{how}: {said}{note}"
 
 
 def matrices(result: Result) -> Iterable[Table]:

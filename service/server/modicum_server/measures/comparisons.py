@@ -26,12 +26,16 @@ WIDER = "with_two_images_added"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two versions under the search of that index; differences and ratios are first to second."""
+    """Two versions under the search of that index; differences and ratios are first to second.
+
+    `note` is what must be said beside their sizes, empty for nothing.
+    """
 
     first: str
     second: str
     search_index: int
     measures: Mapping[str, Measure]
+    note: str
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -41,6 +45,7 @@ class Comparison:
             "second": self.second,
             "search_index": self.search_index,
             "measures": measures,
+            "note": self.note,
         }
 
 
@@ -49,13 +54,14 @@ def compare_all(
     ran: Mapping[int, Container[str]],
     seen: Mapping[tuple[str, int], Observations],
     compare: Callable[[Observations, Observations], Measured],
+    note: Callable[[str, str, int], str],
 ) -> list[Comparison]:
     """Return every pair of versions under every search that ran on both, in the order of the specification.
 
     But for searches for a random other class: two versions need not have argued for the same one.
     """
     return [
-        Comparison(first, second, index, compare(seen[first, index], seen[second, index]))
+        Comparison(first, second, index, compare(seen[first, index], seen[second, index]), note(first, second, index))
         for first, second in itertools.combinations(versions, 2)
         for index, names in ran.items()
         if first in names and second in names and seen[first, index].search.target_rule is TargetRule.PREDICTED

@@ -10,7 +10,7 @@ The verdict on it follows `mitigation_rule`. Without an out-of-distribution data
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from modicum_server.measures.checked_versions import (
 from modicum_server.measures.comparisons import difference_to_mean, ratio_of
 from modicum_server.measures.families import Title
 from modicum_server.measures.matched_eligibility import MatchedEligibility, matched_eligibility
+from modicum_server.measures.mean_fills import differing_fills
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.mitigation_rule import LEAST_IMAGES, cautions, judge
 from modicum_server.measures.observations import Observations
@@ -101,7 +102,9 @@ def check_ensembles(
     searches: Sequence[Search],
     seen: Seen,
     temperatures: Mapping[int, Mapping[str, float]],
-    second: OutOfDistribution | None = None,
+    *,
+    second: OutOfDistribution | None,
+    known: Mapping[str, ModelVersion],
 ) -> list[Mitigation]:
     """Check every ensemble whose members were all audited beside it, under every search that is not a matched one.
 
@@ -113,6 +116,7 @@ def check_ensembles(
         seen: by version and search.
         temperatures: by the index of a matched search, those at which the members were searched.
         second: what ensembles and members said of the out-of-distribution data set, None without.
+        known: versions and the parts of those that are made of versions, by name.
     """
     audited = {version.name: version for version in versions}
     checks = []
@@ -123,7 +127,9 @@ def check_ensembles(
         for index in [place for place, search in enumerate(searches) if _is_checked(search)]:
             twin = matched_twin(searches, index)
             used = {} if twin is None else temperatures.get(twin, {})
-            checks.append(_check(version, members, _Seen(seen, index, twin), used, second))
+            check = _check(version, members, _Seen(seen, index, twin), used, second)
+            note = differing_fills([version, *members], searches[index], known)
+            checks.append(replace(check, cautions=(*check.cautions, note)) if note else check)
     return checks
 
 
@@ -214,7 +220,9 @@ def _rate(whole: Observations, parts: Sequence[Observations]) -> Measure:
     all_aligned = aligned([whole, *parts])
     both = in_all(all_aligned)
     few = np.stack([small(one.size, one)[places][both] for one, places in all_aligned])
-    return difference_to_mean(few.astype(np.int64), level=whole.level, empty=NONE_IN_ALL)
+    change = difference_to_mean(few.astype(np.int64), level=whole.level, empty=NONE_IN_ALL)
+    asked = {"alpha": whole.statistics.alpha, "threshold": whole.search.threshold}
+    return replace(change, parameters={**change.parameters, **asked})
 
 
 def checks_of(audited: Audited) -> list[Mitigation]:
@@ -224,7 +232,8 @@ def checks_of(audited: Audited) -> list[Mitigation]:
         audited.specification.searches,
         audited.seen,
         matched_temperatures(audited.parameters),
-        audited.second,
+        second=audited.second,
+        known=audited.known,
     )
 
 

@@ -29,6 +29,7 @@ from modicum_server.measures import (
     transfer,
 )
 from modicum_server.measures.families import Family, PairFamily, Titles
+from modicum_server.measures.mean_fills import differing_fills
 from modicum_server.measures.measure import Measured, Reading
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.parts import Audited, Part
@@ -76,7 +77,12 @@ def compared(audited: Audited) -> list[comparisons.Comparison]:
     """Return every pair of versions under every search."""
     names = audited.specification.model_versions
     ran = {index: audited.ran(index) for index in range(len(audited.specification.searches))}
-    return comparisons.compare_all(names, ran, audited.seen, compare)
+    searches, known = audited.specification.searches, audited.known
+
+    def note(first: str, second: str, index: int) -> str:
+        return differing_fills([known[first], known[second]], searches[index], known)
+
+    return comparisons.compare_all(names, ran, audited.seen, compare, note)
 
 
 PARTS: tuple[Part, ...] = (mitigation.PART, transfer.PART)

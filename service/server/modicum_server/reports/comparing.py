@@ -20,6 +20,7 @@ class Pair:
     second: str
     search: Mapping[str, Any]
     lines: tuple[Line, ...]
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def pairs(document: Mapping[str, Any], called: Called) -> list[Pair]:
             second=called(entry["second"]),
             search=document["specification"]["searches"][entry["search_index"]],
             lines=lines(entry["measures"], registry.pair_titles()),
+            note=entry.get("note", ""),
         )
         for entry in document.get("comparisons", ())
     ]
