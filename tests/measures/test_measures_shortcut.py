@@ -7,6 +7,7 @@ import pytest
 from example_audit import SIDE, document_and_rows, finding, measures_of, not_eligible
 from modicum_server.domain.findings import FindingControls, ObjectsFinding, ScoredVariant, Subset
 from modicum_server.domain.searches import Canvas
+from modicum_server.measures import canonical_json
 from modicum_server.measures.ring import Ring
 
 RING = Ring.of(Canvas(3, SIDE, SIDE)).mask
@@ -144,6 +145,16 @@ def test_without_the_control_there_is_no_verdict():
     assert (
         measures_of(plain)["shortcut_accuracy_drop"]["unavailable"] == "the shortcut control ran on no labelled image"
     )
+
+
+def test_of_few_images_the_document_is_written_without_an_end_of_their_accuracy():
+    document, _ = document_and_rows(images(5, in_ring=True, lost=0.5))
+
+    canonical_json(document)  # which no infinite end passes
+
+    drop = document["models"][0]["searches"][0]["measures"]["shortcut_accuracy_drop"]
+    assert (drop["n"], drop["parameters"]["accuracy_low"]) == (5, None)
+    assert reading_of(images(5, in_ring=True, lost=0.5))["outcome"] == "INCONCLUSIVE"
 
 
 def test_the_drop_counts_every_labelled_image_eligible_or_not():

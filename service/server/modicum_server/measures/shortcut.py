@@ -40,7 +40,7 @@ def shortcut(seen: Observations) -> Measured:
     """Return `shortcut_accuracy_drop`: accuracy on the whole images less that with the region filled, in pairs.
 
     Its parameters are what the rule needs beside it: `region`, `eligible` images, `accuracy_low`, the lower end of the
-    accuracy on the whole images, `accuracy_filled`, `chance_accuracy`.
+    accuracy on the whole images (None of so few that there is no interval), `accuracy_filled`, `chance_accuracy`.
     """
     outside = bool((~np.isnan(seen.object_area)).any())
     filled = seen.variants.get(OUTSIDE_FILLED if outside else RING_FILLED)
@@ -57,9 +57,9 @@ def _drop(seen: Observations, filled: Rescored, parameters: Mapping[str, Any]) -
     labels, still = seen.label[told], (filled.predicted == seen.label)[told]
     drop = difference_of(seen.correct[told].astype(np.float64) - still, level=seen.level, empty=NOT_RUN)
     _, counts = np.unique(labels, return_counts=True)
-    whole = share(seen.correct[told], level=seen.level, empty=NOT_RUN)
+    whole = share(seen.correct[told], level=seen.level, empty=NOT_RUN).interval
     known = {
-        "accuracy_low": _ends(whole)[0],
+        "accuracy_low": None if whole is None else whole.low,
         "accuracy_filled": float(still.mean()),
         "chance_accuracy": float(counts.max() / len(labels)),
     }
@@ -86,7 +86,8 @@ def judge(measured: Measured) -> tuple[str, str]:
     ):
         if count < LEAST_IMAGES:
             return "INCONCLUSIVE", f"fewer than {LEAST_IMAGES} {what} ({count}), so no verdict"
-    if drop.parameters["accuracy_low"] <= chance:
+    low = drop.parameters["accuracy_low"]
+    if low is None or low <= chance:
         return "INCONCLUSIVE", f"accuracy is not seen to lie above chance ({share_text(chance)}), so no verdict"
     shares, drops = _excess(measured), _ends(drop)
     if shares[0] > SHARE_LIMIT and drops[0] > DROP_LIMIT:
