@@ -13,6 +13,7 @@ from modicum import errors
 from modicum.cli.command import app
 from modicum.cli.exits import exit_code
 from modicum.cli.orders import MOST_BACKSELECT_PASSES, backselect_passes
+from modicum.v1 import search_pb2
 
 COMMAND = [sys.executable, "-c", "from modicum.cli import main; main()"]
 
@@ -258,8 +259,46 @@ def test_a_second_interrupt_leaves_at_once(place, address, script):
     assert time.monotonic() - begun < 20  # GetAudit would have been waited for three times as long
 
 
+FAILING_WATCHES = [([(3, "FAILED")], "end"), ([(3, "FAILED")], "end")]
+
+
+@pytest.fixture
+def served(place, address, script, monkeypatch):
+    """The script of the service that commands of this process ask."""
+    monkeypatch.setenv("MODICUM_ADDRESS", address)
+    return script
+
+
+@pytest.mark.parametrize(
+    ("options", "controls", "no_controls"),
+    [
+        pytest.param((), [], False, id="the server's default ones, as an audit"),
+        pytest.param(("--no-controls",), [], True, id="none"),
+        pytest.param(
+            ("--control", "class_targeted:8:300", "--control", "random"),
+            [(search_pb2.CONTROL_CLASS_TARGETED, 8, 300), (search_pb2.CONTROL_RANDOM, 0, 0)],
+            False,
+            id="named ones",
+        ),
+        pytest.param(
+            ("--pixel-subsets", "100"), [(search_pb2.CONTROL_PIXEL_SUBSETS, 0, 100)], False, id="pixel subsets beside"
+        ),
+    ],
+)
+def test_an_ensemble_check_runs_the_controls_of_an_audit(served, run, options, controls, no_controls):
+    served.watches = FAILING_WATCHES[:]
+
+    result = run("ensemble", "check", "photos", "--member", "a", "--member", "b", "--quiet", *options)
+
+    assert result.exit_code == 3, result.stderr
+    asked = served.calls["CreateAudit"][0].audit.specification
+    assert [(plan.control, plan.images, plan.passes) for plan in asked.controls] == controls
+    assert asked.no_controls == no_controls
+    assert [search.matched for search in asked.searches] == [False, True]
+
+
 def test_photographs_are_a_data_set_named_after_them_and_their_content(place, address, script):
-    script.watches = [([(3, "FAILED")], "end"), ([(3, "FAILED")], "end")]
+    script.watches = FAILING_WATCHES[:]
     options = ("--quiet", "--seed", "7", "--passes", "100", "--level", "0.9", "--alpha", "0.1", "--no-reuse")
     with started(address, *options) as process:
         out, said = process.communicate(timeout=20)

@@ -54,6 +54,9 @@ def check(
     seed: options.Seed = 0,
     sample: options.Sample = 0,
     device: options.Device = "auto",
+    control: options.Controls = None,
+    no_controls: options.NoControls = False,
+    pixel_subsets: options.PixelSubsets = None,
     level: options.Level = None,
     alpha: options.Alpha = None,
     ratio_limit: options.RatioLimit = None,
@@ -65,7 +68,8 @@ def check(
 ) -> None:
     """Audit an ensemble and its members on the same photographs, and say whether it mitigates overinterpretation.
 
-    The members are searched twice: as they are, and at temperatures matched to the ensemble's confidence.
+    The members are searched twice: as they are, with the controls of an audit, and at temperatures matched to the
+    ensemble's confidence, with none.
     Exit codes: 0 MITIGATED, 1 NOT_MITIGATED, 4 INCONCLUSIVE; 2 usage, 3 not completed, 5 model or data refused.
     """
     if len(member) < FEWEST_MEMBERS:
@@ -77,8 +81,9 @@ def check(
     second = None if ood is None else checked_pictures(ood, ood_labels, sample=0)
     order = search_order(
         threshold,
-        controls=None,
-        no_controls=True,
+        controls=control,
+        no_controls=no_controls,
+        pixel_subsets=pixel_subsets,
         device=device,
         method=SearchMethod.MASK_OPTIMIZATION,
         passes=passes,

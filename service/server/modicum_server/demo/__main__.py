@@ -53,7 +53,8 @@ def main(
     _say(
         f"Chosen so that it fits into four minutes on two cores: {files.photograph_count} photographs, at most "
         f"{passes} pass-equivalents each, the class-targeted control on {control_images} of them at the most, the "
-        f"others on every one with a subset; in the check of the ensemble at most {ensemble_passes} each."
+        f"others on every one with a subset; in the check of the ensemble at most {ensemble_passes} "
+        "each, and no controls."
     )
     with _server(FOLDER / "server") as environment:
         for command in audit_commands(model, files, passes=passes, control_images=control_images):
@@ -96,7 +97,7 @@ def ensemble_commands(audited: str, files: DemoFiles, *, passes: int) -> Iterato
         *("ensemble", "check", str(files.photographs), "--photo-labels", str(files.photograph_labels)),
         *(word for model in MODELS for word in ("--member", _name(model))),
         *("--name", "efficientnet-lite-ensemble", "--threshold", str(ENSEMBLE_THRESHOLD), "--passes", str(passes)),
-        *("--no-reuse", "--output", "demo-ensemble.html"),
+        *("--no-controls", "--no-reuse", "--output", "demo-ensemble.html"),
     ]
 
 
