@@ -110,6 +110,17 @@ def test_the_control_is_read_by_its_rule(size, count, outcome):
     assert reading_of([finding(place, own, controls=robust(size)) for place in range(count)])["outcome"] == outcome
 
 
+@pytest.mark.parametrize(("found", "outcome"), [(0, "INCONCLUSIVE"), (15, "INCONCLUSIVE"), (27, "THE_FILL")])
+def test_a_search_that_ran_out_of_passes_says_nothing_of_the_model(found, outcome):
+    sizes = [12] * found + [PIXELS] * (30 - found)
+
+    reading = reading_of([finding(place, 3, controls=robust(size)) for place, size in enumerate(sizes)])
+
+    assert reading["outcome"] == outcome
+    assert f"nothing smaller than the whole for {30 - found} of them" in reading["text"]
+    assert ("more passes may find parts" in reading["text"]) == (outcome == "INCONCLUSIVE")
+
+
 def test_the_sentence_gives_share_donors_fraction_and_ratio():
     assert reading_of([finding(place, 3, controls=robust(12)) for place in range(20)])["text"] == (
         "For 100% of 20 images (95% interval 84% to 100%) a part suffices whatever stands elsewhere, for at least 9 in "

@@ -39,7 +39,7 @@ def test_forty_images_that_all_predict_alike_mitigate_with_a_caution():
     assert (check["verdict"], check["reasons"]) == ("MITIGATED", [])
     (caution,) = check["cautions"]
     assert caution == (
-        "of 40 images only 0 differ in accuracy, and a bootstrap knows of no others: with two images added the "
+        "of 40 images none differ in accuracy, and a bootstrap knows of no others: with two images added the "
         "interval is -0.071 to 0.071, which holds -0.02"
     )
 

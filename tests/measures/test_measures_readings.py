@@ -112,7 +112,9 @@ def test_a_shape_that_was_painted_once_only_settles_nothing():
 @pytest.mark.parametrize(("surviving", "count"), [(20, 20), (1, 20), (10, 20), (9, 9)])
 def test_variants_of_the_subset_are_read_by_their_rules(control, high, low, surviving, count):
     findings = [
-        finding(place, 3, controls=variants(sufficient=kept, confidence=0.95 if kept else 0.1))
+        finding(
+            place, 3, controls=variants(sufficient=kept, confidence=0.95 if kept else 0.1, predicted=0 if kept else 1)
+        )
         for place in range(count)
         for kept in [place < surviving]
     ]
@@ -122,12 +124,34 @@ def test_variants_of_the_subset_are_read_by_their_rules(control, high, low, surv
     assert outcome == {(20, 20): high, (1, 20): low}.get((surviving, count), "INCONCLUSIVE")
 
 
+def test_subsets_that_fall_below_the_threshold_and_keep_their_class_are_weakened_and_not_destroyed():
+    findings = [finding(place, 3, controls=variants(sufficient=False, confidence=0.8)) for place in range(20)]
+
+    reading = readings_of(findings)["dilated"]
+
+    assert reading["outcome"] == "WEAKENED"
+    assert reading["text"] == (
+        "With the neighbouring pixels of the image added, 0% of 20 subsets (95% interval 0% to 16%) still suffice, and "
+        "100% (95% interval 84% to 100%) keep their class: more of the same image costs confidence, and mostly not the "
+        "class."
+    )
+
+
+def test_a_ratio_of_which_the_median_is_not_known_is_told_by_its_lower_end():
+    sizes = [30] * 14 + [None] * 16
+
+    readings = readings_of([finding(place, 3, controls=controls(size)) for place, size in enumerate(sizes)])
+
+    assert "in the median at least 10.0 times as large" in readings["class_targeted"]["text"]
+
+
 def test_the_sentence_on_the_shape_gives_both_medians():
     readings = readings_of([finding(place, 3, controls=variants(confidence=0.72)) for place in range(20)])
 
     assert readings["mask_only"]["text"] == (
-        "The bare shapes of 20 masks, painted on the mean, leave a median confidence of 0.720 in white and 0.720 in "
-        "black: the shape alone argues for the class, whatever the kept pixels show."
+        "The bare shapes of 20 masks, painted on the mean, leave a median confidence of 0.720 in white (95% "
+        "interval 0.720 to 0.720) and 0.720 in black (95% interval 0.720 to 0.720): the shape alone argues for the "
+        "class in one paint at least, whatever the kept pixels show."
     )
 
 

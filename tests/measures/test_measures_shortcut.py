@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_audit import SIDE, document_and_rows, finding, measures_of, not_eligible
+from example_audit import SEARCH, SIDE, document_and_rows, finding, measures_of, not_eligible
 from modicum_server.domain.findings import FindingControls, ObjectsFinding, ScoredVariant, Subset
 from modicum_server.domain.searches import Canvas
-from modicum_server.measures import canonical_json
+from modicum_server.measures import canonical_json, registry
+from modicum_server.measures.observer import observe
 from modicum_server.measures.ring import Ring
 
 RING = Ring.of(Canvas(3, SIDE, SIDE)).mask
@@ -138,13 +139,20 @@ def test_accuracy_is_held_against_chance_on_the_images_that_the_drop_is_of():
     assert "accuracy is not seen to lie above chance (50%)" in reading["text"]
 
 
-def test_without_the_control_there_is_no_verdict():
-    plain = [finding(place, 4) for place in range(COUNT)]
+@pytest.mark.parametrize(
+    ("side", "why"),
+    [
+        (27, "the shortcut control does not run on canvases below 28x28"),
+        (28, "the shortcut control ran on no labelled image"),
+    ],
+)
+def test_without_the_control_there_is_no_verdict_and_a_small_canvas_is_why(side, why):
+    canvas = Canvas(3, 28, side)
 
-    assert reading_of(plain) is None
-    assert (
-        measures_of(plain)["shortcut_accuracy_drop"]["unavailable"] == "the shortcut control ran on no labelled image"
-    )
+    measured = registry.measure(observe([], SEARCH, canvas))
+
+    assert measured["shortcut_accuracy_drop"].unavailable == why
+    assert reading_of([finding(place, 4) for place in range(COUNT)]) is None
 
 
 def test_of_few_images_the_document_is_written_without_an_end_of_their_accuracy():

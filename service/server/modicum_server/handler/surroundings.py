@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modicum_server.domain.findings import FindingControls, ObjectsFinding, ScoredVariant
-from modicum_server.domain.searches import Canvas
 from modicum_server.errors import ObjectsInvalid
 from modicum_server.handler.controls import PlannedControl, Searched
 from modicum_server.handler.images import Decoder, TaskImages
 from modicum_server.handler.tallying import Tally
 from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED
 from modicum_server.measures.ring import Ring
-from modicum_server.measures.shortcut import SMALLEST_SIDE
+from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.objects import objects_on_canvas
 from modicum_server.pictures import PictureTooLarge, PictureUnreadable
 from modicum_server.wire.worker_pb2 import Item
@@ -108,11 +107,6 @@ class Surroundings:
         except (ObjectsInvalid, PictureUnreadable, PictureTooLarge):
             log.exception("the objects of %s cannot be used", item.item)
             return None
-
-
-def is_large_enough(canvas: Canvas) -> bool:
-    """Whether the shortcut rule applies to a canvas."""
-    return min(canvas.height, canvas.width) >= SMALLEST_SIDE
 
 
 def _objects_finding(objects: Mask, found: sis.Finding) -> ObjectsFinding:

@@ -59,6 +59,8 @@ def class_targeted_reading(measured: Measured) -> Reading | None:
     )
     if ratio.value is not None:
         fact += f", in the median {times_text(ratio.value)} as large{interval_text(ratio.interval, ratio_text)}"
+    elif ratio.interval is not None and ratio.interval.low is not None:
+        fact += f", in the median at least {times_text(ratio.interval.low)} as large"
     if bare.value:
         fact += f"; for {share_text(bare.value)} the bare fill alone argues for it{interval_text(bare.interval)}"
     outcome = _outcome(found, bare, ratio)

@@ -1,12 +1,16 @@
 """The dilated control: does adding the neighbouring, real pixels destroy the subset?
 
-Reading, by this rule. DESTROYED: the upper end of the share that is still sufficient is below 0.5. SURVIVES: its lower
-end is above 0.5. Otherwise, or below n = 10, INCONCLUSIVE.
+Reading, by this rule. SURVIVES: the lower end of the share that is still sufficient is above 0.5. DESTROYED: the upper
+end of the share that keeps its class is below 0.5. WEAKENED: the upper end of the first is below 0.5, and the lower end
+of the second above it: a subset ends at the threshold, so that a little less confidence already makes it insufficient.
+Otherwise, or below n = 10, INCONCLUSIVE.
 """
+
+import numpy as np
 
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.measure import Measured, Reading
+from modicum_server.measures.measure import Measure, Measured, Reading, share
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
 from modicum_server.measures.words import interval_text, share_text
@@ -15,22 +19,41 @@ CONTROL = "dilated"
 
 
 def dilated(seen: Observations) -> Measured:
-    """Return `dilated_sufficient_share` and `dilated_confidence_median`: each mask grown by a pixel in 8 directions."""
-    return rescored(seen, "dilated", CONTROL)
+    """Return `dilated_sufficient_share`, `_class_kept_share` and `_confidence_median`.
+
+    Each mask is grown by a pixel in 8 directions; a class is kept where the target class is predicted.
+    """
+    measured = rescored(seen, "dilated", CONTROL)
+    found, told = seen.variants.get("dilated"), measured["dilated_sufficient_share"]
+    kept = np.zeros(0, dtype=np.bool_) if found is None else (found.predicted == seen.target)[found.ran]
+    variant = {"variant": "dilated"}
+    share_kept = share(kept, level=seen.level, empty=told.unavailable, parameters=variant)
+    return {**measured, "dilated_class_kept_share": share_kept}
 
 
 def dilated_reading(measured: Measured) -> Reading | None:
     """Return the sentence about the control; None when it did not run."""
-    survived = measured["dilated_sufficient_share"]
+    survived, kept = measured["dilated_sufficient_share"], measured["dilated_class_kept_share"]
     if survived.value is None:
         return None
-    settled = against_limit(survived)
-    outcome = {MORE: "SURVIVES", LESS: "DESTROYED"}.get(settled, "INCONCLUSIVE")
     fact = (
         f"With the neighbouring pixels of the image added, {share_text(survived.value)} of {survived.n} subsets"
         f"{interval_text(survived.interval)} still suffice"
     )
+    if kept.value is not None:
+        fact += f", and {share_text(kept.value)}{interval_text(kept.interval)} keep their class"
+    outcome = _outcome(survived, kept)
     return Reading(CONTROL, f"{fact}: {_conclusion(outcome, survived.n)}.", outcome)
+
+
+def _outcome(survived: Measure, kept: Measure) -> str:
+    if against_limit(survived) == MORE:
+        return "SURVIVES"
+    if against_limit(kept) == LESS:
+        return "DESTROYED"
+    if (against_limit(survived), against_limit(kept)) == (LESS, MORE):
+        return "WEAKENED"
+    return "INCONCLUSIVE"
 
 
 def _conclusion(outcome: str, n: int) -> str:
@@ -38,6 +61,8 @@ def _conclusion(outcome: str, n: int) -> str:
         return "more of the same image does not undo the evidence"
     if outcome == "DESTROYED":
         return "more of the same image undoes it, so it was a pattern of isolated pixels and not the image's content"
+    if outcome == "WEAKENED":
+        return "more of the same image costs confidence, and mostly not the class"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} subsets, so no verdict"
     return "whether the subsets need to stand isolated is not settled by this many images"
@@ -47,6 +72,7 @@ FAMILY = Family(
     dilated,
     {
         "dilated_sufficient_share": Title("Subsets that suffice with neighbouring pixels added"),
+        "dilated_class_kept_share": Title("Subsets that keep their class with neighbouring pixels added"),
         "dilated_confidence_median": Title("Confidence with neighbouring pixels added, median"),
     },
     dilated_reading,

@@ -1,17 +1,19 @@
 """The fill-robust control: what suffices whatever stands elsewhere?
 
 Reading, by this rule. FEW_PIXELS: the median fraction's upper end is at most 0.05, so few pixels suffice whatever other
-image stands elsewhere. THE_FILL: otherwise, the median ratio to the search's own subset has its lower end above 2, so
-the search's subsets are as small as they are by grace of their fill. Otherwise, or below n = 10, INCONCLUSIVE. An open
-end counts as beyond every limit. Images with fewer than 8 verifying donors are left out and counted; where nothing
-smaller was verified the size is that of the whole image, and where nothing was found it is larger than all.
+image stands elsewhere. THE_FILL: otherwise, the found share's lower end is above 0.5, and the median ratio to the
+search's own subset has its lower end above 2, so the search's subsets are as small as they are by grace of their fill.
+Otherwise, or below n = 10, INCONCLUSIVE: where nothing smaller than the whole was verified the passes may have been too
+few, which says nothing of the model. An open end counts as beyond every limit. Images with fewer than 8 verifying
+donors are left out and counted; where nothing smaller was verified the size is that of the whole image, and where
+nothing was found it is larger than all.
 """
 
 import math
 
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.measure import Measured, Parameters, Reading, quantile_measure, share
+from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, quantile_measure, share
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.words import interval_text, ratio_text, share_text, times_text
 
@@ -20,6 +22,7 @@ NEEDED_SHARE = 0.9
 """Of the verifying donors, with which a subset must suffice."""
 FRACTION_LIMIT = 0.05
 RATIO_LIMIT = 2.0
+FOUND_LIMIT = 0.5
 NOT_RUN = "the fill_robust control ran on no image; it needs a subset, and a version with a useful gradient"
 
 
@@ -53,8 +56,10 @@ def fill_robust_reading(measured: Measured) -> Reading | None:
         fact += f"; the median is {share_text(fraction.value)} of the pixels{interval_text(fraction.interval)}"
     if ratio.value is not None:
         fact += f", {times_text(ratio.value)} the search's own subset{interval_text(ratio.interval, ratio_text)}"
+    if exhausted := found.n - found.parameters["successes"]:
+        fact += f"; with its passes the search verified nothing smaller than the whole for {exhausted} of them"
     outcome = _outcome(measured)
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found.n)}.", outcome)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found)}.", outcome)
 
 
 def _empty(seen: Observations) -> str:
@@ -80,20 +85,28 @@ def _donors_text(parameters: Parameters) -> str:
 
 def _outcome(measured: Measured) -> str:
     fraction, ratio = measured["fill_robust_fraction_median"], measured["fill_robust_size_ratio_median"]
+    found = measured["fill_robust_found_share"]
     if fraction.interval is None or ratio.interval is None:
         return "INCONCLUSIVE"
     if (math.inf if fraction.interval.high is None else fraction.interval.high) <= FRACTION_LIMIT:
         return "FEW_PIXELS"
-    return "THE_FILL" if ratio.interval.low is not None and ratio.interval.low > RATIO_LIMIT else "INCONCLUSIVE"
+    larger = ratio.interval.low is not None and ratio.interval.low > RATIO_LIMIT
+    return "THE_FILL" if larger and _is_found_for_most(found) else "INCONCLUSIVE"
 
 
-def _conclusion(outcome: str, n: int) -> str:
+def _is_found_for_most(found: Measure) -> bool:
+    return found.interval is not None and found.interval.low is not None and found.interval.low > FOUND_LIMIT
+
+
+def _conclusion(outcome: str, found: Measure) -> str:
     if outcome == "FEW_PIXELS":
         return "few pixels carry the decision by themselves, whatever surrounds them"
     if outcome == "THE_FILL":
         return "the search's subsets are as small as they are by grace of their fill"
-    if n < SMALLEST_SAMPLE:
+    if found.n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
+    if not _is_found_for_most(found):
+        return "a search with more passes may find parts for more images, so how much the fill does is not settled"
     return "how much of the subsets' smallness is the fill's doing is not settled by this many images"
 
 

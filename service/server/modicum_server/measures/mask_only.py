@@ -6,10 +6,10 @@ at least one paint. NOT_THE_SHAPE: its upper end is below 0.5 for both. Otherwis
 
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.measure import Measured, Reading
+from modicum_server.measures.measure import Measure, Measured, Reading
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
-from modicum_server.measures.words import confidence_text, enumeration
+from modicum_server.measures.words import confidence_text, enumeration, interval_text
 
 CONTROL = "mask_only"
 PAINTS = {"white_on_mean": "white", "black_on_mean": "black"}
@@ -32,14 +32,18 @@ def mask_only_reading(measured: Measured) -> Reading | None:
     settled = [against_limit(median) for median in medians.values()]  # a paint that was not scored settles nothing
     outcome = "SHAPE" if MORE in settled else "NOT_THE_SHAPE" if set(settled) == {LESS} else "INCONCLUSIVE"
     n = max(median.n for median in kept.values())
-    left = enumeration([f"{confidence_text(median.value or 0.0)} in {paint}" for paint, median in kept.items()])
+    left = enumeration([_left(paint, median) for paint, median in kept.items()])
     fact = f"The bare shapes of {n} masks, painted on the mean, leave a median confidence of {left}"
     return Reading(CONTROL, f"{fact}: {_conclusion(outcome, n)}.", outcome)
 
 
+def _left(paint: str, median: Measure) -> str:
+    return f"{confidence_text(median.value)} in {paint}{interval_text(median.interval, confidence_text)}"
+
+
 def _conclusion(outcome: str, n: int) -> str:
     if outcome == "SHAPE":
-        return "the shape alone argues for the class, whatever the kept pixels show"
+        return "the shape alone argues for the class in one paint at least, whatever the kept pixels show"
     if outcome == "NOT_THE_SHAPE":
         return "the shape alone does not argue for the class, so what the kept pixels show matters"
     if n < SMALLEST_SAMPLE:

@@ -34,7 +34,7 @@ from modicum_server.measures.families import Title
 from modicum_server.measures.matched_eligibility import MatchedEligibility, matched_eligibility
 from modicum_server.measures.mean_fills import differing_fills
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.mitigation_rule import LEAST_IMAGES, cautions, judge
+from modicum_server.measures.mitigation_rule import LEAST_IMAGES, MITIGATED, cautions, judge
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.out_of_distribution import DIFFERENCE, OutOfDistribution
 from modicum_server.measures.overinterpretation import small
@@ -169,7 +169,7 @@ def _check(
         search_index=seen.index,
         verdict=verdict,
         reasons=reasons,
-        cautions=cautions(measures, whole.statistics),
+        cautions=cautions(measures, whole.statistics) if verdict == MITIGATED else (),
         measures=measures,
         temperatures=temperatures,
         eligibility=eligibility,

@@ -19,6 +19,7 @@ from modicum_server.measures.out_of_distribution import DIFFERENCE
 from modicum_server.measures.words import short_name
 
 LEAST_IMAGES = 30
+MITIGATED = "MITIGATED"
 
 
 def judge(
@@ -42,7 +43,7 @@ def judge(
         reasons.append(f"at matched temperatures the ratio is not seen to lie above {limit:g}")
     reasons.extend(_not_matched(name, counted) for name, counted in eligibility.items() if not counted.holds)
     reasons.extend(_accuracy_reasons(accuracy, measures.get(DIFFERENCE), asked.accuracy_limit))
-    return ("INCONCLUSIVE", tuple(reasons)) if reasons else ("MITIGATED", ())
+    return ("INCONCLUSIVE", tuple(reasons)) if reasons else (MITIGATED, ())
 
 
 def _not_matched(member: str, counted: MatchedEligibility) -> str:
@@ -54,7 +55,7 @@ def _not_matched(member: str, counted: MatchedEligibility) -> str:
 
 def _accuracy_reasons(test: Measure, second: Measure | None, limit: float) -> Iterator[str]:
     """What keeps accuracy from being seen not to be lower, on the test set and on an out-of-distribution set."""
-    not_lower = f"the ensemble's accuracy is not seen to lie above its members' by more than {limit:g}"
+    not_lower = f"the ensemble's accuracy may lie {abs(limit):g} or more below its members'"
     if test.value is not None and test.n < LEAST_IMAGES:
         yield f"fewer than {LEAST_IMAGES} images have a label ({test.n})"
     elif test.value is not None and _end(test, low=True) <= limit:
@@ -70,8 +71,8 @@ def _accuracy_reasons(test: Measure, second: Measure | None, limit: float) -> It
 def cautions(measures: Mapping[str, Measure], asked: Statistics = DEFAULTS) -> tuple[str, ...]:
     """Return where an interval lies above the accuracy limit, and would not if a few more images differed."""
     return tuple(
-        f"of {measure.n} {images} only {measure.parameters['differing']} differ in accuracy, and a bootstrap knows "
-        f"of no others: with two images added the interval is {_range(measure.parameters[WIDER])}, which holds "
+        f"of {measure.n} {images} {measure.parameters['differing'] or 'none'} differ in accuracy, and a bootstrap "
+        f"knows of no others: with two images added the interval is {_range(measure.parameters[WIDER])}, which holds "
         f"{asked.accuracy_limit:g}"
         for name, images in (("accuracy_difference", "images"), (DIFFERENCE, "out-of-distribution images"))
         if (measure := measures.get(name)) is not None

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from modicum_server.domain.searches import Canvas
 from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.measure import Measure, Measured, Reading, share
@@ -34,6 +35,7 @@ SMALLEST_SIDE = 28
 """Pixels; the ring of a smaller canvas takes in too much of what it should surround."""
 RING, OUTSIDE = "ring", "outside the objects"
 NOT_RUN = "the shortcut control ran on no labelled image"
+TOO_SMALL = f"the shortcut control does not run on canvases below {SMALLEST_SIDE}x{SMALLEST_SIDE}"
 
 
 def shortcut(seen: Observations) -> Measured:
@@ -48,8 +50,14 @@ def shortcut(seen: Observations) -> Measured:
     eligible = int((searchable & divides(seen)).sum() if outside else searchable.sum())
     parameters: dict[str, Any] = {"region": OUTSIDE if outside else RING, "eligible": eligible}
     if filled is None or not (filled.ran & seen.labelled).any():
-        return {"shortcut_accuracy_drop": Measure(None, "difference", 0, parameters=parameters, unavailable=NOT_RUN)}
+        why = NOT_RUN if is_large_enough(seen.canvas) else TOO_SMALL
+        return {"shortcut_accuracy_drop": Measure(None, "difference", 0, parameters=parameters, unavailable=why)}
     return {"shortcut_accuracy_drop": _drop(seen, filled, parameters)}
+
+
+def is_large_enough(canvas: Canvas) -> bool:
+    """Return whether the rule applies to a canvas."""
+    return min(canvas.height, canvas.width) >= SMALLEST_SIDE
 
 
 def _drop(seen: Observations, filled: Rescored, parameters: Mapping[str, Any]) -> Measure:
@@ -137,6 +145,6 @@ def _fact(measured: Measured) -> str:
 
 FAMILY = Family(
     shortcut,
-    {"shortcut_accuracy_drop": Title("Accuracy lost when what lies beside the object is filled with the mean")},
+    {"shortcut_accuracy_drop": Title("Accuracy lost when the ring, or what lies outside objects, is filled")},
     shortcut_reading,
 )
