@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, Search, TargetRule
-from modicum_server.measures.shortcut import SMALLEST_SIDE
+from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.usecases.draws import draw_order
 
 NEEDS_OTHERS = frozenset({Control.TRANSFER})
@@ -19,7 +19,7 @@ def default_controls(version_count: int, canvas: Canvas) -> tuple[ControlPlan, .
     But for class_targeted, and fill_robust on its first images, which search once more, they cost a few forward passes.
     """
     left_out = BY_BUDGET if version_count > 1 else BY_BUDGET | NEEDS_OTHERS
-    if min(canvas.height, canvas.width) < SMALLEST_SIDE:
+    if not is_large_enough(canvas):
         left_out |= {Control.SHORTCUT}
     images = {Control.FILL_ROBUST: FILL_ROBUST_IMAGES}
     return tuple(ControlPlan(control, images.get(control, 0)) for control in Control if control not in left_out)
