@@ -1,11 +1,13 @@
 """The controls' readings follow the rules in their modules."""
 
 import pytest
-from example_audit import controls, document_and_rows, finding, variants
+from example_audit import SEARCH, controls, document_and_rows, finding, variants
 from modicum_server.domain.findings import FillFinding, FindingControls, ScoredVariant
-from modicum_server.domain.searches import Fill
+from modicum_server.domain.searches import Control, ControlPlan, Fill, Search, SearchMethod
 from modicum_server.measures.intervals import Interval
+from modicum_server.measures.measure import measure_from_json
 from modicum_server.measures.words import interval_text, share_text
+from modicum_server.reports import answer
 
 
 def readings_of(findings):
@@ -58,6 +60,34 @@ def test_the_class_targeted_sentence_gives_share_and_ratio():
         "in the median 1.3 times as large (95% interval 1.3 to 1.3): "
         "the mask, not the pixels, carries much of the decision."
     )
+
+
+@pytest.mark.parametrize(
+    ("search", "passes", "said", "told"),
+    [
+        (SEARCH, 0, "the same search", {"passes": 600, "searched_passes": 600}),
+        (SEARCH, 600, "the same search", {"passes": 600, "searched_passes": 600}),
+        (SEARCH, 1200, "a search with 1,200 passes", {"passes": 1200, "searched_passes": 600}),
+        (Search(SearchMethod.BACKSELECT, 0.9, fraction=0.5), 1200, "the same search", {}),
+    ],
+    ids=["the search's own", "the same", "more", "a method without a budget"],
+)
+def test_a_class_targeted_search_with_passes_of_its_own_is_not_called_the_same(search, passes, said, told):
+    plans = (ControlPlan(Control.CLASS_TARGETED, passes=passes),)
+    findings = [finding(place, 3, controls=controls(4)) for place in range(20)]
+
+    document, _ = document_and_rows(findings, searches=(search,), plans=plans)
+
+    (shown,) = document["models"][0]["searches"]
+    (reading,) = [one for one in shown["readings"] if one["control"] == "class_targeted"]
+    assert f" {said} finds a subset for a random other class" in reading["text"]
+    assert shown["measures"]["class_targeted_size_ratio_median"]["parameters"] == told
+    companion = shown["measures"]["overinterpretation_rate_class_targeted"]
+    assert told.items() <= companion["parameters"].items()
+    sentences = answer.sentences(
+        {name: measure_from_json(one) for name, one in shown["measures"].items()}, shown["counts"], shown["search"]
+    )
+    assert any(f"a random other class, {said} finds" in sentence for sentence in sentences)
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_the_median_size_ratio_counts_searches_that_found_nothing_as_larger_than
     ratio = measures_of(three)["class_targeted_size_ratio_median"]
 
     assert ratio["value"] == 3.0
-    assert ratio["parameters"] == {"censored": 1}
+    assert ratio["parameters"] == {"censored": 1, "passes": 600, "searched_passes": 600}
 
 
 def test_a_median_among_searches_that_found_nothing_is_unavailable():

@@ -14,7 +14,7 @@ import math
 
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.measure import Measure, Measured, Reading, quantile_measure, share
+from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, quantile_measure, share
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.words import interval_text, ratio_text, share_text, times_text
 
@@ -31,15 +31,30 @@ def class_targeted(seen: Observations) -> Measured:
     `class_targeted_found_share`, `class_targeted_baseline_confident_share`, where the bare fill alone argues for the
     other class, and `class_targeted_size_ratio_median` (other / predicted) over the images that were searched.
     """
-    asked, searched = seen.other_size[seen.other_ran], seen.other_searched
+    asked, searched, parameters = seen.other_size[seen.other_ran], seen.other_searched, budgets(seen)
     ratios = seen.other_size[searched] / seen.size[searched]
     return {
-        "class_targeted_found_share": share(asked < math.inf, level=seen.level, empty=NOT_RUN),
-        "class_targeted_baseline_confident_share": share(asked == 0, level=seen.level, empty=NOT_RUN),
+        "class_targeted_found_share": share(asked < math.inf, level=seen.level, empty=NOT_RUN, parameters=parameters),
+        "class_targeted_baseline_confident_share": share(
+            asked == 0, level=seen.level, empty=NOT_RUN, parameters=parameters
+        ),
         "class_targeted_size_ratio_median": quantile_measure(
-            ratios, 0.5, unit="ratio", level=seen.level, empty=nothing_searched(seen)
+            ratios, 0.5, unit="ratio", level=seen.level, empty=nothing_searched(seen), parameters=parameters
         ),
     }
+
+
+def budgets(seen: Observations) -> Parameters:
+    """Return the control's `passes` an image, and `searched_passes`, those of the search; none without a budget."""
+    return {"passes": seen.other_passes, "searched_passes": seen.search.passes} if seen.other_passes else {}
+
+
+def search_text(measure: Measure) -> str:
+    """Return what searched for the other class: another budget is another search."""
+    passes = measure.parameters.get("passes")
+    if passes == measure.parameters.get("searched_passes"):
+        return "the same search"
+    return f"a search with {passes:,} passes"
 
 
 def nothing_searched(seen: Observations) -> str:
@@ -54,8 +69,8 @@ def class_targeted_reading(measured: Measured) -> Reading | None:
     if found.value is None:
         return None
     fact = (
-        f"For {share_text(found.value)} of {found.n} images{interval_text(found.interval)} the same search finds "
-        f"a subset for a random other class"
+        f"For {share_text(found.value)} of {found.n} images{interval_text(found.interval)} {search_text(found)} "
+        f"finds a subset for a random other class"
     )
     if ratio.value is not None:
         fact += f", in the median {times_text(ratio.value)} as large{interval_text(ratio.interval, ratio_text)}"

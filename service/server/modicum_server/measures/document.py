@@ -15,7 +15,7 @@ from modicum_server.domain.composites import holds_input_dropout
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import MEASURED_REASONS
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.searches import Search, SearchMethod
+from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.measures import registry
 from modicum_server.measures.families import Titles, titled
 from modicum_server.measures.observations import Observations
@@ -121,7 +121,9 @@ class _Tally:
     def of(cls, specification: AuditSpecification) -> "_Tally":
         return cls(
             {
-                (version, index): Observer(search, specification.canvas, specification.statistics)
+                (version, index): Observer(
+                    search, specification.canvas, specification.statistics, _other_passes(specification, search)
+                )
                 for version in specification.model_versions
                 for index, search in enumerate(specification.searches)
             }
@@ -151,6 +153,13 @@ class _Tally:
             "backward": self.backward,
             "equivalents": self.forward + 2 * self.backward,
         }
+
+
+def _other_passes(specification: AuditSpecification, search: Search) -> int:
+    """Return the class-targeted control's own budget beside a search; 0 where it has none, or the method takes none."""
+    if search.method is not SearchMethod.MASK_OPTIMIZATION:
+        return 0
+    return next((plan.passes for plan in specification.controls if plan.control is Control.CLASS_TARGETED), 0)
 
 
 def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions) -> dict[str, Any]:

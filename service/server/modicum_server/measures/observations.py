@@ -88,6 +88,7 @@ class Observations:
         variants: by name, those of the controls that re-score a variant of the subset, or of the whole image.
         transfers: by the name of another version, what it said of the subsets.
         descents: what the pixel-subsets control said of the images that it ran on.
+        other_passes: budget an image of the class-targeted control, 0 where its method has none in passes.
     """
 
     search: Search
@@ -119,6 +120,7 @@ class Observations:
     variants: dict[str, Rescored]
     transfers: dict[str, Transferred]
     descents: Descents
+    other_passes: int
 
     @property
     def level(self) -> float:

@@ -82,11 +82,15 @@ class _VariantColumn:
 
 @dataclass(slots=True)
 class Observer:
-    """Takes the rows of one version and one search, one at a time; of each it keeps a few numbers."""
+    """Takes the rows of one version and one search, one at a time; of each it keeps a few numbers.
+
+    `other_passes` is the class-targeted control's own budget, 0 for the search's.
+    """
 
     search: Search
     canvas: Canvas
     statistics: Statistics = DEFAULTS
+    other_passes: int = 0
     _ring: Ring = field(init=False)
     _columns: dict[str, "array[Any]"] = field(init=False)
     _fills: dict[str, _FillColumn] = field(init=False, default_factory=dict)
@@ -163,6 +167,7 @@ class Observer:
             variants=variants,
             transfers=transfers,
             descents=self._descents.descents(),
+            other_passes=self.other_passes or self.search.passes,
         )
 
     def _append(self, image: Mapping[str, float]) -> None:

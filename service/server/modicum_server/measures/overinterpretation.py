@@ -9,7 +9,7 @@ mask can do to this model than about what it learned.
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.measures.by_class import by_class
-from modicum_server.measures.class_targeted import nothing_searched
+from modicum_server.measures.class_targeted import budgets, nothing_searched
 from modicum_server.measures.families import Family, Place, Title
 from modicum_server.measures.measure import Measure, Measured, share
 from modicum_server.measures.observations import Booleans, Floats, Observations
@@ -32,7 +32,12 @@ def overinterpretation(seen: Observations) -> Measured:
         return share(own[where], level=seen.level, empty=seen.nothing_measured, parameters=parameters)
 
     def companion(where: Booleans) -> Measure:
-        return share(other[where], level=seen.level, empty=nothing_searched(seen), parameters=parameters)
+        return share(
+            other[where],
+            level=seen.level,
+            empty=nothing_searched(seen),
+            parameters={**parameters, **budgets(seen)},
+        )
 
     return {
         "overinterpretation_rate": by_class(rate, seen.measured, seen.predicted),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from modicum_server.measures.class_targeted import search_text
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured
 from modicum_server.measures.words import asked_text, confidence_text, interval_text, share_text
@@ -106,7 +107,9 @@ def _companion(measured: Measured) -> str:
         return f"How much of this the mask itself does is not known: {other.unavailable or rate.unavailable}."
     bare = measured.get("class_targeted_baseline_confident_share")
     beside = f" On {_tally(bare)} images the bare fill alone argues for that class." if bare and bare.value else ""
-    fact = f"Asked to argue for a random other class, the same search finds {_bound(rate)} enough for {_count(other)}"
+    fact = (
+        f"Asked to argue for a random other class, {search_text(other)} finds {_bound(rate)} enough for {_count(other)}"
+    )
     return f"{fact}{interval_text(other.interval)}{_comparison(rate, other)}.{beside}"
 
 
