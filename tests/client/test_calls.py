@@ -1,18 +1,21 @@
 """One call: tokens, retries with one request id, deadlines, errors, pages."""
 
 import time
+from datetime import UTC, datetime
 
 import grpc
+import numpy as np
 import pytest
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
-from modicum import AsyncClient, Client, errors
+from modicum import AsyncClient, Client, Control, ControlPlan, Model, errors
 from modicum.cli.exits import exit_code
 from modicum.grpc_errors import CLASS_OF_CODE, error_of
 from modicum.retrying import CALLS
 from scripted_service import VERSION
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+MODEL = Model("projects/default/models/m", VERSION, datetime(2026, 11, 26, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -228,8 +231,21 @@ def test_messages_are_put_together_without_stray_marks(code, text, reason, says)
         ({"name": "\ud800"}, "the name of an audit: expected text in UTF-8"),
         ({"passes": 1.5}, "passes: expected a whole number from 0"),
         ({"seed": "1"}, "seed: expected a whole number from 0"),
-        ({"thresholds": "0.5"}, "a threshold lies above 0 and below 1, e.g. 0.9, not '0'"),
-        ({"thresholds": 0.5}, "thresholds: expected a sequence of numbers, got 0.5"),
+        ({"thresholds": "0.5"}, "thresholds: expected a list of numbers, e.g. [0.9], got '0.5'"),
+        ({"thresholds": 0.5}, "thresholds: expected a list of numbers, e.g. [0.9], got 0.5"),
+        ({"thresholds": ["0.5"]}, "a threshold lies above 0 and below 1, e.g. 0.9, not '0.5'"),
+        ({"models": "m"}, "models: expected a list of models, versions or names, e.g. ['resnet18'], got 'm'"),
+        ({"models": MODEL}, "models: expected a list of models, versions or names, e.g. ['resnet18'], got Model(name="),
+        ({"models": [7]}, "models: expected a model, a version or a name of one, got 7"),
+        ({"dataset": MODEL}, "dataset: expected a data set or its name, got Model(name="),
+        ({"out_of_distribution": MODEL}, "out_of_distribution: expected a data set or its name, got Model(name="),
+        ({"controls": "random"}, "controls: expected a list of controls, e.g. ['random'], got 'random'"),
+        ({"controls": Control.RANDOM}, "controls: expected a list of controls, e.g. ['random'], got <Control.RANDOM"),
+        (
+            {"controls": ControlPlan(Control.FILL)},
+            "controls: expected a list of controls, e.g. ['random'], got Control",
+        ),
+        ({"target_rules": "predicted"}, "target_rules: expected a list of names, e.g. ['predicted'], got 'predicted'"),
         ({"fraction": "0.5"}, "a fraction is 0"),
     ],
 )
@@ -241,3 +257,36 @@ def test_an_argument_of_another_kind_is_refused_before_any_call(client, script, 
 
     assert says in str(caught.value)
     assert not script.calls.get("CreateAudit")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [MODEL, MODEL.name, "m", "m/1", VERSION],
+    ids=["a model", "its full name", "its name", "a version's short name", "a version's full name"],
+)
+def test_an_audit_and_an_ensemble_take_whatever_names_a_version(client, script, model):
+    script.calls.clear()
+
+    client.audits.create(models=[model], dataset="d", thresholds=[0.9])
+    client.models.ensemble("both", members=[model, client.models.version(VERSION)])
+
+    assert script.calls["CreateAudit"][0].audit.specification.model_versions == [VERSION]
+    assert script.calls["CreateModelVersion"][0].model_version.ensemble.members == [VERSION, VERSION]
+
+
+def test_members_of_an_ensemble_are_a_list(client):
+    with pytest.raises(errors.InvalidArgument, match=r"members: expected a list of models, .*, got 'm'"):
+        client.models.ensemble("both", members="m")
+
+
+def test_lists_of_any_kind_serve_every_search(client, script):
+    script.calls.clear()
+
+    rules = (rule for rule in ("predicted", "random_other"))
+    client.audits.create(
+        models=iter(["m"]), dataset="d", thresholds=np.array([0.5, 0.9]), target_rules=rules, controls=np.array([])
+    )
+
+    asked = script.calls["CreateAudit"][0].audit.specification
+    assert [search.threshold for search in asked.searches] == pytest.approx([0.5, 0.9, 0.5, 0.9])
+    assert asked.no_controls

@@ -1,12 +1,13 @@
 """What can be done with the audits of a project."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
+from modicum.arguments import checked_list
 from modicum.audit import AsyncAudit
 from modicum.connection import Connection, new_request_id
 from modicum.datasets import Dataset
 from modicum.errors import InvalidArgument
-from modicum.models import AsyncModels
+from modicum.models import version_name
 from modicum.naming import checked_text, resource_name
 from modicum.searches import (
     AuditSpecification,
@@ -26,7 +27,7 @@ from modicum.searches import (
 from modicum.snapshots import snapshot_of
 from modicum.statistics import Statistics
 from modicum.v1 import audit_pb2, audit_service_pb2
-from modicum.versions import ModelVersion
+from modicum.versions import Model, ModelVersion
 
 
 class AsyncAudits:
@@ -38,7 +39,7 @@ class AsyncAudits:
     async def create(
         self,
         *,
-        models: Sequence[ModelVersion | str],
+        models: Sequence[Model | ModelVersion | str],
         dataset: Dataset | str,
         thresholds: Sequence[float],
         method: SearchMethod | str = SearchMethod.MASK_OPTIMIZATION,
@@ -66,7 +67,7 @@ class AsyncAudits:
         """Create an audit; it is queued when this returns, or answered by an identical one that succeeded earlier.
 
         Args:
-            models: versions, or names: MODEL for its latest, MODEL/VERSION, or full.
+            models: versions, models for their latest, or names: MODEL for its latest, MODEL/VERSION, or full.
             dataset: the data set, or its name.
             thresholds: one search for each, and for each of `target_rules`.
             method: how subsets are searched.
@@ -100,39 +101,43 @@ class AsyncAudits:
             NotFound: there is no such version or data set.
             ModelRejected, DataRefused: they do not fit.
         """
-        if not isinstance(thresholds, Iterable):
-            raise InvalidArgument(f"thresholds: expected a sequence of numbers, got {thresholds!r}")
+        models = checked_list(models, "models", "models, versions or names, e.g. ['resnet18']")
+        thresholds = checked_list(thresholds, "thresholds", "numbers, e.g. [0.9]")
+        if controls is not None:
+            controls = checked_list(controls, "controls", "controls, e.g. ['random']")
+        rules = [target_rule(one) for one in checked_list(target_rules, "target_rules", "names, e.g. ['predicted']")]
         specification = AuditSpecification(
-            model_versions=tuple([await self._version_name(model) for model in models]),
-            dataset=self._dataset_name(dataset),
+            model_versions=tuple([await version_name(self._connection, one, "models") for one in models]),
+            dataset=self._dataset_name(dataset, "dataset"),
             canvas=canvas,
             searches=tuple(
                 Search(
                     threshold=threshold,
                     method=search_method(method),
                     fill=fill_of(fill),
-                    target_rule=target_rule(rule),
+                    target_rule=rule,
                     passes=passes,
                     pixels_per_step=pixels_per_step,
                     fraction=fraction,
                     matched=again,
                 )
                 for again in ((False, True) if matched else (False,))
-                for rule in target_rules
-                if not again or target_rule(rule) is TargetRule.PREDICTED
+                for rule in rules
+                if not again or rule is TargetRule.PREDICTED
                 for threshold in thresholds
             ),
             controls=_plans(controls, pixel_subsets),
             seed=seed,
             sample=sample,
             device=checked_text(device, "device"),
-            out_of_distribution_dataset=self._dataset_name(out_of_distribution) if out_of_distribution else "",
+            out_of_distribution_dataset=self._dataset_name(out_of_distribution, "out_of_distribution")
+            if out_of_distribution
+            else "",
             statistics=Statistics(level=level, alpha=alpha, ratio_limit=ratio_limit, accuracy_limit=accuracy_limit),
         )
-        no_controls = controls is not None and not controls
         request = audit_service_pb2.CreateAuditRequest(
             parent=self._connection.project,
-            audit=audit_pb2.Audit(specification=specification_message(specification, no_controls=no_controls)),
+            audit=audit_pb2.Audit(specification=specification_message(specification, no_controls=controls == ())),
             audit_id=checked_text(name, "the name of an audit"),
             request_id=new_request_id(),
             validate_only=validate_only,
@@ -141,8 +146,12 @@ class AsyncAudits:
         message = await self._connection.call(self._connection.audits.CreateAudit, request)
         return AsyncAudit(self._connection, snapshot_of(message))
 
-    def _dataset_name(self, dataset: Dataset | str) -> str:
-        return dataset.name if isinstance(dataset, Dataset) else self._name(dataset, "datasets")
+    def _dataset_name(self, dataset: Dataset | str, argument: str) -> str:
+        if isinstance(dataset, Dataset):
+            return dataset.name
+        if not isinstance(dataset, str):
+            raise InvalidArgument(f"{argument}: expected a data set or its name, got {dataset!r}")
+        return self._name(dataset, "datasets")
 
     async def get(self, name: str) -> AsyncAudit:
         """The audit of that name.
@@ -175,13 +184,6 @@ class AsyncAudits:
         """
         request = audit_service_pb2.DeleteAuditRequest(name=self._name(name))
         await self._connection.delete(self._connection.audits.DeleteAudit, request)
-
-    async def _version_name(self, model: ModelVersion | str) -> str:
-        if isinstance(model, ModelVersion):
-            return model.name
-        if "/versions/" in model:
-            return checked_text(model, "a name of a version")
-        return (await AsyncModels(self._connection).version(model)).name
 
     def _name(self, name: str, collection: str = "audits") -> str:
         return resource_name(self._connection.project, collection, name)

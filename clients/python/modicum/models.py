@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from time import monotonic
 
+from modicum.arguments import checked_list
 from modicum.connection import Connection, new_request_id
 from modicum.errors import DeadlineExceeded, InvalidArgument, ModelRejected, NotFound
-from modicum.naming import checked_id, resource_name
+from modicum.naming import checked_id, checked_text, resource_name
 from modicum.sources.contents import file_content
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum.sources.labels import class_labels
@@ -88,7 +89,7 @@ class AsyncModels:
         self,
         name: str,
         *,
-        members: Sequence[ModelVersion | str],
+        members: Sequence[Model | ModelVersion | str],
         combine: Combine | str = Combine.MEAN_LOGITS,
         wait: bool = True,
         timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
@@ -97,7 +98,7 @@ class AsyncModels:
 
         Args:
             name: the ensemble's name among the models.
-            members: two or more versions: those of `register`, or names as `version` takes them.
+            members: two or more: versions of `register`, models for their latest, or names as `version` takes them.
             combine: mean_logits (as the paper's code) or mean_probabilities.
             wait: return when a worker has loaded and checked it, not before.
             timeout_seconds: how long to wait for the check.
@@ -109,7 +110,10 @@ class AsyncModels:
             DeadlineExceeded: the check took longer than `timeout_seconds`.
         """
         checked_id(name, "model")
-        message = ensemble_message([await self._full_name(member) for member in members], _combine(combine))
+        named = checked_list(members, "members", "models, versions or names, e.g. ['resnet18', 'resnet34']")
+        message = ensemble_message(
+            [await version_name(self._connection, one, "members") for one in named], _combine(combine)
+        )
         version = await self._create(name, message)
         return await self.wait(version, timeout_seconds=timeout_seconds) if wait else version
 
@@ -117,7 +121,7 @@ class AsyncModels:
         self,
         name: str,
         *,
-        member: ModelVersion | str,
+        member: Model | ModelVersion | str,
         keep_probability: float = 0.8,
         samples: int = 16,
         seed: int = 0,
@@ -140,7 +144,10 @@ class AsyncModels:
         """
         checked_id(name, "model")
         message = input_dropout_message(
-            await self._full_name(member), keep_probability=keep_probability, samples=samples, seed=seed
+            await version_name(self._connection, member, "member"),
+            keep_probability=keep_probability,
+            samples=samples,
+            seed=seed,
         )
         version = await self._create(name, message)
         return await self.wait(version, timeout_seconds=timeout_seconds) if wait else version
@@ -188,12 +195,12 @@ class AsyncModels:
             yield model_value(message)
 
     async def version(self, name: str) -> ModelVersion:
-        """The version of that full name, or of MODEL/VERSION; for a MODEL alone its latest.
+        """The version of that full name, or of MODEL/VERSION; for a MODEL alone, or its full name, its latest.
 
         Raises:
             NotFound: there is none.
         """
-        if "/" not in name:
+        if "/" not in name or (name.startswith("projects/") and "/versions/" not in name):
             model = await self.get(name)
             if not model.latest_version:
                 raise NotFound(f"{model.name} has no version yet")
@@ -240,14 +247,27 @@ class AsyncModels:
         )
         return version_value(created)
 
-    async def _full_name(self, version: ModelVersion | str) -> str:
-        """Full resource names go to the server as they are: it says best what is wrong with one."""
-        if isinstance(version, ModelVersion):
-            return version.name
-        return version if version.startswith("projects/") else (await self.version(version)).name
-
     def _name(self, name: str) -> str:
         return resource_name(self._connection.project, "models", name)
+
+
+async def version_name(connection: Connection, given: Model | ModelVersion | str, argument: str) -> str:
+    """The full name of a version: itself, the latest one of a model, or what a name means; `argument` for messages.
+
+    Full names of versions go to the server as they are: it says best what is wrong with one.
+
+    Raises:
+        InvalidArgument: it is none of these.
+        NotFound: there is no such model, or it has no version.
+    """
+    if isinstance(given, ModelVersion):
+        return given.name
+    if not isinstance(given, (str, Model)):
+        raise InvalidArgument(f"{argument}: expected a model, a version or a name of one, got {given!r}")
+    name = checked_text(given if isinstance(given, str) else given.name, f"{argument}: a name of a version")
+    if name.startswith("projects/") and "/versions/" in name:
+        return name
+    return (await AsyncModels(connection).version(name)).name
 
 
 def _combine(given: Combine | str) -> Combine:
