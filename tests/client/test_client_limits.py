@@ -12,7 +12,7 @@ from modicum.statistics import RANGES
 from modicum_server import arrays, pictures
 from modicum_server.domain import models
 from modicum_server.domain.statistics import DEFAULTS
-from modicum_server.usecases import rules
+from modicum_server.usecases import controls, rules
 
 LIMITS = {
     "fewest passes of a search": (orders.FEWEST_PASSES, rules.FEWEST_PASSES),
@@ -27,6 +27,11 @@ LIMITS = {
 @pytest.mark.parametrize(("client", "server"), LIMITS.values(), ids=LIMITS)
 def test_a_limit_of_the_client_is_the_server_s(client, server):
     assert client == server
+
+
+@pytest.mark.parametrize("control", controls.Control)
+def test_the_client_knows_the_least_budget_of_every_control_as_the_server_does(control):
+    assert searches.FEWEST_CONTROL_PASSES.get(control) == controls.FEWEST_CONTROL_PASSES.get(control)
 
 
 @pytest.mark.parametrize("name", RANGES)

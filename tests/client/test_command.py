@@ -89,7 +89,8 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--sample", str(2**31)), "--sample"),
         (("photos", *GOOD, "--pixels-per-step", str(2**31)), "--pixels-per-step"),
         (("photos", *GOOD, "--control", f"fill:{2**31}"), "images of a control: expected a whole number from 0"),
-        (("photos", *GOOD, "--control", "fill:\u00b2"), "NAME:IMAGES"),
+        (("photos", *GOOD, "--control", "fill:\u00b2"), "expected IMAGES to be a whole number of 0 or more"),
+        (("photos", *GOOD, "--control", "random:5:100"), "expected none for random, which has no search of its own"),
         (
             ("photos", *NAMELESS),
             "cat/a.jpg has the label 'cat', but the model's classes have no names: give them with --labels",

@@ -71,9 +71,29 @@ def test_a_threshold_lies_between_0_and_1(threshold):
 def test_a_control_is_a_name_with_numbers_behind_it():
     assert control_plan("fill") == ControlPlan(Control.FILL)
     assert control_plan("class_targeted:8:300") == ControlPlan(Control.CLASS_TARGETED, 8, 300)
-    for text in ("filling", "fill:x", "fill:1:2:3", ""):
+    for text in ("filling", "fill:1:2:3", ""):
         with pytest.raises(InvalidArgument, match="NAME:IMAGES"):
             control_plan(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("class_targeted:x", "control 'class_targeted:x': expected IMAGES to be a whole number of 0 or more, got 'x'"),
+        ("random:-3", "control 'random:-3': expected IMAGES to be a whole number of 0 or more, got '-3'"),
+        ("random:", "expected IMAGES to be a whole number of 0 or more, got ''"),
+        ("class_targeted:5:1e3", "expected PASSES to be a whole number of 0 or more, got '1e3'"),
+        ("random:5:100", "expected none for random, which has no search of its own, got 100"),
+        (ControlPlan(Control.SHORTCUT, passes=1), "expected none for shortcut, which has no search of its own, got 1"),
+        ("class_targeted:5:9", "expected at least 10 for class_targeted, or 0, which leaves it to the server; got 9"),
+        ("fill_robust:5:40", "expected at least 41 for fill_robust, or 0, which leaves it to the server; got 40"),
+    ],
+)
+def test_numbers_of_a_control_are_refused_with_what_they_must_be(text, says):
+    with pytest.raises(InvalidArgument) as caught:
+        control_plan(text)
+
+    assert says in str(caught.value)
 
 
 def test_methods_and_fills_of_no_such_name_are_refused_with_the_names_that_there_are():

@@ -5,14 +5,16 @@ import dataclasses
 import pytest
 from modicum_server.domain import tasks
 from modicum_server.domain.pixel_subsets import KEPT_SHARE
-from modicum_server.domain.searches import Canvas, Search, SearchMethod
+from modicum_server.domain.searches import Canvas, Control, Search, SearchMethod
 from modicum_server.handler.methods import search_method
+from modicum_server.usecases.controls import FEWEST_CONTROL_PASSES
 from modicum_server.usecases.costs import default_pixels_per_step, pixel_subset_descent, search_passes
 from modicum_server.usecases.rules import FEWEST_PASSES, RULES
 from modicum_server.wire import worker_pb2
 from modicum_sis import BatchedGradient, MaskOptimization, ParameterError, planned_pixel_subset_passes
 from modicum_sis import acceleration as sis_acceleration
 from modicum_sis.pixel_subsets import KEPT_SHARE as SIS_KEPT_SHARE
+from modicum_sis.robust_search import LEAST_STEPS, steps_of
 
 CANVASES = [(1, 1, 2), (1, 8, 8), (3, 7, 13), (3, 32, 32), (3, 33, 32), (3, 224, 224), (1, 480, 640)]
 SEARCHES = {
@@ -53,6 +55,13 @@ def test_the_server_takes_just_the_budgets_that_the_library_takes():
     assert not RULES["passes"].holds(FEWEST_PASSES - 1)
     with pytest.raises(ParameterError):
         MaskOptimization(passes=FEWEST_PASSES - 1)
+
+
+def test_the_least_budget_of_the_fill_robust_control_is_that_of_a_climb():
+    fewest = FEWEST_CONTROL_PASSES[Control.FILL_ROBUST]
+
+    assert steps_of(fewest) == LEAST_STEPS
+    assert steps_of(fewest - 1) < LEAST_STEPS
 
 
 def test_all_that_the_library_says_of_its_passes_has_a_place_in_the_result():

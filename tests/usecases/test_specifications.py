@@ -79,15 +79,23 @@ def test_pixel_subsets_run_where_they_are_named_and_turn_no_default_off(controls
     assert fill_in(asked, [version()], Settings()).controls == expected[runs]
 
 
-@pytest.mark.parametrize(("passes", "holds"), [(15, False), (16, True), (0, True)])
-def test_a_budget_of_no_step_is_refused(passes, holds):
-    asked = given(controls=(replace(PIXELS, passes=passes),))
+@pytest.mark.parametrize(
+    ("control", "fewest"), [(Control.PIXEL_SUBSETS, 16), (Control.CLASS_TARGETED, 10), (Control.FILL_ROBUST, 41)]
+)
+def test_a_control_s_budget_in_which_nothing_runs_is_refused(control, fewest):
+    for passes in (0, fewest):
+        check_draft(given(controls=(ControlPlan(control, passes=passes),)), PROJECT)
 
-    if holds:
-        check_draft(asked, PROJECT)
-        return
-    with pytest.raises(FieldInvalid, match=r"controls\[0\]\.passes: expected 16 or more"):
-        check_draft(asked, PROJECT)
+    with pytest.raises(FieldInvalid, match=rf"controls\[0\]\.passes: expected {fewest} or more for {control}, .* got "):
+        check_draft(given(controls=(ControlPlan(control, passes=fewest - 1),)), PROJECT)
+
+
+@pytest.mark.parametrize("control", ["fill", "dilated", "mask_only", "random", "transfer", "shortcut"])
+def test_a_control_without_a_search_of_its_own_has_no_budget(control):
+    plans = [ControlPlan(Control.FILL), ControlPlan(Control(control), 5, 100)]
+
+    with pytest.raises(FieldInvalid, match=rf"controls\[1\]\.passes: expected 0 for {control}, .* got 100"):
+        check_draft(given(controls=tuple(plans)), PROJECT)
 
 
 def test_pixel_subsets_need_a_search_for_the_predicted_class():

@@ -194,4 +194,6 @@ def _plans(
 ) -> tuple[ControlPlan, ...]:
     """The controls that are named; the server adds its default ones where there is none but for the last."""
     plans = tuple(control_plan(control) for control in controls or ())
-    return plans if pixel_subsets is None else (*plans, ControlPlan(Control.PIXEL_SUBSETS, passes=pixel_subsets))
+    return (
+        plans if pixel_subsets is None else (*plans, control_plan(ControlPlan(Control.PIXEL_SUBSETS, 0, pixel_subsets)))
+    )

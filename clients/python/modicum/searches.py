@@ -1,7 +1,7 @@
 """What an audit is asked to do, in the words of the method, and its messages."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from numbers import Integral, Real
@@ -15,6 +15,8 @@ INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
 #: A number in a control's plan, at most as long as the largest.
 NUMBER = re.compile(r"[0-9]{1,19}")
+#: What follows a control's name, each after a colon.
+PLAN_NUMBERS = ("IMAGES", "PASSES")
 
 
 class SearchMethod(StrEnum):
@@ -55,6 +57,14 @@ class Control(StrEnum):
     TRANSFER = "transfer"
     SHORTCUT = "shortcut"
     PIXEL_SUBSETS = "pixel_subsets"
+
+
+#: Controls with a search of their own, and the least budget of it that the server takes; all others have none.
+FEWEST_CONTROL_PASSES: Mapping[Control, int] = {
+    Control.CLASS_TARGETED: 10,
+    Control.FILL_ROBUST: 41,
+    Control.PIXEL_SUBSETS: 16,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +160,33 @@ def control_plan(text: str | Control | ControlPlan) -> ControlPlan:
     """The plan that `text` names: CONTROL, CONTROL:IMAGES or CONTROL:IMAGES:PASSES.
 
     Raises:
-        InvalidArgument: it names none.
+        InvalidArgument: it names none, or has a budget that its control cannot use.
     """
-    if isinstance(text, ControlPlan):
-        return text
-    name, *numbers = str(text).split(":")
-    if name not in set(Control) or len(numbers) > 2 or not all(NUMBER.fullmatch(number) for number in numbers):  # noqa: PLR2004
+    plan = text if isinstance(text, ControlPlan) else _named_plan(str(text))
+    fewest = FEWEST_CONTROL_PASSES.get(plan.control, 0)
+    if plan.passes and not fewest:
+        raise InvalidArgument(
+            f"passes of a control: expected none for {plan.control}, which has no search of its own, got {plan.passes}"
+        )
+    if 0 < plan.passes < fewest:
+        raise InvalidArgument(
+            f"passes of a control: expected at least {fewest} for {plan.control}, or 0, which leaves it to the server; "
+            f"got {plan.passes}"
+        )
+    return plan
+
+
+def _named_plan(text: str) -> ControlPlan:
+    name, *numbers = text.split(":")
+    if name not in set(Control) or len(numbers) > len(PLAN_NUMBERS):
         raise InvalidArgument(
             f"a control is NAME, NAME:IMAGES or NAME:IMAGES:PASSES with NAME one of {', '.join(Control)}; got {text!r}"
         )
+    for number, word in zip(numbers, PLAN_NUMBERS, strict=False):
+        if not NUMBER.fullmatch(number):
+            raise InvalidArgument(
+                f"control {text!r}: expected {word} to be a whole number of 0 or more, got {number!r}"
+            )
     images, passes = [*map(int, numbers), 0, 0][:2]
     return ControlPlan(Control(name), images, passes)
 

@@ -86,7 +86,8 @@ Controls = Annotated[
     typer.Option(
         "--control",
         metavar="NAME[:IMAGES[:PASSES]]",
-        help="A control, on at most IMAGES images, with PASSES each; repeatable. Default: the server's.",
+        help="A control, on at most IMAGES images; PASSES each for class_targeted (10 or more) and fill_robust (41). "
+        "Repeatable. Default: the server's.",
     ),
 ]
 PixelSubsets = Annotated[

@@ -8,7 +8,16 @@ from typing import Any
 
 from modicum.errors import InvalidArgument
 from modicum.naming import checked_id, printable, suggested_id
-from modicum.searches import ControlPlan, Fill, Search, SearchMethod, TargetRule, control_plan
+from modicum.searches import (
+    FEWEST_CONTROL_PASSES,
+    Control,
+    ControlPlan,
+    Fill,
+    Search,
+    SearchMethod,
+    TargetRule,
+    control_plan,
+)
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum.sources.labels import class_labels
 from modicum.sources.model_files import ModelFile, model_file
@@ -22,8 +31,6 @@ MOST_BACKSELECT_PASSES = 10_000_000
 #: Of mask_optimization's budget, as the server's rule has it; a test compares the two.
 FEWEST_PASSES = 10
 DEVICES = ("auto", "cpu", "cuda")
-#: Of a descent to the last 5% of the pixels, likewise.
-FEWEST_DESCENT_PASSES = 16
 #: Options that only one method takes.
 OWNERS = {
     "passes": SearchMethod.MASK_OPTIMIZATION,
@@ -141,10 +148,10 @@ def _check_numbers(numbers: Mapping[str, Any]) -> None:
 
 def _check_descent(passes: int | None) -> None:
     """Refuse a budget in which there is no descent, for the same reason."""
-    if passes and passes < FEWEST_DESCENT_PASSES:
+    fewest = FEWEST_CONTROL_PASSES[Control.PIXEL_SUBSETS]
+    if passes and passes < fewest:
         raise InvalidArgument(
-            f"--pixel-subsets: expected at least {FEWEST_DESCENT_PASSES}, or 0, which leaves it to the server; got "
-            f"{passes}"
+            f"--pixel-subsets: expected at least {fewest}, or 0, which leaves it to the server; got {passes}"
         )
 
 

@@ -273,8 +273,9 @@ class ControlPlan(google.protobuf.message.Message):
     """
     passes: builtins.int
     """Budget an image in pass-equivalents for controls that search; 0 means that of the search itself, and for FILL_ROBUST
-    beside a search without such a budget 600. For PIXEL_SUBSETS 16 or more: as few pixels are removed a step as it allows;
-    0 means the pixels a step of BATCHED_GRADIENT.
+    beside a search without such a budget 600. For CLASS_TARGETED 10 or more, for FILL_ROBUST 41. For PIXEL_SUBSETS 16 or
+    more: as few pixels are removed a step as it allows; 0 means the pixels a step of BATCHED_GRADIENT. For all others 0:
+    they have no search of their own.
     """
     def __init__(
         self,

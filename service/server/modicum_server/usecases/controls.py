@@ -1,16 +1,27 @@
 """Controls of an audit: which run unless asked otherwise, and on which images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.pixel_subsets import FEWEST_PASSES as FEWEST_DESCENT_PASSES
 from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, Search, TargetRule
 from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.usecases.draws import draw_order
+from modicum_server.usecases.rules import FEWEST_PASSES
 
 NEEDS_OTHERS = frozenset({Control.TRANSFER})
 """Controls that ask the other versions of an audit."""
 FILL_ROBUST_IMAGES = 64
 """On so many images fill_robust runs unless asked otherwise: it searches once more, and its measures are medians."""
+
+FEWEST_CLIMB_PASSES = 41
+"""Of fill_robust: a climb of two steps beside one verification by 32 donors; below it nothing runs. A test compares."""
+FEWEST_CONTROL_PASSES: Mapping[Control, int] = {
+    Control.CLASS_TARGETED: FEWEST_PASSES,
+    Control.FILL_ROBUST: FEWEST_CLIMB_PASSES,
+    Control.PIXEL_SUBSETS: FEWEST_DESCENT_PASSES,
+}
+"""Controls with a search of their own, and the least budget of it; all others have none."""
 
 
 def default_controls(version_count: int, canvas: Canvas) -> tuple[ControlPlan, ...]:

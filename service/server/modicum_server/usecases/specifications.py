@@ -7,11 +7,11 @@ from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import Ensemble, InputSpecification, ModelVersion
-from modicum_server.domain.pixel_subsets import FEWEST_PASSES, MOST_PIXELS
+from modicum_server.domain.pixel_subsets import MOST_PIXELS
 from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
 from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing
 from modicum_server.settings import Settings
-from modicum_server.usecases.controls import NEEDS_OTHERS, carrier, default_controls
+from modicum_server.usecases.controls import FEWEST_CONTROL_PASSES, NEEDS_OTHERS, carrier, default_controls
 from modicum_server.usecases.costs import default_pixels_per_step
 from modicum_server.usecases.names import project_of
 from modicum_server.usecases.rules import check
@@ -106,31 +106,32 @@ def _check_controls(draft: AuditDraft) -> None:
         raise FieldInvalid(f"{FIELD}.no_controls", "expected no controls beside it, or false")
     for place, plan in enumerate(plans):
         check(f"{FIELD}.controls[{place}].images", plan.images)
-        check(f"{FIELD}.controls[{place}].passes", plan.passes)
+        _check_budget(f"{FIELD}.controls[{place}].passes", plan)
         if plan.control in NEEDS_OTHERS and len(draft.specification.model_versions) == 1:
             raise FieldInvalid(
                 f"{FIELD}.controls[{place}].control",
                 f"expected two model versions or more for {plan.control}, which has the others score a version's "
                 "subsets, got one; name another version or leave the control out",
             )
-        if plan.control is Control.PIXEL_SUBSETS:
-            _check_pixel_subsets(f"{FIELD}.controls[{place}]", plan, draft.specification.searches)
+        if plan.control is Control.PIXEL_SUBSETS and carrier(draft.specification.searches) is None:
+            raise FieldInvalid(
+                f"{FIELD}.controls[{place}].control",
+                f"expected a search for the predicted class, beside which {plan.control} runs, got none; add one or "
+                "leave the control out",
+            )
     _check_distinct(f"{FIELD}.controls", [plan.control for plan in plans])
 
 
-def _check_pixel_subsets(field: str, plan: ControlPlan, searches: Sequence[Search]) -> None:
-    if 0 < plan.passes < FEWEST_PASSES:
+def _check_budget(field: str, plan: ControlPlan) -> None:
+    fewest = FEWEST_CONTROL_PASSES.get(plan.control, 0)
+    if plan.passes and not fewest:
+        raise FieldInvalid(field, f"expected 0 for {plan.control}, which has no search of its own, got {plan.passes}")
+    if 0 < plan.passes < fewest:
         raise FieldInvalid(
-            f"{field}.passes",
-            f"expected {FEWEST_PASSES} or more for {plan.control}, which is a descent in one step, or 0 for the "
-            f"method's pixels a step; got {plan.passes}",
+            field,
+            f"expected {fewest} or more for {plan.control}, or 0, which leaves it to the server; got {plan.passes}",
         )
-    if carrier(searches) is None:
-        raise FieldInvalid(
-            f"{field}.control",
-            f"expected a search for the predicted class, beside which {plan.control} runs, got none; add one or leave "
-            "the control out",
-        )
+    check(field, plan.passes)
 
 
 def _check_canvas(canvas: Canvas) -> None:
