@@ -205,6 +205,10 @@ def test_an_ensemble_of_twice_the_same_is_checked_and_is_inconclusive_on_nine_im
     page = (place.folder / "check.html").read_text()
     assert "Does the ensemble mitigate it?" in page
     assert "80% interval" in page
+    searches = [search for model in result["models"] for search in model["searches"]]
+    companions = [one["measures"]["overinterpretation_rate_class_targeted"]["n"] for one in searches]
+    assert [n > 0 for n in companions] == [not one["search"]["matched"] for one in searches]
+    assert {control["control"] for control in result["specification"]["controls"]} >= {"class_targeted", "transfer"}
 
 
 def test_an_ensemble_is_checked_on_images_outside_its_training_too(place):
