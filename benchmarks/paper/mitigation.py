@@ -45,7 +45,7 @@ def measure(
     temperatures = _temperatures(networks, photographs)
     tempered = [_tempered(member, value) for member, value in zip(members, temperatures, strict=True)]
     by_gradient = _gradient_sizes(networks, photographs.first(few))
-    ours, matched = _optimised_sizes(networks, tempered, photographs, extent)
+    ours, matched = (_optimised_sizes([*row, ensemble], photographs, extent) for row in (members, tempered))
     name, pixels = f"mask_optimization, {extent.passes} passes", photographs.images[0, 0].numel()
     rows = [
         _row(f"batched_gradient, k = {PIXELS_PER_STEP}", networks, by_gradient, pixels),
@@ -66,18 +66,11 @@ def _gradient_sizes(networks: Sequence[Network], photographs: Photographs) -> Ta
     return np.stack([sufficient(each, photographs, descended(each, photographs)).size for each in networks])
 
 
-def _optimised_sizes(
-    networks: Sequence[Network], tempered: Sequence[Network], photographs: Photographs, extent: Extent
-) -> tuple[Table, Table]:
-    """At temperature 1, and with the members' matched; of the first images that are eligible in all at 1."""
-    *members, ensemble = networks
+def _optimised_sizes(networks: Sequence[Network], photographs: Photographs, extent: Extent) -> Table:
+    """Of the first images that are eligible in all of them."""
     in_all = np.logical_and.reduce([eligible(network, photographs) for network in networks])
     searched = photographs.at(np.flatnonzero(in_all)[: extent.pairs].tolist())
-    whole = sizes_of(ensemble, searched, extent.passes)
-    ours, matched = (
-        np.stack([*(sizes_of(member, searched, extent.passes) for member in row), whole]) for row in (members, tempered)
-    )
-    return ours, matched
+    return np.stack([sizes_of(network, searched, extent.passes) for network in networks])
 
 
 def _temperatures(networks: Sequence[Network], photographs: Photographs) -> list[float]:
