@@ -4,9 +4,11 @@ import asyncio
 import errno
 import hashlib
 import os
+import resource
 import threading
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import fsspec
@@ -252,6 +254,58 @@ class FullDisk:
 
     def __getattr__(self, name: str):
         return getattr(self._file, name)
+
+
+@pytest.mark.parametrize("size", [100, 3_000, 9_000, 400_000])
+async def test_a_device_without_room_is_a_full_disk_to_the_end(store, size):
+    data = DATA[:size]
+    digest = hashlib.sha256(data).hexdigest()
+
+    async def send_without_room() -> None:
+        async with store.upload(PROJECT, digest, size_bytes=size, offset=0) as upload:
+            await asyncio.to_thread(without_room, upload._file.fileno())
+            await upload.write(data)
+
+    with pytest.raises(DiskFull):
+        await send_without_room()
+
+    assert await store.received(PROJECT, digest) == 0
+    await send(store, data, digest=digest, size=size)
+    assert await content(store, digest) == data
+
+
+def without_room(descriptor: int) -> None:
+    """Let what is written there go to the device on which there is never room."""
+    full = os.open("/dev/full", os.O_RDWR)
+    os.dup2(full, descriptor, inheritable=False)
+    os.close(full)
+
+
+@contextmanager
+def longest_file(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many bytes: the system writes what still fits, then refuses."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [100, 3_000, 9_000])
+async def test_of_a_write_that_breaks_off_half_way_nothing_is_kept(store, size):
+    async def send_with_room_for_half() -> None:
+        async with store.upload(PROJECT, DIGEST, size_bytes=SIZE, offset=0) as upload:
+            await upload.write(DATA[:1000])
+            with longest_file(1000 + size // 2):
+                await upload.write(DATA[1000 : 1000 + size])
+
+    with pytest.raises(DiskFull):
+        await send_with_room_for_half()
+
+    assert await store.received(PROJECT, DIGEST) == 1000
+    await send(store, DATA[1000:], offset=1000)
+    assert await content(store) == DATA
 
 
 async def test_a_store_that_is_there_answers(store):

@@ -8,8 +8,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from io import FileIO
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote
 
 from modicum_server.artifacts.files import checked, disk_errors, hash_rest
@@ -23,9 +23,9 @@ Deliver = Callable[[Path], Awaitable[None]]
 
 
 class PartialUpload:
-    """`ports.Upload` over an open, locked file."""
+    """`ports.Upload` over an open, locked file: unbuffered, so that no byte is left to fail at a later flush."""
 
-    def __init__(self, path: Path, file: IO[bytes], hashed: "hashlib._Hash", *, digest: str, size_bytes: int) -> None:
+    def __init__(self, path: Path, file: FileIO, hashed: "hashlib._Hash", *, digest: str, size_bytes: int) -> None:
         self._path = path
         self._file = file
         self._hashed = hashed
@@ -67,10 +67,12 @@ class PartialUpload:
     def _append(self, data: bytes) -> None:
         with disk_errors():
             try:
-                self._file.write(data)
-                self._file.flush()
+                left = memoryview(data)
+                while left:
+                    left = left[self._file.write(left) :]
             except OSError:
-                self._file.truncate(self._received)  # so that what is kept is what was hashed
+                with suppress(OSError):  # what cannot be cut off is hashed at a resume
+                    self._file.truncate(self._received)  # so that what is kept is what was hashed
                 raise
         self._hashed.update(data)
         self._received += len(data)
@@ -124,11 +126,11 @@ class Uploads:
         return self._folder / quote(project, safe="") / checked(digest)
 
 
-def _open(path: Path, offset: int) -> IO[bytes]:
+def _open(path: Path, offset: int) -> FileIO:
     """Open and lock the file, positioned at its start; cut to nothing where an upload begins anew."""
     with disk_errors():
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+b")
+        file = path.open("a+b", buffering=0)
     if not _locked(path, file):
         received = os.fstat(file.fileno()).st_size
         file.close()
@@ -146,7 +148,7 @@ def _open(path: Path, offset: int) -> IO[bytes]:
     return file
 
 
-def _locked(path: Path, file: IO[bytes]) -> bool:
+def _locked(path: Path, file: FileIO) -> bool:
     """Lock the file; False when another upload holds it, or finished it after we opened it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -155,12 +157,13 @@ def _locked(path: Path, file: IO[bytes]) -> bool:
         return False
 
 
-def _close(path: Path, file: IO[bytes]) -> None:
+def _close(path: Path, file: FileIO) -> None:
     """Close the file; one in which nothing is leaves none behind."""
     with suppress(OSError):
         if os.fstat(file.fileno()).st_size == 0:
             path.unlink(missing_ok=True)
-    file.close()
+    with disk_errors():
+        file.close()
 
 
 def _size(path: Path) -> int:
