@@ -59,6 +59,35 @@ async def test_killed_it_answers_again_at_the_same_address_with_what_was_stored(
     assert f"exit code -9; it is started again, its log is {postgres.log}" in capsys.readouterr().err
 
 
+async def test_told_to_end_by_another_it_is_back_although_a_connection_is_held(postgres, capsys):
+    url, first = postgres.url, postgres.pid
+    keeping_it = asyncio.create_task(keep_running(postgres))
+    async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as held:
+        os.kill(first, signal.SIGTERM)
+        await until(lambda: "smart shutdown" in postgres.log.read_text())
+
+        assert await answered(postgres, "SELECT 1") == [(1,)]
+
+        with pytest.raises(psycopg.OperationalError):
+            await held.execute("SELECT 1")
+    await until(lambda: "answers again" in postgres.log.read_text())
+    keeping_it.cancel()
+    assert (postgres.url, postgres.pid == first) == (url, False)
+    said = capsys.readouterr().err
+    assert "was told to end, not by us" in said
+    assert "exit code 0; it is started again" in said
+
+
+async def test_one_that_nobody_told_to_end_is_left_alone(postgres, monkeypatch, capsys):
+    monkeypatch.setattr(keeping, "LOOK_SECONDS", 0.05)
+    first = postgres.pid
+    keeping_it = asyncio.create_task(keep_running(postgres))
+    async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as held:
+        await held.execute("SELECT pg_sleep(1)")
+    keeping_it.cancel()
+    assert (postgres.pid, capsys.readouterr().err) == (first, "")
+
+
 async def test_what_a_killed_postmaster_left_at_work_is_waited_for(postgres):
     async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as connection:
         (orphan,) = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()

@@ -1,5 +1,6 @@
 """Keeps the embedded PostgreSQL running: started again when it dies, given up when it dies again and again.
 
+One that somebody else told to end is not left to wait for its connections: it is ended at once, and started again.
 It says each death on stderr and in PostgreSQL's own log. It starts nothing the first time and stops nothing.
 """
 
@@ -17,6 +18,7 @@ from modicum_server.local.program import LocalPostgresError
 MOST_ENDS = 5
 ENDS_SECONDS = 300.0
 PAUSE_SECONDS = 0.2
+LOOK_SECONDS = 1.0
 
 
 async def keep_running(postgres: EmbeddedPostgres) -> NoReturn:
@@ -28,7 +30,7 @@ async def keep_running(postgres: EmbeddedPostgres) -> NoReturn:
     clock = asyncio.get_running_loop().time
     ends: deque[float] = deque(maxlen=MOST_ENDS)
     while True:
-        code = await postgres.ended()
+        code = await _end_of(postgres)
         ends.append(clock())
         if len(ends) == MOST_ENDS and ends[-1] - ends[0] < ENDS_SECONDS:
             raise LocalPostgresError(
@@ -40,6 +42,17 @@ async def keep_running(postgres: EmbeddedPostgres) -> NoReturn:
         with contextlib.suppress(EndedAtStartError):  # one more end, which is counted like the others
             await postgres.start_again()
             _say(postgres, "PostgreSQL answers again")
+
+
+async def _end_of(postgres: EmbeddedPostgres) -> int:
+    """Wait until it ends, and return its exit code; see to it that it does once it takes no new connections."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                return await postgres.ended()
+        if postgres.ending:
+            _say(postgres, "PostgreSQL was told to end, not by us, and takes no new connections; it is ended at once")
+            await postgres.end_now()
 
 
 def _say(postgres: EmbeddedPostgres, words: str) -> None:

@@ -36,6 +36,8 @@ LOCK_TIMEOUT_SECONDS = 3.0
 ORPHANS_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.02
 LOG_TAIL_LINES = 12
+#: Where postmaster.pid says what the server is about; counted from 1.
+PID_FILE_STATUS_LINE = 8
 #: Unix socket paths end near 107 bytes; PostgreSQL's own file name takes 17 of them.
 MAX_SOCKET_FOLDER_BYTES = 88
 
@@ -142,6 +144,20 @@ class EmbeddedPostgres:
         """Wait until the server that was started ends, and return its exit code."""
         assert self._process is not None, "start() comes first"
         return await _ended(self._process, None)
+
+    @property
+    def ending(self) -> bool:
+        """Whether the server is on its way out: it takes no new connection, and may wait for the old ones for ever."""
+        try:
+            lines = (self._cluster / "postmaster.pid").read_text().split("\n")
+        except OSError:
+            return False
+        return len(lines) >= PID_FILE_STATUS_LINE and lines[PID_FILE_STATUS_LINE - 1].strip() == "stopping"
+
+    async def end_now(self) -> None:
+        """End the server without waiting for its connections; its folder and address stay ours."""
+        assert self._process is not None, "start() comes first"
+        await _end(self._process)
 
     async def start_again(self) -> None:
         """Start a server that ended by itself on the same address, once the processes that it left have ended.
