@@ -2,6 +2,7 @@
 
 import json
 import struct
+import warnings
 
 import pytest
 import torch
@@ -122,3 +123,90 @@ def test_old_weights_without_batch_counters_are_taken():
     del weights["1.num_batches_tracked"]
 
     fit_weights(linear(), weights, "group:name")
+
+
+def unusable(kind: str) -> torch.Tensor:
+    match kind:
+        case "meta":
+            return torch.ones(3, 4, device="meta")
+        case "qint8":
+            with warnings.catch_warnings(action="ignore"):
+                return torch.quantize_per_tensor(torch.ones(3, 4), 0.1, 0, torch.qint8)
+        case "nested":
+            with warnings.catch_warnings(action="ignore"):
+                return torch.nested.nested_tensor([torch.ones(4)] * 3, layout=torch.strided)
+        case _:
+            return torch.ones(3, 4, dtype=torch.uint8).view(getattr(torch, kind))
+
+
+@pytest.mark.parametrize(
+    ("kind", "came"),
+    [
+        ("meta", "0.weight (on the meta device, without values)"),
+        ("qint8", "0.weight (quantized, qint8)"),
+        ("nested", "0.weight (nested)"),
+        ("bits8", "0.weight (bits8)"),
+        ("float4_e2m1fn_x2", "0.weight (float4_e2m1fn_x2)"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_that_no_module_can_take_are_refused_with_what_they_are(tmp_path, kind, came):
+    path = saved({**linear().state_dict(), "0.weight": unusable(kind)}, tmp_path / "weights.pt")
+
+    with pytest.raises(ModelRefused) as refusal:
+        read_weights(path)
+
+    assert refusal.value.reason == "WEIGHTS_UNREADABLE"
+    assert f"; not so {came}. Save" in refusal.value.detail
+
+
+def test_safetensors_of_a_type_that_no_module_can_take_are_refused(tmp_path):
+    data = header_of(a={"dtype": "F4", "shape": [3, 4], "data_offsets": [0, 6]}) + bytes(6)
+    (tmp_path / "weights").write_bytes(data)
+
+    with pytest.raises(ModelRefused, match=r"not so a \(float4_e2m1fn_x2\)"):
+        read_weights(tmp_path / "weights")
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int64, torch.uint8, torch.bool], ids=str)
+def test_weights_that_would_change_without_a_word_are_refused(dtype):
+    module, weights = linear(), linear().state_dict()
+    weights |= {key: weights[key].to(dtype) for key in ("0.weight", "1.running_mean")}
+
+    with pytest.raises(ModelRefused) as refusal:
+        fit_weights(module, weights, "group:name")
+
+    name = str(dtype).removeprefix("torch.")
+    assert refusal.value.reason == "STATE_DICT_MISMATCH"
+    assert f"0.weight float32, came {name}, 1.running_mean float32, came {name}. Save" in refusal.value.detail
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn], ids=str)
+def test_weights_of_every_floating_type_are_taken_and_counters_of_integers(tmp_path, dtype):
+    weights = {key: value.to(dtype) for key, value in linear().state_dict().items() if value.is_floating_point()}
+    weights["1.num_batches_tracked"] = torch.tensor(7)
+    module = linear()
+
+    fit_weights(module, read_weights(saved(weights, tmp_path / "weights.pt")), "group:name")
+
+    assert module[0].weight.dtype == torch.float32
+    assert torch.equal(module[0].weight, weights["0.weight"].float())
+    assert module[1].num_batches_tracked == 7
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.float32], ids=str)
+def test_a_counter_is_taken_from_any_real_type(dtype):
+    module, weights = linear(), linear().state_dict()
+    weights["1.num_batches_tracked"] = torch.tensor(7).to(dtype)
+
+    fit_weights(module, weights, "group:name")
+
+    assert module[1].num_batches_tracked == 7
+
+
+def test_a_complex_counter_is_refused():
+    weights = linear().state_dict()
+    weights["1.num_batches_tracked"] = torch.tensor(7j)
+
+    with pytest.raises(ModelRefused, match=r"1\.num_batches_tracked int64, came complex64"):
+        fit_weights(linear(), weights, "group:name")

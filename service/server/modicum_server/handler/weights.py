@@ -36,7 +36,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if start == ZIP_MAGIC or start.startswith(PICKLE_MAGIC):
         return _read_state_dict(path)
     try:
-        return dict(load_file(path))
+        weights = dict(load_file(path))
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise
@@ -45,10 +45,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             "Expected a safetensors file, or a state dict saved by torch.save; the bytes are neither, or they are "
             "damaged or cut off. Save the weights again with safetensors.torch.save_file(model.state_dict(), ...).",
         ) from error
+    _refuse_unusable(weights)
+    return weights
 
 
 def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], architecture: str) -> None:
-    """Load the weights into the module; every key and shape must be the same.
+    """Load the weights into the module; every key and shape must be the same, and no value lose its kind.
 
     Raises:
         ModelRefused: STATE_DICT_MISMATCH, naming the first keys that do not fit.
@@ -70,7 +72,31 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], architecture: 
             f"Expected the {len(expected)} keys of {architecture}; got {len(given)}. "
             f"{'; '.join(filter(None, complaints))}. Name the architecture that these weights were saved from.",
         )
+    _refuse_changed(expected, given, architecture)
     module.load_state_dict({**expected, **given})
+
+
+def _refuse_changed(expected: Mapping[str, Tensor], given: Mapping[str, Tensor], architecture: str) -> None:
+    """Refuse what would be cast to another kind of number: torch drops an imaginary part, and takes codes for weights.
+
+    Raises:
+        ModelRefused: STATE_DICT_MISMATCH.
+    """
+    changed = [key for key in given if key in expected and not _keeps_kind(given[key].dtype, expected[key].dtype)]
+    if changed:
+        types = (f"{key} {_type(expected[key])}, came {_type(given[key])}" for key in changed)
+        raise ModelRefused(
+            "STATE_DICT_MISMATCH",
+            f"Expected the types of {architecture}, floating point ones in any precision; "
+            f"{_named('of another kind: expected', types, len(changed))}. Save the floating point weights, of the "
+            "model before it was quantized or made complex: safetensors.torch.save_file(model.state_dict(), ...).",
+        )
+
+
+def _keeps_kind(given: torch.dtype, expected: torch.dtype) -> bool:
+    if given.is_complex:
+        return expected.is_complex
+    return given.is_floating_point or not expected.is_floating_point
 
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -95,13 +121,9 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
             "WEIGHTS_NOT_TENSORS",
             "Expected a state dict, a mapping of keys to tensors; got something else. Save model.state_dict().",
         )
-    if swollen := [str(key) for key, value in nested.items() if not _is_all_there(value)]:
-        raise ModelRefused(
-            "WEIGHTS_UNREADABLE",
-            f"Expected dense tensors whose every value is in the file; {_named('not so', swollen, len(swollen))}. "
-            "Save the weights with safetensors.torch.save_file(model.state_dict(), ...).",
-        )
-    return {str(key): value.detach() for key, value in nested.items()}
+    weights = {str(key): value.detach() for key, value in nested.items()}
+    _refuse_unusable(weights)
+    return weights
 
 
 def _refuse_packed(path: Path) -> None:
@@ -124,11 +146,49 @@ def _refuse_packed(path: Path) -> None:
         )
 
 
-def _is_all_there(tensor: Tensor) -> bool:
-    """Whether it is dense and its storage holds each of its values: a shape of stride 0 costs nothing to claim."""
+def _refuse_unusable(weights: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that cannot be copied into a module's.
+
+    Raises:
+        ModelRefused: WEIGHTS_UNREADABLE, naming the first and what they are.
+    """
+    faults = {key: fault for key, value in weights.items() if (fault := _fault(value))}
+    if faults:
+        named = (f"{key} ({fault})" for key, fault in faults.items())
+        raise ModelRefused(
+            "WEIGHTS_UNREADABLE",
+            f"Expected dense tensors of plain numbers whose every value is in the file; "
+            f"{_named('not so', named, len(faults))}. Save the floating point weights of the loaded model, before any "
+            "quantization, with safetensors.torch.save_file(model.state_dict(), ...).",
+        )
+
+
+def _fault(tensor: Tensor) -> str:
+    """Why it cannot be copied into a module's tensor, or nothing."""
+    if tensor.is_nested:
+        return "nested"
     if tensor.layout is not torch.strided:
+        return str(tensor.layout).removeprefix("torch.")
+    if tensor.is_meta:
+        return "on the meta device, without values"
+    if tensor.is_quantized:
+        return f"quantized, {_type(tensor)}"
+    if not _is_plain(tensor.dtype):
+        return _type(tensor)
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        return "more values than its storage"  # a shape of stride 0 costs nothing to claim
+    return ""
+
+
+def _is_plain(dtype: torch.dtype) -> bool:
+    """Whether torch can read its values as numbers: it cannot where several lie packed in a byte."""
+    if dtype.is_complex:
+        return True
+    try:
+        torch.zeros(1).copy_(torch.empty(1, dtype=dtype))
+    except (RuntimeError, NotImplementedError):
         return False
-    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+    return True
 
 
 def _without_prefix(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -143,6 +203,10 @@ def _named(kind: str, keys: Iterable[str], count: int) -> str:
     first = [key for key, _ in zip(keys, range(NAMED_KEYS), strict=False)]
     rest = f" and {count - len(first)} more" if count > len(first) else ""
     return f"{kind} {', '.join(first)}{rest}"
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _shape(tensor: Tensor) -> str:
