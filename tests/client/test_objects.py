@@ -89,6 +89,8 @@ def test_the_manifest_names_them_and_keeps_its_digest_without(photos, tmp_path):
         ("b.json", '{"cat/a.jpg": [[1, 2, 3, ' + "9" * 5_000 + "]]}", "expected JSON"),
         ("b.json", "[" * 100_000, "nested too deep"),
         ("b.json", '{"cat/a.jpg": [[1, 2, 3, 4]], "cat/a.jpg": [[5, 6, 7, 8]]}', "cat/a.jpg stands there twice"),
+        ("b.csv", "/etc/passwd,1,2,3,4\n", "line 1: file is expected to be a name relative to the pictures' folder"),
+        ("b.json", '{"../a.jpg": [[1, 2, 3, 4]]}', "got ../a.jpg; move or copy the file into that folder"),
         ("b.json", '{"x": [[1, 2, 3, 4]], "y": [[1, 2, 3, 4]]}', "there is no x and 1 more"),
     ],
 )
@@ -128,6 +130,15 @@ def test_two_masks_of_one_picture_are_refused(photos, tmp_path):
         (tmp_path / "masks" / "cat" / name).write_bytes(b"mask")
 
     with pytest.raises(InvalidSource, match=r"a\.png: expected one mask a picture; a\.bmp is"):
+        told(photos, masks=tmp_path / "masks")
+
+
+def test_a_mask_that_is_a_link_out_of_its_folder_is_refused(photos, tmp_path):
+    (tmp_path / "masks" / "cat").mkdir(parents=True)
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (tmp_path / "masks" / "cat" / "a.png").symlink_to(tmp_path / "secret.png")
+
+    with pytest.raises(InvalidSource, match=r"masks/cat/a\.png: expected a file in .*masks, got a link that leads out"):
         told(photos, masks=tmp_path / "masks")
 
 

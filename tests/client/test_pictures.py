@@ -190,3 +190,70 @@ def test_pictures_in_a_pipe_are_refused_and_not_waited_for(tmp_path, name):
 
     with pytest.raises(InvalidSource, match="it is a pipe, a socket or a device"):
         pictures(tmp_path / name)
+
+
+OUTSIDE = [
+    "{outside}",
+    "../secret.jpg",
+    "x/../../secret.jpg",
+    "..\\secret.jpg",
+    "C:/secret.jpg",
+    "\\\\host\\secret.jpg",
+]
+
+
+@pytest.fixture
+def secret(tmp_path):
+    """A file beside the folder of pictures, which is never to be opened."""
+    path = tmp_path / "secret.jpg"
+    path.write_bytes(b"secret")
+    return path
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("csv", ["list.csv", "labels.csv", "../other.csv"])
+def test_a_name_outside_of_the_folder_is_refused_with_its_line(tmp_path, secret, name, csv):
+    photos = write(tmp_path / "photos", "a.jpg", "x/b.jpg" if csv == "list.csv" else "b.jpg")
+    name = name.format(outside=secret)
+    (photos / csv).write_text(f"file,label\na.jpg,red\n{name},red\n")
+    given = {"list.csv": (photos / csv,), "labels.csv": (photos,), "../other.csv": (photos, photos / csv)}
+
+    with pytest.raises(InvalidSource) as caught:
+        pictures(*given[csv])
+
+    assert str(caught.value).startswith(f"{photos / csv} line 3: file is expected to be a name relative to")
+    assert f"got {name}; move or copy the file into that folder" in str(caught.value)
+
+
+@pytest.mark.parametrize("csv", [None, "cat/link.jpg,red\n"])
+def test_a_link_that_leads_out_of_the_folder_is_refused_with_its_end(tmp_path, secret, csv):
+    photos = write(tmp_path / "photos", "cat/a.jpg")
+    (photos / "cat" / "link.jpg").symlink_to(secret)
+    (photos / "list.csv").write_text(csv or "")
+
+    with pytest.raises(InvalidSource) as caught:
+        pictures(photos / "list.csv" if csv else photos)
+
+    assert str(caught.value).startswith(
+        f"{photos}/cat/link.jpg: expected a file in {photos}, got a link that leads out"
+    )
+    assert f"to {secret}; copy that file into the folder" in str(caught.value)
+
+
+def test_a_listed_file_behind_a_link_to_another_folder_is_refused(tmp_path):
+    photos = write(tmp_path / "photos", "a.jpg")
+    (photos / "cat").symlink_to(write(tmp_path / "elsewhere", "b.jpg"))
+    (photos / "list.csv").write_text("a.jpg,red\ncat/b.jpg,red\n")
+
+    with pytest.raises(InvalidSource, match=r"cat/b\.jpg: expected a file in"):
+        pictures(photos / "list.csv")
+
+
+def test_links_within_the_folder_and_to_the_folder_are_followed(tmp_path):
+    photos = write(tmp_path / "photos", "cat/a.jpg", "dog/..b.jpg", "dog/b..jpg")
+    (photos / "cat" / "link.jpg").symlink_to(Path("..", "dog", "b..jpg"))
+    (tmp_path / "link").symlink_to(photos)
+    (photos / "list.csv").write_text("./cat/link.jpg,cat\ndog/..b.jpg,dog\n")
+
+    assert labels_of(pictures(tmp_path / "link")) == {"cat/a.jpg": "cat", "cat/link.jpg": "cat", "dog/b..jpg": "dog"}
+    assert [picture.item for picture in pictures(tmp_path / "link" / "list.csv")] == ["cat/link.jpg", "dog/..b.jpg"]

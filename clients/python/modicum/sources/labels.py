@@ -9,6 +9,7 @@ from typing import Any
 from modicum.errors import InvalidSource
 from modicum.naming import printable
 from modicum.sources.contents import require_file
+from modicum.sources.places import inner_name
 
 HEADER = ("file", "label")
 
@@ -37,7 +38,7 @@ def picture_labels(path: Path) -> dict[str, str]:
     """Labels by file name as written, from a CSV of two columns; a first row `file,label` is a header.
 
     Raises:
-        InvalidSource: the file cannot be read or a row is not `file,label`.
+        InvalidSource: the file cannot be read, a row is not `file,label`, or a file lies outside of its folder.
     """
     labels: dict[str, str] = {}
     for number, row in csv_rows(path):
@@ -48,7 +49,7 @@ def picture_labels(path: Path) -> dict[str, str]:
             raise InvalidSource(f"{path} line {number}: expected two columns, file and label, got {','.join(row)!r}")
         if cells[0] in labels:
             raise InvalidSource(f"{path} line {number}: {cells[0]} has a label already")
-        labels[cells[0]] = cells[1]
+        labels[inner_name(cells[0], f"{path} line {number}")] = cells[1]
     if not labels:
         raise InvalidSource(f"{path}: expected rows of file and label, found none")
     return labels

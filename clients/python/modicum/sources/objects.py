@@ -15,6 +15,7 @@ from modicum.naming import printable
 from modicum.sources.contents import bytes_content, file_content, require_file
 from modicum.sources.labels import csv_rows, json_of
 from modicum.sources.pictures import SUFFIXES, Objects, Picture
+from modicum.sources.places import inner_name, refuse_links_out
 
 HEADER = ("file", "left", "top", "right", "bottom")
 EXPECTED = "expected left, top, right and bottom in pixels of the picture, 0 <= left < right and 0 <= top < bottom"
@@ -37,7 +38,8 @@ def with_objects(
 
     Raises:
         InvalidArgument: both were given.
-        InvalidSource: a file or folder cannot be read, a box is none, or a picture that is told of is not there.
+        InvalidSource: a file or folder cannot be read, a box is none, a picture that is told of is not there, or a mask
+            is a link that leads out of its folder.
     """
     if boxes is not None and masks is not None:
         raise InvalidArgument("boxes and masks exclude each other: give one of them")
@@ -73,7 +75,7 @@ def _read_csv(path: Path) -> dict[str, list[Box]]:
             numbers = [float(cell) for cell in cells[1:]]
         except ValueError:
             raise InvalidSource(f"{where}: {EXPECTED}, got {','.join(cells[1:])!r}") from None
-        told.setdefault(cells[0], []).append(_box(numbers, where))
+        told.setdefault(inner_name(cells[0], where), []).append(_box(numbers, where))
     if not told:
         raise InvalidSource(f"{path}: expected rows of {', '.join(HEADER)}, found none")
     return told
@@ -84,7 +86,10 @@ def _read_json(path: Path) -> dict[str, list[Box]]:
     document = json_of(path, f"{path}: expected JSON, {form}")
     if not isinstance(document, dict) or not document:
         raise InvalidSource(f"{path}: expected {form} in JSON, got {type(document).__name__} of another form")
-    return {name: _json_boxes(boxes, f"{path}: {printable(name)}") for name, boxes in document.items()}
+    return {
+        inner_name(name, str(path)): _json_boxes(boxes, f"{path}: {printable(name)}")
+        for name, boxes in document.items()
+    }
 
 
 def _json_boxes(boxes: Any, where: str) -> list[Box]:
@@ -107,6 +112,7 @@ def _masked(pictures: Sequence[Picture], folder: Path) -> list[Picture]:
         raise InvalidSource(f"{folder}: expected a folder of mask pictures; there is none")
     masks: dict[str, Path] = {}
     for path in filter(_is_mask, sorted(folder.rglob("*"))):
+        refuse_links_out(folder, [path.relative_to(folder)])
         require_file(path)
         name = _stem(path.relative_to(folder))
         if name in masks:

@@ -21,6 +21,7 @@ from modicum.naming import printable
 from modicum.sources import npy, png
 from modicum.sources.contents import Content, file_content, made_content, require_file
 from modicum.sources.labels import picture_labels
+from modicum.sources.places import refuse_links_out
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff", npy.SUFFIX})
 LABELS_FILE = "labels.csv"
@@ -72,10 +73,12 @@ def pictures(source: str | Path, labels: str | Path | None = None) -> list[Pictu
     - an .npz file: `images` (N, H, W) or (N, H, W, C), uint8, uint16 or float32, and optionally `labels` (N,) and
       `classes`.
 
-    Files are pictures, or .npy arrays (H, W) or (H, W, C) of the same kinds.
+    Files are pictures, or .npy arrays (H, W) or (H, W, C) of the same kinds. They lie in the folder: a link to a file
+    in it is a file, one that leads out of it is refused, and a link to a folder is not entered.
 
     Raises:
-        InvalidSource: there is no picture, the labels do not fit, or an array is of another kind or shape.
+        InvalidSource: there is no picture, one lies outside of the folder, the labels do not fit, or an array is of
+            another kind or shape.
     """
     path = Path(source)
     mode = _mode(path)
@@ -105,6 +108,7 @@ def _folder(folder: Path, labels: Path | None) -> list[Picture]:
     found = sorted(_walk(folder), key=lambda path: path.as_posix())
     if not found:
         raise InvalidSource(f"{folder}: expected pictures ({' '.join(sorted(SUFFIXES))}) in it, found none")
+    refuse_links_out(folder, (path for path in found if (folder / path).is_symlink()))
     flat = [path for path in found if len(path.parts) == 1]
     labels = labels or (folder / LABELS_FILE if (folder / LABELS_FILE).is_file() else None)
     if labels:
@@ -148,6 +152,7 @@ def _labelled(folder: Path, found: list[Path], labels: dict[str, str], origin: P
 
 def _listed(folder: Path, labels: dict[str, str], origin: Path) -> list[Picture]:
     _refuse_absent(folder, labels, origin)
+    refuse_links_out(folder, map(Path, labels))
     return [_picture(folder, Path(name), labels[name]) for name in sorted(labels)]
 
 
