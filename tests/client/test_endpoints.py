@@ -1,6 +1,7 @@
 """Addresses, tokens, names, searches: what is decided before anything is sent."""
 
 import pytest
+from modicum import Client
 from modicum.endpoints import Endpoint, parsed_endpoint, refuse_clear_token
 from modicum.errors import InsecureAddress, InvalidArgument
 from modicum.naming import checked_id, resource_name, short_version, suggested_id
@@ -46,6 +47,27 @@ def test_a_token_goes_beyond_this_machine_only_under_tls_or_on_demand():
 
     with pytest.raises(InsecureAddress, match="MODICUM_INSECURE"):
         refuse_clear_token(Endpoint("example.org", 1, token="secret"), {})
+
+
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [
+        ("sec\nret", "got U+000A in place 4 of 7"),
+        ("secret\r", "got U+000D in place 7 of 7"),
+        ("s\u00e9cret", "got U+00E9 in place 2 of 6"),
+        ("sec ret", "got U+0020 in place 4 of 7"),
+        ("sec\udcffret", "got U+DCFF in place 4 of 7"),
+    ],
+)
+def test_a_token_that_no_call_can_carry_is_refused_without_showing_it(monkeypatch, token, says):
+    monkeypatch.setenv("MODICUM_TOKEN", token)
+
+    with pytest.raises(InvalidArgument) as caught, Client("127.0.0.1:1", timeout_seconds=1) as client:
+        client.models.get("m")
+
+    assert says in str(caught.value)
+    assert "set MODICUM_TOKEN, or token=, to what `modicum-server token create` printed" in str(caught.value)
+    assert token not in str(caught.value)
 
 
 def test_a_token_is_not_shown_when_an_endpoint_is_printed():

@@ -112,7 +112,7 @@ class Client:
         timeout_seconds: how long one call may take, its repetitions included.
 
     Raises:
-        InvalidArgument: the address is not valid, or a token would travel in clear (InsecureAddress).
+        InvalidArgument: the address or the token is not valid, or a token would travel in clear (InsecureAddress).
         LocalServerError: there is no address, and the local server is not installed or does not start.
     """
 

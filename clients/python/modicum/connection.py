@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import grpc
 import grpc.aio
 
-from modicum.endpoints import Endpoint, refuse_clear_token
+from modicum.endpoints import Endpoint, refuse_clear_token, refuse_token_of_no_header
 from modicum.errors import NotFound
 from modicum.grpc_errors import error_of
 from modicum.retrying import BROKEN_CALL, CALLS, CALLS_AGAIN
@@ -134,8 +134,10 @@ def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Conne
     """A connection to `endpoint`; nothing is sent before the first call. Called on the loop that will use it.
 
     Raises:
+        InvalidArgument: the token is none that a call can carry.
         InsecureAddress: the token would travel in clear beyond this machine.
     """
+    refuse_token_of_no_header(endpoint)
     refuse_clear_token(endpoint)
     options = [
         ("grpc.primary_user_agent", f"modicum-python/{VERSION}"),

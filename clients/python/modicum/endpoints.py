@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -63,6 +64,20 @@ def _host_and_port(text: str, address: str) -> tuple[str, int]:
     if port and not (port.isdigit() and 0 < int(port) < 2**16):
         raise InvalidArgument(f"address {address!r}: the port is a number from 1 to 65535, not {port!r}")
     return host, int(port or DEFAULT_PORT)
+
+
+def refuse_token_of_no_header(endpoint: Endpoint) -> None:
+    """Refuse a token that no call can carry. What is said shows one character of it at most.
+
+    Raises:
+        InvalidArgument: it holds anything but visible ASCII characters.
+    """
+    if unfit := re.search("[^!-~]", endpoint.token):
+        raise InvalidArgument(
+            "token: expected ASCII letters, digits and marks, no blank and no line break, got "
+            f"U+{ord(unfit.group()):04X} in place {unfit.start() + 1} of {len(endpoint.token)}; set MODICUM_TOKEN, or "
+            "token=, to what `modicum-server token create` printed"
+        )
 
 
 def refuse_clear_token(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -> None:
