@@ -200,6 +200,27 @@ def test_what_came_is_told_in_the_words_of_json(came, words):
     assert refusal("CreateAudit", body=came.encode()).rule == f"expected an object, got {words}"
 
 
+@pytest.mark.parametrize(
+    ("body", "field", "says"),
+    [
+        ('{"weights": {}, "exported": {}}', "model_version.exported", "got weights and exported"),
+        ('{"ensemble": {}, "input_dropout": {}}', "model_version.input_dropout", "got ensemble and inputDropout"),
+    ],
+)
+def test_fields_that_exclude_each_other_are_named(body, field, says):
+    error = refusal("CreateModelVersion", body=body.encode())
+
+    assert error.field == field
+    assert "expected at most one of weights, exported, torchscript, ensemble, inputDropout" in error.rule
+    assert f"{says}; leave all but one of them out" in error.rule
+
+
+def test_a_field_that_excludes_another_may_stand_beside_its_null():
+    made = request("CreateModelVersion", body=b'{"exported": null, "weights": {"architecture": "a:b"}}')
+
+    assert made["modelVersion"] == {"weights": {"architecture": "a:b"}}
+
+
 @pytest.mark.parametrize("text", ["1e1", "2.0", "٣", " 3", "1_0", "0x1", ""])
 def test_a_whole_number_in_a_query_is_its_digits(text):
     assert refusal("ListAudits", ("pageSize", text)).field == "page_size"

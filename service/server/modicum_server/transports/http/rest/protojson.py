@@ -158,6 +158,21 @@ def _faults(descriptor: Descriptor, value: Any, path: str, fits: Fits) -> Iterat
         else:
             seen.add(place)
             yield from _faults_of_field(field, item, inner, fits)
+    yield from _faults_of_choices(descriptor, value, path)
+
+
+def _faults_of_choices(descriptor: Descriptor, value: Mapping[str, Any], path: str) -> Iterator[FieldInvalid]:
+    """Find fields of which a message holds one (oneof) and the value has more; null is absence."""
+    given = {field.name for name, item in value.items() if item is not None and (field := field_of(descriptor, name))}
+    for choice in descriptor.oneofs:
+        chosen = [field for field in choice.fields if field.name in given]
+        if len(chosen) > 1:
+            names = ", ".join(field.json_name for field in choice.fields)
+            came_too = " and ".join(field.json_name for field in chosen)
+            yield FieldInvalid(
+                f"{path}.{chosen[1].name}" if path else chosen[1].name,
+                f"expected at most one of {names}, got {came_too}; leave all but one of them out",
+            )
 
 
 def _faults_of_field(field: FieldDescriptor, value: Any, path: str, fits: Fits) -> Iterator[FieldInvalid]:
