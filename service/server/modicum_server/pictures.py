@@ -21,6 +21,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps
 from modicum_server.arrays import LARGEST_VALUES, ArrayHeader, array_header, is_array
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
+from modicum_server.whole_pictures import load_whole
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """What is decoded. Others are left out on purpose: some (EPS) are programs."""
@@ -117,7 +118,7 @@ def decoded_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """
     picture = opened_picture(data, max_pixels)
     with _told(data, max_pixels):
-        picture.load()
+        load_whole(picture, data)
     return _upright(picture)
 
 
