@@ -5,7 +5,6 @@ import errno
 import hashlib
 import os
 import resource
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +13,6 @@ from pathlib import Path
 import fsspec
 import pytest
 from modicum_server.artifacts import files, uploads
-from modicum_server.artifacts.opening import opened
 from modicum_server.artifacts.store import FolderArtifactStore, RemoteArtifactStore, open_artifact_store
 from modicum_server.errors import (
     ArtifactNotFound,
@@ -365,38 +363,3 @@ async def test_a_remote_store_keeps_nothing_of_what_it_sent_on(tmp_path):
 
     assert [path for path in Path(tmp_path).rglob("*") if path.is_file()] == []
     assert fsspec.filesystem("memory").cat_file(f"/{name}/sha256/{DIGEST[:2]}/{DIGEST}") == DATA
-
-
-async def test_what_a_thread_opens_for_a_call_that_is_gone_is_closed():
-    may_open, closed = threading.Event(), threading.Event()
-
-    async def ask() -> str:
-        return await opened(lambda: "a file" if may_open.wait(60) else "too late", lambda _: closed.set())
-
-    asking = asyncio.create_task(ask())
-    await asyncio.sleep(0.05)
-    asking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asking
-    may_open.set()
-
-    assert await asyncio.to_thread(closed.wait, 60)
-
-
-def test_what_a_thread_opens_while_its_loop_ends_is_closed():
-    opens, may_open, closed = threading.Event(), threading.Event(), threading.Event()
-
-    def open_late() -> str:
-        opens.set()
-        return "a file" if may_open.wait(60) else "too late"
-
-    async def leave() -> None:
-        asking = asyncio.create_task(opened(open_late, lambda _: closed.set()))
-        await asyncio.to_thread(opens.wait, 60)
-        asking.cancel()
-        asyncio.get_running_loop().call_later(0.05, may_open.set)
-
-    with suppress(asyncio.CancelledError):
-        asyncio.run(leave())
-
-    assert closed.wait(60)

@@ -1,0 +1,43 @@
+"""What is opened in a thread for a call that is gone, or for a loop that ends, is closed again."""
+
+import asyncio
+import threading
+from contextlib import suppress
+
+import pytest
+from modicum_server.artifacts.opening import opened
+
+
+async def test_what_a_thread_opens_for_a_call_that_is_gone_is_closed():
+    may_open, closed = threading.Event(), threading.Event()
+
+    async def ask() -> str:
+        return await opened(lambda: "a file" if may_open.wait(60) else "too late", lambda _: closed.set())
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0.05)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    may_open.set()
+
+    assert await asyncio.to_thread(closed.wait, 60)
+
+
+def test_what_a_thread_opens_while_its_loop_ends_is_closed():
+    opens, may_open, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def open_late() -> str:
+        opens.set()
+        return "a file" if may_open.wait(60) else "too late"
+
+    async def leave() -> None:
+        asking = asyncio.create_task(opened(open_late, lambda _: closed.set()))
+        await asyncio.to_thread(opens.wait, 60)
+        asking.cancel()
+        asyncio.get_running_loop().call_later(0.05, may_open.set)
+
+    with suppress(asyncio.CancelledError):
+        asyncio.run(leave())
+
+    assert closed.wait(60)
