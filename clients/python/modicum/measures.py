@@ -50,7 +50,7 @@ class Measure:
             return f"unavailable: {self.unavailable}" if self.unavailable else "unavailable"
         if not self.method:
             return f"{number(self.value)} (n = {self.n}, no interval)"
-        level = "" if self.level == USUAL_LEVEL else f"{100 * self.level:.6g}% interval "
+        level = "" if self.level == USUAL_LEVEL else f"{asked(self.level)} interval "
         return f"{number(self.value)} ({level}{number(self.low, 'open')} to {number(self.high, 'open')})"
 
 
@@ -61,6 +61,11 @@ def number(value: float | None, absent: str = "unavailable") -> str:
     if value == 0 or abs(value) >= 0.095:  # noqa: PLR2004  # below, two decimals would show one digit
         return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"  # noqa: PLR2004
     return f"{value:.2g}"
+
+
+def asked(share: float) -> str:
+    """A share as exactly as somebody asked for it: 95%, 99.9%."""
+    return f"{100 * share:.6g}%"
 
 
 def percent(fraction: float) -> str:

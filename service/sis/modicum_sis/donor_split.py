@@ -1,4 +1,4 @@
-"""The donor pool in two parts: donors that serve a search, and donors that only verify METHOD section 3..
+"""The donor pool in two parts: donors that serve a search, and donors that only verify (METHOD section 3).
 
 The split is a function of the seed and of which images the pool holds, never of their order or of the image that is
 searched. An image that the pool holds twice counts once, so that no verifying donor was seen by the search.

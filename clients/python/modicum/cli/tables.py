@@ -11,7 +11,7 @@ from modicum.across_versions import CheckedVersion, Mitigation
 from modicum.cli.across import compared, lower_first, matrices, search_text
 from modicum.cli.measure_tables import classes_table, measures_table
 from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls, PixelSubsetFinding
-from modicum.measures import number, percent
+from modicum.measures import asked, number, percent
 from modicum.naming import last_part, printable, short_version
 from modicum.results import Result, SearchResult
 from modicum.versions import ModelVersion
@@ -109,7 +109,7 @@ def mitigation_lines(check: Mitigation, called: Callable[[str], str] = short_ver
 
 def _level(check: Mitigation) -> str:
     levels = {measure.level for measure in check.measures.values() if measure.method}
-    return f", by intervals at {100 * levels.pop():.6g}%" if len(levels) == 1 else ""
+    return f", by intervals at {asked(levels.pop())}" if len(levels) == 1 else ""
 
 
 def _beside(version: CheckedVersion) -> str:
