@@ -16,7 +16,7 @@ from modicum_server.domain.models import InputSpecification as ServerInputSpecif
 from modicum_server.domain.searches import Canvas
 from modicum_server.handler.architectures import build_architecture, class_count_of
 from modicum_server.handler.weights import fit_weights, read_weights
-from modicum_server.pictures import canvas_array
+from modicum_server.images.pictures import canvas_array
 from modicum_sis import Classifier, image_digest
 from torch import Tensor
 

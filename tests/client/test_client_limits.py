@@ -9,9 +9,9 @@ from modicum.cli import orders
 from modicum.errors import InvalidArgument
 from modicum.sources import inputs, npy
 from modicum.statistics import RANGES
-from modicum_server import arrays, pictures
 from modicum_server.domain import models
 from modicum_server.domain.statistics import DEFAULTS
+from modicum_server.images import arrays, pictures
 from modicum_server.usecases import controls, rules
 
 LIMITS = {

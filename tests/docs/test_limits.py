@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from modicum_server.domain import pixel_subsets
 from modicum_server.domain.searches import Control
+from modicum_server.images.objects import MOST_BOXES, MOST_BOXES_BYTES, MOST_MASK_PIXELS
 from modicum_server.logs import NO_MORE_FILES_SECONDS
-from modicum_server.objects import MOST_BOXES, MOST_BOXES_BYTES, MOST_MASK_PIXELS
-from modicum_server.openfiles import MOST_OPEN_FILES
+from modicum_server.processes.file_limits import MOST_OPEN_FILES
 from modicum_server.settings import Settings
 from modicum_server.transports.grpc.server import (
     HANDSHAKE_SECONDS,

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from modicum_server.deletion import delete_tree
+from modicum_server.processes.folder_deletion import delete_tree
 from modicum_server.torchserve.confinement.outside import fresh_folder
 from modicum_server.torchserve.memory import memory_of_a_model
 from modicum_server.torchserve.modelprocess import find_model_process

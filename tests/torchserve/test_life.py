@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from modicum_server.errors import ModelServerDown
-from modicum_server.heldfolders import delete_abandoned
+from modicum_server.processes.locked_folders import delete_abandoned
 from modicum_server.settings import Settings
 from modicum_server.torchserve import java
 from modicum_server.torchserve.adapter import TorchServe

@@ -14,7 +14,7 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from modicum_server.openfiles import raise_open_files
+from modicum_server.processes.file_limits import raise_open_files
 
 OPEN_FILES = 256
 FLOOD = 3 * OPEN_FILES
@@ -92,7 +92,7 @@ def test_a_flood_of_connections_that_say_nothing_is_survived_by_both_doors_and_b
 
 
 def test_the_limit_of_open_files_is_raised_to_what_is_allowed():
-    words = f"from modicum_server.openfiles import raise_open_files; raise_open_files(); {SHOW_LIMIT}"
+    words = f"from modicum_server.processes.file_limits import raise_open_files; raise_open_files(); {SHOW_LIMIT}"
     done = subprocess.run(
         [sys.executable, "-c", words],
         capture_output=True,

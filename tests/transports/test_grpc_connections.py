@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from modicum_server import openfiles
+from modicum_server.processes import file_limits
 from modicum_server.settings import Settings
 from modicum_server.transports.grpc import server
 
@@ -67,5 +67,5 @@ def test_connections_take_a_quarter_of_the_open_files_at_most(monkeypatch):
     monkeypatch.setattr(server, "most_open_files", lambda: 400)
 
     assert server.most_connections(Settings(max_watchers=2_000)) == 100
-    monkeypatch.setattr(server, "most_open_files", lambda: openfiles.MOST_OPEN_FILES)
+    monkeypatch.setattr(server, "most_open_files", lambda: file_limits.MOST_OPEN_FILES)
     assert server.most_connections(Settings(max_watchers=5)) == 5 + server.SPARE_CONNECTIONS

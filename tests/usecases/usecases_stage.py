@@ -12,7 +12,7 @@ from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion, OutputKind, Weights
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
-from modicum_server.objects import check_objects
+from modicum_server.images.objects import check_objects
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore

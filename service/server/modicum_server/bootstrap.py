@@ -11,8 +11,8 @@ from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.domain.projects import Role
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
 from modicum_server.ports import ArtifactStore
+from modicum_server.processes.stopping import done_before
 from modicum_server.settings import Settings
-from modicum_server.stopping import done_before
 from modicum_server.usecases.access import token_digest
 
 if TYPE_CHECKING:

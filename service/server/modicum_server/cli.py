@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from modicum_server.errors import DependencyUnavailable, ModicumError
 from modicum_server.logs import log_as_json, log_for_people
-from modicum_server.openfiles import raise_open_files
+from modicum_server.processes.file_limits import raise_open_files
 from modicum_server.settings import Settings
 
 USAGE = 2

@@ -10,7 +10,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.handler.slot import Slot
-from modicum_server.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
+from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.wire.worker_pb2 import Item
 
 BYTES_A_PIXEL = 12

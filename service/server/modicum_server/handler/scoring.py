@@ -26,7 +26,7 @@ from modicum_server.handler.loading import Loaded
 from modicum_server.handler.searching import check_canvas
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.tallying import Tally
-from modicum_server.pictures import MAX_PIXELS
+from modicum_server.images.pictures import MAX_PIXELS
 from modicum_server.wire.worker_pb2 import Scores, ScoreWork
 
 

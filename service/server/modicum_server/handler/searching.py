@@ -28,7 +28,7 @@ from modicum_server.handler.slot import Slot
 from modicum_server.handler.surroundings import Surroundings
 from modicum_server.handler.tallying import Tally
 from modicum_server.handler.temperatures import critical_temperature
-from modicum_server.pictures import MAX_PIXELS
+from modicum_server.images.pictures import MAX_PIXELS
 from modicum_server.wire.worker_pb2 import Acceleration, SearchWork
 
 KEPT_CHUNKS = 2

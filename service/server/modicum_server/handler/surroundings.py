@@ -21,11 +21,11 @@ from modicum_server.errors import ObjectsInvalid
 from modicum_server.handler.controls import PlannedControl, Searched
 from modicum_server.handler.images import Decoder, TaskImages
 from modicum_server.handler.tallying import Tally
+from modicum_server.images.objects import objects_on_canvas
+from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable
 from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED
 from modicum_server.measures.ring import Ring
 from modicum_server.measures.shortcut import is_large_enough
-from modicum_server.objects import objects_on_canvas
-from modicum_server.pictures import PictureTooLarge, PictureUnreadable
 from modicum_server.wire.worker_pb2 import Item
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ import numpy as np
 
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
+from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.measures.rows import Row
-from modicum_server.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
 
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 """The earliest date that an archive can hold: every member has it."""

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Fill
-from modicum_server.pictures import PICTURE_CHANNELS
+from modicum_server.images.pictures import PICTURE_CHANNELS
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -12,9 +12,9 @@ import structlog
 
 from modicum_server.domain.tasks import Task, TaskEvent
 from modicum_server.errors import ExecutableNotEnclosed, ModelServerDown
-from modicum_server.heldfolders import HeldFolder, create_held_folder
 from modicum_server.model_server import Cancellation, ModelServerHealth
 from modicum_server.ports import ArtifactStore
+from modicum_server.processes.locked_folders import LockedFolder, create_locked_folder
 from modicum_server.settings import Settings
 from modicum_server.torchserve.archive import HANDLER_MODULE
 from modicum_server.torchserve.confinement.plan import Level, Plan
@@ -51,7 +51,7 @@ class TorchServe:
         self._handler = handler
         self._isolation: Isolation | None = None
         self._thorough = False
-        self._temporary: HeldFolder | None = None
+        self._temporary: LockedFolder | None = None
         self._slots: tuple[Slot, ...] = ()
         self._locks = tuple(asyncio.Lock() for _ in range(settings.slots))
         self._supervisor = Supervisor(self._start_one)
@@ -95,7 +95,7 @@ class TorchServe:
     async def _start(self) -> None:
         run_folder = self._settings.run_folder
         if run_folder is None:
-            self._temporary = create_held_folder("modicum-run-")
+            self._temporary = create_locked_folder("modicum-run-")
             run_folder = self._temporary.path
         threads = self._settings.threads or max(1, len(os.sched_getaffinity(0)) // self._settings.slots)
         names = [f"slot{number}" for number in range(self._settings.slots)]

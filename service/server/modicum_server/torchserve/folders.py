@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from modicum_server.heldfolders import HeldFolder, create_held_folder
+from modicum_server.processes.locked_folders import LockedFolder, create_locked_folder
 
 PREFIX = "modicum-ts-"
 #: A Unix socket's path ends near 107 bytes; below this root ours stay under 70.
@@ -20,7 +20,7 @@ LONGEST_ROOT = 40
 class ServerFolder:
     """What lies where in the folder."""
 
-    held: HeldFolder
+    held: LockedFolder
 
     @property
     def path(self) -> Path:
@@ -69,7 +69,7 @@ class ServerFolder:
 
 def create_server_folder(root: Path | None = None) -> ServerFolder:
     """Make a new one below `root` (by default a short path), after deleting those whose owners are gone."""
-    folder = ServerFolder(create_held_folder(PREFIX, root or short_root()))
+    folder = ServerFolder(create_locked_folder(PREFIX, root or short_root()))
     for part in (folder.tmp, folder.store, folder.workers):
         part.mkdir(mode=0o700)
     return folder

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import structlog
 
 from modicum_server.domain.audits import Audit
+from modicum_server.images.objects import check_objects
 from modicum_server.metrics.api import ApiMetrics
-from modicum_server.objects import check_objects
 from modicum_server.ports import ArtifactStore, Changes, Store
 from modicum_server.settings import Settings
 from modicum_server.transports.methods.artifacts import ArtifactMethods

@@ -15,11 +15,11 @@ from modicum_server.domain.audits import Audit
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
-from modicum_server.heldfolders import create_held_folder
 from modicum_server.measures.document import canonical_json, result_document
 from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.measures.rows import FindingRows, Row, finding_row, write_rows
 from modicum_server.ports import Keyed, Store
+from modicum_server.processes.locked_folders import create_locked_folder
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.planning import parts_of
 from modicum_server.worker.second_answers import out_of_distribution
@@ -56,7 +56,7 @@ async def summarise(equipment: Equipment, claim: Claim) -> Outcome:
     if subject is None:
         return await drop_shard(equipment, claim)
     rows = _rows(equipment.store, claim, asyncio.get_running_loop())
-    folder = await asyncio.to_thread(create_held_folder, FOLDER_PREFIX)
+    folder = await asyncio.to_thread(create_locked_folder, FOLDER_PREFIX)
     try:
         findings = folder.path / "findings"
         # Packing and measuring are arithmetic: they run beside the loop, which keeps the lease.

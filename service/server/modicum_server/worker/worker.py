@@ -17,8 +17,8 @@ from modicum_server.errors import NO_ROOM, DiskFull, Unavailable
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.model_server import ModelServer
 from modicum_server.ports import ArtifactStore, Store, Wakeups
+from modicum_server.processes.stopping import done_before
 from modicum_server.settings import Settings
-from modicum_server.stopping import done_before
 from modicum_server.worker.checking import check
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.deaths import TRIES, retry_delay

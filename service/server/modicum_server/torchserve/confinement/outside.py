@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from modicum_server.deletion import delete_tree
+from modicum_server.processes.folder_deletion import delete_tree
 from modicum_server.torchserve.confinement import bubblewrap
 from modicum_server.torchserve.confinement.environment import worker_environment
 from modicum_server.torchserve.confinement.plan import Level, Plan

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
-from modicum_server.openfiles import most_open_files
+from modicum_server.processes.file_limits import most_open_files
 from modicum_server.settings import Settings
 from modicum_server.transports.http.connections import (
     BACKLOG,

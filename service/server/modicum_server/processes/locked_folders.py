@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from modicum_server.deletion import delete_tree
+from modicum_server.processes.folder_deletion import delete_tree
 
 LOCK = "lock"
 #: A process that is being killed may write while we delete.
@@ -18,7 +18,7 @@ DELETIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class HeldFolder:
+class LockedFolder:
     """The folder and the descriptor that holds its lock."""
 
     path: Path
@@ -33,12 +33,12 @@ class HeldFolder:
             os.close(self.lock)
 
 
-def create_held_folder(prefix: str, root: Path | None = None) -> HeldFolder:
+def create_locked_folder(prefix: str, root: Path | None = None) -> LockedFolder:
     """Make a new one below `root` (by default the temporary folder), after deleting those whose owners are gone."""
     place = root or Path(tempfile.gettempdir())
     delete_abandoned(prefix, place)
     path = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
-    return HeldFolder(path, _locked(path / LOCK))
+    return LockedFolder(path, _locked(path / LOCK))
 
 
 def delete_abandoned(prefix: str, root: Path) -> None:

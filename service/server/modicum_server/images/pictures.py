@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
-from modicum_server.arrays import LARGEST_VALUES, ArrayHeader, array_header, is_array
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
-from modicum_server.whole_pictures import load_whole
+from modicum_server.images.arrays import LARGEST_VALUES, ArrayHeader, array_header, is_array
+from modicum_server.images.truncated_images import load_whole
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """What is decoded. Others are left out on purpose: some (EPS) are programs."""

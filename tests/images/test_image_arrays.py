@@ -5,10 +5,10 @@ import struct
 
 import numpy as np
 import pytest
-from modicum_server.arrays import array_header
 from modicum_server.domain.models import MOST_CHANNELS, InputSpecification
 from modicum_server.domain.searches import Canvas
-from modicum_server.pictures import PictureTooLarge, PictureUnreadable, canvas_array
+from modicum_server.images.arrays import array_header
+from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable, canvas_array
 from PIL import Image
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
-from modicum_server.pictures import PictureTooLarge, PictureUnreadable, canvas_array
+from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable, canvas_array
 from PIL import Image
 
 RED_OVER_BLUE = np.array([[[255, 0, 0]] * 4, [[0, 0, 255]] * 4], dtype=np.uint8)  # 2 rows, 4 columns

@@ -10,8 +10,8 @@ import pytest
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.errors import ObjectsInvalid
-from modicum_server.objects import MOST_BOXES, check_objects, objects_on_canvas
-from modicum_server.pictures import canvas_array, upright_size
+from modicum_server.images.objects import MOST_BOXES, check_objects, objects_on_canvas
+from modicum_server.images.pictures import canvas_array, upright_size
 from PIL import Image
 
 

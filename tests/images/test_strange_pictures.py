@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
-from modicum_server.pictures import PictureTooLarge, PictureUnreadable, canvas_array
+from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable, canvas_array
 from PIL import Image
 
 SIDE = 100_000

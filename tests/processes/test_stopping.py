@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from modicum_server.errors import ModelServerDown
-from modicum_server.stopping import done_before
+from modicum_server.processes.stopping import done_before
 
 
 async def nothing() -> None:

@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from modicum_server.pictures import PictureUnreadable, decoded_picture
+from modicum_server.images.pictures import PictureUnreadable, decoded_picture
 from PIL import Image, ImageFilter
 
 END = b"\xff\xd9"

@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageFile
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.errors import ObjectsInvalid
-from modicum_server.pictures import (
+from modicum_server.images.pictures import (
     MAX_PIXELS,
     PictureTooLarge,
     PictureUnreadable,
