@@ -35,7 +35,7 @@ class Graphed(nn.Module):
         recording = self._recordings[kind]
         if not differentiable:
             return recording.score(images)
-        scores: Tensor = _Replay.apply(images, recording)  # type: ignore[no-untyped-call]
+        scores: Tensor = _Replay.apply(images, recording)  # type: ignore[no-untyped-call, unused-ignore]
         return scores
 
 

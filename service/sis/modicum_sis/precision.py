@@ -34,7 +34,7 @@ class ReducedPrecision(nn.Module):
         convolves = any(weights.dim() == CONVOLUTION_AXES for weights in copied.parameters())
         self._layout = torch.channels_last if convolves else torch.contiguous_format
         if convolves:
-            copied = copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stub lacks it alone
+            copied = copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]  # older torch
         self._module, self._reduced = copied, dtype
         self.requires_grad_(False)
         self.train(copied.training)
