@@ -1,4 +1,4 @@
-# Two images from one file (deploy/README.md says how to run them, and what of this was tried where):
+# Two images from one file (deploy/README.md says how to run them, and what was tried):
 #   docker build --target api    -t modicum-api    .     the API: no Java, no torch, nothing of a model
 #   docker build --target worker -t modicum-worker .     a worker: torch, TorchServe and its Java, all from wheels
 # Each image is a Python, one virtual environment in /opt/modicum and a user; sources, pip and caches stay behind.
