@@ -12,7 +12,7 @@ from modicum_server.settings import Settings
 from modicum_server.transports.grpc.server import (
     HANDSHAKE_SECONDS,
     IDLE_SECONDS,
-    LARGEST_ANSWER_BYTES,
+    LARGEST_REPLY_BYTES,
     LARGEST_REQUEST_BYTES,
     MOST_WAITING_CALLS,
     REFUSED_CALLS,
@@ -42,7 +42,7 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
     [
         f"| a request | {LARGEST_REQUEST_BYTES // MEBIBYTE} MiB |",
         (
-            f"| an answer | {LARGEST_ANSWER_BYTES // MEBIBYTE} MiB; pages of lists are cut at "
+            f"| an answer | {LARGEST_REPLY_BYTES // MEBIBYTE} MiB; pages of lists are cut at "
             f"{pages.LARGEST_PAGE_BYTES // MEBIBYTE} MiB"
         ),
         f"| bytes in one message of an upload | {artifacts.LARGEST_MESSAGE_BYTES // MEBIBYTE} MiB |",

@@ -26,7 +26,7 @@ def document_of(findings: list[Finding]) -> dict:
     audit = Audit(
         "projects/default/audits/none",
         asked,
-        answer_key="key",
+        reuse_key="key",
         item_count=len(findings),
         state=AuditState.RUNNING,
         sequence=1,

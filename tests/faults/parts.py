@@ -24,7 +24,7 @@ POLL_SECONDS = 0.03
 #: Seconds after its end until a part is started again, as an orchestrator would.
 RESTART_SECONDS = 0.2
 #: Ties a process to the thread that started it, which lives as long as the part.
-LEASH = "modicum_server.torchserve.confinement.leash"
+PARENT_DEATH = "modicum_server.torchserve.confinement.parent_death"
 
 T = TypeVar("T")
 
@@ -163,7 +163,8 @@ class Part:
     def _spawn(self) -> "subprocess.Popen[bytes]":
         self.starts += 1
         application = f"{self.name}-{self.starts}"
-        words = [sys.executable, "-m", LEASH, str(os.getpid()), sys.executable, "-m", "modicum_server.cli", *self.words]
+        tied_to_us = [sys.executable, "-m", PARENT_DEATH, str(os.getpid())]
+        words = [*tied_to_us, sys.executable, "-m", "modicum_server.cli", *self.words]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 words,

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from modicum_server.handler.outbox import CHUNK_BYTES, Clock, Outbox, Pulse
-from modicum_server.handler.tallying import Tally
+from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.wire.worker_pb2 import Chunk, Findings, Finished, Started
 
 
@@ -38,7 +38,7 @@ def outbox(time, sent):
     def emit(chunk: Chunk) -> None:
         sent.append((time.now(), chunk))
 
-    return Outbox(emit, Tally(passes_done=42, phase="searching"), attempt=7, clock=Clock(time.now, time.sleep))
+    return Outbox(emit, ProgressCounts(passes_done=42, phase="searching"), attempt=7, clock=Clock(time.now, time.sleep))
 
 
 def entry(position: int, mask_bytes: int = 100) -> Findings.Entry:
@@ -128,7 +128,7 @@ def test_findings_that_could_not_be_sent_go_with_the_next_chunk(time):
             raise RuntimeError
         sent.append(chunk)
 
-    outbox = Outbox(emit, Tally(), attempt=7, clock=Clock(time.now, time.sleep))
+    outbox = Outbox(emit, ProgressCounts(), attempt=7, clock=Clock(time.now, time.sleep))
     outbox.say(Started())
     outbox.add(entry(0))
     time.sleep(1)

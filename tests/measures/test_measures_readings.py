@@ -7,7 +7,7 @@ from modicum_server.domain.searches import Control, ControlPlan, Fill, Search, S
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import measure_from_json
 from modicum_server.measures.words import interval_text, share_text
-from modicum_server.reports import answer
+from modicum_server.reports import summary
 
 
 def readings_of(findings):
@@ -84,7 +84,7 @@ def test_a_class_targeted_search_with_passes_of_its_own_is_not_called_the_same(s
     assert shown["measures"]["class_targeted_size_ratio_median"]["parameters"] == told
     companion = shown["measures"]["overinterpretation_rate_class_targeted"]
     assert told.items() <= companion["parameters"].items()
-    sentences = answer.sentences(
+    sentences = summary.sentences(
         {name: measure_from_json(one) for name, one in shown["measures"].items()}, shown["counts"], shown["search"]
     )
     assert any(f"a random other class, {said} finds" in sentence for sentence in sentences)

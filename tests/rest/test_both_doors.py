@@ -13,7 +13,7 @@ import grpc
 import pytest
 from modicum_server import errors
 from modicum_server.domain.projects import Role
-from modicum_server.transports.errors import answer_of
+from modicum_server.transports.errors import status_of_error
 from modicum_server.usecases.access import token_digest
 from PIL import Image
 from rest_stage import INPUT, TOKENS, Rest, Served
@@ -302,7 +302,7 @@ def public_reasons() -> set[str]:
     """The reasons of what is raised: all but the families below the root."""
     families = {kind for kind in errors.ModicumError.__subclasses__() if kind.__subclasses__()}
     raised = set(tree()) - families - {errors.ModicumError}
-    return {error(kind).reason for kind in raised if answer_of(kind).public}
+    return {error(kind).reason for kind in raised if status_of_error(kind).public}
 
 
 def error(kind: type[errors.ModicumError]) -> errors.ModicumError:
@@ -334,7 +334,7 @@ async def test_every_error_is_answered_alike(served, broken):
 
         shown = [replace(one, text=re.sub("[0-9a-f]{32}", "ID", one.text)) for one in (by_left, by_right)]
         assert shown[0] == shown[1], kind
-        assert (by_left.code, by_right.http_status) == (answer_of(kind).code, answer_of(kind).http_status)
+        assert (by_left.code, by_right.http_status) == (status_of_error(kind).code, status_of_error(kind).http_status)
         assert "secret" not in by_right.text
 
 

@@ -105,7 +105,7 @@ def audit_value(name: str, version: str, dataset: str, count: int, **fields: Any
         device="auto",
     )
     values: dict[str, Any] = {
-        "answer_key": "key",
+        "reuse_key": "key",
         "item_count": count,
         "state": AuditState.QUEUED,
         "sequence": 1,

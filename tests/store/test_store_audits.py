@@ -145,16 +145,16 @@ async def test_cancelling_does_not_wait_for_a_worker_in_mid_write(store, scene: 
 
 async def test_the_newest_succeeded_audit_with_a_result_of_its_own_answers(store, scene: Scene):
     version = await scene.model()
-    succeeded = {"state": AuditState.SUCCEEDED, "result_digest": "r" * 64, "answer_key": "k"}
+    succeeded = {"state": AuditState.SUCCEEDED, "result_digest": "r" * 64, "reuse_key": "k"}
     await scene.audit("older", version=version, **succeeded)
     newer = await scene.audit("newer", version=version, **succeeded)
     reused = await scene.audit("reused", version=version, **succeeded, reused_from=newer.name)
-    await scene.audit("running", version=version, answer_key="k")
+    await scene.audit("running", version=version, reuse_key="k")
 
     async with store.transaction() as transaction:
-        assert (await transaction.audits.answered(PROJECT, "k")).name == newer.name
-        assert await transaction.audits.answered(PROJECT, "other") is None
-        assert await transaction.audits.answered("projects/other", "k") is None
+        assert (await transaction.audits.reusable(PROJECT, "k")).name == newer.name
+        assert await transaction.audits.reusable(PROJECT, "other") is None
+        assert await transaction.audits.reusable("projects/other", "k") is None
         assert await transaction.audits.queued_count(PROJECT) == 1
         assert await transaction.artifacts.referrers(PROJECT, "r" * 64) == [
             newer.name,
@@ -165,7 +165,7 @@ async def test_the_newest_succeeded_audit_with_a_result_of_its_own_answers(store
 
 
 async def test_an_audit_that_answers_stays_until_the_other_refers_to_it(store, scene: Scene):
-    origin = await scene.audit("origin", answer_key="k")
+    origin = await scene.audit("origin", reuse_key="k")
     async with store.transaction() as transaction:
         await transaction.audits.succeed(origin.name, result_digest="5" * 64, artifacts=[])
 
@@ -175,7 +175,7 @@ async def test_an_audit_that_answers_stays_until_the_other_refers_to_it(store, s
             return await transaction.artifacts.referrers(PROJECT, "5" * 64)
 
     async with store.transaction() as transaction:
-        await transaction.audits.answered(PROJECT, "k")
+        await transaction.audits.reusable(PROJECT, "k")
         deletion = asyncio.create_task(referrers())
         await asyncio.sleep(0.2)
         answered = replace(origin, name=f"{PROJECT}/audits/again", reused_from=origin.name, result_digest="5" * 64)
@@ -185,13 +185,13 @@ async def test_an_audit_that_answers_stays_until_the_other_refers_to_it(store, s
 
 
 async def test_an_audit_that_is_being_deleted_answers_no_more(store, scene: Scene):
-    origin = await scene.audit("origin", answer_key="k")
+    origin = await scene.audit("origin", reuse_key="k")
     async with store.transaction() as transaction:
         await transaction.audits.succeed(origin.name, result_digest="5" * 64, artifacts=[])
 
     async def answered():
         async with store.transaction() as transaction:
-            return await transaction.audits.answered(PROJECT, "k")
+            return await transaction.audits.reusable(PROJECT, "k")
 
     async with store.transaction() as transaction:
         await transaction.audits.lock(origin.name)

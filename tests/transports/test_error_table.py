@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from modicum_server import errors
-from modicum_server.transports.errors import TABLE, UNKNOWN, answer_of
+from modicum_server.transports.errors import TABLE, UNKNOWN, status_of_error
 from modicum_server.transports.grpc.statuses import status_of
 from modicum_server.transports.refusals import deadline_refusal, refusal_of
 
@@ -26,7 +26,7 @@ def example(kind: type[errors.ModicumError]) -> errors.ModicumError:
 
 @pytest.mark.parametrize("kind", list(tree())[1:])
 def test_every_error_has_a_row_of_its_family(kind):
-    assert answer_of(kind) is not UNKNOWN
+    assert status_of_error(kind) is not UNKNOWN
     assert example(kind).reason.isupper()
 
 
@@ -46,7 +46,7 @@ def test_reasons_are_different():
 
 def test_what_never_leaves_the_worker_would_not_be_shown():
     for kind in tree(errors.ModelServerError):
-        assert not answer_of(kind).public
+        assert not status_of_error(kind).public
         assert refusal_of(example(kind), "id-1").text.endswith("request id id-1")
 
 

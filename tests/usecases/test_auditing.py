@@ -32,10 +32,10 @@ from modicum_server.errors import (
 )
 from modicum_server.measures import FindingRows
 from modicum_server.settings import Settings
-from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions, new_audit_id
-from modicum_server.usecases.answers import answer_key
+from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions, new_audit_id
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
+from modicum_server.usecases.stored_results import reuse_key
 from usecases_stage import ADMIN, AUDITOR, CHECK, OTHER_AUDITOR, PROJECT, SEARCH, VIEWER, draft
 
 REQUEST_ID = "123e4567-e89b-12d3-a456-426614174000"
@@ -192,8 +192,8 @@ async def test_fifty_orders_at_once_do_not_pass_the_limit_of_queued_audits_toget
 async def test_an_audit_of_more_shards_than_the_server_takes_is_refused_before_anything_is_written(place, asked):
     searches = tuple(replace(SEARCH, threshold=0.5 + number / 100) for number in range(4))
     four = replace(asked, specification=replace(asked.specification, searches=searches))
-    few = Acknowledging(place.store, place.settings.model_copy(update={"max_audit_shards": 3}))
-    enough = Acknowledging(place.store, place.settings.model_copy(update={"max_audit_shards": 4}))
+    few = AuditCreation(place.store, place.settings.model_copy(update={"max_audit_shards": 3}))
+    enough = AuditCreation(place.store, place.settings.model_copy(update={"max_audit_shards": 4}))
 
     for options in (AuditOptions(), AuditOptions(validate_only=True)):
         with pytest.raises(AuditTooLarge, match="4 searches are cut into 4 shards, this server takes 3"):
@@ -208,8 +208,8 @@ async def test_shards_that_will_score_subsets_count_at_the_door(place, asked):
     other = await place.register(model="other")
     versions = (*asked.specification.model_versions, other.name)
     two = replace(asked.specification, model_versions=versions, controls=(ControlPlan(Control.TRANSFER),))
-    few = Acknowledging(place.store, place.settings.model_copy(update={"max_audit_shards": 3}))
-    enough = Acknowledging(place.store, place.settings.model_copy(update={"max_audit_shards": 4}))
+    few = AuditCreation(place.store, place.settings.model_copy(update={"max_audit_shards": 3}))
+    enough = AuditCreation(place.store, place.settings.model_copy(update={"max_audit_shards": 4}))
 
     with pytest.raises(AuditTooLarge, match="1 searches are cut into 4 shards, this server takes 3"):
         await few.create(AUDITOR, PROJECT, replace(asked, specification=two), AuditOptions())
@@ -248,13 +248,13 @@ async def test_the_answer_depends_on_every_digest_and_the_device(place, asked):
     specification = replace(asked.specification, device="auto")
 
     keys = {
-        answer_key(specification, [version], dataset, Settings(device="cpu")),
-        answer_key(specification, [version], dataset, Settings(device="cuda")),
-        answer_key(specification, [version], dataset, Settings(device="cpu", max_image_pixels=1000)),
-        answer_key(replace(specification, seed=1), [version], dataset, Settings(device="cpu")),
-        answer_key(specification, [version], dataset, Settings(device="cpu"), second=replace(dataset, name="other")),
-        answer_key(specification, [replace(version, digest="other")], dataset, Settings(device="cpu")),
-        answer_key(specification, [version], replace(dataset, manifest_digest="other"), Settings(device="cpu")),
+        reuse_key(specification, [version], dataset, Settings(device="cpu")),
+        reuse_key(specification, [version], dataset, Settings(device="cuda")),
+        reuse_key(specification, [version], dataset, Settings(device="cpu", max_image_pixels=1000)),
+        reuse_key(replace(specification, seed=1), [version], dataset, Settings(device="cpu")),
+        reuse_key(specification, [version], dataset, Settings(device="cpu"), second=replace(dataset, name="other")),
+        reuse_key(specification, [replace(version, digest="other")], dataset, Settings(device="cpu")),
+        reuse_key(specification, [version], replace(dataset, manifest_digest="other"), Settings(device="cpu")),
     }
 
     assert len(keys) == 7
@@ -276,11 +276,11 @@ async def test_an_answer_of_another_device_than_workers_choose_now_is_not_reused
 
 async def test_who_is_told_of_audits_hears_of_each_once(place, asked):
     told = []
-    acknowledging = Acknowledging(place.store, place.settings, tell=told.append)
+    creation = AuditCreation(place.store, place.settings, tell=told.append)
 
-    await acknowledging.create(AUDITOR, PROJECT, asked, AuditOptions(validate_only=True))
+    await creation.create(AUDITOR, PROJECT, asked, AuditOptions(validate_only=True))
     for _ in range(3):
-        made = await acknowledging.create(AUDITOR, PROJECT, asked, AuditOptions(request_id=REQUEST_ID))
+        made = await creation.create(AUDITOR, PROJECT, asked, AuditOptions(request_id=REQUEST_ID))
 
     assert told == [made]
 

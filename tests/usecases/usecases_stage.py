@@ -16,8 +16,8 @@ from modicum_server.images.objects import check_objects
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
-from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
+from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.findings import Findings
@@ -78,7 +78,7 @@ class Place:
         self.datasets = Datasets(self.store, self.artifact_store, self.settings, check_objects=check_objects)
         self.artifacts = Artifacts(self.store, self.artifact_store, self.settings)
         self.audits = Audits(self.store)
-        self.acknowledging = Acknowledging(self.store, self.settings)
+        self.creation = AuditCreation(self.store, self.settings)
         self.findings = Findings(self.store)
         self.watching = Watching(self.store, self.changes, self.settings)
         self.reports = Reports(self.store, self.artifact_store)
@@ -113,7 +113,7 @@ class Place:
         return (await self.datasets.create(AUDITOR, PROJECT, name, digest, CreateOptions())).name
 
     async def audit(self, draft: AuditDraft, principal: Principal = AUDITOR, **options):
-        return await self.acknowledging.create(principal, PROJECT, draft, AuditOptions(**options))
+        return await self.creation.create(principal, PROJECT, draft, AuditOptions(**options))
 
     async def succeed(self, name: str) -> str:
         """End an audit as a worker would, with an empty result."""

@@ -18,7 +18,7 @@ from modicum_server.domain.searches import Canvas
 from modicum_server.ports import AuditFilter
 from modicum_server.queue.wakeups import QueueWakeups
 from modicum_server.store.changes import PostgresChanges
-from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions
+from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.specifications import AuditDraft
 from modicum_server.usecases.watching import Watching
 from worker_scene import INPUT, LABELS, SEARCH, WEIGHTS, Scene
@@ -54,9 +54,9 @@ async def drafted(scene: Scene, project: str) -> AuditSpecification:
 async def ordered(scene: Scene, project: str, count: int) -> list[str]:
     """The names of so many acknowledged audits; no two have the same answer."""
     asked = await drafted(scene, project)
-    acknowledging = Acknowledging(scene.store, scene.settings)
+    creation = AuditCreation(scene.store, scene.settings)
     drafts = [AuditDraft(replace(asked, seed=seed), no_controls=True) for seed in range(count)]
-    return [(await acknowledging.create(SOMEONE, project, draft, AuditOptions())).name for draft in drafts]
+    return [(await creation.create(SOMEONE, project, draft, AuditOptions())).name for draft in drafts]
 
 
 async def stored(scene: Scene, project: str) -> list[Audit]:

@@ -107,7 +107,7 @@ class Scene:
         audit = Audit(
             f"{PROJECT}/audits/{name}",
             specification,
-            answer_key=name,
+            reuse_key=name,
             item_count=images,
             state=AuditState.QUEUED,
             sequence=1,
@@ -147,7 +147,7 @@ class Scene:
             audit = Audit(
                 f"{PROJECT}/audits/{name}",
                 specification,
-                answer_key=name,
+                reuse_key=name,
                 item_count=images,
                 state=AuditState.QUEUED,
                 sequence=1,

@@ -33,11 +33,11 @@ Keyed = tuple[str, T]
 
 @dataclass(frozen=True, slots=True)
 class RememberedRequest:
-    """A request that was answered: which method, the digest of what was asked, the name of what it made."""
+    """A request that was served: its method, the digest of its body, the name of the resource that it created."""
 
     method: str
     body_digest: str
-    answer: str
+    created: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class Audits(Protocol):
     async def create(self, audit: Audit, item_indices: Sequence[int]) -> Audit | None:
         """Store it with the data set's indices of its items in order; None when there is one of that name."""
 
-    async def answered(self, project: str, answer_key: str) -> Audit | None:
+    async def reusable(self, project: str, reuse_key: str) -> Audit | None:
         """The newest audit of that key that SUCCEEDED with a result of its own; it is not deleted meanwhile."""
 
     async def newest_device(self) -> str | None:
@@ -253,10 +253,10 @@ class Findings(Protocol):
     async def unscored_subsets(
         self, audit: str, scorer: str, search_index: int, positions: Sequence[int]
     ) -> Sequence[FoundSubset]:
-        """Such subsets of other versions that `scorer` has not answered for, by position and version."""
+        """Such subsets of other versions that `scorer` has not scored, by position and version."""
 
     async def add_transfers(self, audit: str, search_index: int, transfers: Sequence[Transfer]) -> None:
-        """Add answers to the findings that they belong to (the first one of a version stays)."""
+        """Add transfer results to their findings (the first one of a version stays)."""
 
     async def get(self, name: str) -> Finding | None:
         """By resource name `.../findings/{version index}-{search index}-{position}`."""

@@ -80,11 +80,11 @@ class AuditFailure:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """An audit as it stands. `answer_key` names what its answer depends on; equal keys have equal answers."""
+    """An audit as it stands. Audits of equal `reuse_key` have equal results."""
 
     name: str
     specification: AuditSpecification
-    answer_key: str
+    reuse_key: str
     item_count: int
     state: AuditState
     sequence: int

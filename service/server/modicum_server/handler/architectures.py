@@ -105,7 +105,7 @@ def _given(weights: Mapping[str, Tensor], key: str) -> Tensor | None:
 
 
 def class_count_of(architecture: str, weights: Mapping[str, Tensor]) -> int:
-    """How many classes the weights answer with: rows of the tensors whose shape follows the class count.
+    """How many classes the weights have outputs for: rows of the tensors whose shape follows the class count.
 
     Where the weights have none of these (they belong to something else) 1000 is as good as any: the comparison of keys
     that follows tells the rest.

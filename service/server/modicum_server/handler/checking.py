@@ -13,7 +13,7 @@ from modicum_sis import Classifier, default_chunk_size
 from modicum_server.domain.models import MOST_CHANNELS, ModelVersion
 from modicum_server.handler.failures import ModelRefused
 from modicum_server.handler.loading import Loaded
-from modicum_server.handler.tallying import Tally
+from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.wire.worker_pb2 import CheckAnswer
 
 TIMED_PASSES = 3
@@ -26,13 +26,13 @@ OUTPUT_KINDS = {
 }
 
 
-def check(loaded: Loaded, version: ModelVersion, tally: Tally) -> CheckAnswer:
+def check(loaded: Loaded, version: ModelVersion, progress: ProgressCounts) -> CheckAnswer:
     """Check a loaded version on canvases of its own input size.
 
     Raises:
         ModelRefused, modicum_sis.errors.ModelError: it cannot be audited.
     """
-    tally.phase = "checking"
+    progress.phase = "checking"
     size = loaded.input
     if not 1 <= size.channels <= MOST_CHANNELS:
         raise ModelRefused("INPUT_REFUSED", f"Expected an input of 1 to {MOST_CHANNELS} channels; got {size.channels}.")
@@ -45,7 +45,7 @@ def check(loaded: Loaded, version: ModelVersion, tally: Tally) -> CheckAnswer:
             f"Expected one class label an output; the model answers with {inspection.class_count} classes and "
             f"{labels} labels came. Give the labels of its training, one a class, in the order of its outputs.",
         )
-    tally.phase = "timing"  # a change is progress: a slow model must not look like one that hangs
+    progress.phase = "timing"  # a change is progress: a slow model must not look like one that hangs
     return CheckAnswer(
         class_count=inspection.class_count,
         output_kind=OUTPUT_KINDS[inspection.output_kind],

@@ -1,6 +1,6 @@
 """The controls that run beside a search, on the images that have a subset. METHOD section 3.
 
-`modicum_sis.controls` asks the model again; here its answers become the domain's, an image of the task at a time.
+`modicum_sis.controls` asks the model again; here its results become the domain's, one image of the task at a time.
 No control changes a finding of the search. One that re-scores a variant of the subset is a line of `VARIANTS`.
 """
 
@@ -26,9 +26,9 @@ from modicum_sis.images import Images, Selection
 
 from modicum_server.domain.findings import FillFinding, FindingControls, ScoredVariant
 from modicum_server.domain.searches import Control, Fill, Search, TargetRule
-from modicum_server.handler.answers import class_targeted_of, fill_robust_of
+from modicum_server.handler.findings import class_targeted_of, fill_robust_of
 from modicum_server.handler.methods import search_method
-from modicum_server.handler.tallying import Tally
+from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.wire.worker_pb2 import Item
 
 
@@ -83,19 +83,19 @@ class Controls:
     plans: Sequence[PlannedControl]
     donors: Donors | None
     chunk_size: int
-    tally: Tally
+    progress: ProgressCounts
     should_stop: Callable[[], bool]
 
-    def answer(self, searched: Sequence[Searched]) -> dict[int, FindingControls]:
-        """Answers by position; an image on which nothing ran has none."""
-        answers: dict[int, FindingControls] = {}
+    def results(self, searched: Sequence[Searched]) -> dict[int, FindingControls]:
+        """Return results by position. An image on which nothing ran is left out."""
+        results: dict[int, FindingControls] = {}
         for plan in self.plans:
             chosen = [one for one in searched if has_evidence(one.found) and one.position not in plan.excluded]
-            for position, answer in self._answers(plan, chosen):
-                answers[position] = _joined(answers.get(position, FindingControls()), answer)
-        return answers
+            for position, result in self._results(plan, chosen):
+                results[position] = _joined(results.get(position, FindingControls()), result)
+        return results
 
-    def _answers(self, plan: PlannedControl, chosen: Sequence[Searched]) -> Iterator[tuple[int, FindingControls]]:
+    def _results(self, plan: PlannedControl, chosen: Sequence[Searched]) -> Iterator[tuple[int, FindingControls]]:
         """What one control says, by position; it is stopped between images."""
         searches = {Control.CLASS_TARGETED: self._class_targeted, Control.FILL_ROBUST: self._fill_robust}
         if plan.control in searches:
@@ -105,9 +105,9 @@ class Controls:
         for one in chosen:
             if self.should_stop():
                 return
-            answer = self._fills(one) if plan.control is Control.FILL else self._variants(one, plan.control)
-            self.tally.passes_done += len(answer.fills) + len(answer.variants)
-            yield one.position, answer
+            result = self._fills(one) if plan.control is Control.FILL else self._variants(one, plan.control)
+            self.progress.passes_done += len(result.fills) + len(result.variants)
+            yield one.position, result
 
     def _class_targeted(self, chosen: Sequence[Searched], passes: int) -> Iterator[tuple[int, FindingControls]]:
         """By position; a search that was stopped gives fewer."""
@@ -122,7 +122,7 @@ class Controls:
             seed=self.seed,
             donors=self.donors,
             should_stop=self.should_stop,
-            progress=self.tally.follow(),
+            progress=self.progress.follow(),
             chunk_size=self.chunk_size,
         )
         for other in others:
@@ -130,9 +130,9 @@ class Controls:
                 yield positions[other.index], FindingControls(class_targeted=class_targeted_of(other))
 
     def _fill_robust(self, chosen: Sequence[Searched], passes: int) -> Iterator[tuple[int, FindingControls]]:
-        """By position; a version without a useful gradient has no answer, and a search that was stopped fewer."""
+        """By position; a version without a useful gradient has no result, and a search that was stopped fewer."""
         positions = {one.found.index: one.position for one in chosen}
-        answers = fill_robust(
+        results = fill_robust(
             self.classifier,
             self.images,
             [one.found for one in chosen],
@@ -140,12 +140,12 @@ class Controls:
             passes=passes or self.search.fill_robust_passes,
             seed=self.seed,
             should_stop=self.should_stop,
-            progress=self.tally.follow(),
+            progress=self.progress.follow(),
             chunk_size=self.chunk_size,
         )
         with suppress(GradientMissing):
-            for answer in answers:
-                yield positions[answer.index], FindingControls(fill_robust=fill_robust_of(answer))
+            for result in results:
+                yield positions[result.index], FindingControls(fill_robust=fill_robust_of(result))
 
     def _fills(self, one: Searched) -> FindingControls:
         """A fill that cannot be made, or scored, is left out."""
@@ -179,10 +179,10 @@ class Controls:
         return Subject(self.classifier, image, replace(one.found, index=0), self.seed, self.donors)
 
 
-def _joined(known: FindingControls, answer: FindingControls) -> FindingControls:
+def _joined(known: FindingControls, result: FindingControls) -> FindingControls:
     return FindingControls(
-        class_targeted=known.class_targeted or answer.class_targeted,
-        fill_robust=known.fill_robust or answer.fill_robust,
-        fills=known.fills + answer.fills,
-        variants=known.variants + answer.variants,
+        class_targeted=known.class_targeted or result.class_targeted,
+        fill_robust=known.fill_robust or result.fill_robust,
+        fills=known.fills + result.fills,
+        variants=known.variants + result.variants,
     )

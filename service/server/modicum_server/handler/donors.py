@@ -12,7 +12,7 @@ from torch import Tensor
 
 from modicum_server.domain.searches import Canvas
 from modicum_server.handler.images import Decoder
-from modicum_server.handler.tallying import Tally
+from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.wire.worker_pb2 import Item
 
 
@@ -24,12 +24,12 @@ class DonorPool:
     _donors: Donors | None = None
 
     def gather(
-        self, classifier: Classifier, decoder: Decoder, items: Sequence[Item], *, seed: int, tally: Tally
+        self, classifier: Classifier, decoder: Decoder, items: Sequence[Item], *, seed: int, progress: ProgressCounts
     ) -> Donors | None:
         """Make the pool, or return the one that is kept; None when fewer than two images can be decoded."""
         key = (decoder.specification, decoder.canvas, seed, tuple(item.image_digest for item in items))
         if key != self._key:
-            self._donors = _gathered(classifier, decoder, items, seed=seed, tally=tally)
+            self._donors = _gathered(classifier, decoder, items, seed=seed, progress=progress)
             self._key = key
         return self._donors
 
@@ -41,7 +41,7 @@ def no_donors(classifier: Classifier, canvas: Canvas) -> Donors:
 
 
 def _gathered(
-    classifier: Classifier, decoder: Decoder, items: Sequence[Item], *, seed: int, tally: Tally
+    classifier: Classifier, decoder: Decoder, items: Sequence[Item], *, seed: int, progress: ProgressCounts
 ) -> Donors | None:
     images, digests = [], []
     for item in items:
@@ -53,5 +53,5 @@ def _gathered(
         donors = gather_donors(classifier, images, seed=seed, digests=digests)
     except FillUnavailable:
         return None
-    tally.passes_done += len(donors.digests)
+    progress.passes_done += len(donors.digests)
     return donors

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from modicum_server.handler.tallying import Tally
+from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.wire.worker_pb2 import CheckAnswer, Chunk, Failure, Findings, Finished, Heartbeat, Scores, Started
 
 CHUNK_BYTES = 48 * 1024
@@ -52,9 +52,9 @@ class Outbox:
     """Numbers chunks, holds findings and scores back until a chunk may go, and closes after the last one."""
 
     def __init__(
-        self, emit: Callable[[Chunk], None], tally: Tally, *, attempt: int, clock: Clock | None = None
+        self, emit: Callable[[Chunk], None], progress: ProgressCounts, *, attempt: int, clock: Clock | None = None
     ) -> None:
-        self._emit, self._tally, self._attempt, self._clock = emit, tally, attempt, clock or Clock()
+        self._emit, self._progress, self._attempt, self._clock = emit, progress, attempt, clock or Clock()
         self._lock = threading.RLock()
         self._sequence, self._sent_at, self._closed = 0, float("-inf"), False
         self._pending: list[Entry] = []
@@ -86,7 +86,7 @@ class Outbox:
             if self._pending:
                 self._flush()
             elif self._clock.now() - self._sent_at >= HEARTBEAT_SECONDS:
-                self._send(Heartbeat(passes_done=self._tally.passes_done, phase=self._tally.phase))
+                self._send(Heartbeat(passes_done=self._progress.passes_done, phase=self._progress.phase))
 
     def close(self, body: Finished | Failure) -> None:
         """Send what waits and the last chunk; nothing follows."""
@@ -107,7 +107,7 @@ class Outbox:
     def _flush(self) -> None:
         if not self._pending:
             return
-        self._send(_joined(self._pending, self._tally.passes_done))
+        self._send(_joined(self._pending, self._progress.passes_done))
         self._pending, self._pending_bytes = [], 0
 
     def _send(self, body: Body) -> None:

@@ -1,6 +1,6 @@
 """The pixel-subsets control: the images of a chunk, eligible or not, descended beside each other. METHOD section 4.
 
-`modicum_sis.pixel_subsets` descends and scores; here its answers become the domain's. Accuracy is a measure's business.
+`modicum_sis.pixel_subsets` descends and scores; here its results become the domain's. Accuracy is a measure's business.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ from modicum_sis.pixel_subsets import SCORING_PASSES
 from modicum_server.domain.findings import FindingControls
 from modicum_server.domain.pixel_subsets import KEPT_SHARE, descent_within
 from modicum_server.domain.searches import Fill
-from modicum_server.handler.answers import pixel_subset_of
 from modicum_server.handler.controls import PlannedControl, Searched
+from modicum_server.handler.findings import pixel_subset_of
 from modicum_server.handler.images import TaskImages
-from modicum_server.handler.tallying import Tally
+from modicum_server.handler.progress_counts import ProgressCounts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,19 +31,19 @@ class PixelSubsets:
     plan: PlannedControl | None
     donors: Donors | None
     chunk_size: int
-    tally: Tally
+    progress: ProgressCounts
     should_stop: Callable[[], bool]
 
-    def answer(self, searched: Sequence[Searched], answers: dict[int, FindingControls]) -> dict[int, FindingControls]:
-        """The answers with what is told here, by position; an image that could not be scored has nothing more.
+    def results(self, searched: Sequence[Searched], known: dict[int, FindingControls]) -> dict[int, FindingControls]:
+        """Add the results of this control, by position; an image that could not be scored gets none.
 
         Raises:
             modicum_sis.errors.GradientMissing: the version has no useful gradient.
         """
         chosen = [one for one in searched if self._runs(one)]
         if self.plan is None or not chosen:
-            return answers
-        told = dict(answers)
+            return known
+        results = dict(known)
         found = pixel_subsets(
             self.classifier,
             Selection(self.images, [one.found.index for one in chosen]),
@@ -54,14 +54,14 @@ class PixelSubsets:
             donors=self.donors,
             digests=[one.item.image_digest for one in chosen],
             should_stop=self.should_stop,
-            progress=self.tally.follow(),
+            progress=self.progress.follow(),
             chunk_size=self.chunk_size,
         )
         for one in found:
-            self.tally.passes_done += SCORING_PASSES
+            self.progress.passes_done += SCORING_PASSES
             position = chosen[one.index].position
-            told[position] = replace(told.get(position, FindingControls()), pixel_subset=pixel_subset_of(one))
-        return told
+            results[position] = replace(results.get(position, FindingControls()), pixel_subset=pixel_subset_of(one))
+        return results
 
     def _pixels_per_step(self, passes: int) -> int | None:
         """What the budget allows; without one the library's own."""

@@ -22,10 +22,10 @@ from modicum_server.handler.checking import check
 from modicum_server.handler.failures import TaskCancelled, TaskFailure, failure_of
 from modicum_server.handler.loading import Loaded, ModelCache, choose_device, tempered
 from modicum_server.handler.outbox import Outbox, Pulse
+from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.handler.scoring import prepare_score
 from modicum_server.handler.searching import prepare_search
 from modicum_server.handler.slot import Slot
-from modicum_server.handler.tallying import Tally
 from modicum_server.wire.worker_pb2 import Chunk, Failure, Findings, Finished, Started, Task
 
 LIBRARIES = (
@@ -68,12 +68,12 @@ def run_task(
         kept: what to use again from the task before; default: nothing.
         gpu_id: the GPU that this process was given, where there are several.
     """
-    slot, tally = Slot(folder), Tally()
+    slot, progress = Slot(folder), ProgressCounts()
     task, unreadable = _read(slot)
-    outbox = Outbox(emit, tally, attempt=task.attempt)
+    outbox = Outbox(emit, progress, attempt=task.attempt)
     device, unavailable = _device(task, gpu_id)
     outbox.say(Started(pid=os.getpid(), device=device, versions=_versions()))
-    run = TaskRun(task=task, slot=slot, outbox=outbox, tally=tally, kept=kept or Kept(), device=device)
+    run = TaskRun(task=task, slot=slot, outbox=outbox, progress=progress, kept=kept or Kept(), device=device)
     with Pulse(outbox):
         last = unreadable or unavailable or run.last_chunk()
     outbox.close(last)
@@ -125,7 +125,7 @@ class TaskRun:
     task: Task
     slot: Slot
     outbox: Outbox
-    tally: Tally
+    progress: ProgressCounts
     kept: Kept
     device: str
 
@@ -152,8 +152,8 @@ class TaskRun:
             raise TaskCancelled
         match self.task.WhichOneof("work"):
             case "check":
-                self.outbox.say(check(loaded, version, self.tally))
-                return Finished(passes_done=self.tally.passes_done)
+                self.outbox.say(check(loaded, version, self.progress))
+                return Finished(passes_done=self.progress.passes_done)
             case "search":
                 return self._search(loaded)
             case "score":
@@ -161,21 +161,21 @@ class TaskRun:
         raise TaskFailure("NOT_IMPLEMENTED", "This worker does not do this kind of task yet.", model_at_fault=False)
 
     def _score(self, loaded: Loaded) -> Finished:
-        self.tally.phase = "preparing"
-        for entry in prepare_score(self.task.score, loaded, self.slot, self.tally).scores():
+        self.progress.phase = "preparing"
+        for entry in prepare_score(self.task.score, loaded, self.slot, self.progress).scores():
             self.outbox.add(entry)
-        return Finished(passes_done=self.tally.passes_done)
+        return Finished(passes_done=self.progress.passes_done)
 
     def _search(self, loaded: Loaded) -> Finished:
-        self.tally.phase = "preparing"
+        self.progress.phase = "preparing"
         loaded = tempered(loaded, self.task.search.temperature or 1.0, torch.device(self.device))
-        run = prepare_search(self.task.search, loaded, self.slot, self.tally)
+        run = prepare_search(self.task.search, loaded, self.slot, self.progress)
         for finding in run.findings():
             message = finding_message(finding)
             message.model_version = self.task.model_version.name
             self.outbox.add(Findings.Entry(position=finding.position, finding=message))
         return Finished(
-            passes_done=self.tally.passes_done,
+            passes_done=self.progress.passes_done,
             chunk_size=run.chunk_size,
             dtype=str(loaded.classifier.dtype).removeprefix("torch."),
             gradient_free=run.gradient_free,

@@ -23,9 +23,9 @@ from modicum_server.domain.searches import Fill
 from modicum_server.handler.failures import TaskCancelled
 from modicum_server.handler.images import Decoder
 from modicum_server.handler.loading import Loaded
+from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.handler.searching import check_canvas
 from modicum_server.handler.slot import Slot
-from modicum_server.handler.tallying import Tally
 from modicum_server.images.pictures import MAX_PIXELS
 from modicum_server.wire.worker_pb2 import Scores, ScoreWork
 
@@ -38,7 +38,7 @@ class ScoreRun:
     classifier: Classifier
     decoder: Decoder
     fills: Fills | None
-    tally: Tally
+    progress: ProgressCounts
     cancelled: Callable[[], bool]
 
     def scores(self) -> Iterator[Scores.Entry]:
@@ -47,7 +47,7 @@ class ScoreRun:
         Raises:
             TaskCancelled: the cancel mark is there.
         """
-        self.tally.phase = "scoring"
+        self.progress.phase = "scoring"
         decoded: tuple[int, Tensor | FindingReason] | None = None
         for place, item in enumerate(self.work.subset_items):
             if self.cancelled():
@@ -81,11 +81,11 @@ class ScoreRun:
             return FindingReason.FILL_UNAVAILABLE
         mask = mask_of(self.work.subsets[place]).to(image.device)
         logits = self.classifier.plain_logits(torch.where(mask, image, fill))
-        self.tally.passes_done += 1
+        self.progress.passes_done += 1
         return logits if bool(torch.isfinite(logits).all()) else FindingReason.NOT_FINITE
 
 
-def prepare_score(work: ScoreWork, loaded: Loaded, slot: Slot, tally: Tally) -> ScoreRun:
+def prepare_score(work: ScoreWork, loaded: Loaded, slot: Slot, progress: ProgressCounts) -> ScoreRun:
     """Unpack a score task, see that the version takes its canvas, and make the donors.
 
     Raises:
@@ -99,10 +99,10 @@ def prepare_score(work: ScoreWork, loaded: Loaded, slot: Slot, tally: Tally) -> 
     decoder = Decoder(slot, framing, canvas, work.max_image_pixels or MAX_PIXELS)
     donors: Donors | None = None
     if fill is Fill.MARGINAL:
-        donors = loaded.donors.gather(loaded.classifier, decoder, work.donors, seed=work.seed, tally=tally)
+        donors = loaded.donors.gather(loaded.classifier, decoder, work.donors, seed=work.seed, progress=progress)
     makable = fill is not Fill.MARGINAL or donors is not None
     fills = Fills(fill.value, loaded.classifier, seed=work.seed, donors=donors) if makable else None
-    return ScoreRun(work, loaded.classifier, decoder, fills, tally, slot.cancelled)
+    return ScoreRun(work, loaded.classifier, decoder, fills, progress, slot.cancelled)
 
 
 def mask_of(subset: finding_pb2.Subset) -> Tensor:

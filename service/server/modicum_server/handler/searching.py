@@ -16,17 +16,17 @@ from modicum_server.codec.searches import canvas_value, control_plan_value, sear
 from modicum_server.domain.findings import Finding, FindingControls, FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas, Control, Fill, Search, TargetRule
-from modicum_server.handler.answers import finding_of, unsearched
 from modicum_server.handler.controls import Controls, PlannedControl, Searched
 from modicum_server.handler.donors import no_donors
 from modicum_server.handler.failures import ModelRefused, TaskCancelled, TaskFailure, presentable
+from modicum_server.handler.findings import finding_of, unsearched
 from modicum_server.handler.images import Decoder, TaskImages
 from modicum_server.handler.loading import Loaded
 from modicum_server.handler.methods import search_method
+from modicum_server.handler.outside_objects import OutsideObjects
 from modicum_server.handler.pixel_subsets import PixelSubsets
+from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.handler.slot import Slot
-from modicum_server.handler.surroundings import Surroundings
-from modicum_server.handler.tallying import Tally
 from modicum_server.handler.temperatures import critical_temperature
 from modicum_server.images.pictures import MAX_PIXELS
 from modicum_server.wire.worker_pb2 import Acceleration, SearchWork
@@ -48,7 +48,7 @@ class SearchRun:
     classifier: Classifier
     decoder: Decoder
     donors: Donors | None
-    tally: Tally
+    progress: ProgressCounts
     cancelled: Callable[[], bool]
     chunk_size: int
     gradient_free: bool
@@ -60,36 +60,36 @@ class SearchRun:
             TaskCancelled: the cancel mark is there; what was found in the chunk under way is not given out.
         """
         images = TaskImages(self.decoder, self.work.items, kept=KEPT_CHUNKS * self.chunk_size)
-        controls, surroundings = self._controls(images), self._surroundings(images)
+        controls, outside = self._controls(images), self._outside_objects(images)
         descents = self._pixel_subsets(images)
         found = (Searched(self.work.items[one.index], one) for one in self._find(images))
         for chunk in _chunks(found, self.chunk_size):
-            self.tally.phase = "controls"
-            answers = descents.answer(chunk, surroundings.answer(chunk, controls.answer(chunk)))
-            answers = self._with_temperatures(images, chunk, answers)
+            self.progress.phase = "controls"
+            results = descents.results(chunk, outside.results(chunk, controls.results(chunk)))
+            results = self._with_temperatures(images, chunk, results)
             if self.cancelled() or any(one.found.reason is sis.Reason.STOPPED for one in chunk):
                 raise TaskCancelled
             for one in chunk:
-                yield self._finding(one, images.reason(one.found.index), answers.get(one.position, FindingControls()))
-            self.tally.phase = "searching"
+                yield self._finding(one, images.reason(one.found.index), results.get(one.position, FindingControls()))
+            self.progress.phase = "searching"
         if self.cancelled():  # a run that is stopped between chunks ends early, without a word
             raise TaskCancelled
 
     def _with_temperatures(
-        self, images: TaskImages, chunk: Sequence[Searched], answers: dict[int, FindingControls]
+        self, images: TaskImages, chunk: Sequence[Searched], results: dict[int, FindingControls]
     ) -> dict[int, FindingControls]:
-        """The answers with the images' critical temperatures, where they are wanted: one pass more an image."""
+        """Add the critical temperatures of the images where they are wanted; each costs one pass."""
         if not self.work.critical_temperatures:
-            return answers
-        with_temperatures = dict(answers)
+            return results
+        with_temperatures = dict(results)
         for one in chunk:
             if one.found.reason is sis.Reason.NOT_FINITE or images.reason(one.found.index) is not None:
                 continue
             image = images[one.found.index].to(device=self.classifier.device, dtype=self.classifier.dtype)
             critical = critical_temperature(self.classifier.plain_logits(image), self.search.threshold)
-            self.tally.passes_done += 1
-            answer = answers.get(one.position, FindingControls())
-            with_temperatures[one.position] = replace(answer, critical_temperature=critical)
+            self.progress.passes_done += 1
+            result = results.get(one.position, FindingControls())
+            with_temperatures[one.position] = replace(result, critical_temperature=critical)
         return with_temperatures
 
     def acceleration(self) -> Acceleration:
@@ -104,7 +104,7 @@ class SearchRun:
         return finding_of(one.found, one.item, search_index=self.work.search_index, controls=controls)
 
     def _find(self, images: TaskImages) -> Iterator[sis.Finding]:
-        self.tally.phase = "searching"
+        self.progress.phase = "searching"
         targets = self._targets(images) if self.search.target_rule is TargetRule.RANDOM_OTHER else None
         found = find_subsets(
             self.classifier,
@@ -117,7 +117,7 @@ class SearchRun:
             donors=self.donors,
             digests=[item.image_digest for item in self.work.items],
             should_stop=self.cancelled,
-            progress=self.tally.follow(),
+            progress=self.progress.follow(),
             chunk_size=self.chunk_size,
         )
         if targets is None:
@@ -140,7 +140,7 @@ class SearchRun:
             predicted = 0
             if images.reason(index) is None:
                 predicted = int(self.classifier.plain_logits(image).argmax())
-                self.tally.passes_done += 1
+                self.progress.passes_done += 1
             targets.append(draw_other_class(predicted, classes, seed=self.work.seed, digest=item.image_digest))
         return targets
 
@@ -153,18 +153,18 @@ class SearchRun:
             plans=[plan for plan in planned_controls(self.work) if plan.control not in OF_WHOLE_IMAGES],
             donors=self.donors,
             chunk_size=self.chunk_size,
-            tally=self.tally,
+            progress=self.progress,
             should_stop=self.cancelled,
         )
 
-    def _surroundings(self, images: TaskImages) -> Surroundings:
-        return Surroundings(
+    def _outside_objects(self, images: TaskImages) -> OutsideObjects:
+        return OutsideObjects(
             decoder=self.decoder,
             images=images,
             classifier=self.classifier,
             threshold=self.search.threshold,
             plan=self._plan_of(Control.SHORTCUT),
-            tally=self.tally,
+            progress=self.progress,
         )
 
     def _pixel_subsets(self, images: TaskImages) -> PixelSubsets:
@@ -176,7 +176,7 @@ class SearchRun:
             plan=self._plan_of(Control.PIXEL_SUBSETS),
             donors=self.donors,
             chunk_size=self.chunk_size,
-            tally=self.tally,
+            progress=self.progress,
             should_stop=self.cancelled,
         )
 
@@ -187,7 +187,7 @@ class SearchRun:
         return next((plan for plan in planned_controls(self.work) if plan.control is control), None)
 
 
-def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, tally: Tally) -> SearchRun:
+def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, progress: ProgressCounts) -> SearchRun:
     """Unpack a search task, see that the version takes its canvas, and make the donors.
 
     Raises:
@@ -204,7 +204,7 @@ def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, tally: Tally) -
         plan.control in {Control.FILL, Control.FILL_ROBUST} for plan in planned_controls(work)
     )
     donors = (
-        loaded.donors.gather(loaded.classifier, decoder, work.donors, seed=work.seed, tally=tally)
+        loaded.donors.gather(loaded.classifier, decoder, work.donors, seed=work.seed, progress=progress)
         if uses_donors
         else None
     )
@@ -216,7 +216,7 @@ def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, tally: Tally) -
         classifier=loaded.classifier,
         decoder=decoder,
         donors=donors,
-        tally=tally,
+        progress=progress,
         cancelled=slot.cancelled,
         chunk_size=measured_chunk_size(loaded.classifier, shape),
         gradient_free=not inspection.has_gradient and isinstance(search_method(search), FallsBack),

@@ -71,7 +71,7 @@ def result_document(
         "project": "/".join(audit.name.split("/")[:2]),
         "specification": specification_json(audit.specification),
         "specification_digest": audit.specification.digest,
-        "answer_key": audit.answer_key,
+        "answer_key": audit.reuse_key,
         "parameters": {
             "dtype": "float32",
             **parameters,

@@ -24,31 +24,31 @@ from modicum_server.settings import Settings
 STORE_SECONDS = 3.0
 
 Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass
-class Question(Generic[Answer]):
-    """Something that is asked beside the scrapes, once at a time."""
+class TimedReading(Generic[Value]):
+    """A reading that runs beside the scrapes, one at a time."""
 
-    ask: Callable[[], Coroutine[Any, Any, Answer | None]]
+    read: Callable[[], Coroutine[Any, Any, Value | None]]
     name: str
-    _asked: "asyncio.Task[Answer | None] | None" = None
+    _task: "asyncio.Task[Value | None] | None" = None
 
-    async def answer(self) -> Answer | None:
-        """Return the answer; None when there is none in time. A question that hangs is not asked again meanwhile."""
-        if self._asked is None or self._asked.done():
-            self._asked = asyncio.create_task(self.ask(), name=self.name)
-        await asyncio.wait({self._asked}, timeout=STORE_SECONDS)
-        return self._asked.result() if self._asked.done() else None
+    async def value(self) -> Value | None:
+        """Return the value, or None when it does not come in time. A reading that hangs is not started again."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self.read(), name=self.name)
+        await asyncio.wait({self._task}, timeout=STORE_SECONDS)
+        return self._task.result() if self._task.done() else None
 
     async def close(self) -> None:
-        """End what is still asked, and wait for its end, but not for long."""
-        if self._asked is not None:
-            self._asked.cancel()
-            await asyncio.wait({self._asked}, timeout=STORE_SECONDS)
+        """Cancel a reading that still runs, and wait a moment for its end."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=STORE_SECONDS)
 
 
 class Scrapes:
@@ -61,8 +61,8 @@ class Scrapes:
         self._versions = VersionReader(
             store, artifacts, limit=settings.metrics_models, interval_seconds=settings.metrics_seconds
         )
-        self._stored = Question(self._ask_store, "metrics-store")
-        self._disk = Question(self._ask_disk, "metrics-disk")
+        self._stored = TimedReading(self._read_store, "metrics-store")
+        self._disk = TimedReading(self._read_disk, "metrics-disk")
         self._reading: asyncio.Task[Snapshot] | None = None
 
     async def read(self) -> Snapshot:
@@ -80,11 +80,11 @@ class Scrapes:
 
     async def _read(self) -> Snapshot:
         dependencies, stored, versions, disk = await asyncio.gather(
-            self._readiness(), self._stored.answer(), self._versions.current(), self._disk.answer()
+            self._readiness(), self._stored.value(), self._versions.current(), self._disk.value()
         )
         return Snapshot(dependencies, stored, versions, disk)
 
-    async def _ask_store(self) -> Stored | None:
+    async def _read_store(self) -> Stored | None:
         try:
             # Nobody waits for what comes after this time, and yet it has to end: a connection may be lost for good.
             async with asyncio.timeout(STORE_SECONDS), self._store.transaction() as transaction:
@@ -96,7 +96,7 @@ class Scrapes:
                 log.warning("metrics_not_read", error=str(error), exc_info=error)
             return None
 
-    async def _ask_disk(self) -> Disk | None:
+    async def _read_disk(self) -> Disk | None:
         if self._folder is None:
             return None
         try:

@@ -17,7 +17,7 @@ from modicum_server.domain.gauges import NewestAudits, VersionAudit
 from modicum_server.domain.searches import TargetRule
 from modicum_server.errors import ArtifactNotFound, ModicumError
 from modicum_server.ports import ArtifactStore, Store
-from modicum_server.usecases.documents import read_whole
+from modicum_server.usecases.stored_results import read_whole
 
 #: How long a scrape waits for a reading that it set off; an API that has just started shows its versions at once.
 WAIT_SECONDS = 2.0

@@ -13,7 +13,7 @@ from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.observer import Observer
 from modicum_server.measures.rows import Row
-from modicum_server.reports import answer, plots
+from modicum_server.reports import plots, summary
 from modicum_server.reports.classes import Classes, classes
 from modicum_server.reports.gallery import Card, Choice, Remainder, Scene, card, choose, remainder
 from modicum_server.reports.lines import Figure, Line, figures, lines
@@ -99,8 +99,8 @@ class Sketch:
             model=self.model,
             search=search,
             budget=budget_text(search),
-            headline=answer.headline(measured),
-            sentences=(*answer.sentences(measured, self.result["counts"], search), *answer.caveats(self.result)),
+            headline=summary.headline(measured),
+            sentences=(*summary.sentences(measured, self.result["counts"], search), *summary.caveats(self.result)),
             figures=figures(measures, titles),
             readings=tuple(self.result["readings"]),
             distribution=plots.strips(_by_target(seen), alpha),

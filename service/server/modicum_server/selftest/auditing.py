@@ -136,7 +136,7 @@ def _document(version: ModelVersion, specification: AuditSpecification, findings
         audit=Audit(
             name="projects/selftest/audits/selftest",
             specification=specification,
-            answer_key="",
+            reuse_key="",
             item_count=len(findings),
             state=AuditState.RUNNING,
             sequence=1,

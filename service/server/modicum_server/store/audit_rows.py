@@ -34,7 +34,7 @@ def audit_columns(audit: Audit) -> dict[str, Any]:
         "specification": document_of(SPECIFICATION, specification),
         "dataset": specification.dataset,
         "model_versions": list(specification.model_versions),
-        "answer_key": audit.answer_key,
+        "answer_key": audit.reuse_key,
         "item_count": audit.item_count,
         "state": audit.state.value,
         "stage": audit.stage.value if audit.stage else None,
@@ -71,7 +71,7 @@ def audit_of(row: Row[Any]) -> Audit:
     return Audit(
         name=row.name,
         specification=SPECIFICATION.validate_python(row.specification),
-        answer_key=row.answer_key,
+        reuse_key=row.answer_key,
         item_count=row.item_count,
         state=AuditState(row.state),
         sequence=row.sequence,

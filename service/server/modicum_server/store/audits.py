@@ -19,7 +19,7 @@ from modicum_server.errors import DatasetNotFound, ModelVersionNotFound
 from modicum_server.ports import AuditFilter, Keyed
 from modicum_server.store import tables
 from modicum_server.store.audit_rows import AUDIT, audit_columns, audit_of
-from modicum_server.store.changes import told
+from modicum_server.store.changes import notify_audit_changed
 from modicum_server.store.datasets import item_of
 from modicum_server.store.projects import advisory_key
 
@@ -68,14 +68,14 @@ class PostgresAudits:
         if audit_id is None:
             return None
         await self._connection.execute(_items_insert(audit_id, item_indices))
-        await told(self._connection, audit.name)
+        await notify_audit_changed(self._connection, audit.name)
         return await self.get(audit.name)
 
-    async def answered(self, project: str, answer_key: str) -> Audit | None:
+    async def reusable(self, project: str, reuse_key: str) -> Audit | None:
         """The newest audit of that key that SUCCEEDED with a result of its own; it is not deleted meanwhile."""
         query = AUDIT.where(
             _AUDITS.project == project,
-            _AUDITS.answer_key == answer_key,
+            _AUDITS.answer_key == reuse_key,
             _AUDITS.state == "SUCCEEDED",
             _AUDITS.reused_from == "",
         )
@@ -174,7 +174,7 @@ class PostgresAudits:
         """Delete it with its items and findings; its shards too, those that are held when they expire."""
         await self._drop_queued_shards(name)
         await self._connection.execute(delete(tables.audits).filter_by(name=name))
-        await told(self._connection, name)
+        await notify_audit_changed(self._connection, name)
 
     async def _one(self, query: Select[Any]) -> Audit | None:
         row = (await self._connection.execute(query)).one_or_none()
@@ -204,7 +204,7 @@ class PostgresAudits:
         result = await self._connection.execute(query.values(sequence=_AUDITS.sequence + 1, **values))
         if result.rowcount == 0:
             return False
-        await told(self._connection, name)
+        await notify_audit_changed(self._connection, name)
         return True
 
     async def _drop_queued_shards(self, name: str) -> None:

@@ -25,7 +25,7 @@ ASK_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
 
 
-async def told(connection: AsyncConnection, audit: str) -> None:
+async def notify_audit_changed(connection: AsyncConnection, audit: str) -> None:
     """Tell, when the transaction commits, that the audit changed."""
     await connection.execute(select(func.pg_notify(CHANNEL, audit)))
 

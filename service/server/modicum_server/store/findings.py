@@ -27,7 +27,7 @@ from modicum_server.errors import PageTokenInvalid
 from modicum_server.ports import Keyed
 from modicum_server.store import tables
 from modicum_server.store.audits import ENDED
-from modicum_server.store.changes import told
+from modicum_server.store.changes import notify_audit_changed
 from modicum_server.store.documents import TRANSFER, document_of
 from modicum_server.store.finding_rows import finding_columns, finding_of, subset_of
 
@@ -56,7 +56,7 @@ class PostgresFindings:
         new = (await self._connection.execute(query, columns)).all()
         if new:
             await self._count(row.id, new)
-            await told(self._connection, audit)
+            await notify_audit_changed(self._connection, audit)
 
     async def add_transfers(self, audit: str, search_index: int, transfers: Sequence[Transfer]) -> None:
         """Add answers to their findings (the first one of a version stays); no effect on an audit that has ended."""

@@ -20,7 +20,7 @@ class PostgresRequests:
         await self._connection.execute(select(func.pg_advisory_xact_lock(key)))
         query = select(tables.requests).filter_by(project=project, request_id=request_id)
         row = (await self._connection.execute(query)).one_or_none()
-        return RememberedRequest(method=row.method, body_digest=row.body_digest, answer=row.answer) if row else None
+        return RememberedRequest(method=row.method, body_digest=row.body_digest, created=row.answer) if row else None
 
     async def remember(self, project: str, request_id: str, request: RememberedRequest) -> None:
         """Store what the id was used for."""
@@ -30,6 +30,6 @@ class PostgresRequests:
                 request_id=request_id,
                 method=request.method,
                 body_digest=request.body_digest,
-                answer=request.answer,
+                answer=request.created,
             )
         )

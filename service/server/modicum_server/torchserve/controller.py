@@ -74,13 +74,13 @@ class Controller:
 
     async def _describe(self, request: management_pb2.DescribeModelRequest) -> ModelStatus | None:
         try:
-            answer = await self._call(self._stub.DescribeModel, request, CALL_SECONDS)
+            reply = await self._call(self._stub.DescribeModel, request, CALL_SECONDS)
         except ModelServerDown as error:
             cause = error.__cause__
             if isinstance(cause, grpc.aio.AioRpcError) and cause.code() is grpc.StatusCode.NOT_FOUND:
                 return None
             raise
-        workers = [worker for model in json.loads(answer.msg) for worker in model.get("workers", ())]
+        workers = [worker for model in json.loads(reply.msg) for worker in model.get("workers", ())]
         return ModelStatus(ready=any(worker.get("status") == READY for worker in workers))
 
     async def _call(self, method: Callable[..., Awaitable[A]], request: object, timeout_seconds: float) -> A:

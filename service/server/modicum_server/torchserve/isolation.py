@@ -66,11 +66,11 @@ async def choose_isolation(folder: ServerFolder, plan: Plan, *, thorough: bool =
     accelerator = any(Path("/dev").glob("nvidia[0-9]*"))
     usable: Isolation | None = None
     for level in candidates():
-        answer = await _probe(folder, replace(plan, level=level), thorough=thorough or accelerator)
-        if answer is None:
+        probed = await _probe(folder, replace(plan, level=level), thorough=thorough or accelerator)
+        if probed is None:
             continue
-        isolation = _isolation(level, answer)
-        if answer["accelerator"] or not accelerator:
+        isolation = _isolation(level, probed)
+        if probed["accelerator"] or not accelerator:
             return isolation
         usable = usable or isolation
     return usable or Isolation(Level.NONE, frozenset(), frozenset())
@@ -92,9 +92,9 @@ def find_bubblewrap() -> str:
     return shutil.which("bwrap") or ""
 
 
-def _isolation(level: Level, answer: Mapping[str, bool]) -> Isolation:
-    names = CODE_MUST_NOT & answer.keys()
-    closed = frozenset(name for name in names if not answer[name])
+def _isolation(level: Level, probed: Mapping[str, bool]) -> Isolation:
+    names = CODE_MUST_NOT & probed.keys()
+    closed = frozenset(name for name in names if not probed[name])
     return Isolation(level, closed, frozenset(names - closed))
 
 
@@ -125,7 +125,7 @@ async def _probe(folder: ServerFolder, plan: Plan, *, thorough: bool = False) ->
             process.kill()
         await process.wait()
     try:
-        answer: Mapping[str, bool] = json.loads(output)
+        probed: Mapping[str, bool] = json.loads(output)
     except ValueError:
         return None
-    return answer if process.returncode == 0 else None
+    return probed if process.returncode == 0 else None

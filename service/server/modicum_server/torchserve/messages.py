@@ -170,16 +170,16 @@ def _finite(value: float) -> float:
     return value if math.isfinite(value) else 0.0
 
 
-def check_of(answer: worker_pb2.CheckAnswer) -> ModelCheck:
+def check_of(check: worker_pb2.CheckAnswer) -> ModelCheck:
     """Return what a check saw. Raises TaskFailed when the handler does not say what the model answers with."""
-    kind = enum_value(model_pb2.OutputKind, "OUTPUT_KIND", answer.output_kind, OutputKind)
+    kind = enum_value(model_pb2.OutputKind, "OUTPUT_KIND", check.output_kind, OutputKind)
     if kind is None:
         raise TaskFailed(HANDLER_BUG, "the handler named no output kind", model_at_fault=False)
     return ModelCheck(
-        class_count=answer.class_count,
+        class_count=check.class_count,
         output_kind=kind,
-        useful_gradient=answer.useful_gradient,
-        pass_milliseconds=answer.pass_milliseconds,
+        useful_gradient=check.useful_gradient,
+        pass_milliseconds=check.pass_milliseconds,
     )
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from modicum_server.torchserve.confinement.environment import server_environment
 
+PARENT_DEATH = "modicum_server.torchserve.confinement.parent_death"
+"""Kills a process when the one that started it ends."""
 TERMINATION_SECONDS = 5.0
 TAIL_BYTES = 4096
 
@@ -24,10 +26,10 @@ class JavaProcess:
     @classmethod
     async def start(cls, command: Sequence[str], *, cwd: Path, console: Path) -> "JavaProcess":
         """Start `command` in `cwd`; what it prints goes to `console`."""
-        leash = [sys.executable, "-I", "-m", "modicum_server.torchserve.confinement.leash", str(os.getpid())]
+        tied_to_us = [sys.executable, "-I", "-m", PARENT_DEATH, str(os.getpid())]
         with console.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                *leash,
+                *tied_to_us,
                 *command,
                 cwd=cwd,
                 env=server_environment(os.environ, cwd),

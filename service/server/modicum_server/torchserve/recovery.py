@@ -53,11 +53,11 @@ async def examine(supervisor: Supervisor, server: RunningServer, slot: Slot) -> 
     """Replace a TorchServe that did not answer, unless it ends by itself or turns out to be well."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.process.ended(), EXIT_SECONDS)
-    if server.process.alive and not await answers(server, slot):
+    if server.process.alive and not await responds(server, slot):
         await supervisor.replace(server)
 
 
-async def answers(server: RunningServer, slot: Slot) -> bool:
+async def responds(server: RunningServer, slot: Slot) -> bool:
     """Whether the handler of an idle slot answers a canary."""
     await asyncio.to_thread(slot.make)
     (slot.folder / "lease").touch()

@@ -156,7 +156,7 @@ async def _connect(folder: ServerFolder, process: JavaProcess, ports: Ports) -> 
     )
     deadline = time.monotonic() + START_SECONDS
     while process.alive and time.monotonic() < deadline:
-        if _listens(ports) and await _answers(server):
+        if _listens(ports) and await _responds(server):
             return server
         await asyncio.sleep(POLL_SECONDS)
     for channel in server.channels:
@@ -174,7 +174,7 @@ def _listens(ports: Ports) -> bool:
     return True
 
 
-async def _answers(server: RunningServer) -> bool:
+async def _responds(server: RunningServer) -> bool:
     with contextlib.suppress(grpc.aio.AioRpcError, OSError, ValueError, KeyError):
         server.keys.reread()
         metadata = server.keys.metadata("inference")

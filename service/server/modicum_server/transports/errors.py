@@ -18,8 +18,8 @@ INTERNAL_REASON = "INTERNAL"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """How an error is answered. `public`: its message may be shown; `retry_seconds`: trying again then makes sense."""
+class ErrorStatus:
+    """What a caller gets for an error. `public`: its message may be shown. `retry_seconds`: when to try again."""
 
     code: grpc.StatusCode
     http_status: int
@@ -27,39 +27,39 @@ class Answer:
     retry_seconds: float | None = None
 
 
-TABLE: Mapping[type[errors.ModicumError], Answer] = {
-    errors.ModicumError: Answer(Code.INTERNAL, 500, public=False),
-    errors.InvalidArgument: Answer(Code.INVALID_ARGUMENT, 400),
-    errors.MediaTypeUnknown: Answer(Code.INVALID_ARGUMENT, 415),
-    errors.NotFound: Answer(Code.NOT_FOUND, 404),
-    errors.AlreadyExists: Answer(Code.ALREADY_EXISTS, 409),
-    errors.FailedPrecondition: Answer(Code.FAILED_PRECONDITION, 400),
-    errors.Unauthenticated: Answer(Code.UNAUTHENTICATED, 401),
-    errors.PermissionDenied: Answer(Code.PERMISSION_DENIED, 403),
-    errors.ResourceExhausted: Answer(Code.RESOURCE_EXHAUSTED, 429),
-    errors.ArtifactTooLarge: Answer(Code.RESOURCE_EXHAUSTED, 413),
-    errors.RequestTooLarge: Answer(Code.RESOURCE_EXHAUSTED, 413),
-    errors.DiskFull: Answer(Code.RESOURCE_EXHAUSTED, 507),
-    errors.TooManyCalls: Answer(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=1.0),
-    errors.TooManyQueued: Answer(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
-    errors.TooManyWatchers: Answer(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=5.0),
-    errors.Aborted: Answer(Code.ABORTED, 409, retry_seconds=1.0),
-    errors.OutOfRange: Answer(Code.OUT_OF_RANGE, 400),
-    errors.OffsetInvalid: Answer(Code.OUT_OF_RANGE, 416),
-    errors.DataLoss: Answer(Code.DATA_LOSS, 422),
-    errors.NotImplementedYet: Answer(Code.UNIMPLEMENTED, 501),
-    errors.Unavailable: Answer(Code.UNAVAILABLE, 503, retry_seconds=1.0),
-    errors.ModelServerError: Answer(Code.INTERNAL, 500, public=False),
+TABLE: Mapping[type[errors.ModicumError], ErrorStatus] = {
+    errors.ModicumError: ErrorStatus(Code.INTERNAL, 500, public=False),
+    errors.InvalidArgument: ErrorStatus(Code.INVALID_ARGUMENT, 400),
+    errors.MediaTypeUnknown: ErrorStatus(Code.INVALID_ARGUMENT, 415),
+    errors.NotFound: ErrorStatus(Code.NOT_FOUND, 404),
+    errors.AlreadyExists: ErrorStatus(Code.ALREADY_EXISTS, 409),
+    errors.FailedPrecondition: ErrorStatus(Code.FAILED_PRECONDITION, 400),
+    errors.Unauthenticated: ErrorStatus(Code.UNAUTHENTICATED, 401),
+    errors.PermissionDenied: ErrorStatus(Code.PERMISSION_DENIED, 403),
+    errors.ResourceExhausted: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429),
+    errors.ArtifactTooLarge: ErrorStatus(Code.RESOURCE_EXHAUSTED, 413),
+    errors.RequestTooLarge: ErrorStatus(Code.RESOURCE_EXHAUSTED, 413),
+    errors.DiskFull: ErrorStatus(Code.RESOURCE_EXHAUSTED, 507),
+    errors.TooManyCalls: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=1.0),
+    errors.TooManyQueued: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=60.0),
+    errors.TooManyWatchers: ErrorStatus(Code.RESOURCE_EXHAUSTED, 429, retry_seconds=5.0),
+    errors.Aborted: ErrorStatus(Code.ABORTED, 409, retry_seconds=1.0),
+    errors.OutOfRange: ErrorStatus(Code.OUT_OF_RANGE, 400),
+    errors.OffsetInvalid: ErrorStatus(Code.OUT_OF_RANGE, 416),
+    errors.DataLoss: ErrorStatus(Code.DATA_LOSS, 422),
+    errors.NotImplementedYet: ErrorStatus(Code.UNIMPLEMENTED, 501),
+    errors.Unavailable: ErrorStatus(Code.UNAVAILABLE, 503, retry_seconds=1.0),
+    errors.ModelServerError: ErrorStatus(Code.INTERNAL, 500, public=False),
 }
 
 UNKNOWN = TABLE[errors.ModicumError]
-"""The answer to what is no error of ours: a bug, or another library's."""
+"""The row of every other exception: a bug, or an error of another library."""
 
 DEADLINE_REASON = "DEADLINE_EXCEEDED"
-DEADLINE = Answer(Code.DEADLINE_EXCEEDED, 504)
+DEADLINE = ErrorStatus(Code.DEADLINE_EXCEEDED, 504)
 
 
-def answer_of(kind: type[BaseException]) -> Answer:
+def status_of_error(kind: type[BaseException]) -> ErrorStatus:
     """Return the row of a class: its own, or its nearest ancestor's."""
     return next((TABLE[parent] for parent in kind.__mro__ if parent in TABLE), UNKNOWN)
 

@@ -21,7 +21,7 @@ from modicum_server.metrics.api import ApiMetrics
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.calls import CURRENT, Call, CallerLeft
-from modicum_server.transports.errors import answer_of
+from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
@@ -38,7 +38,7 @@ log = structlog.get_logger("modicum.rpc")
 def layers_of(store: Store, metrics: ApiMetrics, *, most_calls: int | None = None) -> Sequence[Layer]:
     """Return the layers, from outside in; without `most_calls` something else bounds how many calls there are."""
     bounds = () if most_calls is None else (bounded(most_calls),)
-    return (identified, measured(metrics), logged, answered, *bounds, limited, authenticated(store))
+    return (identified, measured(metrics), logged, errors_refused, *bounds, limited, authenticated(store))
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
@@ -98,7 +98,7 @@ async def logged(call: Call) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def answered(call: Call) -> AsyncIterator[None]:
+async def errors_refused(call: Call) -> AsyncIterator[None]:
     """Answer errors by the table; what is no error of ours is answered with the request id only."""
     try:
         yield
@@ -113,7 +113,7 @@ async def answered(call: Call) -> AsyncIterator[None]:
     except _DeadlineMissed as error:
         await _refuse(call, deadline_refusal(error.seconds, call.request_id))
     except ModicumError as error:
-        if not answer_of(type(error)).public or error.__cause__ is not None:
+        if not status_of_error(type(error)).public or error.__cause__ is not None:
             call.failure = error
         await _refuse(call, refusal_of(error, call.request_id))
     except Exception as error:  # noqa: BLE001 - the caller learns nothing of it, the log everything

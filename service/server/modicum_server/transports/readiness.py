@@ -10,7 +10,7 @@ from modicum_server.ports import ArtifactStore, Store
 
 PING_SECONDS = 3.0
 
-Question = Callable[[], Awaitable[None]]
+Check = Callable[[], Awaitable[None]]
 
 
 class Readiness:
@@ -23,14 +23,14 @@ class Readiness:
 
     async def check(self) -> Mapping[str, bool]:
         """Return for each dependency whether it can be used; one that does not answer in time cannot."""
-        for name, question in self._questions().items():
-            # One that hangs is not asked again meanwhile: each question to a disk that is away holds a thread.
+        for name, check in self._checks().items():
+            # One that hangs is not asked again meanwhile: each check of a disk that is away holds a thread.
             if name not in self._asked or self._asked[name].done():
-                self._asked[name] = asyncio.create_task(_answers(question), name=f"readiness-{name}")
+                self._asked[name] = asyncio.create_task(_is_ready(check), name=f"readiness-{name}")
         await asyncio.wait(self._asked.values(), timeout=PING_SECONDS)
         return {name: task.done() and task.result() for name, task in self._asked.items()}
 
-    def _questions(self) -> Mapping[str, Question]:
+    def _checks(self) -> Mapping[str, Check]:
         return {
             "database": self._store.ping,
             "schema": self._store.require_schema,
@@ -39,9 +39,9 @@ class Readiness:
         }
 
 
-async def _answers(question: Question) -> bool:
+async def _is_ready(check: Check) -> bool:
     try:
-        await question()
+        await check()
     except Exception:  # noqa: BLE001 - whatever went wrong, it did not answer
         return False
     return True

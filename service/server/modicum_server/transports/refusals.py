@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import grpc
 
 from modicum_server.errors import FieldInvalid, ModicumError
-from modicum_server.transports.errors import DEADLINE, DEADLINE_REASON, INTERNAL_REASON, Answer, answer_of
+from modicum_server.transports.errors import DEADLINE, DEADLINE_REASON, INTERNAL_REASON, ErrorStatus, status_of_error
 
 LONGEST_MESSAGE_CHARACTERS = 1500
 """All of a gRPC status travels in trailing metadata, of which clients take 8 KiB."""
@@ -42,10 +42,10 @@ class Refusal:
 
 def refusal_of(error: BaseException, request_id: str) -> Refusal:
     """Return what is shown of an error."""
-    answer = answer_of(type(error))
-    if isinstance(error, ModicumError) and answer.public:
+    status = status_of_error(type(error))
+    if isinstance(error, ModicumError) and status.public:
         return _refusal(
-            answer,
+            status,
             _cut(str(error), LONGEST_MESSAGE_CHARACTERS),
             error.reason,
             request_id,
@@ -53,7 +53,7 @@ def refusal_of(error: BaseException, request_id: str) -> Refusal:
             violations=_violations(error),
         )
     text = f"something went wrong inside the server; its operator finds it in the log under the request id {request_id}"
-    return _refusal(answer, text, INTERNAL_REASON, request_id)
+    return _refusal(status, text, INTERNAL_REASON, request_id)
 
 
 def deadline_refusal(limit_seconds: float, request_id: str) -> Refusal:
@@ -66,7 +66,7 @@ def deadline_refusal(limit_seconds: float, request_id: str) -> Refusal:
 
 
 def _refusal(
-    answer: Answer,
+    status: ErrorStatus,
     text: str,
     reason: str,
     request_id: str,
@@ -75,14 +75,14 @@ def _refusal(
     violations: tuple[Violation, ...] = (),
 ) -> Refusal:
     return Refusal(
-        code=answer.code,
-        http_status=answer.http_status,
+        code=status.code,
+        http_status=status.http_status,
         text=text,
         reason=reason,
         request_id=request_id,
         metadata=metadata or {},
         violations=violations,
-        retry_seconds=answer.retry_seconds,
+        retry_seconds=status.retry_seconds,
     )
 
 

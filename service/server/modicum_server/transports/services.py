@@ -14,8 +14,8 @@ from modicum_server.transports.methods.audits import AuditMethods
 from modicum_server.transports.methods.datasets import DatasetMethods
 from modicum_server.transports.methods.models import ModelMethods
 from modicum_server.transports.methods.projects import ProjectMethods
-from modicum_server.usecases.acknowledging import Acknowledging
 from modicum_server.usecases.artifacts import Artifacts
+from modicum_server.usecases.audit_creation import AuditCreation
 from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.findings import Findings
@@ -54,7 +54,7 @@ def build_services(
         artifacts=ArtifactMethods(Artifacts(store, artifacts, settings), metrics),
         audits=AuditMethods(
             audits=audits,
-            acknowledging=Acknowledging(store, settings, tell=lambda audit: _acknowledged(audit, metrics)),
+            creation=AuditCreation(store, settings, on_created=lambda audit: _acknowledged(audit, metrics)),
             findings=Findings(store),
             watching=watching,
             reports=Reports(store, artifacts),

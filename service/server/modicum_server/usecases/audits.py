@@ -59,7 +59,7 @@ class Audits:
         return audit
 
     async def delete(self, principal: Principal, name: str) -> None:
-        """Delete an audit that has ended and that answered no other one. Others' audits take an admin.
+        """Delete an audit that has ended and whose result no other one reuses. Others' audits take an admin.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotEnded, ResourceInUse

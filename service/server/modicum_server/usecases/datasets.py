@@ -136,8 +136,8 @@ async def _present(
     transaction: Transaction, request: IdentifiedRequest, name: str, manifest_digest: str
 ) -> Dataset | None:
     """Return the data set that is there and the same, remembering the request; None when there is none."""
-    if answer := await request.recall(transaction):
-        return await require_dataset(transaction, answer)
+    if created := await request.recall(transaction):
+        return await require_dataset(transaction, created)
     present = await transaction.datasets.get(name)
     if present is None:
         return None

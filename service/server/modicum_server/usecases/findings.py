@@ -1,4 +1,4 @@
-"""Findings of an audit. Those of an audit that was answered by an earlier one are the earlier one's."""
+"""Findings of an audit. An audit that reuses an earlier result has the findings of the earlier audit."""
 
 from dataclasses import dataclass
 

@@ -55,9 +55,9 @@ class Models:
         name = f"{project}/models/{model_id}"
         request = identify(project, "CreateModel", options, {"model_id": model_id})
         async with self._store.transaction() as transaction:
-            answer = await request.recall(transaction)
+            created = await request.recall(transaction)
             present = await transaction.models.get(name)
-            if answer is not None:
+            if created is not None:
                 return _there(present, name)
             if options.validate_only:
                 return present or Model(name=name, create_time=datetime.now(UTC))

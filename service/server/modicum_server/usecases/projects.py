@@ -55,9 +55,9 @@ class Projects:
         name = f"projects/{project_id}"
         request = identify(DEFAULT_PROJECT, "CreateProject", options, {"project_id": project_id})
         async with self._store.transaction() as transaction:
-            answer = await request.recall(transaction)
-            present = await transaction.projects.get(answer or name)
-            if answer is not None:
+            created = await request.recall(transaction)
+            present = await transaction.projects.get(created or name)
+            if created is not None:
                 return _there(present)
             if present is not None:
                 raise ProjectExists(f"{name}: there is a project of that name; take another project_id")

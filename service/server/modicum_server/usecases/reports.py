@@ -15,8 +15,8 @@ from modicum_server.measures import FindingRows
 from modicum_server.ports import ArtifactStore, Store
 from modicum_server.reports import CanvasArchive, JsonReport, images_with_subsets, render_html
 from modicum_server.usecases.audits import Audits, require_succeeded
-from modicum_server.usecases.documents import read_document, read_whole
-from modicum_server.usecases.framing import first_part, framing_of
+from modicum_server.usecases.inputs import first_part, framing_of
+from modicum_server.usecases.stored_results import read_document, read_whole
 from modicum_server.usecases.versions import require_version
 
 

@@ -1,4 +1,4 @@
-"""Requests with an id (AIP-155): the same request again gives the same answer, another one under the id is refused."""
+"""Requests with an id (AIP-155): the same request again has the same result; a different one with the id is refused."""
 
 import hashlib
 import json
@@ -43,12 +43,12 @@ class IdentifiedRequest:
             raise RequestIdReused(
                 f"request_id {self.request_id} was used for a different {remembered.method}; take a new one"
             )
-        return remembered.answer
+        return remembered.created
 
-    async def remember(self, transaction: Transaction, answer: str) -> None:
+    async def remember(self, transaction: Transaction, created: str) -> None:
         """Note the name that this request made."""
         if self.request_id:
-            request = RememberedRequest(method=self.method, body_digest=self.body_digest, answer=answer)
+            request = RememberedRequest(method=self.method, body_digest=self.body_digest, created=created)
             await transaction.requests.remember(self.project, self.request_id, request)
 
 

@@ -85,8 +85,8 @@ class Versions:
         version = self._checked(new)
         request = identify(project, "CreateModelVersion", options, {"parent": parent, "digest": version.digest})
         async with self._store.transaction() as transaction:
-            if answer := await request.recall(transaction):
-                return await require_version(transaction, answer)
+            if created := await request.recall(transaction):
+                return await require_version(transaction, created)
             if await transaction.models.get(parent) is None:
                 raise model_not_found(parent)
             await require_source_artifact(transaction, project, version.source)

@@ -12,7 +12,7 @@ from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.controls import control_positions, plans_beside
 from modicum_server.usecases.costs import wants_temperatures
-from modicum_server.usecases.framing import framing_of
+from modicum_server.usecases.inputs import framing_of
 from modicum_server.usecases.labels import labels_of, require_labels
 from modicum_server.usecases.specifications import require_gradient
 from modicum_server.worker.donors import donors_needed, donors_of

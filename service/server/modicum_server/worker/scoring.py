@@ -11,7 +11,7 @@ from modicum_server.domain.tasks import GivenSubset, ScoreWork, SubsetScore, Tas
 from modicum_server.errors import TaskFailed
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
-from modicum_server.usecases.framing import framing_of
+from modicum_server.usecases.inputs import framing_of
 from modicum_server.worker.carrying_out import carried_out
 from modicum_server.worker.claims import Claim, Equipment, Outcome
 from modicum_server.worker.donors import donors_of

@@ -70,12 +70,12 @@ def succeeded(attempt: Callable[[], None]) -> bool:
 
 
 def main() -> None:
-    """Try everything and print the answers."""
+    """Try everything and print the results."""
     secret, outside = Path(sys.argv[1]), int(sys.argv[2])
     for name in LIBRARIES:
         importlib.import_module(name)
     thorough = sys.argv[3:] == ["thorough"]
-    answers = {
+    results = {
         "network": succeeded(reaches_network),
         "files": succeeded(lambda: reaches_files(secret)),
         "environment": succeeded(lambda: reaches_environment(outside)),
@@ -84,7 +84,7 @@ def main() -> None:
         "sockets": succeeded(reaches_sockets),
         "accelerator": thorough and bool(importlib.import_module("torch").cuda.is_available()),
     }
-    print(json.dumps(answers))  # noqa: T201 - the answer
+    print(json.dumps(results))  # noqa: T201 - the result
 
 
 if __name__ == "__main__":

@@ -25,19 +25,19 @@ def _handler(method: ServedMethod) -> "grpc.RpcMethodHandler[Any, Any]":
     parse = GetMessageClass(method.descriptor.input_type).FromString
     serialize = GetMessageClass(method.descriptor.output_type).SerializeToString
 
-    async def answer(request: Any, _context: Any) -> Any:
+    async def reply(request: Any, _context: Any) -> Any:
         if not method.descriptor.client_streaming:
             refuse_long_lists(request)
         return await method.function(current_principal(), request)
 
     async def stream(request: Any, _context: Any) -> AsyncIterator[Any]:
         refuse_long_lists(request)
-        async with aclosing(method.function(current_principal(), request)) as answers:
-            async for message in answers:
+        async with aclosing(method.function(current_principal(), request)) as messages:
+            async for message in messages:
                 yield message
 
     if method.descriptor.server_streaming:
         return grpc.unary_stream_rpc_method_handler(stream, parse, serialize)
     if method.descriptor.client_streaming:
-        return grpc.stream_unary_rpc_method_handler(answer, parse, serialize)
-    return grpc.unary_unary_rpc_method_handler(answer, parse, serialize)
+        return grpc.stream_unary_rpc_method_handler(reply, parse, serialize)
+    return grpc.unary_unary_rpc_method_handler(reply, parse, serialize)

@@ -11,18 +11,19 @@ from modicum_server.errors import FieldInvalid
 from modicum_server.transports.calls import Call
 from modicum_server.transports.grpc.wire import OPEN_SERVICES, GrpcWire
 from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, open_layers, request_id_of
-from modicum_server.transports.lost import LostRequests
+from modicum_server.transports.unrouted import UnroutedRequests
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
+Metadata: TypeAlias = "grpc.aio.Metadata | Sequence[tuple[str, str | bytes]]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class Layering(grpc.aio.ServerInterceptor):
     """One interceptor that opens every layer, from outside in, before the method runs."""
 
-    def __init__(self, layers: Sequence[Layer], lost: LostRequests) -> None:
+    def __init__(self, layers: Sequence[Layer], unrouted: UnroutedRequests) -> None:
         self._layers = layers
-        self._lost = lost
+        self._unrouted = unrouted
 
     async def intercept_service(
         self,
@@ -32,15 +33,17 @@ class Layering(grpc.aio.ServerInterceptor):
         """Return the method's handler with the layers around it; None for a method that the server does not have."""
         handler = await continuation(handler_call_details)
         if handler is None:
-            self._tell_lost(handler_call_details.method, handler_call_details.invocation_metadata)
+            self._tell_unrouted(handler_call_details.method, handler_call_details.invocation_metadata)
             return None
         return self._layered(handler, handler_call_details.method)
 
-    def _tell_lost(self, path: str, metadata: "grpc.aio.Metadata | Sequence[tuple[str, str | bytes]] | None") -> None:
+    def _tell_unrouted(
+        self, path: str, metadata: "grpc.aio.Metadata | Sequence[tuple[str, str | bytes]] | None"
+    ) -> None:
         """Tell of a method that the server does not have; gRPC itself answers it."""
         given = next((str(value) for key, value in metadata or () if key == REQUEST_ID_HEADER), "")
         request_id, status = request_id_of(given), grpc.StatusCode.UNIMPLEMENTED.name
-        self._lost.tell(
+        self._unrouted.tell(
             "path_unknown", door=GrpcWire.door, verb="POST", path=path, status=status, request_id=request_id
         )
 
@@ -54,7 +57,7 @@ class Layering(grpc.aio.ServerInterceptor):
             probe = method.startswith(OPEN_SERVICES)
             return Call(method=method, streaming=streaming, wire=GrpcWire(context), probe=probe)
 
-        async def answer(data: Any, context: Context) -> Any:
+        async def reply(data: Any, context: Context) -> Any:
             async with AsyncExitStack() as stack:
                 await open_layers(stack, self._layers, call_of(context))
                 return await behaviour(read(handler, data), context)
@@ -67,7 +70,7 @@ class Layering(grpc.aio.ServerInterceptor):
         make: Any = _MAKERS[handler.request_streaming, handler.response_streaming]
         # no deserializer: bytes that are no message are answered inside the layers, as every other error is
         layered: Handler = make(
-            stream if handler.response_streaming else answer, response_serializer=handler.response_serializer
+            stream if handler.response_streaming else reply, response_serializer=handler.response_serializer
         )
         return layered
 
@@ -100,13 +103,13 @@ async def _reads(handler: Handler, parts: AsyncIterator[bytes]) -> AsyncIterator
         yield _read(handler, data)
 
 
-async def _stream(answers: Any, context: Context) -> None:
+async def _stream(messages: Any, context: Context) -> None:
     """Write what a method yields, each once the one before is on its way; health writes by itself."""
-    if not hasattr(answers, "__aiter__"):
-        await answers
+    if not hasattr(messages, "__aiter__"):
+        await messages
         return
-    async with aclosing(answers):
-        async for message in answers:
+    async with aclosing(messages):
+        async for message in messages:
             try:
                 await context.write(message)
             except grpc.aio.InternalError as error:  # how a write fails whose caller has gone; it may come first

@@ -15,13 +15,13 @@ from modicum_server.settings import MEBIBYTE, Settings
 from modicum_server.transports.grpc.handlers import handlers_of
 from modicum_server.transports.grpc.layering import Layering
 from modicum_server.transports.layers import layers_of
-from modicum_server.transports.lost import LostRequests
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
+from modicum_server.transports.unrouted import UnroutedRequests
 
 HEALTH_SECONDS = 5.0
 LARGEST_REQUEST_BYTES = 4 * MEBIBYTE
-LARGEST_ANSWER_BYTES = 16 * MEBIBYTE
+LARGEST_REPLY_BYTES = 16 * MEBIBYTE
 #: Calls at once beside those that watch; more are refused (TOO_MANY_CALLS).
 SPARE_CALLS = 6_000
 #: Calls at once that can be refused so; gRPC itself refuses more, without a reason.
@@ -39,7 +39,7 @@ OPTIONS = (
     ("grpc.server.max_pending_requests_hard_limit", MOST_WAITING_CALLS),
     ("grpc.so_reuseport", 0),  # on, a second server takes the same port without an error
     ("grpc.max_receive_message_length", LARGEST_REQUEST_BYTES),
-    ("grpc.max_send_message_length", LARGEST_ANSWER_BYTES),
+    ("grpc.max_send_message_length", LARGEST_REPLY_BYTES),
     ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
     ("grpc.max_connection_idle_ms", IDLE_SECONDS * 1000),
     ("grpc.keepalive_time_ms", 60_000),  # a watcher whose machine is gone gives its seat back
@@ -66,7 +66,7 @@ class GrpcServer:
         self._settings = settings
         most_calls = settings.max_watchers + SPARE_CALLS
         self._server = grpc.aio.server(
-            interceptors=[Layering(layers_of(store, metrics, most_calls=most_calls), LostRequests(metrics))],
+            interceptors=[Layering(layers_of(store, metrics, most_calls=most_calls), UnroutedRequests(metrics))],
             options=(*OPTIONS, ("grpc.max_allowed_incoming_connections", most_connections(settings))),
             maximum_concurrent_rpcs=most_calls + REFUSED_CALLS,
         )

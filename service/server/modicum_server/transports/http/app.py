@@ -7,12 +7,12 @@ from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.scrapes import Scrapes
 from modicum_server.ports import Store
 from modicum_server.settings import Settings
+from modicum_server.transports.http.middleware import answer_unrouted, middleware_of
 from modicum_server.transports.http.probes import probe_routes
 from modicum_server.transports.http.rest.mounting import rest_routes
-from modicum_server.transports.http.surroundings import answering_lost, middleware_of
-from modicum_server.transports.lost import LostRequests
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
+from modicum_server.transports.unrouted import UnroutedRequests
 
 
 def build_app(
@@ -28,7 +28,7 @@ def build_app(
     app = Starlette(
         routes=[*probe_routes(store, readiness, scrapes, metrics), *rest_routes(services, store, metrics)],
         middleware=middleware_of(settings),
-        exception_handlers={HTTPException: answering_lost(LostRequests(metrics))},
+        exception_handlers={HTTPException: answer_unrouted(UnroutedRequests(metrics))},
     )
     app.router.redirect_slashes = False  # it would lead to whatever host the caller named
     return app

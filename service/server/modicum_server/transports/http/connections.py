@@ -112,8 +112,8 @@ class Connection(H11Protocol):
     def give_up(self) -> None:
         """Answer 408 where it began to ask, and close it."""
         if self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
-            answer = h11.Response(status_code=408, headers=[("content-length", "0"), ("connection", "close")])
-            self.transport.write(self.conn.send(answer))
+            response = h11.Response(status_code=408, headers=[("content-length", "0"), ("connection", "close")])
+            self.transport.write(self.conn.send(response))
         self.drop()
 
     def send_400_response(self, _msg: str) -> None:

@@ -14,7 +14,7 @@ from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.scrapes import Scrapes
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
-from modicum_server.transports.errors import answer_of
+from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.http.rest.problems import CHALLENGE
 from modicum_server.transports.readiness import Readiness
 from modicum_server.usecases.access import token_digest
@@ -32,9 +32,9 @@ def probe_routes(store: Store, readiness: Readiness, scrapes: Scrapes, metrics: 
 
     async def readyz(_request: Request) -> Response:
         """Whether it can serve: a JSON object with one line a dependency."""
-        answers = await readiness.check()
-        body = json.dumps(dict(answers), indent=1) + "\n"
-        return Response(body, status_code=200 if all(answers.values()) else 503, media_type="application/json")
+        ready = await readiness.check()
+        body = json.dumps(dict(ready), indent=1) + "\n"
+        return Response(body, status_code=200 if all(ready.values()) else 503, media_type="application/json")
 
     async def expose(request: Request) -> Response:
         """Metrics; from beyond loopback with a token only."""
@@ -42,7 +42,7 @@ def probe_routes(store: Store, readiness: Readiness, scrapes: Scrapes, metrics: 
             try:
                 await scrapers.admit(request.headers.get("authorization", ""))
             except ModicumError as error:
-                status = answer_of(type(error)).http_status
+                status = status_of_error(type(error)).http_status
                 asked = {"WWW-Authenticate": CHALLENGE} if status == HTTPStatus.UNAUTHORIZED else None
                 return PlainTextResponse(f"{error}\n", status_code=status, headers=asked)
         snapshot = await scrapes.read()

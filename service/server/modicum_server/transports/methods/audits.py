@@ -14,7 +14,7 @@ from modicum_server.domain.audits import Audit
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import FieldInvalid
 from modicum_server.transports.methods.numbers import refuse_unknown_numbers
-from modicum_server.usecases.acknowledging import Acknowledging, AuditOptions
+from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.pages import PageRequest
@@ -32,13 +32,13 @@ class AuditMethods:
         self,
         *,
         audits: Audits,
-        acknowledging: Acknowledging,
+        creation: AuditCreation,
         findings: Findings,
         watching: Watching,
         reports: Reports,
     ) -> None:
         self._audits = audits
-        self._acknowledging = acknowledging
+        self._creation = creation
         self._findings = findings
         self._watching = watching
         self._reports = reports
@@ -66,7 +66,7 @@ class AuditMethods:
             audit_id=request.audit_id,
             no_reuse=request.no_reuse,
         )
-        return _message(await self._acknowledging.create(principal, request.parent, _draft(request), options))
+        return _message(await self._creation.create(principal, request.parent, _draft(request), options))
 
     async def delete_audit(self, principal: Principal, request: audit_service_pb2.DeleteAuditRequest) -> Empty:
         """DeleteAudit."""

@@ -18,19 +18,19 @@ from modicum_server.errors import MediaTypeUnknown, RequestTooLarge
 from modicum_server.settings import MEBIBYTE
 from modicum_server.transports.calls import Call, CallerLeft
 from modicum_server.transports.contract import served_methods
-from modicum_server.transports.http.rest.answers import answer_of
 from modicum_server.transports.http.rest.downloads import carries_bytes, extent_of, stream_artifact, stream_report
 from modicum_server.transports.http.rest.events import stream_events
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
 from modicum_server.transports.http.rest.protojson import LARGE_BYTES
 from modicum_server.transports.http.rest.queries import query_of
 from modicum_server.transports.http.rest.requests import IDEMPOTENCY_HEADER, request_of
+from modicum_server.transports.http.rest.responses import response_of
 from modicum_server.transports.http.rest.routes import Found, RouteTable
 from modicum_server.transports.http.rest.uploads import messages_of
 from modicum_server.transports.http.rest.wire import HttpWire
 from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, open_layers, request_id_of
-from modicum_server.transports.lost import LostRequests
 from modicum_server.transports.services import Services
+from modicum_server.transports.unrouted import UnroutedRequests
 
 LARGEST_BODY_BYTES = 4 * MEBIBYTE
 """As large as a message at the gRPC door."""
@@ -40,10 +40,10 @@ JSON = "application/json"
 class RestDoor:
     """An ASGI application that serves the contract below /v1."""
 
-    def __init__(self, services: Services, layers: Sequence[Layer], lost: LostRequests) -> None:
+    def __init__(self, services: Services, layers: Sequence[Layer], unrouted: UnroutedRequests) -> None:
         self._services = services
         self._layers = layers
-        self._lost = lost
+        self._unrouted = unrouted
         self.table = RouteTable(served_methods(services))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +66,7 @@ class RestDoor:
         response = method_not_allowed(verb, allowed, request_id) if allowed else path_unknown(path, request_id)
         reason = "method_not_allowed" if allowed else "path_unknown"
         status = response.status_code
-        self._lost.tell(reason, door=HttpWire.door, verb=verb, path=path, status=status, request_id=request_id)
+        self._unrouted.tell(reason, door=HttpWire.door, verb=verb, path=path, status=status, request_id=request_id)
         return response
 
     async def _serve(self, found: Found, wire: HttpWire) -> None:
@@ -75,25 +75,25 @@ class RestDoor:
         async with AsyncExitStack() as stack:
             await open_layers(stack, self._layers, call)
             assert call.principal is not None, "the authentication layer lets no other call through"
-            await self._answer(found, wire, call.principal)
+            await self._respond(found, wire, call.principal)
 
-    async def _answer(self, found: Found, wire: HttpWire, principal: Principal) -> None:
+    async def _respond(self, found: Found, wire: HttpWire, principal: Principal) -> None:
         method, binding = found.route.method, found.route.binding
         if method.descriptor.client_streaming:
-            answer = await method.function(principal, messages_of(found, wire))
-            await wire.respond(await answer_of(answer, binding, wire.request))
+            reply = await method.function(principal, messages_of(found, wire))
+            await wire.respond(await response_of(reply, binding, wire.request))
             return
         message = await _request_of(found, wire)
         if method.descriptor.server_streaming:
             await self._stream(found, wire, principal, message)
         else:
-            answer = await method.function(principal, message)
-            await wire.respond(await answer_of(answer, binding, wire.request))
+            reply = await method.function(principal, message)
+            await wire.respond(await response_of(reply, binding, wire.request))
 
     async def _stream(self, found: Found, wire: HttpWire, principal: Principal, message: Any) -> None:
         function, descriptor = found.route.method.function, found.route.method.descriptor
-        answer = GetMessageClass(descriptor.output_type)
-        if not carries_bytes(answer):
+        kind = GetMessageClass(descriptor.output_type)
+        if not carries_bytes(kind):
             await stream_events(wire, message, partial(function, principal))
         elif "offset" in message.DESCRIPTOR.fields_by_name:
             artifact = await self._services.artifacts.get_artifact(principal, GetArtifactRequest(name=message.name))

@@ -1,4 +1,4 @@
-"""Answers that are bytes: reports as they are rendered, artifacts whole, from an offset, or a range of them."""
+"""Responses that are bytes: reports as they are rendered, artifacts whole, from an offset, or a range of them."""
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from starlette.responses import Response
 
 from modicum_server.errors import ModicumError, OffsetInvalid
-from modicum_server.transports.http.rest.answers import matches
+from modicum_server.transports.http.rest.responses import matches
 from modicum_server.transports.http.rest.wire import HttpWire, while_there
 
 ANY_BYTES = "application/octet-stream"
@@ -37,20 +37,20 @@ class Extent:
         return self.end - self.first
 
 
-async def stream_report(wire: HttpWire, answers: AsyncGenerator[Any]) -> None:
+async def stream_report(wire: HttpWire, messages: AsyncGenerator[Any]) -> None:
     """Send the bytes of messages with `data`, the first of which names the media type of the whole."""
-    async with aclosing(answers):
-        first = await anext(answers)
+    async with aclosing(messages):
+        first = await anext(messages)
         headers = {"content-type": first.media_type or ANY_BYTES, "cache-control": "no-store"}
         headers["content-security-policy"] = _SANDBOX
-        await while_there(wire.request.receive, _send(wire, HTTPStatus.OK, headers, _joined(first.data, answers)))
+        await while_there(wire.request.receive, _send(wire, HTTPStatus.OK, headers, _joined(first.data, messages)))
 
 
-async def stream_artifact(wire: HttpWire, extent: Extent, digest: str, answers: AsyncGenerator[Any]) -> None:
-    """Send a part of an artifact; `answers` begin at its first byte."""
+async def stream_artifact(wire: HttpWire, extent: Extent, digest: str, messages: AsyncGenerator[Any]) -> None:
+    """Send a part of an artifact; `messages` begin at its first byte."""
     etag = f'"{digest}"'
     if matches(etag, wire.header("if-none-match")):
-        await answers.aclose()
+        await messages.aclose()
         await wire.respond(Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag}))
         return
     headers = {"content-type": ANY_BYTES, "content-length": str(extent.length), "etag": etag, "accept-ranges": "bytes"}
@@ -59,9 +59,9 @@ async def stream_artifact(wire: HttpWire, extent: Extent, digest: str, answers: 
     if extent.partial:
         status = HTTPStatus.PARTIAL_CONTENT
         headers["content-range"] = f"bytes {extent.first}-{extent.end - 1}/{extent.size}"
-    async with aclosing(answers):
-        first = await anext(answers, None)  # what is refused is refused before a status is sent
-        pieces = _cut(first.data if first else b"", answers, extent.length)
+    async with aclosing(messages):
+        first = await anext(messages, None)  # what is refused is refused before a status is sent
+        pieces = _cut(first.data if first else b"", messages, extent.length)
         await while_there(wire.request.receive, _send(wire, status, headers, pieces))
 
 
@@ -106,15 +106,15 @@ async def _send(wire: HttpWire, status: int, headers: dict[str, str], pieces: As
     await wire.send({"type": "http.response.body"})
 
 
-async def _joined(first: bytes, answers: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+async def _joined(first: bytes, messages: AsyncIterator[Any]) -> AsyncIterator[bytes]:
     yield first
-    async for message in answers:
+    async for message in messages:
         yield message.data
 
 
-async def _cut(first: bytes, answers: AsyncIterator[Any], length: int) -> AsyncIterator[bytes]:
+async def _cut(first: bytes, messages: AsyncIterator[Any], length: int) -> AsyncIterator[bytes]:
     left = length
-    async for data in _joined(first, answers):
+    async for data in _joined(first, messages):
         yield data[:left]
         left -= len(data)
         if left <= 0:

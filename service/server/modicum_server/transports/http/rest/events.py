@@ -1,4 +1,4 @@
-"""Answers that are a stream of messages: server-sent events.
+"""Responses that are a stream of messages: server-sent events.
 
 Each message of such a stream holds one message, whose field names the event, whose `sequence` is its id, and whose
 `end_time` makes it the last. What a caller saw last comes back as Last-Event-ID, beside the request's `after_sequence`.
@@ -43,13 +43,13 @@ async def stream_events(wire: HttpWire, request: Any, watch: Callable[[Any], Asy
     last_seen = last_event_of(wire)
     seen = max(getattr(request, RESUME_FIELD), last_seen)
     setattr(request, RESUME_FIELD, min(0, getattr(request, RESUME_FIELD)))  # one below 0 is refused as it came
-    async with aclosing(watch(request)) as answers:
-        first = await anext(answers)
+    async with aclosing(watch(request)) as messages:
+        first = await anext(messages)
         if _is_last(first) and _sequence_of(first) <= last_seen:
             await wire.respond(Response(status_code=HTTPStatus.NO_CONTENT))
             return
         wire.farewell = _farewell
-        await while_there(wire.request.receive, _send_all(wire, first, answers, seen))
+        await while_there(wire.request.receive, _send_all(wire, first, messages, seen))
 
 
 def last_event_of(wire: HttpWire) -> int:
@@ -66,13 +66,13 @@ def last_event_of(wire: HttpWire) -> int:
     return int(text)
 
 
-async def _send_all(wire: HttpWire, first: Message, answers: AsyncGenerator[Message], seen: int) -> None:
+async def _send_all(wire: HttpWire, first: Message, messages: AsyncGenerator[Message], seen: int) -> None:
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
     await wire.send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
     if wire.request.method == "HEAD":
         await wire.send({"type": "http.response.body"})
         return
-    async with aclosing(_unseen(first, answers, seen)) as news:
+    async with aclosing(_unseen(first, messages, seen)) as news:
         async for message in _with_heartbeats(news):
             await _send(wire, _HEARTBEAT if message is None else await _event_of(message))
     await wire.send({"type": "http.response.body"})
@@ -82,11 +82,11 @@ async def _send(wire: HttpWire, data: bytes) -> None:
     await wire.send({"type": "http.response.body", "body": data, "more_body": True})
 
 
-async def _unseen(first: Message, answers: AsyncGenerator[Message], seen: int) -> AsyncGenerator[Message]:
+async def _unseen(first: Message, messages: AsyncGenerator[Message], seen: int) -> AsyncGenerator[Message]:
     """Yield the messages after the one that the caller has seen, and the last in any case."""
     if _is_news(first, seen):
         yield first
-    async for message in answers:
+    async for message in messages:
         if _is_news(message, seen):
             yield message
 
@@ -95,10 +95,10 @@ def _is_news(message: Message, seen: int) -> bool:
     return _is_last(message) or _sequence_of(message) > seen
 
 
-async def _with_heartbeats(answers: AsyncGenerator[Message]) -> AsyncIterator[Message | None]:
+async def _with_heartbeats(messages: AsyncGenerator[Message]) -> AsyncIterator[Message | None]:
     """Yield the messages, and None whenever none came for a while."""
     while True:
-        coming = asyncio.ensure_future(anext(answers, None))
+        coming = asyncio.ensure_future(anext(messages, None))
         try:
             while not (await asyncio.wait({coming}, timeout=HEARTBEAT_SECONDS))[0]:
                 yield None

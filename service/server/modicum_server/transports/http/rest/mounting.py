@@ -12,8 +12,8 @@ from modicum_server.transports.http.rest.door import RestDoor
 from modicum_server.transports.http.rest.openapi.document import document
 from modicum_server.transports.http.rest.openapi.page import SECURITY, render_page
 from modicum_server.transports.layers import layers_of
-from modicum_server.transports.lost import LostRequests
 from modicum_server.transports.services import Services
+from modicum_server.transports.unrouted import UnroutedRequests
 
 
 def rest_routes(services: Services, store: Store, metrics: ApiMetrics) -> list[BaseRoute]:
@@ -30,5 +30,5 @@ def rest_routes(services: Services, store: Store, metrics: ApiMetrics) -> list[B
     return [
         Route("/openapi.json", description),
         Route("/docs", page),
-        Route("/v1/{rest:path}", RestDoor(services, layers_of(store, metrics), LostRequests(metrics))),
+        Route("/v1/{rest:path}", RestDoor(services, layers_of(store, metrics), UnroutedRequests(metrics))),
     ]

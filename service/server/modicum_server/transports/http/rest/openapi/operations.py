@@ -6,7 +6,6 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
-from modicum_server.transports.http.rest.answers import NEXT_TOKEN, is_resource
 from modicum_server.transports.http.rest.downloads import ANY_BYTES
 from modicum_server.transports.http.rest.events import MEDIA_TYPE as EVENTS
 from modicum_server.transports.http.rest.openapi.comments import comment_on, summary_of
@@ -22,6 +21,7 @@ from modicum_server.transports.http.rest.openapi.schemas import (
 )
 from modicum_server.transports.http.rest.protojson import field_of, is_nested
 from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD, common_prefix
+from modicum_server.transports.http.rest.responses import NEXT_TOKEN, is_resource
 from modicum_server.transports.http.rest.routes import WHOLE_BODY, Binding
 from modicum_server.usecases.names import PATTERNS
 from modicum_server.usecases.reports import MEDIA_TYPES, ReportFormat
@@ -196,30 +196,30 @@ def _body(binding: Binding) -> dict[str, Any]:
 def _responses(binding: Binding) -> dict[str, Any]:
     if binding.is_watch:
         ended = {"description": "Last-Event-ID is the last event already: do not come again."}
-        return {"200": _answer("Events, until the last.", {EVENTS: {"schema": _EVENTS}}), "204": ended}
+        return {"200": _response("Events, until the last.", {EVENTS: {"schema": _EVENTS}}), "204": ended}
     if binding.is_download:
         bytes_ = {ANY_BYTES: {"schema": {"type": "string", "format": "binary"}}}
-        whole, partial = _answer("The bytes.", bytes_), _answer("The range.", bytes_)
-        for answer in (whole, partial):
-            answer["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
+        whole, partial = _response("The bytes.", bytes_), _response("The range.", bytes_)
+        for response in (whole, partial):
+            response["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
         partial["headers"]["Content-Range"] = {"$ref": "#/components/headers/ContentRange"}
         return {"200": whole, "206": partial, "304": _unchanged("Unchanged.")}
     if binding.method.server_streaming:
-        return {"200": _answer("The report, in the form that `format` names.", _REPORTS)}
-    answer = _answer("The answer.", {JSON: {"schema": reference(binding.method.output_type)}})
+        return {"200": _response("The report, in the form that `format` names.", _REPORTS)}
+    response = _response("The answer.", {JSON: {"schema": reference(binding.method.output_type)}})
     if NEXT_TOKEN in binding.method.output_type.fields_by_name:
-        answer["headers"]["Link"] = {"$ref": "#/components/headers/Link"}
+        response["headers"]["Link"] = {"$ref": "#/components/headers/Link"}
     if not is_resource(binding):
-        return {"200": answer}
-    answer["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
-    return {"200": answer, "304": _unchanged("If-None-Match names what is there.")}
+        return {"200": response}
+    response["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
+    return {"200": response, "304": _unchanged("If-None-Match names what is there.")}
 
 
 def _unchanged(text: str) -> dict[str, Any]:
     return {"description": text, "headers": {"ETag": {"$ref": "#/components/headers/ETag"}}}
 
 
-def _answer(text: str, content: Mapping[str, Any]) -> dict[str, Any]:
+def _response(text: str, content: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "description": text,
         "headers": {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}},

@@ -12,9 +12,9 @@ from modicum_server.transports.errors import (
     DEADLINE_REASON,
     INTERNAL_REASON,
     UNKNOWN,
-    answer_of,
     raised_kinds,
     reason_of,
+    status_of_error,
 )
 from modicum_server.transports.http.rest.problems import METHOD_NOT_ALLOWED, PATH_UNKNOWN, REQUEST_MALFORMED
 
@@ -45,9 +45,9 @@ def prose(text: str) -> Markup:
 def reasons() -> Iterator[tuple[str, int, str, str]]:
     """Yield every reason that a caller can meet: its name, HTTP status, gRPC code and usual text."""
     for kind in raised_kinds():
-        answer = answer_of(kind)
-        if answer.public:
-            yield reason_of(kind), answer.http_status, answer.code.name, kind.__doc__ or ""
+        status = status_of_error(kind)
+        if status.public:
+            yield reason_of(kind), status.http_status, status.code.name, kind.__doc__ or ""
     yield INTERNAL_REASON, UNKNOWN.http_status, UNKNOWN.code.name, "A fault of the server; its log has the request id."
     yield DEADLINE_REASON, DEADLINE.http_status, DEADLINE.code.name, "The call was not done in time."
     yield PATH_UNKNOWN, 404, "", "There is no such path."

@@ -1,4 +1,4 @@
-"""Problems that an operation can answer, by status: the table of errors, narrowed by what the operation is.
+"""Problems that an operation can have, by status: the table of errors, narrowed by what the operation is.
 
 Which kinds of error a method can meet is told by its binding: what it takes, and what it does. A kind without a row of
 its own takes that of its nearest ancestor, as in the table of errors itself.
@@ -14,9 +14,9 @@ from modicum_server.transports.errors import (
     DEADLINE_REASON,
     INTERNAL_REASON,
     UNKNOWN,
-    answer_of,
     raised_kinds,
     reason_of,
+    status_of_error,
 )
 from modicum_server.transports.http.rest.problems import MEDIA_TYPE
 from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD
@@ -113,7 +113,7 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
 
 def refusals_of(binding: Binding) -> dict[str, Any]:
     """Return the responses of an operation by every status that it can refuse a call with, as references."""
-    met = {answer_of(kind).http_status for kind in raised_kinds() if _condition(kind)(binding)}
+    met = {status_of_error(kind).http_status for kind in raised_kinds() if _condition(kind)(binding)}
     statuses = sorted(met | {UNKNOWN.http_status, DEADLINE.http_status})
     return {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in statuses}
 
@@ -123,7 +123,7 @@ def refusal_responses() -> dict[str, Any]:
     reasons: dict[int, list[str]] = {UNKNOWN.http_status: [INTERNAL_REASON], DEADLINE.http_status: [DEADLINE_REASON]}
     for kind in raised_kinds():
         if _condition(kind) is not _never:
-            reasons.setdefault(answer_of(kind).http_status, []).append(reason_of(kind))
+            reasons.setdefault(status_of_error(kind).http_status, []).append(reason_of(kind))
     return {_name(status): _response(status, of_status) for status, of_status in sorted(reasons.items())}
 
 
@@ -137,7 +137,8 @@ def problem_response(description: str, headers: Iterable[str]) -> dict[str, Any]
 
 
 def _response(status: int, reasons: Iterable[str]) -> dict[str, Any]:
-    retried = any(answer.http_status == status and answer.retry_seconds for answer in map(answer_of, raised_kinds()))
+    met = (row for row in map(status_of_error, raised_kinds()) if row.http_status == status)
+    retried = any(row.retry_seconds for row in met)
     headers = [*(["Retry-After"] if retried else []), *([_OF_STATUS[status]] if status in _OF_STATUS else [])]
     named = ", ".join(f"`{reason}`" for reason in sorted(reasons))
     return problem_response(f"{HTTPStatus(status).phrase}: {named}.", headers)

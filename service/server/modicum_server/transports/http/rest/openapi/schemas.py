@@ -1,7 +1,7 @@
 """JSON Schema of the contract's messages, as ProtoJSON writes them: int64 as digits in a string, enums by name.
 
 A message has two schemas, because other fields are sure to be there: a caller may leave out what is not REQUIRED, and
-an answer has every field that knows no absence, at its default too.
+a response has every field that knows no absence, at its default too.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,12 +1,17 @@
-"""Answer keys: what an audit's answer depends on. Equal keys have equal answers, so a stored one can be reused."""
+"""Stored results: which one an audit may reuse, and how its document is read back.
 
+An audit's reuse key digests all that its result depends on. Audits of equal keys have equal results.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from modicum_server.domain.audits import Audit, AuditSpecification
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion
-from modicum_server.ports import Transaction
+from modicum_server.ports import ArtifactStore, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.requests import canonical_digest
 
@@ -14,7 +19,7 @@ DTYPE = "float32"
 AUTO = "auto"
 
 
-def answer_key(
+def reuse_key(
     specification: AuditSpecification,
     versions: Sequence[ModelVersion],
     dataset: Dataset,
@@ -27,7 +32,7 @@ def answer_key(
     `second` is the out-of-distribution data set, where there is one.
 
     The settings' device is what the workers are set to; it stands where the specification leaves the choice. Where
-    both leave it, the key says "auto", and `stored_answer` looks at what the workers chose.
+    both leave it, the key says "auto", and `reusable_audit` looks at what the workers chose.
     """
     return canonical_digest(
         {
@@ -43,21 +48,32 @@ def answer_key(
     )
 
 
-async def stored_answer(transaction: Transaction, project: str, audit: Audit) -> Audit | None:
-    """Return the audit whose answer is this one's too, held against deletion; None when it has to run.
+async def reusable_audit(transaction: Transaction, project: str, audit: Audit) -> Audit | None:
+    """Return a stored audit whose result this one can reuse, locked against deletion; None when it has to run.
 
-    Where the device is the workers' choice, the answer must be of the device that they chose last.
+    Where the workers choose the device, the stored result must come from the device that they chose last.
     """
-    answered = await transaction.audits.answered(project, audit.answer_key)
-    if answered is None or audit.specification.device != AUTO:
-        return answered
-    chosen = (await transaction.audits.parameters(answered.name)).get("device")
-    return answered if chosen == await transaction.audits.newest_device() else None
+    stored = await transaction.audits.reusable(project, audit.reuse_key)
+    if stored is None or audit.specification.device != AUTO:
+        return stored
+    chosen = (await transaction.audits.parameters(stored.name)).get("device")
+    return stored if chosen == await transaction.audits.newest_device() else None
 
 
 def library_versions() -> Mapping[str, str]:
-    """Return the versions that answers depend on; an API without the library has the server's, which pins it."""
+    """Return the library versions that results depend on; without the library, the server's, which pins it."""
     try:
         return {"modicum-sis": version("modicum-sis")}
     except PackageNotFoundError:
         return {"modicum-server": version("modicum-server")}
+
+
+async def read_whole(artifacts: ArtifactStore, digest: str) -> bytes:
+    """Return the bytes of an artifact."""
+    return b"".join([data async for data in artifacts.read(digest)])
+
+
+async def read_document(artifacts: ArtifactStore, digest: str) -> dict[str, Any]:
+    """Return a result document."""
+    document: dict[str, Any] = json.loads(await read_whole(artifacts, digest))
+    return document

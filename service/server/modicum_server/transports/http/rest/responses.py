@@ -1,4 +1,4 @@
-"""Answers that are one message: ProtoJSON, an ETag for what can be asked for again, a link to the next page."""
+"""Responses that are one message: ProtoJSON, an ETag for what can be asked for again, a link to the next page."""
 
 import hashlib
 from http import HTTPStatus
@@ -17,7 +17,7 @@ ETAG_DIGITS = 32
 NEXT_TOKEN = "next_page_token"  # noqa: S105 - the name of a field
 
 
-async def answer_of(message: Message, binding: Binding, request: Request) -> Response:
+async def response_of(message: Message, binding: Binding, request: Request) -> Response:
     """Return the response with a message; without a body where the caller has it already."""
     headers = {"Cache-Control": "no-store"}
     if is_resource(binding):

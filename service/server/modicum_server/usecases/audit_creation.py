@@ -17,7 +17,6 @@ from modicum_server.errors import AuditExists, AuditTooLarge, FieldInvalid, Mode
 from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
-from modicum_server.usecases.answers import answer_key, stored_answer
 from modicum_server.usecases.audits import require_audit
 from modicum_server.usecases.costs import cut_shards, planned_images, planned_passes, shard_count
 from modicum_server.usecases.datasets import require_dataset
@@ -35,12 +34,13 @@ from modicum_server.usecases.specifications import (
     require_gradient,
     require_second,
 )
+from modicum_server.usecases.stored_results import reusable_audit, reuse_key
 from modicum_server.usecases.versions import require_version
 
 FIRST_SEQUENCE = 1
-ORDERS_AT_ONCE = 1000
-"""So near to the limit of queued audits orders wait for each other, so that those of one moment do not pass it
-together; more transactions than this, of all API processes, are never under way."""
+REQUESTS_AT_ONCE = 1000
+"""This near to the limit of queued audits, requests wait for each other, so that together they do not pass it. All API
+processes together never have more transactions than this under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +60,19 @@ class _Plan:
     item_indices: tuple[int, ...]
 
 
-class Acknowledging:
+class AuditCreation:
     """Creates audits."""
 
-    def __init__(self, store: Store, settings: Settings, *, tell: Callable[[Audit], None] = lambda _: None) -> None:
-        """Take the store to write to, the settings, and who is told of an audit once it is there for good."""
+    def __init__(
+        self, store: Store, settings: Settings, *, on_created: Callable[[Audit], None] = lambda _: None
+    ) -> None:
+        """Take the store, the settings, and what is called with each audit after it was committed."""
         self._store = store
         self._settings = settings
-        self._tell = tell
+        self._on_created = on_created
 
     async def create(self, principal: Principal, parent: str, draft: AuditDraft, options: AuditOptions) -> Audit:
-        """Acknowledge an audit: queued, or answered at once by an identical one that succeeded.
+        """Create an audit: queued, or ended at once with the result of an identical one that succeeded.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ModelVersionNotFound, DatasetNotFound,
@@ -86,20 +88,20 @@ class Acknowledging:
         request = identify(project, "CreateAudit", options, body)
         name = f"{project}/audits/{options.audit_id or new_audit_id()}"
         async with self._store.transaction() as transaction:
-            if answer := await request.recall(transaction):
-                return await require_audit(transaction, answer)
+            if known := await request.recall(transaction):
+                return await require_audit(transaction, known)
             plan = await self._plan(transaction, principal, name, draft)
             if options.audit_id and await transaction.audits.get(name) is not None:
                 raise _audit_exists(name)
-            answered = None if options.no_reuse else await stored_answer(transaction, project, plan.audit)
-            if answered is None:
+            stored = None if options.no_reuse else await reusable_audit(transaction, project, plan.audit)
+            if stored is None:
                 await self._require_room(transaction, project)
-            audit = plan.audit if answered is None else _answered_by(answered, plan.audit)
+            audit = plan.audit if stored is None else _reusing(stored, plan.audit)
             if options.validate_only:
                 return audit
             created = await self._write(transaction, project, replace(plan, audit=audit))
             await request.remember(transaction, name)
-        self._tell(created)
+        self._on_created(created)
         return created
 
     async def _plan(self, transaction: Transaction, principal: Principal, name: str, draft: AuditDraft) -> _Plan:
@@ -152,7 +154,7 @@ class Acknowledging:
         return Audit(
             name=name,
             specification=specification,
-            answer_key=answer_key(specification, versions, dataset, self._settings, second=second),
+            reuse_key=reuse_key(specification, versions, dataset, self._settings, second=second),
             item_count=item_count,
             state=AuditState.QUEUED,
             sequence=FIRST_SEQUENCE,
@@ -181,7 +183,7 @@ class Acknowledging:
 
     async def _require_room(self, transaction: Transaction, project: str) -> None:
         queued = await transaction.audits.queued_count(project)
-        if queued + ORDERS_AT_ONCE > self._settings.max_queued_audits:
+        if queued + REQUESTS_AT_ONCE > self._settings.max_queued_audits:
             await transaction.audits.queue_in_turn(project)
             queued = await transaction.audits.queued_count(project)
         if queued >= self._settings.max_queued_audits:
@@ -229,14 +231,14 @@ def _require_usable(version: ModelVersion) -> None:
         )
 
 
-def _answered_by(answered: Audit, audit: Audit) -> Audit:
-    """Return the audit with the stored answer: ended as soon as it is there, at no cost."""
+def _reusing(stored: Audit, audit: Audit) -> Audit:
+    """Return the audit with the stored result: it has ended when it is created, and costs no passes."""
     return replace(
         audit,
         state=AuditState.SUCCEEDED,
-        progress=replace(answered.progress, passes_planned=0, passes_done=0),
-        result_digest=answered.result_digest,
-        reused_from=answered.name,
+        progress=replace(stored.progress, passes_planned=0, passes_done=0),
+        result_digest=stored.result_digest,
+        reused_from=stored.name,
         start_time=audit.create_time,
         end_time=audit.create_time,
     )

@@ -13,7 +13,7 @@ from modicum_server.settings import Settings
 from modicum_server.transports.http.compression import Compression
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
 from modicum_server.transports.layers import REQUEST_ID_HEADER, request_id_of
-from modicum_server.transports.lost import LostRequests
+from modicum_server.transports.unrouted import UnroutedRequests
 
 REQUEST_HEADERS = (
     "Authorization",
@@ -27,7 +27,7 @@ REQUEST_HEADERS = (
     "Request-Timeout",
     "X-Request-ID",
 )
-ANSWER_HEADERS = ("Content-Range", "ETag", "Link", "Retry-After", "X-Request-ID")
+RESPONSE_HEADERS = ("Content-Range", "ETag", "Link", "Retry-After", "X-Request-ID")
 
 
 def middleware_of(settings: Settings) -> list[Middleware]:
@@ -40,15 +40,15 @@ def middleware_of(settings: Settings) -> list[Middleware]:
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "HEAD", "PUT", "POST", "DELETE"],
         allow_headers=REQUEST_HEADERS,
-        expose_headers=ANSWER_HEADERS,
+        expose_headers=RESPONSE_HEADERS,
     )
     return [sharing, compressing]
 
 
-def answering_lost(lost: LostRequests) -> Callable[[Request, Exception], Awaitable[Response]]:
+def answer_unrouted(unrouted: UnroutedRequests) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Return what answers a path or a verb that no route has."""
 
-    async def answer(request: Request, error: Exception) -> Response:
+    async def respond(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         request_id = request_id_of(request.headers.get(REQUEST_ID_HEADER, ""))
         misused = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
@@ -63,7 +63,7 @@ def answering_lost(lost: LostRequests) -> Callable[[Request, Exception], Awaitab
         response.headers[REQUEST_ID_HEADER] = request_id
         path = request.scope["raw_path"].decode("latin-1")  # percent signs and all: no line of a log breaks at it
         reason, status = "method_not_allowed" if misused else "path_unknown", response.status_code
-        lost.tell(reason, door="http", verb=request.method, path=path, status=status, request_id=request_id)
+        unrouted.tell(reason, door="http", verb=request.method, path=path, status=status, request_id=request_id)
         return response
 
-    return answer
+    return respond

@@ -1,4 +1,4 @@
-"""What `modicum_sis` found -> findings in the words of the domain. Must not compute anything that needs a model."""
+"""Findings of `modicum_sis` -> findings of the domain. Computes nothing that needs a model."""
 
 import modicum_sis.findings as sis
 import numpy as np
@@ -62,7 +62,7 @@ def unsearched(item: Item, reason: FindingReason, *, search_index: int) -> Findi
 
 
 def class_targeted_of(other: ClassTargeted) -> ClassTargetedFinding:
-    """Answer of the class-targeted control; a class that was not found has the size and the ratio 0."""
+    """Return the result of the class-targeted control; a class that was not found has the size and the ratio 0."""
     finding = other.finding
     return ClassTargetedFinding(
         target_class=finding.target_class,
@@ -74,30 +74,30 @@ def class_targeted_of(other: ClassTargeted) -> ClassTargetedFinding:
     )
 
 
-def fill_robust_of(answer: FillRobust) -> FillRobustFinding:
-    """Answer of the fill-robust control; without a subset, size, ratio and confidence are 0."""
+def fill_robust_of(result: FillRobust) -> FillRobustFinding:
+    """Return the result of the fill-robust control; without a subset, size, ratio and confidence are 0."""
     return FillRobustFinding(
-        size=0 if answer.subset is None else answer.subset.size,
-        size_ratio=answer.size_ratio or 0.0,
-        verifying_donors=answer.verifying_donors,
-        sufficient_donors=answer.sufficient_donors,
-        confidence=answer.confidence or 0.0,
-        budget_exhausted=answer.budget_exhausted,
-        passes=passes_of(answer.passes),
-        reason=None if answer.reason is None else FindingReason(answer.reason.value),
+        size=0 if result.subset is None else result.subset.size,
+        size_ratio=result.size_ratio or 0.0,
+        verifying_donors=result.verifying_donors,
+        sufficient_donors=result.sufficient_donors,
+        confidence=result.confidence or 0.0,
+        budget_exhausted=result.budget_exhausted,
+        passes=passes_of(result.passes),
+        reason=None if result.reason is None else FindingReason(result.reason.value),
     )
 
 
-def pixel_subset_of(answer: PixelSubset) -> PixelSubsetFinding:
-    """Answer of the pixel-subsets control."""
+def pixel_subset_of(result: PixelSubset) -> PixelSubsetFinding:
+    """Return the result of the pixel-subsets control."""
     return PixelSubsetFinding(
-        subset=subset_of(answer.mask),
-        confidence=answer.confidence,
-        predicted_class=answer.predicted_class,
-        random_confidence=answer.random_confidence,
-        random_predicted_class=answer.random_predicted_class,
-        trace=trace_of(answer.trace),
-        passes=passes_of(answer.passes),
+        subset=subset_of(result.mask),
+        confidence=result.confidence,
+        predicted_class=result.predicted_class,
+        random_confidence=result.random_confidence,
+        random_predicted_class=result.random_predicted_class,
+        trace=trace_of(result.trace),
+        passes=passes_of(result.passes),
     )
 
 

@@ -1,4 +1,4 @@
-"""The answer of an audit in one honest paragraph, sentence by sentence. Must not measure or round in favour."""
+"""The summary of an audit in one honest paragraph. Measures nothing, and rounds nothing in the model's favour."""
 
 from collections.abc import Mapping
 from typing import Any

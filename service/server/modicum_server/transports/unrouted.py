@@ -13,14 +13,14 @@ LONGEST_VERB_LOGGED = 20
 log = structlog.get_logger("modicum.rpc")
 
 
-class LostRequests:
+class UnroutedRequests:
     """Tells the log and the metrics of requests that led nowhere."""
 
     def __init__(self, metrics: ApiMetrics) -> None:
         self._metrics = metrics
 
     def tell(self, reason: str, *, door: str, verb: str, path: str, status: int | str, request_id: str) -> None:
-        """Tell of one; `reason` and `door` are among `metrics.api.LOST`, `status` is what it was answered with."""
-        self._metrics.request_lost(door, reason)
+        """Tell of one; `reason` and `door` are among `metrics.api.UNROUTED`, `status` is what it was answered with."""
+        self._metrics.request_unrouted(door, reason)
         shown = {"verb": verb[:LONGEST_VERB_LOGGED], "path": path[:LONGEST_PATH_LOGGED]}
         log.info("rpc", door=door, method=None, reason=reason, status=status, request_id=request_id, **shown)

@@ -20,7 +20,7 @@ from modicum_server.domain.findings import FindingControls, ObjectsFinding, Scor
 from modicum_server.errors import ObjectsInvalid
 from modicum_server.handler.controls import PlannedControl, Searched
 from modicum_server.handler.images import Decoder, TaskImages
-from modicum_server.handler.tallying import Tally
+from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.images.objects import objects_on_canvas
 from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable
 from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED
@@ -34,7 +34,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Surroundings:
+class OutsideObjects:
     """Looks at images that were searched; `plan` is the shortcut control's, None where it does not run."""
 
     decoder: Decoder
@@ -42,21 +42,21 @@ class Surroundings:
     classifier: Classifier
     threshold: float
     plan: PlannedControl | None
-    tally: Tally
+    progress: ProgressCounts
 
-    def answer(self, searched: Sequence[Searched], answers: dict[int, FindingControls]) -> dict[int, FindingControls]:
-        """The answers with what is told here, by position; an image that could not be scored has nothing more."""
-        told = dict(answers)
+    def results(self, searched: Sequence[Searched], known: dict[int, FindingControls]) -> dict[int, FindingControls]:
+        """Add the results of this control, by position; an image that could not be scored gets none."""
+        results = dict(known)
         for one in searched:
             if one.found.reason is sis.Reason.NOT_FINITE or self.images.reason(one.found.index) is not None:
                 continue
             objects = self._objects(one.item)
-            known = told.get(one.position, FindingControls())
+            controls = results.get(one.position, FindingControls())
             if objects is not None:
-                known = replace(known, objects=_objects_finding(objects, one.found))
+                controls = replace(controls, objects=_objects_finding(objects, one.found))
             variants = tuple(self._without_rest(one, objects)) if self._runs(one) else ()
-            told[one.position] = replace(known, variants=known.variants + variants)
-        return told
+            results[one.position] = replace(controls, variants=controls.variants + variants)
+        return results
 
     def _runs(self, one: Searched) -> bool:
         """The control runs on labelled images; the ring of a smaller canvas holds what it should surround."""
@@ -74,7 +74,7 @@ class Surroundings:
             return
         image = self.images[one.found.index].to(device=self.classifier.device, dtype=self.classifier.dtype)
         logits = self.classifier.plain_logits(self._filled(image, kept))
-        self.tally.passes_done += 1
+        self.progress.passes_done += 1
         if bool(torch.isfinite(logits).all()):
             confidence = confidence_of(logits, one.found.target_class)
             yield ScoredVariant(

@@ -1,4 +1,4 @@
-"""Becomes the program of its arguments, tied to its parent: `python -I -m ...leash PARENT_PID PROGRAM ARGUMENTS...`."""
+"""Runs a program that dies with its parent: `python -I -m ...parent_death PARENT_PID PROGRAM ARGUMENTS...`."""
 
 import os
 import sys

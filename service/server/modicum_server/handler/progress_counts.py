@@ -7,7 +7,7 @@ from modicum_sis.progress import Progress
 
 
 @dataclass(slots=True)
-class Tally:
+class ProgressCounts:
     """How far the task is; written by the thread that computes, read by the pulse."""
 
     passes_done: int = 0
