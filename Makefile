@@ -1,11 +1,11 @@
-# The whole vocabulary: setup demo test soak check fmt proto migrate bench
+# The whole vocabulary: setup demo test soak check docs fmt proto migrate bench
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PROTO_VENV := .venv-proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check fmt proto migrate bench
+.PHONY: help setup demo test soak check docs fmt proto migrate bench
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -32,6 +32,9 @@ check: setup ## lint, types, contract
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m tests.contract.lint
+
+docs: setup ## the documentation as a site, in docs/_build
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build
 
 fmt: setup ## format
 	$(BIN)/ruff check --fix .

@@ -11,7 +11,7 @@ import torch
 import typer
 
 from benchmarks import load, loop, machine, memory, results, search, service, trust
-from benchmarks.page import write_page
+from benchmarks.page import PAGE, write_page
 from benchmarks.paper.page import PAGE as PAPER_PAGE
 from benchmarks.paper.page import write_page as write_paper
 from benchmarks.paper.run import RESULTS as PAPER_RESULTS
@@ -44,7 +44,7 @@ def main(
     # read again, as the file has the order that a later --page-only sees
     write_page(results.read(into / results.RESULTS), results.read(results.EXACT), into)
     write_paper(results.read(into / PAPER_RESULTS), into)
-    print(f"written: {results.RESULTS}, docs/benchmarks.md, {PAPER_PAGE}")
+    print(f"written: {results.RESULTS}, {PAGE}, {PAPER_PAGE}")
 
 
 def parts(asked: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:

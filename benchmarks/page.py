@@ -6,15 +6,16 @@ from typing import Any
 
 from benchmarks import load_tables, tables, trust_tables
 from benchmarks.picture import draw
+from benchmarks.prose import wrapped
 
-PAGE = Path("docs") / "benchmarks.md"
+PAGE = Path("docs") / "reference" / "benchmarks.md"
 PICTURE = Path("docs") / "images" / "benchmarks-search.png"
 INTRODUCTION = """# Benchmarks
 
 Written by `make bench`, which measures on the machine where it runs (`PART=search|service|memory|load|trust` for one
 part, `QUICK=1` for fewer images and budgets; `PART=paper` writes [a page of its own](paper.md)). `MODICUM_BENCH_DATA`
 names the folder of outside data: `cifar10-test-1k/`, `cifar_resnet20.safetensors`, `cifar_resnet32.safetensors`. All
-figures lie in [benchmarks.json](../benchmarks/results/benchmarks.json).
+figures lie in [benchmarks.json](../../benchmarks/results/benchmarks.json).
 
 Each figure is a ratio with its reference in the same run, on the same images. A pass-equivalent is one forward pass; a
 backward pass counts two. Square brackets hold 95% intervals (bootstrap over images, 10,000 resamples); below ten images
@@ -55,7 +56,7 @@ def page_text(results: dict[str, Any], exact: dict[str, Any]) -> str:
     sections += [*_service(parts.get("service")), *_memory(parts.get("memory")), *_load(parts.get("load"))]
     sections += _trust(parts.get("trust"))
     sections += _runs(parts)
-    return "\n".join(sections).rstrip() + "\n"
+    return wrapped("\n".join(sections).rstrip()) + "\n"
 
 
 def _search(part: dict[str, Any] | None, exact: dict[str, Any]) -> Iterator[str]:
@@ -65,7 +66,7 @@ def _search(part: dict[str, Any] | None, exact: dict[str, Any]) -> Iterator[str]
         return
     yield from _extent(part, "search")
     if part["subjects"]:
-        yield f"![Mean subset size over passes for every search](images/{PICTURE.name})\n"
+        yield f"![Mean subset size over passes for every search](../images/{PICTURE.name})\n"
     for subject in part["subjects"]:
         yield from tables.sizes(subject)
         yield from tables.ratios(subject)

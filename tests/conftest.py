@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--full", action="store_true", help="play the long faults too")
     group.addoption("--fault-seed", type=int, default=1, help="what the faults leave to chance")
-    group.addoption("--write-faults-page", action="store_true", help="write docs/faults.md from what is seen")
+    group.addoption("--write-faults-page", action="store_true", help="write docs/reference/faults.md from what is seen")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""docs/paper.md: a pure function of the results. Measures nothing; `directions` says what to say of the paper."""
+"""docs/reference/paper.md: a pure function of the results. Measures nothing; `directions` compares with the paper."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,12 +8,13 @@ from benchmarks.paper import pictures, sections
 from benchmarks.paper.directions import Direction, Outcome, directions
 from benchmarks.paper.extent import PAPER_PIXELS_PER_STEP, PIXELS_PER_STEP, THRESHOLD
 from benchmarks.paper.sections import NOT_YET, is_quick
+from benchmarks.prose import wrapped
 from benchmarks.tables import table
 
-PAGE = Path("docs") / "paper.md"
+PAGE = Path("docs") / "reference" / "paper.md"
 INTRODUCTION = f"""# The paper's table
 
-Written by `make bench PART=paper` from [paper.json](../benchmarks/results/paper.json) (`python -m benchmarks --part
+Written by `make bench PART=paper` from [paper.json](../../benchmarks/results/paper.json) (`python -m benchmarks --part
 paper --page-only` writes it anew). What Carter, Jain, Mueller and Gifford report in "Overinterpretation reveals image
 classification model pathologies" (NeurIPS 2021), tried again on CIFAR-10 test images, two ResNets and their ensemble
 (the mean of their logits), all from the folder that `MODICUM_BENCH_DATA` names.
@@ -48,7 +49,7 @@ def page_text(results: Mapping[str, Any]) -> str:
     if any(map(is_quick, parts.values())):
         lines.append(QUICK)
     lines += [*_agreement(list(directions(parts))), *sections.all_sections(parts), *_runs(parts)]
-    return "\n".join(lines).rstrip() + "\n"
+    return wrapped("\n".join(lines).rstrip()) + "\n"
 
 
 def _agreement(found: Sequence[Direction]) -> Iterator[str]:

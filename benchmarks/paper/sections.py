@@ -64,9 +64,9 @@ def _accuracy(rows: Any, parts: Mapping[str, Any]) -> Iterator[str]:
         "they carry the decision, which does not say that they show the object; where they lose it, the descent "
         "failed, which does not say that no 5% would do: the table of all searches tells.\n"
     )
-    yield f"![Mean confidence over the share of pixels kept](images/{pictures.CURVES})\n"
+    yield f"![Mean confidence over the share of pixels kept](../images/{pictures.CURVES})\n"
     if "specimens" in parts:
-        yield f"![Images beside their subsets](images/{pictures.SUBSETS})\n"
+        yield f"![Images beside their subsets](../images/{pictures.SUBSETS})\n"
 
 
 def _correctness(rows: Any, _: Mapping[str, Any]) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _correctness(rows: Any, _: Mapping[str, Any]) -> Iterator[str]:
             for row in rows
         ],
     )
-    yield f"![Distribution of subset sizes](images/{pictures.SIZES})\n"
+    yield f"![Distribution of subset sizes](../images/{pictures.SIZES})\n"
 
 
 def _mitigation(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
@@ -177,7 +177,7 @@ def _sufficiency(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
         f"{figures['masks_digest'][:DIGEST_SHOWN]}...); training and testing all networks took "
         f"{figures['training_seconds']:,.0f} s.\n"
     )
-    yield f"![Training curves](images/{pictures.TRAINING})\n"
+    yield f"![Training curves](../images/{pictures.TRAINING})\n"
 
 
 def _searches(figures: Any, parts: Mapping[str, Any]) -> Iterator[str]:

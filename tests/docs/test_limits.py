@@ -24,7 +24,7 @@ from modicum_server.transports.http.rest import protojson
 from modicum_server.usecases import artifacts, costs, manifests, objects, pages, rules
 from modicum_server.usecases.controls import FEWEST_CONTROL_PASSES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "limits.md").read_text()
 MEBIBYTE, KIBIBYTE = 1024**2, 1024
 SET = sorted(name for name in Settings.model_fields if name.startswith("max_"))
 

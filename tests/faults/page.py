@@ -1,4 +1,4 @@
-"""docs/faults.md: one row a fault, written by the tests that played it, seed by seed.
+"""docs/reference/faults.md: one row a fault, written by the tests that played it, seed by seed.
 
 A seed stands for what the row says now: it goes when the row's definition changes, or when it is red.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.faults.fault import Fault, Trial
 
-PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 SEEDS_KEPT = 6
 NOT_PLAYED = "not played yet"
 DIGEST_CHARACTERS = 8

@@ -1,4 +1,4 @@
-"""docs/faults.md against the table of faults, and what the page keeps of earlier runs."""
+"""docs/reference/faults.md against the table of faults, and what the page keeps of earlier runs."""
 
 from dataclasses import replace
 

@@ -1,4 +1,7 @@
-"""What becomes of every strange picture: values of its pixels, or a refusal that costs nothing (docs/bad-input.md)."""
+"""What becomes of every strange picture: values of its pixels, or a refusal that costs nothing.
+
+docs/reference/bad-input.md, "Pictures", is what these tests see.
+"""
 
 import io
 import struct

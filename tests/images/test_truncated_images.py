@@ -1,4 +1,7 @@
-"""A picture whose data end before its pixels is refused, though its file has a proper end (docs/bad-input.md)."""
+"""A picture whose data end before its pixels is refused, though its file has a proper end.
+
+docs/reference/bad-input.md, "Pictures", is what these tests see.
+"""
 
 import io
 import re

@@ -11,7 +11,7 @@ from modicum_server.settings import Settings
 from prometheus_running import REPOSITORY, RULES, require
 
 FOLDER = RULES.parent
-PAGE = (REPOSITORY / "docs" / "operation.md").read_text()
+PAGE = (REPOSITORY / "docs" / "how-to" / "answer-alerts.md").read_text()
 ALERTS = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
 
 
@@ -66,9 +66,9 @@ def test_every_alert_is_seen_to_fire(alert):
 def test_every_alert_leads_to_what_to_do(alert):
     file, _, anchor = alert["annotations"]["runbook"].partition("#")
 
-    assert file == "docs/operation.md"
+    assert file == "docs/how-to/answer-alerts.md"
     assert anchor == alert["alert"].lower()
-    assert re.search(rf"^\#\#\#\# {alert['alert']}\n\n\S.{{40,}}", PAGE, re.MULTILINE)
+    assert re.search(rf"^\#\# {alert['alert']}\n\n\S.{{40,}}", PAGE, re.MULTILINE)
     assert alert["labels"]["severity"] in {"page", "ticket"}
 
 

@@ -1,4 +1,4 @@
-"""docs/rest.md: its `curl` examples work, in their order, and it says what the server does."""
+"""docs/reference/rest.md: its `curl` examples work, in their order, and it says what the server does."""
 
 import asyncio
 import gzip
@@ -16,7 +16,7 @@ from modicum_server.domain.models import VersionState
 from modicum_server.settings import Settings
 from rest_stage import PROJECT, TOKENS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "rest.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "rest.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 VERSION = f"{PROJECT}/models/resnet18/versions/1"
 AUDIT = f"{PROJECT}/audits/first"

@@ -1,6 +1,6 @@
 """What a hostile `.pt2` or TorchScript can do in a real TorchServe, at both levels that run programs at all.
 
-The table of docs/isolation.md is what these tests see.
+The table of docs/explanation/isolation.md is what these tests see.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.confinement.plan import Level
 from modicum_server.torchserve.isolation import candidates
 
-PAGE = Path(__file__).parents[2] / "docs" / "isolation.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "isolation.md"
 LEVELS = (Level.BUBBLEWRAP, Level.LANDLOCK)
 PATIENCE_SECONDS = 120
 #: Only of the program that hangs: on a loaded machine others may need longer for what they do.

