@@ -12,7 +12,8 @@ COPY service/sis ./service/sis
 COPY service/server ./service/server
 COPY clients/python ./clients/python
 COPY migrations ./migrations
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels ./service/sis ./clients/python .
+COPY tools ./tools
+RUN python tools/wheels.py /wheels
 
 FROM python:${PYTHON}-slim-${DEBIAN} AS api-environment
 COPY deploy/constraints.txt /

@@ -1,24 +1,28 @@
-# The whole vocabulary: setup demo test soak check docs fmt proto migrate bench
+# The whole vocabulary: setup demo test soak check docs fmt proto migrate bench wheels version
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PROTO_VENV := .venv-proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check docs fmt proto migrate bench
+.PHONY: help setup demo test soak check docs fmt proto migrate bench wheels version
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-$(VENV)/.installed: pyproject.toml service/sis/pyproject.toml clients/python/pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--editable ./service/sis --editable ./clients/python --editable '.[local,demo,bench,dev]'
+PROJECTS := pyproject.toml service/sis/pyproject.toml clients/python/pyproject.toml clients/python/hatch_build.py
+
+$(VENV)/.demo: $(PROJECTS)
+	$(PYTHON) tools/environment.py $(VENV) local,demo
 	@touch $@
+
+$(VENV)/.installed: $(PROJECTS)
+	$(PYTHON) tools/environment.py $(VENV) local,demo,bench,dev
+	@touch $@ $(VENV)/.demo
 
 setup: $(VENV)/.installed ## the virtual environment, with everything in it
 
-demo: setup ## audit a packaged ImageNet classifier on packaged photographs
+demo: $(VENV)/.demo ## audit a packaged ImageNet classifier on packaged photographs; installs what that needs
 	$(BIN)/python -m modicum_server.demo
 
 test: setup ## the tests
@@ -54,3 +58,12 @@ migrate: setup ## apply migrations to the database in MODICUM_DATABASE_URL
 
 bench: setup ## measure: PART=search|service|memory|load|trust|paper, QUICK=1, MODICUM_BENCH_DATA=DIR
 	$(BIN)/python -m benchmarks $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+wheels: $(BIN)/python ## build the three distributions into dist/
+	$(BIN)/python tools/wheels.py dist
+
+version: ## copy the version in pyproject.toml to the other distributions
+	$(PYTHON) tools/version.py

@@ -1,3 +1,5 @@
-"""The version of the library; results record it, for another version may find other subsets."""
+"""The version of this distribution; results record it, for another version may find other subsets."""
 
-__version__ = "0.1.0"
+from importlib.metadata import version
+
+__version__ = version("modicum-sis")

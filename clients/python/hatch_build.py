@@ -1,0 +1,28 @@
+"""The extra `local`: the server of the same version.
+
+Wheels that `tools/wheels.py` builds, and builds outside the repository, require it by name and version. A build in a
+checkout requires the checkout's own server and search library, so that `pip install './clients/python[local]'` works.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+
+class LocalServer(MetadataHookInterface):
+    """Fills in what pyproject.toml cannot say."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Add the extra `local`."""
+        repository = Path(self.root).resolve().parents[1]
+        checkout = (repository / "service" / "sis" / "pyproject.toml").exists()
+        if checkout and not os.environ.get("MODICUM_WHEELS"):
+            server = [
+                f"modicum-server[local] @ {repository.as_uri()}",
+                f"modicum-sis @ {(repository / 'service' / 'sis').as_uri()}",
+            ]
+        else:
+            server = [f"modicum-server[local]=={metadata['version']}"]
+        metadata["optional-dependencies"] = {"local": server}
