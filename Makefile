@@ -35,6 +35,7 @@ check: setup ## lint, types, contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/version.py --check
 	$(BIN)/python -m tests.contract.lint
 
 docs: setup ## the documentation as a site, in docs/_build

@@ -6,6 +6,7 @@ installs the three distributions of this repository into `.venv`, editable, the 
 `demo`. What is there already stays. pip's whole output goes to `.venv/pip.log`.
 """
 
+import re
 import subprocess
 import sys
 import threading
@@ -14,11 +15,10 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = (3, 11)
-STEPS = ("Downloading", "Building", "Installing", "ERROR", "WARNING")
-"""First words of the lines of pip that are shown."""
-SHOWN_CHARACTERS = 100
 HEARTBEAT_SECONDS = 10
 LOG_LINES_SHOWN = 30
+INTERRUPTED = 130
+DOWNLOAD = re.compile(r"\s*Downloading (?P<name>[A-Za-z0-9_.]+)-(?P<version>[^-]+)\S*(?P<size> \(.*\))?")
 
 
 def main(folder: Path, extras: str) -> int:
@@ -31,8 +31,8 @@ def main(folder: Path, extras: str) -> int:
         )
         return 2
     print(
-        f"Installing Modicum and its packages ({extras}) into {folder}. The first time this downloads 1 to 3 GB, most "
-        f"of it torch, and takes 2 to 10 minutes; afterwards it takes seconds. pip's whole output: {folder}/pip.log",
+        f"Installing Modicum ({extras}) into {folder}. The first time this downloads 0.5 GB (torch for CPUs) to 3 GB "
+        f"(torch with CUDA) and takes 2 to 10 minutes. pip's whole output: {folder / 'pip.log'}",
         flush=True,
     )
     python = folder / "bin" / "python"
@@ -43,16 +43,7 @@ def main(folder: Path, extras: str) -> int:
 
 
 def _install(folder: Path, python: Path, extras: str) -> int:
-    command = [
-        str(python),
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--no-color",
-        "--progress-bar",
-        "off",
-    ]
+    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
     for distribution in ("./service/sis", "./clients/python", f".[{extras}]"):
         command += ["--editable", distribution]
     begun = time.monotonic()
@@ -61,12 +52,11 @@ def _install(folder: Path, python: Path, extras: str) -> int:
         process = subprocess.Popen(  # noqa: S603
             command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
         )
-        steps = ["Resolving"]
+        steps = ["looking up packages"]
         threading.Thread(target=_heartbeat, args=(process, steps, begun), daemon=True).start()
         for line in process.stdout or ():
             output.write(line)
-            step = line.strip()[:SHOWN_CHARACTERS]
-            if step.startswith(STEPS):
+            if step := _step(line):
                 steps.append(step)
                 print(f"  {step}", flush=True)
     if process.wait():
@@ -77,13 +67,25 @@ def _install(folder: Path, python: Path, extras: str) -> int:
     return 0
 
 
+def _step(line: str) -> str:
+    """Say what a line of pip's output means for the user, in short; empty for most lines."""
+    if download := DOWNLOAD.match(line):
+        return f"downloading {download['name']} {download['version']}{download['size'] or ''}"
+    if line.startswith("Installing collected packages:"):
+        return f"installing {line.count(',') + 1} packages"
+    return line.strip() if line.startswith(("WARNING", "ERROR")) else ""
+
+
 def _heartbeat(process: "subprocess.Popen[str]", steps: "list[str]", begun: float) -> None:
-    """Say every few seconds how long pip has run and what it does, as long as it runs."""
+    """Print every few seconds how long pip has run and its latest step, until it ends."""
     while process.poll() is None:
         time.sleep(HEARTBEAT_SECONDS)
         if process.poll() is None:
-            print(f"  {time.monotonic() - begun:.0f} s: {steps[-1].split(':')[0]} ...", flush=True)
+            print(f"  {time.monotonic() - begun:.0f} s: {steps[-1]} ...", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+    try:
+        sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -1,8 +1,8 @@
 """The one version of the three distributions: `version` in the pyproject.toml of the root.
 
-    python tools/version.py
-
-copies it to where packaging needs it written out: the two other pyproject.toml, and what the server requires of them.
+python tools/version.py            copies it to where packaging needs it written out: the two other pyproject.toml,
+and what the server requires of them
+python tools/version.py --check    only says which copies differ
 """
 
 import re
@@ -42,7 +42,8 @@ def _text(path: Path) -> str:
 
 
 if __name__ == "__main__":
+    if "--check" in sys.argv:
+        sys.exit("\n".join(differences()) or None)
     for path, text in _copied():
         path.write_text(text, encoding="utf-8")
     print(f"version {current()} in {', '.join(str(path.relative_to(REPOSITORY)) for path in COPIES)}")
-    sys.exit()

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+import tomllib
 import zipfile
 from email.parser import Parser
 from pathlib import Path
 
+import modicum
+import modicum_sis
 import pytest
 from dockerfile_reading import REPOSITORY
 
@@ -22,17 +25,6 @@ from modicum_server.store.migrate import migrate, migrations_folder, schema_stat
 migrate(sys.argv[1])
 print(schema_state(sys.argv[1]).current, migrations_folder())
 """
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheels by distribution, built as the Dockerfile builds them."""
-    folder = tmp_path_factory.mktemp("wheels")
-    sources = [str(source) for source, _ in SOURCES.values()]
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), *sources]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stderr
-    return {path.name.split("-")[0]: path for path in folder.glob("*.whl")}
 
 
 def shipped(wheel: Path) -> set[str]:
@@ -68,6 +60,21 @@ def test_the_three_distributions_have_one_version_and_ask_for_it(wheels):
     assert any(
         line.startswith(f"modicum-sis=={version};") for line in described["modicum_server"].get_all("Requires-Dist")
     )
+
+
+def test_the_version_is_written_once_and_every_copy_of_it_is_the_same():
+    projects = [tomllib.loads((source / "pyproject.toml").read_text())["project"] for source, _ in SOURCES.values()]
+    (version,) = {project["version"] for project in projects}
+
+    assert version == modicum.__version__ == modicum_sis.__version__
+    assert subprocess.run([sys.executable, "tools/version.py", "--check"], cwd=REPOSITORY, check=False).returncode == 0
+
+
+def test_the_command_with_a_local_server_requires_the_server_of_its_version_by_name(wheels):
+    described = Parser().parsestr(_metadata(wheels["modicum"]))
+
+    required = f"modicum-server[local]=={described['Version']}; extra == 'local'"
+    assert [line for line in described.get_all("Requires-Dist") if "extra ==" in line] == [required]
 
 
 def test_the_server_migrates_an_empty_database_by_what_its_wheel_holds(wheels, empty_database_url, tmp_path):

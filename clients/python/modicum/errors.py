@@ -132,7 +132,7 @@ class LocalServerError(ModicumError):
 
 
 class ServerNotInstalled(LocalServerError):
-    """No server is set and none is installed here: set MODICUM_ADDRESS, or install modicum-server[local]."""
+    """No server is set, and none is installed here. Set MODICUM_ADDRESS, or install modicum[local]."""
 
 
 class ServerDidNotStart(LocalServerError):

