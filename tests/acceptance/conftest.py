@@ -1,17 +1,14 @@
 """What the acceptance tests share: a user's materials, one server with every real part, a place to run commands."""
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from acceptance_running import Place, Running, running_server  # beside this file, on no path before
-from acceptance_stage import write_materials
+from tests.acceptance.acceptance_running import Place, Running, running_server
+from tests.acceptance.acceptance_stage import write_materials
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

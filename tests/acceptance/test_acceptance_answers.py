@@ -5,8 +5,9 @@ import uuid
 
 import grpc
 import pytest
-from acceptance_stage import ARCHITECTURE, PHOTOGRAPHS
 from modicum.v1 import audit_pb2, audit_service_pb2, audit_service_pb2_grpc, search_pb2
+
+from tests.acceptance.acceptance_stage import ARCHITECTURE, PHOTOGRAPHS
 
 MODEL = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml")
 QUICK = ("--threshold", 0.9, "--passes", 40, "--no-controls")

@@ -4,7 +4,8 @@ import json
 import shutil
 
 import pytest
-from acceptance_stage import ARCHITECTURE, CLASSES, PHOTOGRAPHS
+
+from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, PHOTOGRAPHS
 
 WEIGHTS = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE)
 INPUT = ("--input", "input.toml", "--labels", "labels.txt")

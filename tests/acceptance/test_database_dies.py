@@ -8,9 +8,10 @@ import urllib.request
 import numpy as np
 import psutil
 import pytest
-from acceptance_running import Place, eventually, started_server
-from acceptance_stage import ARCHITECTURE, CLASSES, patches
 from modicum import Client
+
+from tests.acceptance.acceptance_running import Place, eventually, started_server
+from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
 
 ITEMS = 24
 #: Leases that are short, so that work which was lost with the database is soon taken up.

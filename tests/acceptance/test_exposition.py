@@ -5,9 +5,10 @@ import re
 import urllib.request
 
 import pytest
-from acceptance_running import eventually
-from acceptance_stage import ARCHITECTURE
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.acceptance.acceptance_running import eventually
+from tests.acceptance.acceptance_stage import ARCHITECTURE
 
 AUDIT = ("audit", "flat", "--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml")
 LABELS = frozenset(

@@ -14,9 +14,18 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from acceptance_running import Place, Running, eventually, expect_gone, family, running_server, started_server
-from acceptance_stage import ARCHITECTURE, CLASSES, patches
 from modicum import Client
+
+from tests.acceptance.acceptance_running import (
+    Place,
+    Running,
+    eventually,
+    expect_gone,
+    family,
+    running_server,
+    started_server,
+)
+from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
 
 #: Leases that are short, so that the death of a worker is seen soon.
 SHORT_LEASES = {"MODICUM_LEASE_SECONDS": "3", "MODICUM_RENEW_SECONDS": "1"}

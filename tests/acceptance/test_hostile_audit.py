@@ -4,7 +4,8 @@ import urllib.request
 import warnings
 
 import torch
-from acceptance_stage import SIZE
+
+from tests.acceptance.acceptance_stage import SIZE
 
 SEARCH = ("--input", "input.toml", "--labels", "labels.txt", "--threshold", 0.9, "--passes", 60, "--no-controls")
 

@@ -4,8 +4,9 @@ import socket
 
 import pytest
 import torch
-from acceptance_stage import ARCHITECTURE
 from safetensors.torch import load_file, save_file
+
+from tests.acceptance.acceptance_stage import ARCHITECTURE
 
 WEIGHTS = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE)
 INPUT = ("--input", "input.toml", "--labels", "labels.txt")

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from acceptance_running import Place, eventually
-from acceptance_stage import write_imagenet_materials
+from tests.acceptance.acceptance_running import Place, eventually
+from tests.acceptance.acceptance_stage import write_imagenet_materials
 
 README = Path(__file__).parents[2] / "README.md"
 LOOK = """

@@ -1,15 +1,10 @@
 """What the client's tests share: a service that does what it is told, and clients of it."""
 
-import sys
-from pathlib import Path
-
 import pytest
 from modicum import Client, connection
 from modicum.retrying import CALLS_AGAIN, Backoff
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from scripted_service import Script, serve  # beside this file, on no path before
+from tests.client.scripted_service import Script, serve
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ from modicum import AsyncClient, Client, Control, ControlPlan, Model, errors
 from modicum.cli.exits import exit_code
 from modicum.grpc_errors import CLASS_OF_CODE, error_of
 from modicum.retrying import CALLS
-from scripted_service import VERSION
+
+from tests.client.scripted_service import VERSION
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 MODEL = Model("projects/default/models/m", VERSION, datetime(2026, 11, 26, tzinfo=UTC))

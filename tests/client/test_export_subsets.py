@@ -18,8 +18,9 @@ from modicum.cli.exits import exit_code
 from modicum.searches import Fill
 from modicum.v1 import audit_service_pb2, model_pb2
 from PIL import Image
-from scripted_service import INPUT, VERSION
-from test_results import ROW
+
+from tests.client.scripted_service import INPUT, VERSION
+from tests.client.test_results import ROW
 
 CANVAS = audit_service_pb2.REPORT_FORMAT_CANVAS
 SIDE = 2
@@ -81,7 +82,7 @@ def hold(script, data):
 def colour_model(monkeypatch):
     """The service's version sees three channels; its mean fill is no mean of theirs."""
     monkeypatch.setattr(
-        "scripted_service.INPUT",
+        "tests.client.scripted_service.INPUT",
         model_pb2.InputSpecification(
             channels=3,
             height=SIDE,
@@ -220,7 +221,7 @@ def test_an_archive_that_comes_broken_is_told(exported, script, tmp_path):
 
 
 def test_a_folder_of_pictures_takes_pictures_only(exported, monkeypatch, tmp_path):
-    monkeypatch.setattr("scripted_service.INPUT", INPUT)
+    monkeypatch.setattr("tests.client.scripted_service.INPUT", INPUT)
     audit = exported(image=np.zeros((13, SIDE, SIDE), dtype=np.float32))
 
     with pytest.raises(errors.InvalidArgument, match=r"13; write a \.npz"):

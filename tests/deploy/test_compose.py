@@ -5,9 +5,10 @@ import shlex
 
 import pytest
 import yaml
-from dockerfile_reading import REPOSITORY, environment, lineage, read_stages
 from modicum_server.settings import Settings
-from service_commands import commands, options
+
+from tests.deploy.dockerfile_reading import REPOSITORY, environment, lineage, read_stages
+from tests.deploy.service_commands import commands, options
 
 TEXT = (REPOSITORY / "deploy/compose.yaml").read_text()
 COMPOSED = yaml.safe_load(TEXT)

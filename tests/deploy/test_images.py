@@ -7,11 +7,12 @@ from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
-from dockerfile_reading import REPOSITORY, command, environment, health_check, lineage, read_stages
 from modicum_server.settings import Settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from service_commands import commands
+
+from tests.deploy.dockerfile_reading import REPOSITORY, command, environment, health_check, lineage, read_stages
+from tests.deploy.service_commands import commands
 
 STAGES = read_stages()
 IMAGES = ("api", "worker")

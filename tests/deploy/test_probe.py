@@ -5,11 +5,12 @@ import subprocess
 import sys
 
 import pytest
-from dockerfile_reading import REPOSITORY
 from modicum_server.bootstrap import running_api
 from modicum_server.settings import Settings
 from modicum_server.worker.exposition import exposed
 from prometheus_client import CollectorRegistry
+
+from tests.deploy.dockerfile_reading import REPOSITORY
 
 
 async def probe(service: str, **environment: str) -> subprocess.CompletedProcess[str]:

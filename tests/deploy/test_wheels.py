@@ -10,7 +10,8 @@ from pathlib import Path
 import modicum
 import modicum_sis
 import pytest
-from dockerfile_reading import REPOSITORY
+
+from tests.deploy.dockerfile_reading import REPOSITORY
 
 #: Per distribution: its folder, and the folder of its package.
 SOURCES = {

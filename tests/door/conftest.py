@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from door_stage import PROJECT, TOKEN, Door
 from modicum_server.artifacts.store import FolderArtifactStore
 from modicum_server.domain.projects import Role
 from modicum_server.settings import Settings
@@ -12,6 +11,8 @@ from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.api import Api
 from modicum_server.usecases.access import token_digest
+
+from tests.door.door_stage import PROJECT, TOKEN, Door
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import urllib.request
 
 import grpc
 import pytest
-from door_stage import METHODS, PROJECT, TOKEN, Door
+
+from tests.door.door_stage import METHODS, PROJECT, TOKEN, Door
 
 Code = grpc.StatusCode
 GARBAGE = {

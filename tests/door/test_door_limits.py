@@ -6,9 +6,10 @@ import time
 
 import grpc
 import pytest
-from door_stage import METHODS, PROJECT, TOKEN, message_of, ordinary
 from modicum.v1 import artifact_service_pb2 as artifacts
 from modicum_server.domain.datasets import DatasetItem
+
+from tests.door.door_stage import METHODS, PROJECT, TOKEN, message_of, ordinary
 
 Code = grpc.StatusCode
 LISTS = {

@@ -4,10 +4,11 @@ import asyncio
 
 import grpc
 import pytest
-from door_stage import METHODS, SERVICES, Answer, message_of, ordinary
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from message_extremes import messages, swept
+
+from tests.door.door_stage import METHODS, SERVICES, Answer, message_of, ordinary
+from tests.door.message_extremes import messages, swept
 
 Code = grpc.StatusCode
 FAULTS = {Code.INTERNAL, Code.UNKNOWN, Code.DEADLINE_EXCEEDED, Code.CANCELLED, Code.UNAVAILABLE}

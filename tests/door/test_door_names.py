@@ -4,9 +4,10 @@ import json
 
 import grpc
 import pytest
-from door_stage import PROJECT
 from modicum_server.errors import FieldInvalid
 from modicum_server.usecases.rules import check
+
+from tests.door.door_stage import PROJECT
 
 Code = grpc.StatusCode
 DECEIVING = {

@@ -1,7 +1,8 @@
 """A slot a test."""
 
 import pytest
-from handler_stage import Stage
+
+from tests.handler.handler_stage import Stage
 
 
 @pytest.fixture

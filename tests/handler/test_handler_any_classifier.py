@@ -5,7 +5,12 @@ import io
 import numpy as np
 import pytest
 import torch
-from handler_stage import (
+from modicum.v1 import finding_pb2, model_pb2, search_pb2
+from modicum_server.handler.architectures import build_architecture
+from modicum_server.wire.worker_pb2 import CheckWork
+from torch import nn
+
+from tests.handler.handler_stage import (
     VERSION,
     Corners,
     findings,
@@ -16,11 +21,7 @@ from handler_stage import (
     tiny_input,
     version_of_program,
 )
-from handler_stage import version_of_weights as staged
-from modicum.v1 import finding_pb2, model_pb2, search_pb2
-from modicum_server.handler.architectures import build_architecture
-from modicum_server.wire.worker_pb2 import CheckWork
-from torch import nn
+from tests.handler.handler_stage import version_of_weights as staged
 
 CHANNELS = 13
 

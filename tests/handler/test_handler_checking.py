@@ -4,14 +4,6 @@ import io
 
 import pytest
 import torch
-from handler_stage import (
-    VERSION,
-    Corners,
-    kinds,
-    tiny_input,
-    version_of_program,
-    version_of_weights,
-)
 from modicum.v1 import model_pb2
 from modicum_server.handler.checking import pass_milliseconds
 from modicum_server.handler.cifar_resnet import CifarResNet
@@ -21,6 +13,15 @@ from modicum_server.handler.running import run_task
 from modicum_server.wire.worker_pb2 import CheckWork
 from modicum_sis import Classifier
 from torch import nn
+
+from tests.handler.handler_stage import (
+    VERSION,
+    Corners,
+    kinds,
+    tiny_input,
+    version_of_program,
+    version_of_weights,
+)
 
 CIFAR_INPUT = model_pb2.InputSpecification(
     channels=3,

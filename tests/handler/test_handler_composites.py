@@ -4,7 +4,15 @@ import io
 
 import pytest
 import torch
-from handler_stage import (
+from modicum.v1 import model_pb2
+from modicum_server.codec.models import version_value
+from modicum_server.handler.composites import mask_bank
+from modicum_server.handler.loading import load_version
+from modicum_server.handler.slot import Slot
+from modicum_server.wire.worker_pb2 import CheckWork
+from torch import nn
+
+from tests.handler.handler_stage import (
     BRIGHT_TOP_LEFT,
     VERSION,
     Corners,
@@ -16,13 +24,6 @@ from handler_stage import (
     tiny_input,
     version_of_program,
 )
-from modicum.v1 import model_pb2
-from modicum_server.codec.models import version_value
-from modicum_server.handler.composites import mask_bank
-from modicum_server.handler.loading import load_version
-from modicum_server.handler.slot import Slot
-from modicum_server.wire.worker_pb2 import CheckWork
-from torch import nn
 
 CPU = torch.device("cpu")
 IMAGES = torch.rand((4, 1, 8, 8), generator=torch.Generator().manual_seed(0))

@@ -1,19 +1,6 @@
 """Controls beside a search: what they ask, on which images, and that they say what the library says."""
 
 import pytest
-from handler_stage import (
-    BRIGHT_BOTTOM_RIGHT,
-    BRIGHT_TOP_LEFT,
-    DARK,
-    Corners,
-    canvases,
-    controls,
-    findings,
-    items_of,
-    png,
-    search_work,
-    version_of_program,
-)
 from modicum.v1 import search_pb2
 from modicum_server.wire.worker_pb2 import Positions
 from modicum_sis import (
@@ -26,6 +13,20 @@ from modicum_sis import (
     mask_only,
     other_fills,
     random_same_size,
+)
+
+from tests.handler.handler_stage import (
+    BRIGHT_BOTTOM_RIGHT,
+    BRIGHT_TOP_LEFT,
+    DARK,
+    Corners,
+    canvases,
+    controls,
+    findings,
+    items_of,
+    png,
+    search_work,
+    version_of_program,
 )
 
 

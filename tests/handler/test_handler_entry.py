@@ -9,9 +9,10 @@ import warnings
 from types import SimpleNamespace
 
 import pytest
-from handler_stage import Corners, version_of_program
 from modicum_server.handler.entry import FOLDER_INPUT, FOLDER_VARIABLE, ModicumHandler
 from modicum_server.wire.worker_pb2 import CheckWork, Chunk, Started, Task
+
+from tests.handler.handler_stage import Corners, version_of_program
 
 with warnings.catch_warnings():  # it leaves a file of its own open while it is imported
     warnings.simplefilter("ignore")

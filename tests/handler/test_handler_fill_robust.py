@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from handler_stage import Corners, canvases, findings, items_of, png, search_work, version_of_program
 from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.codec.findings import finding_value
 from modicum_server.wire.worker_pb2 import Positions
 from modicum_sis import BackSelect, Classifier, fill_robust, find_subsets, gather_donors
 from torch import nn
+
+from tests.handler.handler_stage import Corners, canvases, findings, items_of, png, search_work, version_of_program
 
 SIDE = 8
 

@@ -5,7 +5,6 @@ import io
 import numpy as np
 import pytest
 import torch
-from handler_stage import Corners, findings, items_of, search_work, tiny_input, version_of_program
 from modicum.v1 import finding_pb2, model_pb2, search_pb2
 from modicum_server.codec.models import input_value
 from modicum_server.domain.findings import FindingReason
@@ -16,6 +15,8 @@ from modicum_server.handler.slot import Slot
 from modicum_sis import find_subsets
 from PIL import Image
 from torch import nn
+
+from tests.handler.handler_stage import Corners, findings, items_of, search_work, tiny_input, version_of_program
 
 CHUNK = 4
 NO_PICTURE = b"no picture"

@@ -6,11 +6,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from handler_stage import VERSION, findings, items_of, program_of, search_work, tiny_input
 from modicum.v1 import finding_pb2, model_pb2, search_pb2
 from modicum_server.wire.worker_pb2 import Positions
 from PIL import Image
 from torch import nn
+
+from tests.handler.handler_stage import VERSION, findings, items_of, program_of, search_work, tiny_input
 
 SIDE = 28
 SHORTCUT = [search_pb2.ControlPlan(control=search_pb2.CONTROL_SHORTCUT)]

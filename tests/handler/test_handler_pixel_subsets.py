@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from handler_stage import Corners, findings, items_of, png, search_work, version_of_program
 from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.codec.findings import finding_value
 from modicum_server.wire.worker_pb2 import Positions
 from modicum_sis import Classifier, pixel_subsets
+
+from tests.handler.handler_stage import Corners, findings, items_of, png, search_work, version_of_program
 
 SIDE = 8
 KEPT = 4  # 5% of 64 pixels, rounded up

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from handler_stage import Corners, Stage, items_of, kinds, png, tiny_input, version_of_program
 from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.domain.findings import whole_subset
 from modicum_server.handler.scoring import mask_of
@@ -12,6 +11,8 @@ from modicum_sis import Classifier, gather_donors
 from modicum_sis.fills import Fills
 from modicum_sis.verification import confidence_of
 from torch import nn
+
+from tests.handler.handler_stage import Corners, Stage, items_of, kinds, png, tiny_input, version_of_program
 
 LIT = np.full((8, 8), 255, dtype=np.uint8)
 TOP_LEFT = np.zeros((8, 8), dtype=bool)

@@ -8,7 +8,13 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from handler_stage import (
+from modicum.v1 import finding_pb2, model_pb2, search_pb2
+from modicum_server.domain.tasks import TaskFinished
+from modicum_server.torchserve.messages import event_of
+from modicum_server.worker.parameters import finished_parameters
+from torch import nn
+
+from tests.handler.handler_stage import (
     ATTEMPT,
     BRIGHT_BOTTOM_RIGHT,
     BRIGHT_TOP_LEFT,
@@ -25,11 +31,6 @@ from handler_stage import (
     tiny_input,
     version_of_program,
 )
-from modicum.v1 import finding_pb2, model_pb2, search_pb2
-from modicum_server.domain.tasks import TaskFinished
-from modicum_server.torchserve.messages import event_of
-from modicum_server.worker.parameters import finished_parameters
-from torch import nn
 
 
 def test_a_subset_is_found_verified_and_sent(stage):

@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from handler_stage import BRIGHT_TOP_LEFT, DARK, Corners, findings, items_of, png, search_work, version_of_program
 from modicum_server.handler.temperatures import HIGHEST, critical_temperature
+
+from tests.handler.handler_stage import (
+    BRIGHT_TOP_LEFT,
+    DARK,
+    Corners,
+    findings,
+    items_of,
+    png,
+    search_work,
+    version_of_program,
+)
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.9, 0.99])

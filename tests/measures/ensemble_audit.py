@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from example_audit import SEARCH, document_and_rows, finding
 from modicum_server.domain.models import Ensemble, ModelCheck, OutputKind
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import Measure
+
+from tests.measures.example_audit import SEARCH, document_and_rows, finding
 
 ONE, TWO, BOTH = (f"projects/default/models/{name}/versions/1" for name in ("one", "two", "both"))
 MATCHED = replace(SEARCH, matched=True)

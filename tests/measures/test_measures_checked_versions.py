@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from ensemble_audit import BOTH, COUNT, LARGER, MATCHED, ONE, TWO, audit_of, checked
-from example_audit import SEARCH, document_and_rows
 from modicum_server.domain.models import Ensemble, InputDropout
 from modicum_server.measures.checked_versions import CheckedVersion, latency_ratio
+
+from tests.measures.ensemble_audit import BOTH, COUNT, LARGER, MATCHED, ONE, TWO, audit_of, checked
+from tests.measures.example_audit import SEARCH, document_and_rows
 
 
 def test_beside_the_verdict_stand_rate_accuracy_passes_and_time_of_each_version():

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_audit import (
+from modicum_server.domain.models import InputDropout
+from modicum_server.domain.searches import Fill, Search, SearchMethod
+
+from tests.measures.example_audit import (
     INPUT,
     OTHER_VERSION,
     SEARCH,
@@ -15,8 +18,6 @@ from example_audit import (
     not_eligible,
     version,
 )
-from modicum_server.domain.models import InputDropout
-from modicum_server.domain.searches import Fill, Search, SearchMethod
 
 BOTH = (VERSION, OTHER_VERSION)
 

@@ -5,7 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-from example_audit import (
+from modicum_server.domain.searches import Fill, Search, SearchMethod
+from modicum_server.measures import canonical_json
+
+from tests.measures.example_audit import (
     OTHER_VERSION,
     SEARCH,
     VERSION,
@@ -15,8 +18,6 @@ from example_audit import (
     mixed_findings,
     variants,
 )
-from modicum_server.domain.searches import Fill, Search, SearchMethod
-from modicum_server.measures import canonical_json
 
 GOLDEN = Path(__file__).parent / "golden" / "result.json"
 

@@ -4,10 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from example_audit import document_and_rows, finding, measures_of, not_eligible
 from modicum_server.codec.findings import finding_message, finding_value
 from modicum_server.domain.findings import FillRobustFinding, FindingControls, FindingReason, Passes
 from modicum_server.measures import finding_from_row, finding_row
+
+from tests.measures.example_audit import document_and_rows, finding, measures_of, not_eligible
 
 PIXELS = 64
 ANSWER = FillRobustFinding(

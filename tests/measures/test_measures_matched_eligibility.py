@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from ensemble_audit import BOTH, COUNT, LARGER, ONE, TWO, audit_of, checked
-from example_audit import SEARCH, failed, not_eligible
 from modicum_server.domain.findings import FindingReason
 from modicum_server.measures.matched_eligibility import MatchedEligibility
+
+from tests.measures.ensemble_audit import BOTH, COUNT, LARGER, ONE, TWO, audit_of, checked
+from tests.measures.example_audit import SEARCH, failed, not_eligible
 
 
 def audit_with_fewer_eligible(fewer, *, search_index=1, **changes):

@@ -4,9 +4,10 @@ import tracemalloc
 from dataclasses import replace
 
 import numpy as np
-from example_audit import CANVAS, SEARCH, controls, finding, variants
 from modicum_server.measures import finding_row
 from modicum_server.measures.observer import Observer
+
+from tests.measures.example_audit import CANVAS, SEARCH, controls, finding, variants
 
 ROWS = 10_000
 BYTES_A_ROW = 150

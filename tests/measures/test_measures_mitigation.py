@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ensemble_audit import BOTH, COUNT, LARGER, MATCHED, ONE, TWO, audit_of, checked
-from example_audit import INPUT, SEARCH, document_and_rows, finding, not_eligible
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.statistics import DEFAULTS
+
+from tests.measures.ensemble_audit import BOTH, COUNT, LARGER, MATCHED, ONE, TWO, audit_of, checked
+from tests.measures.example_audit import INPUT, SEARCH, document_and_rows, finding, not_eligible
 
 
 def test_the_ratio_is_that_to_the_geometric_mean_of_the_members():

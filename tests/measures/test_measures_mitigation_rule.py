@@ -1,9 +1,10 @@
 """The rule of the ensemble mitigation check, at its limits."""
 
 import pytest
-from ensemble_audit import measure
 from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.mitigation_rule import judge
+
+from tests.measures.ensemble_audit import measure
 
 
 @pytest.mark.parametrize(

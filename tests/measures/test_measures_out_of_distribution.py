@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ensemble_audit import BOTH, LARGER, ONE, TWO, audit_of, checked, measure
-from example_audit import document_and_rows, finding
 from modicum_server.domain.models import Ensemble
 from modicum_server.measures.mitigation_rule import judge
 from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
+
+from tests.measures.ensemble_audit import BOTH, LARGER, ONE, TWO, audit_of, checked, measure
+from tests.measures.example_audit import document_and_rows, finding
 
 
 def outside(**wrong) -> OutOfDistribution:

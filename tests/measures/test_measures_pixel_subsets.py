@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_audit import CANVAS, SEARCH, document_and_rows, failed, finding, not_eligible, subset
 from modicum_server.codec.findings import finding_message, finding_value
 from modicum_server.domain.findings import FindingControls, Passes, PixelSubsetFinding, Trace
 from modicum_server.domain.pixel_subsets import FEWEST_PASSES, Descent, descent_within, kept_pixels
@@ -14,6 +13,8 @@ from modicum_server.measures import finding_from_row, finding_row
 from modicum_server.measures.intervals import bootstrap_mean, bootstrap_means
 from modicum_server.measures.observer import Observer
 from modicum_server.store.documents import controls_document, controls_of
+
+from tests.measures.example_audit import CANVAS, SEARCH, document_and_rows, failed, finding, not_eligible, subset
 
 LABEL, OTHER = 0, 1
 ANSWER = PixelSubsetFinding(

@@ -6,17 +6,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from example_audit import (
-    OTHER_VERSION,
-    SEARCH,
-    VERSION,
-    controls,
-    document_and_rows,
-    finding,
-    mixed_findings,
-    pack,
-    version,
-)
 from modicum.cli.tables import show_result
 from modicum.results import result_of
 from modicum_server.domain.models import Ensemble, InputDropout
@@ -27,6 +16,18 @@ from modicum_server.measures.measure import Measure, Reading, quantile_measure
 from modicum_server.measures.parts import Part
 from modicum_server.reports import render_html
 from rich.console import Console
+
+from tests.measures.example_audit import (
+    OTHER_VERSION,
+    SEARCH,
+    VERSION,
+    controls,
+    document_and_rows,
+    finding,
+    mixed_findings,
+    pack,
+    version,
+)
 
 TWO_VERSIONS = [finding(place, 3, model_version=name) for name in (VERSION, OTHER_VERSION) for place in range(12)]
 

@@ -6,10 +6,11 @@ import math
 from dataclasses import replace
 
 import pytest
-from example_audit import controls, failed, finding, mixed_findings, pack
 from modicum_server.domain.findings import ObjectsFinding, ScoredVariant
 from modicum_server.measures import FindingRows, finding_from_row, finding_row, read_rows
 from modicum_server.measures.rows import TEXT_BYTES, Unpacking
+
+from tests.measures.example_audit import controls, failed, finding, mixed_findings, pack
 
 
 @pytest.mark.parametrize("original", mixed_findings(), ids=lambda one: one.item)

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_audit import SEARCH, SIDE, document_and_rows, finding, measures_of, not_eligible
 from modicum_server.domain.findings import FindingControls, ObjectsFinding, ScoredVariant, Subset
 from modicum_server.domain.searches import Canvas
 from modicum_server.measures import canonical_json, registry
 from modicum_server.measures.observer import observe
 from modicum_server.measures.ring import Ring
+
+from tests.measures.example_audit import SEARCH, SIDE, document_and_rows, finding, measures_of, not_eligible
 
 RING = Ring.of(Canvas(3, SIDE, SIDE)).mask
 COUNT = 40

@@ -6,18 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from example_audit import (
-    OTHER_VERSION,
-    SEARCH,
-    VERSION,
-    audit,
-    controls,
-    document_and_rows,
-    finding,
-    measures_of,
-    subset,
-    variants,
-)
 from modicum_server.domain.findings import (
     FillRobustFinding,
     FindingControls,
@@ -33,6 +21,19 @@ from modicum_server.domain.searches import Control, ControlPlan, TargetRule
 from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures import registry
 from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
+
+from tests.measures.example_audit import (
+    OTHER_VERSION,
+    SEARCH,
+    VERSION,
+    audit,
+    controls,
+    document_and_rows,
+    finding,
+    measures_of,
+    subset,
+    variants,
+)
 
 BOTH = "projects/default/models/both/versions/1"
 VERSIONS = (VERSION, OTHER_VERSION, BOTH)

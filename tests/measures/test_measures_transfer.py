@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from example_audit import (
+from modicum_server.domain.findings import FindingControls, FindingReason, Passes, TransferFinding
+from modicum_server.domain.searches import Control, ControlPlan, TargetRule
+
+from tests.measures.example_audit import (
     OTHER_VERSION,
     SEARCH,
     VERSION,
@@ -12,8 +15,6 @@ from example_audit import (
     measures_of,
     not_eligible,
 )
-from modicum_server.domain.findings import FindingControls, FindingReason, Passes, TransferFinding
-from modicum_server.domain.searches import Control, ControlPlan, TargetRule
 
 BOTH = (VERSION, OTHER_VERSION)
 THIRD = VERSION.replace("versions/1", "versions/3")

@@ -1,7 +1,15 @@
 """Each measure on findings that can be counted by hand. On the 8x8 canvas 5% are 3.2 pixels."""
 
 import pytest
-from example_audit import (
+from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.searches import Canvas, Fill
+from modicum_server.measures import finding_row
+from modicum_server.measures.observer import observe
+from modicum_server.measures.overinterpretation import overinterpretation
+from modicum_server.measures.registry import FAMILIES
+from modicum_server.measures.ring import Ring
+
+from tests.measures.example_audit import (
     SEARCH,
     controls,
     document_and_rows,
@@ -13,13 +21,6 @@ from example_audit import (
     subset,
     variants,
 )
-from modicum_server.domain.findings import FindingReason
-from modicum_server.domain.searches import Canvas, Fill
-from modicum_server.measures import finding_row
-from modicum_server.measures.observer import observe
-from modicum_server.measures.overinterpretation import overinterpretation
-from modicum_server.measures.registry import FAMILIES
-from modicum_server.measures.ring import Ring
 
 
 def test_the_overinterpretation_rate_counts_subsets_of_at_most_five_percent():

@@ -1,18 +1,13 @@
 """What these tests share: every part of the service at work, and a real Prometheus that has scraped an audit of it."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from prometheus_running import Prometheus, free_port, require, running_prometheus  # beside this file
-
 from tests.faults.stage import Stage, stage
+from tests.metrics.prometheus_running import Prometheus, free_port, require, running_prometheus
 
 
 @dataclass(frozen=True)

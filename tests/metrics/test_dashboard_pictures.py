@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from prometheus_running import REPOSITORY
 
 from deploy.grafana.pictures.asking import Window, answers_of, boards
 from deploy.grafana.pictures.drawing import draw_board
 from deploy.grafana.pictures.panels import NOTHING, draw_panel
 from deploy.grafana.pictures.values import colour_of, name_of, shown
+from tests.metrics.prometheus_running import REPOSITORY
 
 BOARDS = boards()
 WINDOW = Window(start=1_000_000.0, end=1_000_600.0, step_seconds=5.0, scrape_seconds=5.0)

@@ -17,7 +17,8 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.worker import WorkerMetrics
-from prometheus_running import REPOSITORY, RULES, eventually
+
+from tests.metrics.prometheus_running import REPOSITORY, RULES, eventually
 
 GRAFANA = REPOSITORY / "deploy" / "grafana"
 BOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))

@@ -14,9 +14,9 @@ import grpc
 import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from prometheus_running import eventually
 
 from tests.faults.stage import Stage
+from tests.metrics.prometheus_running import eventually
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 AUDITS = "modicum.v1.AuditService"

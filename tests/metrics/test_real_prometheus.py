@@ -5,10 +5,10 @@ import subprocess
 import urllib.request
 
 import pytest
-from prometheus_running import eventually, require
 
 from tests.faults.gates import Point, closed
 from tests.faults.stage import SUBJECT
+from tests.metrics.prometheus_running import eventually, require
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 

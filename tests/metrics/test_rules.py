@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from modicum_server.settings import Settings
-from prometheus_running import REPOSITORY, RULES, require
+
+from tests.metrics.prometheus_running import REPOSITORY, RULES, require
 
 FOLDER = RULES.parent
 PAGE = (REPOSITORY / "docs" / "how-to" / "answer-alerts.md").read_text()

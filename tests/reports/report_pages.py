@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 import numpy as np
-from example_audit import INPUT, LABELS, OTHER_VERSION, SIDE, VERSION, document_and_rows
 from modicum_server.reports import render_html
 from PIL import Image
+
+from tests.measures.example_audit import INPUT, LABELS, OTHER_VERSION, SIDE, VERSION, document_and_rows
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 

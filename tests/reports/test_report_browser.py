@@ -4,11 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from example_audit import finding, mixed_findings
 from modicum_server.domain.findings import FillFinding, FindingControls
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.searches import Fill
-from report_pages import page_of
+
+from tests.measures.example_audit import finding, mixed_findings
+from tests.reports.report_pages import page_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WITHOUT_NETWORK = [

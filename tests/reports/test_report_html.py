@@ -6,7 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_audit import (
+from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.models import InputSpecification
+from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod
+from modicum_server.reports import render_html
+
+from tests.measures.example_audit import (
     OTHER_VERSION,
     SEARCH,
     SIDE,
@@ -18,11 +23,7 @@ from example_audit import (
     mixed_findings,
     not_eligible,
 )
-from modicum_server.domain.findings import FindingReason
-from modicum_server.domain.models import InputSpecification
-from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod
-from modicum_server.reports import render_html
-from report_pages import page_of, photograph, read
+from tests.reports.report_pages import page_of, photograph, read
 
 HOSTILE = "<script>alert('&\"x')</script>"
 FEW = [finding(place, 2, controls=controls(4, black=True)) for place in range(12)]
@@ -228,7 +229,7 @@ def test_a_grey_canvas_with_other_bounds_is_shown():
 
 def test_an_array_of_many_channels_is_shown_and_its_caption_says_how(monkeypatch):
     assert "the mean of its" not in page_of([finding(0, 2), not_eligible(1)])
-    monkeypatch.setattr("example_audit.CANVAS", Canvas(13, 8, 8))
+    monkeypatch.setattr("tests.measures.example_audit.CANVAS", Canvas(13, 8, 8))
     many = InputSpecification(13, 8, 8, 0.0, 1.0, 0, "bilinear", (0.5,) * 13, (1.0,) * 13)
     values = io.BytesIO()
     np.save(values, np.arange(8 * 8 * 13, dtype=np.uint16).reshape(8, 8, 13))

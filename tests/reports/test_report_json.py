@@ -5,9 +5,10 @@ import json
 import tracemalloc
 
 import pytest
-from example_audit import document_and_rows, mixed_findings, pack
 from modicum_server.measures import finding_row
 from modicum_server.reports import JsonReport
+
+from tests.measures.example_audit import document_and_rows, mixed_findings, pack
 
 MEBIBYTE = 1024 * 1024
 

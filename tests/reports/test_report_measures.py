@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from example_audit import INPUT, OTHER_VERSION, SEARCH, VERSION, controls, document_and_rows, finding, mixed_findings
 from modicum_server.domain.findings import FindingControls, TransferFinding
 from modicum_server.domain.models import Ensemble, InputDropout
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
@@ -12,7 +11,18 @@ from modicum_server.measures import registry
 from modicum_server.measures.families import Family, PairFamily, Place, Title
 from modicum_server.measures.measure import Measure
 from modicum_server.reports import render_html
-from report_pages import page_of, photograph, read
+
+from tests.measures.example_audit import (
+    INPUT,
+    OTHER_VERSION,
+    SEARCH,
+    VERSION,
+    controls,
+    document_and_rows,
+    finding,
+    mixed_findings,
+)
+from tests.reports.report_pages import page_of, photograph, read
 
 BOTH = (VERSION, OTHER_VERSION)
 TWO_VERSIONS = [finding(place, 3, model_version=name) for name in BOTH for place in range(12)]

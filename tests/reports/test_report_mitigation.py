@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_audit import OTHER_VERSION, SEARCH, VERSION, finding, not_eligible
 from modicum_server.domain.models import Ensemble, ModelCheck, OutputKind
 from modicum_server.domain.statistics import Statistics
 from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
-from report_pages import page_of, read
+
+from tests.measures.example_audit import OTHER_VERSION, SEARCH, VERSION, finding, not_eligible
+from tests.reports.report_pages import page_of, read
 
 BOTH = "projects/default/models/both/versions/1"
 VERSIONS = (VERSION, OTHER_VERSION, BOTH)

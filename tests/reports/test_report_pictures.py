@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_audit import INPUT
 from hypothesis import given
 from hypothesis import strategies as st
 from modicum_server.measures.words import confidence_text
 from modicum_server.reports import panels, plots
 from PIL import Image
+
+from tests.measures.example_audit import INPUT
 
 MASK = np.array([[True, True, False], [False, False, False], [False, False, True]])
 

@@ -2,10 +2,11 @@
 
 import re
 
-from example_audit import finding, not_eligible, subset
 from modicum_server.domain.findings import FindingControls, Passes, PixelSubsetFinding, Trace
 from modicum_server.reports import plots
-from report_pages import page_of, read
+
+from tests.measures.example_audit import finding, not_eligible, subset
+from tests.reports.report_pages import page_of, read
 
 ANSWER = PixelSubsetFinding(subset(4), 0.75, 0, 0.25, 1, Trace((64, 32, 0), (1.0, 0.5, 0.0)), Passes(70, 64))
 CONTROLS = FindingControls(pixel_subset=ANSWER)

@@ -3,10 +3,11 @@
 import re
 from dataclasses import replace
 
-from example_audit import OTHER_VERSION, SEARCH, VERSION, controls, finding
 from modicum_server.domain.findings import FindingControls, FindingReason, TransferFinding
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
-from report_pages import page_of, read
+
+from tests.measures.example_audit import OTHER_VERSION, SEARCH, VERSION, controls, finding
+from tests.reports.report_pages import page_of, read
 
 BOTH = (VERSION, OTHER_VERSION)
 PLANS = (ControlPlan(Control.TRANSFER),)

@@ -12,7 +12,8 @@ from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.api import Api
 from modicum_server.usecases.access import token_digest
-from rest_stage import PROJECT, TOKENS, Served
+
+from tests.rest.rest_stage import PROJECT, TOKENS, Served
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from modicum_server.domain.projects import Role
 from modicum_server.transports.errors import status_of_error
 from modicum_server.usecases.access import token_digest
 from PIL import Image
-from rest_stage import INPUT, TOKENS, Rest, Served
-from two_doors import METHODS, Outcome, by_grpc, by_rest
+
+from tests.rest.rest_stage import INPUT, TOKENS, Rest, Served
+from tests.rest.two_doors import METHODS, Outcome, by_grpc, by_rest
 
 ROLES = {"viewer": Role.VIEWER, "auditor": Role.AUDITOR}
 ABSENT = "0" * 64

@@ -17,8 +17,8 @@ from modicum_server.store.changes import CHANNEL, PostgresChanges
 from modicum_server.store.connections import POOL_SIZE
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.api import Api
-from rest_stage import PATIENCE_SECONDS, PROJECT, TOKENS, Rest, Served
 
+from tests.rest.rest_stage import PATIENCE_SECONDS, PROJECT, TOKENS, Rest, Served
 from tests.wire import Wire, wired
 
 LIMIT = "modicum_server.transports.layers.AUTHENTICATION_SECONDS"

@@ -8,8 +8,9 @@ from modicum_server.errors import FieldInvalid
 from modicum_server.transports.http.rest import protojson
 from modicum_server.transports.http.rest.protojson import is_nested, read_json
 from modicum_server.transports.lengths import MOST, PACKAGE
-from rest_stage import PROJECT, TOKENS
-from two_doors import METHODS, by_grpc, by_rest
+
+from tests.rest.rest_stage import PROJECT, TOKENS
+from tests.rest.two_doors import METHODS, by_grpc, by_rest
 
 
 def lists_of(message: Descriptor, known: set[str]) -> set[str]:

@@ -18,8 +18,9 @@ from modicum_server.transports.http.rest.openapi.operations import body_of
 from modicum_server.transports.http.rest.openapi.page import prose, reasons, render_page
 from modicum_server.transports.http.rest.routes import bindings_of
 from openapi_spec_validator import validate
-from rest_stage import PROJECT, TOKENS, Rest
-from two_doors import METHODS
+
+from tests.rest.rest_stage import PROJECT, TOKENS, Rest
+from tests.rest.two_doors import METHODS
 
 #: What schemathesis is told; each line with its reason.
 CONFIGURATION = """

@@ -14,8 +14,9 @@ from modicum_server.transports.http.rest.openapi.operations import path_of
 from modicum_server.transports.http.rest.protojson import written
 from modicum_server.transports.http.rest.routes import bindings_of
 from modicum_server.usecases.reports import MEDIA_TYPES
-from rest_stage import INPUT, PROJECT
-from two_doors import METHODS
+
+from tests.rest.rest_stage import INPUT, PROJECT
+from tests.rest.two_doors import METHODS
 
 DIGEST = "0" * 64
 VERSION = "projects/default/models/net/versions/1"

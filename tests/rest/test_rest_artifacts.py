@@ -9,8 +9,9 @@ import grpc
 import pytest
 from modicum_server.artifacts.uploads import PartialUpload
 from prometheus_client import generate_latest
-from rest_stage import PROJECT, TOKENS, until
-from two_doors import by_grpc
+
+from tests.rest.rest_stage import PROJECT, TOKENS, until
+from tests.rest.two_doors import by_grpc
 
 DATA = bytes(range(256)) * 20_000
 DIGEST = hashlib.sha256(DATA).hexdigest()

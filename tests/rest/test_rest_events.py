@@ -5,7 +5,8 @@ import json
 
 from modicum_server.domain.audits import Stage
 from modicum_server.metrics.api import ApiMetrics
-from rest_stage import until
+
+from tests.rest.rest_stage import until
 
 
 def watchers(metrics: ApiMetrics) -> float:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from prometheus_client import generate_latest
-from rest_stage import PROJECT, until
+
+from tests.rest.rest_stage import PROJECT, until
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules.yml"
 DATA = bytes(range(256)) * 20_000

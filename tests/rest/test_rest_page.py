@@ -14,7 +14,8 @@ from modicum_server.domain.audits import AuditState
 from modicum_server.domain.findings import Finding, Subset
 from modicum_server.domain.models import VersionState
 from modicum_server.settings import Settings
-from rest_stage import PROJECT, TOKENS
+
+from tests.rest.rest_stage import PROJECT, TOKENS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "rest.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

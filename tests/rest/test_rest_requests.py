@@ -10,7 +10,8 @@ from modicum_server.transports.http.rest import protojson
 from modicum_server.transports.http.rest.protojson import read_json
 from modicum_server.transports.http.rest.requests import request_of
 from modicum_server.transports.http.rest.routes import Found, Route, bindings_of
-from two_doors import METHODS
+
+from tests.rest.two_doors import METHODS
 
 ID = "00000000-0000-4000-8000-000000000001"
 

@@ -9,7 +9,8 @@ import pytest
 import structlog
 from modicum_server.settings import Settings
 from modicum_server.transports.http.compression import takes_gzip
-from rest_stage import PROJECT, Rest
+
+from tests.rest.rest_stage import PROJECT, Rest
 
 ID = "00000000-0000-4000-8000-000000000001"
 

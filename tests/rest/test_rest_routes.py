@@ -9,7 +9,8 @@ from modicum_server.transports.http.rest.openapi.document import document
 from modicum_server.transports.http.rest.openapi.operations import path_of
 from modicum_server.transports.http.rest.routes import RouteTable, bindings_of
 from modicum_server.transports.http.rest.templates import PathTemplate, decoded
-from two_doors import METHODS
+
+from tests.rest.two_doors import METHODS
 
 ANNOTATED = {
     name: rule

@@ -16,7 +16,8 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from modicum_server.transports.contract import services_of_contract
 from modicum_server.transports.http.rest.routes import bindings_of
-from rest_stage import Reply, Rest
+
+from tests.rest.rest_stage import Reply, Rest
 
 METHODS: Mapping[str, MethodDescriptor] = {
     method.name: method for service in services_of_contract() for method in service.methods

@@ -1,8 +1,9 @@
 import pytest
 import torch
 from modicum_sis import BatchedGradient, Classifier, MaskOptimization, find_subsets
-from sis_models import TinyNetwork, linear_classifier, ones, random_images, rescored
 from torch import nn
+
+from tests.sis.sis_models import TinyNetwork, linear_classifier, ones, random_images, rescored
 
 CANVAS = (3, 8, 8)
 

@@ -5,8 +5,9 @@ import torch
 from modicum_sis import Classifier, MaskOptimization, Speedups, find_subsets
 from modicum_sis.graphs import Graphed
 from modicum_sis.padding import padded, padded_count
-from sis_models import TinyNetwork, random_images
 from torch import nn
+
+from tests.sis.sis_models import TinyNetwork, random_images
 
 CANVAS = (3, 8, 8)
 

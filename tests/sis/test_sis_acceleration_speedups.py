@@ -21,8 +21,9 @@ from modicum_sis.acceleration import AIM, REDUCED_AGREEMENT
 from modicum_sis.margins import log_odds, margin_difference, margins_of, raised
 from modicum_sis.progress import Meter
 from modicum_sis.scoring import MaskScorer
-from sis_models import TinyNetwork, linear_classifier, random_images
 from torch import nn
+
+from tests.sis.sis_models import TinyNetwork, linear_classifier, random_images
 
 CANVAS = (3, 8, 8)
 REDUCED = Speedups(precision="bfloat16")

@@ -14,7 +14,8 @@ from modicum_sis import (
     load_findings,
     save_findings,
 )
-from sis_models import TinyNetwork, linear_classifier, ones, random_images
+
+from tests.sis.sis_models import TinyNetwork, linear_classifier, ones, random_images
 
 WRONG = {
     "a module as classifier": ({"classifier": TinyNetwork()}, ParameterError, r"got TinyNetwork.*Classifier\(module"),

@@ -6,7 +6,8 @@ import pytest
 import torch
 from modicum_sis import MaskOptimization, find_subsets, log_odds
 from modicum_sis.ascent import LARGEST_GROWTH, LATE, MOMENTUM_APART, Ascent
-from sis_models import linear_classifier, ones
+
+from tests.sis.sis_models import linear_classifier, ones
 
 PIXELS = 1000
 

@@ -1,8 +1,9 @@
 import pytest
 import torch
 from modicum_sis import Classifier, default_chunk_size, measured_chunk_size
-from sis_models import TinyNetwork, linear_classifier
 from torch import nn
+
+from tests.sis.sis_models import TinyNetwork, linear_classifier
 
 CANVAS = (3, 64, 64)
 GUESS = default_chunk_size(CANVAS, torch.device("cpu"))

@@ -4,7 +4,8 @@ import pytest
 import torch
 from modicum_sis import BackSelect, BatchedGradient, Classifier, MaskOptimization, find_subsets
 from modicum_sis.verification import ATTEMPTS
-from sis_models import LinearScores, network_classifier, ones, random_images, two_classes
+
+from tests.sis.sis_models import LinearScores, network_classifier, ones, random_images, two_classes
 
 SEARCHES = {
     "backselect": BackSelect(),

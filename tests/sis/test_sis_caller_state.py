@@ -5,8 +5,9 @@ import contextlib
 import pytest
 import torch
 from modicum_sis import BatchedGradient, Classifier, MaskOptimization, find_subsets
-from sis_models import TinyNetwork, network_classifier, random_images
 from torch import nn
+
+from tests.sis.sis_models import TinyNetwork, network_classifier, random_images
 
 SEARCHES = [MaskOptimization(60), BatchedGradient(4)]
 each_search = pytest.mark.parametrize("search", SEARCHES, ids=str)

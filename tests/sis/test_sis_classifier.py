@@ -12,7 +12,9 @@ from modicum_sis import (
     find_subsets,
 )
 from modicum_sis.margins import confidences_of, margins_of
-from sis_models import (
+from torch import nn
+
+from tests.sis.sis_models import (
     LinearScores,
     TinyNetwork,
     linear_classifier,
@@ -21,7 +23,6 @@ from sis_models import (
     random_images,
     two_classes,
 )
-from torch import nn
 
 
 class Returns(nn.Module):

@@ -15,7 +15,8 @@ from modicum_sis import (
     other_fills,
     random_same_size,
 )
-from sis_models import linear_classifier, network_classifier, ones, random_images, random_network
+
+from tests.sis.sis_models import linear_classifier, network_classifier, ones, random_images, random_network
 
 EVIDENCE = torch.tensor([[-2.0, -4.0, -2.0], [-2.0, 8.0, 0.5], [0.0, 0.0, 0.25]])
 

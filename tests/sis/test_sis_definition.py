@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modicum_sis import BackSelect, BatchedGradient, Classifier, Reason, backselect, find_subsets
-from sis_models import FunctionScores
+
+from tests.sis.sis_models import FunctionScores
 
 THRESHOLD = 0.5  # a margin of 0; functions are shifted so that their bare fill has one of -1
 

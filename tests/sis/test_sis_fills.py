@@ -2,7 +2,8 @@ import pytest
 import torch
 from modicum_sis import BatchedGradient, Classifier, FillUnavailable, ParameterError, Reason, find_subsets
 from modicum_sis.fills import Donors, Fills, blurred, gather_donors
-from sis_models import linear_classifier, ones, random_images
+
+from tests.sis.sis_models import linear_classifier, ones, random_images
 
 WEIGHTS = torch.zeros(2, 3)
 

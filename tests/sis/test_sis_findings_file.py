@@ -19,7 +19,8 @@ from modicum_sis import (
     load_findings,
     save_findings,
 )
-from sis_models import network_classifier, ones, random_images
+
+from tests.sis.sis_models import network_classifier, ones, random_images
 
 
 @pytest.fixture(scope="module")

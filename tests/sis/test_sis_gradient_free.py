@@ -14,7 +14,8 @@ from modicum_sis import (
     load_findings,
     save_findings,
 )
-from sis_models import LinearScores, network_classifier, ones, random_images, rescored, two_classes
+
+from tests.sis.sis_models import LinearScores, network_classifier, ones, random_images, rescored, two_classes
 
 BUDGETS = (10, 50, 150, 600)
 

@@ -15,7 +15,8 @@ from modicum_sis import (
     load_findings,
     save_findings,
 )
-from sis_models import TinyNetwork, random_images
+
+from tests.sis.sis_models import TinyNetwork, random_images
 
 WRONG = {
     "one bound": ({"bounds": 1}, "two numbers that rise"),

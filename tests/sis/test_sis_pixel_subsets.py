@@ -3,7 +3,8 @@
 import pytest
 import torch
 from modicum_sis import ParameterError, pixel_subsets, planned_pixel_subset_passes
-from sis_models import linear_classifier, network_classifier, ones, random_images
+
+from tests.sis.sis_models import linear_classifier, network_classifier, ones, random_images
 
 EVIDENCE = torch.arange(40.0).view(5, 8) / 64
 

@@ -15,7 +15,8 @@ from modicum_sis import (
 from modicum_sis.desk import propose_each
 from modicum_sis.pool import LOOKAHEAD
 from modicum_sis.questions import EachWithout, Question
-from sis_models import linear_classifier, network_classifier
+
+from tests.sis.sis_models import linear_classifier, network_classifier
 
 SIDE = 5
 WEIGHTS = torch.randint(-8, 9, (SIDE, SIDE), generator=torch.Generator().manual_seed(3)) / 8

@@ -24,8 +24,9 @@ from modicum_sis import (
     generator,
     log_odds,
 )
-from sis_models import LinearScores, PairedScores, smooth_network, two_classes
 from torch import Tensor, nn
+
+from tests.sis.sis_models import LinearScores, PairedScores, smooth_network, two_classes
 
 MEAN, STD, FILL_MEAN = 0.5, 0.5, 0.75
 DONORS = 5

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from modicum_sis import BatchedGradient, MaskOptimization, find_subsets
-from sis_models import TinyNetwork, network_classifier, random_images
+
+from tests.sis.sis_models import TinyNetwork, network_classifier, random_images
 
 README = Path(__file__).parents[2] / "service" / "sis" / "README.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)

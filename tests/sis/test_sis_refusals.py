@@ -12,7 +12,8 @@ from modicum_sis import (
     find_subsets,
     gather_donors,
 )
-from sis_models import TinyNetwork, network_classifier, random_images
+
+from tests.sis.sis_models import TinyNetwork, network_classifier, random_images
 
 IMAGES = random_images(3)
 WRONG_IMAGES = {

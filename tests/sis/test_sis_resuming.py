@@ -18,7 +18,8 @@ from modicum_sis import (
 )
 from modicum_sis.desk import propose_each
 from modicum_sis.questions import Question
-from sis_models import (
+
+from tests.sis.sis_models import (
     TinyNetwork,
     linear_classifier,
     network_classifier,

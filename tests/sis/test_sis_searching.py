@@ -17,7 +17,8 @@ from modicum_sis import (
     find_subsets,
     log_odds,
 )
-from sis_models import linear_classifier, network_classifier, ones, random_images, rescored
+
+from tests.sis.sis_models import linear_classifier, network_classifier, ones, random_images, rescored
 
 SEARCHES = {
     "backselect": BackSelect(),

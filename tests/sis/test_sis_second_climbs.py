@@ -5,7 +5,8 @@ from modicum_sis import Limit, MaskOptimization, Reason, find_subsets, log_odds
 from modicum_sis.questions import GRADIENT_COST, Answer
 from modicum_sis.second_climbs import FIRST_SIZES, LEAST_LEFT, SecondClimbs
 from modicum_sis.shrinking import Shrinker
-from sis_models import linear_classifier
+
+from tests.sis.sis_models import linear_classifier
 
 PIXELS, STEPS, THRESHOLD = 100, 20, 0.99
 WIDE = torch.zeros(PIXELS, dtype=torch.float64)

@@ -18,8 +18,9 @@ from modicum_sis import (
     backselect,
     find_subsets,
 )
-from sis_models import LinearScores, ones, random_images, smooth_network, two_classes
 from torch import nn
+
+from tests.sis.sis_models import LinearScores, ones, random_images, smooth_network, two_classes
 
 CANDIDATE_BYTES = 64 << 20
 """What the candidates of one call may hold; those of a whole step at 224x224 would be 30 GB."""

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable
 import psycopg
 import pytest
 from modicum_server.store.postgres import PostgresStore
-from store_scene import Scene
+
+from tests.store.store_scene import Scene
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.store.postgres import PostgresStore
-from store_scene import PROJECT
 
+from tests.store.store_scene import PROJECT
 from tests.wire import Wire, distant_store, wired
 
 PATIENCE_SECONDS = 60.0

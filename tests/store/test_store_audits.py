@@ -19,7 +19,8 @@ from modicum_server.domain.searches import Fill
 from modicum_server.errors import PageTokenInvalid
 from modicum_server.ports import AuditFilter
 from modicum_server.store.changes import PostgresChanges
-from store_scene import PROJECT, SOME_TIME, Scene, audit_value, finding, items
+
+from tests.store.store_scene import PROJECT, SOME_TIME, Scene, audit_value, finding, items
 
 
 async def test_an_audit_comes_back_as_it_was_stored(store, scene: Scene):

@@ -1,7 +1,8 @@
 import asyncio
 
 from modicum_server.domain.datasets import DatasetItem
-from store_scene import PROJECT, items
+
+from tests.store.store_scene import PROJECT, items
 
 NAME = f"{PROJECT}/datasets/photos"
 

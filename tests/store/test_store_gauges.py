@@ -2,7 +2,8 @@
 
 from modicum_server.domain.audits import AuditFailure, Stage
 from modicum_server.store import gauges
-from store_scene import PROJECT
+
+from tests.store.store_scene import PROJECT
 
 
 async def succeed(scene, name: str, digest: str) -> None:

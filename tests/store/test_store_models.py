@@ -13,7 +13,8 @@ from modicum_server.domain.models import (
     Weights,
 )
 from modicum_server.errors import DatasetNotFound, ModelVersionNotFound
-from store_scene import CHECK, PROJECT, Scene, audit_value, items, new_version
+
+from tests.store.store_scene import CHECK, PROJECT, Scene, audit_value, items, new_version
 
 MODEL, PARTS = f"{PROJECT}/models/net", f"{PROJECT}/models/parts"
 

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 from modicum_server.domain.audits import LeaseState, NewShard, Stage
-from store_scene import CHECK, PROJECT, Scene, finding
+
+from tests.store.store_scene import CHECK, PROJECT, Scene, finding
 
 PAST = -1.0  # a lease that is dead from the start
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.findings import FindingReason, FoundSubset, Subset, Transfer, TransferFinding
 from modicum_server.store.postgres import PostgresStore
-from store_scene import PROJECT, Scene, audit_value, finding
+
+from tests.store.store_scene import PROJECT, Scene, audit_value, finding
 
 MASK = Subset(b"\xf0\x00", 4, 4, 4)
 

@@ -4,7 +4,8 @@ import pytest
 import pytest_asyncio
 from modicum_server.settings import Settings
 from modicum_server.torchserve.adapter import TorchServe
-from torchserve_stage import HANDLER, FolderOfArtifacts
+
+from tests.torchserve.torchserve_stage import HANDLER, FolderOfArtifacts
 
 
 @pytest.fixture(scope="module")

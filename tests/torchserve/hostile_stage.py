@@ -8,7 +8,6 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hostile_programs import CLASSES, SIZE
 from modicum_server.domain.models import (
     Executable,
     ExecutableKind,
@@ -20,7 +19,9 @@ from modicum_server.domain.models import (
 from modicum_server.domain.tasks import CheckWork, Task
 from modicum_server.handler.cifar_resnet import build_cifar_resnet
 from safetensors.torch import save
-from torchserve_stage import Never
+
+from tests.torchserve.hostile_programs import CLASSES, SIZE
+from tests.torchserve.torchserve_stage import Never
 
 
 class Programs:

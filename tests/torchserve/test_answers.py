@@ -29,7 +29,8 @@ from modicum_server.torchserve.messages import chunk_of, event_of, task_message
 from modicum_server.torchserve.progress import Order, Progress, hang_seconds
 from modicum_server.torchserve.slots import digests_of
 from modicum_server.wire.worker_pb2 import Chunk, Failure, Findings, Scores
-from torchserve_stage import DIGEST, task
+
+from tests.torchserve.torchserve_stage import DIGEST, task
 
 Code = grpc.StatusCode
 

@@ -14,7 +14,8 @@ from modicum_server.torchserve.confinement.seccomp import ARCHITECTURES, program
 from modicum_server.torchserve.confinement.systemcalls import INSPECTED, MACHINES, REFUSED, numbers
 from modicum_server.torchserve.folders import create_server_folder
 from modicum_server.torchserve.isolation import CODE_MUST_NOT, Isolation, _probe, candidates, find_bubblewrap
-from torchserve_stage import heard
+
+from tests.torchserve.torchserve_stage import heard
 
 SECRETS = {
     "MODICUM_DATABASE_URL": "x",

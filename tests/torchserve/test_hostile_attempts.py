@@ -7,17 +7,18 @@ import sys
 import time
 from pathlib import Path
 
-import hostile_payload
-import hostile_programs as hostile
 import pytest
-from hostile_stage import Programs, check_task, listening, read_report
 from modicum_server.domain.models import Executable, ExecutableKind
 from modicum_server.errors import ExecutableNotEnclosed
 from modicum_server.settings import Settings
 from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.confinement.plan import Level
 from modicum_server.torchserve.isolation import CODE_MUST_NOT, Isolation
-from torchserve_stage import Never
+
+from tests.torchserve import hostile_payload
+from tests.torchserve import hostile_programs as hostile
+from tests.torchserve.hostile_stage import Programs, check_task, listening, read_report
+from tests.torchserve.torchserve_stage import Never
 
 PATIENCE_SECONDS = 60
 PLANTED = (Path("/dev/shm/modicum-planted"), Path("/dev/modicum-planted"))

@@ -18,7 +18,8 @@ from modicum_server.settings import Settings
 from modicum_server.torchserve import java
 from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.folders import PREFIX, create_server_folder
-from torchserve_stage import HANDLER, FolderOfArtifacts
+
+from tests.torchserve.torchserve_stage import HANDLER, FolderOfArtifacts
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,8 @@ import time
 import pytest
 from modicum_server.domain.tasks import TaskFinished, TaskHeartbeat, TaskStarted
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
-from torchserve_stage import DIGEST, Never, heard, task
+
+from tests.torchserve.torchserve_stage import DIGEST, Never, heard, task
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
 

@@ -20,7 +20,8 @@ from modicum_server.errors import DependencyUnavailable
 from modicum_server.metrics.stored import Snapshot
 from modicum_server.settings import Settings
 from modicum_server.transports.api import Api
-from transports_stage import PROJECT, messages, seen
+
+from tests.transports.transports_stage import PROJECT, messages, seen
 
 Code = grpc.StatusCode
 

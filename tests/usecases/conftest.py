@@ -8,7 +8,8 @@ from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.specifications import AuditDraft
-from usecases_stage import Place, draft
+
+from tests.usecases.usecases_stage import Place, draft
 
 
 @pytest.fixture

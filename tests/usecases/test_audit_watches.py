@@ -10,7 +10,8 @@ import pytest
 from modicum_server.domain.audits import AuditFailure, AuditProgress, AuditState, Stage
 from modicum_server.errors import DependencyUnavailable, ServerStopping, TooManyWatchers
 from modicum_server.usecases.watching import LOOKS_AT_ONCE, Watching, remaining_seconds
-from usecases_stage import AUDITOR, VIEWER, now
+
+from tests.usecases.usecases_stage import AUDITOR, VIEWER, now
 
 
 async def test_a_watch_shows_growing_sequences_and_ends_with_the_end(place, asked):

@@ -9,7 +9,8 @@ import numpy as np
 from modicum_server.domain.models import Combine, Ensemble
 from modicum_server.usecases.reports import ReportFormat
 from PIL import Image
-from usecases_stage import VIEWER, draft
+
+from tests.usecases.usecases_stage import VIEWER, draft
 
 SUBSET = {"mask": "", "height": 8, "width": 8, "size": 1, "fraction": 1 / 64}
 

@@ -8,7 +8,8 @@ from modicum_server.domain.models import Combine, Ensemble, InputDropout, Versio
 from modicum_server.errors import FieldInvalid, ModelRejected, ModelVersionNotFound, ResourceInUse
 from modicum_server.usecases.requests import CreateOptions
 from modicum_server.usecases.versions import NewVersion
-from usecases_stage import ADMIN, AUDITOR, CHECK, INPUT, PROJECT, draft
+
+from tests.usecases.usecases_stage import ADMIN, AUDITOR, CHECK, INPUT, PROJECT, draft
 
 BOTH = f"{PROJECT}/models/both"
 

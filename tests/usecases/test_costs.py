@@ -14,7 +14,8 @@ from modicum_server.usecases.costs import (
     shard_count,
 )
 from modicum_server.usecases.draws import draw_sample
-from usecases_stage import CHECK, INPUT, PROJECT, now
+
+from tests.usecases.usecases_stage import CHECK, INPUT, PROJECT, now
 
 CIFAR, IMAGENET = Canvas(3, 32, 32), Canvas(3, 224, 224)
 

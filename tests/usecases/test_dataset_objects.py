@@ -11,7 +11,8 @@ from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.objects import MOST_ITEMS
 from modicum_server.usecases.requests import CreateOptions
 from PIL import Image
-from usecases_stage import AUDITOR, PROJECT, digest_of
+
+from tests.usecases.usecases_stage import AUDITOR, PROJECT, digest_of
 
 
 def picture(width: int, height: int, value: int = 9) -> bytes:

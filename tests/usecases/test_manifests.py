@@ -3,7 +3,8 @@ import json
 import pytest
 from modicum_server.errors import DatasetEmpty, DatasetTooLarge, ManifestInvalid
 from modicum_server.usecases.manifests import LONGEST_LINE_BYTES, read_manifest
-from usecases_stage import parts
+
+from tests.usecases.usecases_stage import parts
 
 DIGEST = "ab" * 32
 

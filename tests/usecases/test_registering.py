@@ -25,7 +25,8 @@ from modicum_server.errors import (
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.requests import CreateOptions
 from modicum_server.usecases.versions import NewVersion
-from usecases_stage import ADMIN, AUDITOR, INPUT, PROJECT, STRANGER, VIEWER, digest_of, draft
+
+from tests.usecases.usecases_stage import ADMIN, AUDITOR, INPUT, PROJECT, STRANGER, VIEWER, digest_of, draft
 
 REQUEST = CreateOptions(request_id="123e4567-e89b-12d3-a456-426614174000")
 VALIDATE = CreateOptions(validate_only=True)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.classes import same_classes
 from modicum_server.domain.models import ModelVersion, VersionState, Weights
-from usecases_stage import CHECK, INPUT, PROJECT, now
+
+from tests.usecases.usecases_stage import CHECK, INPUT, PROJECT, now
 
 
 def version(*labels: str, count: int | None) -> ModelVersion:

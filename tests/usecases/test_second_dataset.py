@@ -7,7 +7,8 @@ from modicum_server.domain.models import Ensemble
 from modicum_server.errors import DatasetNotFound, FieldInvalid, LabelUnknown, ResourceInUse
 from modicum_server.usecases.requests import CreateOptions
 from modicum_server.usecases.versions import NewVersion
-from usecases_stage import ADMIN, AUDITOR, CHECK, PROJECT, draft
+
+from tests.usecases.usecases_stage import ADMIN, AUDITOR, CHECK, PROJECT, draft
 
 FIELD = r"audit\.specification\.out_of_distribution_dataset"
 

@@ -13,7 +13,8 @@ from modicum_server.usecases.controls import NEEDS_OTHERS, plans_beside
 from modicum_server.usecases.inputs import check_input
 from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.specifications import check_draft, fill_in, require_gradient
-from usecases_stage import CHECK, INPUT, PROJECT, SEARCH, draft, now
+
+from tests.usecases.usecases_stage import CHECK, INPUT, PROJECT, SEARCH, draft, now
 
 NAME = f"{PROJECT}/models/net/versions/1"
 DATASET = f"{PROJECT}/datasets/photos"

@@ -15,7 +15,8 @@ from modicum_server.errors import (
 )
 from modicum_server.usecases.artifacts import UploadHeader
 from modicum_server.usecases.requests import CreateOptions
-from usecases_stage import ADMIN, AUDITOR, PROJECT, VIEWER, digest_of, parts
+
+from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, VIEWER, digest_of, parts
 
 
 async def test_an_artifact_goes_up_and_down(place):

@@ -10,7 +10,8 @@ import structlog
 from modicum_server.artifacts.store import FolderArtifactStore
 from modicum_server.settings import Settings
 from modicum_server.store.postgres import PostgresStore
-from worker_scene import Scene
+
+from tests.worker.worker_scene import Scene
 
 
 @pytest.fixture

@@ -4,14 +4,15 @@ import json
 from dataclasses import replace
 
 import pytest
-from arithmetic_model_server import CHECK, ArithmeticModelServer
 from modicum_server.domain.audits import AuditFailure, AuditState
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import Executable, ExecutableKind, VersionState
 from modicum_server.domain.searches import Search, SearchMethod
 from modicum_server.domain.tasks import CheckWork
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
-from worker_scene import Scene, until
+
+from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer
+from tests.worker.worker_scene import Scene, until
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psycopg
-from arithmetic_model_server import PASSES, ArithmeticModelServer, subset_of
 from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.domain.models import Ensemble, InputDropout, VersionState
 from modicum_server.domain.searches import Control, ControlPlan
@@ -21,7 +20,9 @@ from modicum_server.worker.searching import search
 from modicum_server.worker.summarising import summarise
 from prometheus_client import generate_latest
 from sqlalchemy import make_url, text
-from worker_scene import LABELS, PROJECT, SEARCH, Scene, until
+
+from tests.worker.arithmetic_model_server import PASSES, ArithmeticModelServer, subset_of
+from tests.worker.worker_scene import LABELS, PROJECT, SEARCH, Scene, until
 
 DIGEST_LOCKED = (
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from arithmetic_model_server import CHECK, ArithmeticModelServer
 from modicum_server.domain.audits import Audit, AuditSpecification, AuditState
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.models import ModelVersion, VersionState
@@ -21,7 +20,9 @@ from modicum_server.store.changes import PostgresChanges
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.specifications import AuditDraft
 from modicum_server.usecases.watching import Watching
-from worker_scene import INPUT, LABELS, SEARCH, WEIGHTS, Scene
+
+from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer
+from tests.worker.worker_scene import INPUT, LABELS, SEARCH, WEIGHTS, Scene
 
 ORDERS = {"projects/large": 60, "projects/middle": 25, "projects/small": 10}
 LARGE = "projects/large"

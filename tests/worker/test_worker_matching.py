@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from arithmetic_model_server import ArithmeticModelServer
 from modicum_server.domain.audits import AuditState
 from modicum_server.domain.models import Ensemble
 from modicum_server.worker.matching import TEMPERATURES, matched_temperature
-from worker_scene import SEARCH, Scene
+
+from tests.worker.arithmetic_model_server import ArithmeticModelServer
+from tests.worker.worker_scene import SEARCH, Scene
 
 MATCHED = replace(SEARCH, matched=True)
 

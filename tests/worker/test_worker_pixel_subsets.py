@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from arithmetic_model_server import ArithmeticModelServer, subset_of
 from modicum_server.domain.audits import AuditState
 from modicum_server.domain.findings import FindingControls, Passes, PixelSubsetFinding, Trace
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
 from modicum_server.domain.tasks import TaskFindings
-from worker_scene import SEARCH, Scene
+
+from tests.worker.arithmetic_model_server import ArithmeticModelServer, subset_of
+from tests.worker.worker_scene import SEARCH, Scene
 
 PLAN = ControlPlan(Control.PIXEL_SUBSETS, passes=100)
 IMAGES = 6

@@ -4,14 +4,15 @@ import asyncio
 import json
 
 import pytest
-from arithmetic_model_server import ArithmeticModelServer
 from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.tasks import ScoreWork
 from modicum_server.errors import ModelDied, TaskFailed
-from worker_scene import LABELS, PROJECT, SEARCH, Scene, until
+
+from tests.worker.arithmetic_model_server import ArithmeticModelServer
+from tests.worker.worker_scene import LABELS, PROJECT, SEARCH, Scene, until
 
 SECOND = f"{PROJECT}/datasets/others"
 IMAGES, OTHERS = 4, 12

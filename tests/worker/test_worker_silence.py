@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from arithmetic_model_server import ArithmeticModelServer
 from modicum_server.domain.audits import AuditState
 from modicum_server.store.postgres import PostgresStore
-from worker_scene import Scene, until
 
 from tests.wire import Wire, distant_store, wired
+from tests.worker.arithmetic_model_server import ArithmeticModelServer
+from tests.worker.worker_scene import Scene, until
 
 
 @pytest.fixture

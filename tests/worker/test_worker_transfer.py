@@ -4,13 +4,14 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from arithmetic_model_server import ArithmeticModelServer
 from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.domain.findings import FindingReason, TransferFinding
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
 from modicum_server.domain.tasks import ScoreWork, SearchWork
 from modicum_server.errors import ModelDied, TaskFailed
-from worker_scene import LABELS, SEARCH, Scene, until
+
+from tests.worker.arithmetic_model_server import ArithmeticModelServer
+from tests.worker.worker_scene import LABELS, SEARCH, Scene, until
 
 TRANSFER = (ControlPlan(Control.TRANSFER),)
 IMAGES = 8

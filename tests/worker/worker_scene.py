@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from arithmetic_model_server import CHECK, ArithmeticModelServer
 from modicum_server.artifacts.store import FolderArtifactStore
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification, AuditState, NewShard, Shard, Stage
 from modicum_server.domain.datasets import DatasetItem
@@ -17,6 +16,8 @@ from modicum_server.settings import Settings
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.costs import cut_shards, planned_images
 from modicum_server.worker.worker import Worker
+
+from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer
 
 PROJECT = "projects/default"
 MODEL = f"{PROJECT}/models/arithmetic"
