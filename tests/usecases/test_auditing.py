@@ -36,7 +36,8 @@ from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions, 
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat
 from modicum_server.usecases.stored_results import reuse_key
-from usecases_stage import ADMIN, AUDITOR, CHECK, OTHER_AUDITOR, PROJECT, SEARCH, VIEWER, draft
+
+from tests.usecases.usecases_stage import ADMIN, AUDITOR, CHECK, OTHER_AUDITOR, PROJECT, SEARCH, VIEWER, draft
 
 REQUEST_ID = "123e4567-e89b-12d3-a456-426614174000"
 
