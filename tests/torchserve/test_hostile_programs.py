@@ -11,7 +11,6 @@ from pathlib import Path
 import hostile_programs as hostile
 import pytest
 import pytest_asyncio
-from hostile_stage import Programs, Stage, listening, read_report
 from modicum_server.domain.models import ExecutableKind
 from modicum_server.domain.tasks import TaskChecked, TaskFinished
 from modicum_server.errors import ModelServerError, TaskFailed
@@ -19,6 +18,8 @@ from modicum_server.settings import Settings
 from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.confinement.plan import Level
 from modicum_server.torchserve.isolation import candidates
+
+from tests.torchserve.hostile_stage import Programs, Stage, listening, read_report
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "isolation.md"
 LEVELS = (Level.BUBBLEWRAP, Level.LANDLOCK)
