@@ -1,6 +1,6 @@
-"""`python -m benchmarks`: measures the parts asked for, writes their figures, and the pages anew.
+"""`python -m benchmarks`: measures the chosen parts and writes their figures and the pages.
 
-The paper's table has results and a page of its own (`benchmarks.paper`).
+The paper's table has its own results and page (`benchmarks.paper`).
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ def main(
     into: Annotated[Path, typer.Option(help="folder of the results and the page")] = results.ROOT,
     page_only: Annotated[bool, typer.Option("--page-only", help="measure nothing")] = False,  # noqa: FBT002  a flag
 ) -> None:
-    """Measure; about 40 minutes on two free cores, about 9 with --quick; in full, the paper's table is an hour more."""
+    """Measure: about 40 minutes on two free cores, 9 with --quick. The full table of the paper takes another hour."""
     chosen = parts(part)
     torch.set_num_threads(threads or machine.cores())
     found = results.read(into / results.RESULTS)
@@ -48,7 +48,7 @@ def main(
 
 
 def parts(asked: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
-    """The parts to measure, by name; the paper's table, which writes as it goes, is none of them."""
+    """Return the parts to measure by name, without the paper's table, which writes its results as it runs."""
     data = data_folder()
     known: dict[str, Callable[[bool], dict[str, Any]]] = {
         "search": lambda quick: search.measure(data, quick=quick),

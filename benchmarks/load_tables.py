@@ -41,10 +41,10 @@ def load(part: dict[str, Any]) -> Iterator[str]:
     """Both runs side by side, then fairness, calls and memory of the large one."""
     last = part["runs"][-1]
     yield (
-        f"Audits of one image each ({part['model']}, {part['passes']} passes, seeds of their own, so that none is "
-        f"answered by another), ordered by three projects while the worker stands still, the largest project's first; "
-        f"then {part['slots']} slots of one thread go on, under {last['watches']:,} watches and calls of every kind, "
-        "one after another. One server, the small run first:\n"
+        f"Three projects create audits of one image each ({part['model']}, {part['passes']} passes) while the worker "
+        "stands still, the largest project first. Each audit has its own seed, so no stored result can be reused. Then "
+        f"{part['slots']} slots of one thread run them, under {last['watches']:,} watches and sequential calls of "
+        "every kind. One server makes both runs, the small one first:\n"
     )
     yield from table(("", *(f"{run['audits']:,} audits" for run in part["runs"])), _outcomes(part["runs"]))
     yield from _fairness(last)
@@ -55,12 +55,12 @@ def load(part: dict[str, Any]) -> Iterator[str]:
 def _outcomes(runs: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
     for word in ("acknowledged", "ended", "succeeded", "lost", "doubled"):
         yield word, *(f"{run[word]:,}" for run in runs)
-    yield "seconds of ordering, 8 at once", *(f"{run['order_seconds']:,}" for run in runs)
-    yield "seconds from the worker's go to the last end", *(f"{run['seconds']:,}" for run in runs)
+    yield "seconds to create them, 8 at once", *(f"{run['order_seconds']:,}" for run in runs)
+    yield "seconds from the worker's start to the last end", *(f"{run['seconds']:,}" for run in runs)
     yield "audits a second", *(f"{run['audits_per_second']:g}" for run in runs)
     for quantile in ("median", "p99"):
         yield (
-            f"seconds from order to end, {quantile}",
+            f"seconds from creation to end, {quantile}",
             *(f"{run['order_to_end_seconds'][quantile]:,}" for run in runs),
         )
     yield "watches attached", *(f"{run['watched']['attached']:,}" for run in runs)
@@ -71,11 +71,11 @@ def _outcomes(runs: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
 def _fairness(run: dict[str, Any]) -> Iterator[str]:
     fairness = run["fairness"]
     yield (
-        "Projects take turns for as long as they have something queued. So when a third of the largest project's "
-        "audits had ended, each project was due as many ends, or all of its own:\n"
+        "Projects take turns while they have work queued. So when a third of the largest project's audits had ended, "
+        "each other project should have had as many audits end, or all of its own:\n"
     )
     yield from table(
-        ("project", "ordered", "due", "ended by then"),
+        ("project", "created", "due", "ended by then"),
         [
             (project, f"{ordered:,}", f"{fairness['due'][project]:,}", f"{fairness['ended'][project]:,}")
             for project, ordered in fairness["ordered"].items()
@@ -84,7 +84,7 @@ def _fairness(run: dict[str, Any]) -> Iterator[str]:
 
 
 def _calls(run: dict[str, Any]) -> Iterator[str]:
-    yield f"Calls while the {run['audits']:,} audits were ordered (CreateAudit) and ran (all others):\n"
+    yield f"Calls while the {run['audits']:,} audits were created (CreateAudit) and ran (all others):\n"
     yield from table(
         ("method", "calls", "median", "p99"),
         [

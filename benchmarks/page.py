@@ -12,20 +12,20 @@ PAGE = Path("docs") / "reference" / "benchmarks.md"
 PICTURE = Path("docs") / "images" / "benchmarks-search.png"
 INTRODUCTION = """# Benchmarks
 
-Written by `make bench`, which measures on the machine where it runs (`PART=search|service|memory|load|trust` for one
-part, `QUICK=1` for fewer images and budgets; `PART=paper` writes [a page of its own](paper.md)). `MODICUM_BENCH_DATA`
-names the folder of outside data: `cifar10-test-1k/`, `cifar_resnet20.safetensors`, `cifar_resnet32.safetensors`. All
-figures lie in [benchmarks.json](../../benchmarks/results/benchmarks.json).
+`make bench` writes this page. It measures on the machine where it runs. `PART=search|service|memory|load|trust` runs
+one part, and `QUICK=1` takes fewer images and budgets. `PART=paper` writes [its own page](paper.md).
+`MODICUM_BENCH_DATA` names the folder of outside data: `cifar10-test-1k/`, `cifar_resnet20.safetensors`,
+`cifar_resnet32.safetensors`. All figures are in [benchmarks.json](../../benchmarks/results/benchmarks.json).
 
-Each figure is a ratio with its reference in the same run, on the same images. A pass-equivalent is one forward pass; a
-backward pass counts two. Square brackets hold 95% intervals (bootstrap over images, 10,000 resamples); below ten images
-there is none, and round brackets hold the least and the greatest of the images instead. Every subset was verified by a
-plain float32 pass.
+Each figure is a ratio to a reference in the same run, on the same images. A forward pass counts as 1 pass-equivalent, a
+backward pass as 2. Square brackets hold 95% intervals (bootstrap over images, 10,000 resamples). Below ten images there
+is no interval, and round brackets hold the lowest and the highest value instead. A plain float32 pass verified every
+subset.
 """
 QUICK = {
     "search": "Run with `QUICK=1`: one CIFAR network and one ImageNet model, few images, few budgets. The full run "
     "adds ResNet-32, EfficientNet-Lite1 and 2, budgets from 50 passes on, backselect with a fraction of 0.2, and more "
-    "images; it was not made for this page.\n",
+    "images. It was not run for this page.\n",
     "service": "Run with `QUICK=1`: fewer images, the service on one model only.\n",
     "memory": "Run with `QUICK=1`: the largest audit has 2,000 images, not 10,000.\n",
     "trust": "Run with `QUICK=1`: three seeds; the full run has twenty.\n",
@@ -126,8 +126,8 @@ def _absent(reasons: Sequence[str]) -> Iterator[str]:
 def _runs(parts: dict[str, Any]) -> Iterator[str]:
     """How each part was run: they may be of different days."""
     yield (
-        "\n## Runs\n\nA load above the number of cores says that others used the machine at the same time: times, and "
-        "ratios of times, are then rough.\n"
+        "\n## Runs\n\nA load above the number of cores means that the machine was also doing other work. Times and "
+        "ratios of times are then rough.\n"
     )
     yield from tables.table(
         ("part", "date", "extent", "machine", "torch threads", "load before", "versions"),

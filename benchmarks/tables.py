@@ -51,8 +51,8 @@ def sizes(subject: dict[str, Any]) -> Iterator[str]:
     """Mean sizes and passes of every contender."""
     yield (
         f"### {subject['name']}, threshold {subject['threshold']:g}\n\n"
-        f"{subject['pictures']}; n = {subject['n']}, the first that are eligible and not baseline-confident of "
-        f"{subject['looked_at']} looked at; {subject['pixels']:,} pixels. Ordered by passes.\n"
+        f"{subject['pictures']} of {subject['pixels']:,} pixels. n = {subject['n']}: the first images that are "
+        f"eligible and not baseline-confident, of {subject['looked_at']} tried. Rows are ordered by passes.\n"
     )
     rows = sorted(subject["rows"], key=lambda row: (float(row["passes_mean"]), str(row["method"])))
     yield from table(
@@ -73,9 +73,9 @@ def sizes(subject: dict[str, Any]) -> Iterator[str]:
 def ratios(subject: dict[str, Any]) -> Iterator[str]:
     """How many times larger the others' subsets are, image by image."""
     yield (
-        "Others over mask_optimization on the same images, geometric mean of the sizes' ratio; above 1 theirs are "
-        "larger. Where a search's cost is its own, mask_optimization stands with the largest budget below it, or "
-        "with its smallest.\n"
+        "Geometric mean of the ratio of sizes on the same images, other search / mask_optimization. Above 1, the "
+        "other search's subsets are larger. Some searches fix their own cost; they are compared with "
+        "mask_optimization at its largest budget below that cost, or at its smallest.\n"
     )
     yield from table(
         ("search", "setting", "its passes", "passes of mask_optimization", "ratio"),
@@ -97,7 +97,7 @@ def exact(subjects: Sequence[dict[str, Any]], reference: dict[str, Any] | None) 
     yield "### Exact backselect\n"
     if reference is None:
         yield (
-            "No reference yet: it takes 524,800 passes an image, about five minutes each on two cores. "
+            "There is no reference yet. It takes 524,800 passes an image, about five minutes each on two cores. "
             "`python -m benchmarks.exact` makes it."
         )
         return
@@ -110,8 +110,8 @@ def exact(subjects: Sequence[dict[str, Any]], reference: dict[str, Any] | None) 
 def loop(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The bare loop over raw passes."""
     yield (
-        "The bare loop (`find_subsets`, mask_optimization) against as many raw passes of the plain model at its best "
-        "batch size; and the same loop with nothing done for speed (`accelerate=False`), which tells what the loop "
+        "The bare loop is `find_subsets` with mask_optimization. It is compared with as many raw passes of the plain "
+        "model at its best batch size. The same loop without acceleration (`accelerate=False`) shows what the loop "
         "itself costs:\n"
     )
     yield from table(
@@ -134,9 +134,9 @@ def loop(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
 def service(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The whole service over the bare loop."""
     yield (
-        "A whole audit through API, queue, TorchServe and Postgres, from the order to the result in the client's "
-        "hands, no stored answer reused, against the bare loop on the same images (before and after it). The start is "
-        "from nothing to a checked model:\n"
+        "A whole audit runs through API, queue, TorchServe and Postgres, from the call to the result at the client, "
+        "and reuses no stored result. It is compared with the bare loop on the same images, run before and after it. "
+        "The start is the time from nothing to a checked model:\n"
     )
     yield from table(
         ("model", "images", "passes an image", "audit", "bare loop", "ratio", "start", "mean subset, service / loop"),
@@ -163,8 +163,8 @@ def memory(part: dict[str, Any]) -> Iterator[str]:
     yield (
         f"Peak resident memory while a data set of random {part['side']}x{part['side']} images is uploaded, audited "
         f"and reported ({part['model']}, untrained; one server, the smallest audit first). The model process works on "
-        f"up to {part['chunk']:,} of them together, which {counts[0]} do not fill: it grows until they do, and what "
-        f"counts is its growth from {counts[1]} on.\n"
+        f"up to {part['chunk']:,} images together. {counts[0]} images do not fill it, so only its growth from "
+        f"{counts[1]} images on counts.\n"
     )
     over = (f"{counts[-1]} over {counts[0]}", f"{counts[-1]} over {counts[1]}")
     yield from table(

@@ -13,20 +13,20 @@ from benchmarks.tables import table
 def trust(part: dict[str, Any]) -> Iterator[str]:
     """How often the verdict was right, and between which figures the rule had to decide."""
     yield (
-        f"The planted and the clean case of `modicum-server selftest` for {part['seeds']} seeds: small classifiers of "
-        f"digits, {part['test_images']} test images, {part['passes']} pass-equivalents an image. The rule sees "
-        "pictures and labels, not where the mark is.\n"
+        f"These are the planted and the clean case of `modicum-server selftest` for {part['seeds']} seeds: small "
+        f"classifiers of digits, {part['test_images']} test images, {part['passes']} pass-equivalents an image. The "
+        "rule sees pictures and labels, but not where the mark is.\n"
     )
     yield (
-        f"Both are clear cases. The digits are in faint ink, {share_text(INK)} of full, and the mark is lit in full: "
-        "it is the easier cue, and a classifier that can go by it does. How often the rule is right of a model that "
-        "goes by a mark only in part, or by one no easier than the object, is not measured here.\n"
+        f"Both are easy cases. The digits are drawn in faint ink, {share_text(INK)} of full, and the mark in full "
+        "ink. The mark is the easier cue, so a classifier that can use it does. How often the rule is right about a "
+        "model that relies on a mark only partly, or on one no easier than the object, is not measured here.\n"
     )
     yield from table(
         ("case", "right verdict", "given", "right", "95% interval (Wilson)"),
         [(name, *_verdicts(case)) for name, case in part["cases"].items()],
     )
-    yield "Medians over the seeds, and the least and the greatest in round brackets:\n"
+    yield "Medians over the seeds, with the lowest and the highest value in round brackets:\n"
     yield from table(
         ("case", "accuracy", "eligible images", "border share", "its chance level", "accuracy lost without the ring"),
         [(name, *_figures([run for run in part["runs"] if run["case"] == name])) for name in part["cases"]],

@@ -98,7 +98,7 @@ def _of_accuracy(row: Mapping[str, Any]) -> Iterator[Direction]:
         f"accuracy on subsets less that on full images above {-NEARLY:+.2f}",
         points_text(row["subsets_less_full"]),
         above(row["subsets_less_full"], -NEARLY),
-        f"on the 5% that the descent leaves, it is less accurate than on full images, by more than {NEARLY}",
+        f"on the 5% that the descent leaves, it is less accurate than on full images by more than {NEARLY}",
     )
     yield Direction(
         "On as many random pixels it is less accurate.",
@@ -114,7 +114,7 @@ def _of_correctness(row: Mapping[str, Any]) -> Direction:
     return Direction(
         "Subsets of misclassified images are smaller than those of correctly classified ones.",
         f"{row['network']}, {row['search']}, threshold {row['threshold']:g}",
-        "the interval of the incorrect ones' median below that of the correct ones'",
+        "the interval of the median of the incorrect below that of the correct",
         f"{fraction_text(row['incorrect'])} against {fraction_text(row['correct'])}",
         below(row["incorrect"], row["correct"]),
         "subsets of misclassified images are larger",
@@ -147,13 +147,13 @@ def _of_mitigation(figures: Mapping[str, Any]) -> Iterator[Direction]:
 def _of_sufficiency(figures: Mapping[str, Any]) -> Iterator[Direction]:
     less_full, less_random = (figures["differences"][f"subsets_less_{kind}"] for kind in ("full", "random"))
     yield Direction(
-        "A network trained on 5% subsets alone is nearly as accurate on 5% subsets as one trained on full images is on "
-        "those.",
+        "A network trained only on 5% subsets is nearly as accurate on 5% subsets as a network trained on full "
+        "images is on full images.",
         f"fresh {figures['architecture']}",
         f"difference in accuracy above {-NEARLY:+.2f}",
         points_text(less_full),
         above(less_full, -NEARLY),
-        f"on 5% subsets throughout, it is less accurate than one on full images throughout, by more than {NEARLY}",
+        f"trained and tested on 5% subsets, it is less accurate by more than {NEARLY} than on full images throughout",
     )
     yield Direction(
         "It is more accurate than one trained and tested on random 5% subsets.",

@@ -14,23 +14,24 @@ from benchmarks.tables import table
 PAGE = Path("docs") / "reference" / "paper.md"
 INTRODUCTION = f"""# The paper's table
 
-Written by `make bench PART=paper` from [paper.json](../../benchmarks/results/paper.json) (`python -m benchmarks --part
-paper --page-only` writes it anew). What Carter, Jain, Mueller and Gifford report in "Overinterpretation reveals image
-classification model pathologies" (NeurIPS 2021), tried again on CIFAR-10 test images, two ResNets and their ensemble
-(the mean of their logits), all from the folder that `MODICUM_BENCH_DATA` names.
+This page repeats what Carter, Jain, Mueller and Gifford report in "Overinterpretation reveals image classification
+model pathologies" (NeurIPS 2021). It uses CIFAR-10 test images, two ResNets and their ensemble (the mean of their
+logits), all from the folder that `MODICUM_BENCH_DATA` names. `make bench PART=paper` measures and writes it.
+`python -m benchmarks --part paper --page-only` writes it again from [paper.json](../../benchmarks/results/paper.json).
 
-The paper's **direction** stands beside each result, not its figures: its networks are other ones, trained on more, and
-could not be checked. Whether ours agrees is decided by the interval and the rule in the table, not by hand. A threshold
-of {THRESHOLD:g}, masked pixels in the mean colour unless a fill is named. Square brackets hold 95% intervals (shares:
-Wilson; medians: order statistics; differences and ratios, paired by image: bootstrap); below ten images there is none.
-The outcomes are not independent: searches and thresholds ask the same images again.
+The table compares **directions**, not the paper's figures. The paper's networks are different, were trained on more
+data, and could not be checked. The interval and the rule in the table decide whether our result agrees. The threshold
+is {THRESHOLD:g}, and masked pixels show the mean colour unless a fill is named. Square brackets hold 95% intervals:
+Wilson for shares, order statistics for medians, bootstrap over images for paired differences and ratios. Below ten
+images there is no interval. The outcomes are not independent, because searches and thresholds use the same images.
 
-5% subsets are the 52 of 1,024 pixels that batched_gradient leaves when it argues for the predicted class, on every
-image, eligible or not. It removes k pixels a step: k = {PAPER_PIXELS_PER_STEP} in the paper, and here on some images;
-k = {PIXELS_PER_STEP}, at a sixteenth of the passes, on many. Every size is that of a subset that a plain pass verified.
+5% subsets are the 52 of 1,024 pixels that batched_gradient keeps when it argues for the predicted class. It runs on
+every image, eligible or not, and removes k pixels a step. The paper uses k = {PAPER_PIXELS_PER_STEP}; this page does
+so on some images and uses k = {PIXELS_PER_STEP}, at a sixteenth of the passes, on many. A plain pass verified every
+subset whose size is given.
 """
 STEPS = ("accuracy", "correctness", "specimens", "mitigation", "sufficiency", "searches", "exhaustive")
-QUICK = "Run with `QUICK=1`: few images; the figures show only that everything runs.\n"
+QUICK = "Run with `QUICK=1` on few images. The figures only show that everything runs.\n"
 SECONDS_A_MINUTE = 60
 
 
@@ -61,8 +62,8 @@ def _agreement(found: Sequence[Direction]) -> Iterator[str]:
     yield from table(("the paper", "here", "rule", "measured", ""), rows)
     counts = {outcome: sum(each.outcome is outcome for each in found) for outcome in Outcome}
     yield (
-        f"Of {len(found)} comparisons, {counts[Outcome.SAME]} come out as in the paper, {counts[Outcome.DIFFERENT]} do "
-        f"not, and {counts[Outcome.OPEN]} are open: the interval holds the rule's limit, or there is none.\n"
+        f"Of {len(found)} comparisons, {counts[Outcome.SAME]} agree with the paper, {counts[Outcome.DIFFERENT]} "
+        f"differ, and {counts[Outcome.OPEN]} are open: the interval contains the limit, or there is none.\n"
     )
     for each in found:
         if each.outcome is Outcome.DIFFERENT:
@@ -74,9 +75,9 @@ def _runs(parts: Mapping[str, Any]) -> Iterator[str]:
     yield "## Runs\n"
     seconds = sum(parts[name]["seconds"] for name in STEPS if name in parts)
     yield (
-        f"The whole part took {seconds / SECONDS_A_MINUTE:,.0f} minutes: the sum of its steps, where what the cache "
-        "kept counts as it took when it was made. Not in it: exact backselect on the images of the reference. "
-        "A load above the number of cores says that others used the machine at the same time.\n"
+        f"The whole part took {seconds / SECONDS_A_MINUTE:,.0f} minutes. This is the sum of its steps; cached work "
+        "counts with the time that it took when it was made. Exact backselect on the images of the reference is not "
+        "included. A load above the number of cores means that the machine was also doing other work.\n"
     )
     yield from table(
         ("step", "date", "extent", "seconds", "machine", "torch threads", "load before", "torch"),

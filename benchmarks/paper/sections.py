@@ -42,7 +42,7 @@ def is_quick(part: Mapping[str, Any]) -> bool:
 
 def _cut_off(planned: int, there: int) -> Iterator[str]:
     if there < planned:
-        yield f"The run was cut off: rows missing, the slowest ones: {planned - there} of {planned}.\n"
+        yield f"The run was cut off. {planned - there} of {planned} rows are missing, the slowest ones.\n"
 
 
 def _accuracy(rows: Any, parts: Mapping[str, Any]) -> Iterator[str]:
@@ -60,9 +60,9 @@ def _accuracy(rows: Any, parts: Mapping[str, Any]) -> Iterator[str]:
         ],
     )
     yield (
-        "A descent argues for the predicted class, right or wrong. Where its last 5% of the pixels keep that class, "
-        "they carry the decision, which does not say that they show the object; where they lose it, the descent "
-        "failed, which does not say that no 5% would do: the table of all searches tells.\n"
+        "A descent argues for the predicted class, right or wrong. If its last 5% of the pixels keep that class, they "
+        "carry the decision. That does not mean that they show the object. If they lose the class, the descent failed. "
+        "That does not mean that no 5% would do: see the table of all searches.\n"
     )
     yield f"![Mean confidence over the share of pixels kept](../images/{pictures.CURVES})\n"
     if "specimens" in parts:
@@ -71,10 +71,10 @@ def _accuracy(rows: Any, parts: Mapping[str, Any]) -> Iterator[str]:
 
 def _correctness(rows: Any, _: Mapping[str, Any]) -> Iterator[str]:
     yield (
-        "Medians of the kept share, eligible images only, of the test images of the table above. batched_gradient's "
-        "lie on the way of the descents of all of them; mask_optimization searched all that are predicted incorrectly "
-        "and the first of the others, up to a limit. Both were asked at a threshold of "
-        f"{SOFT_THRESHOLD:g} as well, which more of the misclassified images reach.\n"
+        "Medians of the kept share over the eligible test images of the table above. batched_gradient's subsets are "
+        "read off the descents of all of them. mask_optimization searched all images that are predicted incorrectly, "
+        f"and the first of the others up to a limit. Both also used a threshold of {SOFT_THRESHOLD:g}, which more of "
+        "the misclassified images reach.\n"
     )
     yield from table(
         ("network", "search", "threshold", "correct", "incorrect"),
@@ -95,10 +95,10 @@ def _correctness(rows: Any, _: Mapping[str, Any]) -> Iterator[str]:
 def _mitigation(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
     rows, names = figures["ratios"], [each["network"] for each in figures["ratios"][0]["medians"]]
     yield (
-        "The ensemble's subset size over the geometric mean of its members', on images eligible in all three. How "
-        "confident a network is moves sizes at a fixed threshold too; so the members were searched again at "
-        f"temperatures at which as many of {figures['n']:,} test images are eligible in each as in the ensemble: "
-        f"{_temperatures(rows[-1])}. The paper does not match them.\n"
+        "The ratio is the ensemble's subset size over the geometric mean of its members', on images eligible in all "
+        "three. A network's confidence also changes its sizes at a fixed threshold. So the members were searched again "
+        f"at temperatures at which as many of {figures['n']:,} test images are eligible in each as in the ensemble: "
+        f"{_temperatures(rows[-1])}. The paper does not match temperatures.\n"
     )
     yield from table(
         ("search", *(f"median, {name}" for name in names), "ratio", "R, ensemble less its members"),
@@ -112,7 +112,7 @@ def _mitigation(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
             for row in rows
         ],
     )
-    yield f"The interval of the difference in R is by {_method(rows[1]['rate_difference'])}.\n"
+    yield f"The method of the interval of the difference in R is: {_method(rows[1]['rate_difference'])}.\n"
     yield from _verdicts(rows)
     yield from table(
         ("accuracy on", *names, "ensemble less its members"),
@@ -155,11 +155,11 @@ def _verdicts(rows: Any) -> Iterator[str]:
 
 def _sufficiency(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
     yield (
-        f"Fresh {figures['architecture']} networks, {figures['training']:,} training images with their true labels, "
-        f"{figures['epochs']} epochs, no augmentation, tested on {figures['test']:,} test images. The subsets of both "
-        f"are those of {figures['masks_of']}, k = {figures['pixels_per_step']}. So few images make weak networks, and "
-        "what is compared is these. An interval holds for images like the tested ones; it does not hold the luck of a "
-        "seed.\n"
+        f"Fresh {figures['architecture']} networks were trained on {figures['training']:,} images with their true "
+        f"labels for {figures['epochs']} epochs without augmentation, and tested on {figures['test']:,} test images. "
+        f"The subsets of both are those of {figures['masks_of']}, k = {figures['pixels_per_step']}. So few images make "
+        "weak networks, and the table compares only these. An interval covers the choice of test images, not the luck "
+        "of a seed.\n"
     )
     yield from table(
         ("trained on", "seed", *(f"tested on {kind}" for kind in KINDS)),
@@ -169,12 +169,12 @@ def _sufficiency(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
         ],
     )
     yield (
-        "What a network learns from 5% subsets need not be the object: the network that chose the pixels put its own "
-        "decision into the choice, and the shape of a mask can be learnt as well.\n"
+        "A network that learns from 5% subsets need not learn the object. The network that chose the pixels put its "
+        "own decision into the choice, and the shape of a mask can be learnt too.\n"
     )
     yield (
-        f"The masks of the training images took {figures['masks_seconds']:,.0f} s and are kept (digest of their bits: "
-        f"{figures['masks_digest'][:DIGEST_SHOWN]}...); training and testing all networks took "
+        f"The masks of the training images took {figures['masks_seconds']:,.0f} s and are cached (digest of their "
+        f"bits: {figures['masks_digest'][:DIGEST_SHOWN]}...). Training and testing all networks took "
         f"{figures['training_seconds']:,.0f} s.\n"
     )
     yield f"![Training curves](../images/{pictures.TRAINING})\n"
@@ -182,11 +182,11 @@ def _sufficiency(figures: Any, _: Mapping[str, Any]) -> Iterator[str]:
 
 def _searches(figures: Any, parts: Mapping[str, Any]) -> Iterator[str]:
     yield (
-        f"{figures['network']}, the first {figures['n']} eligible test images; of exact backselect fewer, the first of "
-        "them, as its n says. Two fills: `mean`, the paper's, and `marginal`, another image of the data set, of which "
-        "the paper says nothing. R is the share of the images with a subset of at most 5% of the pixels. Where a "
-        "search removes pixels from the whole image on, the last column says on how many images the last 5% keep the "
-        "prediction, sufficient or not.\n"
+        f"{figures['network']} on the first {figures['n']} eligible test images. Exact backselect has fewer, as its n "
+        "says. There are two fills: `mean`, which the paper uses, and `marginal`, another image of the data set, "
+        "which it does not. R is the share of the images with a subset of at most 5% of the pixels. For a search that "
+        "removes pixels from the whole image, the last column says on how many images the last 5% keep the prediction, "
+        "sufficient or not.\n"
     )
     rows = [*figures["rows"], *(parts["exhaustive"]["figures"] if "exhaustive" in parts else ())]
     extent = QUICK_EXTENT if is_quick(parts["searches"]) else FULL

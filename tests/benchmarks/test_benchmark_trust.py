@@ -43,10 +43,10 @@ def test_the_page_shows_every_case():
     assert "| no mark | 90% (90% to 90%) | 250 (250 to 250) | 100% (100% to 100%) | 27% | 20% (20% to 20%) |" in text
 
 
-def test_the_page_says_that_the_cases_are_clear_ones():
+def test_the_page_says_that_the_cases_are_easy_ones():
     text = "\n".join(trust_tables.trust(part(["CLEAR"] * 20)))
 
-    assert "Both are clear cases. The digits are in faint ink, 30% of full" in text
+    assert "Both are easy cases. The digits are drawn in faint ink, 30% of full" in text
 
 
 def test_a_part_that_was_not_measured_is_named():
