@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from modicum.cli.orders import refuse_other_channels
+from modicum.cli.requests import refuse_wrong_channels
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources import npy
 from modicum.sources.inputs import InputSpecification, input_specification
@@ -143,9 +143,11 @@ def test_images_of_which_none_fits_the_input_are_refused_before_any_work(tmp_pat
     (tmp_path / "b.png").write_bytes(b"b")
     mixed = pictures(tmp_path)
 
-    with pytest.raises(InvalidArgument, match=r"images of 3 channels, as --input says; a\.npy has 13"):
-        refuse_other_channels(arrays, given(3))
-    with pytest.raises(InvalidArgument, match=r"images of 4 channels, as --input says; b\.png is no array"):
-        refuse_other_channels(mixed[1:], given(4))
+    with pytest.raises(InvalidArgument, match=r"images of 3 channels, as --input says, but a\.npy has 13"):
+        refuse_wrong_channels(arrays, given(3))
+    with pytest.raises(
+        InvalidArgument, match=r"images of 4 channels, as --input says, but b\.png is not a readable array"
+    ):
+        refuse_wrong_channels(mixed[1:], given(4))
     for channels in (3, 13):
-        refuse_other_channels(mixed, given(channels))  # the one that does not fit becomes a finding
+        refuse_wrong_channels(mixed, given(channels))  # the one that does not fit becomes a finding

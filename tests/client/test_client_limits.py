@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from modicum import Statistics, searches
-from modicum.cli import orders
+from modicum.cli import requests
 from modicum.errors import InvalidArgument
 from modicum.sources import inputs, npy
 from modicum.statistics import RANGES
@@ -15,7 +15,7 @@ from modicum_server.images import arrays, pictures
 from modicum_server.usecases import controls, rules
 
 LIMITS = {
-    "fewest passes of a search": (orders.FEWEST_PASSES, rules.FEWEST_PASSES),
+    "fewest passes of a search": (requests.FEWEST_PASSES, rules.FEWEST_PASSES),
     "channels of an input": (npy.MOST_CHANNELS, models.MOST_CHANNELS),
     "channels of a picture": (npy.PICTURE_CHANNELS, pictures.PICTURE_CHANNELS),
     "largest int32": (searches.INT32_MAX, rules.LARGEST_INT32),

@@ -12,7 +12,7 @@ import pytest
 from modicum import errors
 from modicum.cli.command import app
 from modicum.cli.exits import exit_code
-from modicum.cli.orders import MOST_BACKSELECT_PASSES, backselect_passes
+from modicum.cli.requests import MOST_BACKSELECT_PASSES, backselect_passes
 from modicum.v1 import search_pb2
 
 COMMAND = [sys.executable, "-c", "from modicum.cli import main; main()"]
@@ -66,18 +66,18 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--photo-labels", "absent.csv"), "expected a readable file"),
         (("photos", *GOOD, "--control", "sanity"), "NAME:IMAGES"),
         (("photos", *GOOD, "--control", "fill", "--no-controls"), "exclude each other"),
-        (("photos", *GOOD, "--device", "tpu"), "auto, cpu, cuda"),
-        (("photos", *GOOD, "--sample", "2"), "at most the 1 pictures"),
+        (("photos", *GOOD, "--device", "tpu"), "--device: expected one of auto, cpu, cuda, got 'tpu'"),
+        (("photos", *GOOD, "--sample", "2"), "--sample: expected at most 1, the number of images in photos; got 2"),
         (("photos", *GOOD, "--fraction", "1"), "below 1"),
-        (("photos", *GOOD, "--passes", "9"), "--passes: expected at least 10, or 0"),
-        (("photos", *GOOD, "--pixel-subsets", "15"), "--pixel-subsets: expected at least 16, or 0"),
+        (("photos", *GOOD, "--passes", "9"), "--passes: expected 0 (the server chooses) or 10 to"),
+        (("photos", *GOOD, "--pixel-subsets", "15"), "--pixel-subsets: expected 0 (the server chooses) or 16 to"),
         (
             ("photos", *GOOD, "--method", "backselect", "--passes", "50"),
-            "--passes belongs to --method mask_optimization, not to backselect",
+            "--passes belongs to --method mask_optimization, but the method is backselect; remove --passes or",
         ),
         (
             ("photos", *GOOD, "--pixels-per-step", "2"),
-            "--pixels-per-step belongs to --method batched_gradient, not to mask_optimization",
+            "--pixels-per-step belongs to --method batched_gradient, but the method is mask_optimization",
         ),
         (("photos", *GOOD, "--fraction", "0.1"), "--fraction belongs to --method backselect"),
         (("photos", *GOOD, "--level", "95"), "level: expected 0.5 to 0.999, got 95.0"),
@@ -97,7 +97,7 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         ),
         (
             ("photos", *GOOD, "--method", "backselect"),
-            "with --fraction 0 it would take 1,258,840,576 passes an image: remove more",
+            "with --fraction 0 it would take 1,258,840,576 passes per image: remove more",
         ),
         (
             ("photos", *GOOD, "--method", "backselect", "--fraction", "0.0001"),
@@ -135,7 +135,7 @@ def test_backselect_goes_to_the_server_where_it_can_end():
 
 
 def test_the_default_threshold_is_told(run):
-    assert "Default: 0.9" in " ".join(run("audit", "--help").stdout.split())
+    assert "[default: 0.9]" in " ".join(run("audit", "--help").stdout.split())
 
 
 @pytest.mark.parametrize("arguments", [("audit",), ("bogus",), ("audit", "photos", "--method", "magic")])
@@ -204,7 +204,7 @@ def test_a_version_is_shown_with_its_channels_and_whether_it_has_no_gradient(add
     shown = run("models", "show", "m/1").stdout
 
     assert "13 channels, 40 x 32" in shown
-    assert ("forward passes alone" in shown) is not useful
+    assert ("not useful: mask_optimization searches with forward passes only" in shown) is not useful
 
 
 def test_a_watch_in_json_is_a_snapshot_a_line(address, script, monkeypatch, run):

@@ -1,4 +1,4 @@
-"""All of the `modicum` command: one module a noun; this one joins them and does nothing else."""
+"""The `modicum` command: joins the modules of its subcommands and does nothing else."""
 
 from typing import Annotated
 
@@ -6,15 +6,18 @@ import typer
 
 from modicum.cli import audits, datasets, ensemble, models
 from modicum.cli.audit import audit
+from modicum.cli.options import FLAG
+from modicum.cli.registration import Group, command
 from modicum.version import VERSION
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Audits image classifiers for overinterpretation: how few pixels suffice, and are they evidence?",
+    help="Audit image classifiers for overinterpretation: confident decisions that rest on a few meaningless pixels.",
 )
-app.command("audit")(audit)
+command(app)(audit)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(audits.app, name="audits")
@@ -31,7 +34,8 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001  # the form that typer 
 def _options(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+        bool,
+        typer.Option("--version", metavar=FLAG, callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Options of the command itself."""

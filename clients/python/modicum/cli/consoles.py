@@ -12,27 +12,27 @@ from rich.console import Console
 PLAIN_WIDTH = 140
 
 
-def answers() -> Console:
+def stdout() -> Console:
     """The console of stdout; wide where it is no terminal, so that tables are not cut."""
     return Console(emoji=False) if sys.stdout.isatty() else Console(width=PLAIN_WIDTH, no_color=True, emoji=False)
 
 
-def messages() -> Console:
+def stderr() -> Console:
     """The console of stderr."""
     return Console(stderr=True, highlight=False, emoji=False)
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """An error, on stderr."""
-    messages().print(f"modicum: {text}", markup=False, soft_wrap=True)
+    stderr().print(f"modicum: {text}", markup=False, soft_wrap=True)
 
 
-def answer_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """A value of ours, or a plain one, as JSON on stdout."""
     sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
 
 
-def answer_json_line(value: Any) -> None:
+def print_json_line(value: Any) -> None:
     """A value as one line of JSON on stdout, at once."""
     sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
     sys.stdout.flush()

@@ -1,7 +1,6 @@
-"""`modicum datasets`: what is uploaded."""
+"""`modicum datasets`: upload data sets, and show and delete them."""
 
 from itertools import islice
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,8 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from modicum.cli import options
-from modicum.cli.consoles import answer_json, answers, messages
-from modicum.cli.exits import guarded
+from modicum.cli.consoles import print_json, stderr, stdout
+from modicum.cli.options import OUTPUT, option
+from modicum.cli.registration import Group, command
+from modicum.cli.requests import check_range
 from modicum.cli.views import upload_progress, view
 from modicum.client import Client
 from modicum.naming import last_part, printable
@@ -19,43 +20,42 @@ from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
 from modicum.sources.pictures import pictures
 
-app = typer.Typer(no_args_is_help=True, help="Uploaded data sets.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Upload, show and delete data sets.")
 
-Name = Annotated[str, typer.Argument(help="Name of the data set.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the data set.")]
 
 
-@app.command("list")
-@guarded
+@command(app, "list")
 def list_datasets(*, as_json: options.Json = False) -> None:
     """List the data sets."""
     with Client() as client:
         datasets = list(client.datasets.list())
     if as_json:
-        answer_json(datasets)
+        print_json(datasets)
         return
     table = Table("data set", "items", "labelled", "created")
     for dataset in datasets:
         created = f"{dataset.create_time:%Y-%m-%d %H:%M}"
         table.add_row(last_part(dataset.name), str(dataset.item_count), str(dataset.labelled_count), created)
-    answers().print(table)
+    stdout().print(table)
 
 
-@app.command()
-@guarded
+@command(app)
 def show(
     name: Name,
     *,
-    items: Annotated[int, typer.Option("--items", min=0, max=INT32_MAX, help="Show this many of its items.")] = 0,
+    items: Annotated[int, option(OUTPUT, "--items", "N", "Also show the first N items.")] = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Show a data set, and some of its items."""
+    """Show a data set."""
+    check_range("--items", items, INT32_MAX)
     with Client() as client:
         dataset = client.datasets.get(name)
         shown = list(islice(client.datasets.items(dataset), items))
     if as_json:
-        answer_json({"dataset": dataset, "items": shown})
+        print_json({"dataset": dataset, "items": shown})
         return
-    answers().print(
+    stdout().print(
         f"{dataset.name}: {dataset.item_count} items, {dataset.labelled_count} labelled, manifest "
         f"{dataset.manifest_digest}",
         markup=False,
@@ -65,39 +65,35 @@ def show(
         table = Table("item", "label", "image")
         for item in shown:
             table.add_row(escape(printable(item.item)), escape(printable(item.label)), item.image_digest[:12])
-        answers().print(table)
+        stdout().print(table)
 
 
-@app.command()
-@guarded
+@command(app)
 def create(
     name: Name,
-    source: Annotated[Path, typer.Argument(help="A folder (of class folders, or flat), a .csv or an .npz.")],
+    source: options.Photos,
     *,
-    photo_labels: options.PhotoLabels = None,
-    boxes: options.Boxes = None,
-    masks: options.Masks = None,
+    images: options.ImageOptions,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Upload what the server lacks of a folder and create the data set."""
-    manifest = manifest_of(with_objects(pictures(source, photo_labels), boxes=boxes, masks=masks))
+    """Create a data set from images. Only images that the server does not have yet are uploaded."""
+    manifest = manifest_of(with_objects(pictures(source, images.photo_labels), boxes=images.boxes, masks=images.masks))
     with view(quiet=quiet) as shown, Client() as client:
-        dataset = client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading photographs"))
+        dataset = client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading images"))
     if as_json:
-        answer_json(dataset)
+        print_json(dataset)
     else:
-        answers().print(f"{dataset.name}: {dataset.item_count} items, {dataset.labelled_count} labelled", markup=False)
+        stdout().print(f"{dataset.name}: {dataset.item_count} items, {dataset.labelled_count} labelled", markup=False)
 
 
-@app.command()
-@guarded
+@command(app)
 def delete(name: Name, *, as_json: options.Json = False) -> None:
     """Delete a data set."""
     with Client() as client:
         full = client.datasets.get(name).name
         client.datasets.delete(full)
     if as_json:
-        answer_json({"deleted": full})
+        print_json({"deleted": full})
     else:
-        messages().print(f"deleted {full}", markup=False)
+        stderr().print(f"deleted {full}", markup=False)

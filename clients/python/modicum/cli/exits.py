@@ -11,7 +11,7 @@ import typer
 
 from modicum import errors
 from modicum.cli import interrupts
-from modicum.cli.consoles import complain
+from modicum.cli.consoles import print_error
 from modicum.naming import printable
 
 DONE = 0
@@ -64,10 +64,10 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             with interrupts.raised():
                 command(*args, **kwargs)
         except errors.ModicumError as error:
-            complain(f"{error} [{error.reason}]")
+            print_error(f"{error} [{error.reason}]")
             raise typer.Exit(exit_code(error)) from None
         except KeyboardInterrupt:
-            complain("interrupted")
+            print_error("interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -75,7 +75,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except (typer.Exit, typer.BadParameter):
             raise
         except UnicodeEncodeError as error:
-            complain(
+            print_error(
                 f"expected text and names in UTF-8, got {printable(str(error.object))}: write or rename it in UTF-8"
             )
             raise typer.Exit(USAGE) from None
@@ -88,5 +88,5 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 def _give_up(error: Exception) -> NoReturn:
     if os.environ.get("MODICUM_TRACEBACK") == "1":
         traceback.print_exception(error)
-    complain(f"this is a bug of modicum: {type(error).__name__}: {error}; MODICUM_TRACEBACK=1 shows where")
+    print_error(f"this is a bug of modicum: {type(error).__name__}: {error}; MODICUM_TRACEBACK=1 shows where")
     raise typer.Exit(NOT_COMPLETED) from None

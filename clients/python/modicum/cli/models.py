@@ -1,4 +1,4 @@
-"""`modicum models`: what is registered."""
+"""`modicum models`: register models, and show and delete them."""
 
 from typing import Annotated
 
@@ -6,135 +6,141 @@ import typer
 from rich.table import Table
 
 from modicum.cli import options
-from modicum.cli.consoles import answer_json, answers, messages
-from modicum.cli.exits import guarded
-from modicum.cli.orders import model_order
+from modicum.cli.consoles import print_json, stderr, stdout
+from modicum.cli.options import FLAG, RUN, option
+from modicum.cli.registration import Group, command
+from modicum.cli.requests import model_request
 from modicum.cli.views import upload_progress, view
 from modicum.client import Client
 from modicum.naming import last_part, short_version
 from modicum.sources.inputs import InputSpecification
 from modicum.versions import Combine, ModelVersion, VersionState
 
-app = typer.Typer(no_args_is_help=True, help="Registered models and their versions.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Register, show and delete models and their versions.")
 
-Name = Annotated[str, typer.Argument(help="MODEL, MODEL/VERSION or a full resource name.")]
+DROPOUT = "Input dropout"
 
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until it is checked.")]
+Name = Annotated[str, typer.Argument(metavar="VERSION", help="MODEL (its latest version) or MODEL/VERSION.")]
+NoWait = Annotated[bool, option(RUN, "--no-wait", FLAG, "Return without waiting until a worker has checked it.")]
 
 
-@app.command("list")
-@guarded
+@command(app, "list")
 def list_models(*, as_json: options.Json = False) -> None:
     """List the models."""
     with Client() as client:
         models = list(client.models.list())
     if as_json:
-        answer_json(models)
+        print_json(models)
         return
     table = Table("model", "latest version", "created")
     for model in models:
         table.add_row(last_part(model.name), short_version(model.latest_version), f"{model.create_time:%Y-%m-%d %H:%M}")
-    answers().print(table)
+    stdout().print(table)
 
 
-@app.command()
-@guarded
+@command(app)
 def show(name: Name, *, as_json: options.Json = False) -> None:
-    """Show a version; for a model its latest, and how many there are."""
+    """Show a version of a model. For MODEL alone: its latest version, and the numbers of all versions."""
     with Client() as client:
         version = client.models.version(name)
         versions = [] if "/" in name else list(client.models.versions(name))
     if as_json:
-        answer_json(version)
+        print_json(version)
         return
     _show(version)
     if versions:
-        answers().print(f"versions of {name}: {', '.join(last_part(other.name) for other in versions)}", markup=False)
+        stdout().print(f"versions of {name}: {', '.join(last_part(other.name) for other in versions)}", markup=False)
 
 
-@app.command()
-@guarded
+@command(app)
 def create(
-    name: Annotated[str, typer.Argument(help="Name of the model; a changed file becomes its next version.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the model. A changed file becomes its next version.")
+    ],
     *,
-    weights: options.Weights = None,
-    exported: options.Exported = None,
-    torchscript: options.Torchscript = None,
-    architecture: options.Architecture = None,
-    input_name: options.Input = "imagenet",
-    labels: options.Labels = None,
+    model: options.ModelOptions,
     no_wait: NoWait = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Register a model's file as a version."""
-    order = model_order(
-        name,
-        weights=weights,
-        exported=exported,
-        torchscript=torchscript,
-        architecture=architecture,
-        input_name=input_name,
-        labels=labels,
-    )
+    """Register a file as a version of a model, and wait until a worker has checked it."""
+    request = model_request(name, model)
     with view(quiet=quiet) as shown, Client() as client:
         version = client.models.register(
-            name, **order.arguments, wait=not no_wait, progress=upload_progress(shown, "uploading the model")
+            name, **request.arguments, wait=not no_wait, progress=upload_progress(shown, "uploading the model")
         )
-    _answer(version, as_json=as_json)
+    _print_version(version, as_json=as_json)
 
 
-@app.command()
-@guarded
+@command(app)
 def ensemble(
-    name: Annotated[str, typer.Argument(help="Name of the ensemble among the models.")],
-    members: Annotated[list[str], typer.Argument(help="Two or more versions: MODEL, MODEL/VERSION or full names.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the ensemble. It is a model like any other.")],
+    members: Annotated[
+        list[str],
+        typer.Argument(metavar="MEMBER...", help="Two or more versions: MODEL (its latest version) or MODEL/VERSION."),
+    ],
     *,
-    combine: Annotated[Combine, typer.Option(help="How the members' answers are joined.")] = Combine.MEAN_LOGITS,
+    combine: options.Combination = Combine.MEAN_LOGITS,
     no_wait: NoWait = False,
     as_json: options.Json = False,
 ) -> None:
-    """Register an ensemble of versions."""
+    """Register an ensemble of registered versions as a version of its own."""
     with Client() as client:
-        _answer(client.models.ensemble(name, members=members, combine=combine, wait=not no_wait), as_json=as_json)
+        _print_version(
+            client.models.ensemble(name, members=members, combine=combine, wait=not no_wait), as_json=as_json
+        )
 
 
-@app.command("input-dropout")
-@guarded
+@command(app, "input-dropout")
 def input_dropout(
-    name: Annotated[str, typer.Argument(help="Name of the wrapper among the models.")],
-    member: Annotated[str, typer.Argument(help="The wrapped version: MODEL, MODEL/VERSION or a full name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new model.")],
+    member: Annotated[
+        str, typer.Argument(metavar="MEMBER", help="The version to wrap: MODEL (its latest version) or MODEL/VERSION.")
+    ],
     *,
-    keep_probability: Annotated[float, typer.Option(help="That a pixel is kept; others show the mean.")] = 0.8,
-    samples: Annotated[int, typer.Option(help="Masks: a pass of the wrapper is so many of the version.")] = 16,
-    seed: Annotated[int, typer.Option(help="Of the masks.")] = 0,
+    keep_probability: Annotated[
+        float,
+        option(
+            DROPOUT, "--keep-probability", "P", "Probability that a pixel is kept. Other pixels show the mean colour."
+        ),
+    ] = 0.8,
+    samples: Annotated[
+        int,
+        option(DROPOUT, "--samples", "N", "Number of random masks. One pass costs N passes of the wrapped version."),
+    ] = 16,
+    seed: Annotated[int, option(DROPOUT, "--seed", "N", "Seed of the masks.")] = 0,
     no_wait: NoWait = False,
     as_json: options.Json = False,
 ) -> None:
-    """Register a version under input dropout, at inference only."""
+    """Register a version with input dropout at inference: its outputs are averaged over random masks of pixels."""
     with Client() as client:
         version = client.models.input_dropout(
             name, member=member, keep_probability=keep_probability, samples=samples, seed=seed, wait=not no_wait
         )
-    _answer(version, as_json=as_json)
+    _print_version(version, as_json=as_json)
 
 
-@app.command()
-@guarded
-def delete(name: Name, *, as_json: options.Json = False) -> None:
-    """Delete a model with its versions, or one version."""
+@command(app)
+def delete(
+    name: Annotated[
+        str, typer.Argument(metavar="MODEL", help="MODEL (with all of its versions) or MODEL/VERSION (that version).")
+    ],
+    *,
+    as_json: options.Json = False,
+) -> None:
+    """Delete a model and its versions, or one version."""
     with Client() as client:
         full = client.models.version(name).name if "/" in name else client.models.get(name).name
         client.models.delete(full)
     if as_json:
-        answer_json({"deleted": full})
+        print_json({"deleted": full})
     else:
-        messages().print(f"deleted {full}", markup=False)
+        stderr().print(f"deleted {full}", markup=False)
 
 
-def _answer(version: ModelVersion, *, as_json: bool) -> None:
+def _print_version(version: ModelVersion, *, as_json: bool) -> None:
     if as_json:
-        answer_json(version)
+        print_json(version)
     else:
         _show(version)
 
@@ -142,23 +148,23 @@ def _answer(version: ModelVersion, *, as_json: bool) -> None:
 def _show(version: ModelVersion) -> None:
     table = Table(show_header=False)
     classes = version.class_count or len(version.class_labels)
-    blind = version.state is VersionState.READY and not version.useful_gradient
+    no_gradient = version.state is VersionState.READY and not version.useful_gradient
     for label, value in (
         ("name", version.name),
         ("state", version.state),
-        ("refused", f"{version.reject_reason}: {version.reject_detail}" if version.reject_reason else ""),
+        ("rejected", f"{version.reject_reason}: {version.reject_detail}" if version.reject_reason else ""),
         ("source", f"{version.source} {version.architecture}".strip()),
-        ("of", ", ".join(short_version(part) for part in version.parts)),
+        ("made of", ", ".join(short_version(part) for part in version.parts)),
         ("input", _input_text(version.input) if version.input else ""),
         ("classes", str(classes or "")),
-        ("answers with", version.output_kind),
-        ("gradient", "none that is useful: mask_optimization searches by forward passes alone" if blind else ""),
+        ("outputs", version.output_kind),
+        ("gradient", "not useful: mask_optimization searches with forward passes only" if no_gradient else ""),
         ("digest", version.digest),
         ("created", f"{version.create_time:%Y-%m-%d %H:%M}"),
     ):
         if value:
             table.add_row(label, value)
-    answers().print(table, markup=False)
+    stdout().print(table, markup=False)
 
 
 def _input_text(given: InputSpecification) -> str:

@@ -1,137 +1,265 @@
-"""Options that several commands share, each written once."""
+"""Every option that more than one command has, written once: heading, name, value, help, type and default.
 
+A class is a group of options that belong together. A command takes a group as one parameter, and `registration` turns
+each field of the group into an option of the command.
+"""
+
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from modicum.cli.orders import DEFAULT_THRESHOLD
-from modicum.searches import INT32_MAX, INT64_MAX, Fill, SearchMethod, TargetRule
+from modicum.searches import Control, Fill, SearchMethod, TargetRule
 from modicum.sources.inputs import BUILT_IN
+from modicum.versions import Combine
 
-Weights = Annotated[
-    Path | None, typer.Option("--weights", help="Safetensors, or a state dict of tensors only (.pt, .pth).")
+DEFAULT_THRESHOLD = 0.9
+
+#: Headings of a help page.
+MODEL = "Model"
+IMAGES = "Images"
+SEARCH = "Search"
+CONTROLS = "Controls"
+STATISTICS = "Statistics"
+RUN = "Run"
+OUTPUT = "Output"
+
+#: The value of an option that takes none.
+FLAG = ""
+SERVER_CHOOSES = "0: the server chooses."
+CONTROL_NAMES = ", ".join(control for control in Control if control is not Control.PIXEL_SUBSETS)
+
+
+def option(heading: str, name: str, value: str, text: str, **more: Any) -> Any:
+    """One option: its heading and name, what its value is called, and its help."""
+    return typer.Option(name, metavar=value, help=text, rich_help_panel=heading, **more)
+
+
+Photos = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PHOTOS", help="A folder of images, with or without class folders; a .csv of file,label; or an .npz."
+    ),
 ]
-Exported = Annotated[
-    Path | None, typer.Option("--exported", help="A torch.export program (.pt2), where the server allows programs.")
-]
-Torchscript = Annotated[
-    Path | None, typer.Option("--torchscript", help="A TorchScript program, where the server allows programs.")
-]
-Architecture = Annotated[
-    str | None, typer.Option("--architecture", help="Architecture of the weights, e.g. torchvision:resnet18.")
-]
-Input = Annotated[
-    str, typer.Option("--input", metavar="NAME|FILE.toml", help=f"Preprocessing: {', '.join(BUILT_IN)}, or a file.")
-]
-Labels = Annotated[
-    Path | None, typer.Option("--labels", help="Names of the classes in the order of the outputs, one a line.")
+Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]
+Quiet = Annotated[bool, option(OUTPUT, "--quiet", FLAG, "Show no progress.")]
+Outputs = Annotated[
+    list[Path] | None, option(OUTPUT, "--output", "FILE", "Write the result to FILE.json or FILE.html. Repeatable.")
 ]
 PhotoLabels = Annotated[
     Path | None,
-    typer.Option("--photo-labels", help="CSV of file,label beside a flat folder; labels.csv in it unless given."),
-]
-Boxes = Annotated[
-    Path | None,
-    typer.Option(
-        "--boxes", help="Where the objects are: CSV of file,left,top,right,bottom, or JSON {file: [box, ...]}."
+    option(
+        IMAGES,
+        "--photo-labels",
+        "FILE.csv",
+        "Labels for a folder without class folders: rows of file,label. Default: labels.csv in the folder.",
     ),
 ]
-Masks = Annotated[
-    Path | None,
-    typer.Option(
-        "--masks", help="The same as a folder of mask pictures, named as the photographs; not black is object."
-    ),
+Combination = Annotated[
+    Combine, option(MODEL, "--combine", "RULE", f"How the members' outputs are combined: {', '.join(Combine)}.")
 ]
-Threshold = Annotated[
-    list[float] | None,
-    typer.Option(
-        "--threshold", help=f"Confidence that counts as sufficient; repeat for several. Default: {DEFAULT_THRESHOLD}."
-    ),
-]
-Method = Annotated[SearchMethod, typer.Option("--method", help="How subsets are searched.")]
-Passes = Annotated[
-    int,
-    typer.Option(
-        "--passes", min=0, max=INT64_MAX, help="Budget an image in pass-equivalents; 0 leaves it to the server."
-    ),
-]
-PixelsPerStep = Annotated[
-    int,
-    typer.Option(
-        "--pixels-per-step",
-        min=0,
-        max=INT32_MAX,
-        help="Pixels that batched_gradient removes a step; 0: the server's.",
-    ),
-]
-Fraction = Annotated[
-    float, typer.Option("--fraction", help="Share of the pixels that backselect removes a step; 0 is exact, and slow.")
-]
-FillChoice = Annotated[Fill, typer.Option("--fill", help="What stands where a pixel is masked.")]
-Targets = Annotated[
-    list[TargetRule] | None,
-    typer.Option(
-        "--target", help="Which class a search argues for; repeat for a search of each. Default: the predicted one."
-    ),
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=INT64_MAX, help="Seed of every random number.")]
-Sample = Annotated[
-    int,
-    typer.Option("--sample", min=0, max=INT32_MAX, help="Audit this many images, drawn by the seed; 0 means all."),
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-Controls = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--control",
-        metavar="NAME[:IMAGES[:PASSES]]",
-        help="A control, on at most IMAGES images; PASSES each for class_targeted (10 or more) and fill_robust (41). "
-        "Repeatable. Default: the server's.",
-    ),
-]
-PixelSubsets = Annotated[
-    int | None,
-    typer.Option(
-        "--pixel-subsets",
-        metavar="PASSES",
-        min=0,
-        max=INT64_MAX,
-        help="Measure too what is recognised in the last 5% of the pixels, within PASSES an image; 0: the server's.",
-    ),
-]
-NoControls = Annotated[bool, typer.Option("--no-controls", help="Run no control.")]
-Level = Annotated[
-    float | None,
-    typer.Option("--level", help="Level of every interval, 0.5 to 0.999. Default: 0.95.", show_default=False),
-]
-Alpha = Annotated[
-    float | None,
-    typer.Option(
-        "--alpha",
-        help="The overinterpretation rate counts subsets of at most this share of the pixels. Default: 0.05.",
-        show_default=False,
-    ),
-]
-RatioLimit = Annotated[
-    float | None,
-    typer.Option(
-        "--ratio-limit",
-        help="MITIGATED: the ratios of subset fractions are seen to lie above this, 1 to 100. Default: 1.1.",
-        show_default=False,
-    ),
-]
-AccuracyLimit = Annotated[
-    float | None,
-    typer.Option(
-        "--accuracy-limit",
-        help="MITIGATED: the difference in accuracy is seen to lie above this, -1 to 0. Default: -0.02.",
-        show_default=False,
-    ),
-]
-NoReuse = Annotated[bool, typer.Option("--no-reuse", help="Run it even if an identical audit is stored.")]
-Outputs = Annotated[
-    list[Path] | None, typer.Option("--output", help="Write the result: FILE.json or FILE.html; repeatable.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing while it goes on.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """A file that holds a model, and how the model is used."""
+
+    weights: Annotated[
+        Path | None,
+        option(
+            MODEL,
+            "--weights",
+            "FILE",
+            "The weights: safetensors, or a state dict of tensors only (.pt, .pth). Needs --architecture.",
+        ),
+    ] = None
+    architecture: Annotated[
+        str | None,
+        option(MODEL, "--architecture", "NAME", "Architecture of the weights, for example torchvision:resnet18."),
+    ] = None
+    exported: Annotated[
+        Path | None,
+        option(
+            MODEL,
+            "--exported",
+            "FILE",
+            "Instead of weights: a torch.export program (.pt2). The server must allow programs.",
+        ),
+    ] = None
+    torchscript: Annotated[
+        Path | None,
+        option(
+            MODEL, "--torchscript", "FILE", "Instead of weights: a TorchScript program. The server must allow programs."
+        ),
+    ] = None
+    input_name: Annotated[
+        str,
+        option(
+            MODEL,
+            "--input",
+            "INPUT",
+            f"How images are resized and normalised: {', '.join(BUILT_IN)}, or a .toml file.",
+        ),
+    ] = "imagenet"
+    labels: Annotated[
+        Path | None,
+        option(MODEL, "--labels", "FILE", "Names of the classes, one per line, in the order of the model's outputs."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageOptions:
+    """What is known about the images: their classes, and where their objects are."""
+
+    photo_labels: PhotoLabels = None
+    boxes: Annotated[
+        Path | None,
+        option(
+            IMAGES,
+            "--boxes",
+            "FILE",
+            "Where the objects are: a CSV of file,left,top,right,bottom, or JSON with a list of boxes per file.",
+        ),
+    ] = None
+    masks: Annotated[
+        Path | None,
+        option(
+            IMAGES,
+            "--masks",
+            "FOLDER",
+            "Where the objects are: a folder with a mask for each image, under the same name. Black is background.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """What a subset must reach, and what its search may cost."""
+
+    threshold: Annotated[
+        list[float],
+        option(
+            SEARCH,
+            "--threshold",
+            "T",
+            "A subset is sufficient if the model's confidence on it is at least T. Repeat for several thresholds.",
+        ),
+    ] = field(default_factory=lambda: [DEFAULT_THRESHOLD])
+    passes: Annotated[
+        int,
+        option(
+            SEARCH,
+            "--passes",
+            "N",
+            "Budget of mask_optimization per image: a forward pass costs 1, a backward pass 2. At least 10. "
+            + SERVER_CHOOSES,
+        ),
+    ] = 0
+    fill: Annotated[Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel: {', '.join(Fill)}.")] = (
+        Fill.MEAN
+    )
+    seed: Annotated[int, option(SEARCH, "--seed", "N", "Seed of everything that is drawn at random.")] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodOptions:
+    """How subsets are searched, and which class they must keep."""
+
+    method: Annotated[
+        SearchMethod,
+        option(SEARCH, "--method", "METHOD", f"How subsets are searched: {', '.join(SearchMethod)}."),
+    ] = SearchMethod.MASK_OPTIMIZATION
+    pixels_per_step: Annotated[
+        int,
+        option(
+            SEARCH, "--pixels-per-step", "N", f"Pixels that batched_gradient removes in each step. {SERVER_CHOOSES}"
+        ),
+    ] = 0
+    fraction: Annotated[
+        float,
+        option(
+            SEARCH,
+            "--fraction",
+            "SHARE",
+            "Share of the remaining pixels that backselect removes in each step. 0: one pixel, exact but slow.",
+        ),
+    ] = 0.0
+    target: Annotated[
+        list[TargetRule],
+        option(
+            SEARCH,
+            "--target",
+            "RULE",
+            f"The class that subsets must keep: {' or '.join(TargetRule)}. Repeat for both.",
+        ),
+    ] = field(default_factory=lambda: [TargetRule.PREDICTED])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlOptions:
+    """Which controls run beside the searches."""
+
+    control: Annotated[
+        list[str] | None,
+        option(
+            CONTROLS,
+            "--control",
+            "CONTROL",
+            "Run this control instead of the default ones: NAME, NAME:IMAGES or NAME:IMAGES:PASSES. It runs on at most "
+            "IMAGES images (0: all), with a budget of PASSES per image; only class_targeted (10 or more) and "
+            f"fill_robust (41 or more) take a budget. Repeatable. Names: {CONTROL_NAMES}.",
+        ),
+    ] = None
+    no_controls: Annotated[bool, option(CONTROLS, "--no-controls", FLAG, "Run no controls.")] = False
+    pixel_subsets: Annotated[
+        int | None,
+        option(
+            CONTROLS,
+            "--pixel-subsets",
+            "PASSES",
+            "Also measure the accuracy on the 5% of the pixels that a descent by gradients keeps longest, with this "
+            f"budget per image. At least 16. {SERVER_CHOOSES}",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticsOptions:
+    """How measures and intervals are computed."""
+
+    level: Annotated[
+        float | None,
+        option(STATISTICS, "--level", "LEVEL", "Level of every interval, 0.5 to 0.999. Default: 0.95."),
+    ] = None
+    alpha: Annotated[
+        float | None,
+        option(
+            STATISTICS,
+            "--alpha",
+            "SHARE",
+            "The overinterpretation rate counts subsets of at most this share of the pixels. Default: 0.05.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """On how many images an audit runs, where, and whether a stored result may take its place."""
+
+    sample: Annotated[
+        int, option(IMAGES, "--sample", "N", "Audit N images, drawn at random with --seed. 0: all images.")
+    ] = 0
+    device: Annotated[str, option(RUN, "--device", "DEVICE", "Where models run: auto, cpu or cuda.")] = "auto"
+    no_reuse: Annotated[
+        bool, option(RUN, "--no-reuse", FLAG, "Run the audit even if the result of an identical one is stored.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """What a command that runs an audit writes, prints and shows."""
+
+    output: Outputs = None
+    as_json: Json = False
+    quiet: Quiet = False

@@ -9,7 +9,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
-from modicum.cli.consoles import messages
+from modicum.cli.consoles import stderr
 from modicum.transfers import ProgressCallback, TransferProgress
 
 PLAIN_LINE_SECONDS = 10.0
@@ -79,7 +79,7 @@ class LiveView:
 @contextmanager
 def view(*, quiet: bool) -> Iterator[View]:
     """The view that fits where stderr goes."""
-    console = messages()
+    console = stderr()
     if quiet:
         yield SilentView()
     elif not (console.is_terminal and sys.stderr.isatty()):

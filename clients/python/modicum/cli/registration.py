@@ -1,0 +1,92 @@
+"""How functions become commands: groups of options, exit codes, and the place of --help on the page."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields, is_dataclass
+from inspect import Parameter, Signature
+from typing import Any, get_type_hints
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from modicum.cli.exits import guarded
+from modicum.cli.options import FLAG, OUTPUT
+
+Function = Callable[..., None]
+
+
+class Command(TyperCommand):
+    """A command that lists --help under the heading of its output options."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option --help."""
+        return _as_flag(super().get_help_option(ctx), OUTPUT)
+
+
+class Group(TyperGroup):
+    """A group of commands that lists --help like any other flag."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option --help."""
+        return _as_flag(super().get_help_option(ctx), None)
+
+
+def command(app: typer.Typer, name: str | None = None) -> Callable[[Function], Function]:
+    """Make the function a command of `app`, named after it unless `name` is given.
+
+    A parameter whose type is a dataclass is a group of options: each of its fields becomes an option of the command.
+    """
+
+    def register(function: Function) -> Function:
+        return app.command(name, cls=Command, help=_help_of(function))(guarded(with_options(function)))
+
+    return register
+
+
+def with_options(function: Function) -> Function:
+    """The function with the fields of its groups as parameters; it makes each group when it is called."""
+    hints = get_type_hints(function, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if is_dataclass(kind) and isinstance(kind, type)}
+    parameters: list[Parameter] = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name in groups:
+            parameters += _parameters(groups[parameter.name])
+        else:
+            parameters.append(parameter.replace(annotation=hints[parameter.name]))
+
+    @functools.wraps(function)
+    def run(**given: Any) -> None:
+        made = {
+            name: kind(**{option.name: given.pop(option.name) for option in fields(kind)})
+            for name, kind in groups.items()
+        }
+        function(**given, **made)
+
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    vars(run)["__signature__"] = Signature(parameters)
+    return run
+
+
+def _help_of(function: Function) -> str:
+    """The docstring with each paragraph on one line: a help page has its own width."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _parameters(group: type[Any]) -> list[Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        Parameter(option.name, Parameter.KEYWORD_ONLY, default=_default(option), annotation=hints[option.name])
+        for option in fields(group)
+    ]
+
+
+def _default(option: Field[Any]) -> Any:
+    return option.default if option.default_factory is MISSING else option.default_factory()
+
+
+def _as_flag(option: Any, heading: str | None) -> Any:
+    if option is not None:
+        option.metavar, option.rich_help_panel = FLAG, heading
+    return option

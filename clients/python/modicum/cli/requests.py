@@ -1,0 +1,271 @@
+"""What a user asked for, checked as far as possible on this machine before anything is sent."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from modicum.cli.options import (
+    ControlOptions,
+    MethodOptions,
+    ModelOptions,
+    RunOptions,
+    SearchOptions,
+)
+from modicum.errors import InvalidArgument
+from modicum.naming import checked_id, printable, suggested_id
+from modicum.searches import (
+    FEWEST_CONTROL_PASSES,
+    INT32_MAX,
+    INT64_MAX,
+    Control,
+    ControlPlan,
+    Fill,
+    Search,
+    SearchMethod,
+    TargetRule,
+    control_plan,
+)
+from modicum.sources.inputs import InputSpecification, input_specification
+from modicum.sources.labels import class_labels
+from modicum.sources.model_files import ModelFile, model_file
+from modicum.sources.npy import PICTURE_CHANNELS
+from modicum.sources.pictures import Picture, pictures
+from modicum.statistics import Statistics
+
+#: Passes that backselect may spend on one image. Exact backselect reaches it at 66 x 66 pixels, after hours on a CPU.
+MOST_BACKSELECT_PASSES = 10_000_000
+#: The smallest budget of mask_optimization. It is the server's rule; a test compares the two.
+FEWEST_PASSES = 10
+DEVICES = ("auto", "cpu", "cuda")
+#: Options that only one method takes.
+METHOD_OF_OPTION = {
+    "passes": SearchMethod.MASK_OPTIMIZATION,
+    "pixels_per_step": SearchMethod.BATCHED_GRADIENT,
+    "fraction": SearchMethod.BACKSELECT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """A model to register."""
+
+    name: str
+    file: ModelFile
+    input: InputSpecification
+    labels: tuple[str, ...]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of `client.models.register`."""
+        return {
+            self.file.kind: self.file.path,
+            "architecture": self.file.architecture or None,
+            "input": self.input,
+            "labels": self.labels or None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """The searches and controls of an audit. `controls` is None for the server's default controls."""
+
+    thresholds: tuple[float, ...]
+    method: SearchMethod
+    passes: int
+    pixels_per_step: int
+    fraction: float
+    fill: Fill
+    target_rules: tuple[TargetRule, ...]
+    seed: int
+    sample: int
+    device: str
+    controls: tuple[ControlPlan, ...] | None
+    pixel_subsets: int | None
+    matched: bool
+    statistics: Statistics
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of `client.audits.create`."""
+        named = {name: getattr(self, name) for name in self.__slots__ if name != "statistics"}
+        return {**named, **asdict(self.statistics)}
+
+
+def model_request(name: str | None, options: ModelOptions) -> ModelRequest:
+    """The model that the options describe, named after its file unless `name` is given.
+
+    Raises:
+        InvalidArgument: an option is missing, superfluous or invalid.
+        InvalidSource: a file is not what was expected.
+    """
+    file = model_file(
+        weights=options.weights,
+        exported=options.exported,
+        torchscript=options.torchscript,
+        architecture=options.architecture,
+    )
+    named = checked_id(name, "model") if name else suggested_id(file.path.stem)
+    return ModelRequest(named, file, input_specification(options.input_name), class_labels(options.labels))
+
+
+def search_request(
+    search: SearchOptions,
+    method: MethodOptions,
+    controls: ControlOptions,
+    run: RunOptions,
+    *,
+    statistics: Statistics,
+    matched: bool = False,
+) -> SearchRequest:
+    """The searches and controls that the options describe.
+
+    Raises:
+        InvalidArgument: an option is invalid, or two contradict each other.
+    """
+    if run.device not in DEVICES:
+        raise InvalidArgument(f"--device: expected one of {', '.join(DEVICES)}, got {run.device!r}")
+    for threshold in search.threshold:
+        Search(threshold=threshold, fraction=method.fraction)
+    _check_numbers(search, method, run)
+    return SearchRequest(
+        thresholds=tuple(search.threshold),
+        method=method.method,
+        passes=search.passes,
+        pixels_per_step=method.pixels_per_step,
+        fraction=method.fraction,
+        fill=search.fill,
+        target_rules=tuple(dict.fromkeys(method.target)),
+        seed=search.seed,
+        sample=run.sample,
+        device=run.device,
+        controls=_control_plans(controls),
+        pixel_subsets=_pixel_subsets(controls.pixel_subsets),
+        matched=matched,
+        statistics=statistics,
+    )
+
+
+def _check_numbers(search: SearchOptions, method: MethodOptions, run: RunOptions) -> None:
+    """Refuse what the server would refuse too, but only after the upload of gigabytes."""
+    check_range("--seed", search.seed, INT64_MAX)
+    check_range("--sample", run.sample, INT32_MAX)
+    check_range("--passes", search.passes, INT64_MAX, least=FEWEST_PASSES)
+    check_range("--pixels-per-step", method.pixels_per_step, INT32_MAX)
+    given = {"passes": search.passes, "pixels_per_step": method.pixels_per_step, "fraction": method.fraction}
+    for name, owner in METHOD_OF_OPTION.items():
+        if given[name] and method.method is not owner:
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidArgument(
+                f"{option} belongs to --method {owner}, but the method is {method.method}; remove {option} or change "
+                "--method"
+            )
+
+
+def check_range(option: str, number: int, most: int, *, least: int = 0) -> None:
+    """Refuse a number that is neither 0 nor from `least` to `most`.
+
+    Raises:
+        InvalidArgument: names the option, what was expected and what came.
+    """
+    if number == 0 or least <= number <= most:
+        return
+    expected = f"0 (the server chooses) or {least} to {most:,}" if least else f"a whole number from 0 to {most:,}"
+    raise InvalidArgument(f"{option}: expected {expected}, got {number}")
+
+
+def _control_plans(options: ControlOptions) -> tuple[ControlPlan, ...] | None:
+    if options.control and options.no_controls:
+        raise InvalidArgument("--control and --no-controls exclude each other; remove one of them")
+    if options.no_controls:
+        return ()
+    return tuple(map(control_plan, options.control)) if options.control else None
+
+
+def _pixel_subsets(passes: int | None) -> int | None:
+    if passes is not None:
+        check_range("--pixel-subsets", passes, INT64_MAX, least=FEWEST_CONTROL_PASSES[Control.PIXEL_SUBSETS])
+    return passes
+
+
+def refuse_slow_backselect(search: SearchRequest, input_: InputSpecification) -> None:
+    """Refuse a backselect that would run for days.
+
+    Raises:
+        InvalidArgument: an image would cost more than MOST_BACKSELECT_PASSES; says how many, and what to do.
+    """
+    if search.method is not SearchMethod.BACKSELECT:
+        return
+    passes = backselect_passes(input_.height * input_.width, search.fraction)
+    if passes > MOST_BACKSELECT_PASSES:
+        cost = f"{passes:,} passes per image" if search.fraction == 0 else "more"
+        raise InvalidArgument(
+            f"backselect takes at most {MOST_BACKSELECT_PASSES:,} passes per image; at {input_.height} x "
+            f"{input_.width} pixels with --fraction {search.fraction:g} it would take {cost}: remove more pixels in "
+            "each step, for example --fraction 0.05, or use --method mask_optimization"
+        )
+
+
+def backselect_passes(pixels: int, fraction: float) -> int:
+    """Passes of backselect on one image; counting stops above MOST_BACKSELECT_PASSES.
+
+    Each step costs a pass for every pixel that remains: p(p+1)/2 in all where a step removes one pixel.
+    """
+    if fraction == 0:
+        return pixels * (pixels + 1) // 2
+    passes = 0
+    while pixels and passes <= MOST_BACKSELECT_PASSES:
+        passes += pixels
+        pixels -= max(1, math.ceil(fraction * pixels))
+    return passes
+
+
+def refuse_unknown_labels(images: Sequence[Picture], model: ModelRequest) -> None:
+    """Refuse labels that are names where the model's classes have no names.
+
+    Raises:
+        InvalidArgument: names the first such image, and --labels.
+    """
+    named = next((image for image in images if image.label and not _is_index(image.label)), None)
+    if named and not model.labels:
+        raise InvalidArgument(
+            f"{printable(named.item)} has the label {printable(named.label)!r}, but the model's classes have no names: "
+            "give them with --labels FILE, one per line in the order of the model's outputs"
+        )
+
+
+def refuse_wrong_channels(images: Sequence[Picture], input_: InputSpecification) -> None:
+    """Refuse images none of which has the input's channels. A single unfit image becomes a finding with a reason.
+
+    Raises:
+        InvalidArgument: names the first image, and --input.
+    """
+    for_pictures = input_.channels in PICTURE_CHANNELS
+    if any(for_pictures if one.channels is None else one.channels == input_.channels for one in images):
+        return
+    first = images[0]
+    came = "is not a readable array" if first.channels is None else f"has {first.channels} channels"
+    raise InvalidArgument(
+        f"expected images of {input_.channels} channels, as --input says, but {printable(first.item)} {came}: "
+        "give an --input FILE.toml with the right `channels`, or arrays of shape (H, W, C)"
+    )
+
+
+def _is_index(label: str) -> bool:
+    return label.isascii() and label.isdigit()
+
+
+def checked_images(photos: Path, labels: Path | None, *, sample: int) -> list[Picture]:
+    """The images to audit.
+
+    Raises:
+        InvalidSource: there are no images, or the labels do not fit them.
+        InvalidArgument: the sample is larger than the number of images.
+    """
+    found = pictures(photos, labels)
+    if sample > len(found):
+        raise InvalidArgument(
+            f"--sample: expected at most {len(found)}, the number of images in {photos}; got {sample}"
+        )
+    return found
