@@ -8,7 +8,6 @@ import itertools
 import time
 from pathlib import Path
 
-import hostile_programs as hostile
 import pytest
 import pytest_asyncio
 from modicum_server.domain.models import ExecutableKind
@@ -19,6 +18,7 @@ from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.confinement.plan import Level
 from modicum_server.torchserve.isolation import candidates
 
+from tests.torchserve import hostile_programs as hostile
 from tests.torchserve.hostile_stage import Programs, Stage, listening, read_report
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "isolation.md"
