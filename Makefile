@@ -31,11 +31,12 @@ test: setup ## the tests
 soak: setup ## faults at random, audits all the time: SECONDS=600 SEED=n
 	$(BIN)/python -m tests.faults.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-check: setup ## lint, types, contract
+check: setup ## lint, types, directions of imports, contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/version.py --check
+	$(BIN)/lint-imports
 	$(BIN)/python -m tests.contract.lint
 
 docs: setup ## the documentation as a site, in docs/_build

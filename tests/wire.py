@@ -82,7 +82,7 @@ async def distant_store(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, *, answers_within: float
 ) -> AsyncIterator[PostgresStore]:
     """A store at the other end of the wire, which waits so many seconds for an answer."""
-    monkeypatch.setattr("modicum_server.store.connections.LONGEST_ANSWER_SECONDS", answers_within)
+    monkeypatch.setattr("modicum_server.postgres.connections.LONGEST_WAIT_SECONDS", answers_within)
     store = PostgresStore(wire.url)
     try:
         yield store

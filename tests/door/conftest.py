@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.bootstrap import build_api
 from modicum_server.domain.projects import Role
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
-from modicum_server.transports.api import Api
 from modicum_server.usecases.access import token_digest
 
 from tests.door.door_stage import PROJECT, TOKEN, Door
@@ -21,7 +21,7 @@ async def door(database_url, tmp_path) -> AsyncIterator[Door]:
     async with store.transaction() as transaction:
         await transaction.projects.add_token(token_digest(TOKEN), principal="ada", project=PROJECT, role=Role.ADMIN)
     settings = Settings(grpc_port=0, http_port=0, allow_executables=True)
-    api = Api(store, changes, FolderArtifactStore(tmp_path / "artifacts"), settings)
+    api = build_api(store, changes, FolderArtifactStore(tmp_path / "artifacts"), settings)
     grpc_port, http_port = await api.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
         door = Door(store, grpc_port, http_port, channel)

@@ -155,7 +155,7 @@ async def test_without_its_database_a_wait_still_ends_in_time():
 
 
 async def test_jobs_are_cleared_away_again_after_connections_went_silent(store, database_url, monkeypatch):
-    monkeypatch.setattr("modicum_server.store.connections.LONGEST_ANSWER_SECONDS", 3.0)
+    monkeypatch.setattr("modicum_server.postgres.connections.LONGEST_WAIT_SECONDS", 3.0)
     async with wired(database_url) as wire, QueueWakeups(wire.url):
         await queue_shards(store)
         await no_jobs(database_url)

@@ -11,12 +11,12 @@ import structlog
 from modicum.v1.project_service_pb2 import ListProjectsRequest
 from modicum.v1.project_service_pb2_grpc import ProjectServiceStub
 from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.bootstrap import build_api
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.metrics.api import ApiMetrics
+from modicum_server.postgres.connections import POOL_SIZE
 from modicum_server.store.changes import CHANNEL, PostgresChanges
-from modicum_server.store.connections import POOL_SIZE
 from modicum_server.store.postgres import PostgresStore
-from modicum_server.transports.api import Api
 
 from tests.rest.rest_stage import PATIENCE_SECONDS, PROJECT, TOKENS, Rest, Served
 from tests.wire import Wire, wired
@@ -41,7 +41,7 @@ async def served_by_wire(wire, tmp_path, settings) -> AsyncIterator[Served]:
         FolderArtifactStore(tmp_path),
         ApiMetrics(),
     )
-    api = Api(store, changes, artifacts, settings, metrics=metrics)
+    api = build_api(store, changes, artifacts, settings, metrics=metrics)
     grpc_port, http_port = await api.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:

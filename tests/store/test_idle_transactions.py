@@ -1,6 +1,6 @@
 """A process that is frozen inside a transaction does not keep its locks: the database ends what idles in one."""
 
-from modicum_server.store.connections import IDLE_TIMEOUT, open_engine
+from modicum_server.postgres.connections import IDLE_TIMEOUT, open_engine
 from modicum_server.store.postgres import PostgresStore
 from sqlalchemy import text
 

@@ -6,7 +6,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from modicum_server.errors import DependencyUnavailable
-from modicum_server.store.connections import sqlalchemy_url
+from modicum_server.postgres.connections import sqlalchemy_url
 from modicum_server.store.migrate import migrate, migrations_folder, schema_state
 from modicum_server.store.schema import REVISIONS
 from modicum_server.store.tables import metadata

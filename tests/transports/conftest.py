@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.bootstrap import build_api
 from modicum_server.domain.projects import Role
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
-from modicum_server.transports.api import Api
 from modicum_server.usecases.access import token_digest
 
 from tests.transports.transports_stage import PROJECT, TOKENS, Served
@@ -28,7 +28,7 @@ async def served(database_url, tmp_path, settings) -> AsyncIterator[Served]:
         for role, token in TOKENS.items():
             await transaction.projects.add_token(token_digest(token), principal=role, project=PROJECT, role=Role(role))
     artifact_store = FolderArtifactStore(tmp_path / "artifacts")
-    api = Api(store, changes, artifact_store, settings, metrics=metrics)
+    api = build_api(store, changes, artifact_store, settings, metrics=metrics)
     grpc_port, http_port = await api.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
         yield Served(api, store, artifact_store, metrics, grpc_port, http_port, channel)

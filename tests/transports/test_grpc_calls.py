@@ -15,11 +15,11 @@ from modicum.v1 import audit_pb2, project_pb2, search_pb2
 from modicum.v1 import audit_service_pb2 as audits
 from modicum.v1 import model_service_pb2 as models
 from modicum.v1 import project_service_pb2 as projects
+from modicum_server.bootstrap import build_api
 from modicum_server.domain.audits import Stage
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.metrics.stored import Snapshot
 from modicum_server.settings import Settings
-from modicum_server.transports.api import Api
 
 from tests.transports.transports_stage import PROJECT, messages, seen
 
@@ -346,4 +346,4 @@ async def test_a_port_that_is_taken_is_refused(served, database_url, tmp_path):
     taken = Settings(grpc_port=served.grpc_port, http_port=0)
 
     with pytest.raises(OSError, match=f"{served.grpc_port}; choose another"):
-        await Api(served.store, None, served.artifact_store, taken).start()
+        await build_api(served.store, None, served.artifact_store, taken).start()

@@ -10,10 +10,10 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from modicum_server.artifacts.store import FolderArtifactStore
+from modicum_server.bootstrap import build_api
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
-from modicum_server.transports.api import Api
 
 WITHOUT_TORCH = """
 import asyncio, sys
@@ -32,11 +32,11 @@ from modicum_server.artifacts.store import FolderArtifactStore
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
-from modicum_server.transports.api import Api
+from modicum_server.bootstrap import build_api
 
 async def main(database_url, folder):
     store, changes = PostgresStore(database_url), PostgresChanges(database_url)
-    api = Api(store, changes, FolderArtifactStore(Path(folder)), Settings(grpc_port=0, http_port=0))
+    api = build_api(store, changes, FolderArtifactStore(Path(folder)), Settings(grpc_port=0, http_port=0))
     port, _ = await api.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
@@ -96,7 +96,7 @@ async def test_both_doors_take_the_certificate(database_url, tmp_path, certifica
     cert, key = certificate
     store, changes = PostgresStore(database_url), PostgresChanges(database_url)
     settings = Settings(grpc_port=0, http_port=0, tls_cert=cert, tls_key=key)
-    api = Api(store, changes, FolderArtifactStore(tmp_path), settings)
+    api = build_api(store, changes, FolderArtifactStore(tmp_path), settings)
     grpc_port, http_port = await api.start()
 
     credentials = grpc.ssl_channel_credentials(cert.read_bytes())
@@ -116,4 +116,4 @@ async def test_both_doors_take_the_certificate(database_url, tmp_path, certifica
 
 def test_a_certificate_without_its_key_is_refused(certificate):
     with pytest.raises(ValueError, match="belong together"):
-        Api(None, None, None, Settings(grpc_port=0, http_port=0, tls_cert=certificate[0]))
+        build_api(None, None, None, Settings(grpc_port=0, http_port=0, tls_cert=certificate[0]))

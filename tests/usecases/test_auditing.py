@@ -275,15 +275,15 @@ async def test_an_answer_of_another_device_than_workers_choose_now_is_not_reused
     assert (await place.audit(asked)).reused_from == on_new_workers.name
 
 
-async def test_who_is_told_of_audits_hears_of_each_once(place, asked):
-    told = []
-    creation = AuditCreation(place.store, place.settings, tell=told.append)
+async def test_each_created_audit_is_announced_once(place, asked):
+    announced = []
+    creation = AuditCreation(place.store, place.settings, on_created=announced.append)
 
     await creation.create(AUDITOR, PROJECT, asked, AuditOptions(validate_only=True))
     for _ in range(3):
         made = await creation.create(AUDITOR, PROJECT, asked, AuditOptions(request_id=REQUEST_ID))
 
-    assert told == [made]
+    assert announced == [made]
 
 
 async def test_lists_are_filtered_and_newest_first(place, asked):

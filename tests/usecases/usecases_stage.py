@@ -13,6 +13,7 @@ from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVe
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.images.objects import check_objects
+from modicum_server.reports.renderer import Renderer
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
@@ -81,7 +82,7 @@ class Place:
         self.creation = AuditCreation(self.store, self.settings)
         self.findings = Findings(self.store)
         self.watching = Watching(self.store, self.changes, self.settings)
-        self.reports = Reports(self.store, self.artifact_store)
+        self.reports = Reports(self.store, self.artifact_store, Renderer())
 
     async def upload(self, data: bytes) -> str:
         digest = digest_of(data)

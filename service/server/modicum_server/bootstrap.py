@@ -10,14 +10,16 @@ import structlog
 from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.domain.projects import Role
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
-from modicum_server.ports import ArtifactStore
+from modicum_server.ports import ArtifactStore, Changes, Store
 from modicum_server.processes.stopping import done_before
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import token_digest
 
 if TYPE_CHECKING:
+    from modicum_server.metrics.api import ApiMetrics
     from modicum_server.store.postgres import PostgresStore
     from modicum_server.torchserve.adapter import TorchServe
+    from modicum_server.transports.api import Api
 
 #: How long a process that is started beside its database waits for it, and how often it looks.
 SCHEMA_SECONDS = 60.0
@@ -61,17 +63,43 @@ async def _schema_within(store: "PostgresStore", seconds: float) -> None:
         await asyncio.sleep(SCHEMA_POLL_SECONDS)
 
 
+def build_api(
+    store: Store, changes: Changes, artifacts: ArtifactStore, settings: Settings, *, metrics: "ApiMetrics | None" = None
+) -> "Api":
+    """Build the API process over these adapters.
+
+    Raises:
+        ValueError: the settings name a certificate without its key, or a key without its certificate.
+    """
+    from modicum_server.metrics.api import ApiMetrics  # noqa: PLC0415 - a worker serves no calls
+    from modicum_server.metrics.scrapes import Scrapes  # noqa: PLC0415
+    from modicum_server.reports.renderer import Renderer  # noqa: PLC0415
+    from modicum_server.transports.api import Api  # noqa: PLC0415
+    from modicum_server.transports.readiness import Readiness  # noqa: PLC0415
+    from modicum_server.transports.services import build_services  # noqa: PLC0415
+
+    metrics = metrics or ApiMetrics()
+    readiness = Readiness(store, artifacts)
+    return Api(
+        build_services(store, changes, artifacts, Renderer(), settings=settings, metrics=metrics),
+        store,
+        readiness=readiness,
+        exposition=Scrapes(store, artifacts, readiness.check, settings=settings, metrics=metrics),
+        settings=settings,
+        metrics=metrics,
+    )
+
+
 @asynccontextmanager
 async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
     """Serve both doors for the length of the context; yields the ports of gRPC and of HTTP."""
     from modicum_server.store.changes import PostgresChanges  # noqa: PLC0415 - as for the store
-    from modicum_server.transports.api import Api  # noqa: PLC0415 - a worker has no doors
 
     database_url = settings.database_url.get_secret_value()
     changes = PostgresChanges(database_url)
     async with open_store(database_url) as store:
         await store.require_schema()
-        api = Api(store, changes, open_artifact_store(settings.artifacts_url), settings)
+        api = build_api(store, changes, open_artifact_store(settings.artifacts_url), settings)
         grpc_port, http_port = await api.start()
         _log.info("api_started", grpc_port=grpc_port, http_port=http_port)
         try:

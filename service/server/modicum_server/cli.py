@@ -213,7 +213,7 @@ def _wrong_settings(error: ValidationError) -> str:
 
 
 def _database_away(error: DependencyUnavailable) -> str:
-    from modicum_server.store.connections import shown_url
+    from modicum_server.postgres.connections import shown_url
 
     url = _settings().database_url.get_secret_value()
     return f"{error}; MODICUM_DATABASE_URL is {shown_url(url)}" if url else str(error)

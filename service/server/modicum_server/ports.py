@@ -6,11 +6,11 @@ Lists are by key: `after` is the key of the last row seen ("" at the start), `li
 row comes with its key.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from modicum_server.domain.audits import (
     Audit,
@@ -24,8 +24,9 @@ from modicum_server.domain.audits import (
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
 from modicum_server.domain.findings import Finding, FoundSubset, Prediction, Transfer
 from modicum_server.domain.gauges import NewestAudits
-from modicum_server.domain.models import Model, ModelCheck, ModelVersion
+from modicum_server.domain.models import InputSpecification, Model, ModelCheck, ModelVersion
 from modicum_server.domain.projects import Principal, Project, Role
+from modicum_server.domain.searches import Canvas
 
 T = TypeVar("T")
 Keyed = tuple[str, T]
@@ -379,3 +380,38 @@ class ArtifactStore(Protocol):
     async def delete(self, digest: str) -> None: ...
     async def ping(self) -> None:
         """Raises DependencyUnavailable."""
+
+
+class ReportRenderer(Protocol):
+    """The forms of a report: pure functions of the result document, the findings' rows and the images."""
+
+    def json(self, document: Mapping[str, Any]) -> "JsonWriter": ...
+    def html(
+        self,
+        document: Mapping[str, Any],
+        rows: Iterable[Mapping[str, Any]],
+        load_image: Callable[[str], bytes | None],
+        *,
+        inputs: Mapping[str, InputSpecification],
+        labels: Mapping[str, Sequence[str]],
+    ) -> bytes: ...
+    def canvas(self, document: Mapping[str, Any], framing: InputSpecification, canvas: Canvas) -> "CanvasWriter": ...
+    def canvas_images(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Digests of the images that `canvas` is to get, each once."""
+
+
+class JsonWriter(Protocol):
+    """Document and findings as one JSON file, written piece by piece."""
+
+    def begin(self) -> bytes: ...
+    def feed(self, packed: bytes) -> Iterator[bytes]:
+        """Take the next bytes of the findings artifact."""
+
+    def end(self) -> bytes: ...
+
+
+class CanvasWriter(Protocol):
+    """An archive of images on the canvas, written image by image."""
+
+    def add(self, digest: str, data: bytes) -> bytes: ...
+    def end(self) -> bytes: ...

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from modicum_server.errors import Unavailable
+from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.stored import Disk, Snapshot, Stored
 from modicum_server.metrics.versions import VersionReader
 from modicum_server.ports import ArtifactStore, Store
@@ -54,8 +55,17 @@ class TimedReading(Generic[Value]):
 class Scrapes:
     """Reads a snapshot for each scrape."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore, readiness: Readiness, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        artifacts: ArtifactStore,
+        readiness: Readiness,
+        *,
+        settings: Settings,
+        metrics: ApiMetrics,
+    ) -> None:
         self._store = store
+        self._metrics = metrics
         self._readiness = readiness
         self._folder = _local_folder(settings.artifacts_url)
         self._versions = VersionReader(
@@ -70,6 +80,10 @@ class Scrapes:
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read(), name="metrics-scrape")
         return await asyncio.shield(self._reading)
+
+    async def expose(self, accept: str) -> tuple[bytes, str]:
+        """Return the text for Prometheus, and its media type by the Accept header."""
+        return await asyncio.to_thread(self._metrics.expose, await self.read(), accept)
 
     async def close(self) -> None:
         """End what still reads."""

@@ -15,14 +15,14 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ProcrastinateException
 from psycopg_pool import PoolTimeout
 
-from modicum_server.queue.jobs import QUEUE, wake_app
-from modicum_server.store.connections import (
+from modicum_server.postgres.connections import (
     CONNECT_TIMEOUT_SECONDS,
     KEEPALIVE,
     SEARCH_PATH,
-    AnsweringConnection,
+    BoundedConnection,
     libpq_url,
 )
+from modicum_server.postgres.wake_jobs import QUEUE, wake_app
 
 #: How often jobs are looked for that came due without a notification (delayed ones).
 POLL_SECONDS = 5.0
@@ -55,7 +55,7 @@ class QueueWakeups:
         self._connector = PsycopgConnector(
             conninfo=libpq_url(database_url),
             kwargs=kwargs,
-            connection_class=AnsweringConnection,
+            connection_class=BoundedConnection,
             configure=_set_search_path,
             min_size=0,
             max_size=2,

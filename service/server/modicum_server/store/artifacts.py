@@ -7,8 +7,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.datasets import Artifact
+from modicum_server.postgres.connections import IDLE_ARTIFACT_TRANSACTION, IDLE_TIMEOUT
 from modicum_server.store import tables
-from modicum_server.store.connections import IDLE_ARTIFACT_TRANSACTION, IDLE_TIMEOUT
 from modicum_server.store.projects import advisory_key
 
 REFERRERS = 10

@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.store.connections import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, AnsweringConnection, libpq_url
+from modicum_server.postgres.connections import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, BoundedConnection, libpq_url
 from modicum_server.store.probing import ANSWER_SECONDS
 
 CHANNEL = "modicum_audit"
@@ -87,7 +87,7 @@ class PostgresChanges:
         pause = shortest
         while True:
             try:
-                async with await AnsweringConnection.connect(self._url, autocommit=True) as connection:
+                async with await BoundedConnection.connect(self._url, autocommit=True) as connection:
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
                     pause = shortest
                     self._mark_all()  # what was told while nobody listened is not told again

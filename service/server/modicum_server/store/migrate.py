@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
-from modicum_server.store.connections import CONNECT_TIMEOUT_SECONDS, sqlalchemy_url
+from modicum_server.postgres.connections import CONNECT_TIMEOUT_SECONDS, sqlalchemy_url
 from modicum_server.store.failures import translated
 from modicum_server.store.schema import SchemaState, schema_of
 

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from modicum_server.domain.models import Model, ModelCheck, ModelVersion, VersionState
 from modicum_server.errors import ModelNotFound, ModelVersionNotFound
 from modicum_server.ports import Keyed
-from modicum_server.queue.jobs import WakeJobs
+from modicum_server.postgres.connections import driver_connection
+from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
-from modicum_server.store.connections import driver_connection
 from modicum_server.store.documents import (
     CHECK,
     INPUT,

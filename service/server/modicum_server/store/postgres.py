@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server import ports
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
-from modicum_server.queue.jobs import WakeJobs
+from modicum_server.postgres.connections import open_engine
+from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store.artifacts import PostgresArtifacts
 from modicum_server.store.audits import PostgresAudits
-from modicum_server.store.connections import open_engine
 from modicum_server.store.datasets import PostgresDatasets
 from modicum_server.store.failures import translated
 from modicum_server.store.findings import PostgresFindings

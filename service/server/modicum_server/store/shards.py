@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import LeaseState, NewShard, Shard, Stage
 from modicum_server.domain.models import VersionState
-from modicum_server.queue.jobs import WakeJobs
+from modicum_server.postgres.connections import driver_connection
+from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
-from modicum_server.store.connections import driver_connection
 from modicum_server.store.fairness import projects_by_turn
 from modicum_server.store.projects import advisory_key
 

@@ -299,9 +299,6 @@ findings = Table(
     ),
 )
 
-#: Where procrastinate's own tables are; its migrations are not ours to declare.
-QUEUE_SCHEMA = "procrastinate"
-
 predictions = Table(
     "predictions",
     metadata,

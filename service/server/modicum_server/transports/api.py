@@ -1,43 +1,40 @@
-"""The API process: both doors over one set of use cases, on one loop."""
+"""The API process: gRPC and HTTP over one set of use cases, on one loop."""
 
 import asyncio
 
-from modicum_server.metrics.api import ApiMetrics
-from modicum_server.metrics.scrapes import Scrapes
-from modicum_server.ports import ArtifactStore, Changes, Store
+from modicum_server.ports import Store
 from modicum_server.settings import Settings
 from modicum_server.transports.grpc.server import GrpcServer
 from modicum_server.transports.http.app import build_app
 from modicum_server.transports.http.server import HttpServer
 from modicum_server.transports.readiness import Readiness
-from modicum_server.transports.services import build_services
+from modicum_server.transports.services import Services
+from modicum_server.transports.telemetry import CallMetrics, Exposition
 
 
 class Api:
-    """Serves gRPC and HTTP; what it is given to serve from is closed by who made it."""
+    """Serves gRPC and HTTP. Closes the exposition of metrics; its caller closes everything else that it gives."""
 
     def __init__(
         self,
+        services: Services,
         store: Store,
-        changes: Changes,
-        artifacts: ArtifactStore,
-        settings: Settings,
         *,
-        metrics: ApiMetrics | None = None,
+        readiness: Readiness,
+        exposition: Exposition,
+        settings: Settings,
+        metrics: CallMetrics,
     ) -> None:
-        """Take the adapters to serve from.
+        """Take what to serve.
 
         Raises:
             ValueError: there is a certificate without its key, or a key without its certificate.
         """
         if (settings.tls_cert is None) != (settings.tls_key is None):
             raise ValueError("MODICUM_TLS_CERT and MODICUM_TLS_KEY belong together; set both, or neither")
-        metrics = metrics or ApiMetrics()
-        readiness = Readiness(store, artifacts)
-        services = build_services(store, changes, artifacts, settings=settings, metrics=metrics)
         self._grpc = GrpcServer(services, store, readiness=readiness, settings=settings, metrics=metrics)
-        self._scrapes = Scrapes(store, artifacts, readiness.check, settings)
-        app = build_app(services, store, readiness=readiness, scrapes=self._scrapes, settings=settings, metrics=metrics)
+        self._exposition = exposition
+        app = build_app(services, store, readiness=readiness, exposition=exposition, settings=settings, metrics=metrics)
         self._http = HttpServer(app, settings)
 
     async def start(self) -> tuple[int, int]:
@@ -56,4 +53,4 @@ class Api:
     async def stop(self, grace: float) -> None:
         """End watches with UNAVAILABLE, let other calls end for `grace` seconds, then leave."""
         await asyncio.gather(self._grpc.stop(grace), self._http.stop())
-        await self._scrapes.close()
+        await self._exposition.close()

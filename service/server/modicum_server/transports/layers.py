@@ -17,12 +17,12 @@ import structlog
 
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import DependencyUnavailable, FieldInvalid, ModicumError, TooManyCalls
-from modicum_server.metrics.api import ApiMetrics
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.calls import CURRENT, Call, CallerLeft
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
+from modicum_server.transports.telemetry import CallMetrics
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 
@@ -35,7 +35,7 @@ AUTHENTICATION_SECONDS = 10.0
 log = structlog.get_logger("modicum.rpc")
 
 
-def layers_of(store: Store, metrics: ApiMetrics, *, most_calls: int | None = None) -> Sequence[Layer]:
+def layers_of(store: Store, metrics: CallMetrics, *, most_calls: int | None = None) -> Sequence[Layer]:
     """Return the layers, from outside in; without `most_calls` something else bounds how many calls there are."""
     bounds = () if most_calls is None else (bounded(most_calls),)
     return (identified, measured(metrics), logged, errors_refused, *bounds, limited, authenticated(store))
@@ -62,7 +62,7 @@ async def identified(call: Call) -> AsyncIterator[None]:
         yield
 
 
-def measured(metrics: ApiMetrics) -> Layer:
+def measured(metrics: CallMetrics) -> Layer:
     """Count the call and take its time."""
 
     @asynccontextmanager

@@ -6,14 +6,14 @@ import structlog
 
 from modicum_server.domain.audits import Audit
 from modicum_server.images.objects import check_objects
-from modicum_server.metrics.api import ApiMetrics
-from modicum_server.ports import ArtifactStore, Changes, Store
+from modicum_server.ports import ArtifactStore, Changes, ReportRenderer, Store
 from modicum_server.settings import Settings
 from modicum_server.transports.methods.artifacts import ArtifactMethods
 from modicum_server.transports.methods.audits import AuditMethods
 from modicum_server.transports.methods.datasets import DatasetMethods
 from modicum_server.transports.methods.models import ModelMethods
 from modicum_server.transports.methods.projects import ProjectMethods
+from modicum_server.transports.telemetry import CallMetrics
 from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audit_creation import AuditCreation
 from modicum_server.usecases.audits import Audits
@@ -41,7 +41,13 @@ class Services:
 
 
 def build_services(
-    store: Store, changes: Changes, artifacts: ArtifactStore, *, settings: Settings, metrics: ApiMetrics
+    store: Store,
+    changes: Changes,
+    artifacts: ArtifactStore,
+    renderer: ReportRenderer,
+    *,
+    settings: Settings,
+    metrics: CallMetrics,
 ) -> Services:
     """Build every use case over these adapters."""
     audits = Audits(store)
@@ -57,13 +63,13 @@ def build_services(
             creation=AuditCreation(store, settings, on_created=lambda audit: _acknowledged(audit, metrics)),
             findings=Findings(store),
             watching=watching,
-            reports=Reports(store, artifacts),
+            reports=Reports(store, artifacts, renderer),
         ),
         watching=watching,
     )
 
 
-def _acknowledged(audit: Audit, metrics: ApiMetrics) -> None:
+def _acknowledged(audit: Audit, metrics: CallMetrics) -> None:
     """Count it, and write the line that leads from a request id to an audit."""
     metrics.audit_acknowledged(reused=bool(audit.reused_from))
     log.info("audit_acknowledged", audit=audit.name, reused_from=audit.reused_from or None)

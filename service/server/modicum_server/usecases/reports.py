@@ -12,8 +12,7 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import ArtifactNotFound, FormatUnknown
 from modicum_server.measures import FindingRows
-from modicum_server.ports import ArtifactStore, Store
-from modicum_server.reports import CanvasArchive, JsonReport, images_with_subsets, render_html
+from modicum_server.ports import ArtifactStore, ReportRenderer, Store
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.inputs import first_part, framing_of
 from modicum_server.usecases.stored_results import read_document, read_whole
@@ -46,10 +45,11 @@ class Report:
 class Reports:
     """Renders reports."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore) -> None:
+    def __init__(self, store: Store, artifacts: ArtifactStore, renderer: ReportRenderer) -> None:
         self._store = store
         self._audits = Audits(store)
         self._artifacts = artifacts
+        self._renderer = renderer
 
     async def render(self, principal: Principal, name: str, form: ReportFormat | None) -> Report:
         """Begin the report of an audit that succeeded; None is a form that the caller knows and we do not.
@@ -74,7 +74,7 @@ class Reports:
         return Report(MEDIA_TYPES[form], pieces)
 
     async def _json(self, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
-        report = JsonReport(document)
+        report = self._renderer.json(document)
         yield report.begin()
         async with aclosing(self._findings(document)) as packed:
             async for piece in packed:
@@ -90,7 +90,7 @@ class Reports:
         framing = framing_of(audit.specification.canvas, versions)
         loop = asyncio.get_running_loop()
         yield await asyncio.to_thread(
-            lambda: render_html(
+            lambda: self._renderer.html(
                 document,
                 FindingRows(lambda: self._read_beside(loop, document)),
                 self._loader(loop),
@@ -102,9 +102,9 @@ class Reports:
     async def _canvas(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """The images that have a subset, one after another; one that is not stored any more is left out."""
         framing, loop = await self._framing(audit), asyncio.get_running_loop()
-        archive = CanvasArchive(document, framing, audit.specification.canvas)
+        archive = self._renderer.canvas(document, framing, audit.specification.canvas)
         digests = await asyncio.to_thread(
-            lambda: images_with_subsets(FindingRows(lambda: self._read_beside(loop, document)))
+            lambda: self._renderer.canvas_images(FindingRows(lambda: self._read_beside(loop, document)))
         )
         for digest in digests:
             try:

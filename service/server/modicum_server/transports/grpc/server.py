@@ -8,7 +8,6 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from modicum_server.metrics.api import ApiMetrics
 from modicum_server.ports import Store
 from modicum_server.processes.file_limits import most_open_files
 from modicum_server.settings import MEBIBYTE, Settings
@@ -17,6 +16,7 @@ from modicum_server.transports.grpc.layering import Layering
 from modicum_server.transports.layers import layers_of
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
+from modicum_server.transports.telemetry import CallMetrics
 from modicum_server.transports.unrouted import UnroutedRequests
 
 HEALTH_SECONDS = 5.0
@@ -59,7 +59,7 @@ class GrpcServer:
     """The gRPC door of one API process."""
 
     def __init__(
-        self, services: Services, store: Store, *, readiness: Readiness, settings: Settings, metrics: ApiMetrics
+        self, services: Services, store: Store, *, readiness: Readiness, settings: Settings, metrics: CallMetrics
     ) -> None:
         self._services = services
         self._readiness = readiness

@@ -3,8 +3,6 @@
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from modicum_server.metrics.api import ApiMetrics
-from modicum_server.metrics.scrapes import Scrapes
 from modicum_server.ports import Store
 from modicum_server.settings import Settings
 from modicum_server.transports.http.middleware import answer_unrouted, middleware_of
@@ -12,6 +10,7 @@ from modicum_server.transports.http.probes import probe_routes
 from modicum_server.transports.http.rest.mounting import rest_routes
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
+from modicum_server.transports.telemetry import CallMetrics, Exposition
 from modicum_server.transports.unrouted import UnroutedRequests
 
 
@@ -20,13 +19,13 @@ def build_app(
     store: Store,
     *,
     readiness: Readiness,
-    scrapes: Scrapes,
+    exposition: Exposition,
     settings: Settings,
-    metrics: ApiMetrics,
+    metrics: CallMetrics,
 ) -> Starlette:
     """Return the application."""
     app = Starlette(
-        routes=[*probe_routes(store, readiness, scrapes, metrics), *rest_routes(services, store, metrics)],
+        routes=[*probe_routes(store, readiness, exposition), *rest_routes(services, store, metrics)],
         middleware=middleware_of(settings),
         exception_handlers={HTTPException: answer_unrouted(UnroutedRequests(metrics))},
     )

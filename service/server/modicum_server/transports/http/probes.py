@@ -1,6 +1,5 @@
 """What an operator's tools ask over HTTP: /healthz, /readyz and /metrics. No rule of the service stands here."""
 
-import asyncio
 import ipaddress
 import json
 from http import HTTPStatus
@@ -10,19 +9,18 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from modicum_server.errors import DependencyUnavailable, ModicumError, Unavailable
-from modicum_server.metrics.api import ApiMetrics
-from modicum_server.metrics.scrapes import Scrapes
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.http.rest.problems import CHALLENGE
 from modicum_server.transports.readiness import Readiness
+from modicum_server.transports.telemetry import Exposition
 from modicum_server.usecases.access import token_digest
 
 AUTHENTICATION_SECONDS = 3.0
 
 
-def probe_routes(store: Store, readiness: Readiness, scrapes: Scrapes, metrics: ApiMetrics) -> list[Route]:
+def probe_routes(store: Store, readiness: Readiness, exposition: Exposition) -> list[Route]:
     """Return the routes."""
     scrapers = Scrapers(store)
 
@@ -45,8 +43,7 @@ def probe_routes(store: Store, readiness: Readiness, scrapes: Scrapes, metrics: 
                 status = status_of_error(type(error)).http_status
                 asked = {"WWW-Authenticate": CHALLENGE} if status == HTTPStatus.UNAUTHORIZED else None
                 return PlainTextResponse(f"{error}\n", status_code=status, headers=asked)
-        snapshot = await scrapes.read()
-        text, media_type = await asyncio.to_thread(metrics.expose, snapshot, request.headers.get("accept", ""))
+        text, media_type = await exposition.expose(request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": media_type})
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", expose)]

@@ -8,7 +8,7 @@ from modicum.v1 import artifact_pb2, artifact_service_pb2
 from modicum_server.codec.datasets import artifact_message
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import UploadInvalid
-from modicum_server.metrics.api import ApiMetrics
+from modicum_server.transports.telemetry import CallMetrics
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
 
 Part = artifact_service_pb2.UploadArtifactRequest
@@ -17,7 +17,7 @@ Part = artifact_service_pb2.UploadArtifactRequest
 class ArtifactMethods:
     """The methods of ArtifactService."""
 
-    def __init__(self, artifacts: Artifacts, metrics: ApiMetrics) -> None:
+    def __init__(self, artifacts: Artifacts, metrics: CallMetrics) -> None:
         self._artifacts = artifacts
         self._metrics = metrics
 

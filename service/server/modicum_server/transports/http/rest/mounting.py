@@ -6,17 +6,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from modicum_server.metrics.api import ApiMetrics
 from modicum_server.ports import Store
 from modicum_server.transports.http.rest.door import RestDoor
 from modicum_server.transports.http.rest.openapi.document import document
 from modicum_server.transports.http.rest.openapi.page import SECURITY, render_page
 from modicum_server.transports.layers import layers_of
 from modicum_server.transports.services import Services
+from modicum_server.transports.telemetry import CallMetrics
 from modicum_server.transports.unrouted import UnroutedRequests
 
 
-def rest_routes(services: Services, store: Store, metrics: ApiMetrics) -> list[BaseRoute]:
+def rest_routes(services: Services, store: Store, metrics: CallMetrics) -> list[BaseRoute]:
     """Return the routes; the description is open to all, as it says nothing of what is stored."""
     described = cache(document)  # when first asked for: no start waits for it
     rendered = cache(lambda: render_page(described()))

@@ -11,8 +11,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from modicum_server.store.tables import QUEUE_SCHEMA
-
+QUEUE_SCHEMA = "procrastinate"
+"""Holds procrastinate's own tables. Its migrations are not ours to declare, and its SQL names no schema."""
 POOL_SIZE = 10
 POOL_OVERFLOW = 10
 POOL_TIMEOUT_SECONDS = 15.0
@@ -24,22 +24,22 @@ KEEPALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # milliseconds: keepalives are not sent while something else waits to be taken
 }
-#: An answer that takes longer does not come. Longer than a frozen process's transaction can keep a row locked
-#: (IDLE_TRANSACTION), and than the queue's listener hears without asking (30 s).
-LONGEST_ANSWER_SECONDS = 45.0
+#: A reply that takes longer is given up. It is longer than the time for which a frozen process can lock a row
+#: (IDLE_TRANSACTION), and than the time after which the queue's listener asks again (30 s).
+LONGEST_WAIT_SECONDS = 45.0
 #: A transaction in which nothing is asked for so long is a frozen process's: it ends, and its locks on rows with it.
 IDLE_TRANSACTION = "30s"
 #: The same while the bytes of an artifact are brought, which may be large and far away.
 IDLE_ARTIFACT_TRANSACTION = "600s"
 IDLE_TIMEOUT = "idle_in_transaction_session_timeout"
-#: The queue's tables live in a schema of their own, after whatever the operator set; its SQL names no schema.
+#: The queue's schema comes after whatever the operator set.
 SEARCH_PATH = f"SELECT set_config('search_path', current_setting('search_path') || ', {QUEUE_SCHEMA}', false)"
 
 
-class AnsweringConnection(psycopg.AsyncConnection[TupleRow]):
-    """A connection on which no answer is waited for without an end: a network that goes silent closes nothing.
+class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
+    """A connection on which every wait ends: a network that goes silent closes no connection.
 
-    Without an answer psycopg asks the database to cancel, and closes the connection: up to ten seconds more.
+    Without a reply psycopg asks the database to cancel, and closes the connection, which takes up to ten seconds more.
     """
 
     async def wait(self, gen: PQGen[RV], *args: Any, **options: Any) -> RV:
@@ -49,10 +49,10 @@ class AnsweringConnection(psycopg.AsyncConnection[TupleRow]):
             psycopg.OperationalError: it did not come in time.
         """
         try:
-            async with asyncio.timeout(LONGEST_ANSWER_SECONDS):
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
                 return await super().wait(gen, *args, **options)
         except TimeoutError as error:
-            raise psycopg.OperationalError(f"no answer within {LONGEST_ANSWER_SECONDS:g} s") from error
+            raise psycopg.OperationalError(f"no answer within {LONGEST_WAIT_SECONDS:g} s") from error
 
 
 def sqlalchemy_url(database_url: str) -> str:
@@ -79,7 +79,7 @@ def open_engine(database_url: str) -> AsyncEngine:
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
         connect_args={
-            "async_creator_fn": AnsweringConnection.connect,
+            "async_creator_fn": BoundedConnection.connect,
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             **KEEPALIVE,
         },

@@ -1,0 +1,33 @@
+"""What the transports tell of their calls, and where they read the text for Prometheus: metrics, seen from here."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class CallMetrics(Protocol):
+    """Counts what happens at the gRPC and HTTP ports of one process."""
+
+    def rpc_ended(self, method: str, code: str, seconds: float, *, request_id: str = "") -> None:
+        """Count a call and take its time; `method` is one that the server has."""
+
+    def request_unrouted(self, door: str, reason: str) -> None:
+        """Count a request that no method serves."""
+
+    def count_watchers(self, count: Callable[[], int]) -> None:
+        """Take the number of open watches from here at every scrape."""
+
+    def uploaded(self, size_bytes: int) -> None:
+        """Count bytes of artifacts that came in."""
+
+    def audit_acknowledged(self, *, reused: bool) -> None:
+        """Count an audit that was created."""
+
+
+class Exposition(Protocol):
+    """Reads all metrics of this process."""
+
+    async def expose(self, accept: str) -> tuple[bytes, str]:
+        """Return the text for Prometheus, and its media type by the Accept header."""
+
+    async def close(self) -> None:
+        """Stop reading."""
