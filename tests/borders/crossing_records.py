@@ -1,0 +1,41 @@
+"""Filled records that cross more than one border."""
+
+from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification
+from modicum_server.domain.findings import (
+    Finding,
+)
+from modicum_server.domain.models import (
+    Ensemble,
+    Executable,
+    ExecutableKind,
+    InputDropout,
+    Weights,
+)
+from modicum_server.domain.statistics import Statistics
+from modicum_server.domain.tasks import (
+    GivenSubset,
+    ScoreWork,
+    SearchWork,
+    Task,
+)
+
+from tests.borders.filled_records import filled
+
+SOURCES = {
+    "weights": filled(Weights),
+    "exported": filled(Executable, kind=ExecutableKind.EXPORTED),
+    "torchscript": filled(Executable, kind=ExecutableKind.TORCHSCRIPT),
+    "ensemble": filled(Ensemble),
+    "input_dropout": filled(InputDropout),
+}
+FINDING = filled(Finding)
+VALID_STATISTICS = Statistics(level=0.9, alpha=0.1, ratio_limit=2.0, accuracy_limit=-0.1)
+AUDIT = filled(Audit, specification=filled(AuditSpecification, statistics=VALID_STATISTICS))
+
+#: What callers are not shown: the key of a stored result.
+NOT_TOLD_OF_AUDITS = frozenset({"answer_key"})
+
+ITEM = filled(AuditItem, position=3)
+GIVEN = filled(GivenSubset, position=3)
+SEARCH_TASK = filled(Task, work=filled(SearchWork, items=(ITEM,)))
+SCORE_TASK = filled(Task, work=filled(ScoreWork, items=(ITEM,), subsets=(GIVEN,)))

@@ -1,0 +1,151 @@
+"""The database: every field that is stored is read again."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from modicum_server.domain import (
+    audits as domain_audits,
+)
+from modicum_server.domain.audits import Audit, AuditSpecification
+from modicum_server.domain.datasets import Dataset, DatasetItem
+from modicum_server.domain.findings import (
+    Finding,
+    FindingControls,
+    FindingReason,
+    Prediction,
+    Transfer,
+    TransferFinding,
+)
+from modicum_server.domain.models import (
+    ModelVersion,
+    VersionState,
+)
+from modicum_server.store.postgres import PostgresStore
+
+from tests.borders.crossing_records import SOURCES, VALID_STATISTICS
+from tests.borders.filled_records import DAY, assert_crosses, filled
+
+PROJECT = "projects/default"
+MODEL = f"{PROJECT}/models/net"
+PHOTOS, OTHERS = f"{PROJECT}/datasets/photos", f"{PROJECT}/datasets/others"
+#: The database's own, and the state that a version begins in.
+OF_THE_DATABASE = frozenset({"name", "create_time", "check_time", "state", "check", "reject_reason", "reject_detail"})
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[PostgresStore]:
+    store = PostgresStore(database_url)
+    yield store
+    await store.close()
+
+
+async def stored_audit(store: PostgresStore, **given) -> Audit:
+    """An audit in the database, of one version and two data sets that are there."""
+    async with store.transaction() as transaction:
+        await transaction.models.create(MODEL)
+        version = await transaction.models.create_version(MODEL, filled(ModelVersion, state=VersionState.PENDING))
+        for dataset in (PHOTOS, OTHERS):
+            await transaction.datasets.create(dataset, "3" * 64, [filled(DatasetItem)])
+        specification = filled(
+            AuditSpecification,
+            model_versions=(version.name,),
+            dataset=PHOTOS,
+            out_of_distribution_dataset=OTHERS,
+            statistics=VALID_STATISTICS,
+        )
+        audit = filled(Audit, name=f"{PROJECT}/audits/one", specification=specification, **given)
+        assert await transaction.audits.create(audit, [0]) is not None
+    return audit
+
+
+async def test_every_field_of_a_finding_is_stored(store):
+    audit = await stored_audit(store, state=domain_audits.AuditState.RUNNING)
+    (version,) = audit.specification.model_versions
+    controls = filled(FindingControls, transfers=(filled(TransferFinding, model_version=version),))
+    finding = filled(Finding, model_version=version, controls=controls)
+
+    async with store.transaction() as transaction:
+        await transaction.findings.add(audit.name, [finding])
+        ((_, came),) = await transaction.findings.page(audit.name, after="", limit=1)
+
+    assert_crosses(finding, came)
+
+
+async def test_every_field_of_a_transfer_is_stored(store):
+    audit = await stored_audit(store, state=domain_audits.AuditState.RUNNING)
+    (version,) = audit.specification.model_versions
+    finding = filled(Finding, model_version=version, controls=FindingControls())
+    given = filled(TransferFinding, model_version=version)
+
+    async with store.transaction() as transaction:
+        await transaction.findings.add(audit.name, [finding])
+        transfer = Transfer(finding.position, version, given)
+        await transaction.findings.add_transfers(audit.name, finding.search_index, [transfer])
+        ((_, came),) = await transaction.findings.page(audit.name, after="", limit=1)
+
+    assert_crosses(given, came.controls.transfers[0])
+
+
+@pytest.mark.parametrize("prediction", [Prediction(3, predicted_class=5), Prediction(3, reason=FindingReason.INTERNAL)])
+async def test_what_measures_need_of_a_prediction_is_stored(store, prediction):
+    audit = await stored_audit(store, state=domain_audits.AuditState.RUNNING)
+    (version,) = audit.specification.model_versions
+
+    async with store.transaction() as transaction:
+        await transaction.predictions.add(audit.name, version, [prediction])
+        came = await transaction.predictions.of(audit.name, version)
+
+    assert came == {3: prediction.predicted_class}
+
+
+async def test_every_field_of_an_audit_is_stored(store):
+    audit = await stored_audit(store)
+
+    async with store.transaction() as transaction:
+        came = await transaction.audits.get(audit.name)
+
+    times = frozenset({"create_time", "start_time", "end_time"})
+    assert_crosses(audit, came, but=times)
+    assert all(isinstance(getattr(came, name), datetime) for name in times)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+async def test_every_field_of_a_version_is_stored(store, kind):
+    version = filled(ModelVersion, source=SOURCES[kind], state=VersionState.PENDING)
+    async with store.transaction() as transaction:
+        await transaction.models.create(MODEL)
+        if parts := {"ensemble": "members", "input_dropout": "member"}.get(kind):
+            part = await transaction.models.create_version(MODEL, filled(ModelVersion, digest="of a part"))
+            name = part.name if parts == "member" else (part.name,)
+            version = replace(version, source=filled(type(SOURCES[kind]), **{parts: name}))
+
+        created = await transaction.models.create_version(MODEL, version)
+        await transaction.models.accept(created.name, version.check)
+        accepted = await transaction.models.version(created.name)
+
+    assert_crosses(version, accepted, but=OF_THE_DATABASE - {"check"})
+    assert accepted.create_time.tzinfo == UTC
+    assert accepted.check_time is not None
+
+
+async def test_every_field_of_a_refusal_is_stored(store):
+    async with store.transaction() as transaction:
+        await transaction.models.create(MODEL)
+        created = await transaction.models.create_version(MODEL, filled(ModelVersion, state=VersionState.PENDING))
+        await transaction.models.reject(created.name, reason="REASON", detail="the detail")
+        came = await transaction.models.version(created.name)
+
+    assert (came.reject_reason, came.reject_detail) == ("REASON", "the detail")
+
+
+async def test_every_field_of_a_data_set_and_its_items_is_stored(store):
+    item = filled(DatasetItem)
+    async with store.transaction() as transaction:
+        await transaction.datasets.create(PHOTOS, "3" * 64, [item])
+        dataset = await transaction.datasets.get(PHOTOS)
+        ((_, came),) = await transaction.datasets.items(PHOTOS, after=-1, limit=1)
+
+    assert_crosses(item, came)
+    assert_crosses(Dataset(PHOTOS, "3" * 64, 1, 1, DAY), dataset, but=frozenset({"create_time"}))

@@ -1,0 +1,76 @@
+"""The library: what a search found becomes the domain's finding, field by field."""
+
+from dataclasses import fields
+
+import modicum_sis.findings as sis
+import pytest
+import torch
+from modicum_server.domain.findings import (
+    FindingControls,
+)
+from modicum_server.handler import answers
+from modicum_server.wire import worker_pb2
+
+from tests.borders.filled_records import assert_crosses, filled
+
+
+def trace_of(number: int) -> sis.Trace:
+    kept = torch.tensor([4, 3])
+    return sis.Trace(torch.tensor([0]), torch.tensor([number / 1024, 0.5]), kept, torch.ones(2, 2, dtype=torch.bool))
+
+
+SIS_LEAVES = {
+    torch.Tensor: lambda number: torch.tensor([[True, False], [True, True]]),
+    sis.Trace: trace_of,
+    sis.Reason: lambda number: sis.Reason.FILL_UNAVAILABLE,
+}
+#: What stays in the library: `index` and `digest` name the image, the item does here; `parameters` are of the search
+#: and stand in the result document; the bare fill's own confidence is not reported.
+NOT_REPORTED = frozenset({"index", "digest", "parameters", "baseline_confidence"})
+#: Of another class's finding, what its name says: the class, the subset's size, the confidence and the passes.
+LIBRARY = {
+    "finding": (
+        lambda: filled(sis.Finding, SIS_LEAVES),
+        lambda found: answers.finding_of(found, worker_pb2.Item(), search_index=0, controls=FindingControls()),
+        NOT_REPORTED | {"subset.mask", "trace"},
+    ),
+    "fill_robust": (
+        lambda: filled(answers.FillRobust, SIS_LEAVES),
+        answers.fill_robust_of,
+        frozenset({"index", "subset"}),
+    ),
+    "pixel_subset": (
+        lambda: filled(answers.PixelSubset, SIS_LEAVES),
+        answers.pixel_subset_of,
+        frozenset({"index", "target_class", "mask", "trace"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_every_field_of_what_the_library_found_is_reported(name):
+    make, report, but = LIBRARY[name]
+    found = make()
+
+    assert_crosses(found, report(found), but=but)
+
+
+@pytest.mark.parametrize(
+    ("report", "elsewhere"),
+    [
+        # the item has its own, the worker knows the version and the search, and controls are asked for one by one
+        (
+            lambda: LIBRARY["finding"][1](LIBRARY["finding"][0]()),
+            {"position", "item", "image_digest", "model_version", "search_index", "label", "controls"},
+        ),
+        (lambda: answers.fill_robust_of(LIBRARY["fill_robust"][0]()), set()),
+        (lambda: answers.pixel_subset_of(LIBRARY["pixel_subset"][0]()), set()),
+        (lambda: answers.class_targeted_of(filled(answers.ClassTargeted, SIS_LEAVES)), set()),
+    ],
+    ids=["finding", "fill_robust", "pixel_subset", "class_targeted"],
+)
+def test_every_field_is_made_of_what_the_library_found(report, elsewhere):
+    made = report()
+
+    empty = {field.name for field in fields(made) if getattr(made, field.name) in (None, 0, "", ())}
+    assert empty - elsewhere == set()

@@ -1,0 +1,73 @@
+"""The codec: every field of a record is in its message of the public contract, and comes back."""
+
+import pytest
+from modicum_server.codec import audits, datasets, findings, models, searches
+from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
+from modicum_server.domain.models import (
+    InputSpecification,
+    Model,
+    ModelVersion,
+)
+from modicum_server.domain.projects import Project, Role
+from modicum_server.domain.searches import Canvas, ControlPlan, Search
+from modicum_server.domain.statistics import Statistics
+
+from tests.borders.crossing_records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES
+from tests.borders.filled_records import assert_crosses, filled, unset
+
+THERE_AND_BACK = {
+    "finding": (FINDING, findings.finding_message, lambda message: findings.finding_value(message, FINDING.position)),
+    "specification": (AUDIT.specification, audits.specification_message, audits.specification_value),
+    "statistics": (filled(Statistics), audits.statistics_message, audits.statistics_value),
+    "search": (filled(Search), searches.search_message, searches.search_value),
+    "control plan": (filled(ControlPlan), searches.control_plan_message, searches.control_plan_value),
+    "canvas": (filled(Canvas), searches.canvas_message, searches.canvas_value),
+    "input": (filled(InputSpecification), models.input_message, models.input_value),
+    **{
+        f"version of {kind}": (filled(ModelVersion, source=source), models.version_message, models.version_value)
+        for kind, source in SOURCES.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", THERE_AND_BACK)
+def test_every_field_survives_its_message(name):
+    record, message_of, value_of = THERE_AND_BACK[name]
+
+    message = message_of(record)
+
+    assert_crosses(record, value_of(type(message).FromString(message.SerializeToString())))
+
+
+ONE_WAY = {
+    "audit": (AUDIT, audits.audit_message(AUDIT, 1.5), NOT_TOLD_OF_AUDITS),
+    "model": (filled(Model), models.model_message(filled(Model)), frozenset()),
+    "data set": (filled(Dataset), datasets.dataset_message(filled(Dataset)), frozenset()),
+    "item": (filled(DatasetItem), datasets.item_message(filled(DatasetItem)), frozenset()),
+    "artifact": (filled(Artifact), datasets.artifact_message(filled(Artifact)), frozenset({"project"})),  # in its name
+    "project": (filled(Project), datasets.project_message(filled(Project), Role.ADMIN), frozenset()),
+}
+
+
+@pytest.mark.parametrize("name", ONE_WAY)
+def test_every_field_is_in_its_message(name):
+    record, message, but = ONE_WAY[name]
+
+    assert_crosses(record, message, but=but)
+
+
+#: It tells a request without controls from one that leaves them to the server: AUDIT has some.
+NEVER_BOTH = frozenset({"specification.no_controls"})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        *(message for _, message, _ in ONE_WAY.values()),
+        findings.finding_message(FINDING, "the name"),
+        *(models.version_message(filled(ModelVersion, source=source)) for source in SOURCES.values()),
+    ],
+    ids=lambda message: message.DESCRIPTOR.name,
+)
+def test_every_field_of_a_message_is_set(message):
+    assert unset(message, but=NEVER_BOTH) == []

@@ -1,0 +1,117 @@
+"""The worker's protocol: tasks to the handler, and what it says of them."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+from modicum_server import handler
+from modicum_server.codec import findings
+from modicum_server.domain.findings import (
+    Finding,
+)
+from modicum_server.domain.tasks import (
+    TaskChecked,
+    TaskFindings,
+    TaskScores,
+)
+from modicum_server.torchserve.messages import event_of, task_message
+from modicum_server.wire import worker_pb2
+
+from tests.borders.crossing_records import SCORE_TASK, SEARCH_TASK
+from tests.borders.filled_records import assert_crosses, filled, filled_message
+
+TASKS = {
+    "search": (
+        SEARCH_TASK,
+        {"work.control_exclusions.0.0": "search.control_exclusions.0.positions.0", "work": "search"},
+        frozenset(),
+    ),
+    "score": (
+        SCORE_TASK,
+        {
+            "work.subsets.0.target_class": "score.target_classes.0",
+            "work.subsets.0.subset": "score.subsets.0",
+            "work": "score",
+        },
+        # the worker knows whose subset it is, and the handler which of the items
+        frozenset({"work.subsets.0.source", "work.subsets.0.position"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_every_field_of_a_task_reaches_the_handler(kind):
+    task, renamed, but = TASKS[kind]
+    # what a version is made of has a name for each kind in its message, and is told above
+    but |= {f"{place}.{field}" for place in ("model_version", "parts.0") for field in ("source", "check")}
+
+    message = worker_pb2.Task.FromString(task_message(task, threads=2).SerializeToString())
+
+    assert_crosses(task, message, but=but, renamed=renamed)
+
+
+@pytest.mark.parametrize("kind", [worker_pb2.SearchWork, worker_pb2.ScoreWork, worker_pb2.Item, worker_pb2.Task])
+def test_the_handler_reads_every_field_of_a_task(kind):
+    sources = [path.read_text() for path in Path(inspect.getfile(handler)).parent.glob("*.py")]
+    trees = [ast.walk(ast.parse(source)) for source in sources]
+    read = {node.attr for tree in trees for node in tree if isinstance(node, ast.Attribute)}
+
+    assert {field.name for field in kind.DESCRIPTOR.fields} - {"check"} - read == set()  # a check has nothing to say
+
+
+CHUNKS = {
+    "started": frozenset({"pid"}),  # for the log of TorchServe
+    "heartbeat": frozenset(),
+    "check": frozenset({"largest_difference"}),  # for the log
+    "finished": frozenset(),
+}
+
+
+@pytest.mark.parametrize("body", CHUNKS)
+def test_every_field_of_a_chunk_reaches_the_worker(body):
+    kind = worker_pb2.Chunk.DESCRIPTOR.fields_by_name[body].message_type._concrete_class
+    message = filled_message(kind)
+
+    event = event_of(worker_pb2.Chunk(**{body: message}), SEARCH_TASK)
+
+    came = event.check if isinstance(event, TaskChecked) else event
+    assert_crosses(message, came, but=CHUNKS[body])
+
+
+def test_every_field_of_a_finding_reaches_the_worker():
+    item = SEARCH_TASK.work.items[0]
+    sent = filled(
+        Finding,
+        position=item.position,
+        # what the worker knows of the item and the task, it takes from there
+        item=item.item,
+        image_digest=item.image_digest,
+        label=item.label,
+        model_version=SEARCH_TASK.model_version.name,
+        search_index=SEARCH_TASK.work.search_index,
+    )
+    entry = worker_pb2.Findings.Entry(position=item.position, finding=findings.finding_message(sent))
+    chunk = worker_pb2.Chunk(findings=worker_pb2.Findings(entries=[entry], passes_done=7))
+
+    event = event_of(worker_pb2.Chunk.FromString(chunk.SerializeToString()), SEARCH_TASK)
+
+    assert_crosses(TaskFindings(findings=(sent,), passes_done=7), event)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        worker_pb2.Scores.Entry(subset=0, confidence=0.5, predicted_class=3),
+        worker_pb2.Scores.Entry(subset=0, reason="FINDING_REASON_NOT_FINITE"),
+    ],
+    ids=["scored", "not scored"],
+)
+def test_every_field_of_a_score_reaches_the_worker(entry):
+    chunk = worker_pb2.Chunk(scores=worker_pb2.Scores(entries=[entry], passes_done=7))
+
+    event = event_of(chunk, SCORE_TASK)
+
+    assert isinstance(event, TaskScores)
+    assert_crosses(entry, event.scores[0], but=frozenset({"subset"}))  # an index, of this one
+    assert event.scores[0].given == SCORE_TASK.work.subsets[0]
