@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from modicum_sis import BatchedGradient, Search, find_subsets
-from modicum_sis.questions import GRADIENT_COST
-from modicum_sis.search import FIXED_PASSES
+from modicum_sis.scoring.score_requests import GRADIENT_COST
+from modicum_sis.searches.protocol import FIXED_PASSES
 
 from benchmarks.subjects import Subject
 

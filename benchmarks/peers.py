@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from captum.attr import IntegratedGradients, Saliency  # type: ignore[import-untyped]  # has no types
 from modicum_sis import Passes, Proposal, SearchTask, find_subsets
-from modicum_sis.desk import propose_each
-from modicum_sis.margins import margins_of, sufficient
-from modicum_sis.questions import Procedure, Question
-from modicum_sis.ranking import choose_largest
-from modicum_sis.search import FIXED_PASSES
+from modicum_sis.numerics.margins import margins_of, sufficient
+from modicum_sis.numerics.ranking import choose_largest
+from modicum_sis.scoring.score_requests import Procedure, ScoreMasks
+from modicum_sis.searches.batch_scheduler import propose_each
+from modicum_sis.searches.protocol import FIXED_PASSES
 from torch import Tensor
 
 from benchmarks.contenders import VERIFICATION, Outcome
@@ -45,7 +45,7 @@ class TopK:
         least, enough = 1, values.numel()
         while least < enough:
             middle = (least + enough) // 2
-            answer = yield Question(choose_largest(values, [middle]))
+            answer = yield ScoreMasks(choose_largest(values, [middle]))
             if bool(sufficient(answer.margins, threshold)):
                 enough = middle
             else:

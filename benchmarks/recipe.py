@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import torch
 from modicum_sis import Proposal, SearchTask, log_odds
-from modicum_sis.backselect import greedy_passes, removals
-from modicum_sis.desk import propose_each
-from modicum_sis.margins import sufficient
-from modicum_sis.questions import GRADIENT_COST, Procedure, Question
-from modicum_sis.search import FIXED_PASSES, Entrant
+from modicum_sis.numerics.margins import sufficient
+from modicum_sis.scoring.score_requests import GRADIENT_COST, Procedure, ScoreMasks
+from modicum_sis.searches.backselect import greedy_passes, removals
+from modicum_sis.searches.batch_scheduler import propose_each
+from modicum_sis.searches.protocol import FIXED_PASSES, AdmittedImage
 from torch import Tensor
 
 from benchmarks.contenders import VERIFICATION
@@ -50,7 +50,7 @@ class Recipe:
         spendable = self.passes - FIXED_PASSES - VERIFICATION
         steps = max(2, int(ASCENT_SHARE * spendable / GRADIENT_COST))
 
-        def procedure(entrant: Entrant) -> Procedure[Proposal]:  # noqa: ARG001  (all begin alike)
+        def procedure(admitted: AdmittedImage) -> Procedure[Proposal]:  # noqa: ARG001  (all begin alike)
             mask = yield from _ascend(task, steps)
             masks = yield from _shrink(mask, spendable - GRADIENT_COST * steps, task.threshold)
             return Proposal(masks=(each.view(task.scorer.shape) for each in masks), trace=None)
@@ -68,7 +68,7 @@ def _ascend(task: SearchTask, steps: int) -> Procedure[Tensor]:
     price: Tensor | None = None
     for _ in range(steps):
         mask = values > 0
-        answer = yield Question(mask.unsqueeze(0), with_gradients=True)
+        answer = yield ScoreMasks(mask.unsqueeze(0), with_gradients=True)
         assert answer.gradients is not None
         gradient, margin = answer.gradients[0], answer.margins[0]
         if price is None:

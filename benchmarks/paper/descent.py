@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from modicum_sis import PixelSubset, Trace, __version__, generator, pixel_subsets
-from modicum_sis.pixel_subsets import KEPT_SHARE, RANDOM_SUBSET
+from modicum_sis.controls.pixel_subsets import KEPT_SHARE, RANDOM_SUBSET
 from numpy.typing import NDArray
 
 from benchmarks.paper import cache

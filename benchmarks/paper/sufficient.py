@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from modicum_sis import Finding
-from modicum_sis.verification import confidence_of, verify
+from modicum_sis.scoring.verification import confidence_of, verify
 from numpy.typing import NDArray
 from torch import Tensor
 

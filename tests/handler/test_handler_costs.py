@@ -13,8 +13,8 @@ from modicum_server.usecases.rules import FEWEST_PASSES, RULES
 from modicum_server.wire import worker_pb2
 from modicum_sis import BatchedGradient, MaskOptimization, ParameterError, planned_pixel_subset_passes
 from modicum_sis import acceleration as sis_acceleration
-from modicum_sis.pixel_subsets import KEPT_SHARE as SIS_KEPT_SHARE
-from modicum_sis.robust_search import LEAST_STEPS, steps_of
+from modicum_sis.controls.pixel_subsets import KEPT_SHARE as SIS_KEPT_SHARE
+from modicum_sis.controls.robust_search import LEAST_STEPS, steps_of
 
 CANVASES = [(1, 1, 2), (1, 8, 8), (3, 7, 13), (3, 32, 32), (3, 33, 32), (3, 224, 224), (1, 480, 640)]
 SEARCHES = {

@@ -8,8 +8,8 @@ from modicum_server.domain.findings import whole_subset
 from modicum_server.handler.scoring import mask_of
 from modicum_server.wire.worker_pb2 import ScoreWork
 from modicum_sis import Classifier, gather_donors
-from modicum_sis.fills import Fills
-from modicum_sis.verification import confidence_of
+from modicum_sis.images.fills import Fills
+from modicum_sis.scoring.verification import confidence_of
 from torch import nn
 
 from tests.handler.handler_stage import Corners, Stage, items_of, kinds, png, tiny_input, version_of_program

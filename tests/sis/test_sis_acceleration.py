@@ -121,7 +121,7 @@ def test_a_twin_whose_scores_differ_is_not_used(monkeypatch):
         wrong = TinyNetwork(seed=1).eval().requires_grad_(False)
         return wrong, 1
 
-    monkeypatch.setattr("modicum_sis.acceleration.fold_norms", fold_wrongly)
+    monkeypatch.setattr("modicum_sis.acceleration.fast_path.fold_norms", fold_wrongly)
     classifier, images = accelerated(), random_images(3)
 
     record = classifier.acceleration(CANVAS)
@@ -138,7 +138,9 @@ def test_a_twin_that_fails_later_gives_way_to_the_module(monkeypatch):
                 raise ValueError("a batch of another size")
             return super().forward(images)
 
-    monkeypatch.setattr("modicum_sis.acceleration.fold_norms", lambda _: (Fragile().eval().requires_grad_(False), 1))
+    monkeypatch.setattr(
+        "modicum_sis.acceleration.fast_path.fold_norms", lambda _: (Fragile().eval().requires_grad_(False), 1)
+    )
     classifier, images = accelerated(), random_images(5)
     assert classifier.acceleration(CANVAS).folded == 1
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from modicum_sis import Classifier, MaskOptimization, Speedups, find_subsets
-from modicum_sis.graphs import Graphed
-from modicum_sis.padding import padded, padded_count
+from modicum_sis.acceleration.graphs import Graphed
+from modicum_sis.acceleration.padding import padded, padded_count
 from torch import nn
 
 from tests.sis.sis_models import TinyNetwork, random_images
@@ -108,7 +108,7 @@ def test_passes_that_cannot_be_recorded_give_way_and_the_record_says_why(monkeyp
     def refuse(self, run):
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr("modicum_sis.graphs._Recording._record", refuse)
+    monkeypatch.setattr("modicum_sis.acceleration.graphs._Recording._record", refuse)
     classifier, images = Classifier(TinyNetwork(), (0, 1), accelerate=Speedups(graphs=True)), random_images(3)
 
     record = classifier.acceleration(CANVAS)

@@ -17,10 +17,10 @@ from modicum_sis import (
     load_findings,
     save_findings,
 )
-from modicum_sis.acceleration import AIM, REDUCED_AGREEMENT
-from modicum_sis.margins import log_odds, margin_difference, margins_of, raised
+from modicum_sis.acceleration.fast_path import AIM, REDUCED_AGREEMENT
+from modicum_sis.numerics.margins import log_odds, margin_difference, margins_of, raised
 from modicum_sis.progress import Meter
-from modicum_sis.scoring import MaskScorer
+from modicum_sis.scoring.mask_scorer import MaskScorer
 from torch import nn
 
 from tests.sis.sis_models import TinyNetwork, linear_classifier, random_images
@@ -281,9 +281,9 @@ class Hopeful:
         return 10
 
     def propose(self, task):
-        for entrant in task.admit(None):
-            task.scorer.margins(all_but_first().unsqueeze(0), torch.tensor([entrant.row]))
-            yield entrant.row, Proposal(masks=iter([~all_but_first(), ~all_but_first().T]), trace=None)
+        for image_in_row in task.admit(None):
+            task.scorer.margins(all_but_first().unsqueeze(0), torch.tensor([image_in_row.row]))
+            yield image_in_row.row, Proposal(masks=iter([~all_but_first(), ~all_but_first().T]), trace=None)
 
 
 def all_but_first():

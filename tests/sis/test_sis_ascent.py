@@ -5,14 +5,13 @@ import itertools
 import pytest
 import torch
 from modicum_sis import MaskOptimization, find_subsets, log_odds
-from modicum_sis.ascent import LARGEST_GROWTH, LATE, MOMENTUM_APART, Ascent
-
+from modicum_sis.searches.ascent import LARGEST_GROWTH, LATE, MOMENTUM_APART, Ascent
 from tests.sis.sis_models import linear_classifier, ones
 
 PIXELS = 1000
 
 
-def climb(margin_of, *, steps, whole_margin=10.0):
+def ascend(margin_of, *, steps, whole_margin=10.0):
     """Sizes of the masks that one image asks for, where `margin_of` answers with the margin of a size."""
     ascent = Ascent(1, PIXELS, threshold=0.9, device=torch.device("cpu"))
     ascent.enter(0, whole_margin, -5.0, steps=steps)
@@ -28,7 +27,7 @@ def climb(margin_of, *, steps, whole_margin=10.0):
 def test_while_no_mask_suffices_the_size_grows_slowly_in_the_first_half_of_the_steps():
     steps = 40
 
-    sizes, _ = climb(lambda size: -4.0, steps=steps)
+    sizes, _ = ascend(lambda size: -4.0, steps=steps)
 
     first_half = sizes[1 : int(LATE * steps)]
     assert all(later <= earlier * LARGEST_GROWTH + 1 for earlier, later in itertools.pairwise(first_half))
@@ -36,26 +35,26 @@ def test_while_no_mask_suffices_the_size_grows_slowly_in_the_first_half_of_the_s
 
 @pytest.mark.parametrize("steps", [6, 12, 40])
 def test_an_image_that_needs_almost_half_its_pixels_has_a_mask_before_the_last_step(steps):
-    _, climbed = climb(lambda size: 10.0 if size >= 0.49 * PIXELS else -4.0, steps=steps)
+    _, ascended = ascend(lambda size: 10.0 if size >= 0.49 * PIXELS else -4.0, steps=steps)
 
-    assert climbed.found
-    assert int(climbed.mask.sum()) <= 0.5 * PIXELS
+    assert ascended.found
+    assert int(ascended.mask.sum()) <= 0.5 * PIXELS
 
 
 def test_the_size_falls_the_faster_the_more_the_margin_has_to_spare():
     needed = log_odds(0.9)
 
-    much, _ = climb(lambda size: needed + 20, steps=5)
-    little, _ = climb(lambda size: needed + 1, steps=5)
+    much, _ = ascend(lambda size: needed + 20, steps=5)
+    little, _ = ascend(lambda size: needed + 1, steps=5)
 
     assert much[2] < little[2] < much[1] == little[1]
 
 
 def test_where_the_whole_image_argues_for_another_class_masks_stay_small():
-    sizes, climbed = climb(lambda size: -8.0, steps=60, whole_margin=-12.0)
+    sizes, ascended = ascend(lambda size: -8.0, steps=60, whole_margin=-12.0)
 
     assert max(sizes[1:]) <= 0.3 * PIXELS
-    assert not climbed.found
+    assert not ascended.found
 
 
 @pytest.mark.parametrize(("whole_margin", "kept"), [(10.0, 0.0), (-12.0, MOMENTUM_APART)])

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from modicum_sis import BackSelect, ParameterError, backselect
-from modicum_sis.backselect import greedy_passes, remove_greedily
+from modicum_sis.searches.backselect import greedy_passes, remove_greedily
 
 
 def double(*values):

@@ -11,9 +11,7 @@ from modicum_sis import (
     ParameterError,
     find_subsets,
 )
-from modicum_sis.margins import confidences_of, margins_of
-from torch import nn
-
+from modicum_sis.numerics.margins import confidences_of, margins_of
 from tests.sis.sis_models import (
     LinearScores,
     TinyNetwork,

@@ -14,17 +14,8 @@ from modicum_sis import (
     find_subsets,
     gather_donors,
 )
-from modicum_sis.donor_split import DonorSplit, Fillings
-
-from tests.sis.sis_models import (
-    FunctionScores,
-    LinearScores,
-    PairedScores,
-    linear_classifier,
-    ones,
-    random_images,
-    two_classes,
-)
+from modicum_sis.controls.donor_split import DonorSplit, Fillings
+from tests.sis.sis_models import FunctionScores, LinearScores, PairedScores, linear_classifier, ones, random_images, two_classes
 
 SIDE = 6
 FORCED = ((0, 0), (2, 3), (5, 5))
@@ -91,7 +82,7 @@ def test_a_mask_that_suffices_with_the_searching_donors_alone_is_not_given_out(m
     split = DonorSplit(gather_donors(classifier, donors), seed=0)
     fillings = split.for_image(image[0], findings[0].digest, 0)
     split.donors.images[list(fillings.searching), 0, 3, 1] = 1
-    monkeypatch.setattr(import_module("modicum_sis.fill_robust"), "_split", lambda *_, **__: split)
+    monkeypatch.setattr(import_module("modicum_sis.controls.fill_robust"), "_split", lambda *_, **__: split)
 
     (result,) = fill_robust(classifier, image, findings, donors=split.donors, passes=300)
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from modicum_sis.folding import NotFoldable, fold_norms, has_norms
+from modicum_sis.acceleration.folding import NotFoldable, fold_norms, has_norms
 from torch import nn
 from torch.nn import functional
 

@@ -12,9 +12,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from modicum_sis import Passes, generator, image_digest
-from modicum_sis.questions import Answer
-from modicum_sis.ranking import choose_largest
-from modicum_sis.shrinking import CHEAPEST, LEAST_RESIZED, SIZES_TRIED, Shrinker
+from modicum_sis.numerics.ranking import choose_largest
+from modicum_sis.scoring.score_requests import Scores
+from modicum_sis.searches.shrinking import CHEAPEST, LEAST_RESIZED, SIZES_TRIED, Shrinker
 
 PACKAGE = Path(modicum_sis.__file__).parent
 
@@ -51,13 +51,13 @@ def test_a_backward_pass_counts_two():
 
 
 def run_shrinker(shrinker, weights):
-    asking, cost = shrinker.questions(), 0
+    procedure, cost = shrinker.shrink(), 0
     try:
-        question = next(asking)
+        request = next(procedure)
         while True:
-            cost += question.cost
-            margins = question.part(0, question.count).double() @ weights
-            question = asking.send(Answer(margins, weights.expand(len(margins), -1)))
+            cost += request.cost
+            margins = request.part(0, request.count).double() @ weights
+            request = procedure.send(Scores(margins, weights.expand(len(margins), -1)))
     except StopIteration:
         return cost
 
@@ -94,22 +94,22 @@ def test_a_trade_replaces_what_removal_alone_cannot():
     assert shrinker.best.mask.tolist() == [False, False, False, True]
 
 
-def questions_of(shrinker, weights):
-    asking, asked = shrinker.questions(), []
+def requests_of(shrinker, weights):
+    procedure, requests = shrinker.shrink(), []
     try:
-        question = next(asking)
+        request = next(procedure)
         while True:
-            asked.append(question)
-            question = asking.send(Answer(question.part(0, question.count).double() @ weights, weights.expand(1, -1)))
+            requests.append(request)
+            request = procedure.send(Scores(request.part(0, request.count).double() @ weights, weights.expand(1, -1)))
     except StopIteration:
-        return asked
+        return requests
 
 
 def test_a_second_round_of_removal_tries_only_the_cheapest_again():
     weights = torch.full((12,), 0.42, dtype=torch.float64)  # one is to spare at 0.99
     shrinker = Shrinker(torch.ones(12, dtype=torch.bool), float(weights.sum()), threshold=0.99, passes=60)
 
-    first, second, *_ = questions_of(shrinker, weights)
+    first, second, *_ = requests_of(shrinker, weights)
 
     assert (first.count, second.count) == (12, CHEAPEST)
 
@@ -132,7 +132,7 @@ def test_shrinking_begins_with_sizes_along_the_last_ranking_of_the_ascent():
     scores = -torch.arange(100.0)
     shrinker = Shrinker(start, 5.9, threshold=0.99, passes=SIZES_TRIED, scores=scores)
 
-    sizes = [int(question.part(0, question.count).sum()) for question in questions_of(shrinker, weights)]
+    sizes = [int(request.part(0, request.count).sum()) for request in requests_of(shrinker, weights)]
 
     assert sizes == sorted(sizes, reverse=True)
     assert LEAST_RESIZED * 95 <= sizes[-1] == shrinker.best.size < 70
@@ -145,7 +145,7 @@ def test_sizes_along_the_last_ranking_rise_again_where_they_do_not_suffice():
         torch.ones(100, dtype=torch.bool), 5.0, threshold=0.99, passes=SIZES_TRIED, scores=torch.arange(100.0)
     )
 
-    sizes = [int(question.part(0, question.count).sum()) for question in questions_of(shrinker, weights)]
+    sizes = [int(request.part(0, request.count).sum()) for request in requests_of(shrinker, weights)]
 
     assert sizes == [84, 92, 88, 90]
     assert shrinker.best.size == 92
@@ -155,7 +155,7 @@ ALLOWED = {"batching": {"time"}, "limit": {"time"}, "findings_file": {"os", "io"
 FORBIDDEN = {"socket", "time", "datetime", "os", "io", "random", "pathlib", "grpc", "google", "requests", "threading"}
 
 
-@pytest.mark.parametrize("module", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("module", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_the_library_imports_torch_and_pure_computation_only(module):
     tree = ast.parse(module.read_text())
 

@@ -16,9 +16,8 @@ from modicum_sis import (
     Reason,
     find_subsets,
 )
-from modicum_sis.desk import propose_each
-from modicum_sis.questions import Question
-
+from modicum_sis.scoring.score_requests import ScoreMasks
+from modicum_sis.searches.batch_scheduler import propose_each
 from tests.sis.sis_models import (
     TinyNetwork,
     linear_classifier,
@@ -213,10 +212,10 @@ class Worse:
         return self.passes
 
     def propose(self, task):
-        def procedure(entrant):
+        def procedure(image_in_row):
             mask = torch.zeros(task.scorer.pixels, dtype=torch.bool)
             mask[[5] if self.passes == 10 else [4, 5, 6]] = True
-            yield Question(mask.unsqueeze(0))
+            yield ScoreMasks(mask.unsqueeze(0))
             return Proposal(masks=iter([mask.view(task.scorer.shape)]), trace=None)
 
         return propose_each(task, procedure)

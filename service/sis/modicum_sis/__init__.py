@@ -4,12 +4,10 @@ On torch and numpy alone; opens no sockets, no files but those of `save_findings
 clock but for a `Limit` and `measured_chunk_size`. Leaves torch's global random state alone.
 """
 
-from modicum_sis.acceleration import Acceleration, Speedups
-from modicum_sis.backselect import BackSelect, backselect
-from modicum_sis.batched_gradient import BatchedGradient
-from modicum_sis.batching import default_chunk_size, measured_chunk_size
-from modicum_sis.classifier import Classifier, Inspection
-from modicum_sis.controls import (
+from modicum_sis.acceleration.fast_path import Acceleration, Speedups
+from modicum_sis.controls.fill_robust import FillRobust, fill_robust
+from modicum_sis.controls.pixel_subsets import PixelSubset, pixel_subsets, planned_pixel_subset_passes
+from modicum_sis.controls.rescoring import (
     ClassTargeted,
     Rescore,
     class_targeted,
@@ -20,7 +18,6 @@ from modicum_sis.controls import (
     other_fills,
     random_same_size,
 )
-from modicum_sis.desk import propose_each
 from modicum_sis.errors import (
     CanvasMismatch,
     CanvasRefused,
@@ -37,27 +34,30 @@ from modicum_sis.errors import (
     ParameterError,
     SisError,
 )
-from modicum_sis.fill_robust import FillRobust, fill_robust
-from modicum_sis.fills import FILLS, Donors, gather_donors
 from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
-from modicum_sis.findings_file import load_findings, save_findings
-from modicum_sis.gradient_free import GradientFree
-from modicum_sis.input_parameters import InputParameters
+from modicum_sis.images.fills import FILLS, Donors, gather_donors
 from modicum_sis.limit import Limit
-from modicum_sis.margins import log_odds
-from modicum_sis.mask_optimization import MaskOptimization
-from modicum_sis.pixel_subsets import PixelSubset, pixel_subsets, planned_pixel_subset_passes
+from modicum_sis.model.batching import default_chunk_size, measured_chunk_size
+from modicum_sis.model.classifier import Classifier, Inspection
+from modicum_sis.model.input_parameters import InputParameters
+from modicum_sis.numerics.margins import log_odds
+from modicum_sis.numerics.seeding import generator, image_digest
 from modicum_sis.progress import Progress
-from modicum_sis.questions import Answer, EachWithout, Question, Stop
-from modicum_sis.search import Entrant, Proposal, Search, SearchTask
-from modicum_sis.searching import find_subsets
-from modicum_sis.seeding import generator, image_digest
+from modicum_sis.run.find_subsets import find_subsets
+from modicum_sis.run.findings_file import load_findings, save_findings
+from modicum_sis.scoring.score_requests import LeaveOneOut, ScoreMasks, Scores, Stop
+from modicum_sis.searches.backselect import BackSelect, backselect
+from modicum_sis.searches.batch_scheduler import propose_each
+from modicum_sis.searches.batched_gradient import BatchedGradient
+from modicum_sis.searches.gradient_free import GradientFree
+from modicum_sis.searches.mask_optimization import MaskOptimization
+from modicum_sis.searches.protocol import AdmittedImage, Proposal, Search, SearchTask
 from modicum_sis.version import __version__
 
 __all__ = [
     "FILLS",
     "Acceleration",
-    "Answer",
+    "AdmittedImage",
     "BackSelect",
     "BatchedGradient",
     "CanvasMismatch",
@@ -66,8 +66,6 @@ __all__ = [
     "Classifier",
     "ContractBroken",
     "Donors",
-    "EachWithout",
-    "Entrant",
     "FillRobust",
     "FillUnavailable",
     "Finding",
@@ -77,6 +75,7 @@ __all__ = [
     "ImageError",
     "InputParameters",
     "Inspection",
+    "LeaveOneOut",
     "Limit",
     "MaskOptimization",
     "ModelError",
@@ -90,9 +89,10 @@ __all__ = [
     "PixelSubset",
     "Progress",
     "Proposal",
-    "Question",
     "Reason",
     "Rescore",
+    "ScoreMasks",
+    "Scores",
     "Search",
     "SearchTask",
     "SisError",

@@ -7,8 +7,8 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from modicum_sis.acceleration import Acceleration
-from modicum_sis.input_parameters import InputParameters
+from modicum_sis.acceleration.fast_path import Acceleration
+from modicum_sis.model.input_parameters import InputParameters
 
 
 class Reason(StrEnum):

@@ -15,7 +15,7 @@ from importlib import metadata
 from typing import Any, Protocol
 
 import torch
-from modicum_sis.memory import is_out_of_memory
+from modicum_sis.numerics.memory import is_out_of_memory
 from torch import Tensor, nn
 
 from modicum_server.handler.failures import ModelRefused, TaskFailure, first_line

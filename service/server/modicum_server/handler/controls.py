@@ -21,8 +21,8 @@ from modicum_sis import (
     other_fills,
     random_same_size,
 )
-from modicum_sis.controls import Rescore
-from modicum_sis.images import Images, Selection
+from modicum_sis.controls.rescoring import Rescore
+from modicum_sis.images.source import Images, Selection
 
 from modicum_server.domain.findings import FillFinding, FindingControls, ScoredVariant
 from modicum_server.domain.searches import Control, Fill, Search, TargetRule

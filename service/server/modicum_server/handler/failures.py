@@ -1,7 +1,7 @@
 """Why a task is not done, in words that a caller may read. The log gets tracebacks; a `Failure` never does."""
 
 from modicum_sis import errors as sis
-from modicum_sis.memory import is_out_of_memory
+from modicum_sis.numerics.memory import is_out_of_memory
 
 from modicum_server.wire.worker_pb2 import Failure
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from modicum_sis import Classifier
-from modicum_sis.memory import is_out_of_memory
+from modicum_sis.numerics.memory import is_out_of_memory
 from torch import nn
 from torch.export.passes import move_to_device_pass
 

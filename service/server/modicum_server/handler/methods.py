@@ -1,7 +1,7 @@
 """A search of the domain -> the search object of `modicum_sis`."""
 
 from modicum_sis import BackSelect, BatchedGradient, MaskOptimization
-from modicum_sis.search import Search as Method
+from modicum_sis.searches.protocol import Search as Method
 
 from modicum_server.domain.searches import Search, SearchMethod
 

@@ -12,7 +12,7 @@ import modicum_sis.findings as sis
 import numpy as np
 import torch
 from modicum_sis import Classifier
-from modicum_sis.verification import confidence_of
+from modicum_sis.scoring.verification import confidence_of
 from numpy.typing import NDArray
 from torch import Tensor
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import modicum_sis.findings as sis
 from modicum_sis import Classifier, Donors, pixel_subsets
-from modicum_sis.images import Selection
-from modicum_sis.pixel_subsets import SCORING_PASSES
+from modicum_sis.controls.pixel_subsets import SCORING_PASSES
+from modicum_sis.images.source import Selection
 
 from modicum_server.domain.findings import FindingControls
 from modicum_server.domain.pixel_subsets import KEPT_SHARE, descent_within

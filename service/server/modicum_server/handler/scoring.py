@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from modicum.v1 import finding_pb2
 from modicum_sis import Classifier, Donors, FillUnavailable
-from modicum_sis.fills import Fills
-from modicum_sis.verification import confidence_of
+from modicum_sis.images.fills import Fills
+from modicum_sis.scoring.verification import confidence_of
 from torch import Tensor
 
 from modicum_server.codec.enums import enum_number

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 
 import modicum_sis.findings as sis
 from modicum_sis import Classifier, Donors, find_subsets, measured_chunk_size
-from modicum_sis.controls import draw_other_class
-from modicum_sis.search import FallsBack
+from modicum_sis.controls.rescoring import draw_other_class
+from modicum_sis.searches.protocol import FallsBack
 
 from modicum_server.codec.models import input_value
 from modicum_server.codec.searches import canvas_value, control_plan_value, search_value

@@ -7,7 +7,7 @@ temperature is a comparison with this one number. METHOD section 4.
 import math
 
 import torch
-from modicum_sis.margins import log_odds
+from modicum_sis.numerics.margins import log_odds
 from torch import Tensor
 
 HIGHEST = math.exp(12)

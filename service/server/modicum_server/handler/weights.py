@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from modicum_sis.memory import is_out_of_memory
+from modicum_sis.numerics.memory import is_out_of_memory
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn

@@ -1,0 +1,96 @@
+"""Images as they come from the caller, one at a time: checked at the edge, then plain tensors."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from modicum_sis.errors import CanvasMismatch, OutOfBounds, ParameterError
+from modicum_sis.model.classifier import Canvas, Classifier
+from modicum_sis.numerics.seeding import image_digest
+
+BOUNDS_SLACK = 1e-5
+"""Values may leave the bounds by this share of their distance: what resizing in float32 does."""
+CANVAS_AXES = 3
+
+
+class Images(Protocol):
+    """A float tensor (N, C, H, W), or any sequence whose items are tensors (C, H, W), loaded when asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Tensor: ...
+
+
+class ImageSource:
+    """Images of one canvas, with their digests.
+
+    Raises:
+        ParameterError: as many digests as images were expected.
+    """
+
+    def __init__(self, classifier: Classifier, images: Images, digests: Sequence[str] | None = None) -> None:
+        if digests is not None and len(digests) != len(images):
+            raise ParameterError(f"expected one digest an image, {len(images)}; got {len(digests)}")
+        self._classifier, self._images, self._digests = classifier, images, digests
+        self._canvas: Canvas | None = None
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def canvas(self) -> Canvas:
+        """The shape of the first image, which all others must have."""
+        if self._canvas is None:
+            first = self._images[0]
+            if not isinstance(first, Tensor) or first.dim() != CANVAS_AXES or not first.numel():
+                raise CanvasMismatch(
+                    f"expected images as tensors (C, H, W); got {_described(first)}. Give a tensor (N, C, H, W), or a "
+                    "sequence of tensors (C, H, W) without labels"
+                )
+            self._canvas = (int(first.shape[0]), int(first.shape[1]), int(first.shape[2]))
+        return self._canvas
+
+    def load(self, index: int) -> tuple[Tensor, str]:
+        """An image on the classifier's device, in its dtype, and its digest. NaN is let through; no module sees it.
+
+        Raises:
+            CanvasMismatch: not a floating point tensor of the canvas' shape.
+            OutOfBounds: values outside the classifier's bounds.
+        """
+        given = self._images[index]
+        if not isinstance(given, Tensor) or tuple(given.shape) != self.canvas() or not given.is_floating_point():
+            raise CanvasMismatch(
+                f"expected image {index} as a float tensor of shape {self.canvas()}; got {_described(given)}. "
+                "All images have one shape: resize them; and values in the classifier's bounds: divide bytes by 255"
+            )
+        self._check_bounds(index, given)
+        digest = self._digests[index] if self._digests is not None else image_digest(given)
+        return given.detach().to(device=self._classifier.device, dtype=self._classifier.dtype), digest
+
+    def _check_bounds(self, index: int, image: Tensor) -> None:
+        low, high = self._classifier.bounds
+        slack = BOUNDS_SLACK * (high - low)
+        lowest, highest = (float(end) for end in torch.aminmax(image))
+        if lowest < low - slack or highest > high + slack:
+            raise OutOfBounds(
+                f"expected values within {low:g} and {high:g}; image {index} reaches from {lowest:g} to {highest:g}. "
+                "Scale the images, or give the classifier their bounds"
+            )
+
+
+class Selection:
+    """Some of the images, in the order of `indices`; loads them when they are asked for."""
+
+    def __init__(self, images: Images, indices: Sequence[int]) -> None:
+        self._images, self._indices = images, indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int, /) -> Tensor:
+        return self._images[self._indices[index]]
+
+
+def _described(value: object) -> str:
+    return f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

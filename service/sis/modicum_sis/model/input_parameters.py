@@ -1,0 +1,113 @@
+"""How an image reaches the module, as the caller declared it: bounds, normalisation, size, the mean that is painted.
+
+Checked values that can be kept and compared; what passes compute with is the classifier's. Must not run the module.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from modicum_sis.errors import ParameterError
+from modicum_sis.validation import real_number, whole_number
+
+PerChannel = float | Sequence[float]
+
+SLACK = 1e-5
+"""The fill may leave the bounds by this share of their distance: what float32 makes of a decimal."""
+SAME_DIGITS = 1e-6
+"""Numbers closer than this, as a share, were the same before someone wrote them in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputParameters:
+    """What a classifier was told about its images, all in their units.
+
+    Attributes:
+        bounds: lowest and highest value.
+        mean: one for all channels, or one for each; so are `std` and `fill_mean`.
+        std: what the centred image is divided by.
+        input_size: height and width of what the module sees; None: the canvas as it comes.
+        fill_mean: what the `mean` fill paints.
+    """
+
+    bounds: tuple[float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    input_size: tuple[int, int] | None
+    fill_mean: tuple[float, ...]
+
+    def agree_with(self, other: "InputParameters") -> bool:
+        """Whether both say the same; one value for all channels is that value for each of them."""
+        pairs = (
+            (self.bounds, other.bounds),
+            (self.mean, other.mean),
+            (self.std, other.std),
+            (self.fill_mean, other.fill_mean),
+        )
+        return self.input_size == other.input_size and all(_are_same(one, another) for one, another in pairs)
+
+
+def declared_input(
+    *,
+    bounds: tuple[float, float],
+    mean: PerChannel,
+    std: PerChannel,
+    input_size: int | tuple[int, int] | None,
+    fill_mean: PerChannel | None,
+) -> InputParameters:
+    """What was declared, checked; `fill_mean` is `mean` where none is given.
+
+    Raises:
+        ParameterError: values that make no sense, or a fill that no image could show.
+    """
+    low, high = _bounds(bounds)
+    means, deviations = _per_channel(mean, "mean"), _per_channel(std, "std")
+    if min(deviations) <= 0:
+        raise ParameterError(f"std must be positive in every channel; got {std}")
+    painted = means if fill_mean is None else _per_channel(fill_mean, "fill_mean")
+    slack = SLACK * (high - low)
+    if min(painted) < low - slack or max(painted) > high + slack:
+        name, shown = ("mean", mean) if fill_mean is None else ("fill_mean", fill_mean)
+        raise ParameterError(
+            f"{name} must lie within the bounds {low:g} and {high:g}, as the mean fill paints it; got {shown}. "
+            "Give bounds and mean in the same units (bytes have bounds (0, 255)), or another fill_mean="
+        )
+    return InputParameters((low, high), means, deviations, _size(input_size), painted)
+
+
+def _bounds(given: object) -> tuple[float, float]:
+    values = list(given) if isinstance(given, Sequence) else [given]
+    numbers = [number for number in map(real_number, values) if number is not None]
+    if len(values) != 2 or len(numbers) != 2 or not numbers[0] < numbers[1]:  # noqa: PLR2004  lowest and highest
+        raise ParameterError(f"bounds must be two numbers that rise, as (0, 1) does; got {given!r}")
+    return numbers[0], numbers[1]
+
+
+def _per_channel(given: object, name: str) -> tuple[float, ...]:
+    try:
+        values = torch.as_tensor(given, dtype=torch.float64).flatten().tolist()
+    except (TypeError, ValueError, RuntimeError):
+        values = []
+    if not values or not all(map(math.isfinite, values)):
+        raise ParameterError(f"{name} must be one finite number, or one a channel; got {given!r}")
+    return tuple(values)
+
+
+def _size(given: object) -> tuple[int, int] | None:
+    if given is None:
+        return None
+    sides = list(given) if isinstance(given, Sequence) else [given, given]
+    if len(sides) != 2:  # noqa: PLR2004  height and width
+        raise ParameterError(f"input_size must be one number, or two, height and width; got {given!r}")
+    height, width = (whole_number("input_size", side, least=1, otherwise=", or two") for side in sides)
+    return height, width
+
+
+def _are_same(one: Sequence[float], another: Sequence[float]) -> bool:
+    count = max(len(one), len(another))
+    if not {len(one), len(another)} <= {1, count}:
+        return False
+    spread = (list(values) * (count // len(values)) for values in (one, another))
+    return all(math.isclose(a, b, rel_tol=SAME_DIGITS, abs_tol=SAME_DIGITS) for a, b in zip(*spread, strict=True))

@@ -1,0 +1,1 @@
+"""One run of `find_subsets`: from arguments and images to verified findings, saved and resumed."""

@@ -1,0 +1,76 @@
+"""What `find_subsets` is given, checked before anything runs: an error here costs no pass.
+
+Only kinds and ranges; whether images, search and module fit each other is seen where they meet.
+"""
+
+from collections.abc import Sequence
+
+from modicum_sis.errors import ImageError, ParameterError
+from modicum_sis.model.classifier import Classifier
+from modicum_sis.validation import whole_number
+
+
+def check_kinds(classifier: object, images: object, search: object) -> None:
+    """See that each is what its name says.
+
+    Raises:
+        ParameterError: a module in place of a classifier, or a class or a name in place of a search.
+        ImageError: something that cannot be counted, as a generator.
+    """
+    if not isinstance(classifier, Classifier):
+        raise ParameterError(
+            f"expected a modicum_sis.Classifier; got {_kind(classifier)}. "
+            "Make one of a torch module: Classifier(module, bounds=, mean=, std=)"
+        )
+    if isinstance(images, (str, bytes)) or not all(hasattr(images, part) for part in ("__len__", "__getitem__")):
+        raise ImageError(
+            f"expected images as a float tensor (N, C, H, W), or a sequence of tensors (C, H, W); got {_kind(images)}. "
+            "Make a list of what can be read only once"
+        )
+    is_search = all(callable(getattr(search, part, None)) for part in ("planned_passes", "propose"))
+    if isinstance(search, type) or not is_search:
+        raise ParameterError(
+            f"expected a search with its budget, as MaskOptimization(passes=600); got {_kind(search)}. Give an instance"
+        )
+
+
+def whole_targets(targets: Sequence[int] | None, count: int) -> tuple[int, ...] | None:
+    """One class an image as an int; None where there is none.
+
+    Raises:
+        ParameterError: another number of them than `count`, or one that is no whole number.
+    """
+    if targets is None:
+        return None
+    if not hasattr(targets, "__len__") or len(targets) != count:
+        got = len(targets) if hasattr(targets, "__len__") else _kind(targets)
+        raise ParameterError(f"expected one target an image, {count}; got {got}. Give a list of class indices")
+    return tuple(whole_number(f"targets[{place}]", targets[place]) for place in range(count))
+
+
+def check_classes(targets: Sequence[int] | None, class_count: int) -> None:
+    """See that every target is a class.
+
+    Raises:
+        ParameterError: one is not.
+    """
+    for target in targets or ():
+        if not 0 <= target < class_count:
+            raise ParameterError(f"targets must lie between 0 and {class_count - 1}; got {target}")
+
+
+def check_digests(digests: Sequence[str] | None) -> None:
+    """See that every name is text.
+
+    Raises:
+        ParameterError: one is not.
+    """
+    for place, digest in enumerate(digests or ()):
+        if not isinstance(digest, str):
+            raise ParameterError(f"expected every digest as text; digests[{place}] is {digest!r}. Give str() of it")
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"{value!r}" if value is None or isinstance(value, str) else type(value).__name__

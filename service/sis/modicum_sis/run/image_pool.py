@@ -1,0 +1,138 @@
+"""The images in work: those that are done leave, waiting ones enter, findings come out in the order of the images.
+
+So a batch stays full though most images need no search and some take longer than others. Must not know any search.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+
+from torch import Tensor
+
+from modicum_sis.errors import ContractBroken
+from modicum_sis.findings import Finding
+from modicum_sis.numerics.margins import raised
+from modicum_sis.run.finding_builder import FindingBuilder
+from modicum_sis.run.preparation import ImagePreparer, PreparedImage, log_odds_of
+from modicum_sis.scoring.mask_scorer import MaskScorer
+from modicum_sis.searches.protocol import AdmittedImage, Proposal, Search, SearchTask
+
+LOOKAHEAD = 8
+"""So many chunks of images may be looked at, searched and kept before the first of them is done."""
+
+
+class ImagePool:
+    """One call of `find_subsets`, its arguments checked.
+
+    Args:
+        scorer: has a row for each image in work.
+        planned: pass-equivalents of an image that is searched.
+    """
+
+    def __init__(
+        self, preparer: ImagePreparer, scorer: MaskScorer, builder: FindingBuilder, search: Search, *, planned: int
+    ) -> None:
+        self._preparer, self._scorer, self._builder, self._search = preparer, scorer, builder, search
+        self._meter, self._planned = scorer.meter, planned
+        self._free = list(reversed(range(scorer.rows)))
+        self._in_work: dict[int, PreparedImage] = {}
+        self._done: dict[int, Finding] = {}
+        self._looked_at, self._given_out, self._count = 0, 0, 0
+
+    def findings(self, count: int) -> Iterator[Finding]:
+        """Findings of the first `count` images, in their order; fewer when stopped.
+
+        Raises:
+            ContractBroken: the search lets no image in, leaves one out, or proposes for one that it does not have.
+        """
+        self._count = count
+        parameters = self._builder.parameters
+        threshold = raised(parameters.threshold, parameters.acceleration.aim)
+        task = SearchTask(self._scorer, threshold, parameters.seed, self._admit)
+        self._builder.classifier.prepare()
+        while self._looked_at < count and not self._meter.stopped():
+            before = self._looked_at
+            for row, proposal in self._search.propose(task):
+                self._conclude(row, proposal)
+                yield from self._in_order()
+            yield from self._in_order()
+            self._check_ended(let_in=self._looked_at > before)
+
+    def _admit(self, room: int | None) -> list[AdmittedImage]:
+        """`SearchTask.admit`; what needs no search is done on the way."""
+        wanted = len(self._free) if room is None else min(room, len(self._free))
+        admitted_images: list[AdmittedImage] = []
+        while len(admitted_images) < wanted and self._may_look():
+            prepared = self._preparer.prepare(self._looked_at)
+            self._looked_at += 1
+            self._meter.add_passes(prepared.passes.equivalents)
+            if prepared.searchable:
+                admitted_images.append(self._seat(prepared))
+            else:
+                self._finish(prepared, self._builder.unsearched(prepared))
+        return admitted_images
+
+    def _may_look(self) -> bool:
+        ahead = self._looked_at - self._given_out
+        return self._looked_at < self._count and ahead < LOOKAHEAD * self._scorer.rows and not self._meter.stopped()
+
+    def _seat(self, prepared: PreparedImage) -> AdmittedImage:
+        assert prepared.fill is not None
+        row = self._free.pop()
+        self._in_work[row] = prepared
+        self._scorer.place(row, prepared.image, prepared.fill, prepared.target_class)
+        admitted = AdmittedImage(row, prepared.margin, prepared.baseline_margin, prepared.digest)
+        return admitted if prepared.previous is None else _resumed(admitted, prepared.previous)
+
+    def _check_ended(self, *, let_in: bool) -> None:
+        """What a search that ended must have done; else images would be lost, or waited for without end."""
+        name = type(self._search).__name__
+        if self._in_work:
+            raise ContractBroken(
+                f"expected {name}.propose to yield a proposal for every row that task.admit gave, also when stopped; "
+                f"it ended without rows {sorted(self._in_work)}. Where nothing was found, yield one without masks"
+            )
+        if not let_in and not self._meter.stopped():
+            raise ContractBroken(
+                f"expected {name}.propose to call task.admit until it gives none; it ended without a call while "
+                f"{self._count - self._looked_at} images waited. Call it, or write the search with propose_each"
+            )
+
+    def _conclude(self, row: int, proposal: Proposal) -> None:
+        if row not in self._in_work:
+            raise ContractBroken(
+                f"expected {type(self._search).__name__}.propose to yield each row in work once; it yielded {row}, and "
+                f"in work are {sorted(self._in_work)}. Yield the row of an image that task.admit gave"
+            )
+        prepared = self._in_work.pop(row)
+        proposal = _with_safe_mask(proposal, self._scorer.safe_mask(row))
+        self._finish(prepared, self._builder.searched(prepared, proposal, self._scorer.passes_of(row)))
+        self._free.append(row)
+
+    def _finish(self, prepared: PreparedImage, finding: Finding) -> None:
+        before = prepared.previous.passes.equivalents if prepared.previous is not None else 0
+        self._meter.finish_image(
+            planned=self._planned,
+            spent=finding.passes.equivalents - before,
+            fraction=finding.subset.fraction if finding.subset is not None else None,
+        )
+        self._done[finding.index] = finding
+
+    def _in_order(self) -> Iterator[Finding]:
+        while self._given_out in self._done:
+            self._given_out += 1
+            yield self._done.pop(self._given_out - 1)
+
+
+def _with_safe_mask(proposal: Proposal, safe: Tensor | None) -> Proposal:
+    """Where passes are inexact: the best mask, then one that will be verified, so that the image is not lost."""
+    if safe is None:
+        return proposal
+    return replace(proposal, masks=itertools.chain(itertools.islice(proposal.masks, 1), (safe,)))
+
+
+def _resumed(admitted: AdmittedImage, previous: Finding) -> AdmittedImage:
+    spent, subset = previous.passes.equivalents, previous.subset
+    if subset is None or subset.size == subset.mask.numel():
+        return replace(admitted, spent=spent)
+    return replace(admitted, spent=spent, start=subset.mask, start_margin=log_odds_of(previous.verified_confidence))

@@ -1,0 +1,1 @@
+"""The searches. Each proposes masks for images; verification decides."""

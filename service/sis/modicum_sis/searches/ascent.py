@@ -1,0 +1,206 @@
+"""The first stage of mask optimisation: climb the margin over masks of a given size, and move the size.
+
+Every pixel has one real number, its score. The mask is the `size` best-scored pixels; the gradient of the margin at
+that true binary mask (a straight-through estimator) is added to the scores, at a falling rate; where the whole image is
+not sufficient, with momentum. Only the ranking of scores matters, so neither the rate's unit nor the model's scale
+does. The size follows the margin: above the threshold it falls, the faster the more the margin has to spare, below it
+it rises, but slowly, as it is the scores that are still poor: a mask that is small and does not suffice yet teaches
+more than a large one that does. Many images climb side by side in the rows of one tensor, each at a step of its own.
+Must not score anything: it says which masks it wants scored and is told the gradients.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from modicum_sis.numerics.margins import log_odds, sufficient
+from modicum_sis.numerics.ranking import choose_largest
+
+FIRST_SIZE = 0.1
+"""Share of the pixels in the first mask."""
+EXPONENT = 0.7
+"""The margin's gain over the bare fill is taken to grow with the size to this power; the size then aims at the gain
+that the threshold needs."""
+AIM = 0.97
+"""It aims a little lower, for the scores improve."""
+LARGEST_SHRINK, LARGEST_GROWTH = 0.3, 1.1
+"""Least and greatest factor on the size in a step."""
+LATE, LATEST_SIZE = 0.5, 0.5
+"""Where the whole image is sufficient, a larger mask will do: from this share of the steps on, an image without a
+sufficient mask grows faster, so that its last mask has this share of the pixels."""
+LARGEST_APART = 0.3
+"""Where the whole image is not, as for another class, growth ends at this share of the pixels: more bring the predicted
+class back, and what is sought lies among the smaller masks."""
+MOMENTUM_APART = 0.5
+"""Share of the last step that is left in such an image's next one. Without it, searches for another class end in larger
+masks on photographs; where the whole image is sufficient it gains nothing."""
+LARGEST_DETOUR = 1.5
+"""The size never exceeds the best one by more than this factor."""
+LOWEST_RATE = 0.05
+"""The rate falls linearly to this share of its start."""
+TINY = 1e-30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AscentResult:
+    """The smallest sufficient mask (p,) of an image, its margin, whether there is one; and the last scores (p,).
+
+    The mask is the whole image where no smaller one was sufficient.
+    """
+
+    mask: Tensor
+    margin: float
+    found: bool
+    scores: Tensor
+
+
+@dataclass(slots=True, eq=False)
+class _AscentState:
+    """Where one image stands: steps done of all, the size of the next mask, and what is known of the best."""
+
+    steps: int
+    size: float
+    best_size: int
+    best_margin: float
+    bare_margin: float
+    found: bool
+    whole_suffices: bool
+    met: bool = False
+    step: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Share of the steps that are left."""
+        return 1 - self.step / self.steps
+
+    @property
+    def momentum(self) -> float:
+        """Share of the last step that the next one keeps."""
+        return MOMENTUM_APART if self.step and not self.whole_suffices else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Round:
+    """Masks (n, p) of the images in `rows`, of `sizes` pixels, whose gradients are wanted next."""
+
+    rows: list[int]
+    sizes: list[int]
+    masks: Tensor
+
+
+class Ascent:
+    """The climb of the images in some of the rows.
+
+    Args:
+        rows: how many images can climb at a time.
+        pixels: of each.
+    """
+
+    def __init__(self, rows: int, pixels: int, *, threshold: float, device: torch.device) -> None:
+        self._threshold, self._pixels = threshold, pixels
+        self._needed_margin = log_odds(threshold)
+        self._states: dict[int, _AscentState] = {}
+        self._scores = torch.zeros((rows, pixels), device=device)
+        self._steps = torch.zeros_like(self._scores)
+        self._best = torch.ones((rows, pixels), dtype=torch.bool, device=device)
+
+    def __len__(self) -> int:
+        """How many images climb."""
+        return len(self._states)
+
+    def rows(self) -> list[int]:
+        """Of the images that climb."""
+        return list(self._states)
+
+    def enter(
+        self, row: int, whole_margin: float, bare_margin: float, *, steps: int, first_size: float = FIRST_SIZE
+    ) -> None:
+        """Let an image climb for `steps` gradients, at least one; the first is taken on the whole image."""
+        self._scores[row], self._steps[row], self._best[row] = 0, 0, True
+        suffices = bool(sufficient(torch.tensor(whole_margin, dtype=torch.float64), self._threshold))
+        self._states[row] = _AscentState(
+            steps=steps,
+            size=max(1.0, first_size * self._pixels),
+            best_size=self._pixels,
+            best_margin=whole_margin,
+            bare_margin=bare_margin,
+            found=suffices,
+            whole_suffices=suffices,
+        )
+
+    def leave(self, row: int) -> AscentResult:
+        """End an image's climb, at its end or before."""
+        state = self._states.pop(row)
+        return AscentResult(self._best[row].clone(), state.best_margin, state.found, self._scores[row].clone())
+
+    def next_round(self) -> Round:
+        """The masks that the images want scored; the whole image at the first step."""
+        rows = list(self._states)
+        sizes = [self._next_count(state) for state in self._states.values()]
+        if not rows:
+            return Round([], [], self._best[:0])
+        return Round(rows, sizes, choose_largest(self._scores[self._at(rows)], sizes))
+
+    def follow(self, scored: Round, margins: Tensor, gradients: Tensor) -> list[int]:
+        """Take a step along gradients (n, p); margins are (n,) float64 on the CPU. Returns the rows that are done."""
+        if not scored.rows:
+            return []
+        self._move_sizes(scored, margins)
+        self._move_scores(scored.rows, gradients.to(self._scores.dtype))
+        for row in scored.rows:
+            self._states[row].step += 1
+        return [row for row in scored.rows if self._states[row].step >= self._states[row].steps]
+
+    def _next_count(self, state: _AscentState) -> int:
+        return min(self._pixels, max(1, round(state.size))) if state.step else self._pixels
+
+    def _move_scores(self, rows: list[int], gradients: Tensor) -> None:
+        """Add the gradients, each scaled to unit mean square, at their rates; some keep a share of the step before."""
+        at, states = self._at(rows), [self._states[row] for row in rows]
+        push = gradients / gradients.square().mean(dim=1, keepdim=True).sqrt().clamp_min(TINY)
+        rates = self._column([max(state.rate, LOWEST_RATE) for state in states])
+        momenta = self._column([state.momentum for state in states])
+        # products and sums one by one: fused ones round differently at the end of a row's vector registers
+        step = self._steps[at] * momenta + push * (1 - momenta)
+        self._scores[at] += step * rates
+        # the whole image argues for another class: its gradient counts in full, but once
+        self._steps[at] = step * self._column([float(state.step > 0) for state in states])
+
+    def _move_sizes(self, scored: Round, margins: Tensor) -> None:
+        enough = sufficient(margins, self._threshold).tolist()
+        better = []
+        for place, (row, size) in enumerate(zip(scored.rows, scored.sizes, strict=True)):
+            state = self._states[row]
+            if not state.step:
+                continue
+            if enough[place] and (size < state.best_size or not state.found):
+                better.append(place)
+                state.best_size, state.best_margin, state.found = size, float(margins[place]), True
+            state.met |= enough[place]
+            state.size = self._next_size(state, float(margins[place]))
+        if better:
+            self._best[self._at([scored.rows[place] for place in better])] = scored.masks[self._at(better)]
+
+    def _next_size(self, state: _AscentState, margin: float) -> float:
+        size = state.size * self._factor(state, margin)
+        if state.met:
+            return max(1.0, min(size, LARGEST_DETOUR * state.best_size))
+        if not state.whole_suffices:
+            return min(size, LARGEST_APART * self._pixels)
+        left = state.steps - state.step - 1
+        if left and state.rate < 1 - LATE:
+            size = max(size, state.size * math.pow(LATEST_SIZE * self._pixels / state.size, 1 / left))
+        return min(size, float(self._pixels))
+
+    def _factor(self, state: _AscentState, margin: float) -> float:
+        needed = max(TINY, self._needed_margin - state.bare_margin)
+        gain = max(TINY, margin - state.bare_margin)
+        return max(LARGEST_SHRINK, min(LARGEST_GROWTH, AIM * math.pow(needed / gain, 1 / EXPONENT)))
+
+    def _at(self, places: list[int]) -> Tensor:
+        return torch.tensor(places, device=self._scores.device)
+
+    def _column(self, values: list[float]) -> Tensor:
+        return torch.tensor(values, device=self._scores.device, dtype=self._scores.dtype).unsqueeze(1)

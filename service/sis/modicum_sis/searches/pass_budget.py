@@ -1,0 +1,79 @@
+"""The pass budget of one image in a search without gradients, and the smallest masks that were sufficient so far.
+
+Every scored mask is noted, whichever stage requests it. `shrinking` uses `BudgetExhausted` and `SAFE_MARGIN` too. The
+budget must not decide which masks are scored.
+"""
+
+import torch
+from torch import Tensor
+
+from modicum_sis.numerics.margins import sufficient
+from modicum_sis.scoring.score_requests import LeaveOneOut, Procedure, ScoreMasks, ScoreRequest
+
+SAFE_MARGIN = 1e-3
+"""A margin this far above what is needed survives the low bits in which two passes differ."""
+
+
+class BudgetExhausted(Exception):
+    """No error: it ends a search when the next request costs more than is left."""
+
+
+class PassBudget:
+    """Forward passes of one image.
+
+    Attributes:
+        passes: left to spend.
+        best: the smallest sufficient mask (p,) so far, None before the first.
+        safe: the smallest whose margin leaves `SAFE_MARGIN` to spare.
+    """
+
+    def __init__(self, passes: int, *, threshold: float) -> None:
+        self.passes = passes
+        self.best: Tensor | None = None
+        self.safe: Tensor | None = None
+        self._sizes: dict[bool, int] = {}
+        self._threshold = threshold
+
+    def suffices(self, margin: float) -> bool:
+        """Whether a mask of this margin is sufficient."""
+        return bool(sufficient(torch.tensor([margin], dtype=torch.float64), self._threshold)[0])
+
+    def margin_of(self, mask: Tensor) -> Procedure[float]:
+        """The margin of a mask (p,). Raises: BudgetExhausted."""
+        return float((yield from self.margins_of(mask.unsqueeze(0)))[0])
+
+    def margins_of(self, masks: Tensor) -> Procedure[Tensor]:
+        """Margins (m,) of masks (m, p), float64 on the CPU. Raises: BudgetExhausted."""
+        margins = yield from self._ask(ScoreMasks(masks))
+        for mask, margin in zip(masks, margins.tolist(), strict=True):
+            self.note(mask, margin)
+        return margins
+
+    def margins_without(self, mask: Tensor, pixels: Tensor) -> Procedure[Tensor]:
+        """Margins (m,) of a mask (p,) without each of the pixels (m,) in turn. Raises: BudgetExhausted."""
+        request = LeaveOneOut(mask, pixels)
+        margins = yield from self._ask(request)
+        best = int(margins.argmax())
+        self.note(request.part(best, best + 1)[0], float(margins[best]))
+        return margins
+
+    def note(self, mask: Tensor, margin: float) -> None:
+        """Keep a mask that is smaller than those before it."""
+        size = int(mask.sum())
+        if self._is_smaller(size, margin, safe=False):
+            self.best = mask
+        if self._is_smaller(size, margin - SAFE_MARGIN, safe=True):
+            self.safe = mask
+
+    def _is_smaller(self, size: int, margin: float, *, safe: bool) -> bool:
+        if size >= self._sizes.get(safe, size + 1) or not self.suffices(margin):
+            return False
+        self._sizes[safe] = size
+        return True
+
+    def _ask(self, request: ScoreRequest) -> Procedure[Tensor]:
+        if request.cost > self.passes:
+            raise BudgetExhausted
+        self.passes -= request.cost
+        # no number sorts as the highest; here it must be the lowest
+        return torch.nan_to_num((yield request).margins, nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
