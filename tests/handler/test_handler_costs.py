@@ -11,8 +11,8 @@ from modicum_server.usecases.controls import FEWEST_CONTROL_PASSES
 from modicum_server.usecases.costs import default_pixels_per_step, pixel_subset_descent, search_passes
 from modicum_server.usecases.rules import FEWEST_PASSES, RULES
 from modicum_server.wire import worker_pb2
+from modicum_sis import Acceleration as SisAcceleration
 from modicum_sis import BatchedGradient, MaskOptimization, ParameterError, planned_pixel_subset_passes
-from modicum_sis import acceleration as sis_acceleration
 from modicum_sis.controls.pixel_subsets import KEPT_SHARE as SIS_KEPT_SHARE
 from modicum_sis.controls.robust_search import LEAST_STEPS, steps_of
 
@@ -65,7 +65,7 @@ def test_the_least_budget_of_the_fill_robust_control_is_that_of_a_climb():
 
 
 def test_all_that_the_library_says_of_its_passes_has_a_place_in_the_result():
-    fields = [field.name for field in dataclasses.fields(sis_acceleration.Acceleration)]
+    fields = [field.name for field in dataclasses.fields(SisAcceleration)]
 
     assert [field.name for field in dataclasses.fields(tasks.Acceleration)] == fields
     assert [field.name for field in worker_pb2.Acceleration.DESCRIPTOR.fields] == fields

@@ -281,9 +281,9 @@ class Hopeful:
         return 10
 
     def propose(self, task):
-        for image_in_row in task.admit(None):
-            task.scorer.margins(all_but_first().unsqueeze(0), torch.tensor([image_in_row.row]))
-            yield image_in_row.row, Proposal(masks=iter([~all_but_first(), ~all_but_first().T]), trace=None)
+        for admitted in task.admit(None):
+            task.scorer.margins(all_but_first().unsqueeze(0), torch.tensor([admitted.row]))
+            yield admitted.row, Proposal(masks=iter([~all_but_first(), ~all_but_first().T]), trace=None)
 
 
 def all_but_first():

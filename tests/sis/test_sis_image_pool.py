@@ -88,7 +88,7 @@ class Slow:
     def propose(self, task):
         rounds = iter([600])
 
-        def procedure(image_in_row):
+        def procedure(admitted):
             whole = torch.ones(task.scorer.pixels, dtype=torch.bool)
             for _ in range(next(rounds, 1)):
                 yield ScoreMasks(whole.unsqueeze(0))
@@ -174,7 +174,7 @@ def proposes_twice(task):
 
 
 BREACHES = {
-    "lets none in": (lambda task: iter(()), "call task.admit until it gives no image_in_row"),
+    "lets none in": (lambda task: iter(()), "call task.admit until it gives none"),
     "leaves one out": (leaves_one_out, r"without rows \[0\]"),
     "proposes twice": (proposes_twice, "each row in work once; it yielded 0"),
 }

@@ -212,7 +212,7 @@ class Worse:
         return self.passes
 
     def propose(self, task):
-        def procedure(image_in_row):
+        def procedure(admitted):
             mask = torch.zeros(task.scorer.pixels, dtype=torch.bool)
             mask[[5] if self.passes == 10 else [4, 5, 6]] = True
             yield ScoreMasks(mask.unsqueeze(0))
