@@ -6,6 +6,7 @@ import pytest
 import torch
 from modicum_sis import MaskOptimization, find_subsets, log_odds
 from modicum_sis.searches.ascent import LARGEST_GROWTH, LATE, MOMENTUM_APART, Ascent
+
 from tests.sis.sis_models import linear_classifier, ones
 
 PIXELS = 1000

@@ -4,6 +4,7 @@ import pytest
 import torch
 from modicum_sis import BackSelect, BatchedGradient, Classifier, MaskOptimization, find_subsets
 from modicum_sis.scoring.verification import ATTEMPTS
+
 from tests.sis.sis_models import LinearScores, network_classifier, ones, random_images, two_classes
 
 SEARCHES = {

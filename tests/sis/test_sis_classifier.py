@@ -12,6 +12,8 @@ from modicum_sis import (
     find_subsets,
 )
 from modicum_sis.numerics.margins import confidences_of, margins_of
+from torch import nn
+
 from tests.sis.sis_models import (
     LinearScores,
     TinyNetwork,

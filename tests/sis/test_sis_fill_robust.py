@@ -15,7 +15,16 @@ from modicum_sis import (
     gather_donors,
 )
 from modicum_sis.controls.donor_split import DonorSplit, Fillings
-from tests.sis.sis_models import FunctionScores, LinearScores, PairedScores, linear_classifier, ones, random_images, two_classes
+
+from tests.sis.sis_models import (
+    FunctionScores,
+    LinearScores,
+    PairedScores,
+    linear_classifier,
+    ones,
+    random_images,
+    two_classes,
+)
 
 SIDE = 6
 FORCED = ((0, 0), (2, 3), (5, 5))

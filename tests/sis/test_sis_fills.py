@@ -2,6 +2,7 @@ import pytest
 import torch
 from modicum_sis import BatchedGradient, Classifier, FillUnavailable, ParameterError, Reason, find_subsets
 from modicum_sis.images.fills import Donors, Fills, blurred, gather_donors
+
 from tests.sis.sis_models import linear_classifier, ones, random_images
 
 WEIGHTS = torch.zeros(2, 3)

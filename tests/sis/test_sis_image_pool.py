@@ -15,6 +15,7 @@ from modicum_sis import (
 from modicum_sis.run.image_pool import LOOKAHEAD
 from modicum_sis.scoring.score_requests import LeaveOneOut, ScoreMasks
 from modicum_sis.searches.batch_scheduler import propose_each
+
 from tests.sis.sis_models import linear_classifier, network_classifier
 
 SIDE = 5

@@ -5,6 +5,7 @@ from modicum_sis import Limit, MaskOptimization, Reason, find_subsets, log_odds
 from modicum_sis.scoring.score_requests import GRADIENT_COST, Scores
 from modicum_sis.searches.restarts import FIRST_SIZES, LEAST_LEFT, Restarts
 from modicum_sis.searches.shrinking import Shrinker
+
 from tests.sis.sis_models import linear_classifier
 
 PIXELS, STEPS, THRESHOLD = 100, 20, 0.99

@@ -18,6 +18,7 @@ from modicum_sis import (
 )
 from modicum_sis.scoring.score_requests import ScoreMasks
 from modicum_sis.searches.batch_scheduler import propose_each
+
 from tests.sis.sis_models import (
     TinyNetwork,
     linear_classifier,
