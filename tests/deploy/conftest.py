@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from dockerfile_reading import REPOSITORY
+
+from tests.deploy.dockerfile_reading import REPOSITORY
 
 
 @pytest.fixture(scope="session")

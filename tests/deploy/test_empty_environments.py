@@ -12,8 +12,9 @@ import venv
 from pathlib import Path
 
 import pytest
-from dockerfile_reading import REPOSITORY
 from packaging.requirements import Requirement
+
+from tests.deploy.dockerfile_reading import REPOSITORY
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
