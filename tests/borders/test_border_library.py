@@ -8,7 +8,7 @@ import torch
 from modicum_server.domain.findings import (
     FindingControls,
 )
-from modicum_server.handler import answers
+from modicum_server.handler import findings
 from modicum_server.wire import worker_pb2
 
 from tests.borders.filled_records import assert_crosses, filled
@@ -31,17 +31,17 @@ NOT_REPORTED = frozenset({"index", "digest", "parameters", "baseline_confidence"
 LIBRARY = {
     "finding": (
         lambda: filled(sis.Finding, SIS_LEAVES),
-        lambda found: answers.finding_of(found, worker_pb2.Item(), search_index=0, controls=FindingControls()),
+        lambda found: findings.finding_of(found, worker_pb2.Item(), search_index=0, controls=FindingControls()),
         NOT_REPORTED | {"subset.mask", "trace"},
     ),
     "fill_robust": (
-        lambda: filled(answers.FillRobust, SIS_LEAVES),
-        answers.fill_robust_of,
+        lambda: filled(findings.FillRobust, SIS_LEAVES),
+        findings.fill_robust_of,
         frozenset({"index", "subset"}),
     ),
     "pixel_subset": (
-        lambda: filled(answers.PixelSubset, SIS_LEAVES),
-        answers.pixel_subset_of,
+        lambda: filled(findings.PixelSubset, SIS_LEAVES),
+        findings.pixel_subset_of,
         frozenset({"index", "target_class", "mask", "trace"}),
     ),
 }
@@ -63,9 +63,9 @@ def test_every_field_of_what_the_library_found_is_reported(name):
             lambda: LIBRARY["finding"][1](LIBRARY["finding"][0]()),
             {"position", "item", "image_digest", "model_version", "search_index", "label", "controls"},
         ),
-        (lambda: answers.fill_robust_of(LIBRARY["fill_robust"][0]()), set()),
-        (lambda: answers.pixel_subset_of(LIBRARY["pixel_subset"][0]()), set()),
-        (lambda: answers.class_targeted_of(filled(answers.ClassTargeted, SIS_LEAVES)), set()),
+        (lambda: findings.fill_robust_of(LIBRARY["fill_robust"][0]()), set()),
+        (lambda: findings.pixel_subset_of(LIBRARY["pixel_subset"][0]()), set()),
+        (lambda: findings.class_targeted_of(filled(findings.ClassTargeted, SIS_LEAVES)), set()),
     ],
     ids=["finding", "fill_robust", "pixel_subset", "class_targeted"],
 )
