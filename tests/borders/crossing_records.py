@@ -33,7 +33,7 @@ VALID_STATISTICS = Statistics(level=0.9, alpha=0.1, ratio_limit=2.0, accuracy_li
 AUDIT = filled(Audit, specification=filled(AuditSpecification, statistics=VALID_STATISTICS))
 
 #: What callers are not shown: the key of a stored result.
-NOT_TOLD_OF_AUDITS = frozenset({"answer_key"})
+NOT_TOLD_OF_AUDITS = frozenset({"reuse_key"})
 
 ITEM = filled(AuditItem, position=3)
 GIVEN = filled(GivenSubset, position=3)
