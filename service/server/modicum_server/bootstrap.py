@@ -92,7 +92,7 @@ def build_api(
 
 @asynccontextmanager
 async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
-    """Serve both doors for the length of the context; yields the ports of gRPC and of HTTP."""
+    """Serve gRPC and HTTP while the context is open; yields their ports."""
     from modicum_server.store.changes import PostgresChanges  # noqa: PLC0415 - as for the store
 
     database_url = settings.database_url.get_secret_value()

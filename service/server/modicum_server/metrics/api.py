@@ -15,10 +15,10 @@ from modicum_server.metrics.stored import Snapshot, SnapshotCollector
 #: Most calls take milliseconds; uploads and reports take seconds; watches last as long as audits.
 RPC_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
-#: Why a request led to no method, by the door that it knocked at: `rest` is below /v1, `http` the rest of that port.
+#: Reasons why no method served a request, by transport: `rest` is below /v1, `http` is everything else on that port.
 UNROUTED = (
     ("grpc", "path_unknown"),
-    *((door, reason) for door in ("http", "rest") for reason in ("path_unknown", "method_not_allowed")),
+    *((transport, reason) for transport in ("http", "rest") for reason in ("path_unknown", "method_not_allowed")),
 )
 
 
@@ -43,8 +43,8 @@ class ApiMetrics:
             ["door", "reason"],
             registry=self.registry,
         )
-        for door, reason in UNROUTED:
-            self._unrouted.labels(door, reason)
+        for transport, reason in UNROUTED:
+            self._unrouted.labels(transport, reason)
         self._watchers = Gauge("modicum_watchers", "Watches of audits that are open.", registry=self.registry)
         self._upload_bytes = Counter(
             "modicum_upload_bytes", "Bytes of artifacts that were taken in.", registry=self.registry
@@ -66,10 +66,10 @@ class ApiMetrics:
         self._rpcs.labels(method, code).inc(exemplar=request)
         self._rpc_seconds.labels(method).observe(seconds, exemplar=request)
 
-    def request_unrouted(self, door: str, reason: str) -> None:
+    def request_unrouted(self, transport: str, reason: str) -> None:
         """Count a request that led nowhere."""
-        assert (door, reason) in UNROUTED, "labels are bounded: a caller's words are none"
-        self._unrouted.labels(door, reason).inc()
+        assert (transport, reason) in UNROUTED, "labels come from a bounded list, never from a caller"
+        self._unrouted.labels(transport, reason).inc()
 
     def count_watchers(self, count: Callable[[], int]) -> None:
         """Take the number of open watches from here at every scrape."""

@@ -1,4 +1,4 @@
-"""The doors, gRPC and REST, both thin over `methods`, which knows the contract's messages, and `layers` around them.
+"""gRPC and REST. Both are thin: `methods` translates the contract's messages, and `layers` surround every call.
 
-No rule of the service stands here: use cases have them.
+No rule of the service is here; the use cases have them.
 """

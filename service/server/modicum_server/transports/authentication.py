@@ -1,4 +1,4 @@
-"""Who calls: the bearer token of a request, looked up by its SHA-256. Both doors ask here."""
+"""Finds the principal of a call by the SHA-256 of its bearer token, for both transports."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ SCHEME = "bearer"
 
 
 def bearer_token(authorization: str) -> str:
-    """Return the token that stands in an authorization header.
+    """Return the token in an authorization header.
 
     Raises:
         TokenMissing
@@ -23,16 +23,16 @@ def bearer_token(authorization: str) -> str:
 
 
 async def authenticate(store: Store, authorization: str, seconds: float) -> Principal:
-    """Return whose token stands in an authorization header; that there is none is told whatever the time.
+    """Return the principal whose token is in an authorization header. A missing token is refused without the store.
 
     Raises:
         TokenMissing, TokenInvalid, DependencyUnavailable
-        TimeoutError: the store did not answer within so many seconds.
+        TimeoutError: the store did not answer within `seconds`.
     """
     asked = asyncio.ensure_future(_principal_of(store, bearer_token(authorization)))
-    asked.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, whoever has left by then
+    asked.add_done_callback(lambda task: task.cancelled() or task.exception())  # retrieved, even when nobody waits
     try:
-        # Not asyncio.timeout, which waits for the end of what it cancels: ten seconds more where Postgres hangs.
+        # asyncio.timeout would wait for the cancelled lookup to end, which takes ten seconds more when Postgres hangs.
         await asyncio.wait({asked}, timeout=seconds)
     finally:
         asked.cancel()

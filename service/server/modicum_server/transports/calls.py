@@ -1,6 +1,6 @@
-"""A call while it is served, as its layers know it, through whichever door it came.
+"""A call while it is served, as the layers see it, the same for gRPC and HTTP.
 
-Each call is a task of its own, so a context variable holds it. Knows nothing of metadata or of HTTP: a `Wire` does.
+Each call is a task of its own, so a context variable holds it. A `Wire` hides what differs between the transports.
 """
 
 from contextvars import ContextVar
@@ -14,44 +14,44 @@ from modicum_server.transports.refusals import Refusal
 
 
 class CallerLeft(Exception):
-    """The caller is gone: there is nobody to be answered."""
+    """The caller has disconnected, so no reply can reach it."""
 
 
 class Wire(Protocol):
-    """What a door does for the layers of one call."""
+    """What a transport does for the layers of one call."""
 
-    door: ClassVar[str]
-    """Name of the door in the log."""
+    transport: ClassVar[str]
+    """Name of the transport in the log."""
 
     def header(self, name: str) -> str:
         """Return a header of the request by its lower-case name; empty when it has none."""
 
     def remaining_seconds(self) -> float | None:
-        """Return the time that the caller still gives; None when they named no deadline.
+        """Return the time until the caller's deadline; None without a deadline.
 
         Raises:
-            FieldInvalid: they named one that cannot be read.
+            FieldInvalid: the deadline cannot be read.
         """
 
     def identify(self, request_id: str) -> None:
-        """See that the answer carries the request id."""
+        """Put the request id into the reply."""
 
     async def refuse(self, refusal: Refusal) -> None:
-        """Answer with an error."""
+        """Reply with an error."""
 
     def code(self) -> grpc.StatusCode:
-        """Return how a call ended that answered by itself."""
+        """Return the code of a call that ended by itself."""
 
 
 @dataclass(slots=True)
 class Call:
-    """One call. `code` is how it ended, `failure` what it ended by if that was no error of ours."""
+    """One call. `code` says how it ended; `failure` is the exception that ended it, if that was a fault of ours."""
 
     method: str
     streaming: bool
     wire: Wire
     probe: bool = False
-    """Whether it is a probe: no token, and no line in the log unless it fails."""
+    """Whether it is a probe, which needs no token and is only logged when it fails."""
     request_id: str = ""
     principal: Principal | None = None
     code: grpc.StatusCode = grpc.StatusCode.OK
@@ -62,7 +62,7 @@ CURRENT: ContextVar[Call] = ContextVar("modicum_call")
 
 
 def current_principal() -> Principal:
-    """Return who makes the call that is being served."""
+    """Return the principal of the call that is being served."""
     principal = CURRENT.get().principal
     assert principal is not None, "the authentication layer lets no other call through"
     return principal

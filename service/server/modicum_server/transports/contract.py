@@ -1,4 +1,4 @@
-"""The contract's services by their descriptors, and the functions of `methods` that serve them, for every door."""
+"""The services of the contract by their descriptors, and the functions of `methods` that serve them."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +23,7 @@ _MODULES: Mapping[str, Any] = {
     "artifacts": artifact_service_pb2,
     "audits": audit_service_pb2,
 }
-"""The attribute of `Services` that serves a module's service."""
+"""By attribute of `Services`, the module whose service it serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class ServedMethod:
 
     @property
     def path(self) -> str:
-        """The method's path in gRPC, which is its name in metrics and logs at every door."""
+        """The method's path in gRPC. It is also its name in metrics and logs, for both transports."""
         return path_of(self.descriptor)
 
     @property
     def streaming(self) -> bool:
-        """Whether it streams either way, and so lasts as long as it needs."""
+        """Whether it streams in either direction, and may therefore last as long as it needs."""
         return bool(self.descriptor.client_streaming or self.descriptor.server_streaming)
 
 
@@ -50,7 +50,7 @@ def services_of_contract() -> tuple[ServiceDescriptor, ...]:
 
 
 def served_methods(services: Services) -> Iterator[ServedMethod]:
-    """Yield every method of the contract with its function; one that is missing is a bug that ends the start."""
+    """Yield every method of the contract with its function. A missing function is a bug and fails the start."""
     for attribute, module in _MODULES.items():
         functions = getattr(services, attribute)
         for service in _services(module):

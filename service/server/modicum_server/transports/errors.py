@@ -1,7 +1,7 @@
 """The one table of errors: class -> gRPC code, HTTP status, whether its text is shown, when to try again.
 
-A class without a row of its own takes the row of its nearest ancestor, so a family is one row. The reason that
-programs decide on is the class's own (`ModicumError.reason`).
+A class without a row takes that of its nearest ancestor, so a family needs one row. Programs decide by the reason,
+which is the class's own (`ModicumError.reason`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -60,12 +60,12 @@ DEADLINE = ErrorStatus(Code.DEADLINE_EXCEEDED, 504)
 
 
 def status_of_error(kind: type[BaseException]) -> ErrorStatus:
-    """Return the row of a class: its own, or its nearest ancestor's."""
+    """Return the row of a class: its own, or that of its nearest ancestor."""
     return next((TABLE[parent] for parent in kind.__mro__ if parent in TABLE), UNKNOWN)
 
 
 def raised_kinds(kind: type[errors.ModicumError] = errors.ModicumError) -> Iterator[type[errors.ModicumError]]:
-    """Yield every kind of error but the families below the root, which are never raised themselves."""
+    """Yield every kind of error that is raised; the families directly below the root are not."""
     for child in kind.__subclasses__():
         if kind is not errors.ModicumError or not child.__subclasses__():
             yield child
@@ -73,5 +73,5 @@ def raised_kinds(kind: type[errors.ModicumError] = errors.ModicumError) -> Itera
 
 
 def reason_of(kind: type[errors.ModicumError]) -> str:
-    """Return the reason that programs know a kind of error by."""
+    """Return the reason by which programs know a kind of error."""
     return kind.__new__(kind).reason

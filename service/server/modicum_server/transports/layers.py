@@ -1,8 +1,8 @@
 """The layers around every call, from outside in: request id, metrics, log, errors, bound, deadline, authentication.
 
-Each is an async context manager around the rest, the same at every door. Errors stand outside of deadline and
-authentication, so that a missed deadline and a refused token are answered as every other error is; the deadline stands
-outside of authentication, which asks the database, and a database may hang.
+Each layer is an async context manager around the next, the same for gRPC and HTTP. The layer of errors is outside
+those of deadline and authentication, so that a missed deadline and a refused token become replies like any other error.
+The deadline is outside authentication, because that asks the database, which may hang.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 
 REQUEST_ID_HEADER = "x-request-id"
 LONGEST_CALL_SECONDS = 120.0
-"""Limit of a call that streams nothing, whatever deadline it brought."""
+"""Longest call without a stream, whatever its deadline."""
 AUTHENTICATION_SECONDS = 10.0
-"""Limit of finding out who calls, of streams too: a database that takes longer hangs."""
+"""Longest authentication, of streams too: a database that takes longer hangs."""
 
 log = structlog.get_logger("modicum.rpc")
 
 
 def layers_of(store: Store, metrics: CallMetrics, *, most_calls: int | None = None) -> Sequence[Layer]:
-    """Return the layers, from outside in; without `most_calls` something else bounds how many calls there are."""
+    """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
     bounds = () if most_calls is None else (bounded(most_calls),)
     return (identified, measured(metrics), logged, errors_refused, *bounds, limited, authenticated(store))
 
@@ -48,13 +48,13 @@ async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call
 
 
 def request_id_of(given: str) -> str:
-    """Return what a caller gave as the id of a request, or a new id."""
+    """Return the request id that the caller gave, or a new one."""
     return given if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given, re.ASCII) else uuid.uuid4().hex
 
 
 @asynccontextmanager
 async def identified(call: Call) -> AsyncIterator[None]:
-    """Give the call a request id, the caller's own where it is a plain word, and answer with it."""
+    """Give the call a request id (the caller's own, if it is a plain word) and put it into the reply."""
     call.request_id = request_id_of(call.wire.header(REQUEST_ID_HEADER))
     call.wire.identify(call.request_id)
     CURRENT.set(call)
@@ -63,7 +63,7 @@ async def identified(call: Call) -> AsyncIterator[None]:
 
 
 def measured(metrics: CallMetrics) -> Layer:
-    """Count the call and take its time."""
+    """Count the call and measure its time."""
 
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
@@ -79,13 +79,13 @@ def measured(metrics: CallMetrics) -> Layer:
 
 @asynccontextmanager
 async def logged(call: Call) -> AsyncIterator[None]:
-    """Write one line a call, with the traceback of what is a bug; a probe that went well leaves none."""
+    """Log one line for each call, with the traceback of a bug. A successful probe is not logged."""
     start = time.perf_counter()
     try:
         yield
     finally:
         facts = {
-            "door": call.wire.door,
+            "door": call.wire.transport,
             "method": call.method,
             "code": call.code.name,
             "seconds": round(time.perf_counter() - start, 6),
@@ -99,7 +99,7 @@ async def logged(call: Call) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def errors_refused(call: Call) -> AsyncIterator[None]:
-    """Answer errors by the table; what is no error of ours is answered with the request id only."""
+    """Reply to errors by the table. The reply to an exception of another kind has nothing but the request id."""
     try:
         yield
     except asyncio.CancelledError:
@@ -107,7 +107,7 @@ async def errors_refused(call: Call) -> AsyncIterator[None]:
         raise
     except CallerLeft:
         call.code = grpc.StatusCode.CANCELLED
-    except grpc.aio.AbortError:  # health and reflection answer by themselves
+    except grpc.aio.AbortError:  # health and reflection end their calls themselves
         call.code = call.wire.code()
         raise
     except _DeadlineMissed as error:
@@ -116,7 +116,7 @@ async def errors_refused(call: Call) -> AsyncIterator[None]:
         if not status_of_error(type(error)).public or error.__cause__ is not None:
             call.failure = error
         await _refuse(call, refusal_of(error, call.request_id))
-    except Exception as error:  # noqa: BLE001 - the caller learns nothing of it, the log everything
+    except Exception as error:  # noqa: BLE001 - goes into the log in full; the caller sees nothing of it
         call.failure = error
         await _refuse(call, refusal_of(error, call.request_id))
 
@@ -127,7 +127,7 @@ async def _refuse(call: Call, refusal: Refusal) -> None:
 
 
 def bounded(most: int) -> Layer:
-    """Refuse calls beyond so many at once; probes are let in, and are not counted: a full server is alive."""
+    """Refuse calls beyond this number at once. Probes pass without being counted: a full server is alive."""
     open_calls: set[int] = set()
 
     @asynccontextmanager
@@ -147,13 +147,13 @@ def bounded(most: int) -> Layer:
 
 
 def authenticated(store: Store) -> Layer:
-    """Find out who calls; only probes need not say."""
+    """Find the principal of the call; only probes need none."""
 
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
         if not call.probe:
             call.principal = await _principal(store, call)
-            call.wire.remaining_seconds()  # what is wrong with it is told to those only who may call
+            call.wire.remaining_seconds()  # a bad deadline is reported only to callers with a token
         yield
 
     return layer
@@ -171,7 +171,7 @@ async def _principal(store: Store, call: Call) -> Principal:
 
 
 def _remaining_seconds(call: Call) -> float | None:
-    """The time that the caller gives; None too where what they say of it cannot be read."""
+    """Return the time until the deadline; None without one, or with one that cannot be read."""
     try:
         return call.wire.remaining_seconds()
     except FieldInvalid:
@@ -186,7 +186,7 @@ class _DeadlineMissed(Exception):
 
 @asynccontextmanager
 async def limited(call: Call) -> AsyncIterator[None]:
-    """Stop a call that streams nothing once its deadline or our own limit has passed."""
+    """Stop a call without a stream when its deadline or our own limit has passed."""
     if call.streaming:
         yield
         return

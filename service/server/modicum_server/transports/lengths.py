@@ -1,7 +1,7 @@
-"""How many entries a repeated field of a request may have: seen to at both doors, before anything is done an entry.
+"""How many entries a repeated field of a request may have. Both transports check it before they handle any entry.
 
-A few bytes make an entry, so that a body within its limit holds millions; no rule of a use case, and no codec, is to
-meet them. What fewer entries must be is left to the use case.
+An entry takes a few bytes, so a body within its limit can hold millions. They never reach a codec or a use case. What
+the entries must be is left to the use case.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from modicum_server.usecases.rules import (
     MOST_VERSIONS,
 )
 
-#: Every repeated field of a request, a test says so; by its full name below the package.
+#: Every repeated field of a request, by its full name below the package. A test checks that none is missing.
 MOST: Mapping[str, int] = {
     "FindMissingArtifactsRequest.digests": MOST_DIGESTS,
     "AuditSpecification.model_versions": MOST_VERSIONS,
@@ -52,7 +52,7 @@ def refuse_long_lists(message: Message, path: str = "") -> None:
 
 
 def too_long(field: FieldDescriptor, count: int, path: str) -> Iterator[FieldInvalid]:
-    """Yield the refusal of a list of so many entries for a field; nothing if it may be so long."""
+    """Yield a refusal if a field may not have this many entries."""
     most = MOST.get(field.full_name.removeprefix(PACKAGE))
     if most is not None and count > most:
         yield FieldInvalid(path, f"expected at most {most:,}, got {count:,} of them")

@@ -1,6 +1,6 @@
 """Whether the service can serve: its database, its queue and its artifact store can be used, and the schema is current.
 
-Readiness, not liveness: a process that waits for its database is well, and starting it again mends nothing.
+This is readiness, not liveness: restarting a process that waits for its database would not help.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ Check = Callable[[], Awaitable[None]]
 
 
 class Readiness:
-    """Asks what the service depends on."""
+    """Checks what the service depends on."""
 
     def __init__(self, store: Store, artifacts: ArtifactStore) -> None:
         self._store = store
@@ -22,9 +22,9 @@ class Readiness:
         self._asked: dict[str, asyncio.Task[bool]] = {}
 
     async def check(self) -> Mapping[str, bool]:
-        """Return for each dependency whether it can be used; one that does not answer in time cannot."""
+        """Return for each dependency whether it can be used. One that does not reply in time cannot."""
         for name, check in self._checks().items():
-            # One that hangs is not asked again meanwhile: each check of a disk that is away holds a thread.
+            # A check that hangs is not started again: each check of a disk that is away holds a thread.
             if name not in self._asked or self._asked[name].done():
                 self._asked[name] = asyncio.create_task(_is_ready(check), name=f"readiness-{name}")
         await asyncio.wait(self._asked.values(), timeout=PING_SECONDS)

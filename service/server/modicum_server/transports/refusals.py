@@ -1,6 +1,6 @@
-"""What a caller sees of an error, before a door gives it its form: code, text that may be shown, reason, facts.
+"""What a caller sees of an error, the same for gRPC and HTTP: code, text, reason, facts.
 
-Of a foreign error, and of one that is not public, a caller sees the request id only.
+Of an exception of another library, or an error that is not public, the caller sees nothing but the request id.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from modicum_server.errors import FieldInvalid, ModicumError
 from modicum_server.transports.errors import DEADLINE, DEADLINE_REASON, INTERNAL_REASON, ErrorStatus, status_of_error
 
 LONGEST_MESSAGE_CHARACTERS = 1500
-"""All of a gRPC status travels in trailing metadata, of which clients take 8 KiB."""
+"""A whole gRPC status travels in trailing metadata, of which clients accept 8 KiB."""
 LONGEST_FACT_CHARACTERS = 300
 SHORTEST_SECONDS = 0.001
-"""Of a deadline that is told as a time: less is none."""
+"""A call with less time than this had no time left when it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error as it is answered; `reason` and `metadata` are for programs, `retry_seconds` says when to try again."""
+    """An error for the caller. `reason` and `metadata` are for programs; `retry_seconds` says when to try again."""
 
     code: grpc.StatusCode
     http_status: int
@@ -41,7 +41,7 @@ class Refusal:
 
 
 def refusal_of(error: BaseException, request_id: str) -> Refusal:
-    """Return what is shown of an error."""
+    """Return what the caller sees of an error."""
     status = status_of_error(type(error))
     if isinstance(error, ModicumError) and status.public:
         return _refusal(
@@ -57,7 +57,7 @@ def refusal_of(error: BaseException, request_id: str) -> Refusal:
 
 
 def deadline_refusal(limit_seconds: float, request_id: str) -> Refusal:
-    """Return what is shown of a call that did not end in time."""
+    """Return what the caller sees of a call that did not end in time."""
     if limit_seconds < SHORTEST_SECONDS:
         text = "the call had no time left when it came; give it a later deadline"
     else:

@@ -1,4 +1,4 @@
-"""The use cases of one API process, built once and shared by its doors."""
+"""The use cases of one API process, built once and shared by both transports."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The methods of the contract, one attribute a service, and the watches that a stop has to end."""
+    """The methods of the contract, one attribute for each service, and the watches that a stop has to end."""
 
     projects: ProjectMethods
     models: ModelMethods
@@ -70,6 +70,6 @@ def build_services(
 
 
 def _acknowledged(audit: Audit, metrics: CallMetrics) -> None:
-    """Count it, and write the line that leads from a request id to an audit."""
+    """Count the audit, and log the line that leads from a request id to an audit."""
     metrics.audit_acknowledged(reused=bool(audit.reused_from))
     log.info("audit_acknowledged", audit=audit.name, reused_from=audit.reused_from or None)

@@ -1,4 +1,4 @@
-"""What the transports tell of their calls, and where they read the text for Prometheus: metrics, seen from here."""
+"""The metrics that the transports write and serve, as protocols. `bootstrap` binds them."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,7 +10,7 @@ class CallMetrics(Protocol):
     def rpc_ended(self, method: str, code: str, seconds: float, *, request_id: str = "") -> None:
         """Count a call and take its time; `method` is one that the server has."""
 
-    def request_unrouted(self, door: str, reason: str) -> None:
+    def request_unrouted(self, transport: str, reason: str) -> None:
         """Count a request that no method serves."""
 
     def count_watchers(self, count: Callable[[], int]) -> None:

@@ -1,6 +1,6 @@
-"""Requests that no method serves, and that no layer therefore stands around: they leave a line and are counted.
+"""Requests that no method serves. No layer surrounds them, so they are logged and counted here.
 
-They are told apart by a short fixed list of words, never by the path, which is whatever its caller makes up.
+They are counted by a short fixed list of reasons, never by the path, which a caller can make up.
 """
 
 import structlog
@@ -14,13 +14,13 @@ log = structlog.get_logger("modicum.rpc")
 
 
 class UnroutedRequests:
-    """Tells the log and the metrics of requests that led nowhere."""
+    """Logs and counts requests that no method serves."""
 
     def __init__(self, metrics: CallMetrics) -> None:
         self._metrics = metrics
 
-    def tell(self, reason: str, *, door: str, verb: str, path: str, status: int | str, request_id: str) -> None:
-        """Tell of one; `reason` and `door` come from short fixed lists, `status` is what it was answered with."""
-        self._metrics.request_unrouted(door, reason)
+    def tell(self, reason: str, *, transport: str, verb: str, path: str, status: int | str, request_id: str) -> None:
+        """Log and count a request. `reason` and `transport` come from short fixed lists; `status` is the reply's."""
+        self._metrics.request_unrouted(transport, reason)
         shown = {"verb": verb[:LONGEST_VERB_LOGGED], "path": path[:LONGEST_PATH_LOGGED]}
-        log.info("rpc", door=door, method=None, reason=reason, status=status, request_id=request_id, **shown)
+        log.info("rpc", door=transport, method=None, reason=reason, status=status, request_id=request_id, **shown)

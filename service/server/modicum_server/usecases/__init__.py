@@ -1,4 +1,4 @@
-"""What the service does, by noun, for any transport: plain values in, plain values out, errors of `errors.py`.
+"""What the service does, one module a noun: plain values in, plain values out, errors of `errors.py`.
 
-Sees the store, the artifact store and the changes only as the protocols of `ports`; knows no protobuf, no HTTP, no SQL.
+Reaches everything outside through the protocols of `ports`. Knows no protobuf, no HTTP and no SQL.
 """

@@ -1,4 +1,4 @@
-"""Who may do what: every use case asks here first."""
+"""Who may do what. Every use case asks here first."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ _RANKS: Mapping[Role, int] = {Role.VIEWER: 0, Role.AUDITOR: 1, Role.ADMIN: 2}
 
 
 def token_digest(token: str) -> str:
-    """Return what is stored of a bearer token: the SHA-256 of its UTF-8, in hexadecimal digits."""
+    """Return the digest under which a bearer token is stored: SHA-256 of its UTF-8, in hexadecimal digits."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def authorise(principal: Principal, project: str, role: Role) -> None:
-    """Let only a principal with at least this role in the project go on.
+    """Refuse a principal that has a lower role in the project than this one.
 
     Raises:
-        ProjectNotFound: the principal has no role there; whether there is such a project is not told.
+        ProjectNotFound: the principal has no role there. The message does not reveal whether the project exists.
         RoleInsufficient: the role is too low.
     """
     held = principal.roles.get(project)

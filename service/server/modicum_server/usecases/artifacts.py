@@ -1,4 +1,4 @@
-"""Artifacts: bytes by SHA-256. A project holds only what it uploaded itself, whatever the store below has."""
+"""Artifacts: bytes by SHA-256. A project holds only what it uploaded itself, even where the store has the bytes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -17,13 +17,13 @@ from modicum_server.usecases.rules import check
 
 MEBIBYTE = 1024 * 1024
 LARGEST_MESSAGE_BYTES = MEBIBYTE
-#: Longest wait for the next bytes of an upload, which nobody else can go on with meanwhile.
+#: Longest wait for the next bytes of an upload. Until then no other client can resume it.
 IDLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class MissingArtifact:
-    """A digest that a project does not hold, and how much of it a broken upload left."""
+    """A digest that a project does not hold, and how many of its bytes a broken upload left."""
 
     digest: str
     received_bytes: int
@@ -48,7 +48,7 @@ class Artifacts:
         self._settings = settings
 
     async def get(self, principal: Principal, name: str) -> Artifact:
-        """Get what is known of an artifact.
+        """Get the record of an artifact.
 
         Raises:
             FieldInvalid, ProjectNotFound, ArtifactNotFound
@@ -59,7 +59,7 @@ class Artifacts:
             return await _require(transaction, project, name)
 
     async def find_missing(self, principal: Principal, parent: str, digests: Sequence[str]) -> list[MissingArtifact]:
-        """Tell which digests the project does not hold, in the order asked, each once.
+        """Return the digests that the project does not hold, each once, in the order of the request.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient
@@ -75,9 +75,9 @@ class Artifacts:
         return [MissingArtifact(digest, await self._artifacts.received(project, digest)) for digest in missing]
 
     async def upload(self, principal: Principal, header: UploadHeader, chunks: AsyncIterator[bytes]) -> Artifact:
-        """Take the bytes of an artifact; one that the project holds is returned without reading them.
+        """Store the bytes of an artifact; when the project holds it already, return its record and read nothing.
 
-        The next chunk is asked for only when the one before is written: that is the back-pressure.
+        Each chunk is read only after the one before was written. This is the back-pressure.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactTooLarge, UploadInvalid, UploadBusy,
@@ -96,7 +96,8 @@ class Artifacts:
             await upload.commit()
             async with self._store.transaction() as transaction:
                 await transaction.artifacts.lock(header.digest)
-                await uploading.aclose()  # puts the bytes in their place: no deletion comes between them and the record
+                # puts the bytes in their place, so that no deletion comes between them and the record
+                await uploading.aclose()
                 return await transaction.artifacts.add(project, header.digest, header.size_bytes)
 
     def _checked(self, principal: Principal, header: UploadHeader) -> str:
@@ -147,7 +148,7 @@ class Artifacts:
             await self._delete_bytes(artifact.digest)
 
     async def _delete_bytes(self, digest: str) -> None:
-        """Delete what nobody holds, once that is committed; somebody may have brought it again meanwhile."""
+        """Delete bytes that no project holds, after that was committed. Another upload may have brought them back."""
         async with self._store.transaction() as transaction:
             if not await transaction.artifacts.lock(digest):
                 await self._artifacts.delete(digest)
@@ -165,10 +166,10 @@ async def _copy(chunks: AsyncIterator[bytes], upload: Upload, header: UploadHead
 
 
 async def _next(chunks: AsyncIterator[bytes], *, received: int) -> bytes | None:
-    """The next bytes, None at the end.
+    """Return the next bytes, or None at the end.
 
     Raises:
-        UploadTruncated: the client has gone silent.
+        UploadTruncated: the client sent nothing for too long.
     """
     try:
         async with asyncio.timeout(IDLE_SECONDS):

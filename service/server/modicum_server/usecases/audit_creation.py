@@ -1,6 +1,6 @@
-"""Creating an audit: every check that can be made without a model, its cost, its shards, in one transaction.
+"""Creating an audit: every check that needs no model, its cost and its shards, in one transaction.
 
-Once the transaction has ended the audit is queued for good; nothing is acknowledged before.
+When the transaction has ended, the audit is queued for good. The caller gets no reply before that.
 """
 
 import secrets
@@ -45,7 +45,7 @@ processes together never have more transactions than this under way."""
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions(CreateOptions):
-    """What creating an audit takes beside its draft; an empty id means that the server gives one."""
+    """Options of creating an audit. With an empty id, the server chooses one."""
 
     audit_id: str = ""
     no_reuse: bool = False
@@ -53,7 +53,7 @@ class AuditOptions(CreateOptions):
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """An audit that could be written as it is, and what its shards are cut from."""
+    """An audit that could be stored as it is, with what its shards are cut from."""
 
     audit: Audit
     versions: tuple[ModelVersion, ...]
@@ -206,7 +206,7 @@ class AuditCreation:
 async def _second_dataset(
     transaction: Transaction, asked: AuditSpecification, versions: Sequence[ModelVersion], dataset: Dataset
 ) -> Dataset | None:
-    """The out-of-distribution data set, None without; refused where it is of no use."""
+    """Return the out-of-distribution data set, or None without one; refuse one that no check could use."""
     if not asked.out_of_distribution_dataset:
         return None
     second = await require_dataset(transaction, asked.out_of_distribution_dataset)

@@ -1,4 +1,4 @@
-"""Audits: acknowledged, looked at, cancelled, deleted. What creating one takes stands in `acknowledging`."""
+"""Audits that exist: read, listed, cancelled, deleted. `audit_creation` creates them."""
 
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.projects import Principal, Role
@@ -13,7 +13,7 @@ from modicum_server.usecases.rules import check
 
 
 class Audits:
-    """What can be done with audits that are there."""
+    """Reads, cancels and deletes audits."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -45,7 +45,7 @@ class Audits:
             )
 
     async def cancel(self, principal: Principal, name: str) -> Audit:
-        """Cancel an audit; one that has ended is returned as it is. Others' audits take an admin.
+        """Cancel an audit; one that has ended is returned unchanged. Only an admin may cancel an audit of someone else.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound
@@ -59,7 +59,9 @@ class Audits:
         return audit
 
     async def delete(self, principal: Principal, name: str) -> None:
-        """Delete an audit that has ended and whose result no other one reuses. Others' audits take an admin.
+        """Delete an audit that has ended and whose result no other audit reuses.
+
+        Only an admin may delete an audit of someone else.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotEnded, ResourceInUse
@@ -95,7 +97,7 @@ def _authorise_owner(principal: Principal, audit: Audit) -> None:
 
 
 def audit_not_found(name: str) -> AuditNotFound:
-    """Return the error for an audit that is not there."""
+    """Return the error for an audit that does not exist."""
     return AuditNotFound(f"{name}: there is no audit of that name", name=name)
 
 
@@ -115,7 +117,7 @@ def require_succeeded(audit: Audit) -> None:
     """Refuse an audit without a result.
 
     Raises:
-        AuditNotSucceeded: says where it stands, or why it failed.
+        AuditNotSucceeded: says in which state it is, or why it failed.
     """
     if audit.state is not AuditState.SUCCEEDED:
         why = f": {audit.failure.reason}, {audit.failure.detail}" if audit.failure else ""

@@ -1,6 +1,6 @@
-"""Versions made of versions, as they are registered: what their parts must be, and what they take over from them.
+"""Registering versions that are made of versions: what the parts must share, and what is inherited from them.
 
-A composite is as immutable as its parts: its digest covers theirs, and no part is deleted while it is there.
+A composite is as immutable as its parts. Its digest covers theirs, and no part can be deleted while it exists.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Composite = Ensemble | InputDropout
 
 
 def check_composite(source: Composite) -> None:
-    """Refuse one whose numbers or names cannot be.
+    """Refuse a composite whose numbers or names break their rules.
 
     Raises:
         FieldInvalid
@@ -38,12 +38,12 @@ def check_composite(source: Composite) -> None:
 
 
 async def with_parts(transaction: Transaction, project: str, version: ModelVersion) -> ModelVersion:
-    """Return the composite with what it takes over: the first part's input and labels where it has none of its own.
+    """Return the composite with what it inherits: the input and labels of its first part, where it has none.
 
     Raises:
-        FieldInvalid: a part is of another project, is nested too deeply, or differs from the first in what all must
-            share: channels, bounds, number of classes, class labels.
-        ModelVersionNotFound, ModelRejected: a part is not there, or was refused.
+        FieldInvalid: a part belongs to another project, is nested too deeply, or differs from the first in channels,
+            bounds, number of classes or class labels.
+        ModelVersionNotFound, ModelRejected: a part does not exist, or was refused.
     """
     fields = _part_fields(version.source)
     parts = [await _part(transaction, project, field, name) for field, name in fields]
@@ -85,7 +85,7 @@ async def _part(transaction: Transaction, project: str, field: str, name: str) -
 
 
 async def _require_shallow(transaction: Transaction, field: str, whole: ModelVersion, part: ModelVersion) -> None:
-    """An ensemble of wrappers, or a wrapper around an ensemble, is as deep as it goes: passes multiply."""
+    """Refuse nesting below an ensemble of wrappers or a wrapper around an ensemble: passes multiply at each level."""
     if type(part.source) is type(whole.source):
         raise FieldInvalid(
             field, f"expected a version of another kind, got {part.name}, whose parts it could name instead"
@@ -100,7 +100,7 @@ async def _require_shallow(transaction: Transaction, field: str, whole: ModelVer
 
 
 def _require_alike(field: str, part: ModelVersion, first: ModelVersion) -> None:
-    """What is averaged must mean the same."""
+    """Refuse parts whose outputs do not mean the same, because they are averaged."""
     for what, ours, others in (
         ("channels", _channels(part.input), _channels(first.input)),
         ("bounds", _bounds(part.input), _bounds(first.input)),
@@ -141,7 +141,7 @@ def _class_count(part: ModelVersion) -> int | None:
 
 
 def _digest(version: ModelVersion, parts: Sequence[ModelVersion]) -> str:
-    """SHA-256 of what it is and of what its parts are, whatever their names."""
+    """Return the SHA-256 of the composite's settings and its parts' digests; names do not count."""
     source = {"kind": type(version.source).__name__, "of": version.source}
     of = {"source": source, "input": version.input, "class_labels": version.class_labels}
     return canonical_digest({**of, "parts": [part.digest for part in parts]})

@@ -10,24 +10,24 @@ from modicum_server.usecases.draws import draw_order
 from modicum_server.usecases.rules import FEWEST_PASSES
 
 NEEDS_OTHERS = frozenset({Control.TRANSFER})
-"""Controls that ask the other versions of an audit."""
+"""Controls that need the other versions of an audit."""
 FILL_ROBUST_IMAGES = 64
-"""On so many images fill_robust runs unless asked otherwise: it searches once more, and its measures are medians."""
+"""Number of images for fill_robust by default: it costs another search, and its measures are medians."""
 
 FEWEST_CLIMB_PASSES = 41
-"""Of fill_robust: a climb of two steps beside one verification by 32 donors; below it nothing runs. A test compares."""
+"""Least budget of fill_robust: two steps and one verification by 32 donors. A test compares it with the library."""
 FEWEST_CONTROL_PASSES: Mapping[Control, int] = {
     Control.CLASS_TARGETED: FEWEST_PASSES,
     Control.FILL_ROBUST: FEWEST_CLIMB_PASSES,
     Control.PIXEL_SUBSETS: FEWEST_DESCENT_PASSES,
 }
-"""Controls with a search of their own, and the least budget of it; all others have none."""
+"""The least budgets of the controls that search. Other controls have no budget."""
 
 
 def default_controls(version_count: int, canvas: Canvas) -> tuple[ControlPlan, ...]:
-    """Return what runs unless asked otherwise: all that the number of versions and the canvas allow.
+    """Return the controls that run by default: all that the number of versions and the canvas allow.
 
-    But for class_targeted, and fill_robust on its first images, which search once more, they cost a few forward passes.
+    class_targeted, and fill_robust on its first images, cost another search. The others cost a few forward passes.
     """
     left_out = BY_BUDGET if version_count > 1 else BY_BUDGET | NEEDS_OTHERS
     if not is_large_enough(canvas):
@@ -37,9 +37,10 @@ def default_controls(version_count: int, canvas: Canvas) -> tuple[ControlPlan, .
 
 
 def plans_beside(specification: AuditSpecification, search: Search) -> tuple[ControlPlan, ...]:
-    """Return the controls that run in the task of a search: other versions are asked in a stage of their own.
+    """Return the controls that run in the task of a search. Other versions score subsets in a stage of their own.
 
-    What is measured by its own budget looks at no threshold, and stands beside the first search that can carry it.
+    A control with a budget of its own uses no threshold, and runs once: in the tasks of the search that `carrier`
+    names.
     """
     if search.matched:
         return ()
@@ -48,20 +49,20 @@ def plans_beside(specification: AuditSpecification, search: Search) -> tuple[Con
 
 
 def carrier(searches: Sequence[Search]) -> Search | None:
-    """Return the search beside which what has its own budget runs: the first for the predicted class, if there is."""
+    """Return the search whose tasks run the controls with a budget of their own: the first for the predicted class."""
     predicted = (one for one in searches if one.target_rule is TargetRule.PREDICTED and not one.matched)
     return next(predicted, None)
 
 
 def transfer_plan(specification: AuditSpecification) -> ControlPlan | None:
-    """Return how the transfer control runs; None where it does not."""
+    """Return the plan of the transfer control, or None where it does not run."""
     return next((plan for plan in specification.controls if plan.control is Control.TRANSFER), None)
 
 
 def control_positions(plan: ControlPlan, *, seed: int, item_count: int) -> frozenset[int]:
-    """Return the positions on which a control runs if there is a subset: the first `images` of an order drawn by seed.
+    """Return the positions on which a control runs if they have a subset: the first `images` of a seeded order.
 
-    Every control of an audit takes its images from the same order, so what one saw the wider ones saw too.
+    All controls of an audit use the same order, so a control with more images covers those of one with fewer.
     """
     if plan.images == 0 or plan.images >= item_count:
         return frozenset(range(item_count))

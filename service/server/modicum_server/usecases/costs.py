@@ -1,4 +1,4 @@
-"""What an audit costs at the most, in pass-equivalents (METHOD sections 1 and 2), and how its work is cut by it.
+"""What an audit costs at most, in pass-equivalents, and how its work is cut into shards (docs/method.md, "Words").
 
 All counts are exact integers: exact backward selection at 224x224 takes 1.3e9 passes an image.
 """
@@ -17,31 +17,31 @@ from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, S
 from modicum_server.usecases.controls import plans_beside, transfer_plan
 
 FIXED_PASSES = 10
-"""The whole image, the bare fill and at most 8 verifications, of which nearly always one is needed."""
+"""Passes for the whole image, the bare fill and at most 8 verifications, of which nearly always one is needed."""
 MASK_ONLY_PASSES = 2
-"""White on the mean, and black on the mean."""
+"""Masks drawn white on the mean, and black on the mean."""
 EXACT_PIXELS = 32 * 32
 PAPER_PIXELS = 224 * 224
 PAPER_PIXELS_PER_STEP = 100
-#: Items of a shard at the least, however slow its model: about what a search works on at once on a CPU.
+#: Least number of items in a shard, for the slowest model too: about what a search batches on a CPU.
 FEWEST_ITEMS = 4
-#: Items of a shard whose model nobody has measured.
+#: Items of a shard whose model was not timed yet.
 UNMEASURED_ITEMS = 32
 MOST_ITEMS = 4096
-#: Masks that one task to score subsets brings with it: they are in the worker's memory, and the handler's, at once.
+#: Size of the masks in one task that scores subsets: worker and handler hold all of them in memory.
 MOST_MASK_BYTES = 4 * 1024 * 1024
 
 
 def default_pixels_per_step(canvas: Canvas) -> int:
-    """One pixel up to 32x32, the paper's 100 at 224x224, in proportion between and beyond."""
+    """Return 1 up to 32x32, the paper's 100 at 224x224, and a proportional number for other sizes."""
     if canvas.pixels <= EXACT_PIXELS:
         return 1
     return max(1, round(PAPER_PIXELS_PER_STEP * canvas.pixels / PAPER_PIXELS))
 
 
 def search_passes(search: Search, canvas: Canvas) -> int:
-    """Pass-equivalents that a search spends on one image at the most."""
-    # a random other class is drawn once a pass of its own has told which one is predicted
+    """Return the most pass-equivalents that a search spends on one image."""
+    # one more pass finds the predicted class, before a random other one is drawn
     return _method_passes(search, canvas) + (search.target_rule is TargetRule.RANDOM_OTHER)
 
 
@@ -55,9 +55,9 @@ def _method_passes(search: Search, canvas: Canvas) -> int:
             return FIXED_PASSES + _greedy_passes(canvas.pixels, search.fraction)
 
 
-@lru_cache(maxsize=64)  # asked for again for each version and control; 4 million pixels take a moment
+@lru_cache(maxsize=64)  # needed again for each version and control, and 4 million pixels take a moment
 def _greedy_passes(pixels: int, fraction: float) -> int:
-    """One pass for the start, one a candidate a step, and one for what is left after a step that removes several."""
+    """One pass at the start, one for each candidate of a step, and one more after a step that removes several."""
     if fraction == 0:
         return pixels * (pixels + 1) // 2 + 1
     passes = 1
@@ -69,10 +69,10 @@ def _greedy_passes(pixels: int, fraction: float) -> int:
 
 
 def control_passes(plan: ControlPlan, search: Search, canvas: Canvas) -> int:
-    """Pass-equivalents that a control spends on one image at the most."""
+    """Return the most pass-equivalents that a control spends on one image."""
     match plan.control:
         case Control.CLASS_TARGETED | Control.FILL_ROBUST if search.target_rule is TargetRule.RANDOM_OTHER:
-            return 0  # they are beside searches for the predicted class alone
+            return 0  # these run only in searches for the predicted class
         case Control.CLASS_TARGETED:
             return plan.passes or search_passes(search, canvas)
         case Control.FILL_ROBUST:
@@ -90,19 +90,19 @@ def control_passes(plan: ControlPlan, search: Search, canvas: Canvas) -> int:
 
 
 def pixel_subset_descent(passes: int, canvas: Canvas) -> Descent:
-    """Return the descent of the pixel-subsets control within its budget; 0 leaves it to the method's pixels a step."""
+    """Return the descent of the pixel-subsets control within its budget; budget 0 means the method's pixels a step."""
     return descent_within(passes, canvas) if passes else Descent(canvas, default_pixels_per_step(canvas))
 
 
 def planned_images(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
-    """Findings that there will be."""
+    """Return how many findings there will be."""
     return item_count * sum(len(searched_by(search, versions)) for search in specification.searches)
 
 
 def planned_passes(
     specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, *, second_count: int = 0
 ) -> int:
-    """Pass-equivalents of the whole audit at the most: every image eligible, no search ends early.
+    """Return the most pass-equivalents of the audit: every image is eligible, and no search ends early.
 
     `second_count` is the number of items of the out-of-distribution data set.
     """
@@ -115,7 +115,7 @@ def planned_passes(
 
 
 def _transfer_passes(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
-    """Every subset of every version is scored by every other one."""
+    """Return the passes with which every version scores the subsets of all others."""
     images = _transferred_images(specification, item_count)
     searches = sum(not search.matched for search in specification.searches)
     return searches * len(versions) * (len(versions) - 1) * images
@@ -131,7 +131,7 @@ def _passes_of_search(specification: AuditSpecification, search: Search, item_co
 
 
 def wants_temperatures(specification: AuditSpecification, search: Search) -> bool:
-    """Whether a search's images are asked for their critical temperatures, at a pass each: a matched one needs them."""
+    """Return whether a search measures critical temperatures, one pass an image: a matched search needs them."""
     return matched_twin(specification.searches, specification.searches.index(search)) is not None
 
 
@@ -145,9 +145,8 @@ def cut_shards(
 ) -> list[NewShard]:
     """Cut the SEARCH stage into shards of about `shard_seconds`, each of one version and one search.
 
-    The items of a version and a search are spread evenly; fewer than 4 make one shard. Searches of one version follow
-    each other, so that a worker that has it loaded goes on with it. Matched searches are cut by themselves, once the
-    others have ended.
+    The items of a version and a search are spread evenly; fewer than 4 make one shard. The searches of a version follow
+    each other, so that a worker can keep it loaded. Matched searches are cut later, when the others have ended.
     """
     return [
         NewShard(Stage.SEARCH, work.version, work.search_index, positions, work.passes * len(positions) // item_count)
@@ -168,7 +167,7 @@ def cut_scores(
 ) -> list[NewShard]:
     """Cut what one version scores of one search into SCORE shards of about `shard_seconds`.
 
-    An image has at most `sources` subsets; the masks of a shard fit into MOST_MASK_BYTES.
+    An image has at most `sources` subsets. The masks of a shard fit into MOST_MASK_BYTES.
     """
     if not positions:
         return []
@@ -193,10 +192,10 @@ def shard_count(
     shard_seconds: float,
     second_count: int = 0,
 ) -> int:
-    """How many shards an audit is cut into at the most: SEARCH, of matched searches too, and SCORE. Makes none.
+    """Return the most shards that an audit is cut into: SEARCH (of matched searches too) and SCORE. Makes none.
 
-    SCORE shards are cut from what was found, once all searches have ended: counted is a subset of each image for each
-    version, which all others can score. `second_count` is the number of items of the out-of-distribution data set.
+    SCORE shards are cut from what was found, after all searches have ended. This counts one subset for each image and
+    version. `second_count` is the number of items of the out-of-distribution data set.
     """
     works = _works(specification, versions, item_count, shard_seconds)
     searching = sum(math.ceil(item_count / work.most_items) for work in works)
@@ -212,10 +211,10 @@ def shard_count(
 
 
 def _most_scored(specification: AuditSpecification, scorer: ModelVersion, sources: int, shard_seconds: float) -> int:
-    """Items of a SCORE shard at the most.
+    """Return the most items of a SCORE shard.
 
-    However slow its model, it has as many as where nobody has measured that yet, or as many as their masks allow: so
-    there are never more shards than were counted before.
+    A slow model gets no fewer than one that was not timed yet, unless the masks are too large. So there are never more
+    shards than were counted before.
     """
     mask_bytes = math.ceil(specification.canvas.pixels / 8)
     timely = max(UNMEASURED_ITEMS, _items_in(shard_seconds, sources, scorer))
@@ -231,7 +230,7 @@ def _transferred_images(specification: AuditSpecification, item_count: int) -> i
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One search of one version: its passes in all, and the items that make one shard of it."""
+    """One search of one version: all its passes, and how many items make a shard."""
 
     version: str
     search_index: int
@@ -252,9 +251,9 @@ def _works(
 
 
 def _items_in(seconds: float, passes_per_item: int, version: ModelVersion) -> int:
-    """Items that take about this long: 4 to 4,096, and 32 while nobody has measured a pass of the version.
+    """Return how many items take about this long: 4 to 4,096, and 32 before a pass of the version was timed.
 
-    The measured time is of a forward and a backward pass, or where there is no useful gradient of a forward pass alone.
+    What is timed is a forward and a backward pass, or a forward pass alone where there is no useful gradient.
     """
     if version.check is None or version.check.pass_milliseconds <= 0:
         return UNMEASURED_ITEMS

@@ -1,4 +1,4 @@
-"""Data sets: immutable, made from an uploaded manifest whose every digest the project holds."""
+"""Data sets: immutable, created from an uploaded manifest. The project must hold every digest in it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,12 +22,12 @@ DIGESTS_AT_ONCE = 5_000
 
 
 class Datasets:
-    """What can be done with data sets."""
+    """Creates, reads and deletes data sets."""
 
     def __init__(
         self, store: Store, artifacts: ArtifactStore, settings: Settings, *, check_objects: ObjectsCheck
     ) -> None:
-        """Take where data sets and their bytes lie, the settings, and who knows boxes and masks."""
+        """Take the stores, the settings, and the check of boxes and masks."""
         self._objects = ObjectsGate(artifacts, check_objects)
         self._store = store
         self._artifacts = artifacts
@@ -58,7 +58,7 @@ class Datasets:
             )
 
     async def items(self, principal: Principal, parent: str, request: PageRequest) -> Page[DatasetItem]:
-        """List the items of a data set, in their order.
+        """List the items of a data set, in the order of its manifest.
 
         Raises:
             FieldInvalid, ProjectNotFound, DatasetNotFound, PageTokenInvalid
@@ -76,7 +76,7 @@ class Datasets:
     async def create(
         self, principal: Principal, parent: str, dataset_id: str, manifest_digest: str, options: CreateOptions
     ) -> Dataset:
-        """Create a data set from a manifest, or return the one of that name and manifest.
+        """Create a data set from a manifest, or return the existing one of that name and manifest.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ArtifactMissing, ManifestInvalid, ObjectsInvalid,
@@ -108,11 +108,11 @@ class Datasets:
             return created
 
     async def _read(self, manifest_digest: str) -> list[DatasetItem]:
-        """Read the manifest outside of any transaction: it may be long."""
+        """Read the manifest outside any transaction, because it may be long."""
         return await read_manifest(self._artifacts.read(manifest_digest), most_items=self._settings.max_dataset_items)
 
     async def _see_objects(self, project: str, manifest_digest: str, items: Sequence[DatasetItem]) -> None:
-        """Look at boxes and masks outside of any transaction, once it is known that the project holds them."""
+        """Check boxes and masks outside any transaction, after it is known that the project holds them."""
         if not with_objects(items):
             return
         async with self._store.transaction() as transaction:
@@ -135,7 +135,7 @@ class Datasets:
 async def _present(
     transaction: Transaction, request: IdentifiedRequest, name: str, manifest_digest: str
 ) -> Dataset | None:
-    """Return the data set that is there and the same, remembering the request; None when there is none."""
+    """Return an existing equal data set and remember the request; None when there is none."""
     if created := await request.recall(transaction):
         return await require_dataset(transaction, created)
     present = await transaction.datasets.get(name)
@@ -165,7 +165,7 @@ def _described(name: str, manifest_digest: str, items: Sequence[DatasetItem]) ->
 async def _require_all(
     transaction: Transaction, project: str, manifest_digest: str, items: Sequence[DatasetItem]
 ) -> None:
-    """Hold the manifest, which was read outside of the transaction, and all that it names."""
+    """Lock the manifest, which was read before this transaction, and all that it names, against deletion."""
     named = (digest for item in items for digest in (item.image_digest, item.boxes_digest, item.mask_digest))
     digests = list(dict.fromkeys([manifest_digest, *filter(None, named)]))
     missing: list[str] = []

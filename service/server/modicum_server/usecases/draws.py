@@ -1,6 +1,6 @@
 """Seeded draws of an audit: which items it audits, and on which of them a control runs.
 
-Equal seeds and equal data sets give equal draws, wherever and in whatever order they are asked for.
+Equal seeds and equal data sets give equal draws on every machine, in whatever order they are made.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def draw_sample(*, seed: int, manifest_digest: str, item_count: int, sample: int) -> tuple[int, ...]:
-    """Return the data set's indices of the audited items, rising; all of them for a sample of 0 or of no fewer."""
+    """Return the sorted data-set indices of the audited items: all of them when `sample` is 0 or at least the count."""
     if sample == 0 or sample >= item_count:
         return tuple(range(item_count))
     drawn = _generator("sample", seed, manifest_digest).choice(item_count, size=sample, replace=False)

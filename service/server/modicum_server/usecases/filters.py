@@ -1,4 +1,4 @@
-"""Filters of lists: the part of AIP-160 that is served, `FIELD = VALUE` joined by AND."""
+"""Filters of lists: the served part of AIP-160, which is `FIELD = VALUE` joined by AND."""
 
 import re
 
@@ -15,8 +15,8 @@ def audit_filter(text: str) -> AuditFilter:
     """Read a filter of audits; empty text filters nothing.
 
     Raises:
-        FilterInvalid: says what is served.
-        FieldInvalid: it is no plain text.
+        FilterInvalid: the text is not such a filter.
+        FieldInvalid: it is not plain text.
     """
     check("filter", text)
     found: dict[str, str] = {}

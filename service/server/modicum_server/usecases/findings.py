@@ -25,7 +25,7 @@ class NamedFinding:
 
 
 class Findings:
-    """What can be done with findings."""
+    """Reads findings."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -8,10 +8,10 @@ from modicum_server.errors import FieldInvalid
 from modicum_server.usecases.rules import check
 
 LEAST_DISTANCE = 1e-4
-"""Of the bounds, as a share of the larger of them and 1: float32 keeps seven digits, and 256 greys stay apart."""
+"""Least distance of the bounds, as a share of the largest of them and 1: float32 still tells 256 greys apart."""
 
 FILL_SLACK = 1e-5
-"""The mean fill may leave the bounds by this share of their distance: what float32 makes of a decimal."""
+"""The mean fill may leave the bounds by this share of their distance, because float32 rounds decimals."""
 
 
 def check_input(field: str, value: InputSpecification) -> None:
@@ -55,7 +55,7 @@ def _check_size(field: str, value: InputSpecification) -> None:
 
 
 def _check_painted(field: str, value: InputSpecification) -> None:
-    """The mean fill is an image like any other: mostly a mean in bytes beside bounds of 0 and 1 is not."""
+    """Refuse a mean fill outside the bounds. The usual mistake is a mean in bytes with bounds of 0 and 1."""
     name, painted = ("fill_mean", value.fill_mean) if value.fill_mean else ("mean", value.mean)
     slack = FILL_SLACK * (value.upper_bound - value.lower_bound)
     for place, number in enumerate(painted):
@@ -75,9 +75,10 @@ def _check_channel_values(field: str, values: tuple[float, ...], channels: int, 
 
 
 def framing_of(canvas: Canvas, versions: Sequence[ModelVersion]) -> InputSpecification | None:
-    """Return the input specification of the first version whose input is the canvas, else of the first that has one.
+    """Return the input specification by which image files become the canvas: one for all versions of an audit.
 
-    `versions` stand in the audit's order. None when none has an input of its own.
+    It is that of the first version whose input has the size of the canvas, otherwise of the first version that has an
+    input. None when no version has one. `versions` are in the audit's order.
     """
     inputs = [version.input for version in versions if version.input is not None]
     own = [given for given in inputs if (given.height, given.width) == (canvas.height, canvas.width)]
@@ -85,7 +86,7 @@ def framing_of(canvas: Canvas, versions: Sequence[ModelVersion]) -> InputSpecifi
 
 
 def first_part(version: ModelVersion) -> str:
-    """Return the name of a version's first part: one without an input of its own has parts, and takes the first's."""
+    """Return the name of a version's first part, whose input the version takes when it has none."""
     match version.source:
         case Ensemble(members=members):
             return members[0]

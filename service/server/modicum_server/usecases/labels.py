@@ -1,4 +1,4 @@
-"""Labels of data sets and classes of versions: a label is a class name, or a class index in digits."""
+"""Labels of data sets and classes of versions. A label is a class name, or a class index in digits."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -13,7 +13,7 @@ LONGEST_INDEX_DIGITS = 9
 
 
 async def labels_of(transaction: Transaction, specification: AuditSpecification) -> frozenset[str]:
-    """Return the different labels of an audit's data sets, which all of its versions are to know."""
+    """Return the distinct labels of an audit's data sets. Each of its versions must know all of them."""
     labels = await transaction.datasets.labels(specification.dataset)
     if specification.out_of_distribution_dataset:
         labels |= await transaction.datasets.labels(specification.out_of_distribution_dataset)
@@ -21,10 +21,10 @@ async def labels_of(transaction: Transaction, specification: AuditSpecification)
 
 
 def require_labels(labels: Collection[str], version: ModelVersion) -> None:
-    """Refuse labels that are no class of the version; without class names and unchecked, any index may be one.
+    """Refuse labels that are not classes of the version. For an unchecked version without class names any index passes.
 
     Raises:
-        LabelUnknown: names the first one, the version and what would be accepted.
+        LabelUnknown: names the first such label, the version and what would be accepted.
     """
     classes = Counter(version.class_labels)
     for label in sorted(labels):

@@ -14,7 +14,7 @@ KEYS = frozenset({"item", "image", "label", "boxes", "mask"})
 
 
 async def read_manifest(chunks: AsyncIterator[bytes], *, most_items: int) -> list[DatasetItem]:
-    """Read the items of a manifest in their order.
+    """Read the items of a manifest in order.
 
     Raises:
         ManifestInvalid: names the line and what is wrong with it.

@@ -14,7 +14,7 @@ from modicum_server.usecases.rules import check
 
 
 class Models:
-    """What can be done with models."""
+    """Creates, reads and deletes models."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -44,7 +44,7 @@ class Models:
             )
 
     async def create(self, principal: Principal, parent: str, model_id: str, options: CreateOptions) -> Model:
-        """Create a model, or return the one of that name.
+        """Create a model, or return the existing one of that name.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, RequestIdReused
@@ -86,15 +86,15 @@ def _there(model: Model | None, name: str) -> Model:
 
 
 def model_not_found(name: str) -> ModelNotFound:
-    """Return the error for a model that is not there."""
+    """Return the error for a model that does not exist."""
     return ModelNotFound(f"{name}: there is no model of that name", name=name)
 
 
 def refuse_in_use(name: str, users: list[str]) -> None:
-    """Refuse to delete what something refers to.
+    """Refuse to delete a resource that others refer to.
 
     Raises:
-        ResourceInUse: names what refers to it.
+        ResourceInUse: names those that refer to it.
     """
     if users:
         raise ResourceInUse(f"{name} is referred to by {', '.join(users)}; delete that first", used_by=", ".join(users))

@@ -1,4 +1,4 @@
-"""Resource names (AIP-122): taken apart, checked, put together."""
+"""Resource names (AIP-122): how they are formed, checked and taken apart."""
 
 import re
 from collections.abc import Mapping
@@ -30,10 +30,10 @@ FORMS: Mapping[str, str] = {
 
 
 def project_of(kind: str, name: str, field: str = "name") -> str:
-    """Return the project's resource name in the name of a resource of this kind.
+    """Return the name of the project in the name of a resource of this kind.
 
     Raises:
-        FieldInvalid: it is no name of this kind.
+        FieldInvalid: it is not a name of this kind.
     """
     if re.fullmatch(PATTERNS[kind], name, re.ASCII) is None:
         raise FieldInvalid(field, f"expected the name of {article(kind)} {kind}, {FORMS[kind]}, got {shown(name)}")

@@ -1,4 +1,4 @@
-"""An item's boxes or mask: seen to be of its picture before the data set is there. Knows no picture format itself."""
+"""The boxes or the mask of an item, checked against its picture before the data set exists. Decodes nothing itself."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from modicum_server.ports import ArtifactStore, ObjectsCheck
 from modicum_server.usecases.rules import shown
 
 MOST_ITEMS = 10_000
-"""Items with boxes or a mask that a data set may have: all are looked at within the call that creates it."""
+"""Most items with boxes or a mask in a data set: the call that creates it checks all of them."""
 LARGEST_BYTES = 64 * 1024 * 1024
-"""Of a picture, boxes or a mask that is looked at here; boxes and masks beyond it are refused."""
+"""Most bytes of a picture, a box list or a mask that is read here. Larger boxes and masks are refused."""
 ITEMS_AT_ONCE = 2
-"""Of a process: while one is looked at, the next is read."""
+"""Items that a process works on at once: it decodes one while it reads the next."""
 
 
 def refuse_both(item: DatasetItem, number: int) -> None:
-    """Refuse an item whose objects are told twice.
+    """Refuse an item that has both boxes and a mask.
 
     Raises:
         ManifestInvalid: names the line.
@@ -45,23 +45,23 @@ def with_objects(items: Sequence[DatasetItem]) -> list[DatasetItem]:
 
 
 class ObjectsGate:
-    """Where boxes and masks are looked at: one for a process, which bounds the memory and the time of all its calls.
+    """Checks boxes and masks. A process has one, which bounds memory and time over all its calls.
 
-    One thread of its own decodes, one mask after the other: uploads, which write in the threads of the event loop, do
-    not wait for masks. Few items at once have their bytes in memory, whoever asks; who waits longest is next.
+    One thread decodes mask after mask, so uploads, which write in the threads of the event loop, do not wait for masks.
+    Only a few items have their bytes in memory at once, over all calls; the call that waits longest is next.
     """
 
     def __init__(self, artifacts: ArtifactStore, check: ObjectsCheck) -> None:
-        """Take where the bytes lie, and who knows boxes and masks."""
+        """Take the artifact store and the check of boxes and masks."""
         self._artifacts = artifacts
         self._check = check
         self._room = asyncio.Semaphore(ITEMS_AT_ONCE)
         self._decoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="objects")
 
     async def require(self, items: Sequence[DatasetItem], *, max_pixels: int) -> None:
-        """See that the boxes or the mask of every item are those of its picture. The project holds all of these bytes.
+        """Check the boxes or the mask of every item against its picture. The project holds all of these bytes.
 
-        A picture that cannot be read is passed over: that is a finding's reason, and no matter of its objects.
+        A picture that cannot be read is skipped here: its finding will have a reason.
 
         Raises:
             ObjectsInvalid: names the item and what is wrong.
@@ -70,7 +70,7 @@ class ObjectsGate:
         left = iter(each.values())
 
         async def see_some() -> None:
-            for item in left:  # of all workers: a task an item would take seconds to cancel
+            for item in left:  # two tasks share the items: cancelling a task for each would take seconds
                 async with self._room:
                     await self._see(item, max_pixels)
 
@@ -79,7 +79,7 @@ class ObjectsGate:
                 for _ in range(ITEMS_AT_ONCE):
                     group.create_task(see_some())
         except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None  # the first is the answer, and no accident to be logged
+            raise errors.exceptions[0] from None  # the first is the caller's error, and no fault to be logged
 
     async def _see(self, item: DatasetItem, max_pixels: int) -> None:
         told = await _bytes_of(self._artifacts, item.boxes_digest or item.mask_digest)
@@ -102,7 +102,7 @@ def _invalid(item: DatasetItem, what: str) -> ObjectsInvalid:
 
 
 async def _bytes_of(artifacts: ArtifactStore, digest: str) -> bytes | None:
-    """What an artifact holds; None where that is too much to be held here."""
+    """Return the bytes of an artifact, or None when there are too many."""
     data = bytearray()
     async for chunk in artifacts.read(digest):
         data += chunk

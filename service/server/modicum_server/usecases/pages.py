@@ -1,4 +1,4 @@
-"""Pages of a list (AIP-158): sizes, and tokens that only fit the list they were given for."""
+"""Pages of a list (AIP-158): sizes, and tokens that are valid for one list only."""
 
 import base64
 import hashlib
@@ -14,10 +14,10 @@ from modicum_server.usecases.rules import check
 DEFAULT_PAGE_SIZE = 100
 LARGEST_PAGE_SIZE = 1000
 LARGEST_PAGE_BYTES = 3 * 1024 * 1024
-"""Clients take messages of 4 MiB unless told otherwise."""
+"""By default, clients accept messages of up to 4 MiB."""
 _SEAL_BYTES = 8
 NAMES = "[a-z0-9/._-]{1,300}"
-"""Form of the keys of most lists: names, and ids."""
+"""Form of the keys of most lists: names and ids."""
 NUMBERS = "[0-9]{1,9}"
 """Form of the keys of lists that are ordered by an int32."""
 LARGE_NUMBERS = "[0-9]{1,18}"
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """What a caller asks of a list; size 0 means 100, and above 1000 means 1000."""
+    """The page that a caller wants. Size 0 means 100; a size above 1000 means 1000."""
 
     size: int = 0
     token: str = ""
@@ -36,7 +36,7 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows and the token of the next page; empty on the last."""
+    """Some rows, and the token of the next page, which is empty on the last."""
 
     rows: tuple[T, ...]
     next_token: str = ""
@@ -50,11 +50,11 @@ async def read_page(
     weigh: Callable[[T], int] = lambda _: 0,
     keys: str = NAMES,
 ) -> Page[T]:
-    """Read one page; `listing` tells this list, its parent and its filter from all others.
+    """Read one page. `listing` identifies the list: what is listed, its parent and its filter.
 
-    `fetch(after, limit)` returns rows with their keys; one row more than the page tells whether there is a next one.
-    `weigh` estimates a row's bytes: a page ends early before it grows past what a message may hold. `keys` is the form
-    of the keys: the seal keeps tokens of different lists apart, and is no secret that would keep out an invented one.
+    `fetch(after, limit)` returns rows with their keys; one row more than the page shows whether another page follows.
+    `weigh` estimates the bytes of a row: a page ends early before its message becomes too large. `keys` is the form
+    that a key must have: the seal of a token only tells lists apart, and is not a secret, so a token may be forged.
 
     Raises:
         FieldInvalid, PageTokenInvalid
@@ -84,7 +84,7 @@ def _opened(token: str, listing: str, keys: str) -> str:
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         seal, key = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:].decode()
-    except ValueError:  # no base64, or no text in it: nothing that this server gave
+    except ValueError:  # not base64, or not text in it: this server did not make it
         raise PageTokenInvalid from None
     if seal != _seal(key.encode(), listing) or re.fullmatch(keys, key, re.ASCII) is None:
         raise PageTokenInvalid

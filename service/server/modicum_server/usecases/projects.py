@@ -1,4 +1,4 @@
-"""Projects: the tenants."""
+"""Projects, which are the tenants."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from modicum_server.usecases.rules import check
 
 
 class Projects:
-    """What can be done with projects."""
+    """Creates, reads and deletes projects."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -45,7 +45,7 @@ class Projects:
             )
 
     async def create(self, principal: Principal, project_id: str, options: CreateOptions) -> Project:
-        """Create a project with the principal, an admin of the default project, as its admin.
+        """Create a project and make the principal its admin. The principal must be an admin of the default project.
 
         Raises:
             FieldInvalid, RoleInsufficient, ProjectExists, RequestIdReused

@@ -1,4 +1,4 @@
-"""Reports of an audit: pure functions of its result document and the artifacts that the document names."""
+"""Reports of an audit, rendered from its result document and the artifacts that the document names."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
@@ -20,7 +20,7 @@ from modicum_server.usecases.versions import require_version
 
 
 class ReportFormat(StrEnum):
-    """A form of report."""
+    """The form of a report."""
 
     JSON = "json"
     HTML = "html"
@@ -52,9 +52,9 @@ class Reports:
         self._renderer = renderer
 
     async def render(self, principal: Principal, name: str, form: ReportFormat | None) -> Report:
-        """Begin the report of an audit that succeeded; None is a form that the caller knows and we do not.
+        """Begin the report of an audit that succeeded. `form` is None when the caller asked for an unknown form.
 
-        Memory is bounded: rows pass by, however many there are. The pieces are to be read to their end, or closed.
+        Memory is bounded, however many rows there are. The caller must read the pieces to their end, or close them.
 
         Raises:
             FieldInvalid, ProjectNotFound, FormatUnknown, AuditNotFound, AuditNotSucceeded
@@ -83,7 +83,7 @@ class Reports:
         yield report.end()
 
     async def _page(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
-        """The page whole: what it shows is bounded, and the rows that it is chosen from are read twice."""
+        """Yield the page as one piece: its size is bounded. The rows that it is chosen from are read twice."""
         async with self._store.transaction() as transaction:
             names = audit.specification.model_versions
             versions = [await require_version(transaction, name) for name in names]
@@ -100,7 +100,7 @@ class Reports:
         )
 
     async def _canvas(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
-        """The images that have a subset, one after another; one that is not stored any more is left out."""
+        """Yield the images that have a subset, one after another, without those that are no longer stored."""
         framing, loop = await self._framing(audit), asyncio.get_running_loop()
         archive = self._renderer.canvas(document, framing, audit.specification.canvas)
         digests = await asyncio.to_thread(
@@ -115,7 +115,7 @@ class Reports:
         yield archive.end()
 
     async def _framing(self, audit: Audit) -> InputSpecification:
-        """As the search framed its images; where no version of the audit has an input, that of the first's first part.
+        """Return how the searches framed the images. When no version has an input, the first part of the first one has.
 
         Raises:
             ModelVersionNotFound
@@ -129,12 +129,12 @@ class Reports:
         return framing
 
     async def _findings(self, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
-        """The bytes of the findings artifact."""
+        """Yield the bytes of the findings artifact."""
         async for piece in self._artifacts.read(document["findings"]["digest"]):
             yield piece
 
     def _read_beside(self, loop: asyncio.AbstractEventLoop, document: Mapping[str, Any]) -> Iterator[bytes]:
-        """The same for a rendering thread; the loop does the reading."""
+        """Yield the same in a rendering thread, while the loop reads."""
         packed = self._findings(document)
 
         async def following() -> bytes | None:
@@ -144,11 +144,11 @@ class Reports:
             while (piece := asyncio.run_coroutine_threadsafe(following(), loop).result()) is not None:
                 yield piece
         finally:
-            # not waited for: an error may leave this generator to be closed by the loop itself
+            # without waiting: after an error the loop itself may close this generator
             asyncio.run_coroutine_threadsafe(packed.aclose(), loop)
 
     def _loader(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], bytes | None]:
-        """Return a function that a rendering thread calls for an image's bytes; the loop does the reading."""
+        """Return a function that gives a rendering thread the bytes of an image, while the loop reads."""
 
         def load_image(digest: str) -> bytes | None:
             try:

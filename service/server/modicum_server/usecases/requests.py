@@ -1,4 +1,4 @@
-"""Requests with an id (AIP-155): the same request again has the same result; a different one with the id is refused."""
+"""Requests with an id (AIP-155). Repeating one returns the same result; a different request with that id is refused."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from modicum_server.usecases.rules import check
 
 @dataclass(frozen=True, slots=True)
 class CreateOptions:
-    """What every create takes beside what it creates."""
+    """Options of every create method."""
 
     request_id: str = ""
     validate_only: bool = False
@@ -21,7 +21,7 @@ class CreateOptions:
 
 @dataclass(frozen=True, slots=True)
 class IdentifiedRequest:
-    """A request under its id in a project; without an id, or if nothing is to be written, nothing is remembered."""
+    """A request with its id in a project. Without an id, or with `validate_only`, nothing is remembered."""
 
     project: str
     method: str
@@ -29,7 +29,7 @@ class IdentifiedRequest:
     body_digest: str
 
     async def recall(self, transaction: Transaction) -> str | None:
-        """Return the name that this request made before, and hold the id until the transaction ends.
+        """Return the name that this request created before, and lock the id until the transaction ends.
 
         Raises:
             RequestIdReused
@@ -46,17 +46,17 @@ class IdentifiedRequest:
         return remembered.created
 
     async def remember(self, transaction: Transaction, created: str) -> None:
-        """Note the name that this request made."""
+        """Store the name that this request created."""
         if self.request_id:
             request = RememberedRequest(method=self.method, body_digest=self.body_digest, created=created)
             await transaction.requests.remember(self.project, self.request_id, request)
 
 
 def identify(project: str, method: str, options: CreateOptions, body: Mapping[str, Any]) -> IdentifiedRequest:
-    """Return the request of a create; `body` is all that it asks for.
+    """Return the request of a create method; `body` is all that it asks for.
 
     Raises:
-        FieldInvalid: the id is no UUID.
+        FieldInvalid: the id is not a UUID.
     """
     check("request_id", options.request_id)
     request_id = "" if options.validate_only else options.request_id.lower()

@@ -1,6 +1,6 @@
-"""The one table of field rules: what each kind of field must be, in words for the caller and as a test.
+"""The one table of field rules: what each kind of field must be, as a test and in words for the caller.
 
-A rule says nothing about other fields or about what is stored; those checks stand in the use case that needs them.
+A rule sees one field. Checks across fields, or against what is stored, are in the use cases that need them.
 """
 
 import re
@@ -15,30 +15,30 @@ MOST_SHOWN_CHARACTERS = 80
 LARGEST_INT32 = 2**31 - 1
 LARGEST_INT64 = 2**63 - 1
 LARGEST_SIDE_PIXELS = 4096
-#: Of canvas values, means and deviations: images are float32, in which quotients and squares of these are finite.
+#: Limits of canvas values, means and deviations: their quotients and squares are finite in float32.
 LARGEST_VALUE = 1e12
-#: A mask of so many pixels is half a mebibyte, which still fits into the messages between model and worker.
+#: A mask of this many pixels takes half a mebibyte, which fits into a message between model and worker.
 MOST_CANVAS_PIXELS = 4_194_304
-#: An image of so many values takes 256 MiB as float32.
+#: An image of this many values takes 256 MiB as float32.
 MOST_CANVAS_VALUES = 67_108_864
 MOST_PASSES = 2**40
-#: What modicum_sis needs to search at all; a test compares the two.
+#: The least that modicum_sis can search with. A test compares the two.
 FEWEST_PASSES = 10
 #: The counts of an audit are int64.
 MOST_PASSES_PLANNED = 2**60
-#: A smaller share removes one pixel a step nearly to the end, as 0 does, and takes long to be told the cost of.
+#: A smaller share removes one pixel a step nearly to the end, as 0 does, and its cost takes long to compute.
 LEAST_FRACTION = 0.0001
 MOST_VERSIONS = 16
 MOST_SEARCHES = 16
-#: Each stands once: far more than there are, so that one of a later release is told that it is not known.
+#: Far more than there are controls: a control of a later release is then refused by its number, not by their count.
 MOST_CONTROLS = 64
-#: Masks of an input-dropout wrapper: a pass of it is so many of its member's.
+#: Masks of an input-dropout wrapper: one pass of it takes this many passes of its member.
 MOST_SAMPLES = 256
 MOST_CLASS_LABELS = 100_000
 MOST_DIGESTS = 10_000
-#: Of intervals: a bootstrap of 10,000 resamples has 5 beyond each end of the widest.
+#: Highest level of intervals: of 10,000 bootstrap resamples, 5 lie beyond each end.
 LEAST_LEVEL, MOST_LEVEL = 0.5, 0.999
-#: Of an ensemble's subsets to its members': at 1 they are no larger.
+#: Size of an ensemble's subsets relative to those of its members: at 1 they are equally large.
 LEAST_RATIO_LIMIT, MOST_RATIO_LIMIT = 1, 100
 LONGEST_ITEM_CHARACTERS = 1024
 LONGEST_LABEL_CHARACTERS = 256
@@ -48,7 +48,7 @@ LONGEST_POLICY_CHARACTERS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a field must be; `holds` sees the value alone."""
+    """What a field must be. `holds` sees the value alone."""
 
     text: str
     holds: Callable[[Any], bool]
@@ -71,16 +71,16 @@ def _is_text(shortest: int, longest: int) -> Callable[[Any], bool]:
 
 
 def _is_plain(value: str) -> bool:
-    """Whether it is UTF-8 that is stored and shown as it is.
+    """Return whether a text can be stored and shown unchanged.
 
-    JSON may bring lone surrogates, Postgres takes no NUL, and controls of lines and of writing direction make a name
-    look like another one. Letters that are written from right to left are ordinary letters.
+    JSON can hold lone surrogates, Postgres stores no NUL, and control characters of lines and writing direction can
+    make one name look like another. Letters that are written from right to left are ordinary letters.
     """
     return NOT_PLAIN.search(value) is None
 
 
 def _is_relative_path(value: str) -> bool:
-    """Whether nothing that joins it to a folder could leave the folder, on any system."""
+    """Return whether a path stays inside the folder that it is joined to, on any system."""
     parts = value.replace("\\", "/").split("/")
     return (
         _is_text(1, LONGEST_ITEM_CHARACTERS)(value)
@@ -165,10 +165,10 @@ RULES: Mapping[str, Rule] = {
 
 
 def check(field: str, value: Any, rule: str = "") -> None:
-    """Refuse a value that breaks its rule; `rule` names a row of the table and defaults to the field's last part.
+    """Refuse a value that breaks its rule. `rule` names a row of the table, by default the last part of the field.
 
     Raises:
-        FieldInvalid: names the field, the rule and what came.
+        FieldInvalid: names the field, the rule and the value.
     """
     row = RULES[rule or field.rsplit(".", 1)[-1]]
     if not row.holds(value):
@@ -176,7 +176,7 @@ def check(field: str, value: Any, rule: str = "") -> None:
 
 
 def shown(value: Any) -> str:
-    """Return what came, for a message: quoted, cut, and a length in place of a long list."""
+    """Return a value for a message: quoted, shortened, and the length in place of a long list."""
     if isinstance(value, (list, tuple)):
         return f"{len(value):,} of them"
     text = repr(value)

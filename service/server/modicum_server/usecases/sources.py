@@ -1,4 +1,4 @@
-"""What a version is made of: which sources are served, and what each needs to be there."""
+"""Sources of versions: which kinds are served, and what each needs."""
 
 import re
 
@@ -14,7 +14,7 @@ FIELD = "model_version"
 
 
 def check_source(source: Source | None, input_specification: InputSpecification | None, *, executables: bool) -> None:
-    """Refuse what is not served, or not described well enough to be loaded.
+    """Refuse a source that is not served, or not described well enough to be loaded.
 
     Raises:
         FieldInvalid, ArchitectureUnknown, ExecutableNotAllowed
@@ -42,7 +42,7 @@ def check_source(source: Source | None, input_specification: InputSpecification 
 
 
 def _check_architecture(name: str) -> None:
-    """Look at the form only: which names a family has is known where its package is installed, at the worker."""
+    """Check the form only. Which names a family has is known on the worker, where its package is installed."""
     if re.fullmatch(ARCHITECTURE, name, re.ASCII) is None:
         raise ArchitectureUnknown(
             f"expected FAMILY:NAME, e.g. torchvision:resnet18, timm:NAME or modicum:cifar_resnet20, got {shown(name)}",
@@ -61,7 +61,7 @@ async def require_source_artifact(transaction: Transaction, project: str, source
 
 
 async def require_artifact(transaction: Transaction, project: str, digest: str) -> None:
-    """Refuse a digest that the project does not hold; one that it holds is not deleted until the transaction ends.
+    """Refuse a digest that the project does not hold, and lock one that it holds until the transaction ends.
 
     Raises:
         ArtifactMissing

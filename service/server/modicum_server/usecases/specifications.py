@@ -1,4 +1,4 @@
-"""Specifications of audits: their rules, and the defaults that fill what a caller left open."""
+"""Specifications of audits: their rules, and the defaults for what a caller left out."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,14 +23,14 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class AuditDraft:
-    """A specification as a caller gives it: no channels of the canvas, numbers of 0, no controls mean the defaults."""
+    """A specification as a caller gives it. Missing canvas channels, zeros and missing controls mean the defaults."""
 
     specification: AuditSpecification
     no_controls: bool = False
 
 
 def check_draft(draft: AuditDraft, project: str) -> None:
-    """Refuse a draft whose fields break their rules, or name what is not of the project.
+    """Refuse a draft whose fields break their rules or name resources of another project.
 
     Raises:
         FieldInvalid
@@ -54,7 +54,7 @@ def check_draft(draft: AuditDraft, project: str) -> None:
     for name, value in asdict(asked.statistics).items():
         check(f"{FIELD}.statistics.{name}", value)
     _check_controls(draft)
-    if any((asked.canvas.channels, asked.canvas.height, asked.canvas.width)):  # a part of a canvas is no canvas
+    if any((asked.canvas.channels, asked.canvas.height, asked.canvas.width)):  # width without height, or the reverse
         _check_canvas(asked.canvas)
 
 
@@ -91,7 +91,7 @@ def _check_search(field: str, search: Search) -> None:
 
 
 def _check_matched(searches: Sequence[Search]) -> None:
-    """A matched search stands after all that are not, and repeats one of them."""
+    """Refuse a matched search that does not follow all others or that repeats none of them."""
     for place, search in enumerate(searches):
         field = f"{FIELD}.searches[{place}].matched"
         if search.matched and search.unmatched not in searches:
@@ -143,7 +143,7 @@ def _check_canvas(canvas: Canvas) -> None:
 
 
 def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Settings) -> AuditSpecification:
-    """Return the specification with every default filled in.
+    """Return the specification with all defaults filled in.
 
     Raises:
         CanvasUnfit: the versions have no canvas in common, or cannot take the one that was asked for.
@@ -153,7 +153,7 @@ def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Setti
     inputs = [(version.name, version.input) for version in versions if version.input is not None]
     canvas = asked.canvas if asked.canvas.channels else _smallest_canvas([given for _, given in inputs])
     _require_fit(canvas, inputs)
-    # 0 passes of a control stay: they mean the search's own, which differ from search to search
+    # 0 passes of a control stay 0: they mean the passes of the search, which differ between searches
     controls = _filled_controls(draft, len(versions), canvas)
     return replace(
         asked,
@@ -165,7 +165,7 @@ def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Setti
 
 
 def _filled_controls(draft: AuditDraft, version_count: int, canvas: Canvas) -> tuple[ControlPlan, ...]:
-    """The controls that were named, or the default ones; what has a budget of its own stands beside either."""
+    """Return the named controls or the default ones; those with a budget of their own are added to either."""
     asked = draft.specification.controls
     by_budget = tuple(plan for plan in asked if plan.control in BY_BUDGET)
     if by_budget and canvas.pixels > MOST_PIXELS:
@@ -185,7 +185,7 @@ def _smallest_canvas(inputs: Sequence[InputSpecification]) -> Canvas:
 
 
 def _require_fit(canvas: Canvas, inputs: Sequence[tuple[str, InputSpecification]]) -> None:
-    """A version resizes and normalises the canvas itself; it can change neither its channels nor its bounds."""
+    """Refuse versions that do not fit the canvas. A version can resize it, but not change its channels or bounds."""
     _, first = inputs[0]
     for name, given in inputs:
         if given.channels != canvas.channels:
@@ -213,7 +213,7 @@ def _filled_search(search: Search, canvas: Canvas, settings: Settings) -> Search
 
 
 def require_ensemble(versions: Sequence[ModelVersion], specification: AuditSpecification) -> None:
-    """Refuse matched searches where it is not plain to which ensemble the members' temperatures are to be matched.
+    """Refuse matched searches where it is unclear to which ensemble the members' temperatures are matched.
 
     Raises:
         FieldInvalid
@@ -246,9 +246,10 @@ def require_second(versions: Sequence[ModelVersion], dataset: Dataset, second: D
 
 
 def require_gradient(version: ModelVersion, specification: AuditSpecification) -> None:
-    """Refuse what follows gradients on a version without a useful one; mask_optimization goes by forward passes there.
+    """Refuse searches and controls that need gradients, when the version has no useful one.
 
-    A version that nobody has checked yet passes: it is asked again when its search begins.
+    mask_optimization is allowed: it uses forward passes there. A version that was not checked yet passes too, and is
+    checked again when its search begins.
 
     Raises:
         GradientMissing

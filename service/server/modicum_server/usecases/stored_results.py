@@ -31,8 +31,8 @@ def reuse_key(
 
     `second` is the out-of-distribution data set, where there is one.
 
-    The settings' device is what the workers are set to; it stands where the specification leaves the choice. Where
-    both leave it, the key says "auto", and `reusable_audit` looks at what the workers chose.
+    Where the specification leaves the device open, the workers' setting is used. Where that leaves it open too, the key
+    says "auto", and `reusable_audit` compares the devices that the workers chose.
     """
     return canonical_digest(
         {

@@ -1,4 +1,4 @@
-"""Versions of models: immutable, known by the digest of what they are, READY once a worker loaded them."""
+"""Versions of models: immutable, identified by a digest, and READY when a worker has loaded them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ FIXED_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """A version to be registered, as a caller describes it."""
+    """A version that a caller wants to register."""
 
     source: Source | None
     input: InputSpecification | None
@@ -37,7 +37,7 @@ class NewVersion:
 
 
 class Versions:
-    """What can be done with versions."""
+    """Registers, reads and deletes versions."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
@@ -72,9 +72,9 @@ class Versions:
             )
 
     async def create(self, principal: Principal, parent: str, new: NewVersion, options: CreateOptions) -> ModelVersion:
-        """Register a version, PENDING with its check queued; one of equal digest is returned as it is.
+        """Register a version as PENDING and queue its check. An existing version of equal digest is returned instead.
 
-        One of equal digest that was REJECTED is checked again: what a worker lacked then may be there now.
+        If that one was REJECTED it is checked again: the worker may have now what it lacked then.
 
         Raises:
             FieldInvalid, ProjectNotFound, RoleInsufficient, ModelNotFound, ArtifactMissing, ArchitectureUnknown,
@@ -131,7 +131,7 @@ class Versions:
 
 
 async def _with_check(transaction: Transaction, project: str, version: ModelVersion) -> ModelVersion:
-    """See that a version that is not READY has its check queued, once."""
+    """Queue the check of a version that is not READY, once."""
     if version.state is VersionState.REJECTED and not await transaction.models.recheck(version.name):
         return await require_version(transaction, version.name)  # another request was faster
     await transaction.shards.add(project, "", [NewShard(stage=Stage.CHECK, model_version=version.name)])

@@ -1,4 +1,4 @@
-"""Watching an audit: snapshots of it as it changes, the latest wins, until its end or the server's."""
+"""Watching an audit: snapshots as it changes, until it ends or the server stops. A slow watcher gets the latest."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -16,15 +16,15 @@ from modicum_server.usecases.names import project_of
 from modicum_server.usecases.rules import check
 
 LOOK_ANYWAY_SECONDS = 60.0
-"""A change whose notice was lost is seen after this time. Losing the connection that brings them loses none: then every
-watch looks. A thousand watches at 15 s took a good part of a core for nothing."""
+"""A change whose notification was lost is seen after this time. When the connection that brings notifications breaks,
+every watch reads at once. With 15 s, a thousand watches took a good part of a core for nothing."""
 SHORTEST_INTERVAL_SECONDS = 0.1
-"""Between two snapshots, so that many watchers of a busy audit do not each follow its every image."""
+"""Least time between two snapshots, so that a watcher of a busy audit does not get one for every image."""
 
 LOOKS_AT_ONCE = 4
-"""Of all watches: a thousand that look together must not keep every connection of the process from other calls."""
+"""Watches that read at once: a thousand that read together would take every database connection of the process."""
 LOOK_SECONDS = 15.0
-"""A look without an answer by then ends its watch: those that wait for ever would leave no look to the others."""
+"""A read that takes longer ends its watch. Otherwise reads that hang would block all other watches."""
 
 
 class Watching:
@@ -44,15 +44,15 @@ class Watching:
         return self._count
 
     def stop(self) -> None:
-        """End every watch with ServerStopping, and let none begin."""
+        """End every watch with ServerStopping, and refuse new ones."""
         self._stopping.set()
 
     async def watch(self, principal: Principal, name: str, after_sequence: int) -> AsyncGenerator[Audit, None]:
-        """Yield snapshots of greater and greater sequence, and always the terminal one, which is the last.
+        """Yield snapshots of rising sequence. The last one is always the terminal one.
 
         Raises:
             FieldInvalid, ProjectNotFound, AuditNotFound, TooManyWatchers, DependencyUnavailable
-            ServerStopping: resume after the last sequence seen.
+            ServerStopping: watch again after the last sequence seen.
         """
         authorise(principal, project_of("audit", name), Role.VIEWER)
         check("after_sequence", after_sequence, "sequence")
@@ -81,7 +81,7 @@ class Watching:
             self._count -= 1
 
     async def _look(self, name: str) -> Audit | None:
-        """The audit as it stands; None once the server stops."""
+        """Return the audit as it is now, or None when the server stops."""
         async with self._looks:
             if self._stopping.is_set():
                 return None
@@ -112,15 +112,15 @@ async def _next_change(watch: Watch) -> None:
 
 
 def remaining_seconds(audit: Audit, now: datetime) -> float | None:
-    """Estimate the time until the end from the work done since the start; None while it cannot be told.
+    """Estimate the time until the end from the work done since the start; None when it cannot be estimated.
 
-    Work is the larger share of the planned passes and of the images: images that are not eligible take few passes.
+    Work is the share of the planned passes or of the images, whichever is larger: ineligible images take few passes.
     """
     progress = audit.progress
     if audit.state is not AuditState.RUNNING or audit.start_time is None:
         return None
     if audit.stage is Stage.SCORE:
-        return None  # all images are done, and how many subsets there are to score is not told
+        return None  # all images are done, and the number of subsets to score is not known here
     share = max(
         progress.passes_done / max(1, progress.passes_planned), progress.images_done / max(1, progress.images_total)
     )

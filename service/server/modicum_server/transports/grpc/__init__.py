@@ -1,1 +1,1 @@
-"""The gRPC door: grpc.aio, its layers around every call, health and reflection."""
+"""gRPC: the grpc.aio server, the layers around every call, health and reflection."""

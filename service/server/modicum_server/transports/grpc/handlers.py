@@ -1,4 +1,4 @@
-"""Serves the functions of `methods` under the names that the contract's descriptors give them."""
+"""Serves the functions of `methods` under their names in the contract's descriptors."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
@@ -15,7 +15,7 @@ from modicum_server.transports.services import Services
 
 
 def handlers_of(services: Services) -> Iterator[tuple[str, grpc.GenericRpcHandler]]:
-    """Yield each service of the contract by its full name, with its handler."""
+    """Yield the full name and the handler of each service of the contract."""
     for name, methods in groupby(served_methods(services), key=lambda one: one.descriptor.containing_service.full_name):
         handlers = {method.descriptor.name: _handler(method) for method in methods}
         yield name, grpc.method_handlers_generic_handler(name, handlers)

@@ -1,4 +1,4 @@
-"""Puts layers around every call of a grpc.aio server, whatever its kind."""
+"""Puts the layers around every call of a grpc.aio server, with or without streams."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -19,7 +19,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class Layering(grpc.aio.ServerInterceptor):
-    """One interceptor that opens every layer, from outside in, before the method runs."""
+    """One interceptor that opens all layers, from outside in, before the method runs."""
 
     def __init__(self, layers: Sequence[Layer], unrouted: UnroutedRequests) -> None:
         self._layers = layers
@@ -30,7 +30,7 @@ class Layering(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], "Awaitable[Handler | None]"],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
-        """Return the method's handler with the layers around it; None for a method that the server does not have."""
+        """Return the method's handler inside the layers; None for a method that the server does not have."""
         handler = await continuation(handler_call_details)
         if handler is None:
             self._tell_unrouted(handler_call_details.method, handler_call_details.invocation_metadata)
@@ -40,11 +40,11 @@ class Layering(grpc.aio.ServerInterceptor):
     def _tell_unrouted(
         self, path: str, metadata: "grpc.aio.Metadata | Sequence[tuple[str, str | bytes]] | None"
     ) -> None:
-        """Tell of a method that the server does not have; gRPC itself answers it."""
+        """Log and count a call of an unknown method; gRPC itself replies to it."""
         given = next((str(value) for key, value in metadata or () if key == REQUEST_ID_HEADER), "")
         request_id, status = request_id_of(given), grpc.StatusCode.UNIMPLEMENTED.name
         self._unrouted.tell(
-            "path_unknown", door=GrpcWire.door, verb="POST", path=path, status=status, request_id=request_id
+            "path_unknown", transport=GrpcWire.transport, verb="POST", path=path, status=status, request_id=request_id
         )
 
     def _layered(self, handler: Handler, method: str) -> Handler:
@@ -68,7 +68,7 @@ class Layering(grpc.aio.ServerInterceptor):
                 await _stream(behaviour(read(handler, data), context), context)
 
         make: Any = _MAKERS[handler.request_streaming, handler.response_streaming]
-        # no deserializer: bytes that are no message are answered inside the layers, as every other error is
+        # no deserializer: bytes that are not a message are then an error inside the layers, like any other
         layered: Handler = make(
             stream if handler.response_streaming else reply, response_serializer=handler.response_serializer
         )
@@ -87,7 +87,7 @@ def _read(handler: Handler, data: bytes) -> Any:
     """Return the message in the bytes.
 
     Raises:
-        FieldInvalid: there is none.
+        FieldInvalid: the bytes are not a message.
     """
     if handler.request_deserializer is None:
         return data
@@ -104,7 +104,7 @@ async def _reads(handler: Handler, parts: AsyncIterator[bytes]) -> AsyncIterator
 
 
 async def _stream(messages: Any, context: Context) -> None:
-    """Write what a method yields, each once the one before is on its way; health writes by itself."""
+    """Write what a method yields, one message after the other. Health writes its messages itself."""
     if not hasattr(messages, "__aiter__"):
         await messages
         return
@@ -112,5 +112,5 @@ async def _stream(messages: Any, context: Context) -> None:
         async for message in messages:
             try:
                 await context.write(message)
-            except grpc.aio.InternalError as error:  # how a write fails whose caller has gone; it may come first
+            except grpc.aio.InternalError as error:  # the caller has gone; its cancellation may come later
                 raise asyncio.CancelledError from error

@@ -1,4 +1,4 @@
-"""The grpc.aio server: ports, options, health that follows the database, reflection, a stop that tells open watches."""
+"""The grpc.aio server: port, options, health that follows readiness, reflection, and a stop that ends open watches."""
 
 import asyncio
 import errno
@@ -22,33 +22,33 @@ from modicum_server.transports.unrouted import UnroutedRequests
 HEALTH_SECONDS = 5.0
 LARGEST_REQUEST_BYTES = 4 * MEBIBYTE
 LARGEST_REPLY_BYTES = 16 * MEBIBYTE
-#: Calls at once beside those that watch; more are refused (TOO_MANY_CALLS).
+#: Most calls at once besides watches. More are refused (TOO_MANY_CALLS).
 SPARE_CALLS = 6_000
-#: Calls at once that can be refused so; gRPC itself refuses more, without a reason.
+#: Most calls at once that are refused with that reason. gRPC itself refuses more, without a reason.
 REFUSED_CALLS = 6_000
-#: Connections beside those that watch; more are closed as soon as they are opened.
+#: Most connections besides those of watches. More are closed as soon as they are opened.
 SPARE_CONNECTIONS = 1_000
-#: Until a connection speaks HTTP/2, and TLS where that is asked for.
+#: Longest time until a connection speaks HTTP/2 (and TLS, where it is configured).
 HANDSHAKE_SECONDS = 20
-#: Without a call; a client opens another one by itself with its next call.
+#: A connection without calls is closed after this time. A client opens another one with its next call.
 IDLE_SECONDS = 1_800
-#: Calls that wait to be looked at, which takes longer than to send them; gRPC itself cancels more, without a reason.
+#: Most calls that wait to be accepted. gRPC itself cancels more, without a reason.
 MOST_WAITING_CALLS = 32_000
 OPTIONS = (
     ("grpc.server.max_pending_requests", MOST_WAITING_CALLS),
     ("grpc.server.max_pending_requests_hard_limit", MOST_WAITING_CALLS),
-    ("grpc.so_reuseport", 0),  # on, a second server takes the same port without an error
+    ("grpc.so_reuseport", 0),  # if on, a second server takes the same port without an error
     ("grpc.max_receive_message_length", LARGEST_REQUEST_BYTES),
     ("grpc.max_send_message_length", LARGEST_REPLY_BYTES),
     ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
     ("grpc.max_connection_idle_ms", IDLE_SECONDS * 1000),
-    ("grpc.keepalive_time_ms", 60_000),  # a watcher whose machine is gone gives its seat back
+    ("grpc.keepalive_time_ms", 60_000),  # frees the place of a watcher whose machine is gone
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
 )
 
-#: SERVING as long as the process lives, whatever it depends on; every other name follows readiness.
+#: This name is SERVING as long as the process lives. Every other name follows readiness.
 LIVENESS = "liveness"
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -56,7 +56,7 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class GrpcServer:
-    """The gRPC door of one API process."""
+    """The gRPC server of one API process."""
 
     def __init__(
         self, services: Services, store: Store, *, readiness: Readiness, settings: Settings, metrics: CallMetrics
@@ -75,7 +75,7 @@ class GrpcServer:
         self._following: asyncio.Task[None] | None = None
 
     def _add_services(self) -> tuple[str, ...]:
-        """Add the contract, health and reflection; returns the names whose health is told."""
+        """Add the contract, health and reflection; returns the names whose health is reported."""
         names = []
         for name, handler in handlers_of(self._services):
             self._server.add_generic_rpc_handlers((handler,))
@@ -119,7 +119,7 @@ class GrpcServer:
             await self._health.set(name, SERVING if serving else NOT_SERVING)
 
     async def stop(self, grace: float) -> None:
-        """Tell health and watches first, then let calls end for `grace` seconds."""
+        """Report the stop by health and end the watches first; then let calls end for `grace` seconds."""
         if self._following is not None:
             self._following.cancel()
             with suppress(asyncio.CancelledError):
@@ -130,5 +130,5 @@ class GrpcServer:
 
 
 def most_connections(settings: Settings) -> int:
-    """How many connections may be open at once: at most a quarter of the open files; HTTP has a half of them."""
+    """Return how many connections may be open at once: at most a quarter of the open files. HTTP gets half of them."""
     return min(settings.max_watchers + SPARE_CONNECTIONS, most_open_files() // 4)

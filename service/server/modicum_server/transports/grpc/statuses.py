@@ -1,4 +1,4 @@
-"""google.rpc.Status of a refusal: code, text that may be shown, ErrorInfo, field violations, when to try again."""
+"""The google.rpc.Status of a refusal: code, text, ErrorInfo, field violations, when to try again."""
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message

@@ -1,4 +1,4 @@
-"""What a gRPC call tells its layers, and how it is refused."""
+"""`calls.Wire` for gRPC: reads the metadata of a call, and refuses it."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,18 +11,18 @@ from modicum_server.transports.refusals import Refusal
 
 STATUS_TRAILER = "grpc-status-details-bin"
 OPEN_SERVICES = ("/grpc.health.v1.Health/",)
-"""Probes."""
+"""Services that need no token."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrpcWire:
     """`calls.Wire` over a call's context."""
 
-    door: ClassVar[str] = "grpc"
+    transport: ClassVar[str] = "grpc"
     context: "grpc.aio.ServicerContext[Any, Any]"
 
     def header(self, name: str) -> str:
-        """Return a text header of the request; empty when it has none."""
+        """Return a text header of the request; empty when it is missing."""
         for key, value in self.context.invocation_metadata() or ():
             if key == name and isinstance(value, str):
                 return value
@@ -33,7 +33,7 @@ class GrpcWire:
         return self.context.time_remaining()
 
     def identify(self, request_id: str) -> None:
-        """Answer with the request id."""
+        """Put the request id into the reply."""
         self.context.set_trailing_metadata(((REQUEST_ID_HEADER, request_id),))
 
     async def refuse(self, refusal: Refusal) -> None:
@@ -43,6 +43,6 @@ class GrpcWire:
         await self.context.abort(refusal.code, refusal.text, trailers)
 
     def code(self) -> grpc.StatusCode:
-        """Return the code that health and reflection ended with, which answer by themselves."""
+        """Return the code with which health or reflection ended its call."""
         number = self.context.code()
         return next((code for code in grpc.StatusCode if number in (code, code.value[0])), grpc.StatusCode.UNKNOWN)

@@ -1,1 +1,1 @@
-"""The HTTP port: REST (`rest`), metrics and probes, and what stands around them."""
+"""HTTP: REST (`rest`), metrics and probes, and the middleware around them."""

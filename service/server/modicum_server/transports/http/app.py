@@ -1,4 +1,4 @@
-"""The Starlette application: REST below /v1, /metrics, /healthz, /readyz, and what stands around all of them."""
+"""The Starlette application: REST below /v1, /metrics, /healthz, /readyz, and the middleware around them."""
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -29,5 +29,5 @@ def build_app(
         middleware=middleware_of(settings),
         exception_handlers={HTTPException: answer_unrouted(UnroutedRequests(metrics))},
     )
-    app.router.redirect_slashes = False  # it would lead to whatever host the caller named
+    app.router.redirect_slashes = False  # would redirect to any host that the caller named
     return app

@@ -1,7 +1,7 @@
-"""gzip around every answer whose caller takes it. Knows no path.
+"""Compresses responses with gzip for callers that accept it, whatever the path.
 
-Starlette's responders do the work. Who says `gzip;q=0` takes none, and the ETag of what is compressed is weak: it is of
-the content, of which other bytes were sent.
+Starlette's responders do the work. `gzip;q=0` means no gzip. The ETag of a compressed response is weak, because it
+identifies the content, not the bytes that were sent.
 """
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -9,7 +9,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipRespon
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UNCOMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
-"""Events, which must not wait for each other, and artifacts, whose length is announced."""
+"""Sent uncompressed: events, which must not be held back, and artifacts, whose length is announced."""
 LEVEL = 6
 LEAST_BYTES = 500
 ENCODING = "gzip"
@@ -31,7 +31,7 @@ class Compression:
 
 
 def takes_gzip(accept_encoding: str) -> bool:
-    """Whether a caller names gzip, by a weight above 0 or by none."""
+    """Return whether a caller names gzip with a weight above 0, or with none."""
     for choice in accept_encoding.lower().split(","):
         name, *parameters = (part.strip() for part in choice.split(";"))
         if name == ENCODING:

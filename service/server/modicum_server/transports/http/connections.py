@@ -1,8 +1,8 @@
-"""Open HTTP connections: how many there may be, and how long one may take to ask. Knows no path and no token.
+"""Open HTTP connections: how many there may be, and how long one may take to send the head of a request.
 
-A connection asks from its start, or from the end of its last answer, until the head of its next request is there. No
-byte that it sends in between prolongs that time. When there is no room, the one that has asked longest makes it.
-One that does not read what it is sent is closed as well.
+The time starts with the connection, or with the end of its last response, and ends when the head of the next request is
+complete. Single bytes in between do not extend it. When there are too many connections, the one that has taken longest
+is closed. A connection that does not read its response is closed too.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from modicum_server.transports.layers import request_id_of
 
 HEAD_SECONDS = 20.0
 IDLE_SECONDS = 5
-#: Without a byte taken of what waits to be sent.
+#: Longest time in which the other side reads nothing of what waits to be sent.
 STUCK_SECONDS = 60.0
 LARGEST_HEAD_BYTES = 16 * 1024
-#: Connections beside those that watch.
+#: Most connections besides those of watches.
 SPARE_CONNECTIONS = 1_000
-#: Connections that are taken in at once, before any can be refused.
+#: Connections that are accepted at once, before any of them can be refused.
 BACKLOG = 128
 LOG_SECONDS = 5.0
 
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class OpenConnections(ServerState):
-    """uvicorn's state, with those that ask, the oldest first."""
+    """uvicorn's state, with the connections that are sending the head of a request, the oldest first."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -41,17 +41,17 @@ class OpenConnections(ServerState):
         self._told = float("-inf")
 
     def asks(self, connection: "Connection") -> None:
-        """Count a connection's time from now on, unless that is done already."""
+        """Start a connection's time, unless it is running."""
         if connection not in self._asking:
             self._asking[connection] = connection.loop.call_later(HEAD_SECONDS, connection.give_up)
 
     def asks_no_more(self, connection: "Connection") -> None:
-        """It has asked, or is gone."""
+        """Stop its time: its request is there, or it has gone."""
         if timer := self._asking.pop(connection, None):
             timer.cancel()
 
     def make_room(self, newest: "Connection") -> None:
-        """Close the one that has asked longest, or the newest where all are being answered, if there are too many."""
+        """If there are too many, close the one whose time started first, or the newest when all are being served."""
         if len(self.connections) <= self._most:
             return
         dropped = next(iter(self._asking), newest)
@@ -62,7 +62,7 @@ class OpenConnections(ServerState):
 
 
 class Connection(H11Protocol):
-    """One connection, closed when it does not ask in time."""
+    """One connection, closed when its request does not come in time."""
 
     def __init__(
         self,
@@ -76,48 +76,48 @@ class Connection(H11Protocol):
         self._stuck: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to count its time."""
+        """Start its time."""
         super().connection_made(cast("asyncio.Transport", transport))
         self._open.asks(self)
         self._open.make_room(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; a request's body is not bounded in time here, but what follows an answer is."""
+        """Take bytes. The time of a body is not bounded here, but that of the next request's head is."""
         super().data_received(data)
         self._see_whether_it_asks()
 
     def on_response_complete(self) -> None:
-        """Count the time to its next request."""
+        """Start the time for its next request."""
         super().on_response_complete()
         self._see_whether_it_asks()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Forget the connection."""
         self._open.asks_no_more(self)
         self.resume_writing()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Count the time that it does not read."""
+        """Start the time in which it must read."""
         super().pause_writing()
         self._stuck = self.loop.call_later(STUCK_SECONDS, self.drop)
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Stop that time: it reads again."""
         if self._stuck is not None:
             self._stuck.cancel()
             self._stuck = None
         super().resume_writing()
 
     def give_up(self) -> None:
-        """Answer 408 where it began to ask, and close it."""
+        """Close it, with status 408 if a part of a request had come."""
         if self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
             response = h11.Response(status_code=408, headers=[("content-length", "0"), ("connection", "close")])
             self.transport.write(self.conn.send(response))
         self.drop()
 
     def send_400_response(self, _msg: str) -> None:
-        """Answer what the library cannot read as a request by a problem, as all refusals are, and close it."""
+        """Send a problem, like any other refusal, for bytes that are not an HTTP request, and close the connection."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             request_id = request_id_of("")
             log.info("http_request_malformed", request_id=request_id)
@@ -128,11 +128,11 @@ class Connection(H11Protocol):
         self.transport.close()
 
     def drop(self) -> None:
-        """Close it; what it would not read is not waited for."""
+        """Close it without waiting until it has read everything."""
         self._open.asks_no_more(self)
         self.connections.discard(self)
         if self.scheme == "https" or self.transport.get_write_buffer_size():
-            self.transport.abort()  # TLS would wait for the other side's goodbye
+            self.transport.abort()  # TLS would wait for the other side to close
         else:
             self.transport.close()
 

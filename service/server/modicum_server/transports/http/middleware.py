@@ -1,4 +1,4 @@
-"""What stands around every route: origins of browsers, compression, and the problem of a path that no route has."""
+"""Middleware around every route: CORS, compression, and the problem for a path that no route has."""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -31,7 +31,7 @@ RESPONSE_HEADERS = ("Content-Range", "ETag", "Link", "Retry-After", "X-Request-I
 
 
 def middleware_of(settings: Settings) -> list[Middleware]:
-    """Return what stands around the routes, from outside in; no origin is let in unless a setting names it."""
+    """Return the middleware, from outside in. No origin is allowed unless a setting names it."""
     compressing = Middleware(Compression)
     if not settings.cors_origins:
         return [compressing]
@@ -46,7 +46,7 @@ def middleware_of(settings: Settings) -> list[Middleware]:
 
 
 def answer_unrouted(unrouted: UnroutedRequests) -> Callable[[Request, Exception], Awaitable[Response]]:
-    """Return what answers a path or a verb that no route has."""
+    """Return the handler of requests whose path or verb no route has."""
 
     async def respond(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -61,9 +61,9 @@ def answer_unrouted(unrouted: UnroutedRequests) -> Callable[[Request, Exception]
         else:
             response = path_unknown(request.url.path, request_id)
         response.headers[REQUEST_ID_HEADER] = request_id
-        path = request.scope["raw_path"].decode("latin-1")  # percent signs and all: no line of a log breaks at it
+        path = request.scope["raw_path"].decode("latin-1")  # percent-encoded: it cannot break a line of the log
         reason, status = "method_not_allowed" if misused else "path_unknown", response.status_code
-        unrouted.tell(reason, door="http", verb=request.method, path=path, status=status, request_id=request_id)
+        unrouted.tell(reason, transport="http", verb=request.method, path=path, status=status, request_id=request_id)
         return response
 
     return respond

@@ -1,4 +1,4 @@
-"""What an operator's tools ask over HTTP: /healthz, /readyz and /metrics. No rule of the service stands here."""
+"""/healthz, /readyz and /metrics, for an operator's tools."""
 
 import ipaddress
 import json
@@ -25,17 +25,17 @@ def probe_routes(store: Store, readiness: Readiness, exposition: Exposition) -> 
     scrapers = Scrapers(store)
 
     async def healthz(_request: Request) -> Response:
-        """Whether the process is alive: asks nothing that it depends on, for starting it again mends none of that."""
+        """Whether the process is alive. Checks no dependency, because a restart would not repair one."""
         return PlainTextResponse("alive\n")
 
     async def readyz(_request: Request) -> Response:
-        """Whether it can serve: a JSON object with one line a dependency."""
+        """Whether it can serve: a JSON object with one line for each dependency."""
         ready = await readiness.check()
         body = json.dumps(dict(ready), indent=1) + "\n"
         return Response(body, status_code=200 if all(ready.values()) else 503, media_type="application/json")
 
     async def expose(request: Request) -> Response:
-        """Metrics; from beyond loopback with a token only."""
+        """Metrics. A caller that is not on loopback needs a token."""
         if not _on_loopback(request):
             try:
                 await scrapers.admit(request.headers.get("authorization", ""))
@@ -50,10 +50,10 @@ def probe_routes(store: Store, readiness: Readiness, exposition: Exposition) -> 
 
 
 class Scrapers:
-    """Who may read metrics from beyond loopback: whoever has a token.
+    """Lets callers beyond loopback read metrics if they have a token.
 
-    While the database is away, one whose token was good the last time still may: that is when metrics are needed, and
-    what only the database knows is not among them then.
+    While the database is away, a token that was valid the last time is accepted: metrics are needed most then, and they
+    hold nothing from the database at that time.
     """
 
     def __init__(self, store: Store) -> None:
@@ -61,10 +61,11 @@ class Scrapers:
         self._good: set[str] = set()
 
     async def admit(self, authorization: str) -> None:
-        """See that the header of a request holds a token.
+        """Check the token in an authorization header.
 
         Raises:
-            TokenMissing, TokenInvalid; DependencyUnavailable: the database is away, and the token was not seen before.
+            TokenMissing, TokenInvalid
+            DependencyUnavailable: the database is away, and the token was not seen before.
         """
         digest = token_digest(authorization)
         try:

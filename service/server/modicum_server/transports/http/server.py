@@ -1,4 +1,4 @@
-"""uvicorn on our own loop: its port, its certificate, its end; signals belong to the command, not to it."""
+"""uvicorn on our own event loop: port, certificate, stop. The command handles the signals."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 class HttpServer:
-    """The HTTP door of one API process."""
+    """The HTTP server of one API process."""
 
     def __init__(self, app: Starlette, settings: Settings) -> None:
         self._settings = settings
@@ -49,7 +49,7 @@ class HttpServer:
             lifespan="off",
             log_config=None,
             access_log=False,
-            proxy_headers=False,  # who is on loopback is decided by the connection, not by what it says
+            proxy_headers=False,  # the connection says whether a caller is on loopback, a header does not
             server_header=False,
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
@@ -89,5 +89,5 @@ class HttpServer:
 
 
 def most_connections(settings: Settings) -> int:
-    """How many connections may be open at once: at most half of the open files, the others are for all else."""
+    """Return how many connections may be open at once: at most half of the open files."""
     return min(settings.max_watchers + SPARE_CONNECTIONS, most_open_files() // 2)

@@ -1,4 +1,4 @@
-"""Enum numbers that came from a newer client: refused, for a default in their place would answer another question."""
+"""Refuses enum numbers of a newer client: a default in their place would do something that was not asked for."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -33,7 +33,7 @@ class ProjectMethods:
     async def create_project(
         self, principal: Principal, request: project_service_pb2.CreateProjectRequest
     ) -> project_pb2.Project:
-        """CreateProject; the caller is its admin."""
+        """CreateProject; the caller becomes its admin."""
         options = CreateOptions(request_id=request.request_id, validate_only=request.validate_only)
         project = await self._projects.create(principal, request.project_id, options)
         return project_message(project, Role.ADMIN)

@@ -1,6 +1,6 @@
-"""REST from the contract's `google.api.http` annotations: a door as thin as gRPC's, over the same `methods`.
+"""REST from the contract's `google.api.http` annotations, as thin as gRPC, over the same `methods`.
 
-`templates` and `routes` read the annotations, `requests` and `protojson` make messages of requests, `responses`,
-`events`, `downloads` and `uploads` are the four shapes of a call, `problems` is an error, `door` puts them together;
-`openapi` describes it all. No rule of the service stands here, and no list of its methods.
+`templates` and `routes` read the annotations. `requests` and `protojson` turn requests into messages. `responses`,
+`events`, `downloads` and `uploads` are the four shapes of a call. `problems` are the errors. `endpoint` joins them, and
+`openapi` describes them. There is no rule of the service here, and no list of its methods.
 """

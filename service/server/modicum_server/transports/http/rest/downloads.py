@@ -1,4 +1,4 @@
-"""Responses that are bytes: reports as they are rendered, artifacts whole, from an offset, or a range of them."""
+"""Responses that are bytes: reports as they are rendered, and artifacts: whole, from an offset, or a range."""
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -16,7 +16,7 @@ from modicum_server.transports.http.rest.wire import HttpWire, while_there
 
 ANY_BYTES = "application/octet-stream"
 _RANGE = re.compile(r"bytes=(?P<first>[0-9]{1,4000})?-(?P<last>[0-9]{1,4000})?", re.ASCII | re.IGNORECASE)
-#: What is shown of a report and of an artifact runs nothing and reaches nothing of this server.
+#: A browser that shows a report or an artifact runs no script in it and lets it reach nothing of this server.
 _SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 )
@@ -24,7 +24,7 @@ _SANDBOX = (
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The part of an artifact that is asked for: bytes `first` to before `end` of `size`."""
+    """The requested part of an artifact: bytes from `first` to before `end`, of `size`."""
 
     first: int
     end: int
@@ -38,7 +38,7 @@ class Extent:
 
 
 async def stream_report(wire: HttpWire, messages: AsyncGenerator[Any]) -> None:
-    """Send the bytes of messages with `data`, the first of which names the media type of the whole."""
+    """Send the `data` of messages. The first message names the media type of the whole."""
     async with aclosing(messages):
         first = await anext(messages)
         headers = {"content-type": first.media_type or ANY_BYTES, "cache-control": "no-store"}
@@ -47,7 +47,7 @@ async def stream_report(wire: HttpWire, messages: AsyncGenerator[Any]) -> None:
 
 
 async def stream_artifact(wire: HttpWire, extent: Extent, digest: str, messages: AsyncGenerator[Any]) -> None:
-    """Send a part of an artifact; `messages` begin at its first byte."""
+    """Send a part of an artifact. `messages` begin at its first byte."""
     etag = f'"{digest}"'
     if matches(etag, wire.header("if-none-match")):
         await messages.aclose()
@@ -60,19 +60,19 @@ async def stream_artifact(wire: HttpWire, extent: Extent, digest: str, messages:
         status = HTTPStatus.PARTIAL_CONTENT
         headers["content-range"] = f"bytes {extent.first}-{extent.end - 1}/{extent.size}"
     async with aclosing(messages):
-        first = await anext(messages, None)  # what is refused is refused before a status is sent
+        first = await anext(messages, None)  # so that a refusal comes before a status is sent
         pieces = _cut(first.data if first else b"", messages, extent.length)
         await while_there(wire.request.receive, _send(wire, status, headers, pieces))
 
 
 def extent_of(wire: HttpWire, artifact: Any, offset: int) -> Extent:
-    """Return what part of an artifact a request asks for, by Range, else by `offset`.
+    """Return the part of an artifact that a request asks for: by Range, otherwise by `offset`.
 
-    A range that cannot be read or that ends before it begins, several at once, or one of another verb than GET, are
-    answered with the whole, as RFC 9110 has it.
+    The whole artifact is sent for a range that cannot be read, a range that ends before it begins, several ranges, and
+    verbs other than GET, as RFC 9110 requires.
 
     Raises:
-        OffsetInvalid: nothing of the artifact is in the range. What is wrong with `offset` is left to the use case.
+        OffsetInvalid: the range is outside the artifact. The use case checks `offset`.
     """
     size: int = artifact.size_bytes
     found = _RANGE.fullmatch(wire.header("range").replace(" ", ""))
@@ -119,10 +119,10 @@ async def _cut(first: bytes, messages: AsyncIterator[Any], length: int) -> Async
         left -= len(data)
         if left <= 0:
             return
-    # The service's own fault, unlike the wrong bytes of a caller (DATA_LOSS). The caller sees it break off.
+    # A fault of the service, unlike wrong bytes of a caller (DATA_LOSS). The caller sees the response break off.
     raise ModicumError(f"the artifact's bytes ended {left:,} before its length")
 
 
 def carries_bytes(message: Message | Any) -> bool:
-    """Whether messages of this kind are pieces of a file: they have `data`."""
+    """Return whether messages of this kind are pieces of a file: they have a field `data`."""
     return "data" in message.DESCRIPTOR.fields_by_name

@@ -1,7 +1,7 @@
 """Responses that are a stream of messages: server-sent events.
 
-Each message of such a stream holds one message, whose field names the event, whose `sequence` is its id, and whose
-`end_time` makes it the last. What a caller saw last comes back as Last-Event-ID, beside the request's `after_sequence`.
+Each message of such a stream holds one other message. Its field names the event, its `sequence` is the event's id, and
+`end_time` marks the last one. A caller sends the last id that it saw as Last-Event-ID or as `after_sequence`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from modicum_server.usecases.rules import LARGEST_INT64, shown
 
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT_SECONDS = 15.0
-"""Longest silence of a stream: proxies close what is silent for longer."""
+"""Longest silence of a stream. Proxies close a stream that is silent for longer."""
 RETRY_MILLISECONDS = 1000
 LAST_EVENT_HEADER = "last-event-id"
 RESUME_FIELD = "after_sequence"
@@ -32,17 +32,18 @@ _HEARTBEAT = b": still there\n\n"
 
 
 async def stream_events(wire: HttpWire, request: Any, watch: Callable[[Any], AsyncGenerator[Message]]) -> None:
-    """Send every message as an event, until the last or until the caller leaves.
+    """Send every message as an event, until the last one or until the caller leaves.
 
-    The method is asked for all there is and what the caller has seen is left out here: so it answers at once, and what
-    it refuses is refused by a status. Who has seen the last message already is told by 204 not to come again.
+    The method is called for all messages, and those that the caller has seen are skipped here. So the first message
+    comes at once, and a refusal still has a status. A caller that has seen the last message gets 204, which means that
+    it need not connect again.
 
     Raises:
         FieldInvalid
     """
     last_seen = last_event_of(wire)
     seen = max(getattr(request, RESUME_FIELD), last_seen)
-    setattr(request, RESUME_FIELD, min(0, getattr(request, RESUME_FIELD)))  # one below 0 is refused as it came
+    setattr(request, RESUME_FIELD, min(0, getattr(request, RESUME_FIELD)))  # a negative one stays, and is refused
     async with aclosing(watch(request)) as messages:
         first = await anext(messages)
         if _is_last(first) and _sequence_of(first) <= last_seen:
@@ -83,7 +84,7 @@ async def _send(wire: HttpWire, data: bytes) -> None:
 
 
 async def _unseen(first: Message, messages: AsyncGenerator[Message], seen: int) -> AsyncGenerator[Message]:
-    """Yield the messages after the one that the caller has seen, and the last in any case."""
+    """Yield the messages after the one that the caller has seen, and always the last one."""
     if _is_news(first, seen):
         yield first
     async for message in messages:
@@ -96,7 +97,7 @@ def _is_news(message: Message, seen: int) -> bool:
 
 
 async def _with_heartbeats(messages: AsyncGenerator[Message]) -> AsyncIterator[Message | None]:
-    """Yield the messages, and None whenever none came for a while."""
+    """Yield the messages, and None when none came for a while."""
     while True:
         coming = asyncio.ensure_future(anext(messages, None))
         try:
@@ -122,7 +123,7 @@ def _sequence_of(message: Message) -> int:
 
 
 def _is_last(message: Message) -> bool:
-    """Whether what the message tells of has ended: nothing comes after it."""
+    """Return whether this is the last message."""
     return bool(_carried(message)[1].HasField(END_FIELD))
 
 
@@ -132,5 +133,5 @@ async def _event_of(message: Message) -> bytes:
 
 
 def _farewell(refusal: Refusal) -> bytes:
-    """The last event of a stream that the server ends: what happened, and after what time to come again."""
+    """Return the last event of a stream that the server ends: why, and when to connect again."""
     return b"retry: %d\nevent: problem\ndata: %s\n\n" % (RETRY_MILLISECONDS, written_problem(refusal))

@@ -1,7 +1,7 @@
-"""What a JSON value must be to stand in a field, and what came in JSON's words.
+"""Which kind of JSON value a field takes, and how to name the kind that came.
 
-protobuf's parser goes by Python's conversions: `true` is a number to it, 1.5 an enum, and digits of any script count.
-Here stand the kinds of RFC 8259 and of ProtoJSON alone; whether a number fits its width is left to protobuf.
+protobuf's parser follows Python's conversions: it takes `true` for a number, 1.5 for an enum, and digits of any script.
+This module allows only the kinds of RFC 8259 and ProtoJSON. Whether a number fits its width is left to protobuf.
 """
 
 import re
@@ -24,7 +24,7 @@ _INTEGERS = {
 
 
 def is_of_kind(field: FieldDescriptor, value: Any) -> bool:
-    """Whether a value that is no list is of the kind that a field takes, which is no message of ours."""
+    """Return whether a single value is of the kind that a field takes. The field does not hold a message of ours."""
     if isinstance(value, str) and _SURROGATE.search(value):
         return False
     if field.message_type is not None:
@@ -39,7 +39,7 @@ def is_of_kind(field: FieldDescriptor, value: Any) -> bool:
 
 
 def expected(field: FieldDescriptor) -> str:
-    """Return what a field takes, in words for the caller."""
+    """Describe what a field takes, for the caller."""
     if field.enum_type is not None:
         return f"one of {', '.join(value.name for value in field.enum_type.values)}"
     if field.type == FieldDescriptor.TYPE_BYTES:
@@ -52,7 +52,7 @@ def expected(field: FieldDescriptor) -> str:
 
 
 def came(value: Any) -> str:
-    """Return what came, in JSON's words."""
+    """Describe a value by its JSON kind."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -76,7 +76,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    """Whether it is a whole number: 1, 1.0 and 1e0 are the same one in JSON; in a string only its digits are."""
+    """Return whether it is a whole number: 1, 1.0 or 1e0 in JSON, but only digits in a string."""
     if isinstance(value, str):
         return _WHOLE_NUMBER.fullmatch(value) is not None
     return value.is_integer() if isinstance(value, float) else _is_integer(value)

@@ -1,4 +1,4 @@
-"""The routes of the REST door in an application: the contract below /v1, its description, and a page of it."""
+"""The routes of REST in an application: the contract below /v1, its description, and a page of that."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from modicum_server.ports import Store
-from modicum_server.transports.http.rest.door import RestDoor
+from modicum_server.transports.http.rest.endpoint import RestEndpoint
 from modicum_server.transports.http.rest.openapi.document import document
 from modicum_server.transports.http.rest.openapi.page import SECURITY, render_page
 from modicum_server.transports.layers import layers_of
@@ -17,8 +17,8 @@ from modicum_server.transports.unrouted import UnroutedRequests
 
 
 def rest_routes(services: Services, store: Store, metrics: CallMetrics) -> list[BaseRoute]:
-    """Return the routes; the description is open to all, as it says nothing of what is stored."""
-    described = cache(document)  # when first asked for: no start waits for it
+    """Return the routes. The description needs no token: it says nothing about what is stored."""
+    described = cache(document)  # made on the first request, so that no start waits for it
     rendered = cache(lambda: render_page(described()))
 
     async def description(_request: Request) -> Response:
@@ -30,5 +30,5 @@ def rest_routes(services: Services, store: Store, metrics: CallMetrics) -> list[
     return [
         Route("/openapi.json", description),
         Route("/docs", page),
-        Route("/v1/{rest:path}", RestDoor(services, layers_of(store, metrics), UnroutedRequests(metrics))),
+        Route("/v1/{rest:path}", RestEndpoint(services, layers_of(store, metrics), UnroutedRequests(metrics))),
     ]

@@ -1,4 +1,4 @@
-"""Errors over HTTP: application/problem+json (RFC 9457), with the reason, facts and request id that gRPC carries."""
+"""Errors over HTTP: application/problem+json (RFC 9457), with the same reason, facts and request id as in gRPC."""
 
 import json
 import math
@@ -13,16 +13,16 @@ from modicum_server.transports.refusals import Refusal
 
 MEDIA_TYPE = "application/problem+json"
 DOCUMENTATION = "/docs"
-"""The page that tells what each reason means; a problem's type is its place there."""
+"""The page that explains each reason. The type of a problem links to its place there."""
 CHALLENGE = 'Bearer realm="modicum"'
-"""What a 401 asks for."""
+"""The challenge of a response with status 401."""
 PATH_UNKNOWN = "PATH_UNKNOWN"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 REQUEST_MALFORMED = "REQUEST_MALFORMED"
 
 
 def problem_response(refusal: Refusal) -> Response:
-    """Return the response to a call that is refused."""
+    """Return the response to a refused call."""
     headers = {"Cache-Control": "no-store"}
     if refusal.retry_seconds is not None:
         headers["Retry-After"] = str(math.ceil(refusal.retry_seconds))
@@ -46,7 +46,7 @@ def written_problem(refusal: Refusal) -> bytes:
 
 
 def path_unknown(path: str, request_id: str) -> Response:
-    """Return the response to a path that leads nowhere."""
+    """Return the response to a path that no route has."""
     detail = f"{path[:200]!r} is no path of this server; /openapi.json lists them"
     return Response(
         _written(status=404, detail=detail, reason=PATH_UNKNOWN, request_id=request_id), 404, media_type=MEDIA_TYPE
@@ -54,7 +54,7 @@ def path_unknown(path: str, request_id: str) -> Response:
 
 
 def method_not_allowed(verb: str, allowed: Iterable[str], request_id: str) -> Response:
-    """Return the response to a verb that a path does not take."""
+    """Return the response to a verb that the path does not allow."""
     listed = ", ".join(allowed)
     detail = f"expected one of {listed}, got {verb[:20]!r}"
     data = _written(status=405, detail=detail, reason=METHOD_NOT_ALLOWED, request_id=request_id)
@@ -62,7 +62,7 @@ def method_not_allowed(verb: str, allowed: Iterable[str], request_id: str) -> Re
 
 
 def request_malformed(request_id: str) -> Response:
-    """Return the response to what is no request of HTTP, which names no path and carries no id of its own."""
+    """Return the response to bytes that are not an HTTP request. They have no path and no request id."""
     detail = "expected a request of HTTP/1.1, got one whose first line, headers, length or chunks cannot be read"
     data = _written(status=400, detail=detail, reason=REQUEST_MALFORMED, request_id=request_id)
     return Response(data, 400, {"X-Request-ID": request_id, "Cache-Control": "no-store"}, MEDIA_TYPE)

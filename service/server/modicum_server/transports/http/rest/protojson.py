@@ -1,7 +1,7 @@
-"""ProtoJSON, strictly: what is no field, or no value of its field, is refused by its path, as other bad fields are.
+"""Strict ProtoJSON: unknown fields and wrong values are refused by their path, like any other bad field.
 
-protobuf's own parser decides what is valid, once what it would take too gladly is refused (`kinds`); where it refuses,
-the fault is looked for here, because its words name no path that stays the same from release to release.
+protobuf's parser decides what is valid, after `kinds` has refused what it is too lenient about. When it refuses, this
+module looks for the fault itself, because the parser's messages name no path and change between releases.
 """
 
 import asyncio
@@ -23,28 +23,28 @@ from modicum_server.transports.lengths import too_long
 
 WELL_KNOWN = "google.protobuf."
 LARGE_BYTES = 8 * 1024
-"""Messages above this size are read and written in a thread: that takes longer than others should wait."""
+"""Larger messages are parsed and written in a thread, so that other calls need not wait."""
 WHOLE = "request"
 MOST_NAMES_SHOWN = 12
 MOST_NAMES = 1000
-"""Of one object: far more than any message has fields."""
+"""Most names in one object: far more than any message has fields."""
 MOST_OBJECTS = 1000
-"""Of a body: far more than any request has; each costs a thousand times what its two bytes do."""
+"""Most objects in a body: far more than any request has. An object of two bytes costs a thousand times as much."""
 MOST_COMMAS = 400_000
-"""Of a body, texts included: a list of all the class names that a version may have, with commas in them."""
+"""Most commas in a body, those in texts included: enough for the longest list of class names with commas in them."""
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 _REFUSALS = (json_format.ParseError, ValueError, TypeError, OverflowError, RecursionError)
 
 Fits = Callable[[FieldDescriptor, Any], bool]
-"""Whether one value, no list, may stand in a field that is no message of ours."""
+"""Says whether a field that does not hold a message of ours takes a single value."""
 
 
 def read_json(data: bytes) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        FieldInvalid: it is none, has a name twice in one object, or too many parts.
+        FieldInvalid: it is not JSON, has a name twice in one object, or has too many parts.
     """
     _refuse_many_parts(data)
     try:
@@ -57,10 +57,10 @@ def read_json(data: bytes) -> Any:
 
 
 def merge(message: Message, value: Any, path: str = "") -> None:
-    """Put a ProtoJSON value into a message, which stands at `path` of the request.
+    """Merge a ProtoJSON value into a message, which is at `path` of the request.
 
     Raises:
-        FieldInvalid: names the first field that is none, or that has no value of its kind.
+        FieldInvalid: names the first field that is unknown, or whose value is of a wrong kind.
     """
     descriptor = descriptor_of(message)
     try:
@@ -72,7 +72,7 @@ def merge(message: Message, value: Any, path: str = "") -> None:
 
 
 async def written(message: Message) -> bytes:
-    """Return a message as ProtoJSON; what is unset and knows no absence is written too: a shape is always whole."""
+    """Return a message as ProtoJSON. Unset fields without presence are written too, so the shape is always complete."""
     if message.ByteSize() > LARGE_BYTES:
         return await asyncio.to_thread(_write, message)
     return _write(message)
@@ -90,17 +90,17 @@ def field_of(descriptor: Descriptor, name: str) -> FieldDescriptor | None:
 
 @cache
 def _fields_of(descriptor: Descriptor) -> Mapping[str, FieldDescriptor]:
-    """Return the fields by both of their names: protobuf's own look-up fails on a name that is no UTF-8."""
+    """Return the fields by both of their names. protobuf's own lookup fails on a name that is not UTF-8."""
     return {name: field for field in descriptor.fields for name in (field.json_name, field.name)}
 
 
 def is_nested(field: FieldDescriptor) -> bool:
-    """Whether a field holds a message that is written as an object of its fields."""
+    """Return whether a field holds a message that is written as a JSON object."""
     return field.message_type is not None and not field.message_type.full_name.startswith(WELL_KNOWN)
 
 
 def unknown_field(descriptor: Descriptor, path: str) -> FieldInvalid:
-    """Return the refusal of a name that is none of a message's fields."""
+    """Return the refusal of a name that is not a field of a message."""
     names = [field.json_name for field in descriptor.fields]
     listed = ", ".join(names[:MOST_NAMES_SHOWN]) + (", ..." if len(names) > MOST_NAMES_SHOWN else "")
     shown_path = path[:200].encode("utf-8", "backslashreplace").decode()
@@ -114,7 +114,7 @@ def _write(message: Message) -> bytes:
 
 
 def _refuse_many_parts(data: bytes) -> None:
-    """Count before anything is made of them; braces in texts begin none."""
+    """Count the parts before parsing; braces in texts do not count."""
     if (commas := data.count(b",")) > MOST_COMMAS:
         raise FieldInvalid(WHOLE, f"expected at most {MOST_COMMAS:,} commas in a body, got {commas:,}")
     if data.count(b"{") <= MOST_OBJECTS:
@@ -162,7 +162,7 @@ def _faults(descriptor: Descriptor, value: Any, path: str, fits: Fits) -> Iterat
 
 
 def _faults_of_choices(descriptor: Descriptor, value: Mapping[str, Any], path: str) -> Iterator[FieldInvalid]:
-    """Find fields of which a message holds one (oneof) and the value has more; null is absence."""
+    """Find oneofs of which the value sets more than one field; null counts as unset."""
     given = {field.name for name, item in value.items() if item is not None and (field := field_of(descriptor, name))}
     for choice in descriptor.oneofs:
         chosen = [field for field in choice.fields if field.name in given]
@@ -195,7 +195,7 @@ def _faults_of_item(field: FieldDescriptor, value: Any, path: str, fits: Fits) -
 
 
 def _is_taken(field: FieldDescriptor, value: Any) -> bool:
-    """Whether protobuf takes a value for a field of a message that has no other."""
+    """Return whether protobuf accepts a value for a field of an otherwise empty message."""
     alone = {field.json_name: [value] if field.is_repeated else value}
     assert field.containing_type is not None, "the contract has no extensions"
     try:

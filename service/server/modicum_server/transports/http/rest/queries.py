@@ -1,4 +1,4 @@
-"""The query of a request as pairs of text."""
+"""The query of a request, as pairs of name and value."""
 
 from urllib.parse import parse_qsl
 
@@ -10,10 +10,10 @@ MOST_PARAMETERS = 200
 
 
 def query_of(request: Request) -> list[tuple[str, str]]:
-    """Return the names and values of a query in their order.
+    """Return the names and values of a query, in order.
 
     Raises:
-        FieldInvalid: it is not UTF-8, or has too many of them.
+        FieldInvalid: the query is not UTF-8, or has too many pairs.
     """
     raw = request.scope["query_string"].decode("latin-1")
     try:

@@ -1,4 +1,4 @@
-"""Makes the message of a request: from its query, its body, its path and its headers, in this order."""
+"""Builds the message of a request from its query, body, path and headers, in this order."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ REQUEST_ID_FIELD = "request_id"
 
 
 def request_of(found: Found, query: Iterable[tuple[str, str]], body: bytes, idempotency_key: str) -> Message:
-    """Return the request message of a call that takes one.
+    """Return the message of a call without a stream of requests.
 
     Raises:
         FieldInvalid
@@ -45,10 +45,10 @@ def _message_of(binding: Binding) -> Message:
 
 
 def put_query(message: Message, binding: Binding, query: Iterable[tuple[str, str]]) -> None:
-    """Set the fields of a query: dots lead into messages, a repeated field stands several times.
+    """Set the fields of a query. Dots lead into messages; a repeated field is given several times.
 
     Raises:
-        FieldInvalid: a name that is no field, that the path or the body has, or a value that is none of its field's.
+        FieldInvalid: a name is unknown or is also in the path or body, or a value is wrong for its field.
     """
     values: dict[str, tuple[FieldDescriptor, list[str]]] = {}
     for name, value in query:
@@ -66,7 +66,7 @@ def put_path(message: Message, captured: Mapping[str, str]) -> None:
     """Set the fields that the path binds.
 
     Raises:
-        FieldInvalid: the body says something else.
+        FieldInvalid: the body has another value.
     """
     for path, raw in captured.items():
         value = decoded(path, raw)
@@ -96,7 +96,7 @@ def _put_body(message: Message, place: str, body: bytes) -> None:
 
 
 def _put_request_id(message: Message, key: str) -> None:
-    """Take the header for the request id of what creates; other methods repeat safely without one."""
+    """Set the request id of a create method from its header. Other methods can be repeated safely without one."""
     if not key or REQUEST_ID_FIELD not in message.DESCRIPTOR.fields_by_name:
         return
     given: str = getattr(message, REQUEST_ID_FIELD)
@@ -107,7 +107,7 @@ def _put_request_id(message: Message, key: str) -> None:
 
 
 def _resolved(descriptor: Descriptor, name: str) -> tuple[str, FieldDescriptor]:
-    """Return the path of a query's name in the contract's words, and its field."""
+    """Return the path of a query's name in the names of the contract, and its field."""
     path: list[str] = []
     *parents, last = name.split(".")
     for parent in parents:
@@ -131,7 +131,7 @@ def _refuse_misplaced(binding: Binding, path: str) -> None:
 
 
 def _json_of(field: FieldDescriptor, text: str, path: str) -> Any:
-    """Return what ProtoJSON would have in place of a query's text."""
+    """Return the ProtoJSON value for the text in a query."""
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         if text not in {"true", "false"}:
             raise FieldInvalid(path, f"expected true or false, got {shown(text)}")
@@ -142,7 +142,7 @@ def _json_of(field: FieldDescriptor, text: str, path: str) -> Any:
 
 
 def _enum_of(enum: EnumDescriptor, text: str) -> str | int:
-    """Return the name or number of a value; `html` means REPORT_FORMAT_HTML: what all names begin with may be left."""
+    """Return the name or number of an enum value. The common prefix may be left out: `html` is REPORT_FORMAT_HTML."""
     if re.fullmatch("[0-9]{1,9}", text, re.ASCII):
         return int(text)
     if text in enum.values_by_name:
@@ -152,7 +152,7 @@ def _enum_of(enum: EnumDescriptor, text: str) -> str | int:
 
 
 def common_prefix(enum: EnumDescriptor) -> str:
-    """Return what all names of an enum begin with: ReportFormat -> REPORT_FORMAT_."""
+    """Return the prefix of all names of an enum: ReportFormat -> REPORT_FORMAT_."""
     return f"{snake_case(enum.name).upper()}_"
 
 

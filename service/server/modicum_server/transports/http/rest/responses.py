@@ -1,4 +1,4 @@
-"""Responses that are one message: ProtoJSON, an ETag for what can be asked for again, a link to the next page."""
+"""Responses that are one message: ProtoJSON, with an ETag for a resource, and a link to the next page of a list."""
 
 import hashlib
 from http import HTTPStatus
@@ -18,7 +18,7 @@ NEXT_TOKEN = "next_page_token"  # noqa: S105 - the name of a field
 
 
 async def response_of(message: Message, binding: Binding, request: Request) -> Response:
-    """Return the response with a message; without a body where the caller has it already."""
+    """Return the response with a message. It has no body when the caller has the message already."""
     headers = {"Cache-Control": "no-store"}
     if is_resource(binding):
         headers = {"Cache-Control": "private, no-cache", "ETag": _etag_of(message)}
@@ -31,13 +31,13 @@ async def response_of(message: Message, binding: Binding, request: Request) -> R
 
 
 def is_resource(binding: Binding) -> bool:
-    """Whether a GET answers with one resource, which an ETag fits."""
+    """Return whether a method gets one resource, which can have an ETag."""
     resource = binding.method.output_type.GetOptions().HasExtension(resource_pb2.resource)
     return binding.verb == "GET" and bool(resource)
 
 
 def matches(etag: str, if_none_match: str) -> bool:
-    """Whether a caller's If-None-Match names this ETag."""
+    """Return whether a caller's If-None-Match names this ETag."""
     given = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
     return etag in given or given == ["*"]
 

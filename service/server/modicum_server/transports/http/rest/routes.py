@@ -1,4 +1,4 @@
-"""The routes of the contract, read from its descriptors: an RPC that is added brings its route along."""
+"""The routes of the contract, read from its descriptors: a new RPC brings its route."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ WHOLE_BODY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One `google.api.http` rule of a method: verb, path, and the field that the body is (`*`: all of the request)."""
+    """One `google.api.http` rule of a method: verb, path, and the field in the body (`*`: the whole request)."""
 
     verb: str
     template: PathTemplate
@@ -25,18 +25,18 @@ class Binding:
 
     @property
     def is_download(self) -> bool:
-        """Whether it answers with the bytes of an artifact, from an offset."""
+        """Whether it sends the bytes of an artifact, from an offset."""
         return bool(self.method.server_streaming) and "offset" in self.method.input_type.fields_by_name
 
     @property
     def is_watch(self) -> bool:
-        """Whether it answers with events until the last."""
+        """Whether it sends events until the last one."""
         return bool(self.method.server_streaming) and "data" not in self.method.output_type.fields_by_name
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A binding and what serves it."""
+    """A binding and the method that serves it."""
 
     binding: Binding
     method: ServedMethod
@@ -44,14 +44,14 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A route that fits a request, and the fields that its path binds, as they were sent."""
+    """The route of a request, and the fields that its path binds, still percent-encoded."""
 
     route: Route
     captured: dict[str, str]
 
 
 def bindings_of(method: MethodDescriptor) -> Iterator[Binding]:
-    """Yield the rules of a method, the main one first."""
+    """Yield the rules of a method, the main rule first."""
     rule: Any = method.GetOptions().Extensions[annotations_pb2.http]
     for one in (rule, *rule.additional_bindings):
         verb = one.WhichOneof("pattern")
@@ -60,18 +60,18 @@ def bindings_of(method: MethodDescriptor) -> Iterator[Binding]:
 
 
 class RouteTable:
-    """All routes; a path is looked up as it was sent."""
+    """All routes. A path is looked up while still percent-encoded."""
 
     def __init__(self, methods: Iterable[ServedMethod]) -> None:
         self.routes = tuple(Route(binding, one) for one in methods for binding in bindings_of(one.descriptor))
 
     def find(self, verb: str, path: str) -> Found | None:
-        """Return the route of a request; HEAD asks for the same as GET."""
+        """Return the route of a request; HEAD has the route of GET."""
         asked = "GET" if verb == "HEAD" else verb
         return next((found for found in self._of_path(path) if found.route.binding.verb == asked), None)
 
     def allowed(self, path: str) -> tuple[str, ...]:
-        """Return the verbs that a path takes; none when there is no such path."""
+        """Return the verbs that a path allows; none when the path is unknown."""
         verbs = {found.route.binding.verb for found in self._of_path(path)}
         if not verbs:
             return ()

@@ -1,6 +1,6 @@
-"""Path templates of `google.api.http`: `/v1/{name=projects/*/models/*}:verb`, matched against a path as it was sent.
+"""Path templates of `google.api.http`, such as `/v1/{name=projects/*/models/*}:verb`, and the paths that match them.
 
-Only what the contract uses is read: literals, variables with `*` and literals in them, a custom verb at the end.
+Reads only the syntax that the contract uses: literals, variables of `*` and literals, and a custom verb at the end.
 """
 
 import re
@@ -16,13 +16,13 @@ _ONE_SEGMENT = "[^/:]+"
 
 @dataclass(frozen=True)
 class PathTemplate:
-    """A template; `text` is as the contract has it."""
+    """A template; `text` is its text in the contract."""
 
     text: str
 
     @cached_property
     def variables(self) -> tuple[tuple[str, str], ...]:
-        """Return the fields that are bound, each with its pattern."""
+        """Return the bound fields, each with its pattern."""
         return tuple((part["field"], part["pattern"] or "*") for part in _parts(self.text) if part["field"])
 
     @cached_property
@@ -30,19 +30,19 @@ class PathTemplate:
         return re.compile("".join(_expression_of(part) for part in _parts(self.text)))
 
     def match(self, path: str) -> dict[str, str] | None:
-        """Return the bound fields as they were sent, percent signs and all; None when the path is another one."""
+        """Return the bound fields, still percent-encoded; None when the path does not match."""
         found = self._expression.fullmatch(path)
         return None if found is None else dict(zip((field for field, _ in self.variables), found.groups(), strict=True))
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
-        """Return the path with variables resolved to their patterns, by segments: `("v1", "projects", "*", ...)`."""
+        """Return the segments of the path, with patterns in place of variables: `("v1", "projects", "*", ...)`."""
         flat = "".join(part["literal"] or part["pattern"] or "*" for part in _parts(self.text))
         return tuple(flat.strip("/").split("/"))
 
 
 def decoded(field: str, value: str) -> str:
-    """Return a part of a path or of a query without its percent signs.
+    """Return a percent-decoded part of a path or query.
 
     Raises:
         FieldInvalid: it is not UTF-8.

@@ -1,6 +1,6 @@
-"""Requests that are bytes: the body of an upload as the messages of the contract, one after the other.
+"""Requests that are bytes: turns the body of an upload into the messages of the contract, one after the other.
 
-The next bytes are read when the ones before are on the disk; a connection that breaks leaves them there for a resume.
+The next bytes are read when those before are on disk. When the connection breaks, they stay there for a resume.
 """
 
 import re
@@ -24,7 +24,7 @@ _NOTHING_LEFT = re.compile(r"bytes \*/(?P<size>[0-9]{1,19})", re.ASCII)
 
 
 async def messages_of(found: Found, wire: HttpWire) -> AsyncIterator[Message]:
-    """Yield the header of an upload, from path, query, Content-Range and Content-Length, and then its bytes.
+    """Yield the header of an upload (from path, query, Content-Range and Content-Length) and then its bytes.
 
     Raises:
         FieldInvalid, MediaTypeUnknown
@@ -41,7 +41,7 @@ async def messages_of(found: Found, wire: HttpWire) -> AsyncIterator[Message]:
 
 
 def _put_position(header: Any, wire: HttpWire) -> None:
-    """Fill in the artifact's length and the offset of the first byte, where the query names neither."""
+    """Set the artifact's length and the offset of the first byte, when the query has neither."""
     if wire.header("content-encoding") not in {"", "identity"}:
         raise MediaTypeUnknown(
             "expected the artifact's own bytes, got them under a Content-Encoding; send them without"
@@ -91,7 +91,7 @@ def _size_of(found: re.Match[str]) -> int:
 
 
 async def _chunks(wire: HttpWire) -> AsyncIterator[bytes]:
-    """Yield the body; where the connection breaks it ends early, which the use case sees by the length."""
+    """Yield the body. It ends early when the connection breaks; the use case notices by the length."""
     try:
         async for data in wire.request.stream():
             if data:

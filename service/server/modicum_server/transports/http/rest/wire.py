@@ -1,4 +1,4 @@
-"""What an HTTP call tells its layers, and how it is refused: whole, or in the midst of what it streams."""
+"""`calls.Wire` for HTTP: reads the headers of a call, and refuses it before or during its response."""
 
 import asyncio
 import math
@@ -22,24 +22,24 @@ TIMEOUT_HEADER = "request-timeout"
 
 
 class HttpWire:
-    """`calls.Wire` over a request; everything that it is answered with goes through `send`."""
+    """`calls.Wire` over a request. Its whole response goes through `send`."""
 
-    door: ClassVar[str] = "rest"
+    transport: ClassVar[str] = "rest"
 
     def __init__(self, request: Request, send: Send) -> None:
         self.request = request
         self.farewell: Callable[[Refusal], bytes] | None = None
-        """What a stream that has begun ends with when the call is refused; without one it breaks off."""
+        """Makes the end of a stream whose call is refused after it has begun. Without it, the stream breaks off."""
         self._send = send
         self._request_id = ""
         self._started = False
 
     def header(self, name: str) -> str:
-        """Return a header of the request; empty when it has none."""
+        """Return a header of the request; empty when it is missing."""
         return self.request.headers.get(name, "")
 
     def remaining_seconds(self) -> float | None:
-        """Return the time that the caller gives, by a header of ours."""
+        """Return the time that the caller gives in our own header."""
         text = self.request.headers.get(TIMEOUT_HEADER)
         if text is None:
             return None
@@ -52,26 +52,26 @@ class HttpWire:
         return seconds
 
     def identify(self, request_id: str) -> None:
-        """Answer with the request id."""
+        """Put the request id into the response."""
         self._request_id = request_id
 
     async def refuse(self, refusal: Refusal) -> None:
-        """Answer with a problem; a stream that has begun ends with what it keeps for that."""
+        """Send a problem; a stream that has begun ends with `farewell`, or breaks off."""
         if not self._started:
             await self.respond(problem_response(refusal))
         elif self.farewell is not None:
             await self.send({"type": "http.response.body", "body": self.farewell(refusal)})
 
     def code(self) -> grpc.StatusCode:
-        """Nothing answers by itself at this door."""
+        """Not used: over HTTP, no call ends by itself."""
         return grpc.StatusCode.UNKNOWN
 
     async def respond(self, response: Response) -> None:
-        """Send a response that is whole."""
+        """Send a whole response."""
         await response(self.request.scope, self.request.receive, self.send)
 
     async def send(self, message: Message) -> None:
-        """Send a part of the answer; its head gets the request id, and forbids to guess what the body is."""
+        """Send a part of the response. Its head gets the request id, and forbids browsers to guess the media type."""
         if message["type"] == "http.response.start":
             self._started = True
             headers = MutableHeaders(scope=message)
@@ -81,10 +81,10 @@ class HttpWire:
 
 
 async def while_there(receive: Receive, work: Coroutine[object, object, None]) -> None:
-    """Do the work as long as the caller is there.
+    """Do the work while the caller stays connected.
 
     Raises:
-        CallerLeft: they have gone; the work is cancelled.
+        CallerLeft: the caller disconnected; the work was cancelled.
     """
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_gone(receive))

@@ -1,1 +1,1 @@
-"""The description of the REST door: OpenAPI 3.1 from the same descriptors that route it, and a page made from that."""
+"""The description of REST: OpenAPI 3.1 from the same descriptors as the routes, and a page made from it."""

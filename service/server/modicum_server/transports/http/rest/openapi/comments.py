@@ -1,4 +1,4 @@
-"""The contract's comments, by full name: `make proto` puts them beside the generated code, which leaves them out."""
+"""The comments of the contract, by full name. `make proto` writes them into a file, because generated code has none."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def comments() -> Mapping[str, str]:
 
 
 def comment_on(full_name: str) -> str:
-    """Return the comment on a service, method, message, field, enum or `ENUM.VALUE`; empty when there is none."""
+    """Return the comment on a service, method, message, field, enum or `ENUM.VALUE`; empty without one."""
     return comments().get(full_name, "")
 
 

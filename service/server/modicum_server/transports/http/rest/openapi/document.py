@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: one walk over the contract's services, and what every operation shares."""
+"""The OpenAPI 3.1 document: one walk over the contract's services, and the parts that all operations share."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -140,7 +140,7 @@ def _components(bindings: list[Binding]) -> dict[str, Any]:
 
 
 def _bodies(bindings: list[Binding]) -> list[Body]:
-    """The messages that a body is, either way; streams name theirs in words."""
+    """Yield the messages that are bodies of requests or responses; streams are described in words."""
     sent = [body for binding in bindings if (body := body_of(binding)) is not None]
     received = [Body(one.method.output_type, Way.RECEIVED) for one in bindings if not one.method.server_streaming]
     return [*sent, *received]

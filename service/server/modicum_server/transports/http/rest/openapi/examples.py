@@ -1,4 +1,4 @@
-"""Examples of what callers send, by message and by collection; a test sees that each is what it is said to be."""
+"""Examples of what callers send, by message and by collection. A test checks that each is valid."""
 
 from collections.abc import Mapping
 from typing import Any

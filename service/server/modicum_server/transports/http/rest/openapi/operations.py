@@ -38,7 +38,7 @@ _RESULT = {
     },
 }
 _EVENT = {"$ref": "#/components/schemas/Event"}
-#: OpenAPI 3.1 knows no streams: some tools take the schema for that of the whole text, others for that of one event.
+#: OpenAPI 3.1 has no streams: some tools take this for the schema of the whole text, others for that of one event.
 _EVENTS = {
     "description": "A stream of server-sent events, each of them an `Event`; to be read event by event, as they come.",
     "anyOf": [
@@ -50,12 +50,12 @@ _PAGE = {"type": "string", "description": "A page for people that loads nothing 
 _ARCHIVE = {"type": "string", "format": "binary", "description": "A zip archive of one `DIGEST.npy` an image."}
 _SCHEMAS = {ReportFormat.JSON: _RESULT, ReportFormat.HTML: _PAGE, ReportFormat.CANVAS: _ARCHIVE}
 _REPORTS = {media_type.partition(";")[0]: {"schema": _SCHEMAS[form]} for form, media_type in MEDIA_TYPES.items()}
-#: Form of the ids of each collection.
+#: Pattern of the ids of each collection.
 _ID_PATTERNS: Mapping[str, str] = dict(pattern.split("/")[-2:] for pattern in PATTERNS.values())
 
 
 def path_of(binding: Binding) -> str:
-    """Return a binding's path with every id by name: `/v1/projects/{project}/audits/{audit}:cancel`."""
+    """Return the path of a binding with a name for each id: `/v1/projects/{project}/audits/{audit}:cancel`."""
     segments = binding.template.segments
     named = [
         segment.replace("*", "{" + singular(before) + "}")
@@ -65,12 +65,12 @@ def path_of(binding: Binding) -> str:
 
 
 def singular(collection: str) -> str:
-    """Return the name of one: projects -> project."""
+    """Return the singular of a collection: projects -> project."""
     return collection.removesuffix("s")
 
 
 def operation_of(binding: Binding, *, main: bool) -> dict[str, Any]:
-    """Return the operation of a binding; `main` is the first of its method."""
+    """Return the operation of a binding; `main` says that it is the first one of its method."""
     comment = comment_on(binding.method.full_name)
     operation: dict[str, Any] = {
         "operationId": binding.method.name if main else f"{binding.method.name}By{binding.verb.title()}",
@@ -90,7 +90,7 @@ def operation_of(binding: Binding, *, main: bool) -> dict[str, Any]:
 
 
 def body_of(binding: Binding) -> Body | None:
-    """Return what a request's body is in JSON; None for bytes and for no body."""
+    """Return the message that the body of a request holds as JSON; None for bytes, or without a body."""
     if not binding.body or binding.method.client_streaming:
         return None
     if binding.body == WHOLE_BODY:
@@ -108,7 +108,7 @@ def _body_field(binding: Binding) -> FieldDescriptor:
 
 
 def enums_in_queries(bindings: Iterable[Binding]) -> Iterator[EnumDescriptor]:
-    """Yield the enums that stand in queries."""
+    """Yield the enums that occur in queries."""
     for binding in bindings:
         for _, field in _fields_in_query(binding):
             if field.enum_type is not None:
@@ -138,7 +138,7 @@ def _enum_in_query(enum: EnumDescriptor) -> dict[str, Any]:
 
 
 def _fields_in_query(binding: Binding) -> Iterator[tuple[str, FieldDescriptor]]:
-    """Yield what neither path nor body has, by its path in the contract's words."""
+    """Yield the fields that are in neither path nor body, by their path in the names of the contract."""
     if binding.body == WHOLE_BODY:
         return
     taken = {field for field, _ in binding.template.variables} | {binding.body}

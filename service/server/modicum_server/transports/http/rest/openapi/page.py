@@ -1,4 +1,4 @@
-"""The documentation page: the OpenAPI document and the table of reasons, in one page that loads nothing else."""
+"""The documentation page: the OpenAPI document and the table of reasons, as one page that loads nothing else."""
 
 import re
 from collections.abc import Iterator
@@ -38,12 +38,12 @@ def render_page(document: dict[str, Any]) -> str:
 
 
 def prose(text: str) -> Markup:
-    """Return a text as HTML, with what stands in backticks as code."""
+    """Return a text as HTML, with the parts in backticks as code."""
     return Markup(re.sub("`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
 
 def reasons() -> Iterator[tuple[str, int, str, str]]:
-    """Yield every reason that a caller can meet: its name, HTTP status, gRPC code and usual text."""
+    """Yield every reason that a caller can get: its name, HTTP status, gRPC code and usual text."""
     for kind in raised_kinds():
         status = status_of_error(kind)
         if status.public:
@@ -56,7 +56,7 @@ def reasons() -> Iterator[tuple[str, int, str, str]]:
 
 
 def _resolve(document: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
-    """Return what a reference within the document leads to; anything else as it is."""
+    """Return the target of a reference within the document; anything else unchanged."""
     if "$ref" not in one:
         return one
     found: Any = document

@@ -1,7 +1,7 @@
-"""Problems that an operation can have, by status: the table of errors, narrowed by what the operation is.
+"""Problems that an operation can have, by status: the part of the table of errors that applies to it.
 
-Which kinds of error a method can meet is told by its binding: what it takes, and what it does. A kind without a row of
-its own takes that of its nearest ancestor, as in the table of errors itself.
+The binding of a method says which kinds of error it can have: what it takes, and what it does. A kind without a row
+takes that of its nearest ancestor, as in the table of errors itself.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -97,7 +97,7 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.ArtifactTooLarge: _uploads,
     errors.RequestTooLarge: _takes_json,
     errors.DiskFull: _uploads,
-    errors.TooManyCalls: _never,  # of gRPC alone: connections are what is bounded here
+    errors.TooManyCalls: _never,  # gRPC only: HTTP bounds its connections instead
     errors.TooManyQueued: _queues,
     errors.TooManyWatchers: _watches,
     errors.Aborted: _uploads,
@@ -108,18 +108,18 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.Unavailable: _always,
     errors.ModelServerError: _never,  # it never leaves the worker
 }
-"""When an operation can meet an error of that class."""
+"""When an operation can have an error of that class."""
 
 
 def refusals_of(binding: Binding) -> dict[str, Any]:
-    """Return the responses of an operation by every status that it can refuse a call with, as references."""
+    """Return the problems of an operation by status, as references."""
     met = {status_of_error(kind).http_status for kind in raised_kinds() if _condition(kind)(binding)}
     statuses = sorted(met | {UNKNOWN.http_status, DEADLINE.http_status})
     return {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in statuses}
 
 
 def refusal_responses() -> dict[str, Any]:
-    """Return the components that `refusals_of` refers to: a response a status, with the reasons that it can have."""
+    """Return the components that `refusals_of` refers to: one response for each status, with its possible reasons."""
     reasons: dict[int, list[str]] = {UNKNOWN.http_status: [INTERNAL_REASON], DEADLINE.http_status: [DEADLINE_REASON]}
     for kind in raised_kinds():
         if _condition(kind) is not _never:
@@ -128,7 +128,7 @@ def refusal_responses() -> dict[str, Any]:
 
 
 def problem_response(description: str, headers: Iterable[str]) -> dict[str, Any]:
-    """Return a response that is a problem, with the headers of these names."""
+    """Return a response that is a problem, with these headers."""
     return {
         "description": description,
         "headers": {name: {"$ref": f"#/components/headers/{_HEADERS[name]}"} for name in ("X-Request-ID", *headers)},

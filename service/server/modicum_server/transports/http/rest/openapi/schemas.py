@@ -1,7 +1,7 @@
 """JSON Schema of the contract's messages, as ProtoJSON writes them: int64 as digits in a string, enums by name.
 
-A message has two schemas, because other fields are sure to be there: a caller may leave out what is not REQUIRED, and
-a response has every field that knows no absence, at its default too.
+A message has two schemas, because different fields are always present. A caller may leave out a field that is not
+REQUIRED; a response has every field without presence, also at its default.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ _WELL_KNOWN: Mapping[str, Schema] = {"google.protobuf.Timestamp": {"type": "stri
 
 
 class Way(StrEnum):
-    """Which way a message goes; the value ends the name of its schema."""
+    """The direction of a message; its value ends the name of the schema."""
 
     RECEIVED = ""
     SENT = "Input"
@@ -38,7 +38,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A message that is a body; `elsewhere` are its fields that stand in the path."""
+    """A message that is a body; `elsewhere` are its fields that are in the path."""
 
     message: Descriptor
     way: Way
@@ -46,7 +46,7 @@ class Body:
 
 
 def schemas_of(bodies: Iterable[Body], enums: Iterable[EnumDescriptor]) -> dict[str, Schema]:
-    """Return the schemas of messages that are sent or received, of all that they hold, and of enums, by name."""
+    """Return the schemas of messages, of all messages in them, and of enums, by name."""
     found = {name_of(enum): _schema_of_enum(enum) for enum in enums}
     waiting = list(bodies)
     while waiting:
@@ -65,7 +65,7 @@ def schemas_of(bodies: Iterable[Body], enums: Iterable[EnumDescriptor]) -> dict[
 
 
 def name_of(kind: Descriptor | EnumDescriptor, way: Way = Way.RECEIVED) -> str:
-    """Return the name of a message or an enum among the schemas: without its package."""
+    """Return the name of a message's or enum's schema: its name without the package."""
     return kind.full_name.removeprefix("modicum.v1.").removeprefix("google.protobuf.") + way
 
 
@@ -81,7 +81,7 @@ def schema_of_field(field: FieldDescriptor, way: Way = Way.SENT) -> Schema:
 
 
 def required_of(body: Body) -> list[str]:
-    """Return what a body is sure to have, by JSON name."""
+    """Return the fields that a body always has, by JSON name."""
     sure = (field for field in body.message.fields if _is_sure(field, body.way))
     return [field.json_name for field in sure if field.name not in body.elsewhere]
 
@@ -91,7 +91,7 @@ def _is_sure(field: FieldDescriptor, way: Way) -> bool:
 
 
 def has_behaviour(field: FieldDescriptor, *behaviours: str) -> bool:
-    """Whether a field is marked by one of these of google.api.field_behavior."""
+    """Return whether a field has one of these values of google.api.field_behavior."""
     marked = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
     return any(field_behavior_pb2.FieldBehavior.Name(one) in behaviours for one in marked)
 
@@ -120,7 +120,7 @@ def _described(field: FieldDescriptor, way: Way) -> Schema:
 
 
 def _not_empty(field: FieldDescriptor) -> Schema:
-    """What is required is more than there: an empty text or list is ProtoJSON's way of leaving it out."""
+    """Return what keeps a required field from being empty: to ProtoJSON, an empty text or list is a missing one."""
     if field.is_repeated:
         return {"minItems": 1}
     return {"minLength": 1} if field.type == FieldDescriptor.TYPE_STRING else {}

@@ -1,4 +1,4 @@
-"""The REST door: finds the route of a request, opens the layers around it, and answers in one of four shapes."""
+"""Serves REST: finds the route of a request, opens the layers around the call, and responds in one of four shapes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ from modicum_server.transports.services import Services
 from modicum_server.transports.unrouted import UnroutedRequests
 
 LARGEST_BODY_BYTES = 4 * MEBIBYTE
-"""As large as a message at the gRPC door."""
+"""As large as a gRPC message."""
 JSON = "application/json"
 
 
-class RestDoor:
+class RestEndpoint:
     """An ASGI application that serves the contract below /v1."""
 
     def __init__(self, services: Services, layers: Sequence[Layer], unrouted: UnroutedRequests) -> None:
@@ -66,7 +66,9 @@ class RestDoor:
         response = method_not_allowed(verb, allowed, request_id) if allowed else path_unknown(path, request_id)
         reason = "method_not_allowed" if allowed else "path_unknown"
         status = response.status_code
-        self._unrouted.tell(reason, door=HttpWire.door, verb=verb, path=path, status=status, request_id=request_id)
+        self._unrouted.tell(
+            reason, transport=HttpWire.transport, verb=verb, path=path, status=status, request_id=request_id
+        )
         return response
 
     async def _serve(self, found: Found, wire: HttpWire) -> None:
@@ -105,14 +107,14 @@ class RestDoor:
 
 
 async def _request_of(found: Found, wire: HttpWire) -> Message:
-    """Return the message of a request; a large one is read in a thread."""
+    """Return the message of a request; a large one is parsed in a thread."""
     body = await _body_of(wire)
     parts = (found, query_of(wire.request), body, wire.header(IDEMPOTENCY_HEADER))
     return await asyncio.to_thread(request_of, *parts) if len(body) > LARGE_BYTES else request_of(*parts)
 
 
 async def _body_of(wire: HttpWire) -> bytes:
-    """Return the body of a request whole.
+    """Return the whole body of a request.
 
     Raises:
         RequestTooLarge, MediaTypeUnknown, CallerLeft
