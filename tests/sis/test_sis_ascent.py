@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from modicum_sis import MaskOptimization, find_subsets, log_odds
-from modicum_sis.searches.ascent import LARGEST_GROWTH, LATE, MOMENTUM_APART, Ascent
+from modicum_sis.searches.ascent import LARGEST_GROWTH, LATE, MOMENTUM_IF_INSUFFICIENT, Ascent
 
 from tests.sis.sis_models import linear_classifier, ones
 
@@ -18,10 +18,10 @@ def ascend(margin_of, *, steps, whole_margin=10.0):
     ascent.enter(0, whole_margin, -5.0, steps=steps)
     slopes, sizes, done = torch.arange(float(PIXELS)).unsqueeze(0), [], []
     while not done:
-        asked = ascent.next_round()
+        asked = ascent.next_batch()
         sizes += asked.sizes
         margins = torch.tensor([margin_of(size) for size in asked.sizes], dtype=torch.float64)
-        done = ascent.follow(asked, margins, slopes)
+        done = ascent.apply_gradients(asked, margins, slopes)
     return sizes, ascent.leave(0)
 
 
@@ -58,14 +58,14 @@ def test_where_the_whole_image_argues_for_another_class_masks_stay_small():
     assert not ascended.found
 
 
-@pytest.mark.parametrize(("whole_margin", "kept"), [(10.0, 0.0), (-12.0, MOMENTUM_APART)])
+@pytest.mark.parametrize(("whole_margin", "kept"), [(10.0, 0.0), (-12.0, MOMENTUM_IF_INSUFFICIENT)])
 def test_a_step_keeps_a_share_of_the_last_one_where_the_whole_image_argues_for_another_class(whole_margin, kept):
     ascent = Ascent(1, 2, threshold=0.9, device=torch.device("cpu"))
     ascent.enter(0, whole_margin, -5.0, steps=4)
     margin = torch.zeros(1, dtype=torch.float64)
 
     for gradient in ([[1.0, -1.0]], [[1.0, -1.0]], [[-1.0, 1.0]]):
-        ascent.follow(ascent.next_round(), margin, torch.tensor(gradient))
+        ascent.apply_gradients(ascent.next_batch(), margin, torch.tensor(gradient))
 
     second, third = 1 - kept, kept * (1 - kept) - (1 - kept)
     score = 1 + second * 0.75 + third * 0.5  # the rates fall by a quarter a step

@@ -14,7 +14,7 @@ from modicum_sis import (
     find_subsets,
     gather_donors,
 )
-from modicum_sis.controls.donor_split import DonorSplit, Fillings
+from modicum_sis.controls.donor_split import DonorSplit, ImageDonors
 
 from tests.sis.sis_models import (
     FunctionScores,
@@ -89,14 +89,14 @@ def test_a_mask_that_suffices_with_the_searching_donors_alone_is_not_given_out(m
     findings, donors = findings_of(classifier, image), dark_donors(40)
     donors[:, :, 3, 1] = 0
     split = DonorSplit(gather_donors(classifier, donors), seed=0)
-    fillings = split.for_image(image[0], findings[0].digest, 0)
-    split.donors.images[list(fillings.searching), 0, 3, 1] = 1
+    donors = split.for_image(image[0], findings[0].digest, 0)
+    split.donors.images[list(donors.searching), 0, 3, 1] = 1
     monkeypatch.setattr(import_module("modicum_sis.controls.fill_robust"), "_split", lambda *_, **__: split)
 
     (result,) = fill_robust(classifier, image, findings, donors=split.donors, passes=300)
 
     assert set(FORCED) <= set(kept(result))
-    for place in fillings.verifying:
+    for place in donors.verifying:
         painted = torch.where(result.subset.mask, image[0], split.donors.images[place])
         assert float(torch.sigmoid((painted[0] * evidence).sum())) >= 0.99
 
@@ -145,9 +145,9 @@ def test_the_image_itself_and_donors_of_the_target_class_are_left_out_of_both_pa
     donors[8] = image[0]
     pool = gather_donors(classifier, donors, seed=3)
 
-    fillings = DonorSplit(pool, seed=3).for_image(image[0], "an image", 0)
+    donors = DonorSplit(pool, seed=3).for_image(image[0], "an image", 0)
 
-    used = fillings.searching + fillings.verifying
+    used = donors.searching + donors.verifying
     assert len(set(used)) == len(used) == 31
     assert all(pool.classes[place] == 1 and not torch.equal(pool.images[place], image[0]) for place in used)
 
@@ -155,9 +155,9 @@ def test_the_image_itself_and_donors_of_the_target_class_are_left_out_of_both_pa
 def test_an_image_that_the_pool_holds_twice_is_in_one_part_only():
     classifier, twice = linear_classifier(forced_evidence()), dark_donors(20).repeat(2, 1, 1, 1)
 
-    fillings = DonorSplit(gather_donors(classifier, twice), seed=0).for_image(ones(1, SIDE, SIDE)[0], "an image", 0)
+    donors = DonorSplit(gather_donors(classifier, twice), seed=0).for_image(ones(1, SIDE, SIDE)[0], "an image", 0)
 
-    assert (len(fillings.searching), len(fillings.verifying)) == (10, 10)
+    assert (len(donors.searching), len(donors.verifying)) == (10, 10)
 
 
 def test_the_split_owes_nothing_to_the_order_of_the_pool_nor_to_the_image():
@@ -165,8 +165,8 @@ def test_the_split_owes_nothing_to_the_order_of_the_pool_nor_to_the_image():
 
     def verifying(order, name):
         pool = gather_donors(classifier, donors[order], seed=1)
-        fillings = DonorSplit(pool, seed=7).for_image(ones(1, SIDE, SIDE)[0], name, 0)
-        return {pool.digests[place] for place in fillings.verifying}
+        donors = DonorSplit(pool, seed=7).for_image(ones(1, SIDE, SIDE)[0], name, 0)
+        return {pool.digests[place] for place in donors.verifying}
 
     backwards = list(reversed(range(30)))
     assert verifying(list(range(30)), "one") == verifying(backwards, "another")
@@ -174,7 +174,7 @@ def test_the_split_owes_nothing_to_the_order_of_the_pool_nor_to_the_image():
 
 @pytest.mark.parametrize(("count", "needed"), [(8, 8), (9, 9), (10, 9), (20, 18), (29, 27), (32, 29)])
 def test_nine_in_ten_verifying_donors_are_needed_counted_in_whole_donors(count, needed):
-    assert Fillings((), tuple(range(count))).needed == needed
+    assert ImageDonors((), tuple(range(count))).needed == needed
 
 
 @pytest.mark.parametrize("passes", [1, 20, 41, 60, 90, 150, 400])
@@ -266,7 +266,7 @@ def test_what_is_given_out_holds_with_nine_in_ten_verifying_donors_by_a_softmax_
     assert any(not result.budget_exhausted for result in results)
     for result in results:
         finding = next(one for one in findings if one.index == result.index)
-        fillings = DonorSplit(pool, seed=0).for_image(images[result.index], finding.digest, finding.target_class)
+        donors = DonorSplit(pool, seed=0).for_image(images[result.index], finding.digest, finding.target_class)
         holding = sum(
             float(
                 torch.softmax(
@@ -275,9 +275,9 @@ def test_what_is_given_out_holds_with_nine_in_ten_verifying_donors_by_a_softmax_
                 )[finding.target_class]
             )
             >= 0.6
-            for place in fillings.verifying
+            for place in donors.verifying
         )
-        assert holding == result.sufficient_donors >= fillings.needed
+        assert holding == result.sufficient_donors >= donors.needed
 
 
 def test_where_nothing_smaller_holds_the_whole_image_is_said_with_budget_exhausted():

@@ -1,23 +1,15 @@
-"""The method as a library: searches for sufficient input subsets of image classifiers.
+"""The method of Modicum as a library: searches for sufficient input subsets of image classifiers.
 
-On torch and numpy alone; opens no sockets, no files but those of `save_findings` and `load_findings`, and reads no
-clock but for a `Limit` and `measured_chunk_size`. Leaves torch's global random state alone.
+It needs torch and numpy alone. It opens no sockets, and no files except those of `save_findings` and `load_findings`.
+It reads the clock only for a `Limit` and in `measured_chunk_size`. It leaves torch's global random state unchanged.
 """
 
 from modicum_sis.acceleration.fast_path import Acceleration, Speedups
+from modicum_sis.controls.class_targeted import ClassTargeted, class_targeted, other_class
+from modicum_sis.controls.evidence import has_evidence
 from modicum_sis.controls.fill_robust import FillRobust, fill_robust
 from modicum_sis.controls.pixel_subsets import PixelSubset, pixel_subsets, planned_pixel_subset_passes
-from modicum_sis.controls.rescoring import (
-    ClassTargeted,
-    Rescore,
-    class_targeted,
-    dilated,
-    has_evidence,
-    mask_only,
-    other_class,
-    other_fills,
-    random_same_size,
-)
+from modicum_sis.controls.rescoring import Rescore, dilated, mask_only, other_fills, random_same_size
 from modicum_sis.errors import (
     CanvasMismatch,
     CanvasRefused,

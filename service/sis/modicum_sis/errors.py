@@ -1,19 +1,19 @@
-"""The errors of the library, one tree. Each docstring is the default message; none knows a transport.
+"""The errors of the library, as one tree. Each docstring is the default message.
 
 SisError
-├── ParameterError          an argument of ours is outside its range
+├── ParameterError          an argument is outside its range
 ├── ImageError              the images do not fit the request
 │   ├── CanvasMismatch
 │   └── OutOfBounds
-├── FillUnavailable         the fill cannot be made from what was given
-├── FindingsFileRefused     a file that save_findings did not write, or that was damaged since
-├── ContractBroken          a search of the caller's own does not do what Search.propose says
-└── ModelError              the module is no classifier that can be audited
+├── FillUnavailable         the fill cannot be made from the given images
+├── FindingsFileRefused     save_findings did not write the file, or the file was damaged later
+├── ContractBroken          a caller's own search does not follow Search.propose
+└── ModelError              the module cannot be audited as a classifier
     ├── CanvasRefused
     ├── OutputRefused
     ├── OutputNotFinite
     ├── OutputUnsteady
-    └── GradientMissing     fit for searches that need no gradient
+    └── GradientMissing     searches that need no gradient still work
 """
 
 
@@ -41,36 +41,36 @@ class OutOfBounds(ImageError):
 
 
 class FillUnavailable(SisError):
-    """The fill cannot be made from what was given."""
+    """The fill cannot be made from the given images."""
 
 
 class FindingsFileRefused(SisError, ValueError):
-    """Expected a file that save_findings wrote; this is another's, or damaged. Search anew, or give the right one."""
+    """This is not a file that save_findings wrote, or it is damaged. Give the right file, or search again."""
 
 
 class ContractBroken(SisError, RuntimeError):
-    """The search does not do what Search.propose says."""
+    """The search does not follow the contract of Search.propose."""
 
 
 class ModelError(SisError):
-    """The module is no classifier that can be audited."""
+    """The module cannot be audited as a classifier."""
 
 
 class CanvasRefused(ModelError):
-    """The module does not take an image of this canvas."""
+    """The module does not accept images of this shape."""
 
 
 class OutputRefused(ModelError):
-    """The module's output is not one row of class scores an image."""
+    """The module's output is not one row of class scores for each image."""
 
 
 class OutputNotFinite(ModelError):
-    """The module's output holds NaN or infinity."""
+    """The module's output contains NaN or infinity."""
 
 
 class OutputUnsteady(ModelError):
-    """Two passes over the same image disagree."""
+    """Two passes over the same image give different scores."""
 
 
 class GradientMissing(ModelError):
-    """The search cannot do without gradients, and the module has none."""
+    """The search needs gradients, and the module has none."""

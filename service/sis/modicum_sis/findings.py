@@ -1,4 +1,4 @@
-"""What a search gives back: plain frozen values. Must not compute anything that needs a model."""
+"""The results of a search, as frozen values. Nothing here needs a model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from modicum_sis.model.input_parameters import InputParameters
 
 
 class Reason(StrEnum):
-    """Why a finding has no subset, or not the one that a whole search would have given."""
+    """Why a finding has no subset, or why its search ended early."""
 
     NOT_ELIGIBLE = "NOT_ELIGIBLE"
-    """The predicted class is below the threshold on the whole image; not searched."""
+    """The predicted class does not reach the threshold on the whole image. The image was not searched."""
     NOT_FOUND = "NOT_FOUND"
-    """A search for a given class found no sufficient subset: counts as larger than all (censored)."""
+    """A search for a given class found no sufficient subset. Its size counts as larger than all others (censored)."""
     STOPPED = "STOPPED"
-    """The caller stopped the search; a subset, where there is one, is the best verified until then."""
+    """The caller stopped the search. The subset, if any, is the best one verified until then."""
     NOT_FINITE = "NOT_FINITE"
-    """The image, or the model's output on it, holds NaN or infinity."""
+    """The image, or the model's output for it, contains NaN or infinity."""
     FILL_UNAVAILABLE = "FILL_UNAVAILABLE"
-    """Fewer than two donors are left for this image."""
+    """Fewer than two donors can be used for this image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class Passes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subset:
-    """A mask (H, W) of bool, True = kept."""
+    """A bool mask (H, W). True means kept."""
 
     mask: Tensor
 
     @property
     def size(self) -> int:
-        """Kept pixels."""
+        """The number of kept pixels."""
         return int(self.mask.sum())
 
     @property
@@ -59,19 +59,19 @@ class Subset:
         return self.size / self.mask.numel()
 
     def __repr__(self) -> str:
-        """Its size: a canvas of True and False tells nobody anything."""
+        """The size of the subset; the mask itself would be too long to read."""
         return f"Subset({self.size} of {self.mask.numel()} pixels)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """A removal order and the score after each step.
+    """The order in which features were removed, and the score after each step.
 
     Attributes:
-        order: (r,) row-major indices of the features, as they were removed.
-        scores: (steps + 1,) float64; the first with nothing removed, the last after the last step.
-        kept: (steps + 1,) how many features were left at each score.
-        start: `shape`, bool: the features present at the first score.
+        order: (r,) row-major indices of the removed features, in the order of removal.
+        scores: (steps + 1,) float64. The first score is with nothing removed, the last is after the last step.
+        kept: (steps + 1,) the number of features present at each score.
+        start: bool, of the features' shape: the features present at the first score.
     """
 
     order: Tensor
@@ -80,7 +80,7 @@ class Trace:
     start: Tensor
 
     def smallest_subset(self, threshold: float) -> Tensor | None:
-        """The shortest suffix of the order whose score is >= threshold, as a mask; None when there is none.
+        """The shortest suffix of the order whose score is >= threshold, as a mask, or None if there is none.
 
         A lower threshold never gives a larger subset.
         """
@@ -92,7 +92,7 @@ class Trace:
             yield self.mask_at(step)
 
     def mask_at(self, step: int) -> Tensor:
-        """The features present at a score."""
+        """The mask of the features that are present at a score."""
         removed = int(self.kept[0]) - int(self.kept[step])
         mask = self.start.clone().flatten()
         mask[self.order[:removed]] = False
@@ -100,20 +100,32 @@ class Trace:
 
     @property
     def confidences(self) -> Tensor:
-        """The scores; in a finding, those are confidences of the target class."""
+        """The scores. In a finding they are confidences of the target class."""
         return self.scores
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Everything but the image and the weights that influenced a finding.
+    """Everything that influenced a finding, except the image and the weights.
 
-    `gradient_free` says that the module has no useful gradient, and that a search by forward passes alone ran in the
-    place of `search`. `probe_scores` are what the classifier is known by when a run is resumed: scores of a few classes
-    on an image that is always the same. `acceleration` is how the passes of the search ran when it began; its dtype is
-    empty in findings of a file that does not say. No pass of verification is accelerated. `input` is what the
-    classifier was told about its images, `digests_given` whether the caller named them; both None where a file does not
-    say.
+    Attributes:
+        search: the search that was requested.
+        threshold: the confidence that suffices.
+        fill: the name of the fill.
+        seed: the seed of the run.
+        donor_digests: the digests of the donor pool; empty unless the fill is marginal.
+        chunk_size: how many images were in work together.
+        dtype: the dtype of the classifier's weights.
+        device: the classifier's device.
+        output_kind: whether the module returns logits or probabilities.
+        torch_version: the version of torch.
+        library_version: the version of this library.
+        probe_scores: scores of a few classes on a fixed probe image. A resumed run recognises its classifier by them.
+        gradient_free: the module has no useful gradient, so a search by forward passes alone ran in place of `search`.
+        acceleration: how the passes of the search ran when it began. Verification passes are never accelerated. The
+            dtype is empty if a findings file does not record it.
+        input: the input that was declared for the classifier; None if a findings file does not record it.
+        digests_given: whether the caller gave names for the images; None if a findings file does not record it.
     """
 
     search: object
@@ -136,27 +148,28 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
-    """One image, one search.
+    """The result of one search on one image.
 
     Attributes:
         index: the image's position in `images`.
-        digest: the image's name in every seed.
-        predicted_class: on the whole image; -1 when the output was not finite.
-        target_class: the class that was argued for: the predicted one, or the given one.
+        digest: the image's name, from which its random numbers are drawn.
+        predicted_class: the class predicted on the whole image; -1 if the output was not finite.
+        target_class: the class that the search argued for: the predicted class, or the one given in `targets`.
         confidence: of the target class on the whole image.
-        margin: log-odds of that.
+        margin: the log-odds of that confidence.
         eligible: whether the predicted class reaches the threshold on the whole image.
-        baseline_confidence: of the target class on the bare fill; None where that was not scored.
-        baseline_confident: the bare fill alone is sufficient, and the subset's mask all False.
+        baseline_confidence: of the target class on the bare fill; None if that was not scored.
+        baseline_confident: whether the bare fill alone is sufficient. The subset's mask is then all False.
         subset: the smallest verified subset, or None with a reason.
-        verified_confidence: of a plain pass on the masked image; None without a subset.
-        budget_exhausted: nothing smaller than the whole image was found: fraction 1.
-        saturated: the model returns probabilities, or joins those of its parts, and on this image they round to 1:
-            sizes are coarse.
-        passes: all that was spent on the image, in an earlier run that this one resumed as well.
-        trace: removal order and confidences, None where there was none; of mask_optimization its last shrinking only.
-        reason: see `Reason`; None when all went as asked.
-        parameters: what influenced this.
+        verified_confidence: of a plain pass over the masked image; None without a subset.
+        budget_exhausted: whether the search found nothing smaller than the whole image. The subset is then the whole
+            image.
+        saturated: whether the module's probabilities round to 1 on this image. Sizes are then coarse. This happens to
+            modules that return probabilities, or combine the probabilities of their parts.
+        passes: all passes spent on the image, including those of an earlier run that this run resumed.
+        trace: the removal order and its confidences, or None. For mask_optimization it covers the last shrinking only.
+        reason: see `Reason`; None if the search ran to its end and found a subset.
+        parameters: everything else that influenced this finding.
     """
 
     index: int

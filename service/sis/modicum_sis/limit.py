@@ -1,6 +1,6 @@
-"""An end to a run by time or by passes: give it as `should_stop=` and the images in work end with their best so far.
+"""A limit on the time or the passes of a run. Give it as `should_stop=`; images in work end with their best result.
 
-It reads a clock, and the caller may bring another. Must not end anything by itself.
+It reads a clock, which the caller may replace. It does not stop anything by itself.
 """
 
 import time
@@ -11,18 +11,18 @@ from modicum_sis.progress import Progress
 
 
 class Limit:
-    """Says stop after so many seconds, or so many pass-equivalents over all images, whatever comes first.
+    """Stops a run after a number of seconds or of pass-equivalents over all images, whichever comes first.
 
-    Time begins when it is first asked. Runs that are given the same limit share it. The step under way is finished, so
-    a run ends a batch, and the verification of what is in work, beyond its limit.
+    Time starts at the first call. Runs that share a limit share its time and its passes. The current step is always
+    finished. A run therefore exceeds its limit by at most one batch and the verification of the images in work.
 
     Args:
-        seconds: None: no limit of time.
-        passes: pass-equivalents; None: no limit.
+        seconds: the time limit; None for no time limit.
+        passes: the limit in pass-equivalents; None for no such limit.
         clock: returns seconds.
 
     Raises:
-        ParameterError: neither is given, or one is not positive.
+        ParameterError: neither limit is given, or one is not positive.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Limit:
     ) -> None:
         given = [limit for limit in (seconds, passes) if limit is not None]
         if not given or not all(limit > 0 for limit in given):
-            raise ParameterError(f"expected positive seconds or passes, or both; got {seconds} and {passes}")
+            raise ParameterError(f"a Limit needs positive seconds or passes, or both; got {seconds} and {passes}")
         self._seconds, self._passes, self._clock = seconds, passes, clock
         self._begun: float | None = None
         self._passes_done = 0
@@ -43,7 +43,7 @@ class Limit:
         return late or (self._passes is not None and self._passes_done >= self._passes)
 
     def following(self, progress: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
-        """A `progress=` that counts the passes of one more run and tells them on; `find_subsets` sees to it."""
+        """A `progress=` callback that counts the passes of one run and calls the caller's. `find_subsets` uses it."""
         before = self._passes_done
 
         def follow(snapshot: Progress) -> None:

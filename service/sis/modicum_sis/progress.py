@@ -1,4 +1,4 @@
-"""What a running search says about itself, and how it is asked to stop. Holds no clock: a `Limit` does."""
+"""The progress of a running search, and the request to stop it. Nothing here reads a clock; `Limit` does."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,12 @@ from dataclasses import dataclass
 class Progress:
     """A snapshot of a running `find_subsets`.
 
-    Passes are pass-equivalents (a forward pass counts 1, a backward pass 2), summed over the images. `passes_planned`
-    falls when an image turns out to need no search. `mean_fraction` is that of the subsets found so far, None before
-    the first.
+    Attributes:
+        passes_done: pass-equivalents so far over all images. A forward pass counts 1, a backward pass 2.
+        passes_planned: pass-equivalents planned over all images. It falls when an image needs no search.
+        images_done: images with a finding.
+        images_total: images of the run.
+        mean_fraction: the mean fraction of the subsets found so far; None before the first.
     """
 
     passes_done: int
@@ -21,7 +24,7 @@ class Progress:
 
 
 class Meter:
-    """Adds up the passes, tells the caller at every step, and remembers that it was asked to stop."""
+    """Counts the passes, reports progress at every step, and remembers a request to stop."""
 
     def __init__(
         self,
@@ -38,26 +41,26 @@ class Meter:
         self._stopped = False
 
     def add_passes(self, equivalents: int) -> None:
-        """Count work just done, and say so."""
+        """Count passes, and report progress."""
         self._passes_done += equivalents
-        self._tell()
+        self._report()
 
     def finish_image(self, *, planned: int, spent: int, fraction: float | None) -> None:
-        """Count an image as done; what it did not spend of its plan leaves the plan."""
+        """Count an image as done, and remove its unspent passes from the plan."""
         self._images_done += 1
         self._passes_planned += spent - planned
         if fraction is not None:
             self._fractions_sum += fraction
             self._fractions_count += 1
-        self._tell()
+        self._report()
 
     def stopped(self) -> bool:
-        """Ask the caller, once a step, whether to stop; a yes is final."""
+        """Whether the caller asked to stop. Called once in every step; after the first yes the answer stays yes."""
         if not self._stopped and self._should_stop is not None:
             self._stopped = bool(self._should_stop())
         return self._stopped
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self._progress is None:
             return
         mean = self._fractions_sum / self._fractions_count if self._fractions_count else None

@@ -1,6 +1,6 @@
-"""Whole numbers and numbers as callers give them: NumPy's and torch's too, but no truth value and no text.
+"""Checks of numeric arguments. NumPy and torch numbers are accepted; bools and text are not.
 
-For arguments at the door; must not know what they are for.
+The functions do not know what the numbers are for.
 """
 
 import math
@@ -14,20 +14,20 @@ from modicum_sis.errors import ParameterError
 
 
 def whole_number(name: str, value: object, *, least: int | None = None, otherwise: str = "") -> int:
-    """An int, a NumPy int or a tensor that holds one int, as an int.
+    """An int, a NumPy int or a tensor with one int, as an int.
 
     Args:
-        name: of the argument.
-        value: what was given for it.
-        least: it must be no smaller.
-        otherwise: what else the caller could have given, for the message: ", or None".
+        name: the name of the argument.
+        value: the given value.
+        least: the smallest value that is allowed.
+        otherwise: what else the caller may give, for the message; for example ", or None".
 
     Raises:
-        ParameterError: it is anything else.
+        ParameterError: the value is not a whole number, or it is too small.
     """
     number = _index_of(value)
     if number is None:
-        raise ParameterError(f"{name} must be a whole number{otherwise}; got {value!r}. Give an int")
+        raise ParameterError(f"{name} must be a whole number{otherwise}; got {value!r}")
     if least is not None and number < least:
         raise ParameterError(f"{name} must be at least {least}{otherwise}; got {number}")
     return number
@@ -37,7 +37,7 @@ def share(name: str, value: object, *, otherwise: str = "") -> float:
     """A number strictly between 0 and 1, as a float.
 
     Raises:
-        ParameterError: it is anything else.
+        ParameterError: the value is not such a number.
     """
     number = real_number(value)
     if number is None or not 0 < number < 1:
@@ -46,7 +46,7 @@ def share(name: str, value: object, *, otherwise: str = "") -> float:
 
 
 def real_number(value: object) -> float | None:
-    """A finite number as a float; None of anything else."""
+    """A finite number as a float; None for any other value."""
     if isinstance(value, Tensor) and not value.dim() and value.dtype != torch.bool and not value.is_complex():
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
@@ -56,8 +56,8 @@ def real_number(value: object) -> float | None:
 
 def _index_of(value: object) -> int | None:
     if isinstance(value, bool) or (isinstance(value, Tensor) and (value.dim() or value.dtype == torch.bool)):
-        return None  # torch and Python let both through as indices
+        return None  # torch and Python would accept both as indices
     try:
-        return operator.index(value)  # type: ignore[arg-type]  # what is none says so
+        return operator.index(value)  # type: ignore[arg-type]  # raises TypeError for anything without an index
     except TypeError:
         return None

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 import modicum_sis.findings as sis
 from modicum_sis import Classifier, Donors, find_subsets, measured_chunk_size
-from modicum_sis.controls.rescoring import draw_other_class
+from modicum_sis.controls.class_targeted import draw_other_class
 from modicum_sis.searches.protocol import FallsBack
 
 from modicum_server.codec.models import input_value

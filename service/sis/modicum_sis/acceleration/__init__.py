@@ -1,1 +1,1 @@
-"""A faster copy of a module for the passes of a search. Nothing that is reported comes from it."""
+"""A faster copy of a module for the passes of a search. Reported scores never come from it."""

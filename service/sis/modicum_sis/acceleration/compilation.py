@@ -1,7 +1,7 @@
-"""A module compiled by torch.compile, for runs long enough to earn back the minutes that this takes.
+"""A module compiled by torch.compile, for runs long enough to pay for the minutes that compiling takes.
 
-Compiled once for batches of any size (`dynamic`): a search's differ from pass to pass. Whatever goes wrong in the
-compiler is one error, raised by the pass that met it. Must not fall back: who asks decides what runs instead.
+It is compiled once for batches of any size (`dynamic`), because batch sizes change from pass to pass in a search. Every
+compiler error is raised as `CompilationFailed` by the pass that met it. The caller decides what runs instead.
 """
 
 import itertools
@@ -15,11 +15,11 @@ from modicum_sis.numerics.memory import is_out_of_memory
 
 
 class CompilationFailed(RuntimeError):
-    """There is no compiler, or it does not take this module."""
+    """There is no compiler, or it cannot compile this module."""
 
 
 class Compiled(nn.Module):
-    """The same function as `module`, compiled at its first passes: forward and both ways, few images and many."""
+    """The same function as `module`, compiled at its first passes: with and without gradients, for any batch."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -36,13 +36,13 @@ class Compiled(nn.Module):
             CompilationFailed: the compiler failed, forward or backward.
         """
         differentiable = torch.is_grad_enabled() and images.requires_grad
-        # by powers of two: the compiler sets limits to the batch, and compiles anew beyond them
+        # by powers of two: the compiler sets limits on the batch size, and compiles again beyond them
         kind = (differentiable, len(images).bit_length(), images.shape[1:])
         if kind in self._ready:
             return self._run(images)
         try:
             scores = self._first_pass(images, differentiable=differentiable)
-        except Exception as error:  # a compiler, a cache on disk, generated code: that may fail in any way
+        except Exception as error:  # a compiler, a disk cache and generated code can fail in any way
             if is_out_of_memory(error):
                 raise
             raise CompilationFailed(_in_a_line(error)) from error
@@ -51,17 +51,17 @@ class Compiled(nn.Module):
 
     def _first_pass(self, images: Tensor, *, differentiable: bool) -> object:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the compiler warns of what it does itself, such as looking for a gradient
+            warnings.simplefilter("ignore")  # the compiler warns about its own actions
             self._rehearse(images.detach(), differentiable=differentiable)
             return self._run(images)
 
     def _rehearse(self, images: Tensor, *, differentiable: bool) -> None:
-        """Compile; backward too, which may be put off until it is needed, and that is outside of this module."""
+        """Compile both directions now. Otherwise the backward pass is compiled later, outside this module."""
         if len(images) > 1:
-            # equal sizes, as of three images of three channels, are taken for one and the same
+            # the compiler treats equal sizes as one size, for example three images of three channels
             images = padded(images, next(size for size in itertools.count(len(images)) if size not in images.shape[1:]))
         leaf = images.requires_grad_(differentiable)
-        scores = self._run(leaf.clone())  # no leaf, as the images of a search are none: else it is compiled again
+        scores = self._run(leaf.clone())  # not a leaf, as in a search: a leaf would be compiled separately
         if isinstance(scores, Tensor) and scores.requires_grad:
             torch.autograd.grad(scores.sum(), leaf, allow_unused=True)
 

@@ -1,9 +1,9 @@
-"""The fast twin of a module, for the passes of a search; nothing that is reported comes from it.
+"""A fast copy of a module, for the passes of a search. Reported scores never come from it.
 
-A twin computes the same function with less work. It is made in steps, and each is used on a canvas only after its class
-scores agreed with the module's own on probes. Whatever goes wrong with a step, the one before takes over, down to the
-module itself, and the record says why. Must not change the module. What was tried, with its figures:
-docs/decisions/0012.
+A fast copy computes the same function with less work. It is made in steps: fold batch norms, reduce the precision,
+compile, record CUDA graphs. A step is used on a canvas only if its class scores agree with the module's own on probe
+images. If a step fails, the result of the step before it runs, in the end the module itself, and the record says why.
+The module itself is never changed. docs/decisions/0012 has the measurements.
 """
 
 from collections.abc import Callable
@@ -23,32 +23,32 @@ from modicum_sis.numerics.margins import margin_difference
 from modicum_sis.numerics.memory import is_out_of_memory
 
 AGREEMENT = 1e-3
-"""What a class score of the twin may differ by, times the largest where that is above 1. Rounding makes about 1e-6."""
+"""Largest allowed difference of a class score, times the largest score if above 1. Rounding causes about 1e-6."""
 REDUCED_AGREEMENT = 0.25
-"""What log-odds may differ by in reduced precision, root mean square over the probes and all classes. Searches have to
-aim higher by more than that, and what they find grows with it."""
+"""Largest allowed difference of log-odds in reduced precision: root mean square over the probes and all classes. A
+search must aim higher than the threshold by more than that, and its subsets grow with the aim."""
 AIM = 1.0
-"""Searches in reduced precision aim past the threshold by so many of these differences."""
+"""A search in reduced precision aims past the threshold by this many of those differences."""
 SAFE_AIM = 4.0
-"""From so many of them on, a mask that a search has scored is kept in case its smallest one is not verified."""
+"""A mask that exceeds the threshold by this many of them is kept, in case the smallest mask fails verification."""
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
-DOUBLE = "double precision runs as it is"
+DOUBLE = "double precision modules are not accelerated"
 
 Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Speedups:
-    """What searches may do besides folding batch norms; nothing is chosen by a clock, so that a run is repeatable.
+    """Ways to accelerate a search besides folding batch norms. None depends on a clock, so a run can be repeated.
 
     Attributes:
-        precision: of weights and activations, None for the module's own. For hardware that is faster in 16 bits.
-        compiled: by torch.compile, which takes minutes: for long runs.
+        precision: of weights and activations; None keeps the module's own. For hardware that is faster in 16 bits.
+        compiled: use torch.compile, which takes minutes; for long runs.
         graphs: replay CUDA graphs; for small networks on a GPU.
 
     Raises:
-        ParameterError: another precision.
+        ParameterError: another precision was given.
     """
 
     precision: Literal["bfloat16", "float16"] | None = None
@@ -65,14 +65,16 @@ class Acceleration:
     """How the passes of a search run on one canvas.
 
     Attributes:
-        folded: batch norms that are part of a convolution's weights.
+        folded: the number of batch norms that were folded into convolutions.
         dtype: what the passes compute in.
-        difference: the largest of a class score on the probes from the module's own; 0 where the module itself runs.
-        declined: why the twin, or a step of it, is not used; empty where there is nothing to say.
-        compiled: whether by torch.compile.
-        graphs: whether as CUDA graphs.
-        margin_difference: of log-odds on the probes in reduced precision, root mean square over all classes; else 0.
-        aim: how far above the threshold, in log-odds, searches look for subsets; verification keeps the threshold.
+        difference: the largest difference of a class score from the module's own on the probes; 0 if the module itself
+            runs.
+        declined: why a step, or the whole fast copy, is not used; empty if there is no reason.
+        compiled: whether torch.compile is used.
+        graphs: whether CUDA graphs are used.
+        margin_difference: in reduced precision, the difference of log-odds on the probes, root mean square over all
+            classes; otherwise 0.
+        aim: how far above the threshold, in log-odds, a search looks for subsets. Verification uses the threshold.
     """
 
     folded: int
@@ -86,33 +88,33 @@ class Acceleration:
 
     @property
     def safe_aim(self) -> float:
-        """How far above the threshold, in log-odds, masks are safe from being rejected; 0 where passes are exact."""
+        """How far above the threshold, in log-odds, a mask is expected to pass verification; 0 if passes are exact."""
         return SAFE_AIM * self.margin_difference
 
 
 Variant = tuple[nn.Module, Acceleration]
-"""A module that may run, and what it is."""
+"""A module that can run, and the record that describes it."""
 StepOutput = tuple[nn.Module, Callable[[Acceleration], Acceleration]]
-"""What a step makes of a module, and what that changes in the record."""
+"""The module that a step makes, and how the step changes the record."""
 ScoreImages = Callable[[nn.Module, Tensor], Tensor]
-"""Class scores (B, K) of images (B, C, H, W) by a module, differentiable.
+"""Computes class scores (B, K) of images (B, C, H, W) with a module; differentiable.
 
 Raises:
-    ModelError: it failed, and not for want of memory.
+    ModelError: the module failed for another reason than lack of memory.
 """
 
 
 class _StepDeclined(Exception):
-    """A step is not variants, for this reason."""
+    """A step is not used. The message is the reason."""
 
 
 class FastPath:
-    """One module and its twin, which is made when first asked for.
+    """One module and its fast copies, which are made on first use.
 
     Args:
-        module: in eval mode, its weights frozen.
-        dtype: of its weights. Double precision is never touched: who asks for it wants these very numbers.
-        wanted: what to do besides folding; None for no twin at all.
+        module: in eval mode, with frozen weights.
+        dtype: of its weights. Double precision is never accelerated: its caller wants the exact numbers.
+        wanted: what to do besides folding; None for no fast copy.
     """
 
     def __init__(self, module: nn.Module, *, dtype: torch.dtype, wanted: Speedups | None) -> None:
@@ -123,40 +125,40 @@ class FastPath:
         self._variants: dict[Shape, list[Variant]] = {}
 
     def choose(self, canvas: Shape, probes: Callable[[], Tensor], score: ScoreImages) -> Variant:
-        """What runs on a canvas, remembered; each step is compared on `probes` (B, C, H, W) by `score`."""
+        """The fastest variant for a canvas. Each step is compared on `probes` (B, C, H, W) by `score`, once."""
         if canvas not in self._variants:
             self._variants[canvas] = self._build_variants(probes, score)
         return self._variants[canvas][-1]
 
     def give_up(self, canvas: Shape, reason: str) -> None:
-        """From now on the step before runs on this canvas, the module itself in the end."""
+        """Stop using the last step on this canvas. The variant before it runs from now on."""
         variants = self._variants[canvas]
         if len(variants) > 1:
             variants.pop()
         _add_reason(variants, reason)
 
     def forget(self) -> None:
-        """Make the twin anew when next asked for: the weights have changed."""
+        """Discard all fast copies, because the weights have changed."""
         self._made.clear()
         self._variants.clear()
 
     def _build_variants(self, probes: Callable[[], Tensor], score: ScoreImages) -> list[Variant]:
-        """The module itself and the steps that hold, each on top of the one before."""
+        """The module itself and the steps that agree with it, each made from the one before."""
         variants: list[Variant] = [(self._module, Acceleration(folded=0, dtype=self._dtype, declined=self._refused))]
         own: _OwnScores | None = None
         for name, step in self._steps.items():
             module, record = variants[-1]
             try:
-                twin, change = self._make(name, step, module)
-                if twin is not module:
+                fast, change = self._make(name, step, module)
+                if fast is not module:
                     own = own or _OwnScores.of(self._module, probes(), score)
-                    variants.append((twin, own.compared(twin, change(record), score)))
+                    variants.append((fast, own.compared(fast, change(record), score)))
             except _StepDeclined as reason:
                 _add_reason(variants, f"{name}: {reason}")
         return variants
 
     def _make(self, name: str, step: Callable[[nn.Module], StepOutput], module: nn.Module) -> StepOutput:
-        """One step from a module, made once for all canvases."""
+        """Apply one step to a module, once for all canvases."""
         if (name, module) not in self._made:
             try:
                 self._made[name, module] = step(module)
@@ -170,7 +172,7 @@ class FastPath:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _OwnScores:
-    """Probes (B, C, H, W), and the module's own scores (B, K) of them in its `dtype`."""
+    """Probes (B, C, H, W), and the module's own scores (B, K) for them in its own dtype."""
 
     images: Tensor
     scores: Tensor
@@ -180,45 +182,45 @@ class _OwnScores:
         with torch.no_grad():
             return cls(images, score(module, images))
 
-    def compared(self, twin: nn.Module, record: Acceleration, score: ScoreImages) -> Acceleration:
-        """The record of a twin with its differences; both directions run, as they will in a search.
+    def compared(self, fast: nn.Module, record: Acceleration, score: ScoreImages) -> Acceleration:
+        """The record of a fast copy with its measured differences. Both directions run, as in a search.
 
         Raises:
-            _StepDeclined: it failed, or differs by more than is allowed.
+            _StepDeclined: it failed, or differs too much.
         """
         try:
             images = self.images.detach().requires_grad_()
             with torch.enable_grad():
-                scores = score(twin, images)
+                scores = score(fast, images)
                 if scores.requires_grad:
                     torch.autograd.grad(scores.sum(), images, allow_unused=True)
         except (ModelError, RuntimeError) as error:
             if is_out_of_memory(error):
                 raise
-            raise _StepDeclined(f"the twin failed: {error.__cause__ or error}") from error
+            raise _StepDeclined(f"the fast copy failed: {error.__cause__ or error}") from error
         scores = scores.detach()
         difference = float((scores - self.scores).abs().max())
         if record.dtype in DTYPES:
             return _with_aim(replace(record, difference=difference), margin_difference(scores, self.scores))
-        if not difference <= AGREEMENT * max(1.0, float(self.scores.abs().max())):  # not so for NaN either
-            raise _StepDeclined(f"class scores of the twin differ by {difference:.3g}")
+        if not difference <= AGREEMENT * max(1.0, float(self.scores.abs().max())):  # also declines NaN
+            raise _StepDeclined(f"class scores of the fast copy differ by {difference:.3g}")
         return replace(record, difference=difference)
 
 
 def _with_aim(record: Acceleration, difference: float) -> Acceleration:
     if not difference <= REDUCED_AGREEMENT:
-        raise _StepDeclined(f"log-odds of the twin differ by {difference:.3g}; at most {REDUCED_AGREEMENT} is allowed")
+        raise _StepDeclined(f"log-odds of the fast copy differ by {difference:.3g}; the limit is {REDUCED_AGREEMENT}")
     return replace(record, margin_difference=difference, aim=AIM * difference)
 
 
 def _add_reason(variants: list[Variant], reason: str) -> None:
-    """Put a reason into the record of what runs now."""
+    """Add a reason to the record of the variant that runs now."""
     module, record = variants[-1]
     variants[-1] = module, replace(record, declined="; ".join(filter(None, (record.declined, reason))))
 
 
 def _steps(wanted: Speedups | None) -> dict[str, Callable[[nn.Module], StepOutput]]:
-    """What is wanted, in the order in which it is done."""
+    """The wanted steps, in the order in which they are applied."""
     if wanted is None:
         return {}
     steps: dict[str, Callable[[nn.Module], StepOutput]] = {"folded": _folded}
@@ -235,10 +237,10 @@ def _folded(module: nn.Module) -> StepOutput:
     if not has_norms(module):
         return module, lambda record: record
     try:
-        twin, folded = fold_norms(module)
+        fast, folded = fold_norms(module)
     except NotFoldable as error:
-        raise _StepDeclined(f"batch norms stay: {error}") from error
-    return twin, lambda record: replace(record, folded=folded)
+        raise _StepDeclined(f"batch norms cannot be folded: {error}") from error
+    return fast, lambda record: replace(record, folded=folded)
 
 
 def _reduced(module: nn.Module, *, precision: str) -> StepOutput:

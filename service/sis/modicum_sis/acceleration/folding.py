@@ -1,8 +1,8 @@
-"""Batch norms folded into the convolutions before them: the same function of the image in fewer operations.
+"""Folds batch norms into the convolutions before them: the same function of images in fewer operations.
 
-In eval mode a batch norm is a fixed scale and shift of each channel, and so is part of a linear map that it follows.
-The module that is given stays as it is; what is returned shares every weight that was not folded. Must not judge
-whether the result is close enough: rounding differs, and who asks compares.
+In eval mode a batch norm is a fixed scale and shift of each channel. It can become part of a linear map before it. The
+given module stays unchanged; the returned module shares every weight that was not folded. Rounding differs, so the
+caller must compare the results.
 """
 
 import copy
@@ -16,22 +16,22 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-"""Exactly these: a subclass may do something else to its weights before it uses them."""
+"""Exactly these classes: a subclass may change its weights before it uses them."""
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 CONVOLUTION_FUNCTIONS: tuple[Callable[..., Tensor], ...] = (torch.conv1d, torch.conv2d, torch.conv3d)
 SHAPE_ATTRIBUTES = ("ndim", "shape", "dtype", "device")
 NORM_ARGUMENTS = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
 WEIGHT, BIAS = 1, 2
-"""Their places among the arguments of a convolution as a function."""
+"""Positions of the arguments in a call of a convolution function."""
 
 
 class NotFoldable(Exception):
-    """The module's operations cannot be listed without running it, as where its code branches on an image."""
+    """The module's operations cannot be listed without running it, for example if its code branches on an image."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Norm:
-    """A batch norm's fixed numbers, however it is written."""
+    """The fixed numbers of a batch norm, written as a module or as a function."""
 
     mean: Tensor
     variance: Tensor
@@ -41,24 +41,24 @@ class _Norm:
 
 
 def has_norms(module: nn.Module) -> bool:
-    """Whether there may be something to fold."""
+    """Whether the module may contain a batch norm to fold."""
     return any(isinstance(part, _BatchNorm) for part in module.modules())
 
 
 def fold_norms(module: nn.Module) -> tuple[nn.Module, int]:
-    """A module that computes the same with its batch norms folded, and how many were; `module` itself where none was.
+    """A module that computes the same with its batch norms folded, and how many were; `module` itself if none was.
 
-    Folds a norm whose input is the output of a convolution that nothing else uses, be they modules or functions.
+    A norm is folded if its input is the output of a convolution that nothing else uses. Modules and functions count.
 
     Args:
         module: in eval mode.
 
     Raises:
-        NotFoldable: it cannot be traced.
+        NotFoldable: the module cannot be traced.
     """
     try:
         traced = fx.symbolic_trace(module)
-    except Exception as error:  # tracing runs a stranger's code on stand-ins, and that may fail in any way
+    except Exception as error:  # tracing runs the module's own code on stand-ins, which may fail in any way
         raise NotFoldable(f"{type(error).__name__}: {error}".splitlines()[0]) from error
     folded = sum(_fold(traced, node, name=f"folded_{place}") for place, node in enumerate(list(traced.graph.nodes)))
     if not folded:
@@ -70,7 +70,7 @@ def fold_norms(module: nn.Module) -> tuple[nn.Module, int]:
 
 
 def _fold(traced: fx.GraphModule, node: fx.Node, *, name: str) -> bool:
-    """Fold one node, if it is a norm right behind a convolution."""
+    """Fold one node if it is a norm directly after a convolution."""
     norm = _norm(traced, node)
     before = node.args[0] if norm is not None and node.args else None
     if norm is None or not isinstance(before, fx.Node) or not _feeds_only(before, node):
@@ -83,7 +83,7 @@ def _fold(traced: fx.GraphModule, node: fx.Node, *, name: str) -> bool:
 
 
 def _feeds_only(before: fx.Node, node: fx.Node) -> bool:
-    """Whether nothing else reads the values; who asks for their shape gets the same answer."""
+    """Whether nothing else reads the values. Reading their shape is harmless: folding does not change it."""
     others = (user for user in before.users if user is not node)
     return all(user.target is getattr and user.args[1] in SHAPE_ATTRIBUTES for user in others)
 
@@ -103,7 +103,7 @@ def _norm(traced: fx.GraphModule, node: fx.Node) -> _Norm | None:
 
 
 def _norm_of_call(traced: fx.GraphModule, node: fx.Node) -> _Norm | None:
-    """The same of a call of the function, as subclasses of the norms make it."""
+    """The numbers of a call of `batch_norm`, which is how subclasses of the norms compute it."""
     given: dict[str, object] = {"weight": None, "bias": None, "training": False, "eps": 1e-5}
     given.update(zip(NORM_ARGUMENTS, node.args, strict=False))
     given.update(node.kwargs)
@@ -122,7 +122,7 @@ def _fold_into_module(traced: fx.GraphModule, node: fx.Node, norm: _Norm, *, nam
     assert isinstance(convolution, nn.Conv1d | nn.Conv2d | nn.Conv3d)
     fused = copy.deepcopy(convolution)
     fused.weight, fused.bias = _fused(convolution.weight, convolution.bias, norm)
-    traced.add_submodule(name, fused)  # under a name of its own: the convolution may be called elsewhere as well
+    traced.add_submodule(name, fused)  # under its own name: the convolution may be called elsewhere too
     node.target = name
     return True
 
@@ -149,7 +149,7 @@ def _fused(weight: Tensor, bias: Tensor | None, norm: _Norm) -> tuple[nn.Paramet
 
 
 def _constant(traced: fx.GraphModule, node: object) -> Tensor | None:
-    """The tensor that a node stands for, where it is a weight or a buffer as it is."""
+    """The tensor of a node that is an unchanged weight or buffer; otherwise None."""
     if not isinstance(node, fx.Node) or node.op != "get_attr":
         return None
     owner, _, name = str(node.target).rpartition(".")

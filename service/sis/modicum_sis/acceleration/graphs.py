@@ -1,8 +1,8 @@
-"""A module's passes recorded once as CUDA graphs and replayed: a small network's many kernels start at one call.
+"""Records a module's passes as CUDA graphs and replays them: one call starts all kernels of a small network.
 
-A graph knows addresses and no values: images are copied into a fixed place, and scores out of one. So there is one
-recording for each padded batch size. Without CUDA the same code runs with the passes themselves in the place of their
-replay, which is how it is tested; it was never run on a GPU. Must not be used by two threads at a time.
+A graph reads and writes fixed addresses. Images are copied into a fixed place and scores out of one, so every padded
+batch size has its own recording. Without CUDA the same code runs the passes themselves instead of a replay, which is
+how it is tested; it was never run on a GPU. Two threads must not use it at the same time.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from torch.autograd.function import FunctionCtx
 from modicum_sis.acceleration.padding import padded, padded_count
 
 WARM_UPS = 3
-"""Passes before a recording, in which libraries choose their kernels and take their memory."""
+"""Passes before a recording. In these the libraries choose their kernels and allocate their memory."""
 
 
 class Graphed(nn.Module):
@@ -26,7 +26,7 @@ class Graphed(nn.Module):
         self._recordings: dict[tuple[int, ...], _Recording] = {}
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class scores of images (B, C, H, W); differentiable, once and before the next pass."""
+        """Class scores of images (B, C, H, W). Differentiable once, before the next pass."""
         count = padded_count(len(images))
         differentiable = torch.is_grad_enabled() and images.requires_grad
         kind = (count, *images.shape[1:], int(differentiable))
@@ -40,7 +40,7 @@ class Graphed(nn.Module):
 
 
 class _Recording:
-    """Passes over one padded batch size, and the places where their inputs and outputs lie."""
+    """Passes over one padded batch size, and the tensors that hold their inputs and outputs."""
 
     def __init__(self, module: nn.Module, images: Tensor, count: int, *, differentiable: bool) -> None:
         self._module, self._is_on_gpu = module, images.is_cuda
@@ -55,7 +55,7 @@ class _Recording:
         self._replay_backward = self._record(self._run_backward) if differentiable else None
 
     def score(self, images: Tensor) -> Tensor:
-        """Scores of images, the padding cut off; rows behind the images still hold what they held, and harm nobody."""
+        """Scores of the images without the padding. Padded rows keep old values, which influence nothing."""
         with torch.no_grad():
             self._images[: len(images)].copy_(images, non_blocking=True)
         self._replay_forward()
@@ -63,7 +63,7 @@ class _Recording:
         return self._scores[: len(images)].clone()
 
     def differentiate(self, by_scores: Tensor) -> Tensor:
-        """The gradient with respect to the images of the latest pass."""
+        """The gradient of the latest pass with respect to its images."""
         assert self._replay_backward is not None
         self._by_scores[: len(by_scores)].copy_(by_scores, non_blocking=True)
         self._replay_backward()
@@ -83,7 +83,7 @@ class _Recording:
         self._by_images.copy_(by_images)
 
     def _warm_up(self) -> None:
-        """Rehearse on a stream of its own, as a recording will run."""
+        """Run the passes on a separate stream, as a recording will."""
         if not self._is_on_gpu:
             return
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -106,7 +106,7 @@ class _Recording:
 
 
 class _Replay(torch.autograd.Function):
-    """Ties a recording into autograd."""
+    """Connects a recording to autograd."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, images: Tensor, recording: _Recording) -> Tensor:
@@ -118,5 +118,5 @@ class _Replay(torch.autograd.Function):
     def backward(ctx: FunctionCtx, *by_scores: Tensor) -> tuple[Tensor, None]:
         recording: _Recording = ctx.recording  # type: ignore[attr-defined]
         if recording.passes != ctx.place:  # type: ignore[attr-defined]
-            raise RuntimeError("expected the gradient of the latest pass; another pass has overwritten what it needs")
+            raise RuntimeError("only the latest pass can be differentiated; a later pass has overwritten its values")
         return recording.differentiate(by_scores[0]), None

@@ -1,6 +1,6 @@
-"""A module in half the bits: 16-bit weights and activations, where the hardware multiplies those faster.
+"""A copy of a module with 16-bit weights and activations, for hardware that multiplies those faster.
 
-The class scores come back in the images' own type. Must not judge whether they are close enough: who asks compares.
+Class scores are returned in the dtype of the images. The caller must compare them with the module's own.
 """
 
 import copy
@@ -12,24 +12,25 @@ CONVOLUTION_AXES = 4
 
 
 class NotReducible(Exception):
-    """The module cannot be copied, or not to another type."""
+    """The module cannot be copied or converted."""
 
 
 class ReducedPrecision(nn.Module):
-    """A copy of a module that computes in `dtype`; convolutions channels last, which is how 16-bit kernels want them.
+    """A copy of a module that computes in `dtype`. Convolutions use channels last, the layout of 16-bit kernels.
 
     Args:
-        module: in eval mode; stays as it is.
+        module: in eval mode; it stays unchanged.
+        dtype: a 16-bit dtype.
 
     Raises:
-        NotReducible: it cannot be copied.
+        NotReducible: the module cannot be copied.
     """
 
     def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
         try:
             copied = copy.deepcopy(module).to(dtype)
-        except Exception as error:  # copying runs a stranger's code, and that may fail in any way
+        except Exception as error:  # copying runs the module's own code, which may fail in any way
             raise NotReducible(f"{type(error).__name__}: {error}".splitlines()[0]) from error
         convolves = any(weights.dim() == CONVOLUTION_AXES for weights in copied.parameters())
         self._layout = torch.channels_last if convolves else torch.contiguous_format
@@ -40,6 +41,6 @@ class ReducedPrecision(nn.Module):
         self.train(copied.training)
 
     def forward(self, images: Tensor) -> object:
-        """Class scores of images (B, C, H, W), in their type; what is no tensor comes as it is."""
+        """Class scores of images (B, C, H, W), in their dtype. An output that is not a tensor is returned unchanged."""
         output: object = self._module(images.to(self._reduced, memory_format=self._layout))
         return output.to(images.dtype) if isinstance(output, Tensor) else output

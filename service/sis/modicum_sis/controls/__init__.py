@@ -1,1 +1,1 @@
-"""Controls that say how much a subset proves. Each takes findings or images and returns frozen results."""
+"""Controls that say how much a subset proves; docs/method.md, "What a small subset does not prove"."""

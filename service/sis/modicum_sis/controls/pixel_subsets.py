@@ -1,7 +1,8 @@
-"""The pixel-subsets measure (METHOD section 4): what is still recognised in the 5% of the pixels favoured most.
+"""The pixel-subsets control: what does the model recognise in the last 5% of the pixels?
 
-Every image is descended, eligible or not, by `batched_gradient` for the class that is predicted on it, whatever its
-label. Scores that are reported are plain passes over one image alone; shares and means over images are an audit's.
+See docs/method.md, "Pixel subsets". Every image, eligible or not, is descended by `batched_gradient` for its predicted
+class; its label does not matter. Reported scores are plain passes over one image alone. Shares and means over images
+are computed elsewhere.
 """
 
 import math
@@ -23,29 +24,29 @@ from modicum_sis.searches.batched_gradient import BatchedGradient
 from modicum_sis.validation import share
 
 KEPT_SHARE = 0.05
-"""The paper's: 52 of 1,024 pixels."""
+"""The paper's share: 52 of 1,024 pixels."""
 NEVER_SUFFICIENT = math.nextafter(1.0, 0.0)
-"""No subset is looked for: a descent goes on to the bare fill whatever the confidence."""
+"""No subset is searched, so a descent goes on to the bare fill at any confidence."""
 RANDOM_SUBSET = "random pixel subset"
-"""Purpose of the seed that draws it."""
+"""The purpose under which random pixels are drawn."""
 SCORING_PASSES = 3
-"""Forward passes an image beside the descent: the whole image, its subset, the random one."""
+"""Forward passes of one image besides the descent: the whole image, its subset, the random one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PixelSubset:
-    """One image's.
+    """The result for one image.
 
     Attributes:
-        index: of the image.
-        target_class: predicted on the whole image.
-        mask: (H, W) bool, the `ceil(kept_share * H * W)` pixels that the descent left to the last.
+        index: the index of the image.
+        target_class: the class predicted on the whole image.
+        mask: (H, W) bool, the `ceil(kept_share * H * W)` pixels that the descent removed last.
         predicted_class: on the image under that mask.
         confidence: of the target class there.
-        random_predicted_class: on the image under as many pixels drawn at random.
+        random_predicted_class: on the image under as many random pixels.
         random_confidence: of the target class there.
-        trace: the whole descent, from all pixels to the bare fill; its scores are confidences of the target class.
-        passes: all that was spent.
+        trace: the whole descent, from all pixels to the bare fill. Its scores are confidences of the target class.
+        passes: all passes spent on the image.
     """
 
     index: int
@@ -73,14 +74,14 @@ def pixel_subsets(
     progress: Callable[[Progress], None] | None = None,
     chunk_size: int | None = None,
 ) -> Iterator[PixelSubset]:
-    """Descend every image to a share of its pixels, and score what is left against as many random pixels.
+    """Descend every image to a share of its pixels, and score them against as many random pixels.
 
-    Images on which the model answers NaN, whose fill cannot be made, whose bare fill is as certain as a number can be,
-    or that were not done when the run was stopped, are left out. `kept_share` lies strictly between 0 and 1;
-    `pixels_per_step` is that of `BatchedGradient`, all other parameters are those of `find_subsets`.
+    Some images are left out: those on which the model returns NaN, whose fill cannot be made, whose bare fill is as
+    confident as a number can be, or that were not done when the run was stopped. `kept_share` lies strictly between 0
+    and 1. `pixels_per_step` is that of `BatchedGradient`; all other parameters are those of `find_subsets`.
 
     Raises:
-        ParameterError, ImageError, FillUnavailable, ModelError, GradientMissing: as `find_subsets` does.
+        ParameterError, ImageError, FillUnavailable, ModelError, GradientMissing: as `find_subsets`.
     """
     kept_share = share("kept_share", kept_share)
     source = ImageSource(classifier, images, digests)
@@ -106,12 +107,12 @@ def pixel_subsets(
 
 
 def planned_pixel_subset_passes(canvas: Canvas, pixels_per_step: int | None = None) -> int:
-    """Most pass-equivalents an image."""
+    """The most pass-equivalents of one image."""
     return SCORING_PASSES + BatchedGradient(pixels_per_step).planned_passes(canvas)
 
 
 def _predicted(classifier: Classifier, source: ImageSource) -> list[int]:
-    """Of every image; where the model answers NaN it is any class, and the descent is left out later."""
+    """The predicted class of every image. If the model returns NaN it is any class; that image is left out later."""
     return [int(classifier.plain_logits(source.load(index)[0]).argmax()) for index in range(len(source))]
 
 

@@ -1,12 +1,14 @@
-"""The search under changing fills: a new donor at every step. METHOD section 3, `fill_robust`.
+"""The search of the control `fill_robust`: every step has a new donor as its fill.
 
-Every pixel has one real number, its score, as in `ascent`; the mask is the best-scored pixels. Each step puts the next
-donor where the mask is False, adds the gradient of the margin to the scores, at a falling rate, and moves the size:
-down a little where this donor left the mask sufficient, up nine times as far where it did not, but never to nearly all
-pixels. One donor proves nothing, so no mask of the climb is kept; what it leaves is a ranking. Along that the smallest
-size is sought that suffices with nearly all of the searching donors. Images climb side by side, in the rows of a
-scorer, all at the same step; each has its own account of passes. Must not see a verifying donor, and must not decide
-what is reported.
+See docs/method.md, "What a small subset does not prove". Every pixel has one real number, its score, as in
+`searches.ascent`. The mask is the pixels with the best scores. Each step puts the next donor where the mask is False,
+and adds the gradient of the margin to the scores, at a falling rate. Then it moves the size: down a little if the mask
+was sufficient with this donor, up nine times as far if not, but never to nearly all pixels.
+
+One donor proves nothing, so no mask of the ascent is kept; its result is a ranking of the pixels. Along that ranking
+the smallest size is searched that suffices with nearly all searching donors. Images ascend side by side in the rows of
+a scorer, all at the same step, each with its own passes. The search never sees a verifying donor, and reports nothing
+itself.
 """
 
 import math
@@ -22,48 +24,48 @@ from modicum_sis.numerics.ranking import choose_largest
 from modicum_sis.scoring.mask_scorer import MaskScorer
 from modicum_sis.scoring.score_requests import GRADIENT_COST
 
-CLIMBING_SHARE = 2 / 3
-"""Share of the passes that goes into the climb, once those of one verification are kept back."""
+ASCENT_SHARE = 2 / 3
+"""Share of the passes for the ascent, after those of one verification are reserved."""
 LEAST_STEPS = 2
 FIRST_SIZE, LARGEST_SIZE = 0.5, 0.75
-"""Shares of the pixels: in the first mask after the whole image, and in a mask of the climb at the most. Nearly whole
-images are a trap: nearly all of them suffice, so that their gradients rank what is missing and nothing else."""
+"""Shares of the pixels in the first mask after the whole image, and in the largest mask of the ascent. Nearly whole
+images are a trap: nearly all of them suffice, so their gradients rank only the missing pixels."""
 SHRINK, GROWTH = 0.03, 0.27
-"""What the logarithm of the size moves by, at the full rate, after a sufficient and an insufficient step: it rests
-where nine in ten donors suffice, as verification asks."""
+"""Changes of the logarithm of the size, at the full rate, after a sufficient and an insufficient step. The size is
+stable where nine in ten donors suffice, as verification requires."""
 LOWEST_RATE, LOWEST_SIZE_RATE = 0.05, 0.1
-"""The rates of scores and of sizes fall linearly to these shares of their start."""
+"""The rates of scores and of sizes fall linearly to these shares of their first values."""
 SEARCHING_SHARE = 0.95
-"""Share of the searching donors with which a size has to suffice: above the nine in ten of verification, for the mask
-was fitted to these donors and not to those."""
+"""Share of the searching donors with which a size must suffice. It is above the nine in ten of verification, because
+the mask was fitted to these donors."""
 SMALLER, LARGER = 0.5, 1.5
-"""Factors to the next size while there is an end on one side only."""
+"""Factors to the next size while only one end of the interval is known."""
 CLOSE_ENOUGH = 1.1
-"""Sizes nearer to each other than this factor are not told apart."""
+"""The search for the size ends when the two ends differ by less than this factor."""
 TINY = 1e-30
 
 
 @dataclass(slots=True, eq=False)
-class Sought:
-    """One image in work.
+class SearchState:
+    """The state of one image in work.
 
     Attributes:
-        row: of the scorer.
+        row: its row in the scorer.
         threshold: the confidence to keep.
-        donors: places of the searching donors, in the order in which they serve.
-        whole_suffices: whether the whole image is sufficient for the class that is argued for.
-        kept_back: passes that the verifications need which are kept back for them.
-        passes: pass-equivalents that are left to spend.
-        log_size: logarithm of the climb's next size.
-        low, high: the largest size known not to suffice with the searching donors, and the smallest known to; of
-            `high` None while there is none.
+        donors: indices of the searching donors, in the order in which they serve.
+        whole_suffices: whether the whole image is sufficient for the target class.
+        reserved: the passes reserved for verification.
+        passes: the pass-equivalents that are left.
+        log_size: the logarithm of the next size in the ascent.
+        low: the largest size known not to suffice with the searching donors.
+        high: the smallest size known to suffice with them; None if there is none yet.
     """
 
     row: int
     threshold: float
     donors: tuple[int, ...]
     whole_suffices: bool
-    kept_back: int
+    reserved: int
     passes: int
     log_size: float = 0.0
     low: int = 0
@@ -75,38 +77,38 @@ class Sought:
 
     @property
     def allowed_failures(self) -> int:
-        """With so many searching donors a size may fail and still count as sufficient."""
+        """The number of searching donors with which a size may fail and still count as sufficient."""
         return len(self.donors) - math.ceil(SEARCHING_SHARE * len(self.donors))
 
     def can_test(self) -> bool:
-        """Whether the passes last for one more size, and the verifications after it."""
-        return self.passes >= self.kept_back + len(self.donors)
+        """Whether the passes are enough for one more size and the verifications after it."""
+        return self.passes >= self.reserved + len(self.donors)
 
 
 def steps_of(passes: int) -> int:
-    """Steps of a climb within a budget; the same for all images, so that they stay side by side."""
-    return max(0, int(CLIMBING_SHARE * (passes - MOST_VERIFYING) / GRADIENT_COST))
+    """The steps of an ascent within a budget. They are the same for all images, which stay side by side."""
+    return max(0, int(ASCENT_SHARE * (passes - MOST_VERIFYING) / GRADIENT_COST))
 
 
 class RobustSearch:
-    """Searches the images in the rows of a scorer, each under all of its searching donors.
+    """Searches the images in the rows of a scorer, each with all of its searching donors.
 
     Args:
-        scorer: holds the images; their fills are changed here.
+        scorer: holds the images. Their fills are changed here.
         donors: (n, C, H, W), the pool.
-        sought: the images; their accounts are kept up to date.
-        steps: of the climb.
+        states: one for each image. Their passes are updated.
+        steps: the number of steps of the ascent.
     """
 
-    def __init__(self, scorer: MaskScorer, donors: Tensor, sought: Sequence[Sought], *, steps: int) -> None:
-        self._scorer, self._donors, self._sought, self._steps = scorer, donors, sought, steps
+    def __init__(self, scorer: MaskScorer, donors: Tensor, states: Sequence[SearchState], *, steps: int) -> None:
+        self._scorer, self._donors, self._states, self._steps = scorer, donors, states, steps
         self._scores = torch.zeros((scorer.rows, scorer.pixels), device=scorer.device)
 
-    def climb(self) -> bool:
-        """Climb to the end; False when stopped, or where the passes are too few for a climb."""
+    def ascend(self) -> bool:
+        """Run the ascent to its end. False if it was stopped, or if there are too few passes for an ascent."""
         if self._steps < LEAST_STEPS:
             return False
-        for one in self._sought:
+        for one in self._states:
             one.log_size = math.log(max(1.0, FIRST_SIZE * self._scorer.pixels))
         for step in range(self._steps):
             if self._scorer.meter.stopped():
@@ -115,32 +117,32 @@ class RobustSearch:
         return True
 
     def resize(self) -> bool:
-        """Halve in on the smallest size that suffices with the searching donors; False when stopped."""
-        sizes = {one.row: self._clamped(math.exp(one.log_size)) for one in self._sought}
+        """Search by bisection for the smallest size that suffices with the searching donors. False if stopped."""
+        sizes = {one.row: self._clamped(math.exp(one.log_size)) for one in self._states}
         while sizes:
-            trying = [one for one in self._sought if one.row in sizes and one.can_test()]
+            trying = [one for one in self._states if one.row in sizes and one.can_test()]
             if self._scorer.meter.stopped():
                 return False
             held = self._hold(trying, [sizes[one.row] for one in trying])
             sizes = {one.row: size for one in trying if (size := self._next_size(one, sizes[one.row], held[one.row]))}
         return True
 
-    def mask(self, one: Sought, size: int) -> Tensor:
-        """The best-scored pixels (H, W) of an image, after the climb."""
+    def mask(self, one: SearchState, size: int) -> Tensor:
+        """The mask (H, W) of the pixels with the best scores, after the ascent."""
         return choose_largest(self._scores[one.row : one.row + 1], [size])[0].view(self._scorer.shape)
 
     def _step(self, step: int) -> None:
-        """One donor, one gradient, one move of scores and sizes, for all images."""
-        rows = [one.row for one in self._sought]
-        masks = self._masks(rows, [self._clamped(math.exp(one.log_size)) for one in self._sought])
+        """One donor, one gradient, and one change of scores and sizes, for all images."""
+        rows = [one.row for one in self._states]
+        masks = self._masks(rows, [self._clamped(math.exp(one.log_size)) for one in self._states])
         if not step:
-            masks = torch.ones_like(masks)  # the whole image first: nothing is known yet
-        for one in self._sought:
+            masks = torch.ones_like(masks)  # start with the whole image: no scores are known yet
+        for one in self._states:
             self._scorer.refill(one.row, self._donors[one.donor_at(step)])
         scored, by_mask = self._scorer.margins_and_gradients(masks.view(-1, *self._scorer.shape), torch.tensor(rows))
         rate = 1 - step / self._steps
         self._move_scores(rows, by_mask.flatten(1).to(self._scores.dtype), max(rate, LOWEST_RATE))
-        for one, margin in zip(self._sought, scored.double().cpu(), strict=True):
+        for one, margin in zip(self._states, scored.double().cpu(), strict=True):
             one.passes -= GRADIENT_COST
             if step:
                 move = -SHRINK if bool(sufficient(margin, one.threshold)) else GROWTH
@@ -149,12 +151,12 @@ class RobustSearch:
 
     def _move_scores(self, rows: list[int], gradients: Tensor, rate: float) -> None:
         push = gradients / gradients.square().mean(dim=1, keepdim=True).sqrt().clamp_min(TINY)
-        # product and sum one by one: fused ones round differently at the end of a row's vector registers
+        # separate product and sum: fused ones round differently at the end of a row's vector registers
         step = push * rate
         self._scores[self._at(rows)] += step
 
-    def _hold(self, trying: Sequence[Sought], sizes: Sequence[int]) -> dict[int, bool]:
-        """By row, whether the mask of a size suffices with nearly all searching donors; given up when it cannot."""
+    def _hold(self, trying: Sequence[SearchState], sizes: Sequence[int]) -> dict[int, bool]:
+        """For each row, whether the mask of a size suffices with nearly all searching donors. Failures end early."""
         rows = [one.row for one in trying]
         masks = dict(zip(rows, self._masks(rows, sizes), strict=True)) if rows else {}
         failures = dict.fromkeys(rows, 0)
@@ -164,15 +166,15 @@ class RobustSearch:
                 break
             for one in still:
                 self._scorer.refill(one.row, self._donors[one.donors[turn]])
-            asked = torch.stack([masks[one.row] for one in still]).view(-1, *self._scorer.shape)
-            margins = self._scorer.margins(asked, torch.tensor([one.row for one in still])).double().cpu()
+            batch = torch.stack([masks[one.row] for one in still]).view(-1, *self._scorer.shape)
+            margins = self._scorer.margins(batch, torch.tensor([one.row for one in still])).double().cpu()
             for one, margin in zip(still, margins, strict=True):
                 one.passes -= 1
                 failures[one.row] += not bool(sufficient(margin, one.threshold))
         return {one.row: failures[one.row] <= one.allowed_failures for one in trying}
 
-    def _next_size(self, one: Sought, size: int, held: bool) -> int:  # noqa: FBT001  (what was seen, no switch)
-        """Take note of what a size did, and return the next to try; 0 when there is none."""
+    def _next_size(self, one: SearchState, size: int, held: bool) -> int:  # noqa: FBT001  (an observation, not a switch)
+        """Record whether a size sufficed, and return the next size to try; 0 if there is none."""
         if held:
             one.high = size
         else:
@@ -186,7 +188,7 @@ class RobustSearch:
         return round(between)
 
     def _clamped(self, size: float) -> int:
-        """A size of at least one pixel and less than all."""
+        """The size, limited to at least one pixel and less than all."""
         return max(1, min(self._scorer.pixels - 1, round(size)))
 
     def _masks(self, rows: list[int], sizes: Sequence[int]) -> Tensor:

@@ -1,7 +1,7 @@
-"""What stands where the mask is False (METHOD section 3). Every fill of an image depends on nothing but the image.
+"""Fills: what stands where the mask is False; docs/method.md, "Words". A fill depends on its own image alone.
 
-Donors are the exception: other images, the same for all, of which each image leaves out what would help it. They are
-gathered once, at the cost of a pass each, and may serve any number of calls.
+Donors are the exception: other images, gathered once for a run at the cost of a pass each. An image cannot use itself
+or a donor that is predicted as its target class. One pool can serve any number of calls.
 """
 
 import math
@@ -21,18 +21,18 @@ DONOR_POOL = 64
 """At most this many donors are drawn."""
 FEWEST_DONORS = 2
 BLUR_SIGMAS_PER_SIDE = 16
-"""The blur's sigma is the shorter side divided by this."""
+"""The sigma of the blur is the shorter side divided by this."""
 BLUR_REACH = 4
-"""The Gaussian is cut off at this many sigmas, where it has fallen below a thousandth."""
+"""The Gaussian is cut off at this many sigmas, where it is below a thousandth of its peak."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Donors:
-    """Images that may stand in for a masked image's rest, of which `gather_donors` makes a pool.
+    """A pool of donor images for the marginal fill. `gather_donors` makes it.
 
     Attributes:
         images: (n, C, H, W) on the classifier's device.
-        digests: n, in the names by which findings know the same images.
+        digests: n digests, the same names that findings use for these images.
         classes: n predicted classes.
     """
 
@@ -42,12 +42,12 @@ class Donors:
 
 
 class Fills:
-    """Makes one named fill for any image."""
+    """Makes the fill of a given name for any image."""
 
     def __init__(self, name: str, classifier: Classifier, *, seed: int, donors: Donors | None = None) -> None:
         check_names([name])
         if name == "marginal" and donors is None:
-            raise FillUnavailable("the marginal fill needs other images of the data set: give donors=")
+            raise FillUnavailable("the marginal fill needs other images of the data set; give donors=")
         self.name, self._classifier, self._seed, self._donors = name, classifier, seed, donors
 
     def of(self, image: Tensor, digest: str, target_class: int) -> Tensor:
@@ -82,8 +82,8 @@ class Fills:
         usable = usable_donors(self._donors, image, digest, target_class)
         if len(usable) < FEWEST_DONORS:
             raise FillUnavailable(
-                f"expected at least {FEWEST_DONORS} donors that are neither the image itself nor predicted as class "
-                f"{target_class}; {len(usable)} of {len(self._donors.digests)} are. Give more donors"
+                f"expected at least {FEWEST_DONORS} donors that differ from the image and are not predicted as class "
+                f"{target_class}; {len(usable)} of {len(self._donors.digests)} are usable. Give more donors"
             )
         chosen = usable[draw_index(len(usable), generator(self._seed, digest, "marginal fill"))]
         return self._donors.images[chosen].clone()
@@ -92,16 +92,16 @@ class Fills:
 def gather_donors(
     classifier: Classifier, images: Images, *, seed: int = 0, digests: Sequence[str] | None = None
 ) -> Donors:
-    """The donor pool: up to 64 of the images, drawn by seed, and what the model predicts for each in a pass of its own.
+    """The donor pool: up to 64 of the images, drawn by seed, and the class predicted for each in a separate pass.
 
     Args:
-        classifier: the version that is searched.
+        classifier: the classifier that is searched.
         images: as in `find_subsets`.
-        seed: the audit's.
+        seed: the seed of the run.
         digests: a name for each image, as given to `find_subsets`. Default: SHA-256 of its values.
 
     Raises:
-        FillUnavailable: fewer than two images without NaN; those that hold it are left out.
+        FillUnavailable: fewer than two images are without NaN. Images with NaN are left out.
     """
     source = ImageSource(classifier, images, digests)
     if len(source) < FEWEST_DONORS:
@@ -116,30 +116,30 @@ def gather_donors(
 
 
 def usable_donors(donors: Donors, image: Tensor, digest: str, target_class: int) -> list[int]:
-    """Places in the pool of the donors that are neither the image (C, H, W) itself nor predicted as the target class.
+    """Indices of the donors that differ from the image (C, H, W) and are not predicted as the target class.
 
     Raises:
-        CanvasMismatch: the donors are of another shape.
+        CanvasMismatch: the donors have another shape.
     """
     if donors.images.shape[1:] != image.shape:
         got = tuple(donors.images.shape[1:])
-        raise CanvasMismatch(f"expected donors of the images' shape {tuple(image.shape)}; got {got}. Resize them")
+        raise CanvasMismatch(f"expected donors of the images' shape {tuple(image.shape)}; got {got}. Resize the donors")
     described = zip(donors.images, donors.digests, donors.classes, strict=True)
     return [
         at
         for at, (donor, name, label) in enumerate(described)
-        # a donor may bear another name than the image that it is
+        # the same image may have another name as a donor
         if name != digest and label != target_class and not torch.equal(donor, image)
     ]
 
 
 def ready_donors(classifier: Classifier, donors: Images | Donors, *, seed: int) -> Donors:
-    """The pool as it is given, or gathered from images."""
+    """The given pool, or one gathered from the given images."""
     return donors if isinstance(donors, Donors) else gather_donors(classifier, donors, seed=seed)
 
 
 def blurred(image: Tensor) -> Tensor:
-    """The image (C, H, W) under a Gaussian of sigma `min(H, W) / 16`, its edge pixels repeated outwards."""
+    """The image (C, H, W) blurred by a Gaussian of sigma `min(H, W) / 16`. Edge pixels are repeated outwards."""
     height, width = image.shape[-2:]
     sigma = min(height, width) / BLUR_SIGMAS_PER_SIDE
     rows, columns = (_gaussian(size, sigma).to(image.device) for size in (height, width))
@@ -148,7 +148,7 @@ def blurred(image: Tensor) -> Tensor:
 
 
 def _gaussian(size: int, sigma: float) -> Tensor:
-    """A (size, size) matrix that smooths a line of pixels; row i holds the weights that make pixel i."""
+    """A (size, size) matrix that smooths a line of pixels. Row i holds the weights of pixel i."""
     reach = math.ceil(BLUR_REACH * sigma)
     offsets = torch.arange(-reach, reach + 1)
     weights = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
@@ -158,8 +158,8 @@ def _gaussian(size: int, sigma: float) -> Tensor:
 
 
 def check_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The names of fills, unless one is unknown."""
+    """The names, if all of them are fills."""
     for name in names:
         if name not in FILLS:
-            raise ParameterError(f"a fill must be one of {', '.join(FILLS)}; got {name!r}")
+            raise ParameterError(f"fill must be one of {', '.join(FILLS)}; got {name!r}")
     return tuple(names)

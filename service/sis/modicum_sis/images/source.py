@@ -1,4 +1,4 @@
-"""Images as they come from the caller, one at a time: checked at the edge, then plain tensors."""
+"""The caller's images, loaded one at a time and checked."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,12 +11,12 @@ from modicum_sis.model.classifier import Canvas, Classifier
 from modicum_sis.numerics.seeding import image_digest
 
 BOUNDS_SLACK = 1e-5
-"""Values may leave the bounds by this share of their distance: what resizing in float32 does."""
+"""Values may exceed the bounds by this share of their distance: resizing in float32 causes that."""
 CANVAS_AXES = 3
 
 
 class Images(Protocol):
-    """A float tensor (N, C, H, W), or any sequence whose items are tensors (C, H, W), loaded when asked for."""
+    """A float tensor (N, C, H, W), or any sequence whose items are tensors (C, H, W). Items are loaded on demand."""
 
     def __len__(self) -> int: ...
 
@@ -27,12 +27,12 @@ class ImageSource:
     """Images of one canvas, with their digests.
 
     Raises:
-        ParameterError: as many digests as images were expected.
+        ParameterError: the number of digests differs from the number of images.
     """
 
     def __init__(self, classifier: Classifier, images: Images, digests: Sequence[str] | None = None) -> None:
         if digests is not None and len(digests) != len(images):
-            raise ParameterError(f"expected one digest an image, {len(images)}; got {len(digests)}")
+            raise ParameterError(f"expected one digest for each of the {len(images)} images; got {len(digests)}")
         self._classifier, self._images, self._digests = classifier, images, digests
         self._canvas: Canvas | None = None
 
@@ -40,7 +40,7 @@ class ImageSource:
         return len(self._images)
 
     def canvas(self) -> Canvas:
-        """The shape of the first image, which all others must have."""
+        """The shape of the first image. All others must have it."""
         if self._canvas is None:
             first = self._images[0]
             if not isinstance(first, Tensor) or first.dim() != CANVAS_AXES or not first.numel():
@@ -52,17 +52,17 @@ class ImageSource:
         return self._canvas
 
     def load(self, index: int) -> tuple[Tensor, str]:
-        """An image on the classifier's device, in its dtype, and its digest. NaN is let through; no module sees it.
+        """An image on the classifier's device and in its dtype, and its digest. NaN is allowed; no module sees it.
 
         Raises:
-            CanvasMismatch: not a floating point tensor of the canvas' shape.
-            OutOfBounds: values outside the classifier's bounds.
+            CanvasMismatch: the image is not a floating point tensor of the canvas' shape.
+            OutOfBounds: values lie outside the classifier's bounds.
         """
         given = self._images[index]
         if not isinstance(given, Tensor) or tuple(given.shape) != self.canvas() or not given.is_floating_point():
             raise CanvasMismatch(
                 f"expected image {index} as a float tensor of shape {self.canvas()}; got {_described(given)}. "
-                "All images have one shape: resize them; and values in the classifier's bounds: divide bytes by 255"
+                "Resize all images to one shape, and scale values to the classifier's bounds (divide bytes by 255)"
             )
         self._check_bounds(index, given)
         digest = self._digests[index] if self._digests is not None else image_digest(given)
@@ -74,13 +74,13 @@ class ImageSource:
         lowest, highest = (float(end) for end in torch.aminmax(image))
         if lowest < low - slack or highest > high + slack:
             raise OutOfBounds(
-                f"expected values within {low:g} and {high:g}; image {index} reaches from {lowest:g} to {highest:g}. "
-                "Scale the images, or give the classifier their bounds"
+                f"expected values from {low:g} to {high:g}; the values of image {index} range from {lowest:g} to "
+                f"{highest:g}. Scale the images, or give the classifier their bounds"
             )
 
 
 class Selection:
-    """Some of the images, in the order of `indices`; loads them when they are asked for."""
+    """Some of the images, in the order of `indices`. They are loaded on demand."""
 
     def __init__(self, images: Images, indices: Sequence[int]) -> None:
         self._images, self._indices = images, indices

@@ -1,7 +1,6 @@
-"""How many images one pass should hold: a first guess by canvas and device, and a short measurement.
+"""How many images one pass should hold: a default by canvas and device, and a short measurement.
 
-Passes of the measurement belong to no image and are charged to none. Must not decide anything that a finding reports
-but its chunk size.
+Passes of the measurement count for no image. The chunk size is the only part of a finding that depends on them.
 """
 
 import time
@@ -13,29 +12,29 @@ from modicum_sis.model.classifier import Canvas, Classifier
 from modicum_sis.numerics.memory import is_out_of_memory
 
 CPU_CHUNK_VALUES = 4 * 3 * 224 * 224
-"""Image values of a chunk on a CPU: beyond four images at 224x224 activations leave the cache and passes slow down."""
+"""Image values of a chunk on a CPU. With more than four images at 224x224, activations leave the cache."""
 CUDA_CHUNK_VALUES = 64 * 3 * 224 * 224
 LARGEST_CHUNK = 1024
 REACH = 8
-"""The measurement tries batches of up to this many times the first guess, and down to this share of it."""
+"""The measurement tries batches of up to this many times the default, and down to the same factor below it."""
 WORTHWHILE = 0.9
-"""Another size is taken where it needs at most this share of the time an image; less may be noise."""
+"""Another size is chosen if it needs at most this share of the time per image; a smaller gain may be noise."""
 TRIALS = 4
-"""Passes timed a size, of which the quickest counts; the first warms up."""
+"""Passes that are timed for each size; the quickest counts. The first one warms up."""
 MEASURING_SECONDS = 2.0
-"""After these no further pass is begun: of a slow model there is one, and the first guess stands."""
+"""No further pass starts after this time. A slow model gets one pass and keeps the default."""
 
 
 def default_chunk_size(canvas: Canvas, device: torch.device) -> int:
-    """How many images of this canvas are worked on together where nobody says and nothing was measured."""
+    """The default number of images of this canvas that are in work together."""
     values = CPU_CHUNK_VALUES if device.type == "cpu" else CUDA_CHUNK_VALUES
     return max(1, min(LARGEST_CHUNK, values // (canvas[0] * canvas[1] * canvas[2])))
 
 
 def measured_chunk_size(classifier: Classifier, canvas: Canvas, now: Callable[[], float] = time.perf_counter) -> int:
-    """The batch size at which a search's passes take the least time an image; measured once a classifier and canvas.
+    """The batch size at which a search's passes take the least time per image. Measured once per classifier and canvas.
 
-    Doubles the first guess while that is worthwhile, or else halves it. Lack of memory ends the doubling.
+    The default is doubled as long as that is faster, or else halved. Lack of memory ends the doubling.
     """
     if canvas not in classifier.chunk_sizes:
         classifier.chunk_sizes[canvas] = _measure(classifier, canvas, now)
@@ -45,7 +44,7 @@ def measured_chunk_size(classifier: Classifier, canvas: Canvas, now: Callable[[]
 def _measure(classifier: Classifier, canvas: Canvas, now: Callable[[], float]) -> int:
     guess = default_chunk_size(canvas, classifier.device)
     if classifier.dtype == torch.float64:
-        return guess  # exactness is wanted there, not speed
+        return guess  # double precision is used for exactness, not for speed
     deadline = now() + MEASURING_SECONDS
     best, least = guess, _seconds_an_image(classifier, canvas, guess, now, deadline)
     for factor in (2.0, 0.5):
@@ -64,7 +63,7 @@ def _measure(classifier: Classifier, canvas: Canvas, now: Callable[[], float]) -
 def _seconds_an_image(
     classifier: Classifier, canvas: Canvas, size: int, now: Callable[[], float], deadline: float
 ) -> float:
-    """Of a forward pass over a grey batch; infinite where it does not fit into memory."""
+    """Seconds per image of a forward pass over a grey batch; infinite if the batch does not fit into memory."""
     low, high = classifier.bounds
     quickest = float("inf")
     try:

@@ -1,6 +1,6 @@
-"""A torch module made auditable: bounds, normalisation, checked output, log-odds, passes one image at a time.
+"""Prepares a torch module for audits: bounds, normalisation, checked output, log-odds, passes over one image alone.
 
-Must not compute gradients of weights, and must not know what a mask or a search is.
+It never computes gradients of weights. It knows neither masks nor searches.
 """
 
 from contextlib import suppress
@@ -23,17 +23,17 @@ OutputKind = Literal["logits", "probabilities"]
 Canvas = tuple[int, int, int]
 
 STEADY_MARGIN = 1e-3
-"""What a logit may differ by between two passes over the same image, times the largest logit where that is above 1."""
+"""Largest allowed difference of a logit between two passes over one image, times the largest logit if above 1."""
 PROBABILITY_SUM_TOLERANCE = 1e-4
 CONVOLUTION_AXES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a look at a module on one canvas found.
+    """The result of inspecting a module on one canvas.
 
-    `has_gradient` says whether the score changes with the image in a way that autograd sees. `repeat_difference` is
-    the largest difference of a logit between two passes over the same images.
+    `has_gradient` is True if autograd sees the score change with the image. `repeat_difference` is the largest
+    difference of a logit between two passes over the same images.
     """
 
     canvas: Canvas
@@ -44,31 +44,32 @@ class Inspection:
 
 
 class Classifier:
-    """A classifier over images within `bounds`, normalised inside with `mean` and `std`.
+    """A classifier of images within `bounds`; it normalises them with `mean` and `std`.
 
-    Takes the module over: moves it to `device` (default: where its weights are), puts it in eval mode, freezes its
-    weights, and makes them float32 unless they are float64.
+    It takes over the module: moves it to `device`, puts it in eval mode, freezes its weights, and converts them to
+    float32 unless they are float64.
 
     Args:
-        module: takes (B, C, h, w), returns one row of class scores an image, (B, K) with K >= 2.
-        bounds: lowest and highest value of an image.
-        mean: of each channel, or one for all; in the images' units, as is `std`.
-        std: what the centred image is divided by.
-        device: where passes run.
-        output: "logits", "probabilities", or "auto": probabilities when the rows of probe images are >= 0 and sum to 1.
-        log_odds_temperature: of a module whose logits are log-odds that it made of a part's probabilities: what it
-            divided them by, 1 for nothing; so that findings in the part's saturated range are told. None for others.
-        input_size: height and width (or one number for both) to which the canvas is resized, differentiably, inside.
-        fill_mean: what the `mean` fill paints, within the bounds; default: `mean`.
-        accelerate: whether searches may use a fast twin of the module (see `acceleration`), and with `Speedups` what it
-            may do besides folding batch norms; never a reported score.
+        module: takes (B, C, h, w) and returns one row of class scores for each image, (B, K) with K >= 2.
+        bounds: the lowest and the highest value of an image.
+        mean: one value for each channel, or one for all, in the units of the images.
+        std: the divisor of the centred image, in the same form and units.
+        device: where passes run. Default: where the weights are.
+        output: "logits", "probabilities" or "auto". "auto" means probabilities if the rows of the probe images are >= 0
+            and sum to 1.
+        log_odds_temperature: for a module whose logits are log-odds of probabilities: the number by which they were
+            divided, or 1. Findings then say if those probabilities are saturated. None for all other modules.
+        input_size: height and width, or one number for both. Images are resized to it inside, differentiably.
+        fill_mean: the value of the `mean` fill, within the bounds. Default: `mean`.
+        accelerate: whether searches may use a fast copy of the module (see `acceleration`). `Speedups` allows more than
+            folding batch norms. Reported scores never use it.
 
     Raises:
-        ParameterError: bounds, mean, std or input_size that make no sense, a mean fill outside the bounds, or a device
-            that is not here.
+        ParameterError: invalid bounds, mean, std or input_size; a mean fill outside the bounds; or a device that torch
+            does not have here.
     """
 
-    @torch.inference_mode(False)  # what is made in that mode can never have a gradient
+    @torch.inference_mode(False)  # tensors made in inference mode can never have a gradient
     def __init__(
         self,
         module: nn.Module,
@@ -85,7 +86,7 @@ class Classifier:
     ) -> None:
         if not isinstance(module, nn.Module):
             raise ParameterError(
-                f"expected a torch.nn.Module; got {type(module).__name__}. Call a function in the forward of one"
+                f"expected a torch.nn.Module; got {type(module).__name__}. Call a function inside a module's forward"
             )
         self.input = declared_input(bounds=bounds, mean=mean, std=std, input_size=input_size, fill_mean=fill_mean)
         if output not in {"auto", "logits", "probabilities"}:
@@ -103,48 +104,48 @@ class Classifier:
         wanted = accelerate if isinstance(accelerate, Speedups) else Speedups() if accelerate else None
         self._fast = FastPath(self._module, dtype=self.dtype, wanted=wanted)
         self._weights_version = _weights_version(self._module)
-        self.chunk_sizes: dict[Canvas, int] = {}  # where `batching` remembers what it measured
+        self.chunk_sizes: dict[Canvas, int] = {}  # measurements of `batching`
 
     @property
     def class_count(self) -> int | None:
-        """How many classes a row holds; None before the first pass."""
+        """The number of classes; None before the first pass."""
         return self._class_count
 
     @property
     def output_kind(self) -> OutputKind | None:
-        """What the module returns; None before the first inspection when it is to be found out."""
+        """What the module returns; None if it is determined by the first inspection, which has not run yet."""
         return self._output_kind
 
     @property
     def log_odds_temperature(self) -> float | None:
-        """What log-odds of probabilities were divided by to make the scores; None where scores are a module's own."""
+        """The divisor of scores that are log-odds of probabilities; None if the scores are the module's own."""
         return 1.0 if self._returns_probabilities() else self._log_odds_temperature
 
     def logits(self, images: Tensor) -> Tensor:
-        """Class scores whose softmax is the confidence, (B, K); differentiable; rows may hold NaN.
+        """Class scores (B, K) whose softmax is the confidence. Differentiable; rows may contain NaN.
 
         Args:
             images: (B, C, H, W), within the bounds.
 
         Raises:
-            CanvasRefused: the module failed on this shape, and not for want of memory; that error comes as it is.
-            OutputRefused: the output is no (B, K) float tensor.
+            CanvasRefused: the module failed on this shape. Lack of memory is raised as torch's own error instead.
+            OutputRefused: the output is not a float tensor (B, K).
         """
         return self._logits(self._module, images)
 
     def search_logits(self, images: Tensor) -> Tensor:
-        """As `logits`, by the fast twin where there is one: for what a search compares, never for what is reported."""
+        """As `logits`, with the fast copy if there is one. For comparisons in a search, never for reported scores."""
         channels, height, width = images.shape[1:]
         canvas = (channels, height, width)
         while (module := self._choose(canvas)[0]) is not self._module:
             try:
                 return self._logits(module, images)
-            except CanvasRefused as error:  # it ran on the probes and does not here: the step before may
-                self._fast.give_up(canvas, f"the twin failed: {error.__cause__ or error}")
+            except CanvasRefused as error:  # it ran on the probes but fails here; the step before may work
+                self._fast.give_up(canvas, f"the fast copy failed: {error.__cause__ or error}")
         return self.logits(images)
 
     def acceleration(self, canvas: Canvas) -> Acceleration:
-        """How searches run on this canvas, found out on first use: the twin is compared on the images of `inspect`."""
+        """How searches run on this canvas. The fast copy is compared with the module on first use."""
         self.prepare()
         return self._choose(canvas)[1]
 
@@ -158,33 +159,33 @@ class Classifier:
             inputs = functional.interpolate(
                 inputs, size=self._input_size, mode="bilinear", align_corners=False, antialias=True
             )
-        with torch.autocast(self.device.type, enabled=False):  # a caller's; findings say what passes computed in
+        with torch.autocast(self.device.type, enabled=False):  # findings record the dtype, so a caller's must not apply
             output = self._checked(_forward(module, inputs), len(images))
         return output.clamp_min(torch.finfo(output.dtype).tiny).log() if self._returns_probabilities() else output
 
     def plain_logits(self, image: Tensor) -> Tensor:
-        """Scores (K,) of one image (C, H, W) in a pass of its own: no neighbour, no reduced precision, no gradient.
+        """Scores (K,) of one image (C, H, W) in a separate pass: no other image, no reduced precision, no gradient.
 
-        In eval mode, should the module's owner have trained it since the last.
+        The module is put back in eval mode first, in case its owner has trained it since.
         """
         self.prepare()
         with torch.no_grad(), full_precision():
             return self.logits(image.unsqueeze(0)).squeeze(0)
 
     def prepare(self) -> None:
-        """Put the module back in eval mode, should its owner have changed it since, and see whether weights moved."""
+        """Put the module back in eval mode, and discard the fast copy if weights have changed."""
         _to_eval(self._module)
         if (version := _weights_version(self._module)) != self._weights_version:
             self._weights_version = version
             self._fast.forget()
 
     def inspect(self, canvas: Canvas) -> Inspection:
-        """Look at the module on a grey and two random images of this canvas; remembered for each canvas.
+        """Inspect the module on a grey and two random images of this canvas. The result is kept for each canvas.
 
         Raises:
             CanvasRefused, OutputRefused: as `logits`.
-            OutputNotFinite: NaN or infinity on any of the three.
-            OutputUnsteady: two passes disagree, as with dropout left on.
+            OutputNotFinite: NaN or infinity on any of the three images.
+            OutputUnsteady: two passes differ, for example because dropout is active.
         """
         if canvas not in self._inspections:
             self.prepare()
@@ -195,7 +196,7 @@ class Classifier:
         probes = self._probes(canvas)
         with torch.no_grad():
             if self._output_kind is None:
-                self._output_kind = "logits"  # so that the probe rows come as they are
+                self._output_kind = "logits"  # so that the rows of the probes are not changed
                 self._output_kind = "probabilities" if _is_probabilities(self.logits(probes)) else "logits"
             first, second = self.logits(probes), self.logits(probes)
         if not bool(torch.isfinite(first).all()):
@@ -207,7 +208,7 @@ class Classifier:
         if not difference <= STEADY_MARGIN * max(1.0, float(first.abs().max())):
             raise OutputUnsteady(
                 f"expected two passes over the same image to agree within {STEADY_MARGIN}; they differ by "
-                f"{difference:.3g}. Remove what draws random numbers in eval mode"
+                f"{difference:.3g}. Remove layers that draw random numbers in eval mode"
             )
         return Inspection(
             canvas=canvas,
@@ -237,7 +238,7 @@ class Classifier:
         if not isinstance(output, Tensor):
             raise OutputRefused(
                 f"expected a tensor of class scores; the module returned {type(output).__name__}. "
-                "Wrap it so that it returns the logits alone"
+                "Wrap the module so that it returns only the logits"
             )
         shape = tuple(output.shape)
         if len(shape) != 2 or shape[0] != count or shape[1] < 2:  # noqa: PLR2004  (rows, classes), at least two
@@ -256,12 +257,12 @@ class Classifier:
         return torch.tensor(values, dtype=torch.float64).view(-1, 1, 1).to(device=self.device, dtype=self.dtype)
 
     def _check_channels(self, channels: int) -> None:
-        """So that a grey image is not silently spread over the channels of a mean."""
+        """Refuse a mean or std whose channels differ from the image's: torch would broadcast a grey image silently."""
         for name, values in (("mean", self._mean), ("std", self._std), ("fill_mean", self.fill_mean)):
             if len(values) not in {1, channels}:
                 raise CanvasRefused(
-                    f"expected images of {len(values)} channels, as {name} has so many values; got {channels}. "
-                    f"Give {name} one value, or one for each channel of the images"
+                    f"expected images with {len(values)} channels, because {name} has {len(values)} values; "
+                    f"got {channels} channels. Give {name} one value, or one for each channel of the images"
                 )
 
     def _take_over(self, module: nn.Module) -> tuple[nn.Module, torch.memory_format]:
@@ -286,8 +287,8 @@ def _forward(module: nn.Module, inputs: Tensor) -> object:
             raise
         shape = "x".join(str(size) for size in inputs.shape[1:])
         raise CanvasRefused(
-            f"expected a module that takes images of {shape}; it failed with {type(error).__name__}: {error}. "
-            "Give images of the size it was trained on, or input_size="
+            f"the module failed on images of {shape} with {type(error).__name__}: {error}. "
+            "Give images of the size it was trained on, or set input_size="
         ) from error
     return output
 
@@ -299,7 +300,8 @@ def _present(device: torch.device | str) -> torch.device:
         if is_out_of_memory(error):
             raise
         raise ParameterError(
-            f'device must be one that torch sees here, as "cpu"; got {device!r}. Leave it out to stay with the weights'
+            f'device must be one that torch has here, for example "cpu"; got {device!r}. Leave it out to use the '
+            "device of the weights"
         ) from error
 
 
@@ -315,20 +317,20 @@ def _dtype_of(module: nn.Module) -> torch.dtype:
 
 
 def _weights_version(module: nn.Module) -> int:
-    """Rises with every change of a weight or a statistic in place; those made in inference mode keep no count."""
+    """Rises with every in-place change of a weight or statistic. Tensors made in inference mode are not counted."""
     return sum(_changes_of(tensor) or 0 for tensor in (*module.parameters(), *module.buffers()))
 
 
 def _changes_of(tensor: Tensor) -> int | None:
-    """How often a tensor was changed in place; None where it was made in inference mode."""
+    """How often a tensor was changed in place; None if it was made in inference mode."""
     try:
         return tensor._version  # noqa: SLF001  torch's own tag
-    except RuntimeError:  # is_inference() does not see it in a weight whose data was set
+    except RuntimeError:  # is_inference() misses weights whose data was set in inference mode
         return None
 
 
 def _to_normal(module: nn.Module) -> nn.Module:
-    """With copies of what was made in inference mode, for no gradient passes through that; what is shared stays so."""
+    """Replace tensors made in inference mode by copies, because no gradient passes through them. Sharing is kept."""
     copies: dict[Tensor, Tensor] = {}
     for part in module.modules():
         named = (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False))
@@ -343,7 +345,7 @@ def _to_normal(module: nn.Module) -> nn.Module:
 
 
 def _to_eval(module: nn.Module) -> None:
-    with suppress(NotImplementedError):  # a module of torch.export has no modes and says so
+    with suppress(NotImplementedError):  # modules of torch.export have no modes
         module.eval()
 
 

@@ -1,6 +1,6 @@
-"""How an image reaches the module, as the caller declared it: bounds, normalisation, size, the mean that is painted.
+"""The declared input of a classifier: bounds, normalisation, size, and the value of the mean fill.
 
-Checked values that can be kept and compared; what passes compute with is the classifier's. Must not run the module.
+These are checked values that can be stored and compared. The module is never run here.
 """
 
 import math
@@ -15,21 +15,21 @@ from modicum_sis.validation import real_number, whole_number
 PerChannel = float | Sequence[float]
 
 SLACK = 1e-5
-"""The fill may leave the bounds by this share of their distance: what float32 makes of a decimal."""
+"""The fill may exceed the bounds by this share of their distance, because float32 rounds decimals."""
 SAME_DIGITS = 1e-6
-"""Numbers closer than this, as a share, were the same before someone wrote them in float32."""
+"""Numbers whose relative difference is below this count as equal: one of them was rounded to float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputParameters:
-    """What a classifier was told about its images, all in their units.
+    """The declared input of a classifier, in the units of the images.
 
     Attributes:
-        bounds: lowest and highest value.
-        mean: one for all channels, or one for each; so are `std` and `fill_mean`.
-        std: what the centred image is divided by.
-        input_size: height and width of what the module sees; None: the canvas as it comes.
-        fill_mean: what the `mean` fill paints.
+        bounds: the lowest and the highest value.
+        mean: one value for all channels, or one for each. `std` and `fill_mean` have the same form.
+        std: the divisor of the centred image.
+        input_size: the height and width of the module's input; None if images are not resized.
+        fill_mean: the value of the `mean` fill.
     """
 
     bounds: tuple[float, float]
@@ -39,7 +39,7 @@ class InputParameters:
     fill_mean: tuple[float, ...]
 
     def agree_with(self, other: "InputParameters") -> bool:
-        """Whether both say the same; one value for all channels is that value for each of them."""
+        """Whether both mean the same. One value for all channels equals that value for each channel."""
         pairs = (
             (self.bounds, other.bounds),
             (self.mean, other.mean),
@@ -57,10 +57,10 @@ def declared_input(
     input_size: int | tuple[int, int] | None,
     fill_mean: PerChannel | None,
 ) -> InputParameters:
-    """What was declared, checked; `fill_mean` is `mean` where none is given.
+    """The checked input. `fill_mean` defaults to `mean`.
 
     Raises:
-        ParameterError: values that make no sense, or a fill that no image could show.
+        ParameterError: a value is invalid, or the fill lies outside the bounds.
     """
     low, high = _bounds(bounds)
     means, deviations = _per_channel(mean, "mean"), _per_channel(std, "std")
@@ -71,8 +71,8 @@ def declared_input(
     if min(painted) < low - slack or max(painted) > high + slack:
         name, shown = ("mean", mean) if fill_mean is None else ("fill_mean", fill_mean)
         raise ParameterError(
-            f"{name} must lie within the bounds {low:g} and {high:g}, as the mean fill paints it; got {shown}. "
-            "Give bounds and mean in the same units (bytes have bounds (0, 255)), or another fill_mean="
+            f"{name} must lie within the bounds {low:g} and {high:g}, because the mean fill shows it; got {shown}. "
+            "Give bounds and mean in the same units (bytes have bounds (0, 255)), or set another fill_mean="
         )
     return InputParameters((low, high), means, deviations, _size(input_size), painted)
 
@@ -81,7 +81,7 @@ def _bounds(given: object) -> tuple[float, float]:
     values = list(given) if isinstance(given, Sequence) else [given]
     numbers = [number for number in map(real_number, values) if number is not None]
     if len(values) != 2 or len(numbers) != 2 or not numbers[0] < numbers[1]:  # noqa: PLR2004  lowest and highest
-        raise ParameterError(f"bounds must be two numbers that rise, as (0, 1) does; got {given!r}")
+        raise ParameterError(f"bounds must be two increasing numbers, for example (0, 1); got {given!r}")
     return numbers[0], numbers[1]
 
 
@@ -91,7 +91,7 @@ def _per_channel(given: object, name: str) -> tuple[float, ...]:
     except (TypeError, ValueError, RuntimeError):
         values = []
     if not values or not all(map(math.isfinite, values)):
-        raise ParameterError(f"{name} must be one finite number, or one a channel; got {given!r}")
+        raise ParameterError(f"{name} must be one finite number, or one for each channel; got {given!r}")
     return tuple(values)
 
 
@@ -100,7 +100,7 @@ def _size(given: object) -> tuple[int, int] | None:
         return None
     sides = list(given) if isinstance(given, Sequence) else [given, given]
     if len(sides) != 2:  # noqa: PLR2004  height and width
-        raise ParameterError(f"input_size must be one number, or two, height and width; got {given!r}")
+        raise ParameterError(f"input_size must be one number, or height and width; got {given!r}")
     height, width = (whole_number("input_size", side, least=1, otherwise=", or two") for side in sides)
     return height, width
 

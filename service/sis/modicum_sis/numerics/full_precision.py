@@ -1,7 +1,7 @@
-"""Float32 arithmetic in all its bits, whatever the caller has allowed elsewhere: for passes that are reported.
+"""Float32 arithmetic without reduced precision, for passes that are reported.
 
-Torch's switches that let products of float32 numbers be computed in fewer bits (TF32, bfloat16) would else reach into a
-verification. They are the process's own, and are put back. Must not know any model.
+Torch has switches that compute products of float32 numbers in fewer bits (TF32, bfloat16). A caller may have set them.
+They belong to the whole process, so they are restored afterwards. Nothing here knows a model.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class _Switch:
-    """A setting of torch's, and the value under which nothing is rounded."""
+    """A setting of torch, and the value for full precision."""
 
     read: Callable[[], Any]
     write: Callable[[Any], None]
@@ -23,9 +23,9 @@ class _Switch:
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Products of float32 numbers are float32, as long as this is open."""
+    """Compute products of float32 numbers in float32 inside the `with` block."""
     switches = _switches()
-    before = [switch.read() for switch in switches]  # all of them first: one may show what another was set to
+    before = [switch.read() for switch in switches]  # read all first: one switch may change what another one shows
     try:
         for switch in switches:
             switch.write(switch.exact)
@@ -36,8 +36,8 @@ def full_precision() -> Iterator[None]:
 
 
 def _switches() -> list[_Switch]:
-    """Since torch 2.9 there is one a library and kind of operation beside the older ones, which must not contradict."""
-    cudnn: Any = torch.backends.cudnn  # torch's stubs lack some of what these hold
+    """Since torch 2.9 every library and kind of operation has a switch. The older switches must not contradict them."""
+    cudnn: Any = torch.backends.cudnn  # torch's stubs lack some of these attributes
     matmul = torch.backends.cuda.matmul
     benchmark = _attribute(cudnn, "benchmark", exact=False)
     older_matmul = _Switch(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest")
@@ -54,7 +54,7 @@ def _attribute(owner: object, name: str, *, exact: object) -> _Switch:
 
 
 def _is_readable(switch: _Switch) -> bool:
-    """Torch refuses to read an older switch once a caller has used a newer one."""
+    """Torch refuses to read an older switch after a caller has set a newer one."""
     try:
         switch.read()
     except RuntimeError:

@@ -1,8 +1,8 @@
-"""Which errors say that memory ran out: torch has a class for them on GPUs only, on a CPU it raises RuntimeError."""
+"""Recognises errors that mean out of memory. Torch has a class for them on GPUs; on a CPU it raises RuntimeError."""
 
 import torch
 
-SAYINGS = (
+MESSAGES = (
     "DefaultCPUAllocator",
     "not enough memory",
     "an't allocate memory",
@@ -10,11 +10,11 @@ SAYINGS = (
     "out of memory",
     "STATUS_ALLOC_FAILED",
 )
-"""What messages of allocators hold (torch's own, the system's, CUDA's libraries); also where a program quotes them."""
+"""Parts of the messages of torch's, the system's and CUDA's allocators, also where a program quotes them."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine is at fault and not the module: smaller batches, or more memory, may help."""
+    """Whether the machine ran out of memory. The module is not at fault: smaller batches or more memory may help."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(saying in str(error) for saying in SAYINGS)
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in MESSAGES)

@@ -1,4 +1,4 @@
-"""The largest values of each row as a mask, ties to the lowest index on every device (torch's topk promises none)."""
+"""The largest values of each row as a mask. Ties go to the lowest index on every device, unlike in torch's topk."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ def choose_largest(values: Tensor, counts: Sequence[int]) -> Tensor:
 
     Args:
         values: (n, p), no NaN.
-        counts: n numbers between 0 and p.
+        counts: n numbers from 0 to p.
 
     Returns:
         (n, p) bool.
@@ -24,9 +24,9 @@ def choose_largest(values: Tensor, counts: Sequence[int]) -> Tensor:
 
 
 def _limits(values: Tensor, counts: Sequence[int]) -> Tensor:
-    """The smallest value that still belongs, (n, 1); for a count of 0 the largest of all, of which none is wanted."""
+    """The smallest marked value of each row, (n, 1). For a count of 0 it is the largest value of the row."""
     pixels = values.shape[1]
-    if values.device.type == "cpu":  # a selection of one row costs an eighth of sorting it
+    if values.device.type == "cpu":  # kthvalue on each row costs an eighth of a sort
         places = [min(pixels, pixels - count + 1) for count in counts]
         return torch.stack([row.kthvalue(place).values for row, place in zip(values, places, strict=True)]).unsqueeze(1)
     at = torch.tensor([max(0, count - 1) for count in counts], device=values.device).unsqueeze(1)

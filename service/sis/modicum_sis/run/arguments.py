@@ -1,6 +1,6 @@
-"""What `find_subsets` is given, checked before anything runs: an error here costs no pass.
+"""Checks the arguments of `find_subsets` before anything runs, so that an error costs no pass.
 
-Only kinds and ranges; whether images, search and module fit each other is seen where they meet.
+Only kinds and ranges are checked here. Whether images, search and module fit together is checked where they meet.
 """
 
 from collections.abc import Sequence
@@ -11,45 +11,47 @@ from modicum_sis.validation import whole_number
 
 
 def check_kinds(classifier: object, images: object, search: object) -> None:
-    """See that each is what its name says.
+    """Check that each argument is of the right kind.
 
     Raises:
-        ParameterError: a module in place of a classifier, or a class or a name in place of a search.
-        ImageError: something that cannot be counted, as a generator.
+        ParameterError: a module instead of a classifier, or a class or a name instead of a search.
+        ImageError: images that cannot be counted, for example a generator.
     """
     if not isinstance(classifier, Classifier):
         raise ParameterError(
             f"expected a modicum_sis.Classifier; got {_kind(classifier)}. "
-            "Make one of a torch module: Classifier(module, bounds=, mean=, std=)"
+            "Make one from a torch module: Classifier(module, bounds=, mean=, std=)"
         )
     if isinstance(images, (str, bytes)) or not all(hasattr(images, part) for part in ("__len__", "__getitem__")):
         raise ImageError(
             f"expected images as a float tensor (N, C, H, W), or a sequence of tensors (C, H, W); got {_kind(images)}. "
-            "Make a list of what can be read only once"
+            "Make a list of images that can be read only once"
         )
     is_search = all(callable(getattr(search, part, None)) for part in ("planned_passes", "propose"))
     if isinstance(search, type) or not is_search:
         raise ParameterError(
-            f"expected a search with its budget, as MaskOptimization(passes=600); got {_kind(search)}. Give an instance"
+            f"expected a search such as MaskOptimization(passes=600); got {_kind(search)}. Give an instance"
         )
 
 
 def whole_targets(targets: Sequence[int] | None, count: int) -> tuple[int, ...] | None:
-    """One class an image as an int; None where there is none.
+    """One class for each image, as ints; None if no targets are given.
 
     Raises:
-        ParameterError: another number of them than `count`, or one that is no whole number.
+        ParameterError: the number of targets is not `count`, or one is not a whole number.
     """
     if targets is None:
         return None
     if not hasattr(targets, "__len__") or len(targets) != count:
         got = len(targets) if hasattr(targets, "__len__") else _kind(targets)
-        raise ParameterError(f"expected one target an image, {count}; got {got}. Give a list of class indices")
+        raise ParameterError(
+            f"expected one target for each of the {count} images; got {got}. Give a list of class indices"
+        )
     return tuple(whole_number(f"targets[{place}]", targets[place]) for place in range(count))
 
 
 def check_classes(targets: Sequence[int] | None, class_count: int) -> None:
-    """See that every target is a class.
+    """Check that every target is a class.
 
     Raises:
         ParameterError: one is not.
@@ -60,7 +62,7 @@ def check_classes(targets: Sequence[int] | None, class_count: int) -> None:
 
 
 def check_digests(digests: Sequence[str] | None) -> None:
-    """See that every name is text.
+    """Check that every digest is text.
 
     Raises:
         ParameterError: one is not.

@@ -1,7 +1,7 @@
-"""`find_subsets`: images in, verified findings out; a chunk of them is in work at any time, so that memory is bounded.
+"""`find_subsets`: searches images and yields verified findings. Memory is bounded: only a chunk of images is in work.
 
-Knows no search and no fill by name. Every number in a finding comes from a plain pass over one image alone, which is
-why an image's finding owes nothing to its neighbours.
+Searches and fills are not known by name here. Every number in a finding comes from a plain pass over one image alone,
+so a finding does not depend on the other images.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,29 +44,32 @@ def find_subsets(
     chunk_size: int | None = None,
     resume: Iterable[Finding] = (),
 ) -> Iterator[Finding]:
-    """Search every image for a small sufficient subset; findings come in the order of the images.
+    """Search every image for a small sufficient subset. Findings come in the order of the images.
 
     Args:
-        classifier: the version to search.
-        images: float tensor (N, C, H, W) within the classifier's bounds, or a sequence that loads (C, H, W) on demand.
-        threshold: confidence that suffices (>=), strictly between 0 and 1.
-        search: how to look, and with what budget.
-        fill: what stands where the mask is False; `modicum_sis.FILLS`.
+        classifier: the classifier to search.
+        images: a float tensor (N, C, H, W) within the classifier's bounds, or a sequence that loads (C, H, W) lazily.
+        threshold: the confidence that suffices (>=), strictly between 0 and 1.
+        search: the search and its budget.
+        fill: what stands where the mask is False; one of `modicum_sis.FILLS`.
         seed: with an image's digest, the source of its random numbers.
-        targets: one class an image to argue for; the image then need not be eligible. Default: the predicted classes.
-        donors: for the marginal fill, other images, of which at most 64 are drawn, or the pool of `gather_donors`.
-        digests: a name for each image, from which its random numbers come. Default: SHA-256 of its values.
-        should_stop: asked at every step, a `Limit` or any function; True ends the images in work with their best.
-        progress: told at every step.
-        chunk_size: images in work together, and masked images in one pass. Default: by canvas and device.
-        resume: findings of an earlier run of the same search, or with fewer passes, known by their images' digests.
-            What is complete costs no pass; the rest goes on, and never ends with a larger subset.
+        targets: the class to argue for, one for each image. The image then need not be eligible. Default: the predicted
+            classes.
+        donors: for the marginal fill: other images, of which at most 64 are drawn, or a pool from `gather_donors`.
+        digests: a name for each image, from which its random numbers are drawn. Default: SHA-256 of its values.
+        should_stop: called at every step: a `Limit` or any function. After True, images in work end with their best
+            subset.
+        progress: called at every step.
+        chunk_size: the number of images in work together, and of masked images in one pass. Default: by canvas and
+            device.
+        resume: findings of an earlier run of the same search, with the same or fewer passes. Images are recognised by
+            their digests. Complete findings cost no pass; the others continue, and never end with a larger subset.
 
     Raises:
-        ParameterError: an argument of another kind or outside its range, or findings to resume that do not fit.
-        ImageError: an image of another shape, or outside the bounds.
-        FillUnavailable: the marginal fill with fewer than two donors.
-        ModelError: the module failed its inspection; GradientMissing where the search follows gradients.
+        ParameterError: an argument is invalid, or the findings to resume do not fit.
+        ImageError: an image has another shape, or values outside the bounds.
+        FillUnavailable: the marginal fill has fewer than two donors.
+        ModelError: the module failed its inspection. GradientMissing: the search needs a gradient.
     """
     check_kinds(classifier, images, search)
     check_digests(digests)
@@ -98,20 +101,18 @@ def find_subsets(
     planned = runner.planned_passes(source.canvas())
     meter = _meter(len(images), planned, should_stop, progress)
     scorer = _scorer(classifier, source, parameters, meter)
-    return ImagePool(preparer, scorer, FindingBuilder(classifier, parameters, meter), runner, planned=planned).findings(
-        len(images)
-    )
+    builder = FindingBuilder(classifier, parameters, meter)
+    return ImagePool(preparer, scorer, builder, runner, planned=planned).findings(len(images))
 
 
 def _runner(search: Search, inspection: Inspection) -> Search:
-    """The search itself, or what it turns to on a module without a gradient."""
+    """The search itself, or the one that replaces it on a module without a gradient."""
     if inspection.has_gradient or not getattr(search, "needs_gradient", False):
         return search
     if not isinstance(search, FallsBack):
         raise GradientMissing(
-            f"expected a module whose scores change with the image in a way that autograd sees, as "
-            f"{type(search).__name__} follows gradients; this one's have no gradient, or one of zero. "
-            "Search with MaskOptimization, which does without one where there is none"
+            f"{type(search).__name__} needs gradients; this module has none, or they are zero. "
+            "Search with MaskOptimization, which works without gradients too"
         )
     return search.without_gradient()
 

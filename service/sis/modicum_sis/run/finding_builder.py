@@ -1,4 +1,4 @@
-"""From a prepared, and what a search proposed for it, to a finding: verification decides. Must not know any search."""
+"""Builds findings from prepared images and the proposals of a search. Verification decides; no search is known here."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,14 +16,14 @@ from modicum_sis.searches.protocol import Proposal
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FindingBuilder:
-    """Makes the findings of a run; the passes of verification are told to the meter."""
+    """Builds the findings of a run. Verification passes are added to the meter."""
 
     classifier: Classifier
     parameters: Parameters
     meter: Meter
 
     def searched(self, prepared: PreparedImage, proposal: Proposal, passes: Passes) -> Finding:
-        """Of an image that was searched for so many passes."""
+        """The finding of an image on which a search spent these passes."""
         assert prepared.fill is not None
         verified = verify(
             self.classifier,
@@ -47,7 +47,7 @@ class FindingBuilder:
         return self._nothing_smaller(prepared, proposal, passes)
 
     def unsearched(self, prepared: PreparedImage) -> Finding:
-        """Of an image that is not searched: an earlier run's, or with a reason, or with the empty mask."""
+        """The finding of an image without a search: an earlier one, one with a reason, or one with the empty mask."""
         if prepared.previous is not None and prepared.complete:
             return replace(prepared.previous, index=prepared.index)
         if not prepared.baseline_confident:
@@ -60,7 +60,7 @@ class FindingBuilder:
         )
 
     def _nothing_smaller(self, prepared: PreparedImage, proposal: Proposal, passes: Passes) -> Finding:
-        """An earlier run's subset, or the whole image where that suffices; a pass of its own has verified either."""
+        """The subset of an earlier run, or the whole image if it suffices. A plain pass has verified either."""
         if prepared.previous is not None and prepared.previous.subset is not None:
             return replace(
                 prepared.previous,

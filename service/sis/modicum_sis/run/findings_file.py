@@ -1,7 +1,7 @@
-"""Findings in a file, to look at later or to resume a run from. Data only: loading one runs no code of the file.
+"""Saves findings to a file and loads them, to read them later or to resume a run. Loading runs no code of the file.
 
-A NumPy archive: one JSON text with all but the arrays, and the arrays of all findings end to end, masks eight pixels a
-byte. The only part of the library that opens files.
+The file is a NumPy archive: one JSON text with everything except the arrays, and the arrays of all findings joined end
+to end, with masks at eight pixels a byte. No other part of the library opens files.
 """
 
 import io
@@ -36,7 +36,7 @@ PLAIN_OF_SUBSETS = ("baseline_confidence", "baseline_confident", "verified_confi
 ARRAYS = {"masks": np.uint8, "orders": np.int64, "scores": np.float64, "kept": np.int64, "starts": np.uint8}
 NPY_VERSION = (1, 0)
 LARGEST_RATIO = 1032
-"""Of what deflate unpacks to what is packed; no honest member is larger."""
+"""Largest ratio of unpacked to packed bytes that deflate can reach."""
 DAMAGE = (
     ValueError,
     LookupError,
@@ -48,14 +48,14 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading a file that is not whole, or not ours, can raise on the way."""
+"""Exceptions that reading a damaged or foreign file can raise."""
 
 
 def save_findings(path: str | os.PathLike[str], findings: Iterable[Finding]) -> None:
-    """Write findings; a file of that name is replaced at once and whole, or not at all.
+    """Write findings to a file. An existing file is replaced in one step, or not at all.
 
     Raises:
-        ParameterError: their search is no dataclass of plain values.
+        ParameterError: their search is not a dataclass of plain values.
         OSError: the file cannot be written.
     """
     packed = _Packed()
@@ -73,11 +73,11 @@ def load_findings(
     """Read findings that `save_findings` wrote.
 
     Args:
-        path: of the file.
-        searches: classes that the findings may name as their search; give your own beside ours.
+        path: the path of the file.
+        searches: the search classes that findings may name. Give your own classes beside the library's.
 
     Raises:
-        FindingsFileRefused: the file is damaged, foreign, of a later version, or names an unknown search.
+        FindingsFileRefused: the file is damaged or foreign, has a later version, or names an unknown search.
         OSError: the file cannot be read.
     """
     content = Path(path).read_bytes()
@@ -90,7 +90,7 @@ def load_findings(
             if header["version"] != VERSION:
                 raise FindingsFileRefused(
                     f"expected findings of version {VERSION}; got version {header['version']}. "
-                    "Use the modicum-sis that wrote them, or a later one"
+                    "Use the version of modicum-sis that wrote them, or a later one"
                 )
             arrays = _Arrays({name: _checked(archive[name], kind) for name, kind in ARRAYS.items()})
         parameters = [_parameters(values, searches) for values in header["parameters"]]
@@ -102,7 +102,7 @@ def load_findings(
 
 
 class _Packed:
-    """Arrays of all findings, and each set of parameters once."""
+    """Collects the arrays of all findings, and each set of parameters once."""
 
     def __init__(self) -> None:
         self.parameters: list[dict[str, Any]] = []
@@ -110,7 +110,7 @@ class _Packed:
         self._parts: dict[str, list[np.ndarray[Any, Any]]] = {name: [] for name in ARRAYS}
 
     def row(self, finding: Finding) -> dict[str, Any]:
-        """Everything of a finding but its arrays, and how long those are."""
+        """Everything of a finding except its arrays, and their lengths."""
         row = {name: getattr(finding, name) for name in (*PLAIN, *PLAIN_OF_SUBSETS)}
         row["passes"] = [finding.passes.forward, finding.passes.backward]
         row["reason"] = finding.reason
@@ -120,7 +120,7 @@ class _Packed:
         return row
 
     def joined(self) -> dict[str, Any]:
-        """The arrays end to end."""
+        """The arrays, joined end to end."""
         return {name: np.concatenate([np.zeros(0, kind), *self._parts[name]]) for name, kind in ARRAYS.items()}
 
     def _place(self, parameters: Parameters) -> int:
@@ -147,7 +147,7 @@ class _Packed:
 
 
 class _Arrays:
-    """The same, read from the front to the back."""
+    """Reads the joined arrays from front to back."""
 
     def __init__(self, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
         self._arrays, self._read = arrays, dict.fromkeys(arrays, 0)
@@ -170,13 +170,13 @@ class _Arrays:
 
 def _described(search: object) -> dict[str, Any]:
     if not is_dataclass(search) or isinstance(search, type):
-        raise ParameterError(f"expected a search that is a dataclass of plain values; got {search!r}. Make it one")
+        raise ParameterError(f"only a search that is a dataclass of plain values can be saved; got {search!r}")
     values = asdict(search)
     try:
         json.dumps(values)
     except TypeError as error:
         raise ParameterError(
-            f"expected a search of plain values; got {search!r}. Keep its findings yourself"
+            f"only a search of plain values can be saved; got {search!r}. Store its findings in another way"
         ) from error
     return {"name": type(search).__name__, "values": values}
 
@@ -186,11 +186,11 @@ def _parameters(values: dict[str, Any], searches: Sequence[Callable[..., object]
     name = values["search"]["name"]
     if name not in known:
         raise FindingsFileRefused(
-            f"expected findings of {', '.join(known)}; got those of {name}. Give its class in searches="
+            f"expected findings of {', '.join(known)}; got findings of {name}. Give its class in searches="
         )
     lists = {key: tuple(values[key]) for key in ("donor_digests", "probe_scores")}
     made = {"search": known[name](**values["search"]["values"])}
-    if "acceleration" in values:  # files of before it was recorded are read all the same
+    if "acceleration" in values:  # older files do not record it
         made["acceleration"] = Acceleration(**values["acceleration"])
     if values.get("input") is not None:
         made["input"] = _input(values["input"])
@@ -224,7 +224,7 @@ def _trace(row: dict[str, Any], arrays: _Arrays) -> Trace:
 
 
 def _check_sizes(content: bytes) -> None:
-    """NumPy makes room for what an array's header announces before it reads on: see that it can be there."""
+    """Check the announced size of each array. NumPy allocates that much before it reads the values."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for member in archive.infolist():
             if member.file_size > LARGEST_RATIO * len(content):
@@ -244,10 +244,10 @@ def _checked(array: np.ndarray[Any, Any], kind: type) -> np.ndarray[Any, Any]:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Beside the file first, so that the last step is a rename."""
+    """Write to a file next to it first, so that the last step is a rename."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with beside.open("xb") as file:  # not one of tempfile's, which nobody else may read
+        with beside.open("xb") as file:  # tempfile would make a file that only its owner can read
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -1,6 +1,6 @@
-"""What is known of an image before its search: prediction, target, eligibility, fill, the bare fill's confidence.
+"""Prepares each image for its search: prediction, target class, eligibility, fill, and the bare fill's confidence.
 
-Each is read off a plain pass over that image alone. Must not know any search.
+All of these come from plain passes over that image alone. The search is not known here.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,22 @@ from modicum_sis.run.resume import PreviousFindings
 
 NO_CLASS = -1
 SATURATED_CONFIDENCE = 1 - torch.finfo(torch.float32).eps
-"""From here on a float32 probability has too few steps left before 1 to tell one mask from another."""
+"""From this confidence on, float32 has too few steps below 1 to distinguish masks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedImage:
-    """One image of a run. Attributes as in `Finding`; `reason` says why there is no search, `fill` is (C, H, W).
+    """One image of a run. Attributes not listed here are as in `Finding`.
 
-    `previous` is the finding that a resumed run continues from. `complete` says that no further search can change it.
-    `passes` counts those of this run alone.
+    Attributes:
+        image: (C, H, W).
+        targeted: whether the caller gave the target class.
+        passes: those of this run alone.
+        fill: (C, H, W); None if the image needs none, or has none.
+        baseline_margin: the margin of the bare fill.
+        reason: why there is no search; None if there is one.
+        previous: the finding that a resumed run continues from.
+        complete: whether that finding is final.
     """
 
     index: int
@@ -49,7 +56,7 @@ class PreparedImage:
 
     @property
     def searchable(self) -> bool:
-        """Whether there is something to search for."""
+        """Whether the image needs a search."""
         return self.reason is None and not self.baseline_confident and not self.complete
 
     @property
@@ -65,7 +72,7 @@ class PreparedImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImagePreparer:
-    """Makes the case of each image."""
+    """Prepares the images of a run."""
 
     classifier: Classifier
     source: ImageSource
@@ -75,13 +82,13 @@ class ImagePreparer:
     previous: PreviousFindings
 
     def prepare(self, index: int) -> PreparedImage:
-        """Load an image and look at it: one plain pass, and one over its bare fill if it is to be searched.
+        """Load an image and score it: one plain pass, and one over its bare fill if it will be searched.
 
-        No pass where an earlier run has looked at it, and none over an image that is not finite.
+        An image with a finding of an earlier run costs no pass, and neither does an image with NaN or infinity.
         """
         image, digest = self.source.load(index)
         previous = self.previous.of(digest, int(self.targets[index]) if self.targets is not None else None)
-        return self._look(index, image, digest) if previous is None else self._resume(index, image, previous)
+        return self._score(index, image, digest) if previous is None else self._resume(index, image, previous)
 
     def _resume(self, index: int, image: Tensor, previous: Finding) -> PreparedImage:
         complete = self.previous.is_complete(previous)
@@ -108,9 +115,9 @@ class ImagePreparer:
             return replace(prepared, reason=Reason.FILL_UNAVAILABLE)
         return replace(prepared, fill=fill, baseline_margin=log_odds_of(previous.baseline_confidence))
 
-    def _look(self, index: int, image: Tensor, digest: str) -> PreparedImage:
-        presentable = bool(torch.isfinite(image).all())  # no module has to bear NaN
-        logits = self.classifier.plain_logits(image) if presentable else torch.full((1,), torch.nan)
+    def _score(self, index: int, image: Tensor, digest: str) -> PreparedImage:
+        is_finite = bool(torch.isfinite(image).all())  # modules need not handle NaN
+        logits = self.classifier.plain_logits(image) if is_finite else torch.full((1,), torch.nan)
         finite = bool(torch.isfinite(logits).all())
         predicted = int(logits.argmax()) if finite else NO_CLASS
         target = int(self.targets[index]) if self.targets is not None else predicted
@@ -124,7 +131,7 @@ class ImagePreparer:
             eligible=finite and _reaches(_margin(logits, predicted), self.threshold),
             saturated=finite and self._saturated(logits),
             targeted=self.targets is not None,
-            passes=Passes(forward=int(presentable)),
+            passes=Passes(forward=int(is_finite)),
             reason=None if finite else Reason.NOT_FINITE,
         )
         if finite and not prepared.eligible and not prepared.targeted:
@@ -157,7 +164,7 @@ def _margin(logits: Tensor, target: int) -> float:
 
 
 def log_odds_of(confidence: float | None) -> float:
-    """The margin of a confidence from 0 to 1, infinite at the ends; NaN of none."""
+    """The margin of a confidence from 0 to 1. It is infinite at both ends, and NaN for None."""
     return float(torch.logit(torch.tensor(float("nan") if confidence is None else confidence, dtype=torch.float64)))
 
 

@@ -1,4 +1,4 @@
-"""Findings of an earlier run that this one goes on from: which fit, which are complete. Must not search anything."""
+"""The findings of an earlier run that a run resumes: whether they fit, and which are complete."""
 
 from collections.abc import Iterable
 from dataclasses import is_dataclass, replace
@@ -12,15 +12,16 @@ from modicum_sis.numerics.seeding import generator
 
 PROBED_CLASSES = 8
 SAME_SCORES = 1e-3
-"""What a score may differ by between devices, dtypes and thread counts, times the largest where that is above 1."""
+"""Largest allowed difference of a score between devices, dtypes and thread counts, times the largest score if above
+1."""
 MUST_EQUAL = ("threshold", "fill", "seed", "donor_digests", "output_kind", "gradient_free")
 
 
 class PreviousFindings:
-    """Findings by the digest of their image; of several for one image and class the last counts.
+    """Findings by the digest of their image. If there are several for one image and class, the last counts.
 
     Raises:
-        ParameterError: they were made by another classifier, another search, or under other conditions.
+        ParameterError: another classifier or search, or other conditions, made them.
     """
 
     def __init__(self, findings: Iterable[Finding], parameters: Parameters) -> None:
@@ -29,13 +30,13 @@ class PreviousFindings:
         for finding in findings:
             if not isinstance(finding, Finding):
                 raise ParameterError(
-                    f"expected findings to resume from; got {type(finding).__name__}. Read a file with load_findings"
+                    f"resume= needs findings; got {type(finding).__name__}. Read a file with load_findings"
                 )
             _check(finding, parameters)
             self._found.setdefault(finding.digest, {})[finding.target_class] = finding
 
     def of(self, digest: str, target: int | None) -> Finding | None:
-        """The finding of an image, None where there was none; a target of None is the predicted class.
+        """The finding of an image, or None if there is none. A target of None means the predicted class.
 
         Raises:
             ParameterError: the image was searched for another class.
@@ -46,22 +47,22 @@ class PreviousFindings:
         wanted = target if target is not None else next(iter(found.values())).predicted_class
         if wanted not in found:
             raise ParameterError(
-                f"expected a finding for class {wanted} of image {digest[:12]}, to go on from; got one for "
-                f"{sorted(found)}. Give the targets of the earlier run, or leave that finding out of resume="
+                f"expected a finding for class {wanted} of image {digest[:12]} to resume from; got findings for "
+                f"classes {sorted(found)}. Give the targets of the earlier run, or leave out this image's findings"
             )
         return found[wanted]
 
     def is_complete(self, finding: Finding) -> bool:
-        """Whether more of this search cannot change it."""
+        """Whether continuing this search cannot change the finding."""
         if finding.baseline_confident or finding.reason in {Reason.NOT_ELIGIBLE, Reason.NOT_FINITE}:
             return True
         return finding.reason is not Reason.STOPPED and finding.parameters.search == self._search
 
 
 def probe_scores(classifier: Classifier, canvas: Canvas) -> tuple[float, ...]:
-    """What a classifier is known by: scores of a few classes, spread evenly, of an image that is half noise, half mean.
+    """Scores that identify a classifier: of a few classes, spread evenly, on an image that is half noise and half mean.
 
-    The noise is the same for all; the mean is the fill, which is the classifier's as well.
+    The noise is always the same. The mean is the classifier's mean fill.
     """
     low, high = classifier.bounds
     noise, kept = torch.rand((2, *canvas), generator=generator(0, "", "probe"))
@@ -76,32 +77,37 @@ def _check(finding: Finding, parameters: Parameters) -> None:
     for name in MUST_EQUAL:
         old, new = getattr(before, name), getattr(parameters, name)
         if old != new:
-            raise ParameterError(f"expected {name} {old!r}, as in the run to resume; got {new!r}. Search anew instead")
+            raise ParameterError(
+                f"the run to resume had {name} {old!r}; this run has {new!r}. Use the same value, or search again"
+            )
     _check_declared(before, parameters)
     if not _is_same_search(before.search, parameters.search):
         raise ParameterError(
-            f"expected {before.search!r}, as in the run to resume, or the same with more passes; "
-            f"got {parameters.search!r}. Search anew instead"
+            f"the run to resume used {before.search!r}; this run uses {parameters.search!r}. "
+            "Use the same search, with the same or more passes, or search again"
         )
     if not _are_same_scores(before.probe_scores, parameters.probe_scores):
         raise ParameterError(
-            "expected the classifier of the run to resume; this one scores a probe image differently. "
-            "Give the same weights, bounds, normalisation and fill_mean, or search anew"
+            "the classifier differs from that of the run to resume: it scores a probe image differently. "
+            "Use the same weights, bounds, normalisation and fill_mean, or search again"
         )
 
 
 def _check_declared(before: Parameters, now: Parameters) -> None:
-    """What files of before it was recorded do not say is not held against them."""
+    """Compare what the caller declared. Values that an older findings file does not record are not compared."""
     if before.digests_given is not None and before.digests_given != now.digests_given:
-        given, way_out = ("digests=", "Give the same") if before.digests_given else ("no digests=", "Leave them out")
+        had, now_has, way_out = (
+            ("digests", "none", "Give the same digests")
+            if before.digests_given
+            else ("no digests", "some", "Leave out digests=")
+        )
         raise ParameterError(
-            f"expected {given}, as in the run to resume, for no image is known by its name otherwise; "
-            f"got {'some' if now.digests_given else 'none'}. {way_out}"
+            f"the run to resume had {had}; this run has {now_has}. Images are recognised by their digests. {way_out}"
         )
     if before.input is not None and now.input is not None and not before.input.agree_with(now.input):
         raise ParameterError(
-            f"expected a classifier with {before.input}, as in the run to resume; got one with {now.input}. "
-            "Give the same bounds, mean, std, input_size and fill_mean, or search anew"
+            f"the run to resume had a classifier with {before.input}; this classifier has {now.input}. "
+            "Use the same bounds, mean, std, input_size and fill_mean, or search again"
         )
 
 

@@ -1,6 +1,6 @@
-"""Margins of masked images, and their gradients with respect to the mask, with every pass counted to its image.
+"""Computes margins of masked images, and their gradients with respect to the mask. Every pass is counted for its image.
 
-The model only ever sees true binary masks. Must not decide anything: searches do.
+The model only sees true binary masks. Decisions are left to the searches.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from modicum_sis.progress import Meter
 
 
 def paint(images: Tensor, fills: Tensor, masks: Tensor) -> Tensor:
-    """The image where the mask is True, else the fill. images, fills: (B, C, H, W); masks: (B, H, W) bool."""
+    """The image where the mask is True, the fill elsewhere. images, fills: (B, C, H, W); masks: (B, H, W) bool."""
     return torch.where(masks.unsqueeze(1), images, fills)
 
 
@@ -24,10 +24,13 @@ class MaskScorer:
     """Scores masks over the images in its rows.
 
     Args:
-        rows: how many images there can be at a time.
-        canvas: their shape.
-        batch_size: masked images a pass may hold.
-        safe_margin: where passes are inexact, the margin from which on a mask will be verified; see `safe_mask`.
+        classifier: the classifier that is searched.
+        canvas: the shape of the images.
+        rows: how many images it can hold at a time.
+        batch_size: how many masked images one pass may hold.
+        meter: counts all passes.
+        safe_margin: if passes are inexact, the margin from which a mask is expected to pass verification; see
+            `safe_mask`.
     """
 
     def __init__(
@@ -57,43 +60,43 @@ class MaskScorer:
 
     @property
     def pixels(self) -> int:
-        """Of a mask."""
+        """The number of pixels of a mask."""
         return self.shape[0] * self.shape[1]
 
     @property
     def rows(self) -> int:
-        """How many images there can be at a time."""
+        """How many images it can hold at a time."""
         return len(self._images)
 
     @property
     def device(self) -> torch.device:
-        """Where masks and margins live."""
+        """The device of masks and margins."""
         return self._images.device
 
     def place(self, row: int, image: Tensor, fill: Tensor, target: int) -> None:
-        """Put an image (C, H, W) with its fill into a row, in which nothing is counted yet."""
+        """Put an image (C, H, W) and its fill into a row, and start counting its passes at zero."""
         self._images[row], self._fills[row], self._targets[row] = image, fill, target
         self._forward[row], self._backward[row] = 0, 0
         self._safe_masks.pop(row, None)
 
     def refill(self, row: int, fill: Tensor) -> None:
-        """Put another fill (C, H, W) beneath the image in a row; what was counted there stays."""
+        """Replace the fill (C, H, W) of the image in a row. Its passes are kept."""
         self._fills[row] = fill
 
     def safe_mask(self, row: int) -> Tensor | None:
-        """The smallest mask (H, W) but the whole one of at least `safe_margin` among all scored over a row's image."""
+        """The smallest mask (H, W) scored in a row with at least `safe_margin`, except the whole image, or None."""
         return self._safe_masks.get(row)
 
     def passes_of(self, row: int) -> Passes:
-        """What was spent on the image in a row."""
+        """The passes spent on the image in a row."""
         return Passes(int(self._forward[row]), int(self._backward[row]))
 
     def margins(self, masks: Tensor, rows: Tensor) -> Tensor:
-        """Margins (m,) of masks (m, H, W), each over the image in the row that `rows` (m,), on the CPU, names."""
+        """Margins (m,) of masks (m, H, W). `rows` (m,), on the CPU, names the row of each mask's image."""
         return self._in_batches(self._margins, masks, rows)[0]
 
     def margins_and_gradients(self, masks: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Margins (m,), and their gradients (m, H, W) with respect to the masks taken as real numbers."""
+        """Margins (m,), and their gradients (m, H, W) with respect to the masks, taken as real numbers."""
         margins, gradients = self._in_batches(self._margins_and_gradients, masks, rows)
         return margins, gradients
 
@@ -108,7 +111,7 @@ class MaskScorer:
 
     def _margins_and_gradients(self, masks: Tensor, rows: Tensor) -> tuple[Tensor, ...]:
         at = rows.to(self.device)
-        with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
+        with torch.inference_mode(False), torch.enable_grad():  # the caller may have disabled gradients
             images, fills = self._images[at], self._fills[at]
             painted = paint(images, fills, masks).detach().requires_grad_()
             margins = margins_of(self._classifier.search_logits(painted), self._targets[at])

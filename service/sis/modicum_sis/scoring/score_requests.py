@@ -1,6 +1,6 @@
-"""What the search of one image asks, and is answered. Such a search is a generator, written as if it were alone.
+"""Requests for scores. The search of one image is a generator that is written as if it ran alone.
 
-It yields questions, is sent answers, and returns its outcome; `desk` runs many side by side. Must not know any model.
+It yields requests, receives `Scores`, and returns its outcome. `BatchScheduler` runs many such generators side by side.
 """
 
 from collections.abc import Generator
@@ -13,22 +13,22 @@ from torch import Tensor
 from modicum_sis.findings import Passes
 
 FORWARD_COST, GRADIENT_COST = Passes(forward=1).equivalents, Passes(forward=1, backward=1).equivalents
-"""Pass-equivalents a mask, without its gradient and with it."""
+"""Pass-equivalents for each mask, without and with its gradient."""
 
 Outcome = TypeVar("Outcome")
 
 
 class ScoreRequest(Protocol):
-    """Masks over one image whose margins are wanted, made only when their turn comes."""
+    """A request for the margins of masks over one image. The masks are made when their batch is scored."""
 
     @property
     def count(self) -> int:
-        """How many masks."""
+        """The number of masks."""
         ...
 
     @property
     def with_gradients(self) -> bool:
-        """Whether their gradients are wanted too; then there is one mask."""
+        """Whether the gradient is requested too. The request then has exactly one mask."""
         ...
 
     @property
@@ -37,20 +37,20 @@ class ScoreRequest(Protocol):
         ...
 
     def part(self, start: int, stop: int) -> Tensor:
-        """Some of the masks, (stop - start, p) bool."""
+        """The masks from `start` to `stop`, (stop - start, p) bool."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreMasks:
-    """Masks (m, p) whose margins are wanted, or one mask (1, p) whose gradient is wanted too."""
+    """Score masks (m, p), or one mask (1, p) with its gradient."""
 
     masks: Tensor
     with_gradients: bool = False
 
     @property
     def count(self) -> int:
-        """How many masks."""
+        """The number of masks."""
         return len(self.masks)
 
     @property
@@ -65,7 +65,7 @@ class ScoreMasks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeaveOneOut:
-    """The mask (p,) without each of the pixels (m,) in turn."""
+    """Score the mask (p,) without each of the pixels (m,) in turn."""
 
     mask: Tensor
     pixels: Tensor
@@ -73,7 +73,7 @@ class LeaveOneOut:
 
     @property
     def count(self) -> int:
-        """How many pixels."""
+        """The number of pixels."""
         return len(self.pixels)
 
     @property
@@ -82,7 +82,7 @@ class LeaveOneOut:
         return self.count * FORWARD_COST
 
     def part(self, start: int, stop: int) -> Tensor:
-        """The masks without some of the pixels."""
+        """The masks without the pixels from `start` to `stop`."""
         pixels = self.pixels[start:stop]
         masks = self.mask.repeat(len(pixels), 1)
         masks[torch.arange(len(pixels), device=masks.device), pixels] = False
@@ -91,14 +91,14 @@ class LeaveOneOut:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Margins (m,) float64 on the CPU, and gradients (m, p) where they were asked for."""
+    """The reply to a request: margins (m,), float64 on the CPU, and gradients (m, p) if they were requested."""
 
     margins: Tensor
     gradients: Tensor | None = None
 
 
 class Stop(Exception):
-    """No error: thrown into the search of an image when the caller asks to stop; it may return what it has."""
+    """Thrown into the search of an image when the caller stops the run. The search may return what it has."""
 
 
 Procedure = Generator[ScoreRequest, Scores, Outcome]

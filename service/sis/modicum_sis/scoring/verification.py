@@ -1,4 +1,4 @@
-"""A subset counts only when a plain float32 pass over its masked image alone says so."""
+"""Verification: a subset counts only if a plain float32 pass over its masked image alone is sufficient."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from modicum_sis.model.classifier import Classifier
 from modicum_sis.numerics.margins import confidences_of, margins_of
 
 ATTEMPTS = 8
-"""Masks of one proposal that are tried at the most, all of them in the plan of a search; batched passes and plain ones
-differ by low bits only, so the first is nearly always it."""
+"""Most masks of one proposal that are tried. A search's plan includes all of them. Batched and plain passes differ only
+in low bits, so the first mask nearly always passes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verified:
-    """The first mask that held, with its confidence; None where none did. `passes` were spent on trying."""
+    """The first sufficient mask and its confidence; None if no mask was sufficient. `passes` counts all attempts."""
 
     mask: Tensor | None
     confidence: float | None
@@ -24,12 +24,12 @@ class Verified:
 
 
 def plain_scores(classifier: Classifier, image: Tensor, fill: Tensor, mask: Tensor) -> Tensor:
-    """Class scores (K,) of one masked image, in a pass of its own. mask: (H, W) bool."""
+    """Class scores (K,) of one masked image in a separate pass. mask: (H, W) bool."""
     return classifier.plain_logits(torch.where(mask.to(image.device), image, fill))
 
 
 def confidence_of(logits: Tensor, target_class: int) -> float:
-    """Softmax probability of a class from scores (K,)."""
+    """The softmax probability of a class, from scores (K,)."""
     target = torch.tensor([target_class], device=logits.device)
     return float(confidences_of(margins_of(logits.unsqueeze(0), target))[0])
 

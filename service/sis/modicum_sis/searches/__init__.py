@@ -1,1 +1,1 @@
-"""The searches. Each proposes masks for images; verification decides."""
+"""The searches. Each proposes masks for images; verification decides. See docs/method.md, "The searches"."""

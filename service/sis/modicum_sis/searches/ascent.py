@@ -1,12 +1,14 @@
-"""The first stage of mask optimisation: climb the margin over masks of a given size, and move the size.
+"""The first stage of mask optimisation: an ascent of the margin over masks of a given size, which changes on the way.
 
-Every pixel has one real number, its score. The mask is the `size` best-scored pixels; the gradient of the margin at
-that true binary mask (a straight-through estimator) is added to the scores, at a falling rate; where the whole image is
-not sufficient, with momentum. Only the ranking of scores matters, so neither the rate's unit nor the model's scale
-does. The size follows the margin: above the threshold it falls, the faster the more the margin has to spare, below it
-it rises, but slowly, as it is the scores that are still poor: a mask that is small and does not suffice yet teaches
-more than a large one that does. Many images climb side by side in the rows of one tensor, each at a step of its own.
-Must not score anything: it says which masks it wants scored and is told the gradients.
+Every pixel has one real number, its score. The mask is the `size` pixels with the best scores. The gradient of the
+margin at that binary mask (a straight-through estimator) is added to the scores, at a falling rate; with momentum if
+the whole image is not sufficient. Only the ranking of the scores matters, so the unit of the rate and the scale of the
+model have no effect.
+
+The size follows the margin. Above the threshold it falls, faster with more spare margin. Below the threshold it rises
+slowly, because the scores are still poor: a small mask that is not sufficient yet teaches more than a large sufficient
+one. Many images ascend side by side in the rows of one tensor, each at its own step. The ascent scores nothing itself:
+it returns the masks to score and receives the gradients.
 """
 
 import math
@@ -21,33 +23,33 @@ from modicum_sis.numerics.ranking import choose_largest
 FIRST_SIZE = 0.1
 """Share of the pixels in the first mask."""
 EXPONENT = 0.7
-"""The margin's gain over the bare fill is taken to grow with the size to this power; the size then aims at the gain
+"""The gain of the margin over the bare fill is assumed to grow with the size to this power. The size aims at the gain
 that the threshold needs."""
 AIM = 0.97
-"""It aims a little lower, for the scores improve."""
+"""The size aims lower by this factor, because the scores improve."""
 LARGEST_SHRINK, LARGEST_GROWTH = 0.3, 1.1
-"""Least and greatest factor on the size in a step."""
+"""Smallest and largest factor on the size in one step."""
 LATE, LATEST_SIZE = 0.5, 0.5
-"""Where the whole image is sufficient, a larger mask will do: from this share of the steps on, an image without a
+"""If the whole image is sufficient, a large enough mask is too. From this share of the steps on, an image without a
 sufficient mask grows faster, so that its last mask has this share of the pixels."""
-LARGEST_APART = 0.3
-"""Where the whole image is not, as for another class, growth ends at this share of the pixels: more bring the predicted
-class back, and what is sought lies among the smaller masks."""
-MOMENTUM_APART = 0.5
-"""Share of the last step that is left in such an image's next one. Without it, searches for another class end in larger
-masks on photographs; where the whole image is sufficient it gains nothing."""
+LARGEST_IF_INSUFFICIENT = 0.3
+"""If the whole image is not sufficient, as for another class, growth ends at this share of the pixels. Larger masks
+bring the predicted class back; sufficient masks are among the smaller ones."""
+MOMENTUM_IF_INSUFFICIENT = 0.5
+"""Share of the last step that such an image keeps in its next one. Without it, searches for another class end in larger
+masks on photographs. If the whole image is sufficient, momentum gains nothing."""
 LARGEST_DETOUR = 1.5
 """The size never exceeds the best one by more than this factor."""
 LOWEST_RATE = 0.05
-"""The rate falls linearly to this share of its start."""
+"""The rate falls linearly to this share of its first value."""
 TINY = 1e-30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AscentResult:
-    """The smallest sufficient mask (p,) of an image, its margin, whether there is one; and the last scores (p,).
+    """The smallest sufficient mask (p,) of an image, its margin, whether one was found, and the last scores (p,).
 
-    The mask is the whole image where no smaller one was sufficient.
+    The mask is the whole image if no smaller mask was sufficient.
     """
 
     mask: Tensor
@@ -58,7 +60,7 @@ class AscentResult:
 
 @dataclass(slots=True, eq=False)
 class _AscentState:
-    """Where one image stands: steps done of all, the size of the next mask, and what is known of the best."""
+    """The state of one image: its steps, the size of its next mask, and its best mask so far."""
 
     steps: int
     size: float
@@ -72,18 +74,18 @@ class _AscentState:
 
     @property
     def rate(self) -> float:
-        """Share of the steps that are left."""
+        """The share of the steps that are left."""
         return 1 - self.step / self.steps
 
     @property
     def momentum(self) -> float:
-        """Share of the last step that the next one keeps."""
-        return MOMENTUM_APART if self.step and not self.whole_suffices else 0.0
+        """The share of the last step that the next one keeps."""
+        return MOMENTUM_IF_INSUFFICIENT if self.step and not self.whole_suffices else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Round:
-    """Masks (n, p) of the images in `rows`, of `sizes` pixels, whose gradients are wanted next."""
+class AscentBatch:
+    """Masks (n, p) of `sizes` pixels, of the images in `rows`, whose gradients are needed next."""
 
     rows: list[int]
     sizes: list[int]
@@ -91,11 +93,13 @@ class Round:
 
 
 class Ascent:
-    """The climb of the images in some of the rows.
+    """The ascent of the images in some of the rows.
 
     Args:
-        rows: how many images can climb at a time.
-        pixels: of each.
+        rows: how many images can ascend at a time.
+        pixels: the number of pixels of each image.
+        threshold: the confidence to keep.
+        device: where scores and masks are kept.
     """
 
     def __init__(self, rows: int, pixels: int, *, threshold: float, device: torch.device) -> None:
@@ -107,17 +111,17 @@ class Ascent:
         self._best = torch.ones((rows, pixels), dtype=torch.bool, device=device)
 
     def __len__(self) -> int:
-        """How many images climb."""
+        """The number of images that ascend."""
         return len(self._states)
 
     def rows(self) -> list[int]:
-        """Of the images that climb."""
+        """The rows of the images that ascend."""
         return list(self._states)
 
     def enter(
         self, row: int, whole_margin: float, bare_margin: float, *, steps: int, first_size: float = FIRST_SIZE
     ) -> None:
-        """Let an image climb for `steps` gradients, at least one; the first is taken on the whole image."""
+        """Start an image with `steps` gradients, at least one. The first is taken at the whole image."""
         self._scores[row], self._steps[row], self._best[row] = 0, 0, True
         suffices = bool(sufficient(torch.tensor(whole_margin, dtype=torch.float64), self._threshold))
         self._states[row] = _AscentState(
@@ -131,20 +135,20 @@ class Ascent:
         )
 
     def leave(self, row: int) -> AscentResult:
-        """End an image's climb, at its end or before."""
+        """End the ascent of an image, at its last step or before."""
         state = self._states.pop(row)
         return AscentResult(self._best[row].clone(), state.best_margin, state.found, self._scores[row].clone())
 
-    def next_round(self) -> Round:
-        """The masks that the images want scored; the whole image at the first step."""
+    def next_batch(self) -> AscentBatch:
+        """The masks to score next; at the first step of an image, its whole image."""
         rows = list(self._states)
         sizes = [self._next_count(state) for state in self._states.values()]
         if not rows:
-            return Round([], [], self._best[:0])
-        return Round(rows, sizes, choose_largest(self._scores[self._at(rows)], sizes))
+            return AscentBatch([], [], self._best[:0])
+        return AscentBatch(rows, sizes, choose_largest(self._scores[self._at(rows)], sizes))
 
-    def follow(self, scored: Round, margins: Tensor, gradients: Tensor) -> list[int]:
-        """Take a step along gradients (n, p); margins are (n,) float64 on the CPU. Returns the rows that are done."""
+    def apply_gradients(self, scored: AscentBatch, margins: Tensor, gradients: Tensor) -> list[int]:
+        """Take a step along gradients (n, p). Margins are (n,), float64 on the CPU. Returns the rows that are done."""
         if not scored.rows:
             return []
         self._move_sizes(scored, margins)
@@ -157,18 +161,18 @@ class Ascent:
         return min(self._pixels, max(1, round(state.size))) if state.step else self._pixels
 
     def _move_scores(self, rows: list[int], gradients: Tensor) -> None:
-        """Add the gradients, each scaled to unit mean square, at their rates; some keep a share of the step before."""
+        """Add the gradients, each scaled to unit mean square, at their rates, with momentum."""
         at, states = self._at(rows), [self._states[row] for row in rows]
         push = gradients / gradients.square().mean(dim=1, keepdim=True).sqrt().clamp_min(TINY)
         rates = self._column([max(state.rate, LOWEST_RATE) for state in states])
         momenta = self._column([state.momentum for state in states])
-        # products and sums one by one: fused ones round differently at the end of a row's vector registers
+        # separate products and sums: fused ones round differently at the end of a row's vector registers
         step = self._steps[at] * momenta + push * (1 - momenta)
         self._scores[at] += step * rates
-        # the whole image argues for another class: its gradient counts in full, but once
+        # the whole image argues for another class: its gradient is used in full, but not kept as momentum
         self._steps[at] = step * self._column([float(state.step > 0) for state in states])
 
-    def _move_sizes(self, scored: Round, margins: Tensor) -> None:
+    def _move_sizes(self, scored: AscentBatch, margins: Tensor) -> None:
         enough = sufficient(margins, self._threshold).tolist()
         better = []
         for place, (row, size) in enumerate(zip(scored.rows, scored.sizes, strict=True)):
@@ -188,7 +192,7 @@ class Ascent:
         if state.met:
             return max(1.0, min(size, LARGEST_DETOUR * state.best_size))
         if not state.whole_suffices:
-            return min(size, LARGEST_APART * self._pixels)
+            return min(size, LARGEST_IF_INSUFFICIENT * self._pixels)
         left = state.steps - state.step - 1
         if left and state.rate < 1 - LATE:
             size = max(size, state.size * math.pow(LATEST_SIZE * self._pixels / state.size, 1 / left))

@@ -1,7 +1,7 @@
-"""Backward selection, exact in its greedy steps (Carter et al., "Sufficient Input Subsets", AISTATS 2019).
+"""Backward selection with exact greedy steps (Carter et al., "Sufficient Input Subsets", AISTATS 2019).
 
-`backselect` is the procedure over any function; `BackSelect` is it over the pixels of images. Candidates are made and
-scored a batch at a time, never all at once.
+`backselect` is the procedure over any function. `BackSelect` applies it to the pixels of images. Candidates are made
+and scored one batch at a time. See docs/method.md, "The searches".
 """
 
 import math
@@ -23,31 +23,31 @@ from modicum_sis.searches.protocol import FIXED_PASSES, AdmittedImage, Proposal,
 from modicum_sis.validation import share
 
 CANDIDATE_ELEMENTS = 1 << 22
-"""Feature values that the candidates of one call of `score` may hold together."""
+"""Most feature values that the candidates in one call of `score` may hold together."""
 
 ScoreFunction = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Removal:
-    """A trace under way: what was removed, and whether it went on to the last feature."""
+    """The trace of the removals so far, and whether the last feature was removed."""
 
     trace: Trace
     complete: bool
 
 
 def backselect(score: Callable[[Tensor], Tensor], features: Tensor, fill: Tensor | float) -> Trace:
-    """Remove, one at a time, the feature without which the score stays highest; ties go to the lowest index.
+    """Remove features one at a time: always the one whose removal leaves the highest score. Ties: the lowest index.
 
-    Costs p(p + 1)/2 + 1 evaluations for p features.
+    This costs p(p + 1)/2 + 1 evaluations for p features.
 
     Args:
-        score: (B, *shape) -> (B,), higher is better.
-        features: of any `shape`, never empty; every entry is one feature.
-        fill: what stands in place of a removed feature; broadcast to `shape`.
+        score: (B, *shape) -> (B,); higher is better.
+        features: a tensor of any `shape`, not empty. Every entry is one feature.
+        fill: the value of a removed feature; broadcast to `shape`.
 
     Raises:
-        ParameterError: there is no feature.
+        ParameterError: there are no features.
     """
     if not features.numel():
         raise ParameterError("expected at least one feature; got an empty tensor")
@@ -81,8 +81,8 @@ def remove_greedily(
 def removals(start: Tensor, *, fraction: float | None = None) -> Procedure[Removal]:
     """Backward selection from the features of `start` (`shape`, bool) down to none, as a procedure.
 
-    With `fraction`, each step removes the best `ceil(fraction * remaining)` and, where these are several, scores what
-    is left with one evaluation more. Stopped after the first score, it returns an incomplete trace.
+    With `fraction`, each step removes the best `ceil(fraction * remaining)` features. If these are several, one more
+    evaluation scores the rest. If it is stopped after the first score, it returns an incomplete trace.
     """
     mask = start.flatten().clone()
     order: list[Tensor] = []
@@ -110,12 +110,12 @@ def removals(start: Tensor, *, fraction: float | None = None) -> Procedure[Remov
 
 
 def removed_at_once(remaining: int, fraction: float | None) -> int:
-    """How many features a step removes."""
+    """The number of features that a step removes."""
     return 1 if fraction is None else max(1, math.ceil(fraction * remaining))
 
 
 def greedy_passes(count: int, fraction: float | None = None) -> int:
-    """Evaluations that `remove_greedily` needs from `count` features, the one of the start in."""
+    """Evaluations that `remove_greedily` needs from `count` features, including that of the start."""
     if fraction is None:
         return count * (count + 1) // 2 + 1
     passes = 1
@@ -127,7 +127,7 @@ def greedy_passes(count: int, fraction: float | None = None) -> int:
 
 
 def _ordered(margins: Tensor) -> Tensor:
-    """NaN sorts as the highest number; here it must be the lowest."""
+    """The margins with NaN as the lowest value; it would sort as the highest."""
     return torch.nan_to_num(margins, nan=-math.inf, posinf=math.inf, neginf=-math.inf)
 
 
@@ -136,7 +136,8 @@ class BackSelect:
     """Exact backward selection of pixels by margin.
 
     Args:
-        fraction: remove this share of the remaining pixels a step, at least one; None: one pixel a step, exact.
+        fraction: the share of the remaining pixels to remove in a step, at least one pixel. None removes one pixel in
+            every step, which is exact.
     """
 
     fraction: float | None = None
@@ -146,11 +147,11 @@ class BackSelect:
             object.__setattr__(self, "fraction", share("fraction", self.fraction, otherwise=", or None"))
 
     def planned_passes(self, canvas: Canvas) -> int:
-        """p(p + 1)/2 forward passes without a fraction, and eleven at the most: mostly four, one of them verifies."""
+        """Without a fraction: p(p + 1)/2 forward passes and at most eleven more, for verification and fixed passes."""
         return FIXED_PASSES + greedy_passes(canvas[-2] * canvas[-1], self.fraction) + ATTEMPTS
 
     def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
-        """The candidates of one image fill a batch, at the end together with those of the next."""
+        """The candidates of one image fill batches. Near the end of a search they share batches with the next image."""
         everything = torch.ones(task.scorer.shape, dtype=torch.bool, device=task.scorer.device)
 
         def procedure(admitted: AdmittedImage) -> Procedure[Proposal]:  # noqa: ARG001  (all begin alike)

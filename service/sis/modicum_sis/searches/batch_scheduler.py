@@ -1,7 +1,7 @@
-"""Runs the searches of many images side by side: their questions fill batches together, the longest open first.
+"""Runs the searches of many images side by side, and scores their requests together in batches.
 
-What is made of a batch's masks lives only as long as the batch. An reply owes nothing to the questions beside it. Must
-not know what is searched for, nor how.
+The search that has been open longest is served first. The masks of a batch exist only while it is scored. The scores of
+one request do not depend on the others. The scheduler does not know what the searches do.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from modicum_sis.searches.protocol import AdmittedImage, Proposal, SearchTask
 
 @dataclass(slots=True, eq=False)
 class _OpenRequest:
-    """A request, and the margins of those of its masks that were scored."""
+    """A request, and the margins of its masks that were scored so far."""
 
     request: ScoreRequest
     margins: list[Tensor] = field(default_factory=list)
@@ -30,7 +30,7 @@ class _OpenRequest:
 
 
 class BatchScheduler(Generic[Outcome]):
-    """Open searches, one a row, each waiting for an reply."""
+    """Open searches, one for each row. Each waits for scores."""
 
     def __init__(self, scorer: MaskScorer) -> None:
         self._scorer = scorer
@@ -39,21 +39,21 @@ class BatchScheduler(Generic[Outcome]):
         self._ended: list[tuple[int, Outcome]] = []
 
     def __len__(self) -> int:
-        """How many are open."""
+        """The number of open searches."""
         return len(self._procedures)
 
     def open(self, row: int, procedure: Procedure[Outcome]) -> None:
-        """Take in the search of the image in this row."""
+        """Start the search of the image in this row."""
         self._procedures[row] = procedure
         self._advance(row, lambda: next(procedure))
 
     def ended(self) -> list[tuple[int, Outcome]]:
-        """Rows and outcomes of the searches that ended since this was last request."""
+        """Rows and outcomes of the searches that ended since the last call."""
         ended, self._ended = self._ended, []
         return ended
 
     def masks_waiting(self) -> int:
-        """Masks to be scored without gradients."""
+        """The number of masks that wait to be scored without gradients."""
         return sum(waiting.left for waiting in self._open.values() if not waiting.request.with_gradients)
 
     def gradients_waiting(self) -> list[int]:
@@ -66,13 +66,13 @@ class BatchScheduler(Generic[Outcome]):
         return torch.cat(masks) if masks else torch.ones((0, self._scorer.pixels), dtype=torch.bool)
 
     def send_gradients(self, margins: Tensor, gradients: Tensor) -> None:
-        """Send margins (n,) float64 on the CPU and gradients (n, p) to those rows."""
+        """Send margins (n,), float64 on the CPU, and gradients (n, p) to those rows."""
         for place, row in enumerate(self.gradients_waiting()):
             part = slice(place, place + 1)
             self._send(row, Scores(margins[part], gradients[part]))
 
     def score_masks(self) -> None:
-        """Score one batch of masks without gradients, and reply the questions that are then complete."""
+        """Score one batch of masks without gradients, and send scores to each request that is then complete."""
         taken = self._take(self._scorer.batch_size)
         if not taken:
             return
@@ -87,7 +87,7 @@ class BatchScheduler(Generic[Outcome]):
                 self._send(row, Scores(torch.cat(waiting.margins)))
 
     def stop(self) -> Iterator[tuple[int, Outcome | None]]:
-        """End all: rows, and what each search returns when it is told to stop, None where it has nothing."""
+        """Stop all searches. Yields each row and the outcome that its search returned, or None."""
         yield from self.ended()
         for row in list(self._procedures):
             procedure = self._procedures.pop(row)
@@ -125,9 +125,9 @@ class BatchScheduler(Generic[Outcome]):
 def propose_each(
     task: SearchTask, procedure: Callable[[AdmittedImage], Procedure[Proposal]]
 ) -> Iterator[tuple[int, Proposal]]:
-    """`Search.propose` for a search that is written for one image: many run side by side.
+    """Implements `Search.propose` with a procedure for one image. Many images are searched side by side.
 
-    Another image is let in when the questions of those in work no longer fill a batch.
+    The next image is admitted when the requests of the open searches no longer fill a batch.
     """
     scheduler: BatchScheduler[Proposal] = BatchScheduler(task.scorer)
     while True:
@@ -150,7 +150,7 @@ def propose_each(
 
 
 def score_batch(scorer: MaskScorer, scheduler: BatchScheduler[Outcome]) -> None:
-    """One batch of gradients, then one of masks."""
+    """Score one batch of gradients, then one of masks."""
     rows = scheduler.gradients_waiting()
     if rows:
         margins, gradients = scorer.margins_and_gradients(

@@ -1,4 +1,4 @@
-"""Batched Gradient SIS (Carter et al., NeurIPS 2021): gradients choose what to remove, many at once."""
+"""Batched Gradient SIS (Carter et al., NeurIPS 2021): gradients choose which pixels to remove, many at once."""
 
 import math
 from collections.abc import Iterator
@@ -18,17 +18,18 @@ from modicum_sis.searches.protocol import FIXED_PASSES, AdmittedImage, Proposal,
 from modicum_sis.validation import whole_number
 
 EXACT_PIXELS = 32 * 32
-"""Up to this canvas the default removes one pixel a step."""
+"""On canvases up to this size the default removes one pixel in a step."""
 PAPER_PIXELS, PAPER_PIXELS_PER_STEP = 224 * 224, 100
-"""The paper's canvas and pixels a step; larger and smaller canvases get the same number of steps."""
+"""The paper's canvas and pixels in a step. The default takes the same number of steps on other canvases."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchedGradient:
-    """Per step one forward and one backward pass; removes the pixels whose removal the gradient favours most.
+    """Each step makes one forward and one backward pass, and removes the pixels with the lowest gradient.
 
     Args:
-        pixels_per_step: None: 1 up to 32x32, beyond that about 502 steps, which is 100 at 224x224.
+        pixels_per_step: pixels to remove in a step. None: 1 up to 32x32; on larger canvases about 502 steps, which is
+            100 pixels at 224x224.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -41,12 +42,12 @@ class BatchedGradient:
             object.__setattr__(self, "pixels_per_step", least_one)
 
     def planned_passes(self, canvas: Canvas) -> int:
-        """Three pass-equivalents a step, and ten at the most: mostly three, one of them verifies."""
+        """Three pass-equivalents for each step, and at most ten more, for verification and fixed passes."""
         pixels = canvas[-2] * canvas[-1]
         return FIXED_PASSES + 3 * math.ceil(pixels / self._pixels_per_step(pixels)) + ATTEMPTS
 
     def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
-        """Rows side by side, each at a step of its own."""
+        """The images in the rows descend side by side, each at its own step."""
         descent = _Descent(task.scorer, self._pixels_per_step(task.scorer.pixels))
         while True:
             for admitted in task.admit(None):
@@ -68,7 +69,7 @@ class BatchedGradient:
 
 
 class _Descent:
-    """Removal in many rows; all that it keeps of an image is its mask, its order and its margins."""
+    """Removal in many rows. It keeps the mask, the order and the margins of each image."""
 
     def __init__(self, scorer: MaskScorer, per_step: int) -> None:
         self._scorer, self._per_step = scorer, per_step
@@ -88,7 +89,7 @@ class _Descent:
         self._admitted[admitted.row], self._margins[admitted.row] = admitted, []
 
     def step(self) -> list[int]:
-        """Remove pixels in every row; returns the rows in which none is left."""
+        """Remove pixels in every row. Returns the rows that have none left."""
         rows = torch.tensor(self.rows())
         masks = self._masks[rows.to(self._masks.device)]
         scores, gradients = self._scorer.margins_and_gradients(masks.view(-1, *self._scorer.shape), rows)
@@ -130,12 +131,12 @@ class _Descent:
         return int(self._counts(len(self._margins[row]))[-1])
 
     def _counts(self, steps: int) -> Tensor:
-        """Pixels removed before each step, and after the last."""
+        """The number of pixels removed before each step, and after the last."""
         return (torch.arange(steps + 1) * self._per_step).clamp_max(self._scorer.pixels)
 
 
 def _least_missed(gradients: Tensor, masks: Tensor, count: int) -> Tensor:
-    """The kept pixels (n, count) with the lowest gradient, lowest first; ties to the lowest index."""
+    """The kept pixels (n, count) with the lowest gradient, the lowest first. Ties go to the lowest index."""
     wins = torch.where(masks, -gradients, -math.inf)
     chosen = torch.nonzero(choose_largest(wins, [count] * len(wins)))[:, 1].view(len(wins), count)
     ranks = torch.argsort(wins.gather(1, chosen), dim=1, descending=True, stable=True)

@@ -1,9 +1,9 @@
-"""The first stage of the search without gradients: cut blocks of pixels away, one forward pass a try.
+"""The first stage of the search without gradients: remove blocks of pixels, one forward pass for each attempt.
 
-A block, of a random place, is cut where the rest stays sufficient. Blocks grow after a cut and shrink after a try in
-vain, so that a little less than every second try succeeds, whatever the canvas: coarse at first, single pixels at last.
-Where the whole image is not sufficient, as for another class, blocks are cut and put back as the margin rises, until a
-mask is sufficient.
+A block at a random place is removed if the rest stays sufficient. Blocks grow after a success and shrink after a
+failure, so that a little less than half of the attempts succeed on any canvas: large blocks at first, single pixels at
+the end. If the whole image is not sufficient, as for another class, blocks are removed and put back as long as the
+margin rises, until a mask is sufficient.
 """
 
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from modicum_sis.scoring.score_requests import Procedure
 from modicum_sis.searches.pass_budget import PassBudget
 
 FIRST_SIDE = 0.5
-"""Side of the first block, as a share of the canvas' longer side; no later one is larger."""
+"""Side of the first block, as a share of the longer side of the canvas. No later block is larger."""
 GROWTH, DECAY = 1.15, 0.9
-"""Factors on the side after a block was cut, and after a try in vain."""
+"""Factors on the side after a success and after a failure."""
 LEAST_SIDE = 0.6
-"""Below one, so that single pixels are tried a few times before the side has grown to two again."""
+"""Below one, so that single pixels are tried a few times before the side grows to two again."""
+MOST_FAILURES = 15
 AFFORDABLE = 0.15
-"""Carving ends when trying every kept pixel once would cost less than this share of the passes left, ..."""
+"""After more than `MOST_FAILURES` failures in a row with single pixels, block removal ends if trying every kept pixel
+once costs at most this share of the passes left."""
 CHEAP = 0.03
-"""... at this share at the latest, and earlier only after ..."""
-TRIES_IN_VAIN = 15
-"""... so many single pixels in a row were needed."""
+"""Before that it ends at this share."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,26 +38,28 @@ class ScoredMask:
 
     @property
     def size(self) -> int:
-        """Pixels kept."""
+        """The number of kept pixels."""
         return int(self.mask.sum())
 
 
 class BlockRemover:
-    """Cuts blocks out of the masks of one image.
+    """Removes blocks from the masks of one image.
 
     Args:
-        source: where blocks are drawn from.
+        budget: counts the passes.
+        shape: height and width of the canvas.
+        source: the source of random numbers.
     """
 
     def __init__(self, budget: PassBudget, shape: tuple[int, int], source: torch.Generator) -> None:
         self._budget, self._shape, self._source = budget, shape, source
-        self._side, self._vain = FIRST_SIDE * max(shape), 0
+        self._side, self._failures = FIRST_SIDE * max(shape), 0
 
     def remove_blocks(self, state: ScoredMask) -> Procedure[ScoredMask]:
-        """Cut until single pixels are affordable.
+        """Remove blocks until every single pixel can be tried.
 
         Raises:
-            BudgetExhausted: the passes were not enough for that.
+            BudgetExhausted: there were not enough passes for that.
         """
         while not self._is_done(state):
             found = self._budget.suffices(state.margin)
@@ -70,12 +72,12 @@ class BlockRemover:
         return state
 
     def _is_done(self, state: ScoredMask) -> bool:
-        single = self._side < 1.5 and self._vain > TRIES_IN_VAIN  # noqa: PLR2004  (it rounds to one pixel)
+        single = self._side < 1.5 and self._failures > MOST_FAILURES  # noqa: PLR2004  (it rounds to one pixel)
         share = AFFORDABLE if single else CHEAP
         return self._budget.suffices(state.margin) and state.size <= share * self._budget.passes
 
     def _adapt(self, *, better: bool) -> None:
-        self._vain = 0 if better else self._vain + 1
+        self._failures = 0 if better else self._failures + 1
         side = self._side * (GROWTH if better else DECAY)
         self._side = min(FIRST_SIDE * max(self._shape), max(LEAST_SIDE, side))
 
@@ -85,7 +87,7 @@ class BlockRemover:
         return not bool(mask.any()) or self._draw(2) == 1
 
     def _changed(self, mask: Tensor, *, put_back: bool) -> Tensor:
-        """The mask without a block around a random kept pixel, or with one around a pixel that is not kept."""
+        """The mask without a block around a random kept pixel, or with a block around a pixel that is not kept."""
         pixels = torch.nonzero(mask != put_back).flatten()
         centre = int(pixels[self._draw(len(pixels))])
         changed = mask.view(self._shape).clone()
@@ -96,7 +98,7 @@ class BlockRemover:
         return changed.flatten()
 
     def _span(self, at: int, length: int) -> slice:
-        """A block's extent along one side of the canvas, within it and over the place `at`."""
+        """The extent of a block along one side of the canvas: it includes `at` and stays within the canvas."""
         side = min(length, max(1, round(self._side)))
         start = max(0, min(length - side, at - self._draw(side)))
         return slice(start, start + side)

@@ -1,7 +1,7 @@
-"""The search by forward passes alone, for models without a useful gradient: carve blocks, then trade pixels.
+"""The search by forward passes alone, for models without a useful gradient: remove blocks, then trade pixels.
 
-Its maths is in `carving` and `pixel_trades`. Nothing is removed that was not tried, so it works on any function. Its
-subsets are larger than those by gradients at the same cost, the more so the larger the canvas.
+The two stages are in `block_removal` and `pixel_trades`. Every removal is tried before it is made, so the search works
+on any function. Its subsets are larger than those of gradient searches at the same cost, more so on large canvases.
 """
 
 import functools
@@ -26,10 +26,10 @@ FEWEST_PASSES = FIXED_PASSES + VERIFICATIONS + 1
 
 @dataclass(frozen=True, slots=True)
 class GradientFree:
-    """Finds small subsets of any classifier; `MaskOptimization` turns to it where a module has no gradient.
+    """Finds small subsets of any classifier. `MaskOptimization` runs it if a module has no gradient.
 
     Args:
-        passes: forward passes an image may cost, the whole image, the bare fill and verification in.
+        passes: the forward passes that one image may cost, including the whole image, the bare fill and verification.
     """
 
     passes: int = 600
@@ -42,7 +42,7 @@ class GradientFree:
         return self.passes
 
     def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
-        """Images side by side, each on its own passes."""
+        """Search many images side by side, each with its own budget."""
         return propose_each(task, functools.partial(self._search, task))
 
     def _search(self, task: SearchTask, admitted: AdmittedImage) -> Procedure[Proposal]:
@@ -60,7 +60,7 @@ class GradientFree:
 
 
 def _start(task: SearchTask, admitted: AdmittedImage) -> ScoredMask:
-    """The subset of an earlier run; else the whole image, or the bare fill if the margin is higher on that."""
+    """The subset of an earlier run, or else the whole image, or the bare fill if that has the higher margin."""
     if admitted.start is not None:
         return ScoredMask(admitted.start.flatten().to(task.scorer.device), admitted.start_margin)
     whole = admitted.whole_margin >= admitted.baseline_margin
@@ -69,7 +69,7 @@ def _start(task: SearchTask, admitted: AdmittedImage) -> ScoredMask:
 
 
 def _masks(budget: PassBudget, shape: tuple[int, int]) -> Iterator[Tensor]:
-    """The smallest, and one with margin to spare where that is another."""
+    """The smallest mask, and the smallest safe one if it is another."""
     if budget.best is not None:
         yield budget.best.view(shape)
     if budget.safe is not None and budget.safe is not budget.best:

@@ -1,7 +1,7 @@
-"""Mask optimisation, the default search: an ascent over masks by gradients, then exact shrinking and trading.
+"""Mask optimisation, the default search: an ascent over masks by gradients, then exact shrinking and trades.
 
-Its maths is in `ascent`, `shrinking` and `restarts`; here the budget is divided between the first two, and their
-questions are put into batches together. It draws no random numbers.
+The stages are in `ascent`, `shrinking` and `restarts`. This module divides the budget between the ascent and shrinking,
+and puts the requests of all images into common batches. It draws no random numbers.
 """
 
 import math
@@ -21,17 +21,17 @@ from modicum_sis.searches.batch_scheduler import BatchScheduler
 from modicum_sis.searches.gradient_free import GradientFree
 from modicum_sis.searches.protocol import FIXED_PASSES, VERIFICATIONS, AdmittedImage, Proposal, SearchTask
 from modicum_sis.searches.restarts import Restarts
-from modicum_sis.searches.shrinking import Kept, Shrinker
+from modicum_sis.searches.shrinking import Shrinker, ShrunkMask
 from modicum_sis.validation import whole_number
 
 LEAST_STEPS = 2
 FEWEST_PASSES = FIXED_PASSES + VERIFICATIONS + LEAST_STEPS * GRADIENT_COST
 STEPS_PER_DOUBLING = 6
-"""Steps of the ascent for each doubling of the pixels: after about these, exact shrinking gains more for its passes."""
+"""Steps of the ascent for each doubling of the pixels. After that, exact shrinking gains more for its passes."""
 LEAST_ASCENT, MOST_ASCENT = 0.09, 0.9
-"""Shares of the budget between which the ascent stays, whatever the canvas."""
+"""Least and largest share of the budget for the ascent, on any canvas."""
 FULL_ENOUGH = 0.75
-"""Share of the rows that want gradients at which a batch of them is not put off."""
+"""Share of the rows that must wait for gradients before a batch of gradients is scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class MaskOptimization:
     """Finds the smallest subsets for its passes.
 
     Args:
-        passes: pass-equivalents an image may cost, the whole image, the bare fill, shrinking and verification in.
+        passes: the pass-equivalents that one image may cost, including the whole image, the bare fill and verification.
     """
 
     needs_gradient: ClassVar[bool] = True
@@ -54,21 +54,21 @@ class MaskOptimization:
         return self.passes
 
     def without_gradient(self) -> GradientFree:
-        """The same passes without a gradient."""
+        """The search without gradients that has the same budget."""
         return GradientFree(self.passes)
 
     def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
-        """Some images climb while others shrink."""
-        return _Work(task, self).proposals()
+        """Search many images side by side: some ascend while others shrink."""
+        return _ImagesInWork(task, self).proposals()
 
     def shares(self, pixels: int, spent: int) -> tuple[int, int]:
-        """Steps of the ascent, and passes that are left for shrinking, when some are spent."""
+        """The steps of the ascent, and the passes left for shrinking, if `spent` passes are already spent."""
         spendable = self.passes - spent - VERIFICATIONS
         steps = self._steps(spendable, pixels)
         return steps, spendable - GRADIENT_COST * steps
 
     def has_ended_ascent(self, pixels: int, spent: int) -> bool:
-        """Whether an earlier run that spent so much on an image has ended its ascent."""
+        """Whether an earlier run that spent this much on an image finished its ascent."""
         return spent >= FIXED_PASSES + GRADIENT_COST * self.shares(pixels, FIXED_PASSES)[0]
 
     def _steps(self, spendable: int, pixels: int) -> int:
@@ -76,8 +76,8 @@ class MaskOptimization:
         return max(LEAST_STEPS, int(min(most, max(least, STEPS_PER_DOUBLING * math.log2(pixels)))))
 
 
-class _Work:
-    """The images in work: each climbs, then shrinks."""
+class _ImagesInWork:
+    """The images in work. Each ascends, then shrinks."""
 
     def __init__(self, task: SearchTask, search: MaskOptimization) -> None:
         scorer = task.scorer
@@ -91,7 +91,7 @@ class _Work:
         self._unfound: list[int] = []
 
     def proposals(self) -> Iterator[tuple[int, Proposal]]:
-        """Rows and their proposals as they are done."""
+        """Yield rows and their proposals as they are done."""
         while True:
             for admitted in self._task.admit(None):
                 self._enter(admitted)
@@ -105,11 +105,11 @@ class _Work:
                 yield from self._stop()
                 return
             if self._gradients_are_due():
-                self._follow_gradients()
+                self._score_gradients()
             self._scheduler.score_masks()
 
     def _enter(self, admitted: AdmittedImage) -> None:
-        """Climb; an image that an earlier run has brought beyond its ascent goes on with shrinking."""
+        """Start an image: with the ascent, or with shrinking if an earlier run finished its ascent."""
         self._admitted[admitted.row] = admitted
         pixels, left = self._scorer.pixels, self._search.passes - admitted.spent - VERIFICATIONS
         if admitted.start is not None and self._search.has_ended_ascent(pixels, admitted.spent):
@@ -122,24 +122,24 @@ class _Work:
             self._ascent.enter(admitted.row, admitted.whole_margin, admitted.baseline_margin, steps=steps)
 
     def _gradients_are_due(self) -> bool:
-        """Rows that want gradients wait for each other as long as there is something else to score."""
+        """Whether to score gradients now. Rows wait for each other as long as other masks can be scored."""
         wanted = len(self._ascent) + len(self._scheduler.gradients_waiting())
         return not self._scheduler.masks_waiting() or wanted >= FULL_ENOUGH * min(
             self._scorer.rows, self._scorer.batch_size
         )
 
-    def _follow_gradients(self) -> None:
-        """One batch of gradients, of rows that climb and of rows that shrink."""
-        climbing, count = self._ascent.next_round(), len(self._ascent)
-        masks = torch.cat([climbing.masks, self._scheduler.gradient_masks()])
-        rows = torch.tensor([*climbing.rows, *self._scheduler.gradients_waiting()])
+    def _score_gradients(self) -> None:
+        """Score one batch of gradients, of rows that ascend and of rows that shrink."""
+        ascending, count = self._ascent.next_batch(), len(self._ascent)
+        masks = torch.cat([ascending.masks, self._scheduler.gradient_masks()])
+        rows = torch.tensor([*ascending.rows, *self._scheduler.gradients_waiting()])
         scored, by_mask = self._scorer.margins_and_gradients(masks.view(-1, *self._scorer.shape), rows)
         margins, gradients = scored.double().cpu(), by_mask.flatten(1)
         self._scheduler.send_gradients(margins[count:], gradients[count:])
-        for row in self._ascent.follow(climbing, margins[:count], gradients[:count]):
-            self._descend(row)
+        for row in self._ascent.apply_gradients(ascending, margins[:count], gradients[:count]):
+            self._end_ascent(row)
 
-    def _descend(self, row: int) -> None:
+    def _end_ascent(self, row: int) -> None:
         ascended, passes = self._ascent.leave(row), self._passes.pop(row)
         if ascended.found:
             self._shrink(row, ascended.mask, ascended.margin, passes=passes, scores=ascended.scores)
@@ -173,9 +173,9 @@ class _Work:
         return _proposal(self._shrinkers.pop(row), self._scorer.shape, stopped=stopped)
 
     def _stop(self) -> Iterator[tuple[int, Proposal]]:
-        """What was found so far: also an image that still climbs may have a sufficient mask."""
+        """Yield what was found so far. An image that still ascends may have a sufficient mask too."""
         for row in self._ascent.rows():
-            self._descend(row)
+            self._end_ascent(row)
         yield from self._take_ended(stopped=True)
         for row, _ in self._scheduler.stop():
             yield row, self._proposal(row, stopped=True)
@@ -195,7 +195,7 @@ def _masks(shrinker: Shrinker, shape: tuple[int, int]) -> Iterator[Tensor]:
             yield kept.mask.view(shape)
 
 
-def _trace(kept: Kept, shape: tuple[int, int]) -> Trace | None:
+def _trace(kept: ShrunkMask, shape: tuple[int, int]) -> Trace | None:
     if not kept.removed:
         return None
     removed = [pixels.cpu() for pixels in kept.removed]

@@ -11,20 +11,20 @@ from modicum_sis.numerics.margins import sufficient
 from modicum_sis.scoring.score_requests import LeaveOneOut, Procedure, ScoreMasks, ScoreRequest
 
 SAFE_MARGIN = 1e-3
-"""A margin this far above what is needed survives the low bits in which two passes differ."""
+"""A mask whose margin exceeds the threshold's by this also passes verification: two passes differ in low bits only."""
 
 
 class BudgetExhausted(Exception):
-    """No error: it ends a search when the next request costs more than is left."""
+    """Ends a search, because its next request costs more than is left. This is not an error."""
 
 
 class PassBudget:
-    """Forward passes of one image.
+    """The forward passes of one image.
 
     Attributes:
-        passes: left to spend.
-        best: the smallest sufficient mask (p,) so far, None before the first.
-        safe: the smallest whose margin leaves `SAFE_MARGIN` to spare.
+        passes: the passes that are left.
+        best: the smallest sufficient mask (p,) so far; None before the first.
+        safe: the smallest mask so far whose margin exceeds the threshold's by `SAFE_MARGIN`; None before the first.
     """
 
     def __init__(self, passes: int, *, threshold: float) -> None:
@@ -35,7 +35,7 @@ class PassBudget:
         self._threshold = threshold
 
     def suffices(self, margin: float) -> bool:
-        """Whether a mask of this margin is sufficient."""
+        """Whether a mask with this margin is sufficient."""
         return bool(sufficient(torch.tensor([margin], dtype=torch.float64), self._threshold)[0])
 
     def margin_of(self, mask: Tensor) -> Procedure[float]:
@@ -44,7 +44,7 @@ class PassBudget:
 
     def margins_of(self, masks: Tensor) -> Procedure[Tensor]:
         """Margins (m,) of masks (m, p), float64 on the CPU. Raises: BudgetExhausted."""
-        margins = yield from self._ask(ScoreMasks(masks))
+        margins = yield from self._score(ScoreMasks(masks))
         for mask, margin in zip(masks, margins.tolist(), strict=True):
             self.note(mask, margin)
         return margins
@@ -52,13 +52,13 @@ class PassBudget:
     def margins_without(self, mask: Tensor, pixels: Tensor) -> Procedure[Tensor]:
         """Margins (m,) of a mask (p,) without each of the pixels (m,) in turn. Raises: BudgetExhausted."""
         request = LeaveOneOut(mask, pixels)
-        margins = yield from self._ask(request)
+        margins = yield from self._score(request)
         best = int(margins.argmax())
         self.note(request.part(best, best + 1)[0], float(margins[best]))
         return margins
 
     def note(self, mask: Tensor, margin: float) -> None:
-        """Keep a mask that is smaller than those before it."""
+        """Remember a mask if it is the smallest so far."""
         size = int(mask.sum())
         if self._is_smaller(size, margin, safe=False):
             self.best = mask
@@ -71,9 +71,9 @@ class PassBudget:
         self._sizes[safe] = size
         return True
 
-    def _ask(self, request: ScoreRequest) -> Procedure[Tensor]:
+    def _score(self, request: ScoreRequest) -> Procedure[Tensor]:
         if request.cost > self.passes:
             raise BudgetExhausted
         self.passes -= request.cost
-        # no number sorts as the highest; here it must be the lowest
+        # NaN sorts as the highest number; here it must be the lowest
         return torch.nan_to_num((yield request).margins, nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)

@@ -1,8 +1,9 @@
-"""The second stage of the search without gradients: cut single pixels, then trade them.
+"""The second stage of the search without gradients: remove single pixels, then trade them.
 
-What the loss of a pixel costs is remembered from the last time it was tried; the cheapest are tried again, and as many
-of them cut together as hold. When none can be cut, random pixels are tried as additions, most of them beside kept ones;
-the best are added and cutting starts again. The outcome is kept when it is smaller, or as small with more margin.
+The loss of margin from removing a pixel is remembered from its last attempt. The cheapest pixels are tried again, and
+as many of them are removed together as possible. When none can be removed, random pixels are tried as additions, most
+of them next to kept ones. The best are added, and removal starts again. The outcome is kept if it is smaller, or as
+small with more margin.
 """
 
 import torch
@@ -14,59 +15,61 @@ from modicum_sis.searches.block_removal import ScoredMask
 from modicum_sis.searches.pass_budget import PassBudget
 
 CANDIDATES = 8
-"""Cheapest pixels that are tried again in a round."""
+"""Number of the cheapest pixels that are tried again in a round."""
 ADDITIONS_TRIED, ADDITIONS = 16, 4
-"""Pixels tried as additions before a trade, and the most that are then added."""
+"""Pixels tried as additions before a trade, and the most that are added."""
 FAR_WEIGHT, NEAR_WEIGHT = 0.1, 1.1
-"""How often pixels are tried that touch no kept one, and those that do."""
+"""Weights with which additions are drawn: pixels that touch no kept one, and pixels that do."""
 
 
 class Trader:
-    """Cuts and trades the pixels of one image.
+    """Removes and trades the pixels of one image.
 
     Args:
-        source: where additions are drawn from.
+        budget: counts the passes, and keeps the best mask.
+        shape: height and width of the canvas.
+        source: the source of random numbers.
     """
 
     def __init__(self, budget: PassBudget, shape: tuple[int, int], source: torch.Generator) -> None:
         self._budget, self._shape, self._source = budget, shape, source
 
     def trade(self, state: ScoredMask) -> Procedure[ScoredMask]:
-        """Go on as long as there is something to cut and to add.
+        """Remove and trade as long as there are pixels to remove and to add.
 
         Raises:
-            BudgetExhausted: the passes end; the account has what was found.
+            BudgetExhausted: no passes are left; the budget holds the best mask.
         """
         if not state.size:
             return state
         losses = torch.full(state.mask.shape, torch.inf, dtype=torch.float64)
         pixels = _kept(state.mask)
         losses[pixels.cpu()] = state.margin - (yield from self._budget.margins_without(state.mask, pixels))
-        state = yield from self._cut(state, losses, fresh=pixels)
+        state = yield from self._remove(state, losses, fresh=pixels)
         while 0 < state.size < state.mask.numel():
             tried = losses.clone()
             larger = yield from self._add(state, tried)
             if larger is None:
                 continue
-            traded = yield from self._cut(larger, tried)
+            traded = yield from self._remove(larger, tried)
             if (traded.size, -traded.margin) < (state.size, -state.margin):
                 state, losses = traded, tried
         return state
 
-    def _cut(self, state: ScoredMask, losses: Tensor, *, fresh: Tensor | None = None) -> Procedure[ScoredMask]:
-        """Rounds of cutting until none of the cheapest can go. `losses` (p,) are brought up to date; `fresh` are."""
+    def _remove(self, state: ScoredMask, losses: Tensor, *, fresh: Tensor | None = None) -> Procedure[ScoredMask]:
+        """Remove in rounds until none of the cheapest can go. Updates `losses` (p,); those of `fresh` are current."""
         while state.size:
             pixels = fresh if fresh is not None else _cheapest(state.mask, losses)
             if fresh is None:
                 losses[pixels.cpu()] = state.margin - (yield from self._budget.margins_without(state.mask, pixels))
-            smaller = yield from self._cut_some(state, losses, pixels)
+            smaller = yield from self._remove_some(state, losses, pixels)
             if smaller is None:
                 break
             state, fresh = smaller, None
         return state
 
-    def _cut_some(self, state: ScoredMask, losses: Tensor, pixels: Tensor) -> Procedure[ScoredMask | None]:
-        """As many of these pixels, whose losses are known, as hold; None when not one does."""
+    def _remove_some(self, state: ScoredMask, losses: Tensor, pixels: Tensor) -> Procedure[ScoredMask | None]:
+        """Remove as many as possible of these pixels, whose losses are known; None if not one can be removed."""
         known, order = torch.sort(losses[pixels.cpu()], stable=True)
         pixels = pixels[order.to(pixels.device)]
         if not self._budget.suffices(state.margin - float(known[0])):
@@ -81,7 +84,7 @@ class Trader:
         return ScoredMask(_without(state.mask, pixels[:1]), state.margin - float(known[0]))
 
     def _add(self, state: ScoredMask, losses: Tensor) -> Procedure[ScoredMask | None]:
-        """The mask with the best of some pixels that raise its margin, None where none did, or not together."""
+        """Add the best pixels that raise the margin; None if none does, or if they do not together."""
         pixels = self._additions(state.mask)
         margins = yield from self._budget.margins_of(_each_with(state.mask, pixels))
         gains, order = torch.sort(margins - state.margin, descending=True, stable=True)

@@ -1,6 +1,6 @@
-"""The boundary between a search and what runs it: images come in, proposals go out. Adding a search is one file.
+"""The interface between a search and the run that uses it. A new search is one new file.
 
-A search proposes; only verification decides. Its maths is METHOD section 2.
+A search proposes masks; only verification decides. See docs/method.md, "The searches".
 """
 
 from collections.abc import Callable, Iterator
@@ -16,21 +16,21 @@ from modicum_sis.scoring.mask_scorer import MaskScorer
 FIXED_PASSES = 2
 """Forward passes that every searched image costs before its search: the whole image and the bare fill."""
 VERIFICATIONS = 2
-"""Forward passes that a search with a budget keeps back: for the smallest mask, and for one with margin to spare."""
+"""Forward passes that a search with a budget reserves: for the smallest mask, and for one with a safe margin."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AdmittedImage:
-    """An image for which a subset is wanted, not baseline-confident, now in a row of the scorer.
+    """An image that needs a search, placed in a row of the scorer. It is not baseline-confident.
 
     Attributes:
-        row: where it is until its proposal has been taken.
+        row: its row in the scorer, until its proposal is taken.
         whole_margin: of a plain pass over the whole image.
         baseline_margin: of a plain pass over the bare fill.
-        digest: the image's name in every seed.
-        spent: pass-equivalents so far; `FIXED_PASSES` unless an earlier run is resumed.
-        start: (H, W), the verified subset of the earlier run, smaller than the image; the finding will be no larger,
-            wherever the search begins. None where there is none.
+        digest: the image's name, from which its random numbers are drawn.
+        spent: pass-equivalents spent so far: `FIXED_PASSES`, or more if an earlier run is resumed.
+        start: (H, W), the verified subset of the earlier run, if it is smaller than the image; otherwise None. The
+            finding will never be larger than it.
         start_margin: of the masked image under `start`.
     """
 
@@ -45,14 +45,15 @@ class AdmittedImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchTask:
-    """Images that wait to be searched, and the rows in which that happens.
+    """The images that wait for a search, and the rows in which they are searched.
 
     Attributes:
-        scorer: scores masks over the images in its rows; its meter says when to stop.
-        threshold: the confidence to keep; a little above the run's where the passes of a search are inexact.
+        scorer: scores masks over the images in its rows. Its meter says when to stop.
+        threshold: the confidence to keep. It is a little above the run's if the passes of a search are inexact.
         seed: with an image's digest, the source of random numbers.
-        admit: lets at most so many waiting images in, or as many as there are free rows; fewer, or none, when no row
-            is free, when no image waits or the run was stopped, or when those let in are too far ahead of the rest.
+        admit: admits up to the given number of waiting images; None means as many as rows are free. It returns fewer,
+            or none, if no row is free, no image waits, the run was stopped, or the images in work are too far ahead of
+            an earlier one.
     """
 
     scorer: MaskScorer
@@ -63,10 +64,10 @@ class SearchTask:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a search offers for one image.
+    """The result of a search for one image, before verification.
 
     Attributes:
-        masks: (H, W) masks believed sufficient, the best first; each is verified until one holds.
+        masks: (H, W) masks that are believed sufficient, the best first. They are verified in turn until one passes.
         trace: see `Finding.trace`.
         stopped: whether the search was stopped before its end.
     """
@@ -77,30 +78,30 @@ class Proposal:
 
 
 class Search(Protocol):
-    """A way of looking for sufficient subsets: a frozen dataclass of its parameters.
+    """A way to search for sufficient subsets: a frozen dataclass of its parameters.
 
-    One that follows gradients says so with a class attribute `needs_gradient = True`; it is then never let loose on a
-    module without, where it would propose nonsense in good order. Where it also has a method `without_gradient`, the
-    search that this returns, of the same budget, runs instead, and the findings' parameters say so.
+    A search that follows gradients has a class attribute `needs_gradient = True`. It then never runs on a module
+    without a useful gradient, because it would propose meaningless masks there. If it also has a method
+    `without_gradient`, the search that this method returns runs instead, and the findings' parameters say so.
     """
 
     def planned_passes(self, canvas: Canvas) -> int:
-        """Pass-equivalents one image on this canvas costs at the most, verification included."""
+        """The most pass-equivalents that one image on this canvas may cost, verification included."""
         ...
 
     def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
-        """A row and its proposal whenever one is done; ends when none is in work and none was let in.
+        """Yield a row and its proposal when an image is done. End when no image is in work and none was admitted.
 
-        The row is free for another image as soon as the next proposal is asked for. A search that is written for one
-        image becomes one for many by `modicum_sis.propose_each`.
+        The row is free for another image as soon as the next proposal is requested. To write a search for one image at
+        a time, use `modicum_sis.propose_each`.
         """
         ...
 
 
 @runtime_checkable
 class FallsBack(Protocol):
-    """A search by gradients that knows what to do without."""
+    """A search by gradients that names a search to run without them."""
 
     def without_gradient(self) -> Search:
-        """The search to run on a module without a useful gradient, of the same budget."""
+        """The search for modules without a useful gradient, with the same budget."""
         ...

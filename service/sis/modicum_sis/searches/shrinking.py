@@ -1,17 +1,19 @@
-"""The last stage of mask optimisation: take pixels out of a sufficient mask, then trade them.
+"""The last stage of mask optimisation: remove pixels from a sufficient mask, then trade them.
 
-First a few sizes along the ascent's last ranking are tried: what was learned since its best mask is in there.
-Removals are judged by exact forward passes: each candidate alone first, then as many of the best as should fit
-together. What a removal cost is remembered, and only the cheapest are tried again in the next round, for losses hardly
-change their order from one mask to the next. When no removal fits and many passes are left, the image climbs again from
-other first sizes (`restarts`), and the best of the shrunk masks goes on. Then the missing pixels with the highest
-gradient are added and removal starts again; the outcome is kept when it is smaller, or as small with more margin to
-spare. Where trades of every size were in vain, memory misleads: from then on all candidates are tried again in every
-round.
+1. A few sizes along the last ranking of the ascent are tried first. That ranking is better than the one of its best
+   mask.
+2. Removals are judged by exact forward passes: each candidate alone first, then as many of the best as should be
+   possible together. The loss from each removal is remembered. The next round tries only the cheapest again, because
+   losses hardly change their order from one mask to the next.
+3. If no removal is possible and many passes are left, the image starts again from other first sizes (`restarts`). The
+   best of the shrunk masks is kept.
+4. A trade adds the missing pixels with the highest gradient, and removal starts again. The outcome is kept if it is
+   smaller, or as small with more margin. After failed trades of every size the remembered losses are misleading: from
+   then on every round tries all candidates again.
 
-`Shrinker` is the procedure for one image, written as if it were alone: it asks for margins of masks and is sent the
-answers; `desk` answers many images' questions in one batch. Every image has its own count of passes to spend, so its
-outcome owes nothing to the others.
+`Shrinker` is the procedure for one image, written as if it ran alone: it requests margins of masks and receives scores.
+`batch_scheduler` scores the requests of many images in one batch. Every image has its own passes, so the outcome of one
+does not depend on the others.
 """
 
 import math
@@ -27,24 +29,24 @@ from modicum_sis.searches.pass_budget import SAFE_MARGIN, BudgetExhausted
 from modicum_sis.searches.restarts import FIRST_SIZES, Restarts
 
 LEAST_RESIZED, SIZES_TRIED = 0.7, 4
-"""How many sizes along the ascent's last ranking are tried first, between this share of the mask's size and its own."""
+"""Smallest size that is tried along the ascent's last ranking, as a share of the mask's, and how many are tried."""
 CANDIDATES = 32
-"""Single removals tried in a first round; where more pixels are kept, those with the lowest gradient are tried."""
+"""Single removals tried in the first round. If more pixels are kept, those with the lowest gradient are tried."""
 CHEAPEST = 8
-"""Single removals tried again in the rounds after it, while trades succeed."""
+"""Single removals tried again in later rounds, as long as trades succeed."""
 BOLDNESS = (1.5, 1.0, 0.5)
-"""Shares of the removals that should fit together which are tried together, the most first."""
+"""Numbers of removals that are tried together, as shares of the number that should be possible, the most first."""
 PIXELS_PER_TRADE = 10
-"""A trade adds one pixel for every so many kept."""
+"""A trade adds one pixel for this many kept ones."""
 TRADE_SIZES = 3
-"""After a trade in vain the next adds twice as many, then three times, then again the fewest."""
-LARGEST_RIVAL = 2.0
-"""A further ascent's mask is shrunk where it has at most so many times the pixels of the best; more cost too much."""
+"""After a failed trade the next adds twice as many pixels, then three times as many, then as few as the first."""
+LARGEST_RESTART = 2.0
+"""The mask of a restart is shrunk if it has at most this many times the pixels of the best; others cost too much."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
-    """A mask (p,) and the removals that led to it from `start` (p,): pixels (r_i,) a step; margins, one more."""
+class ShrunkMask:
+    """A mask (p,), and the removals from `start` (p,) to it: the pixels (r_i,) of each step, and one more margin."""
 
     start: Tensor
     mask: Tensor
@@ -53,35 +55,40 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """Pixels kept."""
+        """The number of kept pixels."""
         return int(self.mask.sum())
 
     @property
     def margin(self) -> float:
-        """Of the mask."""
+        """The margin of the mask."""
         return self.margins[-1]
 
     @property
     def rank(self) -> tuple[int, float]:
-        """Least for the smallest, and of those for the one with the most margin."""
+        """A sort key: the smallest mask first, and of those the one with the most margin."""
         return self.size, -self.margin
 
-    def without(self, pixels: Tensor, margin: float) -> "Kept":
-        """One step further."""
+    def without(self, pixels: Tensor, margin: float) -> "ShrunkMask":
+        """The mask after one more step of removal."""
         mask = self.mask.clone()
         mask[pixels] = False
         return replace(self, mask=mask, margins=(*self.margins, margin), removed=(*self.removed, pixels))
 
 
 class Shrinker:
-    """Shrinks one sufficient mask (p,) with at most `passes` pass-equivalents, the ascent's last scores (p,) at hand.
+    """Shrinks one sufficient mask (p,) with at most `passes` pass-equivalents.
 
     Args:
-        restarts: how to start again where passes are left over; None: never.
+        mask: the sufficient mask.
+        margin: its margin.
+        threshold: the confidence to keep.
+        passes: the pass-equivalents to spend.
+        scores: the last scores (p,) of the ascent; None if there was none.
+        restarts: the parameters of restarts; None for no restarts.
 
     Attributes:
         best: the smallest sufficient mask so far.
-        safe: the smallest whose margin leaves `SAFE_MARGIN` to spare, None before the first.
+        safe: the smallest mask so far whose margin exceeds the threshold's by `SAFE_MARGIN`; None before the first.
     """
 
     def __init__(
@@ -94,13 +101,13 @@ class Shrinker:
         scores: Tensor | None = None,
         restarts: Restarts | None = None,
     ) -> None:
-        self.best = _begun(mask, margin)
-        self.safe: Kept | None = None
+        self.best = _unshrunk(mask, margin)
+        self.safe: ShrunkMask | None = None
         self._threshold, self._passes, self._scores, self._restarts = threshold, passes, scores, restarts
         self._note(self.best)
 
     def shrink(self) -> Procedure[None]:
-        """Ask until the passes are spent."""
+        """Shrink until the passes are spent."""
         try:
             yield from self._stages()
         except BudgetExhausted:
@@ -114,22 +121,22 @@ class Shrinker:
         current = yield from self._restart(current)
         yield from self._trade_on(current)
 
-    def _restart(self, current: Kept) -> Procedure[Kept]:
-        """The best of a mask and those of further ascents, as long as there are passes for one."""
+    def _restart(self, current: ShrunkMask) -> Procedure[ShrunkMask]:
+        """The best of a mask and those of restarts, as long as there are passes for one."""
         for first_size in FIRST_SIZES:
             if self._restarts is None or not self._restarts.are_worthwhile(self._passes):
                 break
-            ascended = yield from self._restarts.ascend(first_size, self._ask)
+            ascended = yield from self._restarts.ascend(first_size, self._score)
             if ascended.found:
-                begun = _begun(ascended.mask, ascended.margin)
-                self._note(begun)
-                rival = yield from self._resize(begun, ascended.scores)
-                if rival.size <= LARGEST_RIVAL * current.size:
-                    rival = yield from self._remove(rival, CHEAPEST)
-                current = min(current, rival, key=lambda kept: kept.rank)
+                candidate = _unshrunk(ascended.mask, ascended.margin)
+                self._note(candidate)
+                restarted = yield from self._resize(candidate, ascended.scores)
+                if restarted.size <= LARGEST_RESTART * current.size:
+                    restarted = yield from self._remove(restarted, CHEAPEST)
+                current = min(current, restarted, key=lambda kept: kept.rank)
         return current
 
-    def _trade_on(self, current: Kept) -> Procedure[None]:
+    def _trade_on(self, current: ShrunkMask) -> Procedure[None]:
         tried, failures = torch.zeros_like(current.mask), 0
         while current.size:
             wanted = math.ceil(current.size / PIXELS_PER_TRADE) * (1 + failures % TRADE_SIZES)
@@ -143,36 +150,36 @@ class Shrinker:
             tried = torch.zeros_like(tried) if smaller else tried.index_fill(0, added, value=True)
             current = min(current, traded, key=lambda kept: kept.rank)
 
-    def _resize(self, kept: Kept, scores: Tensor) -> Procedure[Kept]:
-        """Halve in on the smallest size at which the best-scored pixels suffice; scores are (p,)."""
+    def _resize(self, kept: ShrunkMask, scores: Tensor) -> Procedure[ShrunkMask]:
+        """Search by bisection for the smallest size at which the pixels with the best scores (p,) suffice."""
         low, high = LEAST_RESIZED * kept.size, float(kept.size)
         for _ in range(SIZES_TRIED):
             size = round(math.sqrt(low * high))
             if not low < size < high:
                 break
             mask = choose_largest(scores.unsqueeze(0), [size])
-            reply = yield from self._ask(ScoreMasks(mask))
+            reply = yield from self._score(ScoreMasks(mask))
             if self._holds(reply.margins)[0]:
-                high, kept = size, _begun(mask[0], float(reply.margins[0]))
+                high, kept = size, _unshrunk(mask[0], float(reply.margins[0]))
                 self._note(kept)
             else:
                 low = size
         return kept
 
     def _wanted(self, mask: Tensor, barred: Tensor, count: int) -> Procedure[Tensor]:
-        """The `count` pixels, but for the barred, with the highest gradient, ties to the lowest index."""
+        """The `count` pixels with the highest gradient that are not barred. Ties go to the lowest index."""
         gradient = yield from self._gradient(mask)
         best = torch.argsort(torch.where(barred, -math.inf, gradient), descending=True, stable=True)[:count]
         return best[~barred[best]]
 
-    def _trade(self, current: Kept, added: Tensor, retried: int) -> Procedure[Kept]:
+    def _trade(self, current: ShrunkMask, added: Tensor, retried: int) -> Procedure[ShrunkMask]:
         mask = current.mask.clone()
         mask[added] = True
-        reply = yield from self._ask(ScoreMasks(mask.unsqueeze(0)))
-        return (yield from self._remove(_begun(mask, float(reply.margins[0])), retried))
+        reply = yield from self._score(ScoreMasks(mask.unsqueeze(0)))
+        return (yield from self._remove(_unshrunk(mask, float(reply.margins[0])), retried))
 
-    def _remove(self, kept: Kept, retried: int) -> Procedure[Kept]:
-        """Rounds of removal until none fits, neither among the `retried` cheapest known nor among new candidates."""
+    def _remove(self, kept: ShrunkMask, retried: int) -> Procedure[ShrunkMask]:
+        """Remove in rounds until no removal is possible: first the `retried` cheapest known, then new candidates."""
         losses = torch.full(kept.mask.shape, math.inf, dtype=torch.float64)
         while kept.size:
             cheapest = self._cheapest(kept.mask, losses, retried)
@@ -186,9 +193,9 @@ class Shrinker:
             self._note(kept)
         return kept
 
-    def _remove_some(self, kept: Kept, candidates: Tensor, losses: Tensor) -> Procedure[Kept | None]:
-        """As many of the candidates as fit, None where none does; `losses` (p,) of them are brought up to date."""
-        reply = yield from self._ask(LeaveOneOut(kept.mask, candidates))
+    def _remove_some(self, kept: ShrunkMask, candidates: Tensor, losses: Tensor) -> Procedure[ShrunkMask | None]:
+        """Remove as many of the candidates as possible; None if none can be removed. Updates their `losses` (p,)."""
+        reply = yield from self._score(LeaveOneOut(kept.mask, candidates))
         losses[candidates.cpu()] = kept.margin - reply.margins
         order = torch.argsort(reply.margins, descending=True, stable=True)
         margins, candidates = reply.margins[order], candidates[order.to(candidates.device)]
@@ -198,7 +205,7 @@ class Shrinker:
         several = yield from self._remove_together(kept, candidates, fitting)
         return several if several is not None else kept.without(candidates[:1], float(margins[0]))
 
-    def _remove_together(self, kept: Kept, candidates: Tensor, fitting: int) -> Procedure[Kept | None]:
+    def _remove_together(self, kept: ShrunkMask, candidates: Tensor, fitting: int) -> Procedure[ShrunkMask | None]:
         counts = {min(len(candidates), math.ceil(share * fitting)) for share in BOLDNESS} if fitting > 1 else set()
         wanted = sorted(counts - {1}, reverse=True)[: self._passes]
         if not wanted:
@@ -206,7 +213,7 @@ class Shrinker:
         masks = kept.mask.repeat(len(wanted), 1)
         for row, count in enumerate(wanted):
             masks[row, candidates[:count]] = False
-        reply = yield from self._ask(ScoreMasks(masks))
+        reply = yield from self._score(ScoreMasks(masks))
         for count, margin, holds in zip(wanted, reply.margins.tolist(), self._holds(reply.margins), strict=True):
             if holds:
                 return kept.without(candidates[:count], margin)
@@ -225,23 +232,23 @@ class Shrinker:
         return self._affordable(pixels[order[known.isfinite()][:count].to(pixels.device)])
 
     def _affordable(self, pixels: Tensor) -> Tensor:
-        """The first of the pixels, so many as there are forward passes left for."""
+        """The first of the pixels, as many as forward passes are left."""
         if not self._passes:
             raise BudgetExhausted
         return pixels[: self._passes]
 
     def _gradient(self, mask: Tensor) -> Procedure[Tensor]:
-        reply = yield from self._ask(ScoreMasks(mask.unsqueeze(0), with_gradients=True))
+        reply = yield from self._score(ScoreMasks(mask.unsqueeze(0), with_gradients=True))
         assert reply.gradients is not None
         return reply.gradients[0]
 
-    def _ask(self, request: ScoreRequest) -> Procedure[Scores]:
+    def _score(self, request: ScoreRequest) -> Procedure[Scores]:
         if request.cost > self._passes:
             raise BudgetExhausted
         self._passes -= request.cost
         return (yield request)
 
-    def _note(self, kept: Kept) -> None:
+    def _note(self, kept: ShrunkMask) -> None:
         if kept.size < self.best.size:
             self.best = kept
         spare = float(self._holds(torch.tensor([kept.margin - SAFE_MARGIN], dtype=torch.float64))[0])
@@ -253,8 +260,8 @@ class Shrinker:
         return holds
 
 
-def _begun(mask: Tensor, margin: float) -> Kept:
-    return Kept(start=mask, mask=mask, margins=(margin,))
+def _unshrunk(mask: Tensor, margin: float) -> ShrunkMask:
+    return ShrunkMask(start=mask, mask=mask, margins=(margin,))
 
 
 def _has_untried(mask: Tensor, losses: Tensor) -> bool:
