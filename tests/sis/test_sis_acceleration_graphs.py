@@ -89,7 +89,7 @@ def test_a_gradient_of_an_overwritten_pass_is_refused():
     first = graphed(images)
     graphed(random_images(2, seed=1).requires_grad_())
 
-    with pytest.raises(RuntimeError, match="another pass has overwritten"):
+    with pytest.raises(RuntimeError, match="a later pass has overwritten"):
         torch.autograd.grad(first.sum(), images)
 
 
@@ -114,7 +114,7 @@ def test_passes_that_cannot_be_recorded_give_way_and_the_record_says_why(monkeyp
     record = classifier.acceleration(CANVAS)
 
     assert (record.folded, record.graphs) == (1, False)
-    assert "graphs: the twin failed" in record.declined
+    assert "graphs: the fast copy failed" in record.declined
     assert "not permitted when stream is capturing" in record.declined
     torch.testing.assert_close(classifier.search_logits(images), classifier.logits(images), rtol=1e-4, atol=1e-5)
 

@@ -132,7 +132,7 @@ def test_reduced_precision_that_differs_too_much_is_declined_and_folded_float32_
     record = accelerated(REDUCED, Steep()).acceleration(CANVAS)
 
     assert (record.dtype, record.folded, record.aim) == ("float32", 1, 0)
-    assert "bfloat16: log-odds of the twin differ by" in record.declined
+    assert "bfloat16: log-odds of the fast copy differ by" in record.declined
 
 
 def test_a_module_that_insists_on_its_own_type_is_searched_in_it():
@@ -147,7 +147,7 @@ def test_a_module_that_insists_on_its_own_type_is_searched_in_it():
     record = accelerated(REDUCED, Insistent()).acceleration(CANVAS)
 
     assert record.dtype == "float32"
-    assert "bfloat16: the twin failed" in record.declined
+    assert "bfloat16: the fast copy failed" in record.declined
 
 
 def test_double_precision_declines_all_of_it_and_says_so():
@@ -204,7 +204,7 @@ def test_without_a_compiler_the_folded_twin_runs_and_the_record_says_why(monkeyp
     record = accelerated(Speedups(compiled=True)).acceleration(CANVAS)
 
     assert (record.folded, record.compiled) == (1, False)
-    assert "compiled: the twin failed" in record.declined
+    assert "compiled: the fast copy failed" in record.declined
     assert "no g++ here" in record.declined
 
 

@@ -221,7 +221,7 @@ def test_images_that_are_not_those_of_the_findings_are_refused(control):
     images = random_images(8)
     findings = network_findings(images)
 
-    with pytest.raises(ParameterError, match=r"as its finding says; got .* in the same order"):
+    with pytest.raises(ParameterError, match=r"but its finding has .* in the same order"):
         list(control(network_classifier(), images.flip(0), findings))
 
 
@@ -230,7 +230,7 @@ def test_fewer_images_than_the_findings_speak_of_are_refused(control):
     findings = network_findings(random_images(8))[-4:]
     assert any(finding.subset is not None and not finding.baseline_confident for finding in findings)
 
-    with pytest.raises(ParameterError, match="got 4 images"):
+    with pytest.raises(ParameterError, match="got only 4 images"):
         list(control(network_classifier(), random_images(4), findings))
 
 
@@ -238,7 +238,7 @@ def test_fewer_images_than_the_findings_speak_of_are_refused(control):
 def test_images_of_another_canvas_than_the_subsets_are_refused(control):
     findings = network_findings(random_images(8), digests=[f"image {index}" for index in range(8)])
 
-    with pytest.raises(CanvasMismatch, match=r"canvas \(8, 8\); got \(3, 6, 6\)"):
+    with pytest.raises(CanvasMismatch, match=r"shape \(8, 8\); got \(3, 6, 6\)"):
         list(control(network_classifier(), random_images(8, side=6), findings))
 
 

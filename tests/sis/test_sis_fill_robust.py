@@ -165,8 +165,8 @@ def test_the_split_owes_nothing_to_the_order_of_the_pool_nor_to_the_image():
 
     def verifying(order, name):
         pool = gather_donors(classifier, donors[order], seed=1)
-        donors = DonorSplit(pool, seed=7).for_image(ones(1, SIDE, SIDE)[0], name, 0)
-        return {pool.digests[place] for place in donors.verifying}
+        image_donors = DonorSplit(pool, seed=7).for_image(ones(1, SIDE, SIDE)[0], name, 0)
+        return {pool.digests[place] for place in image_donors.verifying}
 
     backwards = list(reversed(range(30)))
     assert verifying(list(range(30)), "one") == verifying(backwards, "another")
@@ -322,7 +322,7 @@ def test_a_module_without_a_gradient_is_refused_in_words():
     classifier, image = Classifier(module, bounds=(0, 1)), ones(1, SIDE, SIDE).double()
     findings = findings_of(classifier, image)
 
-    with pytest.raises(GradientMissing, match="fill_robust follows gradients"):
+    with pytest.raises(GradientMissing, match="fill_robust needs gradients"):
         list(fill_robust(classifier, image, findings, donors=torch.zeros(20, 1, SIDE, SIDE).double()))
 
 

@@ -87,7 +87,7 @@ def test_a_donor_is_known_as_the_image_itself_by_its_pixels_too():
 
 
 def test_fewer_than_two_donors_left_for_an_image_are_said():
-    with pytest.raises(FillUnavailable, match="1 of 3 are"):
+    with pytest.raises(FillUnavailable, match="1 of 3 are usable"):
         fills("marginal", donors=donors_of(0, 1, 1)).of(torch.ones(3, 2, 2) / 2, "x", 1)
 
 

@@ -19,18 +19,18 @@ from modicum_sis import (
 from tests.sis.sis_models import TinyNetwork, random_images
 
 WRONG = {
-    "one bound": ({"bounds": 1}, "two numbers that rise"),
-    "three bounds": ({"bounds": (0, 0.5, 1)}, "two numbers that rise"),
-    "bounds of text": ({"bounds": ("0", "1")}, "two numbers that rise"),
-    "endless bounds": ({"bounds": (0, float("inf"))}, "two numbers that rise"),
-    "a mean by name": ({"mean": "imagenet"}, "mean must be one finite number, or one a channel; got 'imagenet'"),
+    "one bound": ({"bounds": 1}, "two increasing numbers"),
+    "three bounds": ({"bounds": (0, 0.5, 1)}, "two increasing numbers"),
+    "bounds of text": ({"bounds": ("0", "1")}, "two increasing numbers"),
+    "endless bounds": ({"bounds": (0, float("inf"))}, "two increasing numbers"),
+    "a mean by name": ({"mean": "imagenet"}, "mean must be one finite number, or one for each channel; got 'imagenet'"),
     "a mean with a gap": ({"mean": (0.5, None, 0.5)}, "mean must be"),
     "no size": ({"input_size": 0}, "input_size must be at least 1"),
     "a negative size": ({"input_size": -8}, "input_size must be at least 1"),
     "half a size": ({"input_size": 8.0}, "input_size must be a whole number"),
     "a size with channels": ({"input_size": (3, 8, 8)}, "height and width"),
-    "no device": ({"device": "gpu"}, "device must be one that torch sees"),
-    "an absent device": ({"device": "cuda:31"}, "device must be one that torch sees"),
+    "no device": ({"device": "gpu"}, "device must be one that torch has here"),
+    "an absent device": ({"device": "cuda:31"}, "device must be one that torch has here"),
     "a mean in bytes": ({"mean": 123.0}, r"mean must lie within the bounds 0 and 1.*got 123.0.*fill_mean="),
     "a fill in bytes": ({"fill_mean": (0.5, 0.5, 127)}, r"fill_mean must lie within the bounds 0 and 1"),
     "a fill below": ({"mean": 0.5, "fill_mean": -0.1}, "fill_mean must lie within"),
@@ -92,7 +92,7 @@ def test_findings_under_another_declaration_are_not_resumed_though_the_scores_ar
     before = [replace(each, parameters=replace(each.parameters, input=said)) for each in before]
     classifier = Classifier(TinyNetwork(), mean=0.5, std=0.25, fill_mean=0.25)
 
-    with pytest.raises(ParameterError, match=r"expected a classifier with .*bounds="):
+    with pytest.raises(ParameterError, match=r"had a classifier with .*bounds="):
         find_subsets(classifier, random_images(2), threshold=0.3, search=MaskOptimization(40), resume=before)
 
 

@@ -18,7 +18,7 @@ from tests.sis.sis_models import TinyNetwork, network_classifier, random_images
 IMAGES = random_images(3)
 WRONG_IMAGES = {
     "bytes": (IMAGES.mul(255).byte(), "divide bytes by 255"),
-    "another shape": ([IMAGES[0], IMAGES[1, :, :4]], "resize them"),
+    "another shape": ([IMAGES[0], IMAGES[1, :, :4]], "Resize all images to one shape"),
     "one image": (IMAGES[0], r"a tensor \(N, C, H, W\)"),
     "with labels": ([(image, 0) for image in IMAGES], "without labels"),
 }

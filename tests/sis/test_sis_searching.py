@@ -292,18 +292,18 @@ def test_an_image_that_is_not_finite_is_a_finding_with_a_reason():
     findings = list(find_subsets(linear_classifier(EVIDENCE), images, threshold=0.9, search=BatchedGradient()))
 
     assert [finding.reason for finding in findings] == [None, Reason.NOT_FINITE, None]
-    assert findings[1].passes.equivalents == 0  # no module has to bear NaN
+    assert findings[1].passes.equivalents == 0  # modules need not handle NaN
 
 
 REFUSED = {
     "no threshold": ({"threshold": 1.0}, ParameterError, "strictly between"),
-    "a target too many": ({"targets": [0, 0]}, ParameterError, "one target an image"),
+    "a target too many": ({"targets": [0, 0]}, ParameterError, "one for each image"),
     "a target beyond the classes": ({"targets": [2]}, ParameterError, "between 0 and 1"),
     "no chunk": ({"chunk_size": 0}, ParameterError, "chunk_size"),
     "an unknown fill": ({"fill": "grey"}, ParameterError, "mean, black"),
     "no donors": ({"fill": "marginal"}, FillUnavailable, "donors="),
     "one donor": ({"fill": "marginal", "donors": ones(1, 2, 4)}, FillUnavailable, "at least 2"),
-    "no digest": ({"digests": []}, ParameterError, "one digest an image"),
+    "no digest": ({"digests": []}, ParameterError, "one for each image"),
 }
 
 
@@ -318,7 +318,7 @@ def test_arguments_that_do_not_fit_are_refused_before_any_search(options, error,
 def test_images_outside_the_bounds_or_of_another_shape_are_refused():
     classifier, search = linear_classifier(EVIDENCE), BatchedGradient()
 
-    with pytest.raises(OutOfBounds, match="reaches from 255 to 255"):
+    with pytest.raises(OutOfBounds, match="range from 255 to 255"):
         list(find_subsets(classifier, ones(1, 2, 4) * 255, threshold=0.9, search=search))
     with pytest.raises(CanvasMismatch, match="image 1"):
         list(find_subsets(classifier, [ones(1, 2, 4)[0], ones(1, 4, 2)[0]], threshold=0.9, search=search))

@@ -32,7 +32,7 @@ class ImageSource:
 
     def __init__(self, classifier: Classifier, images: Images, digests: Sequence[str] | None = None) -> None:
         if digests is not None and len(digests) != len(images):
-            raise ParameterError(f"expected one digest for each of the {len(images)} images; got {len(digests)}")
+            raise ParameterError(f"expected {len(images)} digests, one for each image; got {len(digests)}")
         self._classifier, self._images, self._digests = classifier, images, digests
         self._canvas: Canvas | None = None
 

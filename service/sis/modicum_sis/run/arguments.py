@@ -44,9 +44,7 @@ def whole_targets(targets: Sequence[int] | None, count: int) -> tuple[int, ...] 
         return None
     if not hasattr(targets, "__len__") or len(targets) != count:
         got = len(targets) if hasattr(targets, "__len__") else _kind(targets)
-        raise ParameterError(
-            f"expected one target for each of the {count} images; got {got}. Give a list of class indices"
-        )
+        raise ParameterError(f"expected {count} targets, one for each image; got {got}. Give a list of class indices")
     return tuple(whole_number(f"targets[{place}]", targets[place]) for place in range(count))
 
 
