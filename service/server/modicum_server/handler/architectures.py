@@ -1,10 +1,10 @@
-"""Architectures by name, `GROUP:NAME`: a group is an entry point that builds modules without weights.
+"""Architectures by name, `GROUP:NAME`. A group is an entry point that builds modules without weights.
 
-An operator adds the organisation's own by installing a package that declares an entry point in the group
-`modicum.architectures`: a callable `build(name, class_count) -> torch.nn.Module` that raises `ArchitectureUnknown` for
-a name that it does not have. Class counts and channels are taken from the weights, so a head of any size can be loaded,
-and a first convolution for images of any number of channels; `build` makes one for RGB. A `build` whose architectures
-are made for images of one size, as vision transformers are, takes that as a third argument, `size`.
+To add architectures, an operator installs a package with an entry point in the group `modicum.architectures`: a
+callable `build(name, class_count) -> torch.nn.Module` that raises `ArchitectureUnknown` for an unknown name. Class
+count and channels come from the weights, so a head of any size can be loaded, and a first convolution for any number of
+channels; `build` makes one for RGB. When the architectures are built for images of one size, as vision transformers
+are, `build` takes a third argument, `size`.
 """
 
 import difflib
@@ -23,18 +23,18 @@ from modicum_server.handler.weights import PARALLEL_PREFIX
 
 ENTRY_POINTS = "modicum.architectures"
 BUILT_CHANNELS = 3
-"""Of the images that a built module takes."""
+"""Channels of the images that a built module takes."""
 PROBE_CLASS_COUNTS = (7, 11)
-"""Built with both, only the head's shapes differ: that is how it is found in any architecture."""
+"""An architecture is built with both class counts: the tensors whose shapes differ belong to the head."""
 CLOSE_MATCHES = 3
 Size = tuple[int, int]
 """Height and width of the images that a module is built for."""
 TORCHVISION_SIZE = (224, 224)
-"""What torchvision's vision transformers are built for unless told."""
+"""The size for which torchvision builds vision transformers by default."""
 
 
 class ArchitectureUnknown(LookupError):
-    """A group does not have the name; `known` are those it has."""
+    """A group does not have the name; `known` are the names that it has."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(name)
@@ -45,16 +45,16 @@ class Build(Protocol):
     """An entry point."""
 
     def __call__(self, name: str, class_count: int) -> nn.Module:
-        """Build the module, weights not initialised or at random; raises ArchitectureUnknown."""
+        """Build the module with random or uninitialised weights; raises ArchitectureUnknown."""
         ...
 
 
 def build_architecture(architecture: str, class_count: int, size: Size | None = None) -> nn.Module:
-    """Build `GROUP:NAME` with a head for so many classes; one made for images of a single size for this (H, W).
+    """Build `GROUP:NAME` with a head for this many classes, and for images of (H, W) where its size is fixed.
 
     Raises:
-        ModelRefused: ARCHITECTURE_UNKNOWN with close matches; INPUT_REFUSED, it cannot be built for this size.
-        TaskFailure: ARCHITECTURE_UNAVAILABLE, a package is not installed here.
+        ModelRefused: ARCHITECTURE_UNKNOWN, with close matches; INPUT_REFUSED when it cannot be built for this size.
+        TaskFailure: ARCHITECTURE_UNAVAILABLE when a package is not installed here.
     """
     group, _, name = architecture.partition(":")
     build = _group(group, architecture)
@@ -64,7 +64,7 @@ def build_architecture(architecture: str, class_count: int, size: Size | None = 
         return _build_for_size(build, architecture, class_count, size)
     except ArchitectureUnknown as error:
         raise _unknown(group, name, error.known) from error
-    except ImportError as error:  # what a group stands on is imported when it is needed
+    except ImportError as error:  # a group imports its packages when it is needed
         raise _unavailable(group, error) from error
 
 
@@ -82,10 +82,10 @@ def _build_for_size(build: Callable[..., nn.Module], architecture: str, class_co
 
 
 def take_channels(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Give a built module's convolutions over RGB as many input channels as their weights have.
+    """Give the RGB convolutions of a built module as many input channels as their weights have.
 
-    The weights themselves follow later. A convolution is left alone where its weights differ in anything else, or are
-    not there.
+    The weights themselves are loaded later. A convolution is unchanged where its weights are missing or differ in
+    anything else.
     """
     for name, convolution in module.named_modules():
         if isinstance(convolution, nn.Conv2d) and convolution.in_channels == BUILT_CHANNELS and convolution.groups == 1:
@@ -100,15 +100,15 @@ def _differs_in_channels_alone(given: Tensor, built: Tensor) -> bool:
 
 
 def _given(weights: Mapping[str, Tensor], key: str) -> Tensor | None:
-    """The tensor of that key, in weights that were saved from a parallel module too."""
+    """Return the tensor of that key, also from weights that were saved from a parallel module."""
     return weights.get(key, weights.get(PARALLEL_PREFIX + key))
 
 
 def class_count_of(architecture: str, weights: Mapping[str, Tensor]) -> int:
-    """How many classes the weights have outputs for: rows of the tensors whose shape follows the class count.
+    """Return the class count of the weights: the rows of the tensors whose shape depends on it.
 
-    Where the weights have none of these (they belong to something else) 1000 is as good as any: the comparison of keys
-    that follows tells the rest.
+    When the weights have none of these tensors, they belong to another architecture. Then 1000 is as good as any
+    number: the comparison of keys that follows reports the mistake.
     """
     few, many = (_shapes(architecture, count) for count in PROBE_CLASS_COUNTS)
     for key, shape in few.items():
@@ -119,7 +119,7 @@ def class_count_of(architecture: str, weights: Mapping[str, Tensor]) -> int:
 
 
 def _shapes(architecture: str, class_count: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of all tensors; on the meta device, where no memory is touched, if the architecture can be built there."""
+    """Return the shapes of all tensors. They are built on the meta device, which needs no memory, where that works."""
     try:
         with torch.device("meta"):
             module = build_architecture(architecture, class_count)
@@ -157,7 +157,7 @@ def _unavailable(group: str, error: ImportError) -> TaskFailure:
         "ARCHITECTURE_UNAVAILABLE",
         f"Architectures {group}:NAME need the package {error.name or group}, which this worker does not have. "
         f"Install modicum-server[{extra}] on the worker.",
-        model_at_fault=False,  # another worker, or this one once it has the package, can load the version
+        model_at_fault=False,  # a worker with the package can load the version
     )
 
 
@@ -168,7 +168,7 @@ def build_torchvision(name: str, class_count: int, size: Size = TORCHVISION_SIZE
     known = models.list_models(module=models)
     if name not in known:
         raise ArchitectureUnknown(name, known)
-    # these two draw seconds of random numbers that are overwritten, and warn about it
+    # these two spend seconds on random weights that are overwritten, and warn about it
     options: dict[str, Any] = {"init_weights": False} if name in {"googlenet", "inception_v3"} else {}
     if name.startswith("vit_") and size[0] == size[1]:
         options["image_size"] = size[0]

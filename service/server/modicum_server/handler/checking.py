@@ -1,6 +1,6 @@
-"""Load a version once, and see that it is a classifier that can be audited and what a pass of it costs.
+"""Checks a loaded version: that it is a classifier that can be audited, and what a pass costs.
 
-The look itself (output, NaN, two equal passes, gradient) is `modicum_sis.Classifier.inspect`.
+`modicum_sis.Classifier.inspect` makes the check itself: output, NaN, two equal passes, gradient.
 """
 
 import time
@@ -17,9 +17,9 @@ from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.wire.worker_pb2 import CheckAnswer
 
 TIMED_PASSES = 3
-"""Timed after one that warms up; the fastest counts."""
+"""Passes that are timed, after one that warms up. The fastest counts."""
 TIMED_SECONDS = 1.0
-"""No further pass is begun after this: a slow one tells enough."""
+"""No further pass begins after this time: one slow pass is enough."""
 OUTPUT_KINDS = {
     "logits": model_pb2.OUTPUT_KIND_LOGITS,
     "probabilities": model_pb2.OUTPUT_KIND_PROBABILITIES,
@@ -45,7 +45,7 @@ def check(loaded: Loaded, version: ModelVersion, progress: ProgressCounts) -> Ch
             f"Expected one class label an output; the model answers with {inspection.class_count} classes and "
             f"{labels} labels came. Give the labels of its training, one a class, in the order of its outputs.",
         )
-    progress.phase = "timing"  # a change is progress: a slow model must not look like one that hangs
+    progress.phase = "timing"  # a change counts as progress, so a slow model does not look like one that hangs
     return CheckAnswer(
         class_count=inspection.class_count,
         output_kind=OUTPUT_KINDS[inspection.output_kind],
@@ -62,11 +62,11 @@ def pass_milliseconds(
     backward: bool,
     now: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Milliseconds an image of one forward and, where there is a gradient, one backward pass, as a search runs them."""
+    """Return the milliseconds per image of a forward and (with a gradient) a backward pass, as a search runs them."""
     count = default_chunk_size(canvas, classifier.device)
     low, high = classifier.bounds
     images = torch.full((count, *canvas), (low + high) / 2, device=classifier.device, dtype=classifier.dtype)
-    classifier.acceleration(canvas)  # the twin is made once, which is no part of a pass
+    classifier.acceleration(canvas)  # makes the faster twin, which happens once and is not part of a pass
     fastest, begun = float("inf"), now()
     for _ in range(1 + TIMED_PASSES):
         started = now()

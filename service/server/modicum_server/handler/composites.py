@@ -1,6 +1,6 @@
-"""Versions made of versions, as torch modules over the canvas: an ensemble, and input dropout. METHOD section 4.
+"""Versions made of versions, as torch modules over the canvas (docs/method.md, "Ensembles and input dropout").
 
-A part is a `Classifier`, which normalises and resizes for itself; so these modules get plain images within the bounds,
+A part is a `Classifier`, which normalises and resizes by itself. So these modules take plain images within the bounds,
 and the classifier that wraps them normalises nothing.
 """
 
@@ -12,9 +12,9 @@ from modicum_server.domain.models import Combine
 
 
 class EnsembleModule(nn.Module):
-    """Joins its members' answers.
+    """Averages the outputs of its members.
 
-    `mean_probabilities` answers with the logarithm of the mean, whose softmax is that mean.
+    With `mean_probabilities` it returns the logarithm of the mean, whose softmax is that mean.
     """
 
     def __init__(self, members: tuple[Classifier, ...], combine: Combine) -> None:
@@ -30,7 +30,7 @@ class EnsembleModule(nn.Module):
 
 
 class TemperedModule(nn.Module):
-    """A version whose logits are divided by a temperature: above 1 it is less confident, and predicts the same."""
+    """A version whose logits are divided by a temperature. Above 1 it is less confident; its predictions stay."""
 
     def __init__(self, member: Classifier, temperature: float) -> None:
         super().__init__()
@@ -42,9 +42,9 @@ class TemperedModule(nn.Module):
 
 
 class InputDropoutModule(nn.Module):
-    """The mean of a member's logits over a frozen bank of pixel masks, kept pixels not rescaled; inference only.
+    """The mean of a member's logits over a frozen bank of pixel masks. Kept pixels are not rescaled; inference only.
 
-    Dropped pixels show the member's mean: zero after normalisation.
+    Dropped pixels have the member's mean, which is zero after normalisation.
 
     Args:
         masks: (samples, H, W) bool, True = kept.
@@ -58,13 +58,13 @@ class InputDropoutModule(nn.Module):
         self.register_buffer("mean", mean, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, K); one pass of this is as many of the member's as there are masks."""
+        """(B, C, H, W) -> (B, K); one pass takes one pass of the member for each mask."""
         masks, mean = self.get_buffer("masks"), self.get_buffer("mean")
         total = torch.stack([self._member.logits(torch.where(mask, images, mean)) for mask in masks])
         return total.mean(dim=0)
 
 
 def mask_bank(*, samples: int, height: int, width: int, keep_probability: float, seed: int) -> Tensor:
-    """A seeded bank of pixel masks, bool (samples, H, W): the same on every device and in every process."""
+    """Return a seeded bank of pixel masks, bool (samples, H, W), the same on every device and in every process."""
     source = torch.Generator(device="cpu").manual_seed(seed)
     return torch.rand((samples, height, width), generator=source) < keep_probability

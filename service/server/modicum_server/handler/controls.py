@@ -1,7 +1,7 @@
-"""The controls that run beside a search, on the images that have a subset. METHOD section 3.
+"""The controls that run with a search, on images with a subset (docs/method.md, "What a small subset does not prove").
 
-`modicum_sis.controls` asks the model again; here its results become the domain's, one image of the task at a time.
-No control changes a finding of the search. One that re-scores a variant of the subset is a line of `VARIANTS`.
+`modicum_sis.controls` calls the model; its results become the domain's here, one image of the task at a time. No
+control changes a finding of the search. A control that scores a variant of the subset is a line of `VARIANTS`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ from modicum_server.wire.worker_pb2 import Item
 
 @dataclass(frozen=True, slots=True)
 class PlannedControl:
-    """A control of the task, its budget (0: the search's own), and the positions on which it does not run."""
+    """A control of the task, its budget (0: that of the search), and the positions on which it does not run."""
 
     control: Control
     passes: int
@@ -43,20 +43,20 @@ class PlannedControl:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searched:
-    """An item and what the search found on its image, whose index is the item's place in the task."""
+    """An item and the finding on its image. The index of the finding is the item's place in the task."""
 
     item: Item
     found: sis.Finding
 
     @property
     def position(self) -> int:
-        """Of the item among the audit's."""
+        """The item's position in the audit."""
         return self.item.position
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """One finding, whose index is 0, and its image alone: what a variant is made of."""
+    """One finding, with index 0, and its image: a variant is made from these."""
 
     classifier: Classifier
     image: Images
@@ -74,7 +74,7 @@ VARIANTS: Mapping[Control, Callable[[Subject], Iterator[Rescore]]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Controls:
-    """Runs the planned controls on images that were searched; `images` are all of the task."""
+    """Runs the planned controls on searched images; `images` are all of the task."""
 
     images: Images
     classifier: Classifier
@@ -96,7 +96,7 @@ class Controls:
         return results
 
     def _results(self, plan: PlannedControl, chosen: Sequence[Searched]) -> Iterator[tuple[int, FindingControls]]:
-        """What one control says, by position; it is stopped between images."""
+        """Yield the results of one control by position. It can be stopped between images."""
         searches = {Control.CLASS_TARGETED: self._class_targeted, Control.FILL_ROBUST: self._fill_robust}
         if plan.control in searches:
             if self.search.target_rule is TargetRule.PREDICTED:
@@ -110,7 +110,7 @@ class Controls:
             yield one.position, result
 
     def _class_targeted(self, chosen: Sequence[Searched], passes: int) -> Iterator[tuple[int, FindingControls]]:
-        """By position; a search that was stopped gives fewer."""
+        """Yield results by position; fewer when the search was stopped."""
         positions = {one.found.index: one.position for one in chosen}
         others = class_targeted(
             self.classifier,
@@ -130,7 +130,7 @@ class Controls:
                 yield positions[other.index], FindingControls(class_targeted=class_targeted_of(other))
 
     def _fill_robust(self, chosen: Sequence[Searched], passes: int) -> Iterator[tuple[int, FindingControls]]:
-        """By position; a version without a useful gradient has no result, and a search that was stopped fewer."""
+        """Yield results by position: none without a useful gradient, fewer when the search was stopped."""
         positions = {one.found.index: one.position for one in chosen}
         results = fill_robust(
             self.classifier,
@@ -148,7 +148,7 @@ class Controls:
                 yield positions[result.index], FindingControls(fill_robust=fill_robust_of(result))
 
     def _fills(self, one: Searched) -> FindingControls:
-        """A fill that cannot be made, or scored, is left out."""
+        """Return the results of all fills that can be made and scored."""
         of = self._subject(one)
         scores = other_fills(of.classifier, of.image, [of.finding], seed=of.seed, donors=of.donors)
         return FindingControls(
@@ -160,7 +160,7 @@ class Controls:
         )
 
     def _variants(self, one: Searched, control: Control) -> FindingControls:
-        """A variant that cannot be made, or scored, is left out."""
+        """Return the results of all variants that can be made and scored."""
         return FindingControls(
             variants=tuple(
                 ScoredVariant(

@@ -1,6 +1,6 @@
-"""The pool that the marginal fill draws from: decoded and scored once for all tasks of a slot that share it.
+"""The pool that the marginal fill draws from, decoded and scored once for all tasks of a slot that share it.
 
-It lives and goes with the loaded version that scored it, so that no second model stays in memory for its sake.
+It is dropped with the loaded version that scored it, so that it keeps no second model in memory.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from modicum_server.wire.worker_pb2 import Item
 
 @dataclass(slots=True)
 class DonorPool:
-    """The last pool that was made of one version; a pool belongs to a canvas, a seed and a list of images."""
+    """The last pool of one version. A pool belongs to a canvas, a seed and a list of images."""
 
     _key: object = None
     _donors: Donors | None = None
@@ -26,7 +26,7 @@ class DonorPool:
     def gather(
         self, classifier: Classifier, decoder: Decoder, items: Sequence[Item], *, seed: int, progress: ProgressCounts
     ) -> Donors | None:
-        """Make the pool, or return the one that is kept; None when fewer than two images can be decoded."""
+        """Make the pool, or return the last one if it fits; None when fewer than two images can be decoded."""
         key = (decoder.specification, decoder.canvas, seed, tuple(item.image_digest for item in items))
         if key != self._key:
             self._donors = _gathered(classifier, decoder, items, seed=seed, progress=progress)
@@ -35,7 +35,7 @@ class DonorPool:
 
 
 def no_donors(classifier: Classifier, canvas: Canvas) -> Donors:
-    """A pool of which no fill can be made: a search with it scores the whole images, and says so of each."""
+    """Return a pool that can make no fill: a search scores the whole images and reports that on each."""
     images = torch.empty((0, canvas.channels, canvas.height, canvas.width), dtype=classifier.dtype)
     return Donors(images=images.to(classifier.device), digests=(), classes=())
 

@@ -1,6 +1,6 @@
-"""What TorchServe calls in a model's process. The only module that knows `ts`, and it imports it when it speaks.
+"""What TorchServe calls in a model's process. This is the only module that imports `ts`, when it sends something.
 
-A call names a slot's folder in its input `slot_folder`, or the process was started with MODICUM_SLOT_FOLDER.
+A call names a slot's folder in its input `slot_folder`; otherwise the process was started with MODICUM_SLOT_FOLDER.
 """
 
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class ModicumHandler:
-    """One model process: runs one task at a time, and keeps the last model between tasks."""
+    """One model process. It runs one task at a time, and keeps the last model between tasks."""
 
     def __init__(self) -> None:
         self.initialized = False
@@ -33,18 +33,18 @@ class ModicumHandler:
         self._gpu_id: int | None = None
 
     def initialize(self, context: Any) -> None:
-        """Called once by TorchServe, before any task; must be quick."""
+        """TorchServe calls this once, before any task. It must be quick."""
         gpu_id = context.system_properties.get("gpu_id")
         self._gpu_id = None if gpu_id is None else int(gpu_id)
-        # a task names its own threads; until then, what the operator gave the process
+        # the operator's number, until a task sets its own
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "0")) or torch.get_num_threads())
         self.initialized = True
 
     def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
-        """Run the task of the slot that the call names: every chunk but the last is streamed, the last is returned.
+        """Run the task in the slot that the call names. All chunks but the last are streamed; the last is returned.
 
-        Never raises, but for KeyboardInterrupt: an exception that escapes says nothing to the worker, and a stream
-        without an intermediate chunk kills this process.
+        Raises nothing but KeyboardInterrupt: the worker would not see an exception, and a stream without an
+        intermediate chunk kills this process.
         """
         last = Chunk()
 
@@ -70,7 +70,7 @@ class ModicumHandler:
 
 
 def _start(emit: Callable[[Chunk], None]) -> None:
-    """The first chunk of a task that did not get as far as its own."""
+    """Send the first chunk of a task that failed before it sent one."""
     try:
         emit(Chunk(sequence=1, started=Started(pid=os.getpid())))
     except Exception:

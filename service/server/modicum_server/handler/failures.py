@@ -1,4 +1,4 @@
-"""Why a task is not done, in words that a caller may read. The log gets tracebacks; a `Failure` never does."""
+"""Why a task failed, in words that a caller may read. Tracebacks go to the log, never into a `Failure`."""
 
 from modicum_sis import errors as sis
 from modicum_sis.numerics.memory import is_out_of_memory
@@ -11,8 +11,8 @@ class TaskFailure(Exception):
 
     Args:
         reason: upper case with underscores, e.g. "STATE_DICT_MISMATCH".
-        detail: what was expected, what came, what to do; no paths, no other system's text.
-        model_at_fault: whether the version is refused; otherwise the task may be tried again.
+        detail: what was expected, what came, what to do; no paths and no text of other systems.
+        model_at_fault: whether the version is refused. Otherwise the task may be tried again.
     """
 
     def __init__(self, reason: str, detail: str, *, model_at_fault: bool) -> None:
@@ -21,14 +21,14 @@ class TaskFailure(Exception):
 
 
 class ModelRefused(TaskFailure):
-    """The version, or a file of it, is at fault."""
+    """The version, or one of its files, is at fault."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail, model_at_fault=True)
 
 
 class TaskCancelled(TaskFailure):
-    """The slot's cancel mark is there."""
+    """The slot has the file `cancel`."""
 
     def __init__(self) -> None:
         super().__init__("CANCELLED", "The task was cancelled before its end.", model_at_fault=False)
@@ -41,12 +41,12 @@ REFUSALS: dict[type[sis.ModelError], str] = {
     sis.OutputUnsteady: "NOT_DETERMINISTIC",
     sis.GradientMissing: "GRADIENT_MISSING",
 }
-"""Reasons of what the library says about a module."""
+"""By error of the library, the reason that the caller sees."""
 LONGEST_CAUSE = 200  # characters
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Turn anything that was raised into a typed failure."""
+    """Return the typed failure for any exception."""
     match error:
         case TaskFailure():
             return Failure(reason=error.reason, detail=error.detail, model_at_fault=error.model_at_fault)
@@ -77,12 +77,12 @@ def _refusal_of(error: sis.CanvasRefused) -> str:
 
 
 def first_line(error: BaseException | None) -> str:
-    """': ' and the first line of a library's message where it is presentable; else nothing."""
+    """Return ': ' and the first line of a library's message, or nothing if it is not presentable."""
     line = presentable(str(error)) if error is not None else ""
     return f": {line}" if line else ""
 
 
 def presentable(text: str) -> str:
-    """The first line of a text that others may have written, where it is short and names no path; else nothing."""
+    """Return the first line of a foreign text, or nothing if it is long or names a path."""
     line = next(iter(text.splitlines()), "").strip()
     return "" if len(line) > LONGEST_CAUSE or "/" in line or "\\" in line else line.rstrip(".")

@@ -62,7 +62,7 @@ def unsearched(item: Item, reason: FindingReason, *, search_index: int) -> Findi
 
 
 def class_targeted_of(other: ClassTargeted) -> ClassTargetedFinding:
-    """Return the result of the class-targeted control; a class that was not found has the size and the ratio 0."""
+    """Return the result of the class-targeted control. Size and ratio are 0 when no subset was found."""
     finding = other.finding
     return ClassTargetedFinding(
         target_class=finding.target_class,
@@ -75,7 +75,7 @@ def class_targeted_of(other: ClassTargeted) -> ClassTargetedFinding:
 
 
 def fill_robust_of(result: FillRobust) -> FillRobustFinding:
-    """Return the result of the fill-robust control; without a subset, size, ratio and confidence are 0."""
+    """Return the result of the fill-robust control. Size, ratio and confidence are 0 without a subset."""
     return FillRobustFinding(
         size=0 if result.subset is None else result.subset.size,
         size_ratio=result.size_ratio or 0.0,
@@ -115,7 +115,7 @@ def passes_of(passes: sis.Passes) -> Passes:
 
 
 def trace_of(trace: sis.Trace) -> Trace:
-    """Thin a trace to at most 256 points, evenly, its ends kept; points that are not finite are left out."""
+    """Thin a trace evenly to at most 256 points. Both ends stay; points that are not finite are left out."""
     finite = torch.nonzero(torch.isfinite(trace.confidences)).flatten()
     places = torch.linspace(0, max(0, len(finite) - 1), min(TRACE_POINTS, len(finite))).round().long()
     chosen = finite[places]

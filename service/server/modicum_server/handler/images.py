@@ -1,4 +1,4 @@
-"""The items of a task as tensors on the canvas, decoded when they are asked for, so that memory is bounded by a few."""
+"""The items of a task as tensors on the canvas, decoded when they are needed: memory holds only a few."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureU
 from modicum_server.wire.worker_pb2 import Item
 
 BYTES_A_PIXEL = 12
-"""Of the largest file whose pixels are within their limit: three float32 values. No picture takes more."""
+"""Most bytes of a pixel in a file: three float32 values. No picture has more."""
 HEADER_BYTES = 1_048_576
-"""What may stand beside them: metadata, profiles."""
+"""Most bytes of a file besides its pixels: metadata, profiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class Decoder:
     max_pixels: int = MAX_PIXELS
 
     def decode(self, item: Item) -> Tensor | FindingReason:
-        """The image (C, H, W) of an item on the CPU, or why it has none.
+        """Return the image (C, H, W) of an item on the CPU, or the reason why it cannot be read.
 
         Raises:
             TaskFailure: ARTIFACT_MISSING.
         """
         path = self.slot.artifact(item.image_digest)
         if path.stat().st_size > HEADER_BYTES + BYTES_A_PIXEL * self.max_pixels:
-            return FindingReason.IMAGE_TOO_LARGE  # an artifact may be gigabytes, and would be held as a whole
+            return FindingReason.IMAGE_TOO_LARGE  # an artifact can have gigabytes, and would be read as a whole
         data = path.read_bytes()
         try:
             return torch.from_numpy(canvas_array(data, self.specification, self.canvas, self.max_pixels))
@@ -47,16 +47,16 @@ class Decoder:
 
 
 class TaskImages:
-    """The images of a task as a search takes them: by index, each decoded when it is asked for.
+    """The images of a task as a search takes them: by index, each decoded when it is needed.
 
-    What cannot be decoded is an image of NaN: that keeps its place, meets no model, and its finding says NOT_FINITE;
-    `reason` knows better. The last few images are kept, for the controls ask again for what has just been searched;
-    one that is no longer there is decoded once more, which is little beside the search that it had.
+    An image that cannot be decoded is NaN. It keeps its place, is not shown to the model, and its finding says
+    NOT_FINITE; `reason` has the true reason. The last few images are kept, because the controls need them again after
+    the search. An image that was dropped is decoded again, which costs little compared with its search.
 
     Args:
-        decoder: makes the images.
+        decoder: decodes the images.
         items: in the order of their indices.
-        kept: how many images stay in memory; at least 1.
+        kept: how many images stay in memory, at least 1.
     """
 
     def __init__(self, decoder: Decoder, items: Sequence[Item], *, kept: int) -> None:
@@ -82,11 +82,11 @@ class TaskImages:
 
     @property
     def canvas(self) -> Canvas:
-        """The canvas of all of them."""
+        """The canvas of all images."""
         return self._decoder.canvas
 
     def reason(self, index: int) -> FindingReason | None:
-        """Why an item that was asked for has no image; None where it has one."""
+        """Return why an item has no image; None when it has one."""
         return self._reasons.get(index)
 
     def _keep(self, index: int, image: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""A version of the task -> a classifier that can be audited, kept between the tasks of a slot."""
+"""Loads a version of the task as a classifier that can be audited, and keeps it between the tasks of a slot."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A version, ready. `input` is its own specification, or its first member's; `donors` are scored by it."""
+    """A loaded version. `input` is its own specification, or that of its first part; `donors` are scored by it."""
 
     classifier: Classifier
     input: InputSpecification
@@ -41,14 +41,14 @@ class Loaded:
 
 @dataclass(slots=True)
 class ModelCache:
-    """The last version that was loaded: a slot's tasks mostly ask for the same one, and memory holds few."""
+    """Keeps the last loaded version: most tasks of a slot need the same one, and memory holds few."""
 
     _kept: dict[tuple[str, str], Loaded] = field(default_factory=dict)
 
     def load(
         self, slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVersion], device: torch.device
     ) -> Loaded:
-        """Load it, or return the one that is kept; versions without a digest are never kept.
+        """Load a version, or return the kept one. Versions without a digest are never kept.
 
         Raises:
             TaskFailure: as `load_version`.
@@ -56,7 +56,7 @@ class ModelCache:
         key = (version.digest, str(device))
         if version.digest and key in self._kept:
             return self._kept[key]
-        self._kept.clear()  # before the next one takes memory
+        self._kept.clear()  # frees the memory before the next one is loaded
         if device.type == "cuda":
             torch.cuda.empty_cache()
         loaded = load_version(slot, version, parts, device)
@@ -66,7 +66,7 @@ class ModelCache:
 
 
 def choose_device(asked: str, gpu_id: int | None = None) -> torch.device:
-    """The device for "auto", "cpu" or "cuda"; of several GPUs the one that the server gave to this process.
+    """Return the device for "auto", "cpu" or "cuda". Of several GPUs it is the one that this process was given.
 
     Raises:
         TaskFailure: DEVICE_UNAVAILABLE.
@@ -85,10 +85,10 @@ def choose_device(asked: str, gpu_id: int | None = None) -> torch.device:
 
 
 def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVersion], device: torch.device) -> Loaded:
-    """Load a version from the slot's artifacts. `parts` are the versions that it names, by name.
+    """Load a version from the slot's artifacts. `parts` are the versions that it is made of, by name.
 
     Raises:
-        TaskFailure: what is wrong with it, by reason.
+        TaskFailure: the reason says what is wrong with it.
     """
     match version.source:
         case Weights(digest=digest, architecture=architecture):
@@ -114,13 +114,13 @@ def _module_of_weights(path: Path, architecture: str, specification: InputSpecif
 
 
 def _module_of_program(path: Path, kind: ExecutableKind, device: torch.device) -> nn.Module:
-    """Run code that came with the version: the operator allowed it, and the process is in a sandbox."""
+    """Load a program, which runs its code: the operator has allowed it, and the process is confined."""
     try:
         with path.open("rb") as file:
             if kind is ExecutableKind.TORCHSCRIPT:
                 script: nn.Module = torch.jit.load(file, map_location=device)  # type: ignore[no-untyped-call]
                 return script
-            # devices are written into the program; moving its weights alone would leave the rest behind
+            # a program has its devices written into it; moving its weights would not move the rest
             return move_to_device_pass(torch.export.load(file), str(device)).module()
     except Exception as error:
         if is_out_of_memory(error):
@@ -199,9 +199,9 @@ def _composite(
     temperature: float = 1,
     input_size: tuple[int, int] | None = None,
 ) -> Loaded:
-    """Wrap a module that normalises inside; the mean fill stays what the specification, or the first part, declares.
+    """Wrap a module that normalises by itself. Its mean fill is that of its specification, or of its first part.
 
-    It saturates where parts do that return probabilities, whatever its temperature.
+    Where a part returns probabilities that saturate, the composite saturates too, at any temperature.
     """
     member = parts[0].input
     saturating = [one for part in parts if (one := part.classifier.log_odds_temperature) is not None]
@@ -218,7 +218,7 @@ def _composite(
 
 
 def tempered(loaded: Loaded, temperature: float, device: torch.device) -> Loaded:
-    """The version with its logits divided by the temperature."""
+    """Return the version with its logits divided by the temperature."""
     if temperature == 1:
         return loaded
     size = loaded.input

@@ -1,4 +1,4 @@
-"""A search of the domain -> the search object of `modicum_sis`."""
+"""Turns a search of the domain into the search object of `modicum_sis`."""
 
 from modicum_sis import BackSelect, BatchedGradient, MaskOptimization
 from modicum_sis.searches.protocol import Search as Method
@@ -7,7 +7,7 @@ from modicum_server.domain.searches import Search, SearchMethod
 
 
 def search_method(search: Search, passes: int = 0) -> Method:
-    """Build the search; `passes` replaces the budget where that method has one (0: the search's own)."""
+    """Return the search object. `passes` replaces the budget, if the method has one (0: that of the search)."""
     match search.method:
         case SearchMethod.BACKSELECT:
             return BackSelect(fraction=search.fraction or None)

@@ -1,6 +1,6 @@
-"""What the handler says, chunk by chunk, within what a stream of TorchServe bears: size, rate, and never silent.
+"""Sends the handler's chunks within the limits of a stream of TorchServe: on size, rate and silence.
 
-Two threads use an `Outbox`: the one that computes, and the pulse that speaks while it does.
+Two threads use an `Outbox`: the one that computes, and the `Pulse` that sends heartbeats meanwhile.
 """
 
 import logging
@@ -14,20 +14,20 @@ from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.wire.worker_pb2 import CheckAnswer, Chunk, Failure, Findings, Finished, Heartbeat, Scores, Started
 
 CHUNK_BYTES = 48 * 1024
-"""A chunk is no larger, but for a single finding whose mask alone is."""
+"""Largest chunk, except for a single finding with a larger mask."""
 ENVELOPE_BYTES = 64
-"""Room for attempt, sequence, passes and tags."""
+"""Bytes for attempt, sequence, passes and tags."""
 CHUNK_GAP_SECONDS = 0.2
-"""At most five chunks a second: a flood blocks an event loop that all slots share. A task's last words do not wait for
-their turn, which would be most of the time that a task of one small image takes."""
+"""Least time between chunks: a flood blocks an event loop that all slots share. The last chunk of a task does not wait,
+because for one small image the wait would take most of the task's time."""
 HEARTBEAT_SECONDS = 5.0
-"""Silence before a heartbeat; the server kills a worker that is silent for its response timeout."""
+"""Silence before a heartbeat. TorchServe kills a process that is silent for its response timeout."""
 PULSE_SECONDS = 0.25
 
 log = logging.getLogger(__name__)
 
 Entry = Findings.Entry | Scores.Entry
-"""What is held back until a chunk may go; a task has entries of one kind."""
+"""Entries that wait for the next chunk. A task has entries of one kind."""
 Body = Started | Heartbeat | Findings | Scores | CheckAnswer | Finished | Failure
 FIELDS: dict[type[Body], str] = {
     Started: "started",
@@ -42,14 +42,14 @@ FIELDS: dict[type[Body], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time as the outbox needs it; tests bring their own."""
+    """The clock of the outbox; tests use their own."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
 class Outbox:
-    """Numbers chunks, holds findings and scores back until a chunk may go, and closes after the last one."""
+    """Numbers the chunks, collects findings and scores until the next chunk may be sent, and closes after the last."""
 
     def __init__(
         self, emit: Callable[[Chunk], None], progress: ProgressCounts, *, attempt: int, clock: Clock | None = None
@@ -67,7 +67,7 @@ class Outbox:
             self._send(body)
 
     def add(self, entry: Entry) -> None:
-        """Send a finding, or a score, now or with others."""
+        """Send a finding or a score, now or together with later ones."""
         size = entry.ByteSize() + 8  # its tag and length
         with self._lock:
             if self._pending_bytes + size > CHUNK_BYTES - ENVELOPE_BYTES:
@@ -79,7 +79,7 @@ class Outbox:
                 self._flush()
 
     def tick(self) -> None:
-        """Send what waits, or a heartbeat when it was silent for long: called by the pulse."""
+        """Send what waits, or a heartbeat after a long silence. The pulse calls this."""
         with self._lock:
             if self._closed or not self._due():
                 return
@@ -89,7 +89,7 @@ class Outbox:
                 self._send(Heartbeat(passes_done=self._progress.passes_done, phase=self._progress.phase))
 
     def close(self, body: Finished | Failure) -> None:
-        """Send what waits and the last chunk; nothing follows."""
+        """Send what waits, and the last chunk. Nothing can be sent afterwards."""
         with self._lock:
             if not self._closed:
                 self._flush()
@@ -100,7 +100,7 @@ class Outbox:
         return self._clock.now() - self._sent_at >= CHUNK_GAP_SECONDS
 
     def _pace(self) -> None:
-        """Wait until a chunk is due."""
+        """Wait until the next chunk may be sent."""
         if not self._due():
             self._clock.sleep(CHUNK_GAP_SECONDS - (self._clock.now() - self._sent_at))
 
@@ -127,7 +127,7 @@ def _joined(entries: Sequence[Entry], passes_done: int) -> Findings | Scores:
 
 
 class Pulse:
-    """A thread that ticks an outbox while another one computes."""
+    """A thread that calls `tick` of an outbox while another thread computes."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -146,7 +146,7 @@ class Pulse:
         while not self._done.wait(PULSE_SECONDS):
             try:
                 self._outbox.tick()
-            except OSError:  # the server is gone; the thread that computes finds out when it speaks, or by its lease
+            except OSError:  # the server is gone; the computing thread notices when it sends, or by its lease
                 return
-            except Exception:  # a silent pulse would have a worker killed that computes
+            except Exception:  # without heartbeats TorchServe would kill a process that computes
                 log.exception("a beat failed; the next one tries again")

@@ -1,7 +1,7 @@
-"""What lies beside an image's objects: where the subset lies among them, and what the model says without the rest.
+"""The region outside an image's objects: how much of the subset is in it, and what the model predicts without it.
 
-The pass of the shortcut control (METHOD section 4): the whole image with the ring at the canvas' edge filled with the
-mean, or where the item has objects, all outside them. What it comes to is a measure's business.
+The shortcut control scores the whole image once more, with everything outside its objects filled with the mean, or
+without objects the ring at the canvas' edge (docs/method.md, "The shortcut rule"). A measure interprets the result.
 """
 
 import logging
@@ -35,7 +35,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutsideObjects:
-    """Looks at images that were searched; `plan` is the shortcut control's, None where it does not run."""
+    """Examines searched images. `plan` is that of the shortcut control, or None when it does not run."""
 
     decoder: Decoder
     images: TaskImages
@@ -59,7 +59,7 @@ class OutsideObjects:
         return results
 
     def _runs(self, one: Searched) -> bool:
-        """The control runs on labelled images; the ring of a smaller canvas holds what it should surround."""
+        """Return whether the control runs on an image: it needs a label, and a canvas large enough for the ring."""
         return (
             self.plan is not None
             and one.item.HasField("label")
@@ -68,7 +68,7 @@ class OutsideObjects:
         )
 
     def _without_rest(self, one: Searched, objects: Mask | None) -> Iterator[ScoredVariant]:
-        """The image with nothing but its objects, or without its ring; nothing where that is all of it, or none."""
+        """Yield the result on the image without the region; nothing when the region is empty or the whole image."""
         kept = ~Ring.of(self.decoder.canvas).mask if objects is None else objects
         if kept.all() or not kept.any():
             return
@@ -85,13 +85,13 @@ class OutsideObjects:
             )
 
     def _filled(self, image: Tensor, kept: Mask) -> Tensor:
-        """The image where it is kept, the mean elsewhere."""
+        """Return the image with the mean where it is not kept."""
         return torch.where(
             torch.from_numpy(kept).to(image.device), image, self.classifier.fill_mean.expand(image.shape)
         )
 
     def _objects(self, item: Item) -> Mask | None:
-        """Where the item's objects lie on the canvas; None where it has none, or not of its picture after all."""
+        """Return where the item's objects are on the canvas; None without objects, or when they cannot be used."""
         if not (item.boxes_digest or item.mask_digest):
             return None
         slot = self.decoder.slot
@@ -110,7 +110,7 @@ class OutsideObjects:
 
 
 def _objects_finding(objects: Mask, found: sis.Finding) -> ObjectsFinding:
-    """Where the subset lies; one that is the whole image, or the bare fill's doing, lies nowhere."""
+    """Return the share of the subset inside the objects; none if it is the whole image or the fill alone suffices."""
     area = float(objects.mean())
     if found.subset is None or not found.subset.size or found.budget_exhausted:
         return ObjectsFinding(area)

@@ -1,6 +1,6 @@
-"""The pixel-subsets control: the images of a chunk, eligible or not, descended beside each other. METHOD section 4.
+"""The pixel-subsets control on all images of a chunk, eligible or not (docs/method.md, "Pixel subsets").
 
-`modicum_sis.pixel_subsets` descends and scores; here its results become the domain's. Accuracy is a measure's business.
+`modicum_sis.pixel_subsets` descends and scores; its results become the domain's here. A measure computes the accuracy.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from modicum_server.handler.progress_counts import ProgressCounts
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PixelSubsets:
-    """Descends images that were searched; `plan` is the control's, None where it does not run."""
+    """Runs the control on searched images; `plan` is None when it does not run."""
 
     images: TaskImages
     classifier: Classifier
@@ -64,7 +64,7 @@ class PixelSubsets:
         return results
 
     def _pixels_per_step(self, passes: int) -> int | None:
-        """What the budget allows; without one the library's own."""
+        """Return the pixels a step that the budget allows; without a budget, those of the library."""
         return descent_within(passes, self.images.canvas).pixels_per_step if passes else None
 
     def _runs(self, one: Searched) -> bool:

@@ -1,4 +1,4 @@
-"""How far a task is, added up over several runs of `find_subsets` that may interleave."""
+"""Counts the progress of a task over several runs of `find_subsets`, which may interleave."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from modicum_sis.progress import Progress
 
 @dataclass(slots=True)
 class ProgressCounts:
-    """How far the task is; written by the thread that computes, read by the pulse."""
+    """The progress of a task. The computing thread writes it, the pulse reads it."""
 
     passes_done: int = 0
     phase: str = "loading"
 
     def follow(self) -> Callable[[Progress], None]:
-        """Return a `progress=` callback for one run; its passes are added as they grow."""
+        """Return a `progress=` callback for one run, which adds its passes."""
         before = 0
 
         def progress(snapshot: Progress) -> None:

@@ -1,6 +1,6 @@
-"""`run_task`: one task of a slot from its first chunk to its last. Never raises for what a task or a model does.
+"""`run_task`: one task of a slot, from its first chunk to its last. Raises nothing, whatever a task or a model does.
 
-Knows nothing of TorchServe: chunks go to a callable.
+Knows nothing of TorchServe: it passes chunks to a callable.
 """
 
 import functools
@@ -40,7 +40,7 @@ LIBRARIES = (
     "pillow",
     "torchserve",
 )
-"""Distributions whose versions influence results, beside those that bring architectures."""
+"""Distributions whose versions influence results, besides those with architectures."""
 
 DEVICE_BROKEN = (
     "Expected a device that computes; the one of this worker cannot be started. "
@@ -60,13 +60,13 @@ class Kept:
 def run_task(
     folder: Path, emit: Callable[[Chunk], None], *, kept: Kept | None = None, gpu_id: int | None = None
 ) -> None:
-    """Run the task in a slot's folder; `emit` gets every chunk: Started first, Finished or Failure last.
+    """Run the task in a slot's folder. `emit` gets every chunk: Started first, Finished or Failure last.
 
     Args:
         folder: the slot's folder.
-        emit: called from two threads, never at once.
-        kept: what to use again from the task before; default: nothing.
-        gpu_id: the GPU that this process was given, where there are several.
+        emit: called from two threads, but never at the same time.
+        kept: what to reuse from the task before; by default nothing.
+        gpu_id: the GPU of this process, where there are several.
     """
     slot, progress = Slot(folder), ProgressCounts()
     task, unreadable = _read(slot)
@@ -80,7 +80,7 @@ def run_task(
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of what influences results, of those that are installed, and of Python."""
+    """Return the versions of Python and of installed distributions that influence results."""
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         with suppress(metadata.PackageNotFoundError):
@@ -91,11 +91,11 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
-@functools.cache  # looked up on the disk, and the same for as long as the process lives
+@functools.cache  # read from disk once: they cannot change while the process lives
 def _versions() -> dict[str, str]:
     try:
         return library_versions()
-    except Exception:  # a package with broken metadata must not cost the first chunk
+    except Exception:  # a package with broken metadata must not fail the first chunk
         log.exception("the libraries' versions cannot be read")
         return {}
 
@@ -113,14 +113,14 @@ def _device(task: Task, gpu_id: int | None) -> tuple[str, Failure | None]:
         return str(choose_device(task.device or "auto", gpu_id)), None
     except TaskFailure as error:
         return "", failure_of(error)
-    except Exception:  # what CUDA raises while it starts
+    except Exception:  # CUDA raises this while it starts
         log.exception("the device cannot be used")
         return "", Failure(reason="DEVICE_UNAVAILABLE", detail=DEVICE_BROKEN, model_at_fault=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskRun:
-    """A task that was read, on a device that is there."""
+    """A task that was read, on a device that exists."""
 
     task: Task
     slot: Slot
@@ -130,7 +130,7 @@ class TaskRun:
     device: str
 
     def last_chunk(self) -> Finished | Failure:
-        """Do the task and return how it ended."""
+        """Run the task and return how it ended."""
         try:
             if self.task.threads:
                 torch.set_num_threads(self.task.threads)
@@ -140,7 +140,7 @@ class TaskRun:
             return failure_of(error)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # neither a library's panic nor a program's exit() may kill the worker
+        except BaseException as error:  # neither a panic in a library nor exit() in a program may kill the process
             log.exception("task %s failed", self.task.id)
             return failure_of(error)
 

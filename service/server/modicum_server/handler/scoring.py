@@ -1,7 +1,7 @@
-"""Score subsets that other versions' searches found: one plain pass each, no search.
+"""Scores subsets that the searches of other versions found, with one plain pass each and no search.
 
-What stands where a pixel is masked is this version's own: its mean fill, and donors to which it does not give the
-class. Must not judge: the worker knows whose subsets they are, and what the threshold is for.
+Masked pixels get this version's own fill: its mean, or donors that it does not assign to the class. Nothing is judged
+here: the worker knows whose subsets they are, and what the threshold is for.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ from modicum_server.wire.worker_pb2 import Scores, ScoreWork
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreRun:
-    """One score task, its canvas checked; without `fills` the fill cannot be made for any image."""
+    """One score task with a checked canvas. `fills` is None when no fill can be made."""
 
     work: ScoreWork
     classifier: Classifier
@@ -42,10 +42,10 @@ class ScoreRun:
     cancelled: Callable[[], bool]
 
     def scores(self) -> Iterator[Scores.Entry]:
-        """One answer a subset, in their order; an image is decoded once for all subsets that follow each other on it.
+        """Yield one score for each subset, in order. An image is decoded once for all consecutive subsets on it.
 
         Raises:
-            TaskCancelled: the cancel mark is there.
+            TaskCancelled: the file `cancel` exists.
         """
         self.progress.phase = "scoring"
         decoded: tuple[int, Tensor | FindingReason] | None = None
@@ -71,7 +71,7 @@ class ScoreRun:
         return Scores.Entry(subset=place, confidence=confidence, predicted_class=int(logits.argmax()))
 
     def _logits(self, place: int, image: Tensor) -> Tensor | FindingReason:
-        """Class scores of the subset alone."""
+        """Return the class scores of the subset alone."""
         digest = self.work.items[self.work.subset_items[place]].image_digest
         try:
             if self.fills is None:
@@ -86,7 +86,7 @@ class ScoreRun:
 
 
 def prepare_score(work: ScoreWork, loaded: Loaded, slot: Slot, progress: ProgressCounts) -> ScoreRun:
-    """Unpack a score task, see that the version takes its canvas, and make the donors.
+    """Unpack a score task, check that the version takes its canvas, and make the donors.
 
     Raises:
         TaskFailure: CANVAS_UNFIT, CANVAS_TOO_LARGE, ARTIFACT_MISSING.
@@ -106,6 +106,6 @@ def prepare_score(work: ScoreWork, loaded: Loaded, slot: Slot, progress: Progres
 
 
 def mask_of(subset: finding_pb2.Subset) -> Tensor:
-    """Return the mask of a subset, (height, width) of bool."""
+    """Return the mask of a subset: bool (height, width)."""
     bits = np.unpackbits(np.frombuffer(subset.mask, dtype=np.uint8), count=subset.height * subset.width)
     return torch.from_numpy(bits.astype(np.bool_)).reshape(subset.height, subset.width)

@@ -1,6 +1,6 @@
-"""Search subsets on the items of a task: one search over all, whose images are decoded when their turn comes.
+"""Searches subsets on the items of a task: one search over all of them, which decodes images when it needs them.
 
-What is found goes through the controls and out a chunk at a time, in the order of the items.
+Findings pass through the controls and are sent a chunk at a time, in the order of the items.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,16 +32,16 @@ from modicum_server.images.pictures import MAX_PIXELS
 from modicum_server.wire.worker_pb2 import Acceleration, SearchWork
 
 KEPT_CHUNKS = 2
-"""Chunks of decoded images that stay in memory for the controls."""
+"""How many chunks of decoded images stay in memory for the controls."""
 OF_WHOLE_IMAGES = frozenset({Control.SHORTCUT, Control.PIXEL_SUBSETS})
-"""Controls that ask images whether they have a subset or not."""
+"""Controls that run on images with or without a subset."""
 LARGEST_MASK_BYTES = 512 * 1024
-"""A mask travels in one chunk, which must stay well below the server's largest reply."""
+"""Largest mask, packed. It is sent in one chunk, which must stay well below TorchServe's largest reply."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchRun:
-    """One search task, its canvas checked."""
+    """One search task with a checked canvas."""
 
     work: SearchWork
     search: Search
@@ -54,10 +54,10 @@ class SearchRun:
     gradient_free: bool
 
     def findings(self) -> Iterator[Finding]:
-        """Findings of all items in their order, a chunk at a time, as soon as they and their controls are done.
+        """Yield the findings of all items in order, a chunk at a time, when they and their controls are done.
 
         Raises:
-            TaskCancelled: the cancel mark is there; what was found in the chunk under way is not given out.
+            TaskCancelled: the file `cancel` exists. The findings of the current chunk are lost.
         """
         images = TaskImages(self.decoder, self.work.items, kept=KEPT_CHUNKS * self.chunk_size)
         controls, outside = self._controls(images), self._outside_objects(images)
@@ -72,7 +72,7 @@ class SearchRun:
             for one in chunk:
                 yield self._finding(one, images.reason(one.found.index), results.get(one.position, FindingControls()))
             self.progress.phase = "searching"
-        if self.cancelled():  # a run that is stopped between chunks ends early, without a word
+        if self.cancelled():  # a run that is stopped between chunks ends early without raising
             raise TaskCancelled
 
     def _with_temperatures(
@@ -93,7 +93,7 @@ class SearchRun:
         return with_temperatures
 
     def acceleration(self) -> Acceleration:
-        """How the passes of the search ran, when it is over."""
+        """Return how the passes of the search ran, after its end."""
         canvas = self.decoder.canvas
         used = asdict(self.classifier.acceleration((canvas.channels, canvas.height, canvas.width)))
         return Acceleration(**{**used, "declined": presentable(used["declined"])})
@@ -122,13 +122,13 @@ class SearchRun:
         )
         if targets is None:
             return found
-        one_more = sis.Passes(forward=1)  # the pass that told which class is not drawn
+        one_more = sis.Passes(forward=1)  # the pass that found the predicted class, which is not drawn
         return (replace(finding, passes=finding.passes + one_more) for finding in found)
 
     def _targets(self, images: TaskImages) -> list[int]:
-        """A random class an image other than the predicted one; of an image without a finite score any class.
+        """Return a random class for each image, other than the predicted one. Without finite scores it is any class.
 
-        So every image is decoded twice: little, for with a given target all of them are searched.
+        So every image is decoded twice. That costs little, because with a given target all of them are searched.
         """
         classes = self.classifier.class_count
         assert classes is not None  # inspected on this canvas
@@ -181,14 +181,14 @@ class SearchRun:
         )
 
     def _plan_of(self, control: Control) -> PlannedControl | None:
-        """How a control of whole images runs; it is about their predicted class, and beside no search for another."""
+        """Return the plan of a control of whole images, which runs only in searches for the predicted class."""
         if self.search.target_rule is not TargetRule.PREDICTED:
             return None
         return next((plan for plan in planned_controls(self.work) if plan.control is control), None)
 
 
 def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, progress: ProgressCounts) -> SearchRun:
-    """Unpack a search task, see that the version takes its canvas, and make the donors.
+    """Unpack a search task, check that the version takes its canvas, and make the donors.
 
     Raises:
         TaskFailure: CANVAS_UNFIT, CANVAS_TOO_LARGE, ARTIFACT_MISSING.
@@ -224,7 +224,7 @@ def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, progress: Progr
 
 
 def planned_controls(work: SearchWork) -> tuple[PlannedControl, ...]:
-    """Unpack the controls of a task; those that this release does not know are left out."""
+    """Unpack the controls of a task, without those that this release does not know."""
     planned = []
     for place, message in enumerate(work.controls):
         plan = control_plan_value(message)
@@ -235,7 +235,7 @@ def planned_controls(work: SearchWork) -> tuple[PlannedControl, ...]:
 
 
 def check_canvas(canvas: Canvas, specification: InputSpecification) -> None:
-    """Refuse a canvas that a version does not take, or whose masks are too large to travel.
+    """Refuse a canvas that a version does not take, or whose masks are too large to send.
 
     Raises:
         TaskFailure: CANVAS_UNFIT, CANVAS_TOO_LARGE.

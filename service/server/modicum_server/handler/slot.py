@@ -1,4 +1,4 @@
-"""A slot's folder as the handler sees it: the task, its artifacts, the cancel mark, the lease. Reads, never writes."""
+"""A slot's folder as the handler sees it: the task, its artifacts, the files `cancel` and `lease`. Only reads."""
 
 import os
 import threading
@@ -11,11 +11,11 @@ from modicum_server.handler.failures import TaskFailure
 from modicum_server.wire.worker_pb2 import Task
 
 LEASE_SECONDS = 15.0
-"""A lease that was not touched for this long belongs to a worker that is gone."""
+"""When the lease was not touched for this long, its worker is gone."""
 CANCEL_LOOK_SECONDS = 0.2
-"""The cancel mark is looked for at most this often."""
+"""Least time between two looks for the file `cancel`."""
 EXIT_CODE = 75
-"""Of a process that left because of its lease."""
+"""Exit status of a process that ended because of its lease."""
 DIGEST_CHARACTERS = frozenset("0123456789abcdef")
 
 
@@ -40,7 +40,7 @@ class Slot:
             ) from error
 
     def artifact(self, digest: str) -> Path:
-        """Where an artifact lies.
+        """Return the path of an artifact.
 
         Raises:
             TaskFailure: ARTIFACT_MISSING.
@@ -55,7 +55,7 @@ class Slot:
         return path
 
     def cancelled(self) -> bool:
-        """Whether the cancel mark is there; a yes is final."""
+        """Return whether the file `cancel` exists. True is final."""
         now = time.monotonic()
         if not self._cancelled and now - self._looked >= CANCEL_LOOK_SECONDS:
             self._looked = now
@@ -64,10 +64,9 @@ class Slot:
 
 
 class LeaseWatch:
-    """A thread that leaves the process when the lease is no longer touched: nobody would hear what we compute.
+    """A thread that ends the process when the lease is no longer touched, because nobody would read the results.
 
-    It goes by changes of the file's time that it sees, on a monotonic clock, so a change of the system's clock does
-    not kill anything.
+    It measures the time between changes of the file on a monotonic clock, so a change of the system clock does no harm.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""The highest temperature at which an image still is eligible: by it members are matched to their ensemble.
+"""The highest temperature at which an image is still eligible, by which members are matched to their ensemble.
 
-Dividing logits by a temperature above 1 lowers every confidence and changes no prediction, so eligibility at any
-temperature is a comparison with this one number. METHOD section 4.
+Dividing logits by a temperature above 1 lowers every confidence and changes no prediction. So whether an image is
+eligible at some temperature is a comparison with this number (docs/method.md, "The ensemble mitigation check").
 """
 
 import math
@@ -11,13 +11,13 @@ from modicum_sis.numerics.margins import log_odds
 from torch import Tensor
 
 HIGHEST = math.exp(12)
-"""Temperatures are looked for between its inverse and it; beyond, an end stands."""
+"""The search is between the inverse of this temperature and it. Outside, the nearer end is returned."""
 HALVINGS = 60
-"""Of the logarithm's range: more than double precision tells apart."""
+"""Bisections of the logarithm's range: more than double precision can tell apart."""
 
 
 def critical_temperature(logits: Tensor, threshold: float) -> float:
-    """Return the highest temperature at which the predicted class of logits (K,) has a confidence of the threshold."""
+    """Return the highest temperature at which the confidence of logits (K,) still reaches the threshold."""
     scores = logits.double().cpu()
     predicted = int(scores.argmax())
     behind = scores[predicted] - torch.cat([scores[:predicted], scores[predicted + 1 :]])

@@ -1,6 +1,7 @@
-"""A weights file -> tensors by key, as data: nothing in the file is run. Then into a module, strictly.
+"""Reads a weights file as tensors by key, without running anything in it, and loads them into a module, strictly.
 
-Safetensors, or a state dict of tensors only, which torch's restricted unpickler reads (in the sandbox, this process).
+The file is safetensors, or a state dict of tensors only, which torch's restricted unpickler reads in this confined
+process.
 """
 
 import zipfile
@@ -17,11 +18,11 @@ from modicum_server.handler.failures import ModelRefused
 
 ZIP_MAGIC, PICKLE_MAGIC = b"PK\x03\x04", b"\x80"
 NESTS = ("state_dict", "model_state_dict", "model", "net")
-"""Under these keys checkpoints keep their state dict."""
+"""Keys under which checkpoints have their state dict."""
 PARALLEL_PREFIX = "module."
-"""What torch's DataParallel puts before every key."""
+"""The prefix that torch's DataParallel puts before every key."""
 COUNTER = "num_batches_tracked"
-"""Batch norm's counter: old files lack it, and a model in eval mode does not read it."""
+"""The counter of batch norm. Old files lack it, and a model in eval mode does not use it."""
 NAMED_KEYS = 3
 
 
@@ -50,7 +51,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], architecture: str) -> None:
-    """Load the weights into the module; every key and shape must be the same, and no value lose its kind.
+    """Load the weights into the module. All keys, shapes and kinds of numbers must agree.
 
     Raises:
         ModelRefused: STATE_DICT_MISMATCH, naming the first keys that do not fit.
@@ -77,7 +78,7 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], architecture: 
 
 
 def _refuse_changed(expected: Mapping[str, Tensor], given: Mapping[str, Tensor], architecture: str) -> None:
-    """Refuse what would be cast to another kind of number: torch drops an imaginary part, and takes codes for weights.
+    """Refuse a cast to another kind of number: torch would drop imaginary parts, and take quantised codes for weights.
 
     Raises:
         ModelRefused: STATE_DICT_MISMATCH.
@@ -104,7 +105,7 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
         _refuse_packed(path)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises anything on hostile bytes
+    except Exception as error:  # the unpickler can raise anything on hostile bytes
         if is_out_of_memory(error):
             raise
         raise ModelRefused(
@@ -127,7 +128,7 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def _refuse_packed(path: Path) -> None:
-    """Refuse an archive that unpacks to more than it is: torch.save packs nothing, and a few bytes can hide terabytes.
+    """Refuse a compressed archive: torch.save compresses nothing, and a few bytes could unpack to terabytes.
 
     Raises:
         ModelRefused: WEIGHTS_UNREADABLE.
@@ -136,7 +137,7 @@ def _refuse_packed(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return  # torch says what is wrong with it
+        return  # torch reports what is wrong with it
     unpacked = sum(member.file_size for member in members)
     if unpacked > path.stat().st_size or any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise ModelRefused(
@@ -147,10 +148,10 @@ def _refuse_packed(path: Path) -> None:
 
 
 def _refuse_unusable(weights: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that cannot be copied into a module's.
+    """Refuse tensors that cannot be copied into those of a module.
 
     Raises:
-        ModelRefused: WEIGHTS_UNREADABLE, naming the first and what they are.
+        ModelRefused: WEIGHTS_UNREADABLE, naming the first of them and their kind.
     """
     faults = {key: fault for key, value in weights.items() if (fault := _fault(value))}
     if faults:
@@ -164,7 +165,7 @@ def _refuse_unusable(weights: Mapping[str, Tensor]) -> None:
 
 
 def _fault(tensor: Tensor) -> str:
-    """Why it cannot be copied into a module's tensor, or nothing."""
+    """Return why a tensor cannot be copied into one of a module, or ""."""
     if tensor.is_nested:
         return "nested"
     if tensor.layout is not torch.strided:
@@ -176,12 +177,12 @@ def _fault(tensor: Tensor) -> str:
     if not _is_plain(tensor.dtype):
         return _type(tensor)
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        return "more values than its storage"  # a shape of stride 0 costs nothing to claim
+        return "more values than its storage"  # with stride 0 a file can claim any shape at no cost
     return ""
 
 
 def _is_plain(dtype: torch.dtype) -> bool:
-    """Whether torch can read its values as numbers: it cannot where several lie packed in a byte."""
+    """Return whether torch can read its values as numbers: not when several are packed into a byte."""
     if dtype.is_complex:
         return True
     try:

@@ -1,4 +1,4 @@
-"""TorchServe as the worker's model server: `ports.ModelServer`."""
+"""TorchServe as the worker's model server: implements `model_server.ModelServer`."""
 
 import asyncio
 import math
@@ -30,9 +30,9 @@ from modicum_server.torchserve.server import Recipe, RunningServer, start_server
 from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.supervisor import Supervisor
 
-#: How long a task waits for a TorchServe that is being started again.
+#: Longest time for which a task waits while TorchServe is restarted.
 COMEBACK_SECONDS = 120.0
-#: TorchServe kills a process that is silent this many times as long as a hang: our own watch comes first.
+#: TorchServe kills a silent process after this many times our own limit, so that our limit comes first.
 SILENCE_FACTOR = 2
 LEAST_SILENCE_SECONDS = 60
 
@@ -45,7 +45,7 @@ class TorchServe:
     def __init__(
         self, settings: Settings, artifact_store: ArtifactStore, *, handler: str | Path = HANDLER_MODULE
     ) -> None:
-        """Take the settings, where artifacts come from, and the handler's module (or a file of one)."""
+        """Take the settings, the artifact store, and the module of the handler (or its file)."""
         self._settings = settings
         self._artifacts = artifact_store
         self._handler = handler
@@ -66,26 +66,26 @@ class TorchServe:
 
     @property
     def isolation(self) -> Isolation:
-        """How model processes are confined here; known after `start`."""
+        """How model processes are confined on this machine; known after `start`."""
         assert self._isolation is not None, "the isolation is chosen by start()"
         return self._isolation
 
     @property
     def health(self) -> ModelServerHealth:
-        """Whether TorchServe runs, how often it was started, what memory the slots' model processes take."""
+        """Whether TorchServe runs, how often it was started, and how much memory the model processes take."""
         server, slots = self._supervisor.running, self._slots
         memory = {slot.name: server.usage(slot.name).memory_bytes for slot in slots} if server else {}
         return ModelServerHealth(up=server is not None, starts=self._supervisor.starts, memory_bytes=memory)
 
     def begin(self) -> None:
-        """Start without waiting: what else the caller has to do is done meanwhile. `start` waits, and raises."""
+        """Begin to start, without waiting. `start` waits for the end, and raises its errors."""
         self._beginning = asyncio.create_task(self._start(), name="torchserve-start")
 
     async def start(self) -> None:
         """Choose the confinement, start TorchServe, register the slots.
 
         Raises:
-            ModelServerDown: there is no Java or no TorchServe, or it does not come up; the message says what to do.
+            ModelServerDown: Java or TorchServe is missing, or it does not start; the message says what to do.
         """
         if self._beginning is None:
             self.begin()
@@ -110,30 +110,30 @@ class TorchServe:
             raise
 
     async def stop(self) -> None:
-        """Stop TorchServe and what it started, and clear the slots."""
+        """Stop TorchServe and all its processes, and clear the slots."""
         beginning, self._beginning = self._beginning, None
         if beginning is not None:
             beginning.cancel()
             await asyncio.gather(beginning, return_exceptions=True)
         await self._supervisor.stop()
-        slots, self._slots = self._slots, ()  # a second stop must not make their folders anew
+        slots, self._slots = self._slots, ()  # a second stop must not create their folders again
         for slot in slots:
             await asyncio.to_thread(slot.make)
         self._delete_temporary()
 
     async def run(self, slot: int, task: Task, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
-        """Stage the task's artifacts, run it, yield what comes back, TaskFinished last.
+        """Stage the task's artifacts, run it, and yield its events, TaskFinished last.
 
-        A slot takes one task at a time; a second one waits. Closing the iterator gives the task up.
+        A slot runs one task at a time; a second one waits. Closing the iterator gives the task up.
 
         Raises:
             ModelDied: the model's process ended.
             ModelOutOfMemory: it was killed.
-            ModelHung: it gave no sign of progress in time.
-            ModelServerDown: TorchServe is not there; it is being started again.
-            TaskFailed: the handler ended the task with a reason, it was cancelled ("CANCELLED"), or its process took
-                more than it may ("MODEL_LIMIT_EXCEEDED").
-            ExecutableNotEnclosed: it would run a program, and this machine cannot confine one.
+            ModelHung: it made no progress in time.
+            ModelServerDown: TorchServe is away, and is being restarted.
+            TaskFailed: the handler ended the task with a reason, it was cancelled ("CANCELLED"), or its process
+                exceeded a limit ("MODEL_LIMIT_EXCEEDED").
+            ExecutableNotEnclosed: the task would run a program, and this machine cannot confine one.
         """
         if task.runs_code and not self.isolation.encloses_code:
             raise ExecutableNotEnclosed(str(self.isolation))
@@ -155,7 +155,7 @@ class TorchServe:
                         self._renewal.end_process(server, place)
 
     async def _start_supervisor(self) -> None:
-        """Start; where a model's process does not come up, look again whether the confinement lets it."""
+        """Start. When a model's process does not start, check again whether the confinement allows it."""
         try:
             await self._supervisor.start()
         except ModelServerDown:

@@ -1,4 +1,4 @@
-"""Builds the archive (MAR) that TorchServe loads for a slot: a few lines that hand on to our handler. No user bytes."""
+"""Builds the archive (MAR) that TorchServe loads for a slot: a few lines that call our handler. No user bytes."""
 
 import json
 import zipfile
@@ -6,10 +6,10 @@ from pathlib import Path
 
 HANDLER_MODULE = "modicum_server.handler.entry"
 HANDLER_CLASS = "ModicumHandler"
-#: A name that no other module has: TorchServe imports it by this name.
+#: TorchServe imports the module by this name, so no other module may have it.
 ENTRY = "modicum_torchserve_entry"
 
-#: TorchServe wants exactly one class defined in the file, or a function; a function has no such trap.
+#: TorchServe expects exactly one class in the file, or a function. With a function, nothing can be counted wrongly.
 ENTRY_SOURCE = '''"""Hands on to the handler of the installed package."""
 
 import {module} as _implementation

@@ -1,4 +1,4 @@
-"""The command line and the configuration with which TorchServe is started (TORCHSERVE.md says why each)."""
+"""The command line and the configuration with which TorchServe is started."""
 
 import socket
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from modicum_server.torchserve.folders import ServerFolder
 LOOPBACK = "127.0.0.1"
 MEBIBYTE = 1024 * 1024
 YEAR_MINUTES = 525_600
-#: Only names sockets in a private folder.
+#: Names for sockets in a private folder.
 INITIAL_WORKER_PORT = 9000
 LOG_BYTES = 2 * MEBIBYTE
 
-#: Newer runtimes close what TorchServe needs; older ones do not know the options and are told to ignore that.
+#: Newer Java runtimes close what TorchServe needs. Older ones do not know these options and are told to ignore them.
 MEMORY_ACCESS = (
     "-XX:+IgnoreUnrecognizedVMOptions",
     "--enable-native-access=ALL-UNNAMED",
@@ -50,7 +50,7 @@ LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The two gRPC ports, on loopback. HTTP listens on Unix sockets in the private folder."""
+    """The two gRPC ports, on loopback. TorchServe's HTTP uses Unix sockets in the private folder."""
 
     inference: int
     management: int

@@ -22,20 +22,20 @@ Metadata = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """What TorchServe says of a model: whether a worker of it takes requests."""
+    """TorchServe's report on a model: whether one of its workers takes requests."""
 
     ready: bool
 
 
 class Management(Protocol):
-    """The calls that are made, as the generated stub offers them."""
+    """The part of the generated stub that is used here."""
 
     DescribeModel: Callable[..., Awaitable[management_pb2.ManagementResponse]]
     RegisterModel: Callable[..., Awaitable[management_pb2.ManagementResponse]]
 
 
 class Controller:
-    """One TorchServe's models. A lock keeps its calls apart."""
+    """The models of one TorchServe. A lock allows one call at a time."""
 
     def __init__(self, channel: grpc.aio.Channel, keys: Keys) -> None:
         """Take a channel to its management port and its keys."""
@@ -44,7 +44,7 @@ class Controller:
         self._lock = asyncio.Lock()
 
     async def describe(self, model: str) -> ModelStatus | None:
-        """Return what it says of a model; None when it has none of that name.
+        """Return the report on a model; None for an unknown name.
 
         Raises:
             ModelServerDown: it does not answer.
@@ -54,9 +54,9 @@ class Controller:
             return await self._describe(request)
 
     async def register(self, model: str, archive: str, *, startup_seconds: float) -> None:
-        """Register a model from the archive in its store and wait until its worker takes requests.
+        """Register a model from the archive in the model store, and wait until its worker takes requests.
 
-        A model that is there already is left as it is: a duplicate would be an error without a text.
+        A model that is registered already is left alone: TorchServe would refuse a duplicate without a message.
 
         Raises:
             ModelServerDown: it does not answer, or the worker does not start.
@@ -96,7 +96,7 @@ class Controller:
             raise ModelServerDown(f"TorchServe answered {error.code().name}: {error.details()}") from error
 
     async def _ask(self, method: Callable[..., Awaitable[A]], request: object, timeout_seconds: float) -> A:
-        """Call once. Where the channel is closed meanwhile, gRPC says "cancelled", which is not what we are."""
+        """Call once. When the channel is closed during the call, gRPC raises "cancelled", though our task is not."""
         asking = asyncio.current_task()
         try:
             return await method(request, metadata=self._keys.metadata("management"), timeout=timeout_seconds)

@@ -1,4 +1,4 @@
-"""What TorchServe's errors mean (the table "What a caller sees" of TORCHSERVE.md)."""
+"""Turns the errors of TorchServe's streams into errors of ours."""
 
 import grpc
 import grpc.aio
@@ -14,18 +14,18 @@ from modicum_server.errors import (
 
 NO_WORKER = "no worker"
 PREDICTION_FAILED = "Prediction failed"
-#: It lost the slots' models, and says so with the code of a death.
+#: TorchServe has lost the models of the slots. It reports that with the code of a dead process.
 NO_MODEL = "Model not found"
 HANDLER_BUG = "HANDLER_BUG"
 
 
 def busy(error: grpc.aio.AioRpcError) -> bool:
-    """Whether it says that no worker is free: busy and not there have the same text. Not an attempt."""
+    """Return whether no worker was free. TorchServe has one text for busy and for missing. It counts as no attempt."""
     return error.code() is grpc.StatusCode.INTERNAL and NO_WORKER in _details(error)
 
 
 def failure_of(error: grpc.aio.AioRpcError) -> ModelServerError:
-    """Return what a stream's error means."""
+    """Return our error for an error of a stream."""
     code, details = error.code(), _details(error)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return ModelOutOfMemory()

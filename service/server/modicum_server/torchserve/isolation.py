@@ -1,7 +1,7 @@
-"""Chooses how model processes are confined: the strongest way that works here, seen by trying it.
+"""Chooses how model processes are confined: the strongest level that works on this machine, found by trying.
 
-A probing process is started through the very wrapper that TorchServe will use, and tries what a hostile model would.
-What it could still do is named; a way in which it could not even start is passed over.
+A probing process is started through the wrapper that TorchServe will use, and tries what a hostile model would. What it
+can still do is reported. A level at which it cannot even start is skipped (docs/explanation/isolation.md, "Levels").
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from modicum_server.torchserve.folders import ServerFolder
 PROBE_SLOT = "probe"
 PROBE_SECONDS = 60.0
 PROBE_SECRET = "MODICUM_PROBE_SECRET"  # noqa: S105 - a name, and no secret
-#: What code must not be able to do for executable artifacts to be accepted.
+#: Executable artifacts are accepted only where a model's code can do none of these.
 CODE_MUST_NOT = frozenset({"network", "files", "environment", "processes", "children", "sockets"})
 
 WRAPPER = """#!/bin/sh
@@ -32,7 +32,7 @@ exec {python} -I -m modicum_server.torchserve.confinement.outside {plan} "$@"
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """How model processes are confined here, and what a probing process could not and could still reach."""
+    """How model processes are confined here, and what a probing process could and could not reach."""
 
     level: Level
     closed: frozenset[str]
@@ -40,17 +40,17 @@ class Isolation:
 
     @property
     def encloses_code(self) -> bool:
-        """Whether a program that is a model may be run."""
+        """Whether a model that is a program may run."""
         return self.closed >= CODE_MUST_NOT
 
     def __str__(self) -> str:
-        """Return it in words for the log."""
+        """Describe it for the log."""
         still = f"; still open: {', '.join(sorted(self.open))}" if self.open else ""
         return f"{self.level} (closed: {', '.join(sorted(self.closed)) or 'nothing'}{still})"
 
 
 def write_wrapper(folder: ServerFolder, plan: Plan) -> Path:
-    """Write the plan and the executable that TorchServe takes for its Python; return the executable."""
+    """Write the plan and the executable that TorchServe starts as Python; return the executable."""
     plan_path, wrapper = folder.path / "plan.json", folder.wrapper
     plan.write(plan_path)
     wrapper.write_text(WRAPPER.format(python=shlex.quote(sys.executable), plan=shlex.quote(str(plan_path))))
@@ -61,7 +61,7 @@ def write_wrapper(folder: ServerFolder, plan: Plan) -> Path:
 async def choose_isolation(folder: ServerFolder, plan: Plan, *, thorough: bool = False) -> Isolation:
     """Return the strongest isolation in which a process starts, and sees the accelerator if there is one.
 
-    A thorough look also imports torch, which takes seconds; with an accelerator every look is thorough.
+    A thorough probe also imports torch, which takes seconds. With an accelerator every probe is thorough.
     """
     accelerator = any(Path("/dev").glob("nvidia[0-9]*"))
     usable: Isolation | None = None
@@ -77,7 +77,7 @@ async def choose_isolation(folder: ServerFolder, plan: Plan, *, thorough: bool =
 
 
 def candidates() -> Iterator[Level]:
-    """Ways to try, strongest first."""
+    """Return the levels to try, strongest first."""
     if find_bubblewrap():
         yield Level.BUBBLEWRAP
     if seccomp.supported():
@@ -88,7 +88,7 @@ def candidates() -> Iterator[Level]:
 
 
 def find_bubblewrap() -> str:
-    """Return the path of bubblewrap, "" without it."""
+    """Return the path of bubblewrap, or "" without it."""
     return shutil.which("bwrap") or ""
 
 
@@ -99,7 +99,7 @@ def _isolation(level: Level, probed: Mapping[str, bool]) -> Isolation:
 
 
 async def _probe(folder: ServerFolder, plan: Plan, *, thorough: bool = False) -> Mapping[str, bool] | None:
-    """Run the probing process at this level; None when it did not end well."""
+    """Run the probing process at this level; None when it failed."""
     place = folder.path / PROBE_SLOT
     (place / "MAR-INF").mkdir(parents=True, exist_ok=True)
     (place / "MAR-INF" / "MANIFEST.json").write_text(json.dumps({"model": {"modelName": PROBE_SLOT}}))

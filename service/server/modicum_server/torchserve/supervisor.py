@@ -1,4 +1,4 @@
-"""Keeps one TorchServe running: starts it, sees it end, starts the next after a pause, stops it."""
+"""Keeps one TorchServe running: starts it, restarts it after a pause when it ends, stops it."""
 
 import asyncio
 import contextlib
@@ -13,36 +13,36 @@ from modicum_server.torchserve.server import RunningServer
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-#: A server that lived this long had come up well: the next pause is the first again.
+#: After a server has run for this long, the next pause is the shortest again.
 SETTLED_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """One TorchServe at a time, made by `start_one`."""
+    """One TorchServe at a time, started by `start_one`."""
 
     def __init__(self, start_one: Callable[[], Awaitable[RunningServer]]) -> None:
-        """Take how one is started; models are registered by that."""
+        """Take the function that starts one and registers its models."""
         self._start_one = start_one
         self._server: RunningServer | None = None
         self._up = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
-        #: How often one was started and came up.
+        #: How many starts succeeded.
         self.starts = 0
 
     @property
     def running(self) -> RunningServer | None:
-        """The one that runs, if one does."""
+        """The one that runs, if any."""
         return self._server if self._server is not None and self._server.process.alive else None
 
     async def start(self) -> None:
-        """Start the first one, and keep one running from then on. Raises ModelServerDown."""
+        """Start the first one, and keep one running from now on. Raises ModelServerDown."""
         self._set(await self._start_one())
         self._keeping = asyncio.create_task(self._keep(), name="torchserve-supervisor")
 
     async def stop(self) -> None:
-        """Stop it, and start no other."""
+        """Stop it, and start no other one."""
         if self._keeping is not None:
             self._keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -54,7 +54,7 @@ class Supervisor:
             await server.stop()
 
     async def ready(self, timeout_seconds: float) -> RunningServer:
-        """Return the running one, waiting for it if there is none. Raises ModelServerDown."""
+        """Return the running one, or wait for the next. Raises ModelServerDown."""
         if self._keeping is None:
             raise ModelServerDown("TorchServe is not started, or was stopped")
         try:
@@ -67,7 +67,7 @@ class Supervisor:
         return self._server
 
     async def replace(self, server: RunningServer) -> None:
-        """End this one, which answers no more; the next comes by itself."""
+        """Stop this one, which does not reply; the next is started automatically."""
         if server is self._server:
             log.warning("torchserve_replaced", pid=server.process.pid)
             await server.process.stop()
@@ -90,7 +90,7 @@ class Supervisor:
                 log.warning("torchserve_not_started", error=str(error), next_try_seconds=pause)
 
     async def _end_of(self, server: RunningServer) -> float:
-        """Wait until this one ends, clear away what it leaves, and return how long it lived meanwhile, in seconds."""
+        """Wait until this one ends, delete what it leaves, and return for how many seconds it ran."""
         began = time.monotonic()
         status = await server.process.ended()
         log.error("torchserve_ended", status=status, console=tail(server.folder.console))

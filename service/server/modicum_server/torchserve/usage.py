@@ -1,7 +1,8 @@
-"""What a model's process takes of the machine beyond what the kernel limits for us, looked at from outside.
+"""What a model's process uses of the machine beyond what the kernel limits, seen from outside.
 
-The kernel bounds each file and the memory that the process writes to, but neither how many files there are nor how
-many threads (not for root), nor memory beside an accelerator.
+The kernel limits the size of each file and the memory that the process writes to. It limits neither the number of files
+nor (for root) of threads, nor memory next to an accelerator (docs/explanation/isolation.md, "Limits of a model's
+process").
 """
 
 import itertools
@@ -16,7 +17,7 @@ MOST_FILE_BYTES = 64 << 20
 MOST_THREADS = 1_024
 KIBIBYTE = 1024
 BLOCK_BYTES = 512
-#: Of /proc/PID/status. Pages of files are left out: the kernel takes them back.
+#: Lines of /proc/PID/status. Pages of files do not count, because the kernel can reclaim them.
 STATUS_FIELDS = frozenset({"Threads", "RssAnon", "RssShmem"})
 
 
@@ -30,7 +31,7 @@ class Usage:
     memory_bytes: int = 0
 
     def excess(self) -> str:
-        """Say what is too much of files or threads; "" when nothing is."""
+        """Return which limit of files or threads is exceeded; "" when none is."""
         if self.files > MOST_FILES:
             return f"Expected at most {MOST_FILES:,} files in the folders that a model's process may write to"
         if self.file_bytes > MOST_FILE_BYTES:
@@ -41,7 +42,7 @@ class Usage:
 
 
 def usage_of(process: ModelProcess | None, folder: Path) -> Usage:
-    """Look at a slot's folder of what its process writes, and at the process with those that it consists of."""
+    """Measure the folder that a slot's process writes to, and the process with its descendants."""
     files, file_bytes = _files_below(folder)
     threads = memory = 0
     for pid in _family(process.pid) if process is not None and process.alive else ():
@@ -52,7 +53,7 @@ def usage_of(process: ModelProcess | None, folder: Path) -> Usage:
 
 
 def _files_below(folder: Path) -> tuple[int, int]:
-    """Count files and their bytes until it is too much, which a folder that cannot be looked into is too."""
+    """Count files and bytes until a limit is exceeded. A folder that cannot be read counts as exceeding it."""
     count, size, folders = 0, 0, [folder]
     while folders and count <= MOST_FILES:
         try:
@@ -64,7 +65,7 @@ def _files_below(folder: Path) -> tuple[int, int]:
                         folders.append(Path(entry.path))
         except FileNotFoundError:
             continue
-        except OSError:  # nested deeper than a path may be long, or closed to its owner
+        except OSError:  # nested too deeply for a path, or closed to its owner
             return MOST_FILES + 1, size
     return count, size
 

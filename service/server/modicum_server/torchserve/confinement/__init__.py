@@ -1,6 +1,6 @@
-"""What stands between TorchServe and a model's Python process.
+"""Confines the Python process of a model (docs/explanation/isolation.md, "Levels").
 
-TorchServe is given a wrapper as its `--python`. The wrapper runs `outside` (clean environment, private folders, a
-socket of its own, bubblewrap where it is used), which runs `inside` (resource limits, Landlock, seccomp, no
-capabilities), which becomes Python. Every module here starts in milliseconds: standard library only.
+TorchServe gets a wrapper as its `--python`. The wrapper runs `outside` (clean environment, private folders, a socket of
+its own, bubblewrap where it is used). That runs `inside` (resource limits, Landlock, seccomp, no capabilities), which
+becomes Python. Every module here uses only the standard library, so that it starts in milliseconds.
 """

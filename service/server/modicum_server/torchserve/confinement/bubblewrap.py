@@ -1,16 +1,16 @@
-"""The command line of bubblewrap: namespaces of its own, and only the named files in sight."""
+"""The command line of bubblewrap: new namespaces, in which only the named files are visible."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from modicum_server.torchserve.confinement.plan import Rules
 
-#: Made by bubblewrap itself instead of being shown.
+#: bubblewrap makes these itself, instead of showing those of the machine.
 OWN = ("/proc", "/dev")
 
 
 def command(bubblewrap: str, rules: Rules, inner: Sequence[str], cwd: str) -> list[str]:
-    """Return the command that runs `inner` with what `rules` allow, and nothing else of the machine."""
+    """Return the command that runs `inner` with nothing of the machine but what `rules` allow."""
     return [
         bubblewrap,
         *("--unshare-user", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
@@ -19,7 +19,7 @@ def command(bubblewrap: str, rules: Rules, inner: Sequence[str], cwd: str) -> li
         *_binds("--ro-bind", [path for path in rules.readable if path not in OWN]),
         *_binds("--dev-bind", [path for path in rules.devices if not _own_device(path)]),
         *_binds("--bind", rules.writable),
-        # The rest of what is in sight is bubblewrap's own: two file systems in memory, which a model could fill.
+        # Everything else that is visible is in two file systems in memory, which a model could fill.
         *("--remount-ro", "/dev", "--remount-ro", "/"),
         *("--chdir", cwd, "--"),
         *inner,
@@ -27,7 +27,7 @@ def command(bubblewrap: str, rules: Rules, inner: Sequence[str], cwd: str) -> li
 
 
 def _binds(flag: str, paths: Sequence[str]) -> list[str]:
-    # Shorter paths first: a later bind may lie inside an earlier one, not the other way round.
+    # Shorter paths first: a later mount can be inside an earlier one, but not the reverse.
     return [word for path in sorted(paths, key=lambda path: len(Path(path).parts)) for word in (flag, path, path)]
 
 

@@ -1,9 +1,9 @@
-"""The environment of the processes that we start: an allow list, so that no secret passes by being forgotten."""
+"""The environment of the processes that we start. It is an allow list, so that no secret passes unnoticed."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-#: Variables that pass as they are. No proxies (they carry passwords), nothing of MODICUM_*, no cloud credentials.
+#: Variables that pass unchanged: no proxies (they hold passwords), no MODICUM_*, no cloud credentials.
 ALLOWED = frozenset(
     {
         "CUDA_DEVICE_ORDER",
@@ -20,18 +20,18 @@ ALLOWED = frozenset(
     }
 )
 
-#: TorchServe puts the model's folder and its own here; our own PYTHONPATH never reaches it.
+#: TorchServe puts the model's folder and its own into this one; our own PYTHONPATH never reaches it.
 WORKER_ALLOWED = ALLOWED | {"PYTHONPATH"}
 
 
 def server_environment(inherited: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Environment of the Java process."""
+    """Return the environment of the Java process."""
     kept = {name: value for name, value in inherited.items() if name in ALLOWED}
     return {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", **kept, "HOME": str(folder), "TMPDIR": str(folder / "tmp")}
 
 
 def worker_environment(inherited: Mapping[str, str], tmp: Path, threads: int) -> dict[str, str]:
-    """Environment of a model's process, with all that libraries write sent to its private tmp."""
+    """Return the environment of a model's process, in which libraries write only to its private temporary folder."""
     kept = {name: value for name, value in inherited.items() if name in WORKER_ALLOWED}
     folders = dict.fromkeys(("HOME", "TMPDIR", "TORCH_HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR"), str(tmp))
     count = str(threads)
@@ -41,7 +41,7 @@ def worker_environment(inherited: Mapping[str, str], tmp: Path, threads: int) ->
         **kept,
         **folders,
         "OMP_NUM_THREADS": count,
-        # Threads that spin at a barrier while another process has their core made passes 4 to 14 times slower here.
+        # Threads that spin at a barrier while another process uses their core made passes 4 to 14 times slower.
         "OMP_WAIT_POLICY": "PASSIVE",
         "MKL_NUM_THREADS": count,
         "OPENBLAS_NUM_THREADS": count,

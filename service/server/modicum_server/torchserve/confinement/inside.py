@@ -1,7 +1,7 @@
 """Second half of the wrapper: `python -I -m ...inside RULES PROGRAM ARGUMENTS...`.
 
-Gives up what the rules' level takes away and becomes the program. A step that fails ends the process: a model never
-runs with less confinement than the worker believes.
+Applies the level of the rules to this process and becomes the program. If a step fails, the process ends, so that a
+model never runs with less confinement than the worker expects.
 """
 
 import os
@@ -18,7 +18,7 @@ from modicum_server.torchserve.confinement.process import (
 
 
 def confine(rules: Rules) -> None:
-    """Give up what the level takes away. Raises OSError where the kernel cannot."""
+    """Apply the level to this process. Raises OSError when the kernel cannot."""
     die_with_parent()
     limit_resources(rules.memory_bytes)
     if rules.level is Level.NONE:
@@ -26,7 +26,7 @@ def confine(rules: Rules) -> None:
     forbid_new_privileges()
     if rules.level is Level.LANDLOCK:
         landlock.restrict(readable=rules.readable, writable=rules.writable, devices=rules.devices)
-    if rules.level is not Level.BUBBLEWRAP:  # which has dropped them
+    if rules.level is not Level.BUBBLEWRAP:  # bubblewrap has dropped them
         drop_capabilities()
     seccomp.install()
 

@@ -1,6 +1,6 @@
-"""Landlock by its system calls: from here on, this process reaches only the named files, and no TCP port.
+"""Landlock by its system calls: afterwards this process reaches only the named files, and no TCP port.
 
-Numbers and structures are those of linux/landlock.h; `abi()` says how much of it the kernel knows.
+Numbers and structures are those of linux/landlock.h. `abi()` returns the version that the kernel supports.
 """
 
 import ctypes
@@ -23,9 +23,9 @@ READ_DIR = 1 << 3
 TRUNCATE = 1 << 14
 IOCTL_DEV = 1 << 15
 
-#: Rights over files by the ABI that brought them: the first knows 13, then REFER, TRUNCATE and IOCTL_DEV.
+#: Access rights by the ABI that introduced them: 13 in the first, then REFER, TRUNCATE and IOCTL_DEV.
 FILE_RIGHTS_BY_ABI = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
-#: Rights that a rule for a single file may name.
+#: Access rights that a rule for a single file may have.
 SINGLE_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 READING = EXECUTE | READ_FILE | READ_DIR
 
@@ -46,15 +46,15 @@ class _PathBeneath(ctypes.Structure):
 
 
 def abi() -> int:
-    """Version of Landlock that the kernel offers; 0 without it."""
+    """Return the version of Landlock in the kernel; 0 without it."""
     return max(0, int(libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(ASK_VERSION))))
 
 
 def restrict(*, readable: Iterable[str], writable: Iterable[str], devices: Iterable[str]) -> None:
-    """Confine this process, and all that it starts, to these files, for good. Needs `forbid_new_privileges` before.
+    """Confine this process and its children to these files, for good. Call `forbid_new_privileges` first.
 
     Raises:
-        OSError: the kernel has no Landlock, or a path is not there.
+        OSError: the kernel has no Landlock, or a path does not exist.
     """
     version = abi()
     handled = FILE_RIGHTS_BY_ABI[min(max(version, 1), max(FILE_RIGHTS_BY_ABI))]
@@ -63,7 +63,7 @@ def restrict(*, readable: Iterable[str], writable: Iterable[str], devices: Itera
         network=ALL_TCP if version >= TCP_FROM_ABI else 0,
         scoped=ALL_SCOPES if version >= SCOPES_FROM_ABI else 0,
     )
-    # A kernel refuses a longer structure than it knows only if the rest is not zero.
+    # A kernel accepts a longer structure than it knows if the rest is zero.
     descriptor = _call(CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(ctypes.sizeof(ruleset)), 0)
     try:
         for paths, rights in ((readable, READING), (writable, handled), (devices, handled)):

@@ -1,7 +1,7 @@
 """First half of the wrapper: `python -I -m ...outside PLAN ARGUMENTS...`, started by TorchServe in a model's folder.
 
-It still sees the whole machine. It gives the model's process a private tmp, a socket folder of its own and a clean
-environment, writes down its process id, and hands on to `inside`, through bubblewrap where the plan says so.
+It still sees the whole machine. It gives the model's process a private temporary folder, a socket folder and a clean
+environment, writes down the process id, and runs `inside`, through bubblewrap where the plan says so.
 """
 
 import json
@@ -22,7 +22,7 @@ SOCKET_OPTION = "--sock-name"
 
 
 def main() -> None:
-    """Prepare the place, then become the confined process."""
+    """Prepare the folders, then become the confined process."""
     die_with_parent()
     plan = Plan.read(Path(sys.argv[1]))
     slot = slot_of(Path.cwd(), plan)
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def slot_of(model_folder: Path, plan: Plan) -> str:
-    """Name of the slot whose model lies unpacked in this folder; ends the process when it is none of the plan's."""
+    """Return the slot whose model is unpacked in this folder; exit when the plan has no such slot."""
     name = str(json.loads((model_folder / MANIFEST).read_text(encoding="utf-8"))["model"]["modelName"])
     if name not in plan.slots:
         sys.exit(f"expected the model of one of the slots {', '.join(plan.slots)}, found {name}")
@@ -52,7 +52,7 @@ def slot_of(model_folder: Path, plan: Plan) -> str:
 
 
 def fresh_folder(path: Path) -> Path:
-    """Return an empty private folder; what an earlier process left there is deleted."""
+    """Return an empty private folder, after deleting what an earlier process left there."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     delete_tree(path)
     path.mkdir(mode=0o700)
@@ -60,7 +60,7 @@ def fresh_folder(path: Path) -> Path:
 
 
 def redirect_socket(arguments: Sequence[str], socket_folder: Path) -> list[str]:
-    """Let the process bind its socket in its own folder, and leave a link to it where TorchServe looks."""
+    """Let the process create its socket in its own folder, with a link to it where TorchServe looks."""
     changed = list(arguments)
     if SOCKET_OPTION in changed:
         place = changed.index(SOCKET_OPTION) + 1
@@ -73,7 +73,7 @@ def redirect_socket(arguments: Sequence[str], socket_folder: Path) -> list[str]:
 
 
 def note_process(path: Path) -> None:
-    """Write our process id and its start, which stay when we become another program, for who has to kill us."""
+    """Write our process id and start time, so that the worker can kill us. Both stay when we become another program."""
     text = Path("/proc/self/stat").read_text(encoding="utf-8")
     started = text.rpartition(")")[2].split()[19]
     fresh = path.with_suffix(".new")

@@ -7,7 +7,7 @@ from modicum_server.torchserve.confinement.process import die_with_parent
 
 
 def main() -> None:
-    """Tie this process to its parent, then become the program."""
+    """Make this process die with its parent, then become the program."""
     parent, program = int(sys.argv[1]), sys.argv[2:]
     die_with_parent()
     if os.getppid() != parent:

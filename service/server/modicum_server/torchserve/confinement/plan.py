@@ -1,4 +1,4 @@
-"""The plan of a confinement: written once by the worker, read by the wrapper at each start of a model's process."""
+"""The plan of a confinement. The worker writes it once; the wrapper reads it at each start of a model's process."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Level(StrEnum):
-    """What confines a model's process, from strongest to none."""
+    """How a model's process is confined, from the strongest level to none."""
 
     BUBBLEWRAP = "bubblewrap"
     LANDLOCK = "landlock"
@@ -20,9 +20,9 @@ class Level(StrEnum):
 class Plan:
     """How the model processes of one TorchServe are confined.
 
-    `slots` maps the name of a slot to the folder that its process may read; `workers` is the folder below which
-    each slot has a private tmp and a socket folder; `threads` is how many a process may compute with, `memory_bytes`
-    what it may write to in memory (0: no limit).
+    `slots` maps the name of a slot to the folder that its process may read. `workers` is the folder in which each slot
+    has a private temporary folder and a socket folder. `threads` limits the threads that compute, `memory_bytes` the
+    memory that a process may write to (0: no limit).
     """
 
     level: Level
@@ -34,19 +34,19 @@ class Plan:
     memory_bytes: int = 0
 
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the plan as JSON."""
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
-        """Read what `write` wrote."""
+        """Read a plan that `write` wrote."""
         fields = json.loads(path.read_text(encoding="utf-8"))
         return cls(**{**fields, "level": Level(fields["level"])})
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one process may touch: files it reads, folders it writes, device files it uses, memory. All paths exist."""
+    """What one process may use: files to read, folders to write, device files, memory. All paths exist."""
 
     level: Level
     readable: tuple[str, ...]
@@ -55,12 +55,12 @@ class Rules:
     memory_bytes: int = 0
 
     def dumps(self) -> str:
-        """Return it as JSON."""
+        """Return the rules as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def loads(cls, text: str) -> "Rules":
-        """Read what `dumps` wrote."""
+        """Read rules from the JSON of `dumps`."""
         fields = json.loads(text)
         paths = {name: tuple(fields[name]) for name in ("readable", "writable", "devices")}
         return cls(level=Level(fields["level"]), memory_bytes=int(fields["memory_bytes"]), **paths)

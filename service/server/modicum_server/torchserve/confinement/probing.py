@@ -1,7 +1,7 @@
 """Tries what a hostile model would: `python -m ...probing SECRET_FILE OUTSIDE_PID [thorough]`, run through the wrapper.
 
-Prints one JSON object: for each name whether it could be done. With the word `thorough` it also imports torch, since a
-confinement in which it does not load is of no use, and says whether it sees an accelerator.
+Prints one JSON object that says for each attempt whether it succeeded. With `thorough` it also imports torch, because a
+confinement in which torch does not load is useless, and reports whether it sees an accelerator.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ LIBRARIES = ("numpy", "ts")
 
 
 def reaches_network() -> None:
-    """Make a UDP socket and send to loopback, or let a TCP connection to it be refused by the other side."""
+    """Send to loopback by UDP, or get far enough with TCP to be refused by the other side."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.sendto(b"", ("127.0.0.1", 9))
         return
@@ -27,7 +27,7 @@ def reaches_network() -> None:
 
 
 def reaches_files(secret: Path) -> None:
-    """Read a file beside the slot, or write beside the private tmp."""
+    """Read a file outside the slot, or write outside the private temporary folder."""
     with contextlib.suppress(OSError):
         secret.read_bytes()
         return
@@ -35,19 +35,19 @@ def reaches_files(secret: Path) -> None:
 
 
 def reaches_environment(outside: int) -> None:
-    """Find a variable that should have been removed, here or in the process that started us."""
+    """Find an environment variable that should be gone, in this process or its parent."""
     if any(name.startswith("MODICUM_") for name in os.environ):
         return
     Path(f"/proc/{outside}/environ").read_bytes()
 
 
 def reaches_processes(outside: int) -> None:
-    """Signal a process that is not ours."""
+    """Signal a process outside."""
     os.kill(outside, 0)
 
 
 def reaches_children() -> None:
-    """Start a process, which could outlive the one that it came from."""
+    """Start a child process, which could outlive this one."""
     child = os.fork()
     if not child:
         os._exit(0)
@@ -55,13 +55,13 @@ def reaches_children() -> None:
 
 
 def reaches_sockets() -> None:
-    """Be able to ask for a connection to a Unix socket; that there is none at this path comes later."""
+    """Be allowed to connect to a Unix socket, even if none is at the path."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as unix, contextlib.suppress(FileNotFoundError):
         unix.connect(str(Path(tempfile.gettempdir(), "no-such-socket")))
 
 
 def succeeded(attempt: Callable[[], None]) -> bool:
-    """Whether the attempt came through."""
+    """Return whether the attempt succeeded."""
     try:
         attempt()
     except OSError:

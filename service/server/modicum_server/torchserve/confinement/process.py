@@ -1,4 +1,4 @@
-"""What a process can give up for good: its life after its parent's, its privileges, its share of the machine."""
+"""What a process can give up for good: outliving its parent, privileges, resources."""
 
 import contextlib
 import ctypes
@@ -14,8 +14,8 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 CAPABILITY_VERSION_3 = 0x20080522
 CAPABILITIES = 64
 
-#: A model's process writes nothing but what a library may note in its tmp. Files that were deleted while they are open
-#: are seen by nobody: these two bound them, to a GiB.
+#: A model's process writes little: only what libraries put into its temporary folder. Files that were deleted while
+#: open cannot be seen from outside, and these two limits bound them to a GiB.
 OPEN_FILES = 1024
 FILE_BYTES = 1 << 20
 
@@ -23,26 +23,26 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def prctl(option: int, argument: int = 0) -> None:
-    """Change something of this process for good (see prctl, section 2 of the manual). Raises OSError."""
+    """Change a property of this process by the system call of this name. Raises OSError."""
     if libc.prctl(option, ctypes.c_ulong(argument), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"prctl({option}): {os.strerror(number)}")
 
 
 def die_with_parent() -> None:
-    """Be killed when the parent (the thread that started us) ends, also by SIGKILL."""
+    """Let the kernel kill this process when its parent (the thread that started it) ends, even by SIGKILL."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def forbid_new_privileges() -> None:
-    """Let no program that we become gain privileges: needed for Landlock and seccomp without being root."""
+    """Keep this process from gaining privileges. Landlock and seccomp require it of processes that are not root."""
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
 def limit_resources(memory_bytes: int) -> None:
-    """No core files, few open files, no large file, and no more memory of its own than this; 0 leaves that unlimited.
+    """Allow no core files, few open files, no large files, and this much memory (0: no limit).
 
-    Memory is what the process alone writes to (RLIMIT_DATA): address space that is only reserved costs nothing.
+    Memory is what the process itself writes to (RLIMIT_DATA); reserved address space does not count.
     """
     limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: OPEN_FILES, resource.RLIMIT_FSIZE: FILE_BYTES}
     if memory_bytes:
@@ -54,11 +54,11 @@ def limit_resources(memory_bytes: int) -> None:
 
 
 def drop_capabilities() -> None:
-    """Give up every capability, so that root in here is a user like another."""
+    """Give up every capability, so that root is an ordinary user in here."""
     with contextlib.suppress(OSError):  # kernels before 4.3 have no ambient set
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     for capability in range(CAPABILITIES):
-        with contextlib.suppress(OSError):  # EINVAL: none of that number; EPERM: not ours to drop
+        with contextlib.suppress(OSError):  # EINVAL: no such capability; EPERM: we may not drop it
             prctl(PR_CAPBSET_DROP, capability)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     if libc.capset(header, (ctypes.c_uint32 * 6)()) != 0:

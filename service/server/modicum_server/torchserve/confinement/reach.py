@@ -1,4 +1,4 @@
-"""What a model's process may reach: the system and the Python environment to read, its own slot, its private tmp."""
+"""What a model's process may reach: the system and the Python environment (to read), its slot, its private folder."""
 
 import os
 import sys
@@ -13,14 +13,14 @@ SYSTEM = (
     *("/etc/localtime", "/etc/mime.types", "/etc/nsswitch.conf", "/etc/passwd", "/etc/timezone", "/etc/OpenCL"),
 )
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-#: Below /dev.
+#: Names below /dev.
 ACCELERATORS = ("nvidia*", "nvidia-caps/*", "kfd", "dri")
 
 
 def rules(level: Level, *, readable: Iterable[str], writable: Iterable[str], memory_bytes: int = 0) -> Rules:
-    """Return the rules for a process that also reads and writes these; what does not exist is left out.
+    """Return the rules of a process that may also read and write these paths. Missing paths are left out.
 
-    Beside an accelerator the kernel limits no memory: its driver maps more of it than it uses, and the worker looks.
+    With an accelerator the kernel does not limit memory, because drivers map more than they use: the worker watches it.
     """
     environment = (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path)
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
@@ -35,6 +35,6 @@ def rules(level: Level, *, readable: Iterable[str], writable: Iterable[str], mem
 
 
 def _existing(paths: Iterable[str]) -> tuple[str, ...]:
-    # "/" must not come in by a strange search path: it would open everything.
+    # An odd search path must not bring in "/", which would allow everything.
     usable = (path for path in paths if Path(path).is_absolute() and path != "/" and Path(path).exists())
     return tuple(dict.fromkeys(usable))

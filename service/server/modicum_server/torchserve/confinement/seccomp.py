@@ -1,12 +1,11 @@
-"""A seccomp filter: no sockets but Unix stream sockets that others connect to, no hold over other processes, no child.
+"""A seccomp filter: only Unix stream sockets that others connect to, no access to other processes, no children.
 
-A model's process computes with threads and needs no process beside itself. Without one there is no flood of processes,
-no shell, and nothing that outlives it and reads what the next task brings into the slot.
+A model's process computes with threads and needs no child process. Without children there is no flood of processes, no
+shell, and nothing that outlives the process and reads what the next task puts into the slot.
 
-Landlock knows neither UDP nor the connecting to Unix sockets, no memory and queues of System V, nothing of a
-file's owner, mode, times and attributes, and before ABI 6 no signals. What is refused stands in `systemcalls`. The
-filter is written in classic BPF over `struct seccomp_data` (linux/seccomp.h): system call number, architecture, six
-arguments of 64 bits.
+Landlock does not cover UDP, connecting to Unix sockets, System V memory and queues, or a file's owner, mode, times and
+attributes, and covers signals only from ABI 6 on. `systemcalls` lists what is refused. The filter is classic BPF over
+`struct seccomp_data` (linux/seccomp.h): system call number, architecture, six arguments of 64 bits.
 """
 
 import ctypes
@@ -43,10 +42,10 @@ X32_BIT = 0x40000000
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
-#: Of fcntl: who gets a descriptor's signals, and which. Before its ABI 6 Landlock lets them reach every process of the
-#: same user. A lease makes others wait who open the file.
+#: Commands of fcntl that choose which process gets a descriptor's signals. Before ABI 6, Landlock lets them reach every
+#: process of the user. A lease would make others wait when they open the file.
 OWNER_AND_LEASE_COMMANDS = (8, 10, 15, 1024)  # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE
-#: Of ioctl: the same owner, of a socket.
+#: Commands of ioctl that choose the same for a socket.
 SOCKET_OWNER_COMMANDS = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
 
 
@@ -55,15 +54,15 @@ class _Program(ctypes.Structure):
 
 
 def supported() -> bool:
-    """Whether the filter is written for this machine."""
+    """Return whether there is a filter for this machine's architecture."""
     return sys.byteorder == "little" and platform.machine() in ARCHITECTURES
 
 
 def install() -> None:
-    """Put the filter on this process and all that it starts, for good. Needs `forbid_new_privileges` before.
+    """Install the filter on this process and its children, for good. Call `forbid_new_privileges` first.
 
     Raises:
-        OSError: the kernel refuses, or the filter is not written for this machine.
+        OSError: the kernel refuses, or there is no filter for this architecture.
     """
     if not supported():
         raise OSError(errno.ENOSYS, f"the seccomp filter is written for {', '.join(ARCHITECTURES)} only")
@@ -77,7 +76,7 @@ def install() -> None:
 
 
 def program(machine: str, pid: int) -> bytes:
-    """Return the filter for a machine, which lets a process signal only `pid`: itself, also after it became Python."""
+    """Return the filter for an architecture. The process may signal only `pid`: itself, also when it became Python."""
     steps = [
         _step(LOAD, ARCHITECTURE_OFFSET),
         _step(EQUAL, ARCHITECTURES[machine], 1, 0),
@@ -96,12 +95,12 @@ def program(machine: str, pid: int) -> bytes:
 
 
 def _checks(pid: int) -> dict[str, list[bytes]]:
-    """Return what is looked at of each inspected call; it refuses, or lets go on to the end."""
+    """Return the checks of each inspected call. They refuse the call, or continue to the end."""
     unix_stream = [*_only(_argument(0), socket.AF_UNIX), *_only(_argument(1), socket.SOCK_STREAM, SOCKET_TYPE_MASK)]
     own = _only(_argument(0), pid)
     return {
         "socket": unix_stream,
-        "socketpair": unix_stream,  # of datagrams it would send to any address, unconnected
+        "socketpair": unix_stream,  # a datagram socket could send to any address without connecting
         "sendto": [*_only(_argument(4), 0), *_only(_argument(4) + 4, 0)],
         "kill": own,
         "tgkill": own,
@@ -110,7 +109,7 @@ def _checks(pid: int) -> dict[str, list[bytes]]:
         "fcntl": _none_of(_argument(1), OWNER_AND_LEASE_COMMANDS),
         "ioctl": _none_of(_argument(1), SOCKET_OWNER_COMMANDS),
         "clone": _only_threads(),
-        "clone3": [_refuse(errno.ENOSYS)],  # its flags lie in memory; glibc falls back to clone
+        "clone3": [_refuse(errno.ENOSYS)],  # its flags are in memory; glibc falls back to clone
     }
 
 
@@ -128,7 +127,7 @@ def _none_of(offset: int, values: Iterable[int]) -> list[bytes]:
 
 
 def _only_threads() -> list[bytes]:
-    """Refuse what is no thread of this process, or asks for namespaces."""
+    """Refuse everything but new threads of this process, and refuse new namespaces."""
     flags = _step(LOAD, _argument(0))
     threads = [_step(ANY_BIT, CLONE_THREAD, 1, 0), _refuse(errno.EPERM)]
     return [flags, *threads, _step(ANY_BIT, CLONE_NEW_NAMESPACES, 0, 1), _refuse(errno.EPERM)]

@@ -1,6 +1,6 @@
-"""System calls that the filter refuses or looks into, with their numbers on x86_64 and aarch64; it does nothing itself.
+"""System calls that the filter refuses or inspects, with their numbers on x86_64 and aarch64.
 
-The numbers are those of the kernel's asm/unistd_64.h and asm-generic/unistd.h. `None`: the machine has no such call.
+The numbers are from the kernel's asm/unistd_64.h and asm-generic/unistd.h. `None`: the architecture has no such call.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ MACHINES = ("x86_64", "aarch64")
 
 _Numbers = Mapping[str, tuple[int | None, int | None]]
 
-#: What looks into other processes, signals them, or says how they are scheduled and where their memory lies.
+#: Calls that read other processes, signal them, or change their scheduling and memory placement.
 _OTHER_PROCESSES: _Numbers = {
     "ptrace": (101, 117),
     "tkill": (200, 130),
@@ -32,15 +32,15 @@ _OTHER_PROCESSES: _Numbers = {
     "move_pages": (279, 239),
 }
 
-#: Ways to a child process beside clone.
+#: Calls that create a child process, besides clone.
 _FORKS: _Numbers = {"fork": (57, None), "vfork": (58, None)}
 
-#: Ways out. The handler's socket is a stream that TorchServe connects to: it needs `send` only.
-#: An address or a file handed over lies in memory, where a filter cannot look.
+#: Calls that send data out. TorchServe connects to the handler's stream socket, so the handler needs only `send`.
+#: Addresses and passed file descriptors are in memory, where a filter cannot look.
 _MESSAGES_TO_OTHERS: _Numbers = {"connect": (42, 203), "sendmsg": (46, 211), "sendmmsg": (307, 269)}
 
-#: Memory, semaphores and queues with names or keys of their own: other processes find them, they outlive the process
-#: that made them, and no limit of it counts them. Landlock does not know those of System V.
+#: Memory, semaphores and queues with names or keys: other processes can find them, they outlive the process that made
+#: them, and none of its limits counts them. Landlock does not cover those of System V.
 _SHARED_WITH_OTHERS: _Numbers = {
     "shmget": (29, 194),
     "shmat": (30, 196),
@@ -57,7 +57,7 @@ _SHARED_WITH_OTHERS: _Numbers = {
     "mq_unlink": (241, 181),
 }
 
-#: Owners, modes, times and attributes of files, which Landlock leaves to whoever owns them; and the telling of what
+#: Changes of files' owners, modes, times and attributes, which Landlock does not cover, and notifications of what
 #: others do with files.
 _ABOUT_FILES: _Numbers = {
     "chmod": (90, None),
@@ -86,7 +86,7 @@ _ABOUT_FILES: _Numbers = {
     "fanotify_init": (300, 262),
 }
 
-#: The kernel's own doors: other rings for system calls, mounts, namespaces, modules, keys, clocks.
+#: Other ways into the kernel: io_uring, mounts, namespaces, modules, keys, clocks.
 _KERNEL: _Numbers = {
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
@@ -133,7 +133,7 @@ REFUSED: _Numbers = MappingProxyType(
     {**_OTHER_PROCESSES, **_FORKS, **_MESSAGES_TO_OTHERS, **_SHARED_WITH_OTHERS, **_ABOUT_FILES, **_KERNEL}
 )
 
-#: Refused or not by what their arguments are.
+#: Refused or not, depending on their arguments.
 INSPECTED: _Numbers = MappingProxyType(
     {
         "socket": (41, 198),
@@ -152,6 +152,6 @@ INSPECTED: _Numbers = MappingProxyType(
 
 
 def numbers(calls: _Numbers, machine: str) -> dict[str, int]:
-    """Return the numbers on this machine of those calls that it has."""
+    """Return the numbers of the calls that this architecture has."""
     column = MACHINES.index(machine)
     return {name: number for name, columns in calls.items() if (number := columns[column]) is not None}
