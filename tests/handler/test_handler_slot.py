@@ -2,11 +2,12 @@
 
 import os
 import threading
-import time
 
 import pytest
 from modicum_server.handler.failures import TaskFailure
-from modicum_server.handler.slot import CANCEL_LOOK_SECONDS, EXIT_CODE, LeaseWatch, Slot
+from modicum_server.handler.slot import CANCEL_LOOK_SECONDS, EXIT_CODE, LEASE_SECONDS, LeaseWatch, Slot
+
+from tests.clock import Clock
 
 
 def test_the_process_leaves_when_the_lease_is_not_touched(tmp_path):
@@ -20,41 +21,55 @@ def test_the_process_leaves_when_the_lease_is_not_touched(tmp_path):
     (tmp_path / "lease").touch()
 
     with LeaseWatch(tmp_path, lease_seconds=0.3, leave=leave):
-        assert left.wait(5)
+        assert left.wait(60)
 
     assert codes == [EXIT_CODE]
 
 
-def test_a_lease_that_is_touched_keeps_the_process(tmp_path):
-    codes = []
+def test_a_lease_expires_when_it_was_not_touched_for_its_time(tmp_path):
+    clock = Clock()
+    (tmp_path / "lease").touch()
+    watch = LeaseWatch(tmp_path, clock=clock)
+
+    clock.pass_seconds(LEASE_SECONDS - 1)
+    assert not watch.expired()
+
+    clock.pass_seconds(1)
+    assert watch.expired()
+
+
+def test_a_lease_that_is_touched_does_not_expire(tmp_path):
+    clock = Clock()
     lease = tmp_path / "lease"
+    lease.touch()
+    watch = LeaseWatch(tmp_path, clock=clock)
 
-    with LeaseWatch(tmp_path, lease_seconds=0.6, leave=codes.append):
-        for turn in range(20):
-            lease.touch()
-            os.utime(lease, ns=(turn, turn))  # an old time that changes is a sign of life all the same
-            time.sleep(0.05)
-
-    assert codes == []
+    for turn in range(5):
+        clock.pass_seconds(LEASE_SECONDS - 1)
+        os.utime(lease, ns=(turn, turn))  # an old time that changes is a sign of life all the same
+        assert not watch.expired()
 
 
 def test_a_lease_that_never_was_ends_too(tmp_path):
-    left = threading.Event()
+    clock = Clock()
+    watch = LeaseWatch(tmp_path, clock=clock)
 
-    with LeaseWatch(tmp_path, lease_seconds=0.2, leave=lambda _: left.set()):
-        assert left.wait(5)
+    clock.pass_seconds(LEASE_SECONDS)
+
+    assert watch.expired()
 
 
 def test_a_cancel_mark_is_seen_and_final(tmp_path):
-    slot = Slot(tmp_path)
+    clock = Clock()
+    slot = Slot(tmp_path, clock=clock)
     assert not slot.cancelled()
 
     (tmp_path / "cancel").touch()
-    time.sleep(CANCEL_LOOK_SECONDS)
+    clock.pass_seconds(CANCEL_LOOK_SECONDS)
     assert slot.cancelled()
 
     (tmp_path / "cancel").unlink()
-    time.sleep(CANCEL_LOOK_SECONDS)
+    clock.pass_seconds(CANCEL_LOOK_SECONDS)
     assert slot.cancelled()
 
 

@@ -60,7 +60,9 @@ class ModicumHandler:
 
     def lease(self):
         first = (self.folder / "lease").stat().st_mtime_ns
-        time.sleep(2.6)
+        deadline = time.monotonic() + 30
+        while (self.folder / "lease").stat().st_mtime_ns <= first and time.monotonic() < deadline:
+            time.sleep(0.05)
         self.tell((self.folder / "lease").stat().st_mtime_ns > first)
 
     def crash(self):

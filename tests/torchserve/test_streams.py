@@ -4,13 +4,12 @@ import asyncio
 import json
 import os
 import signal
-import time
 
 import pytest
 from modicum_server.domain.tasks import TaskFinished, TaskHeartbeat, TaskStarted
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 
-from tests.torchserve.torchserve_stage import DIGEST, Never, heard, task
+from tests.torchserve.torchserve_stage import DIGEST, Never, RunningTask, heard, task
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
 
@@ -106,43 +105,40 @@ async def test_a_task_without_progress_is_hung_its_process_is_replaced(server, w
     assert isinstance((await heard(server, "stream"))[-1], TaskFinished)
 
 
-class After:
-    """Cancelled some seconds from now."""
-
-    def __init__(self, seconds):
-        self.time = time.monotonic() + seconds
-
-    def is_set(self):
-        return time.monotonic() > self.time
-
-
 async def test_a_worker_that_was_stopped_for_long_does_not_blame_the_model(server):
     before = await pid_of(server)
-    running = asyncio.ensure_future(heard(server, "obey", cancelled=After(12)))
-    await asyncio.sleep(2)  # it computes
+    task = RunningTask(server, "obey")
+    await task.computes()
 
     # the time of a hang is 3 s
-    stop_us = f"kill -STOP {os.getpid()}; sleep 6; kill -CONT {os.getpid()}"
+    stop_us = f"kill -STOP {os.getpid()}; sleep 4; kill -CONT {os.getpid()}"
     await (await asyncio.create_subprocess_exec("sh", "-c", stop_us)).wait()
+    await task.computes()
+    task.cancelled.set()
 
-    assert isinstance((await running)[-1], TaskFinished)
+    assert isinstance((await task.events)[-1], TaskFinished)
     assert await pid_of(server) == before
 
 
 async def test_a_cancelled_task_that_obeys_keeps_its_process(server):
     before = await pid_of(server)
+    task = RunningTask(server, "obey")
+    await task.computes()
 
-    events = await heard(server, "obey", cancelled=After(0.5))
+    task.cancelled.set()
 
-    assert isinstance(events[-1], TaskFinished)
+    assert isinstance((await task.events)[-1], TaskFinished)
     assert await pid_of(server) == before
 
 
 async def test_a_cancelled_task_that_does_not_obey_is_killed(server):
     before = await pid_of(server)
+    task = RunningTask(server, "ignore")
+    await task.computes()
 
+    task.cancelled.set()
     with pytest.raises(TaskFailed) as caught:
-        await heard(server, "ignore", cancelled=After(0.5))
+        await task.events
 
     assert caught.value.task_reason == "CANCELLED"
     assert await pid_of(server) != before
@@ -160,12 +156,12 @@ async def test_closing_the_iterator_frees_the_slot(server, what):
 
 
 async def test_cancelling_the_reader_frees_the_slot(server):
-    reading = asyncio.create_task(heard(server, "ignore"))
-    await asyncio.sleep(1)
+    task = RunningTask(server, "ignore")
+    await task.computes()
 
-    reading.cancel()
+    task.events.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await reading
+        await task.events
 
     assert isinstance((await heard(server, "stream"))[-1], TaskFinished)
 
@@ -173,12 +169,12 @@ async def test_cancelling_the_reader_frees_the_slot(server):
 async def test_a_killed_torchserve_is_told_comes_back_and_leaves_no_orphan(server):
     running = await server._supervisor.ready(30)
     orphan = running.model_process("slot0")
-    reading = asyncio.create_task(heard(server, "ignore"))
-    await asyncio.sleep(1)
+    task = RunningTask(server, "ignore")
+    await task.computes()
 
     os.kill(running.process.pid, signal.SIGKILL)
     with pytest.raises(ModelServerDown):
-        await reading
+        await task.events
 
     assert isinstance((await heard(server, "stream"))[-1], TaskFinished)
     assert not orphan.alive

@@ -22,8 +22,9 @@ DIGEST_CHARACTERS = frozenset("0123456789abcdef")
 class Slot:
     """One slot's folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder = folder
+        self._clock = clock
         self._looked, self._cancelled = float("-inf"), False
 
     def task(self) -> Task:
@@ -56,7 +57,7 @@ class Slot:
 
     def cancelled(self) -> bool:
         """Return whether the file `cancel` exists. True is final."""
-        now = time.monotonic()
+        now = self._clock()
         if not self._cancelled and now - self._looked >= CANCEL_LOOK_SECONDS:
             self._looked = now
             self._cancelled = (self.folder / "cancel").exists()
@@ -70,9 +71,15 @@ class LeaseWatch:
     """
 
     def __init__(
-        self, folder: Path, *, lease_seconds: float = LEASE_SECONDS, leave: Callable[[int], object] = os._exit
+        self,
+        folder: Path,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        leave: Callable[[int], object] = os._exit,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._lease, self._lease_seconds, self._leave = folder / "lease", lease_seconds, leave
+        self._lease, self._lease_seconds, self._leave, self._clock = folder / "lease", lease_seconds, leave, clock
+        self._touched, self._changed_at = self._read_time(), clock()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="lease-watch", daemon=True)
 
@@ -84,17 +91,20 @@ class LeaseWatch:
         self._done.set()
         self._thread.join()
 
+    def expired(self) -> bool:
+        """Look at the lease; whether it has not changed for `lease_seconds`."""
+        touched, now = self._read_time(), self._clock()
+        if touched != self._touched:
+            self._touched, self._changed_at = touched, now
+        return now - self._changed_at >= self._lease_seconds
+
     def _watch(self) -> None:
-        touched, changed_at = self._touched(), time.monotonic()
         while not self._done.wait(self._lease_seconds / 15):
-            seen = self._touched()
-            if seen != touched:
-                touched, changed_at = seen, time.monotonic()
-            elif time.monotonic() - changed_at >= self._lease_seconds:
+            if self.expired():
                 self._leave(EXIT_CODE)
                 return
 
-    def _touched(self) -> int | None:
+    def _read_time(self) -> int | None:
         try:
             return self._lease.stat().st_mtime_ns
         except OSError:
