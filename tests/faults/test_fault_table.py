@@ -9,7 +9,7 @@ from tests.faults.table import FAULTS
 
 
 def rows() -> list[object]:
-    return [pytest.param(fault, id=fault.name, marks=() if fault.quick else pytest.mark.full) for fault in FAULTS]
+    return [pytest.param(fault, id=fault.name, marks=() if fault.quick else pytest.mark.long) for fault in FAULTS]
 
 
 @pytest.mark.timeout(900)

@@ -1,13 +1,11 @@
 """Starting and stopping: what is needed, what is left."""
 
-import asyncio
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from pathlib import Path
 
 import psutil
@@ -20,9 +18,9 @@ from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.folders import PREFIX, create_server_folder
 
 from tests.torchserve.torchserve_stage import HANDLER, FolderOfArtifacts
+from tests.waiting import eventually, until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 60
 
 
 def children_of(pid):
@@ -38,12 +36,9 @@ def children_of(pid):
     return found
 
 
-def ends(pid):
-    """Whether a process ends; it gets the time that a loaded machine needs."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return not Path(f"/proc/{pid}").exists()
+def wait_ended(pid):
+    """Wait until a process is gone."""
+    eventually(lambda: not Path(f"/proc/{pid}").exists(), f"the end of process {pid}")
 
 
 async def test_without_java_the_message_says_what_to_install(monkeypatch, tmp_path):
@@ -76,12 +71,11 @@ async def test_a_start_that_was_begun_is_given_up_by_a_stop(tmp_path):
     others = set(children_of(os.getpid()))  # such as the database of other tests
 
     server.begin()
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not (started := set(children_of(os.getpid())) - others):
-            await asyncio.sleep(0.02)
+    started = await until(lambda: set(children_of(os.getpid())) - others)
     await server.stop()
 
-    assert [pid for pid in started if not ends(pid)] == []
+    for pid in started:
+        wait_ended(pid)
 
 
 def test_a_configured_java_that_is_none_is_named(tmp_path):
@@ -167,5 +161,6 @@ def test_a_killed_worker_leaves_no_process(tmp_path):
         owner.communicate()
 
     assert len(started) >= 2
-    assert all(ends(pid) for pid in started)
+    for pid in started:
+        wait_ended(pid)
     create_server_folder().delete()

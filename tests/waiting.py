@@ -1,0 +1,29 @@
+"""Waiting until something is so, instead of for a time that may be too short on a loaded machine."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+PATIENCE_SECONDS = 60.0
+POLL_SECONDS = 0.02
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], what: str = "") -> T:
+    """Look until there is something to see; return it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"not seen within {PATIENCE_SECONDS:g} s: {what or look}"
+        time.sleep(POLL_SECONDS)
+    return seen
+
+
+async def until(look: Callable[[], T], what: str = "") -> T:
+    """Look until there is something to see, while the event loop goes on; return it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"not seen within {PATIENCE_SECONDS:g} s: {what or look}"
+        await asyncio.sleep(POLL_SECONDS)
+    return seen
