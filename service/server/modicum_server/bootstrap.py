@@ -1,4 +1,4 @@
-"""The one place that names concrete classes: use cases and worker see protocols."""
+"""The one place that joins adapters to ports: use cases and worker see only protocols."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from modicum_server.torchserve.adapter import TorchServe
     from modicum_server.transports.api import Api
 
-#: How long a process that is started beside its database waits for it, and how often it looks.
+#: How long a process waits for a database that is started at the same time, and how often it looks.
 SCHEMA_SECONDS = 60.0
 SCHEMA_POLL_SECONDS = 0.1
 
@@ -41,17 +41,17 @@ async def open_store(database_url: str) -> AsyncIterator["PostgresStore"]:
 
 
 async def schema_appears(settings: Settings, stop: asyncio.Event) -> bool:
-    """Wait for a database that is being made and migrated; False when told to stop.
+    """Wait until a database has been created and migrated; False when `stop` was set first.
 
     Raises:
-        DependencyUnavailable, SchemaOutdated: it is not there within `SCHEMA_SECONDS`; the last of them is raised.
+        DependencyUnavailable, SchemaOutdated: it was not ready within `SCHEMA_SECONDS`; this is the last error.
     """
     async with open_store(settings.database_url.get_secret_value()) as store:
         return await done_before(stop, _schema_within(store, SCHEMA_SECONDS))
 
 
 async def _schema_within(store: "PostgresStore", seconds: float) -> None:
-    """See that the schema is there, again and again for so long; once where that is 0."""
+    """Check the schema again and again for this long; once if that is 0."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while True:
@@ -111,12 +111,12 @@ async def running_api(settings: Settings) -> AsyncIterator[tuple[int, int]]:
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event, *, schema_seconds: float = 0.0) -> None:
-    """Work until `stop` is set, with a TorchServe of our own, which starts while the database is waited for."""
+    """Work until `stop` is set, with a TorchServe of our own, which starts during the wait for the database."""
     from modicum_server.torchserve.adapter import TorchServe  # noqa: PLC0415 - only the `worker` extra has it
 
     artifacts = open_artifact_store(settings.artifacts_url)
     model_server = TorchServe(settings, artifacts)
-    model_server.begin()  # it takes longest: the rest is not even imported yet
+    model_server.begin()  # this takes longest, so it comes before the other imports
     try:
         await asyncio.to_thread(_read_worker)
         await _run_beside(model_server, artifacts, settings, stop, schema_seconds)
@@ -142,14 +142,14 @@ async def _run_beside(
 
 
 def _read_worker() -> None:
-    """Import what a worker needs beside its model server."""
+    """Import what a worker needs besides its model server."""
     import modicum_server.queue.wakeups  # noqa: PLC0415
     import modicum_server.store.postgres  # noqa: PLC0415
     import modicum_server.worker.worker  # noqa: F401, PLC0415
 
 
 async def add_token(settings: Settings, token: str, *, principal: str, project: str, role: Role) -> None:
-    """Make a token known, by its SHA-256."""
+    """Add a token, by its SHA-256."""
     digest = token_digest(token)
     async with open_store(settings.database_url.get_secret_value()) as store, store.transaction() as transaction:
         await transaction.projects.add_token(digest, principal=principal, project=project, role=role)

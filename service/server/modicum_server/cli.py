@@ -161,7 +161,7 @@ def token_revoke(principal: Annotated[str, typer.Option(help="whose tokens")]) -
 
 
 def _settings(**given: Any) -> Settings:
-    """Return the settings from the environment, with the options given over them."""
+    """Return the settings from the environment, overridden by the options."""
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
@@ -203,7 +203,7 @@ def _end(code: int, message: str) -> None:
 
 
 def _wrong_settings(error: ValidationError) -> str:
-    """Name each setting, what was expected and what came; of the one that holds a password only its name."""
+    """Return a line for each wrong setting: its name, what was expected, what came. Passwords are not shown."""
     words = []
     for entry in error.errors(include_url=False):
         name = f"MODICUM_{entry['loc'][0]}: ".upper() if entry["loc"] else ""
@@ -224,7 +224,7 @@ def _in_words(error: OSError) -> str:
 
 
 def main() -> None:
-    """Run the command; however it ends, a message and an exit code say so."""
+    """Run the command, and end with a message and an exit code."""
     try:
         app()
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Log lines of a process, on stderr: JSON, those of its libraries too; or words for a person at a terminal."""
+"""Log lines of a process on stderr: JSON (also from its libraries), or plain text for a person at a terminal."""
 
 import logging
 import sys
@@ -7,17 +7,17 @@ from typing import TextIO, cast
 
 import structlog
 
-#: Libraries whose INFO lines say nothing that ours do not.
+#: Libraries whose INFO lines add nothing to ours.
 QUIET = ("alembic", "procrastinate", "uvicorn")
-#: Characters that wait at most while a log cannot be written.
+#: Most characters that wait while the log cannot be written.
 MOST_WAITING = 1 << 18
-#: asyncio says this, with a traceback, for each connection that it could not take in.
+#: asyncio logs this, with a traceback, for each connection that it could not accept.
 NO_MORE_FILES = "socket.accept() out of system resource"
 NO_MORE_FILES_SECONDS = 5.0
 
 
 class Seldom(logging.Filter):
-    """Lets a message that begins with `words` pass once in `seconds`, without its traceback; all others always."""
+    """Lets messages that begin with `words` pass once in `seconds`, without traceback; all others always pass."""
 
     def __init__(self, words: str, seconds: float) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Seldom(logging.Filter):
         self._passed = float("-inf")
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it passes."""
+        """Return whether a record passes."""
         if not record.getMessage().startswith(self._words):
             return True
         if record.created - self._passed < self._seconds:
@@ -37,19 +37,19 @@ class Seldom(logging.Filter):
 
 
 class WaitingLines:
-    """stderr, on which lines that cannot be written wait for the next ones: a full disk must not end the work."""
+    """stderr. Lines that cannot be written wait for the next ones, because a full disk must not end the work."""
 
     def __init__(self) -> None:
         self._waiting = ""
-        self._lock = threading.Lock()  # loggers lock what they write to, each for itself
+        self._lock = threading.Lock()  # loggers lock their stream, each for itself
 
     def write(self, text: str) -> None:
-        """Take text; the oldest that waits is lost when there is too much."""
+        """Take text. When too much waits, the oldest is lost."""
         with self._lock:
             self._waiting = (self._waiting + text)[-MOST_WAITING:]
 
     def flush(self) -> None:
-        """Write what waits, if that can be."""
+        """Write what waits, if possible."""
         with self._lock:
             try:
                 sys.stderr.write(self._waiting)
@@ -60,13 +60,13 @@ class WaitingLines:
 
 
 def log_for_people() -> None:
-    """Write our log lines to stderr as a person at a terminal reads them: stdout is for what a command answers."""
+    """Write our log lines to stderr as plain text. A command's result goes to stdout."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 def log_as_json() -> None:
-    """Write every log line as one JSON object a line."""
-    stream = cast("TextIO", WaitingLines())  # all of it that a logger uses
+    """Write every log line as one JSON object."""
+    stream = cast("TextIO", WaitingLines())  # all that a logger uses of a stream
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

@@ -1,4 +1,4 @@
-"""What a worker needs of a model server, as protocols: what TorchServe is to everything but its adapter."""
+"""What a worker needs of a model server, as protocols. TorchServe's adapter implements them."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from modicum_server.domain.tasks import Task, TaskEvent
 
 @dataclass(frozen=True, slots=True)
 class ModelServerHealth:
-    """How a model server is: whether it runs, how often it was started, the memory of each slot's model process."""
+    """The state of a model server: whether it runs, how often it started, and the memory of each model process."""
 
     up: bool = False
     starts: int = 0
@@ -17,41 +17,41 @@ class ModelServerHealth:
 
 
 class Isolation(Protocol):
-    """What confines a model's process. `str` says it in words, with what it leaves open."""
+    """What confines a model's process. `str` describes it, with what it leaves open."""
 
     @property
     def level(self) -> str:
-        """The way of confining, of a short list."""
+        """The level of confinement, from a short list."""
 
     @property
     def encloses_code(self) -> bool:
-        """Whether a program that is a model can do no harm."""
+        """Whether a model that is a program can do no harm."""
 
 
 class Cancellation(Protocol):
-    """Asked by a model server between chunks: whether the task is no longer wanted."""
+    """Tells a model server, between chunks, whether the task is still wanted."""
 
     def is_set(self) -> bool: ...
 
 
 class ModelServer(Protocol):
-    """TorchServe, with a few slots. One task a slot at a time."""
+    """A model server with a few slots. Each runs one task at a time."""
 
     @property
     def slots(self) -> int: ...
     @property
     def isolation(self) -> Isolation:
-        """How models are confined here; known once started."""
+        """How models are confined here; known after the start."""
 
     @property
     def health(self) -> ModelServerHealth:
-        """How it is now. Reads files, so it is asked beside the loop."""
+        """Its present state. Reads files, so call it in a thread."""
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     def run(self, slot: int, task: Task, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
-        """Stage the task's artifacts, run it, yield what comes back, TaskFinished last.
+        """Stage the task's artifacts, run it, and yield its events, TaskFinished last.
 
-        Raises ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown, TaskFailed, of these ExecutableNotEnclosed for
-        a task with a program where none can be confined.
+        Raises ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown or TaskFailed; for a task with a program
+        ExecutableNotEnclosed, where it cannot be confined.
         """

@@ -1,9 +1,11 @@
-"""What the use cases and the worker need from outside, as protocols: a store, an artifact store, wake-ups.
+"""What the use cases and the worker need from outside, as protocols: a store, an artifact store, wake-ups, reports.
 
-Use cases see these and the values of `domain`; adapters implement them; `bootstrap` names the concrete ones.
-A `Transaction` is one database transaction: what it did is there after it ends without an error, or not at all.
-Lists are by key: `after` is the key of the last row seen ("" at the start), `limit` the most rows wanted, and each
-row comes with its key.
+Use cases see these and the values of `domain`. Adapters implement them, and `bootstrap` binds them. All ports are in
+this one file, although it is long, so that the whole border can be read at once.
+
+A `Transaction` is one database transaction: all that it did exists when it has ended without an error, otherwise
+nothing. Lists are read by key: `after` is the key of the last row seen ("" at the start), `limit` the most rows wanted,
+and each row comes with its key.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,7 +45,7 @@ class RememberedRequest:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """The part of a list's filter that is served; empty strings do not filter."""
+    """The filter of a list of audits; an empty string does not filter."""
 
     state: AuditState | None = None
     dataset: str = ""
@@ -56,10 +58,10 @@ class Projects(Protocol):
     async def get(self, name: str) -> Project | None: ...
     async def page(self, principal: str, *, after: str, limit: int) -> list[Keyed[Project]]: ...
     async def create(self, name: str, *, admin: str) -> Project | None:
-        """Create it with `admin` as its admin; None when there is one of that name."""
+        """Create it with `admin` as its admin; None when one of that name exists."""
 
     async def delete(self, name: str) -> bool:
-        """Delete it; False when anything still lives in it."""
+        """Delete it; False when it is not empty."""
 
     async def authenticate(self, token_digest: str) -> Principal | None: ...
     async def add_token(self, token_digest: str, *, principal: str, project: str, role: Role) -> None:
@@ -69,10 +71,10 @@ class Projects(Protocol):
 
 
 class Requests(Protocol):
-    """Answers by request id (AIP-155)."""
+    """Served requests by their id (AIP-155)."""
 
     async def find(self, project: str, request_id: str) -> RememberedRequest | None:
-        """Lock the id for this transaction (also when it is new) and return what it was used for."""
+        """Lock the id for this transaction (also a new one) and return the request that used it."""
 
     async def remember(self, project: str, request_id: str, request: RememberedRequest) -> None: ...
 
@@ -83,7 +85,7 @@ class Models(Protocol):
     async def get(self, name: str) -> Model | None: ...
     async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[Model]]: ...
     async def create(self, name: str) -> Model:
-        """Create it, or return the one of that name."""
+        """Create it, or return the existing one of that name."""
 
     async def delete(self, name: str) -> None: ...
     async def version(self, name: str) -> ModelVersion | None: ...
@@ -92,7 +94,7 @@ class Models(Protocol):
         """Newest first."""
 
     async def create_version(self, model: str, version: ModelVersion) -> ModelVersion:
-        """Store it under the model's next number (locks the model); its `name` is set by the store."""
+        """Store it under the model's next number (locks the model). The store sets its `name`."""
 
     async def delete_version(self, name: str) -> None: ...
     async def audits_of(self, name: str) -> list[str]:
@@ -101,7 +103,7 @@ class Models(Protocol):
     async def accept(self, name: str, check: ModelCheck) -> None: ...
     async def reject(self, name: str, *, reason: str, detail: str) -> None: ...
     async def recheck(self, name: str) -> bool:
-        """PENDING again, without its reason; False, and no effect, on one that is not REJECTED."""
+        """Make a REJECTED version PENDING, without its reason; False, and no effect, on another one."""
 
 
 class Datasets(Protocol):
@@ -110,7 +112,7 @@ class Datasets(Protocol):
     async def get(self, name: str) -> Dataset | None: ...
     async def page(self, project: str, *, after: str, limit: int) -> list[Keyed[Dataset]]: ...
     async def create(self, name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset | None:
-        """Store it; None when there is one of that name (the caller compares)."""
+        """Store it; None when one of that name exists (the caller compares)."""
 
     async def delete(self, name: str) -> None: ...
     async def items(self, name: str, *, after: int, limit: int) -> list[tuple[int, DatasetItem]]:
@@ -118,7 +120,7 @@ class Datasets(Protocol):
 
     async def items_at(self, name: str, indices: Sequence[int]) -> list[DatasetItem]: ...
     async def labels(self, name: str) -> frozenset[str]:
-        """The different labels, without the empty one."""
+        """The distinct labels, without the empty one."""
 
     async def audits_of(self, name: str) -> list[str]: ...
 
@@ -133,7 +135,7 @@ class Artifacts(Protocol):
     async def lock(self, digest: str) -> bool:
         """Be alone with the digest until the transaction ends, to bring or delete its bytes; whether it is held.
 
-        Bytes are brought together with their record, and deleted only where no project has one.
+        Bytes are stored together with their record, and deleted only when no project has one.
         """
 
     async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
@@ -151,26 +153,26 @@ class Audits(Protocol):
 
     async def get(self, name: str) -> Audit | None: ...
     async def lock(self, name: str) -> Audit | None:
-        """Get it and hold its row until the transaction ends."""
+        """Get it and lock its row until the transaction ends."""
 
     async def page(self, project: str, criteria: AuditFilter, *, after: str, limit: int) -> list[Keyed[Audit]]:
         """Newest first."""
 
     async def create(self, audit: Audit, item_indices: Sequence[int]) -> Audit | None:
-        """Store it with the data set's indices of its items in order; None when there is one of that name."""
+        """Store it with the data-set indices of its items, in order; None when one of that name exists."""
 
     async def reusable(self, project: str, reuse_key: str) -> Audit | None:
-        """The newest audit of that key that SUCCEEDED with a result of its own; it is not deleted meanwhile."""
+        """The newest audit of that key that SUCCEEDED with a result of its own; locked against deletion."""
 
     async def newest_device(self) -> str | None:
-        """The device that workers chose last, in an audit that left the choice to them."""
+        """The device that workers chose last, in an audit that left the device open."""
 
     async def queue_in_turn(self, project: str) -> None:
-        """Wait for the transactions of this project that did so before; those that come wait for this one."""
+        """Wait for all transactions of this project that called this before; later ones wait for this one."""
 
     async def queued_count(self, project: str) -> int: ...
     async def count_by_state(self) -> Mapping[AuditState, int]:
-        """How many audits of all projects stand where; every state has its count."""
+        """The number of audits of all projects in each state; every state has a count."""
 
     async def items(self, name: str, positions: Sequence[int]) -> list[tuple[int, DatasetItem]]:
         """(position, item) of the audit's items at these positions, in order."""
@@ -182,19 +184,19 @@ class Audits(Protocol):
         """Set the running shards' passes (a total for the audit) and refresh the counts from what is stored."""
 
     async def succeed(self, name: str, *, result_digest: str, artifacts: Sequence[str]) -> None:
-        """SUCCEEDED, referring to these artifact digests too; no effect on a terminal one."""
+        """SUCCEEDED, with references to these artifact digests too; no effect on a terminal one."""
 
     async def fail(self, name: str, failure: AuditFailure) -> None:
         """FAILED unless it has ended; its unclaimed shards are deleted, held ones see CANCELLED at renewal."""
 
     async def with_rejected_versions(self, *, limit: int) -> list[tuple[str, str]]:
-        """(audit, version) of audits that have not ended and name a REJECTED version, one pair an audit."""
+        """(audit, version) of audits that have not ended and name a REJECTED version, one pair for each audit."""
 
     async def note_parameters(self, name: str, parameters: Mapping[str, object]) -> None:
-        """Merge what influenced the result (JSON values; a later value of a key replaces an earlier one)."""
+        """Merge parameters that influenced the result (JSON values; a later value of a key replaces an earlier one)."""
 
     async def parameters(self, name: str) -> Mapping[str, object]:
-        """What was noted; empty when nothing was."""
+        """The noted parameters; may be empty."""
 
     async def cancel(self, name: str) -> Audit | None:
         """CANCELLED unless it has ended; its unclaimed shards are deleted, held ones see CANCELLED at renewal."""
@@ -206,36 +208,36 @@ class Shards(Protocol):
     """Work that is queued or held. All times are the database's."""
 
     async def add(self, project: str, audit: str, shards: Sequence[NewShard]) -> None:
-        """Queue them, one wake-up each in the same transaction. `audit` is "" for the check of a version."""
+        """Queue them, each with a wake-up in the same transaction. `audit` is "" for the check of a version."""
 
     async def claim(self, worker: str, *, lease_seconds: float, finishing: str = "") -> Shard | None:
         """The fairest: project with the fewest held, then the longest unserved, then the oldest shard; attempt + 1.
 
-        SEARCH shards of a version that is not READY yet are passed over. The summary of the audit `finishing` comes
-        before all else: an audit whose search is done does not wait behind those that were asked for since.
+        SEARCH shards of a version that is not READY are skipped. The summary of the audit `finishing` comes first: an
+        audit whose search is done does not wait behind newer ones.
         """
 
     async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:
         """Extend the lease of this attempt; stores its passes."""
 
     async def hold(self, shard: Shard) -> bool:
-        """Lock the shard's row and say whether this attempt still holds it: the fence of every write."""
+        """Lock the shard's row and return whether this attempt still holds it. Every write checks this first."""
 
     async def finish(self, shard: Shard, *, passes_done: int) -> bool:
         """Delete it; False when this attempt no longer holds it. Its passes move to the audit."""
 
     async def hand_back(self, shard: Shard, *, deaths: int, delay_seconds: float) -> bool:
-        """Give it up for another attempt, with its deaths, not before the delay has passed."""
+        """Return it for another attempt, with its deaths, which may begin after the delay."""
 
     async def split(self, shard: Shard) -> bool:
-        """Replace it by two halves of its positions, deaths 0."""
+        """Replace it by two shards with half of its positions each, and 0 deaths."""
 
     async def remaining(self, audit: str, stage: Stage) -> int: ...
     async def expire(self) -> int:
-        """Return dead leases to the queue; how many."""
+        """Return shards with expired leases to the queue, and their number."""
 
     async def facts(self) -> Mapping[str, float]:
-        """`queued`, `held`, `oldest_queued_seconds`, `expired_total`: what the metrics show."""
+        """`queued`, `held`, `oldest_queued_seconds` and `expired_total`, for the metrics."""
 
 
 class Findings(Protocol):
@@ -246,10 +248,10 @@ class Findings(Protocol):
 
     async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]: ...
     async def critical_temperatures(self, audit: str, model_version: str, search_index: int) -> Sequence[float]:
-        """Of the images that have one."""
+        """Those of the images that have one."""
 
     async def subset_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
-        """Positions with a subset that is evidence: not the bare fill's doing, and not the whole image."""
+        """Positions with a subset that is evidence: the bare fill does not suffice, and it is not the whole image."""
 
     async def unscored_subsets(
         self, audit: str, scorer: str, search_index: int, positions: Sequence[int]
@@ -267,20 +269,20 @@ class Findings(Protocol):
 
 
 class Predictions(Protocol):
-    """On whole images of the out-of-distribution data set, unique per audit, version and item."""
+    """Predictions on whole images of the out-of-distribution data set, unique per audit, version and item."""
 
     async def add(self, audit: str, model_version: str, predictions: Sequence[Prediction]) -> None:
         """Add them (the first one stays); no effect on an audit that has ended or is gone."""
 
     async def of(self, audit: str, model_version: str) -> Mapping[int, int | None]:
-        """By position the class predicted; None where there is a reason why none."""
+        """By position, the predicted class; None where there is a reason instead."""
 
 
 class Gauges(Protocol):
-    """What the metrics show beside the queue's own facts; of all projects."""
+    """What the metrics show besides the facts of the queue, over all projects."""
 
     async def facts(self) -> Mapping[str, float]:
-        """`leases_overdue`, `audits_stalled`, `database_bytes`, and `last_claim` (Unix time) if there was one."""
+        """`leases_overdue`, `audits_stalled`, `database_bytes`, and `last_claim` (Unix time) if there was a claim."""
 
     async def failed_audits(self) -> Mapping[str, int]:
         """FAILED audits that are stored, by reason: a bounded number of reasons."""
@@ -312,19 +314,19 @@ class Store(Protocol):
         """Raises DependencyUnavailable."""
 
     async def require_schema(self) -> None:
-        """See that the schema is this release's, or a later one's.
+        """Check that the schema is that of this release, or of a later one.
 
         Raises DependencyUnavailable or SchemaOutdated.
         """
 
     async def require_queue(self) -> None:
-        """See that the queue's tables are there. Raises DependencyUnavailable."""
+        """Check that the queue's tables exist. Raises DependencyUnavailable."""
 
     async def close(self) -> None: ...
 
 
 class Changes(Protocol):
-    """What other processes changed: one listener a process, conflated."""
+    """Notifications of changes by other processes, with one listener for each process. Several may arrive as one."""
 
     def watch(self, audit: str) -> AbstractAsyncContextManager["Watch"]: ...
 
@@ -337,7 +339,7 @@ class Watch(Protocol):
 
 
 class Wakeups(Protocol):
-    """The queue: it only wakes; the rows are the truth."""
+    """The queue. It only wakes workers; the rows of the store say what is to do."""
 
     async def wait(self, timeout_seconds: float) -> None:
         """Return when there may be work, or after the time."""
@@ -348,18 +350,18 @@ class Upload(Protocol):
 
     async def write(self, data: bytes) -> None: ...
     async def commit(self) -> None:
-        """Raises UploadTruncated (what came is kept for a resume) or DigestMismatch (what came is thrown away)."""
+        """Raises UploadTruncated (the bytes so far are kept for a resume) or DigestMismatch (they are deleted)."""
 
 
 class ObjectsCheck(Protocol):
-    """Sees that boxes, or else a mask, are those of a picture; one that cannot be read is passed over."""
+    """Checks that boxes, or a mask, fit a picture. A picture that cannot be read is skipped."""
 
     def __call__(self, image: bytes, *, boxes: bytes | None = None, mask: bytes = b"", max_pixels: int = ...) -> None:
-        """Raises ObjectsInvalid, which says what was expected and what came."""
+        """Raises ObjectsInvalid, with what was expected and what came."""
 
 
 class ArtifactStore(Protocol):
-    """Bytes by SHA-256, a folder or any fsspec URL. Who may see which digest stands in the Store."""
+    """Bytes by SHA-256, in a folder or at any fsspec URL. The Store knows who may see which digest."""
 
     async def received(self, project: str, digest: str) -> int:
         """Bytes that a broken upload of this project left."""
@@ -369,13 +371,13 @@ class ArtifactStore(Protocol):
 
     def read(self, digest: str, *, offset: int = 0) -> AsyncIterator[bytes]: ...
     async def put(self, data: bytes) -> str:
-        """Store whole bytes and return their digest."""
+        """Store bytes and return their digest."""
 
     async def put_file(self, path: Path) -> str:
-        """Store what a local file holds, however large, and return its digest."""
+        """Store a local file of any size and return its digest."""
 
     async def fetch(self, digest: str, destination: Path) -> None:
-        """Put the bytes at a local path, by hard link where that can be."""
+        """Put the bytes at a local path, by hard link if possible."""
 
     async def delete(self, digest: str) -> None: ...
     async def ping(self) -> None:
@@ -397,7 +399,7 @@ class ReportRenderer(Protocol):
     ) -> bytes: ...
     def canvas(self, document: Mapping[str, Any], framing: InputSpecification, canvas: Canvas) -> "CanvasWriter": ...
     def canvas_images(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Digests of the images that `canvas` is to get, each once."""
+        """Digests of the images for `canvas`, each once."""
 
 
 class JsonWriter(Protocol):

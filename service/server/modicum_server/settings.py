@@ -1,4 +1,4 @@
-"""Every setting of the server: a field here, MODICUM_<FIELD> in the environment."""
+"""Every setting of the server. A field here is MODICUM_<FIELD> in the environment."""
 
 from pathlib import Path
 from typing import Annotated, Self
@@ -11,7 +11,7 @@ DATABASE_SCHEMES = ("postgresql://", "postgres://")
 
 
 class Settings(BaseSettings):
-    """Settings of the API and of the worker; each is documented by its description."""
+    """Settings of the API and of the worker. Each is documented by its description."""
 
     model_config = SettingsConfigDict(env_prefix="MODICUM_", frozen=True, extra="ignore")
 

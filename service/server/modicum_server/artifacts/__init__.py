@@ -1,1 +1,1 @@
-"""Bytes by SHA-256, behind `ports.ArtifactStore`. Who may see which digest stands in the store, not here."""
+"""Bytes by SHA-256, behind `ports.ArtifactStore`. The store knows who may see which digest; this room does not."""

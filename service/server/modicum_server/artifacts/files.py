@@ -1,4 +1,4 @@
-"""Files by digest in a folder: where one lies, how it gets there whole or not at all, and what the disk's errors mean.
+"""Files by digest in a folder: their paths, atomic writes, and the errors of the disk.
 
 Everything here blocks; the stores call it in threads.
 """
@@ -16,13 +16,13 @@ from typing import IO
 from modicum_server.errors import NO_ROOM, DependencyUnavailable, DiskFull, FieldInvalid
 
 PIECE_BYTES = 256 * 1024
-#: Readable by all who may enter the folder, written by none: a file is linked into the sandbox of a model.
+#: Readable for all who may enter the folder and writable for none, because a file is linked into a model's slot.
 STORED_MODE = 0o444
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def checked(digest: str) -> str:
-    """Return the digest; it becomes a part of a path.
+    """Return the digest, which becomes a part of a path.
 
     Raises:
         FieldInvalid
@@ -33,13 +33,13 @@ def checked(digest: str) -> str:
 
 
 def place_of(digest: str) -> str:
-    """Return the path of a digest below the root: `ab/abcd...`, so that no folder grows without bounds."""
+    """Return the path of a digest below the root: `ab/abcd...`, so that no single folder holds everything."""
     return f"{checked(digest)[:2]}/{digest}"
 
 
 @contextmanager
 def disk_errors() -> Iterator[None]:
-    """Raise the domain's error for the operating system's.
+    """Turn errors of the operating system into the domain's.
 
     Raises:
         DiskFull, DependencyUnavailable
@@ -53,9 +53,9 @@ def disk_errors() -> Iterator[None]:
 
 
 def move_in(source: Path, destination: Path) -> None:
-    """Move a whole file to its place and see it on the disk; what is there already stays.
+    """Move a complete file to its place, durably. A file that is there already stays.
 
-    The file is synchronised before it gets its name, the name before this returns.
+    The file is synchronised to disk before it gets its name, and the name before this returns.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
     source.chmod(STORED_MODE)
@@ -65,12 +65,12 @@ def move_in(source: Path, destination: Path) -> None:
 
 
 def write_in(data: bytes, destination: Path, scratch: Path) -> None:
-    """Write whole bytes to their place, by way of a file in `scratch` on the same disk."""
+    """Write bytes to their place, through a file in `scratch` on the same disk."""
     _fill_in(lambda file: file.write(data), destination, scratch)
 
 
 def copy_in(source: Path, destination: Path, scratch: Path) -> None:
-    """Copy a whole file to its place, by way of a file in `scratch` on the same disk."""
+    """Copy a file to its place, through a file in `scratch` on the same disk."""
     with source.open("rb") as whole:
         _fill_in(lambda file: shutil.copyfileobj(whole, file, PIECE_BYTES), destination, scratch)
 
@@ -89,7 +89,7 @@ def _fill_in(fill: Callable[[IO[bytes]], object], destination: Path, scratch: Pa
 
 
 def link_or_copy(source: Path, destination: Path) -> None:
-    """Put a stored file at a local path, in the place of what is there: by hard link where that can be."""
+    """Put a stored file at a local path, replacing what is there: by hard link if possible."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as folder:
         fresh = Path(folder) / source.name
@@ -118,7 +118,7 @@ def hash_rest(file: IO[bytes]) -> "hashlib._Hash":
 
 
 def _synchronise(folder: Path) -> None:
-    with suppress(OSError):  # some file systems have no such thing for folders
+    with suppress(OSError):  # some file systems cannot synchronise folders
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

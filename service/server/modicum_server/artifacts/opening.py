@@ -1,4 +1,4 @@
-"""Opening in a thread, so that a slow disk does not hold the loop: what is opened for nobody is closed again."""
+"""Opens in a thread, so that a slow disk does not block the loop. What is opened after a cancellation is closed."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Opened = TypeVar("Opened")
 
 
 async def opened(open_it: Callable[[], Opened], close: Callable[[Opened], object]) -> Opened:
-    """Return what `open_it` opens, in a thread. Who is cancelled meanwhile has it closed as soon as it is open."""
+    """Return what `open_it` opens, in a thread. If the caller is cancelled meanwhile, it is closed once it is open."""
     opening = _Opening(open_it, close)
     try:
         return await asyncio.to_thread(opening.run)
@@ -21,7 +21,7 @@ async def opened(open_it: Callable[[], Opened], close: Callable[[Opened], object
 
 @dataclass(slots=True)
 class _Opening(Generic[Opened]):
-    """What is opened by one thread and may be given up by another, whichever comes first, and after its loop's end."""
+    """Something that one thread opens and another may give up, in either order, even after the end of the loop."""
 
     open_it: Callable[[], Opened]
     close: Callable[[Opened], object]

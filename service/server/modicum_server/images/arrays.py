@@ -1,7 +1,7 @@
-"""Bytes of an array file (.npy) -> an array (H, W, C). Numpy only; nothing in the file is run.
+"""Reads array files (.npy) as arrays (H, W, C). Numpy only; nothing in the file is run, and no pickles are read.
 
-An array is (H, W) or (H, W, C): channels come last, always. Its values are uint8, uint16 or float32, of either byte
-order. The header is read first, and says what reading the values would cost; there are no pickles here.
+An array is (H, W) or (H, W, C), with channels last. Its values are uint8, uint16 or float32, in either byte order. The
+header is read first, so the cost of reading the values is known before.
 """
 
 import io
@@ -16,17 +16,17 @@ from modicum_server.domain.models import MOST_CHANNELS
 
 MAGIC = b"\x93NUMPY"
 LARGEST_HEADER_BYTES = 4096
-"""A header that says what is taken here has about 128."""
+"""Largest header. One of a valid array has about 128 bytes."""
 READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 LARGEST_VALUES = {"u1": 255, "u2": 65_535}
-"""What 1 is, of kinds of whole numbers; float32 is taken as it is."""
+"""For kinds of whole numbers, the value that stands for 1. float32 is taken unchanged."""
 FLOAT = "f4"
 GREY_AXES, CHANNEL_AXES = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayHeader:
-    """What the first bytes say, checked against the number of all. `kind` is a key of LARGEST_VALUES, or FLOAT."""
+    """The header, checked against the length of the file. `kind` is a key of LARGEST_VALUES, or FLOAT."""
 
     height: int
     width: int
@@ -42,22 +42,22 @@ class ArrayHeader:
         return self.height * self.width
 
     def values(self, data: bytes) -> NDArray[Any]:
-        """Return the array (H, W, C) in the bytes, which are not copied."""
+        """Return the array (H, W, C) in the bytes, without copying them."""
         shape = (self.height, self.width, self.channels)
         flat = np.frombuffer(data, self._dtype, offset=self._offset)
         return flat.reshape(shape, order="F" if self._columns_first else "C")
 
 
 def is_array(data: bytes) -> bool:
-    """Whether the bytes begin as an array file does."""
+    """Return whether the bytes begin like an array file."""
     return data.startswith(MAGIC)
 
 
 def array_header(data: bytes) -> ArrayHeader:
-    """Read the header of an array file; no value is read and nothing of the array's size allocated.
+    """Read the header of an array file, without reading values or allocating memory for them.
 
     Raises:
-        ValueError: no array, one of another kind or shape, or as many bytes as it says are not there.
+        ValueError: it is not an array, has another kind or shape, or its length does not match the header.
     """
     shape, columns_first, dtype, offset = _header(data)
     kind = dtype.str[1:]
@@ -80,6 +80,6 @@ def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     try:
         read = READERS[npy.read_magic(stream)]
         shape, columns_first, dtype = read(stream, max_header_size=LARGEST_HEADER_BYTES)
-    except Exception as error:  # numpy raises anything on hostile bytes
+    except Exception as error:  # numpy can raise anything on hostile bytes
         raise ValueError("expected an array file as numpy.save writes it; its header cannot be read") from error
     return shape, columns_first, dtype, stream.tell()

@@ -1,7 +1,7 @@
-"""An item's objects, as boxes or as a mask picture -> where they lie on the canvas. Pillow and numpy only, no store.
+"""Turns an item's objects (boxes or a mask picture) into a mask on the canvas. Pillow and numpy only.
 
-Both are told in pixels of the picture as it is shown, upright, before it is resized and cropped; they take the same way
-onto the canvas as the picture does, but by the nearest pixel: an object is there or is not.
+Both are given in pixels of the upright picture, before it is resized and cropped. They are resized and cropped as the
+picture is, but by nearest neighbour, because a pixel belongs to an object or does not.
 """
 
 import json
@@ -27,30 +27,30 @@ from modicum_server.images.pictures import (
 
 MOST_BOXES = 1_000
 MOST_BOXES_BYTES = 256 * 1024
-"""Of a box list: room for as many boxes, each of four long numbers."""
+"""Most bytes of a box list: enough for MOST_BOXES, each of four long numbers."""
 CORNERS = 4
 OBJECT = 255
-"""What the mask of a picture holds where an object is."""
+"""The value of a mask where an object is."""
 
 MASK_MODES = frozenset({"1", "L", "P", "RGB", "RGBA"})
-"""What a mask picture may be, in Pillow's words."""
+"""Pillow's modes of pictures that can be masks."""
 MOST_MASK_PIXELS = 25_000_000
-"""Of a mask picture, which is decoded in the process that answers calls: half of what a picture may have by default."""
+"""Most pixels of a mask picture: half of what a picture may have by default, because the API decodes it."""
 COLOURS = 3
 ABOVE_ZERO = [0] + [OBJECT] * 255
-"""For each value of 8 bits, what the mask holds."""
+"""The mask's value for each value of 8 bits."""
 
 Size = tuple[int, int]
 """Width and height."""
 
 
 def boxes_mask(data: bytes, size: Size) -> Image.Image:
-    """Return the mask of a box list, of the picture's size: grey, `OBJECT` in every pixel that a box touches.
+    """Return the mask of a box list, in the picture's size: grey, and `OBJECT` in every pixel that a box touches.
 
     The list is JSON, `[[left, top, right, bottom], ...]`, right and bottom exclusive.
 
     Raises:
-        ObjectsInvalid: no list of boxes, none or too many, one that is empty or reaches outside the picture.
+        ObjectsInvalid: it is not a list of boxes, has none or too many, or a box is empty or outside the picture.
     """
     width, height = size
     mask = np.zeros((height, width), dtype=np.uint8)
@@ -83,7 +83,7 @@ def _checked(box: object, place: int, size: Size) -> tuple[float, float, float, 
         raise ObjectsInvalid(f"box {place}: expected four numbers, left, top, right and bottom in pixels")
     left, top, right, bottom = numbers
     width, height = size
-    if not (0 <= left < right <= width and 0 <= top < bottom <= height):  # NaN is neither
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):  # NaN fails every comparison
         raise ObjectsInvalid(
             f"box {place}: expected 0 <= left < right <= {width} and 0 <= top < bottom <= {height}, in the picture; "
             f"got {_shown(numbers)}"
@@ -97,13 +97,13 @@ def _shown(numbers: list[float]) -> str:
 
 
 def picture_mask(data: bytes, size: Size, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Return the mask of a mask picture, of the picture's size: grey, `OBJECT` where any channel is above 0.
+    """Return the mask of a mask picture, in the picture's size: grey, and `OBJECT` where any channel is above 0.
 
-    What is wholly transparent is no object, whatever its colour. Nothing wider than a byte a channel is made of it.
+    Fully transparent pixels are not objects, whatever their colour. No copy takes more than a byte a channel.
 
     Raises:
-        ObjectsInvalid: no picture, of another size than the item's, of another kind than `MASK_MODES`, of too many
-            pixels, or black all over.
+        ObjectsInvalid: it is not a picture, has another size than the item's or a mode that is not in `MASK_MODES`, has
+            too many pixels, or is black all over.
     """
     _require_mask_size(size)
     try:
@@ -127,8 +127,8 @@ def _require_mask_size(size: Size) -> None:
 
 
 def _require_mask_mode(picture: ImageFile.ImageFile) -> None:
-    """Refuse what has more than 8 bits a channel, or is neither grey nor RGB: not every value would count."""
-    deep = any(";16" in str(tile.args) for tile in picture.tile)  # Pillow halves 16 bits a channel by itself
+    """Refuse more than 8 bits a channel, and modes other than grey and RGB, in which some values would be lost."""
+    deep = any(";16" in str(tile.args) for tile in picture.tile)  # Pillow reduces 16 bits a channel to 8 by itself
     if deep or picture.mode not in MASK_MODES:
         what = "16 bits a channel" if deep else f"the mode {picture.mode}"
         raise ObjectsInvalid(
@@ -138,7 +138,7 @@ def _require_mask_mode(picture: ImageFile.ImageFile) -> None:
 
 
 def _drawn(picture: Image.Image) -> Image.Image:
-    """A decoded mask picture as the mask, one band at a time."""
+    """Return the mask of a decoded mask picture, made one band at a time."""
     if "transparency" in picture.info:
         picture = picture.convert("RGBA")
     elif picture.mode in {"1", "P"}:
@@ -151,7 +151,7 @@ def _drawn(picture: Image.Image) -> Image.Image:
 
 
 def check_objects(image: bytes, *, boxes: bytes | None = None, mask: bytes = b"", max_pixels: int = MAX_PIXELS) -> None:
-    """See that boxes, or else a mask, are those of a picture or array; one that cannot be read is told of elsewhere.
+    """Check that boxes, or a mask, fit a picture or array. One that cannot be read is reported elsewhere.
 
     Raises:
         ObjectsInvalid
@@ -175,11 +175,11 @@ def objects_on_canvas(
     mask: bytes = b"",
     max_pixels: int = MAX_PIXELS,
 ) -> NDArray[np.bool_]:
-    """Return where the objects of a picture or array lie on the canvas: bool (H, W).
+    """Return where the objects of a picture or array are on the canvas: bool (H, W).
 
     Raises:
-        ObjectsInvalid: boxes, or without them the mask, are none of this picture.
-        PictureUnreadable, PictureTooLarge: the picture itself.
+        ObjectsInvalid: the boxes, or the mask, do not fit this picture.
+        PictureUnreadable, PictureTooLarge: the picture itself cannot be used.
     """
     size = upright_size(image, max_pixels)
     drawn = boxes_mask(boxes, size) if boxes is not None else picture_mask(mask, size, max_pixels)

@@ -1,12 +1,12 @@
-"""Bytes of a picture or array file -> an image on the canvas. Pillow and numpy only: reports use it without torch.
+"""Turns the bytes of a picture or array file into an image on the canvas. Pillow and numpy only, for reports.
 
-Nothing here depends on a model: two calls with equal arguments give equal arrays. Colour profiles are ignored, as in
-the training pipelines whose input specifications are declared here. Transparent pictures are composited on white.
+Nothing here depends on a model, and equal arguments give equal arrays. Colour profiles are ignored, as in the training
+pipelines that input specifications describe. Transparent pictures are composited on white.
 
-A picture becomes grey or RGB, as the canvas asks. An array is taken as it is: it has the canvas' channels or is
-refused. Whole numbers are scaled to the bounds, as a picture's are (uint8: 255 is the upper bound, uint16: 65,535);
-float32 are canvas values already, and refused outside the bounds. Both are resized and cropped by the same rule, an
-array channel by channel in float32, a picture of 8 bits in 8 bits.
+A picture becomes grey or RGB, depending on the canvas. An array must have the channels of the canvas. Whole numbers are
+scaled to the bounds, as in a picture (for uint8, 255 is the upper bound; for uint16, 65,535). float32 values are canvas
+values already, and are refused outside the bounds. Both are resized and cropped by the same rule: an array channel by
+channel in float32, a picture of 8 bits in 8 bits.
 """
 
 import io
@@ -24,22 +24,22 @@ from modicum_server.images.arrays import LARGEST_VALUES, ArrayHeader, array_head
 from modicum_server.images.truncated_images import load_whole
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""What is decoded. Others are left out on purpose: some (EPS) are programs."""
+"""The formats that are decoded. Others are left out on purpose: some, such as EPS, are programs."""
 MAX_PIXELS = 50_000_000
-"""Default limit on what is decoded."""
+"""Default limit of decoded pixels."""
 PICTURE_CHANNELS = frozenset({1, 3})
-"""Of the canvases that a picture can be placed on: grey and RGB. Any other takes arrays only."""
+"""Channels of canvases for pictures: grey and RGB. Other canvases take only arrays."""
 VALUES_A_PIXEL = 3
-"""An array may hold as many values as an RGB picture of the most pixels."""
+"""An array may have as many values as an RGB picture with the most pixels."""
 BOUNDS_SLACK = 1e-5
-"""A float may leave the bounds by this share of their distance, as the searches allow; it is clipped."""
+"""A float may leave the bounds by this share of their distance, as in the searches. It is clipped."""
 LARGEST_16_BIT, LARGEST_8_BIT = 65_535, 255
 SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 LONGEST_ASPECT = 8
-"""A longer picture loses its ends before it is resized: they lie outside the crop, and would cost gigabytes."""
+"""A longer picture is cut before it is resized. The ends are outside the crop, and would take gigabytes."""
 SIDEWAYS = frozenset({5, 6, 7, 8})
-"""EXIF orientations in which width and height are exchanged."""
+"""EXIF orientations with width and height exchanged."""
 PNG_ORIENTATION_MARKS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
 """Chunks of a PNG that may hold an orientation."""
 RESAMPLING = {
@@ -62,15 +62,15 @@ def canvas_array(
 ) -> NDArray[np.float32]:
     """Decode a picture or an array onto the canvas: float32 (C, H, W) within the specification's bounds.
 
-    The shorter side is resized to `specification.resize` (in proportion where the canvas is not the input's own size;
-    never below what the crop needs), then the centre is cropped; with `resize` 0 the picture is stretched to it.
-    Of an animation the first frame counts. EXIF orientation is applied.
+    The shorter side is resized to `specification.resize`, and then the centre is cropped. Where the canvas has another
+    size than the input, `resize` changes in proportion, but never below what the crop needs. With `resize` 0 the
+    picture is stretched to the canvas. The first frame of an animation is used. EXIF orientation is applied.
 
     Raises:
-        PictureUnreadable: neither a picture nor an array, truncated, without a known range (a picture in floating
-            point), with other channels than the canvas, with values that are not finite or outside the bounds.
-        PictureTooLarge: more than `max_pixels`, or three times as many values, by its header: nothing was decoded.
-        ValueError: an unknown interpolation.
+        PictureUnreadable: it is neither a picture nor an array, is truncated, has no known range (a picture in floating
+            point), has other channels than the canvas, or has values that are not finite or outside the bounds.
+        PictureTooLarge: its header has more than `max_pixels`, or three times as many values. Nothing was decoded.
+        ValueError: the interpolation is unknown.
     """
     if specification.interpolation not in RESAMPLING:
         raise ValueError(f"expected an interpolation among {sorted(RESAMPLING)}; got {specification.interpolation!r}")
@@ -80,7 +80,7 @@ def canvas_array(
 
 
 def upright_size(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Return width and height of a picture or an array as it is shown, by its header.
+    """Return width and height of an upright picture, or of an array, by its header.
 
     Raises:
         PictureUnreadable, PictureTooLarge: as `canvas_array`, as far as the header tells.
@@ -104,14 +104,14 @@ def opened_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> ImageFile.Image
     """
     with _told(data, max_pixels):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we check our own limit below
             picture = Image.open(io.BytesIO(data), formats=_registered_formats())
         _check_size(picture, max_pixels)
     return picture
 
 
 def decoded_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode the first frame, in the mode that the file has, upright.
+    """Decode the first frame, upright, in the mode of the file.
 
     Raises:
         PictureUnreadable, PictureTooLarge: as `canvas_array`.
@@ -137,7 +137,7 @@ def _picture_on_canvas(
 
 
 def _within_bounds(shares: NDArray[np.floating], specification: InputSpecification) -> NDArray[np.float32]:
-    """Shares 0..1 as canvas values; what an interpolation overshot is clipped."""
+    """Return shares 0..1 as canvas values. What an interpolation overshot is clipped."""
     low, high = specification.lower_bound, specification.upper_bound
     placed = low + np.clip(shares, 0, 1).astype(np.float64) * (high - low)
     return np.asarray(np.clip(placed, low, high), dtype=np.float32)
@@ -195,24 +195,24 @@ def _decoded(data: bytes, max_pixels: int) -> Image.Image:
 
 @contextmanager
 def _told(data: bytes, max_pixels: int) -> Iterator[None]:
-    """What a decoder raises, in our words."""
+    """Turn the exceptions of a decoder into ours."""
     try:
         yield
     except (PictureTooLarge, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(f"expected at most {max_pixels:,} pixels; the picture has far more") from error
-    except Exception as error:  # decoders raise anything on hostile bytes
+    except Exception as error:  # decoders can raise anything on hostile bytes
         raise PictureUnreadable(
             f"expected a complete picture ({', '.join(FORMATS)}); got {len(data):,} bytes that cannot be decoded"
         ) from error
 
 
 def _is_turned(picture: Image.Image, data: bytes) -> bool:
-    """Whether EXIF lays a picture on its side; broken metadata turn nothing.
+    """Return whether EXIF turns a picture on its side. Broken metadata are ignored.
 
-    A PNG may tell of it behind its pixels, and is decoded by Pillow to look there: only one that tells at all is. Of a
-    TIFF Pillow gives the size as it is shown.
+    A PNG may have its orientation after its pixels, and Pillow decodes it to look there. This is done only if the file
+    contains an orientation at all. Pillow gives the size of a TIFF as upright already.
     """
     if picture.format == "TIFF":
         return False
@@ -225,7 +225,7 @@ def _is_turned(picture: Image.Image, data: bytes) -> bool:
 
 
 def _registered_formats() -> list[str]:
-    """Those of FORMATS that this Pillow was built with; it knows only after `init`, and fails on any other."""
+    """Return those of FORMATS that this Pillow supports. It knows them only after `init`, and fails on others."""
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
 
@@ -258,7 +258,7 @@ def _in_eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def _from_sixteen_bits(picture: Image.Image) -> Image.Image:
-    """Grey in 0..255 (mode F) that keeps the precision of 16 bits; its transparent value is white."""
+    """Return grey in 0..255 (mode F) with the precision of 16 bits; the transparent value becomes white."""
     values = np.asarray(picture, dtype=np.float64)
     if values.min() < 0 or values.max() > LARGEST_16_BIT:
         raise PictureUnreadable(
@@ -272,7 +272,7 @@ def _from_sixteen_bits(picture: Image.Image) -> Image.Image:
 
 
 def _with_channels(picture: Image.Image, channels: int) -> Image.Image:
-    """Grey stays one plane here (it is copied to three after resizing); RGB becomes grey by ITU-R 601 luma."""
+    """Turn RGB into grey (ITU-R 601 luma) for a grey canvas. Grey stays one plane; it is copied after resizing."""
     return picture.convert("L") if channels == 1 and picture.mode == "RGB" else picture
 
 
@@ -284,7 +284,7 @@ def fitted(picture: Image.Image, specification: InputSpecification, canvas: Canv
     picture = _trimmed(picture, canvas)
     width, height = picture.size
     scale = max(_shorter_side(specification, canvas) / min(width, height), canvas.width / width, canvas.height / height)
-    # rounded down as torchvision's Resize does, so that registered pipelines are met to the pixel
+    # rounded down like torchvision's Resize, to match registered pipelines to the pixel
     size = (max(canvas.width, int(width * scale + 1e-6)), max(canvas.height, int(height * scale + 1e-6)))
     resized = picture.resize(size, resampling)
     left, top = round((size[0] - canvas.width) / 2), round((size[1] - canvas.height) / 2)
@@ -292,7 +292,7 @@ def fitted(picture: Image.Image, specification: InputSpecification, canvas: Canv
 
 
 def _shorter_side(specification: InputSpecification, canvas: Canvas) -> float:
-    """`resize`, in proportion to the canvas."""
+    """Return `resize` in proportion to the canvas."""
     own, asked = min(specification.height, specification.width), min(canvas.height, canvas.width)
     return round(specification.resize * asked / own)
 

@@ -1,9 +1,9 @@
-"""Whether the data of a picture reach to its last pixel: decoders paint what is missing grey or black, and say nothing.
+"""Detects pictures whose data end before their last pixel. Decoders fill the rest with grey or black, silently.
 
-Of a JPEG nothing counts its blocks but its decoder, so it is decoded twice, the other time with filler where each of
-its scans ends. A decoder that has every block skips the filler; one that lacks blocks makes them of it, and the pixels
-differ. Of a PNG the rows are counted as they unpack. What a JPEG's author left out is not missing: progressive scans
-that end early, all their blocks told of, are a coarser picture.
+Only its decoder can count the blocks of a JPEG. So a JPEG is decoded twice, the second time with filler at the end of
+each scan. With all blocks present, the decoder skips the filler; otherwise it makes blocks of it, and the pixels
+differ. The rows of a PNG are counted while they are unpacked. A progressive JPEG whose author left out later scans is
+complete: it is a coarser picture.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ JPEG_FORMATS = frozenset({"JPEG", "MPO"})
 JPEG_MARKER = re.compile(rb"\xff+[\x01-\xfe]")
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3})
-"""The markers of frames in Huffman codes. Arithmetic codes may drop their last bytes, so that filler would be read."""
+"""The markers of frames with Huffman codes. Arithmetic codes may drop their last bytes, and would read filler."""
 WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 RESTARTS = range(0xD0, 0xD8)
 NOISES = [
@@ -29,20 +29,20 @@ NOISES = [
 FILLER = b"\xb5" + b"\xff".join(
     [NOISES[0], *(bytes([mark]) + noise for mark, noise in zip(RESTARTS, NOISES[1:], strict=True))]
 )
-"""What no decoder of a whole scan reads. It starts with a one, as missing bits are read as zeros.
+"""No decoder of a complete scan reads this. It starts with a one, because missing bits are read as zeros.
 
-Each of the eight restart markers has noise of its own, for a decoder that waits for one passes over all else.
+Each of the eight restart markers is followed by noise, because a decoder that waits for one skips everything else.
 """
 SUMMED_BYTES = 1 << 18
-"""How many bytes of pixels are copied at a time to be summed."""
+"""Bytes of pixels that are copied at a time for the checksum."""
 
 PNG_START = 8
 PNG_VALUES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Values a pixel by colour type."""
+"""Values of a pixel, by colour type."""
 PNG_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-"""First column, first row and steps of an interlaced picture's passes."""
+"""First column, first row and steps of the passes of an interlaced picture."""
 PACKED_BYTES, UNPACKED_BYTES = 1 << 14, 1 << 18
-"""How much is unpacked at a time, and to how much."""
+"""Bytes that are unpacked at a time, and the most that they unpack to."""
 
 
 class PixelsMissing(Exception):
@@ -50,11 +50,11 @@ class PixelsMissing(Exception):
 
 
 def load_whole(picture: ImageFile.ImageFile, data: bytes) -> None:
-    """Decode the first frame of an opened picture; two are never held at once.
+    """Decode the first frame of an opened picture. Never holds two frames in memory.
 
     Raises:
         PixelsMissing: the data end before the pixels.
-        Exception: whatever the decoder raises.
+        Exception: any exception of the decoder.
     """
     if picture.format == "PNG":
         _require_rows(data)
@@ -65,7 +65,7 @@ def load_whole(picture: ImageFile.ImageFile, data: bytes) -> None:
 
 
 def _filled_checksum(data: bytes) -> int | None:
-    """The checksum of the pixels with filler behind each scan; None where filler would tell nothing."""
+    """Return the checksum of the pixels with filler after each scan; None where filler would show nothing."""
     filled = _filled(data)
     if filled is None:
         return None
@@ -93,7 +93,7 @@ def _filled(data: bytes) -> bytes | None:
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Marker, where it starts and what it holds, from its length on, to the end of the first image."""
+    """Yield marker, start and contents (from the length on) of each segment, to the end of the first image."""
     place = 2
     while found := JPEG_MARKER.search(data, place):
         marker, place = data[found.end() - 1], found.end()
@@ -107,7 +107,7 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _checksum(picture: Image.Image) -> int:
-    """Of size and pixels, some rows at a time."""
+    """Return the checksum of size and pixels, computed a few rows at a time."""
     width, height = picture.size
     rows = max(1, SUMMED_BYTES // (width * len(picture.getbands())))
     checksum = zlib.crc32(repr((picture.mode, picture.size)).encode())
@@ -118,7 +118,7 @@ def _checksum(picture: Image.Image) -> int:
 
 
 def _require_rows(data: bytes) -> None:
-    """Count what a PNG's pixels unpack to, and keep none of it."""
+    """Count the bytes that a PNG's pixels unpack to, without keeping them."""
     asked = 0
     unpacker = zlib.decompressobj()
     for kind, body in _png_chunks(data):
@@ -136,7 +136,7 @@ def _require_rows(data: bytes) -> None:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Kind and body of each chunk up to the end of the first frame's pixels."""
+    """Yield kind and body of each chunk, to the end of the first frame's pixels."""
     view, place, in_pixels = memoryview(data), PNG_START, False
     while place + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
@@ -148,7 +148,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _png_bytes(header: memoryview) -> int:
-    """What a picture of this header unpacks to: its rows, with a byte for the filter before each."""
+    """Return how many bytes a picture of this header unpacks to: its rows, each with a byte for the filter."""
     width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", header)
     bits = depth * PNG_VALUES[colour]
     passes = PNG_PASSES if interlaced else ((0, 0, 1, 1),)

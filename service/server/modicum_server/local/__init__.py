@@ -1,1 +1,1 @@
-"""Everything on one machine with no service to install: Postgres, API and worker as children of one supervisor."""
+"""A server on one machine, with nothing to install: Postgres, API and worker as children of one supervisor."""

@@ -1,4 +1,4 @@
-"""Child processes of the supervisor: started, watched, restarted when they die, gone when it goes."""
+"""Child processes of the supervisor. They are restarted when they die, and end with the supervisor."""
 
 import asyncio
 import ctypes
@@ -14,22 +14,22 @@ import structlog
 
 PR_SET_PDEATHSIG = 1
 RESTART_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
-#: A child that lived this long is healthy: the next restart is quick again.
+#: After a child has lived this long, its next restart is quick again.
 HEALTHY_SECONDS = 30.0
 
 log = structlog.get_logger(__name__)
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask the kernel to end this process when its parent, `parent`, ends. Runs in the child, before exec."""
+    """Let the kernel end this process when its parent, `parent`, ends. Runs in the child, before exec."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it ended before we asked: no signal would come
+    if os.getppid() != parent:  # it has ended already, so no signal would come
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 @dataclass
 class Child:
-    """One of this program's own commands, kept running."""
+    """One of this program's own commands, which is kept running."""
 
     name: str
     arguments: Sequence[str]
@@ -54,7 +54,7 @@ class Child:
             )
 
     async def keep_running(self) -> None:
-        """Start it again whenever it ends; never returns."""
+        """Restart it whenever it ends; never returns."""
         loop = asyncio.get_running_loop()
         failures = 0
         while True:
@@ -68,7 +68,7 @@ class Child:
             await self.start()
 
     async def stop(self, grace_seconds: float) -> None:
-        """End it: SIGTERM, and SIGKILL when the grace is over."""
+        """Stop it: SIGTERM first, SIGKILL after the grace."""
         process = self.process
         if process is None or process.returncode is not None:
             return

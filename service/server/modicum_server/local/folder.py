@@ -1,11 +1,11 @@
-"""The data folder of a local server: what lies where, who holds it, where it listens.
+"""The data folder of a local server: its files, its locks, and the addresses of the server.
 
-DIR/server.lock   held exclusively by the supervisor: one server a folder
-DIR/users.lock    held shared by each command that uses the server; free means unused
-DIR/start.lock    held by a command while it decides whether to attach or to start, by the server while it leaves
-DIR/server.json   where it listens, there while it serves
+DIR/server.lock   held exclusively by the supervisor: one server for each folder
+DIR/users.lock    shared by all commands that use the server; free means unused
+DIR/start.lock    held by a command that decides whether to attach or to start, and by a server that leaves
+DIR/server.json   the addresses of the server, while it serves
 DIR/token         the administrator's bearer token, mode 0600
-DIR/postgres/     the database; DIR/artifacts/ the bytes; DIR/*.log what was said
+DIR/postgres/     the database; DIR/artifacts/ the artifacts; DIR/*.log the logs
 """
 
 import fcntl
@@ -21,7 +21,7 @@ from typing import IO
 
 TOKEN_BYTES = 32
 LOCK_RETRY_SECONDS = 0.1
-#: Others may enter the folder but not list it: as root, Postgres runs as `nobody` in a subfolder of its own.
+#: Others may enter the folder but not list it, because under root Postgres runs as `nobody` in a subfolder.
 FOLDER_MODE = 0o711
 
 
@@ -31,7 +31,7 @@ class FolderInUse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where a local server listens, as `DIR/server.json` tells it."""
+    """The addresses of a local server, as they are in `DIR/server.json`."""
 
     pid: int
     grpc_address: str
@@ -40,17 +40,17 @@ class Listening:
 
     @property
     def grpc_port(self) -> str:
-        """Port of the gRPC API, in digits."""
+        """The gRPC port, in digits."""
         return self.grpc_address.rpartition(":")[2]
 
     @property
     def http_port(self) -> str:
-        """Port of HTTP, in digits."""
+        """The HTTP port, in digits."""
         return self.http_address.rpartition(":")[2]
 
 
 def default_folder() -> Path:
-    """Return MODICUM_DATA, else the user's data folder; for root a system folder that Postgres' user can enter."""
+    """Return MODICUM_DATA, otherwise the user's data folder, or for root a system folder that Postgres can enter."""
     if (chosen := os.environ.get("MODICUM_DATA")) is not None:
         return Path(chosen)
     if os.geteuid() == 0:
@@ -67,7 +67,7 @@ class DataFolder:
 
     @classmethod
     def create(cls, path: Path) -> "DataFolder":
-        """Make the folder if it is not there; one that is there keeps its permissions."""
+        """Create the folder if it is missing. An existing one keeps its permissions."""
         if not path.is_dir():
             path.mkdir(parents=True)
             path.chmod(FOLDER_MODE)
@@ -75,7 +75,7 @@ class DataFolder:
 
     @contextmanager
     def held(self, *, wait_seconds: float = 0.0) -> Iterator[None]:
-        """Hold the folder for this server; wait for one that is just leaving.
+        """Lock the folder for this server. Waits for a server that is leaving.
 
         Raises:
             FolderInUse: another server runs on it.
@@ -91,7 +91,7 @@ class DataFolder:
             yield
 
     def leave_if_unused(self) -> bool:
-        """Withdraw the announcement if no command uses the server; a command that is about to attach comes first."""
+        """Remove the announcement unless a command uses the server or is about to attach; return whether it did."""
         with (self.path / "start.lock").open("a") as start, (self.path / "users.lock").open("a") as users:
             if not (_lock_exclusively(start) and _lock_exclusively(users)):
                 return False
@@ -99,7 +99,7 @@ class DataFolder:
             return True
 
     def token(self) -> str:
-        """Return the administrator's token, made on the first call."""
+        """Return the administrator's token, which the first call creates."""
         path = self.path / "token"
         if not path.exists():
             fresh = path.with_suffix(".new")
@@ -111,13 +111,13 @@ class DataFolder:
         return path.read_text().strip()
 
     def announce(self, listening: Listening) -> None:
-        """Say where the server listens."""
+        """Write the addresses of the server."""
         fresh = self.path / "server.json.new"
         fresh.write_text(json.dumps(asdict(listening)))
         fresh.rename(self.path / "server.json")
 
     def withdraw(self) -> None:
-        """No longer say so."""
+        """Remove the announcement."""
         (self.path / "server.json").unlink(missing_ok=True)
 
 

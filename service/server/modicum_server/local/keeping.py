@@ -1,7 +1,7 @@
-"""Keeps the embedded PostgreSQL running: started again when it dies, given up when it dies again and again.
+"""Keeps the embedded PostgreSQL running: restarts it when it dies, and gives up when it dies again and again.
 
-One that somebody else told to end is not left to wait for its connections: it is ended at once, and started again.
-It says each death on stderr and in PostgreSQL's own log. It starts nothing the first time and stops nothing.
+When somebody else has told it to stop, it does not wait for its connections: it is killed and restarted. Each death is
+reported on stderr and in PostgreSQL's own log. The first start and the stop happen elsewhere.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import NoReturn
 from modicum_server.local.postgres import EmbeddedPostgres, EndedAtStartError
 from modicum_server.local.program import LocalPostgresError
 
-#: That many ends within that time are no accident any more.
+#: After this many ends within this time, it is given up.
 MOST_ENDS = 5
 ENDS_SECONDS = 300.0
 PAUSE_SECONDS = 0.2
@@ -22,10 +22,10 @@ LOOK_SECONDS = 1.0
 
 
 async def keep_running(postgres: EmbeddedPostgres) -> NoReturn:
-    """Start it again on the same address whenever it ends; runs until it is cancelled.
+    """Restart it on the same address whenever it ends; runs until cancelled.
 
     Raises:
-        LocalPostgresError: it ended `MOST_ENDS` times within `ENDS_SECONDS`, or does not come up.
+        LocalPostgresError: it ended `MOST_ENDS` times within `ENDS_SECONDS`, or does not start.
     """
     clock = asyncio.get_running_loop().time
     ends: deque[float] = deque(maxlen=MOST_ENDS)
@@ -39,13 +39,13 @@ async def keep_running(postgres: EmbeddedPostgres) -> NoReturn:
             )
         _say(postgres, f"PostgreSQL ended with exit code {code}; it is started again, its log is {postgres.log}")
         await asyncio.sleep(PAUSE_SECONDS)
-        with contextlib.suppress(EndedAtStartError):  # one more end, which is counted like the others
+        with contextlib.suppress(EndedAtStartError):  # counts as one more end
             await postgres.start_again()
             _say(postgres, "PostgreSQL answers again")
 
 
 async def _end_of(postgres: EmbeddedPostgres) -> int:
-    """Wait until it ends, and return its exit code; see to it that it does once it takes no new connections."""
+    """Wait until it ends, and return its exit code. Kill it when it accepts no new connections."""
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
@@ -57,7 +57,7 @@ async def _end_of(postgres: EmbeddedPostgres) -> int:
 
 def _say(postgres: EmbeddedPostgres, words: str) -> None:
     line = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC modicum-server: {words}\n"
-    with contextlib.suppress(OSError):  # a full disk or a closed terminal must not end what we keep
+    with contextlib.suppress(OSError):  # a full disk or a closed terminal must not end the server
         sys.stderr.write(line)
         sys.stderr.flush()
     with contextlib.suppress(OSError), postgres.log.open("a") as log:

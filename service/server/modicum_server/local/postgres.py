@@ -1,8 +1,8 @@
-"""PostgreSQL for one machine: a foreground child of this process, from a wheel's binaries, with nothing to install.
+"""PostgreSQL for one machine: a child of this process, from the binaries of a wheel, with nothing to install.
 
-It answers on a Unix socket in a short private folder and on no port; only the user who starts it can connect. It ends
-when this process ends, however that happens. Run as root it becomes `nobody`, because PostgreSQL refuses to be root;
-no permission outside the data folder is ever changed. It knows nothing of what is stored.
+It listens on a Unix socket in a short private folder, and on no port. Only the user who starts it can connect. It ends
+when this process ends, however that happens. When started by root it runs as `nobody`, because PostgreSQL refuses to
+run as root. It changes no permissions outside the data folder, and knows nothing of what is stored.
 """
 
 import asyncio
@@ -30,19 +30,20 @@ ROLE = "modicum"
 UNPRIVILEGED_USER = "nobody"
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 30.0
-#: A child whose parent was killed needs a moment to shut down; a folder in use for longer really is in use.
+#: A child whose parent was killed needs a moment to shut down. After this time the folder counts as in use.
 LOCK_TIMEOUT_SECONDS = 3.0
-#: What a killed postmaster leaves running ends by itself, at the latest when its query does.
+#: The children of a killed postmaster end by themselves, at the latest with their query.
 ORPHANS_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.02
 LOG_TAIL_LINES = 12
-#: Where postmaster.pid says what the server is about; counted from 1.
+#: The line of postmaster.pid with the state of the server, counted from 1.
 PID_FILE_STATUS_LINE = 8
-#: Unix socket paths end near 107 bytes; PostgreSQL's own file name takes 17 of them.
+#: The path of a Unix socket has at most about 107 bytes, of which PostgreSQL's file name takes 17.
 MAX_SOCKET_FOLDER_BYTES = 88
 
-#: Becomes the user, asks the kernel for `signal` at its parent's death, and then is the program.
-#: The order matters: a change of user forgets the request. A parent that died before the request is asked for by pid.
+#: Becomes the user, asks the kernel for `signal` at the death of its parent, and becomes the program. The order
+#: matters, because a change of user cancels the request. Comparing the parent's pid finds a parent that died before the
+#: request.
 LAUNCHER = """
 import ctypes, os, sys
 parent, number, uid, gid = map(int, sys.argv[1:5])
@@ -79,10 +80,10 @@ class FolderInUseError(LocalPostgresError):
 
 
 class EmbeddedPostgres:
-    """PostgreSQL on `data_folder`, which it owns; started from the thread that lives as long as it shall."""
+    """PostgreSQL on `data_folder`, which it owns. It ends with the thread that starts it."""
 
     def __init__(self, data_folder: Path, *, settings: Mapping[str, str] | None = None) -> None:
-        """Take the folder, made if it is missing, and settings of postgresql.conf that differ from ours."""
+        """Take the folder, which is created if missing, and settings of postgresql.conf that differ from ours."""
         self._folder = data_folder.absolute()
         self._settings = {**SETTINGS, **(settings or {})}
         self._owner = _owner()
@@ -92,7 +93,7 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """`postgresql://` of the database, once reserved; it answers once started."""
+        """The `postgresql://` address of the database. It exists after `reserve` and works after `start`."""
         if self._socket_folder is None:
             raise LocalPostgresError("the local PostgreSQL is not running; start() it first")
         return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(self._socket_folder), safe='')}"
@@ -103,11 +104,11 @@ class EmbeddedPostgres:
         return self._process.pid if self._process else None
 
     async def reserve(self) -> None:
-        """Hold the folder and choose the address, which others may be told while it starts.
+        """Lock the folder and choose the address, so that others can get it while the server starts.
 
         Raises:
-            FolderInUseError: Another process runs on the folder.
-            LocalPostgresError: It cannot run here.
+            FolderInUseError: another process runs on the folder.
+            LocalPostgresError: it cannot run here.
         """
         _make_private(self._folder, self._owner)
         await self._lock(LOCK_TIMEOUT_SECONDS)
@@ -121,11 +122,11 @@ class EmbeddedPostgres:
             raise
 
     async def start(self) -> None:
-        """Start it and return when it answers; makes the cluster the first time. Reserves it where that was not done.
+        """Start it and return when it accepts connections. Reserves the folder and creates the cluster if needed.
 
         Raises:
-            FolderInUseError: Another process runs on the folder.
-            LocalPostgresError: It cannot run here, or did not start; the end of its log is in the message.
+            FolderInUseError: another process runs on the folder.
+            LocalPostgresError: it cannot run here, or did not start; the end of its log is in the message.
         """
         if self._socket_folder is None:
             await self.reserve()
@@ -141,13 +142,13 @@ class EmbeddedPostgres:
             raise
 
     async def ended(self) -> int:
-        """Wait until the server that was started ends, and return its exit code."""
+        """Wait until the server ends, and return its exit code."""
         assert self._process is not None, "start() comes first"
         return await _ended(self._process, None)
 
     @property
     def ending(self) -> bool:
-        """Whether the server is on its way out: it takes no new connection, and may wait for the old ones for ever."""
+        """Whether the server is stopping: it accepts no new connections, and may wait for the old ones for ever."""
         try:
             lines = (self._cluster / "postmaster.pid").read_text().split("\n")
         except OSError:
@@ -155,19 +156,19 @@ class EmbeddedPostgres:
         return len(lines) >= PID_FILE_STATUS_LINE and lines[PID_FILE_STATUS_LINE - 1].strip() == "stopping"
 
     async def end_now(self) -> None:
-        """End the server without waiting for its connections; its folder and address stay ours."""
+        """Stop the server without waiting for its connections. Its folder and address stay reserved."""
         assert self._process is not None, "start() comes first"
         await _end(self._process)
 
     async def start_again(self) -> None:
-        """Start a server that ended by itself on the same address, once the processes that it left have ended.
+        """Restart a server that ended by itself, on the same address, when the processes that it left have ended.
 
         Raises:
-            EndedAtStartError: It ended again before it answered; it can be started again.
-            LocalPostgresError: What it left does not end, or it gives no answer.
+            EndedAtStartError: it ended again while it started; it can be restarted again.
+            LocalPostgresError: the processes that it left do not end, or it accepts no connections.
         """
         assert self._lock_file is not None, "start() comes first"
-        os.close(self._lock_file)  # what it left holds this lock too, and so is waited for by taking a new one
+        os.close(self._lock_file)  # the processes that it left hold this lock too, so taking a new one waits for them
         self._lock_file = None
         await self._lock(ORPHANS_TIMEOUT_SECONDS)
         _forget_dead_server(self._cluster)
@@ -178,7 +179,7 @@ class EmbeddedPostgres:
         await self._wait_until_ready()
 
     async def stop(self) -> None:
-        """Stop it: open transactions are rolled back. No effect when it does not run."""
+        """Stop it; open transactions are rolled back. No effect when it does not run."""
         if self._process is not None:
             await _end(self._process)
             self._process = None
@@ -195,11 +196,11 @@ class EmbeddedPostgres:
 
     @property
     def log(self) -> Path:
-        """What it said since it was reserved; what it said before lies beside it, as `postgres.log.1`."""
+        """The log since it was reserved. The log before is in `postgres.log.1`."""
         return self._folder / "postgres.log"
 
     async def _lock(self, timeout_seconds: float) -> None:
-        """Hold the folder. Its server inherits the lock, so that it is free only when both are gone."""
+        """Lock the folder. The server inherits the lock, which is therefore free only when both are gone."""
         self._lock_file = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         while True:
@@ -217,13 +218,13 @@ class EmbeddedPostgres:
                 return
 
     async def _initialise(self, program: Path) -> None:
-        """Make the cluster beside its place and move it there, so that half of one is never taken for a whole."""
+        """Create the cluster in another folder and move it to its place, so that an incomplete one is never used."""
         unfinished = self._folder / "cluster.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         options = ["--username", ROLE, "--auth", "peer", "--encoding", "UTF8", "--no-instructions"]
         options += ["--locale-provider", "builtin", "--locale", "C.UTF-8", "--pgdata", str(unfinished)]
         if sys.platform == "linux":
-            options += ["--sync-method", "syncfs"]  # one call instead of one a file: a third of the time
+            options += ["--sync-method", "syncfs"]  # one call for all files: a third of the time
         process = self._launch([str(program / "bin" / "initdb"), *options])
         try:
             code = await _ended(process, START_TIMEOUT_SECONDS)
@@ -235,13 +236,13 @@ class EmbeddedPostgres:
         unfinished.rename(self._cluster)
 
     def _write_access_rules(self) -> None:
-        """Let in, over the socket, the operating system's user that starts it, and nobody else."""
+        """Allow only the operating system's user who starts it to connect, over the socket."""
         user = pwd.getpwuid(os.geteuid()).pw_name
         (self._cluster / "pg_hba.conf").write_text("local all all peer map=owner\n")
         (self._cluster / "pg_ident.conf").write_text(f'owner "{user}" {ROLE}\n')
 
     def _new_socket_folder(self) -> Path:
-        """Make a short private folder for the socket, and remove the one that a killed process left behind."""
+        """Create a short private folder for the socket, and delete the one that a killed process left."""
         note = self._folder / "socket-folder"
         if note.exists():
             shutil.rmtree(note.read_text(), ignore_errors=True)
@@ -261,7 +262,7 @@ class EmbeddedPostgres:
         return self._launch(arguments)
 
     def _launch(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
-        """Run a program as the owner. A new session, so that the terminal's Ctrl-C leaves its end to us."""
+        """Run a program as the owner, in a new session, so that Ctrl-C in the terminal does not reach it."""
         assert self._lock_file is not None
         launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER]
         facts = [str(os.getpid()), str(int(signal.SIGINT)), str(self._owner.pw_uid), str(self._owner.pw_gid)]
@@ -305,14 +306,14 @@ class EmbeddedPostgres:
 
 
 async def _create_database(connection: "psycopg.AsyncConnection[tuple[object, ...]]") -> None:
-    """Create ours the first time."""
+    """Create our database the first time."""
     cursor = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
     if await cursor.fetchone() is None:
         await connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
 
 async def _ended(process: "subprocess.Popen[bytes]", timeout_seconds: float | None) -> int:
-    """Wait for a process's end without a thread or a signal handler, and return its exit code."""
+    """Wait for the end of a process without a thread or a signal handler, and return its exit code."""
     async with asyncio.timeout(timeout_seconds):
         while (code := process.poll()) is None:  # noqa: ASYNC110 - nothing tells of a child's end without a thread
             await asyncio.sleep(POLL_SECONDS)
@@ -320,7 +321,7 @@ async def _ended(process: "subprocess.Popen[bytes]", timeout_seconds: float | No
 
 
 async def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Ask for a fast shutdown; kill what does not follow, its own children with it."""
+    """Request a fast shutdown; kill the server and its children if they do not end."""
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGINT)
     try:
@@ -331,7 +332,7 @@ async def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _owner() -> pwd.struct_passwd:
-    """Who the server runs as: us, or `nobody` when we are root."""
+    """Return the user whom the server runs as: us, or `nobody` when we are root."""
     try:
         return pwd.getpwnam(UNPRIVILEGED_USER) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     except KeyError:
@@ -342,7 +343,7 @@ def _owner() -> pwd.struct_passwd:
 
 
 def _make_private(folder: Path, owner: pwd.struct_passwd) -> None:
-    """Make the data folder, the owner's alone; what lies above it must let the owner pass."""
+    """Create the data folder for its owner alone. The owner must be able to enter the folders above."""
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         blocked = next((parent for parent in folder.parents if not open_to_others(parent, 0o001)), None)
@@ -356,10 +357,10 @@ def _make_private(folder: Path, owner: pwd.struct_passwd) -> None:
 
 
 def _forget_dead_server(cluster: Path) -> None:
-    """Remove the pid file that a killed server left.
+    """Delete the pid file that a killed server left, because a recycled pid would keep PostgreSQL from starting.
 
-    We hold the folder's lock, which every server of ours inherits, so none of ours is alive; a recycled pid would
-    otherwise keep PostgreSQL from starting. One that was started by other means is looked for by its command line.
+    We hold the folder's lock, which every server of ours inherits, so none of them is alive. A server that was started
+    in another way is found by its command line.
     """
     pid_file = cluster / "postmaster.pid"
     try:

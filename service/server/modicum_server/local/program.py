@@ -1,6 +1,6 @@
-"""PostgreSQL's programs: where they lie in the wheel, copied where the user that they run as cannot reach them.
+"""PostgreSQL's programs in the wheel, or a copy of them if the user they run as cannot reach the wheel.
 
-It starts none of them and changes no permission outside the copy.
+Starts none of them, and changes no permissions outside the copy.
 """
 
 import importlib.util
@@ -18,13 +18,13 @@ class LocalPostgresError(Exception):
 
 
 def open_to_others(path: Path, bits: int) -> bool:
-    """Whether every user has these permissions."""
+    """Return whether every user has these permissions."""
     return path.stat().st_mode & bits == bits
 
 
 def program_of(folder: Path, owner: pwd.struct_passwd) -> Path:
-    """Where PostgreSQL's files are: the wheel's, or a copy in the data folder when the owner cannot reach those."""
-    specification = importlib.util.find_spec(PACKAGE)  # importing it would start to act on its own
+    """Return the path of a program: in the wheel, or in a copy in the data folder if the owner cannot reach that."""
+    specification = importlib.util.find_spec(PACKAGE)  # importing the package would have side effects
     if specification is None or specification.origin is None:
         raise LocalPostgresError(
             "the local PostgreSQL is not installed; install modicum-server[local], or set MODICUM_DATABASE_URL"
@@ -36,13 +36,13 @@ def program_of(folder: Path, owner: pwd.struct_passwd) -> Path:
 
 
 def _parts(program: Path) -> list[Path]:
-    """Folders that it needs; its libraries lie beside the package, where its run path looks for them."""
+    """Return the folders that it needs. Its libraries are next to the package, where its run path points."""
     libraries = program.parents[1] / f"{PACKAGE}.libs"
     return [*(program / part for part in ("bin", "lib", "share")), *([libraries] if libraries.exists() else [])]
 
 
 def _reachable(program: Path) -> bool:
-    """Whether every user can run it."""
+    """Return whether every user can run it."""
     parts = _parts(program)
     above = {parent for part in parts for parent in part.parents}
     files = [program / "bin" / "postgres", program / "bin" / "initdb"]
@@ -52,7 +52,7 @@ def _reachable(program: Path) -> bool:
 
 
 def _copied(program: Path, copy: Path, owner: pwd.struct_passwd) -> Path:
-    """Copy it as it lies in the wheel, so that its run path holds, and return its place there."""
+    """Copy it with the layout of the wheel, so that its run path stays valid, and return its path in the copy."""
     root = program.parents[1]
     if not copy.exists():
         unfinished = copy.with_suffix(".unfinished")

@@ -1,4 +1,4 @@
-"""`modicum-server up`: an embedded Postgres (unless a database is given), the API and a worker, on one machine."""
+"""`modicum-server up`: an embedded Postgres (unless a database is given), the API and a worker on one machine."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from modicum_server.usecases.access import token_digest
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
 USE_POLL_SECONDS = 0.5
-#: Children get their own grace, and some time to say goodbye.
+#: Children get their own grace, and a little more time to end.
 GOODBYE_SECONDS = 5.0
 AWAIT_SCHEMA = "--await-schema"
 
@@ -33,17 +33,17 @@ class StartFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A local server: `folder` holds everything that it keeps."""
+    """A local server. Everything that it stores is in `folder`."""
 
     folder: DataFolder
     settings: Settings
     until_unused: bool = False
 
     async def run(self, stop: asyncio.Event, ready: Callable[[Listening], None]) -> None:
-        """Run until `stop`, or until no command uses it if that was asked for.
+        """Run until `stop`, or (if requested) until no command uses it.
 
         Raises:
-            StartFailed: Postgres, the API or the worker did not come up, or Postgres died again and again.
+            StartFailed: Postgres, the API or the worker did not start, or Postgres died again and again.
         """
         _see_parts(self.settings)
         async with self._database() as database, self._children(database.url) as children:
@@ -51,7 +51,7 @@ class LocalServer:
             await _first_of(database.keep(), self._serve(children, stop, ready))
 
     async def _serve(self, children: "_Children", stop: asyncio.Event, ready: Callable[[Listening], None]) -> None:
-        """Say where the API listens, and keep it and the worker until told to leave."""
+        """Announce the addresses of the API, and keep it and the worker running until the stop."""
         listening = await children.keep_listening()
         self.folder.announce(listening)
         ready(listening)
@@ -62,7 +62,7 @@ class LocalServer:
 
     @asynccontextmanager
     async def _database(self) -> AsyncIterator["_Database"]:
-        """The database's address, from its start on: what needs it is started beside it."""
+        """Yield the database while it starts, so that what needs it can start at the same time."""
         given = self.settings.database_url.get_secret_value()
         if given:
             yield _Database(given, _nothing, asyncio.Event().wait)
@@ -81,8 +81,8 @@ class LocalServer:
             await postgres.stop()
 
     async def _prepare(self, database: "_Database") -> None:
-        """Start it, apply migrations, and make the administrator's token known."""
-        reading = asyncio.create_task(asyncio.to_thread(_read_store))  # a second, while Postgres makes its files
+        """Start the database, apply migrations, and add the administrator's token."""
+        reading = asyncio.create_task(asyncio.to_thread(_read_store))  # a second, while Postgres creates its files
         try:
             await database.start()
         finally:
@@ -97,10 +97,10 @@ class LocalServer:
 
     @asynccontextmanager
     async def _children(self, database_url: str) -> AsyncIterator["_Children"]:
-        """API and worker, started at once: they wait for the database's schema themselves."""
+        """Start API and worker together. They wait for the schema of the database themselves."""
         children = self._described(database_url)
         try:
-            await children.worker.start()  # first: its TorchServe is what all wait for in the end
+            await children.worker.start()  # first, because its TorchServe takes longest
             await children.api.start()
             yield children
         finally:
@@ -132,7 +132,7 @@ class LocalServer:
 
 
 def _see_parts(settings: Settings) -> None:
-    """See that a worker can start at all: it would be started again and again, and say why in its log only."""
+    """Check that a worker can start. Otherwise it would restart again and again, with the reason only in its log."""
     from modicum_server.torchserve.java import find_java, torchserve_home  # noqa: PLC0415 - as for the store
 
     try:
@@ -144,7 +144,7 @@ def _see_parts(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Database:
-    """An address, what makes it answer, and what sees to it that it goes on: for ever, or until it cannot."""
+    """A database: its address, what starts it, and what keeps it running until that fails."""
 
     url: str
     start: Callable[[], Awaitable[None]]
@@ -153,7 +153,7 @@ class _Database:
 
 @dataclass(frozen=True, slots=True)
 class _Children:
-    """The two children, and the file in which the API says where it listens."""
+    """The two children, and the file with the addresses of the API."""
 
     api: Child
     worker: Child
@@ -161,7 +161,7 @@ class _Children:
     _keepers: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def keep_listening(self) -> Listening:
-        """Wait until the API says where it listens; from then on both are started again whenever they end."""
+        """Wait for the addresses of the API. From then on, both children are restarted whenever they end."""
         end = asyncio.get_running_loop().time() + START_SECONDS
         while not self.ready_file.exists():
             ended = self.api.process is not None and self.api.process.returncode is not None
@@ -170,26 +170,26 @@ class _Children:
             await asyncio.sleep(POLL_SECONDS)
         addresses = json.loads(self.ready_file.read_text())
         listening = Listening(pid=os.getpid(), started=datetime.now(UTC).isoformat(), **addresses)
-        # Started again, it listens where its clients know it: a port that was free is now ours to keep.
+        # After a restart it must listen on the same ports, which its clients know.
         self.api.arguments = _serve(self.ready_file, listening.grpc_port, listening.http_port)
         self._keepers.extend(asyncio.create_task(child.keep_running()) for child in (self.api, self.worker))
         return listening
 
     async def stop(self, grace_seconds: float) -> None:
-        """End both, and start neither again."""
+        """Stop both for good."""
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(self.api.stop(grace_seconds), self.worker.stop(grace_seconds))
 
 
 def _serve(ready_file: Path, grpc_port: int | str, http_port: int | str) -> list[str]:
-    """The API's command line; it waits for the schema when it is started again too."""
+    """Return the command line of the API, which waits for the schema at every start."""
     ports = ["--grpc-port", str(grpc_port), "--http-port", str(http_port)]
     return ["serve", AWAIT_SCHEMA, "--ready-file", str(ready_file), *ports]
 
 
 async def _first_of(*works: Coroutine[Any, Any, object]) -> None:
-    """Run them beside each other until one ends, as it does; the others are cancelled."""
+    """Run all until one ends, with its error if it has one; the others are cancelled."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -202,11 +202,11 @@ async def _first_of(*works: Coroutine[Any, Any, object]) -> None:
 
 
 async def _nothing() -> None:
-    """A database that was given runs already."""
+    """Do nothing: a database that was given runs already."""
 
 
 def _read_store() -> None:
-    """Import what the database is prepared with."""
+    """Import the modules that prepare the database."""
     import modicum_server.store.migrate  # noqa: PLC0415 - as above
     import modicum_server.store.postgres  # noqa: F401, PLC0415
 

@@ -1,1 +1,1 @@
-"""What the API and the worker tell Prometheus, one module each."""
+"""The metrics of the API and of the worker for Prometheus."""

@@ -1,8 +1,8 @@
-"""What the API tells Prometheus: calls, watches, bytes, audits acknowledged, and a snapshot of what the store has.
+"""The metrics of the API: calls, watches, bytes, created audits, and a snapshot of the store.
 
-Labels of what is counted here take values from short fixed lists only: no project, audit, model or principal. What
-audits cost and how they end is told by the workers. A counter names the request that it counted last, a histogram one
-of each bucket, as exemplars: the way from a spike to a line of the log.
+Labels of what is counted here have values from short fixed lists: no project, audit, model or principal. The workers
+count what audits cost and how they end. As exemplars, a counter has the request that it counted last and a histogram
+one request for each bucket, which lead from a spike to a line of the log.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from modicum_server.metrics.exposition import exemplar, exposed_text
 from modicum_server.metrics.stored import Snapshot, SnapshotCollector
 
-#: Most calls take milliseconds; uploads and reports take seconds; watches last as long as audits.
+#: Most calls take milliseconds, uploads and reports take seconds, and watches last as long as audits.
 RPC_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
 #: Reasons why no method served a request, by transport: `rest` is below /v1, `http` is everything else on that port.
@@ -56,7 +56,7 @@ class ApiMetrics:
             registry=self.registry,
         )
         for answer in ("queued", "reused"):
-            self._audits.labels(answer)  # there from the start: the first one is then a rise, too
+            self._audits.labels(answer)  # present from the start, so that the first one is a rise
         self._stored = SnapshotCollector()
         self.registry.register(self._stored)
 
@@ -67,7 +67,7 @@ class ApiMetrics:
         self._rpc_seconds.labels(method).observe(seconds, exemplar=request)
 
     def request_unrouted(self, transport: str, reason: str) -> None:
-        """Count a request that led nowhere."""
+        """Count a request that no method serves."""
         assert (transport, reason) in UNROUTED, "labels come from a bounded list, never from a caller"
         self._unrouted.labels(transport, reason).inc()
 
@@ -80,7 +80,7 @@ class ApiMetrics:
         self._upload_bytes.inc(size_bytes)
 
     def audit_acknowledged(self, *, reused: bool) -> None:
-        """Count an audit."""
+        """Count a created audit."""
         self._audits.labels("reused" if reused else "queued").inc()
 
     def expose(self, snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:

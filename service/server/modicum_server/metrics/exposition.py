@@ -1,25 +1,25 @@
-"""The text that Prometheus reads, in the format that it asks for, and what exemplars may hold."""
+"""The text for Prometheus, in the format that it accepts, and the labels of exemplars."""
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
-#: Characters of an exemplar's labels together, by the OpenMetrics specification.
+#: Most characters of all labels of an exemplar, by the OpenMetrics specification.
 LONGEST_EXEMPLAR = 128
 
-# The time at which each series began: half as many series again, and nobody asks.
+# The creation time of each series would add half as many series again, and nobody uses it.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # has no types
 
 
 def exposed_text(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     """Return the text and its media type by an Accept header: OpenMetrics, which has exemplars, or the plain format.
 
-    Collectors may read files: call it beside the loop.
+    Collectors may read files: call this in a thread.
     """
     encoder, media_type = choose_encoder(accept)
     return encoder(registry), media_type
 
 
 def exemplar(**labels: str) -> dict[str, str] | None:
-    """Return the labels of an exemplar; None when one is empty or they are longer than an exemplar may be."""
+    """Return the labels of an exemplar; None when one is empty or they are too long."""
     length = sum(len(name) + len(value) for name, value in labels.items())
     return labels if all(labels.values()) and length <= LONGEST_EXEMPLAR else None

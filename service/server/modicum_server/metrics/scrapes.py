@@ -1,7 +1,7 @@
-"""What is asked of the store and of the dependencies for a scrape. Never holds a scrape up for long, nor the loop.
+"""Reads the store and the dependencies for a scrape, in bounded time and without blocking the event loop.
 
-Scrapes of the same moment share one reading. What does not answer in time is shown as a gap and left alone: ending a
-question to a database that hangs takes psycopg ten seconds more, which no scrape waits for.
+Scrapes at the same moment share one reading. What does not come in time is a gap, and its reading goes on: cancelling a
+query of a database that hangs takes psycopg ten seconds more, and no scrape waits for that.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from modicum_server.metrics.versions import VersionReader
 from modicum_server.ports import ArtifactStore, Store
 from modicum_server.settings import Settings
 
-#: Below the ten seconds that Prometheus gives a scrape by default.
+#: Less than the ten seconds that Prometheus gives a scrape by default.
 STORE_SECONDS = 3.0
 
 Readiness = Callable[[], Awaitable[Mapping[str, bool]]]
@@ -53,7 +53,7 @@ class TimedReading(Generic[Value]):
 
 
 class Scrapes:
-    """Reads a snapshot for each scrape."""
+    """Reads a snapshot for each scrape, and makes the text for Prometheus."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Scrapes:
         self._reading: asyncio.Task[Snapshot] | None = None
 
     async def read(self) -> Snapshot:
-        """Return what there is to be seen now."""
+        """Return the snapshot of now."""
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read(), name="metrics-scrape")
         return await asyncio.shield(self._reading)
@@ -86,7 +86,7 @@ class Scrapes:
         return await asyncio.to_thread(self._metrics.expose, await self.read(), accept)
 
     async def close(self) -> None:
-        """End what still reads."""
+        """Cancel what still reads."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
@@ -100,12 +100,12 @@ class Scrapes:
 
     async def _read_store(self) -> Stored | None:
         try:
-            # Nobody waits for what comes after this time, and yet it has to end: a connection may be lost for good.
+            # Nobody waits longer, and the reading has to end: a connection may be lost for good.
             async with asyncio.timeout(STORE_SECONDS), self._store.transaction() as transaction:
                 facts = {**await transaction.shards.facts(), **await transaction.gauges.facts()}
                 audits = await transaction.audits.count_by_state()
                 return Stored(facts, audits, await transaction.gauges.failed_audits())
-        except Exception as error:  # not known, then; the rest is shown all the same
+        except Exception as error:  # a gap; the rest is shown all the same
             if not isinstance(error, Unavailable | TimeoutError):
                 log.warning("metrics_not_read", error=str(error), exc_info=error)
             return None
@@ -121,7 +121,7 @@ class Scrapes:
 
 
 def _local_folder(artifacts_url: str) -> Path | None:
-    """Return the folder of an artifact store that is one."""
+    """Return the folder of an artifact store that is a folder, otherwise None."""
     parts = urlsplit(artifacts_url)
     if not artifacts_url or parts.scheme not in {"", "file"}:
         return None

@@ -1,7 +1,7 @@
-"""What the store and the dependencies say at a scrape, as metric families; nothing is counted here.
+"""Turns what a scrape read from the store and the dependencies into metric families. Counts nothing.
 
-A family whose facts are not known (the database is away) is there without samples: a gap, not a zero.
-Labels of models are names that users gave; their number is bounded by the setting `metrics_models`.
+When facts are unknown, because the database is away, their family has no samples: a gap, not a zero. The labels of
+models are names that users chose; the setting `metrics_models` bounds their number.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from modicum_server.domain.audits import AuditState
 from modicum_server.metrics.versions import VersionReading, VersionReadings
 
-#: Facts of the store and what they say; each is a gauge.
+#: Facts of the store, with their help texts. Each is a gauge.
 FACT_GAUGES: Mapping[str, tuple[str, str]] = {
     "queued": ("modicum_queue_shards_queued", "Shards that wait for a worker."),
     "held": ("modicum_queue_shards_held", "Shards that workers hold, those whose lease has run out included."),
@@ -43,7 +43,7 @@ HEADLINE_GAUGES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the store says: facts, and how many audits stand where, and failed by which reason."""
+    """What was read from the store: facts, audits by state, and failed audits by reason."""
 
     facts: Mapping[str, float]
     audits: Mapping[AuditState, int]
@@ -60,7 +60,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that a scrape shows beyond what the process counts; None and missing keys are not known."""
+    """All that a scrape shows besides what the process counts. None and missing keys mean unknown."""
 
     dependencies: Mapping[str, bool] = field(default_factory=dict)
     stored: Stored | None = None
@@ -69,7 +69,7 @@ class Snapshot:
 
 
 class SnapshotCollector(Collector):
-    """Shows a snapshot, the one that was set last."""
+    """Shows the snapshot that was set last."""
 
     def __init__(self) -> None:
         self.snapshot = Snapshot()

@@ -1,7 +1,7 @@
-"""What the newest audit says of each registered model version: read from result documents, and kept while it is new.
+"""The figures of the newest audit of each registered model version, read from result documents and kept for a while.
 
-Numbers come from documents only, so they outlive restarts and equal every report. Nobody waits long: whoever asks
-gets what was read last, and a reading that is due goes on by itself.
+They come only from documents, so they survive restarts and equal every report. Nobody waits long: a scrape gets the
+last reading, while a due one runs in the background.
 """
 
 import asyncio
@@ -19,23 +19,23 @@ from modicum_server.errors import ArtifactNotFound, ModicumError
 from modicum_server.ports import ArtifactStore, Store
 from modicum_server.usecases.stored_results import read_whole
 
-#: How long a scrape waits for a reading that it set off; an API that has just started shows its versions at once.
+#: Longest wait of a scrape for a reading that it started, so that an API shows its versions soon after its start.
 WAIT_SECONDS = 2.0
-#: A reading ends, for nothing else is read before it has: a connection may be lost for good.
+#: A reading is cancelled after this time, because the next one waits for it, and a connection may be lost for good.
 STORE_SECONDS = 10.0
 DOCUMENT_SECONDS = 60.0
 PREDICTED = TargetRule.PREDICTED.value
 SHOWN = ("overinterpretation_rate", "overinterpretation_rate_class_targeted", "subset_fraction_median")
-"""Measures of a result document that a headline is made of."""
+"""The measures of a result document that a headline uses."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """Measures of one version by one audit's first search for the predicted class; None where unavailable.
+    """Measures of one version by an audit's first search for the predicted class; None where unavailable.
 
-    `rate` is R(threshold, alpha), taken over so many `images`; `companion` is what a random other class gets.
+    `rate` is R(threshold, alpha) over this many `images`; `companion` is the rate for a random other class.
     """
 
     method: str
@@ -53,7 +53,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class VersionReading:
-    """An audit and what it says of a version."""
+    """An audit and its headline of a version."""
 
     audit: VersionAudit
     headline: Headline
@@ -61,14 +61,14 @@ class VersionReading:
 
 @dataclass(frozen=True, slots=True)
 class VersionReadings:
-    """What is shown, and how many audited versions are not."""
+    """The versions that are shown, and how many audited ones are not."""
 
     readings: Sequence[VersionReading] = ()
     left_out: int = 0
 
 
 def headlines_of(document: bytes) -> Mapping[str, Headline]:
-    """Return the headline of each version in a result document's bytes: of its first search for the predicted class."""
+    """Return the headline of each version in the bytes of a result document."""
     searches = {
         model["model_version"]: [one for one in model["searches"] if _is_for_the_prediction(one)]
         for model in json.loads(document)["models"]
@@ -107,7 +107,7 @@ def _ends(measure: Mapping[str, Any]) -> tuple[float | None, float | None]:
 
 @dataclass
 class VersionReader:
-    """Reads the newest audits of at most `limit` versions, not more often than each `interval_seconds`."""
+    """Reads the newest audits of at most `limit` versions, at most once in `interval_seconds`."""
 
     store: Store
     artifacts: ArtifactStore
@@ -120,7 +120,7 @@ class VersionReader:
     _reading: "asyncio.Task[None] | None" = None
 
     async def current(self) -> VersionReadings:
-        """Return what was read last; sets off a reading that is due, and waits for one, but not for long."""
+        """Return the last reading. Starts one that is due, and waits for it, but not for long."""
         if self._reading is None and self.clock() >= self._due:
             self._reading = asyncio.create_task(self._read(), name="metrics-versions")
         if self._reading is not None:
@@ -128,7 +128,7 @@ class VersionReader:
         return self._latest
 
     async def close(self) -> None:
-        """End a reading that goes on, and wait for its end, but not for long."""
+        """Cancel a reading that still runs, and wait a moment for its end."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.wait({self._reading}, timeout=WAIT_SECONDS)
@@ -138,7 +138,7 @@ class VersionReader:
             async with asyncio.timeout(STORE_SECONDS), self.store.transaction() as transaction:
                 newest = await transaction.gauges.newest_audits(limit=self.limit)
             await self._read_documents(newest)
-        except Exception as error:  # what was read last stays; the next reading may go well
+        except Exception as error:  # the last reading stays; the next one may succeed
             known = isinstance(error, ModicumError | TimeoutError)
             log.warning("metrics_not_read", error=str(error) or type(error).__name__, exc_info=not known)
         finally:
@@ -156,14 +156,14 @@ class VersionReader:
         self._latest = VersionReadings(readings, newest.left_out)
 
     async def _headlines_in(self, audit: VersionAudit) -> Mapping[str, Headline]:
-        """Those of an audit's document; none, once and for all, of one that cannot be read any more."""
+        """Return the headlines of an audit's document; none if it can no longer be read, without trying again."""
         known = self._headlines.get(audit.result_digest)
         if known is not None:
             return known
         try:
             async with asyncio.timeout(DOCUMENT_SECONDS):
                 document = await read_whole(self.artifacts, audit.result_digest)
-            # Parsing a large document is arithmetic: it runs beside the loop.
+            # Parsing a large document takes processor time, so it runs in a thread.
             return await asyncio.to_thread(headlines_of, document)
         except (ArtifactNotFound, ValueError, KeyError, TypeError, IndexError) as error:
             log.warning("metrics_without_document", audit=audit.audit, error=repr(error))

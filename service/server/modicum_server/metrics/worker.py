@@ -1,7 +1,7 @@
-"""What a worker tells Prometheus: work done, how long it took, what went wrong, and how its TorchServe is.
+"""The metrics of a worker: work done, its time, failures, and the state of its TorchServe.
 
-Labels take values from short fixed lists only: no project, audit, model or image. Audits and shards stand in
-exemplars, by name: the way from a spike to an audit.
+Labels have values from short fixed lists: no project, audit, model or image. Audits and shards are in exemplars, by
+name, which lead from a spike to an audit.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,18 +16,18 @@ from modicum_server.domain.findings import Finding, FindingReason, Prediction, T
 from modicum_server.metrics.exposition import exemplar
 from modicum_server.model_server import Isolation, ModelServerHealth
 
-#: A shard is planned to take a minute; checks and summaries take a second, a large model on a CPU takes many minutes.
+#: A shard is planned to take a minute. Checks and summaries take a second, a large model on a CPU many minutes.
 SHARD_BUCKETS = (0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
-#: An audit takes minutes to hours, from its acknowledgement to its end; a shard may wait as long behind others.
+#: An audit takes minutes to hours from its creation to its end. A shard may wait as long behind others.
 AUDIT_BUCKETS = (5, 15, 30, 60, 120, 180, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
 WAIT_BUCKETS = (0.1, 0.5, 1, 2.5, *AUDIT_BUCKETS)
-#: Told as 0 from the start, so that the first of its kind is a rise.
+#: Shown as 0 from the start, so that the first of its kind is a rise.
 AUDIT_OUTCOMES = ("succeeded", "failed")
 DEATH_REASONS = ("model_died", "model_hung", "model_out_of_memory")
 
 
 def image_outcome(finding: Finding) -> str:
-    """The word by which a finding is counted: what came of an image."""
+    """Return the outcome of an image by which its finding is counted."""
     if finding.failed:
         return "failed"
     if finding.reason is FindingReason.NOT_ELIGIBLE:
@@ -41,7 +41,7 @@ class WorkerMetrics:
     """The metrics of one worker process, in a registry of their own unless one is given."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        # Longer than a function should be: it is a list, and stays one to be read beside the docs.
+        # Longer than a function should be: it is one list, to be read together with the docs.
         self.registry = registry or CollectorRegistry()
         self._images = Counter(
             "modicum_worker_images", "Images whose finding was stored, by outcome.", ["outcome"], registry=self.registry
@@ -104,7 +104,7 @@ class WorkerMetrics:
         )
         self._model_server = ModelServerCollector()
         self.registry.register(self._model_server)
-        ProcessCollector(registry=self.registry)  # its start above all: a worker that starts again and again is seen
+        ProcessCollector(registry=self.registry)  # mainly for its start time, which shows restarts
         for outcome in AUDIT_OUTCOMES:
             self._audits.labels(outcome)
         for reason in DEATH_REASONS:
@@ -127,23 +127,23 @@ class WorkerMetrics:
         self._forward.inc(sum(prediction.reason is None for prediction in predictions))
 
     def shard_claimed(self, shard: Shard) -> None:
-        """Take the time that a shard waited."""
+        """Record how long a shard waited."""
         waited = self._wait_seconds.labels(shard.stage.value.lower())
         waited.observe(shard.waited_seconds, exemplar=exemplar(audit=shard.audit))
 
     def shard_ended(self, shard: Shard, outcome: str, seconds: float) -> None:
-        """Take the time that a shard took."""
+        """Record how long a shard took."""
         took = self._shard_seconds.labels(shard.stage.value.lower(), outcome)
         took.observe(seconds, exemplar=exemplar(audit=shard.audit))
         if outcome == "lost":
             self._lease_losses.inc()
 
     def watch_model_server(self, look: Callable[[], ModelServerHealth]) -> None:
-        """Take how the model server is from here at every scrape."""
+        """Read the state of the model server from here at every scrape."""
         self._model_server.look = look
 
     def models_confined(self, isolation: Isolation) -> None:
-        """Say how models are confined."""
+        """Show how models are confined."""
         programs = "run" if isolation.encloses_code else "refused"
         self._confinement.labels(isolation.level, programs).set(1)
 
@@ -152,7 +152,7 @@ class WorkerMetrics:
         self._deaths.labels(reason.lower()).inc()
 
     def audit_ended(self, audit: Audit, outcome: str) -> None:
-        """Count an audit (as it was before it ended) and take its time."""
+        """Count an audit (as it was before it ended) and record its time."""
         named = exemplar(audit=audit.name)
         self._audits.labels(outcome).inc(exemplar=named)
         seconds = (datetime.now(UTC) - audit.create_time).total_seconds()
@@ -160,7 +160,7 @@ class WorkerMetrics:
 
 
 class ModelServerCollector(Collector):
-    """Looks at the model server when it is scraped; one that was never looked at is down."""
+    """Reads the model server at a scrape. Before one is set, it shows a model server that is down."""
 
     def __init__(self) -> None:
         self.look: Callable[[], ModelServerHealth] = ModelServerHealth

@@ -17,7 +17,7 @@ POOL_SIZE = 10
 POOL_OVERFLOW = 10
 POOL_TIMEOUT_SECONDS = 15.0
 CONNECT_TIMEOUT_SECONDS = 5
-#: A connection that died with its server must not look alive for long.
+#: Detects soon that a connection died with its server.
 KEEPALIVE = {
     "keepalives_idle": 15,
     "keepalives_interval": 5,
@@ -27,9 +27,9 @@ KEEPALIVE = {
 #: A reply that takes longer is given up. It is longer than the time for which a frozen process can lock a row
 #: (IDLE_TRANSACTION), and than the time after which the queue's listener asks again (30 s).
 LONGEST_WAIT_SECONDS = 45.0
-#: A transaction in which nothing is asked for so long is a frozen process's: it ends, and its locks on rows with it.
+#: A transaction that is idle for this long belongs to a frozen process. It is ended, which releases its row locks.
 IDLE_TRANSACTION = "30s"
-#: The same while the bytes of an artifact are brought, which may be large and far away.
+#: The same while an artifact is transferred, which may be large and far away.
 IDLE_ARTIFACT_TRANSACTION = "600s"
 IDLE_TIMEOUT = "idle_in_transaction_session_timeout"
 #: The queue's schema comes after whatever the operator set.
@@ -46,7 +46,7 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
         """Wait for what the generator waits for.
 
         Raises:
-            psycopg.OperationalError: it did not come in time.
+            psycopg.OperationalError: it took too long.
         """
         try:
             async with asyncio.timeout(LONGEST_WAIT_SECONDS):
@@ -56,22 +56,22 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
 
 
 def sqlalchemy_url(database_url: str) -> str:
-    """Return a `postgresql://` address as SQLAlchemy's with psycopg 3."""
+    """Return a `postgresql://` address in SQLAlchemy's form for psycopg 3."""
     return make_url(database_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def libpq_url(database_url: str) -> str:
-    """Return an address as libpq, and so psycopg, takes it."""
+    """Return an address in the form of libpq, which psycopg uses."""
     return make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def shown_url(database_url: str) -> str:
-    """Return an address as it may be shown: without its password."""
+    """Return an address without its password."""
     return make_url(database_url).render_as_string(hide_password=True)
 
 
 def open_engine(database_url: str) -> AsyncEngine:
-    """Return an engine; it connects when it is first used, and looks whether a connection lives before it is used."""
+    """Return an engine. It connects on first use, and checks that a connection is alive before each use."""
     engine = create_async_engine(
         sqlalchemy_url(database_url),
         pool_size=POOL_SIZE,
@@ -97,7 +97,7 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 
 
 async def driver_connection(connection: AsyncConnection) -> "psycopg.AsyncConnection[Any]":
-    """Return psycopg's connection below SQLAlchemy's: what runs on it is in the same transaction."""
+    """Return the psycopg connection of a SQLAlchemy connection. Both share the transaction."""
     driver: psycopg.AsyncConnection[Any] | None = (await connection.get_raw_connection()).driver_connection
     assert driver is not None, "a connection that is in use has a driver's"
     return driver

@@ -1,7 +1,7 @@
-"""Deletes a folder with what a model's process left in it, however it was left. Standard library only.
+"""Deletes a folder with everything that a model's process left in it. Standard library only.
 
-A hostile tree is nested deeper than a recursion or a path may be, or holds folders that deny their owner. So nothing
-here recurses: what lies in a folder is moved up to the top until every folder is empty.
+A hostile tree can be nested more deeply than recursion or paths allow, or contain folders that are closed to their
+owner. So nothing here recurses: inner folders are moved up to the top until every folder is empty.
 """
 
 import itertools
@@ -13,10 +13,10 @@ OWNER_ALL = 0o700
 
 
 def delete_tree(path: Path) -> None:
-    """Delete a folder with all that is in it; a link is deleted, not followed. Nothing happens where there is none.
+    """Delete a folder with everything in it. A link is deleted, not followed. A missing folder is no error.
 
     Raises:
-        OSError: it cannot be deleted, such as on a file system that became read-only.
+        OSError: it cannot be deleted, for instance on a file system that became read-only.
     """
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
@@ -40,9 +40,9 @@ def _folders_of(path: Path) -> list[Path]:
 
 
 def _empty(folder: Path, names: Iterator[Path]) -> None:
-    """Move the folders of a folder up beside it, and delete it with its files."""
+    """Move the folders in a folder up, and delete it with its files."""
     folder.chmod(OWNER_ALL)
     for inner in _folders_of(folder):
-        inner.chmod(OWNER_ALL)  # a folder that changes its parent is written to
+        inner.chmod(OWNER_ALL)  # moving a folder to another parent writes to it
         inner.rename(next(name for name in names if not os.path.lexists(name)))
     folder.rmdir()

@@ -1,6 +1,6 @@
-"""Temporary folders that live as long as the process that made them: private, held by a lock, gone when it ends.
+"""Private temporary folders that exist as long as their process, which holds a lock in each.
 
-A folder whose owner was killed is recognised by its free lock and deleted by whoever makes the next one beside it.
+When the process was killed, the lock is free, and the folder is deleted when the next one is created beside it.
 """
 
 import contextlib
@@ -13,19 +13,19 @@ from pathlib import Path
 from modicum_server.processes.folder_deletion import delete_tree
 
 LOCK = "lock"
-#: A process that is being killed may write while we delete.
+#: A process that is being killed may still write during the deletion.
 DELETIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class LockedFolder:
-    """The folder and the descriptor that holds its lock."""
+    """The folder, and the file descriptor that holds its lock."""
 
     path: Path
     lock: int
 
     def delete(self) -> None:
-        """Delete everything and give up the lock."""
+        """Delete the folder and release its lock."""
         for _ in range(DELETIONS):
             with contextlib.suppress(OSError):
                 delete_tree(self.path)
@@ -34,7 +34,7 @@ class LockedFolder:
 
 
 def create_locked_folder(prefix: str, root: Path | None = None) -> LockedFolder:
-    """Make a new one below `root` (by default the temporary folder), after deleting those whose owners are gone."""
+    """Create one below `root` (by default the temporary folder), after deleting those whose owners are gone."""
     place = root or Path(tempfile.gettempdir())
     delete_abandoned(prefix, place)
     path = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
@@ -48,7 +48,7 @@ def delete_abandoned(prefix: str, root: Path) -> None:
             if path.stat().st_uid != os.getuid():
                 continue
             lock = os.open(path / LOCK, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:  # no lock: someone is just making it, or another user's
+        except OSError:  # no lock: it is just being created, or belongs to another user
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,7 +60,7 @@ def delete_abandoned(prefix: str, root: Path) -> None:
 
 
 def _locked(path: Path) -> int:
-    # Locked before it has its name, so that no one finds it free.
+    # It is locked before it gets its name, so that nobody finds it free.
     unnamed = path.with_suffix(".new")
     lock = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,11 +1,11 @@
-"""What is awaited only as long as nobody says stop. Knows nothing of what it awaits."""
+"""Awaits work until a stop is requested. Knows nothing of the work."""
 
 import asyncio
 from collections.abc import Coroutine
 
 
 async def done_before(stop: asyncio.Event, *works: Coroutine[object, object, object]) -> bool:
-    """Do the works at once; False, and they are cancelled, when `stop` is set first. An error of one is raised."""
+    """Run all works together; cancel them and return False when `stop` is set first. Raises the error of a work."""
     working = asyncio.create_task(_all_of(works))
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -21,7 +21,7 @@ async def done_before(stop: asyncio.Event, *works: Coroutine[object, object, obj
 
 
 async def _all_of(works: tuple[Coroutine[object, object, object], ...]) -> bool:
-    """Do them all; the first error ends the others, and comes alone."""
+    """Run all works. The first error cancels the others, and is raised alone."""
     try:
         async with asyncio.TaskGroup() as group:
             for work in works:

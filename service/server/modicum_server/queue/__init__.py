@@ -1,1 +1,1 @@
-"""The queue: procrastinate's jobs, each of which wakes a worker and means nothing else. Our own rows are the truth."""
+"""The queue: procrastinate's jobs, which only wake workers. The rows of the store say what is to do."""

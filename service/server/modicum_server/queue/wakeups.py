@@ -1,7 +1,7 @@
-"""Wakes the worker: hears that jobs were deferred, and clears them away.
+"""Wakes the worker: listens for deferred jobs, and deletes them.
 
-Every worker hears every job, so that one that is busy keeps none from the others; who then gets a shard is decided by
-the rows. A job is only what outlives a moment in which nobody listens.
+Every worker hears of every job, so that a busy worker keeps none from the others. The rows decide who gets a shard. A
+job only bridges a moment in which nobody listens.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ from modicum_server.postgres.connections import (
 )
 from modicum_server.postgres.wake_jobs import QUEUE, wake_app
 
-#: How often jobs are looked for that came due without a notification (delayed ones).
+#: How often to look for delayed jobs, which become due without a notification.
 POLL_SECONDS = 5.0
-#: Jobs that one statement clears away, and the pause before it: nobody waits for this, a notification wakes.
+#: Jobs that one statement deletes, and the pause before it. Nobody waits for this, because notifications wake.
 MOST_CLEARED = 1000
 CLEAR_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 POOL_TIMEOUT_SECONDS = 10.0
 
-#: Jobs are not fetched one by one, as there is nothing to do for them: a thousand go at the price of one. Whatever an
-#: earlier release's worker took (`doing`) goes with them.
+#: There is nothing to do for a job, so a thousand are deleted for the price of one. Jobs that a worker of an earlier
+#: release had taken (`doing`) are deleted too.
 _CLEAR = """
 DELETE FROM procrastinate_jobs WHERE id IN (
     SELECT id FROM procrastinate_jobs
@@ -47,10 +47,10 @@ _AWAY = (ProcrastinateException, psycopg.Error, PoolTimeout, OSError)
 
 
 class QueueWakeups:
-    """`ports.Wakeups` over procrastinate; an asynchronous context that hears while it is open."""
+    """`ports.Wakeups` over procrastinate: an asynchronous context that listens while it is open."""
 
     def __init__(self, database_url: str) -> None:
-        """Take the address of the database; a database that is away is tried again for as long as this is open."""
+        """Take the address of the database. While this is open, a database that is away is tried again and again."""
         kwargs: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **KEEPALIVE}
         self._connector = PsycopgConnector(
             conninfo=libpq_url(database_url),
@@ -94,7 +94,7 @@ class QueueWakeups:
         self._deferred.set()
 
     async def _forever(self, work: Any) -> None:
-        """Do it again and again while the database comes and goes."""
+        """Repeat the work for ever, also when the database is away for a while."""
         while True:
             try:
                 await work()
@@ -106,18 +106,18 @@ class QueueWakeups:
         async def on_notification(**_: object) -> None:
             self._wake()
 
-        self._wake()  # what was deferred while nobody listened
+        self._wake()  # for jobs that were deferred while nobody listened
         await self._app.job_manager.listen_for_jobs(on_notification=on_notification, queues=[QUEUE])
 
     async def _clear(self) -> None:
         while True:
             while await self._connector.execute_query_all_async(_CLEAR, queue=QUEUE, most=MOST_CLEARED):
-                self._woken.set()  # what came due by itself, or was deferred while nobody listened
+                self._woken.set()  # delayed jobs, and those that were deferred while nobody listened
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._deferred.wait()
             self._deferred.clear()
-            await asyncio.sleep(CLEAR_SECONDS)  # jobs that come one after the other go together
+            await asyncio.sleep(CLEAR_SECONDS)  # so that jobs that come shortly after each other are deleted together
 
 
 async def _set_search_path(connection: "psycopg.AsyncConnection[Any]") -> None:

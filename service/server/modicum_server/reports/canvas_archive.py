@@ -1,7 +1,7 @@
 """Images on the canvas of an audit as a zip archive: one `DIGEST.npy` each, float32 (C, H, W) within the bounds.
 
-What a client lacks to put masks and pixels together: decoding and framing happen here, as they did for the searches.
-Written as it goes, so that memory is one image's; equal images give equal bytes. Must not know masks or fills.
+A client needs them to combine masks and pixels: images are decoded and framed here as they were for the searches. The
+archive is written image by image, so memory holds one. Equal images give equal bytes. Knows no masks and no fills.
 """
 
 import io
@@ -17,24 +17,24 @@ from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureU
 from modicum_server.measures.rows import Row
 
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)
-"""The earliest date that an archive can hold: every member has it."""
+"""The earliest date in a zip archive. Every member has it."""
 QUICKEST = 1
-"""Level of compression."""
+"""Compression level."""
 
 
 def images_with_subsets(rows: Iterable[Row]) -> list[str]:
-    """Return the digests of the images of which some search found a subset of pixels, each once, as the rows come."""
+    """Return the digests of the images on which a search found a subset of pixels, each once, in the order of rows."""
     shown = (row for row in rows if row["subset"] is not None and not row["baseline_confident"])
     return list(dict.fromkeys(row["image_digest"] for row in shown))
 
 
 class CanvasArchive:
-    """`add` each image file and send on what that returns, then what `end` returns.
+    """Call `add` for each image file, then `end`. What each returns is the next piece of the archive.
 
     Args:
         document: the result document.
-        framing: how image files become the canvas, as for the search.
-        canvas: of the audit.
+        framing: how image files become the canvas, the same as in the search.
+        canvas: the canvas of the audit.
     """
 
     def __init__(self, document: Mapping[str, Any], framing: InputSpecification, canvas: Canvas) -> None:
@@ -44,7 +44,7 @@ class CanvasArchive:
         self._archive = zipfile.ZipFile(self._sent, "w", zipfile.ZIP_DEFLATED, compresslevel=QUICKEST)
 
     def add(self, digest: str, data: bytes) -> bytes:
-        """Add an image under its file's digest; what cannot be decoded is left out."""
+        """Add an image under the digest of its file. An image that cannot be decoded is left out."""
         try:
             image = canvas_array(data, self._framing, self._canvas, self._max_pixels)
         except (PictureUnreadable, PictureTooLarge):
@@ -63,24 +63,24 @@ class CanvasArchive:
 
 
 class _Outgoing(io.RawIOBase):
-    """A file that cannot be read or rewound: what is written to it is taken from it."""
+    """A write-only file without positions. `taken` removes what was written."""
 
     def __init__(self) -> None:
         super().__init__()
         self._written = bytearray()
 
     def writable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def write(self, data: object, /) -> int:
-        """Take note of the bytes."""
+        """Append the bytes."""
         piece = bytes(memoryview(data))  # type: ignore[arg-type]  # what zipfile writes are buffers
         self._written += piece
         return len(piece)
 
     def taken(self) -> bytes:
-        """What was written since the last call."""
+        """Return what was written since the last call."""
         piece = bytes(self._written)
         self._written.clear()
         return piece

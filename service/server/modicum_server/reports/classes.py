@@ -1,4 +1,4 @@
-"""The measures that are given by class, as one table: a row a class, the classes with most images first."""
+"""The measures by class as one table, a row for each class, those with most images first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from modicum_server.reports.wording import class_text
 
 MOST_ROWS = 20
 FEWEST_CLASSES = 2
-"""Of one class alone the table of all measures says everything."""
+"""With one class, the table of all measures says everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The table. `rows` have a cell a column, None where that measure has no image of the class."""
+    """The table. A cell of `rows` is None where its measure has no image of the class."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Line | None, ...]], ...]
@@ -23,7 +23,7 @@ class Classes:
 
 
 def classes(measures: Measures, known: Titles, labels: Sequence[str]) -> Classes | None:
-    """Return the table of all measures with groups; None where there are no two classes."""
+    """Return the table of all measures with groups; None with fewer than two classes."""
     split = {name: measures[name] for name in ordered(measures, known) if measures[name].get("groups")}
     images: dict[str, int] = {}
     for entry in split.values():

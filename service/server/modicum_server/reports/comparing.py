@@ -1,4 +1,4 @@
-"""What the page shows across versions: pairs on the same images, and ensembles beside their members."""
+"""What the page shows across versions: pairs on the same images, and ensembles with their members."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from modicum_server.measures.families import Titles
 from modicum_server.reports.lines import Line, line, lines
 
 Called = Callable[[str], str]
-"""What a version is called on the page, by its resource name."""
+"""Returns the name of a version on the page, for its resource name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two versions under one search, in pairs on the same images."""
+    """Two versions under one search, compared on the same images."""
 
     first: str
     second: str
@@ -25,7 +25,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What stands beside the verdict on an ensemble, for it or one of its members."""
+    """The figures of an ensemble, or of one of its members, that are shown with the verdict."""
 
     name: str
     rate: Line
@@ -57,7 +57,7 @@ class Check:
 
 
 def pairs(document: Mapping[str, Any], called: Called) -> list[Pair]:
-    """Return the document's comparisons, in its order; documents of before have none."""
+    """Return the document's comparisons, in its order. Older documents have none."""
     return [
         Pair(
             first=called(entry["first"]),
@@ -71,7 +71,7 @@ def pairs(document: Mapping[str, Any], called: Called) -> list[Pair]:
 
 
 def checks(document: Mapping[str, Any], called: Called) -> list[Check]:
-    """Return the document's mitigation checks, in its order; documents of before have none."""
+    """Return the document's mitigation checks, in its order. Older documents have none."""
     return [
         Check(
             ensemble=called(entry["ensemble"]),
@@ -100,7 +100,7 @@ def _titles_of(key: str) -> Titles:
 
 
 def _beside(entry: Mapping[str, Any], called: Called) -> tuple[Beside, ...]:
-    """The ensemble first: a stored document has them by name; documents of before have none."""
+    """Return the figures, the ensemble first. A stored document has them by name; an older one has none."""
     told = entry.get("versions", {})
     names = (name for name in (entry["ensemble"], *entry["members"]) if name in told)
     return tuple(_version_beside(called(name), told[name]) for name in names)

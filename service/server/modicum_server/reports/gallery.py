@@ -1,7 +1,7 @@
-"""The gallery: which findings are shown, and what stands on each card. Bounded, whatever the size of the audit.
+"""The gallery: which findings are shown, and what is on each card. Its size is bounded for any audit.
 
-Shows the smallest, the middle and the largest subsets, and the first of the images without one. An image that cannot be
-loaded any more leaves its card with the mask alone.
+It shows the smallest, the middle and the largest subsets, and the first images without one. When an image is no longer
+stored, its card has only the mask.
 """
 
 import math
@@ -23,20 +23,20 @@ from modicum_server.reports import panels
 from modicum_server.reports.wording import class_text, pixels_text, reason_text, variant_text
 
 LoadImage = Callable[[str], bytes | None]
-"""Bytes of an image by its digest; None when they are not there any more."""
+"""Returns the bytes of an image by its digest; None when they are no longer stored."""
 
 GROUP_SIZE = 10
-"""Cards of each of the smallest, middle and largest subsets."""
+"""Cards in each of the groups of smallest, middle and largest subsets."""
 LARGEST_GALLERY = 3 * GROUP_SIZE
 FEW_PIXELS = 64
-"""So few are outlined more boldly, or nobody finds them."""
+"""Subsets with at most this many pixels get a bolder outline, so that they can be seen."""
 LARGEST_REMAINDER = 60
-"""Images without a subset that are listed."""
+"""Most images without a subset in the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """An image as it is shown, and the colour of the fill beside it."""
+    """An image as it is shown, and the colour of the fill."""
 
     pixels: panels.Pixels
     fill_colour: tuple[int, int, int]
@@ -44,7 +44,7 @@ class Photograph:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a card needs beside its row: where it lies and what its classes are called."""
+    """What the cards of a section need besides their rows: canvas, input, class names, fill, images."""
 
     canvas: Canvas
     input: InputSpecification | None
@@ -54,7 +54,7 @@ class Scene:
     max_pixels: int
 
     def photograph(self, digest: str) -> Photograph | None:
-        """Return the image on the canvas; None when it is not stored any more or cannot be decoded."""
+        """Return the image on the canvas; None when it is no longer stored or cannot be decoded."""
         data = self.load_image(digest) if digest and self.input is not None else None
         if data is None or self.input is None:
             return None
@@ -69,7 +69,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What another fill, another change, or another version made of a subset."""
+    """The result of a subset with another fill, another change, or another version."""
 
     name: str
     sufficient: bool
@@ -78,7 +78,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A finding with a subset, in words and pictures. Pictures are data: addresses; "" where there is none."""
+    """A finding with a subset, in words and pictures. Pictures are data: addresses, or "" when missing."""
 
     anchor: str
     item: str
@@ -120,7 +120,7 @@ class Remainder:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Positions (in the order of the observations) that are shown, and how many there were."""
+    """The positions that are shown (in the order of the observations), and how many there were."""
 
     groups: tuple[tuple[str, tuple[int, ...]], ...]
     subsets: int
@@ -129,7 +129,7 @@ class Choice:
 
 
 def choose(seen: Observations) -> Choice:
-    """Return what is shown: all subsets, smallest first, or three groups of them when there are too many."""
+    """Choose what is shown: all subsets, smallest first, or three groups when there are too many."""
     places = np.flatnonzero(seen.with_subset)
     ordered = [int(place) for place in places[np.argsort(seen.size[places], kind="stable")]]
     without = [int(place) for place in np.flatnonzero(~seen.with_subset)]
@@ -196,7 +196,7 @@ def _groups(ordered: list[int]) -> tuple[tuple[str, tuple[int, ...]], ...]:
 
 
 def _subset_pictures(photograph: Photograph | None, mask: NDArray[np.bool_], fill: str) -> dict[str, str]:
-    """The subset alone: a plain fill is a layer; blur is a picture of its own; noise and marginal are shown on grey."""
+    """Return the subset alone. A plain fill is a layer, blur is a separate picture, other fills are shown as grey."""
     if photograph is None:
         return {"fill_layer": "", "subset": ""}
     if fill == "blur":
@@ -205,7 +205,7 @@ def _subset_pictures(photograph: Photograph | None, mask: NDArray[np.bool_], fil
 
 
 def _argued_for(row: Row, labels: Sequence[str]) -> str:
-    """The class that the subset argues for; with the predicted one, where that is another."""
+    """Return the class of the subset, with the predicted one if that is another."""
     argued_for = class_text(row["target_class"], labels)
     if row["target_class"] == row["predicted_class"]:
         return argued_for
@@ -213,7 +213,7 @@ def _argued_for(row: Row, labels: Sequence[str]) -> str:
 
 
 def _outcome(row: Row) -> str:
-    """Whether the class that is shown is the label; of a class that was only argued for nothing is said."""
+    """Return whether the prediction is the label; nothing in a search for another class."""
     if row["label"] is None or row["predicted_class"] is None or row["predicted_class"] != row["target_class"]:
         return "unlabelled"
     return "correct" if row["label"] == row["predicted_class"] else "incorrect"
@@ -234,7 +234,7 @@ def _other(row: Row, labels: Sequence[str]) -> str:
 
 
 def _robust(row: Row) -> str:
-    """What suffices whatever stands elsewhere; empty where that was not asked."""
+    """Return the result of the fill-robust control; empty if it did not run."""
     control = row["controls"].get("fill_robust")
     if control is None:
         return ""

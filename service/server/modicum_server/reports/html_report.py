@@ -1,7 +1,7 @@
-"""One self-contained HTML file that a person reads: no request, no script. Everything variable is escaped.
+"""The report for people: one self-contained HTML file without requests and scripts. All variable text is escaped.
 
-The page is a pure function of its arguments. It says first what was found, then shows it, then how it was measured and
-what it does not prove.
+The page is a pure function of its arguments. It first says what was found, then shows it, and then explains how it was
+measured and what it does not prove.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,16 +36,16 @@ def render_html(
 
     Args:
         document: the result document.
-        rows: the findings' rows; iterated twice (a one-shot iterator is read into memory).
-        load_image: bytes of an image by digest; None where they are not stored any more.
-        inputs: the input specification of each version, by resource name; without one its photographs are not shown.
-        labels: class labels of each version, by resource name; a class without one is shown by its number.
+        rows: the findings' rows, iterated twice. (A one-shot iterator is read into memory.)
+        load_image: returns the bytes of an image by digest; None when they are no longer stored.
+        inputs: the input specification of each version, by resource name. Without one, no photographs are shown.
+        labels: the class labels of each version, by resource name. A class without one is shown by its number.
     """
     if isinstance(rows, Iterator):
         rows = list(rows)
     page = _environment().get_template("report.html.j2")
     called = version_names(document)
-    asked = asdict(DEFAULTS) | document["specification"].get("statistics", {})  # documents of before have none
+    asked = asdict(DEFAULTS) | document["specification"].get("statistics", {})  # older documents have none
     drawn = sections(_sketches(document, load_image, inputs, labels), rows)
     return page.render(
         document=document,

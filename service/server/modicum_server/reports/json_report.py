@@ -1,6 +1,6 @@
-"""The result document and every row as one JSON file, for programs. Must not add a number of its own.
+"""The report for programs: the result document and every row as one JSON file. Adds no numbers of its own.
 
-Written as the findings artifact comes in: no more of it than a piece is in memory.
+It is written while the findings artifact is read, so memory holds one piece.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,9 +14,9 @@ LINE_END, COMMA = b"\n", b","
 
 
 class JsonReport:
-    """The document with the findings' rows under `rows`: `begin`, then `feed` again and again, then `end`.
+    """The document with the findings' rows under `rows`. Call `begin`, then `feed` for each piece, then `end`.
 
-    Equal inputs give equal bytes. The rows are the artifact's lines as they are.
+    Equal inputs give equal bytes. The rows are the unchanged lines of the artifact.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
@@ -28,25 +28,25 @@ class JsonReport:
         self._held = b""
 
     def begin(self) -> bytes:
-        """Return what stands before the first row."""
+        """Return everything before the first row."""
         return self._before + (COMMA if len(self._before) > 1 else b"") + b'"rows":['
 
     def feed(self, packed: bytes) -> Iterator[bytes]:
-        """Yield the rows that the next bytes of the findings artifact hold."""
+        """Yield the rows in the next bytes of the findings artifact."""
         for text in self._unpacking.feed(packed):
             yield self._listed(text)
 
     def end(self) -> bytes:
-        """Return what stands after the last row fed.
+        """Return everything after the last row.
 
         Raises:
-            ValueError: the artifact is not whole.
+            ValueError: the artifact is incomplete.
         """
         rest = self._listed(self._unpacking.end())
         return rest + b"]" + (COMMA if len(self._after) > 1 else b"") + self._after
 
     def _listed(self, text: bytes) -> bytes:
-        """Lines as entries of a list; the end of a line is held back until another line follows."""
+        """Return lines as entries of a list. The comma after a line is held back until another line follows."""
         text = self._held + text
         self._held = LINE_END if text.endswith(LINE_END) else b""
         return text.removesuffix(LINE_END).replace(LINE_END, COMMA)

@@ -1,6 +1,6 @@
-"""Measures as lines of tables, in the words and the order of the result document. Must not know which measures exist.
+"""Measures as lines of tables, with the titles and the order of the result document. Knows no single measure.
 
-Documents of before say neither how a measure is called nor where it is shown; the registry does.
+Older documents have neither titles nor an order; those come from the registry.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from modicum_server.measures.words import share_text
 from modicum_server.reports.wording import interval_ends, value_text
 
 Measures = Mapping[str, Mapping[str, Any]]
-"""Of a result document, by name."""
+"""Measures of a result document, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A key number. `bar` is (value, low, high) as shares of 1, for a small drawing; None without an interval."""
+    """A key figure. `bar` is (value, low, high) as shares of 1, for a small drawing; None without an interval."""
 
     name: str
     value: str
@@ -29,7 +29,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A measure in the table of all."""
+    """A measure in the table of all measures."""
 
     name: str
     value: str
@@ -40,19 +40,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The key numbers of several sections side by side: a row a section, None where it lacks a column's measure."""
+    """The key figures of all sections, a row for each. A cell is None where a section lacks the measure."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Figure | None, ...], ...]
 
 
 def lines(measures: Measures, known: Titles) -> tuple[Line, ...]:
-    """Return all measures as lines; `known` calls those that do not say it themselves."""
+    """Return all measures as lines. `known` has titles for those without one."""
     return tuple(line(measures[name], title_of(name, measures[name], known)) for name in ordered(measures, known))
 
 
 def line(entry: Mapping[str, Any], title: str) -> Line:
-    """Return a measure as a line, its chance level with its name."""
+    """Return a measure as a line. Its chance level is with its title."""
     measure = measure_from_json(entry)
     method = "" if measure.interval is None else measure.interval.method
     if "chance" in measure.parameters:
@@ -61,7 +61,7 @@ def line(entry: Mapping[str, Any], title: str) -> Line:
 
 
 def figures(measures: Measures, known: Titles) -> dict[str, Figure]:
-    """Return the measures that are read first, by name."""
+    """Return the key figures, by name."""
     return {
         name: _figure(title_of(name, measures[name], known), measure_from_json(measures[name]))
         for name in ordered(measures, known)
@@ -70,20 +70,20 @@ def figures(measures: Measures, known: Titles) -> dict[str, Figure]:
 
 
 def overview(sections: Sequence[Mapping[str, Figure]]) -> Overview:
-    """Return the figures of each section, one column for each measure that any of them has."""
+    """Return the figures of all sections, with a column for each measure that any section has."""
     columns = {name: figure.name for section in sections for name, figure in section.items()}
     rows = tuple(tuple(section.get(name) for name in columns) for section in sections)
     return Overview(tuple(columns.values()), rows)
 
 
 def ordered(measures: Measures, known: Titles) -> list[str]:
-    """Return the names in the order in which they are shown; last what nobody knows the place of."""
+    """Return the names in the order in which they are shown; unknown ones come last."""
     ranks = {name: rank for rank, name in enumerate(known)}
     return sorted(measures, key=lambda name: measures[name].get("order", ranks.get(name, len(ranks))))
 
 
 def title_of(name: str, entry: Mapping[str, Any], known: Titles) -> str:
-    """Return how a measure is called; what nobody names reads as it is written."""
+    """Return the title of a measure; without one, its name."""
     if "title" in entry:
         return str(entry["title"])
     return known[name].text if name in known else name.replace("_", " ").capitalize()

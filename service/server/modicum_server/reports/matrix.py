@@ -1,4 +1,4 @@
-"""The transfer matrix as a table to look at: whose subsets in rows, who scored them in columns. Computes no measure."""
+"""The transfer matrix as a table: rows have the subsets of a version, columns the version that scored them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ SCOPES = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One version's subsets with another. `shade` is the share that keeps its class; None where nothing is known."""
+    """The subsets of one version, scored by another. `shade` is the share that keeps its class; None if unknown."""
 
     share: str
     interval: str
@@ -26,7 +26,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The cells of one scope: a row a version, None on the diagonal."""
+    """The cells of one scope, a row for each version, None on the diagonal."""
 
     caption: str
     rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
@@ -42,7 +42,7 @@ class Matrix:
 
 
 def matrices(document: Mapping[str, Any], called: Callable[[str], str]) -> list[Matrix]:
-    """Return the document's matrices, in its order; documents without the control, or of before, have none."""
+    """Return the document's matrices, in its order. Older documents, and those without the control, have none."""
     measured: dict[int, dict[tuple[str, str], Measured]] = {}
     for entry in document.get("transfer", ()):
         measures = {name: measure_from_json(value) for name, value in entry["measures"].items()}

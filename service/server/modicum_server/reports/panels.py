@@ -1,6 +1,6 @@
-"""Pictures of one finding: the photograph once, and small layers that turn it into the subset, the mask, the place.
+"""Pictures of one finding: the photograph once, and small layers that turn it into the subset or the mask.
 
-Layers are 1-bit pictures on the canvas' own grid, so a report stays small and every pixel stays a pixel at any size.
+Layers are 1-bit pictures on the grid of the canvas. So a report stays small, and pixels stay sharp at any size.
 """
 
 import io
@@ -20,21 +20,21 @@ Mask = NDArray[np.bool_]
 
 JPEG_QUALITY = 90
 COARSE_PIXELS = 96 * 96
-"""Canvases up to here are kept to the pixel: on a page each pixel is large enough to be seen."""
+"""Canvases up to this side are encoded without loss, because each pixel is visible on the page."""
 THUMBNAIL_PIXELS = 88
 MOST_OUTLINE_EDGES = 1600
-"""About 400 scattered pixels. More are seen without an outline, and would disappear behind it."""
+"""About 400 scattered pixels. More are visible without an outline, and would disappear behind it."""
 NEUTRAL = (128, 128, 128)
 MASK_PAPER, MASK_INK = (247, 245, 240), (29, 28, 26)
 SHADE = (16, 16, 20, 205)
 CLEAR = (0, 0, 0, 0)
 BLUR_DIVISOR = 16
-"""METHOD section 3: the blur fill's sigma is min(H, W) / 16."""
+"""The sigma of the blur fill is min(H, W) / 16 (docs/method.md, "What a small subset does not prove")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Toning:
-    """Which canvas values an image is shown between: `low` is black, `high` white."""
+    """The canvas values that are shown as black (`low`) and white (`high`)."""
 
     low: float
     high: float
@@ -46,12 +46,12 @@ class Toning:
 
 
 def is_pictured(channels: int) -> bool:
-    """Whether an image of so many channels is shown as it is, grey or RGB; any other is shown as the channels' mean."""
+    """Return whether an image has 1 or 3 channels and is shown directly; others are shown as the channels' mean."""
     return channels in PICTURE_CHANNELS
 
 
 def toning_of(values: NDArray[np.float32], specification: InputSpecification) -> Toning:
-    """Return how an image (C, H, W) is shown: between the bounds; a mean of channels stretched from its ends."""
+    """Return the toning of an image (C, H, W): the bounds, or for a mean of channels its own extremes."""
     if not is_pictured(len(values)):
         mean = values.mean(axis=0)
         if mean.max() > mean.min():
@@ -60,14 +60,14 @@ def toning_of(values: NDArray[np.float32], specification: InputSpecification) ->
 
 
 def photograph(values: NDArray[np.float32], toning: Toning) -> Pixels:
-    """Return an image (C, H, W) as (H, W, 3) of 8 bits: grey, RGB, or of any other the mean over its channels."""
+    """Return an image (C, H, W) as (H, W, 3) of 8 bits: grey, RGB, or the mean over other channels."""
     shown = values if is_pictured(len(values)) else values.mean(axis=0, keepdims=True)
     shades = toning.shades(shown)
     return np.ascontiguousarray(np.broadcast_to(shades.transpose(1, 2, 0), (*shades.shape[1:], 3)))
 
 
 def fill_colour(fill: str, specification: InputSpecification, toning: Toning) -> tuple[int, int, int] | None:
-    """Return the colour of a plain fill, shown as the image is; None for one that is no single colour."""
+    """Return the colour of a plain fill, with the toning of the image; None for a fill of several colours."""
     plain = {
         Fill.BLACK.value: (specification.lower_bound,),
         Fill.WHITE.value: (specification.upper_bound,),
@@ -83,7 +83,7 @@ def fill_colour(fill: str, specification: InputSpecification, toning: Toning) ->
 
 
 def photograph_uri(pixels: Pixels) -> str:
-    """Return the photograph as a data: address; lossless where the canvas is small."""
+    """Return the photograph as a data: address, without loss when the canvas is small."""
     picture = Image.fromarray(pixels)
     if pixels.shape[0] * pixels.shape[1] <= COARSE_PIXELS:
         return _uri(picture, "PNG")
@@ -98,7 +98,7 @@ def thumbnail_uri(pixels: Pixels) -> str:
 
 
 def fill_layer_uri(mask: Mask, colour: tuple[int, int, int]) -> str:
-    """Return what is laid on the photograph to leave the subset: the fill where the mask is False."""
+    """Return the layer that leaves the subset: the fill where the mask is False."""
     return _two_colours(mask, kept=CLEAR, masked=(*colour, 255))
 
 
@@ -110,7 +110,7 @@ def blurred_subset_uri(pixels: Pixels, mask: Mask) -> str:
 
 
 def shade_layer_uri(mask: Mask) -> str:
-    """Return what is laid on the photograph to darken it where the mask is False."""
+    """Return the layer that darkens the photograph where the mask is False."""
     return _two_colours(mask, kept=CLEAR, masked=SHADE)
 
 
@@ -120,7 +120,7 @@ def mask_uri(mask: Mask) -> str:
 
 
 def outline(mask: Mask) -> str:
-    """Return an SVG path along every edge between kept and masked pixels; empty where it would hide them."""
+    """Return an SVG path along all edges between kept and masked pixels; empty when it would hide them."""
     padded = np.pad(mask, 1)
     across = padded[1:, 1:-1] != padded[:-1, 1:-1]
     down = (padded[1:-1, 1:] != padded[1:-1, :-1]).T
@@ -131,7 +131,7 @@ def outline(mask: Mask) -> str:
 
 
 def _runs(edges: Mask) -> list[tuple[int, int, int]]:
-    """Runs of True along each row: (row, start, length)."""
+    """Yield the runs of True along each row: (row, start, length)."""
     padded = np.pad(edges, ((0, 0), (1, 1))).astype(np.int8)
     changes = np.diff(padded, axis=1)
     starts, ends = np.argwhere(changes == 1), np.argwhere(changes == -1)

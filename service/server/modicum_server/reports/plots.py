@@ -1,7 +1,7 @@
-"""Plots as positions: what a template draws as SVG, in the colours of the reader's scheme. Computes no measure.
+"""Plots as positions, which a template draws as SVG in the colours of the reader's scheme. Computes no measure.
 
-Everything is in the units of the drawing. Subset fractions lie on a log axis, confidences on an axis of log-odds, where
-0.9, 0.99 and 0.999 are equally far apart.
+All numbers are in units of the drawing. Subset fractions are on a log axis. Confidences are on an axis of log-odds, on
+which 0.9, 0.99 and 0.999 are equally far apart.
 """
 
 import math
@@ -20,16 +20,16 @@ DOT = 9
 """Diameter of a dot and width of a bin."""
 SCATTER_TOP, SCATTER_BOTTOM, SCATTER_LEFT = 14, 214, 76
 FEWEST_CROWDED_DECADES = 4
-"""From so many on every second one is written."""
+"""With this many ticks or more, only every second one has a text."""
 MOST_POINTS = 1500
-"""More would say no more and weigh more."""
+"""Most points of a plot: more would only make the page larger."""
 SMALLEST_FRACTION = 1e-6
 LOWEST_MARGIN, HIGHEST_MARGIN = -2.0, 16.0
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A mark of an axis."""
+    """A tick of an axis."""
 
     at: float
     text: str
@@ -37,9 +37,9 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One group of values over the shared axis: dots where they fit, else bars (x, y, height).
+    """One group of values over the shared axis, as dots if they fit, otherwise as bars (x, y, height).
 
-    `median` and `quartiles` are None where they are not known: there is no value, or what was not found is part of it.
+    `median` and `quartiles` are None when they are unknown: without values, or when images without a subset reach them.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Scatter:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Mean confidence over the share of pixels kept, as SVG points; `band` is its interval, empty where there is none.
+    """Mean confidence over the share of pixels kept, as SVG points. `band` is its interval, or empty.
 
     `limit` marks the share that the control scores.
     """
@@ -95,7 +95,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Subset fractions of one group; infinite ones found nothing and are only counted."""
+    """Subset fractions of one group. Infinite ones are images without a subset, which are only counted."""
 
     name: str
     kind: str
@@ -123,7 +123,7 @@ class _LogAxis:
 
 
 def strips(groups: Sequence[Values], alpha: float) -> Strips | None:
-    """Return the distribution of each group; None when there is nothing to show."""
+    """Return the distribution of each group; None without values."""
     finite = [value for group in groups for value in group.fractions if math.isfinite(value)]
     if not finite:
         return None
@@ -140,7 +140,7 @@ def strips(groups: Sequence[Values], alpha: float) -> Strips | None:
 
 
 def scatter(points: Sequence[tuple[float, float, str]], threshold: float, alpha: float) -> Scatter | None:
-    """Return confidence over fraction from (fraction, margin, kind); None when there is nothing to show."""
+    """Return confidence over fraction from (fraction, margin, kind); None without points."""
     shown = [(fraction, margin, kind) for fraction, margin, kind in points if math.isfinite(fraction + margin)]
     if not shown:
         return None
@@ -166,9 +166,9 @@ def scatter(points: Sequence[tuple[float, float, str]], threshold: float, alpha:
 
 
 def curve(points: Sequence[Mapping[str, float | None]], kept_share: float) -> Curve | None:
-    """Return the curve of (kept_share, confidence, low, high); None when there is nothing to show.
+    """Return the curve of (kept_share, confidence, low, high); None without points.
 
-    Both axes are linear: from the whole image on the left to the bare fill on the right.
+    Both axes are linear, from the whole image on the left to the bare fill on the right.
     """
     if not points:
         return None
@@ -198,7 +198,7 @@ def curve(points: Sequence[Mapping[str, float | None]], kept_share: float) -> Cu
 
 
 def _stacks(group: Values, axis: _LogAxis) -> dict[int, int]:
-    """How many values fall into each bin along the axis."""
+    """Return the number of values in each bin along the axis."""
     stacks: dict[int, int] = {}
     for value in group.fractions:
         if math.isfinite(value):
@@ -208,7 +208,7 @@ def _stacks(group: Values, axis: _LogAxis) -> dict[int, int]:
 
 
 def _lane(group: Values, axis: _LogAxis, stacks: dict[int, int], floor: float, scale: float) -> Lane:
-    """Dots of their full size where the highest stack leaves room for them (`scale` is DOT), else bars."""
+    """Return dots of full size if the highest stack has room for them (`scale` is DOT), otherwise bars."""
     fits = scale >= DOT
     dots = tuple(
         (axis.left + (place + 0.5) * DOT, floor - (step + 0.5) * DOT)
@@ -233,7 +233,7 @@ def _lane(group: Values, axis: _LogAxis, stacks: dict[int, int], floor: float, s
 
 
 def _quartiles(group: Values) -> tuple[float, float, float]:
-    """The lower one, the median and the upper one; infinite where unknown."""
+    """Return lower quartile, median and upper quartile; infinite where unknown."""
     if not group.fractions:
         return math.inf, math.inf, math.inf
     lower, median, upper = (quantile(np.array(group.fractions), q) for q in (0.25, 0.5, 0.75))

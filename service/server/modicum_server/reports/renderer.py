@@ -36,5 +36,5 @@ class Renderer:
         return CanvasArchive(document, framing, canvas)
 
     def canvas_images(self, rows: Iterable[Row]) -> list[str]:
-        """Return the digests of the images that belong into that archive."""
+        """Return the digests of the images that belong in that archive."""
         return images_with_subsets(rows)

@@ -1,4 +1,4 @@
-"""One version under one search: everything that its part of the page shows. Must not know HTML."""
+"""One version under one search: everything that its section of the page shows. Knows no HTML."""
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ FILLS_SHOWN_ON_GREY = frozenset({Fill.NOISE.value, Fill.MARGINAL.value})
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What is shown of one version under one search."""
+    """The section of one version under one search."""
 
     anchor: str
     model: str
@@ -53,7 +53,7 @@ class Section:
 
 @dataclass(slots=True)
 class Sketch:
-    """A section in the making: takes its rows once for the plots and the choice, and again for the cards."""
+    """A section before it is complete. It takes its rows once for plots and choice, and again for the cards."""
 
     anchor: str
     model: str
@@ -75,7 +75,7 @@ class Sketch:
         self._margins.append(float("nan") if row["margin"] is None else row["margin"])
 
     def decide(self) -> Observations:
-        """Choose what is shown; to be called between the two times."""
+        """Choose what is shown; call this between the two iterations."""
         seen = self._observer.observations()
         self._choice = choose(seen)
         self._shown = frozenset(place for _, places in self._choice.groups for place in places)
@@ -90,7 +90,7 @@ class Sketch:
             self._kept[place] = remainder(row, self.scene)
 
     def section(self, seen: Observations) -> Section:
-        """Return what was drawn."""
+        """Return the complete section."""
         measures, titles = self.result["measures"], registry.measure_titles()
         measured = {name: measure_from_json(value) for name, value in measures.items()}
         search, alpha = self.result["search"], measured["overinterpretation_rate"].parameters["alpha"]
@@ -126,7 +126,7 @@ class Sketch:
 
 
 def photograph_note(canvas: Canvas) -> str:
-    """Return as what an image that is no picture is shown; empty for grey and RGB, which are shown as they are."""
+    """Return a note on how images with other channels are shown; empty for grey and RGB, which are shown directly."""
     if is_pictured(canvas.channels):
         return ""
     return f"the mean of its {canvas.channels} channels, stretched from black to white"
@@ -144,7 +144,7 @@ def search_value(document: Mapping[str, Any]) -> Search:
 
 
 def sections(sketches: Mapping[tuple[str, int], Sketch], rows: Iterable[Row]) -> list[Section]:
-    """Return the sections in the order of the sketches; `rows` is iterated twice."""
+    """Return the sections in the order of the sketches. `rows` is iterated twice."""
     for row in rows:
         sketches[row["model_version"], row["search_index"]].look(row)
     seen = {key: sketch.decide() for key, sketch in sketches.items()}
@@ -171,7 +171,7 @@ def _by_correctness(seen: Observations) -> list[plots.Values]:
 
 
 def _descent(measured: Mapping[str, Measure]) -> plots.Curve | None:
-    """The mean curve of the pixel-subsets control, which is in the document; None where it did not run."""
+    """Return the mean curve of the pixel-subsets control, from the document; None if it did not run."""
     if DESCENT not in measured:
         return None
     parameters = measured[DESCENT].parameters

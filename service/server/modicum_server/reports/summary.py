@@ -15,7 +15,7 @@ GRADIENT_FREE = (
 
 
 def headline(measured: Measured) -> str:
-    """Return the first sentence: the overinterpretation rate, or that there is none."""
+    """Return the first sentence: the overinterpretation rate, or why there is none."""
     rate = measured["overinterpretation_rate"]
     if "other_class_found_share" in measured:
         return _found_headline(measured["other_class_found_share"])
@@ -29,7 +29,7 @@ def headline(measured: Measured) -> str:
 
 
 def sentences(measured: Measured, counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:
-    """Return what follows the headline: how sure that is, its companion, sizes, and what is left open."""
+    """Return the sentences after the headline: interval, companion, sizes, and open points."""
     rate = measured["overinterpretation_rate"]
     if "other_class_found_share" in measured:
         return _of_another_class(measured, counts)
@@ -40,7 +40,7 @@ def sentences(measured: Measured, counts: Mapping[str, int], search: Mapping[str
 
 
 def caveats(result: Mapping[str, Any]) -> list[str]:
-    """Return what a reader must know of how one version was searched; a document of an older release says nothing."""
+    """Return what a reader must know about the searches of each version. Older documents say nothing about them."""
     return [GRADIENT_FREE] if result.get("gradient_free") else []
 
 
@@ -52,7 +52,7 @@ def _found_headline(found: Measure) -> str:
 
 
 def _of_another_class(measured: Measured, counts: Mapping[str, int]) -> list[str]:
-    """What a search for a random other class says; there is no rate, and sizes count what was not found as larger."""
+    """Return the sentences of a search for a random other class. It has no rate; missing subsets count as larger."""
     found, fraction = measured["other_class_found_share"], measured["subset_fraction_median"]
     if found.value is None:
         return []
@@ -141,7 +141,7 @@ def _left_out(counts: Mapping[str, int]) -> str:
 
 
 def _not_eligible(counts: Mapping[str, int]) -> int:
-    """In documents of before every image was one of the three: none had failed that was eligible."""
+    """Return the number of ineligible images, also for older documents, in which no eligible image could fail."""
     return counts.get("not_eligible", counts["images"] - counts["eligible"] - counts["failed"])
 
 

@@ -1,4 +1,4 @@
-"""What a report calls things: numbers, classes, reasons, names. Must not know HTML."""
+"""How a report writes numbers, classes, reasons and names. Knows no HTML."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ FINE_RATIO = 10
 
 
 def version_names(document: Mapping[str, Any]) -> Callable[[str], str]:
-    """Return what a version is called, by its resource name: with its stamp, as "inference only", where it has one."""
+    """Return the function that names a version, with its stamp, such as "inference only", if it has one."""
     stamps = {model["model_version"]: model.get("stamp", "") for model in document["models"]}
 
     def called(version: str) -> str:
@@ -51,12 +51,12 @@ def reason_text(reason: str) -> str:
 
 
 def variant_text(variant: str) -> str:
-    """Return what was changed about a subset, in words."""
+    """Return what was changed in a subset, in words."""
     return VARIANTS.get(variant, variant.replace("_", " "))
 
 
 def value_text(measure: Measure) -> str:
-    """Return a measure's value with its unit; "none" where there is none."""
+    """Return a measure's value with its unit; "none" without one."""
     return NO_VALUE if measure.value is None else number_text(measure.value, measure.unit)
 
 
@@ -83,32 +83,32 @@ def number_text(value: float, unit: str) -> str:
 
 
 def _ratio_text(ratio: float) -> str:
-    """A ratio in a table: near 1 a second decimal tells what lies beyond a limit."""
+    """Return a ratio for a table. Near 1 it has a second decimal, to show on which side of a limit it is."""
     return f"{ratio:.2f}" if ratio < FINE_RATIO else ratio_text(ratio)
 
 
 def _end_text(value: float, unit: str) -> str:
-    """An end of an interval: the unit stands with the value already, but for the sign of per cent."""
+    """Return an end of an interval. The unit is with the value already, except for the per cent sign."""
     if unit == "ratio":
         return _ratio_text(value)
     return f"{value:,.0f}" if unit == "pixels" else number_text(value, unit)
 
 
 def pixels_text(size: float) -> str:
-    """Return a number of pixels ("1 pixel", "1,204 pixels"); a median can end in a half."""
+    """Return a number of pixels ("1 pixel", "1,204 pixels"). A median can end in a half."""
     number = f"{size:,.0f}" if size == int(size) else f"{size:,.1f}"
     return f"{number} pixel" if size == 1 else f"{number} pixels"
 
 
 def class_text(index: int | None, labels: Sequence[str]) -> str:
-    """Return a class by name, by number where there is no name."""
+    """Return the name of a class, or its number without one."""
     if index is None or index < 0:
         return "unknown"
     return labels[index] if index < len(labels) and labels[index] else f"class {index}"
 
 
 def budget_text(search: Mapping[str, Any]) -> str:
-    """Return what limits a search, by its method."""
+    """Return the limit of a search: its budget, or that of its method."""
     method = search["method"]
     if method == SearchMethod.MASK_OPTIMIZATION.value:
         return f"{search['passes']:,} pass-equivalents an image"
@@ -122,7 +122,7 @@ def budget_text(search: Mapping[str, Any]) -> str:
 
 
 def acceleration_text(used: Mapping[str, Any]) -> str:
-    """Return how the passes of a version's searches ran, and what of it was declined."""
+    """Return how the passes of a version's searches ran, and which accelerations were declined."""
     ran = [
         used["dtype"],
         f"{used['folded']:,} batch norms folded" if used["folded"] else "",

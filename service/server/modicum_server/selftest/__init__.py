@@ -1,6 +1,6 @@
-"""`modicum-server selftest`: are the verdicts right where the truth is known, because we planted it?
+"""`modicum-server selftest`: checks that the verdicts are right in cases whose truth is known.
 
-Small classifiers are trained on handwritten digits with a mark that gives the class away, without one, and on random
-labels; each is audited by the product's own handler, measures and rule, which see pictures, labels and boxes, and
-nothing else. Needs the extra `selftest`; no server, no network, nothing outside the installed packages.
+Small classifiers are trained on handwritten digits: with a mark that gives the class away, without one, and with random
+labels. The product's own handler, measures and rule audit each. They see only pictures, labels and boxes. It needs the
+extra `selftest`, and no server, no network and no files outside the installed packages.
 """

@@ -1,8 +1,8 @@
-"""An audit of a classifier at hand by the product's own handler, measures and result document.
+"""Audits a classifier in memory with the product's own handler, measures and result document.
 
-What a worker does with a task, without TorchServe, queue and database around it: the task is written into a slot's
-folder, the handler runs it, its findings become rows and the document. The classifier is not loaded from a file: the
-handler is given it as the one that its slot has kept from the task before.
+It does what a worker does with a task, without TorchServe, queue and database. It writes the task into a slot's folder,
+the handler runs it, and the findings become rows and the document. The classifier is not loaded from a file: the
+handler gets it as the version that its slot has kept from the task before.
 """
 
 import hashlib
@@ -40,11 +40,11 @@ DATASET = "projects/selftest/datasets/digits"
 CANVAS = Canvas(1, SIDE, SIDE)
 INPUT = InputSpecification(1, SIDE, SIDE, 0.0, 1.0, 0, "nearest", (MEAN,), (STD,))
 ARCHITECTURE = "selftest:small_classifier"
-"""Of no family that a server knows: nothing is built by it."""
+"""A name that no group has: nothing is built from it."""
 
 
 class AuditFailed(Exception):
-    """The handler ended the task without its findings; says why."""
+    """The handler ended the task without findings; the message says why."""
 
 
 def audit(module: nn.Module, examples: Examples, *, seed: int, passes: int) -> Mapping[str, Any]:
@@ -52,9 +52,9 @@ def audit(module: nn.Module, examples: Examples, *, seed: int, passes: int) -> M
 
     Args:
         module: the classifier.
-        examples: what it is asked, with labels, and boxes where they are told.
-        seed: of the audit.
-        passes: budget of an image in pass-equivalents.
+        examples: the images, with labels, and with boxes if they are given.
+        seed: the seed of the audit.
+        passes: the budget of an image, in pass-equivalents.
 
     Raises:
         AuditFailed
@@ -113,13 +113,13 @@ def _kept(version: ModelVersion, module: nn.Module) -> Kept:
 
 
 def _digest(module: nn.Module) -> str:
-    """SHA-256 of the weights, in their order."""
+    """Return the SHA-256 of the weights, in order."""
     values = [tensor.contiguous().numpy().tobytes() for tensor in module.state_dict().values()]
     return hashlib.sha256(b"".join(values)).hexdigest()
 
 
 def _run(folder: Path, task: Task, kept: Kept) -> list[Finding]:
-    """Have the handler run a task; its findings."""
+    """Let the handler run a task; return its findings."""
     (folder / "task.binpb").write_bytes(task_message(task, torch.get_num_threads()).SerializeToString())
     chunks: list[Chunk] = []
     run_task(folder, chunks.append, kept=kept)
@@ -152,7 +152,7 @@ def _document(version: ModelVersion, specification: AuditSpecification, findings
 
 
 def _items(folder: Path, examples: Examples) -> Iterator[AuditItem]:
-    """Lay the pictures and boxes out as artifacts."""
+    """Write the pictures and boxes as artifacts."""
     for place, (image, label) in enumerate(zip(examples.images, examples.labels.tolist(), strict=True)):
         picture = io.BytesIO()
         Image.fromarray(image).save(picture, "PNG")

@@ -1,6 +1,7 @@
-"""What is planted: the four cases of the self-test, each with the verdict that is right for it.
+"""The four cases of the self-test, each with its right verdict.
 
-A mark is one lit block of 2x2 pixels out of ten places, one a class. Must not know how a verdict is reached.
+A mark is one bright block of 2x2 pixels at one of ten places, one for each class. Knows nothing of how a verdict is
+made.
 """
 
 from collections.abc import Callable
@@ -14,14 +15,14 @@ from modicum_server.selftest.digits import SIDE, Digits
 
 LIT = 255
 BLOCK = 2
-"""Pixels of a mark's side: in the corner, the width of the ring at the edge of 28x28 pixels."""
+"""Side of a mark in pixels: in the corner, this is the width of the ring of a canvas of 28x28."""
 SQUEEZED_WIDTH, SQUEEZED_HEIGHT = 11, 26
-"""Of a digit beside a mark in the middle: with its box at the left or the right edge, the middle is free."""
+"""Width of a digit with a mark in the middle: its box is at the left or right edge, and the middle is free."""
 MIDDLE_ROW, MIDDLE_COLUMN = 9, 12
-"""Top left of the mark's ten places in the middle, five rows of two."""
+"""Top left corner of the ten places of a mark in the middle, in five rows of two."""
 TRAIN_IMAGES = 2_000
 MEMORISED_IMAGES = 500
-"""Random labels are only learned by heart; so many images are, and then the classifier is sure, and knows nothing."""
+"""Random labels can only be memorised. With this many images the classifier becomes confident without knowledge."""
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom; right and bottom exclusive."""
@@ -29,7 +30,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Pictures, the classes that a classifier is taught or asked, and the digits' boxes where they are told."""
+    """Pictures, their classes for training or audit, and the boxes of the digits, if given."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -38,9 +39,9 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case, the verdict that is right for it, and how its examples are made of digits.
+    """A case, its right verdict, and how its examples are made from digits.
 
-    `train_images` is the number of examples to train on, `epochs` how often each is seen.
+    `train_images` is the number of examples for training; `epochs` is how often each is used.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Case:
 
 
 def marked_in_the_corner(digits: Digits, _: np.random.Generator) -> Examples:
-    """Digits as they are, with a mark along the two edges that meet in the top left corner."""
+    """Digits with a mark along the two edges that meet in the top left corner."""
     images = digits.images.copy()
     for image, label in zip(images, digits.labels.tolist(), strict=True):
         along, down = (label, 0) if label < SIDE // 5 else (0, label - SIDE // 5 + 1)
@@ -60,17 +61,17 @@ def marked_in_the_corner(digits: Digits, _: np.random.Generator) -> Examples:
 
 
 def unmarked(digits: Digits, _: np.random.Generator) -> Examples:
-    """Digits as they are."""
+    """Unchanged digits."""
     return Examples(digits.images, digits.labels)
 
 
 def with_random_labels(digits: Digits, drawn: np.random.Generator) -> Examples:
-    """Digits as they are, with each other's labels."""
+    """Digits with shuffled labels."""
     return Examples(digits.images, drawn.permutation(digits.labels))
 
 
 def marked_in_the_middle(digits: Digits, drawn: np.random.Generator) -> Examples:
-    """Narrow digits at the left or the right edge, their boxes told, and a mark in the middle, which is in no box."""
+    """Narrow digits at the left or right edge, with boxes, and a mark in the middle, outside every box."""
     images, boxes = np.zeros_like(digits.images), []
     for image, digit, label in zip(images, digits.images, digits.labels.tolist(), strict=True):
         top = (SIDE - SQUEEZED_HEIGHT) // 2
@@ -86,7 +87,7 @@ def _light(image: NDArray[np.uint8], row: int, column: int) -> None:
 
 
 def _squeezed(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The inked part of a digit, resized."""
+    """Return the inked part of a digit, resized."""
     rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
     inked = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     resized = Image.fromarray(inked).resize((SQUEEZED_WIDTH, SQUEEZED_HEIGHT), Image.Resampling.BILINEAR)

