@@ -16,7 +16,6 @@ from modicum.sources.pictures import pictures
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
-from modicum_server.handler import images
 from modicum_server.handler.failures import ModelRefused
 from modicum_server.handler.images import Decoder
 from modicum_server.handler.slot import Slot
@@ -94,14 +93,14 @@ def test_views_of_one_storage_are_taken(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, 100, 10_000_000])
-def test_an_image_of_more_bytes_than_pixels_may_take_is_not_read(tmp_path, monkeypatch, size):
-    monkeypatch.setattr(images, "HEADER_BYTES", 1000)
+def test_an_image_of_more_bytes_than_pixels_may_take_is_not_read(tmp_path, size):
     file = io.BytesIO()
     Image.new("L", (2, 2), 255).save(file, "PNG")
     (tmp_path / "artifacts").mkdir()
     (tmp_path / "artifacts" / "ab").write_bytes(file.getvalue() + bytes(size))
 
-    decoded = Decoder(Slot(tmp_path), SPECIFICATION, Canvas(1, 2, 2), max_pixels=16).decode(Item(image_digest="ab"))
+    decoder = Decoder(Slot(tmp_path), SPECIFICATION, Canvas(1, 2, 2), max_pixels=16, header_bytes=1000)
+    decoded = decoder.decode(Item(image_digest="ab"))
 
     if size > 1000:
         assert decoded is FindingReason.IMAGE_TOO_LARGE

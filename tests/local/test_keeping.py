@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from modicum_server.local import keeping
 from modicum_server.local.keeping import keep_running
 from modicum_server.local.postgres import EmbeddedPostgres
 from modicum_server.local.program import LocalPostgresError
@@ -78,10 +77,9 @@ async def test_told_to_end_by_another_it_is_back_although_a_connection_is_held(p
     assert "exit code 0; it is started again" in said
 
 
-async def test_one_that_nobody_told_to_end_is_left_alone(postgres, monkeypatch, capsys):
-    monkeypatch.setattr(keeping, "LOOK_SECONDS", 0.05)
+async def test_one_that_nobody_told_to_end_is_left_alone(postgres, capsys):
     first = postgres.pid
-    keeping_it = asyncio.create_task(keep_running(postgres))
+    keeping_it = asyncio.create_task(keep_running(postgres, look_seconds=0.05))
     async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as held:
         await held.execute("SELECT pg_sleep(1)")
     keeping_it.cancel()
@@ -105,9 +103,7 @@ async def test_what_a_killed_postmaster_left_at_work_is_waited_for(postgres):
         keeping_it.cancel()
 
 
-async def test_one_that_dies_again_and_again_is_given_up_with_the_place_of_its_log(postgres, monkeypatch):
-    monkeypatch.setattr(keeping, "PAUSE_SECONDS", 0)
-
+async def test_one_that_dies_again_and_again_is_given_up_with_the_place_of_its_log(postgres):
     async def kill_for_ever() -> None:
         while True:
             if (postgres.log.parent / "cluster" / "postmaster.pid").exists():
@@ -117,7 +113,7 @@ async def test_one_that_dies_again_and_again_is_given_up_with_the_place_of_its_l
 
     killing = asyncio.create_task(kill_for_ever())
     with pytest.raises(LocalPostgresError, match=r"ended 5 times within 5 minutes.*postgres\.log"):
-        await asyncio.wait_for(keep_running(postgres), PATIENCE_SECONDS)
+        await asyncio.wait_for(keep_running(postgres, pause_seconds=0), PATIENCE_SECONDS)
     killing.cancel()
 
 

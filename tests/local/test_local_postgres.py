@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from modicum_server.local import postgres as module
 from modicum_server.local import program
 from modicum_server.local.postgres import EmbeddedPostgres, FolderInUseError
 from modicum_server.local.program import LocalPostgresError
@@ -67,12 +66,11 @@ async def test_it_answers_on_a_private_socket_alone_with_what_was_stored_before(
         assert not Path(sockets).exists()
 
 
-async def test_a_second_start_on_the_folder_says_so_and_leaves_the_first_alone(short_folder, monkeypatch):
-    monkeypatch.setattr(module, "LOCK_TIMEOUT_SECONDS", 0.1)
+async def test_a_second_start_on_the_folder_says_so_and_leaves_the_first_alone(short_folder):
     first = EmbeddedPostgres(short_folder / "postgres")
     await first.start()
 
-    second = EmbeddedPostgres(short_folder / "postgres")
+    second = EmbeddedPostgres(short_folder / "postgres", lock_timeout_seconds=0.1)
     with pytest.raises(FolderInUseError, match="another process"):
         await second.start()
 

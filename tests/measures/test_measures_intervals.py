@@ -155,13 +155,12 @@ def test_a_bootstrap_is_about_the_one_of_scipy():
     assert (ours.method, ours.n, ours.level) == ("bootstrap", 80, 0.95)
 
 
-def test_a_bootstrap_draws_the_same_every_time_whatever_fits_into_memory(monkeypatch):
+def test_a_bootstrap_draws_the_same_every_time_whatever_fits_into_memory():
     values = np.random.default_rng(1).normal(0.2, 1.0, 40)
     whole = bootstrap_mean(values)
 
     assert bootstrap_mean(values) == whole
-    monkeypatch.setattr(intervals, "RESAMPLED_AT_ONCE", 1000)
-    assert bootstrap_mean(values) == whole
+    assert bootstrap_mean(values, drawn_at_once=1000) == whole
 
 
 def test_below_ten_images_there_is_no_bootstrap():

@@ -5,12 +5,14 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from modicum.cli.tables import show_result
 from modicum.results import result_of
 from modicum_server.domain.models import Ensemble, InputDropout
 from modicum_server.domain.searches import TargetRule
-from modicum_server.measures import by_class, canonical_json, registry
+from modicum_server.measures import canonical_json, registry
+from modicum_server.measures.by_class import by_class
 from modicum_server.measures.families import Family, PairFamily, Place, Title
 from modicum_server.measures.measure import Measure, Reading, quantile_measure
 from modicum_server.measures.parts import Part
@@ -152,16 +154,18 @@ def test_a_search_for_a_random_other_class_is_split_by_the_class_that_it_argues_
     assert "groups" not in measures["overinterpretation_rate"]
 
 
-def test_the_classes_with_most_images_are_kept_and_the_rest_counted(monkeypatch):
-    monkeypatch.setattr(by_class, "MOST_CLASSES", 2)
-    classes = [0, 1, 1, 2, 2, 2, 3]
-    findings = [finding(place, 2, predicted_class=one, target_class=one) for place, one in enumerate(classes)]
+def test_the_classes_with_most_images_are_kept_and_the_rest_counted():
+    classes = np.array([0, 1, 1, 2, 2, 2, 3])
 
-    rate = search_of(findings)["measures"]["overinterpretation_rate"]
+    count = by_class(_count, np.ones(7, dtype=bool), classes, most_classes=2)
 
-    assert rate["groups"].keys() == {"1", "2"}
-    assert rate["parameters"]["classes_left_out"] == 2
-    assert rate["n"] == 7
+    assert {name: group.value for name, group in count.groups.items()} == {"1": 2, "2": 3}
+    assert count.parameters["classes_left_out"] == 2
+    assert count.n == 7
+
+
+def _count(where):
+    return Measure(float(where.sum()), "images", int(where.sum()))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import pytest
 from modicum_server.domain.gauges import NewestAudits, VersionAudit
 from modicum_server.errors import ArtifactNotFound, DependencyUnavailable
-from modicum_server.metrics import versions
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.stored import Snapshot
 from modicum_server.metrics.versions import VersionReader, headlines_of
@@ -115,8 +114,8 @@ async def test_a_version_that_is_gone_is_shown_no_more(reader, shelf, now):
     assert [reading.audit for reading in (await reader.current()).readings] == [audit(2)]
 
 
-async def test_a_reading_that_hangs_holds_up_no_scrape_and_is_not_begun_twice(reader, shelf, monkeypatch):
-    monkeypatch.setattr(versions, "WAIT_SECONDS", 0.01)
+async def test_a_reading_that_hangs_holds_up_no_scrape_and_is_not_begun_twice(reader, shelf):
+    reader.wait_seconds = 0.01
     shelf.gate.clear()
 
     assert (await reader.current()).readings == ()
@@ -126,14 +125,12 @@ async def test_a_reading_that_hangs_holds_up_no_scrape_and_is_not_begun_twice(re
     await reader.close()
 
 
-async def test_a_reading_of_a_connection_that_is_lost_for_good_ends_and_the_next_one_goes_well(
-    reader, shelf, now, monkeypatch
-):
-    monkeypatch.setattr(versions, "STORE_SECONDS", 0.01)
+async def test_a_reading_of_a_connection_that_is_lost_for_good_ends_and_the_next_one_goes_well(reader, shelf, now):
+    reader.store_seconds = 0.01
     shelf.gate.clear()
     assert (await reader.current()).readings == ()
     shelf.gate.set()
-    monkeypatch.setattr(versions, "STORE_SECONDS", 60)
+    reader.store_seconds = 60
     now[0] = 11.0
 
     assert [reading.audit for reading in (await reader.current()).readings] == [audit(1), audit(2)]

@@ -136,10 +136,7 @@ async def test_one_silent_answer_condemns_every_connection_that_is_open(wire, se
         await soon(served_by_wire.store.ping())
 
 
-async def test_watches_hear_again_once_their_connection_that_went_silent_is_given_up(wire, database_url, monkeypatch):
-    monkeypatch.setattr("modicum_server.store.changes.ASK_SECONDS", 0.2)
-    monkeypatch.setattr("modicum_server.store.changes.ANSWER_SECONDS", 0.2)
-
+async def test_watches_hear_again_once_their_connection_that_went_silent_is_given_up(wire, database_url):
     async def tell() -> None:
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
             await connection.execute("SELECT pg_notify(%s, 'audit')", [CHANNEL])
@@ -147,7 +144,7 @@ async def test_watches_hear_again_once_their_connection_that_went_silent_is_give
     async def heard() -> None:
         await watch.changed(NEVER_SECONDS)
 
-    changes = PostgresChanges(wire.url)
+    changes = PostgresChanges(wire.url, ask_seconds=0.2, answer_seconds=0.2)
     async with changes.watch("audit") as watch:
         await soon(heard())  # the listener is there
         await asyncio.sleep(1)  # and has been asked a few times

@@ -1,7 +1,6 @@
 """What the metrics ask of the store."""
 
 from modicum_server.domain.audits import AuditFailure, Stage
-from modicum_server.store import gauges
 
 from tests.store.store_scene import PROJECT
 
@@ -93,8 +92,7 @@ async def test_the_last_claim_is_known_once_there_was_one(scene):
     assert shard.waited_seconds >= 0
 
 
-async def test_failed_audits_are_counted_by_reason_and_rare_reasons_together(scene, monkeypatch):
-    monkeypatch.setattr(gauges, "MOST_REASONS", 1)
+async def test_failed_audits_are_counted_by_reason_and_rare_reasons_together(scene):
     version = await scene.model()
     for name, reason in (("a", "MODEL_DIED"), ("b", "MODEL_DIED"), ("c", "INVENTED"), ("d", "MADE_UP")):
         audit = await scene.audit(name, version=version)
@@ -102,7 +100,7 @@ async def test_failed_audits_are_counted_by_reason_and_rare_reasons_together(sce
             await transaction.audits.fail(audit.name, AuditFailure(reason, "why"))
 
     async with scene.store.transaction() as transaction:
-        assert await transaction.gauges.failed_audits() == {"MODEL_DIED": 2, "OTHER": 2}
+        assert await transaction.gauges.failed_audits(most_reasons=1) == {"MODEL_DIED": 2, "OTHER": 2}
 
 
 async def test_the_database_has_a_size(scene):

@@ -75,20 +75,18 @@ async def test_there_are_only_so_many_watches(place, asked):
         await watch.aclose()
 
 
-async def test_looks_without_an_answer_end_their_watches_and_leave_their_turn_to_others(
-    place, asked, database_url, monkeypatch
-):
-    monkeypatch.setattr("modicum_server.usecases.watching.LOOK_SECONDS", 0.3)
+async def test_looks_without_an_answer_end_their_watches_and_leave_their_turn_to_others(place, asked, database_url):
     audit = await place.audit(asked)
-    watching = Watching(place.store, place.changes, place.settings.model_copy(update={"max_watchers": LOOKS_AT_ONCE}))
-    watches = [watching.watch(VIEWER, audit.name, 0) for _ in range(LOOKS_AT_ONCE)]
+    settings = place.settings.model_copy(update={"max_watchers": LOOKS_AT_ONCE})
+    hurried = Watching(place.store, place.changes, settings, look_seconds=0.3)
+    watches = [hurried.watch(VIEWER, audit.name, 0) for _ in range(LOOKS_AT_ONCE)]
 
     async with await psycopg.AsyncConnection.connect(database_url) as hanging, asyncio.timeout(30):
         await hanging.execute("LOCK TABLE audits")
         answers = await asyncio.gather(*(anext(watch) for watch in watches), return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [DependencyUnavailable] * LOOKS_AT_ONCE
-    watch = watching.watch(VIEWER, audit.name, 0)
+    watch = Watching(place.store, place.changes, settings).watch(VIEWER, audit.name, 0)
     assert (await asyncio.wait_for(anext(watch), 30)).name == audit.name
     await watch.aclose()
 

@@ -13,7 +13,7 @@ from modicum_server.errors import (
     UploadInvalid,
     UploadTruncated,
 )
-from modicum_server.usecases.artifacts import UploadHeader
+from modicum_server.usecases.artifacts import Artifacts, UploadHeader
 from modicum_server.usecases.requests import CreateOptions
 
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, VIEWER, digest_of, parts
@@ -121,8 +121,8 @@ async def test_an_upload_puts_its_bytes_in_place_only_when_no_deletion_is_at_the
     assert await read(place, digest) == b"data"
 
 
-async def test_a_silent_upload_ends_and_can_be_resumed(place, monkeypatch):
-    monkeypatch.setattr("modicum_server.usecases.artifacts.IDLE_SECONDS", 0.1)
+async def test_a_silent_upload_ends_and_can_be_resumed(place):
+    artifacts = Artifacts(place.store, place.artifact_store, place.settings, idle_seconds=0.1)
     digest = digest_of(b"data")
 
     async def silent():
@@ -131,7 +131,7 @@ async def test_a_silent_upload_ends_and_can_be_resumed(place, monkeypatch):
         yield b"ta"
 
     with pytest.raises(UploadTruncated, match="after 2"):
-        await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 4, 0), silent())
+        await artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 4, 0), silent())
 
     await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 4, 2), parts(b"ta"))
     assert await read(place, digest) == b"data"

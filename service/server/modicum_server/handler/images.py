@@ -27,6 +27,7 @@ class Decoder:
     specification: InputSpecification
     canvas: Canvas
     max_pixels: int = MAX_PIXELS
+    header_bytes: int = HEADER_BYTES
 
     def decode(self, item: Item) -> Tensor | FindingReason:
         """Return the image (C, H, W) of an item on the CPU, or the reason why it cannot be read.
@@ -35,7 +36,7 @@ class Decoder:
             TaskFailure: ARTIFACT_MISSING.
         """
         path = self.slot.artifact(item.image_digest)
-        if path.stat().st_size > HEADER_BYTES + BYTES_A_PIXEL * self.max_pixels:
+        if path.stat().st_size > self.header_bytes + BYTES_A_PIXEL * self.max_pixels:
             return FindingReason.IMAGE_TOO_LARGE  # an artifact can have gigabytes, and would be read as a whole
         data = path.read_bytes()
         try:

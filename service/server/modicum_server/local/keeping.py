@@ -21,7 +21,9 @@ PAUSE_SECONDS = 0.2
 LOOK_SECONDS = 1.0
 
 
-async def keep_running(postgres: EmbeddedPostgres) -> NoReturn:
+async def keep_running(
+    postgres: EmbeddedPostgres, *, pause_seconds: float = PAUSE_SECONDS, look_seconds: float = LOOK_SECONDS
+) -> NoReturn:
     """Restart it on the same address whenever it ends; runs until cancelled.
 
     Raises:
@@ -30,7 +32,7 @@ async def keep_running(postgres: EmbeddedPostgres) -> NoReturn:
     clock = asyncio.get_running_loop().time
     ends: deque[float] = deque(maxlen=MOST_ENDS)
     while True:
-        code = await _end_of(postgres)
+        code = await _end_of(postgres, look_seconds)
         ends.append(clock())
         if len(ends) == MOST_ENDS and ends[-1] - ends[0] < ENDS_SECONDS:
             raise LocalPostgresError(
@@ -38,17 +40,17 @@ async def keep_running(postgres: EmbeddedPostgres) -> NoReturn:
                 f"the last time with exit code {code}; {postgres.log} says why"
             )
         _say(postgres, f"PostgreSQL ended with exit code {code}; it is started again, its log is {postgres.log}")
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(pause_seconds)
         with contextlib.suppress(EndedAtStartError):  # counts as one more end
             await postgres.start_again()
             _say(postgres, "PostgreSQL answers again")
 
 
-async def _end_of(postgres: EmbeddedPostgres) -> int:
+async def _end_of(postgres: EmbeddedPostgres, look_seconds: float) -> int:
     """Wait until it ends, and return its exit code. Kill it when it accepts no new connections."""
     while True:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(look_seconds):
                 return await postgres.ended()
         if postgres.ending:
             _say(postgres, "PostgreSQL was told to end, not by us, and takes no new connections; it is ended at once")

@@ -82,10 +82,17 @@ class FolderInUseError(LocalPostgresError):
 class EmbeddedPostgres:
     """PostgreSQL on `data_folder`, which it owns. It ends with the thread that starts it."""
 
-    def __init__(self, data_folder: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_folder: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+    ) -> None:
         """Take the folder, which is created if missing, and settings of postgresql.conf that differ from ours."""
         self._folder = data_folder.absolute()
         self._settings = {**SETTINGS, **(settings or {})}
+        self._lock_timeout_seconds = lock_timeout_seconds
         self._owner = _owner()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket_folder: Path | None = None
@@ -111,7 +118,7 @@ class EmbeddedPostgres:
             LocalPostgresError: it cannot run here.
         """
         _make_private(self._folder, self._owner)
-        await self._lock(LOCK_TIMEOUT_SECONDS)
+        await self._lock(self._lock_timeout_seconds)
         try:
             if self.log.exists():
                 self.log.replace(self.log.with_suffix(".log.1"))

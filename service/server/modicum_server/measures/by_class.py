@@ -13,15 +13,21 @@ MOST_CLASSES = 1_000
 """Of a measure: those with the most images. A document of 100,000 classes would be read by nobody."""
 
 
-def by_class(take: Callable[[Booleans], Measure], where: Booleans, classes: NDArray[np.int64]) -> Measure:
+def by_class(
+    take: Callable[[Booleans], Measure],
+    where: Booleans,
+    classes: NDArray[np.int64],
+    *,
+    most_classes: int = MOST_CLASSES,
+) -> Measure:
     """Return `take` of the images of `where`, its groups the same of each class among them, by class index.
 
-    Beyond `MOST_CLASSES` the parameter `classes_left_out` counts the others; of equally many images the lower index
+    Beyond `most_classes` the parameter `classes_left_out` counts the others; of equally many images the lower index
     stays.
     """
     whole = take(where)
     found, images = np.unique(classes[where & (classes != UNKNOWN)], return_counts=True)
-    kept = np.sort(found[np.lexsort((found, -images))][:MOST_CLASSES])
+    kept = np.sort(found[np.lexsort((found, -images))][:most_classes])
     left_out = {"classes_left_out": len(found) - len(kept)} if len(found) > len(kept) else {}
     groups = {str(index): take(where & (classes == index)) for index in kept}
     return replace(whole, groups=groups, parameters={**whole.parameters, **left_out})

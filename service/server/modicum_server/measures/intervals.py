@@ -19,7 +19,7 @@ LEVEL = 0.95
 SMALLEST_SAMPLE = 10
 """Below this many images there is no interval and no verdict."""
 RESAMPLES = 10_000
-RESAMPLED_AT_ONCE = 1_000_000
+DRAWN_AT_ONCE = 1_000_000
 """Values drawn at once by a bootstrap: memory does not grow with the number of images."""
 BOOTSTRAP_SEED = 0
 ENOUGH_DIFFERENT = 10
@@ -85,7 +85,9 @@ def order_statistics(values: NDArray[np.float64], q: float, level: float = LEVEL
     )
 
 
-def bootstrap_mean(values: NDArray[np.float64], level: float = LEVEL) -> Interval | None:
+def bootstrap_mean(
+    values: NDArray[np.float64], level: float = LEVEL, *, drawn_at_once: int = DRAWN_AT_ONCE
+) -> Interval | None:
     """Return the percentile bootstrap interval of a mean over images; None below `SMALLEST_SAMPLE`.
 
     10,000 resamples of the images, from one seed: equal values in equal order have equal intervals.
@@ -93,7 +95,7 @@ def bootstrap_mean(values: NDArray[np.float64], level: float = LEVEL) -> Interva
     n = len(values)
     if n < SMALLEST_SAMPLE:
         return None
-    return Interval(*_resampled_ends(values, level), "bootstrap", n, level)
+    return Interval(*_resampled_ends(values, level, drawn_at_once), "bootstrap", n, level)
 
 
 def with_two_images_added(
@@ -114,10 +116,12 @@ def with_two_images_added(
     return Interval(min(low, low_with_two), max(high, high_with_two), "bootstrap with two images added", n, level)
 
 
-def _resampled_ends(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+def _resampled_ends(
+    values: NDArray[np.float64], level: float, drawn_at_once: int = DRAWN_AT_ONCE
+) -> tuple[float, float]:
     n = len(values)
     source = np.random.default_rng(BOOTSTRAP_SEED)
-    at_once = max(1, RESAMPLED_AT_ONCE // n)
+    at_once = max(1, drawn_at_once // n)
     means = [
         values[source.integers(0, n, (min(at_once, RESAMPLES - done), n))].mean(axis=1)
         for done in range(0, RESAMPLES, at_once)
@@ -133,7 +137,7 @@ def bootstrap_means(values: NDArray[np.float64], level: float = LEVEL) -> tuple[
     if n < SMALLEST_SAMPLE:
         return None
     source = np.random.default_rng(BOOTSTRAP_SEED)
-    at_once = max(1, RESAMPLED_AT_ONCE // n)
+    at_once = max(1, DRAWN_AT_ONCE // n)
     means = [
         _times_drawn(source, n, min(at_once, RESAMPLES - done)) @ values / n for done in range(0, RESAMPLES, at_once)
     ]

@@ -114,6 +114,8 @@ class VersionReader:
     limit: int
     interval_seconds: float
     clock: Callable[[], float] = time.monotonic
+    wait_seconds: float = WAIT_SECONDS
+    store_seconds: float = STORE_SECONDS
     _latest: VersionReadings = field(default_factory=VersionReadings)
     _headlines: dict[str, Mapping[str, Headline]] = field(default_factory=dict)
     _due: float = float("-inf")
@@ -124,18 +126,18 @@ class VersionReader:
         if self._reading is None and self.clock() >= self._due:
             self._reading = asyncio.create_task(self._read(), name="metrics-versions")
         if self._reading is not None:
-            await asyncio.wait({self._reading}, timeout=WAIT_SECONDS)
+            await asyncio.wait({self._reading}, timeout=self.wait_seconds)
         return self._latest
 
     async def close(self) -> None:
         """Cancel a reading that still runs, and wait a moment for its end."""
         if self._reading is not None:
             self._reading.cancel()
-            await asyncio.wait({self._reading}, timeout=WAIT_SECONDS)
+            await asyncio.wait({self._reading}, timeout=self.wait_seconds)
 
     async def _read(self) -> None:
         try:
-            async with asyncio.timeout(STORE_SECONDS), self.store.transaction() as transaction:
+            async with asyncio.timeout(self.store_seconds), self.store.transaction() as transaction:
                 newest = await transaction.gauges.newest_audits(limit=self.limit)
             await self._read_documents(newest)
         except Exception as error:  # the last reading stays; the next one may succeed

@@ -54,8 +54,11 @@ class PostgresChanges:
     One that gives no answer is lost too. psycopg ends the question within ten seconds more, as in `probing`.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(
+        self, database_url: str, *, ask_seconds: float = ASK_SECONDS, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         """Take the address of the database; it is connected to when something is watched."""
+        self._ask_seconds, self._answer_seconds = ask_seconds, answer_seconds
         self._url = make_conninfo(libpq_url(database_url), connect_timeout=CONNECT_TIMEOUT_SECONDS, **KEEPALIVE)
         self._watches: defaultdict[str, set[AuditWatch]] = defaultdict(set)
         self._listener: asyncio.Task[None] | None = None
@@ -100,9 +103,9 @@ class PostgresChanges:
     async def _hear(self, connection: "psycopg.AsyncConnection[TupleRow]") -> None:
         """Mark what is told for as long as the connection answers; what comes meanwhile waits in it."""
         while True:
-            async for notification in connection.notifies(timeout=ASK_SECONDS):
+            async for notification in connection.notifies(timeout=self._ask_seconds):
                 self._mark(notification.payload)
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_seconds):
                 await connection.execute("SELECT 1")
 
     def _mark(self, audit: str) -> None:

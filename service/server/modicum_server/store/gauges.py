@@ -40,13 +40,13 @@ class PostgresGauges:
         row = (await self._connection.execute(query)).mappings().one()
         return {name: float(value) for name, value in row.items() if value is not None}
 
-    async def failed_audits(self) -> Mapping[str, int]:
-        """FAILED audits that are stored, by reason; rare reasons beyond `MOST_REASONS` together as OTHER."""
+    async def failed_audits(self, *, most_reasons: int = MOST_REASONS) -> Mapping[str, int]:
+        """FAILED audits that are stored, by reason; rare reasons beyond `most_reasons` together as OTHER."""
         query = select(_AUDITS.failure_reason, func.count()).where(_AUDITS.state == AuditState.FAILED.value)
         query = query.group_by(_AUDITS.failure_reason).order_by(func.count().desc(), _AUDITS.failure_reason)
         rows = [(reason or OTHER_REASONS, count) for reason, count in await self._connection.execute(query)]
-        counts = dict(rows[:MOST_REASONS])
-        if rest := sum(count for _, count in rows[MOST_REASONS:]):
+        counts = dict(rows[:most_reasons])
+        if rest := sum(count for _, count in rows[most_reasons:]):
             counts[OTHER_REASONS] = counts.get(OTHER_REASONS, 0) + rest
         return counts
 

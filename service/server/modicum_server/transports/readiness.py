@@ -16,9 +16,10 @@ Check = Callable[[], Awaitable[None]]
 class Readiness:
     """Checks what the service depends on."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore) -> None:
+    def __init__(self, store: Store, artifacts: ArtifactStore, *, ping_seconds: float = PING_SECONDS) -> None:
         self._store = store
         self._artifacts = artifacts
+        self._ping_seconds = ping_seconds
         self._asked: dict[str, asyncio.Task[bool]] = {}
 
     async def check(self) -> Mapping[str, bool]:
@@ -27,7 +28,7 @@ class Readiness:
             # A check that hangs is not started again: each check of a disk that is away holds a thread.
             if name not in self._asked or self._asked[name].done():
                 self._asked[name] = asyncio.create_task(_is_ready(check), name=f"readiness-{name}")
-        await asyncio.wait(self._asked.values(), timeout=PING_SECONDS)
+        await asyncio.wait(self._asked.values(), timeout=self._ping_seconds)
         return {name: task.done() and task.result() for name, task in self._asked.items()}
 
     def _checks(self) -> Mapping[str, Check]:

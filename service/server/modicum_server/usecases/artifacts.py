@@ -42,10 +42,13 @@ class UploadHeader:
 class Artifacts:
     """What can be done with artifacts."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, artifacts: ArtifactStore, settings: Settings, *, idle_seconds: float = IDLE_SECONDS
+    ) -> None:
         self._store = store
         self._artifacts = artifacts
         self._settings = settings
+        self._idle_seconds = idle_seconds
 
     async def get(self, principal: Principal, name: str) -> Artifact:
         """Get the record of an artifact.
@@ -92,7 +95,7 @@ class Artifacts:
             upload = await uploading.enter_async_context(
                 self._artifacts.upload(project, header.digest, size_bytes=header.size_bytes, offset=header.offset)
             )
-            await _copy(chunks, upload, header)
+            await _copy(chunks, upload, header, idle_seconds=self._idle_seconds)
             await upload.commit()
             async with self._store.transaction() as transaction:
                 await transaction.artifacts.lock(header.digest)
@@ -154,9 +157,9 @@ class Artifacts:
                 await self._artifacts.delete(digest)
 
 
-async def _copy(chunks: AsyncIterator[bytes], upload: Upload, header: UploadHeader) -> None:
+async def _copy(chunks: AsyncIterator[bytes], upload: Upload, header: UploadHeader, *, idle_seconds: float) -> None:
     left = header.size_bytes - header.offset
-    while (data := await _next(chunks, received=header.size_bytes - left)) is not None:
+    while (data := await _next(chunks, received=header.size_bytes - left, idle_seconds=idle_seconds)) is not None:
         if len(data) > LARGEST_MESSAGE_BYTES:
             raise UploadInvalid(f"expected at most {LARGEST_MESSAGE_BYTES:,} bytes a message, got {len(data):,}")
         left -= len(data)
@@ -165,18 +168,18 @@ async def _copy(chunks: AsyncIterator[bytes], upload: Upload, header: UploadHead
         await upload.write(data)
 
 
-async def _next(chunks: AsyncIterator[bytes], *, received: int) -> bytes | None:
+async def _next(chunks: AsyncIterator[bytes], *, received: int, idle_seconds: float) -> bytes | None:
     """Return the next bytes, or None at the end.
 
     Raises:
         UploadTruncated: the client sent nothing for too long.
     """
     try:
-        async with asyncio.timeout(IDLE_SECONDS):
+        async with asyncio.timeout(idle_seconds):
             return await anext(chunks, None)
     except TimeoutError as error:
         raise UploadTruncated(
-            f"no bytes came for {IDLE_SECONDS:g} s after {received:,}; resume the upload there",
+            f"no bytes came for {idle_seconds:g} s after {received:,}; resume the upload there",
             received_bytes=str(received),
         ) from error
 

@@ -30,10 +30,13 @@ LOOK_SECONDS = 15.0
 class Watching:
     """Watches of this process: at most `max_watchers` at a time, all ended by `stop`."""
 
-    def __init__(self, store: Store, changes: Changes, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, changes: Changes, settings: Settings, *, look_seconds: float = LOOK_SECONDS
+    ) -> None:
         self._store = store
         self._changes = changes
         self._most = settings.max_watchers
+        self._look_seconds = look_seconds
         self._stopping = asyncio.Event()
         self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._count = 0
@@ -86,11 +89,11 @@ class Watching:
             if self._stopping.is_set():
                 return None
             try:
-                async with asyncio.timeout(LOOK_SECONDS), self._store.transaction() as transaction:
+                async with asyncio.timeout(self._look_seconds), self._store.transaction() as transaction:
                     return await require_audit(transaction, name)
             except TimeoutError as error:
                 raise DependencyUnavailable(
-                    f"the database did not answer within {LOOK_SECONDS:g} s; watch again"
+                    f"the database did not answer within {self._look_seconds:g} s; watch again"
                 ) from error
 
     async def _changed_or_stopped(self, watch: Watch) -> None:
