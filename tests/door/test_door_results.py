@@ -9,7 +9,7 @@ from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding, FindingReason, Passes
 from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
-from modicum_server.measures import canonical_json, finding_row, result_document
+from modicum_server.measures import canonical_json, result_document
 
 VERSION = "projects/default/models/net/versions/1"
 DATASET = "projects/default/datasets/photos"
@@ -37,7 +37,7 @@ def document_of(findings: list[Finding]) -> dict:
         audit=audit,
         dataset=Dataset(DATASET, "3" * 64, len(findings), len(findings), BEGUN),
         versions=[version],
-        rows=[finding_row(finding) for finding in findings],
+        findings=findings,
         parameters={},
         findings_digest="4" * 64,
     )

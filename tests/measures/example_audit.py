@@ -23,7 +23,7 @@ from modicum_server.domain.findings import (
 from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion, Source, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
 from modicum_server.domain.statistics import DEFAULTS, Statistics
-from modicum_server.measures import Row, finding_row, read_rows, result_document, write_rows
+from modicum_server.measures import FindingsArtifact, result_document, write_findings
 
 VERSION = "projects/default/models/tiny/versions/1"
 OTHER_VERSION = "projects/default/models/tiny/versions/2"
@@ -117,11 +117,16 @@ def version(
     return ModelVersion(name, source, asked, labels, digest, VersionState.READY, CREATED, check=check)
 
 
-def pack(rows: Iterable[Row]) -> bytes:
-    """The findings artifact of these rows."""
+def pack(findings: Iterable[Finding]) -> bytes:
+    """The findings artifact of these findings."""
     packed = io.BytesIO()
-    write_rows(rows, packed)
+    write_findings(findings, packed)
     return packed.getvalue()
+
+
+def read(packed: bytes) -> FindingsArtifact:
+    """The findings in an artifact."""
+    return FindingsArtifact(lambda: (packed,))
 
 
 def document_and_rows(
@@ -139,7 +144,7 @@ def document_and_rows(
     statistics=DEFAULTS,
     **parameters,
 ):
-    packed = pack(finding_row(one) for one in findings)
+    packed = pack(findings)
     images = len({one.position for one in findings})
     document = result_document(
         audit=audit(versions=versions, searches=searches, count=images, plans=plans, statistics=statistics),
@@ -154,13 +159,13 @@ def document_and_rows(
             )
             for name in versions
         ],
-        rows=read_rows(packed),
+        findings=read(packed),
         parameters={"device": "cpu", "chunk_size": 4, "versions": {"torch": "2.4"}, "donor_digests": [], **parameters},
         findings_digest=hashlib.sha256(packed).hexdigest(),
         second=second,
         parts=parts,
     )
-    return document, read_rows(packed)
+    return document, read(packed)
 
 
 def measures_of(findings: Sequence[Finding]) -> dict:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 from modicum_server.codec.findings import finding_message, finding_value
+from modicum_server.domain.documents import FINDING, value_of
 from modicum_server.domain.findings import FillRobustFinding, FindingControls, FindingReason, Passes
-from modicum_server.measures import finding_from_row, finding_row
+from modicum_server.measures import finding_row
 
 from tests.measures.example_audit import document_and_rows, finding, measures_of, not_eligible
 
@@ -47,7 +48,7 @@ def reading_of(findings):
 def test_the_answer_survives_its_row_and_its_message(answer):
     original = finding(controls=FindingControls(fill_robust=answer))
 
-    assert finding_from_row(json.loads(json.dumps(finding_row(original)))) == original
+    assert value_of(FINDING, json.loads(json.dumps(finding_row(original)))) == original
     assert finding_value(finding_message(original), original.position) == original
 
 
@@ -55,7 +56,7 @@ def test_a_row_of_before_the_control_was_served_is_read():
     row = finding_row(finding())
     del row["controls"]["fill_robust"]
 
-    assert finding_from_row(row).controls.fill_robust is None
+    assert value_of(FINDING, row).controls.fill_robust is None
     assert reading_of([finding()]) is None
 
 

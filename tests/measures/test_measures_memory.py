@@ -4,7 +4,6 @@ import tracemalloc
 from dataclasses import replace
 
 import numpy as np
-from modicum_server.measures import finding_row
 from modicum_server.measures.observer import Observer
 
 from tests.measures.example_audit import CANVAS, SEARCH, controls, finding, variants
@@ -15,12 +14,12 @@ BYTES_A_ROW = 150
 
 def test_an_observer_keeps_less_than_150_bytes_a_row():
     answers = replace(controls(4, black=True), variants=variants().variants)
-    observer, row = Observer(SEARCH, CANVAS), finding_row(finding(controls=answers))
-    observer.add(row)
+    observer, one = Observer(SEARCH, CANVAS), finding(controls=answers)
+    observer.add(one)
 
     tracemalloc.start()
     for _ in range(ROWS):
-        observer.add(row)
+        observer.add(one)
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -30,7 +29,7 @@ def test_an_observer_keeps_less_than_150_bytes_a_row():
 def test_a_fill_that_came_later_did_not_run_before():
     observer, plain, controlled = Observer(SEARCH, CANVAS), finding(), finding(controls=controls(4, black=True))
     for one in (plain, controlled, replace(plain, position=2)):
-        observer.add(finding_row(one))
+        observer.add(one)
 
     fills = observer.observations().fills
 
@@ -41,7 +40,7 @@ def test_a_fill_that_came_later_did_not_run_before():
 def test_a_variant_that_came_later_did_not_run_before():
     observer = Observer(SEARCH, CANVAS)
     for one in (finding(), finding(controls=variants()), finding()):
-        observer.add(finding_row(one))
+        observer.add(one)
 
     scored = observer.observations().variants
 

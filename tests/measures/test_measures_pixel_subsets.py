@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from modicum_server.codec.findings import finding_message, finding_value
+from modicum_server.domain.documents import CONTROLS, FINDING, document_of, value_of
 from modicum_server.domain.findings import FindingControls, Passes, PixelSubsetFinding, Trace
 from modicum_server.domain.pixel_subsets import FEWEST_PASSES, Descent, descent_within, kept_pixels
 from modicum_server.domain.searches import Canvas
-from modicum_server.measures import finding_from_row, finding_row
+from modicum_server.measures import finding_row
 from modicum_server.measures.intervals import bootstrap_mean, bootstrap_means
 from modicum_server.measures.observer import Observer
-from modicum_server.store.documents import controls_document, controls_of
 
 from tests.measures.example_audit import CANVAS, SEARCH, document_and_rows, failed, finding, not_eligible, subset
 
@@ -44,16 +44,17 @@ def measured_and_reading(findings):
 def test_the_answer_survives_its_row_its_message_and_its_document():
     original = finding(controls=FindingControls(pixel_subset=ANSWER))
 
-    assert finding_from_row(json.loads(json.dumps(finding_row(original)))) == original
+    assert value_of(FINDING, json.loads(json.dumps(finding_row(original)))) == original
     assert finding_value(finding_message(original), original.position) == original
-    assert controls_of(json.loads(json.dumps(controls_document(original.controls)))) == original.controls
+    document = json.loads(json.dumps(document_of(CONTROLS, original.controls)))
+    assert value_of(CONTROLS, document) == original.controls
 
 
 def test_where_it_did_not_run_there_is_no_measure_and_no_reading():
     row = finding_row(finding())
     del row["controls"]["pixel_subset"]
 
-    assert finding_from_row(row).controls.pixel_subset is None
+    assert value_of(FINDING, row).controls.pixel_subset is None
     measures, reading = measured_and_reading([finding()])
     assert not [name for name in measures if name.startswith("pixel_subsets")]
     assert reading is None
@@ -192,7 +193,7 @@ def test_all_columns_are_resampled_as_one_would_be():
 def test_an_observer_keeps_no_room_for_images_that_were_not_descended():
     observer = Observer(SEARCH, CANVAS)
     for one in (finding(0), finding(1, controls=descended()), finding(2)):
-        observer.add(finding_row(one))
+        observer.add(one)
 
     descents = observer.observations().descents
 

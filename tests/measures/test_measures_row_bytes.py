@@ -3,8 +3,6 @@
 import gzip
 from pathlib import Path
 
-from modicum_server.measures import finding_row
-
 from tests.measures.example_audit import pack
 from tests.measures.whole_finding import whole_finding
 
@@ -12,6 +10,6 @@ GOLDEN = Path(__file__).parent / "golden" / "finding.jsonl"
 
 
 def test_the_row_of_a_finding_keeps_its_bytes():
-    row = finding_row(whole_finding("VERSION", "OTHER"))
+    packed = pack([whole_finding("VERSION", "OTHER")])
 
-    assert gzip.decompress(pack([row])) == GOLDEN.read_bytes()
+    assert gzip.decompress(packed) == GOLDEN.read_bytes()

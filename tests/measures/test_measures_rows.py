@@ -6,22 +6,23 @@ import math
 from dataclasses import replace
 
 import pytest
+from modicum_server.domain.documents import FINDING, value_of
 from modicum_server.domain.findings import ObjectsFinding, ScoredVariant
-from modicum_server.measures import FindingRows, finding_from_row, finding_row, read_rows
+from modicum_server.measures import FindingsArtifact, finding_row
 from modicum_server.measures.rows import TEXT_BYTES, Unpacking
 
-from tests.measures.example_audit import controls, failed, finding, mixed_findings, pack
+from tests.measures.example_audit import controls, failed, finding, mixed_findings, pack, read
 
 
 @pytest.mark.parametrize("original", mixed_findings(), ids=lambda one: one.item)
 def test_a_finding_survives_its_row(original):
-    assert finding_from_row(json.loads(json.dumps(finding_row(original)))) == original
+    assert value_of(FINDING, json.loads(json.dumps(finding_row(original)))) == original
 
 
 def test_a_variant_survives_its_row():
     with_variant = replace(controls(4), variants=(ScoredVariant("dilated", 0.4, sufficient=False, predicted_class=2),))
 
-    assert finding_from_row(finding_row(finding(controls=with_variant))).controls == with_variant
+    assert value_of(FINDING, finding_row(finding(controls=with_variant))).controls == with_variant
 
 
 @pytest.mark.parametrize("share", [0.25, None])
@@ -30,40 +31,38 @@ def test_the_objects_survive_their_row(share):
 
     row = json.loads(json.dumps(finding_row(finding(controls=with_objects))))
 
-    assert finding_from_row(row).controls == with_objects
+    assert value_of(FINDING, row).controls == with_objects
 
 
 def test_a_row_of_before_has_no_objects():
     row = finding_row(finding())
     del row["controls"]["objects"]
 
-    assert finding_from_row(row).controls.objects is None
+    assert value_of(FINDING, row).controls.objects is None
 
 
 def test_a_confidence_that_is_no_number_is_null_in_the_row():
     row = finding_row(replace(failed(), confidence=math.nan, margin=-math.inf))
 
     assert (row["confidence"], row["margin"]) == (None, None)
-    assert math.isnan(finding_from_row(row).confidence)
+    assert math.isnan(value_of(FINDING, row).confidence)
 
 
-def test_rows_are_read_as_written_and_as_often_as_wanted():
-    rows = [finding_row(one) for one in mixed_findings()]
+def test_findings_are_read_as_written_and_as_often_as_wanted():
+    findings = read(pack(mixed_findings()))
 
-    read = read_rows(pack(rows))
-
-    assert list(read) == rows
-    assert list(read) == rows
+    assert list(findings) == mixed_findings()
+    assert list(findings) == mixed_findings()
 
 
-def test_equal_rows_give_equal_bytes_whatever_the_order_of_their_keys():
-    row = finding_row(finding())
+def test_the_names_in_a_row_are_sorted():
+    (line,) = gzip.decompress(pack([finding()])).splitlines()
 
-    assert pack([row]) == pack([dict(reversed(row.items()))])
+    assert line == json.dumps(json.loads(line), sort_keys=True, separators=(",", ":")).encode()
 
 
 def test_the_artifact_is_gzip_over_one_json_line_a_finding():
-    packed = pack(finding_row(one) for one in mixed_findings())
+    packed = pack(mixed_findings())
 
     lines = gzip.decompress(packed).decode().splitlines()
     assert [json.loads(line)["position"] for line in lines] == list(range(13))
@@ -71,20 +70,19 @@ def test_the_artifact_is_gzip_over_one_json_line_a_finding():
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_rows_are_read_from_pieces_of_any_size(size):
-    rows = [finding_row(one) for one in mixed_findings()]
-    packed = pack(rows)
+def test_findings_are_read_from_pieces_of_any_size(size):
+    packed = pack(mixed_findings())
 
-    read = FindingRows(lambda: (packed[start : start + size] for start in range(0, len(packed), size)))
+    findings = FindingsArtifact(lambda: (packed[start : start + size] for start in range(0, len(packed), size)))
 
-    assert list(read) == rows
+    assert list(findings) == mixed_findings()
 
 
 def test_an_artifact_that_breaks_off_is_refused():
-    packed = pack(finding_row(one) for one in mixed_findings())
+    packed = pack(mixed_findings())
 
     with pytest.raises(ValueError, match="whole"):
-        list(read_rows(packed[:-3]))
+        list(read(packed[:-3]))
 
 
 def test_what_packs_a_thousandfold_is_unpacked_a_little_at_a_time():
@@ -96,8 +94,8 @@ def test_what_packs_a_thousandfold_is_unpacked_a_little_at_a_time():
     assert sum(map(len, texts)) == 10_000_000
 
 
-def test_no_row_is_a_readable_artifact():
-    assert list(read_rows(pack([]))) == []
+def test_an_artifact_without_a_row_is_readable():
+    assert list(read(pack([]))) == []
 
 
 def test_a_mask_is_packed_with_the_first_pixel_in_the_highest_bit():

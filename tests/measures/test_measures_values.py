@@ -3,7 +3,6 @@
 import pytest
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import Canvas, Fill
-from modicum_server.measures import finding_row
 from modicum_server.measures.observer import observe
 from modicum_server.measures.overinterpretation import overinterpretation
 from modicum_server.measures.registry import FAMILIES
@@ -33,7 +32,7 @@ def test_the_overinterpretation_rate_counts_subsets_of_at_most_five_percent():
 def test_a_subset_of_exactly_five_percent_counts():
     canvas = Canvas(3, 10, 10)
 
-    seen = observe([finding_row(finding(0, subset=subset(size, side=10))) for size in (5, 6)], SEARCH, canvas)
+    seen = observe([finding(0, subset=subset(size, side=10)) for size in (5, 6)], SEARCH, canvas)
 
     assert overinterpretation(seen)["overinterpretation_rate"].value == 0.5
 

@@ -1,7 +1,7 @@
 """Audits over the real store: acknowledged, answered from what is stored, cancelled, deleted, reported."""
 
 import asyncio
-import gzip
+import io
 import json
 import os
 from dataclasses import replace
@@ -30,7 +30,7 @@ from modicum_server.errors import (
     RoleInsufficient,
     TooManyQueued,
 )
-from modicum_server.measures import FindingRows
+from modicum_server.measures import FindingsArtifact, write_findings
 from modicum_server.settings import Settings
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions, new_audit_id
 from modicum_server.usecases.pages import PageRequest
@@ -355,13 +355,15 @@ async def note_device(place, name, device):
         await transaction.audits.note_parameters(name, {"device": device})
 
 
-async def test_a_rendering_thread_reads_the_rows_as_often_as_it_wants(place):
-    lines = [json.dumps({"position": number, "noise": os.urandom(200).hex()}).encode() for number in range(3_000)]
-    digest = await place.artifact_store.put(gzip.compress(b"".join(line + b"\n" for line in lines)))
+async def test_a_rendering_thread_reads_the_findings_as_often_as_it_wants(place):
+    written = [Finding(number, os.urandom(200).hex(), "ab" * 32, "a version", 0) for number in range(3_000)]
+    packed = io.BytesIO()
+    write_findings(written, packed)
+    digest = await place.artifact_store.put(packed.getvalue())
     loop, document = asyncio.get_running_loop(), {"findings": {"digest": digest}}
-    rows = FindingRows(lambda: place.reports._read_beside(loop, document))
+    findings = FindingsArtifact(lambda: place.reports._read_beside(loop, document))
 
-    first, second = await asyncio.to_thread(lambda: (list(rows), next(iter(rows))))
+    first, second = await asyncio.to_thread(lambda: (list(findings), next(iter(findings))))
 
-    assert first == [json.loads(line) for line in lines]
+    assert first == written
     assert second == first[0]

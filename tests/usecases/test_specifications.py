@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 from modicum.v1 import audit_pb2
 from modicum_server.codec.audits import specification_message, specification_value
+from modicum_server.domain.documents import SPECIFICATION, document_of
 from modicum_server.domain.models import ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, SearchMethod, TargetRule
 from modicum_server.domain.statistics import Statistics
 from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing, LabelUnknown
 from modicum_server.settings import Settings
-from modicum_server.store.documents import SPECIFICATION, document_of
 from modicum_server.usecases.controls import NEEDS_OTHERS, plans_beside
 from modicum_server.usecases.inputs import check_input
 from modicum_server.usecases.labels import require_labels

@@ -385,20 +385,20 @@ class ArtifactStore(Protocol):
 
 
 class ReportRenderer(Protocol):
-    """The forms of a report: pure functions of the result document, the findings' rows and the images."""
+    """The forms of a report: pure functions of the result document, the findings and the images."""
 
     def json(self, document: Mapping[str, Any]) -> "JsonWriter": ...
     def html(
         self,
         document: Mapping[str, Any],
-        rows: Iterable[Mapping[str, Any]],
+        findings: Iterable[Finding],
         load_image: Callable[[str], bytes | None],
         *,
         inputs: Mapping[str, InputSpecification],
         labels: Mapping[str, Sequence[str]],
     ) -> bytes: ...
     def canvas(self, document: Mapping[str, Any], framing: InputSpecification, canvas: Canvas) -> "CanvasWriter": ...
-    def canvas_images(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    def canvas_images(self, findings: Iterable[Finding]) -> list[str]:
         """Digests of the images for `canvas`, each once."""
 
 

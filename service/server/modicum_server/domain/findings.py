@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pydantic import computed_field
+
+from modicum_server.domain.json_types import Base64, Number
 from modicum_server.domain.searches import Fill
 
 
@@ -28,11 +31,12 @@ MEASURED_REASONS = frozenset({FindingReason.NOT_ELIGIBLE, FindingReason.NOT_FOUN
 class Subset:
     """A mask: row-major, eight pixels a byte, most significant bit first, 1 = kept."""
 
-    mask: bytes
+    mask: Base64
     height: int
     width: int
     size: int
 
+    @computed_field  # type: ignore[prop-decorator]  # it stands beside the others in JSON
     @property
     def fraction(self) -> float:
         """Pixels kept / pixels of the canvas."""
@@ -57,7 +61,7 @@ class Trace:
     """Confidence over pixels kept, thinned to at most 256 points."""
 
     kept: tuple[int, ...]
-    confidences: tuple[float, ...]
+    confidences: tuple[Number, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,8 @@ class ClassTargetedFinding:
     target_class: int
     found: bool
     size: int
-    size_ratio: float
-    verified_confidence: float
+    size_ratio: Number
+    verified_confidence: Number
     passes: Passes
 
 
@@ -81,10 +85,10 @@ class FillRobustFinding:
     """
 
     size: int
-    size_ratio: float
+    size_ratio: Number
     verifying_donors: int
     sufficient_donors: int
-    confidence: float
+    confidence: Number
     budget_exhausted: bool
     passes: Passes
     reason: FindingReason | None = None
@@ -98,9 +102,9 @@ class PixelSubsetFinding:
     """
 
     subset: Subset
-    confidence: float
+    confidence: Number
     predicted_class: int
-    random_confidence: float
+    random_confidence: Number
     random_predicted_class: int
     trace: Trace
     passes: Passes
@@ -111,7 +115,7 @@ class FillFinding:
     """The subset re-scored under another fill."""
 
     fill: Fill
-    confidence: float
+    confidence: Number
     sufficient: bool
 
 
@@ -120,7 +124,7 @@ class ScoredVariant:
     """One re-scored variant of a subset."""
 
     variant: str
-    confidence: float
+    confidence: Number
     sufficient: bool
     predicted_class: int
 
@@ -133,7 +137,7 @@ class TransferFinding:
     """
 
     model_version: str
-    confidence: float = 0.0
+    confidence: Number = 0.0
     sufficient: bool = False
     predicted_class: int | None = None
     reason: FindingReason | None = None
@@ -209,11 +213,11 @@ class Finding:
     predicted_class: int | None = None
     target_class: int | None = None
     eligible: bool = False
-    confidence: float = 0.0
-    margin: float = 0.0
+    confidence: Number = 0.0
+    margin: Number = 0.0
     baseline_confident: bool = False
     subset: Subset | None = None
-    verified_confidence: float = 0.0
+    verified_confidence: Number = 0.0
     budget_exhausted: bool = False
     saturated: bool = False
     reason: FindingReason | None = None

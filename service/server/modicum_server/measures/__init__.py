@@ -6,24 +6,13 @@ a line in `registry.py`, which says more.
 """
 
 from modicum_server.measures.document import canonical_json, result_document
-from modicum_server.measures.rows import (
-    FindingRows,
-    Row,
-    Unpacking,
-    finding_from_row,
-    finding_row,
-    read_rows,
-    write_rows,
-)
+from modicum_server.measures.rows import FindingsArtifact, Unpacking, finding_row, write_findings
 
 __all__ = [
-    "FindingRows",
-    "Row",
+    "FindingsArtifact",
     "Unpacking",
     "canonical_json",
-    "finding_from_row",
     "finding_row",
-    "read_rows",
     "result_document",
-    "write_rows",
+    "write_findings",
 ]

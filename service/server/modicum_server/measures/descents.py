@@ -3,13 +3,14 @@
 A descent is kept as its confidences on one grid of kept shares, so that the descents of all images can be averaged.
 """
 
+import math
 from array import array
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modicum_server.measures.rows import Row
+from modicum_server.domain.findings import PixelSubsetFinding
 
 POINTS = 41
 """Of the grid: every 2.5% of the pixels, and so 5% too."""
@@ -47,18 +48,18 @@ class DescentColumns:
     _confidences: "array[float]" = field(init=False, default_factory=lambda: array("f"))
     _curve: "array[float]" = field(init=False, default_factory=lambda: array("f"))
 
-    def add(self, place: int, answer: Row | None) -> None:
-        """Take the answer of an image; one with a confidence that is no number is none."""
-        if answer is None or answer["confidence"] is None or answer["random_confidence"] is None:
+    def add(self, place: int, result: PixelSubsetFinding | None) -> None:
+        """Take the result of an image; one with a confidence that is NaN is left out."""
+        if result is None or math.isnan(result.confidence) or math.isnan(result.random_confidence):
             return
         # a model's process may have sent lists of any length: it must not keep the audit from its summary
-        pairs = zip(answer["trace"]["kept"], answer["trace"]["confidences"], strict=False)
-        points = sorted((kept / self.pixels, confidence) for kept, confidence in pairs if confidence is not None)
+        pairs = zip(result.trace.kept, result.trace.confidences, strict=False)
+        points = sorted((kept / self.pixels, confidence) for kept, confidence in pairs if not math.isnan(confidence))
         if not points:
             return
         self._place.append(place)
-        self._classes.extend((answer["predicted_class"], answer["random_predicted_class"]))
-        self._confidences.extend((answer["confidence"], answer["random_confidence"]))
+        self._classes.extend((result.predicted_class, result.random_predicted_class))
+        self._confidences.extend((result.confidence, result.random_confidence))
         shares, confidences = zip(*points, strict=True)
         self._curve.extend(np.interp(GRID, shares, confidences))
 

@@ -13,7 +13,7 @@ from typing import Any
 from modicum_server.domain.audits import Audit, AuditSpecification
 from modicum_server.domain.composites import holds_input_dropout
 from modicum_server.domain.datasets import Dataset
-from modicum_server.domain.findings import MEASURED_REASONS
+from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.measures import registry
@@ -22,16 +22,12 @@ from modicum_server.measures.observations import Observations
 from modicum_server.measures.observer import Observer
 from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.measures.parts import Audited, Entry
-from modicum_server.measures.rows import Row
 
 SCHEMA_VERSION = 1
 FINDINGS_FORMAT = "jsonl+gzip"
-SEARCHING_CONTROLS = ("class_targeted", "fill_robust", "pixel_subset")
-"""Answers of controls that come with the passes of a search of their own."""
 INFERENCE_ONLY = "inference only"
 """Stamp of input dropout, also as a member: the authors train with it, here it is put around what was not."""
 AcrossVersions = Mapping[str, Sequence[Entry]]
-MEASURED = frozenset(reason.value for reason in MEASURED_REASONS)
 
 
 def result_document(
@@ -39,7 +35,7 @@ def result_document(
     audit: Audit,
     dataset: Dataset,
     versions: Sequence[ModelVersion],
-    rows: Iterable[Row],
+    findings: Iterable[Finding],
     parameters: Mapping[str, Any],
     findings_digest: str,
     second: OutOfDistribution | None = None,
@@ -51,7 +47,7 @@ def result_document(
         audit: the audit; of its state nothing is used but what was asked.
         dataset: its data set.
         versions: its versions, in the order of the specification.
-        rows: one a finding, in any order; consumed once.
+        findings: of all versions and searches, in any order; consumed once.
         parameters: what else influenced the numbers: `device`, `chunk_size`, `versions`, `donor_digests`,
             `max_image_pixels`; `dtype` is float32 unless given; `gradient_free`, if given, lists the versions that
             mask_optimization searched without a gradient, `acceleration` how each version's search passes ran.
@@ -61,8 +57,8 @@ def result_document(
     """
     # Longer than a function should be: it is the document's outline, and stays one to be read beside the docs.
     tally = _Tally.of(audit.specification)
-    for row in rows:
-        tally.add(row)
+    for finding in findings:
+        tally.add(finding)
     audited = Audited(versions, audit.specification, tally.observations(), parameters, second, parts)
     across = {part.key: part.entries(audited) for part in registry.PARTS}
     return {
@@ -129,20 +125,16 @@ class _Tally:
             }
         )
 
-    def add(self, row: Row) -> None:
-        self.observers[row["model_version"], row["search_index"]].add(row)
+    def add(self, finding: Finding) -> None:
+        self.observers[finding.model_version, finding.search_index].add(finding)
         self.rows += 1
-        searches = [row["controls"].get(name) for name in SEARCHING_CONTROLS]
-        for passes in (row["passes"], *(control["passes"] for control in searches if control is not None)):
-            self.forward += passes["forward"]
-            self.backward += passes["backward"]
-        # each variant, under another fill or changed, was scored by one pass
-        answers = row["controls"]
-        self.forward += len(answers["fills"]) + len(answers["variants"])
-        self.forward += answers.get("critical_temperature") is not None
-        self.forward += sum(answer["reason"] is None for answer in answers.get("transfers", ()))
-        if row["reason"] is not None and row["reason"] not in MEASURED:
-            self.failures.append({name: row[name] for name in ("item", "model_version", "search_index", "reason")})
+        for passes in (finding.passes, finding.controls.passes):
+            self.forward += passes.forward
+            self.backward += passes.backward
+        if finding.failed:
+            self.failures.append(
+                {name: getattr(finding, name) for name in ("item", "model_version", "search_index", "reason")}
+            )
 
     def observations(self) -> dict[tuple[str, int], Observations]:
         return {key: observer.observations() for key, observer in self.observers.items()}

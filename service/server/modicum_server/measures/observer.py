@@ -5,7 +5,6 @@ Masks are read once and reduced to their size and their share in the ring, so th
 
 import math
 from array import array
-from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modicum_server.domain.findings import MEASURED_REASONS, FindingReason
+from modicum_server.domain.findings import (
+    ClassTargetedFinding,
+    FillRobustFinding,
+    Finding,
+    FindingControls,
+    FindingReason,
+    ScoredVariant,
+    Subset,
+    TransferFinding,
+)
 from modicum_server.domain.searches import Canvas, Search
 from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures.descents import DescentColumns
@@ -27,7 +35,6 @@ from modicum_server.measures.observations import (
     Transferred,
 )
 from modicum_server.measures.ring import Ring
-from modicum_server.measures.rows import Row
 
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(("scored", "failed", "eligible", "baseline_confident", "measured"), "B"),
@@ -65,11 +72,12 @@ class _VariantColumn:
     def of(cls, seen: int) -> "_VariantColumn":
         return cls(bytearray(seen), bytearray(seen), array("f", [math.nan] * seen), array("i", [UNKNOWN] * seen))
 
-    def add(self, scored: Row | None) -> None:
+    def add(self, scored: ScoredVariant | TransferFinding | None) -> None:
+        known = None if scored is None else scored.predicted_class
         self.ran.append(scored is not None)
-        self.sufficient.append(scored is not None and scored["sufficient"])
-        self.confidence.append(math.nan if scored is None else scored["confidence"])
-        self.predicted.append(UNKNOWN if scored is None else scored["predicted_class"])
+        self.sufficient.append(scored is not None and scored.sufficient)
+        self.confidence.append(math.nan if scored is None else scored.confidence)
+        self.predicted.append(UNKNOWN if known is None else known)
 
     def rescored(self) -> Rescored:
         return Rescored(
@@ -104,43 +112,41 @@ class Observer:
         self._descents = DescentColumns(self.canvas.pixels)
         self._columns = {name: array(code) for name, code in COLUMNS.items()}
 
-    def add(self, row: Row) -> None:
-        """Take a row."""
-        reason = None if row["reason"] is None else FindingReason(row["reason"])
-        failed = reason is not None and reason not in MEASURED_REASONS
-        subset, other = row["subset"], row["controls"]["class_targeted"]
-        searched = not failed and (subset is not None or row["budget_exhausted"] or reason is FindingReason.NOT_FOUND)
-        measured = searched and not row["baseline_confident"]
-        found = measured and subset is not None and not row["budget_exhausted"]
-        ran = measured and other is not None
-        predicted = _known(row["predicted_class"])
+    def add(self, finding: Finding) -> None:
+        """Take a finding."""
+        reason, subset, controls = finding.reason, finding.subset, finding.controls
+        failed, other = finding.failed, controls.class_targeted
+        searched = not failed and (subset is not None or finding.budget_exhausted or reason is FindingReason.NOT_FOUND)
+        measured = searched and not finding.baseline_confident
+        shown = subset if measured and not finding.budget_exhausted else None
+        found = shown is not None
+        predicted = _known(finding.predicted_class)
         scored = predicted != UNKNOWN and reason is not FindingReason.NOT_FINITE
-        self._add_fills({fill["fill"]: fill["sufficient"] for fill in row["controls"]["fills"]} if found else {})
-        self._add_variants(_variants_of(row, subsets=found, whole_images=not failed))
-        self._add_transfers(row["controls"].get("transfers", ()) if found else ())
-        self._descents.add(len(self._columns["scored"]), None if failed else row["controls"].get("pixel_subset"))
-        objects = row["controls"].get("objects") or {}
+        self._add_fills({fill.fill: fill.sufficient for fill in controls.fills} if found else {})
+        self._add_scored(self._variants, _variants_of(controls, subsets=found, whole_images=not failed))
+        self._add_transfers(controls.transfers if found else ())
+        self._descents.add(len(self._columns["scored"]), None if failed else controls.pixel_subset)
+        objects = controls.objects
         self._append(
             {
-                "position": row["position"],
+                "position": finding.position,
                 "scored": scored,
                 "failed": failed,
-                "eligible": row["eligible"] and scored,
-                "baseline_confident": row["baseline_confident"] and not failed,
+                "eligible": finding.eligible and scored,
+                "baseline_confident": finding.baseline_confident and not failed,
                 "measured": measured,
-                "budget_exhausted": measured and row["budget_exhausted"],
-                "saturated": row["saturated"],
+                "budget_exhausted": measured and finding.budget_exhausted,
+                "saturated": finding.saturated,
                 "with_subset": found,
-                "label": _known(row["label"]),
+                "label": _known(finding.label),
                 "predicted": predicted,
-                "target": _known(row["target_class"]),
-                "size": self._size(row) if measured else math.nan,
-                "border_share": self._ring.share(unpack_mask(subset)) if found else math.nan,
-                "object_area": _number(objects.get("area")),
-                "object_share": _number(objects.get("share")) if found else math.nan,
-                "other_ran": ran,
-                "other_size": (other["size"] if other["found"] else math.inf) if ran else math.nan,
-                **_robust(row["controls"].get("fill_robust") if measured else None),
+                "target": _known(finding.target_class),
+                "size": self._size(finding) if measured else math.nan,
+                "border_share": math.nan if shown is None else self._ring.share(unpack_mask(shown)),
+                "object_area": math.nan if objects is None else objects.area,
+                "object_share": _number(objects.share) if objects is not None and found else math.nan,
+                **_targeted(other if measured else None),
+                **_robust(controls.fill_robust if measured else None),
             }
         )
 
@@ -181,56 +187,56 @@ class Observer:
         for name, column in self._fills.items():
             column.add(ran=name in fills, sufficient=fills.get(name, False))
 
-    def _add_variants(self, scored: Mapping[str, Row]) -> None:
-        self._add_scored(self._variants, scored)
-
-    def _add_transfers(self, answers: Iterable[Row]) -> None:
-        """An answer with a reason is none, and is only counted."""
-        by_version = {answer["model_version"]: answer for answer in answers}
-        unscored = [name for name, answer in by_version.items() if answer["reason"] is not None]
+    def _add_transfers(self, results: Iterable[TransferFinding]) -> None:
+        """A result with a reason has no score, and is only counted."""
+        by_version = {result.model_version: result for result in results}
+        unscored = [name for name, result in by_version.items() if result.reason is not None]
         self._unscored.update(unscored)
         for name in unscored:  # known from here on, though it may never score any
             self._transfers.setdefault(name, _VariantColumn.of(len(self._columns["scored"])))
         self._add_scored(self._transfers, {name: by_version[name] for name in by_version.keys() - set(unscored)})
 
-    def _add_scored(self, columns: dict[str, _VariantColumn], scored: Mapping[str, Row]) -> None:
+    def _add_scored(
+        self, columns: dict[str, _VariantColumn], scored: Mapping[str, ScoredVariant | TransferFinding]
+    ) -> None:
         seen = len(self._columns["scored"])
         for name in scored.keys() - columns.keys():
             columns[name] = _VariantColumn.of(seen)
         for name, column in columns.items():
             column.add(scored.get(name))
 
-    def _size(self, row: Row) -> float:
-        if row["budget_exhausted"]:
+    def _size(self, finding: Finding) -> float:
+        if finding.budget_exhausted:
             return float(self.canvas.pixels)
-        return math.inf if row["subset"] is None else float(row["subset"]["size"])
+        return math.inf if finding.subset is None else float(finding.subset.size)
 
 
-def observe(rows: Iterable[Row], search: Search, canvas: Canvas, statistics: Statistics = DEFAULTS) -> Observations:
-    """Return what these rows, all of one version and one search, say."""
+def observe(
+    findings: Iterable[Finding], search: Search, canvas: Canvas, statistics: Statistics = DEFAULTS
+) -> Observations:
+    """Return what these findings, all of one version and one search, say."""
     observer = Observer(search, canvas, statistics)
-    for row in rows:
-        observer.add(row)
+    for finding in findings:
+        observer.add(finding)
     return observer.observations()
 
 
-def unpack_mask(subset: Row) -> Booleans:
-    """Return the mask of a row's subset, (height, width) of bool."""
-    height, width = subset["height"], subset["width"]
-    bits = np.unpackbits(np.frombuffer(b64decode(subset["mask"]), dtype=np.uint8), count=height * width)
-    return bits.reshape(height, width).astype(np.bool_)
+def unpack_mask(subset: Subset) -> Booleans:
+    """Return the mask of a subset, (height, width) of bool."""
+    bits = np.unpackbits(np.frombuffer(subset.mask, dtype=np.uint8), count=subset.height * subset.width)
+    return bits.reshape(subset.height, subset.width).astype(np.bool_)
 
 
 def _booleans(column: bytearray) -> Booleans:
     return np.frombuffer(bytes(column), dtype=np.bool_)
 
 
-def _variants_of(row: Row, *, subsets: bool, whole_images: bool) -> dict[str, Row]:
+def _variants_of(controls: FindingControls, *, subsets: bool, whole_images: bool) -> dict[str, ScoredVariant]:
     """By name; those of the subset only where there is one, those of whole images wherever one could be scored."""
     return {
-        scored["variant"]: scored
-        for scored in row["controls"]["variants"]
-        if subsets or (whole_images and scored["variant"] in OF_WHOLE_IMAGES)
+        scored.variant: scored
+        for scored in controls.variants
+        if subsets or (whole_images and scored.variant in OF_WHOLE_IMAGES)
     }
 
 
@@ -238,16 +244,23 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _robust(answer: Row | None) -> dict[str, float]:
-    """What the fill-robust control said of an image; None where it was not asked."""
-    if answer is None:
+def _targeted(result: ClassTargetedFinding | None) -> dict[str, float]:
+    """What the class-targeted control found on an image; None where it did not run."""
+    if result is None:
+        return {"other_ran": False, "other_size": math.nan}
+    return {"other_ran": True, "other_size": result.size if result.found else math.inf}
+
+
+def _robust(result: FillRobustFinding | None) -> dict[str, float]:
+    """What the fill-robust control found on an image; None where it did not run."""
+    if result is None:
         return {"robust_ran": False, "robust_unavailable": False, "robust_donors": 0, "robust_size": math.nan}
-    unavailable = answer["reason"] == FindingReason.FILL_UNAVAILABLE
-    size = math.inf if answer["reason"] is not None else float(answer["size"])
+    unavailable = result.reason is FindingReason.FILL_UNAVAILABLE
+    size = math.inf if result.reason is not None else float(result.size)
     return {
         "robust_ran": not unavailable,
         "robust_unavailable": unavailable,
-        "robust_donors": answer["verifying_donors"],
+        "robust_donors": result.verifying_donors,
         "robust_size": math.nan if unavailable else size,
     }
 

@@ -42,7 +42,7 @@ def asked_text(share: float) -> str:
 
 def confidence_text(confidence: float | None) -> str:
     """Return a confidence with three decimals, never rounded up to 1."""
-    if confidence is None:
+    if confidence is None or math.isnan(confidence):
         return "not a number"
     return "> 0.999" if 0.9995 <= confidence < 1 else f"{confidence:.3f}"  # noqa: PLR2004
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
-from modicum_server.measures.rows import Row
 
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 """The earliest date in a zip archive. Every member has it."""
@@ -22,10 +22,10 @@ QUICKEST = 1
 """Compression level."""
 
 
-def images_with_subsets(rows: Iterable[Row]) -> list[str]:
-    """Return the digests of the images on which a search found a subset of pixels, each once, in the order of rows."""
-    shown = (row for row in rows if row["subset"] is not None and not row["baseline_confident"])
-    return list(dict.fromkeys(row["image_digest"] for row in shown))
+def images_with_subsets(findings: Iterable[Finding]) -> list[str]:
+    """Return the digests of the images on which a search found a subset of pixels, each once, in order."""
+    shown = (one for one in findings if one.subset is not None and not one.baseline_confident)
+    return list(dict.fromkeys(one.image_digest for one in shown))
 
 
 class CanvasArchive:

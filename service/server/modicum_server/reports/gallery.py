@@ -11,13 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.findings import (
+    ClassTargetedFinding,
+    FillFinding,
+    FillRobustFinding,
+    Finding,
+    FindingReason,
+    ScoredVariant,
+    Subset,
+    TransferFinding,
+)
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.observer import unpack_mask
-from modicum_server.measures.rows import Row
 from modicum_server.measures.words import confidence_text, share_text, short_name, times_text
 from modicum_server.reports import panels
 from modicum_server.reports.wording import class_text, pixels_text, reason_text, variant_text
@@ -136,31 +144,33 @@ def choose(seen: Observations) -> Choice:
     return Choice(_groups(ordered), len(ordered), tuple(without[:LARGEST_REMAINDER]), len(without))
 
 
-def card(row: Row, scene: Scene, anchor: str) -> Card:
+def card(finding: Finding, scene: Scene, anchor: str) -> Card:
     """Return the card of a finding with a subset."""
-    mask = unpack_mask(row["subset"])
-    photograph = scene.photograph(row["image_digest"])
+    subset = finding.subset
+    assert subset is not None, "only findings with a subset have cards"
+    mask = unpack_mask(subset)
+    photograph = scene.photograph(finding.image_digest)
     return Card(
         anchor=anchor,
-        item=row["item"],
-        label=class_text(row["label"], scene.labels) if row["label"] is not None else "",
-        prediction=_argued_for(row, scene.labels),
-        outcome=_outcome(row),
-        confidence=confidence_text(row["confidence"]),
-        verified=confidence_text(row["verified_confidence"]),
-        size=pixels_text(row["subset"]["size"]),
-        fraction=share_text(row["subset"]["fraction"]),
-        passes=f"{row['passes']['forward']:,} forward, {row['passes']['backward']:,} backward",
-        few=row["subset"]["size"] <= FEW_PIXELS and mask.size > panels.COARSE_PIXELS,
-        saturated=row["saturated"],
-        other=_other(row, scene.labels),
-        robust=_robust(row),
-        fills=tuple(_mark(fill, fill["fill"]) for fill in row["controls"]["fills"]),
-        variants=tuple(_mark(variant, variant_text(variant["variant"])) for variant in row["controls"]["variants"]),
+        item=finding.item,
+        label=class_text(finding.label, scene.labels) if finding.label is not None else "",
+        prediction=_argued_for(finding, scene.labels),
+        outcome=_outcome(finding),
+        confidence=confidence_text(finding.confidence),
+        verified=confidence_text(finding.verified_confidence),
+        size=pixels_text(subset.size),
+        fraction=share_text(subset.fraction),
+        passes=f"{finding.passes.forward:,} forward, {finding.passes.backward:,} backward",
+        few=subset.size <= FEW_PIXELS and mask.size > panels.COARSE_PIXELS,
+        saturated=finding.saturated,
+        other=_other(finding.controls.class_targeted, subset, scene.labels),
+        robust=_robust(finding.controls.fill_robust, subset),
+        fills=tuple(_mark(fill, fill.fill) for fill in finding.controls.fills),
+        variants=tuple(_mark(variant, variant_text(variant.variant)) for variant in finding.controls.variants),
         transfers=tuple(
-            _mark(answer, short_name(answer["model_version"]))
-            for answer in row["controls"].get("transfers", ())
-            if answer["reason"] is None
+            _mark(result, short_name(result.model_version))
+            for result in finding.controls.transfers
+            if result.reason is None
         ),
         photograph="" if photograph is None else panels.photograph_uri(photograph.pixels),
         mask=panels.mask_uri(mask),
@@ -170,16 +180,16 @@ def card(row: Row, scene: Scene, anchor: str) -> Card:
     )
 
 
-def remainder(row: Row, scene: Scene) -> Remainder:
+def remainder(finding: Finding, scene: Scene) -> Remainder:
     """Return the line of an image that has no subset to show."""
-    photograph = scene.photograph(row["image_digest"])
+    photograph = scene.photograph(finding.image_digest)
     return Remainder(
-        item=row["item"],
-        label=class_text(row["label"], scene.labels) if row["label"] is not None else "",
-        prediction=class_text(row["predicted_class"], scene.labels) if row["predicted_class"] is not None else "",
-        confidence=confidence_text(row["confidence"]) if row["predicted_class"] is not None else "",
-        reason=_why(row),
-        failed=row["predicted_class"] is None,
+        item=finding.item,
+        label=class_text(finding.label, scene.labels) if finding.label is not None else "",
+        prediction=class_text(finding.predicted_class, scene.labels) if finding.predicted_class is not None else "",
+        confidence=confidence_text(finding.confidence) if finding.predicted_class is not None else "",
+        reason=_why(finding),
+        failed=finding.predicted_class is None,
         thumbnail="" if photograph is None else panels.thumbnail_uri(photograph.pixels),
     )
 
@@ -204,60 +214,58 @@ def _subset_pictures(photograph: Photograph | None, mask: NDArray[np.bool_], fil
     return {"fill_layer": panels.fill_layer_uri(mask, photograph.fill_colour), "subset": ""}
 
 
-def _argued_for(row: Row, labels: Sequence[str]) -> str:
+def _argued_for(finding: Finding, labels: Sequence[str]) -> str:
     """Return the class of the subset, with the predicted one if that is another."""
-    argued_for = class_text(row["target_class"], labels)
-    if row["target_class"] == row["predicted_class"]:
+    argued_for = class_text(finding.target_class, labels)
+    if finding.target_class == finding.predicted_class:
         return argued_for
-    return f"{argued_for}, argued for; predicted {class_text(row['predicted_class'], labels)}"
+    return f"{argued_for}, argued for; predicted {class_text(finding.predicted_class, labels)}"
 
 
-def _outcome(row: Row) -> str:
+def _outcome(finding: Finding) -> str:
     """Return whether the prediction is the label; nothing in a search for another class."""
-    if row["label"] is None or row["predicted_class"] is None or row["predicted_class"] != row["target_class"]:
+    if finding.label is None or finding.predicted_class is None or finding.predicted_class != finding.target_class:
         return "unlabelled"
-    return "correct" if row["label"] == row["predicted_class"] else "incorrect"
+    return "correct" if finding.label == finding.predicted_class else "incorrect"
 
 
-def _other(row: Row, labels: Sequence[str]) -> str:
-    control = row["controls"]["class_targeted"]
+def _other(control: ClassTargetedFinding | None, subset: Subset, labels: Sequence[str]) -> str:
     if control is None:
         return ""
-    name = class_text(control["target_class"], labels)
-    if not control["found"]:
+    name = class_text(control.target_class, labels)
+    if not control.found:
         return f"{name}: nothing found"
-    if not control["size"]:
+    if not control.size:
         return f"{name}: the bare fill alone suffices"
-    ratio = control["size"] / row["subset"]["size"] if row["subset"]["size"] else math.inf
-    found = pixels_text(control["size"])
+    ratio = control.size / subset.size if subset.size else math.inf
+    found = pixels_text(control.size)
     return f"{name}: {found}" if math.isinf(ratio) else f"{name}: {found}, {times_text(ratio)} the size"
 
 
-def _robust(row: Row) -> str:
+def _robust(control: FillRobustFinding | None, subset: Subset) -> str:
     """Return the result of the fill-robust control; empty if it did not run."""
-    control = row["controls"].get("fill_robust")
     if control is None:
         return ""
-    if control["reason"] is not None:
-        too_few = control["reason"] == FindingReason.FILL_UNAVAILABLE
-        return f"too few donors ({control['verifying_donors']})" if too_few else "nothing found"
-    held = f"with {control['sufficient_donors']} of {control['verifying_donors']} other images"
-    if control["budget_exhausted"]:
+    if control.reason is not None:
+        too_few = control.reason is FindingReason.FILL_UNAVAILABLE
+        return f"too few donors ({control.verifying_donors})" if too_few else "nothing found"
+    held = f"with {control.sufficient_donors} of {control.verifying_donors} other images"
+    if control.budget_exhausted:
         return "nothing smaller than the whole image"
-    own = row["subset"]["size"]
-    ratio = f", {times_text(control['size'] / own)} the size" if own else ""
-    return f"{pixels_text(control['size'])} suffice {held}{ratio}"
+    own = subset.size
+    ratio = f", {times_text(control.size / own)} the size" if own else ""
+    return f"{pixels_text(control.size)} suffice {held}{ratio}"
 
 
-def _mark(scored: Row, name: str) -> Mark:
-    return Mark(name, scored["sufficient"], confidence_text(scored["confidence"]))
+def _mark(scored: FillFinding | ScoredVariant | TransferFinding, name: str) -> Mark:
+    return Mark(name, scored.sufficient, confidence_text(scored.confidence))
 
 
-def _why(row: Row) -> str:
-    if row["reason"] is not None:
-        return reason_text(row["reason"])
-    if row["baseline_confident"]:
+def _why(finding: Finding) -> str:
+    if finding.reason is not None:
+        return reason_text(finding.reason)
+    if finding.baseline_confident:
         return "the bare fill alone reaches the threshold"
-    if row["budget_exhausted"]:
+    if finding.budget_exhausted:
         return "nothing smaller than the whole image was found within the budget; counts as fraction 1"
     return "no subset"

@@ -10,11 +10,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.images.pictures import MAX_PIXELS
-from modicum_server.measures.rows import Row
 from modicum_server.measures.words import asked_text, confidence_text, short_name
 from modicum_server.reports.comparing import checks, pairs
 from modicum_server.reports.gallery import LoadImage, Scene
@@ -26,7 +26,7 @@ from modicum_server.reports.wording import acceleration_text, reason_text, versi
 
 def render_html(
     document: Mapping[str, Any],
-    rows: Iterable[Row],
+    findings: Iterable[Finding],
     load_image: LoadImage,
     *,
     inputs: Mapping[str, InputSpecification],
@@ -36,17 +36,17 @@ def render_html(
 
     Args:
         document: the result document.
-        rows: the findings' rows, iterated twice. (A one-shot iterator is read into memory.)
-        load_image: returns the bytes of an image by digest; None when they are no longer stored.
-        inputs: the input specification of each version, by resource name. Without one, no photographs are shown.
-        labels: the class labels of each version, by resource name. A class without one is shown by its number.
+        findings: the findings, iterated twice. (A one-shot iterator is read into memory.)
+        load_image: bytes of an image by digest; None where they are not stored any more.
+        inputs: the input specification of each version, by resource name; without one its photographs are not shown.
+        labels: class labels of each version, by resource name; a class without one is shown by its number.
     """
-    if isinstance(rows, Iterator):
-        rows = list(rows)
+    if isinstance(findings, Iterator):
+        findings = list(findings)
     page = _environment().get_template("report.html.j2")
     called = version_names(document)
-    asked = asdict(DEFAULTS) | document["specification"].get("statistics", {})  # older documents have none
-    drawn = sections(_sketches(document, load_image, inputs, labels), rows)
+    asked = asdict(DEFAULTS) | document["specification"].get("statistics", {})  # documents of before have none
+    drawn = sections(_sketches(document, load_image, inputs, labels), findings)
     return page.render(
         document=document,
         sections=drawn,

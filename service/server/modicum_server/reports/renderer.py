@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
-from modicum_server.measures.rows import Row
 from modicum_server.reports.canvas_archive import CanvasArchive, images_with_subsets
 from modicum_server.reports.gallery import LoadImage
 from modicum_server.reports.html_report import render_html
@@ -22,19 +22,19 @@ class Renderer:
     def html(
         self,
         document: Mapping[str, Any],
-        rows: Iterable[Row],
+        findings: Iterable[Finding],
         load_image: LoadImage,
         *,
         inputs: Mapping[str, InputSpecification],
         labels: Mapping[str, Sequence[str]],
     ) -> bytes:
         """Return the page; see `render_html`."""
-        return render_html(document, rows, load_image, inputs=inputs, labels=labels)
+        return render_html(document, findings, load_image, inputs=inputs, labels=labels)
 
     def canvas(self, document: Mapping[str, Any], framing: InputSpecification, canvas: Canvas) -> CanvasArchive:
         """Return the writer of an archive of images on the canvas."""
         return CanvasArchive(document, framing, canvas)
 
-    def canvas_images(self, rows: Iterable[Row]) -> list[str]:
+    def canvas_images(self, findings: Iterable[Finding]) -> list[str]:
         """Return the digests of the images that belong in that archive."""
-        return images_with_subsets(rows)
+        return images_with_subsets(findings)

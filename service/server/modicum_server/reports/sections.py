@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from modicum_server.domain.findings import Finding
 from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod, TargetRule
 from modicum_server.measures import registry
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.observer import Observer
-from modicum_server.measures.rows import Row
 from modicum_server.reports import plots, summary
 from modicum_server.reports.classes import Classes, classes
 from modicum_server.reports.gallery import Card, Choice, Remainder, Scene, card, choose, remainder
@@ -69,10 +69,10 @@ class Sketch:
     def __post_init__(self) -> None:
         self._observer = Observer(search_value(self.result["search"]), self.scene.canvas)
 
-    def look(self, row: Row) -> None:
-        """Take a row the first time."""
-        self._observer.add(row)
-        self._margins.append(float("nan") if row["margin"] is None else row["margin"])
+    def look(self, finding: Finding) -> None:
+        """Take a finding the first time."""
+        self._observer.add(finding)
+        self._margins.append(finding.margin)
 
     def decide(self) -> Observations:
         """Choose what is shown; call this between the two iterations."""
@@ -81,13 +81,13 @@ class Sketch:
         self._shown = frozenset(place for _, places in self._choice.groups for place in places)
         return seen
 
-    def draw(self, row: Row) -> None:
-        """Take a row the second time, in the same order."""
+    def draw(self, finding: Finding) -> None:
+        """Take a finding the second time, in the same order."""
         place, self._place = self._place, self._place + 1
         if place in self._shown:
-            self._kept[place] = card(row, self.scene, f"{self.anchor}-{place}")
+            self._kept[place] = card(finding, self.scene, f"{self.anchor}-{place}")
         elif place in self._choice.remainder:
-            self._kept[place] = remainder(row, self.scene)
+            self._kept[place] = remainder(finding, self.scene)
 
     def section(self, seen: Observations) -> Section:
         """Return the complete section."""
@@ -143,13 +143,13 @@ def search_value(document: Mapping[str, Any]) -> Search:
     )
 
 
-def sections(sketches: Mapping[tuple[str, int], Sketch], rows: Iterable[Row]) -> list[Section]:
-    """Return the sections in the order of the sketches. `rows` is iterated twice."""
-    for row in rows:
-        sketches[row["model_version"], row["search_index"]].look(row)
+def sections(sketches: Mapping[tuple[str, int], Sketch], findings: Iterable[Finding]) -> list[Section]:
+    """Return the sections in the order of the sketches. `findings` is iterated twice."""
+    for finding in findings:
+        sketches[finding.model_version, finding.search_index].look(finding)
     seen = {key: sketch.decide() for key, sketch in sketches.items()}
-    for row in rows:
-        sketches[row["model_version"], row["search_index"]].draw(row)
+    for finding in findings:
+        sketches[finding.model_version, finding.search_index].draw(finding)
     return [sketch.section(seen[key]) for key, sketch in sketches.items()]
 
 

@@ -27,7 +27,7 @@ from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search,
 from modicum_server.domain.tasks import SearchWork, Task, TaskFindings
 from modicum_server.handler.loading import Loaded, ModelCache
 from modicum_server.handler.running import Kept, library_versions, run_task
-from modicum_server.measures import finding_row, result_document
+from modicum_server.measures import result_document
 from modicum_server.selftest.cases import Examples
 from modicum_server.selftest.digits import CLASSES, SIDE
 from modicum_server.selftest.training import MEAN, STD
@@ -145,7 +145,7 @@ def _document(version: ModelVersion, specification: AuditSpecification, findings
         ),
         dataset=Dataset(DATASET, "", len(findings), len(findings), created),
         versions=[version],
-        rows=[finding_row(finding) for finding in findings],
+        findings=findings,
         parameters={"device": specification.device, "versions": library_versions()},
         findings_digest="",
     )

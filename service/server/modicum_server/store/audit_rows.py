@@ -6,8 +6,8 @@ from sqlalchemy import Row, func, literal, select
 from sqlalchemy.sql.functions import coalesce
 
 from modicum_server.domain.audits import Audit, AuditFailure, AuditProgress, AuditState, Stage
+from modicum_server.domain.documents import SPECIFICATION, document_of, value_of
 from modicum_server.store import tables
-from modicum_server.store.documents import SPECIFICATION, document_of
 from modicum_server.store.projects import project_of
 
 _AUDITS = tables.audits.c
@@ -70,7 +70,7 @@ def audit_of(row: Row[Any]) -> Audit:
     """Return the audit of a row of `AUDIT`."""
     return Audit(
         name=row.name,
-        specification=SPECIFICATION.validate_python(row.specification),
+        specification=value_of(SPECIFICATION, row.specification),
         reuse_key=row.answer_key,
         item_count=row.item_count,
         state=AuditState(row.state),

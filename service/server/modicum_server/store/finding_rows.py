@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from modicum_server.domain.documents import CONTROLS, TRACE, document_of, value_of
 from modicum_server.domain.findings import Finding, FindingControls, FindingReason, Passes, Subset
-from modicum_server.store.documents import TRACE, controls_document, controls_of, document_of
 
 #: Fields that a row and a finding have in common.
 PLAIN = (
@@ -42,7 +42,7 @@ def finding_columns(audit_id: int, version_index: int, finding: Finding) -> dict
         "passes_forward": finding.passes.forward,
         "passes_backward": finding.passes.backward,
         "trace": document_of(TRACE, finding.trace) if finding.trace else None,
-        "controls": controls_document(finding.controls),
+        "controls": document_of(CONTROLS, finding.controls),
     }
 
 
@@ -54,7 +54,7 @@ def finding_of(row: Row[Any]) -> Finding:
         subset=None if row.subset_mask is None else subset_of(row),
         reason=FindingReason(row.reason) if row.reason else None,
         passes=Passes(row.passes_forward, row.passes_backward),
-        trace=TRACE.validate_python(row.trace) if row.trace else None,
+        trace=value_of(TRACE, row.trace) if row.trace else None,
         controls=_controls_of(row),
     )
 
@@ -66,6 +66,6 @@ def subset_of(row: Row[Any]) -> Subset:
 
 def _controls_of(row: Row[Any]) -> FindingControls:
     """The controls; other versions' answers in the specification's order, whichever came first."""
-    controls = controls_of(row.controls)
+    controls = value_of(CONTROLS, row.controls)
     place = list(row.model_versions).index
     return replace(controls, transfers=tuple(sorted(controls.transfers, key=lambda one: place(one.model_version))))

@@ -22,13 +22,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from modicum_server.domain.documents import TRANSFER, document_of
 from modicum_server.domain.findings import MEASURED_REASONS, Finding, FoundSubset, Transfer
 from modicum_server.errors import PageTokenInvalid
 from modicum_server.ports import Keyed
 from modicum_server.store import tables
 from modicum_server.store.audits import ENDED
 from modicum_server.store.changes import notify_audit_changed
-from modicum_server.store.documents import TRANSFER, document_of
 from modicum_server.store.finding_rows import finding_columns, finding_of, subset_of
 
 _FINDINGS = tables.findings.c

@@ -6,21 +6,14 @@ from sqlalchemy import ColumnElement, Row, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from modicum_server.domain.documents import CHECK, INPUT, document_of, value_of
 from modicum_server.domain.models import Model, ModelCheck, ModelVersion, VersionState
 from modicum_server.errors import ModelNotFound, ModelVersionNotFound
 from modicum_server.ports import Keyed
 from modicum_server.postgres.connections import driver_connection
 from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
-from modicum_server.store.documents import (
-    CHECK,
-    INPUT,
-    artifact_of,
-    document_of,
-    parts_of,
-    source_document,
-    source_of,
-)
+from modicum_server.store.documents import artifact_of, parts_of, source_document, source_of
 from modicum_server.store.projects import project_of
 
 REFERRERS = 10
@@ -193,12 +186,12 @@ def _version(row: Row[Any]) -> ModelVersion:
     return ModelVersion(
         name=row.name,
         source=source_of(row.source),
-        input=INPUT.validate_python(row.input) if row.input else None,
+        input=value_of(INPUT, row.input) if row.input else None,
         class_labels=tuple(row.class_labels),
         digest=row.digest,
         state=VersionState(row.state),
         create_time=row.create_time,
-        check=CHECK.validate_python(row.check_answer) if row.check_answer else None,
+        check=value_of(CHECK, row.check_answer) if row.check_answer else None,
         check_time=row.check_time,
         reject_reason=row.reject_reason,
         reject_detail=row.reject_detail,

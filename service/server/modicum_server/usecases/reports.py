@@ -11,7 +11,7 @@ from modicum_server.domain.audits import Audit
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import ArtifactNotFound, FormatUnknown
-from modicum_server.measures import FindingRows
+from modicum_server.measures import FindingsArtifact
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.inputs import first_part, framing_of
@@ -83,7 +83,7 @@ class Reports:
         yield report.end()
 
     async def _page(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
-        """Yield the page as one piece: its size is bounded. The rows that it is chosen from are read twice."""
+        """Yield the page as one piece: its size is bounded. The findings that it is chosen from are read twice."""
         async with self._store.transaction() as transaction:
             names = audit.specification.model_versions
             versions = [await require_version(transaction, name) for name in names]
@@ -92,7 +92,7 @@ class Reports:
         yield await asyncio.to_thread(
             lambda: self._renderer.html(
                 document,
-                FindingRows(lambda: self._read_beside(loop, document)),
+                FindingsArtifact(lambda: self._read_beside(loop, document)),
                 self._loader(loop),
                 inputs={} if framing is None else dict.fromkeys(names, framing),
                 labels={version.name: version.class_labels for version in versions},
@@ -104,7 +104,7 @@ class Reports:
         framing, loop = await self._framing(audit), asyncio.get_running_loop()
         archive = self._renderer.canvas(document, framing, audit.specification.canvas)
         digests = await asyncio.to_thread(
-            lambda: self._renderer.canvas_images(FindingRows(lambda: self._read_beside(loop, document)))
+            lambda: self._renderer.canvas_images(FindingsArtifact(lambda: self._read_beside(loop, document)))
         )
         for digest in digests:
             try:

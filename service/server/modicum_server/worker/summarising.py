@@ -17,7 +17,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.measures.document import canonical_json, result_document
 from modicum_server.measures.out_of_distribution import OutOfDistribution
-from modicum_server.measures.rows import FindingRows, Row, finding_row, write_rows
+from modicum_server.measures.rows import FindingsArtifact, write_findings
 from modicum_server.ports import Keyed, Store
 from modicum_server.processes.locked_folders import create_locked_folder
 from modicum_server.worker.claims import Claim, Equipment, Outcome
@@ -55,14 +55,14 @@ async def summarise(equipment: Equipment, claim: Claim) -> Outcome:
     subject = await _subject(equipment, claim)
     if subject is None:
         return await drop_shard(equipment, claim)
-    rows = _rows(equipment.store, claim, asyncio.get_running_loop())
+    findings = _findings(equipment.store, claim, asyncio.get_running_loop())
     folder = await asyncio.to_thread(create_locked_folder, FOLDER_PREFIX)
     try:
-        findings = folder.path / "findings"
+        artifact = folder.path / "findings"
         # Packing and measuring are arithmetic: they run beside the loop, which keeps the lease.
-        digest, document = await asyncio.to_thread(_pack_and_summarise, subject, rows, findings)
+        digest, document = await asyncio.to_thread(_pack_and_summarise, subject, findings, artifact)
         claim.lease.check()
-        return await _succeed(equipment, claim, findings=findings, findings_digest=digest, document=document)
+        return await _succeed(equipment, claim, findings=artifact, findings_digest=digest, document=document)
     finally:
         folder.delete()
 
@@ -82,8 +82,8 @@ async def _subject(equipment: Equipment, claim: Claim) -> _Subject | None:
     return _Subject(audit, dataset, tuple(versions), parameters, second, tuple(parts))
 
 
-def _rows(store: Store, claim: Claim, loop: asyncio.AbstractEventLoop) -> Iterator[Row]:
-    """The audit's rows in order, for a thread beside the loop; one page is in memory at a time."""
+def _findings(store: Store, claim: Claim, loop: asyncio.AbstractEventLoop) -> Iterator[Finding]:
+    """The audit's findings in order, for a thread beside the loop; one page is in memory at a time."""
     after = ""
     while True:
         claim.lease.check()
@@ -91,7 +91,7 @@ def _rows(store: Store, claim: Claim, loop: asyncio.AbstractEventLoop) -> Iterat
         if not page:
             return
         for _, finding in page:
-            yield finding_row(finding)
+            yield finding
         if len(page) < PAGE_FINDINGS:
             return
         after = page[-1][0]
@@ -102,16 +102,16 @@ async def _page(store: Store, audit: str, after: str) -> Sequence[Keyed[Finding]
         return await transaction.findings.page(audit, after=after, limit=PAGE_FINDINGS)
 
 
-def _pack_and_summarise(subject: _Subject, rows: Iterator[Row], findings: Path) -> tuple[str, bytes]:
-    """Write the findings artifact as the rows come; return its digest, and the document, for which it is read again."""
-    with findings.open("wb") as packed:
-        write_rows(rows, packed)
-    findings_digest = _digest(findings)
+def _pack_and_summarise(subject: _Subject, findings: Iterator[Finding], artifact: Path) -> tuple[str, bytes]:
+    """Write the findings artifact; read it again for the document. Return its digest, and the document."""
+    with artifact.open("wb") as packed:
+        write_findings(findings, packed)
+    findings_digest = _digest(artifact)
     document: dict[str, Any] = result_document(
         audit=subject.audit,
         dataset=subject.dataset,
         versions=subject.versions,
-        rows=FindingRows(lambda: _pieces(findings)),
+        findings=FindingsArtifact(lambda: _pieces(artifact)),
         parameters=subject.parameters,
         findings_digest=findings_digest,
         second=subject.second,

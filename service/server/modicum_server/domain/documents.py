@@ -1,0 +1,39 @@
+"""Domain values as JSON: one form for the rows of the findings artifact and the JSON documents of the database.
+
+The form follows from the records: a field that is added to one is written and read without a line here. A field with a
+default may be missing in what is read, so that what earlier releases wrote stays readable; unknown names are left out.
+"""
+
+from typing import Any, Final, TypeVar
+
+from pydantic import TypeAdapter
+
+from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.findings import Finding, FindingControls, Trace, TransferFinding
+from modicum_server.domain.models import InputSpecification, ModelCheck
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+FINDING: Final = TypeAdapter(Finding)
+CONTROLS: Final = TypeAdapter(FindingControls)
+TRACE: Final = TypeAdapter(Trace)
+TRANSFER: Final = TypeAdapter(TransferFinding)
+SPECIFICATION: Final = TypeAdapter(AuditSpecification)
+INPUT: Final = TypeAdapter(InputSpecification)
+CHECK: Final = TypeAdapter(ModelCheck)
+
+
+def document_of(form: TypeAdapter[T], value: T) -> Document:
+    """Return the value as JSON values."""
+    document: Document = form.dump_python(value, mode="json")
+    return document
+
+
+def value_of(form: TypeAdapter[T], document: Document) -> T:
+    """Return the value of a document.
+
+    Raises:
+        pydantic.ValidationError: it is not one of that form.
+    """
+    return form.validate_python(document)
