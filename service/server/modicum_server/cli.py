@@ -1,7 +1,4 @@
-"""The `modicum-server` command: up, serve, worker, migrate, token, selftest.
-
-Exit codes: 0 done, 1 a verdict of the self-test is wrong, 2 usage, 3 not completed.
-"""
+"""The `modicum-server` command: up, serve, worker, migrate, token, selftest."""
 
 import asyncio
 import json
@@ -22,28 +19,36 @@ from modicum_server.settings import Settings
 
 USAGE = 2
 NOT_COMPLETED = 3
-LARGEST_SEED = 2**63 - 1  # as of an audit
+LARGEST_SEED = 2**63 - 1  # the same as for an audit
 LOOPBACK = "127.0.0.1"
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-token_app = typer.Typer(no_args_is_help=True, help="Bearer tokens: shown once, stored as their SHA-256.")
+HELP = """Run and administer a Modicum server.
+
+Exit codes: 0 done, 1 the self-test got a wrong verdict, 2 wrong usage or settings, 3 not completed.
+"""
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
+token_app = typer.Typer(no_args_is_help=True, help="Create and revoke the tokens with which clients log in.")
 app.add_typer(token_app, name="token")
 
-AwaitSchema = Annotated[bool, typer.Option("--await-schema", hidden=True, help="the database is still being made")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one")]
+AwaitSchema = Annotated[bool, typer.Option("--await-schema", hidden=True, help="Wait for the database's schema.")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, metavar="PORT", help="Port to listen on. 0: any free port.")
+]
 
 
 @app.command()
 def up(
     data: Annotated[
-        Path | None, typer.Option(help="folder that holds everything (default: the user's data folder)")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder of the database, files and logs. Default: the user's data folder."),
     ] = None,
     grpc_port: Port = None,
     http_port: Port = None,
-    until_unused: Annotated[bool, typer.Option(hidden=True, help="leave when no command uses it")] = False,
+    until_unused: Annotated[bool, typer.Option(hidden=True, help="Stop when no command uses the server.")] = False,
 ) -> None:
-    """Run everything on this machine: Postgres, API, worker and its TorchServe. Ctrl-C stops it all."""
+    """Run a whole server on this machine: Postgres, API, worker and TorchServe. Ctrl-C stops it."""
     from modicum_server.local.folder import DataFolder, FolderInUse, Listening, default_folder
     from modicum_server.local.supervisor import LocalServer, StartFailed
 
@@ -53,7 +58,7 @@ def up(
         folder = DataFolder.create(data or default_folder())
     except OSError as error:
         path = data or default_folder()
-        _end(USAGE, f"the data folder cannot be made: {error.strerror}: {path}; choose another with --data")
+        _end(USAGE, f"{path}: the data folder cannot be created: {error.strerror}; choose another folder with --data")
 
     def announce(listening: Listening) -> None:
         typer.echo(f"gRPC   {listening.grpc_address}")
@@ -72,12 +77,14 @@ def up(
 def serve(
     grpc_port: Port = None,
     http_port: Port = None,
-    ready_file: Annotated[Path | None, typer.Option(hidden=True, help="written once it serves")] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(hidden=True, help="Write the addresses to this file once the server is ready.")
+    ] = None,
     await_schema: AwaitSchema = False,
 ) -> None:
-    """Serve the API. Needs MODICUM_DATABASE_URL (migrated) and MODICUM_ARTIFACTS_URL."""
+    """Serve the API. Needs MODICUM_ARTIFACTS_URL, and MODICUM_DATABASE_URL of a migrated database."""
     from modicum_server.bootstrap import running_api, schema_appears
-    from modicum_server.transports import api  # noqa: F401  read while the database is made, not after
+    from modicum_server.transports import api  # noqa: F401  imported while the database starts, to save time
 
     settings = _required(_settings(grpc_port=grpc_port, http_port=http_port))
 
@@ -101,7 +108,7 @@ def worker(
     metrics_port: Port = None,
     await_schema: AwaitSchema = False,
 ) -> None:
-    """Run a worker, with a TorchServe of its own. Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL."""
+    """Run a worker with its own TorchServe. Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL."""
     from modicum_server.bootstrap import SCHEMA_SECONDS, run_worker
 
     settings = _required(_settings(worker_metrics_port=metrics_port))
@@ -111,35 +118,42 @@ def worker(
 
 @app.command()
 def migrate() -> None:
-    """Bring the database in MODICUM_DATABASE_URL to this release's schema."""
+    """Migrate the database in MODICUM_DATABASE_URL to the schema of this release."""
     from modicum_server.store.migrate import migrate as apply
 
     settings = _settings()
     if not settings.database_url.get_secret_value():
-        _end(USAGE, "MODICUM_DATABASE_URL is not set: postgresql://user:password@host/database")
+        _end(USAGE, "MODICUM_DATABASE_URL is not set; set it to postgresql://user:password@host/database")
     apply(settings.database_url.get_secret_value())
     typer.echo("the schema is current")
 
 
 @app.command()
 def selftest(
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="what is drawn: digits, weights, searches")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="Seed of the images, the weights and the searches."),
+    ] = 0,
 ) -> None:
-    """Train small classifiers with and without a planted shortcut, audit them, and see that the verdicts are right."""
+    """Train small classifiers with and without a planted shortcut, audit them, and check the verdicts."""
     try:
         from modicum_server.selftest.command import run
     except ImportError as error:
-        _end(USAGE, f"{error}: pip install 'modicum-server[selftest]'")
+        _end(
+            USAGE, f"the self-test needs more packages ({error}); install them: pip install 'modicum-server[selftest]'"
+        )
     raise SystemExit(run(seed, say=typer.echo))
 
 
 @token_app.command("create")
 def token_create(
-    principal: Annotated[str, typer.Option(help="who it is for")],
-    role: Annotated[str, typer.Option(help="viewer, auditor or admin")] = "auditor",
-    project: Annotated[str, typer.Option(help="the project, by its id")] = "default",
+    principal: Annotated[str, typer.Option(metavar="NAME", help="Who uses the token.")],
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", help="What the token allows: viewer, auditor or admin.")
+    ] = "auditor",
+    project: Annotated[str, typer.Option(metavar="ID", help="Id of the project that the token is for.")] = "default",
 ) -> None:
-    """Make a token and print it: it is not stored and cannot be shown again."""
+    """Create a token and print it. Only its SHA-256 is stored, so it cannot be shown again."""
     from modicum_server.bootstrap import add_token
     from modicum_server.domain.projects import Role
 
@@ -152,8 +166,8 @@ def token_create(
 
 
 @token_app.command("revoke")
-def token_revoke(principal: Annotated[str, typer.Option(help="whose tokens")]) -> None:
-    """Revoke every token of a principal."""
+def token_revoke(principal: Annotated[str, typer.Option(metavar="NAME", help="Whose tokens to revoke.")]) -> None:
+    """Revoke all tokens of a principal."""
     from modicum_server.bootstrap import revoke_tokens
 
     count = asyncio.run(revoke_tokens(_required(_settings(), artifacts=False), principal))
@@ -172,7 +186,10 @@ def _required(settings: Settings, *, artifacts: bool = True) -> Settings:
     if artifacts and not settings.artifacts_url:
         missing.append("MODICUM_ARTIFACTS_URL (a folder or an fsspec URL)")
     if missing:
-        _end(USAGE, f"not set: {', '.join(missing)}; or run everything on this machine with `modicum-server up`")
+        _end(
+            USAGE,
+            f"not set: {', '.join(missing)}; set it, or run a whole server on this machine with `modicum-server up`",
+        )
     return settings
 
 
@@ -183,9 +200,9 @@ def _run(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         asyncio.run(_until_signal(work))
     except (ModicumError, OSError):
         raise
-    except Exception as error:  # noqa: BLE001 - a bug of ours: the log says where, the last line that it is one
+    except Exception as error:  # noqa: BLE001 - a bug in modicum-server: the log has the traceback, the last line says that it is a bug
         structlog.get_logger(__name__).exception("ended", exc_info=error)
-        _end(NOT_COMPLETED, f"this is a bug of modicum-server: {type(error).__name__}: {error}")
+        _end(NOT_COMPLETED, f"a bug in modicum-server: {type(error).__name__}: {error}")
 
 
 async def _until_signal(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
