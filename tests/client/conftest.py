@@ -2,7 +2,7 @@
 
 import pytest
 from modicum import Client, connection
-from modicum.retrying import CALLS_AGAIN, Backoff
+from modicum.retrying import CALLS_TO_KNOWN_SERVER, Backoff
 
 from tests.client.scripted_service import Script, serve
 
@@ -18,7 +18,11 @@ def _no_server_of_the_developer(monkeypatch, tmp_path):
 def quick_retries(monkeypatch):
     """As many attempts as always, with hardly a pause."""
     monkeypatch.setattr(connection, "CALLS", Backoff(first_seconds=0.01, longest_seconds=0.02))
-    monkeypatch.setattr(connection, "CALLS_AGAIN", Backoff(0.01, longest_seconds=0.02, attempts=CALLS_AGAIN.attempts))
+    monkeypatch.setattr(
+        connection,
+        "CALLS_TO_KNOWN_SERVER",
+        Backoff(0.01, longest_seconds=0.02, attempts=CALLS_TO_KNOWN_SERVER.attempts),
+    )
     monkeypatch.setattr("modicum.audit.STREAMS", Backoff(first_seconds=0.01, longest_seconds=0.02))
     monkeypatch.setattr("modicum.transfers.STREAMS", Backoff(first_seconds=0.01, longest_seconds=0.02))
 

@@ -133,7 +133,7 @@ def test_an_input_of_13_channels_comes_from_a_file(tmp_path):
 
 @pytest.mark.parametrize("channels", [0, 65])
 def test_an_input_of_no_or_too_many_channels_is_refused(channels):
-    with pytest.raises(InvalidArgument, match="channels is expected to be 1 to 64"):
+    with pytest.raises(InvalidArgument, match="channels: expected 1 to 64"):
         InputSpecification(height=8, width=8, channels=channels, mean=(0.0,) * channels, std=(1.0,) * channels)
 
 

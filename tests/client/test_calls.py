@@ -164,7 +164,7 @@ def test_a_version_that_is_refused_by_its_check_raises_with_the_reason(client, s
 def test_a_version_that_nobody_checks_meets_the_timeout(client, script, weights):
     script.version_states = [1]
 
-    with pytest.raises(errors.DeadlineExceeded, match="is a worker running"):
+    with pytest.raises(errors.DeadlineExceeded, match="check that a worker is running"):
         register(client, weights, timeout_seconds=0.2)
 
 
@@ -210,11 +210,16 @@ def failure(code, text, reason=""):
             "TOKEN_UNKNOWN",
             "this server's; set MODICUM_TOKEN",
         ),
-        ("FAILED_PRECONDITION", "it takes an index.", "LABEL_UNKNOWN", "an index; the names of a model's classes are"),
+        ("FAILED_PRECONDITION", "it takes an index.", "LABEL_UNKNOWN", "an index; register the model with the names"),
         ("FAILED_PRECONDITION", "A label is unknown.", "LABEL_UNKNOWN", "(--labels)"),
         ("INVALID_ARGUMENT", "One sentence.", "FIELD_INVALID", "One sentence."),
-        ("UNAVAILABLE", "failed: [errors: UNKNOWN: Domain name not found]", "", "(Domain name not found): is it"),
-        ("UNAVAILABLE", "last error: ipv6:%5B::1%5D:1: refused [::1]", "", "(refused [::1]): is it"),
+        (
+            "UNAVAILABLE",
+            "failed: [errors: UNKNOWN: Domain name not found]",
+            "",
+            "(Domain name not found): check that it runs",
+        ),
+        ("UNAVAILABLE", "last error: ipv6:%5B::1%5D:1: refused [::1]", "", "(refused [::1]): check that it runs"),
     ],
 )
 def test_messages_are_put_together_without_stray_marks(code, text, reason, says):
@@ -226,7 +231,7 @@ def test_messages_are_put_together_without_stray_marks(code, text, reason, says)
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"dataset": "\ud800"}, "a name of datasets: expected text in UTF-8, got \\xed\\xa0\\x80"),
+        ({"dataset": "\ud800"}, "name in datasets: expected text in UTF-8, got \\xed\\xa0\\x80"),
         ({"models": ["\ud800/versions/1"]}, "expected text in UTF-8"),
         ({"device": "\ud800"}, "device: expected text in UTF-8"),
         ({"name": "\ud800"}, "the name of an audit: expected text in UTF-8"),
@@ -234,10 +239,10 @@ def test_messages_are_put_together_without_stray_marks(code, text, reason, says)
         ({"seed": "1"}, "seed: expected a whole number from 0"),
         ({"thresholds": "0.5"}, "thresholds: expected a list of numbers, e.g. [0.9], got '0.5'"),
         ({"thresholds": 0.5}, "thresholds: expected a list of numbers, e.g. [0.9], got 0.5"),
-        ({"thresholds": ["0.5"]}, "a threshold lies above 0 and below 1, e.g. 0.9, not '0.5'"),
+        ({"thresholds": ["0.5"]}, "threshold: expected a number above 0 and below 1, e.g. 0.9; got '0.5'"),
         ({"models": "m"}, "models: expected a list of models, versions or names, e.g. ['resnet18'], got 'm'"),
         ({"models": MODEL}, "models: expected a list of models, versions or names, e.g. ['resnet18'], got Model(name="),
-        ({"models": [7]}, "models: expected a model, a version or a name of one, got 7"),
+        ({"models": [7]}, "models: expected a model, a version, or the name of one; got 7"),
         ({"dataset": MODEL}, "dataset: expected a data set or its name, got Model(name="),
         ({"out_of_distribution": MODEL}, "out_of_distribution: expected a data set or its name, got Model(name="),
         ({"controls": "random"}, "controls: expected a list of controls, e.g. ['random'], got 'random'"),
@@ -247,7 +252,7 @@ def test_messages_are_put_together_without_stray_marks(code, text, reason, says)
             "controls: expected a list of controls, e.g. ['random'], got Control",
         ),
         ({"target_rules": "predicted"}, "target_rules: expected a list of names, e.g. ['predicted'], got 'predicted'"),
-        ({"fraction": "0.5"}, "a fraction is 0"),
+        ({"fraction": "0.5"}, "fraction: expected 0 (one pixel in each step)"),
     ],
 )
 def test_an_argument_of_another_kind_is_refused_before_any_call(client, script, changes, says):

@@ -52,18 +52,18 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
     ("arguments", "says"),
     [
         (("photos", "--weights", "w.safetensors"), "name of their architecture"),
-        (("photos", "--weights", "absent", "--architecture", "x"), "absent: expected a readable file"),
-        (("photos",), "one of weights, exported (.pt2) and torchscript, got none"),
+        (("photos", "--weights", "absent", "--architecture", "x"), "absent: cannot be read"),
+        (("photos",), "one of weights, exported (.pt2) and torchscript; got none"),
         (("empty", *GOOD), "found none"),
-        (("absent", *GOOD), "nothing of that name"),
+        (("absent", *GOOD), "absent: not found; expected a folder of images"),
         (("photos", *GOOD, "--threshold", "1.5"), "above 0 and below 1"),
         (("photos", *GOOD, "--threshold", "0.9", "--threshold", "0"), "above 0 and below 1"),
         (("photos", *GOOD, "--output", "a.pdf"), "expected a file ending in .json or .html, got .pdf"),
-        (("photos", *GOOD, "--output", "no/a.json"), "expected its folder to exist"),
+        (("photos", *GOOD, "--output", "no/a.json"), "its folder does not exist"),
         (("photos", *GOOD, "--output", "empty"), "got no suffix"),
-        (("photos", *GOOD, "--input", "absent.toml"), "expected a readable input file"),
-        (("photos", *GOOD, "--labels", "absent.txt"), "expected a readable file"),
-        (("photos", *GOOD, "--photo-labels", "absent.csv"), "expected a readable file"),
+        (("photos", *GOOD, "--input", "absent.toml"), "the input file cannot be read"),
+        (("photos", *GOOD, "--labels", "absent.txt"), "cannot be read: No such file or directory"),
+        (("photos", *GOOD, "--photo-labels", "absent.csv"), "cannot be read: No such file or directory"),
         (("photos", *GOOD, "--control", "sanity"), "NAME:IMAGES"),
         (("photos", *GOOD, "--control", "fill", "--no-controls"), "exclude each other"),
         (("photos", *GOOD, "--device", "tpu"), "--device: expected one of auto, cpu, cuda, got 'tpu'"),
@@ -89,8 +89,8 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--sample", str(2**31)), "--sample"),
         (("photos", *GOOD, "--pixels-per-step", str(2**31)), "--pixels-per-step"),
         (("photos", *GOOD, "--control", f"fill:{2**31}"), "images of a control: expected a whole number from 0"),
-        (("photos", *GOOD, "--control", "fill:\u00b2"), "expected IMAGES to be a whole number of 0 or more"),
-        (("photos", *GOOD, "--control", "random:5:100"), "expected none for random, which has no search of its own"),
+        (("photos", *GOOD, "--control", "fill:\u00b2"), "expected IMAGES to be a whole number, 0 or more"),
+        (("photos", *GOOD, "--control", "random:5:100"), "random takes no budget, because it does not search"),
         (
             ("photos", *NAMELESS),
             "cat/a.jpg has the label 'cat', but the model's classes have no names: give them with --labels",
@@ -156,7 +156,7 @@ def test_a_server_that_is_not_there_ends_every_noun_with_3_and_no_traceback(plac
 
     assert result.exit_code == 3
     assert result.stdout == ""
-    assert "no Modicum server answers at 127.0.0.1:1" in result.stderr
+    assert "no Modicum server can be reached at 127.0.0.1:1" in result.stderr
     assert "Traceback" not in result.stderr
 
 

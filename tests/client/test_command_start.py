@@ -76,7 +76,7 @@ def test_a_name_that_is_not_utf_8_is_shown_and_refused(tmp_path, address):
     answer = audit(tmp_path, address)
 
     assert answer.returncode == 2
-    assert r"photos/bad\xff.jpg: expected a name in UTF-8, this one is not; rename it" in answer.stderr
+    assert r"photos/bad\xff.jpg: the name is not valid UTF-8; rename the file" in answer.stderr
 
 
 def test_names_of_any_letters_travel_as_they_are(tmp_path, address, script):

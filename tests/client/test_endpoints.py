@@ -2,7 +2,7 @@
 
 import pytest
 from modicum import Client
-from modicum.endpoints import Endpoint, parsed_endpoint, refuse_clear_token
+from modicum.endpoints import Endpoint, parsed_endpoint, refuse_unencrypted_token
 from modicum.errors import InsecureAddress, InvalidArgument
 from modicum.naming import checked_id, resource_name, short_version, suggested_id
 from modicum.searches import Control, ControlPlan, Search, control_plan, fill_of, search_method
@@ -37,26 +37,26 @@ def test_an_address_of_another_form_is_refused(text):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
 def test_a_token_may_stay_on_this_machine_in_clear(host):
-    refuse_clear_token(Endpoint(host, 1, token="secret"), {})
+    refuse_unencrypted_token(Endpoint(host, 1, token="secret"), {})
 
 
 def test_a_token_goes_beyond_this_machine_only_under_tls_or_on_demand():
-    refuse_clear_token(Endpoint("example.org", 1, tls=True, token="secret"), {})
-    refuse_clear_token(Endpoint("example.org", 1), {})
-    refuse_clear_token(Endpoint("example.org", 1, token="secret"), {"MODICUM_INSECURE": "1"})
+    refuse_unencrypted_token(Endpoint("example.org", 1, tls=True, token="secret"), {})
+    refuse_unencrypted_token(Endpoint("example.org", 1), {})
+    refuse_unencrypted_token(Endpoint("example.org", 1, token="secret"), {"MODICUM_INSECURE": "1"})
 
     with pytest.raises(InsecureAddress, match="MODICUM_INSECURE"):
-        refuse_clear_token(Endpoint("example.org", 1, token="secret"), {})
+        refuse_unencrypted_token(Endpoint("example.org", 1, token="secret"), {})
 
 
 @pytest.mark.parametrize(
     ("token", "says"),
     [
-        ("sec\nret", "got U+000A in place 4 of 7"),
-        ("secret\r", "got U+000D in place 7 of 7"),
-        ("s\u00e9cret", "got U+00E9 in place 2 of 6"),
-        ("sec ret", "got U+0020 in place 4 of 7"),
-        ("sec\udcffret", "got U+DCFF in place 4 of 7"),
+        ("sec\nret", "got U+000A at position 4 of 7"),
+        ("secret\r", "got U+000D at position 7 of 7"),
+        ("s\u00e9cret", "got U+00E9 at position 2 of 6"),
+        ("sec ret", "got U+0020 at position 4 of 7"),
+        ("sec\udcffret", "got U+DCFF at position 4 of 7"),
     ],
 )
 def test_a_token_that_no_call_can_carry_is_refused_without_showing_it(monkeypatch, token, says):
@@ -101,14 +101,14 @@ def test_a_control_is_a_name_with_numbers_behind_it():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("class_targeted:x", "control 'class_targeted:x': expected IMAGES to be a whole number of 0 or more, got 'x'"),
-        ("random:-3", "control 'random:-3': expected IMAGES to be a whole number of 0 or more, got '-3'"),
-        ("random:", "expected IMAGES to be a whole number of 0 or more, got ''"),
-        ("class_targeted:5:1e3", "expected PASSES to be a whole number of 0 or more, got '1e3'"),
-        ("random:5:100", "expected none for random, which has no search of its own, got 100"),
-        (ControlPlan(Control.SHORTCUT, passes=1), "expected none for shortcut, which has no search of its own, got 1"),
-        ("class_targeted:5:9", "expected at least 10 for class_targeted, or 0, which leaves it to the server; got 9"),
-        ("fill_robust:5:40", "expected at least 41 for fill_robust, or 0, which leaves it to the server; got 40"),
+        ("class_targeted:x", "control 'class_targeted:x': expected IMAGES to be a whole number, 0 or more; got 'x'"),
+        ("random:-3", "control 'random:-3': expected IMAGES to be a whole number, 0 or more; got '-3'"),
+        ("random:", "expected IMAGES to be a whole number, 0 or more; got ''"),
+        ("class_targeted:5:1e3", "expected PASSES to be a whole number, 0 or more; got '1e3'"),
+        ("random:5:100", "random takes no budget, because it does not search; got 100"),
+        (ControlPlan(Control.SHORTCUT, passes=1), "shortcut takes no budget, because it does not search; got 1"),
+        ("class_targeted:5:9", "expected 0 (the budget of the search) or at least 10 for class_targeted; got 9"),
+        ("fill_robust:5:40", "expected 0 (the budget of the search) or at least 41 for fill_robust; got 40"),
     ],
 )
 def test_numbers_of_a_control_are_refused_with_what_they_must_be(text, says):

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import resource
 import signal
 import zipfile
@@ -181,7 +182,7 @@ def test_of_several_models_one_is_named(exported, tmp_path):
     other = [{**row, "model_version": OTHER} for row in ROWS[:1]]
     audit = exported(rows=[*ROWS, *other], models=(VERSION, OTHER))
 
-    with pytest.raises(errors.InvalidArgument, match="expected a model among m/1, other/1; got none"):
+    with pytest.raises(errors.InvalidArgument, match="model: expected one of m/1, other/1; 2 were audited"):
         audit.export_subsets(tmp_path / "set.npz")
     with pytest.raises(errors.InvalidArgument, match="got 'third'"):
         audit.export_subsets(tmp_path / "set.npz", model="third")
@@ -191,12 +192,12 @@ def test_of_several_models_one_is_named(exported, tmp_path):
 
 
 def test_a_search_that_is_not_there_is_refused(exported, tmp_path):
-    with pytest.raises(errors.InvalidArgument, match="a search from 0 to 0; got 1"):
+    with pytest.raises(errors.InvalidArgument, match="search: expected a number from 0 to 0, got 1"):
         exported().export_subsets(tmp_path / "set.npz", search=1)
 
 
 def test_without_a_subset_there_is_nothing_to_export(exported, tmp_path):
-    with pytest.raises(errors.InvalidArgument, match="none of the 2 findings"):
+    with pytest.raises(errors.InvalidArgument, match="found no subset on any of the 2 images"):
         exported(rows=ROWS[3:]).export_subsets(tmp_path / "set.npz")
     assert list(tmp_path.iterdir()) == []
 
@@ -215,7 +216,7 @@ def test_an_archive_that_comes_broken_is_told(exported, script, tmp_path):
     audit = exported()
     script.reports[CANVAS] = script.reports[CANVAS][:100]
 
-    with pytest.raises(errors.DataLoss, match="cannot be read"):
+    with pytest.raises(errors.DataLoss, match="damaged archive"):
         audit.export_subsets(tmp_path / "set.npz")
     assert list(tmp_path.iterdir()) == []
 
@@ -231,15 +232,23 @@ def test_a_folder_of_pictures_takes_pictures_only(exported, monkeypatch, tmp_pat
         assert arrays["images"].shape == (3, 13, SIDE, SIDE)
 
 
-@pytest.mark.parametrize("name", ["full", "full/set.zip", "none/set.npz", "folder.npz"])
-def test_an_output_that_cannot_be_is_refused_before_any_call(exported, script, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("full", "expected a new or empty folder, or a file ending in .npz; got a folder with files"),
+        ("full/set.zip", "expected a folder, or a file ending in .npz; got a file"),
+        ("none/set.npz", "its folder does not exist; create"),
+        ("folder.npz", "expected a new or empty folder, or a file ending in .npz; got a folder"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_any_call(exported, script, tmp_path, name, says):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "set.zip").write_bytes(b"mine")
     (tmp_path / "folder.npz").mkdir()
     audit = exported()
     script.calls.clear()
 
-    with pytest.raises(errors.InvalidArgument, match="expected") as caught:
+    with pytest.raises(errors.InvalidArgument, match=re.escape(says)) as caught:
         audit.export_subsets(tmp_path / name)
 
     assert exit_code(caught.value) == 2
@@ -275,7 +284,7 @@ def test_the_command_looks_at_its_output_before_it_looks_for_a_server(monkeypatc
         app(["audits", "export-subsets", "a", "--output", str(tmp_path / "none" / "set.npz")])
 
     assert ended.value.code == 2
-    assert "expected its folder to exist" in capsys.readouterr().err
+    assert "its folder does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("output", [".", "../here", "link"])
@@ -284,7 +293,7 @@ def test_the_folder_that_one_is_in_stays(exported, monkeypatch, tmp_path, output
     (tmp_path / "link").symlink_to(tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
 
-    with pytest.raises(errors.InvalidArgument, match="another folder than the one that you are in"):
+    with pytest.raises(errors.InvalidArgument, match="the current folder cannot be replaced"):
         exported().export_subsets(tmp_path / "link" if output == "link" else output)
 
     assert list(tmp_path.joinpath("here").iterdir()) == []
@@ -316,7 +325,7 @@ def test_a_name_that_no_file_can_have_is_told_before_any_call(exported, script, 
     audit = exported()
     script.calls.clear()
 
-    with pytest.raises(errors.OutputNotWritten, match="it cannot be written"):
+    with pytest.raises(errors.OutputNotWritten, match="cannot be written"):
         audit.export_subsets(tmp_path / name)
     assert not script.calls
 
@@ -328,7 +337,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(exported, script, tmp_path, out
 
     with (
         files_of_at_most(most),
-        pytest.raises(errors.OutputNotWritten, match="it could not be written: File too large"),
+        pytest.raises(errors.OutputNotWritten, match="could not be written: File too large"),
     ):
         audit.export_subsets(tmp_path / output)
 

@@ -92,7 +92,7 @@ def test_the_level_is_the_documents_and_what_has_no_value_is_counted(search):
     text = printed(measures_table(search))
 
     assert "90% interval" in text
-    assert "1 more have no value here" in text
+    assert "1 more measures have no value" in text
 
 
 def test_a_measure_of_before_is_called_by_its_name():

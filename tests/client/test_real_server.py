@@ -135,9 +135,9 @@ def _expect_masked_set(place, audit):
     with torch.no_grad():
         confidences = network((images - mean) / std).softmax(1)
     verified = {finding.item: finding.verified_confidence for finding in audit.result().findings}
-    assert len(images) == len(masked.specimens)
-    for row, target, specimen in zip(confidences, targets, masked.specimens, strict=True):
-        assert float(row[target]) == pytest.approx(verified[specimen.finding.item], abs=1e-4)
+    assert len(images) == len(masked.exports)
+    for row, target, export in zip(confidences, targets, masked.exports, strict=True):
+        assert float(row[target]) == pytest.approx(verified[export.finding.item], abs=1e-4)
 
 
 def _expect_findings(result):

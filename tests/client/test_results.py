@@ -184,7 +184,7 @@ def test_the_last_pixels_of_an_image_are_read_and_told(result):
     assert np.array_equal(answer.subset.mask, MASK)
     assert (answer.predicted_class, answer.random_predicted_class, answer.passes.equivalents) == (1, 0, 20)
     assert answer.trace.kept == (6, 3)
-    told = "below the threshold: not searched; last 3 pixels 0.75, as many random ones 0.25"
+    told = "below the threshold: not searched; confidence on the last 3 pixels 0.75, on as many random ones 0.25"
     assert told in console.file.getvalue()
 
 
@@ -211,7 +211,7 @@ def test_a_search_without_a_gradient_is_said_where_there_was_one():
     blind = {**DOCUMENT, "models": [{**DOCUMENT["models"][0], "searches": [entry, {**entry, "gradient_free": True}]}]}
     searches = result_of(blind, gzip.compress(b"")).models[0].searches
 
-    said = ["searched by forward passes alone" in " ".join(headline(search)) for search in searches]
+    said = ["searched with forward passes only" in " ".join(headline(search)) for search in searches]
 
     assert said == [search.gradient_free for search in searches] == [False, True]
 
@@ -223,15 +223,15 @@ def test_another_class_that_the_bare_fill_argues_for_is_no_multiple_of_the_size(
 
     show_result(console, replace(result, findings=(replace(result.findings[0], controls=bare),)), {})
 
-    assert "the bare fill alone suffices for 0" in console.file.getvalue()
+    assert "the bare fill alone is sufficient for 0" in console.file.getvalue()
 
 
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ({}, "9 pixels suffice with 30 of 32 other images as the fill, 3.00x the size"),
-        ({"budget_exhausted": True}, "with other images as the fill nothing smaller than the whole suffices"),
-        ({"reason": "FILL_UNAVAILABLE"}, "with other images as the fill: too few donors for the fill"),
+        ({}, "9 pixels are sufficient with 30 of 32 other images as the fill, 3.00x the size"),
+        ({"budget_exhausted": True}, "with other images as the fill, only the whole image is sufficient"),
+        ({"reason": "FILL_UNAVAILABLE"}, "with other images as the fill: too few other images for the fill"),
     ],
     ids=["found", "nothing smaller", "too few donors"],
 )
@@ -249,7 +249,7 @@ def test_the_headline_tells_counts_rate_and_readings(result):
     lines = list(headline(result.models[0].searches[0]))
 
     assert lines[0].startswith("2 images: 1 eligible")
-    assert lines[1].endswith("at most 5% of the pixels suffices): 0.62 (0.55 to 0.69), class-targeted 0.58")
+    assert lines[1].endswith("at most 5% of the pixels is sufficient): 0.62 (0.55 to 0.69), class-targeted 0.58")
     assert lines[-1] == "fill: few survive"
 
 
@@ -326,7 +326,7 @@ def test_the_matrix_is_printed_with_rows_of_whose_and_columns_of_who(several):
     printed = console.file.getvalue()
     assert "scored by n/2" in printed
     assert "0.62 (0.55 to 0.69)" in printed
-    assert "with n/2 0.31" in printed
+    assert "confidence in n/2 0.31" in printed
 
 
 def test_a_result_without_the_control_has_no_matrix(result):

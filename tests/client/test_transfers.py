@@ -77,7 +77,7 @@ def test_an_upload_that_an_earlier_command_began_goes_on(client, script):
     [
         (lambda path: path.write_bytes(b"other bytes"), "changed while"),
         (lambda path: path.write_bytes(b"short"), "became shorter"),
-        (lambda path: path.unlink(), "can no longer be read"),
+        (lambda path: path.unlink(), "could not be read while it was uploaded"),
     ],
 )
 def test_a_file_that_changes_under_the_upload_is_named(client, tmp_path, change, says):

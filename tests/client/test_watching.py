@@ -140,7 +140,7 @@ def test_a_bar_tells_the_passes_done_of_those_planned_until_the_end(audit, scrip
 def test_a_bar_tells_what_a_queued_audit_waits_for(audit, script):
     told = _told(audit, script, (2, "QUEUED"), (3, "RUNNING"), (4, "SUCCEEDED"))
 
-    assert ["waits for a worker" in detail for detail in told] == [True, False, False]
+    assert ["queued until a worker is free" in detail for detail in told] == [True, False, False]
 
 
 def _told(audit, script, *snapshots):

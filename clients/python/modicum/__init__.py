@@ -6,21 +6,21 @@ with Client() as client:
     audit = client.audits.create(models=[model], dataset=photos, thresholds=[0.9])
     print(audit.result().models[0].overinterpretation_rate)
 
-The names are those of `modicum.public`, which is imported with the first of them: importing the package alone loads
-nothing, so that the command can answer to Ctrl-C before the long imports begin.
+The public names come from `modicum.public`, which is imported when the first name is used. Importing the package alone
+loads nothing, so that the command can handle Ctrl-C before the long imports begin.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modicum.public import *  # noqa: F403  # what `__getattr__` finds, for type checkers and editors
+    from modicum.public import *  # noqa: F403  # for type checkers and editors: what `__getattr__` finds
     from modicum.public import __all__ as __all__
     from modicum.public import __version__ as __version__
 else:
 
     def __getattr__(name: str) -> Any:
-        """Find a public name, or a module of the package that the public names stand on."""
+        """Find a public name, or a module that the import of the public names has loaded."""
         if name.startswith("__") and name not in {"__all__", "__version__"}:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         public = importlib.import_module("modicum.public")

@@ -1,4 +1,4 @@
-"""`python -m modicum`: the command where its script is not on the path."""
+"""`python -m modicum` runs the `modicum` command."""
 
 from modicum.cli import main
 

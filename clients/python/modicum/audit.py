@@ -1,4 +1,4 @@
-"""One audit: watch it, wait for it, cancel it, fetch what came of it."""
+"""One audit: watch it, wait for it, cancel it, fetch its result."""
 
 import asyncio
 import io
@@ -13,7 +13,7 @@ import grpc.aio
 from modicum.connection import Connection
 from modicum.errors import AuditCancelled, AuditFailed, DeadlineExceeded, InvalidArgument, ServiceError
 from modicum.grpc_errors import error_of
-from modicum.masked_files import checked_target, refuse_what_no_png_holds, told_by_the_disk
+from modicum.masked_files import checked_target, refuse_unfit_for_png, reporting_disk_errors
 from modicum.masked_files import write as write_masked
 from modicum.masked_sets import MaskedSet, chosen_fill, chosen_model, chosen_search, masked_set
 from modicum.models import AsyncModels
@@ -25,7 +25,7 @@ from modicum.transfers import download
 from modicum.v1 import audit_pb2, audit_service_pb2
 from modicum.versions import ModelVersion
 
-#: A watch is opened anew this often, so that one whose network died silently goes on.
+#: A watch is reopened this often, so that it goes on after the network has failed silently.
 WATCH_SECONDS = 120.0
 REPORT_SECONDS = 600.0
 
@@ -38,7 +38,7 @@ FORMATS: dict[str, "audit_service_pb2.ReportFormat.ValueType"] = {
 
 
 class AsyncAudit:
-    """One audit. `snapshot` is how it stood when this client last heard of it."""
+    """One audit. `snapshot` is its state at the last reply of the server."""
 
     def __init__(self, connection: Connection, snapshot: AuditSnapshot) -> None:
         self._connection = connection
@@ -49,40 +49,42 @@ class AsyncAudit:
 
     @property
     def name(self) -> str:
-        """Its resource name; empty for a dry run."""
+        """Its resource name; empty if it was only validated."""
         return self.snapshot.name
 
     @property
     def state(self) -> AuditState:
-        """Where it stood when this client last heard of it."""
+        """Its state at the last reply of the server."""
         return self.snapshot.state
 
     async def refresh(self) -> AuditSnapshot:
-        """How it stands now."""
+        """Fetch its present state."""
         request = audit_service_pb2.GetAuditRequest(name=self.name)
         return self._note(await self._connection.call(self._connection.audits.GetAudit, request))
 
     async def watch(self) -> AsyncIterator[AuditSnapshot]:
-        """Snapshots as it goes, from the present one to the last; goes on over broken streams and a server's restart.
+        """Yield a snapshot at every change, until the audit ends. Survives broken streams and a restart of the server.
 
         Raises:
-            ModicumError: what the server answered, or that it stayed away for about a minute.
+            ModicumError: the error of the server, or that it was unreachable for about a minute.
         """
         sequence, attempt = 0, 0
         while True:
             request = audit_service_pb2.WatchAuditRequest(name=self.name, after_sequence=sequence)
             stub, metadata = self._connection.audits, self._connection.metadata
             try:
-                async for answer in stub.WatchAudit(request, timeout=WATCH_SECONDS, metadata=metadata):
+                async for reply in stub.WatchAudit(request, timeout=WATCH_SECONDS, metadata=metadata):
                     attempt = 0
-                    if answer.audit.sequence <= sequence:
+                    if reply.audit.sequence <= sequence:
                         continue
-                    sequence = answer.audit.sequence
-                    yield self._note(answer.audit)
+                    sequence = reply.audit.sequence
+                    yield self._note(reply.audit)
                 if self.state.terminal:
                     return
                 if attempt >= STREAMS.attempts:
-                    raise ServiceError(f"the watch of {self.name} ends again and again before the audit does")
+                    raise ServiceError(
+                        f"the server closed the watch of {self.name} again and again before the audit ended"
+                    )
             except grpc.aio.AioRpcError as failure:
                 if failure.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     continue
@@ -92,32 +94,34 @@ class AsyncAudit:
             await asyncio.sleep(STREAMS.seconds(attempt))
 
     async def wait(self, timeout_seconds: float | None = None) -> AuditSnapshot:
-        """The last snapshot, once it succeeded.
+        """Wait until the audit has succeeded, and return its last snapshot.
 
         Raises:
-            AuditFailed: it failed; `reason` says why.
-            AuditCancelled: it was cancelled.
-            DeadlineExceeded: it has not ended after `timeout_seconds`; it goes on.
+            AuditFailed: the audit failed; `reason` says why.
+            AuditCancelled: the audit was cancelled.
+            DeadlineExceeded: the audit has not ended after `timeout_seconds`. It goes on running.
         """
         try:
             async with asyncio.timeout(timeout_seconds):
                 async for _ in self.watch():
                     pass
         except TimeoutError as error:
-            raise DeadlineExceeded(f"{self.name} has not ended after {timeout_seconds:.0f} s; it goes on") from error
+            raise DeadlineExceeded(
+                f"{self.name} has not ended after {timeout_seconds:.0f} s; it goes on running"
+            ) from error
         return _succeeded(self.snapshot)
 
     async def cancel(self) -> AuditSnapshot:
-        """Cancel it; one that has ended stays as it is."""
+        """Cancel the audit. If it has ended, it stays as it is."""
         request = audit_service_pb2.CancelAuditRequest(name=self.name)
         return self._note(await self._connection.call(self._connection.audits.CancelAudit, request))
 
     async def result(self) -> Result:
-        """The result document and the findings; waits for the end first.
+        """Wait until the audit has succeeded, and fetch its result document and findings.
 
         Raises:
-            AuditFailed: it failed; `reason` says why.
-            AuditCancelled: it was cancelled.
+            AuditFailed: the audit failed; `reason` says why.
+            AuditCancelled: the audit was cancelled.
         """
         snapshot = await self.wait()
         document = document_of(await download(self._connection, snapshot.result_digest))
@@ -125,43 +129,46 @@ class AsyncAudit:
         return await asyncio.to_thread(result_of, document, findings)
 
     async def report(self, form: ReportForm = "html") -> bytes:
-        """A rendered report: `html` is one self-contained page, `json` the result document with its findings.
+        """Fetch a report: `html` is one self-contained page, `json` is the result document with its findings.
 
-        `canvas` is a zip archive of the images that have a subset, as the search saw them: `DIGEST.npy` each.
+        `canvas` is a zip archive of the images that have a subset, as the search saw them. Each is a `DIGEST.npy`.
 
         Raises:
-            FailedPrecondition: it has not succeeded (AUDIT_NOT_SUCCEEDED).
+            FailedPrecondition: the audit has not succeeded (AUDIT_NOT_SUCCEEDED).
         """
         data = io.BytesIO()
         await self._report_into(data, form)
         return data.getvalue()
 
     async def export_subsets(self, output: str | Path, model: str = "", search: int = 0, fill: str = "") -> MaskedSet:
-        """Write a masked data set: every image under its subset's mask, to train on with code of your own.
+        """Write a masked data set: each image with everything outside its subset masked. Waits until the audit ends.
 
-        `output` is a file ending in `.npz` (images, masks, labels, targets, sizes, items, ...) or a new folder (PNGs in
-        class folders, and manifest.json). `model` names one of several, `search` is its number in the audit. `fill` is
-        what is painted where the mask is False: mean, black or white; the search's own unless given. Waits for the end.
+        Args:
+            output: a file ending in `.npz` (images, masks, labels, targets, sizes, items, ...), or a new folder (PNG
+                files in class folders, and manifest.json).
+            model: the model to export; needed only if several were audited.
+            search: number of the search in the audit, from 0.
+            fill: what replaces masked pixels: mean, black or white. Default: the fill of the search.
 
         Raises:
-            InvalidArgument: an output that cannot be written, a model, search or fill that is not there, or no subset.
-            AuditFailed: it failed; `reason` says why.
-            OutputNotWritten: the disk, or its rights, do not allow it.
+            InvalidArgument: the output cannot be written, the model, search or fill is unknown, or there is no subset.
+            AuditFailed: the audit failed; `reason` says why.
+            OutputNotWritten: the disk is full, or permissions are missing.
         """
         target = checked_target(Path(output))
         result = await self.result()
         chosen, own = chosen_model(result, model), chosen_search(result, search)["fill"]
         painted = chosen_fill(own, fill)
         version, specification = await self._input_of(chosen.model_version)
-        refuse_what_no_png_holds(target, specification.channels)
+        refuse_unfit_for_png(target, specification.channels)
         masked = masked_set(result, chosen, search, painted, specification, classes=list(version.class_labels))
-        with told_by_the_disk(target), tempfile.TemporaryFile(dir=target.path.parent) as canvas:
+        with reporting_disk_errors(target), tempfile.TemporaryFile(dir=target.path.parent) as canvas:
             await self._report_into(canvas, "canvas")
             await asyncio.to_thread(write_masked, target, masked, canvas)
         return masked
 
     async def _input_of(self, name: str) -> tuple[ModelVersion, InputSpecification]:
-        """A version, and its input; one made of others has that of its first part."""
+        """A version and its input specification. A version made of others has the input of its first part."""
         models = AsyncModels(self._connection)
         version = part = await models.version(name)
         while part.input is None:
@@ -169,9 +176,9 @@ class AsyncAudit:
         return version, part.input
 
     async def _report_into(self, stream: IO[bytes], form: ReportForm) -> None:
-        """Write a report into a file, from its beginning at each attempt."""
+        """Write a report into a file. Each attempt starts at the beginning of the file."""
         if form not in FORMATS:
-            raise InvalidArgument(f"a report is one of {', '.join(FORMATS)}, not {form!r}")
+            raise InvalidArgument(f"report: expected one of {', '.join(FORMATS)}, got {form!r}")
         request = audit_service_pb2.GetAuditReportRequest(name=self.name, format=FORMATS[form])
         attempt = 0
         while True:
@@ -202,5 +209,5 @@ def _succeeded(snapshot: AuditSnapshot) -> AuditSnapshot:
         message = snapshot.failure_detail or f"{snapshot.name} failed: {snapshot.failure_reason}"
         raise AuditFailed(message, reason=snapshot.failure_reason, metadata=metadata)
     if snapshot.state is AuditState.CANCELLED:
-        raise AuditCancelled(f"{snapshot.name} was cancelled: there is no result", metadata=metadata)
+        raise AuditCancelled(f"{snapshot.name} was cancelled and has no result", metadata=metadata)
     return snapshot

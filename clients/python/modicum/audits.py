@@ -1,4 +1,4 @@
-"""What can be done with the audits of a project."""
+"""The audits of a project: create, get, list, delete."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -64,42 +64,48 @@ class AsyncAudits:
         validate_only: bool = False,
         name: str = "",
     ) -> AsyncAudit:
-        """Create an audit; it is queued when this returns, or answered by an identical one that succeeded earlier.
+        """Create an audit. It is queued when this returns, or has the stored result of an identical audit.
 
         Args:
-            models: versions, models for their latest, or names: MODEL for its latest, MODEL/VERSION, or full.
+            models: versions, models (their latest version), or names: MODEL (its latest version), MODEL/VERSION, or
+                full names.
             dataset: the data set, or its name.
-            thresholds: one search for each, and for each of `target_rules`.
+            thresholds: confidences that a subset must reach; there is one search for each, and for each of
+                `target_rules`.
             method: how subsets are searched.
-            passes: budget an image in pass-equivalents, for mask_optimization; 0 leaves it to the server.
-            pixels_per_step: for batched_gradient; 0 leaves it to the server.
-            fraction: share of the remaining pixels removed a step, for backselect; 0 is the exact method.
-            fill: what stands where a pixel is masked.
-            target_rules: which classes are argued for, each by a search of its own: "predicted", "random_other".
-            seed: of every random number.
-            sample: audit this many items, drawn by the seed; 0 means all.
-            controls: the server's default ones unless given; an empty sequence runs none. "fill:8" runs on 8 images.
-            pixel_subsets: measure, beside the controls, what is recognised in the last 5% of the pixels, within this
-                budget an image in pass-equivalents, 16 or more; 0 leaves it to the server. Not measured unless given.
+            passes: budget of mask_optimization per image, in pass-equivalents; 0: the server chooses.
+            pixels_per_step: pixels that batched_gradient removes in each step; 0: the server chooses.
+            fraction: share of the remaining pixels that backselect removes in each step; 0: one pixel, the exact
+                method.
+            fill: what replaces a masked pixel.
+            target_rules: the classes that subsets must keep, "predicted" or "random_other"; there is a search for each.
+            seed: seed of everything that is drawn at random.
+            sample: audit so many items, drawn at random by the seed; 0: all.
+            controls: the controls to run; "fill:8" runs fill on 8 images. Default: the server's controls. An empty
+                sequence runs none.
+            pixel_subsets: also measure the accuracy on the 5% of the pixels that a descent by gradients keeps longest,
+                with this budget per image in pass-equivalents: 16 or more, or 0: the server chooses. Default: not
+                measured.
             device: auto, cpu or cuda.
-            canvas: the grid; the smallest input size among the versions unless given.
-            matched: search the members of the ensemble among the models once more, at temperatures matched to it: what
-                an ensemble mitigation check needs. All of its members must be among the models.
-            out_of_distribution: a second, labelled data set, or its name: accuracy on it becomes part of an ensemble
-                mitigation check. An ensemble and all of its members must be among the models.
-            level: of every interval in the result, 0.5 to 0.999; 0.95 unless given.
-            alpha: the overinterpretation rate counts subsets of at most this share of the pixels; 0.05 unless given.
-            ratio_limit: an ensemble mitigates where the interval of the ratio of subset fractions lies above it, 1 to
-                100; 1.1 unless given.
-            accuracy_limit: and where that of the difference in accuracy lies above this, -1 to 0; -0.02 unless given.
-            reuse: take the stored answer of an identical audit.
-            validate_only: create nothing; `snapshot.passes_planned` of what returns is the cost.
-            name: the last part of its name; the server gives one unless given.
+            canvas: the size of images and masks. Default: the smallest input size of the versions.
+            matched: for an ensemble mitigation check: also search the members at temperatures matched to the ensemble.
+                The ensemble and all of its members must be among the models.
+            out_of_distribution: for an ensemble mitigation check: a second, labelled data set, or its name, on which
+                accuracy must hold too. The ensemble and all of its members must be among the models.
+            level: level of every interval in the result, 0.5 to 0.999. Default: 0.95.
+            alpha: the overinterpretation rate counts subsets of at most this share of the pixels. Default: 0.05.
+            ratio_limit: an ensemble is MITIGATED only if the interval of the ratio of subset fractions lies above this,
+                1 to 100. Default: 1.1.
+            accuracy_limit: an ensemble is MITIGATED only if the interval of the difference in accuracy lies above
+                this, -1 to 0. Default: -0.02.
+            reuse: use the stored result of an identical audit, if there is one.
+            validate_only: create nothing. `snapshot.passes_planned` of the returned audit is the cost.
+            name: id of the audit. Default: the server chooses one.
 
         Raises:
             InvalidArgument: an argument is not valid.
-            NotFound: there is no such version or data set.
-            ModelRejected, DataRefused: they do not fit.
+            NotFound: a version or data set does not exist.
+            ModelRejected, DataRefused: models and data do not fit together.
         """
         models = checked_list(models, "models", "models, versions or names, e.g. ['resnet18']")
         thresholds = checked_list(thresholds, "thresholds", "numbers, e.g. [0.9]")
@@ -154,32 +160,32 @@ class AsyncAudits:
         return self._name(dataset, "datasets")
 
     async def get(self, name: str) -> AsyncAudit:
-        """The audit of that name.
+        """Get the audit of that name.
 
         Raises:
-            NotFound: there is none.
+            NotFound: it does not exist.
         """
         request = audit_service_pb2.GetAuditRequest(name=self._name(name))
         message = await self._connection.call(self._connection.audits.GetAudit, request)
         return AsyncAudit(self._connection, snapshot_of(message))
 
     async def list(self, filter: str = "") -> AsyncIterator[AsyncAudit]:  # noqa: A002  # the word of the service
-        """Every audit, newest first; `filter` is e.g. "state = RUNNING".
+        """List the audits, newest first. An example of `filter` is "state = RUNNING".
 
         Raises:
             InvalidArgument: the server does not understand the filter.
         """
         stub = self._connection.audits
-        asked = checked_text(filter, "filter")
-        request = audit_service_pb2.ListAuditsRequest(parent=self._connection.project, filter=asked)
+        checked = checked_text(filter, "filter")
+        request = audit_service_pb2.ListAuditsRequest(parent=self._connection.project, filter=checked)
         async for message in self._connection.pages(stub.ListAudits, request, lambda page: page.audits):
             yield AsyncAudit(self._connection, snapshot_of(message))
 
     async def delete(self, name: str) -> None:
-        """Delete an audit that has ended, with its findings.
+        """Delete an audit that has ended, and its findings.
 
         Raises:
-            NotFound: there is none.
+            NotFound: the audit does not exist.
             FailedPrecondition: it has not ended (AUDIT_NOT_ENDED).
         """
         request = audit_service_pb2.DeleteAuditRequest(name=self._name(name))
@@ -192,7 +198,7 @@ class AsyncAudits:
 def _plans(
     controls: Sequence[Control | ControlPlan | str] | None, pixel_subsets: int | None
 ) -> tuple[ControlPlan, ...]:
-    """The controls that are named; the server adds its default ones where there is none but for the last."""
+    """The named controls, and pixel subsets if asked for. If none is named, the server adds its default controls."""
     plans = tuple(control_plan(control) for control in controls or ())
     return (
         plans if pixel_subsets is None else (*plans, control_plan(ControlPlan(Control.PIXEL_SUBSETS, 0, pixel_subsets)))

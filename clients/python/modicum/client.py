@@ -1,4 +1,4 @@
-"""The two clients: AsyncClient on the caller's event loop, Client on a private one. They open and close, no more."""
+"""The two clients: AsyncClient runs on the caller's event loop, Client on a private one. They open and close."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One audit. `snapshot` is how it stood when this client last heard of it."""
+    """One audit. `snapshot` is its state at the last reply of the server."""
 
     _portal: Portal
     _async: AsyncAudit
@@ -40,17 +40,17 @@ class Audit:
 
     @property
     def name(self) -> str:
-        """Its resource name; empty for a dry run."""
+        """Its resource name; empty if it was only validated."""
         return self._async.name
 
     @property
     def snapshot(self) -> AuditSnapshot:
-        """How it stood when this client last heard of it."""
+        """Its snapshot at the last reply of the server."""
         return self._async.snapshot
 
     @property
     def state(self) -> AuditState:
-        """Where it stood when this client last heard of it."""
+        """Its state at the last reply of the server."""
         return self._async.state
 
 
@@ -100,20 +100,21 @@ class Audits:
 
 
 class Client:
-    """A client for code without an event loop; it connects when it is made, and is closed by `with` or `close`.
+    """A synchronous client. It connects when it is created; `with` or `close` closes it.
 
     Args:
-        address: host:port, or https://host:port for TLS; MODICUM_ADDRESS unless given; else a local server, which is
-            started where none runs and leaves when its last client is gone.
-        token: MODICUM_TOKEN unless given; that of a local server is found.
-        local: use a local server whatever MODICUM_ADDRESS says.
-        data: data directory of the local server; MODICUM_DATA unless given, else the user's data folder.
-        project: the project that everything is in.
-        timeout_seconds: how long one call may take, its repetitions included.
+        address: host:port, or https://host:port for TLS. Default: MODICUM_ADDRESS. Without either, a local server is
+            used; it is started if none runs, and stops when its last client closes.
+        token: the bearer token. Default: MODICUM_TOKEN. The token of a local server is found by itself.
+        local: use the local server even if MODICUM_ADDRESS is set.
+        data: data folder of the local server. Default: MODICUM_DATA, else the user's data folder.
+        project: id of the project to work in.
+        timeout_seconds: deadline of one call, with its retries.
 
     Raises:
-        InvalidArgument: the address or the token is not valid, or a token would travel in clear (InsecureAddress).
-        LocalServerError: there is no address, and the local server is not installed or does not start.
+        InvalidArgument: the address or the token is not valid, or a token would be sent unencrypted
+            (InsecureAddress).
+        LocalServerError: the local server is needed, but is not installed or does not start.
     """
 
     def __init__(
@@ -143,11 +144,11 @@ class Client:
 
     @property
     def address(self) -> str:
-        """Where the server is."""
+        """Address of the server."""
         return self._connection.endpoint.target
 
     def close(self) -> None:
-        """Close the connection and let go of the local server, if there is one; again does nothing."""
+        """Close the connection and release the local server, if one is used. Closing twice does nothing."""
         if self._attachment.released:
             return
         try:
@@ -166,7 +167,7 @@ class Client:
 
 
 class AsyncClient:
-    """A client for code with an event loop: `async with AsyncClient() as client`, with the arguments of `Client`."""
+    """An asynchronous client: `async with AsyncClient() as client`. It takes the arguments of `Client`."""
 
     models: AsyncModels
     datasets: AsyncDatasets
@@ -203,7 +204,7 @@ class AsyncClient:
         return self
 
     async def close(self) -> None:
-        """Close the connection and let go of the local server, if there is one; again does nothing."""
+        """Close the connection and release the local server, if one is used. Closing twice does nothing."""
         if self._connection:
             await self._connection.channel.close()
         if self._attachment:
@@ -216,7 +217,7 @@ class AsyncClient:
 
 
 def resolved(address: str | None, *, token: str | None, local: bool, data: str | Path | None) -> Attachment:
-    """The server to use: the address if there is one, else a local server, started if none runs."""
+    """The server to use: the one at the address, else a local one, which is started if none runs."""
     address = address or ("" if local else os.environ.get("MODICUM_ADDRESS", ""))
     folder = Path(data) if data else None
     if not address:

@@ -1,4 +1,4 @@
-"""One channel to one server: tokens, deadlines, retries, pages. Knows no resource."""
+"""A channel to a server: tokens, deadlines, retries and pages. It knows nothing of models, data sets and audits."""
 
 import asyncio
 import uuid
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import grpc
 import grpc.aio
 
-from modicum.endpoints import Endpoint, refuse_clear_token, refuse_token_of_no_header
+from modicum.endpoints import Endpoint, refuse_malformed_token, refuse_unencrypted_token
 from modicum.errors import NotFound
 from modicum.grpc_errors import error_of
-from modicum.retrying import BROKEN_CALL, CALLS, CALLS_AGAIN
+from modicum.retrying import BROKEN_CALL, CALLS, CALLS_TO_KNOWN_SERVER
 from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
 from modicum.v1.dataset_service_pb2_grpc import DatasetServiceStub
@@ -33,13 +33,13 @@ Response = TypeVar("Response")
 
 
 class PagedRequest(Protocol):
-    """A request for a page."""
+    """A request for one page of a list."""
 
     page_token: str
 
 
 class PagedResponse(Protocol):
-    """A page."""
+    """One page of a list."""
 
     @property
     def next_page_token(self) -> str:
@@ -53,9 +53,10 @@ Page = TypeVar("Page", bound=PagedResponse)
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """A channel with everything that a call needs. `project` is a resource name, e.g. projects/default.
+    """A channel and everything that a call needs. `project` is a resource name, e.g. projects/default.
 
-    `answered` is whether the server has answered yet: one that never did is reported soon, one that did is waited for.
+    `replied` says whether the server has ever replied. If it has, a failing call is retried for longer: the server may
+    be restarting. If it has not, the failure is reported soon.
     """
 
     endpoint: Endpoint
@@ -66,24 +67,24 @@ class Connection:
     datasets: "DatasetServiceAsyncStub" = field(repr=False)
     artifacts: "ArtifactServiceAsyncStub" = field(repr=False)
     audits: "AuditServiceAsyncStub" = field(repr=False)
-    answered: bool = field(default=False, init=False)
+    replied: bool = field(default=False, init=False)
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What every call carries."""
+        """The metadata of every call."""
         return (("authorization", f"Bearer {self.endpoint.token}"),) if self.endpoint.token else ()
 
     async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
-        """Call a method that is safe to repeat: one that reads, or whose request carries a request id.
+        """Call a method that is safe to repeat: it only reads, or its request carries a request id.
 
         Raises:
-            ModicumError: what the server answered, or why there is no answer.
+            ModicumError: the error of the server, or why there was no reply.
         """
-        answer, _ = await self._attempts(method, request)
-        return answer
+        reply, _ = await self._attempts(method, request)
+        return reply
 
     async def delete(self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request) -> None:
-        """Call a method that deletes. A repetition that finds nothing shows that the first attempt did it."""
+        """Call a method that deletes. NotFound after a retry means that an earlier attempt succeeded."""
         try:
             await self._attempts(method, request)
         except NotFound as error:
@@ -96,7 +97,7 @@ class Connection:
         request: PageRequest,
         rows: Callable[[Page], Iterable[Row]],
     ) -> AsyncIterator[Row]:
-        """Every row of a list; a page is fetched when its first row is asked for."""
+        """Yield every row of a list. A page is fetched when its first row is needed."""
         while True:
             page = await self.call(method, request)
             for row in rows(page):
@@ -108,42 +109,42 @@ class Connection:
     async def _attempts(
         self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request
     ) -> tuple[Response, int]:
-        """The answer, and how many attempts it took; the deadline covers all of them."""
+        """The reply and the number of attempts. The deadline covers all attempts together."""
         deadline = monotonic() + self.timeout_seconds
         attempt = 0
         while True:
             attempt += 1
             try:
-                answer = await method(request, timeout=deadline - monotonic(), metadata=self.metadata)
+                reply = await method(request, timeout=deadline - monotonic(), metadata=self.metadata)
             except grpc.aio.AioRpcError as failure:
-                patience = CALLS_AGAIN if self.answered else CALLS
+                patience = CALLS_TO_KNOWN_SERVER if self.replied else CALLS
                 pause = patience.seconds(attempt)
                 last = attempt >= patience.attempts or monotonic() + pause >= deadline
-                self.answered |= failure.code() not in BROKEN_CALL
+                self.replied |= failure.code() not in BROKEN_CALL
                 if failure.code() not in BROKEN_CALL or last:
                     error = error_of(failure, address=self.endpoint.target)
                     error.metadata = {**error.metadata, "attempts": str(attempt)}
                     raise error from failure
                 await asyncio.sleep(pause)
             else:
-                self.answered = True
-                return answer, attempt
+                self.replied = True
+                return reply, attempt
 
 
 def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Connection:
-    """A connection to `endpoint`; nothing is sent before the first call. Called on the loop that will use it.
+    """A connection to `endpoint`. Nothing is sent before the first call. Call it on the event loop that will use it.
 
     Raises:
-        InvalidArgument: the token is none that a call can carry.
-        InsecureAddress: the token would travel in clear beyond this machine.
+        InvalidArgument: the token has characters that a header cannot carry.
+        InsecureAddress: the token would be sent unencrypted over a network.
     """
-    refuse_token_of_no_header(endpoint)
-    refuse_clear_token(endpoint)
+    refuse_malformed_token(endpoint)
+    refuse_unencrypted_token(endpoint)
     options = [
         ("grpc.primary_user_agent", f"modicum-python/{VERSION}"),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.enable_retries", 0),  # ours know which calls are safe
+        ("grpc.enable_retries", 0),  # our own retries know which calls are safe
         ("grpc.enable_http_proxy", 0 if endpoint.loopback else 1),
         ("grpc.max_reconnect_backoff_ms", 2000),
     ]
@@ -164,5 +165,5 @@ def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Conne
 
 
 def new_request_id() -> str:
-    """An id for one logical call, the same in all its attempts (AIP-155)."""
+    """An id for one call, the same in all of its attempts (AIP-155)."""
     return str(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""What can be done with data sets."""
+"""The data sets of a project: upload, get, list, delete."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from modicum.v1 import dataset_pb2, dataset_service_pb2
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """An immutable manifest of pictures."""
+    """An immutable list of images."""
 
     name: str
     manifest_digest: str
@@ -29,7 +29,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class DatasetItem:
-    """One picture. `label` is a class name, an index in digits, or empty; digests of boxes and mask may be empty."""
+    """One image. `label` is a class name, a class index, or empty. The digests of boxes and mask may be empty."""
 
     item: str
     image_digest: str
@@ -54,22 +54,24 @@ class AsyncDatasets:
         masks: str | Path | None = None,
         progress: ProgressCallback | None = None,
     ) -> Dataset:
-        """Upload what the server lacks of `source` and create the data set; equal content is returned as it is there.
+        """Upload images and create a data set. Images that the server already has are not sent again.
+
+        If a data set of that name and content exists, it is returned.
 
         Args:
-            name: the data set's name; changed content needs a new one.
-            source: a folder of class folders, a flat folder, a .csv or an .npz (see `modicum.sources.pictures`), or a
-                manifest that was made of one.
-            labels: a CSV of file,label beside a flat folder.
+            name: name of the data set. Changed content needs a new name.
+            source: a folder with or without class folders, a .csv or an .npz (see `modicum.sources.pictures`), or a
+                manifest made from one of these.
+            labels: a CSV of file,label for a folder without class folders.
             boxes: where the objects are: a CSV of file,left,top,right,bottom, or JSON (see `modicum.sources.objects`).
-            masks: the same as a folder of mask pictures.
-            progress: told how far the upload is.
+            masks: where the objects are: a folder of mask images.
+            progress: called with the progress of the upload.
 
         Raises:
             InvalidArgument: boxes and masks were both given.
-            InvalidSource: there is no picture, or labels, boxes or masks do not fit.
-            AlreadyExists: there is a data set of that name with other content (DATASET_DIFFERS).
-            DataRefused: the server refuses the manifest, or boxes or a mask that are none of their picture.
+            InvalidSource: there are no images, or labels, boxes or masks do not fit them.
+            AlreadyExists: a data set of that name has other content (DATASET_DIFFERS).
+            DataRefused: the server refuses the manifest, or boxes or a mask do not fit their image.
         """
         checked_id(name, "data set")
         manifest = source
@@ -86,26 +88,26 @@ class AsyncDatasets:
         return _dataset_value(await self._connection.call(self._connection.datasets.CreateDataset, request))
 
     async def get(self, name: str) -> Dataset:
-        """The data set of that name.
+        """Get the data set of that name.
 
         Raises:
-            NotFound: there is none.
+            NotFound: it does not exist.
         """
         request = dataset_service_pb2.GetDatasetRequest(name=self._name(name))
         return _dataset_value(await self._connection.call(self._connection.datasets.GetDataset, request))
 
     async def list(self) -> AsyncIterator[Dataset]:
-        """Every data set, by name."""
+        """List the data sets by name."""
         stub = self._connection.datasets
         request = dataset_service_pb2.ListDatasetsRequest(parent=self._connection.project)
         async for message in self._connection.pages(stub.ListDatasets, request, lambda page: page.datasets):
             yield _dataset_value(message)
 
     async def items(self, name: str | Dataset) -> AsyncIterator[DatasetItem]:
-        """Every item of a data set, in its order.
+        """List the items of a data set in order.
 
         Raises:
-            NotFound: there is no such data set.
+            NotFound: the data set does not exist.
         """
         stub = self._connection.datasets
         parent = name.name if isinstance(name, Dataset) else self._name(name)
@@ -123,7 +125,7 @@ class AsyncDatasets:
         """Delete a data set.
 
         Raises:
-            NotFound: there is none.
+            NotFound: it does not exist.
             FailedPrecondition: an audit refers to it (RESOURCE_IN_USE).
         """
         request = dataset_service_pb2.DeleteDatasetRequest(name=self._name(name))

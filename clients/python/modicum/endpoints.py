@@ -1,4 +1,4 @@
-"""Where a server is and what to say to be let in: addresses, TLS, tokens. Opens no connection."""
+"""Addresses, TLS and tokens of a server. Opens no connection."""
 
 import ipaddress
 import os
@@ -14,7 +14,7 @@ FORMS = "expected host:port, or https://host:port for TLS"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A server's gRPC address. `token` is not shown when it is printed."""
+    """The gRPC address of a server. Printing it does not show the token."""
 
     host: str
     port: int
@@ -23,13 +23,13 @@ class Endpoint:
 
     @property
     def target(self) -> str:
-        """What a gRPC channel is opened to."""
+        """The target of a gRPC channel."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
     @property
     def loopback(self) -> bool:
-        """Whether bytes to it stay on this machine."""
+        """Whether the server is on this machine."""
         if self.host == "localhost":
             return True
         try:
@@ -39,14 +39,14 @@ class Endpoint:
 
 
 def parsed_endpoint(address: str, token: str = "") -> Endpoint:
-    """The endpoint that an address names; the port is 7400 where none is given.
+    """The endpoint of an address. The default port is 7400.
 
     Raises:
         InvalidArgument: the address is not host:port, http://host:port or https://host:port.
     """
     scheme, _, rest = address.strip().rpartition("://")
     if scheme not in {"", "http", "https"}:
-        raise InvalidArgument(f"address {address!r}: {FORMS}, not the scheme {scheme!r}")
+        raise InvalidArgument(f"address {address!r}: {FORMS}; got the scheme {scheme!r}")
     host, port = _host_and_port(rest.rstrip("/"), address)
     return Endpoint(host, port, tls=scheme == "https", token=token)
 
@@ -62,32 +62,32 @@ def _host_and_port(text: str, address: str) -> tuple[str, int]:
     if not host or "/" in host:
         raise InvalidArgument(f"address {address!r}: {FORMS}")
     if port and not (port.isdigit() and 0 < int(port) < 2**16):
-        raise InvalidArgument(f"address {address!r}: the port is a number from 1 to 65535, not {port!r}")
+        raise InvalidArgument(f"address {address!r}: expected a port from 1 to 65535, got {port!r}")
     return host, int(port or DEFAULT_PORT)
 
 
-def refuse_token_of_no_header(endpoint: Endpoint) -> None:
-    """Refuse a token that no call can carry. What is said shows one character of it at most.
+def refuse_malformed_token(endpoint: Endpoint) -> None:
+    """Refuse a token that a header cannot carry. The message shows at most one character of it.
 
     Raises:
-        InvalidArgument: it holds anything but visible ASCII characters.
+        InvalidArgument: it has characters that are not visible ASCII.
     """
     if unfit := re.search("[^!-~]", endpoint.token):
         raise InvalidArgument(
-            "token: expected ASCII letters, digits and marks, no blank and no line break, got "
-            f"U+{ord(unfit.group()):04X} in place {unfit.start() + 1} of {len(endpoint.token)}; set MODICUM_TOKEN, or "
-            "token=, to what `modicum-server token create` printed"
+            "token: expected visible ASCII characters, without spaces and line breaks; got "
+            f"U+{ord(unfit.group()):04X} at position {unfit.start() + 1} of {len(endpoint.token)}; set "
+            "MODICUM_TOKEN, or token=, to what `modicum-server token create` printed"
         )
 
 
-def refuse_clear_token(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -> None:
-    """Refuse to send a token in clear beyond this machine, unless MODICUM_INSECURE=1.
+def refuse_unencrypted_token(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -> None:
+    """Refuse to send a token unencrypted over a network, unless MODICUM_INSECURE=1.
 
     Raises:
-        InsecureAddress: it would.
+        InsecureAddress: the token would be sent unencrypted.
     """
     if endpoint.token and not (endpoint.tls or endpoint.loopback or environment.get("MODICUM_INSECURE") == "1"):
         raise InsecureAddress(
-            f"the token would travel in clear to {endpoint.target}: use https://{endpoint.target} (TLS), or set "
-            "MODICUM_INSECURE=1 if the network between is trusted"
+            f"the token would be sent unencrypted to {endpoint.target}: use https://{endpoint.target} (TLS), or set "
+            "MODICUM_INSECURE=1 if you trust the network"
         )

@@ -1,4 +1,4 @@
-"""Every error that this client raises, as one tree. `grpc_errors` maps what a server answers onto it.
+"""Every error that this client raises, as one tree. `grpc_errors` maps the errors of a server onto it.
 
     ModicumError
     ├── InvalidArgument ─ InvalidSource (a local file or folder), InsecureAddress
@@ -18,8 +18,8 @@
     ├── OutputNotWritten
     └── LocalServerError ─ ServerNotInstalled, ServerDidNotStart
 
-`reason` is what programs decide on: the server's own where it gave one, else the class's name in capitals. `code`
-is the name of the gRPC status, empty for errors that are found before anything is sent. `metadata` holds facts.
+`reason` is for programs: the server's reason if it gave one, else the name of the class in capitals. `code` is the name
+of the gRPC status; it is empty for errors that are found before anything is sent. `metadata` holds facts.
 """
 
 import re
@@ -32,7 +32,7 @@ class ModicumError(Exception):
     def __init__(
         self, message: str = "", *, reason: str = "", code: str = "", metadata: Mapping[str, str] | None = None
     ) -> None:
-        """Take the message to show (the class's docstring if empty), the reason, the code and facts."""
+        """Take the message (default: the docstring of the class), the reason, the code and facts."""
         super().__init__(message or (self.__doc__ or "").strip())
         self.reason = reason or re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).upper()
         self.code = code
@@ -48,23 +48,23 @@ class InvalidSource(InvalidArgument):
 
 
 class InsecureAddress(InvalidArgument):
-    """A token would travel in clear beyond this machine: use https://, or set MODICUM_INSECURE=1 to allow it."""
+    """The token would be sent unencrypted: use https://, or set MODICUM_INSECURE=1 if you trust the network."""
 
 
 class NotFound(ModicumError):
-    """There is nothing of that name."""
+    """Nothing of that name exists."""
 
 
 class AlreadyExists(ModicumError):
-    """There is something else of that name."""
+    """Something else of that name exists."""
 
 
 class FailedPrecondition(ModicumError):
-    """The request does not fit the present state."""
+    """The request is not possible in the present state."""
 
 
 class ModelRejected(FailedPrecondition):
-    """The model version was refused."""
+    """The model version was rejected."""
 
 
 class DataRefused(FailedPrecondition):
@@ -72,11 +72,11 @@ class DataRefused(FailedPrecondition):
 
 
 class Unauthenticated(ModicumError):
-    """The server does not know the caller: set MODICUM_TOKEN."""
+    """The server does not accept the token: set MODICUM_TOKEN."""
 
 
 class PermissionDenied(ModicumError):
-    """The token's role does not allow this."""
+    """The role of the token does not allow this."""
 
 
 class ResourceExhausted(ModicumError):
@@ -84,19 +84,19 @@ class ResourceExhausted(ModicumError):
 
 
 class OutOfRange(ModicumError):
-    """A position is outside what there is."""
+    """A position is outside the valid range."""
 
 
 class DataLoss(ModicumError):
-    """Bytes are not what they were said to be."""
+    """The data do not match their digest."""
 
 
 class SourceChanged(DataLoss):
-    """A file changed while it was uploaded; run it again once the file is at rest."""
+    """A file changed while it was uploaded; run the command again once the file is complete."""
 
 
 class NotServed(ModicumError):
-    """This server does not serve this yet."""
+    """This server does not offer this function."""
 
 
 class AuditNotCompleted(ModicumError):
@@ -116,11 +116,11 @@ class Unreachable(ModicumError):
 
 
 class DeadlineExceeded(ModicumError):
-    """There was no answer in time."""
+    """The server did not reply in time."""
 
 
 class ServiceError(ModicumError):
-    """The server failed; its log says more."""
+    """The server failed; its log says why."""
 
 
 class OutputNotWritten(ModicumError):

@@ -1,4 +1,4 @@
-"""From a gRPC status to this client's errors. Reads google.rpc details by hand: the client needs no grpcio-status."""
+"""Maps a gRPC status to an error of this client. It reads google.rpc details itself, without grpcio-status."""
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -7,7 +7,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from modicum import errors
 
 DETAILS_KEY = "grpc-status-details-bin"
-SET_TOKEN = "set MODICUM_TOKEN to one that `modicum-server token create` printed"  # noqa: S105  # advice, no token
+SET_TOKEN = "set MODICUM_TOKEN to one that `modicum-server token create` printed"  # noqa: S105  # advice, not a token
 
 CLASS_OF_CODE: dict[grpc.StatusCode, type[errors.ModicumError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidArgument,
@@ -28,7 +28,7 @@ CLASS_OF_CODE: dict[grpc.StatusCode, type[errors.ModicumError]] = {
     grpc.StatusCode.CANCELLED: errors.ServiceError,
 }
 
-#: Reasons that say more than their code.
+#: Reasons that have an error class of their own.
 CLASS_OF_REASON: dict[str, type[errors.ModicumError]] = {
     "MODEL_REJECTED": errors.ModelRejected,
     "ARCHITECTURE_UNKNOWN": errors.ModelRejected,
@@ -42,12 +42,12 @@ CLASS_OF_REASON: dict[str, type[errors.ModicumError]] = {
     "OBJECTS_INVALID": errors.DataRefused,
 }
 
-#: What to do where the server cannot know how its caller said it.
-ADVICE_OF_REASON = {"LABEL_UNKNOWN": "the names of a model's classes are given when it is registered (--labels)"}
+#: What to do, in the words of this client, which the server does not know.
+ADVICE_OF_REASON = {"LABEL_UNKNOWN": "register the model with the names of its classes (--labels)"}
 
 
 def error_of(failure: grpc.aio.AioRpcError, *, address: str) -> errors.ModicumError:
-    """The client's error for a failed call to `address`."""
+    """The error for a failed call to `address`."""
     information, violations = _details(failure)
     reason = information.reason if information else ""
     kind = CLASS_OF_REASON.get(reason) or CLASS_OF_CODE.get(failure.code(), errors.ServiceError)
@@ -57,7 +57,7 @@ def error_of(failure: grpc.aio.AioRpcError, *, address: str) -> errors.ModicumEr
 
 
 def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: str, reason: str | None) -> str:
-    """What to say; `reason` is None where it was no Modicum server that answered."""
+    """The message. `reason` is None if the reply did not come from a Modicum server."""
     text = failure.details() or ""
     if reason is not None:
         advice = [SET_TOKEN] if failure.code() is grpc.StatusCode.UNAUTHENTICATED else []
@@ -66,15 +66,16 @@ def _message(failure: grpc.aio.AioRpcError, violations: list[str], *, address: s
         return "; ".join([*(part.removesuffix(".") for part in parts[:-1]), parts[-1]])
     if failure.code() is grpc.StatusCode.UNAVAILABLE:
         return (
-            f"no Modicum server answers at {address} ({_shortened(text)}): is it running, and is MODICUM_ADDRESS right?"
+            f"no Modicum server can be reached at {address} ({_shortened(text)}): check that it runs and that "
+            "MODICUM_ADDRESS is right"
         )
     if failure.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return f"{address} did not answer in time"
-    return f"{address} answered {failure.code().name}: {text}"
+        return f"the server at {address} did not reply in time"
+    return f"the server at {address} failed with {failure.code().name}: {text}"
 
 
 def _shortened(text: str) -> str:
-    """Connection errors repeat themselves at length; the last words say what happened."""
+    """The last part of a connection error, which says what happened. The parts before it repeat it."""
     last = text.rsplit(": ", 1)[-1]
     return last.rstrip("]") if last.count("]") > last.count("[") else last
 

@@ -1,12 +1,12 @@
-"""The local server: find it, start it where none runs, hold it while it is used.
+"""The local server: find it, start it if none runs, and keep it running while it is used.
 
-The protocol, which `modicum-server up --until-unused` keeps from its side, lives in one data directory:
+Clients and `modicum-server up --until-unused` communicate through files in the data folder:
 
-- `start.lock`: held exclusively while a client decides whether to start a server;
-- `users.lock`: held shared by each client while it uses the server, which leaves once it holds it exclusively;
-- `server.json`: pid, grpc_address, http_address, started; written whole once the server answers;
+- `start.lock`: a client holds it exclusively while it looks for a server and starts one;
+- `users.lock`: each client holds it shared while it uses the server; the server stops when it can lock it exclusively;
+- `server.json`: pid, grpc_address, http_address, started; written in one step when the server is ready;
 - `token`: the bearer token, readable by its owner only;
-- `server.log`: what the server says.
+- `server.log`: the log of the server.
 """
 
 import contextlib
@@ -33,18 +33,18 @@ if sys.platform != "win32":
 
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
-#: How long an interrupted command waits for a server that it has just told to leave.
+#: How long an interrupted command waits for the server that it was starting to stop.
 INTERRUPTED_STOP_SECONDS = 0.5
 POLL_SECONDS = 0.05
 CONNECT_SECONDS = 2.0
 LOG_LINES_SHOWN = 4
-#: Others may enter but not list: run by root, the server's Postgres is another user in a folder of its own below.
+#: Others may enter but not list it: if root runs the server, Postgres runs as another user in a folder below.
 FOLDER_MODE = 0o711
 ROOT_DATA = Path("/var/lib/modicum")
 
 
 class Attachment:
-    """A server to use; for a local one, the lock that keeps it alive until `release`."""
+    """A server to use. For a local server it holds the lock that keeps the server running until `release`."""
 
     def __init__(self, endpoint: Endpoint, users_lock: IO[bytes] | None = None) -> None:
         self.endpoint = endpoint
@@ -52,7 +52,7 @@ class Attachment:
         self._users_lock = users_lock
 
     def release(self) -> None:
-        """Let go of it; again does nothing."""
+        """Release the server. Releasing twice does nothing."""
         self.released = True
         if self._users_lock:
             self._users_lock.close()
@@ -60,14 +60,14 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What server.json says."""
+    """The content of server.json."""
 
     pid: int
     grpc_address: str
 
 
 def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the local server's data is unless it is told: MODICUM_DATA, else the user's data folder."""
+    """The default data folder of the local server: MODICUM_DATA, else the user's data folder."""
     if chosen := environment.get("MODICUM_DATA"):
         return Path(chosen)
     if os.geteuid() == 0:
@@ -77,23 +77,23 @@ def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def attach(data: Path | None = None) -> Attachment:
-    """Hold the local server of a data directory, starting one where none runs.
+    """Use the local server of a data folder; start one if none runs.
 
     Raises:
-        ServerNotInstalled: none runs and none is installed.
-        ServerDidNotStart: it ended, or did not answer in time; its log's end is in the message.
-        LocalServerError: the directory cannot be used.
+        ServerNotInstalled: no server runs, and none is installed.
+        ServerDidNotStart: it ended, or was not ready in time. The message has the end of its log.
+        LocalServerError: the data folder cannot be used.
     """
     folder = (data or data_folder()).absolute()
     if sys.platform == "win32":
-        raise LocalServerError("a local server needs Linux or macOS: set MODICUM_ADDRESS to a server elsewhere")
+        raise LocalServerError("a local server needs Linux or macOS; set MODICUM_ADDRESS to the address of a server")
     try:
         _make(folder)
         with _locked(folder / "start.lock", fcntl.LOCK_EX):
             users_lock = (folder / "users.lock").open("ab")
             try:
                 fcntl.flock(users_lock, fcntl.LOCK_SH)
-                running = answering(folder) or _started(folder)
+                running = running_server(folder) or _started(folder)
                 token = (folder / "token").read_text(encoding="utf-8").strip()
                 return Attachment(parsed_endpoint(running.grpc_address, token), users_lock)
             except BaseException:
@@ -101,20 +101,20 @@ def attach(data: Path | None = None) -> Attachment:
                 raise
     except OSError as error:
         raise LocalServerError(
-            f"{error.filename or folder}: the local server needs a data directory that it may write, but: "
-            f"{error.strerror}; choose another with MODICUM_DATA"
+            f"{error.filename or folder}: the data folder of the local server cannot be written: {error.strerror}; "
+            "choose another folder with MODICUM_DATA"
         ) from error
 
 
 def _make(folder: Path) -> None:
-    """Make it as the server would; one that is there keeps its permissions."""
+    """Create the folder as the server does. An existing folder keeps its permissions."""
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(FOLDER_MODE)
 
 
 def token_for(endpoint: Endpoint, data: Path | None = None) -> str:
-    """The token of the local server that listens on `endpoint`; empty where no such server is known."""
+    """The token of the local server that listens on `endpoint`; empty if there is no such server."""
     folder = data or data_folder()
     if not endpoint.loopback:
         return ""
@@ -127,8 +127,8 @@ def token_for(endpoint: Endpoint, data: Path | None = None) -> str:
     return ""
 
 
-def answering(folder: Path) -> Running | None:
-    """The server that server.json names, if it lives and listens."""
+def running_server(folder: Path) -> Running | None:
+    """The server that server.json names, if it runs and listens."""
     running = _read(folder)
     if not running:
         return None
@@ -152,7 +152,7 @@ def _read(folder: Path) -> Running | None:
 
 
 def _started(folder: Path) -> Running:
-    """Start a server in a session of its own and wait until it answers; end it if that is interrupted."""
+    """Start a server in its own session and wait until it is ready. Stop it if the wait is interrupted."""
     log = folder / "server.log"
     if log.exists():
         log.replace(folder / "server.log.1")
@@ -164,12 +164,12 @@ def _started(folder: Path) -> Running:
     try:
         running = _awaited(process, folder, log)
     except KeyboardInterrupt:
-        _tell_to_leave(process)
+        _ask_to_stop(process)
         raise
     except BaseException:
         _stop(process)
         raise
-    # It outlives this client; whenever it ends, no zombie is left.
+    # The server outlives this client. The thread collects its exit status, so that no zombie is left.
     threading.Thread(target=process.wait, name="modicum-local-server", daemon=True).start()
     return running
 
@@ -179,25 +179,25 @@ def _awaited(process: subprocess.Popen[bytes], folder: Path, log: Path) -> Runni
     while time.monotonic() < deadline:
         code = process.poll()
         if code is not None:
-            raise ServerDidNotStart(f"the local server ended with code {code}; the end of {log}:\n{_end_of(log)}")
-        running = answering(folder)
+            raise ServerDidNotStart(f"the local server ended with exit code {code}; the end of {log}:\n{_end_of(log)}")
+        running = running_server(folder)
         if running and running.pid == process.pid:
             return running
         time.sleep(POLL_SECONDS)
     raise ServerDidNotStart(
-        f"the local server did not answer within {START_SECONDS:.0f} s; the end of {log}:\n{_end_of(log)}"
+        f"the local server was not ready after {START_SECONDS:.0f} s; the end of {log}:\n{_end_of(log)}"
     )
 
 
-def _tell_to_leave(process: subprocess.Popen[bytes]) -> None:
-    """Nobody else uses it: `start.lock` is held. It ends by itself; the next one waits for that before it starts."""
+def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask the server to stop, and wait briefly. `start.lock` is held, so no other client uses it."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(INTERRUPTED_STOP_SECONDS)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to leave, and make it leave if it does not."""
+    """Ask the server to stop, and kill it if it does not."""
     if process.poll() is not None:
         return
     process.terminate()
@@ -210,7 +210,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _program() -> list[str]:
-    """How to run the server: of this environment, else of PATH."""
+    """The command that runs the server: of this environment, else from PATH."""
     if importlib.util.find_spec("modicum_server"):
         return [sys.executable, "-m", "modicum_server.cli"]
     found = shutil.which("modicum-server")

@@ -1,6 +1,6 @@
-"""A masked data set as files: one `.npz`, or a folder of PNGs in class folders. Written whole or not at all.
+"""A masked data set as files: one `.npz`, or PNG files in class folders. It is written completely or not at all.
 
-Images pass by one at a time, so that memory does not grow with their number.
+Images are written one at a time, so that memory does not grow with their number.
 """
 
 import json
@@ -18,7 +18,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from modicum.errors import DataLoss, InvalidArgument, OutputNotWritten
-from modicum.masked_sets import MaskedSet, Specimen
+from modicum.masked_sets import Export, MaskedSet
 from modicum.naming import printable
 from modicum.sources import png
 
@@ -27,10 +27,10 @@ MANIFEST = "manifest.json"
 UNLABELLED = "unlabelled"
 LARGEST_BYTE = 255
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-ROOM_PREFIX = ".modicum-"
-"""Of the folder beside the output in which it is made: the output's own name may be as long as names can be."""
+#: Prefix of the temporary folder, beside the output, in which the output is made.
+TEMPORARY_PREFIX = ".modicum-"
+#: Characters of an item's name that its file's name keeps: most file systems take 255 bytes.
 LONGEST_NAME = 80
-"""Characters of an item's name that a file's keeps: 255 bytes are all that most file systems take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,124 +42,127 @@ class Target:
 
 
 def checked_target(path: Path) -> Target:
-    """The target, links in its path followed, seen to be writable before any work.
+    """Check before any work that the target can be written, and resolve its symbolic links.
 
     Raises:
-        InvalidArgument: it is neither a file ending in .npz nor a folder that is new or empty, or is the folder in
-            which the program runs, or cannot be written.
-        OutputNotWritten: no file can have this name.
+        InvalidArgument: it is neither a file ending in .npz nor a new or empty folder, or it is the current folder, or
+            it cannot be written.
+        OutputNotWritten: a file cannot have this name.
     """
     archive = path.suffix.lower() == ARCHIVE_SUFFIX
     try:
         found = path.resolve()
         _refuse_what_is_there(path, found, archive=archive)
     except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL; RuntimeError: links in a circle
-        raise OutputNotWritten(f"output {printable(str(path))}: it cannot be written: {_reason_of(error)}") from error
+        raise OutputNotWritten(f"output {printable(str(path))}: cannot be written: {_reason_of(error)}") from error
     folder = found.parent
     if not folder.is_dir():
-        raise InvalidArgument(f"output {path}: expected its folder to exist; create {folder} first")
+        raise InvalidArgument(f"output {path}: its folder does not exist; create {folder} first")
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise InvalidArgument(f"output {path}: expected a folder that may be written, but: {error.strerror}") from error
+        raise InvalidArgument(f"output {path}: its folder cannot be written: {error.strerror}") from error
     return Target(found, archive)
 
 
 def _refuse_what_is_there(path: Path, found: Path, *, archive: bool) -> None:
     if found.is_dir() and (archive or any(found.iterdir())):
-        raise InvalidArgument(f"output {path}: expected a new or empty folder, or a file ending in {ARCHIVE_SUFFIX}")
+        came = "a folder" if archive else "a folder with files"
+        raise InvalidArgument(
+            f"output {path}: expected a new or empty folder, or a file ending in {ARCHIVE_SUFFIX}; got {came}"
+        )
     if found.exists() and not found.is_dir() and not archive:
         raise InvalidArgument(f"output {path}: expected a folder, or a file ending in {ARCHIVE_SUFFIX}; got a file")
     if found.is_dir() and found == Path.cwd():
         raise InvalidArgument(
-            f"output {path}: expected another folder than the one that you are in, in whose place a new one is put; "
-            "name one in it, as ./subsets"
+            f"output {path}: the current folder cannot be replaced; name a folder in it, for example ./subsets"
         )
 
 
 @contextmanager
-def told_by_the_disk(target: Target) -> Iterator[None]:
-    """What a disk does not allow, in our words.
+def reporting_disk_errors(target: Target) -> Iterator[None]:
+    """Turn errors of the file system into ours.
 
     Raises:
-        OutputNotWritten
+        OutputNotWritten: the disk is full, or permissions are missing.
     """
     try:
         yield
     except OSError as error:
-        raise OutputNotWritten(f"output {target.path}: it could not be written: {_reason_of(error)}") from error
+        raise OutputNotWritten(f"output {target.path}: could not be written: {_reason_of(error)}") from error
 
 
 def _reason_of(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def refuse_what_no_png_holds(target: Target, channels: int) -> None:
-    """Refuse a folder of PNGs for images that are no pictures.
+def refuse_unfit_for_png(target: Target, channels: int) -> None:
+    """Refuse PNG files for images that PNG cannot hold.
 
     Raises:
-        InvalidArgument: they have other than 1 or 3 channels.
+        InvalidArgument: the images do not have 1 or 3 channels.
     """
     if not target.archive and channels not in png.COLOUR_TYPES:
         raise InvalidArgument(
-            f"output {target.path}: a PNG has 1 or 3 channels, these images have {channels}; write a {ARCHIVE_SUFFIX}"
+            f"output {target.path}: PNG files hold 1 or 3 channels, but these images have {channels}; write a "
+            f"{ARCHIVE_SUFFIX} file"
         )
 
 
 def write(target: Target, masked: MaskedSet, canvas: IO[bytes]) -> None:
-    """Write the set; `canvas` is the server's archive of images on the canvas.
+    """Write the data set. `canvas` is the archive of images that the server sent.
 
     Raises:
-        DataLoss: the archive lacks an image, or cannot be read.
-        OutputNotWritten: the disk, or its rights, do not allow it.
+        DataLoss: the archive lacks an image, or is damaged.
+        OutputNotWritten: the disk is full, or permissions are missing.
     """
     try:
         with (
-            told_by_the_disk(target),
+            reporting_disk_errors(target),
             zipfile.ZipFile(canvas) as images,
-            tempfile.TemporaryDirectory(prefix=ROOM_PREFIX, dir=target.path.parent) as room,
+            tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=target.path.parent) as temporary,
         ):
-            made = Path(room) / target.path.name
+            made = Path(temporary) / target.path.name
             if target.archive:
                 _write_archive(made, masked, _Images(images))
             else:
                 _write_folder(made, masked, _Images(images))
-            made.replace(target.path)  # an empty folder gives way, one in which something came to be does not
+            made.replace(target.path)  # replaces an empty folder, but not one that has got files meanwhile
     except zipfile.BadZipFile as error:
-        raise DataLoss("the images came in an archive that cannot be read; ask again") from error
+        raise DataLoss("the server sent a damaged archive of images; try again") from error
 
 
 class _Images:
-    """Images on the canvas, float32 (C, H, W), by digest."""
+    """The images of the archive by digest: float32 (C, H, W)."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
 
-    def of(self, specimen: Specimen) -> NDArray[np.float32]:
-        digest = specimen.finding.image_digest
+    def of(self, export: Export) -> NDArray[np.float32]:
+        digest = export.finding.image_digest
         try:
             with self._archive.open(f"{digest}.npy") as member:
                 image: NDArray[np.float32] = npy.read_array(member, allow_pickle=False)
         except KeyError as error:
             raise DataLoss(
-                f"{specimen.finding.item}: the server no longer has this image ({digest[:12]}); upload its data again"
+                f"{export.finding.item}: the server no longer has this image ({digest[:12]}); upload the data set again"
             ) from error
         return image
 
 
 def _write_archive(path: Path, masked: MaskedSet, images: _Images) -> None:
-    specimens = masked.specimens
-    canvas = (len(masked.colour), specimens[0].subset.height, specimens[0].subset.width)
-    findings = [specimen.finding for specimen in specimens]
+    exports = masked.exports
+    canvas = (len(masked.colour), exports[0].subset.height, exports[0].subset.width)
+    findings = [export.finding for export in exports]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        painted = (masked.masked(specimen, images.of(specimen)) for specimen in specimens)
-        _stream(archive, "images", np.dtype("<f4"), (len(specimens), *canvas), painted)
-        masks = (specimen.subset.mask for specimen in specimens)
-        _stream(archive, "masks", np.dtype(bool), (len(specimens), *canvas[1:]), masks)
+        painted = (masked.masked(export, images.of(export)) for export in exports)
+        _stream(archive, "images", np.dtype("<f4"), (len(exports), *canvas), painted)
+        masks = (export.subset.mask for export in exports)
+        _stream(archive, "masks", np.dtype(bool), (len(exports), *canvas[1:]), masks)
         for name, values in {
-            "labels": np.array([masked.label_of(specimen) for specimen in specimens], dtype=np.int64),
+            "labels": np.array([masked.label_of(export) for export in exports], dtype=np.int64),
             "targets": np.array([finding.target_class for finding in findings], dtype=np.int64),
-            "sizes": np.array([specimen.subset.size for specimen in specimens], dtype=np.int64),
+            "sizes": np.array([export.subset.size for export in exports], dtype=np.int64),
             "items": np.array([finding.item for finding in findings]),
             "image_digests": np.array([finding.image_digest for finding in findings]),
             "classes": np.array(masked.classes, dtype=np.str_),
@@ -172,7 +175,7 @@ def _write_archive(path: Path, masked: MaskedSet, images: _Images) -> None:
 def _stream(
     archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], rows: Iterable[NDArray[Any]]
 ) -> None:
-    """An array of that shape, row by row."""
+    """Write an array row by row."""
     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
         header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
         npy.write_array_header_1_0(member, header)
@@ -183,18 +186,18 @@ def _stream(
 def _write_folder(path: Path, masked: MaskedSet, images: _Images) -> None:
     path.mkdir()
     entries = []
-    for place, specimen in enumerate(masked.specimens):
-        folder = class_folder(masked, masked.label_of(specimen))
-        name = f"{place:06d}-{_safe(Path(specimen.finding.item).stem)}.png"
-        image = masked.masked(specimen, images.of(specimen))
+    for place, export in enumerate(masked.exports):
+        folder = class_folder(masked, masked.label_of(export))
+        name = f"{place:06d}-{_safe(Path(export.finding.item).stem)}.png"
+        image = masked.masked(export, images.of(export))
         _save(path / "images" / folder / name, bytes_of(image, masked))
-        _save(path / "masks" / folder / name, specimen.subset.mask.astype(np.uint8) * LARGEST_BYTE)
-        entries.append({"file": f"{folder}/{name}", **_entry(specimen)})
+        _save(path / "masks" / folder / name, export.subset.mask.astype(np.uint8) * LARGEST_BYTE)
+        entries.append({"file": f"{folder}/{name}", **_entry(export)})
     (path / MANIFEST).write_text(_text({**masked.manifest, "entries": entries}) + "\n", encoding="utf-8")
 
 
 def class_folder(masked: MaskedSet, label: int) -> str:
-    """Number and name of a class, so that folders in alphabetical order are classes in theirs."""
+    """Number and name of a class. The number keeps the folders in the order of the classes."""
     if label < 0:
         return UNLABELLED
     digits = len(str(max(len(masked.classes) - 1, 0)))
@@ -203,21 +206,21 @@ def class_folder(masked: MaskedSet, label: int) -> str:
 
 
 def bytes_of(image: NDArray[np.float32], masked: MaskedSet) -> NDArray[np.uint8]:
-    """The image (C, H, W) as (H, W, C) in 8 bits, the bounds as 0 and 255."""
+    """The image (C, H, W) as (H, W, C) in 8 bits: the bounds become 0 and 255."""
     low, high = masked.input.lower_bound, masked.input.upper_bound
     scaled = np.rint((image.astype(np.float64) - low) / (high - low) * LARGEST_BYTE)
     pixels: NDArray[np.uint8] = np.clip(scaled, 0, LARGEST_BYTE).astype(np.uint8).transpose(1, 2, 0)
     return pixels
 
 
-def _entry(specimen: Specimen) -> dict[str, Any]:
-    finding = specimen.finding
+def _entry(export: Export) -> dict[str, Any]:
+    finding = export.finding
     return {
         "item": finding.item,
         "image_digest": finding.image_digest,
         "label": finding.label,
         "target": finding.target_class,
-        "size": specimen.subset.size,
+        "size": export.subset.size,
     }
 
 

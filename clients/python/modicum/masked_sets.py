@@ -1,7 +1,7 @@
-"""A masked data set: the images of one search under its masks, chosen from a result. Knows no network and no files.
+"""A masked data set: the images of one search, masked outside their subsets. Uses no network and no files.
 
-Images come on the canvas from the server, which decoded and framed them for the search; what stands where the mask is
-False is painted here. Only a fill that is one colour can be: noise, blur and other images are not sent.
+The server sends the images as the search saw them: decoded, resized and cropped. The masked pixels are painted here,
+which only works for a fill that is one colour.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Specimen:
-    """A finding with the subset that is exported."""
+class Export:
+    """A finding and the subset that is exported."""
 
     finding: Finding
     subset: Subset
@@ -32,64 +32,64 @@ class Specimen:
 
 @dataclass(frozen=True, slots=True)
 class MaskedSet:
-    """What is exported, but for the images; `colour` has a value a channel, `manifest` says where all came from."""
+    """Everything that is exported except the images. `colour` has a value per channel; `manifest` is the provenance."""
 
-    specimens: tuple[Specimen, ...]
+    exports: tuple[Export, ...]
     input: InputSpecification
     colour: NDArray[np.float32]
     classes: tuple[str, ...]
     manifest: Mapping[str, Any] = field(repr=False)
 
-    def masked(self, specimen: Specimen, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The image (C, H, W) where the mask is True, else the colour."""
-        painted: NDArray[np.float32] = np.where(specimen.subset.mask, image, self.colour[:, None, None])
+    def masked(self, export: Export, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The image (C, H, W) with every masked pixel replaced by the colour."""
+        painted: NDArray[np.float32] = np.where(export.subset.mask, image, self.colour[:, None, None])
         return painted
 
-    def label_of(self, specimen: Specimen) -> int:
-        """The true class, -1 where none is known."""
-        return -1 if specimen.finding.label is None else specimen.finding.label
+    def label_of(self, export: Export) -> int:
+        """The true class; -1 if it is unknown."""
+        return -1 if export.finding.label is None else export.finding.label
 
 
 def chosen_model(result: Result, model: str) -> ModelResult:
-    """The model of that name, full or as MODEL/VERSION or MODEL; with one model in the audit, none need be named.
+    """The model of that name: MODEL, MODEL/VERSION or a full name. It may be empty if only one model was audited.
 
     Raises:
-        InvalidArgument: there is no such model in the audit, or several and none named.
+        InvalidArgument: the model was not audited, or several models were audited and none is named.
     """
     names = [each.model_version for each in result.models]
     fitting = [each for each in result.models if not model or model in _names_of(each.model_version)]
     if len(fitting) == 1:
         return fitting[0]
-    came = f"{model!r}" if model else f"none, and {len(names)} were audited"
-    raise InvalidArgument(f"expected a model among {', '.join(map(short_version, names))}; got {came}")
+    came = f"got {model!r}" if model else f"{len(names)} were audited, name one of them"
+    raise InvalidArgument(f"model: expected one of {', '.join(map(short_version, names))}; {came}")
 
 
 def chosen_search(result: Result, search: int) -> Mapping[str, Any]:
-    """The specification of the search of that number, as the audit was asked.
+    """The specification of the search of that number.
 
     Raises:
-        InvalidArgument: there are fewer.
+        InvalidArgument: the audit has no search of that number.
     """
     searches = result.document["specification"]["searches"]
     if not 0 <= search < len(searches):
-        raise InvalidArgument(f"expected a search from 0 to {len(searches) - 1}; got {search}")
+        raise InvalidArgument(f"search: expected a number from 0 to {len(searches) - 1}, got {search}")
     entry: Mapping[str, Any] = searches[search]
     return entry
 
 
 def chosen_fill(own: str, fill: str) -> Fill:
-    """The fill to paint: the one asked for, else the search's own.
+    """The fill to paint: `fill`, or the fill of the search if `fill` is empty.
 
     Raises:
-        InvalidArgument: it is not one colour.
+        InvalidArgument: the fill is not one colour.
     """
     known = ", ".join(COLOURS)
     if fill and fill not in COLOURS:
-        raise InvalidArgument(f"expected a fill of one colour to paint ({known}); got {str(fill)!r}")
+        raise InvalidArgument(f"fill: expected one of {known}, got {str(fill)!r}")
     if not fill and own not in COLOURS:
         raise InvalidArgument(
-            f"the subsets of this search were verified under the fill {own}, which is not one colour and is not sent. "
-            f"Name one to paint instead ({known}): masks stay as they are, but were not verified under it"
+            f"fill: the search used {own}, which is not one colour and cannot be exported; choose one of {known}. The "
+            "subsets were not verified with the fill that you choose"
         )
     return Fill(fill or own)
 
@@ -97,25 +97,25 @@ def chosen_fill(own: str, fill: str) -> Fill:
 def masked_set(
     result: Result, model: ModelResult, search: int, fill: Fill, specification: InputSpecification, **facts: Any
 ) -> MaskedSet:
-    """The set of one model under one search; `facts` go into the manifest as they are.
+    """The masked data set of one model and one search. `facts` are copied into the manifest.
 
     Raises:
-        InvalidArgument: the search found no subset on any image.
+        InvalidArgument: no image has a subset.
     """
     findings = [
         finding
         for finding in result.findings
         if finding.model_version == model.model_version and finding.search_index == search
     ]
-    specimens = tuple(
-        Specimen(finding, finding.subset)
+    exports = tuple(
+        Export(finding, finding.subset)
         for finding in findings
         if finding.subset is not None and not finding.baseline_confident
     )
-    if not specimens:
+    if not exports:
         raise InvalidArgument(
-            f"none of the {len(findings)} findings of {short_version(model.model_version)} under search {search} has a "
-            "subset of pixels to export"
+            f"nothing to export: search {search} found no subset on any of the {len(findings)} images of "
+            f"{short_version(model.model_version)}"
         )
     colour = np.array(colour_of(fill, specification), dtype=np.float32)
     manifest = {
@@ -125,16 +125,16 @@ def masked_set(
         **_looks(fill, chosen_search(result, search)["fill"], colour, specification),
         "counts": {
             "findings": len(findings),
-            "exported": len(specimens),
+            "exported": len(exports),
             "baseline_confident": sum(finding.baseline_confident for finding in findings),
             "without_subset": sum(finding.subset is None for finding in findings),
         },
     }
-    return MaskedSet(specimens, specification, colour, tuple(facts.get("classes", ())), manifest)
+    return MaskedSet(exports, specification, colour, tuple(facts.get("classes", ())), manifest)
 
 
 def colour_of(fill: Fill, specification: InputSpecification) -> tuple[float, ...]:
-    """A value for each channel, in canvas values."""
+    """The colour of a fill: a value per channel, before normalisation."""
     match fill:
         case Fill.BLACK:
             return (specification.lower_bound,) * specification.channels

@@ -1,4 +1,4 @@
-"""What can be done with models and their versions."""
+"""The models of a project and their versions: register, get, list, wait, delete."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -51,23 +51,24 @@ class AsyncModels:
         progress: ProgressCallback | None = None,
         timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
     ) -> ModelVersion:
-        """Upload a model's file and register it as a version; equal content is returned as the version that is there.
+        """Upload a file and register it as a version of a model. If an equal version exists, that one is returned.
 
         Args:
-            name: the model's name; a changed file becomes a new version of it.
-            weights: safetensors, or a state dict of tensors only (.pt, .pth), with its `architecture`.
-            exported: a torch.export program (.pt2), where the server allows executable artifacts.
-            torchscript: a TorchScript program, where the server allows executable artifacts.
-            architecture: e.g. torchvision:resnet18, timm:NAME, modicum:cifar_resnet20.
-            input: imagenet, cifar10, efficientnet_lite0 to 2, a .toml file, or a specification.
-            labels: the classes' names in the order of the outputs, as a list or a file with one a line.
-            wait: return when a worker has loaded and checked it, not before.
-            progress: told how far the upload is.
+            name: name of the model. A changed file becomes a new version of it.
+            weights: safetensors, or a state dict of tensors only (.pt, .pth). Needs `architecture`.
+            exported: instead of weights: a torch.export program (.pt2). The server must allow programs.
+            torchscript: instead of weights: a TorchScript program. The server must allow programs.
+            architecture: architecture of the weights, e.g. torchvision:resnet18, timm:NAME, modicum:cifar_resnet20.
+            input: how images are prepared: imagenet, cifar10, efficientnet_lite0 to 2, a .toml file, or a
+                specification.
+            labels: names of the classes in the order of the outputs: a list, or a file with one name per line.
+            wait: whether to wait until a worker has loaded and checked it.
+            progress: called with the progress of the upload.
             timeout_seconds: how long to wait for the check.
 
         Raises:
             InvalidArgument: an argument or a local file is not valid.
-            ModelRejected: the server or its check refused the model; `reason` says why.
+            ModelRejected: the server or the check rejected the model; `reason` says why.
             DeadlineExceeded: the check took longer than `timeout_seconds`.
         """
         file = model_file(weights=weights, exported=exported, torchscript=torchscript, architecture=architecture)
@@ -94,19 +95,19 @@ class AsyncModels:
         wait: bool = True,
         timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
     ) -> ModelVersion:
-        """Register an ensemble of versions as a version of its own; input and class labels are its members'.
+        """Register an ensemble of versions as a version of its own. It has the input and class labels of its members.
 
         Args:
-            name: the ensemble's name among the models.
-            members: two or more: versions of `register`, models for their latest, or names as `version` takes them.
-            combine: mean_logits (as the paper's code) or mean_probabilities.
-            wait: return when a worker has loaded and checked it, not before.
+            name: name of the ensemble, which is a model like any other.
+            members: two or more versions, models (their latest version), or names as for `version`.
+            combine: mean_logits (as in the code of the paper) or mean_probabilities.
+            wait: whether to wait until a worker has loaded and checked it.
             timeout_seconds: how long to wait for the check.
 
         Raises:
             InvalidArgument: the members do not fit together; the message says which and why.
-            NotFound: there is no version of that name.
-            ModelRejected: a member was refused, or the check refused the ensemble.
+            NotFound: a member does not exist.
+            ModelRejected: a member or the ensemble was rejected.
             DeadlineExceeded: the check took longer than `timeout_seconds`.
         """
         checked_id(name, "model")
@@ -128,19 +129,19 @@ class AsyncModels:
         wait: bool = True,
         timeout_seconds: float = CHECK_TIMEOUT_SECONDS,
     ) -> ModelVersion:
-        """Register a version under input dropout, at inference only: its logits averaged over a bank of pixel masks.
+        """Register a version with input dropout at inference: its logits are averaged over a set of random pixel masks.
 
         Args:
-            name: the wrapper's name among the models.
-            member: the wrapped version.
-            keep_probability: that a pixel is kept, above 0 and at most 1; others show the mean.
-            samples: masks in the bank; a pass of the wrapper is so many of the member's.
-            seed: of the bank.
-            wait: return when a worker has loaded and checked it, not before.
+            name: name of the new model.
+            member: the version to wrap.
+            keep_probability: probability that a pixel is kept, above 0 and at most 1. Other pixels show the mean.
+            samples: number of masks. One pass costs so many passes of the member.
+            seed: seed of the masks.
+            wait: whether to wait until a worker has loaded and checked it.
             timeout_seconds: how long to wait for the check.
 
         Raises:
-            InvalidArgument, NotFound, ModelRejected, DeadlineExceeded: as `ensemble`.
+            InvalidArgument, NotFound, ModelRejected, DeadlineExceeded: as for `ensemble`.
         """
         checked_id(name, "model")
         message = input_dropout_message(
@@ -155,10 +156,10 @@ class AsyncModels:
     async def wait(
         self, version: ModelVersion | str, *, timeout_seconds: float = CHECK_TIMEOUT_SECONDS
     ) -> ModelVersion:
-        """Return the version once it is READY.
+        """Wait until the version is READY, and return it.
 
         Raises:
-            ModelRejected: it was refused; `reason` says why.
+            ModelRejected: it was rejected; `reason` says why.
             DeadlineExceeded: it is still PENDING after `timeout_seconds`.
         """
         deadline = monotonic() + timeout_seconds
@@ -168,7 +169,7 @@ class AsyncModels:
         while seen.state is VersionState.PENDING:
             if monotonic() > deadline:
                 raise DeadlineExceeded(
-                    f"{name} still waits to be checked after {timeout_seconds:.0f} s: is a worker running?"
+                    f"{name} was not checked within {timeout_seconds:.0f} s; check that a worker is running"
                 )
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
@@ -178,16 +179,16 @@ class AsyncModels:
         return seen
 
     async def get(self, name: str) -> Model:
-        """The model of that name.
+        """Get the model of that name.
 
         Raises:
-            NotFound: there is none.
+            NotFound: it does not exist.
         """
         request = model_service_pb2.GetModelRequest(name=self._name(name))
         return model_value(await self._connection.call(self._connection.models.GetModel, request))
 
     async def list(self) -> AsyncIterator[Model]:
-        """Every model, by name."""
+        """List the models by name."""
         request = model_service_pb2.ListModelsRequest(parent=self._connection.project)
         async for message in self._connection.pages(
             self._connection.models.ListModels, request, lambda page: page.models
@@ -195,10 +196,10 @@ class AsyncModels:
             yield model_value(message)
 
     async def version(self, name: str) -> ModelVersion:
-        """The version of that full name, or of MODEL/VERSION; for a MODEL alone, or its full name, its latest.
+        """Get a version. `name` is MODEL/VERSION, MODEL (its latest version), or the full name of either.
 
         Raises:
-            NotFound: there is none.
+            NotFound: it does not exist.
         """
         if "/" not in name or (name.startswith("projects/") and "/versions/" not in name):
             model = await self.get(name)
@@ -212,17 +213,17 @@ class AsyncModels:
         return version_value(await self._connection.call(self._connection.models.GetModelVersion, request))
 
     async def versions(self, model: str) -> AsyncIterator[ModelVersion]:
-        """Every version of a model, newest first."""
+        """List the versions of a model, newest first."""
         stub = self._connection.models
         request = model_service_pb2.ListModelVersionsRequest(parent=self._name(model))
         async for message in self._connection.pages(stub.ListModelVersions, request, lambda page: page.model_versions):
             yield version_value(message)
 
     async def delete(self, name: str) -> None:
-        """Delete a model with its versions, or one version by its full name.
+        """Delete a model and its versions, or one version by its full name.
 
         Raises:
-            NotFound: there is none.
+            NotFound: it does not exist.
             FailedPrecondition: an audit refers to it (RESOURCE_IN_USE).
         """
         full, stub = self._name(name), self._connection.models
@@ -252,19 +253,20 @@ class AsyncModels:
 
 
 async def version_name(connection: Connection, given: Model | ModelVersion | str, argument: str) -> str:
-    """The full name of a version: itself, the latest one of a model, or what a name means; `argument` for messages.
+    """The full name of a version, given as a version, a model (its latest version) or a name.
 
-    Full names of versions go to the server as they are: it says best what is wrong with one.
+    `argument` is the name of the argument, for messages. The full name of a version is not looked up: the server
+    reports what is wrong with it.
 
     Raises:
-        InvalidArgument: it is none of these.
-        NotFound: there is no such model, or it has no version.
+        InvalidArgument: `given` is of another type.
+        NotFound: the model does not exist, or has no version.
     """
     if isinstance(given, ModelVersion):
         return given.name
     if not isinstance(given, (str, Model)):
-        raise InvalidArgument(f"{argument}: expected a model, a version or a name of one, got {given!r}")
-    name = checked_text(given if isinstance(given, str) else given.name, f"{argument}: a name of a version")
+        raise InvalidArgument(f"{argument}: expected a model, a version, or the name of one; got {given!r}")
+    name = checked_text(given if isinstance(given, str) else given.name, f"{argument}: the name of a version")
     if name.startswith("projects/") and "/versions/" in name:
         return name
     return (await AsyncModels(connection).version(name)).name
@@ -275,4 +277,4 @@ def _combine(given: Combine | str) -> Combine:
         return Combine(given)
     except ValueError as error:
         known = ", ".join(Combine)
-        raise InvalidArgument(f"combine: expected one of {known}, got {given!r}") from error
+        raise InvalidArgument(f"combine: expected one of {known}; got {given!r}") from error

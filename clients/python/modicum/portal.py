@@ -1,7 +1,7 @@
-"""A private event loop in a thread of its own, so that synchronous code can use asynchronous code.
+"""A private event loop in its own thread, with which synchronous code calls asynchronous code.
 
-`blocking`, `blocking_into` and `streaming` turn one asynchronous method into its synchronous twin with the same
-parameters and documentation: each operation is written once, asynchronously.
+`blocking`, `blocking_into`, `streaming` and `streaming_into` turn an asynchronous method into a synchronous one with
+the same parameters and documentation. Each operation is written only once, asynchronously.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ CANCEL_SECONDS = 2.0
 
 
 class Portal:
-    """Runs coroutines on its own loop until it is closed."""
+    """Runs coroutines on its own event loop until it is closed."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -33,16 +33,16 @@ class Portal:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, R]) -> R:
-        """What the coroutine returns. An interrupt of the waiting thread cancels it, and waits until it has ended.
+        """Run the coroutine and return its result. An interrupt cancels it and waits until it has ended.
 
         Raises:
             InvalidArgument: the portal is closed.
         """
         if self._loop.is_closed():
             coroutine.close()
-            raise InvalidArgument("the client is closed: make calls inside its `with` block")
+            raise InvalidArgument("the client is closed; use it inside its `with` block")
         ended = threading.Event()
-        future = asyncio.run_coroutine_threadsafe(_telling(coroutine, ended), self._loop)
+        future = asyncio.run_coroutine_threadsafe(_signalling(coroutine, ended), self._loop)
         try:
             return future.result()
         except BaseException:
@@ -51,7 +51,7 @@ class Portal:
             raise
 
     def iterate(self, rows: AsyncIterator[R]) -> Iterator[R]:
-        """The rows one by one; none is fetched before it is asked for."""
+        """Yield the rows one by one. A row is fetched when it is needed."""
         try:
             while True:
                 try:
@@ -64,7 +64,7 @@ class Portal:
                 self.run(rows.aclose())
 
     def close(self) -> None:
-        """Cancel what still runs and end the thread; again does nothing."""
+        """Cancel what still runs and end the thread. Closing twice does nothing."""
         if self._loop.is_closed():
             return
         self.run(_cancel_others())
@@ -73,8 +73,8 @@ class Portal:
         self._loop.close()
 
 
-class Twin(Protocol[A_co]):
-    """A synchronous object over an asynchronous one."""
+class SyncWrapper(Protocol[A_co]):
+    """A synchronous object that wraps an asynchronous one."""
 
     @property
     def _portal(self) -> Portal: ...
@@ -82,11 +82,13 @@ class Twin(Protocol[A_co]):
     def _async(self) -> A_co: ...
 
 
-def blocking(method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]]) -> Callable[Concatenate[Twin[A], P], R]:
-    """The synchronous twin of a method."""
+def blocking(
+    method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[SyncWrapper[A], P], R]:
+    """The synchronous form of a method."""
 
     @functools.wraps(method)
-    def call(self: Twin[A], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def call(self: SyncWrapper[A], /, *args: P.args, **kwargs: P.kwargs) -> R:
         return self._portal.run(method(self._async, *args, **kwargs))
 
     return call
@@ -94,21 +96,23 @@ def blocking(method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]]) -> Cal
 
 def blocking_into(
     wrap: Callable[[Portal, R], S], method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]]
-) -> Callable[Concatenate[Twin[A], P], S]:
-    """The synchronous twin of a method that returns an asynchronous object, whose own twin `wrap` makes."""
+) -> Callable[Concatenate[SyncWrapper[A], P], S]:
+    """The synchronous form of a method that returns an asynchronous object; `wrap` makes that object synchronous."""
 
     @functools.wraps(method)
-    def call(self: Twin[A], /, *args: P.args, **kwargs: P.kwargs) -> S:
+    def call(self: SyncWrapper[A], /, *args: P.args, **kwargs: P.kwargs) -> S:
         return wrap(self._portal, self._portal.run(method(self._async, *args, **kwargs)))
 
     return call
 
 
-def streaming(method: Callable[Concatenate[A, P], AsyncIterator[R]]) -> Callable[Concatenate[Twin[A], P], Iterator[R]]:
-    """The synchronous twin of a method that iterates."""
+def streaming(
+    method: Callable[Concatenate[A, P], AsyncIterator[R]],
+) -> Callable[Concatenate[SyncWrapper[A], P], Iterator[R]]:
+    """The synchronous form of a method that iterates."""
 
     @functools.wraps(method)
-    def call(self: Twin[A], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+    def call(self: SyncWrapper[A], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
         return self._portal.iterate(method(self._async, *args, **kwargs))
 
     return call
@@ -116,11 +120,11 @@ def streaming(method: Callable[Concatenate[A, P], AsyncIterator[R]]) -> Callable
 
 def streaming_into(
     wrap: Callable[[Portal, R], S], method: Callable[Concatenate[A, P], AsyncIterator[R]]
-) -> Callable[Concatenate[Twin[A], P], Iterator[S]]:
-    """The synchronous twin of a method that iterates over asynchronous objects."""
+) -> Callable[Concatenate[SyncWrapper[A], P], Iterator[S]]:
+    """The synchronous form of a method that iterates over asynchronous objects; `wrap` makes each synchronous."""
 
     @functools.wraps(method)
-    def call(self: Twin[A], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[S]:
+    def call(self: SyncWrapper[A], /, *args: P.args, **kwargs: P.kwargs) -> Iterator[S]:
         for row in self._portal.iterate(method(self._async, *args, **kwargs)):
             yield wrap(self._portal, row)
 
@@ -131,7 +135,7 @@ async def _next(rows: AsyncIterator[R]) -> R:
     return await anext(rows)
 
 
-async def _telling(coroutine: Coroutine[Any, Any, R], ended: threading.Event) -> R:
+async def _signalling(coroutine: Coroutine[Any, Any, R], ended: threading.Event) -> R:
     try:
         return await coroutine
     finally:
@@ -146,6 +150,6 @@ async def _cancel_others() -> None:
 
 
 def _without_poller_noise(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """grpc.aio shares one poller among loops; one that wakes for another's event finds nothing to read, harmlessly."""
+    """Ignore a harmless error: event loops share the poller of grpc.aio, and one may wake for an event of another."""
     if not isinstance(context.get("exception"), BlockingIOError):
         loop.default_exception_handler(context)

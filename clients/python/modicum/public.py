@@ -1,4 +1,4 @@
-"""Every public name of the package, in one place: `modicum` itself hands them out, each when it is first asked for."""
+"""Every public name of the package. `modicum` imports this module when one of the names is first used."""
 
 from modicum.across_versions import CheckedVersion, Comparison, Mitigation, Transfer
 from modicum.audit import AsyncAudit

@@ -1,21 +1,21 @@
-"""When a broken call is tried again, and after how long. Knows no call."""
+"""When a broken call is retried, and after how long. Makes no calls."""
 
 import random
 from dataclasses import dataclass
 
 import grpc
 
-#: Codes after which nothing is known to have happened, or a repetition does no harm because calls carry a request id.
-#: CANCELLED as an answer is a server's that has no room: a call that we cancel ourselves ends in `CancelledError`.
+#: Codes after which a call is retried: it was not executed, or a second execution does no harm, because calls carry a
+#: request id. An overloaded server sends CANCELLED; a call that this client cancels ends with `CancelledError`.
 BROKEN_CALL = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 
-#: Codes of a stream that broke on its way: a resume continues after what has arrived.
+#: Codes after which a stream is resumed where it broke.
 BROKEN_STREAM = BROKEN_CALL | {grpc.StatusCode.INTERNAL, grpc.StatusCode.DEADLINE_EXCEEDED}
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits that double, with jitter, so that clients do not come back all at once."""
+    """Waits that double, with jitter, so that clients do not retry all at once."""
 
     first_seconds: float = 0.1
     longest_seconds: float = 5.0
@@ -24,14 +24,14 @@ class Backoff:
     def seconds(self, attempt: int) -> float:
         """How long to wait after `attempt` attempts (from 1 on) have failed."""
         whole = min(self.first_seconds * 2.0 ** (attempt - 1), self.longest_seconds)
-        return whole * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, guards nothing
+        return whole * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load; no security depends on it
 
 
-#: For one call: about three seconds altogether, so that an unreachable server is reported soon.
+#: For a call: about three seconds in all, so that an unreachable server is reported soon.
 CALLS = Backoff()
 
-#: For a call of a server that has answered before: it restarts, and the call's own deadline says how long to wait.
-CALLS_AGAIN = Backoff(attempts=16)
+#: For a call to a server that has replied before: it may be restarting. The deadline of the call ends the retries.
+CALLS_TO_KNOWN_SERVER = Backoff(attempts=16)
 
-#: For a stream that resumes, without any news in between: about a minute, the time that a restart of a server takes.
+#: For a stream that resumes: about a minute without news, the time that a restart of a server takes.
 STREAMS = Backoff(attempts=16)

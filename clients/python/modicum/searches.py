@@ -1,4 +1,4 @@
-"""What an audit is asked to do, in the words of the method, and its messages."""
+"""The specification of an audit: searches, controls and canvas; and its gRPC messages."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ from modicum.v1 import audit_pb2, search_pb2
 #: The largest numbers that fit the service's fields.
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
-#: A number in a control's plan, at most as long as the largest.
+#: A number of images or passes. It has at most as many digits as INT64_MAX.
 NUMBER = re.compile(r"[0-9]{1,19}")
-#: What follows a control's name, each after a colon.
+#: What may follow the name of a control, each after a colon.
 PLAN_NUMBERS = ("IMAGES", "PASSES")
 
 
 class SearchMethod(StrEnum):
-    """A way to find a subset."""
+    """How a subset is searched."""
 
     BACKSELECT = "backselect"
     BATCHED_GRADIENT = "batched_gradient"
@@ -28,7 +28,7 @@ class SearchMethod(StrEnum):
 
 
 class Fill(StrEnum):
-    """What stands where a pixel is masked."""
+    """What replaces a masked pixel."""
 
     MEAN = "mean"
     BLACK = "black"
@@ -39,14 +39,14 @@ class Fill(StrEnum):
 
 
 class TargetRule(StrEnum):
-    """Which class a search argues for."""
+    """Which class a subset must keep."""
 
     PREDICTED = "predicted"
     RANDOM_OTHER = "random_other"
 
 
 class Control(StrEnum):
-    """A question that stands next to every subset size."""
+    """A test of how much a subset proves."""
 
     CLASS_TARGETED = "class_targeted"
     FILL = "fill"
@@ -59,7 +59,7 @@ class Control(StrEnum):
     PIXEL_SUBSETS = "pixel_subsets"
 
 
-#: Controls with a search of their own, and the least budget of it that the server takes; all others have none.
+#: Controls that search by themselves, with the smallest budget that the server accepts. Other controls take no budget.
 FEWEST_CONTROL_PASSES: Mapping[Control, int] = {
     Control.CLASS_TARGETED: 10,
     Control.FILL_ROBUST: 41,
@@ -69,7 +69,7 @@ FEWEST_CONTROL_PASSES: Mapping[Control, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """The grid on which images, masks and fills of one audit live."""
+    """The size of the images, masks and fills of an audit."""
 
     channels: int
     height: int
@@ -78,11 +78,11 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """One search. 0 leaves a number to the server.
+    """One search. For a number that is 0, the server chooses.
 
-    `passes` is a budget an image in pass-equivalents (mask_optimization), `pixels_per_step` belongs to
-    batched_gradient, `fraction` (share of the remaining pixels removed a step) to backselect. A `matched` search
-    repeats the same one on an ensemble's members, at temperatures that make as many of their images eligible.
+    `passes` is the budget of mask_optimization per image, in pass-equivalents. `pixels_per_step` is for
+    batched_gradient. `fraction`, the share of the remaining pixels removed in each step, is for backselect. A `matched`
+    search repeats the same search on the members of an ensemble, at temperatures that make as many images eligible.
     """
 
     threshold: float
@@ -95,32 +95,34 @@ class Search:
     matched: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse numbers outside what the method allows.
+        """Refuse numbers outside their range.
 
         Raises:
-            InvalidArgument: names the number.
+            InvalidArgument: names the number, what was expected and what came.
         """
         if not isinstance(self.threshold, Real) or not 0 < self.threshold < 1:
-            raise InvalidArgument(f"a threshold lies above 0 and below 1, e.g. 0.9, not {self.threshold!r}")
+            raise InvalidArgument(f"threshold: expected a number above 0 and below 1, e.g. 0.9; got {self.threshold!r}")
         _refuse_outside("passes", self.passes, INT64_MAX)
         _refuse_outside("pixels_per_step", self.pixels_per_step, INT32_MAX)
         if not isinstance(self.fraction, Real) or not 0 <= self.fraction < 1:
-            raise InvalidArgument(f"a fraction is 0 (one pixel a step) or below 1, not {self.fraction!r}")
+            raise InvalidArgument(
+                f"fraction: expected 0 (one pixel in each step), or a number above 0 and below 1; got {self.fraction!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class ControlPlan:
-    """A control, the number of images it runs on (0: all with a subset), its budget in passes (0: the search's own)."""
+    """A control, how many images it runs on (0: all with a subset), and its budget per image (0: the search's)."""
 
     control: Control
     images: int = 0
     passes: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no service can take.
+        """Refuse numbers that do not fit the fields of the messages.
 
         Raises:
-            InvalidArgument: names the number.
+            InvalidArgument: names the number, what was expected and what came.
         """
         _refuse_outside("images of a control", self.images, INT32_MAX)
         _refuse_outside("passes of a control", self.passes, INT64_MAX)
@@ -128,7 +130,7 @@ class ControlPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSpecification:
-    """What an audit is to do, with every default filled in. `sample` 0 means all items, no second data set none."""
+    """The specification of an audit, with every default filled in. `sample` 0 means all items."""
 
     model_versions: tuple[str, ...]
     dataset: str
@@ -142,10 +144,10 @@ class AuditSpecification:
     statistics: Statistics = Statistics()  # noqa: RUF009  # frozen, so one may stand for all
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no service can take.
+        """Refuse numbers that do not fit the fields of the messages.
 
         Raises:
-            InvalidArgument: names the number.
+            InvalidArgument: names the number, what was expected and what came.
         """
         _refuse_outside("seed", self.seed, INT64_MAX)
         _refuse_outside("sample", self.sample, INT32_MAX)
@@ -157,21 +159,21 @@ def _refuse_outside(name: str, number: int, largest: int) -> None:
 
 
 def control_plan(text: str | Control | ControlPlan) -> ControlPlan:
-    """The plan that `text` names: CONTROL, CONTROL:IMAGES or CONTROL:IMAGES:PASSES.
+    """The plan in `text`: NAME, NAME:IMAGES or NAME:IMAGES:PASSES.
 
     Raises:
-        InvalidArgument: it names none, or has a budget that its control cannot use.
+        InvalidArgument: the control is unknown, a number is wrong, or the control takes no such budget.
     """
     plan = text if isinstance(text, ControlPlan) else _named_plan(str(text))
     fewest = FEWEST_CONTROL_PASSES.get(plan.control, 0)
     if plan.passes and not fewest:
         raise InvalidArgument(
-            f"passes of a control: expected none for {plan.control}, which has no search of its own, got {plan.passes}"
+            f"passes of a control: {plan.control} takes no budget, because it does not search; got {plan.passes}"
         )
     if 0 < plan.passes < fewest:
         raise InvalidArgument(
-            f"passes of a control: expected at least {fewest} for {plan.control}, or 0, which leaves it to the server; "
-            f"got {plan.passes}"
+            f"passes of a control: expected 0 (the budget of the search) or at least {fewest} for {plan.control}; got "
+            f"{plan.passes}"
         )
     return plan
 
@@ -180,13 +182,11 @@ def _named_plan(text: str) -> ControlPlan:
     name, *numbers = text.split(":")
     if name not in set(Control) or len(numbers) > len(PLAN_NUMBERS):
         raise InvalidArgument(
-            f"a control is NAME, NAME:IMAGES or NAME:IMAGES:PASSES with NAME one of {', '.join(Control)}; got {text!r}"
+            f"control: expected NAME, NAME:IMAGES or NAME:IMAGES:PASSES; got {text!r}. Names: {', '.join(Control)}"
         )
     for number, word in zip(numbers, PLAN_NUMBERS, strict=False):
         if not NUMBER.fullmatch(number):
-            raise InvalidArgument(
-                f"control {text!r}: expected {word} to be a whole number of 0 or more, got {number!r}"
-            )
+            raise InvalidArgument(f"control {text!r}: expected {word} to be a whole number, 0 or more; got {number!r}")
     images, passes = [*map(int, numbers), 0, 0][:2]
     return ControlPlan(Control(name), images, passes)
 
@@ -195,10 +195,10 @@ def search_method(text: str) -> SearchMethod:
     """The method of that name.
 
     Raises:
-        InvalidArgument: there is none.
+        InvalidArgument: the name is unknown.
     """
     if text not in set(SearchMethod):
-        raise InvalidArgument(f"a method is one of {', '.join(SearchMethod)}, not {text!r}")
+        raise InvalidArgument(f"method: expected one of {', '.join(SearchMethod)}; got {text!r}")
     return SearchMethod(text)
 
 
@@ -206,10 +206,10 @@ def fill_of(text: str) -> Fill:
     """The fill of that name.
 
     Raises:
-        InvalidArgument: there is none.
+        InvalidArgument: the name is unknown.
     """
     if text not in set(Fill):
-        raise InvalidArgument(f"a fill is one of {', '.join(Fill)}, not {text!r}")
+        raise InvalidArgument(f"fill: expected one of {', '.join(Fill)}; got {text!r}")
     return Fill(text)
 
 
@@ -217,15 +217,15 @@ def target_rule(text: str) -> TargetRule:
     """The target rule of that name.
 
     Raises:
-        InvalidArgument: there is none.
+        InvalidArgument: the name is unknown.
     """
     if text not in set(TargetRule):
-        raise InvalidArgument(f"a target rule is one of {', '.join(TargetRule)}, not {text!r}")
+        raise InvalidArgument(f"target rule: expected one of {', '.join(TargetRule)}; got {text!r}")
     return TargetRule(text)
 
 
 def specification_message(specification: AuditSpecification, *, no_controls: bool) -> audit_pb2.AuditSpecification:
-    """The message; without controls the server's default ones run, unless `no_controls`."""
+    """The message. If it has no controls, the server runs its default controls, unless `no_controls`."""
     canvas = specification.canvas
     return audit_pb2.AuditSpecification(
         model_versions=specification.model_versions,

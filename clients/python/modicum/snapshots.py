@@ -1,4 +1,4 @@
-"""An audit as it stood at one moment: what a watch yields."""
+"""The state of an audit at one moment. A watch yields one snapshot after the other."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from modicum.v1 import audit_pb2
 
 
 class AuditState(StrEnum):
-    """Where an audit stands."""
+    """The state of an audit."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -20,18 +20,18 @@ class AuditState(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the audit has ended."""
         return self in {AuditState.SUCCEEDED, AuditState.FAILED, AuditState.CANCELLED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSnapshot:
-    """An audit at one moment; later ones have a greater `sequence`.
+    """An audit at one moment. Later snapshots have a greater `sequence`.
 
-    `stage` is SEARCH, SCORE or SUMMARISE while it runs, else empty. Images count findings: items times versions times
-    searches. `passes_planned` is the most that it can cost. `remaining_seconds` and `mean_subset_fraction` are None
-    while they cannot be told. `failure_reason` is empty unless it failed,
-    `reused_from` unless an earlier audit answered.
+    `stage` is SEARCH, SCORE or SUMMARISE while the audit runs, else empty. `images_*` count findings: items times
+    versions times searches. `passes_planned` is the most that the audit can cost. `remaining_seconds` and
+    `mean_subset_fraction` are None while they are unknown. `failure_reason` is empty unless the audit failed.
+    `reused_from` names the audit whose stored result was reused; else it is empty.
     """
 
     name: str
@@ -57,7 +57,7 @@ class AuditSnapshot:
 
 
 def snapshot_of(message: audit_pb2.Audit) -> AuditSnapshot:
-    """The snapshot that a message holds."""
+    """The snapshot in a message."""
     stage = audit_pb2.Audit.Stage.Name(message.stage).removeprefix("STAGE_")
     progress = message.progress
     return AuditSnapshot(
@@ -85,6 +85,6 @@ def snapshot_of(message: audit_pb2.Audit) -> AuditSnapshot:
 
 
 def _state(message: audit_pb2.Audit) -> AuditState:
-    """A dry run has no state; it reads as QUEUED, what it would be."""
+    """The state in a message. An audit that was only validated has none: QUEUED."""
     name = audit_pb2.Audit.State.Name(message.state).removeprefix("STATE_")
     return AuditState.QUEUED if name == "UNSPECIFIED" else AuditState(name)

@@ -1,4 +1,4 @@
-"""What the statistics of a result go by, and its message: numbers that a caller may set. Computes nothing."""
+"""The parameters of the statistics, which a caller may set, and their message. Computes nothing."""
 
 from dataclasses import dataclass
 from numbers import Real
@@ -6,7 +6,7 @@ from numbers import Real
 from modicum.errors import InvalidArgument
 from modicum.v1 import audit_pb2
 
-#: From which number to which each may be set, and whether the ends are among them; the server's own rules.
+#: Lowest and highest value of each, and whether these two are allowed. They are the server's rules.
 RANGES = {
     "level": (0.5, 0.999, True),
     "alpha": (0, 1, False),
@@ -17,13 +17,16 @@ RANGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Level of a result's intervals and limits of its verdicts; None leaves a number to the server.
+    """Level of the intervals and limits of the verdicts of a result. For a number that is None, the server chooses.
 
     Attributes:
-        level: of every interval; the server's is 0.95.
-        alpha: the overinterpretation rate counts subsets of at most this share of the pixels; the server's is 0.05.
-        ratio_limit: above which an ensemble mitigation check wants the ratio of subset fractions; the server's is 1.1.
-        accuracy_limit: above which it wants the difference in accuracy; the server's is -0.02.
+        level: level of every interval. The server's default is 0.95.
+        alpha: the overinterpretation rate counts subsets of at most this share of the pixels. The server's default is
+            0.05.
+        ratio_limit: an ensemble is MITIGATED only if the interval of the ratio of subset fractions lies above this.
+            The server's default is 1.1.
+        accuracy_limit: an ensemble is MITIGATED only if the interval of the difference in accuracy lies above this.
+            The server's default is -0.02.
     """
 
     level: float | None = None
@@ -32,10 +35,10 @@ class Statistics:
     accuracy_limit: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no service takes.
+        """Refuse numbers that the server would refuse.
 
         Raises:
-            InvalidArgument: names the number.
+            InvalidArgument: names the number, what was expected and what came.
         """
         for name, (low, high, with_ends) in RANGES.items():
             value = getattr(self, name)
@@ -51,11 +54,11 @@ def _is_within(value: object, low: float, high: float, *, with_ends: bool) -> bo
 
 
 def statistics_message(statistics: Statistics) -> audit_pb2.Statistics:
-    """The message; what is None is left out."""
+    """The message, without the numbers that are None."""
     return audit_pb2.Statistics(**{name: getattr(statistics, name) for name in RANGES})
 
 
 def statistics_value(message: audit_pb2.Statistics) -> Statistics:
-    """The statistics that a message holds; those of a server of before are None."""
-    told = {field.name: value for field, value in message.ListFields()}
-    return Statistics(**{name: told.get(name) for name in RANGES})
+    """The statistics in a message. Numbers that an older server did not set are None."""
+    given = {field.name: value for field, value in message.ListFields()}
+    return Statistics(**{name: given.get(name) for name in RANGES})

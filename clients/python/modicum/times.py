@@ -1,4 +1,4 @@
-"""Times on the wire as datetimes with a zone."""
+"""Timestamps of messages as datetimes in UTC."""
 
 from datetime import UTC, datetime
 
@@ -6,10 +6,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 
 def time_value(stamp: Timestamp) -> datetime:
-    """The time of a stamp, in UTC."""
+    """The time of a timestamp, in UTC."""
     return stamp.ToDatetime(tzinfo=UTC)
 
 
 def optional_time(stamp: Timestamp, *, present: bool) -> datetime | None:
-    """The time of a stamp that may be absent."""
+    """The time of a timestamp that may be absent."""
     return time_value(stamp) if present else None

@@ -1,6 +1,6 @@
-"""Bytes to and from the artifact store: asks what is missing, sends only that, resumes what broke.
+"""Uploads and downloads of artifacts. Sends only what the server lacks, and resumes broken transfers.
 
-Memory is bounded: `CONCURRENT_UPLOADS` chunks at a time, whatever the sizes.
+Memory is bounded: at most `CONCURRENT_UPLOADS` chunks are held at a time.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from modicum.v1 import artifact_service_pb2 as wire
 CHUNK_BYTES = 256 * 1024
 CONCURRENT_UPLOADS = 8
 DIGESTS_A_REQUEST = 5_000
-#: A transfer's deadline assumes at least this rate; one that is slower resumes.
+#: The deadline of a transfer assumes at least this rate. A slower transfer is resumed.
 SLOWEST_BYTES_PER_SECOND = 256 * 1024
-#: Reasons of a refusal after which the server is asked how much it holds, and sent the rest.
+#: Reasons after which an upload is resumed where the server has got to.
 RESUMABLE = frozenset({"UPLOAD_BUSY", "UPLOAD_INVALID", "UPLOAD_TRUNCATED"})
 
 
 @dataclass(frozen=True, slots=True)
 class TransferProgress:
-    """How far an upload is. Bytes that the server holds already count as done."""
+    """Progress of an upload. Bytes that the server already has count as done."""
 
     files_done: int
     files_total: int
@@ -41,20 +41,20 @@ ProgressCallback = Callable[[TransferProgress], None]
 
 
 async def upload(connection: Connection, contents: Iterable[Content], progress: ProgressCallback | None = None) -> None:
-    """Bring the server to hold all `contents`.
+    """Send the server those of the `contents` that it lacks.
 
     Raises:
-        SourceChanged: a file is no longer what was hashed.
-        ModicumError: what the server answered.
+        SourceChanged: a file has changed since it was hashed.
+        ModicumError: the error of the server.
     """
     by_digest = {content.digest: content for content in contents}
     missing = await find_missing(connection, list(by_digest))
-    tally = _Tally(by_digest.values(), missing, progress)
+    counter = _ProgressCounter(by_digest.values(), missing, progress)
     limit = asyncio.Semaphore(CONCURRENT_UPLOADS)
 
     async def send(digest: str) -> None:
         async with limit:
-            await _send_resuming(connection, by_digest[digest], missing[digest], tally)
+            await _send_resuming(connection, by_digest[digest], missing[digest], counter)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -65,19 +65,19 @@ async def upload(connection: Connection, contents: Iterable[Content], progress: 
 
 
 async def find_missing(connection: Connection, digests: Sequence[str]) -> dict[str, int]:
-    """Of `digests`, those that the server does not hold, each with the bytes of it that it has received."""
+    """The `digests` that the server lacks, each with the number of bytes that it has received."""
     missing: dict[str, int] = {}
     for start in range(0, len(digests), DIGESTS_A_REQUEST):
         request = wire.FindMissingArtifactsRequest(
             parent=connection.project, digests=digests[start : start + DIGESTS_A_REQUEST]
         )
-        answer = await connection.call(connection.artifacts.FindMissingArtifacts, request)
-        missing.update({entry.digest: entry.received_bytes for entry in answer.missing})
+        reply = await connection.call(connection.artifacts.FindMissingArtifacts, request)
+        missing.update({entry.digest: entry.received_bytes for entry in reply.missing})
     return missing
 
 
-class _Tally:
-    """Counts what is done and tells the callback."""
+class _ProgressCounter:
+    """Counts what is done and calls the callback."""
 
     def __init__(self, contents: Iterable[Content], missing: dict[str, int], progress: ProgressCallback | None) -> None:
         sizes = {content.digest: content.size_bytes for content in contents}
@@ -86,49 +86,49 @@ class _Tally:
         self._files_total, self._bytes_total = len(sizes), sum(sizes.values())
         self._files_done = len(sizes) - len(missing)
         self._bytes_done = self._bytes_total - sum(sizes[digest] - received for digest, received in missing.items())
-        self._tell()
+        self._report()
 
     def reach(self, digest: str, position: int) -> None:
-        """Bytes before `position` are sent; it goes back when a transfer breaks."""
+        """Note that the bytes before `position` are sent. The position goes back when a transfer breaks."""
         self._bytes_done += position - self._positions[digest]
         self._positions[digest] = position
-        self._tell()
+        self._report()
 
     def finish(self, content: Content) -> None:
         self._files_done += 1
         self.reach(content.digest, content.size_bytes)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self._progress:
             self._progress(TransferProgress(self._files_done, self._files_total, self._bytes_done, self._bytes_total))
 
 
-async def _send_resuming(connection: Connection, content: Content, offset: int, tally: _Tally) -> None:
+async def _send_resuming(connection: Connection, content: Content, offset: int, counter: _ProgressCounter) -> None:
     attempt = 0
     while True:
         try:
-            await _send(connection, content, offset, tally)
+            await _send(connection, content, offset, counter)
             break
         except grpc.aio.AioRpcError as failure:
             attempt += 1
             error = error_of(failure, address=connection.endpoint.target)
             if error.reason == "DIGEST_MISMATCH":
-                raise SourceChanged(f"{content.label} changed while it was uploaded; run it again") from failure
+                raise SourceChanged(f"{content.label} changed while it was uploaded; upload it again") from failure
             resumable = failure.code() in BROKEN_STREAM or error.reason in RESUMABLE
             if not resumable or attempt >= STREAMS.attempts:
                 raise error from failure
         await asyncio.sleep(STREAMS.seconds(attempt))
-        left = await _left(connection, content, attempt)
-        if left is None:
+        resumed = await _resume_offset(connection, content, attempt)
+        if resumed is None:
             break
-        attempt = 0 if left > offset else attempt
-        tally.reach(content.digest, left)
-        offset = left
-    tally.finish(content)
+        attempt = 0 if resumed > offset else attempt
+        counter.reach(content.digest, resumed)
+        offset = resumed
+    counter.finish(content)
 
 
-async def _left(connection: Connection, content: Content, attempt: int) -> int | None:
-    """Where to go on, None when nothing is missing; a server that is being restarted gets as long as a stream does."""
+async def _resume_offset(connection: Connection, content: Content, attempt: int) -> int | None:
+    """Where to resume; None if nothing is missing. A server that restarts is waited for as long as for a stream."""
     while True:
         try:
             return (await find_missing(connection, [content.digest])).get(content.digest)
@@ -139,8 +139,8 @@ async def _left(connection: Connection, content: Content, attempt: int) -> int |
         await asyncio.sleep(STREAMS.seconds(attempt))
 
 
-async def _send(connection: Connection, content: Content, offset: int, tally: _Tally) -> None:
-    """One attempt. What goes wrong with the file is raised here: gRPC would turn it into a cancelled call."""
+async def _send(connection: Connection, content: Content, offset: int, counter: _ProgressCounter) -> None:
+    """Send in one attempt. Errors of the file are collected and raised here: gRPC would report a cancelled call."""
     problems: list[SourceChanged] = []
 
     async def messages() -> AsyncIterator[wire.UploadArtifactRequest]:
@@ -156,13 +156,15 @@ async def _send(connection: Connection, content: Content, offset: int, tally: _T
                 while position < content.size_bytes:
                     chunk = await asyncio.to_thread(stream.read, min(CHUNK_BYTES, content.size_bytes - position))
                     if not chunk:
-                        problems.append(SourceChanged(f"{content.label} became shorter while it was uploaded"))
+                        problems.append(
+                            SourceChanged(f"{content.label} became shorter while it was uploaded; upload it again")
+                        )
                         return
                     yield wire.UploadArtifactRequest(data=chunk)
                     position += len(chunk)
-                    tally.reach(content.digest, position)
+                    counter.reach(content.digest, position)
         except OSError as error:
-            problems.append(SourceChanged(f"{content.label} can no longer be read: {error.strerror}"))
+            problems.append(SourceChanged(f"{content.label} could not be read while it was uploaded: {error.strerror}"))
 
     timeout = connection.timeout_seconds + (content.size_bytes - offset) / SLOWEST_BYTES_PER_SECOND
     try:
@@ -174,11 +176,11 @@ async def _send(connection: Connection, content: Content, offset: int, tally: _T
 
 
 async def download(connection: Connection, digest: str) -> bytes:
-    """The bytes of an artifact, resumed where the stream broke and checked against their digest.
+    """Fetch an artifact. Broken streams are resumed, and the bytes are checked against the digest.
 
     Raises:
-        DataLoss: what came is not what the digest says.
-        ModicumError: what the server answered.
+        DataLoss: the bytes do not match the digest.
+        ModicumError: the error of the server.
     """
     received = bytearray()
     attempt = 0
@@ -197,5 +199,5 @@ async def download(connection: Connection, digest: str) -> bytes:
                 raise error_of(failure, address=connection.endpoint.target) from failure
         await asyncio.sleep(STREAMS.seconds(attempt))
     if hashlib.sha256(received).hexdigest() != digest:
-        raise DataLoss(f"artifact {digest[:12]} came with other bytes than its digest says; ask again")
+        raise DataLoss(f"artifact {digest[:12]}: the bytes that the server sent do not match the digest; try again")
     return bytes(received)

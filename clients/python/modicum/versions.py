@@ -1,4 +1,4 @@
-"""Models and their immutable versions as values, and their messages."""
+"""Models and their immutable versions, and their messages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from modicum.v1 import model_pb2
 
 
 class Combine(StrEnum):
-    """How an ensemble joins its members."""
+    """How an ensemble combines the outputs of its members."""
 
     MEAN_LOGITS = "mean_logits"
     MEAN_PROBABILITIES = "mean_probabilities"
 
 
 class VersionState(StrEnum):
-    """Where a version stands."""
+    """The state of a version."""
 
     PENDING = "PENDING"
     READY = "READY"
@@ -27,7 +27,7 @@ class VersionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A name under which versions are registered. `latest_version` is empty when there is none."""
+    """A name under which versions are registered. `latest_version` is empty if there are none."""
 
     name: str
     latest_version: str
@@ -36,10 +36,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
-    """An immutable version. What a check finds (`class_count` and on) is empty until it is READY.
+    """An immutable version of a model. The fields from `class_count` on are empty until the version is READY.
 
-    `source` is weights, exported, torchscript, ensemble or input_dropout; `architecture` belongs to weights, `parts`
-    are the versions that an ensemble or a wrapper is made of.
+    `source` is weights, exported, torchscript, ensemble or input_dropout. `architecture` is that of the weights.
+    `parts` are the versions that an ensemble or an input-dropout version is made of.
     """
 
     name: str
@@ -60,19 +60,19 @@ class ModelVersion:
     check_time: datetime | None
 
     def class_name(self, index: int | None) -> str:
-        """The class of that index for people: its label, else its number; empty for None."""
+        """The label of a class; its index if it has no label; empty for None."""
         if index is None:
             return ""
         return self.class_labels[index] if index < len(self.class_labels) else str(index)
 
 
 def model_value(message: model_pb2.Model) -> Model:
-    """The model that a message holds."""
+    """The model in a message."""
     return Model(message.name, message.latest_version, time_value(message.create_time))
 
 
 def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
-    """The version that a message holds."""
+    """The version in a message."""
     state = model_pb2.ModelVersion.State.Name(message.state).removeprefix("STATE_")
     output_kind = model_pb2.OutputKind.Name(message.output_kind).removeprefix("OUTPUT_KIND_").lower()
     return ModelVersion(
@@ -98,7 +98,7 @@ def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
 def version_message(
     *, kind: str, digest: str, architecture: str, specification: InputSpecification, class_labels: tuple[str, ...]
 ) -> model_pb2.ModelVersion:
-    """The message that registers a file as a version; `kind` is weights, exported or torchscript."""
+    """The message that registers a file as a version. `kind` is weights, exported or torchscript."""
     message = model_pb2.ModelVersion(input=_input_message(specification), class_labels=class_labels)
     if kind == "weights":
         message.weights.CopyFrom(model_pb2.Weights(digest=digest, architecture=architecture))
@@ -108,13 +108,13 @@ def version_message(
 
 
 def ensemble_message(members: Sequence[str], combine: Combine) -> model_pb2.ModelVersion:
-    """The message that registers an ensemble; input and labels are its members'."""
-    joined = model_pb2.Combine.Value(f"COMBINE_{combine.name}")
-    return model_pb2.ModelVersion(ensemble=model_pb2.Ensemble(members=members, combine=joined))
+    """The message that registers an ensemble."""
+    rule = model_pb2.Combine.Value(f"COMBINE_{combine.name}")
+    return model_pb2.ModelVersion(ensemble=model_pb2.Ensemble(members=members, combine=rule))
 
 
 def input_dropout_message(member: str, *, keep_probability: float, samples: int, seed: int) -> model_pb2.ModelVersion:
-    """The message that registers an input-dropout wrapper; input and labels are its member's."""
+    """The message that registers an input-dropout version."""
     wrapper = model_pb2.InputDropout(member=member, keep_probability=keep_probability, samples=samples, seed=seed)
     return model_pb2.ModelVersion(input_dropout=wrapper)
 

@@ -1,4 +1,4 @@
-"""What a result says across its versions, for people: pairs on the same images, and the transfer matrix."""
+"""Comparisons of versions as text: pairs of versions on the same images, and the transfer matrix."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -11,15 +11,15 @@ from modicum.cli.measure_tables import value_text
 from modicum.naming import printable
 from modicum.results import Result
 
-#: Which subsets a matrix is of: how its measures' names begin, and what its title says.
+#: Which subsets a matrix shows: the beginning of the names of its measures, and of which images they are.
 SCOPES = {
-    "transfer_agreed": "where both are confident of the same class",
-    "transfer": "of all that were scored",
+    "transfer_agreed": "on images where both versions are confident of the same class",
+    "transfer": "on all images that were scored",
 }
 
 
 def search_text(search: Mapping[str, Any]) -> str:
-    """How a search was made, in a few words."""
+    """A search in a few words."""
     how = f"threshold {search['threshold']:g}, {search['method']}, {search['fill']} fill"
     if search.get("matched"):
         how += ", at a matched temperature"
@@ -27,7 +27,7 @@ def search_text(search: Mapping[str, Any]) -> str:
 
 
 def compared(pair: Comparison, result: Result) -> str:
-    """Two versions on the same images in a line; what there is nothing to say of is left out."""
+    """A comparison of two versions in one line. Measures without a value are left out."""
     known = [one for one in pair.measures.values() if one.value is not None] or list(pair.measures.values())[:1]
     said = "; ".join(f"{lower_first(measure.title)} {measure}" for measure in known)
     note = f" ({pair.note})" if pair.note else ""
@@ -37,17 +37,17 @@ def compared(pair: Comparison, result: Result) -> str:
 
 
 def matrices(result: Result) -> Iterable[Table]:
-    """The transfers of each search: whose subsets in rows, who scored them in columns."""
+    """The transfer matrices of each search. Rows: whose subsets. Columns: which version scored them."""
     for index in dict.fromkeys(one.search_index for one in result.transfer):
         transfers = [one for one in result.transfer if one.search_index == index]
         how = search_text(result.document["specification"]["searches"][index])
         for scope, said in SCOPES.items():
-            title = f"subsets that keep their class with another version, {said} ({how})"
+            title = f"subsets that keep their class in another version, {said} ({how})"
             yield _matrix(transfers, scope, title, result.called)
 
 
 def lower_first(text: str) -> str:
-    """The text with a small first letter, to stand within a line."""
+    """The text with its first letter in lower case, for the middle of a line."""
     return text[:1].lower() + text[1:]
 
 
@@ -65,10 +65,10 @@ def _matrix(transfers: Sequence[Transfer], scope: str, title: str, called: Calla
 
 
 def _cell(transfer: Transfer, scope: str) -> str:
-    """The share that keeps its class; below it the share that suffices, and the confidence."""
+    """The share that keeps its class; below it the share that is sufficient, and the confidence."""
     kept, sufficient, median = (
         transfer.measures[f"{scope}_{name}"] for name in ("class_kept_share", "sufficient_share", "confidence_median")
     )
     if kept.value is None:
         return printable(str(kept))
-    return f"{kept}\n{value_text(sufficient)} suffice, median confidence {value_text(median)}, n = {kept.n:,}"
+    return f"{kept}\n{value_text(sufficient)} sufficient, median confidence {value_text(median)}, n = {kept.n:,}"

@@ -1,4 +1,4 @@
-"""Where words go: answers to stdout, everything else to stderr."""
+"""The consoles: results go to stdout, everything else to stderr."""
 
 import json
 import sys
@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.console import Console
 
-#: Columns of a table that goes to a file or a pipe.
+#: Columns of a table that is written to a file or a pipe.
 PLAIN_WIDTH = 140
 
 
 def stdout() -> Console:
-    """The console of stdout; wide where it is no terminal, so that tables are not cut."""
+    """The console of stdout. It is wide if stdout is not a terminal, so that tables are not cut."""
     return Console(emoji=False) if sys.stdout.isatty() else Console(width=PLAIN_WIDTH, no_color=True, emoji=False)
 
 
@@ -23,17 +23,17 @@ def stderr() -> Console:
 
 
 def print_error(text: str) -> None:
-    """An error, on stderr."""
+    """Print an error to stderr."""
     stderr().print(f"modicum: {text}", markup=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """A value of ours, or a plain one, as JSON on stdout."""
+    """Print a dataclass or a plain value to stdout as JSON."""
     sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
 
 
 def print_json_line(value: Any) -> None:
-    """A value as one line of JSON on stdout, at once."""
+    """Print a value to stdout as one line of JSON, without delay."""
     sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 

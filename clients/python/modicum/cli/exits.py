@@ -1,4 +1,4 @@
-"""How every command ends: one table of exit codes, a message on stderr, never a traceback."""
+"""How every command ends: with an exit code from one table, and a message on stderr instead of a traceback."""
 
 import functools
 import os
@@ -22,7 +22,7 @@ INCONCLUSIVE = 4
 REFUSED = 5
 INTERRUPTED = interrupts.INTERRUPTED
 
-#: The first class that an error is an instance of decides; what is not here was not completed.
+#: The first class that the error is an instance of decides. Any other error has NOT_COMPLETED.
 CODE_OF_CLASS: tuple[tuple[type[errors.ModicumError], int], ...] = (
     (errors.ModelRejected, REFUSED),
     (errors.DataRefused, REFUSED),
@@ -36,7 +36,7 @@ CODE_OF_CLASS: tuple[tuple[type[errors.ModicumError], int], ...] = (
     (errors.ServerNotInstalled, USAGE),
 )
 
-#: Reasons that say more than their class.
+#: Reasons with an exit code of their own.
 CODE_OF_REASON = {
     "MODEL_REJECTED": REFUSED,
     "DATASET_DIFFERS": REFUSED,
@@ -56,12 +56,12 @@ def exit_code(error: errors.ModicumError) -> int:
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """The command, with every way that it can end turned into a message and an exit code."""
+    """The command, with every error turned into a message and an exit code."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with interrupts.raised():
+            with interrupts.raising():
                 command(*args, **kwargs)
         except errors.ModicumError as error:
             print_error(f"{error} [{error.reason}]")
@@ -75,11 +75,9 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except (typer.Exit, typer.BadParameter):
             raise
         except UnicodeEncodeError as error:
-            print_error(
-                f"expected text and names in UTF-8, got {printable(str(error.object))}: write or rename it in UTF-8"
-            )
+            print_error(f"expected text and names in UTF-8, got {printable(str(error.object))}; convert or rename it")
             raise typer.Exit(USAGE) from None
-        except Exception as error:  # noqa: BLE001  # a bug of ours; the user gets a message like for any other failure
+        except Exception as error:  # noqa: BLE001  # a bug in modicum; the user gets a message as for any other failure
             _give_up(error)
 
     return run
@@ -88,5 +86,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 def _give_up(error: Exception) -> NoReturn:
     if os.environ.get("MODICUM_TRACEBACK") == "1":
         traceback.print_exception(error)
-    print_error(f"this is a bug of modicum: {type(error).__name__}: {error}; MODICUM_TRACEBACK=1 shows where")
+    print_error(
+        f"a bug in modicum: {type(error).__name__}: {error}; please report it with the traceback that "
+        "MODICUM_TRACEBACK=1 shows"
+    )
     raise typer.Exit(NOT_COMPLETED) from None

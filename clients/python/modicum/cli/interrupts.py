@@ -1,6 +1,7 @@
-"""What Ctrl-C and a request to terminate do: outside a command's own work they end the process at once.
+"""What SIGINT (Ctrl-C) and SIGTERM do.
 
-Inside they raise KeyboardInterrupt, so that the work can cancel what it started. Imports nothing that takes time.
+Before and after the work of a command they end the process at once. During the work they raise KeyboardInterrupt, so
+that the work can cancel what it started. This module imports nothing that takes time.
 """
 
 import os
@@ -14,28 +15,28 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _STDERR = 2
 
 
-def leave_at_once() -> None:
-    """From now on leave with 130, a word and no traceback; what the caller of the process ignores stays ignored."""
+def exit_at_once() -> None:
+    """From now on, exit with code 130, a message and no traceback. A signal that the parent ignores stays ignored."""
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _leave)
+            signal.signal(number, _exit)
 
 
 @contextmanager
-def raised() -> Iterator[None]:
-    """Inside, an interrupt raises KeyboardInterrupt. Changes nothing where `leave_at_once` was not called."""
-    numbers = [number for number in SIGNALS if signal.getsignal(number) is _leave]
+def raising() -> Iterator[None]:
+    """Within the block, an interrupt raises KeyboardInterrupt. Without `exit_at_once` before, nothing changes."""
+    numbers = [number for number in SIGNALS if signal.getsignal(number) is _exit]
     for number in numbers:
         signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
         for number in numbers:
-            signal.signal(number, _leave)
+            signal.signal(number, _exit)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    """Written past every buffer: the interrupt may have come in the middle of one."""
+def _exit(_number: int, _frame: FrameType | None) -> None:
+    """Write without a buffer: the interrupt may have come while one was being written."""
     try:
         os.write(_STDERR, b"modicum: interrupted\n")
     finally:

@@ -1,4 +1,4 @@
-"""The measures of one version under one search as tables for people. Which there are, the result document says."""
+"""Tables of the measures of one version and one search. The result document says which measures there are."""
 
 from collections.abc import Callable, Iterable
 
@@ -8,15 +8,15 @@ from rich.table import Table
 from modicum.measures import Measure, asked, number, percent
 from modicum.results import SearchResult
 
-#: Rows of the table by class; the rest is counted.
+#: Rows of the table of classes. The other classes are only counted.
 MOST_CLASSES = 20
 FEWEST_CLASSES = 2
 SHARES = frozenset({"share", "pixels share"})
 
 
 def measures_table(search: SearchResult) -> Table:
-    """Every measure that has a value, those of the headline first, and of these also why one has none."""
-    table = Table(title="what the findings come to", title_justify="left")
+    """Every measure that has a value, headline measures first. A headline measure without a value shows why."""
+    table = Table(title="measures", title_justify="left")
     table.add_column("measure", overflow="fold")
     table.add_column("value", justify="right")
     table.add_column(_interval_title(search.measures.values()), overflow="fold")
@@ -29,13 +29,13 @@ def measures_table(search: SearchResult) -> Table:
         table.add_section()
     without = sum(one.value is None for one in search.measures.values() if not one.headline)
     if without:
-        table.caption = f"{without} more have no value here; the reports say why"
+        table.caption = f"{without} more measures have no value; the report says why"
         table.caption_justify = "left"
     return table
 
 
 def classes_table(search: SearchResult, class_name: Callable[[int], str]) -> Table | None:
-    """What is given by class, the classes with the most images first; None where there are no two classes."""
+    """The measures of each class, classes with the most images first. None if there are fewer than two classes."""
     split = [measure for measure in search.measures.values() if measure.groups]
     images: dict[str, int] = {}
     for measure in split:
@@ -43,8 +43,8 @@ def classes_table(search: SearchResult, class_name: Callable[[int], str]) -> Tab
             images[index] = max(images.get(index, 0), group.n)
     if len(images) < FEWEST_CLASSES:
         return None
-    by = "predicted class" if search.search.get("target_rule", "predicted") == "predicted" else "class argued for"
-    table = Table(title="class by class", title_justify="left")
+    by = "predicted class" if search.search.get("target_rule", "predicted") == "predicted" else "target class"
+    table = Table(title="measures by class", title_justify="left")
     table.add_column(by, overflow="fold")
     table.add_column("images", justify="right")
     for measure in split:
@@ -55,7 +55,10 @@ def classes_table(search: SearchResult, class_name: Callable[[int], str]) -> Tab
         table.add_row(*map(escape, (class_name(int(index)), f"{images[index]:,}", *cells)))
     beyond = max(measure.parameters.get("classes_left_out", 0) for measure in split)
     if left_out := len(images) - len(shown) + beyond:
-        table.caption, table.caption_justify = f"and {left_out:,} more classes; --output FILE.json has them", "left"
+        table.caption, table.caption_justify = (
+            f"and {left_out:,} more classes; the report has them: --output FILE.json",
+            "left",
+        )
     return table
 
 
@@ -78,7 +81,7 @@ def _interval(measure: Measure) -> str:
     if measure.value is None:
         return measure.unavailable
     if not measure.method:
-        return "none: too few"
+        return "none: too few images"
     low, high = ("open" if one is None else _number(one, measure.unit, end=True) for one in (measure.low, measure.high))
     return f"{low} to {high}"
 
@@ -90,7 +93,7 @@ def _cell(group: Measure) -> str:
 
 
 def _number(value: float, unit: str, *, end: bool) -> str:
-    """A number as its unit is written; at an end of an interval only the sign of per cent stands with it."""
+    """A number with its unit. The end of an interval shows only the unit %."""
     if unit in SHARES:
         return percent(value)
     if unit == "confidence":

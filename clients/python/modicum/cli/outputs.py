@@ -1,4 +1,4 @@
-"""Files that a command writes: refused early when they cannot be, written whole or not at all."""
+"""Files that a command writes. They are checked before any work, and written completely or not at all."""
 
 import os
 import tempfile
@@ -15,17 +15,17 @@ FORM_OF_SUFFIX: dict[str, ReportForm] = {".json": "json", ".html": "html"}
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A file to write and its form."""
+    """A file to write, and its form."""
 
     path: Path
     form: ReportForm
 
 
 def checked_outputs(paths: Sequence[Path]) -> tuple[Output, ...]:
-    """The outputs, each seen to be writable.
+    """The outputs. Each is checked to be writable.
 
     Raises:
-        InvalidArgument: a suffix is not known, or a file cannot be written.
+        InvalidArgument: a suffix is unknown, or a file cannot be written.
     """
     return tuple(_checked(path) for path in paths)
 
@@ -37,20 +37,22 @@ def _checked(path: Path) -> Output:
         raise InvalidArgument(f"output {path}: expected a file ending in {expected}, got {came}")
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise InvalidArgument(f"output {path}: expected its folder to exist; create {folder} first")
+        raise InvalidArgument(f"output {path}: its folder does not exist; create {folder} first")
     if path.is_dir() or (path.exists() and not os.access(path, os.W_OK)):
-        raise InvalidArgument(f"output {path}: expected a file that may be written")
+        raise InvalidArgument(
+            f"output {path}: expected a file that can be written; this is a folder or a read-only file"
+        )
     if path.is_file() or not path.exists():
         _try_folder(path, folder)
     return Output(path, form)
 
 
 def _try_folder(path: Path, folder: Path) -> None:
-    """Write nothing in the folder: what a user may do is not all that a file system asks for."""
+    """Create and remove a file in the folder: permissions alone do not show that it can be written."""
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise InvalidArgument(f"output {path}: expected a folder that may be written, but: {error.strerror}") from error
+        raise InvalidArgument(f"output {path}: its folder cannot be written: {error.strerror}") from error
 
 
 def write_outputs(audit: Audit, outputs: Sequence[Output]) -> None:
@@ -60,7 +62,7 @@ def write_outputs(audit: Audit, outputs: Sequence[Output]) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Beside the file first, then in its place; what is no regular file, e.g. /dev/stdout, is written directly."""
+    """Write a temporary file and move it into place. Write to /dev/stdout and the like directly."""
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
@@ -77,4 +79,4 @@ def _write(path: Path, data: bytes) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise OutputNotWritten(f"output {path}: it could not be written: {error.strerror}") from error
+        raise OutputNotWritten(f"output {path}: could not be written: {error.strerror}") from error

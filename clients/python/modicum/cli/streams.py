@@ -1,4 +1,4 @@
-"""The three streams of a process, whatever its caller made of them. Imports nothing that takes time."""
+"""Standard input, output and error, which the parent may have closed. Imports nothing that takes time."""
 
 import io
 import os
@@ -7,16 +7,16 @@ import sys
 _MODES = ("r", "w", "w")
 
 
-def open_absent() -> None:
-    """Put /dev/null where a stream is closed, and write what a stream's encoding lacks as escapes.
+def open_closed() -> None:
+    """Open /dev/null in place of a closed stream. Escape characters that the encoding of a stream lacks.
 
-    A closed descriptor would be taken by the next file or connection, which then gets what is printed.
+    The next file or connection would get the number of a closed descriptor, and then everything that is printed.
     """
     for descriptor in range(len(_MODES)):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor, which is this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor, which is this one
     sys.stdin, sys.stdout, sys.stderr = (
         stream or os.fdopen(descriptor, mode, encoding="utf-8", closefd=False)
         for descriptor, (stream, mode) in enumerate(zip((sys.stdin, sys.stdout, sys.stderr), _MODES, strict=True))

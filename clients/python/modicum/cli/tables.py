@@ -1,4 +1,4 @@
-"""Results for people: one row a finding, then what it all says."""
+"""Results as tables: a row for each finding, then the measures and readings."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -16,9 +16,9 @@ from modicum.naming import last_part, printable, short_version
 from modicum.results import Result, SearchResult
 from modicum.versions import ModelVersion
 
-#: Rows of a table; the rest is in the outputs.
+#: Rows of a table. The reports have all of them.
 MOST_ROWS = 60
-#: Changed subsets, in a word or two.
+#: Changed subsets, in a few words.
 VARIANTS = {
     "dilated": "dilated",
     "white_on_mean": "as white shape",
@@ -31,24 +31,24 @@ COLUMNS = ("image", "label", "prediction", "confidence", "subset size", "subset 
 RIGHT = frozenset({"confidence", "subset size", "subset fraction"})
 
 GRADIENT_FREE = (
-    "no useful gradient: searched by forward passes alone, which finds larger subsets than a search by gradients would"
+    "no useful gradient: searched with forward passes only, which finds larger subsets than a search with gradients"
 )
 
 REASONS = {
-    "NOT_ELIGIBLE": "below the threshold: not searched",
+    "NOT_ELIGIBLE": "confidence below the threshold: not searched",
     "NOT_FOUND": "no subset found",
-    "IMAGE_UNREADABLE": "neither a picture that can be decoded nor an array that the input takes",
-    "IMAGE_TOO_LARGE": "more pixels than the server decodes",
-    "NOT_FINITE": "the model answers NaN or infinity",
-    "MODEL_DIED": "the model's process dies on it",
-    "FILL_UNAVAILABLE": "too few donors for the fill",
-    "INTERNAL": "a fault of the server's own; its log has it",
-    "STOPPED": "stopped before it was done",
+    "IMAGE_UNREADABLE": "the image cannot be decoded, or does not have the channels of the input",
+    "IMAGE_TOO_LARGE": "the image has more pixels than the server decodes",
+    "NOT_FINITE": "the model's output is NaN or infinite",
+    "MODEL_DIED": "the model's process ended on this image",
+    "FILL_UNAVAILABLE": "too few other images for the fill",
+    "INTERNAL": "an error in the server; see its log",
+    "STOPPED": "stopped before the search ended",
 }
 
 
 def show_result(console: Console, result: Result, versions: Mapping[str, ModelVersion]) -> None:
-    """Print every model's findings and what they say. `versions` are by resource name, for the classes' names."""
+    """Print the findings and measures of every model. `versions`, by resource name, have the names of the classes."""
     for model in result.models:
         version = versions.get(model.model_version)
         for index, search in enumerate(model.searches):
@@ -60,7 +60,7 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
             title = f"{result.called(model.model_version)}: {search_text(search.search)}"
             console.print(_table(title, findings, version))
             if len(findings) > MOST_ROWS:
-                console.print(f"... and {len(findings) - MOST_ROWS} more images; --output FILE has them all")
+                console.print(f"... and {len(findings) - MOST_ROWS} more images; the report has all (--output FILE)")
             for line in headline(search):
                 console.print(line, markup=False, soft_wrap=True)
             console.print(measures_table(search))
@@ -78,7 +78,7 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
 
 
 def mitigation_lines(check: Mitigation, called: Callable[[str], str] = short_version) -> Iterable[str]:
-    """What the check of an ensemble says, the verdict first."""
+    """The result of an ensemble mitigation check in lines, the verdict first."""
     names = ", ".join(map(called, check.members))
     stamp = f" ({check.stamp})" if check.stamp else ""
     yield f"{check.verdict}{stamp}: {called(check.ensemble)} against its members {names}"
@@ -92,24 +92,24 @@ def mitigation_lines(check: Mitigation, called: Callable[[str], str] = short_ver
     yield f"  limits: ratios above {ratio:g}, accuracy above {accuracy:g}{_level(check)}"
     if check.out_of_distribution:
         second = check.out_of_distribution
-        counted = f"{second['used']} of {second['labelled']} labelled images have a prediction of all"
+        counted = f"{second['used']} of {second['labelled']} labelled images have a prediction by every version"
         yield f"  out-of-distribution data set {last_part(second['dataset'])}: {counted}"
     if check.temperatures:
         used = ", ".join(f"{called(name)} {number(value)}" for name, value in check.temperatures.items())
         yield f"  matched temperatures: {used}"
     for name, images in check.matched_eligibility.items():
-        eligible = f"eligible on {images['member']} of {images['scored_by_both']} images"
-        yield f"  {called(name)} at its matched temperature: {eligible}, the ensemble on {images['ensemble']}"
+        eligible = f"{images['member']} of {images['scored_by_both']} images are eligible"
+        yield f"  {called(name)} at its matched temperature: {eligible}, {images['ensemble']} with the ensemble"
     for name, version in check.versions.items():
         yield f"  {called(name)}: {_beside(version)}"
     if check.latency_ratio is not None:
         times = number(check.latency_ratio)
-        yield f"  when registered, a pass of the ensemble took {times} times as long as one of a member on average"
+        yield f"  a pass of the ensemble took {times} times as long as a pass of a member on average, when registered"
 
 
 def _level(check: Mitigation) -> str:
     levels = {measure.level for measure in check.measures.values() if measure.method}
-    return f", by intervals at {asked(levels.pop())}" if len(levels) == 1 else ""
+    return f", with {asked(levels.pop())} intervals" if len(levels) == 1 else ""
 
 
 def _beside(version: CheckedVersion) -> str:
@@ -117,7 +117,7 @@ def _beside(version: CheckedVersion) -> str:
     outside = "" if second is None else f", on out-of-distribution images {second}"
     passes = "1 plain pass" if version.plain_passes == 1 else f"{version.plain_passes} plain passes"
     timed = f"{number(version.pass_milliseconds)} ms {version.timed}" if version.pass_milliseconds else "not timed"
-    return f"overinterpretation rate {rate}, accuracy {accuracy}{outside}; a pass is {passes}, {timed}"
+    return f"overinterpretation rate {rate}, accuracy {accuracy}{outside}; one pass costs {passes}, {timed}"
 
 
 def _table(title: str, findings: Sequence[Finding], version: ModelVersion | None) -> Table:
@@ -154,13 +154,14 @@ def _notes(finding: Finding, version: ModelVersion | None) -> str:
     if finding.reason:
         return "; ".join([REASONS.get(finding.reason, finding.reason.lower().replace("_", " ")), *descended])
     if finding.baseline_confident:
-        return "; ".join(["the bare fill alone suffices", *descended])
-    notes = ["nothing smaller found"] if finding.budget_exhausted else []
+        return "; ".join(["the bare fill alone is sufficient", *descended])
+    notes = ["no smaller subset found"] if finding.budget_exhausted else []
     return "; ".join([*notes, *_control_notes(finding.controls, version), *descended])
 
 
 def _last_pixels(found: PixelSubsetFinding) -> str:
-    return f"last {found.subset.size} pixels {found.confidence:.2f}, as many random ones {found.random_confidence:.2f}"
+    last, random = f"{found.confidence:.2f}", f"{found.random_confidence:.2f}"
+    return f"confidence on the last {found.subset.size} pixels {last}, on as many random ones {random}"
 
 
 def _control_notes(controls: FindingControls, version: ModelVersion | None) -> list[str]:
@@ -170,16 +171,17 @@ def _control_notes(controls: FindingControls, version: ModelVersion | None) -> l
         notes.append(_other_class(targeted, _class_name(targeted.target_class, version)))
     if controls.fills:
         kept = [fill.fill for fill in controls.fills if fill.sufficient]
-        notes.append(f"survives {len(kept)} of {len(controls.fills)} fills" + (f" ({', '.join(kept)})" if kept else ""))
+        names = f" ({', '.join(kept)})" if kept else ""
+        notes.append(f"sufficient with {len(kept)} of {len(controls.fills)} fills{names}")
     if controls.fill_robust:
         notes.append(_with_other_images(controls.fill_robust))
     if controls.variants:
         scored = [f"{VARIANTS.get(one.variant, one.variant)} {one.confidence:.2f}" for one in controls.variants]
         notes.append("confidence " + ", ".join(scored))
-    scored_elsewhere = [answer for answer in controls.transfers if not answer.reason]
+    scored_elsewhere = [one for one in controls.transfers if not one.reason]
     if scored_elsewhere:
         with_others = [f"{short_version(one.model_version)} {one.confidence:.2f}" for one in scored_elsewhere]
-        notes.append("with " + ", ".join(with_others))
+        notes.append("confidence in " + ", ".join(with_others))
     return notes
 
 
@@ -188,21 +190,21 @@ def _with_other_images(robust: FillRobustFinding) -> str:
         reason = REASONS.get(robust.reason, robust.reason.lower().replace("_", " "))
         return f"with other images as the fill: {reason}"
     if robust.budget_exhausted:
-        return "with other images as the fill nothing smaller than the whole suffices"
+        return "with other images as the fill, only the whole image is sufficient"
     held = f"{robust.sufficient_donors} of {robust.verifying_donors} other images as the fill"
-    return f"{robust.size} pixels suffice with {held}, {number(robust.size_ratio)}x the size"
+    return f"{robust.size} pixels are sufficient with {held}, {number(robust.size_ratio)}x the size"
 
 
 def _other_class(targeted: ClassTargetedFinding, name: str) -> str:
     if not targeted.found:
         return f"no subset for {name}"
     if targeted.size == 0:
-        return f"the bare fill alone suffices for {name}"
-    return f"{name} too, at {number(targeted.size_ratio)}x the size"
+        return f"the bare fill alone is sufficient for {name}"
+    return f"also a subset for {name}, at {number(targeted.size_ratio)}x the size"
 
 
 def headline(search: SearchResult) -> Iterable[str]:
-    """What the findings of one version and one search say first, in lines."""
+    """The first lines about the findings of one version and one search."""
     counts = search.counts
     yield (
         f"{counts['images']} images: {counts['eligible']} eligible, {counts['with_subset']} with a subset, "
@@ -216,6 +218,6 @@ def headline(search: SearchResult) -> Iterable[str]:
     else:
         rate = search.measure("overinterpretation_rate")
         alpha = rate.parameters.get("alpha", 0.05)
-        yield f"overinterpretation rate (a subset of at most {percent(alpha)} of the pixels suffices): {rate}"
+        yield f"overinterpretation rate (a subset of at most {percent(alpha)} of the pixels is sufficient): {rate}"
     for reading in search.readings:
         yield f"{reading.control}: {reading.text}"

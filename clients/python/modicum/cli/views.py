@@ -1,4 +1,4 @@
-"""What a person sees while something goes on: a live bar on a terminal, plain lines elsewhere, nothing when quiet."""
+"""Progress: bars on a terminal, plain lines elsewhere, nothing with --quiet."""
 
 import sys
 from collections.abc import Iterator
@@ -17,27 +17,27 @@ MEBIBYTE = 1024 * 1024
 
 
 class View(Protocol):
-    """Shows what goes on. `share` is from 0 to 1."""
+    """Shows progress. `share` is from 0 to 1."""
 
     def say(self, text: str) -> None:
-        """One line."""
+        """Show one line."""
 
     def show(self, step: str, share: float, detail: str) -> None:
-        """How far a step is."""
+        """Show the progress of a step."""
 
 
 class SilentView:
     """Shows nothing."""
 
     def say(self, text: str) -> None:
-        """Nothing."""
+        """Show nothing."""
 
     def show(self, step: str, share: float, detail: str) -> None:
-        """Nothing."""
+        """Show nothing."""
 
 
 class PlainView:
-    """Lines on stderr: the first and the last of each step, and one every 10 seconds between."""
+    """Prints lines: the first and the last of each step, and one every 10 seconds in between."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -46,11 +46,11 @@ class PlainView:
         self._last = 0.0
 
     def say(self, text: str) -> None:
-        """One line."""
+        """Show one line."""
         self._console.print(text, markup=False, soft_wrap=True)
 
     def show(self, step: str, share: float, detail: str) -> None:
-        """A line, if it is time for one."""
+        """Print a line if it is time for one."""
         new, finished = step != self._step, share >= 1
         if new or (finished and not self._finished) or monotonic() - self._last >= PLAIN_LINE_SECONDS:
             self.say(f"{step}: {share:4.0%}  {detail}")
@@ -59,18 +59,18 @@ class PlainView:
 
 
 class LiveView:
-    """One bar a step, on a terminal."""
+    """Shows a bar for each step."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._bars: dict[str, TaskID] = {}
 
     def say(self, text: str) -> None:
-        """One line, above the bars."""
+        """Show one line above the bars."""
         self._progress.console.print(text, markup=False)
 
     def show(self, step: str, share: float, detail: str) -> None:
-        """Move the step's bar."""
+        """Move the bar of the step."""
         if step not in self._bars:
             self._bars[step] = self._progress.add_task(step, total=1.0, detail=detail)
         self._progress.update(self._bars[step], completed=share, detail=detail)
@@ -78,7 +78,7 @@ class LiveView:
 
 @contextmanager
 def view(*, quiet: bool) -> Iterator[View]:
-    """The view that fits where stderr goes."""
+    """The view that fits stderr: a terminal or something else."""
     console = stderr()
     if quiet:
         yield SilentView()
@@ -91,7 +91,7 @@ def view(*, quiet: bool) -> Iterator[View]:
 
 
 def upload_progress(shown: View, step: str) -> ProgressCallback:
-    """A callback for uploads that shows them as a step."""
+    """A callback that shows the progress of an upload as a step."""
 
     def show(progress: TransferProgress) -> None:
         sent = progress.bytes_done / progress.bytes_total if progress.bytes_total else 1.0

@@ -1,4 +1,4 @@
-"""An audit while it goes on: how far, how fast, how long still."""
+"""The progress of an audit: how far it is, how fast it runs, and how long it will take."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -9,20 +9,20 @@ from modicum.measures import percent
 from modicum.naming import last_part
 from modicum.snapshots import AuditSnapshot, AuditState
 
-SECONDS_A_MINUTE = 60
-#: Below this the rate is not told: it says more about the start than about the work.
+SECONDS_PER_MINUTE = 60
+#: A rate over a shorter time is not shown: it depends on the start more than on the work.
 SHORTEST_RATE_SECONDS = 3.0
 
 
 class Pace:
-    """Passes a second since the first snapshot in which the audit ran."""
+    """Passes per second since the first snapshot that had any."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._start: tuple[float, int] | None = None
 
     def rate(self, snapshot: AuditSnapshot) -> float | None:
-        """The rate, None while it cannot be told."""
+        """The rate; None while it is unknown."""
         now = self._clock()
         if self._start is None:
             if snapshot.passes_done:
@@ -33,7 +33,7 @@ class Pace:
 
 
 def watched(audit: Audit, shown: View) -> None:
-    """Show an audit until it ends.
+    """Show the progress of an audit until it ends.
 
     Raises:
         AuditNotCompleted: it ended without a result.
@@ -46,14 +46,14 @@ def watched(audit: Audit, shown: View) -> None:
 
 
 def _share(snapshot: AuditSnapshot) -> float:
-    """Of the images or of the passes, whichever is further; all of it only when it has ended."""
+    """The greater share of images or of passes done. It is 1 only when the audit has ended."""
     images = snapshot.images_done / snapshot.images_total if snapshot.images_total else 0.0
     passes = snapshot.passes_done / snapshot.passes_planned if snapshot.passes_planned else 0.0
     return 1.0 if snapshot.state.terminal else min(max(images, passes), 0.99)
 
 
 def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
-    parts = [_standing(snapshot)]
+    parts = [_state_text(snapshot)]
     parts.append(f"{snapshot.images_done} of {snapshot.images_total} images")
     if not snapshot.state.terminal:
         parts.append(f"{snapshot.passes_done:,} of at most {snapshot.passes_planned:,} passes")
@@ -71,14 +71,14 @@ def _detail(snapshot: AuditSnapshot, rate: float | None) -> str:
     return ", ".join(parts)
 
 
-def _standing(snapshot: AuditSnapshot) -> str:
-    """Its stage while it runs, else its state. What a queued one waits for is told; for how long, nobody knows."""
+def _state_text(snapshot: AuditSnapshot) -> str:
+    """The stage of a running audit, else its state."""
     if snapshot.state == AuditState.QUEUED:
-        return "queued, waits for a worker that is free"
+        return "queued until a worker is free"
     return snapshot.stage.lower() or "running" if snapshot.state == AuditState.RUNNING else snapshot.state.lower()
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people."""
-    minutes, rest = divmod(round(max(seconds, 0)), SECONDS_A_MINUTE)
+    """Seconds as text: 2 min 5 s."""
+    minutes, rest = divmod(round(max(seconds, 0)), SECONDS_PER_MINUTE)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

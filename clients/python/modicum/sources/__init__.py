@@ -1,1 +1,1 @@
-"""What a user has on disk, read and checked before anything is sent: pictures, labels, inputs, model files."""
+"""Local files: images, labels, input specifications and models. They are checked before anything is sent."""

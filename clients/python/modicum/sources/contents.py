@@ -1,4 +1,4 @@
-"""Bytes that can be read again and again, with their digest. Holds no bytes of files."""
+"""Bytes that can be read repeatedly, with their digest. The bytes of files are not held in memory."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ BLOCK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Bytes by SHA-256. `label` is what to call them in messages; `open` begins at the first byte."""
+    """Bytes and their SHA-256. `label` names them in messages. `open` returns a stream from the first byte on."""
 
     digest: str
     size_bytes: int
@@ -24,10 +24,10 @@ class Content:
 
 
 def file_content(path: Path) -> Content:
-    """The content of a file, hashed without holding it.
+    """The content of a file. It is hashed in blocks.
 
     Raises:
-        InvalidSource: it is no readable file.
+        InvalidSource: the file cannot be read.
     """
     require_file(path)
     try:
@@ -38,35 +38,37 @@ def file_content(path: Path) -> Content:
                 digest.update(block)
                 size_bytes += len(block)
     except OSError as error:
-        raise InvalidSource(f"{path}: expected a readable file, but: {error.strerror}") from error
+        raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from error
     return Content(digest.hexdigest(), size_bytes, str(path), lambda: path.open("rb"))
 
 
 def require_file(path: Path) -> None:
-    """Refuse what is no file before it is opened: a pipe would be waited for, a device has no end.
+    """Refuse pipes, sockets and devices before they are opened: reading one may never end.
 
     Raises:
-        InvalidSource
+        InvalidSource: the path does not exist, or is not a file.
     """
     try:
         kind = path.stat().st_mode
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InvalidSource(f"{path}: expected a readable file, but: {reason_of(error)}") from error
+        raise InvalidSource(f"{path}: cannot be read: {reason_of(error)}") from error
     if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
-        raise InvalidSource(f"{path}: expected a file; it is a pipe, a socket or a device. Copy it into a file first")
+        raise InvalidSource(
+            f"{path}: expected a file, got a pipe, a socket or a device; copy its content into a file first"
+        )
 
 
 def reason_of(error: OSError | ValueError) -> str:
-    """What the system says is wrong with a name or a file."""
+    """The system's reason for an error of a file or its name."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def bytes_content(data: bytes, label: str) -> Content:
-    """The content of bytes at hand."""
+    """The content of bytes in memory."""
     return made_content(lambda: data, label)
 
 
 def made_content(make: Callable[[], bytes], label: str) -> Content:
-    """The content of bytes that are made whenever they are needed, always the same."""
+    """The content of bytes that are made each time they are needed. They must be the same each time."""
     data = make()
     return Content(hashlib.sha256(data).hexdigest(), len(data), label, lambda: io.BytesIO(make()))

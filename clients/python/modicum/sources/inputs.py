@@ -1,9 +1,9 @@
-"""How pictures become what a model sees: the built-in input specifications, and those in a file.
+"""How images are prepared for a model: the built-in input specifications, and those in a file.
 
-A file is TOML. Required: `height`, `width` (pixels after the crop), `mean`, `std` (one number a channel, of canvas
-values). Optional: `channels` (3; other than 1 and 3 are for arrays), `bounds` ([0, 1]), `resize` (length of the
-shorter side before the centre crop; 0, the default, resizes straight to height x width), `interpolation` ("bilinear",
-or "bicubic" or "nearest"), `fill_mean` (what the mean fill shows, in canvas values; the default is `mean`).
+A file is TOML. Required: `height`, `width` (pixels after the crop), `mean`, `std` (a number per channel, for values
+within the bounds). Optional: `channels` (3; arrays may have 1 to 64), `bounds` ([0, 1]), `resize` (length of the
+shorter side before the centre crop; 0, the default, resizes to height x width directly), `interpolation` ("bilinear",
+"bicubic" or "nearest"), `fill_mean` (the colour of the mean fill, within the bounds; the default is `mean`).
 """
 
 import math
@@ -18,17 +18,18 @@ from modicum.sources.npy import MOST_CHANNELS
 
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
 KEYS = frozenset({"height", "width", "mean", "std", "channels", "bounds", "resize", "interpolation", "fill_mean"})
-#: Of a side: what the service's field holds.
+#: Longest side: the largest number that fits the field of the message.
 MOST_PIXELS = 2**31 - 1
 REQUIRED_KEYS = ("height", "width", "mean", "std")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpecification:
-    """How an image file becomes a canvas of `height` x `width` pixels, and a canvas what the model sees.
+    """How an image becomes a canvas of `height` x `width` pixels, and the canvas the model's input.
 
-    The shorter side is resized to `resize` pixels (0: straight to height x width), the centre is cropped, values are
-    scaled to the bounds; then `(canvas - mean) / std` per channel. `fill_mean` is in canvas values; empty means `mean`.
+    The shorter side is resized to `resize` pixels (0: the image is resized to height x width directly), the centre is
+    cropped, and values are scaled to the bounds. The model gets `(canvas - mean) / std` per channel. `fill_mean` is a
+    colour within the bounds; empty means `mean`.
     """
 
     height: int
@@ -43,17 +44,17 @@ class InputSpecification:
     fill_mean: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what no model can mean.
+        """Refuse values that are not valid.
 
         Raises:
             InvalidArgument: names the field, what was expected and what came.
         """
         for name, expected, holds in self._rules():
             if not holds:
-                raise InvalidArgument(f"input: {name} is expected to be {expected}, got {getattr(self, name)!r}")
+                raise InvalidArgument(f"input: {name}: expected {expected}; got {getattr(self, name)!r}")
 
     def _rules(self) -> tuple[tuple[str, str, bool], ...]:
-        channels = f"{self.channels} finite numbers, one a channel"
+        channels = f"{self.channels} finite numbers, one per channel"
         largest = max(self.height, self.width)
         return (
             ("channels", f"1 to {MOST_CHANNELS}", 1 <= self.channels <= MOST_CHANNELS),
@@ -61,14 +62,14 @@ class InputSpecification:
             ("width", f"1 to {MOST_PIXELS} pixels", 0 < self.width <= MOST_PIXELS),
             (
                 "resize",
-                f"0, or at least the crop and at most {MOST_PIXELS}",
+                f"0, or {largest} (the longer side of the crop) to {MOST_PIXELS}",
                 self.resize == 0 or largest <= self.resize <= MOST_PIXELS,
             ),
             ("interpolation", f"one of {', '.join(INTERPOLATIONS)}", self.interpolation in INTERPOLATIONS),
-            ("upper_bound", "above the lower bound", self.lower_bound < self.upper_bound),
+            ("upper_bound", "a number above the lower bound", self.lower_bound < self.upper_bound),
             ("mean", channels, self._fits(self.mean)),
             ("std", f"{channels}, above 0", self._fits(self.std) and all(value > 0 for value in self.std)),
-            ("fill_mean", f"empty or {channels}", not self.fill_mean or self._fits(self.fill_mean)),
+            ("fill_mean", f"nothing, or {channels}", not self.fill_mean or self._fits(self.fill_mean)),
         )
 
     def _fits(self, values: tuple[float, ...]) -> bool:
@@ -82,7 +83,7 @@ LITE_STD = (128 / 255,) * 3
 
 
 def _lite(crop: int) -> InputSpecification:
-    """EfficientNet-Lite: (x - 127) / 128 of values in 0..255, the centre of a picture 32 pixels larger."""
+    """EfficientNet-Lite: (x - 127) / 128 of values in 0..255, and the centre of an image that is 32 pixels larger."""
     return InputSpecification(
         height=crop, width=crop, mean=LITE_MEAN, std=LITE_STD, resize=crop + 32, interpolation="bicubic"
     )
@@ -90,7 +91,7 @@ def _lite(crop: int) -> InputSpecification:
 
 BUILT_IN: Mapping[str, InputSpecification] = {
     "imagenet": InputSpecification(height=224, width=224, mean=IMAGENET_MEAN, std=IMAGENET_STD, resize=256),
-    # 32 x 32 under ImageNet's normalisation, as many CIFAR networks are trained; others need a file with their own.
+    # Many CIFAR networks are trained at 32 x 32 with ImageNet's normalisation. Others need a file with their own.
     "cifar10": InputSpecification(height=32, width=32, mean=IMAGENET_MEAN, std=IMAGENET_STD),
     "efficientnet_lite0": _lite(224),
     "efficientnet_lite1": _lite(240),
@@ -102,8 +103,8 @@ def input_specification(source: str | Path | InputSpecification) -> InputSpecifi
     """The input specification of that name or in that TOML file.
 
     Raises:
-        InvalidArgument: it is no built-in name and no such file, or a value is not valid.
-        InvalidSource: the file is not valid.
+        InvalidArgument: it is neither a built-in name nor a .toml file.
+        InvalidSource: the file cannot be read or is not valid.
     """
     if isinstance(source, InputSpecification):
         return source
@@ -111,13 +112,13 @@ def input_specification(source: str | Path | InputSpecification) -> InputSpecifi
         return BUILT_IN[str(source)]
     path = Path(source)
     if path.suffix.lower() != ".toml":
-        raise InvalidArgument(f"input: expected one of {', '.join(BUILT_IN)}, or a .toml file, got {str(source)!r}")
+        raise InvalidArgument(f"input: expected one of {', '.join(BUILT_IN)}, or a .toml file; got {str(source)!r}")
     try:
         return _from_table(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise InvalidSource(f"{path}: expected a readable input file, but: {error.strerror}") from error
+        raise InvalidSource(f"{path}: the input file cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidSource(f"{path}: expected TOML, but: {error}") from error
+        raise InvalidSource(f"{path}: not valid TOML: {error}") from error
     except (InvalidArgument, TypeError, ValueError) as error:
         raise InvalidSource(f"{path}: {error}") from error
 
@@ -127,12 +128,12 @@ def _from_table(table: Mapping[str, Any]) -> InputSpecification:
     absent = [key for key in REQUIRED_KEYS if key not in table]
     if unknown or absent:
         raise InvalidArgument(
-            f"expected the keys {', '.join(sorted(KEYS))}; "
-            + (f"{unknown[0]!r} is none of them" if unknown else f"{absent[0]!r} is required")
+            (f"unknown key {unknown[0]!r}; " if unknown else f"the key {absent[0]!r} is missing; ")
+            + f"the keys are {', '.join(sorted(KEYS))}"
         )
     bounds = _numbers(table, "bounds", (0.0, 1.0))
     if len(bounds) != 2:  # noqa: PLR2004  # lower and upper
-        raise InvalidArgument(f"bounds are expected to be [lower, upper], got {list(bounds)}")
+        raise InvalidArgument(f"bounds: expected [lower, upper], got {list(bounds)}")
     return InputSpecification(
         height=_whole(table, "height"),
         width=_whole(table, "width"),
@@ -150,12 +151,12 @@ def _from_table(table: Mapping[str, Any]) -> InputSpecification:
 def _whole(table: Mapping[str, Any], key: str, default: int | None = None) -> int:
     value = table.get(key, default)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidArgument(f"{key} is expected to be a whole number, got {value!r}")
+        raise InvalidArgument(f"{key}: expected a whole number, got {value!r}")
     return value
 
 
 def _numbers(table: Mapping[str, Any], key: str, default: tuple[float, ...] | None = None) -> tuple[float, ...]:
     values = table.get(key, default)
     if not isinstance(values, list | tuple) or not all(type(value) in {int, float} for value in values):
-        raise InvalidArgument(f"{key} is expected to be a list of numbers, got {values!r}")
+        raise InvalidArgument(f"{key}: expected a list of numbers, got {values!r}")
     return tuple(float(value) for value in values)

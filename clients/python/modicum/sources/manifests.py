@@ -1,4 +1,4 @@
-"""The manifest of a data set: JSON Lines, one object an item, always the same bytes for the same pictures."""
+"""The manifest of a data set: JSON Lines, one object per item. Equal images give equal bytes."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ HASHING_THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a data set is made of: the manifest's own bytes, the pictures' contents, one per item, their objects'."""
+    """The parts of a data set: the manifest itself, the contents of the images, one per item, and of their objects."""
 
     content: Content
     pictures: tuple[Content, ...] = field(repr=False)
@@ -21,31 +21,31 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the manifest: equal pictures and labels under equal names have equal digests."""
+        """SHA-256 of the manifest. Equal images with equal names and labels have equal digests."""
         return self.content.digest
 
     @property
     def item_count(self) -> int:
-        """Items."""
+        """Number of items."""
         return len(self.pictures)
 
 
-def manifest_of(pictures: Sequence[Picture], hashed: Callable[[int], None] | None = None) -> Manifest:
-    """The manifest of `pictures`; `hashed` is told how many of them are hashed.
+def manifest_of(pictures: Sequence[Picture], on_hashed: Callable[[int], None] | None = None) -> Manifest:
+    """The manifest of images. `on_hashed` is called with the number of images hashed so far.
 
     Raises:
-        InvalidSource: a picture, or its mask, cannot be read.
+        InvalidSource: an image, or its mask, cannot be read.
     """
     contents: list[Content] = []
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
         for content in pool.map(lambda picture: picture.content(), pictures):
             contents.append(content)
-            if hashed:
-                hashed(len(contents))
+            if on_hashed:
+                on_hashed(len(contents))
         objects = list(pool.map(lambda picture: picture.objects and picture.objects.content(), pictures))
     lines = [_line(*one) for one in zip(pictures, contents, objects, strict=True)]
-    told = tuple(content for content in objects if content is not None)
-    return Manifest(bytes_content("".join(lines).encode(), "manifest"), tuple(contents), told)
+    object_contents = tuple(content for content in objects if content is not None)
+    return Manifest(bytes_content("".join(lines).encode(), "manifest"), tuple(contents), object_contents)
 
 
 def _line(picture: Picture, content: Content, objects: Content | None) -> str:

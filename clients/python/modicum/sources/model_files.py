@@ -1,4 +1,4 @@
-"""The file that holds a model, and what a user must say about it. Never opens a model: only the server does."""
+"""The file that holds a model, and its architecture. The file is not loaded: only the server does that."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from modicum.sources.contents import require_file
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file that holds a model: `kind` is weights, exported or torchscript; weights have an architecture."""
+    """A file that holds a model. `kind` is weights, exported or torchscript. Only weights have an architecture."""
 
     path: Path
     kind: str
@@ -23,32 +23,34 @@ def model_file(
     torchscript: str | Path | None = None,
     architecture: str | None = None,
 ) -> ModelFile:
-    """The one file that is given, seen to be there; it is not read.
+    """The file that is given.
 
     Raises:
-        InvalidArgument: not exactly one is given, or the architecture is missing or of no use.
-        InvalidSource: there is no such file, or nothing in it.
+        InvalidArgument: not exactly one file is given, or the architecture is missing or superfluous.
+        InvalidSource: the file cannot be read, or is empty.
     """
     given = {"weights": weights, "exported": exported, "torchscript": torchscript}
     files = {kind: path for kind, path in given.items() if path is not None}
     if len(files) != 1:
         came = f"got {' and '.join(files)}" if files else "got none"
-        raise InvalidArgument(f"expected one of weights, exported (.pt2) and torchscript, {came}")
+        raise InvalidArgument(f"expected a model: one of weights, exported (.pt2) and torchscript; {came}")
     kind, path = files.popitem()
     if kind == "weights" and not architecture:
         raise InvalidArgument("weights need the name of their architecture, e.g. torchvision:resnet18")
     if kind != "weights" and architecture:
-        raise InvalidArgument(f"an architecture belongs to weights; a model given as {kind} brings its own")
-    _refuse_absent(Path(path), kind)
+        raise InvalidArgument(
+            f"architecture: expected only with weights; {kind} contains its own. Remove the architecture"
+        )
+    _refuse_unreadable(Path(path), kind)
     return ModelFile(Path(path), kind, architecture or "")
 
 
-def _refuse_absent(path: Path, kind: str) -> None:
+def _refuse_unreadable(path: Path, kind: str) -> None:
     require_file(path)
     try:
         with path.open("rb") as stream:
             empty = not stream.read(1)
     except OSError as error:
-        raise InvalidSource(f"{kind} {path}: expected a readable file, but: {error.strerror}") from error
+        raise InvalidSource(f"{kind} {path}: cannot be read: {error.strerror}") from error
     if empty:
-        raise InvalidSource(f"{kind} {path}: expected a model, the file is empty")
+        raise InvalidSource(f"{kind} {path}: the file is empty; expected a model")

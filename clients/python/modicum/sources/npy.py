@@ -1,8 +1,8 @@
-"""Arrays as .npy files, for images that are no pictures: any number of channels, 16 bits, floating point.
+"""Images as arrays in .npy files: 1 to 64 channels, 8 or 16 bits, or floating point.
 
-An image is (H, W) or (H, W, C): channels come last. The header is written here, so that equal arrays give equal bytes
-whatever numpy is installed, and so equal digests (NumPy enhancement proposal 1, version 1.0 of the format). Never
-reads a value: what is wrong in the values, only the server can tell.
+An image is (H, W) or (H, W, C): channels come last. The header is written here, so that equal arrays give equal bytes,
+and equal digests, whatever numpy is installed (NumPy enhancement proposal 1, version 1.0 of the format). Values are not
+read here: the server checks them.
 """
 
 import struct
@@ -27,18 +27,18 @@ GREY_AXES, CHANNEL_AXES = 2, 3
 
 
 def encoded(image: NDArray[Any]) -> bytes:
-    """The .npy file of an image; it holds little-endian values, row by row."""
+    """The bytes of a .npy file with the image, in little-endian values, row by row."""
     values = np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("<"))
-    said = f"{{'descr': '{values.dtype.str}', 'fortran_order': False, 'shape': {values.shape}, }}"
-    padding = -(len(MAGIC) + 2 + len(said) + 1) % ALIGNMENT_BYTES
-    header = (said + " " * padding + "\n").encode("ascii")
+    header_text = f"{{'descr': '{values.dtype.str}', 'fortran_order': False, 'shape': {values.shape}, }}"
+    padding = -(len(MAGIC) + 2 + len(header_text) + 1) % ALIGNMENT_BYTES
+    header = (header_text + " " * padding + "\n").encode("ascii")
     return MAGIC + struct.pack("<H", len(header)) + header + values.tobytes()
 
 
 def channels_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int | None:
-    """Channels of an image of that shape and kind; None if it is none.
+    """Number of channels of an image of that shape and type; None if it is not an image.
 
-    An image of 1 or 3 rows and many channels is none: its channels stand first.
+    A shape of 1 or 3 rows and many channels is refused: its channels come first.
     """
     channels = shape[2] if len(shape) == CHANNEL_AXES else 1
     turned = len(shape) == CHANNEL_AXES and shape[0] in PICTURE_CHANNELS and channels not in PICTURE_CHANNELS
@@ -47,10 +47,12 @@ def channels_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int | None:
 
 
 def file_channels(path: Path) -> int | None:
-    """Channels of the image in a .npy file, by its header alone; None where that cannot be read: the server will say.
+    """Number of channels of the image in a .npy file, from its header. None if the header cannot be read.
+
+    An unreadable image becomes a finding with a reason on the server.
 
     Raises:
-        InvalidSource: it says something else than an image, or is no file.
+        InvalidSource: the array is not an image, or the path is not a file.
     """
     require_file(path)
     try:

@@ -1,7 +1,6 @@
-"""Where the objects of pictures are: boxes in a CSV or JSON file, or a folder of mask pictures.
+"""Where the objects of images are: boxes in a CSV or JSON file, or a folder of mask images.
 
-Pictures are not decoded here, so whether a box lies within its picture, and whether a mask is of its size, is for the
-server to say, before anything is made of it.
+Images are not decoded here. The server checks that a box lies within its image, and that a mask has its size.
 """
 
 import json
@@ -14,45 +13,47 @@ from modicum.errors import InvalidArgument, InvalidSource
 from modicum.naming import printable
 from modicum.sources.contents import bytes_content, file_content, require_file
 from modicum.sources.labels import csv_rows, json_of
+from modicum.sources.paths import name_inside, refuse_outside_links
 from modicum.sources.pictures import SUFFIXES, Objects, Picture
-from modicum.sources.places import inner_name, refuse_links_out
 
 HEADER = ("file", "left", "top", "right", "bottom")
-EXPECTED = "expected left, top, right and bottom in pixels of the picture, 0 <= left < right and 0 <= top < bottom"
+EXPECTED = "expected left, top, right and bottom in pixels, with 0 <= left < right and 0 <= top < bottom"
 
+#: Left, top, right, bottom; right and bottom exclusive.
 Box = tuple[float, float, float, float]
-"""Left, top, right, bottom; right and bottom exclusive."""
 
 
 def with_objects(
     pictures: Sequence[Picture], *, boxes: str | Path | None = None, masks: str | Path | None = None
 ) -> list[Picture]:
-    """The pictures, each with its objects where `boxes` or `masks` tell of some.
+    """The images, each with its objects if `boxes` or `masks` have any for it.
 
     Args:
-        pictures: of the data set.
-        boxes: a CSV of file,left,top,right,bottom, one box a row, or JSON, `{file: [[left, top, right, bottom], ...]}`;
-            files are named as the data set's items are.
-        masks: a folder of mask pictures, each of its picture's size and name but for the suffix; what is neither black
-            nor transparent is object.
+        pictures: the images of the data set.
+        boxes: a CSV of file,left,top,right,bottom with one box per row, or JSON: `{file: [[left, top, right, bottom],
+            ...]}`. Files are named like the items of the data set.
+        masks: a folder of mask images. Each has the size and name of its image; the suffix may differ. Pixels that are
+            neither black nor transparent belong to an object.
 
     Raises:
         InvalidArgument: both were given.
-        InvalidSource: a file or folder cannot be read, a box is none, a picture that is told of is not there, or a mask
-            is a link that leads out of its folder.
+        InvalidSource: a file or folder cannot be read, a box is not valid, an image does not exist, or a mask is a link
+            that leads out of its folder.
     """
     if boxes is not None and masks is not None:
-        raise InvalidArgument("boxes and masks exclude each other: give one of them")
+        raise InvalidArgument("boxes and masks exclude each other; give only one of them")
     if boxes is not None:
         return _boxed(pictures, Path(boxes))
     return _masked(pictures, Path(masks)) if masks is not None else list(pictures)
 
 
 def _boxed(pictures: Sequence[Picture], path: Path) -> list[Picture]:
-    told = _read_json(path) if path.suffix.lower() == ".json" else _read_csv(path)
-    _refuse_strangers(told, [picture.item for picture in pictures], path)
+    boxes_of_item = _read_json(path) if path.suffix.lower() == ".json" else _read_csv(path)
+    _refuse_unknown_items(boxes_of_item, [picture.item for picture in pictures], path)
     return [
-        replace(picture, objects=_box_list(told[picture.item], picture.item)) if picture.item in told else picture
+        replace(picture, objects=_box_list(boxes_of_item[picture.item], picture.item))
+        if picture.item in boxes_of_item
+        else picture
         for picture in pictures
     ]
 
@@ -63,38 +64,38 @@ def _box_list(boxes: Sequence[Box], item: str) -> Objects:
 
 
 def _read_csv(path: Path) -> dict[str, list[Box]]:
-    told: dict[str, list[Box]] = {}
+    boxes_of_item: dict[str, list[Box]] = {}
     for number, row in csv_rows(path):
         cells = [cell.strip() for cell in row]
         if not any(cells) or (number == 1 and tuple(cell.lower() for cell in cells) == HEADER):
             continue
         where = f"{path} line {number}"
         if len(cells) != len(HEADER) or not cells[0]:
-            raise InvalidSource(f"{where}: expected five columns, {', '.join(HEADER)}, got {','.join(row)!r}")
+            raise InvalidSource(f"{where}: expected five columns, {','.join(HEADER)}; got {','.join(row)!r}")
         try:
             numbers = [float(cell) for cell in cells[1:]]
         except ValueError:
-            raise InvalidSource(f"{where}: {EXPECTED}, got {','.join(cells[1:])!r}") from None
-        told.setdefault(inner_name(cells[0], where), []).append(_box(numbers, where))
-    if not told:
-        raise InvalidSource(f"{path}: expected rows of {', '.join(HEADER)}, found none")
-    return told
+            raise InvalidSource(f"{where}: {EXPECTED}; got {','.join(cells[1:])!r}") from None
+        boxes_of_item.setdefault(name_inside(cells[0], where), []).append(_box(numbers, where))
+    if not boxes_of_item:
+        raise InvalidSource(f"{path}: expected rows of {','.join(HEADER)}; found none")
+    return boxes_of_item
 
 
 def _read_json(path: Path) -> dict[str, list[Box]]:
     form = "{file: [[left, top, right, bottom], ...]}"
-    document = json_of(path, f"{path}: expected JSON, {form}")
+    document = json_of(path, f"{path}: expected JSON of the form {form}")
     if not isinstance(document, dict) or not document:
-        raise InvalidSource(f"{path}: expected {form} in JSON, got {type(document).__name__} of another form")
+        raise InvalidSource(f"{path}: expected JSON of the form {form} with at least one file")
     return {
-        inner_name(name, str(path)): _json_boxes(boxes, f"{path}: {printable(name)}")
+        name_inside(name, str(path)): _json_boxes(boxes, f"{path}: {printable(name)}")
         for name, boxes in document.items()
     }
 
 
 def _json_boxes(boxes: Any, where: str) -> list[Box]:
     if not isinstance(boxes, list) or not boxes:
-        raise InvalidSource(f"{where}: expected a list of boxes; leave out a picture without")
+        raise InvalidSource(f"{where}: expected a list of boxes; leave out images without boxes")
     return [_box(box, f"{where}, box {place}") for place, box in enumerate(boxes)]
 
 
@@ -102,25 +103,25 @@ def _box(numbers: Any, where: str) -> Box:
     is_four = isinstance(numbers, list) and len(numbers) == len(HEADER) - 1
     if is_four and all(type(number) in {int, float} for number in numbers):
         left, top, right, bottom = numbers
-        if 0 <= left < right < float("inf") and 0 <= top < bottom < float("inf"):  # NaN is neither
+        if 0 <= left < right < float("inf") and 0 <= top < bottom < float("inf"):  # false for NaN
             return left, top, right, bottom
-    raise InvalidSource(f"{where}: {EXPECTED}, got {str(numbers)[:80]}")
+    raise InvalidSource(f"{where}: {EXPECTED}; got {str(numbers)[:80]}")
 
 
 def _masked(pictures: Sequence[Picture], folder: Path) -> list[Picture]:
     if not folder.is_dir():
-        raise InvalidSource(f"{folder}: expected a folder of mask pictures; there is none")
+        raise InvalidSource(f"{folder}: expected a folder of mask images; this folder does not exist")
     masks: dict[str, Path] = {}
     for path in filter(_is_mask, sorted(folder.rglob("*"))):
-        refuse_links_out(folder, [path.relative_to(folder)])
+        refuse_outside_links(folder, [path.relative_to(folder)])
         require_file(path)
         name = _stem(path.relative_to(folder))
         if name in masks:
-            raise InvalidSource(f"{path}: expected one mask a picture; {masks[name].name} is the same picture's")
+            raise InvalidSource(f"{path}: expected one mask per image; {masks[name].name} is a mask of the same image")
         masks[name] = path
     if not masks:
-        raise InvalidSource(f"{folder}: expected mask pictures in it, found none")
-    _refuse_strangers(masks, [_stem(Path(picture.item)) for picture in pictures], folder)
+        raise InvalidSource(f"{folder}: expected mask images, found none")
+    _refuse_unknown_items(masks, [_stem(Path(picture.item)) for picture in pictures], folder)
     return [_with_mask(picture, masks.get(_stem(Path(picture.item)))) for picture in pictures]
 
 
@@ -133,15 +134,15 @@ def _is_mask(path: Path) -> bool:
 
 
 def _stem(path: Path) -> str:
-    """The name without its suffix, its folders kept; an item of an .npz has no suffix."""
+    """The path without the suffix of an image. An item of an .npz has no suffix."""
     return (path.with_suffix("") if path.suffix.lower() in SUFFIXES else path).as_posix()
 
 
-def _refuse_strangers(told: Mapping[str, object], items: Sequence[str], origin: Path) -> None:
-    strangers = sorted(told.keys() - set(items))
-    if strangers:
-        more = f" and {len(strangers) - 1} more" if len(strangers) > 1 else ""
+def _refuse_unknown_items(entries: Mapping[str, object], items: Sequence[str], origin: Path) -> None:
+    unknown = sorted(entries.keys() - set(items))
+    if unknown:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise InvalidSource(
-            f"{origin}: expected names of the data set's pictures, as {printable(items[0])}; there is no "
-            f"{printable(strangers[0])}{more}"
+            f"{origin}: expected names of images of the data set, like {printable(items[0])}; these do not exist: "
+            f"{printable(unknown[0])}{more}"
         )

@@ -1,7 +1,7 @@
-"""Arrays as PNG files, so that an array of pictures travels like any picture. 8 bits, grey or RGB, nothing else.
+"""Arrays as PNG files of 8 bits, grey or RGB, so that the images of an array are sent like any picture.
 
-The deflate stream is stored, not compressed: equal arrays give equal bytes whatever zlib is installed, and so equal
-digests (RFC 1951 section 3.2.4, PNG specification sections 5 and 9).
+The data are stored without compression, so that equal arrays give equal bytes, and equal digests, whatever zlib is
+installed (RFC 1951 section 3.2.4, PNG specification sections 5 and 9).
 """
 
 import struct
@@ -16,7 +16,7 @@ COLOUR_TYPES = {1: 0, 3: 2}
 
 
 def encoded(pixels: NDArray[np.uint8]) -> bytes:
-    """The PNG file of `pixels`: uint8 (H, W), (H, W, 1) or (H, W, 3)."""
+    """The bytes of a PNG file of `pixels`: uint8 (H, W), (H, W, 1) or (H, W, 3)."""
     if pixels.ndim == 2:  # noqa: PLR2004  # height and width
         pixels = pixels[:, :, np.newaxis]
     height, width, channels = pixels.shape
