@@ -229,7 +229,7 @@ def test_an_ensemble_is_checked_on_images_outside_its_training_too(place):
 
     assert done.code == 4, done.messages
     assert done.output.startswith("INCONCLUSIVE: ensemble-near-far/1")
-    assert "3 of 4 labelled images have a prediction of all" in done.output
+    assert "3 of 4 labelled images have a prediction by every version" in done.output
     (check,) = json.loads((place.folder / "check.json").read_text())["mitigation"]
     assert (check["stamp"], check["measures"]["ood_accuracy_difference"]["value"]) == ("", 0.0)
     assert (check["out_of_distribution"]["used"], check["out_of_distribution"]["failed"]) == (3, 1)

@@ -59,7 +59,7 @@ def test_a_folder_that_is_not_there_is_told(place):
 def test_a_folder_without_photographs_is_told(place):
     (place.folder / "empty").mkdir()
 
-    expect(audit(place, photos="empty"), USAGE, "empty", "expected pictures", ".jpg")
+    expect(audit(place, photos="empty"), USAGE, "empty", "expected images", ".jpg")
 
 
 def test_a_model_file_that_is_not_there_is_told(place):

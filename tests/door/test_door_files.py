@@ -113,14 +113,14 @@ def test_a_pipe_or_a_device_among_the_pictures_is_named_and_never_waited_for(tmp
     Image.new("L", (2, 2)).save(tmp_path / "a.png")
     os.mkfifo(tmp_path / "b.png")
 
-    with pytest.raises(InvalidSource, match=r"b\.png: expected a file; it is a pipe"):
+    with pytest.raises(InvalidSource, match=r"b\.png: expected a file, got a pipe"):
         manifest_of(pictures(tmp_path))
 
 
 def test_an_array_that_is_a_pipe_is_named_and_never_waited_for(tmp_path):
     os.mkfifo(tmp_path / "b.npy")
 
-    with pytest.raises(InvalidSource, match=r"b\.npy: expected a file; it is a pipe"):
+    with pytest.raises(InvalidSource, match=r"b\.npy: expected a file, got a pipe"):
         pictures(tmp_path)
 
 
@@ -128,13 +128,13 @@ def test_a_socket_is_no_model(tmp_path):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "s"))
 
-        with pytest.raises(InvalidSource, match="it is a pipe, a socket or a device"):
+        with pytest.raises(InvalidSource, match="got a pipe, a socket or a device"):
             model_file(weights=tmp_path / "s", architecture="torchvision:resnet18")
 
 
 @pytest.mark.parametrize("name", ["", "a\x00b", "x" * 5000, "."])
 def test_a_name_that_no_file_can_have_is_told_as_such(name):
-    with pytest.raises(InvalidSource, match="expected"):
+    with pytest.raises(InvalidSource, match="cannot be read"):
         model_file(weights=name, architecture="torchvision:resnet18")
 
 
@@ -147,5 +147,5 @@ def test_a_folder_that_cannot_be_is_told_as_such(name):
 def test_a_link_that_leads_in_a_circle_is_told_as_such(tmp_path):
     (tmp_path / "a.png").symlink_to(tmp_path / "a.png")
 
-    with pytest.raises(InvalidSource, match=r"a\.png: expected a readable file"):
+    with pytest.raises(InvalidSource, match=r"a\.png: cannot be read"):
         manifest_of(pictures(tmp_path))
