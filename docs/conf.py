@@ -26,6 +26,9 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_generated"]
 myst_heading_anchors = 4
+default_role = "code"  # docstrings write `code` as Markdown does
+autodoc_member_order = "groupwise"
+autodoc_typehints = "signature"
 
 _MARKDOWN_LINK = re.compile(r"\]\((?P<path>\.\./[\w./-]+\.md)(#[\w-]+)?\)")
 

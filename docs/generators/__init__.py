@@ -1,10 +1,21 @@
-"""Reference pages from the code. Each module has `page() -> str`: Markdown that a page of docs/ includes."""
+"""Reference pages from the code: each module has functions that return Markdown, which a page of docs/ includes."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs.generators import metrics, settings
+from docs.generators import commands, measures, metrics, packages, rest, settings
 
-PAGES = {"settings": settings.page, "metrics": metrics.page}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "modicum": commands.client_page,
+    "modicum-server": commands.server_page,
+    "sdk": packages.client_page,
+    "library": packages.library_page,
+    "rest-operations": rest.operations_page,
+    "error-reasons": rest.reasons_page,
+    "measures": measures.page,
+    "metrics": metrics.page,
+    "settings": settings.page,
+}
 
 
 def write_pages(folder: Path) -> None:

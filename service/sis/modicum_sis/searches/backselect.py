@@ -42,7 +42,7 @@ def backselect(score: Callable[[Tensor], Tensor], features: Tensor, fill: Tensor
     This costs p(p + 1)/2 + 1 evaluations for p features.
 
     Args:
-        score: (B, *shape) -> (B,); higher is better.
+        score: `(B, *shape) -> (B,)`; higher is better.
         features: a tensor of any `shape`, not empty. Every entry is one feature.
         fill: the value of a removed feature; broadcast to `shape`.
 
