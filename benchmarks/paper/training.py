@@ -1,6 +1,6 @@
-"""Training a small classifier from nothing, the same on every machine with the same torch. Knows no masks.
+"""Trains a small classifier from random weights. The result is the same on every machine with the same torch.
 
-Without augmentation: the masks belong to images as they are (METHOD section 4).
+There is no augmentation, because masks belong to unchanged images; docs/method.md, "Pixel subsets".
 """
 
 from collections.abc import Iterator

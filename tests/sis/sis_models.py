@@ -1,4 +1,4 @@
-"""Models whose scores a person can work out, a tiny real network, and how a subset is scored again.
+"""Models whose scores a person can compute, a tiny real network, and an independent score of a subset.
 
 Values are dyadic, so float sums are exact.
 """
@@ -24,7 +24,7 @@ class LinearScores(nn.Module):
 
 
 class TinyNetwork(nn.Module):
-    """A convolution, a batch norm, a dropout and a linear layer, with random weights of its own seed."""
+    """A convolution, a batch norm, a dropout and a linear layer, with random weights from its own seed."""
 
     def __init__(self, seed: int = 0, classes: int = 4) -> None:
         super().__init__()
@@ -63,13 +63,13 @@ def network_classifier(seed: int = 0) -> Classifier:
 
 
 def rescored(classifier: Classifier, images: Tensor, finding: Finding, fill: float | Tensor) -> float:
-    """Confidence of the masked image by a plain softmax, apart from the library's own."""
+    """The confidence of the masked image by a plain softmax, independent of the library."""
     painted = torch.where(finding.subset.mask, images[finding.index], fill)
     return float(torch.softmax(classifier.plain_logits(painted).double(), dim=0)[finding.target_class])
 
 
 def random_network(*, seed: int, gain: float = 2.0) -> nn.Module:
-    """A small convolutional network with random weights, confident of what it sees."""
+    """A small convolutional network with random weights that make it confident."""
     generator = torch.Generator().manual_seed(seed)
     network = nn.Sequential(
         nn.Conv2d(1, 16, 5, padding=2),
@@ -90,8 +90,8 @@ def random_network(*, seed: int, gain: float = 2.0) -> nn.Module:
 class PairedScores(nn.Module):
     """Class scores from pixels and from products of neighbouring pixels, all values rounded to quarters.
 
-    Weights are quarters too, so that every sum is exact in float32, whatever the fill and however the work is cut. The
-    gradient is taken as if nothing had been rounded.
+    Weights are quarters too, so every sum is exact in float32, for every fill and chunk size. The gradient is that of
+    the values before rounding.
     """
 
     def __init__(self, seed: int, canvas: tuple[int, int, int], classes: int) -> None:
@@ -108,7 +108,7 @@ class PairedScores(nn.Module):
 
 
 class FunctionScores(nn.Module):
-    """Two classes, of which the first has the given function of the image as its margin."""
+    """Two classes; the margin of the first is the given function of the image."""
 
     def __init__(self, function: Callable[[Tensor], Tensor], dtype: torch.dtype = torch.float64) -> None:
         super().__init__()

@@ -13,11 +13,11 @@ def accelerated(module=None, **options):
 
 
 def folded_part(classifier):
-    twin, _ = classifier._choose(CANVAS)
-    return next(part for part in twin.modules() if isinstance(part, nn.Conv2d))
+    fast, _ = classifier._choose(CANVAS)
+    return next(part for part in fast.modules() if isinstance(part, nn.Conv2d))
 
 
-def test_a_search_runs_on_folded_norms_and_the_record_says_so():
+def test_a_search_runs_on_folded_norms_and_records_that():
     classifier, images = accelerated(), random_images(4)
 
     record = classifier.acceleration(CANVAS)
@@ -37,17 +37,17 @@ def test_gradients_of_the_image_agree_with_the_modules_own():
     torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-5)
 
 
-def test_plain_passes_never_run_on_the_twin():
+def test_plain_passes_never_run_on_the_fast_copy():
     classifier, image = accelerated(), random_images(1)[0]
     own = classifier.plain_logits(image)
     classifier.acceleration(CANVAS)
-    folded_part(classifier).bias.data += 100  # a twin that went wrong
+    folded_part(classifier).bias.data += 100  # break the fast copy
 
     assert torch.equal(classifier.plain_logits(image), own)
     assert not torch.allclose(classifier.search_logits(image.unsqueeze(0))[0], own)
 
 
-def test_a_search_on_a_wrong_twin_reports_nothing_that_is_not_verified():
+def test_a_search_on_a_wrong_fast_copy_reports_only_verified_subsets():
     classifier, images = accelerated(), random_images(6)
     classifier.acceleration(CANVAS)
     folded_part(classifier).weight.data *= -1
@@ -92,7 +92,7 @@ def test_arithmetic_models_are_bit_equal_with_and_without_acceleration(search):
         assert one.verified_confidence == other.verified_confidence
 
 
-def test_double_precision_is_never_touched():
+def test_double_precision_modules_are_never_accelerated():
     classifier = accelerated(TinyNetwork().double())
     images = random_images(2).double()
 
@@ -102,7 +102,7 @@ def test_double_precision_is_never_touched():
     assert torch.equal(classifier.search_logits(images), classifier.logits(images))
 
 
-def test_a_module_that_cannot_be_traced_runs_as_it_is_and_the_record_says_why():
+def test_a_module_that_cannot_be_traced_runs_unchanged_and_the_record_says_why():
     class Branching(TinyNetwork):
         def forward(self, images):
             return super().forward(images if images.sum() > 0 else -images)
@@ -116,7 +116,7 @@ def test_a_module_that_cannot_be_traced_runs_as_it_is_and_the_record_says_why():
     assert torch.equal(classifier.search_logits(images), classifier.logits(images))
 
 
-def test_a_twin_whose_scores_differ_is_not_used(monkeypatch):
+def test_a_fast_copy_whose_scores_differ_is_not_used(monkeypatch):
     def fold_wrongly(module):
         wrong = TinyNetwork(seed=1).eval().requires_grad_(False)
         return wrong, 1
@@ -131,7 +131,7 @@ def test_a_twin_whose_scores_differ_is_not_used(monkeypatch):
     assert torch.equal(classifier.search_logits(images), classifier.logits(images))
 
 
-def test_a_twin_that_fails_later_gives_way_to_the_module(monkeypatch):
+def test_a_fast_copy_that_fails_later_is_replaced_by_the_module(monkeypatch):
     class Fragile(TinyNetwork):
         def forward(self, images):
             if len(images) > 3:
@@ -149,7 +149,7 @@ def test_a_twin_that_fails_later_gives_way_to_the_module(monkeypatch):
     assert classifier.acceleration(CANVAS).folded == 0
 
 
-def test_a_change_of_the_weights_makes_the_twin_anew():
+def test_a_change_of_the_weights_makes_a_new_fast_copy():
     module = TinyNetwork()
     classifier, images = accelerated(module), random_images(3)
     before = classifier.search_logits(images)

@@ -1,4 +1,4 @@
-"""Recorded passes: on a CPU the same code runs with the passes themselves in the place of their replay."""
+"""CUDA graphs. On a CPU the same code runs the passes themselves instead of a replay."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def gradient_of(module, images):
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 8, 13])
-def test_scores_and_gradients_are_the_modules_own_whatever_the_batch(count):
+def test_scores_and_gradients_are_the_modules_own_for_every_batch_size(count):
     module, images = network(), random_images(count)
     graphed = Graphed(module)
 
@@ -33,7 +33,7 @@ def test_scores_and_gradients_are_the_modules_own_whatever_the_batch(count):
             torch.testing.assert_close(mine, own, rtol=1e-4, atol=1e-6)
 
 
-def test_what_was_returned_is_not_overwritten_by_the_next_pass():
+def test_returned_scores_are_not_overwritten_by_the_next_pass():
     graphed, images = Graphed(network()), random_images(4)
     scores, gradient = gradient_of(graphed, images)
     before = scores.clone(), gradient.clone()
@@ -48,7 +48,7 @@ def test_what_was_returned_is_not_overwritten_by_the_next_pass():
     assert torch.equal(alone, graphed(images))
 
 
-def test_a_shorter_batch_owes_nothing_to_the_longer_one_before():
+def test_a_shorter_batch_does_not_depend_on_the_longer_one_before():
     images = random_images(3)
     fresh, used = Graphed(network()), Graphed(network())
     used(random_images(4, seed=1))
@@ -93,7 +93,7 @@ def test_a_gradient_of_an_overwritten_pass_is_refused():
         torch.autograd.grad(first.sum(), images)
 
 
-def test_a_search_on_recorded_passes_finds_as_small_subsets_and_says_so():
+def test_a_search_on_recorded_passes_finds_equally_small_subsets_and_records_that():
     sizes = []
     for speedups in (Speedups(graphs=True), True):
         classifier = Classifier(TinyNetwork(), (0, 1), 0.5, 0.25, accelerate=speedups)
@@ -104,7 +104,7 @@ def test_a_search_on_recorded_passes_finds_as_small_subsets_and_says_so():
     assert sizes[0] == pytest.approx(sizes[1], rel=0.2)
 
 
-def test_passes_that_cannot_be_recorded_give_way_and_the_record_says_why(monkeypatch):
+def test_passes_that_cannot_be_recorded_are_declined_with_the_reason(monkeypatch):
     def refuse(self, run):
         raise RuntimeError("operation not permitted when stream is capturing")
 
@@ -119,7 +119,7 @@ def test_passes_that_cannot_be_recorded_give_way_and_the_record_says_why(monkeyp
     torch.testing.assert_close(classifier.search_logits(images), classifier.logits(images), rtol=1e-4, atol=1e-5)
 
 
-def test_batches_are_padded_to_few_sizes_of_which_at_most_a_third_is_idle():
+def test_batches_are_padded_to_few_sizes_and_at_most_a_third_is_padding():
     counts = [padded_count(count) for count in range(1, 1025)]
 
     assert counts[:13] == [1, 2, 3, 4, 6, 6, 8, 8, 12, 12, 12, 12, 16]
@@ -128,7 +128,7 @@ def test_batches_are_padded_to_few_sizes_of_which_at_most_a_third_is_idle():
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["first", "last"])
-def test_padding_keeps_the_images_and_their_layout(layout):
+def test_padding_keeps_the_images_and_their_memory_format(layout):
     images = random_images(3).contiguous(memory_format=layout)
 
     batch = padded(images, 4)

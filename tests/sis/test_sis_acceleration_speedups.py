@@ -1,4 +1,4 @@
-"""What `Speedups` asks for: reduced precision, compilation, recorded passes, each of them guarded."""
+"""The options of `Speedups`: reduced precision, compilation and CUDA graphs, each with its checks."""
 
 import math
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ def accelerated(speedups, module=None):
     return Classifier(TinyNetwork() if module is None else module, (0, 1), 0.5, 0.25, accelerate=speedups)
 
 
-def test_a_search_in_reduced_precision_says_so_with_what_it_costs_in_log_odds():
+def test_a_search_in_reduced_precision_records_its_difference_in_log_odds():
     classifier, images = accelerated(REDUCED), random_images(4)
 
     record = classifier.acceleration(CANVAS)
@@ -47,7 +47,7 @@ def test_a_search_in_reduced_precision_says_so_with_what_it_costs_in_log_odds():
     torch.testing.assert_close(scores, classifier.logits(images), rtol=0.05, atol=0.05)
 
 
-def test_reduced_precision_has_a_gradient_of_the_image_in_its_own_type():
+def test_reduced_precision_returns_the_gradient_in_the_dtype_of_the_image():
     classifier = accelerated(REDUCED)
     gradients = []
     for score in (classifier.logits, classifier.search_logits):
@@ -67,7 +67,7 @@ def test_plain_passes_are_never_in_reduced_precision():
 
 
 @pytest.mark.parametrize("search", [MaskOptimization(passes=80), BatchedGradient(2)], ids=["mask", "gradient"])
-def test_what_is_found_in_reduced_precision_is_verified_in_float32_at_the_threshold_itself(search):
+def test_subsets_found_in_reduced_precision_are_verified_in_float32_at_the_threshold(search):
     classifier, own, images = accelerated(REDUCED), accelerated(False), random_images(8)
 
     findings = list(find_subsets(classifier, images, threshold=0.6, search=search))
@@ -82,7 +82,7 @@ def test_what_is_found_in_reduced_precision_is_verified_in_float32_at_the_thresh
         assert finding.parameters.acceleration == classifier.acceleration(CANVAS)
 
 
-def test_a_search_aims_past_the_threshold_by_what_its_passes_differ():
+def test_a_search_aims_past_the_threshold_by_the_difference_of_its_passes():
     aimed = []
 
     class Watched(MaskOptimization):
@@ -135,7 +135,7 @@ def test_reduced_precision_that_differs_too_much_is_declined_and_folded_float32_
     assert "bfloat16: log-odds of the fast copy differ by" in record.declined
 
 
-def test_a_module_that_insists_on_its_own_type_is_searched_in_it():
+def test_a_module_that_requires_its_own_dtype_is_searched_in_it():
     class Insistent(TinyNetwork):
         def forward(self, images):
             return (
@@ -150,7 +150,7 @@ def test_a_module_that_insists_on_its_own_type_is_searched_in_it():
     assert "bfloat16: the fast copy failed" in record.declined
 
 
-def test_double_precision_declines_all_of_it_and_says_so():
+def test_double_precision_declines_every_speedup_with_a_reason():
     everything = Speedups(precision="bfloat16", compiled=True, graphs=True)
     classifier, images = accelerated(everything, TinyNetwork().double()), random_images(2).double()
 
@@ -166,7 +166,7 @@ def test_another_precision_is_refused():
         Speedups(precision="int8")
 
 
-def test_a_findings_file_remembers_what_was_done_for_speed(tmp_path):
+def test_a_findings_file_records_the_speedups(tmp_path):
     classifier = accelerated(REDUCED)
     findings = list(find_subsets(classifier, random_images(1), threshold=0.6, search=MaskOptimization(passes=20)))
 
@@ -176,7 +176,7 @@ def test_a_findings_file_remembers_what_was_done_for_speed(tmp_path):
     assert loaded.parameters.acceleration == classifier.acceleration(CANVAS)
 
 
-def test_a_change_of_the_weights_makes_every_step_anew():
+def test_a_change_of_the_weights_repeats_every_step():
     module = TinyNetwork()
     classifier, images = accelerated(Speedups(precision="bfloat16", graphs=True), module), random_images(3)
     before = classifier.search_logits(images)
@@ -194,7 +194,7 @@ def fake_compiler(monkeypatch, compiled):
     monkeypatch.setattr(torch, "compile", lambda module, **_: compiled(module))
 
 
-def test_without_a_compiler_the_folded_twin_runs_and_the_record_says_why(monkeypatch):
+def test_without_a_compiler_the_folded_copy_runs_and_the_record_says_why(monkeypatch):
     class NoCompiler(nn.Module):
         def forward(self, images):
             raise FileNotFoundError("no g++ here")
@@ -220,7 +220,7 @@ def test_where_torch_cannot_compile_at_all_the_record_says_so(monkeypatch):
     assert record.declined == "compiled: RuntimeError: not on this Python"
 
 
-def test_a_compiler_that_fails_on_a_later_batch_gives_way_to_the_step_before(monkeypatch):
+def test_after_a_compiler_failure_on_a_later_batch_the_step_before_runs(monkeypatch):
     class Fragile(nn.Module):
         def __init__(self, module):
             super().__init__()
@@ -243,7 +243,7 @@ def test_a_compiler_that_fails_on_a_later_batch_gives_way_to_the_step_before(mon
     assert torch.equal(scores, accelerated(REDUCED).search_logits(images))
 
 
-def test_a_compiler_that_fails_backward_is_noticed_before_a_search_needs_it(monkeypatch):
+def test_a_compiler_that_fails_backward_is_declined_before_a_search_needs_it(monkeypatch):
     class NoBackward(torch.autograd.Function):
         @staticmethod
         def forward(_, scores):
@@ -261,7 +261,7 @@ def test_a_compiler_that_fails_backward_is_noticed_before_a_search_needs_it(monk
     assert "no backward kernel" in record.declined
 
 
-def test_a_search_on_a_compiled_twin_finds_what_it_finds_without(monkeypatch):
+def test_a_search_on_a_compiled_copy_finds_the_same_subsets(monkeypatch):
     fake_compiler(monkeypatch, lambda module: module)
     found = [
         list(find_subsets(accelerated(speedups), random_images(4), threshold=0.6, search=MaskOptimization(passes=60)))
@@ -275,7 +275,7 @@ def test_a_search_on_a_compiled_twin_finds_what_it_finds_without(monkeypatch):
 
 @dataclass(frozen=True)
 class Hopeful:
-    """Scores all pixels but one, and proposes two single ones."""
+    """Scores the mask without one pixel, and proposes two masks of one pixel."""
 
     def planned_passes(self, canvas):
         return 10
@@ -298,7 +298,7 @@ def hopeful_findings(speedups):
     return [each for each in findings if each.confidence > 0.8 and not each.baseline_confident]
 
 
-def test_an_image_whose_smallest_masks_are_not_verified_keeps_one_that_is_safe_in_reduced_precision():
+def test_in_reduced_precision_a_safe_mask_is_kept_if_the_smallest_masks_fail_verification():
     findings = hopeful_findings(REDUCED)
 
     assert findings
@@ -315,7 +315,7 @@ def test_exact_passes_need_no_safe_mask():
     assert all(finding.budget_exhausted for finding in findings)
 
 
-def test_the_safe_mask_is_the_smallest_of_an_image_with_margin_enough():
+def test_the_safe_mask_is_the_smallest_one_with_enough_margin():
     evidence = torch.tensor([[4.0, 2.0, 1.0, 0.5]])
     meter = Meter(images_total=2, passes_planned=100, progress=None, should_stop=None)
     scorer = MaskScorer(linear_classifier(evidence), (1, 1, 4), rows=2, batch_size=3, meter=meter, safe_margin=3.0)
@@ -324,7 +324,7 @@ def test_the_safe_mask_is_the_smallest_of_an_image_with_margin_enough():
     masks = torch.tensor([[[1, 1, 1, 1]], [[0, 1, 1, 0]], [[1, 0, 0, 1]], [[0, 1, 0, 0]], [[1, 1, 1, 0]]]).bool()
 
     scorer.margins(masks[:1], torch.ones(1, dtype=torch.int64))
-    assert scorer.safe_mask(1) is None  # the whole image is no subset
+    assert scorer.safe_mask(1) is None  # the whole image does not count
     scorer.margins(masks, torch.zeros(5, dtype=torch.int64))
     scorer.margins_and_gradients(masks[4:], torch.ones(1, dtype=torch.int64))
 
@@ -334,8 +334,10 @@ def test_the_safe_mask_is_the_smallest_of_an_image_with_margin_enough():
     assert scorer.safe_mask(1) is None
 
 
-def test_torchs_own_tracing_takes_the_folded_twin_at_any_batch_size(monkeypatch):
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))  # all but the C++ compiler
+def test_torchs_own_tracing_accepts_the_folded_copy_at_any_batch_size(monkeypatch):
+    monkeypatch.setattr(
+        torch, "compile", partial(torch.compile, backend="aot_eager")
+    )  # everything except the C++ compiler
     classifier, own = accelerated(Speedups(compiled=True)), accelerated(False)
 
     assert classifier.acceleration(CANVAS).compiled

@@ -1,4 +1,4 @@
-"""Any classifier: channels, sizes, class counts, outputs, architectures; each gets verified subsets in its budget."""
+"""Channels, sizes, class counts, outputs and architectures: each gets verified subsets within its budget."""
 
 import math
 import warnings
@@ -15,7 +15,7 @@ Canvas = tuple[int, int, int]
 
 
 class OneBand(nn.Module):
-    """Class 0 scores 2 for every pixel of a short diagonal that is light in the last channel; the others score 0."""
+    """Class 0 scores 2 for every pixel of a short diagonal that is bright in the last channel; the others score 0."""
 
     def __init__(self, canvas: Canvas, classes: int = 2, *, pixels: int = 6) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class OneBand(nn.Module):
 
 
 class Opinionated(nn.Module):
-    """An untrained network that is sure of one image and of no opinion about a blank one."""
+    """An untrained network that is confident on one image and undecided on a blank one."""
 
     def __init__(self, network: nn.Module, image: Tensor) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def torchvision_vit() -> nn.Module:
     network = VisionTransformer(
         image_size=32, patch_size=8, num_layers=2, num_heads=2, hidden_dim=32, mlp_dim=64, num_classes=7
     )
-    nn.init.normal_(network.heads.head.weight)  # it begins with zeros
+    nn.init.normal_(network.heads.head.weight)  # its initial weights are zeros
     return network
 
 
@@ -93,14 +93,14 @@ def search(classifier: Classifier, images: Tensor, *, passes: int) -> Finding:
 
 
 def seeded(build: Callable[[], nn.Module]) -> nn.Module:
-    """A network with the weights of one seed, whoever drew random numbers before."""
+    """A network with the weights of one seed, independent of earlier random draws."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return build()
 
 
 def confidence_alone(module: nn.Module, image: Tensor, finding: Finding) -> float:
-    """Of the target class, by the module itself, on the image with zeros where the mask is False."""
+    """The confidence of the target class by the module itself, on the image with zeros where the mask is False."""
     assert finding.subset is not None
     with torch.no_grad():
         answer = module(image * finding.subset.mask)[0].double()
@@ -109,7 +109,7 @@ def confidence_alone(module: nn.Module, image: Tensor, finding: Finding) -> floa
 
 
 @pytest.mark.parametrize("canvas", [(1, 8, 8), (3, 33, 57), (4, 8, 512), (13, 33, 57), (64, 8, 8)], ids=str)
-def test_of_any_canvas_the_two_pixels_that_suffice_are_found(canvas):
+def test_the_two_sufficient_pixels_are_found_on_any_canvas(canvas):
     classifier = Classifier(OneBand(canvas), mean=[0.0] * canvas[0])
 
     finding = search(classifier, torch.ones(1, *canvas), passes=300)

@@ -1,4 +1,4 @@
-"""What is no argument of its kind is refused at the door: before a pass, and with what to give instead."""
+"""An argument of the wrong kind is refused before any pass, with advice on what to give instead."""
 
 import numpy as np
 import pytest
@@ -61,12 +61,12 @@ def find(**options):
 
 
 @pytest.mark.parametrize(("options", "error", "says"), WRONG.values(), ids=WRONG)
-def test_an_argument_of_another_kind_is_refused_before_the_first_finding_is_asked_for(options, error, says):
+def test_an_argument_of_the_wrong_kind_is_refused_before_the_first_finding_is_requested(options, error, says):
     with pytest.raises(error, match=says):
         find(**options)
 
 
-def test_a_refusal_costs_no_pass():
+def test_a_refused_argument_costs_no_pass():
     classifier = linear_classifier(torch.full((2, 2), 2.0))
 
     with pytest.raises(ParameterError):
@@ -80,17 +80,17 @@ def test_a_refusal_costs_no_pass():
     [[0, 1], (np.int64(0), np.int32(1)), torch.tensor([0, 1]), np.array([0, 1]), [torch.tensor(0), torch.tensor(1)]],
     ids=["ints", "ints of numpy", "a tensor", "an array", "tensors of one int"],
 )
-def test_targets_are_taken_in_any_form_of_whole_numbers(targets):
+def test_targets_may_be_whole_numbers_of_any_type(targets):
     assert [finding.target_class for finding in find(targets=targets)] == [0, 1]
 
 
 @pytest.mark.parametrize("search", WRONG_SEARCHES.values(), ids=WRONG_SEARCHES)
-def test_a_search_with_a_budget_of_another_kind_is_refused(search):
+def test_a_search_with_a_budget_of_the_wrong_kind_is_refused(search):
     with pytest.raises(ParameterError, match=r"must be a (whole )?number.*; got"):
         search()
 
 
-def test_numbers_of_numpy_are_kept_as_plain_ones_that_a_file_can_hold(tmp_path):
+def test_numpy_numbers_are_stored_as_python_numbers(tmp_path):
     classifier, images = linear_classifier(torch.full((2, 2), 2.0)), ones(1, 2, 2)
     found = find(
         classifier=classifier,
@@ -108,6 +108,6 @@ def test_numbers_of_numpy_are_kept_as_plain_ones_that_a_file_can_hold(tmp_path):
     assert type(kept.search.passes) is int
 
 
-def test_a_wrong_argument_is_refused_also_where_there_is_no_image():
+def test_a_wrong_argument_is_refused_even_without_images():
     with pytest.raises(ParameterError, match="search"):
         find(images=random_images(0), search="any")

@@ -1,4 +1,4 @@
-"""How the ascent moves the size of a mask: slowly up, as fast down as the margin allows, and in time for the end."""
+"""How the ascent changes the size of a mask: slowly up, down as fast as the margin allows, in time for the end."""
 
 import itertools
 
@@ -13,15 +13,15 @@ PIXELS = 1000
 
 
 def ascend(margin_of, *, steps, whole_margin=10.0):
-    """Sizes of the masks that one image asks for, where `margin_of` answers with the margin of a size."""
+    """The sizes of the masks in one image's ascent; `margin_of` returns the margin of a size."""
     ascent = Ascent(1, PIXELS, threshold=0.9, device=torch.device("cpu"))
     ascent.enter(0, whole_margin, -5.0, steps=steps)
     slopes, sizes, done = torch.arange(float(PIXELS)).unsqueeze(0), [], []
     while not done:
-        asked = ascent.next_batch()
-        sizes += asked.sizes
-        margins = torch.tensor([margin_of(size) for size in asked.sizes], dtype=torch.float64)
-        done = ascent.apply_gradients(asked, margins, slopes)
+        batch = ascent.next_batch()
+        sizes += batch.sizes
+        margins = torch.tensor([margin_of(size) for size in batch.sizes], dtype=torch.float64)
+        done = ascent.apply_gradients(batch, margins, slopes)
     return sizes, ascent.leave(0)
 
 
@@ -42,7 +42,7 @@ def test_an_image_that_needs_almost_half_its_pixels_has_a_mask_before_the_last_s
     assert int(ascended.mask.sum()) <= 0.5 * PIXELS
 
 
-def test_the_size_falls_the_faster_the_more_the_margin_has_to_spare():
+def test_the_size_falls_faster_with_more_spare_margin():
     needed = log_odds(0.9)
 
     much, _ = ascend(lambda size: needed + 20, steps=5)
@@ -51,7 +51,7 @@ def test_the_size_falls_the_faster_the_more_the_margin_has_to_spare():
     assert much[2] < little[2] < much[1] == little[1]
 
 
-def test_where_the_whole_image_argues_for_another_class_masks_stay_small():
+def test_masks_stay_small_if_the_whole_image_argues_for_another_class():
     sizes, ascended = ascend(lambda size: -8.0, steps=60, whole_margin=-12.0)
 
     assert max(sizes[1:]) <= 0.3 * PIXELS
@@ -59,7 +59,7 @@ def test_where_the_whole_image_argues_for_another_class_masks_stay_small():
 
 
 @pytest.mark.parametrize(("whole_margin", "kept"), [(10.0, 0.0), (-12.0, MOMENTUM_IF_INSUFFICIENT)])
-def test_a_step_keeps_a_share_of_the_last_one_where_the_whole_image_argues_for_another_class(whole_margin, kept):
+def test_steps_have_momentum_if_the_whole_image_argues_for_another_class(whole_margin, kept):
     ascent = Ascent(1, 2, threshold=0.9, device=torch.device("cpu"))
     ascent.enter(0, whole_margin, -5.0, steps=4)
     margin = torch.zeros(1, dtype=torch.float64)
@@ -68,11 +68,11 @@ def test_a_step_keeps_a_share_of_the_last_one_where_the_whole_image_argues_for_a
         ascent.apply_gradients(ascent.next_batch(), margin, torch.tensor(gradient))
 
     second, third = 1 - kept, kept * (1 - kept) - (1 - kept)
-    score = 1 + second * 0.75 + third * 0.5  # the rates fall by a quarter a step
+    score = 1 + second * 0.75 + third * 0.5  # the rate falls by a quarter in each step
     assert ascent.leave(0).scores.tolist() == pytest.approx([score, -score])
 
 
-def test_a_small_budget_leaves_no_image_whole_of_which_half_the_pixels_suffice():
+def test_a_small_budget_finds_a_subset_if_half_the_pixels_suffice():
     image_side = 16
     evidence = torch.full((image_side, image_side), log_odds(0.9) / (0.45 * image_side**2))
 

@@ -35,7 +35,7 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize(("score", "features", "order", "scores", "subsets"), GOLDEN.values(), ids=GOLDEN)
-def test_the_golden_values_come_out(score, features, order, scores, subsets):
+def test_the_golden_values_are_reproduced(score, features, order, scores, subsets):
     trace = backselect(score, features, 0.0)
 
     assert trace.order.tolist() == order
@@ -46,7 +46,7 @@ def test_the_golden_values_come_out(score, features, order, scores, subsets):
         assert (None if mask is None else set(mask.nonzero().flatten().tolist())) == expected
 
 
-def test_an_empty_subset_is_given_when_the_fill_alone_suffices():
+def test_the_subset_is_empty_if_the_fill_alone_suffices():
     trace = backselect(total, double(1, 2), double(5, 5))
 
     assert trace.smallest_subset(10).tolist() == [False, False]
@@ -59,21 +59,21 @@ def test_masks_have_the_shape_of_the_features():
     assert trace.scores.tolist() == [3] * 7 + [2, 1, 0]
 
 
-def test_a_score_that_is_not_a_number_is_never_chosen_before_one_that_is():
+def test_nan_is_never_chosen_before_a_number():
     def score(batch):
         return torch.where(batch[:, 1] == 0, torch.nan, batch.sum(dim=1))
 
     assert backselect(score, double(1, 2, 3), 0.0).order.tolist()[:2] == [0, 2]
 
 
-def test_no_features_are_refused_with_what_to_give():
+def test_an_input_without_features_is_refused():
     with pytest.raises(ParameterError, match="at least one feature"):
         backselect(total, torch.zeros(0), 0.0)
 
 
 @pytest.mark.parametrize("fraction", [None, 0.1, 0.34, 0.9])
 @pytest.mark.parametrize("count", [1, 2, 7, 30])
-def test_the_passes_are_those_foretold_and_no_batch_is_larger_than_allowed(count, fraction):
+def test_the_passes_are_as_planned_and_no_batch_is_too_large(count, fraction):
     batches = []
 
     def score(masks):
@@ -88,7 +88,7 @@ def test_the_passes_are_those_foretold_and_no_batch_is_larger_than_allowed(count
     assert removal.trace.kept.tolist()[-1] == 0
 
 
-def test_the_passes_at_224_by_224_need_more_than_32_bits_and_get_them():
+def test_the_pass_count_at_224_by_224_exceeds_32_bits():
     assert BackSelect().planned_passes((3, 224, 224)) == 50176 * 50177 // 2 + 11
 
 

@@ -10,7 +10,7 @@ GUESS = default_chunk_size(CANVAS, torch.device("cpu"))
 
 
 class Paced(nn.Module):
-    """A module whose passes take as long as a table says; `now` is its clock."""
+    """A module whose passes take the times of a table; `now` is its clock."""
 
     def __init__(self, seconds_an_image):
         super().__init__()
@@ -40,18 +40,18 @@ PACES = {
 
 
 @pytest.mark.parametrize(("pace", "size"), PACES.values(), ids=PACES)
-def test_the_batch_size_is_where_an_image_takes_least_time(pace, size):
+def test_the_batch_size_takes_the_least_time_per_image(pace, size):
     assert measured(Paced(pace)) == size
 
 
-def test_a_slow_model_is_measured_once_and_keeps_the_guess():
+def test_a_slow_model_is_measured_once_and_keeps_the_default():
     module = Paced(lambda _: 60.0)
 
     assert measured(module) == GUESS
     assert module.sizes == [GUESS]
 
 
-def test_the_measurement_is_made_once_a_canvas():
+def test_each_canvas_is_measured_once():
     module = Paced(lambda _: 1e-5)
     classifier = Classifier(module, (0, 1), 0.0, 1.0)
     first = measured_chunk_size(classifier, CANVAS, now=module.now)
@@ -71,7 +71,7 @@ def test_a_batch_that_does_not_fit_ends_the_doubling():
     assert measured(Cramped(lambda size: 1e-3 / size)) == 2 * GUESS
 
 
-def test_a_guess_that_does_not_fit_is_halved():
+def test_a_default_that_does_not_fit_is_halved():
     class Cramped(Paced):
         def forward(self, images):
             if len(images) >= GUESS:
@@ -87,7 +87,7 @@ def test_double_precision_is_not_measured():
     assert measured_chunk_size(classifier, CANVAS, now=lambda: pytest.fail("the clock was read")) == GUESS
 
 
-def test_a_large_canvas_and_a_small_one_have_guesses():
+def test_large_and_small_canvases_have_defaults():
     assert default_chunk_size((3, 512, 512), torch.device("cpu")) == 1
     assert default_chunk_size((1, 8, 8), torch.device("cpu")) == 1024
     assert measured_chunk_size(linear_classifier(torch.ones(2, 2)), (1, 2, 2)) >= 1

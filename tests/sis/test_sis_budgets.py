@@ -1,4 +1,4 @@
-"""What a search may spend, on models that fit into memory and on others: never more than it planned."""
+"""A search never spends more than it planned, also if memory is too small for its batches."""
 
 import pytest
 import torch
@@ -41,14 +41,14 @@ def test_a_budget_is_never_exceeded(passes):
     assert max(finding.passes.equivalents for finding in findings) <= passes
 
 
-def test_the_default_pixels_a_step_are_one_at_32_and_a_hundred_at_224():
+def test_the_default_is_1_pixel_per_step_at_32_and_100_at_224():
     search = BatchedGradient(None)
 
     assert search.planned_passes((3, 32, 32)) == 3 * 1024 + 10
     assert search.planned_passes((3, 224, 224)) == 3 * 502 + 10
 
 
-def test_a_batch_too_large_for_the_device_is_halved_and_its_passes_counted_once():
+def test_a_batch_too_large_for_the_device_is_halved_and_its_passes_are_counted_once():
     class Small(LinearScores):
         def forward(self, images):
             if len(images) > 3:
@@ -64,7 +64,7 @@ def test_a_batch_too_large_for_the_device_is_halved_and_its_passes_counted_once(
     assert {finding.passes.forward for finding in findings} == {planned - ATTEMPTS + 1}
 
 
-def test_a_cpu_without_memory_for_a_batch_gets_smaller_ones_too():
+def test_batches_are_also_halved_if_a_cpu_is_out_of_memory():
     class Small(LinearScores):
         def forward(self, images):
             if len(images) > 3:
@@ -78,9 +78,9 @@ def test_a_cpu_without_memory_for_a_batch_gets_smaller_ones_too():
     assert {finding.subset.size for finding in findings} == {1}
 
 
-def test_eight_masks_that_do_not_verify_are_still_within_the_plan():
+def test_eight_masks_that_fail_verification_are_within_the_plan():
     class Fickle(LinearScores):
-        """Argues for class 0 only where it sees several images at once, so that no plain pass confirms a mask."""
+        """Predicts class 0 only in batches of several images, so no plain pass confirms a mask."""
 
         def forward(self, images):
             scores = super().forward(images)

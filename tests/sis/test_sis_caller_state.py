@@ -1,4 +1,4 @@
-"""Findings are the same whatever state of torch, or of the module, the caller is in around a search."""
+"""The caller's state of torch, or of the module, does not change findings."""
 
 import contextlib
 
@@ -31,7 +31,7 @@ def found(search, *, classifier=None, images=None):
 
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 @each_search
-def test_a_callers_mode_changes_no_finding(search, state):
+def test_the_callers_torch_mode_changes_no_finding(search, state):
     expected = found(search)
 
     with state():
@@ -42,7 +42,7 @@ def test_a_callers_mode_changes_no_finding(search, state):
 
 
 @each_search
-def test_what_was_made_in_inference_mode_is_searched_outside(search):
+def test_modules_made_in_inference_mode_are_searched_outside_it(search):
     expected = found(search)
 
     with torch.inference_mode():
@@ -55,7 +55,7 @@ def test_what_was_made_in_inference_mode_is_searched_outside(search):
     assert found(search, classifier=classifier, images=images) == expected
 
 
-def test_a_module_put_to_training_between_two_findings_is_verified_in_eval_mode():
+def test_a_module_put_in_training_mode_during_a_run_is_verified_in_eval_mode():
     module = TinyNetwork()
     classifier = Classifier(module, mean=0.5, std=0.25)
     statistics = module.norm.running_mean.clone()
@@ -72,7 +72,7 @@ def test_a_module_put_to_training_between_two_findings_is_verified_in_eval_mode(
 
 
 class Witness(nn.Module):
-    """Writes down with what precision a product of float32 numbers would be computed while it runs."""
+    """Records the precision of float32 products while it runs."""
 
     def __init__(self):
         super().__init__()
@@ -115,7 +115,7 @@ needs_newer = pytest.mark.skipif(not NEWER, reason="torch before 2.9 has the old
 
 
 @pytest.mark.parametrize("switches", [older_switches, pytest.param(newer_switch, marks=needs_newer)])
-def test_a_plain_pass_computes_in_float32_where_the_caller_allows_less_and_leaves_the_switches_as_they_were(switches):
+def test_a_plain_pass_computes_in_float32_and_restores_the_callers_precision_switches(switches):
     witness = Witness()
     classifier = Classifier(witness)
 

@@ -53,7 +53,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("make", "error", "says"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_classifier_is_refused_with_a_typed_error(make, error, says):
+def test_a_module_that_is_not_a_classifier_is_refused_with_a_typed_error(make, error, says):
     with pytest.raises(error, match=says):
         classifier_returning(make).inspect((3, 8, 8))
 
@@ -68,7 +68,7 @@ def test_what_is_no_classifier_is_refused_with_a_typed_error(make, error, says):
     ],
     ids=["bounds", "std", "mean", "output"],
 )
-def test_parameters_that_make_no_sense_are_refused(options, says):
+def test_invalid_parameters_are_refused(options, says):
     with pytest.raises(ParameterError, match=says):
         Classifier(TinyNetwork(), **{"bounds": (0, 1), "mean": 0.0, "std": 1.0, **options})
 
@@ -89,17 +89,17 @@ def test_a_canvas_of_another_size_is_resized_inside_and_still_has_a_gradient():
     assert float(classifier.plain_logits(torch.ones(1, 8, 8))[0]) == pytest.approx(4)
 
 
-def test_a_model_without_a_gradient_is_no_ground_to_refuse_it():
+def test_a_model_without_a_gradient_is_accepted():
     inspection = classifier_returning(lambda x: (x > 0.5).float().sum((2, 3))).inspect((3, 4, 4))
 
     assert not inspection.has_gradient
     assert inspection.class_count == 3
 
 
-def test_a_gradient_of_the_losing_class_alone_is_one():
+def test_a_gradient_of_the_losing_class_alone_counts_as_a_gradient():
     inspection = linear_classifier(torch.full((2, 2), -1.0)).inspect((1, 2, 2))
 
-    assert inspection.has_gradient  # the winner's score is 0 whatever the image; the margin is not
+    assert inspection.has_gradient  # the winner's score is always 0; the margin is not
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_gradient_of_the_losing_class_alone_is_one():
     ],
     ids=["linux", "windows", "python", "cuda"],
 )
-def test_want_of_memory_is_no_refusal_of_the_canvas(error):
+def test_lack_of_memory_is_not_reported_as_a_refused_canvas(error):
     def fail(_):
         raise error
 
@@ -143,7 +143,7 @@ def test_findings_of_probabilities_that_round_to_one_are_flagged():
     assert [finding.saturated for finding in findings] == [True, False]
 
 
-def test_findings_of_a_module_that_divides_log_odds_of_probabilities_are_flagged_as_those_of_its_part():
+def test_findings_of_a_module_that_divides_log_odds_are_flagged_if_its_probabilities_saturate():
     weights = torch.tensor([[30.0, 1.0], [1.0, 1.0]]) / 4
     images = torch.cat([ones(1, 2, 2), torch.tensor([[[[0.0, 1.0], [1.0, 1.0]]]])])
     tempered = {"module": LinearScores(two_classes(weights)), "output": "logits"}
@@ -159,7 +159,7 @@ def test_findings_of_a_module_that_divides_log_odds_of_probabilities_are_flagged
     assert flags == [[False, False], [True, False]]
 
 
-def test_margins_keep_their_order_where_a_softmax_is_exactly_one():
+def test_margins_keep_their_order_if_the_softmax_is_exactly_one():
     logits = torch.tensor([[20.0, 0.0, 0.0], [40.0, 0.0, 0.0]])
 
     margins = margins_of(logits, torch.tensor([0, 0]))
@@ -170,7 +170,7 @@ def test_margins_keep_their_order_where_a_softmax_is_exactly_one():
     assert float(confidences_of(torch.tensor([0.0]))) == 0.5
 
 
-def test_a_module_in_training_mode_is_put_in_eval_mode_and_its_statistics_stay():
+def test_a_module_in_training_mode_is_put_in_eval_mode_and_keeps_its_statistics():
     module = TinyNetwork().train()
     before = module.norm.running_mean.clone()
     classifier = Classifier(module, (0, 1), 0.5, 0.25)

@@ -49,7 +49,7 @@ def test_a_random_other_class_is_never_the_target_and_every_other_is_drawn():
     assert drawn == [other_class(finding, 4, seed=seed) for seed in range(60)]
 
 
-def test_the_same_search_argues_for_another_class_of_the_same_images():
+def test_the_same_search_runs_for_another_class_of_the_same_images():
     classifier, images, search = network_classifier(), random_images(8), MaskOptimization(passes=90)
     findings = list(find_subsets(classifier, images, threshold=0.6, search=search))
     eligible = [finding for finding in findings if finding.eligible and not finding.baseline_confident]
@@ -88,7 +88,7 @@ def test_a_subset_is_scored_again_under_the_other_fills(classifier, image, findi
     assert not scores["white"].sufficient
 
 
-def test_a_fill_without_enough_donors_is_said(classifier, image, findings):
+def test_a_fill_without_enough_donors_is_reported(classifier, image, findings):
     donors = torch.cat([image, image])
 
     (score,) = other_fills(classifier, image, findings, fills=["marginal"], donors=donors)
@@ -96,7 +96,7 @@ def test_a_fill_without_enough_donors_is_said(classifier, image, findings):
     assert (score.confidence, score.reason) == (None, "FILL_UNAVAILABLE")
 
 
-def test_donors_that_were_gathered_once_serve_every_call_without_a_further_pass(image, classifier, findings):
+def test_a_gathered_donor_pool_serves_every_call_without_more_passes(image, classifier, findings):
     module, donors = classifier._module, torch.stack([image[0] / 2, image[0] / 4, image[0] * 0, image[0] * 0])
     donors[2:, 0, 0, 0] = 1  # the margin of these is -2: class 1
     names = ["half", "quarter", "first", "second"]
@@ -111,7 +111,7 @@ def test_donors_that_were_gathered_once_serve_every_call_without_a_further_pass(
     assert again[0].confidence == pytest.approx(float(torch.sigmoid(torch.tensor(8.0 - 2.0).double())))
 
 
-def test_ready_donors_and_their_images_give_the_same_findings():
+def test_a_donor_pool_and_its_images_give_the_same_findings():
     classifier, images, donors = network_classifier(), random_images(4), random_images(6, seed=1)
     options = {"threshold": 0.5, "search": BatchedGradient(8), "fill": "marginal", "seed": 3}
 
@@ -128,7 +128,7 @@ def test_ready_donors_and_their_images_give_the_same_findings():
         assert one.subset is None or torch.equal(one.subset.mask, other.subset.mask)
 
 
-def test_a_control_of_one_chunk_says_what_a_control_of_all_does():
+def test_a_control_gives_the_same_results_in_chunks():
     classifier, images, search = network_classifier(), random_images(8), MaskOptimization(passes=60)
     findings = list(find_subsets(classifier, images, threshold=0.6, search=search))
     options = {"threshold": 0.6, "search": search, "chunk_size": 1}
@@ -146,7 +146,7 @@ def test_a_control_of_one_chunk_says_what_a_control_of_all_does():
     ]
 
 
-def test_a_subset_for_a_given_class_is_controlled_though_its_image_is_not_eligible(classifier):
+def test_a_subset_for_a_given_class_is_controlled_even_if_its_image_is_not_eligible(classifier):
     image = torch.zeros(1, 1, 3, 3)
     image[0, 0, 0, 1], image[0, 0, 1, 1] = 1, 0.625  # margins -4 and 5: together 1, no class reaches 0.9
     (finding,) = find_subsets(classifier, image, threshold=0.9, search=BatchedGradient(), fill="black", targets=[0])
@@ -172,7 +172,7 @@ def test_the_bare_shape_is_painted_on_the_mean(classifier, image, findings):
     assert black.confidence == 0.5
 
 
-def test_random_pixels_of_the_same_number_are_drawn_by_seed(classifier, image, findings):
+def test_equally_many_random_pixels_are_drawn_by_seed(classifier, image, findings):
     scores = [next(random_same_size(classifier, image, findings, seed=seed)) for seed in [*range(30), 0]]
 
     single = {round(float(torch.sigmoid(value)), 6) for value in (EVIDENCE * image[0, 0]).double().flatten()}
@@ -181,14 +181,14 @@ def test_random_pixels_of_the_same_number_are_drawn_by_seed(classifier, image, f
     assert scores[0] == scores[-1]
 
 
-def test_findings_without_evidence_are_passed_over(classifier):
+def test_findings_without_evidence_are_skipped(classifier):
     findings = list(find_subsets(classifier, ones(1, 3, 3) * 0, threshold=0.9, search=BatchedGradient()))
 
     assert not list(other_fills(classifier, ones(1, 3, 3), findings))
     assert not list(class_targeted(classifier, ones(1, 3, 3), findings, threshold=0.9, search=BatchedGradient()))
 
 
-def test_mask_optimization_finds_another_class_among_small_masks_where_large_ones_bring_the_predicted_back():
+def test_mask_optimization_finds_another_class_among_small_masks():
     classifier = Classifier(random_network(seed=0), bounds=(0, 1), mean=0.5)
     images = torch.rand(12, 1, 24, 24, generator=torch.Generator().manual_seed(9))
     search = MaskOptimization(passes=120)
@@ -226,7 +226,7 @@ def test_images_that_are_not_those_of_the_findings_are_refused(control):
 
 
 @each_control
-def test_fewer_images_than_the_findings_speak_of_are_refused(control):
+def test_fewer_images_than_the_findings_refer_to_are_refused(control):
     findings = network_findings(random_images(8))[-4:]
     assert any(finding.subset is not None and not finding.baseline_confident for finding in findings)
 
@@ -235,7 +235,7 @@ def test_fewer_images_than_the_findings_speak_of_are_refused(control):
 
 
 @each_control
-def test_images_of_another_canvas_than_the_subsets_are_refused(control):
+def test_images_of_another_shape_than_the_subsets_are_refused(control):
     findings = network_findings(random_images(8), digests=[f"image {index}" for index in range(8)])
 
     with pytest.raises(CanvasMismatch, match=r"shape \(8, 8\); got \(3, 6, 6\)"):
@@ -243,7 +243,7 @@ def test_images_of_another_canvas_than_the_subsets_are_refused(control):
 
 
 @each_control
-def test_images_that_the_caller_named_are_taken_at_their_word(control):
+def test_images_named_by_the_caller_are_not_compared_by_value(control):
     images = random_images(8)
     findings = network_findings(images, digests=[f"image {index}" for index in range(8)])
 

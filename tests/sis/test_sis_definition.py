@@ -1,4 +1,4 @@
-"""The searches beside their definitions, written here as slowly and plainly as they read, on float64 functions."""
+"""The searches compared with plain, slow implementations of their definitions, on float64 functions."""
 
 import math
 
@@ -10,7 +10,7 @@ from modicum_sis import BackSelect, BatchedGradient, Classifier, Reason, backsel
 
 from tests.sis.sis_models import FunctionScores
 
-THRESHOLD = 0.5  # a margin of 0; functions are shifted so that their bare fill has one of -1
+THRESHOLD = 0.5  # a margin of 0; functions are shifted so that their bare fill has the margin -1
 
 shapes = st.one_of(
     st.tuples(st.integers(1, 10)),
@@ -24,7 +24,7 @@ seeds = st.integers(0, 2**32)
 
 
 def drawn(source, shape, *, ties):
-    """Normal numbers, among which nothing ties; or whole ones, whose sums are exact and often do."""
+    """Normal numbers, which never tie, or whole numbers, whose sums are exact and often tie."""
     if ties:
         return torch.randint(-2, 3, shape, generator=source).double()
     return torch.randn(shape, generator=source, dtype=torch.float64)
@@ -54,7 +54,7 @@ def shifted(function, image, fill):
 
 
 def backselect_by_definition(score, features, fill, *, fraction=None, axes=None):
-    """(order, scores, kept): every removal tried alone, in a pass of its own, and the best made."""
+    """(order, scores, kept): try every removal in a separate pass, and make the best one."""
     mask = torch.ones(features.shape[-axes:] if axes else features.shape, dtype=torch.bool)
 
     def scored(kept):
@@ -75,7 +75,7 @@ def backselect_by_definition(score, features, fill, *, fraction=None, axes=None)
 
 
 def batched_gradient_by_definition(score, image, fill, per_step):
-    """(order, scores, kept): the slope of the score at the mask taken as real numbers; the lowest leave."""
+    """(order, scores, kept): take the gradient of the score at the mask, and remove the pixels with the lowest."""
     mask = torch.ones(image.shape[-2:], dtype=torch.float64)
     order, scores, kept = [], [], [mask.numel()]
     while mask.any():
@@ -90,7 +90,7 @@ def batched_gradient_by_definition(score, image, fill, per_step):
 
 
 def smallest_suffix(order, scores, kept):
-    """The pixels of the shortest sufficient suffix, scanned from the smallest; None when there is none."""
+    """The pixels of the shortest sufficient suffix, scanned from the smallest; None if there is none."""
     for score, size in sorted(zip(scores, kept, strict=True), key=lambda entry: entry[1]):
         if score >= 0:
             return set(order[len(order) - size :])
@@ -117,7 +117,7 @@ def assert_agrees(finding, order, scores, kept):
 
 @settings(max_examples=40, deadline=None)
 @given(kind=kinds, seed=seeds, shape=shapes)
-def test_backselect_removes_in_the_order_of_its_definition_on_one_two_and_three_axes(kind, seed, shape):
+def test_backselect_follows_its_definition_on_one_two_and_three_axes(kind, seed, shape):
     function, features, fill = function_of(kind, seed, shape)
 
     trace = backselect(function, features, fill)
@@ -130,7 +130,7 @@ def test_backselect_removes_in_the_order_of_its_definition_on_one_two_and_three_
 
 @settings(max_examples=40, deadline=None)
 @given(kind=kinds, seed=seeds, canvas=canvases, fraction=fractions, chunk_size=st.sampled_from([1, 2, 7]))
-def test_back_select_is_its_definition_over_pixels_for_every_chunk_size(kind, seed, canvas, fraction, chunk_size):
+def test_back_select_follows_its_definition_for_every_chunk_size(kind, seed, canvas, fraction, chunk_size):
     function, image, fill = function_of(kind, seed, canvas)
     score = shifted(function, image, fill)
 
@@ -141,7 +141,7 @@ def test_back_select_is_its_definition_over_pixels_for_every_chunk_size(kind, se
 
 @settings(max_examples=40, deadline=None)
 @given(kind=kinds, seed=seeds, canvas=canvases, per_step=st.sampled_from([1, 2, 3, 5, 40]))
-def test_batched_gradient_is_its_definition_and_its_last_step_may_be_shorter(kind, seed, canvas, per_step):
+def test_batched_gradient_follows_its_definition_and_its_last_step_may_be_shorter(kind, seed, canvas, per_step):
     function, image, fill = function_of(kind, seed, canvas)
     score = shifted(lambda batch: function(batch) + batch.flatten(1)[:, 0] / 4, image, fill)
 
@@ -154,7 +154,7 @@ def test_batched_gradient_is_its_definition_and_its_last_step_may_be_shorter(kin
 
 
 @pytest.mark.parametrize("search", [BackSelect(), BatchedGradient(1), BatchedGradient(4)], ids=str)
-def test_where_all_pixels_tie_they_leave_in_row_major_order(search):
+def test_tied_pixels_are_removed_in_row_major_order(search):
     def total(batch):
         return batch.flatten(1).sum(dim=1) - 4
 

@@ -1,7 +1,7 @@
-"""How far subset sizes of a trained network move with chunk size, dtype and last bits: as far as docs/method.md says.
+"""Subset sizes agree across chunk sizes, dtypes and last bits; docs/method.md, "What can be compared".
 
-Batch size, dtype and device change the last bits of a network's scores, and a search amplifies them: single masks may
-differ, their sizes agree in distribution. Another device is played by weights that differ in their last bits.
+Batch size, dtype and device change the last bits of a network's scores, and a search amplifies them. Single masks
+may differ, but sizes agree in distribution. Weights that differ in their last bits stand for another device.
 """
 
 import copy
@@ -20,7 +20,7 @@ FEWEST_IMAGES = 100
 RATIO = 1.05
 """The geometric mean of the paired ratios of sizes lies between 1 / RATIO and RATIO."""
 INTERVAL = 1.1
-"""Its bootstrap interval between 1 / INTERVAL and INTERVAL: no verdict on a ratio of 1.1 hangs on how a run was cut."""
+"""Its bootstrap interval between 1 / INTERVAL and INTERVAL: chunking cannot change a verdict on a ratio of 1.1."""
 RESAMPLES = 10_000
 SOFTENING = 1.3
 LAST_BITS = 1e-6
@@ -31,7 +31,7 @@ OURS, THEIRS = MaskOptimization(60), BatchedGradient(4)
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A network that reads digits, and digits that it was not trained on."""
+    """A network trained on digits, and digits that it has not seen."""
 
     network: nn.Module
     images: Tensor
@@ -78,13 +78,13 @@ def untrained(source):
 
 @pytest.fixture(scope="module")
 def references():
-    """What `reference` has found, by search."""
+    """The findings of `reference`, by search."""
     return {}
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Per image: whether it is eligible, and the size of its subset; nan where there is none to compare."""
+    """For each image: whether it is eligible, and the size of its subset, or nan."""
 
     eligible: list[bool]
     sizes: np.ndarray
@@ -147,8 +147,8 @@ def test_the_same_images_are_eligible_and_sizes_agree_in_distribution(trained, r
 
 
 @pytest.mark.parametrize("search", [OURS], ids=str)
-def test_the_comparison_tells_a_network_with_larger_subsets_apart(trained, reference, search):
-    """Divided logits give the same decisions, softer: no change of the last bits, and not to pass as one."""
+def test_the_comparison_detects_a_network_with_larger_subsets(trained, reference, search):
+    """Divided logits give softer decisions. That is more than a change of last bits, and must be detected."""
     softer = copy.deepcopy(trained.network)
     for weights in softer[-1].parameters():
         weights.data /= SOFTENING

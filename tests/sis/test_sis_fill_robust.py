@@ -1,4 +1,4 @@
-"""The fill_robust control: forced pixels, verification that cannot be fooled, few donors, budgets, determinism."""
+"""The fill_robust control: forced pixels, independent verification, few donors, budgets, determinism."""
 
 from importlib import import_module
 
@@ -31,7 +31,7 @@ FORCED = ((0, 0), (2, 3), (5, 5))
 
 
 def forced_evidence():
-    """Three pixels carry the class; all others argue against it, whatever they hold, and little."""
+    """Three pixels carry the class; all others argue weakly against it, at any value."""
     evidence = torch.full((SIDE, SIDE), -1 / 64)
     for row, column in FORCED:
         evidence[row, column] = 2.0
@@ -39,7 +39,7 @@ def forced_evidence():
 
 
 def dark_donors(count, seed=0):
-    """Donors of noise, black at the forced pixels, and so of class 1."""
+    """Noise donors that are black at the forced pixels, and therefore of class 1."""
     donors = random_images(count, side=SIDE, seed=seed)[:, :1].round(decimals=1)
     for row, column in FORCED:
         donors[:, :, row, column] = 0
@@ -54,7 +54,7 @@ def kept(result):
     return [tuple(pixel) for pixel in result.subset.mask.nonzero().tolist()]
 
 
-def test_pixels_that_are_needed_whatever_the_donor_are_found_and_no_other():
+def test_exactly_the_pixels_that_every_donor_requires_are_found():
     classifier, image = linear_classifier(forced_evidence()), ones(1, SIDE, SIDE)
 
     (result,) = fill_robust(classifier, image, findings_of(classifier, image), donors=dark_donors(40), passes=300)
@@ -65,7 +65,7 @@ def test_pixels_that_are_needed_whatever_the_donor_are_found_and_no_other():
     assert result.reason is None
 
 
-def test_a_pixel_that_the_mean_gives_away_is_needed_where_donors_lack_it():
+def test_a_pixel_that_the_mean_fill_reveals_is_needed_if_donors_lack_it():
     evidence = torch.zeros(SIDE, SIDE)
     evidence[1, 1], evidence[4, 4], evidence[2, 2] = 4.0, 2.0, -0.5
     module, image = LinearScores(two_classes(evidence)), ones(1, SIDE, SIDE)
@@ -81,7 +81,7 @@ def test_a_pixel_that_the_mean_gives_away_is_needed_where_donors_lack_it():
     assert result.size_ratio == 2
 
 
-def test_a_mask_that_suffices_with_the_searching_donors_alone_is_not_given_out(monkeypatch):
+def test_a_mask_that_suffices_only_with_the_searching_donors_is_not_returned(monkeypatch):
     evidence, image = forced_evidence(), ones(1, SIDE, SIDE)
     evidence[3, 1] = 20.0  # a donor that shows this pixel makes every mask sufficient
     classifier = linear_classifier(evidence)
@@ -101,7 +101,7 @@ def test_a_mask_that_suffices_with_the_searching_donors_alone_is_not_given_out(m
         assert float(torch.sigmoid((painted[0] * evidence).sum())) >= 0.99
 
 
-def test_a_climb_goes_up_to_three_quarters_of_the_pixels_and_no_further():
+def test_an_ascent_reaches_at_most_three_quarters_of_the_pixels():
     module = KeptPixels(two_classes(torch.full((SIDE, SIDE), 1 / 4)))  # at 0.99 nearly all are needed
     classifier, image = Classifier(module, bounds=(0, 1), mean=0.0, std=1.0), ones(1, SIDE, SIDE)
     findings = findings_of(classifier, image)
@@ -111,10 +111,10 @@ def test_a_climb_goes_up_to_three_quarters_of_the_pixels_and_no_further():
 
     list(fill_robust(classifier, image, findings, donors=donors, passes=300))
 
-    first, *climb = followed
+    first, *sizes = followed
     assert first == SIDE**2
-    assert max(climb) == SIDE**2 * 3 // 4
-    assert climb[0] == SIDE**2 // 2
+    assert max(sizes) == SIDE**2 * 3 // 4
+    assert sizes[0] == SIDE**2 // 2
 
 
 @pytest.mark.parametrize(("pool", "verifying"), [(15, 7), (16, 8), (17, 8), (63, 31), (64, 32)])
@@ -152,7 +152,7 @@ def test_the_image_itself_and_donors_of_the_target_class_are_left_out_of_both_pa
     assert all(pool.classes[place] == 1 and not torch.equal(pool.images[place], image[0]) for place in used)
 
 
-def test_an_image_that_the_pool_holds_twice_is_in_one_part_only():
+def test_a_duplicate_in_the_pool_is_in_one_part_only():
     classifier, twice = linear_classifier(forced_evidence()), dark_donors(20).repeat(2, 1, 1, 1)
 
     donors = DonorSplit(gather_donors(classifier, twice), seed=0).for_image(ones(1, SIDE, SIDE)[0], "an image", 0)
@@ -160,7 +160,7 @@ def test_an_image_that_the_pool_holds_twice_is_in_one_part_only():
     assert (len(donors.searching), len(donors.verifying)) == (10, 10)
 
 
-def test_the_split_owes_nothing_to_the_order_of_the_pool_nor_to_the_image():
+def test_the_split_does_not_depend_on_the_order_of_the_pool_or_on_the_image():
     classifier, donors = linear_classifier(forced_evidence()), dark_donors(30)
 
     def verifying(order, name):
@@ -173,7 +173,7 @@ def test_the_split_owes_nothing_to_the_order_of_the_pool_nor_to_the_image():
 
 
 @pytest.mark.parametrize(("count", "needed"), [(8, 8), (9, 9), (10, 9), (20, 18), (29, 27), (32, 29)])
-def test_nine_in_ten_verifying_donors_are_needed_counted_in_whole_donors(count, needed):
+def test_nine_in_ten_verifying_donors_are_needed_rounded_up(count, needed):
     assert ImageDonors((), tuple(range(count))).needed == needed
 
 
@@ -189,11 +189,11 @@ def test_no_image_costs_more_than_its_budget_verification_included(passes):
     assert results
     assert all(result.passes.equivalents <= passes for result in results)
     gathering, forward = 40, sum(result.passes.forward for result in results)
-    assert calls.passes - before == gathering + forward  # each pass is counted, and none that was not made
+    assert calls.passes - before == gathering + forward  # exactly the passes that were made are counted
 
 
 class KeptPixels(LinearScores):
-    """Writes down how many ones there were in each image that a gradient was asked for; dark images are of class 1."""
+    """Records the number of ones in each image with a gradient. Dark images are of class 1."""
 
     def __init__(self, weights):
         super().__init__(weights)
@@ -206,7 +206,7 @@ class KeptPixels(LinearScores):
 
 
 class Counted(PairedScores):
-    """Counts the images that pass."""
+    """Counts the images in its passes."""
 
     def __init__(self, *given):
         super().__init__(*given)
@@ -226,7 +226,7 @@ def paired_images(count, seed=0):
 
 
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 7])
-def test_an_arithmetic_model_gives_the_same_whatever_the_chunks(chunk_size):
+def test_an_arithmetic_model_gives_the_same_results_for_every_chunk_size(chunk_size):
     classifier, images, donors = paired_classifier(), paired_images(7), paired_images(40, seed=5)
     findings = findings_of(classifier, images, threshold=0.6)
 
@@ -244,7 +244,7 @@ def described(result):
     return result.index, mask, result.sufficient_donors, result.confidence, result.passes, result.reason
 
 
-def test_another_seed_splits_and_orders_the_donors_anew_and_the_same_seed_gives_the_same():
+def test_the_seed_alone_decides_the_split_and_order_of_donors():
     classifier, images, donors = paired_classifier(), paired_images(7), paired_images(40, seed=5)
     findings = findings_of(classifier, images, threshold=0.6)
     pool = gather_donors(classifier, donors)
@@ -256,7 +256,7 @@ def test_another_seed_splits_and_orders_the_donors_anew_and_the_same_seed_gives_
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_what_is_given_out_holds_with_nine_in_ten_verifying_donors_by_a_softmax_of_its_own():
+def test_results_hold_with_nine_in_ten_verifying_donors_by_an_independent_softmax():
     classifier, images = paired_classifier(), paired_images(7)
     findings = findings_of(classifier, images, threshold=0.6)
     pool = gather_donors(classifier, paired_images(40, seed=5), seed=0)
@@ -280,7 +280,7 @@ def test_what_is_given_out_holds_with_nine_in_ten_verifying_donors_by_a_softmax_
         assert holding == result.sufficient_donors >= donors.needed
 
 
-def test_where_nothing_smaller_holds_the_whole_image_is_said_with_budget_exhausted():
+def test_if_nothing_smaller_holds_the_result_is_the_whole_image_with_budget_exhausted():
     classifier, image = linear_classifier(forced_evidence()), ones(1, SIDE, SIDE)
 
     (result,) = fill_robust(classifier, image, findings_of(classifier, image), donors=dark_donors(40), passes=30)
@@ -291,7 +291,7 @@ def test_where_nothing_smaller_holds_the_whole_image_is_said_with_budget_exhaust
     assert result.confidence == findings_of(classifier, image)[0].confidence
 
 
-def test_findings_without_evidence_are_passed_over():
+def test_findings_without_evidence_are_skipped():
     classifier, images = linear_classifier(forced_evidence()), torch.cat([ones(1, SIDE, SIDE), ones(1, SIDE, SIDE) * 0])
 
     results = list(fill_robust(classifier, images, findings_of(classifier, images), donors=dark_donors(40), passes=300))
@@ -299,14 +299,14 @@ def test_findings_without_evidence_are_passed_over():
     assert [result.index for result in results] == [0]
 
 
-def test_a_stopped_run_gives_out_nothing_of_what_is_in_work():
+def test_a_stopped_run_returns_no_results_of_images_in_work():
     classifier, image = linear_classifier(forced_evidence()), ones(1, SIDE, SIDE)
     findings = findings_of(classifier, image)
 
     assert not list(fill_robust(classifier, image, findings, donors=dark_donors(40), should_stop=Limit(passes=30)))
 
 
-def test_progress_tells_every_pass_and_ends_with_the_plan():
+def test_progress_counts_every_pass_and_ends_at_the_plan():
     classifier, images, told = paired_classifier(), paired_images(4), []
     findings = findings_of(classifier, images, threshold=0.6)
     pool = gather_donors(classifier, paired_images(40, seed=5))
@@ -317,7 +317,7 @@ def test_progress_tells_every_pass_and_ends_with_the_plan():
     assert told[-1].images_done == told[-1].images_total == len(results)
 
 
-def test_a_module_without_a_gradient_is_refused_in_words():
+def test_a_module_without_a_gradient_is_refused():
     module = FunctionScores(lambda images: images.detach().round().sum(dim=(1, 2, 3)) - 2)
     classifier, image = Classifier(module, bounds=(0, 1)), ones(1, SIDE, SIDE).double()
     findings = findings_of(classifier, image)
@@ -326,7 +326,7 @@ def test_a_module_without_a_gradient_is_refused_in_words():
         list(fill_robust(classifier, image, findings, donors=torch.zeros(20, 1, SIDE, SIDE).double()))
 
 
-def test_a_budget_that_is_no_number_is_refused():
+def test_a_budget_that_is_not_a_number_is_refused():
     classifier, image = linear_classifier(forced_evidence()), ones(1, SIDE, SIDE)
 
     with pytest.raises(ParameterError, match="passes must be"):

@@ -22,13 +22,13 @@ PLAIN = {
 
 
 @pytest.mark.parametrize(("name", "options", "values"), PLAIN.values(), ids=PLAIN)
-def test_a_plain_fill_has_one_value_a_channel(name, options, values):
+def test_a_plain_fill_has_one_value_per_channel(name, options, values):
     fill = fills(name, **options).of(torch.rand(3, 2, 4), "digest", 0)
 
     assert torch.equal(fill, torch.tensor(values).view(3, 1, 1).expand(3, 2, 4))
 
 
-def test_noise_is_uniform_within_the_bounds_and_follows_seed_and_digest_alone():
+def test_noise_is_uniform_within_the_bounds_and_depends_on_seed_and_digest_alone():
     image = torch.zeros(3, 64, 64)
 
     noise = fills("noise").of(image, "a", 0)
@@ -53,7 +53,7 @@ def test_blur_is_a_gaussian_of_a_sixteenth_of_the_shorter_side():
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 1), (1, 2, 9), (3, 16, 16)])
-def test_blur_leaves_a_plain_image_as_it_is_on_any_canvas(shape):
+def test_blur_does_not_change_a_plain_image(shape):
     image = torch.full(shape, 0.3)
 
     assert torch.equal(blurred(image), image)
@@ -64,7 +64,7 @@ def donors_of(*classes):
     return Donors(images=images, digests=tuple("abcdefgh"[: len(classes)]), classes=classes)
 
 
-def test_a_donor_is_neither_the_image_itself_nor_of_its_class():
+def test_a_donor_is_not_the_image_itself_and_not_of_its_class():
     pool = donors_of(0, 1, 2, 1, 3)
 
     drawn = {
@@ -75,7 +75,7 @@ def test_a_donor_is_neither_the_image_itself_nor_of_its_class():
     assert drawn == {0.0, 4.0}
 
 
-def test_a_donor_is_known_as_the_image_itself_by_its_pixels_too():
+def test_a_donor_is_recognised_as_the_image_itself_by_its_pixels():
     pool = donors_of(0, 2, 3)
 
     drawn = {
@@ -86,12 +86,12 @@ def test_a_donor_is_known_as_the_image_itself_by_its_pixels_too():
     assert drawn == {0.0, 2.0}
 
 
-def test_fewer_than_two_donors_left_for_an_image_are_said():
+def test_fewer_than_two_usable_donors_are_reported():
     with pytest.raises(FillUnavailable, match="1 of 3 are usable"):
         fills("marginal", donors=donors_of(0, 1, 1)).of(torch.ones(3, 2, 2) / 2, "x", 1)
 
 
-def test_an_unknown_fill_is_refused_with_the_names():
+def test_an_unknown_fill_is_refused_with_the_known_names():
     with pytest.raises(ParameterError, match="mean, black, white, noise, blur, marginal"):
         fills("grey")
 
@@ -106,7 +106,7 @@ def test_the_pool_is_drawn_by_seed_and_holds_at_most_64():
     assert pools[0].digests == pools[1].digests != pools[2].digests
 
 
-def test_a_search_under_the_marginal_fill_records_its_donors_and_says_where_there_are_none():
+def test_a_search_under_the_marginal_fill_records_its_donors_and_reports_missing_ones():
     evidence = torch.tensor([[4.0, 4.0], [4.0, -16.0]])
     images = ones(2, 2, 2)
     images[0, 0, 1, 1] = 0

@@ -1,4 +1,4 @@
-"""Findings survive the way through a file, and nothing but findings does."""
+"""Findings are saved and loaded unchanged; anything else is refused."""
 
 import io
 import json
@@ -38,7 +38,7 @@ def findings():
 
 
 def plain(value):
-    """Tensors as lists, so that values can be compared; NaN as text, for it equals nothing."""
+    """Tensors as lists and NaN as text, so that values can be compared."""
     if isinstance(value, torch.Tensor):
         return (str(value.dtype), value.tolist())
     if hasattr(value, "__dataclass_fields__"):
@@ -46,7 +46,7 @@ def plain(value):
     return "nan" if value != value else value  # noqa: PLR0124
 
 
-def test_findings_come_back_as_they_were(findings, tmp_path):
+def test_findings_are_loaded_as_they_were_saved(findings, tmp_path):
     save_findings(tmp_path / "found.npz", findings)
 
     loaded = load_findings(tmp_path / "found.npz")
@@ -55,7 +55,7 @@ def test_findings_come_back_as_they_were(findings, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["found.npz"]
 
 
-def test_no_findings_are_findings_too(tmp_path):
+def test_an_empty_list_of_findings_can_be_saved(tmp_path):
     save_findings(tmp_path / "none.npz", [])
 
     assert load_findings(tmp_path / "none.npz") == []
@@ -80,7 +80,7 @@ def test_loaded_findings_are_resumed_without_a_search(findings, tmp_path):
     assert [plain(finding) for finding in after] == [plain(finding) for finding in before[:4]]
 
 
-def test_a_mask_takes_a_bit_a_pixel(tmp_path):
+def test_a_mask_takes_one_bit_per_pixel(tmp_path):
     (finding,) = find_subsets(network_classifier(), random_images(1), threshold=0.3, search=MaskOptimization(60))
 
     save_findings(tmp_path / "found.npz", [finding])
@@ -89,7 +89,7 @@ def test_a_mask_takes_a_bit_a_pixel(tmp_path):
         assert archive["masks"].nbytes == 8 * 8 // 8
 
 
-def test_a_file_may_be_read_by_whom_the_users_mask_lets(findings, tmp_path):
+def test_the_umask_decides_who_may_read_a_file(findings, tmp_path):
     (tmp_path / "any").touch()
 
     save_findings(tmp_path / "found.npz", findings[:1])
@@ -97,7 +97,7 @@ def test_a_file_may_be_read_by_whom_the_users_mask_lets(findings, tmp_path):
     assert (tmp_path / "found.npz").stat().st_mode == (tmp_path / "any").stat().st_mode
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(findings, tmp_path):
+def test_a_file_is_replaced_completely_or_not_at_all(findings, tmp_path):
     save_findings(tmp_path / "found.npz", findings[:1])
 
     def broken():
@@ -123,7 +123,7 @@ def test_a_file_cut_short_is_refused(share, findings, tmp_path):
         load_findings(path)
 
 
-def test_no_flipped_byte_gives_other_findings_than_were_saved(findings, tmp_path):
+def test_a_flipped_byte_never_gives_different_findings(findings, tmp_path):
     path = tmp_path / "found.npz"
     save_findings(path, findings)
     whole = bytearray(path.read_bytes())
@@ -133,7 +133,7 @@ def test_no_flipped_byte_gives_other_findings_than_were_saved(findings, tmp_path
     for place in range(0, len(whole), max(1, len(whole) // 60)):
         path.write_bytes(bytes([*whole[:place], whole[place] ^ 0xFF, *whole[place + 1 :]]))
         try:
-            assert [plain(finding) for finding in load_findings(path)] == expected  # a byte that nobody reads
+            assert [plain(finding) for finding in load_findings(path)] == expected  # this byte is not read
         except FindingsFileRefused:
             refused += 1
 
@@ -165,7 +165,7 @@ def test_a_foreign_archive_is_refused(arrays, tmp_path):
         load_findings(tmp_path / "foreign.npz")
 
 
-def test_a_later_version_is_refused_by_its_number(tmp_path):
+def test_a_later_format_version_is_refused(tmp_path):
     np.savez(tmp_path / "later.npz", **archive_with({**OURS, "version": 2}))
 
     with pytest.raises(FindingsFileRefused, match="got version 2"):
@@ -177,7 +177,7 @@ class MyGradient(BatchedGradient):
     pass
 
 
-def test_a_search_of_one_s_own_is_named_when_its_findings_are_loaded(tmp_path):
+def test_findings_of_a_custom_search_need_its_class_when_loaded(tmp_path):
     found = list(find_subsets(network_classifier(), random_images(2), threshold=0.3, search=MyGradient(9)))
     save_findings(tmp_path / "found.npz", found)
 
@@ -187,7 +187,7 @@ def test_a_search_of_one_s_own_is_named_when_its_findings_are_loaded(tmp_path):
     assert load_findings(tmp_path / "found.npz", searches=[MyGradient])[0].parameters.search == MyGradient(9)
 
 
-def test_a_search_that_is_no_plain_value_is_refused_when_saved(tmp_path):
+def test_a_search_that_is_not_a_plain_value_is_refused_when_saved(tmp_path):
     @dataclass(frozen=True, eq=False)
     class Along(BatchedGradient):
         map: object = ones(1, 2, 2)
@@ -198,7 +198,7 @@ def test_a_search_that_is_no_plain_value_is_refused_when_saved(tmp_path):
         save_findings(tmp_path / "found.npz", found)
 
 
-def test_findings_say_how_their_passes_ran_also_from_a_file(findings, tmp_path):
+def test_loaded_findings_record_how_their_passes_ran(findings, tmp_path):
     save_findings(tmp_path / "found.npz", findings)
 
     said = {finding.parameters.acceleration for finding in load_findings(tmp_path / "found.npz")}
@@ -207,7 +207,7 @@ def test_findings_say_how_their_passes_ran_also_from_a_file(findings, tmp_path):
     assert {record.folded for record in said} == {1}
 
 
-def test_a_file_that_does_not_say_how_its_passes_ran_is_read_all_the_same(findings, tmp_path):
+def test_a_file_that_does_not_record_how_its_passes_ran_can_be_read(findings, tmp_path):
     save_findings(tmp_path / "found.npz", findings[:1])
     with np.load(tmp_path / "found.npz") as archive:
         arrays = dict(archive)
@@ -224,13 +224,13 @@ def test_a_file_that_does_not_say_how_its_passes_ran_is_read_all_the_same(findin
 
 
 def npy(shape, kind="|u1"):
-    """An array's header and no array."""
+    """An array's header without the array."""
     content = io.BytesIO()
     np.lib.format.write_array_header_1_0(content, {"descr": kind, "fortran_order": False, "shape": shape})
     return content.getvalue()
 
 
-def test_an_array_that_announces_more_than_is_there_is_refused_before_room_is_made_for_it(tmp_path):
+def test_an_array_that_announces_more_than_the_file_holds_is_refused_before_allocation(tmp_path):
     np.savez(tmp_path / "ours.npz", **archive_with(OURS))
     with zipfile.ZipFile(tmp_path / "ours.npz") as ours, zipfile.ZipFile(tmp_path / "huge.npz", "w") as huge:
         for name in ours.namelist():
@@ -240,7 +240,7 @@ def test_an_array_that_announces_more_than_is_there_is_refused_before_room_is_ma
         load_findings(tmp_path / "huge.npz")
 
 
-def test_a_member_that_announces_more_than_its_file_could_unpack_to_is_refused_before_room_is_made_for_it(tmp_path):
+def test_a_member_that_announces_more_than_deflate_can_unpack_is_refused_before_allocation(tmp_path):
     path, content = tmp_path / "huge.npz", npy((1 << 31,))
     with zipfile.ZipFile(path, "w") as huge:
         huge.writestr("header.npy", content)

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 def settled(module, seed=0):
-    """In eval mode, with statistics and weights that a wrong folding would show."""
+    """In eval mode, with statistics and weights that reveal wrong folding."""
     source = torch.Generator().manual_seed(seed)
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d) and part.track_running_stats:
@@ -42,7 +42,7 @@ class UsedTwice(nn.Module):
 
 
 class Functions(nn.Module):
-    """Written as subclasses of the layers write it: functions of their weights, after a look at the shape."""
+    """Written with functions, as subclasses of layers often are; it reads a shape too."""
 
     def __init__(self, *, bias):
         super().__init__()
@@ -107,7 +107,7 @@ def test_norms_are_folded_only_where_the_function_stays_the_same(make, count, le
     assert all(torch.equal(values, before[name]) for name, values in module.state_dict().items())
 
 
-def test_what_is_not_folded_is_shared_and_not_copied():
+def test_weights_that_are_not_folded_are_shared():
     module = settled(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 5)))
 
     folded, _ = fold_norms(module)
@@ -118,7 +118,7 @@ def test_what_is_not_folded_is_shared_and_not_copied():
     assert not any(weights.requires_grad for weights in folded.parameters())
 
 
-def test_a_module_with_nothing_to_fold_is_given_back_as_it_is():
+def test_a_module_without_norms_to_fold_is_returned_unchanged():
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
 
     assert fold_norms(module) == (module, 0)
@@ -142,7 +142,7 @@ def test_a_convolution_with_a_hook_is_not_folded():
     assert folded is module
 
 
-def test_code_that_branches_on_the_image_is_said_to_be_not_foldable():
+def test_code_that_branches_on_the_image_cannot_be_folded():
     class Branching(UsedTwice):
         def forward(self, images):
             return super().forward(images) if images.sum() > 0 else images

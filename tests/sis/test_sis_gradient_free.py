@@ -1,4 +1,4 @@
-"""Searching by forward passes alone, where a model has no useful gradient."""
+"""Searches by forward passes alone, for models without a useful gradient."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ BUDGETS = (10, 50, 150, 600)
 
 
 class Steps(LinearScores):
-    """A step function of each pixel: no gradient anywhere."""
+    """A step function of each pixel. It has no gradient anywhere."""
 
     def forward(self, images):
         return super().forward((images > 0.5).float())
@@ -33,7 +33,7 @@ def stepped(evidence):
 
 
 def two_hot(height=8, width=8):
-    """Evidence of 2 at two pixels, against of 1/16 at another, none elsewhere: a margin of 2.2 takes both."""
+    """Evidence of 2 at two pixels, -1/16 at another, 0 elsewhere: a margin of 2.2 needs both."""
     evidence = torch.zeros(height, width)
     evidence[2, 3] = evidence[5, 6] = 2
     evidence[0, 0] = -1 / 16
@@ -52,7 +52,7 @@ def test_mask_optimization_finds_the_one_smallest_subset_of_a_step_function(heig
     assert finding.passes.backward == 0
 
 
-def test_that_it_went_without_a_gradient_is_said_beside_the_search_that_was_asked_for():
+def test_a_search_without_a_gradient_is_recorded_beside_the_requested_search():
     search = MaskOptimization(passes=50)
 
     (without,) = found(stepped(two_hot()), ones(1, 8, 8), search=search)
@@ -75,7 +75,7 @@ def test_no_image_costs_more_forward_passes_than_its_budget(passes):
 
 
 @pytest.mark.parametrize("passes", BUDGETS)
-def test_every_subset_is_sufficient_when_it_is_painted_and_scored_again(passes):
+def test_every_subset_is_sufficient_when_scored_again(passes):
     classifier, images = network_classifier(2), random_images(12, side=16, seed=5)
 
     findings = found(classifier, images, threshold=0.6, search=GradientFree(passes=passes))
@@ -99,7 +99,7 @@ def test_more_passes_find_smaller_subsets():
 
 
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 7])
-def test_an_image_s_finding_without_gradients_owes_nothing_to_its_neighbours(chunk_size):
+def test_a_finding_without_gradients_does_not_depend_on_other_images(chunk_size):
     evidence = torch.randint(-4, 9, (8, 8), generator=torch.Generator().manual_seed(3)) / 4
     classifier, images = stepped(evidence), (torch.rand(7, 1, 8, 8, generator=torch.Generator().manual_seed(1)) > 0.2)
     options = {"search": MaskOptimization(passes=150), "seed": 4}
@@ -113,7 +113,7 @@ def test_an_image_s_finding_without_gradients_owes_nothing_to_its_neighbours(chu
         assert one.passes == other.passes
 
 
-def test_the_seed_decides_what_is_tried():
+def test_the_seed_decides_which_pixels_are_tried():
     classifier, images = network_classifier(2), random_images(12, side=16, seed=5)
 
     masks = [
@@ -129,7 +129,7 @@ def test_the_seed_decides_what_is_tried():
     assert not all(map(torch.equal, masks[0], masks[2]))
 
 
-def test_another_class_is_found_among_the_pixels_that_speak_for_it():
+def test_another_class_is_found_among_the_pixels_that_support_it():
     evidence = torch.full((8, 8), 0.25)
     evidence[3:5, 1:7] = -1.0
 
@@ -140,7 +140,7 @@ def test_another_class_is_found_among_the_pixels_that_speak_for_it():
     assert bool(finding.subset.mask[3:5, 1:7].sum() == 3)
 
 
-def test_another_class_for_which_nothing_speaks_is_not_found():
+def test_another_class_that_no_pixel_supports_is_not_found():
     (finding,) = found(stepped(two_hot().abs()), ones(1, 8, 8), targets=[1], search=MaskOptimization(passes=150))
 
     assert finding.subset is None
@@ -148,7 +148,7 @@ def test_another_class_for_which_nothing_speaks_is_not_found():
     assert finding.passes.equivalents <= 150
 
 
-def test_an_image_of_which_every_pixel_is_needed_keeps_them_all():
+def test_an_image_that_needs_every_pixel_keeps_them_all():
     evidence = torch.full((8, 8), 141 / 4096)
 
     (finding,) = found(stepped(evidence), ones(1, 8, 8), search=MaskOptimization(passes=150))
@@ -157,7 +157,7 @@ def test_an_image_of_which_every_pixel_is_needed_keeps_them_all():
     assert finding.budget_exhausted
 
 
-def test_a_search_that_is_stopped_ends_with_the_best_so_far():
+def test_a_stopped_search_ends_with_the_best_so_far():
     asked = iter([False] * 40 + [True] * 1000)
 
     (finding,) = found(
@@ -172,7 +172,7 @@ def test_a_search_that_is_stopped_ends_with_the_best_so_far():
     assert finding.passes.equivalents < 600
 
 
-def test_a_run_that_is_resumed_with_more_passes_goes_on_from_its_subsets(tmp_path):
+def test_a_run_resumed_with_more_passes_continues_from_its_subsets(tmp_path):
     classifier, images = stepped(two_hot(16, 16)), ones(1, 16, 16)
     (first,) = found(classifier, images, search=MaskOptimization(passes=40))
     save_findings(tmp_path / "findings.npz", [first])
@@ -182,17 +182,15 @@ def test_a_run_that_is_resumed_with_more_passes_goes_on_from_its_subsets(tmp_pat
     )
 
     assert second.parameters.gradient_free
-    assert (
-        second.subset.size < first.subset.size
-    )  # those 31 passes alone, from the whole image, end where the first did
+    assert second.subset.size < first.subset.size  # 31 passes from the whole image reach only the first result
     assert first.passes.equivalents < second.passes.equivalents <= 70
 
 
-def test_the_paper_s_search_refuses_a_model_without_a_gradient_and_names_one_that_does_not():
+def test_the_papers_search_refuses_a_model_without_a_gradient_and_names_another_search():
     with pytest.raises(GradientMissing, match="MaskOptimization"):
         found(stepped(two_hot()), ones(1, 8, 8), search=BatchedGradient())
 
 
-def test_a_budget_that_leaves_nothing_to_search_with_is_refused():
+def test_a_budget_too_small_for_a_search_is_refused():
     with pytest.raises(ParameterError, match="at least 5; got 4"):
         GradientFree(passes=4)

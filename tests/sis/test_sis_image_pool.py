@@ -1,4 +1,4 @@
-"""Rows are used again as soon as they are free, batches stay full, and nobody notices in what comes out."""
+"""Free rows are reused at once and batches stay full, without an effect on findings."""
 
 import modicum_sis
 import pytest
@@ -24,7 +24,7 @@ SEARCHES = [BackSelect(), BackSelect(0.3), BatchedGradient(2), BatchedGradient(4
 
 
 def images_with_many_that_need_no_search(count=24):
-    """Every third has evidence; the others are blank, and one is not finite."""
+    """Every third image has evidence; the others are blank, and one is not finite."""
     images = torch.randint(0, 9, (count, 1, SIDE, SIDE), generator=torch.Generator().manual_seed(7)) / 8
     images[:, 0][:, WEIGHTS < 0] /= 8
     for index in range(count):
@@ -38,11 +38,11 @@ def described(finding):
     mask = None if finding.subset is None else finding.subset.mask.tolist()
     trace = None if finding.trace is None else (finding.trace.order.tolist(), finding.trace.confidences.tolist())
     values = (finding.index, finding.confidence, mask, finding.verified_confidence, trace, finding.passes)
-    return repr((*values, finding.reason))  # NaN equals nothing, its text does
+    return repr((*values, finding.reason))  # NaN does not equal itself, but its text does
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=repr)
-def test_findings_are_equal_bit_by_bit_whatever_leaves_and_enters_beside_them(search):
+def test_findings_are_equal_bit_by_bit_beside_any_other_images(search):
     images = images_with_many_that_need_no_search()
 
     runs = [
@@ -58,7 +58,7 @@ def test_findings_are_equal_bit_by_bit_whatever_leaves_and_enters_beside_them(se
         assert [described(finding) for finding in run] == [described(finding) for finding in runs[0]]
 
 
-def test_batches_stay_full_though_most_images_need_no_search():
+def test_batches_stay_full_even_if_most_images_need_no_search():
     classifier, images = linear_classifier(WEIGHTS), images_with_many_that_need_no_search(60)
 
     list(find_subsets(classifier, images, threshold=0.8, search=BatchedGradient(1), chunk_size=5))
@@ -69,7 +69,7 @@ def test_batches_stay_full_though_most_images_need_no_search():
 
 
 @pytest.mark.parametrize("search", [BackSelect(), MaskOptimization(90)], ids=repr)
-def test_the_questions_of_several_images_share_a_batch_that_is_never_too_large(search):
+def test_requests_of_several_images_share_a_batch_that_is_never_too_large(search):
     classifier, images = linear_classifier(WEIGHTS), images_with_many_that_need_no_search(30)
 
     findings = list(find_subsets(classifier, images, threshold=0.8, search=search, chunk_size=8))
@@ -81,7 +81,7 @@ def test_the_questions_of_several_images_share_a_batch_that_is_never_too_large(s
 
 
 class Slow:
-    """A search of one's own: the first image to come takes much longer than all others."""
+    """A custom search in which the first image takes much longer than the others."""
 
     def planned_passes(self, canvas):
         return 400
@@ -93,15 +93,15 @@ class Slow:
             whole = torch.ones(task.scorer.pixels, dtype=torch.bool)
             for _ in range(next(rounds, 1)):
                 yield ScoreMasks(whole.unsqueeze(0))
-            answer = yield LeaveOneOut(whole, torch.arange(task.scorer.pixels))
+            scores = yield LeaveOneOut(whole, torch.arange(task.scorer.pixels))
             best = whole.clone()
-            best[answer.margins.argmax()] = False
+            best[scores.margins.argmax()] = False
             return Proposal(masks=iter([best.view(task.scorer.shape)]), trace=None)
 
         return propose_each(task, procedure)
 
 
-def test_no_image_runs_ahead_without_limit_while_the_first_is_still_in_work():
+def test_images_run_ahead_only_up_to_a_limit_while_the_first_is_in_work():
     looked_at = []
 
     class Watched:
@@ -119,7 +119,7 @@ def test_no_image_runs_ahead_without_limit_while_the_first_is_still_in_work():
     assert max(ahead) == LOOKAHEAD * 2
 
 
-def test_a_stopped_run_ends_every_image_that_it_has_begun():
+def test_a_stopped_run_ends_every_image_that_it_started():
     asked = []
 
     def should_stop():
@@ -143,7 +143,7 @@ def test_a_stopped_run_ends_every_image_that_it_has_begun():
     assert 1 <= sum(finding.reason is Reason.STOPPED for finding in findings) <= 3
 
 
-def test_a_network_s_eligible_images_are_those_of_plain_passes_whatever_the_chunk():
+def test_eligible_images_are_those_of_plain_passes_for_every_chunk_size():
     images = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(2))
 
     eligible = [
@@ -158,7 +158,7 @@ def test_a_network_s_eligible_images_are_those_of_plain_passes_whatever_the_chun
 
 
 class Careless(Slow):
-    """A search of one's own that does not keep to what `Search.propose` says, one way or another."""
+    """A custom search that breaks the contract of `Search.propose`."""
 
     def __init__(self, propose):
         self.propose = propose
@@ -183,7 +183,7 @@ BREACHES = {
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(("propose", "says"), BREACHES.values(), ids=BREACHES)
-def test_a_search_that_breaks_its_contract_is_told_which_and_neither_loops_nor_loses_images(propose, says):
+def test_a_search_that_breaks_its_contract_is_stopped_with_the_reason(propose, says):
     images = torch.ones(4, 1, SIDE, SIDE)
 
     with pytest.raises(ContractBroken, match=says):
@@ -194,7 +194,7 @@ def test_a_search_that_breaks_its_contract_is_told_which_and_neither_loops_nor_l
         )
 
 
-def test_what_a_search_of_one_s_own_needs_is_public():
+def test_everything_that_a_custom_search_needs_is_public():
     assert modicum_sis.propose_each is propose_each
     assert (modicum_sis.ScoreMasks, modicum_sis.LeaveOneOut) == (ScoreMasks, LeaveOneOut)
     assert {"Scores", "Stop", "Proposal", "AdmittedImage", "SearchTask"} <= set(modicum_sis.__all__)

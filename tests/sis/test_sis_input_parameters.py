@@ -1,4 +1,4 @@
-"""What a classifier is told about its images is checked, kept in every finding and compared when a run goes on."""
+"""The declared input is checked, recorded in every finding, and compared when a run is resumed."""
 
 import json
 from dataclasses import replace
@@ -38,12 +38,12 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("options", "says"), WRONG.values(), ids=WRONG)
-def test_a_declaration_that_makes_no_sense_is_refused(options, says):
+def test_an_invalid_declaration_is_refused(options, says):
     with pytest.raises(ParameterError, match=says):
         Classifier(TinyNetwork(), **options)
 
 
-def test_a_mean_outside_the_bounds_is_taken_with_a_fill_within():
+def test_a_mean_outside_the_bounds_is_accepted_with_a_fill_inside():
     assert Classifier(TinyNetwork(), mean=-2.0, fill_mean=0.5).fill_mean.flatten().tolist() == [0.5]
 
 
@@ -56,7 +56,7 @@ def found(**options):
     return list(find_subsets(classifier, random_images(2), threshold=0.3, search=MaskOptimization(40)))
 
 
-def test_a_finding_says_what_the_classifier_was_told_also_from_a_file(tmp_path):
+def test_findings_record_the_declared_input_also_in_a_file(tmp_path):
     expected = InputParameters((0.0, 1.0), (0.5,), (0.25,), (8, 8), (0.25, 0.5, 0.75))
 
     findings = found(input_size=8, fill_mean=(0.25, 0.5, 0.75))
@@ -66,7 +66,7 @@ def test_a_finding_says_what_the_classifier_was_told_also_from_a_file(tmp_path):
     assert load_findings(tmp_path / "found.npz")[0].parameters == findings[0].parameters
 
 
-def test_a_file_that_does_not_say_is_read_and_resumed_all_the_same(tmp_path):
+def test_a_file_without_the_declared_input_can_be_read_and_resumed(tmp_path):
     save_findings(tmp_path / "found.npz", found())
     with np.load(tmp_path / "found.npz") as archive:
         arrays = dict(archive)
@@ -86,7 +86,7 @@ def test_a_file_that_does_not_say_is_read_and_resumed_all_the_same(tmp_path):
     assert [finding.digest for finding in resumed] == [finding.digest for finding in loaded]
 
 
-def test_findings_under_another_declaration_are_not_resumed_though_the_scores_are_the_same():
+def test_findings_with_another_declared_input_are_not_resumed_even_if_scores_are_equal():
     before = found(fill_mean=0.25)
     said = replace(before[0].parameters.input, bounds=(0.0, 2.0))
     before = [replace(each, parameters=replace(each.parameters, input=said)) for each in before]
@@ -96,7 +96,7 @@ def test_findings_under_another_declaration_are_not_resumed_though_the_scores_ar
         find_subsets(classifier, random_images(2), threshold=0.3, search=MaskOptimization(40), resume=before)
 
 
-def test_declarations_agree_that_differ_in_form_alone():
+def test_declarations_that_differ_only_in_form_agree():
     one = Classifier(TinyNetwork(), mean=0.1, std=0.3).input
     same = Classifier(TinyNetwork(), mean=torch.full((3,), 0.1), std=(0.3, 0.3, 0.3)).input
     other = Classifier(TinyNetwork(), mean=(0.1, 0.1, 0.11), std=0.3).input

@@ -1,4 +1,4 @@
-"""The small parts that searches stand on."""
+"""The small parts that searches use, and the package itself."""
 
 import ast
 import subprocess
@@ -30,7 +30,7 @@ def test_the_largest_are_chosen_and_ties_go_to_the_lowest_index(values, data):
     assert chosen[0].nonzero().flatten().tolist() == sorted(expected.tolist())
 
 
-def test_random_numbers_follow_seed_digest_and_purpose_and_nothing_else():
+def test_random_numbers_depend_on_seed_digest_and_purpose_alone():
     def draw(*key):
         return torch.rand(1, generator=generator(*key)).item()
 
@@ -38,7 +38,7 @@ def test_random_numbers_follow_seed_digest_and_purpose_and_nothing_else():
     assert len({draw(*key) for key in [(0, "a", "n"), (1, "a", "n"), (0, "b", "n"), (0, "a", "m")]}) == 4
 
 
-def test_an_image_s_digest_is_that_of_its_values_however_they_lie_in_memory():
+def test_an_images_digest_depends_on_its_values_and_not_on_their_memory_layout():
     image = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(0))
 
     assert image_digest(image) == image_digest(image.transpose(0, 2).contiguous().transpose(0, 2))
@@ -63,7 +63,7 @@ def run_shrinker(shrinker, weights):
 
 
 @pytest.mark.parametrize("passes", [0, 1, 5, 40, 400])
-def test_shrinking_never_asks_for_more_than_its_passes_nor_ends_insufficient(passes):
+def test_shrinking_stays_within_its_passes_and_ends_sufficient(passes):
     weights = torch.randint(-4, 9, (50,), generator=torch.Generator().manual_seed(1)).double() / 8
     shrinker = Shrinker(torch.ones(50, dtype=torch.bool), float(weights.sum()), threshold=0.95, passes=passes)
 
@@ -75,7 +75,7 @@ def test_shrinking_never_asks_for_more_than_its_passes_nor_ends_insufficient(pas
     assert (shrinker.best.size < 50) == (passes >= 5)  # a gradient and one removal
 
 
-def test_shrinking_ends_at_the_least_that_a_linear_score_allows():
+def test_shrinking_reaches_the_minimum_of_a_linear_score():
     weights = torch.arange(20).double() / 8
     shrinker = Shrinker(torch.ones(20, dtype=torch.bool), float(weights.sum()), threshold=0.99, passes=300)
 
@@ -84,7 +84,7 @@ def test_shrinking_ends_at_the_least_that_a_linear_score_allows():
     assert shrinker.best.mask.nonzero().flatten().tolist() == [18, 19]
 
 
-def test_a_trade_replaces_what_removal_alone_cannot():
+def test_a_trade_replaces_pixels_that_removal_alone_cannot():
     weights = torch.tensor([2.5, 2.5, 0.5, 5.0], dtype=torch.float64)
     start = torch.tensor([True, True, False, False])
     shrinker = Shrinker(start, 5.0, threshold=0.99, passes=60)
@@ -106,7 +106,7 @@ def requests_of(shrinker, weights):
 
 
 def test_a_second_round_of_removal_tries_only_the_cheapest_again():
-    weights = torch.full((12,), 0.42, dtype=torch.float64)  # one is to spare at 0.99
+    weights = torch.full((12,), 0.42, dtype=torch.float64)  # one more than 0.99 needs
     shrinker = Shrinker(torch.ones(12, dtype=torch.bool), float(weights.sum()), threshold=0.99, passes=60)
 
     first, second, *_ = requests_of(shrinker, weights)
@@ -114,7 +114,7 @@ def test_a_second_round_of_removal_tries_only_the_cheapest_again():
     assert (first.count, second.count) == (12, CHEAPEST)
 
 
-def test_removal_goes_on_to_new_candidates_when_the_known_ones_are_gone():
+def test_removal_continues_with_new_candidates_after_the_known_ones():
     weights = torch.full((100,), 0.1, dtype=torch.float64)
     weights[40] = 6.0
     shrinker = Shrinker(torch.ones(100, dtype=torch.bool), float(weights.sum()), threshold=0.99, passes=400)
@@ -122,7 +122,7 @@ def test_removal_goes_on_to_new_candidates_when_the_known_ones_are_gone():
     run_shrinker(shrinker, weights)
 
     assert shrinker.best.mask.nonzero().flatten().tolist() == [40]
-    assert shrinker.best.start.all()  # no trade came between
+    assert shrinker.best.start.all()  # without a trade in between
 
 
 def test_shrinking_begins_with_sizes_along_the_last_ranking_of_the_ascent():
@@ -139,7 +139,7 @@ def test_shrinking_begins_with_sizes_along_the_last_ranking_of_the_ascent():
     assert shrinker.best.mask[: sizes[-1]].all()
 
 
-def test_sizes_along_the_last_ranking_rise_again_where_they_do_not_suffice():
+def test_sizes_along_the_last_ranking_rise_again_if_they_do_not_suffice():
     weights = torch.full((100,), 0.05, dtype=torch.float64)
     shrinker = Shrinker(
         torch.ones(100, dtype=torch.bool), 5.0, threshold=0.99, passes=SIZES_TRIED, scores=torch.arange(100.0)
@@ -178,7 +178,7 @@ def test_everything_public_is_documented():
             assert value.__doc__, name
 
 
-def test_the_library_starts_alone():
+def test_the_library_imports_no_server():
     code = "import sys, modicum_sis; print(any(m.startswith('modicum_server') or m == 'grpc' for m in sys.modules))"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The pixel-subsets measure: which pixels are left, what they are compared with, and what is left out."""
+"""The pixel-subsets control: which pixels remain, what they are compared with, and which images are left out."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from tests.sis.sis_models import linear_classifier, network_classifier, ones, ra
 EVIDENCE = torch.arange(40.0).view(5, 8) / 64
 
 
-def test_the_pixels_with_the_most_evidence_are_left_to_the_last():
+def test_the_pixels_with_the_most_evidence_are_removed_last():
     (found,) = pixel_subsets(linear_classifier(EVIDENCE), ones(1, 5, 8), fill="black", pixels_per_step=3)
 
     assert found.mask.flatten().nonzero().flatten().tolist() == [38, 39]  # two of forty
@@ -25,7 +25,7 @@ def test_the_curve_goes_from_the_whole_image_to_the_bare_fill():
     assert found.trace.confidences[-1] == pytest.approx(0.5)
 
 
-def test_random_pixels_are_as_many_and_the_same_in_every_run_and_company():
+def test_random_pixels_are_equally_many_and_the_same_in_every_run():
     classifier, images = network_classifier(), random_images(6)
 
     together = list(pixel_subsets(classifier, images, kept_share=0.2, pixels_per_step=8))
@@ -46,7 +46,7 @@ def test_images_below_any_threshold_are_descended_too():
     assert [one.index for one in found] == [0, 1, 2]
 
 
-def test_what_the_model_cannot_answer_is_left_out():
+def test_images_with_nan_scores_are_left_out():
     classifier, images = linear_classifier(EVIDENCE), ones(3, 5, 8)
     images[1, 0, 0, 0] = float("nan")
 
@@ -66,7 +66,7 @@ def test_a_descent_that_was_stopped_is_left_out():
 
 
 @pytest.mark.parametrize("kept_share", [0, 1, -0.1, float("nan")])
-def test_a_share_that_is_none_is_refused(kept_share):
+def test_an_invalid_share_is_refused(kept_share):
     with pytest.raises(ParameterError, match="kept_share"):
         list(pixel_subsets(linear_classifier(EVIDENCE), ones(1, 5, 8), kept_share=kept_share))
 

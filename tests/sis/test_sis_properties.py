@@ -1,6 +1,6 @@
-"""What holds of every finding, whatever the model, the canvas, the search and the fill.
+"""Properties of every finding, for any model, canvas, search and fill.
 
-Confidences are worked out anew, in float64, from the module alone; nothing of the library's scoring is used.
+Confidences are computed independently, in float64, from the module alone.
 """
 
 import copy
@@ -31,7 +31,7 @@ from tests.sis.sis_models import LinearScores, PairedScores, smooth_network, two
 MEAN, STD, FILL_MEAN = 0.5, 0.5, 0.75
 DONORS = 5
 SLACKS = {("arithmetic", torch.float32): 1e-5, ("network", torch.float32): 1e-3}
-"""What a margin in float32 may be off by; in float64 `SLACK`."""
+"""The allowed error of a margin in float32; in float64 it is `SLACK`."""
 SLACK = 1e-9
 
 searches = st.one_of(
@@ -45,7 +45,7 @@ some_searches = [BackSelect(), BackSelect(0.3), BatchedGradient(1), BatchedGradi
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A model, images on its canvas, and all that a search of them is told."""
+    """A model, images on its canvas, and all parameters of a search."""
 
     kind: str
     module: nn.Module
@@ -110,7 +110,7 @@ def scenes(draw, kinds=("arithmetic", "network"), fills=FILLS):
         targets=draw(st.none() | st.lists(st.integers(0, classes - 1), min_size=count, max_size=count)),
         chunk_size=draw(st.sampled_from([1, 2, 7, 64])),
     )
-    # a pixel on which all classes agree is no ground to search by gradients
+    # a pixel that is equal for all classes gives no gradient
     assume(scene.classifier().inspect(tuple(scene.images.shape[1:])).has_gradient)
     return scene
 
@@ -138,7 +138,7 @@ def blurred_by_hand(image):
 
 
 def fills_by_hand(scene, image, finding):
-    """Every fill that may stand for the scene's: one, but for the donors, of which any fit one may."""
+    """Every possible fill of the scene: one, or every usable donor."""
     match scene.fill:
         case "mean" | "black" | "white":
             return [torch.full_like(image, {"mean": FILL_MEAN, "black": 0, "white": 1}[scene.fill])]
@@ -152,14 +152,14 @@ def fills_by_hand(scene, image, finding):
 
 
 def rescored_by_hand(scene, finding, mask):
-    """The margins of the target class on the masked image, one for every fill that may stand there."""
+    """The margins of the target class on the masked image, one for every possible fill."""
     image = scene.images[finding.index]
     painted = [torch.where(mask, image.double(), fill.double()) for fill in fills_by_hand(scene, image, finding)]
     return torch.tensor([margins_by_hand(scene, one)[finding.target_class] for one in painted], dtype=torch.float64)
 
 
 def described(finding):
-    """All of a finding but its place, to be compared bit by bit."""
+    """Everything of a finding except its index, to be compared bit by bit."""
     mask = None if finding.subset is None else finding.subset.mask.tolist()
     trace = finding.trace and (finding.trace.order.tolist(), finding.trace.confidences.tolist())
     told = (finding.predicted_class, finding.eligible, finding.baseline_confident, finding.budget_exhausted)
@@ -195,7 +195,7 @@ def test_an_image_is_eligible_when_its_predicted_class_reaches_the_threshold_and
 
 @settings(max_examples=30, deadline=None)
 @given(scene=scenes())
-def test_the_empty_mask_means_a_confident_bare_fill_and_the_whole_image_a_budget_at_its_end(scene):
+def test_an_empty_mask_means_a_confident_bare_fill_and_a_whole_image_an_exhausted_budget(scene):
     for finding in scene.findings():
         if finding.subset is None:
             assert not finding.baseline_confident
@@ -210,19 +210,19 @@ def test_the_empty_mask_means_a_confident_bare_fill_and_the_whole_image_a_budget
 
 @settings(max_examples=30, deadline=None)
 @given(scene=scenes())
-def test_passes_are_counted_one_for_one_and_stay_within_the_plan(scene):
+def test_every_pass_is_counted_and_stays_within_the_plan(scene):
     module = copy.deepcopy(scene.module)
     classifier = Classifier(module.to(scene.dtype), (0, 1), MEAN, STD, output="logits", fill_mean=FILL_MEAN)
     donors, seen = scene.pool(classifier), []
     options = {"threshold": scene.threshold, "search": scene.search, "fill": scene.fill, "targets": scene.targets}
     options |= {"donors": donors, "chunk_size": scene.chunk_size}
-    list(find_subsets(classifier, scene.images, **options))  # looks at the module with images of its own
+    list(find_subsets(classifier, scene.images, **options))  # inspects the module with the library's own images
     module.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
 
     findings = list(find_subsets(classifier, scene.images, **options))
 
     unclaimed = sum(seen) - sum(finding.passes.forward for finding in findings)
-    assert 0 <= unclaimed <= 1  # one image of the library's own, by which a run knows its model
+    assert 0 <= unclaimed <= 1  # the library's own probe image
     assert max(seen) <= scene.chunk_size
     for finding in findings:
         searched = finding.reason not in {Reason.NOT_ELIGIBLE, Reason.FILL_UNAVAILABLE}
@@ -250,7 +250,7 @@ def test_every_entry_of_a_trace_is_the_confidence_of_its_mask(scene):
 
 @settings(max_examples=30, deadline=None)
 @given(scene=scenes(), thresholds=st.lists(st.floats(0.01, 0.999), min_size=2, max_size=5))
-def test_a_lower_threshold_never_reads_a_larger_subset_off_a_trace(scene, thresholds):
+def test_a_lower_threshold_never_gives_a_larger_subset_of_a_trace(scene, thresholds):
     for finding in scene.findings():
         if finding.trace is None:
             continue
@@ -270,7 +270,7 @@ def test_a_lower_threshold_never_reads_a_larger_subset_off_a_trace(scene, thresh
     thresholds=st.tuples(st.floats(0.5, 0.9), st.floats(0.91, 0.999)),
     search=st.sampled_from([BackSelect(), BackSelect(0.3), BatchedGradient(1), BatchedGradient(4)]),
 )
-def test_a_search_whose_order_knows_no_threshold_finds_no_larger_subset_at_a_lower_one(scene, thresholds, search):
+def test_a_search_whose_order_ignores_the_threshold_finds_no_larger_subset_at_a_lower_one(scene, thresholds, search):
     low, high = (replace(scene, threshold=threshold, search=search).findings() for threshold in thresholds)
 
     for lower, higher in zip(low, high, strict=True):
@@ -279,7 +279,7 @@ def test_a_search_whose_order_knows_no_threshold_finds_no_larger_subset_at_a_low
 
 @settings(max_examples=30, deadline=None)
 @given(scene=scenes(kinds=["arithmetic"]), data=st.data())
-def test_an_image_s_finding_owes_nothing_to_company_place_or_cut(scene, data):
+def test_a_finding_does_not_depend_on_other_images_position_or_chunk_size(scene, data):
     alone = [
         replace(scene, images=scene.images[at : at + 1], targets=scene.targets and [scene.targets[at]], chunk_size=1)
         for at in range(len(scene.images))
@@ -299,7 +299,7 @@ def test_an_image_s_finding_owes_nothing_to_company_place_or_cut(scene, data):
 
 
 @pytest.mark.parametrize("search", some_searches, ids=str)
-def test_images_that_leave_early_stand_between_searched_ones_without_a_trace(search):
+def test_images_that_finish_early_do_not_influence_the_searched_ones(search):
     canvas = (2, 5, 4)
     scene = scene_of("arithmetic", 4, canvas=canvas, fill="black", search=search, chunk_size=4, count=12)
     scene.images[5, 1, 2, 2] = math.nan
@@ -325,7 +325,7 @@ def test_two_runs_of_a_network_are_equal_bit_by_bit(search, fill):
 
 
 @pytest.mark.parametrize("search", some_searches, ids=str)
-def test_a_model_that_is_surer_of_images_in_company_is_believed_only_what_it_says_of_one_alone(search):
+def test_a_model_that_is_more_confident_in_batches_is_verified_one_image_at_a_time(search):
     class Sociable(LinearScores):
         def forward(self, images):
             return super().forward(images) + torch.tensor([1.0 if len(images) > 1 else 0.0, 0.0])
@@ -340,7 +340,7 @@ def test_a_model_that_is_surer_of_images_in_company_is_believed_only_what_it_say
         assert float((images[finding.index, 0] * evidence)[finding.subset.mask].sum()) >= log_odds(0.9)
 
 
-def test_the_trace_of_mask_optimization_is_of_its_last_shrinking_and_true():
+def test_the_trace_of_mask_optimization_records_its_last_shrinking():
     scene = scene_of("network", 3, canvas=(3, 9, 7), fill="mean", search=MaskOptimization(150), chunk_size=4, count=6)
 
     findings = [finding for finding in replace(scene, threshold=0.5).findings() if finding.trace is not None]

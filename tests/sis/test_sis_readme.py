@@ -1,4 +1,4 @@
-"""The code in the README runs as it stands, and gives what its comments say."""
+"""The code in the README runs unchanged, and gives the results in its comments."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ RESULT = re.compile(r"^(?P<expression>[\w.(),=\[\] ]+?)  # (?P<shown>tensor\(.*\
 
 @pytest.fixture
 def notebook():
-    """What a reader has at hand: a module, images, and what an earlier cell found."""
+    """The names that a reader has: a module, images, and the findings of an earlier cell."""
     classifier, images, search = network_classifier(), random_images(3), BatchedGradient(16)
     findings = list(find_subsets(classifier, images, threshold=0.5, search=search))
     assert any(finding.subset is not None for finding in findings)
@@ -32,7 +32,7 @@ def notebook():
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.splitlines()[0][:40] for block in BLOCKS])
-def test_a_block_of_code_runs_and_gives_what_its_comments_say(block, notebook, capsys, tmp_path, monkeypatch):
+def test_each_code_block_runs_and_gives_the_results_in_its_comments(block, notebook, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(block, str(README), "exec"), notebook)
 

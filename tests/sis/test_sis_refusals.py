@@ -1,4 +1,4 @@
-"""What a caller gets wrong is said with an error of ours that names the way out, before or at the image it concerns."""
+"""Wrong input raises an error of the library that says what to do, before or at the image that is wrong."""
 
 import pytest
 import torch
@@ -34,23 +34,23 @@ def search(classifier, images, **options):
 
 
 @pytest.mark.parametrize(("images", "says"), WRONG_IMAGES.values(), ids=WRONG_IMAGES)
-def test_images_that_do_not_fit_are_refused_with_the_way_out(images, says):
+def test_images_that_do_not_fit_are_refused_with_advice(images, says):
     with pytest.raises(CanvasMismatch, match=says):
         search(network_classifier(), images)
 
 
 @pytest.mark.parametrize(("options", "images", "says"), WRONG_CHANNELS.values(), ids=WRONG_CHANNELS)
-def test_images_of_other_channels_than_the_classifiers_values_are_refused_and_not_spread(options, images, says):
+def test_images_whose_channels_do_not_fit_the_classifier_are_refused_and_not_broadcast(options, images, says):
     with pytest.raises(CanvasRefused, match=says):
         search(Classifier(TinyNetwork(), **options), images)
 
 
-def test_a_function_in_the_place_of_a_module_is_refused():
+def test_a_function_instead_of_a_module_is_refused():
     with pytest.raises(ParameterError, match=r"expected a torch.nn.Module; got function"):
         Classifier(lambda images: images.mean((2, 3)))
 
 
-def test_donors_that_are_not_finite_are_left_out_and_too_few_others_refused():
+def test_donors_with_nan_are_left_out_and_too_few_others_are_refused():
     donors = random_images(4)
     donors[2, 0, 0, 0] = torch.nan
 
@@ -64,7 +64,7 @@ def test_donors_of_another_shape_than_the_images_are_refused():
         search(network_classifier(), IMAGES, fill="marginal", donors=random_images(4, side=6), targets=[0, 0, 0])
 
 
-def test_a_path_in_the_place_of_findings_is_refused():
+def test_a_path_instead_of_findings_is_refused():
     with pytest.raises(ParameterError, match="Read a file with load_findings"):
         search(network_classifier(), IMAGES, resume="findings.npz")
 

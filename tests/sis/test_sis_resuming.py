@@ -1,4 +1,4 @@
-"""A run that was stopped goes on: nothing is verified twice for nothing, nothing gets larger, and the budget holds."""
+"""A stopped run resumes: nothing complete is repeated, no subset gets larger, and the budget holds."""
 
 import math
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def size(finding):
 
 @each_search
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
-def test_a_run_that_was_killed_and_resumed_ends_verified_and_never_larger(search, share):
+def test_a_killed_and_resumed_run_ends_verified_and_never_larger(search, share):
     classifier, images = network_classifier(), random_images(8)
     passes = sum(finding.passes.equivalents for finding in find(classifier, images, search))
     killed = find(classifier, images, search, should_stop=Limit(passes=int(share * passes)))
@@ -77,7 +77,7 @@ def test_the_budget_holds_over_both_runs(passes):
     assert max(finding.passes.equivalents for finding in resumed) <= 200
 
 
-def test_what_is_complete_is_given_back_without_a_pass_wherever_the_image_now_stands():
+def test_complete_findings_are_returned_without_a_pass_at_any_position():
     classifier, images, search = linear_classifier(EVIDENCE), torch.rand(5, 1, 2, 4), MaskOptimization(60)
     before = find(classifier, images, search)
     classifier._module.calls.clear()
@@ -97,7 +97,7 @@ def test_what_is_complete_is_given_back_without_a_pass_wherever_the_image_now_st
     assert told[-1].passes_done == told[-1].passes_planned == 0
 
 
-def test_more_passes_go_on_from_the_subset_that_is_there():
+def test_more_passes_continue_from_the_earlier_subset():
     classifier, images = network_classifier(2), random_images(16, seed=5)
     few = find(classifier, images, MaskOptimization(30), threshold=0.8)
 
@@ -113,7 +113,7 @@ def searched(finding):
     return finding.eligible and not finding.baseline_confident
 
 
-def test_images_that_the_earlier_run_has_not_seen_are_searched_as_ever():
+def test_images_without_an_earlier_finding_are_searched_as_usual():
     classifier, images, search = network_classifier(), random_images(8), BatchedGradient(4)
     whole = find(classifier, images, search)
 
@@ -159,7 +159,7 @@ def test_findings_for_another_class_are_refused():
         find(classifier, images, search, targets=[1], resume=before)
 
 
-def test_a_limit_of_seconds_is_read_off_the_clock_it_is_given():
+def test_a_limit_in_seconds_uses_the_given_clock():
     now = [100.0]
     limit = Limit(seconds=5, clock=lambda: now[0])
 
@@ -171,7 +171,7 @@ def test_a_limit_of_seconds_is_read_off_the_clock_it_is_given():
     assert answers == [False, False, True, True]
 
 
-def test_a_limit_of_passes_counts_all_runs_that_share_it_and_leaves_progress_to_its_listener():
+def test_a_limit_in_passes_counts_all_runs_that_share_it_and_still_reports_progress():
     classifier, images, told = network_classifier(), random_images(6), []
     limit = Limit(passes=500)
 
@@ -185,13 +185,13 @@ def test_a_limit_of_passes_counts_all_runs_that_share_it_and_leaves_progress_to_
 
 
 @pytest.mark.parametrize("options", [{}, {"seconds": 0}, {"passes": -1}, {"seconds": 1, "passes": 0}])
-def test_a_limit_that_is_none_is_refused(options):
+def test_an_invalid_limit_is_refused(options):
     with pytest.raises(ParameterError, match="positive seconds or passes"):
         Limit(**options)
 
 
-def test_a_search_stopped_before_its_first_sufficient_mask_begins_again():
-    classifier = linear_classifier(torch.full((6, 6), 0.125))  # 0.9 takes 18 pixels, so the first masks fail
+def test_a_search_stopped_before_its_first_sufficient_mask_starts_again():
+    classifier = linear_classifier(torch.full((6, 6), 0.125))  # 0.9 needs 18 pixels, so the first masks fail
     search = MaskOptimization(80)
     killed = find(classifier, ones(1, 6, 6), search, threshold=0.9, should_stop=Limit(passes=6))
 
@@ -205,7 +205,7 @@ def test_a_search_stopped_before_its_first_sufficient_mask_begins_again():
 
 @dataclass(frozen=True)
 class Worse:
-    """Proposes the pixel that decides, and with more passes two others beside it."""
+    """Proposes the decisive pixel, and with more passes two other pixels with it."""
 
     passes: int
 
@@ -222,7 +222,7 @@ class Worse:
         return propose_each(task, procedure)
 
 
-def test_a_larger_subset_does_not_replace_the_one_that_is_there():
+def test_a_larger_subset_does_not_replace_the_earlier_one():
     classifier, images = linear_classifier(EVIDENCE), ones(1, 2, 4)
     before = find(classifier, images, Worse(10), threshold=0.9)
 
@@ -234,7 +234,7 @@ def test_a_larger_subset_does_not_replace_the_one_that_is_there():
     assert after.parameters.search == Worse(20)
 
 
-def test_a_run_goes_on_whether_or_not_its_passes_are_accelerated():
+def test_a_run_can_be_resumed_with_or_without_acceleration():
     images, search = random_images(3), MaskOptimization(passes=60)
     before = find(network_classifier(), images, search)
     plain = Classifier(TinyNetwork(), (0, 1), 0.5, 0.25, accelerate=False)
@@ -247,7 +247,7 @@ def test_a_run_goes_on_whether_or_not_its_passes_are_accelerated():
 
 
 @pytest.mark.parametrize("named_before", [True, False])
-def test_a_run_that_names_images_does_not_go_on_from_one_that_did_not(named_before):
+def test_a_run_with_digests_does_not_resume_one_without(named_before):
     classifier, images, search = network_classifier(), random_images(2), MaskOptimization(40)
     names = {"digests": ["a", "b"]}
     before = find(classifier, images, search, **(names if named_before else {}))

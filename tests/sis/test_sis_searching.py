@@ -42,7 +42,7 @@ def search_one(classifier, image, search, **options):
 
 
 @each_search
-def test_the_one_pixel_that_decides_is_found(search):
+def test_the_one_decisive_pixel_is_found(search):
     finding = search_one(linear_classifier(EVIDENCE), ones(1, 2, 4), search)
 
     assert finding.eligible
@@ -54,7 +54,7 @@ def test_the_one_pixel_that_decides_is_found(search):
 
 
 @each_search
-def test_a_threshold_that_is_met_exactly_is_met(search):
+def test_a_threshold_that_is_reached_exactly_counts_as_reached(search):
     evidence = torch.tensor([[1.0, 2.0, 4.0]])
 
     finding = search_one(linear_classifier(evidence), ones(1, 1, 3), search, threshold=1 / (1 + math.exp(-4)))
@@ -63,7 +63,7 @@ def test_a_threshold_that_is_met_exactly_is_met(search):
 
 
 @each_search
-def test_one_pixel_is_enough_where_the_softmax_is_one(search):
+def test_one_pixel_is_enough_if_the_softmax_is_one(search):
     evidence = torch.tensor([[64.0, 32.0, 128.0, 256.0]])
 
     finding = search_one(linear_classifier(evidence), ones(1, 1, 4), search, threshold=0.999)
@@ -73,7 +73,7 @@ def test_one_pixel_is_enough_where_the_softmax_is_one(search):
 
 
 @pytest.mark.parametrize("search", [BackSelect(), BatchedGradient()], ids=["backselect", "batched_gradient"])
-def test_the_weakest_evidence_goes_first_though_every_confidence_is_one(search):
+def test_the_weakest_evidence_is_removed_first_even_if_every_confidence_is_one(search):
     finding = search_one(linear_classifier(torch.tensor([[64.0, 32.0, 128.0, 256.0]])), ones(1, 1, 4), search)
 
     assert finding.trace.order.tolist() == [1, 0, 2, 3]
@@ -114,7 +114,7 @@ def test_an_image_that_needs_all_its_pixels_keeps_them(search):
 
 
 @each_search
-def test_another_class_is_argued_for_though_the_whole_image_speaks_against_it(search):
+def test_another_class_is_found_even_if_the_whole_image_argues_against_it(search):
     evidence = torch.tensor([[16.0, 8.0, -4.0], [8.0, 1.0, 1.0]])
 
     finding = search_one(linear_classifier(evidence), ones(1, 2, 3), search, targets=[1])
@@ -125,7 +125,7 @@ def test_another_class_is_argued_for_though_the_whole_image_speaks_against_it(se
 
 
 @each_search
-def test_a_class_for_which_nothing_speaks_is_censored(search):
+def test_a_class_that_no_pixel_supports_is_censored(search):
     finding = search_one(linear_classifier(EVIDENCE), ones(1, 2, 4), search, targets=[1])
 
     assert finding.subset is None
@@ -148,7 +148,7 @@ def test_every_subset_of_a_network_is_sufficient_when_scored_alone(search):
 
 
 @each_search_and_by_sevens
-def test_findings_are_equal_bit_by_bit_however_the_images_are_cut(search):
+def test_findings_are_equal_bit_by_bit_for_every_chunk_size(search):
     weights = torch.randint(-8, 9, (4, 4), generator=torch.Generator().manual_seed(3)) / 4
     images = torch.randint(0, 5, (7, 1, 4, 4), generator=torch.Generator().manual_seed(4)) / 4
 
@@ -170,7 +170,7 @@ def described(finding):
 
 @settings(max_examples=15, deadline=None)
 @given(order=st.permutations(range(4)), search=st.sampled_from(list(SEARCHES.values())[2:]))
-def test_an_image_s_finding_owes_nothing_to_its_neighbours(order, search):
+def test_a_finding_does_not_depend_on_other_images(order, search):
     weights = torch.tensor([[1.0, -0.5, 2.0], [0.25, 4.0, -1.0]])
     images = torch.randint(0, 5, (4, 1, 2, 3), generator=torch.Generator().manual_seed(9)) / 4
     options = {"threshold": 0.8, "search": search, "fill": "noise"}
@@ -184,7 +184,7 @@ def test_an_image_s_finding_owes_nothing_to_its_neighbours(order, search):
 
 @settings(max_examples=25, deadline=None)
 @given(thresholds=st.tuples(st.floats(0.5, 0.99), st.floats(0.5, 0.99)))
-def test_a_lower_threshold_never_reads_a_larger_subset_off_one_trace(thresholds):
+def test_a_lower_threshold_never_gives_a_larger_subset_of_one_trace(thresholds):
     finding = search_one(linear_classifier(EVIDENCE / 2), ones(1, 2, 4), BatchedGradient(), threshold=0.9)
 
     low, high = (finding.trace.smallest_subset(threshold) for threshold in sorted(thresholds))
@@ -227,7 +227,7 @@ def test_mask_optimization_beats_the_batched_gradient_at_equal_passes():
     assert 0 < sizes[0] < sizes[1]
 
 
-def test_images_are_loaded_only_when_their_turn_comes():
+def test_images_are_loaded_on_demand():
     loaded = []
 
     class Lazy:
@@ -246,7 +246,7 @@ def test_images_are_loaded_only_when_their_turn_comes():
 
 
 @each_search
-def test_a_stop_ends_the_images_in_work_with_what_is_verified(search):
+def test_a_stop_ends_images_in_work_with_their_verified_subset(search):
     asked = []
 
     def should_stop():
@@ -267,7 +267,7 @@ def test_a_stop_ends_the_images_in_work_with_what_is_verified(search):
         assert finding.subset is None or finding.verified_confidence >= 0.6
 
 
-def test_progress_is_told_at_every_step_and_ends_at_its_plan():
+def test_progress_is_reported_at_every_step_and_ends_at_its_plan():
     told = []
 
     findings = list(
@@ -285,7 +285,7 @@ def test_progress_is_told_at_every_step_and_ends_at_its_plan():
     assert last.mean_fraction == pytest.approx(sum(fractions) / len(fractions))
 
 
-def test_an_image_that_is_not_finite_is_a_finding_with_a_reason():
+def test_an_image_that_is_not_finite_gives_a_finding_with_a_reason():
     images = ones(3, 2, 4)
     images[1, 0, 0, 0] = torch.nan
 
@@ -335,7 +335,7 @@ def test_the_parameters_of_a_finding_are_recorded():
     assert (recorded.dtype, recorded.device, recorded.output_kind) == ("float32", "cpu", "logits")
 
 
-def test_global_random_state_is_left_alone():
+def test_global_random_state_is_not_changed():
     classifier = network_classifier()
     before = torch.get_rng_state()
 
@@ -344,7 +344,7 @@ def test_global_random_state_is_left_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_subset_says_its_size():
+def test_a_subset_shows_its_size():
     subset = Subset(torch.eye(4, dtype=torch.bool))
 
     assert subset.fraction == 0.25

@@ -1,6 +1,6 @@
-"""The traps into which reference programs fell (METHOD section 6), each with a test that falls into it no more.
+"""Mistakes of earlier programs that the library must not repeat; docs/method.md, "The searches".
 
-Training mode and gradients of weights are looked at in `test_sis_classifier`.
+Training mode and gradients of weights are tested in `test_sis_classifier`.
 """
 
 import random
@@ -23,13 +23,13 @@ from torch import nn
 from tests.sis.sis_models import LinearScores, ones, random_images, smooth_network, two_classes
 
 CANDIDATE_BYTES = 64 << 20
-"""What the candidates of one call may hold; those of a whole step at 224x224 would be 30 GB."""
+"""The limit for the candidates of one call. Those of a whole step at 224x224 would take 30 GB."""
 SEARCHES = [BackSelect(), BackSelect(0.3), BatchedGradient(1), BatchedGradient(5), MaskOptimization(80)]
 each_search = pytest.mark.parametrize("search", SEARCHES, ids=str)
 
 
 @each_search
-def test_high_logits_of_an_unsure_model_open_no_gate(search):
+def test_high_logits_of_an_unsure_model_do_not_make_an_image_eligible(search):
     unsure = Classifier(LinearScores(two_classes(torch.full((2, 2), 0.25), offset=64.0)), (0, 1), 0.0, 1.0)
 
     (finding,) = find_subsets(unsure, ones(1, 2, 2), threshold=0.9, search=search)
@@ -40,7 +40,7 @@ def test_high_logits_of_an_unsure_model_open_no_gate(search):
 
 
 @each_search
-def test_negative_logits_of_a_sure_model_close_none(search):
+def test_negative_logits_of_a_sure_model_do_not_make_an_image_ineligible(search):
     sure = Classifier(LinearScores(two_classes(torch.tensor([[8.0] + [0.25] * 5]), offset=-64.0)), (0, 1), 0.0, 1.0)
 
     (finding,) = find_subsets(sure, ones(1, 1, 6), threshold=0.9, search=search)
@@ -55,7 +55,7 @@ def random_states():
 
 @pytest.mark.parametrize("fill", FILLS)
 @each_search
-def test_global_random_state_is_neither_read_nor_moved_even_where_every_pixel_ties(search, fill):
+def test_global_random_state_is_neither_read_nor_changed_even_if_every_pixel_ties(search, fill):
     tied = Classifier(LinearScores(two_classes(torch.full((3, 4), 2.0))), (0, 1), 0.5, 1.0)
     images, other_class = torch.full((2, 1, 3, 4), 0.75), torch.arange(6.0).view(6, 1, 1, 1).expand(6, 1, 3, 4) / 16
     options = {"threshold": 0.9, "search": search, "fill": fill, "donors": other_class}
@@ -76,7 +76,7 @@ def test_global_random_state_is_neither_read_nor_moved_even_where_every_pixel_ti
 
 
 class Watched(nn.Module):
-    """Keeps every batch that it is shown; has no batch norm, so that nothing stands in for it in a search."""
+    """Keeps every batch that it receives. It has no batch norm, so no fast copy replaces it in a search."""
 
     def __init__(self):
         super().__init__()
@@ -90,11 +90,13 @@ class Watched(nn.Module):
 
 @pytest.mark.parametrize("chunk_size", [1, 2, 5])
 @each_search
-def test_a_model_is_never_shown_more_masked_images_at_once_than_the_chunk_allows(search, chunk_size):
+def test_no_batch_has_more_masked_images_than_the_chunk_size(search, chunk_size):
     watched = Watched()
     classifier = Classifier(watched, (0, 1), 0.5, 0.25)
     options = {"threshold": 0.45, "search": search, "chunk_size": chunk_size}
-    list(find_subsets(classifier, random_images(1, side=4), **options))  # looks at the module with images of its own
+    list(
+        find_subsets(classifier, random_images(1, side=4), **options)
+    )  # inspects the module with the library's own images
     watched.batches.clear()
 
     list(find_subsets(classifier, random_images(5, side=4), **options))
@@ -103,11 +105,11 @@ def test_a_model_is_never_shown_more_masked_images_at_once_than_the_chunk_allows
     assert max(len(batch) for batch in watched.batches) <= chunk_size
 
 
-def test_candidates_of_a_function_are_made_a_bounded_part_at_a_time():
+def test_candidates_of_a_function_are_made_in_bounded_parts():
     features, largest = torch.rand(3, 100, 300), 0
 
     class Enough(Exception):
-        """Has seen the first part of the first step's candidates."""
+        """The first part of the first step's candidates was seen."""
 
     def score(batch):
         nonlocal largest
@@ -127,7 +129,7 @@ def test_a_model_only_ever_sees_the_image_where_the_mask_is_true_and_the_fill_el
     watched, images = Watched(), random_images(1)
     classifier = Classifier(watched, (0, 1), 0.5, 0.25)
     options = {"threshold": 0.45, "search": search, "chunk_size": 4}
-    list(find_subsets(classifier, images, **options))  # looks at the module with images of its own
+    list(find_subsets(classifier, images, **options))  # inspects the module with the library's own images
     watched.batches.clear()
 
     (finding,) = find_subsets(classifier, images, **options)
@@ -137,5 +139,5 @@ def test_a_model_only_ever_sees_the_image_where_the_mask_is_true_and_the_fill_el
     filled = (seen == 0).all(dim=1)
     assert 0 < finding.subset.size < 64
     strange = ~(kept | filled).all(dim=2).all(dim=1)
-    assert int(strange.sum()) <= 1  # one image of the library's own, by which a run knows its model
+    assert int(strange.sum()) <= 1  # the library's own probe image
     assert (kept == finding.subset.mask).all(dim=2).all(dim=1).any()
