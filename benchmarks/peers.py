@@ -45,8 +45,8 @@ class TopK:
         least, enough = 1, values.numel()
         while least < enough:
             middle = (least + enough) // 2
-            answer = yield ScoreMasks(choose_largest(values, [middle]))
-            if bool(sufficient(answer.margins, threshold)):
+            scores = yield ScoreMasks(choose_largest(values, [middle]))
+            if bool(sufficient(scores.margins, threshold)):
                 enough = middle
             else:
                 least = middle + 1

@@ -50,7 +50,7 @@ class Recipe:
         spendable = self.passes - FIXED_PASSES - VERIFICATION
         steps = max(2, int(ASCENT_SHARE * spendable / GRADIENT_COST))
 
-        def procedure(admitted: AdmittedImage) -> Procedure[Proposal]:  # noqa: ARG001  (all begin alike)
+        def procedure(admitted: AdmittedImage) -> Procedure[Proposal]:  # noqa: ARG001  (all images start alike)
             mask = yield from _ascend(task, steps)
             masks = yield from _shrink(mask, spendable - GRADIENT_COST * steps, task.threshold)
             return Proposal(masks=(each.view(task.scorer.shape) for each in masks), trace=None)
@@ -68,9 +68,9 @@ def _ascend(task: SearchTask, steps: int) -> Procedure[Tensor]:
     price: Tensor | None = None
     for _ in range(steps):
         mask = values > 0
-        answer = yield ScoreMasks(mask.unsqueeze(0), with_gradients=True)
-        assert answer.gradients is not None
-        gradient, margin = answer.gradients[0], answer.margins[0]
+        scores = yield ScoreMasks(mask.unsqueeze(0), with_gradients=True)
+        assert scores.gradients is not None
+        gradient, margin = scores.gradients[0], scores.margins[0]
         if price is None:
             price = gradient.abs().mean()
         enough = bool(sufficient(margin, task.threshold))

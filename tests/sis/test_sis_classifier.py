@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from modicum_sis import (
@@ -38,6 +40,7 @@ def classifier_returning(make, **options):
     return Classifier(Returns(make), (0, 1), 0.0, 1.0, **options)
 
 
+CALLS = itertools.count()
 REFUSED = {
     "a dict": (lambda x: {"logits": x.sum((2, 3))}, OutputRefused, "dict"),
     "a tuple": (lambda x: (x.sum((2, 3)),), OutputRefused, "tuple"),
@@ -47,7 +50,7 @@ REFUSED = {
     "integers": (lambda x: x.sum((2, 3)).long(), OutputRefused, "floating point"),
     "not a number": (lambda x: x.sum((2, 3)) * torch.nan, OutputNotFinite, "finite"),
     "infinity": (lambda x: x.sum((2, 3)) / 0, OutputNotFinite, "finite"),
-    "unsteady": (lambda x: x.sum((2, 3)) + torch.rand(1), OutputUnsteady, "differ"),
+    "unsteady": (lambda x: x.sum((2, 3)) + next(CALLS), OutputUnsteady, "differ"),
     "another channel count": (nn.Conv2d(4, 2, 1), CanvasRefused, "3x8x8"),
 }
 

@@ -154,7 +154,7 @@ class BackSelect:
         """The candidates of one image fill batches. Near the end of a search they share batches with the next image."""
         everything = torch.ones(task.scorer.shape, dtype=torch.bool, device=task.scorer.device)
 
-        def procedure(admitted: AdmittedImage) -> Procedure[Proposal]:  # noqa: ARG001  (all begin alike)
+        def procedure(admitted: AdmittedImage) -> Procedure[Proposal]:  # noqa: ARG001  (all images start alike)
             return proposal_of((yield from removals(everything, fraction=self.fraction)), task.threshold)
 
         return propose_each(task, procedure)
