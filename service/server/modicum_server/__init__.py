@@ -1,1 +1,1 @@
-"""The service that audits image classifiers for overinterpretation: use cases, their doors, their adapters."""
+"""The service that audits image classifiers for overinterpretation: use cases, transports and other adapters."""

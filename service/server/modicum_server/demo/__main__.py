@@ -25,12 +25,12 @@ THRESHOLD = 0.9
 PASSES = 250
 ENSEMBLE_PASSES = 15
 ENSEMBLE_THRESHOLD = 0.5
-"""So that many of the photographs are eligible in all: an ensemble of these three is seldom surer than that."""
+"""Low enough for many photographs to be eligible: an ensemble of these three is seldom more confident."""
 CONTROL_IMAGES = 20
 CHEAP_CONTROLS = ("fill", "dilated", "mask_only", "random", "shortcut")
-"""A few passes an image: on every one with a subset."""
-ANSWERED = {"ensemble": (0, 1, 4)}
-"""Exit codes of commands that are answers: MITIGATED, NOT_MITIGATED, INCONCLUSIVE. Of all others it is 0 alone."""
+"""Controls with a few passes an image, which run on every image with a subset."""
+VERDICTS = {"ensemble": (0, 1, 4)}
+"""Exit codes that are verdicts: MITIGATED, NOT_MITIGATED, INCONCLUSIVE. Other commands succeed only with 0."""
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -87,9 +87,9 @@ def audit_commands(model: str, files: DemoFiles, *, passes: int, control_images:
 
 
 def ensemble_commands(audited: str, files: DemoFiles, *, passes: int) -> Iterator[list[str]]:
-    """Yield what a user would type to check the ensemble of all models, of which one is registered.
+    """Yield what a user would type to check the ensemble of all models, one of which is registered already.
 
-    Each takes images of another size: the canvas is the smallest one's, and every version enlarges it for itself.
+    Each model takes images of another size. The canvas has the smallest size, and every version enlarges it itself.
     """
     for model in MODELS:
         if model != audited:
@@ -116,7 +116,7 @@ def _registration(model: str, files: DemoFiles) -> list[str]:
 
 @contextmanager
 def _server(data: Path) -> Iterator[dict[str, str]]:
-    """Run `modicum-server up` for the length of the context; yields the environment of its clients."""
+    """Run `modicum-server up` while the context is open; yields the environment of its clients."""
     arguments = ["up", "--data", str(data), "--grpc-port", "0", "--http-port", "0"]
     _say(f"$ modicum-server {shlex.join(arguments)} &")
     announcement = data / "server.json"
@@ -141,10 +141,10 @@ def _wait_for(announcement: Path, process: "subprocess.Popen[bytes]") -> str:
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> None:
-    """Print a command as a user types it, run it, and leave with its exit code if that is none of its answers."""
+    """Print a command as a user types it, and run it; exit with its code if it failed."""
     _say(f"$ modicum {shlex.join(arguments)}")
     code = subprocess.run([sys.executable, "-m", "modicum", *arguments], env=environment, check=False).returncode  # noqa: S603
-    if code not in ANSWERED.get(arguments[0], (0,)):
+    if code not in VERDICTS.get(arguments[0], (0,)):
         _end(code, f"modicum {arguments[0]} {arguments[1]} ended with exit code {code}")
 
 

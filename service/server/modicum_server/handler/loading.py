@@ -153,7 +153,7 @@ def _part(slot: Slot, name: str, parts: Mapping[str, ModelVersion], device: torc
         )
     loaded = load_version(slot, parts[name], parts, device)
     size = loaded.input
-    loaded.classifier.inspect((size.channels, size.height, size.width))  # from here on it knows what it answers with
+    loaded.classifier.inspect((size.channels, size.height, size.width))  # finds class count and output kind
     return loaded
 
 
@@ -222,6 +222,6 @@ def tempered(loaded: Loaded, temperature: float, device: torch.device) -> Loaded
     if temperature == 1:
         return loaded
     size = loaded.input
-    loaded.classifier.inspect((size.channels, size.height, size.width))  # from here on it knows what it answers with
+    loaded.classifier.inspect((size.channels, size.height, size.width))  # finds class count and output kind
     module = TemperedModule(loaded.classifier, temperature)
     return _composite(module, [loaded], loaded.input, device, temperature=temperature)

@@ -55,8 +55,8 @@ class ApiMetrics:
             ["answer"],
             registry=self.registry,
         )
-        for answer in ("queued", "reused"):
-            self._audits.labels(answer)  # present from the start, so that the first one is a rise
+        for outcome in ("queued", "reused"):
+            self._audits.labels(outcome)  # present from the start, so that the first one is a rise
         self._stored = SnapshotCollector()
         self.registry.register(self._stored)
 

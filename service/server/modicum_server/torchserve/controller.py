@@ -47,7 +47,7 @@ class Controller:
         """Return the report on a model; None for an unknown name.
 
         Raises:
-            ModelServerDown: it does not answer.
+            ModelServerDown: it does not reply.
         """
         request = management_pb2.DescribeModelRequest(model_name=model)
         async with self._lock:
@@ -59,7 +59,7 @@ class Controller:
         A model that is registered already is left alone: TorchServe would refuse a duplicate without a message.
 
         Raises:
-            ModelServerDown: it does not answer, or the worker does not start.
+            ModelServerDown: it does not reply, or the worker does not start.
         """
         describe = management_pb2.DescribeModelRequest(model_name=model)
         request = management_pb2.RegisterModelRequest(

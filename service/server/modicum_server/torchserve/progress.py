@@ -11,7 +11,7 @@ from modicum_server.wire import worker_pb2
 PASSES_TO_HANG = 3
 
 
-class Order:
+class ChunkSequence:
     """Admits the chunks of one attempt, in sequence."""
 
     def __init__(self, attempt: int) -> None:

@@ -21,7 +21,7 @@ from modicum_server.model_server import Cancellation
 from modicum_server.torchserve.failures import HANDLER_BUG, busy, failure_of
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of
-from modicum_server.torchserve.progress import Order, Progress
+from modicum_server.torchserve.progress import ChunkSequence, Progress
 from modicum_server.torchserve.recovery import is_ready, revive
 from modicum_server.torchserve.server import RunningServer
 from modicum_server.torchserve.slots import Slot
@@ -111,10 +111,10 @@ class Run:
         yield finished
 
     async def _heard(self) -> AsyncGenerator[TaskEvent]:
-        order = Order(self._task.attempt)
+        sequence = ChunkSequence(self._task.attempt)
         while (data := await self._next()) is not None:
             chunk = chunk_of(data) if data else None  # the handler's last message may be empty
-            if chunk is not None and order.admits(chunk):
+            if chunk is not None and sequence.admits(chunk):
                 event = event_of(chunk, self._task)
                 self._progress.note(event)
                 yield event

@@ -26,7 +26,7 @@ from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelS
 from modicum_server.torchserve.failures import busy, failure_of
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of, task_message
-from modicum_server.torchserve.progress import Order, Progress, hang_seconds
+from modicum_server.torchserve.progress import ChunkSequence, Progress, hang_seconds
 from modicum_server.torchserve.slots import digests_of
 from modicum_server.wire.worker_pb2 import Chunk, Failure, Findings, Scores
 
@@ -77,11 +77,15 @@ def chunk(attempt, sequence):
 
 
 def test_only_chunks_of_the_attempt_are_admitted_and_in_sequence():
-    order = Order(2)
+    sequence = ChunkSequence(2)
 
-    assert [order.admits(chunk(2, 1)), order.admits(chunk(1, 1)), order.admits(chunk(2, 2))] == [True, False, True]
+    assert [sequence.admits(chunk(2, 1)), sequence.admits(chunk(1, 1)), sequence.admits(chunk(2, 2))] == [
+        True,
+        False,
+        True,
+    ]
     with pytest.raises(ModelDied):
-        order.admits(chunk(2, 1))
+        sequence.admits(chunk(2, 1))
 
 
 def test_heartbeats_that_report_nothing_new_are_no_progress():
