@@ -132,8 +132,10 @@ def test_order_statistics_cover_the_true_quantile_as_often_as_they_say(q, n):
     assert covered >= 0.95 - SIMULATION_ERROR
 
 
-@pytest.mark.parametrize("n", [50, 200])
-@pytest.mark.parametrize("spread", [0.3, 1.0])
+@pytest.mark.parametrize(
+    ("n", "spread"),
+    [(50, 1.0), *(pytest.param(*row, marks=pytest.mark.long) for row in ((50, 0.3), (200, 0.3), (200, 1.0)))],
+)
 def test_a_bootstrap_covers_the_true_mean_of_log_ratios_as_often_as_it_says(n, spread):
     source, trials = np.random.default_rng(n), 400
     hits = 0
@@ -180,9 +182,10 @@ def interval_of_differences(n: int, gained: int, lost: int) -> intervals.Interva
     return with_two_images_added(values) or bootstrap_mean(values)
 
 
-#: Of how many images which share differs.
-DIFFERENT = [(n, share) for n in (30, 50, 100) for share in (0.01, 0.02, 0.05, 0.1, 0.3)]
-DIFFERENT += [(300, share) for share in (0.01, 0.02, 0.05)]
+#: Of how many images which share differs. The more images, the more resamples of more values: these take long.
+DIFFERENT = [(n, share) for n in (30, 50) for share in (0.01, 0.02, 0.05, 0.1, 0.3)]
+DIFFERENT += [pytest.param(100, share, marks=pytest.mark.long) for share in (0.01, 0.02, 0.05, 0.1, 0.3)]
+DIFFERENT += [pytest.param(300, share, marks=pytest.mark.long) for share in (0.01, 0.02, 0.05)]
 
 
 @pytest.mark.parametrize("share_gained", [1.0, 0.75, 0.5])

@@ -13,6 +13,7 @@ from tests.metrics.prometheus_running import REPOSITORY, RULES, require
 
 FOLDER = RULES.parent
 PAGE = (REPOSITORY / "docs" / "how-to" / "answer-alerts.md").read_text()
+TESTS = yaml.safe_load((RULES.parent / "rules_test.yml").read_text())["tests"]
 ALERTS = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"] if "alert" in rule]
 
 
@@ -52,10 +53,9 @@ def test_the_tests_of_the_rules_would_notice_an_alert_that_never_fires(tmp_path)
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
 def test_every_alert_is_seen_to_fire(alert):
-    tests = yaml.safe_load((FOLDER / "rules_test.yml").read_text())["tests"]
     fired = {
         expected["alertname"]
-        for test in tests
+        for test in TESTS
         for expected in test.get("alert_rule_test", [])
         if expected["exp_alerts"]
     }

@@ -94,6 +94,7 @@ async def reported(tmp, task):
     pytest.fail("the program did not report")
 
 
+@pytest.mark.long
 async def test_a_program_finds_nothing_that_another_left_in_memory_files_or_threads(stage):
     first = hostile.program_doing(hostile.STAYS_BEHIND)
     second = hostile.program_doing(hostile.LOOKS_FOR_WHAT_STAYED)
@@ -109,7 +110,7 @@ async def test_a_program_finds_nothing_that_another_left_in_memory_files_or_thre
 
 
 SCRIPTS = [
-    # what it does, where, and how that ends: torch.save is silent where it cannot write
+    # What it does, where, and how that ends: torch.save is silent where it cannot write.
     (hostile.ReadsFile, "/etc/passwd", "checked"),
     (hostile.ReadsFile, "token", "INPUT_REFUSED"),
     (hostile.ReadsFile, "neighbour_file", "INPUT_REFUSED"),
@@ -121,6 +122,7 @@ SCRIPTS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("module", "place", "ends"), SCRIPTS, ids=[f"{row[0].__name__}-{row[1]}" for row in SCRIPTS])
 async def test_a_torchscript_reaches_the_system_and_no_ones_files(stage, module, place, ends):
     path = (await stage.plan()).get(place, place)
@@ -152,7 +154,13 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("does", ENDS)
+#: The one that `make test` runs.
+QUICK_END = "leaves the process"
+
+
+@pytest.mark.parametrize(
+    "does", [pytest.param(does, marks=() if does == QUICK_END else pytest.mark.long) for does in ENDS]
+)
 async def test_a_greedy_program_ends_typed_and_its_neighbour_and_the_next_task_go_on(stage, does, monkeypatch):
     program, reason = ENDS[does]
     kind = ExecutableKind.TORCHSCRIPT if "forward" in does or "loops" in does else ExecutableKind.EXPORTED
