@@ -9,15 +9,12 @@ from modicum_server.images.objects import MOST_BOXES, MOST_BOXES_BYTES, MOST_MAS
 from modicum_server.logs import NO_MORE_FILES_SECONDS
 from modicum_server.processes.file_limits import MOST_OPEN_FILES
 from modicum_server.settings import Settings
+from modicum_server.transports.bounds import BOUNDS
 from modicum_server.transports.grpc.server import (
-    HANDSHAKE_SECONDS,
     IDLE_SECONDS,
     LARGEST_REPLY_BYTES,
     LARGEST_REQUEST_BYTES,
     MOST_WAITING_CALLS,
-    REFUSED_CALLS,
-    SPARE_CALLS,
-    SPARE_CONNECTIONS,
 )
 from modicum_server.transports.http import connections
 from modicum_server.transports.http.rest import protojson
@@ -69,19 +66,22 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
             f"{rules.MOST_CANVAS_VALUES:,} values in all |"
         ),
         (
-            f"| gRPC calls at once in an API process | `MODICUM_MAX_WATCHERS` + {SPARE_CALLS:,}, probes aside; "
+            f"| gRPC calls at once in an API process | `MODICUM_MAX_WATCHERS` + {BOUNDS.spare_calls:,}, probes aside; "
             f"{MOST_WAITING_CALLS:,} more"
         ),
-        f"of more than {REFUSED_CALLS:,} that are refused in one moment",
-        f"| open gRPC connections of an API process | `MODICUM_MAX_WATCHERS` + {SPARE_CONNECTIONS:,}, at most a ",
-        f"| a gRPC connection | {HANDSHAKE_SECONDS} s until it speaks HTTP/2 (and TLS); {IDLE_SECONDS // 60} min ",
-        f"| open HTTP connections of an API process | `MODICUM_MAX_WATCHERS` + {connections.SPARE_CONNECTIONS:,}, ",
+        f"of more than {BOUNDS.refused_calls:,} that are refused in one moment",
+        f"| open gRPC connections of an API process | `MODICUM_MAX_WATCHERS` + {BOUNDS.spare_connections:,}, at most ",
+        (
+            f"| a gRPC connection | {BOUNDS.handshake_seconds:.0f} s until it speaks HTTP/2 (and TLS); "
+            f"{IDLE_SECONDS // 60} min "
+        ),
+        f"| open HTTP connections of an API process | `MODICUM_MAX_WATCHERS` + {BOUNDS.spare_connections:,}, ",
         (
             f"| head of an HTTP request | {connections.LARGEST_HEAD_BYTES // KIBIBYTE} KiB, "
-            f"within {connections.HEAD_SECONDS:.0f} s"
+            f"within {BOUNDS.head_seconds:.0f} s"
         ),
-        f"| {connections.IDLE_SECONDS} s after an answer, {connections.HEAD_SECONDS:.0f} s before the first request |",
-        f"| an HTTP answer of which its caller reads nothing | {connections.STUCK_SECONDS:.0f} s |",
+        f"| {connections.IDLE_SECONDS} s after an answer, {BOUNDS.head_seconds:.0f} s before the first request |",
+        f"| an HTTP answer of which its caller reads nothing | {BOUNDS.stuck_seconds:.0f} s |",
         f"{MOST_OPEN_FILES:,} at most | the log says so once in {NO_MORE_FILES_SECONDS:.0f} s",
         f"| pixels of a canvas with `pixel_subsets` | {pixel_subsets.MOST_PIXELS:,} |",
         f"| passes of `pixel_subsets` | {pixel_subsets.FEWEST_PASSES} to 2^40 |",

@@ -11,6 +11,7 @@ from modicum_server.metrics.api import ApiMetrics
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
+from modicum_server.transports.bounds import BOUNDS, Bounds
 from modicum_server.usecases.access import token_digest
 
 from tests.rest.rest_stage import PROJECT, TOKENS, Served
@@ -31,13 +32,19 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-async def served(database_url, tmp_path, settings) -> AsyncIterator[Served]:
+def bounds() -> Bounds:
+    """Tests that need other bounds say which: @pytest.mark.parametrize("bounds", [Bounds(...)])."""
+    return BOUNDS
+
+
+@pytest.fixture
+async def served(database_url, tmp_path, settings, bounds) -> AsyncIterator[Served]:
     store, changes, metrics = PostgresStore(database_url), PostgresChanges(database_url), ApiMetrics()
     async with store.transaction() as transaction:
         for role, token in TOKENS.items():
             await transaction.projects.add_token(token_digest(token), principal=role, project=PROJECT, role=Role(role))
     artifact_store = FolderArtifactStore(tmp_path / "artifacts")
-    api = build_api(store, changes, artifact_store, settings, metrics=metrics)
+    api = build_api(store, changes, artifact_store, settings, metrics=metrics, bounds=bounds)
     grpc_port, http_port = await api.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
         yield Served(api, store, artifact_store, metrics, http_port, channel)

@@ -13,6 +13,7 @@ import grpc
 import pytest
 from modicum_server import errors
 from modicum_server.domain.projects import Role
+from modicum_server.transports.bounds import Bounds
 from modicum_server.transports.errors import status_of_error
 from modicum_server.usecases.access import token_digest
 from PIL import Image
@@ -339,12 +340,12 @@ async def test_every_error_is_answered_alike(served, broken):
         assert "secret" not in by_right.text
 
 
+@pytest.mark.parametrize("bounds", [Bounds(longest_call_seconds=0.1)])
 async def test_a_deadline_that_passes_is_answered_alike(served, monkeypatch):
     async def slow(*_args: Any, **_options: Any) -> None:
         await asyncio.sleep(600)
 
     monkeypatch.setattr("modicum_server.usecases.projects.Projects.page", slow)
-    monkeypatch.setattr("modicum_server.transports.layers.LONGEST_CALL_SECONDS", 0.1)
 
     by_left = await by_grpc(served.channel, TOKENS["admin"], "ListProjects", {})
     by_right = await by_rest(served.rest(), "ListProjects", {})

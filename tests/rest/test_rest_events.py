@@ -3,8 +3,10 @@
 import asyncio
 import json
 
+import pytest
 from modicum_server.domain.audits import Stage
 from modicum_server.metrics.api import ApiMetrics
+from modicum_server.transports.bounds import Bounds
 
 from tests.rest.rest_stage import until
 
@@ -68,8 +70,8 @@ async def test_an_event_id_is_a_sequence(served):
         assert reply.json["violations"][0]["field"] == "Last-Event-ID"
 
 
-async def test_a_silent_stream_has_heartbeats(served, monkeypatch):
-    monkeypatch.setattr("modicum_server.transports.http.rest.events.HEARTBEAT_SECONDS", 0.05)
+@pytest.mark.parametrize("bounds", [Bounds(heartbeat_seconds=0.05)])
+async def test_a_silent_stream_has_heartbeats(served):
     audit = await served.audit()
     async with served.rest().events(f"/v1/{audit}:watch") as events:
         first, beat, next_beat = [await events.next() for _ in range(3)]
@@ -83,8 +85,8 @@ async def test_a_silent_stream_has_heartbeats(served, monkeypatch):
     assert json.loads(event["data"])["state"] == "STATE_CANCELLED"
 
 
-async def test_a_stream_of_events_that_were_all_seen_before_has_heartbeats_too(served, monkeypatch):
-    monkeypatch.setattr("modicum_server.transports.http.rest.events.HEARTBEAT_SECONDS", 1.0)
+@pytest.mark.parametrize("bounds", [Bounds(heartbeat_seconds=1.0)])
+async def test_a_stream_of_events_that_were_all_seen_before_has_heartbeats_too(served):
     audit = await served.audit()
     await start(served, audit)
 

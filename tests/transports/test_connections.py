@@ -3,19 +3,20 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from modicum_server.transports.http import connections, server
+from modicum_server.transports.bounds import Bounds
 
 HEAD_SECONDS = 1.0
+IMPATIENT = Bounds(head_seconds=HEAD_SECONDS, spare_connections=5)
 PATIENCE_SECONDS = 60
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    """Before `served`, which reads these: little time, and 8 connections (3 may watch)."""
-    monkeypatch.setattr(connections, "HEAD_SECONDS", HEAD_SECONDS)
-    monkeypatch.setattr(server, "SPARE_CONNECTIONS", 5)
+@pytest.fixture
+def bounds() -> Bounds:
+    """Little time, and 8 connections (3 may watch)."""
+    return IMPATIENT
 
 
 async def opened(served, data: bytes = b""):
@@ -121,8 +122,8 @@ async def test_a_request_that_goes_wrong_within_its_body_is_ended_and_others_go_
     writer.close()
 
 
-async def test_a_connection_that_asks_again_and_again_is_kept_for_longer_than_one_head_may_take(served, monkeypatch):
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 4 * HEAD_SECONDS)
+@pytest.mark.parametrize("bounds", [replace(IMPATIENT, head_seconds=4 * HEAD_SECONDS)])
+async def test_a_connection_that_asks_again_and_again_is_kept_for_longer_than_one_head_may_take(served):
     reader, writer = await opened(served)
     for _ in range(6):
         await asyncio.sleep(HEAD_SECONDS)
@@ -133,8 +134,8 @@ async def test_a_connection_that_asks_again_and_again_is_kept_for_longer_than_on
     writer.close()
 
 
-async def test_a_connection_that_reads_nothing_is_closed(served, monkeypatch):
-    monkeypatch.setattr(connections, "STUCK_SECONDS", 0.5)
+@pytest.mark.parametrize("bounds", [replace(IMPATIENT, stuck_seconds=0.5)])
+async def test_a_connection_that_reads_nothing_is_closed(served):
     request = b"GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n"
     reader, writer = await opened(served, request * 500)
     reader._transport.pause_reading()  # a stream reads ahead otherwise
@@ -146,8 +147,8 @@ async def test_a_connection_that_reads_nothing_is_closed(served, monkeypatch):
     writer.transport.abort()
 
 
-async def test_where_no_room_is_left_the_one_that_has_asked_longest_makes_it(served, monkeypatch):
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 10 * PATIENCE_SECONDS)
+@pytest.mark.parametrize("bounds", [replace(IMPATIENT, head_seconds=10 * PATIENCE_SECONDS)])
+async def test_where_no_room_is_left_the_one_that_has_asked_longest_makes_it(served):
     idle = [await opened(served) for _ in range(8)]
 
     assert await status_of(served) == b"HTTP/1.1 200 OK"

@@ -20,6 +20,8 @@ from modicum_server.domain.audits import Stage
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.metrics.stored import Snapshot
 from modicum_server.settings import Settings
+from modicum_server.transports.bounds import Bounds
+from modicum_server.transports.methods.audits import PIECE_BYTES
 
 from tests.transports.transports_stage import PROJECT, messages, seen
 
@@ -236,12 +238,12 @@ async def test_an_upload_that_breaks_can_be_resumed(served):
     assert not (await caller.artifacts.FindMissingArtifacts(find, metadata=caller.metadata)).missing
 
 
+@pytest.mark.parametrize("bounds", [Bounds(longest_call_seconds=0.1)])
 async def test_a_deadline_that_passes_is_not_answered_late(served, monkeypatch):
     async def slow(*_args, **_options):
         await asyncio.sleep(60)
 
     monkeypatch.setattr("modicum_server.usecases.projects.Projects.page", slow)
-    monkeypatch.setattr("modicum_server.transports.layers.LONGEST_CALL_SECONDS", 0.1)
     caller = served.caller()
     error = await refusal(caller.projects.ListProjects(projects.ListProjectsRequest(), metadata=caller.metadata))
 
@@ -296,11 +298,11 @@ async def test_probes_need_no_token_and_know_every_service(served):
     assert caught.value.code() == Code.NOT_FOUND
 
 
+@pytest.mark.parametrize("bounds", [Bounds(health_seconds=0.05)])
 async def test_health_follows_the_database(served, monkeypatch):
     async def away():
         raise DependencyUnavailable
 
-    monkeypatch.setattr("modicum_server.transports.grpc.server.HEALTH_SECONDS", 0.05)
     stub = health_pb2_grpc.HealthStub(served.channel)
     watch = stub.Watch(health_pb2.HealthCheckRequest(service="modicum.v1.AuditService"))
     assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
@@ -312,12 +314,11 @@ async def test_health_follows_the_database(served, monkeypatch):
     watch.cancel()
 
 
-async def test_a_report_comes_in_pieces_with_its_media_type(served, monkeypatch):
-    monkeypatch.setattr("modicum_server.transports.methods.audits.PIECE_BYTES", 10)
+async def test_a_report_comes_in_pieces_with_its_media_type(served):
     caller = served.caller()
     audit = await caller.audits.CreateAudit(await served.audit_request(caller), metadata=caller.metadata)
     rows = await served.artifact_store.put(gzip.compress(b'{"item": "0.png"}\n'))
-    document = {"schema_version": 1, "findings": {"digest": rows}}
+    document = {"schema_version": 1, "findings": {"digest": rows}, "long": "x" * PIECE_BYTES}
     digest = await served.artifact_store.put(json.dumps(document).encode())
     async with served.store.transaction() as transaction:
         await transaction.audits.succeed(audit.name, result_digest=digest, artifacts=[rows])

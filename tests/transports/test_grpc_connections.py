@@ -9,6 +9,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from modicum_server.processes import file_limits
 from modicum_server.settings import Settings
+from modicum_server.transports.bounds import BOUNDS, Bounds
 from modicum_server.transports.grpc import server
 
 #: What opens HTTP/2: its words, and settings that say nothing.
@@ -26,12 +27,6 @@ async def connected(port: int, hello: bytes = HELLO) -> AsyncIterator[asyncio.St
         writer.close()
 
 
-@pytest.fixture
-def few_connections(monkeypatch):
-    """Room for 4 connections: 3 may watch."""
-    monkeypatch.setattr(server, "SPARE_CONNECTIONS", 1)
-
-
 async def is_healthy(port: int) -> bool:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)]) as channel:
         code = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest()).code()
@@ -39,7 +34,8 @@ async def is_healthy(port: int) -> bool:
         return code is grpc.StatusCode.OK
 
 
-async def test_a_connection_too_many_is_closed_and_one_that_ends_makes_room(few_connections, served):
+@pytest.mark.parametrize("bounds", [Bounds(spare_connections=1)])  # room for 4: 3 may watch
+async def test_a_connection_too_many_is_closed_and_one_that_ends_makes_room(served):
     async with connected(served.grpc_port), connected(served.grpc_port), connected(served.grpc_port):
         async with connected(served.grpc_port) as fourth:
             assert await fourth.read(1)
@@ -52,13 +48,8 @@ async def test_a_connection_too_many_is_closed_and_one_that_ends_makes_room(few_
                 await asyncio.sleep(0.05)
 
 
-@pytest.fixture
-def short_handshake(monkeypatch):
-    options = dict(server.OPTIONS) | {"grpc.server_handshake_timeout_ms": 200}
-    monkeypatch.setattr(server, "OPTIONS", tuple(options.items()))
-
-
-async def test_a_connection_that_never_speaks_http2_is_closed(short_handshake, served):
+@pytest.mark.parametrize("bounds", [Bounds(handshake_seconds=0.2)])
+async def test_a_connection_that_never_speaks_http2_is_closed(served):
     async with connected(served.grpc_port, hello=b"") as silent:
         await asyncio.wait_for(silent.read(), PATIENCE_SECONDS)
 
@@ -66,6 +57,6 @@ async def test_a_connection_that_never_speaks_http2_is_closed(short_handshake, s
 def test_connections_take_a_quarter_of_the_open_files_at_most(monkeypatch):
     monkeypatch.setattr(server, "most_open_files", lambda: 400)
 
-    assert server.most_connections(Settings(max_watchers=2_000)) == 100
+    assert server.most_connections(Settings(max_watchers=2_000), BOUNDS) == 100
     monkeypatch.setattr(server, "most_open_files", lambda: file_limits.MOST_OPEN_FILES)
-    assert server.most_connections(Settings(max_watchers=5)) == 5 + server.SPARE_CONNECTIONS
+    assert server.most_connections(Settings(max_watchers=5), BOUNDS) == 5 + BOUNDS.spare_connections

@@ -13,7 +13,7 @@ from grpc_status import rpc_status
 from modicum.v1 import project_service_pb2 as projects
 from modicum_server.transports import layers
 from modicum_server.transports.authentication import authenticate
-from modicum_server.transports.grpc import server
+from modicum_server.transports.bounds import Bounds
 
 Code = grpc.StatusCode
 #: gRPC's own bound, where nobody sets one, is 1,000 by chance and 3,000 for certain.
@@ -40,10 +40,10 @@ async def test_thousands_of_calls_at_once_are_all_answered(served):
         assert Counter([await call.code() for call in calls]) == {Code.UNAUTHENTICATED: MANY_CALLS}
 
 
-@pytest.fixture
-def one_call(monkeypatch):
-    """Room for 4 calls: 3 may watch."""
-    monkeypatch.setattr(server, "SPARE_CALLS", 1)
+#: Room for 4 calls: 3 may watch.
+one_call = pytest.mark.parametrize("bounds", [Bounds(spare_calls=1)])
+#: And no room for calls that we refuse ourselves.
+none_refused = pytest.mark.parametrize("bounds", [Bounds(spare_calls=1, refused_calls=0)])
 
 
 @pytest.fixture
@@ -77,27 +77,22 @@ async def reasons_of_many(served, let_in: asyncio.Event) -> set[str]:
         return set(await asyncio.gather(*answers))
 
 
-async def test_calls_beyond_the_bound_are_refused_as_too_many_with_a_reason_of_ours(one_call, let_in, served):
+@one_call
+async def test_calls_beyond_the_bound_are_refused_as_too_many_with_a_reason_of_ours(let_in, served):
     reasons = await reasons_of_many(served, let_in)
 
     assert reasons == {"UNAUTHENTICATED TOKEN_MISSING", "RESOURCE_EXHAUSTED TOO_MANY_CALLS"}
 
 
-@pytest.fixture
-def none_refused(monkeypatch):
-    """No room for calls that we refuse ourselves."""
-    monkeypatch.setattr(server, "REFUSED_CALLS", 0)
-
-
-async def test_where_we_have_no_room_to_refuse_grpc_itself_does_without_a_reason(
-    one_call, none_refused, let_in, served
-):
+@none_refused
+async def test_where_we_have_no_room_to_refuse_grpc_itself_does_without_a_reason(let_in, served):
     reasons = await reasons_of_many(served, let_in)
 
     assert reasons == {"UNAUTHENTICATED TOKEN_MISSING", "RESOURCE_EXHAUSTED "}
 
 
-async def test_a_probe_is_answered_while_there_is_no_room_for_a_call(one_call, let_in, served):
+@one_call
+async def test_a_probe_is_answered_while_there_is_no_room_for_a_call(let_in, served):
     async with calls_at_once(served, 300) as calls:
         answers = [asyncio.ensure_future(call.code()) for call in calls]
         await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
@@ -109,7 +104,8 @@ async def test_a_probe_is_answered_while_there_is_no_room_for_a_call(one_call, l
     assert health.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_a_call_that_ended_makes_room_for_another(one_call, served):
+@one_call
+async def test_a_call_that_ended_makes_room_for_another(served):
     for _ in range(10):
         call = served.caller(token=None).projects.ListProjects(projects.ListProjectsRequest())
         assert await call.code() is Code.UNAUTHENTICATED

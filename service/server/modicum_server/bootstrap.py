@@ -13,6 +13,7 @@ from modicum_server.errors import DependencyUnavailable, SchemaOutdated
 from modicum_server.ports import ArtifactStore, Changes, Store
 from modicum_server.processes.stopping import done_before
 from modicum_server.settings import Settings
+from modicum_server.transports.bounds import BOUNDS, Bounds
 from modicum_server.usecases.access import token_digest
 
 if TYPE_CHECKING:
@@ -64,7 +65,13 @@ async def _schema_within(store: "PostgresStore", seconds: float) -> None:
 
 
 def build_api(
-    store: Store, changes: Changes, artifacts: ArtifactStore, settings: Settings, *, metrics: "ApiMetrics | None" = None
+    store: Store,
+    changes: Changes,
+    artifacts: ArtifactStore,
+    settings: Settings,
+    *,
+    metrics: "ApiMetrics | None" = None,
+    bounds: Bounds = BOUNDS,
 ) -> "Api":
     """Build the API process over these adapters.
 
@@ -87,6 +94,7 @@ def build_api(
         exposition=Scrapes(store, artifacts, readiness.check, settings=settings, metrics=metrics),
         settings=settings,
         metrics=metrics,
+        bounds=bounds,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 from modicum_server.ports import Store
 from modicum_server.settings import Settings
+from modicum_server.transports.bounds import BOUNDS, Bounds
 from modicum_server.transports.grpc.server import GrpcServer
 from modicum_server.transports.http.app import build_app
 from modicum_server.transports.http.server import HttpServer
@@ -24,6 +25,7 @@ class Api:
         exposition: Exposition,
         settings: Settings,
         metrics: CallMetrics,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         """Take what to serve.
 
@@ -32,10 +34,18 @@ class Api:
         """
         if (settings.tls_cert is None) != (settings.tls_key is None):
             raise ValueError("MODICUM_TLS_CERT and MODICUM_TLS_KEY belong together; set both, or neither")
-        self._grpc = GrpcServer(services, store, readiness=readiness, settings=settings, metrics=metrics)
+        self._grpc = GrpcServer(services, store, readiness=readiness, settings=settings, metrics=metrics, bounds=bounds)
         self._exposition = exposition
-        app = build_app(services, store, readiness=readiness, exposition=exposition, settings=settings, metrics=metrics)
-        self._http = HttpServer(app, settings)
+        app = build_app(
+            services,
+            store,
+            readiness=readiness,
+            exposition=exposition,
+            settings=settings,
+            metrics=metrics,
+            bounds=bounds,
+        )
+        self._http = HttpServer(app, settings, bounds)
 
     async def start(self) -> tuple[int, int]:
         """Serve; returns the gRPC port and the HTTP port that are listened on.

@@ -27,18 +27,19 @@ from modicum_server.transports.telemetry import CallMetrics
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 
 REQUEST_ID_HEADER = "x-request-id"
-LONGEST_CALL_SECONDS = 120.0
-"""Longest call without a stream, whatever its deadline."""
 AUTHENTICATION_SECONDS = 10.0
 """Longest authentication, of streams too: a database that takes longer hangs."""
 
 log = structlog.get_logger("modicum.rpc")
 
 
-def layers_of(store: Store, metrics: CallMetrics, *, most_calls: int | None = None) -> Sequence[Layer]:
+def layers_of(
+    store: Store, metrics: CallMetrics, *, longest_call_seconds: float, most_calls: int | None = None
+) -> Sequence[Layer]:
     """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
     bounds = () if most_calls is None else (bounded(most_calls),)
-    return (identified, measured(metrics), logged, errors_refused, *bounds, limited, authenticated(store))
+    limit = limited(longest_call_seconds)
+    return (identified, measured(metrics), logged, errors_refused, *bounds, limit, authenticated(store))
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
@@ -184,19 +185,23 @@ class _DeadlineMissed(Exception):
         self.seconds = seconds
 
 
-@asynccontextmanager
-async def limited(call: Call) -> AsyncIterator[None]:
+def limited(longest_seconds: float) -> Layer:
     """Stop a call without a stream when its deadline or our own limit has passed."""
-    if call.streaming:
-        yield
-        return
-    remaining = _remaining_seconds(call)
-    seconds = LONGEST_CALL_SECONDS if remaining is None else min(remaining, LONGEST_CALL_SECONDS)
-    limit = asyncio.timeout(seconds)
-    try:
-        async with limit:
+
+    @asynccontextmanager
+    async def layer(call: Call) -> AsyncIterator[None]:
+        if call.streaming:
             yield
-    except TimeoutError as error:
-        if limit.expired():
-            raise _DeadlineMissed(seconds) from error
-        raise
+            return
+        remaining = _remaining_seconds(call)
+        seconds = longest_seconds if remaining is None else min(remaining, longest_seconds)
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                yield
+        except TimeoutError as error:
+            if limit.expired():
+                raise _DeadlineMissed(seconds) from error
+            raise
+
+    return layer

@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection
 from modicum_server.ports import Store
 from modicum_server.processes.file_limits import most_open_files
 from modicum_server.settings import MEBIBYTE, Settings
+from modicum_server.transports.bounds import Bounds
 from modicum_server.transports.grpc.handlers import handlers_of
 from modicum_server.transports.grpc.layering import Layering
 from modicum_server.transports.layers import layers_of
@@ -19,17 +20,8 @@ from modicum_server.transports.services import Services
 from modicum_server.transports.telemetry import CallMetrics
 from modicum_server.transports.unrouted import UnroutedRequests
 
-HEALTH_SECONDS = 5.0
 LARGEST_REQUEST_BYTES = 4 * MEBIBYTE
 LARGEST_REPLY_BYTES = 16 * MEBIBYTE
-#: Most calls at once besides watches. More are refused (TOO_MANY_CALLS).
-SPARE_CALLS = 6_000
-#: Most calls at once that are refused with that reason. gRPC itself refuses more, without a reason.
-REFUSED_CALLS = 6_000
-#: Most connections besides those of watches. More are closed as soon as they are opened.
-SPARE_CONNECTIONS = 1_000
-#: Longest time until a connection speaks HTTP/2 (and TLS, where it is configured).
-HANDSHAKE_SECONDS = 20
 #: A connection without calls is closed after this time. A client opens another one with its next call.
 IDLE_SECONDS = 1_800
 #: Most calls that wait to be accepted. gRPC itself cancels more, without a reason.
@@ -40,7 +32,6 @@ OPTIONS = (
     ("grpc.so_reuseport", 0),  # if on, a second server takes the same port without an error
     ("grpc.max_receive_message_length", LARGEST_REQUEST_BYTES),
     ("grpc.max_send_message_length", LARGEST_REPLY_BYTES),
-    ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
     ("grpc.max_connection_idle_ms", IDLE_SECONDS * 1000),
     ("grpc.keepalive_time_ms", 60_000),  # frees the place of a watcher whose machine is gone
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -59,16 +50,29 @@ class GrpcServer:
     """The gRPC server of one API process."""
 
     def __init__(
-        self, services: Services, store: Store, *, readiness: Readiness, settings: Settings, metrics: CallMetrics
+        self,
+        services: Services,
+        store: Store,
+        *,
+        readiness: Readiness,
+        settings: Settings,
+        metrics: CallMetrics,
+        bounds: Bounds,
     ) -> None:
         self._services = services
         self._readiness = readiness
         self._settings = settings
-        most_calls = settings.max_watchers + SPARE_CALLS
+        self._health_seconds = bounds.health_seconds
+        most_calls = settings.max_watchers + bounds.spare_calls
+        layers = layers_of(store, metrics, longest_call_seconds=bounds.longest_call_seconds, most_calls=most_calls)
         self._server = grpc.aio.server(
-            interceptors=[Layering(layers_of(store, metrics, most_calls=most_calls), UnroutedRequests(metrics))],
-            options=(*OPTIONS, ("grpc.max_allowed_incoming_connections", most_connections(settings))),
-            maximum_concurrent_rpcs=most_calls + REFUSED_CALLS,
+            interceptors=[Layering(layers, UnroutedRequests(metrics))],
+            options=(
+                *OPTIONS,
+                ("grpc.server_handshake_timeout_ms", round(bounds.handshake_seconds * 1000)),
+                ("grpc.max_allowed_incoming_connections", most_connections(settings, bounds)),
+            ),
+            maximum_concurrent_rpcs=most_calls + bounds.refused_calls,
         )
         self._health = health.aio.HealthServicer()
         self._names = self._add_services()
@@ -111,7 +115,7 @@ class GrpcServer:
 
     async def _follow_health(self) -> None:
         while True:
-            await asyncio.sleep(HEALTH_SECONDS)
+            await asyncio.sleep(self._health_seconds)
             await self._tell_health(serving=all((await self._readiness.check()).values()))
 
     async def _tell_health(self, *, serving: bool) -> None:
@@ -129,6 +133,6 @@ class GrpcServer:
         await self._server.stop(grace)
 
 
-def most_connections(settings: Settings) -> int:
+def most_connections(settings: Settings, bounds: Bounds) -> int:
     """Return how many connections may be open at once: at most a quarter of the open files. HTTP gets half of them."""
-    return min(settings.max_watchers + SPARE_CONNECTIONS, most_open_files() // 4)
+    return min(settings.max_watchers + bounds.spare_connections, most_open_files() // 4)

@@ -5,6 +5,7 @@ from starlette.exceptions import HTTPException
 
 from modicum_server.ports import Store
 from modicum_server.settings import Settings
+from modicum_server.transports.bounds import Bounds
 from modicum_server.transports.http.middleware import answer_unrouted, middleware_of
 from modicum_server.transports.http.probes import probe_routes
 from modicum_server.transports.http.rest.mounting import rest_routes
@@ -22,10 +23,11 @@ def build_app(
     exposition: Exposition,
     settings: Settings,
     metrics: CallMetrics,
+    bounds: Bounds,
 ) -> Starlette:
     """Return the application."""
     app = Starlette(
-        routes=[*probe_routes(store, readiness, exposition), *rest_routes(services, store, metrics)],
+        routes=[*probe_routes(store, readiness, exposition), *rest_routes(services, store, metrics, bounds)],
         middleware=middleware_of(settings),
         exception_handlers={HTTPException: answer_unrouted(UnroutedRequests(metrics))},
     )

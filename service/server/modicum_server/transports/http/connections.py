@@ -14,16 +14,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from modicum_server.transports.bounds import Bounds
 from modicum_server.transports.http.rest.problems import request_malformed
 from modicum_server.transports.layers import request_id_of
 
-HEAD_SECONDS = 20.0
 IDLE_SECONDS = 5
-#: Longest time in which the other side reads nothing of what waits to be sent.
-STUCK_SECONDS = 60.0
 LARGEST_HEAD_BYTES = 16 * 1024
-#: Most connections besides those of watches.
-SPARE_CONNECTIONS = 1_000
 #: Connections that are accepted at once, before any of them can be refused.
 BACKLOG = 128
 LOG_SECONDS = 5.0
@@ -34,16 +30,17 @@ log = structlog.get_logger(__name__)
 class OpenConnections(ServerState):
     """uvicorn's state, with the connections that are sending the head of a request, the oldest first."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, bounds: Bounds) -> None:
         super().__init__()
         self._most = most
+        self.bounds = bounds
         self._asking: dict[Connection, asyncio.TimerHandle] = {}
         self._told = float("-inf")
 
     def asks(self, connection: "Connection") -> None:
         """Start a connection's time, unless it is running."""
         if connection not in self._asking:
-            self._asking[connection] = connection.loop.call_later(HEAD_SECONDS, connection.give_up)
+            self._asking[connection] = connection.loop.call_later(self.bounds.head_seconds, connection.give_up)
 
     def asks_no_more(self, connection: "Connection") -> None:
         """Stop its time: its request is there, or it has gone."""
@@ -100,7 +97,7 @@ class Connection(H11Protocol):
     def pause_writing(self) -> None:
         """Start the time in which it must read."""
         super().pause_writing()
-        self._stuck = self.loop.call_later(STUCK_SECONDS, self.drop)
+        self._stuck = self.loop.call_later(self._open.bounds.stuck_seconds, self.drop)
 
     def resume_writing(self) -> None:
         """Stop that time: it reads again."""

@@ -11,11 +11,11 @@ from starlette.applications import Starlette
 
 from modicum_server.processes.file_limits import most_open_files
 from modicum_server.settings import Settings
+from modicum_server.transports.bounds import Bounds
 from modicum_server.transports.http.connections import (
     BACKLOG,
     IDLE_SECONDS,
     LARGEST_HEAD_BYTES,
-    SPARE_CONNECTIONS,
     Connection,
     OpenConnections,
 )
@@ -36,7 +36,7 @@ class _Uvicorn(uvicorn.Server):
 class HttpServer:
     """The HTTP server of one API process."""
 
-    def __init__(self, app: Starlette, settings: Settings) -> None:
+    def __init__(self, app: Starlette, settings: Settings, bounds: Bounds) -> None:
         self._settings = settings
         config = uvicorn.Config(
             app,
@@ -55,7 +55,7 @@ class HttpServer:
             ssl_keyfile=settings.tls_key,
             timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
         )
-        self._server = _Uvicorn(config, OpenConnections(most_connections(settings)))
+        self._server = _Uvicorn(config, OpenConnections(most_connections(settings, bounds), bounds))
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
@@ -88,6 +88,6 @@ class HttpServer:
             await self._serving
 
 
-def most_connections(settings: Settings) -> int:
+def most_connections(settings: Settings, bounds: Bounds) -> int:
     """Return how many connections may be open at once: at most half of the open files."""
-    return min(settings.max_watchers + SPARE_CONNECTIONS, most_open_files() // 2)
+    return min(settings.max_watchers + bounds.spare_connections, most_open_files() // 2)

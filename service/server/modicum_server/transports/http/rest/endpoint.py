@@ -40,10 +40,13 @@ JSON = "application/json"
 class RestEndpoint:
     """An ASGI application that serves the contract below /v1."""
 
-    def __init__(self, services: Services, layers: Sequence[Layer], unrouted: UnroutedRequests) -> None:
+    def __init__(
+        self, services: Services, layers: Sequence[Layer], unrouted: UnroutedRequests, *, heartbeat_seconds: float
+    ) -> None:
         self._services = services
         self._layers = layers
         self._unrouted = unrouted
+        self._heartbeat_seconds = heartbeat_seconds
         self.table = RouteTable(served_methods(services))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,7 +99,8 @@ class RestEndpoint:
         function, descriptor = found.route.method.function, found.route.method.descriptor
         kind = GetMessageClass(descriptor.output_type)
         if not carries_bytes(kind):
-            await stream_events(wire, message, partial(function, principal))
+            watch = partial(function, principal)
+            await stream_events(wire, message, watch, heartbeat_seconds=self._heartbeat_seconds)
         elif "offset" in message.DESCRIPTOR.fields_by_name:
             artifact = await self._services.artifacts.get_artifact(principal, GetArtifactRequest(name=message.name))
             extent = extent_of(wire, artifact, message.offset)

@@ -22,8 +22,6 @@ from modicum_server.transports.refusals import Refusal
 from modicum_server.usecases.rules import LARGEST_INT64, shown
 
 MEDIA_TYPE = "text/event-stream"
-HEARTBEAT_SECONDS = 15.0
-"""Longest silence of a stream. Proxies close a stream that is silent for longer."""
 RETRY_MILLISECONDS = 1000
 LAST_EVENT_HEADER = "last-event-id"
 RESUME_FIELD = "after_sequence"
@@ -31,7 +29,9 @@ END_FIELD = "end_time"
 _HEARTBEAT = b": still there\n\n"
 
 
-async def stream_events(wire: HttpWire, request: Any, watch: Callable[[Any], AsyncGenerator[Message]]) -> None:
+async def stream_events(
+    wire: HttpWire, request: Any, watch: Callable[[Any], AsyncGenerator[Message]], *, heartbeat_seconds: float
+) -> None:
     """Send every message as an event, until the last one or until the caller leaves.
 
     The method is called for all messages, and those that the caller has seen are skipped here. So the first message
@@ -50,7 +50,7 @@ async def stream_events(wire: HttpWire, request: Any, watch: Callable[[Any], Asy
             await wire.respond(Response(status_code=HTTPStatus.NO_CONTENT))
             return
         wire.farewell = _farewell
-        await while_there(wire.request.receive, _send_all(wire, first, messages, seen))
+        await while_there(wire.request.receive, _send_all(wire, first, messages, seen, heartbeat_seconds))
 
 
 def last_event_of(wire: HttpWire) -> int:
@@ -67,14 +67,16 @@ def last_event_of(wire: HttpWire) -> int:
     return int(text)
 
 
-async def _send_all(wire: HttpWire, first: Message, messages: AsyncGenerator[Message], seen: int) -> None:
+async def _send_all(
+    wire: HttpWire, first: Message, messages: AsyncGenerator[Message], seen: int, heartbeat_seconds: float
+) -> None:
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
     await wire.send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
     if wire.request.method == "HEAD":
         await wire.send({"type": "http.response.body"})
         return
     async with aclosing(_unseen(first, messages, seen)) as news:
-        async for message in _with_heartbeats(news):
+        async for message in _with_heartbeats(news, heartbeat_seconds):
             await _send(wire, _HEARTBEAT if message is None else await _event_of(message))
     await wire.send({"type": "http.response.body"})
 
@@ -96,12 +98,12 @@ def _is_news(message: Message, seen: int) -> bool:
     return _is_last(message) or _sequence_of(message) > seen
 
 
-async def _with_heartbeats(messages: AsyncGenerator[Message]) -> AsyncIterator[Message | None]:
+async def _with_heartbeats(messages: AsyncGenerator[Message], seconds: float) -> AsyncIterator[Message | None]:
     """Yield the messages, and None when none came for a while."""
     while True:
         coming = asyncio.ensure_future(anext(messages, None))
         try:
-            while not (await asyncio.wait({coming}, timeout=HEARTBEAT_SECONDS))[0]:
+            while not (await asyncio.wait({coming}, timeout=seconds))[0]:
                 yield None
             message = coming.result()
         finally:

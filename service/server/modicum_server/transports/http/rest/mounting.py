@@ -7,6 +7,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from modicum_server.ports import Store
+from modicum_server.transports.bounds import Bounds
 from modicum_server.transports.http.rest.endpoint import RestEndpoint
 from modicum_server.transports.http.rest.openapi.document import document
 from modicum_server.transports.http.rest.openapi.page import SECURITY, render_page
@@ -16,7 +17,7 @@ from modicum_server.transports.telemetry import CallMetrics
 from modicum_server.transports.unrouted import UnroutedRequests
 
 
-def rest_routes(services: Services, store: Store, metrics: CallMetrics) -> list[BaseRoute]:
+def rest_routes(services: Services, store: Store, metrics: CallMetrics, bounds: Bounds) -> list[BaseRoute]:
     """Return the routes. The description needs no token: it says nothing about what is stored."""
     described = cache(document)  # made on the first request, so that no start waits for it
     rendered = cache(lambda: render_page(described()))
@@ -27,8 +28,10 @@ def rest_routes(services: Services, store: Store, metrics: CallMetrics) -> list[
     async def page(_request: Request) -> Response:
         return HTMLResponse(rendered(), headers={"Content-Security-Policy": SECURITY})
 
+    layers = layers_of(store, metrics, longest_call_seconds=bounds.longest_call_seconds)
+    endpoint = RestEndpoint(services, layers, UnroutedRequests(metrics), heartbeat_seconds=bounds.heartbeat_seconds)
     return [
         Route("/openapi.json", description),
         Route("/docs", page),
-        Route("/v1/{rest:path}", RestEndpoint(services, layers_of(store, metrics), UnroutedRequests(metrics))),
+        Route("/v1/{rest:path}", endpoint),
     ]

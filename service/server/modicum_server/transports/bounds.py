@@ -1,0 +1,30 @@
+"""The bounds on calls and connections that no setting changes. Tests give smaller ones."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much, how many and how long, of one API process."""
+
+    longest_call_seconds: float = 120.0
+    """Longest call without a stream, whatever its deadline."""
+    heartbeat_seconds: float = 15.0
+    """Longest silence of a stream of events. Proxies close a stream that is silent for longer."""
+    health_seconds: float = 5.0
+    """Time between two looks at readiness, which the health of gRPC follows."""
+    spare_calls: int = 6_000
+    """Most gRPC calls at once besides watches. More are refused (TOO_MANY_CALLS)."""
+    refused_calls: int = 6_000
+    """Most gRPC calls at once that are refused with that reason. gRPC itself refuses more, without a reason."""
+    spare_connections: int = 1_000
+    """Most connections of gRPC, and of HTTP, besides those of watches. More are closed."""
+    handshake_seconds: float = 20.0
+    """Longest time until a gRPC connection speaks HTTP/2 (and TLS, where it is configured)."""
+    head_seconds: float = 20.0
+    """Longest time that an HTTP connection may take to send the head of a request."""
+    stuck_seconds: float = 60.0
+    """Longest time in which the other side of an HTTP connection reads nothing of what waits to be sent."""
+
+
+BOUNDS = Bounds()
