@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from modicum_server.codec.findings import finding_message, finding_value
-from modicum_server.domain.documents import CONTROLS, FINDING, document_of, value_of
+from modicum_server.domain.documents import FINDING, value_of
 from modicum_server.domain.findings import FindingControls, Passes, PixelSubsetFinding, Trace
 from modicum_server.domain.pixel_subsets import FEWEST_PASSES, Descent, descent_within, kept_pixels
 from modicum_server.domain.searches import Canvas
@@ -41,13 +41,11 @@ def measured_and_reading(findings):
     return search["measures"], readings.get("pixel_subsets")
 
 
-def test_the_answer_survives_its_row_its_message_and_its_document():
+def test_the_result_survives_its_row_and_its_message():
     original = finding(controls=FindingControls(pixel_subset=ANSWER))
 
     assert value_of(FINDING, json.loads(json.dumps(finding_row(original)))) == original
     assert finding_value(finding_message(original), original.position) == original
-    document = json.loads(json.dumps(document_of(CONTROLS, original.controls)))
-    assert value_of(CONTROLS, document) == original.controls
 
 
 def test_where_it_did_not_run_there_is_no_measure_and_no_reading():

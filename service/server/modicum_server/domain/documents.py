@@ -9,24 +9,22 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter
 
 from modicum_server.domain.audits import AuditSpecification
-from modicum_server.domain.findings import Finding, FindingControls, Trace, TransferFinding
+from modicum_server.domain.findings import Finding, TransferFinding
 from modicum_server.domain.models import InputSpecification, ModelCheck
 
 T = TypeVar("T")
 Document = dict[str, Any]
 
 FINDING: Final = TypeAdapter(Finding)
-CONTROLS: Final = TypeAdapter(FindingControls)
-TRACE: Final = TypeAdapter(Trace)
 TRANSFER: Final = TypeAdapter(TransferFinding)
 SPECIFICATION: Final = TypeAdapter(AuditSpecification)
 INPUT: Final = TypeAdapter(InputSpecification)
 CHECK: Final = TypeAdapter(ModelCheck)
 
 
-def document_of(form: TypeAdapter[T], value: T) -> Document:
-    """Return the value as JSON values."""
-    document: Document = form.dump_python(value, mode="json")
+def document_of(form: TypeAdapter[T], value: T, *, only: set[str] | None = None) -> Document:
+    """Return the value as JSON values: all of its fields, or only some."""
+    document: Document = form.dump_python(value, mode="json", include=only)
     return document
 
 

@@ -290,6 +290,7 @@ findings = Table(
     Column("passes_backward", BigInteger, nullable=False),
     Column("trace", JSONB(none_as_null=True)),
     Column("controls", JSONB, nullable=False),
+    Column("more", JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment="fields without a column"),
     PrimaryKeyConstraint("audit_id", "version_index", "search_index", "position"),
     ForeignKeyConstraint(["audit_id"], ["audits.id"], ondelete="CASCADE"),
     _one_of("reason", FindingReason),
