@@ -29,16 +29,6 @@ from modicum_server.measures.transfer import Transfer as TransferPair
 from tests.borders.crossing_records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES
 from tests.borders.filled_records import assert_crosses, filled, leaves_of
 
-#: What is for programs of the server alone.
-NOT_FOR_CLIENTS = frozenset(
-    {
-        "position",
-        "controls.critical_temperature",
-        "controls.class_targeted.passes",
-        "controls.fill_robust.passes",
-    }
-)
-
 
 def test_every_field_of_a_finding_reaches_the_client():
     row = json.loads(json.dumps(finding_row(FINDING)))
@@ -49,7 +39,7 @@ def test_every_field_of_a_finding_reaches_the_client():
         "subset.mask": "subset.packed",
         "controls.pixel_subset.subset.mask": "controls.pixel_subset.subset.packed",
     }
-    assert_crosses(FINDING, came, but=NOT_FOR_CLIENTS, renamed=packed)
+    assert_crosses(FINDING, came, renamed=packed)
 
 
 def test_every_field_of_an_audit_reaches_the_client():

@@ -1,6 +1,5 @@
 """Findings as values: what a search found on one image, with its mask as an array."""
 
-import base64
 import gzip
 import json
 from collections.abc import Iterator, Mapping
@@ -10,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modicum.records import NAME, record_of
+
 
 @dataclass(frozen=True, slots=True)
 class Subset:
     """A sufficient input subset of `size` pixels. It holds its mask packed; `mask` unpacks it."""
 
-    packed: bytes = field(repr=False)
+    packed: bytes = field(repr=False, metadata={NAME: "mask"})
     height: int
     width: int
     size: int
@@ -60,6 +61,7 @@ class ClassTargetedFinding:
     size: int
     size_ratio: float
     verified_confidence: float
+    passes: Passes = Passes(0, 0)  # frozen, so one may stand for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class FillRobustFinding:
     confidence: float
     budget_exhausted: bool
     reason: str
+    passes: Passes = Passes(0, 0)  # frozen, so one may stand for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,44 +140,52 @@ class ObjectsFinding:
 
 @dataclass(frozen=True, slots=True)
 class FindingControls:
-    """Answers of the controls; what did not run is absent."""
+    """Results of the controls. One that did not run is None or empty.
 
-    class_targeted: ClassTargetedFinding | None
-    fills: tuple[FillFinding, ...]
-    variants: tuple[ScoredVariant, ...]
+    `critical_temperature` is the highest temperature at which the whole image is eligible; None unless an ensemble was
+    to be checked.
+    """
+
+    class_targeted: ClassTargetedFinding | None = None
+    fills: tuple[FillFinding, ...] = ()
+    variants: tuple[ScoredVariant, ...] = ()
     transfers: tuple[TransferFinding, ...] = ()
     objects: ObjectsFinding | None = None
     fill_robust: FillRobustFinding | None = None
     pixel_subset: PixelSubsetFinding | None = None
+    critical_temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One image, one version, one search. Classes are indices, None where the image was not scored or has no label.
+    """One image, one version, one search. `position` is the image's place among the audit's.
+
+    Classes are indices. They are None where the image was not scored, or has no label.
 
     `subset` is None where there is none; `reason` then says why, e.g. NOT_ELIGIBLE. `confidence` is that of the whole
     image, `verified_confidence` that of the masked one.
     """
 
+    position: int
     item: str
     image_digest: str
     model_version: str
     search_index: int
-    label: int | None
-    predicted_class: int | None
-    target_class: int | None
+    label: int | None = None
+    predicted_class: int | None = None
+    target_class: int | None = None
     eligible: bool
     confidence: float
     margin: float
     baseline_confident: bool
-    subset: Subset | None
+    subset: Subset | None = None
     verified_confidence: float
     budget_exhausted: bool
     saturated: bool
-    reason: str
+    reason: str = ""
     passes: Passes
-    trace: Trace | None
-    controls: FindingControls
+    trace: Trace | None = None
+    controls: FindingControls = FindingControls()  # frozen, so one may stand for all
 
 
 def findings_of(artifact: bytes) -> Iterator[Finding]:
@@ -185,105 +196,4 @@ def findings_of(artifact: bytes) -> Iterator[Finding]:
 
 def finding_of(row: Mapping[str, Any]) -> Finding:
     """The finding that a row holds."""
-    return Finding(
-        item=row["item"],
-        image_digest=row["image_digest"],
-        model_version=row["model_version"],
-        search_index=row["search_index"],
-        label=row.get("label"),
-        predicted_class=row.get("predicted_class"),
-        target_class=row.get("target_class"),
-        eligible=row["eligible"],
-        confidence=row["confidence"],
-        margin=row["margin"],
-        baseline_confident=row["baseline_confident"],
-        subset=_subset(row.get("subset")),
-        verified_confidence=row["verified_confidence"],
-        budget_exhausted=row["budget_exhausted"],
-        saturated=row["saturated"],
-        reason=row.get("reason") or "",
-        passes=_passes(row["passes"]),
-        trace=_trace(row.get("trace")),
-        controls=_controls(row.get("controls") or {}),
-    )
-
-
-def _subset(entry: Mapping[str, Any] | None) -> Subset | None:
-    return _subset_in(entry) if entry is not None else None
-
-
-def _subset_in(entry: Mapping[str, Any]) -> Subset:
-    packed = base64.b64decode(entry["mask"])
-    return Subset(packed, entry["height"], entry["width"], entry["size"], entry["fraction"])
-
-
-def _trace(entry: Mapping[str, Any] | None) -> Trace | None:
-    return _trace_in(entry) if entry else None
-
-
-def _trace_in(entry: Mapping[str, Any]) -> Trace:
-    return Trace(tuple(entry["kept"]), tuple(entry["confidences"]))
-
-
-def _passes(entry: Mapping[str, Any]) -> Passes:
-    return Passes(entry["forward"], entry["backward"])
-
-
-def _controls(entry: Mapping[str, Any]) -> FindingControls:
-    targeted = entry.get("class_targeted")
-    fields = ("target_class", "found", "size", "size_ratio", "verified_confidence")
-    return FindingControls(
-        class_targeted=ClassTargetedFinding(*(targeted[name] for name in fields)) if targeted else None,
-        fills=tuple(
-            FillFinding(fill["fill"], fill["confidence"], fill["sufficient"]) for fill in entry.get("fills") or ()
-        ),
-        variants=tuple(
-            ScoredVariant(variant["variant"], variant["confidence"], variant["sufficient"], variant["predicted_class"])
-            for variant in entry.get("variants") or ()
-        ),
-        transfers=tuple(
-            TransferFinding(
-                model_version=answer["model_version"],
-                confidence=answer["confidence"],
-                sufficient=answer["sufficient"],
-                predicted_class=answer["predicted_class"],
-                reason=answer["reason"] or "",
-            )
-            for answer in entry.get("transfers") or ()
-        ),
-        objects=_objects(entry.get("objects")),
-        fill_robust=_fill_robust(entry.get("fill_robust")),
-        pixel_subset=_pixel_subset(entry.get("pixel_subset")),
-    )
-
-
-def _fill_robust(entry: Mapping[str, Any] | None) -> FillRobustFinding | None:
-    if entry is None:
-        return None
-    return FillRobustFinding(
-        size=entry["size"],
-        size_ratio=entry["size_ratio"],
-        verifying_donors=entry["verifying_donors"],
-        sufficient_donors=entry["sufficient_donors"],
-        confidence=entry["confidence"],
-        budget_exhausted=entry["budget_exhausted"],
-        reason=entry["reason"] or "",
-    )
-
-
-def _pixel_subset(entry: Mapping[str, Any] | None) -> PixelSubsetFinding | None:
-    if entry is None:
-        return None
-    return PixelSubsetFinding(
-        subset=_subset_in(entry["subset"]),
-        confidence=entry["confidence"],
-        predicted_class=entry["predicted_class"],
-        random_confidence=entry["random_confidence"],
-        random_predicted_class=entry["random_predicted_class"],
-        trace=_trace_in(entry["trace"]),
-        passes=_passes(entry["passes"]),
-    )
-
-
-def _objects(entry: Mapping[str, Any] | None) -> ObjectsFinding | None:
-    return None if entry is None else ObjectsFinding(entry["area"], entry["share"])
+    return record_of(Finding, row)
