@@ -25,7 +25,7 @@ def test_the_one_file_that_is_given_is_the_model(tmp_path):
         ({}, "got none"),
         ({"weights": "a", "exported": "b"}, "got weights and exported"),
         ({"weights": "a"}, "need the name of their architecture"),
-        ({"torchscript": "a", "architecture": "x"}, "torchscript contains its own"),
+        ({"torchscript": "a", "architecture": "x"}, "only weights take one; remove it"),
         ({"exported": "absent.pt2"}, "absent.pt2: cannot be read"),
     ],
 )

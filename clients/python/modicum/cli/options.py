@@ -27,7 +27,7 @@ OUTPUT = "Output"
 
 #: The value of an option that takes none.
 FLAG = ""
-SERVER_CHOOSES = "0: the server chooses."
+SERVER_CHOOSES = "With 0, the server chooses."
 CONTROL_NAMES = ", ".join(control for control in Control if control is not Control.PIXEL_SUBSETS)
 
 
@@ -182,7 +182,7 @@ class MethodOptions:
             SEARCH,
             "--fraction",
             "SHARE",
-            "Share of the remaining pixels that backselect removes in each step. 0: one pixel, exact but slow.",
+            "Share of the remaining pixels that backselect removes in each step. With 0, one pixel: exact, but slow.",
         ),
     ] = 0.0
     target: Annotated[
@@ -248,7 +248,7 @@ class RunOptions:
     """On how many images an audit runs, where, and whether a stored result may take its place."""
 
     sample: Annotated[
-        int, option(IMAGES, "--sample", "N", "Audit N images, drawn at random with --seed. 0: all images.")
+        int, option(IMAGES, "--sample", "N", "Audit N images, drawn at random with --seed. With 0, all images.")
     ] = 0
     device: Annotated[str, option(RUN, "--device", "DEVICE", "Where models run: auto, cpu or cuda.")] = "auto"
     no_reuse: Annotated[

@@ -39,7 +39,7 @@ def model_file(
         raise InvalidArgument("weights need the name of their architecture, e.g. torchvision:resnet18")
     if kind != "weights" and architecture:
         raise InvalidArgument(
-            f"architecture: expected only with weights; {kind} contains its own. Remove the architecture"
+            f"architecture: only weights take one; remove it, or give weights instead of {kind}"
         )
     _refuse_unreadable(Path(path), kind)
     return ModelFile(Path(path), kind, architecture or "")
