@@ -38,9 +38,7 @@ def model_file(
     if kind == "weights" and not architecture:
         raise InvalidArgument("weights need the name of their architecture, e.g. torchvision:resnet18")
     if kind != "weights" and architecture:
-        raise InvalidArgument(
-            f"architecture: only weights take one; remove it, or give weights instead of {kind}"
-        )
+        raise InvalidArgument(f"architecture: only weights take one; remove it, or give weights instead of {kind}")
     _refuse_unreadable(Path(path), kind)
     return ModelFile(Path(path), kind, architecture or "")
 

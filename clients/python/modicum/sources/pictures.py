@@ -178,9 +178,7 @@ def _arrays(path: Path) -> list[Picture]:
         raise InvalidSource(f"{path}: not a valid .npz of plain arrays: {error or type(error).__name__}") from error
     images = arrays.get("images")
     if images is None:
-        raise InvalidSource(
-            f"{path}: expected an array named images, and optionally labels and classes; there is no images"
-        )
+        raise InvalidSource(f"{path}: expected an array named images (labels and classes are optional), found none")
     _refuse_images(path, images)
     names = _array_labels(path, len(images), arrays.get("labels"), arrays.get("classes"))
     digits = len(str(len(images) - 1))
