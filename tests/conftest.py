@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from modicum_server.local.postgres import EmbeddedPostgres
@@ -28,6 +29,9 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # The models are tiny and the processes many: more threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # An example takes as long as the machine is loaded.
+    hypothesis.settings.register_profile("tests", deadline=None)
+    hypothesis.settings.load_profile("tests")
 
 
 @pytest.hookimpl(trylast=True)

@@ -144,7 +144,11 @@ def unusable(kind: str) -> torch.Tensor:
     [
         ("meta", "0.weight (on the meta device, without values)"),
         ("qint8", "0.weight (quantized, qint8)"),
-        ("nested", "0.weight (nested)"),
+        pytest.param(
+            "nested",
+            "0.weight (nested)",
+            marks=pytest.mark.skipif(torch.__version__ >= "2.15", reason="torch itself takes it for more than data"),
+        ),
         ("bits8", "0.weight (bits8)"),
         ("float4_e2m1fn_x2", "0.weight (float4_e2m1fn_x2)"),
     ],
