@@ -16,11 +16,11 @@ from modicum_server.handler.temperatures import critical_temperature
 from modicum_server.measures.checked_versions import NONE_IN_ALL, NONE_LABELLED
 from modicum_server.measures.comparisons import difference_to_mean, ratio_of
 from modicum_server.measures.matched_eligibility import MatchedEligibility
+from modicum_server.measures.matched_temperatures import matched_temperature
 from modicum_server.measures.measure import Measure, quantile_measure, share
 from modicum_server.measures.mitigation import NOT_MATCHED, STAMP
 from modicum_server.measures.mitigation_rule import judge
 from modicum_server.measures.overinterpretation import ALPHA
-from modicum_server.worker.matching import matched_temperature
 from modicum_sis import Classifier
 from numpy.typing import NDArray
 

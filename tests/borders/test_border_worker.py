@@ -15,6 +15,7 @@ from modicum_server.domain.tasks import (
     TaskFindings,
     TaskScores,
 )
+from modicum_server.model_server import ExpectedResults
 from modicum_server.torchserve.messages import event_of, task_message
 from modicum_server.wire import worker_pb2
 
@@ -95,6 +96,7 @@ def test_every_field_of_a_finding_reaches_the_worker():
     chunk = worker_pb2.Chunk(findings=worker_pb2.Findings(entries=[entry], passes_done=7))
 
     event = event_of(worker_pb2.Chunk.FromString(chunk.SerializeToString()), SEARCH_TASK)
+    event = ExpectedResults(SEARCH_TASK).accept(event)
 
     assert_crosses(TaskFindings(findings=(sent,), passes_done=7), event)
 

@@ -90,6 +90,7 @@ class ArithmeticModelServer:
     cancelled_seen: int = 0
     closed: int = 0
     running: bool = False
+    busy: set[int] = field(default_factory=set)
 
     @property
     def isolation(self) -> ArithmeticIsolation:
@@ -110,6 +111,8 @@ class ArithmeticModelServer:
         assert 0 <= slot < self.slots
         if task.runs_code and not self.encloses_code:
             raise ExecutableNotEnclosed("nothing")
+        assert slot not in self.busy, "a slot has one task at a time"
+        self.busy.add(slot)
         self.tasks.append(task)
         try:
             yield TaskStarted("cpu", {"torch": "2.13.0", "modicum-sis": "0.1.0"})
@@ -127,6 +130,7 @@ class ArithmeticModelServer:
             async for event in events:
                 yield event
         finally:
+            self.busy.discard(slot)
             self.closed += 1
 
     async def _search(self, work: SearchWork, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:

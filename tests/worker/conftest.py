@@ -41,5 +41,5 @@ def plain_log() -> None:
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries follow at once: the waiting is the database's to do, and is tested with the rules."""
-    monkeypatch.setattr("modicum_server.worker.deaths.RETRY_SECONDS", 0.01)
-    monkeypatch.setattr("modicum_server.worker.writing.WRITE_SECONDS", 0.02)
+    monkeypatch.setattr("modicum_server.worker.failures.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("modicum_server.worker.run.writing.WRITE_SECONDS", 0.02)

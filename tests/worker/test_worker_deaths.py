@@ -1,17 +1,18 @@
 """Models that die, hang, run out of memory or answer nonsense."""
 
 import json
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
-from modicum_server.domain.audits import AuditFailure, AuditState
+from modicum_server.domain.audits import AuditFailure, AuditItem, AuditState
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import Executable, ExecutableKind, VersionState
 from modicum_server.domain.searches import Search, SearchMethod
-from modicum_server.domain.tasks import CheckWork
+from modicum_server.domain.tasks import CheckWork, SearchWork, TaskFindings
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 
-from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer
+from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer, finding_of
 from tests.worker.worker_scene import Scene, until
 
 
@@ -134,7 +135,7 @@ async def test_other_audits_go_on_while_one_fails(scene: Scene):
 
 
 async def test_a_model_server_that_is_away_costs_no_try(scene: Scene, monkeypatch):
-    monkeypatch.setattr("modicum_server.worker.deaths.DOWN_SECONDS", 0.01)
+    monkeypatch.setattr("modicum_server.worker.failures.DOWN_SECONDS", 0.01)
     version = await scene.register()
     audit = await scene.audit(version, images=2)
     model_server = ArithmeticModelServer(deadly={1: ModelServerDown()})
@@ -157,6 +158,30 @@ async def test_a_task_that_ends_without_telling_of_an_image_is_not_believed(scen
 
     assert ended.state is AuditState.SUCCEEDED
     assert [finding.failed for finding in await scene.findings(audit)] == [False, False, False, True]
+
+
+class Lying(ArithmeticModelServer):
+    """Reports a finding that no task asks for."""
+
+    async def run(self, slot, task, cancelled):
+        async with aclosing(super().run(slot, task, cancelled)) as events:
+            async for event in events:
+                yield event
+                if isinstance(task.work, SearchWork):
+                    yield TaskFindings((finding_of(AuditItem(77, "", "", None)),), passes_done=1)
+
+
+async def test_a_task_that_reports_a_finding_nobody_asked_for_has_failed(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=1)
+    model_server = Lying()
+
+    scene.work(model_server)
+    ended = await scene.ended(audit)
+
+    assert ended.state is AuditState.SUCCEEDED
+    assert [finding.reason for finding in await scene.findings(audit)] == [FindingReason.INTERNAL]
+    assert [isinstance(task.work, CheckWork) for task in model_server.tasks] == [False, False, False, True]
 
 
 async def test_a_version_that_is_refused_fails_the_audits_that_wait_for_it(scene: Scene):

@@ -14,10 +14,10 @@ from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.tasks import SearchWork
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.queue.wakeups import QueueWakeups
-from modicum_server.worker.claims import Claim, Equipment, Outcome
-from modicum_server.worker.leasing import Lease
-from modicum_server.worker.searching import search
-from modicum_server.worker.summarising import summarise
+from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.endings import Outcome
+from modicum_server.worker.lease import Lease
+from modicum_server.worker.shard_kinds import search, summarise
 from prometheus_client import generate_latest
 from sqlalchemy import make_url, text
 
@@ -277,9 +277,9 @@ async def search_alone(scene: Scene) -> None:
     assert shard is not None
     model_server = ArithmeticModelServer()
     await model_server.start()
-    equipment = Equipment(scene.store, scene.artifact_store, model_server, scene.settings, WorkerMetrics())
+    context = WorkerContext(scene.store, scene.artifact_store, model_server, scene.settings, WorkerMetrics())
     async with Lease(scene.store, shard, lease_seconds=60, renew_seconds=60) as lease:
-        await search(equipment, Claim(shard, 0, lease))
+        await search(context, Claim(shard, 0, lease))
 
 
 async def test_summarising_twice_gives_equal_bytes(scene: Scene):
@@ -300,15 +300,15 @@ async def test_summarising_twice_gives_equal_bytes(scene: Scene):
             return put[-1]
 
     scene.artifact_store.__class__ = Recording
-    equipment = Equipment(scene.store, scene.artifact_store, ArithmeticModelServer(), scene.settings, WorkerMetrics())
+    context = WorkerContext(scene.store, scene.artifact_store, ArithmeticModelServer(), scene.settings, WorkerMetrics())
     async with Lease(scene.store, shard, lease_seconds=60, renew_seconds=60) as lease:
         async with scene.store.transaction() as transaction:
             await transaction.shards.hand_back(shard, deaths=0, delay_seconds=0)
-        lost = await summarise(equipment, Claim(shard, 0, lease))
+        lost = await summarise(context, Claim(shard, 0, lease))
     again = await scene.claim()
     assert again is not None
     async with Lease(scene.store, again, lease_seconds=60, renew_seconds=60) as lease:
-        done = await summarise(equipment, Claim(again, 0, lease))
+        done = await summarise(context, Claim(again, 0, lease))
 
     assert (lost, done) == (Outcome.LOST, Outcome.DONE)
     assert sorted(put[:2]) == sorted(put[2:])  # both are put at once: which comes first is chance

@@ -5,33 +5,12 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.audits import AuditState
 from modicum_server.domain.models import Ensemble
-from modicum_server.worker.matching import TEMPERATURES, matched_temperature
+from modicum_server.measures.matched_temperatures import TEMPERATURES
 
 from tests.worker.arithmetic_model_server import ArithmeticModelServer
 from tests.worker.worker_scene import SEARCH, Scene
 
 MATCHED = replace(SEARCH, matched=True)
-
-
-@pytest.mark.parametrize(
-    ("critical", "eligible", "expected"),
-    [
-        ([4.0, 1.0, 0.25], 1, 2.0),
-        ([0.25, 4.0, 1.0], 2, 1.0),
-        ([0.25, 0.8, 0.5], 2, 0.3536),
-        ([4.0, 2.0, 3.0], 3, 1.0),
-        ([4.0, 1.0, 0.25], 3, 0.25),
-        ([4.0, 1.0, 0.25], 7, 0.25),
-        ([4.0, 1.0], 0, 1.0),
-        ([], 3, 1.0),
-    ],
-)
-def test_the_temperature_makes_as_many_images_eligible(critical, eligible, expected):
-    temperature = matched_temperature(critical, eligible=eligible)
-
-    assert temperature == pytest.approx(expected, rel=2e-3)
-    if 0 < eligible <= len(critical):
-        assert sum(one >= temperature for one in critical) == eligible
 
 
 async def audit_of_an_ensemble(scene: Scene, **changes):

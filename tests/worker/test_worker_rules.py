@@ -1,4 +1,4 @@
-"""What the worker decides without a store: who is a donor, what is merged, what a death means."""
+"""What the worker decides without a store: who is a donor, what is merged, what a failure means."""
 
 import asyncio
 import urllib.error
@@ -7,16 +7,16 @@ from dataclasses import asdict, replace
 
 import pytest
 from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.classes import class_index, classes_by_name
 from modicum_server.domain.findings import ClassTargetedFinding, Finding, FindingControls, FindingReason, Passes
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod
 from modicum_server.domain.tasks import Acceleration, TaskFinished
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, TaskFailed
 from modicum_server.metrics.worker import WorkerMetrics, image_outcome
-from modicum_server.worker.deaths import death_of, retry_delay
-from modicum_server.worker.donors import donor_indices, donors_needed
 from modicum_server.worker.exposition import exposed
-from modicum_server.worker.parameters import finished_parameters, merged
-from modicum_server.worker.planning import class_index, classes_by_name
+from modicum_server.worker.failures import failure_of, retry_delay
+from modicum_server.worker.plan.donors import donor_indices, donors_needed
+from modicum_server.worker.run.parameters import finished_parameters, merged
 
 SEARCH = Search(SearchMethod.MASK_OPTIMIZATION, 0.9, passes=100)
 FINDING = Finding(0, "a", "d", "v", 0, passes=Passes(3, 1))
@@ -110,9 +110,9 @@ def test_how_the_passes_of_a_version_ran_is_kept_beside_that_of_others():
     ],
 )
 def test_each_end_of_a_task_has_a_reason_and_a_number_of_tries(error, reason, tries, model_at_fault):
-    death = death_of(error)
+    failure = failure_of(error)
 
-    assert (death.reason, death.tries, death.model_at_fault) == (reason, tries, model_at_fault)
+    assert (failure.reason, failure.tries, failure.model_at_fault) == (reason, tries, model_at_fault)
 
 
 def test_each_retry_waits_twice_as_long():

@@ -194,6 +194,24 @@ async def test_a_task_that_forgets_a_subset_is_not_done(scene: Scene):
     assert (await transfers(scene, name))[first, 5] == (TransferFinding(second, reason=FindingReason.INTERNAL),)
 
 
+class Inventing(ArithmeticModelServer):
+    """Predicts a class that the version does not have."""
+
+    def _answer(self, given):
+        return replace(super()._answer(given), predicted_class=10)
+
+
+async def test_a_class_that_the_version_does_not_have_is_the_models_fault(scene: Scene):
+    _, name = await audit_of_two(scene)
+    scene.work(Inventing())
+
+    audit = await scene.ended(name)
+
+    assert audit.state is AuditState.SUCCEEDED
+    answers = [answer for answers in (await transfers(scene, name)).values() for answer in answers]
+    assert [answer.reason for answer in answers] == [FindingReason.MODEL_DIED] * 2 * IMAGES
+
+
 async def test_a_worker_that_is_killed_while_it_scores_leaves_each_answer_once(scene: Scene):
     _, name = await audit_of_two(scene)
     server = ArithmeticModelServer(image_seconds=0.02)

@@ -1,10 +1,31 @@
-"""What a worker needs of a model server, as protocols. TorchServe's adapter implements them."""
+"""What a worker needs of a model server, as protocols, and the one rule for what any model server reports.
+
+The rule: results that the task asked for, all of them, under the names that the task gives them. A model's process is
+not trusted to choose positions or names.
+"""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from modicum_server.domain.tasks import Task, TaskEvent
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.tasks import (
+    CheckWork,
+    ScoreWork,
+    SearchWork,
+    SubsetScore,
+    Task,
+    TaskChecked,
+    TaskEvent,
+    TaskFindings,
+    TaskScores,
+)
+from modicum_server.errors import TaskFailed
+
+NOT_ASKED_FOR = "HANDLER_BUG"
+FINDINGS_MISSING = "FINDINGS_MISSING"
+SCORES_MISSING = "SCORES_MISSING"
+CHECK_MISSING = "CHECK_MISSING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +76,78 @@ class ModelServer(Protocol):
         Raises ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown or TaskFailed; for a task with a program
         ExecutableNotEnclosed, where it cannot be confined.
         """
+
+
+class ExpectedResults:
+    """What a task asks for, and what of it was not reported yet."""
+
+    def __init__(self, task: Task) -> None:
+        work = task.work
+        self.task = task
+        self._items = {item.position: item for item in work.items} if isinstance(work, SearchWork) else {}
+        self._subsets = {(one.position, one.source): one for one in work.subsets} if isinstance(work, ScoreWork) else {}
+        self._missing_findings = set(self._items)
+        self._missing_scores = set(self._subsets)
+        self._missing_check = isinstance(work, CheckWork)
+
+    def accept(self, event: TaskEvent) -> TaskEvent:
+        """Take note of an event's results and return it, its findings under the names that the task gives them.
+
+        Raises:
+            TaskFailed: it reports something that the task did not ask for.
+        """
+        match event:
+            case TaskFindings():
+                return replace(event, findings=tuple(self._named(finding) for finding in event.findings))
+            case TaskScores():
+                for score in event.scores:
+                    self._note(score)
+            case TaskChecked():
+                self._missing_check = False
+        return event
+
+    def require_all(self) -> None:
+        """See that everything was reported.
+
+        Raises:
+            TaskFailed: something is missing.
+        """
+        if self._missing_findings:
+            raise missing_results(FINDINGS_MISSING, len(self._missing_findings))
+        if self._missing_scores:
+            raise missing_results(SCORES_MISSING, len({position for position, _ in self._missing_scores}))
+        if self._missing_check:
+            what = "The model's process ended without the result of its check."
+            raise TaskFailed(CHECK_MISSING, what, model_at_fault=False)
+
+    def _named(self, finding: Finding) -> Finding:
+        item, work = self._items.get(finding.position), self.task.work
+        if item is None or not isinstance(work, SearchWork):
+            raise _not_asked_for(f"a finding at position {finding.position}")
+        self._missing_findings.discard(finding.position)
+        return replace(
+            finding,
+            item=item.item,
+            image_digest=item.image_digest,
+            label=item.label,
+            model_version=self.task.model_version.name,
+            search_index=work.search_index,
+        )
+
+    def _note(self, score: SubsetScore) -> None:
+        place = score.given.position, score.given.source
+        if self._subsets.get(place) != score.given:
+            raise _not_asked_for(f"a score of a subset at position {score.given.position}")
+        self._missing_scores.discard(place)
+
+
+def missing_results(reason: str, images: int) -> TaskFailed:
+    """Return the failure of a task that ended without the results of so many images."""
+    what = f"The model's process ended without the results of {images} images."
+    return TaskFailed(reason, what, model_at_fault=False)
+
+
+def _not_asked_for(what: str) -> TaskFailed:
+    return TaskFailed(
+        NOT_ASKED_FOR, f"The model's process reported {what}, which its task does not have.", model_at_fault=False
+    )

@@ -1,6 +1,20 @@
-"""Which class of one version is which class of another: what subsets and predictions are compared by."""
+"""Classes: which one a label names, and which class of one version is which class of another."""
+
+from collections.abc import Mapping, Sequence
 
 from modicum_server.domain.models import ModelVersion
+
+
+def classes_by_name(class_labels: Sequence[str]) -> Mapping[str, int]:
+    """Return the class index of each class name; where two classes share a name, that of the first."""
+    return {name: index for index, name in reversed(tuple(enumerate(class_labels)))}
+
+
+def class_index(label: str, by_name: Mapping[str, int]) -> int | None:
+    """Return the class that a data set's label names: by class name, else by an index in digits; None for others."""
+    if label in by_name:
+        return by_name[label]
+    return int(label) if label.isascii() and label.isdigit() else None
 
 
 def same_classes(first: ModelVersion, second: ModelVersion) -> tuple[int, ...] | None:
@@ -16,6 +30,12 @@ def same_classes(first: ModelVersion, second: ModelVersion) -> tuple[int, ...] |
         return tuple(places[name] for name in ours) if named_once and set(ours) == set(theirs) else None
     count, other_count = _class_count(first), _class_count(second)
     return None if count is None or count != other_count else tuple(range(count))
+
+
+def scorable_sources(scorer: ModelVersion, versions: Sequence[ModelVersion]) -> Mapping[str, tuple[int, ...]]:
+    """Return the versions whose subsets `scorer` can score, each with the scorer's index of each of its classes."""
+    classes = {version.name: same_classes(version, scorer) for version in versions if version.name != scorer.name}
+    return {name: known for name, known in classes.items() if known is not None}
 
 
 def _class_count(version: ModelVersion) -> int | None:

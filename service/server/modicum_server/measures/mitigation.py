@@ -32,6 +32,7 @@ from modicum_server.measures.checked_versions import (
 from modicum_server.measures.comparisons import difference_to_mean, ratio_of
 from modicum_server.measures.families import Title
 from modicum_server.measures.matched_eligibility import MatchedEligibility, matched_eligibility
+from modicum_server.measures.matched_temperatures import matched_temperatures
 from modicum_server.measures.mean_fills import differing_fills
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.mitigation_rule import LEAST_IMAGES, MITIGATED, cautions, judge
@@ -181,11 +182,6 @@ def _check(
 
 def _is_checked(search: Search) -> bool:
     return not search.matched and search.target_rule is TargetRule.PREDICTED
-
-
-def matched_temperatures(parameters: Mapping[str, Any]) -> dict[int, Mapping[str, float]]:
-    """Return the temperatures of a result's parameters, by the index of the matched search, by version."""
-    return {int(index): chosen for index, chosen in parameters.get("matched_temperatures", {}).items()}
 
 
 def _measures(

@@ -28,6 +28,7 @@ from modicum_server.domain.tasks import SearchWork, Task, TaskFindings
 from modicum_server.handler.loading import Loaded, ModelCache
 from modicum_server.handler.running import Kept, library_versions, run_task
 from modicum_server.measures import result_document
+from modicum_server.model_server import ExpectedResults
 from modicum_server.selftest.cases import Examples
 from modicum_server.selftest.digits import CLASSES, SIDE
 from modicum_server.selftest.training import MEAN, STD
@@ -126,7 +127,8 @@ def _run(folder: Path, task: Task, kept: Kept) -> list[Finding]:
     last = chunks[-1]
     if last.WhichOneof("body") != "finished":
         raise AuditFailed(f"the self-test's audit ended with {last.failure.reason}: {last.failure.detail}")
-    events = [event_of(chunk, task) for chunk in chunks]
+    expected = ExpectedResults(task)
+    events = [expected.accept(event_of(chunk, task)) for chunk in chunks]
     return [finding for event in events if isinstance(event, TaskFindings) for finding in event.findings]
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from google.protobuf.message import DecodeError
 from modicum.v1 import finding_pb2, model_pb2
@@ -12,7 +11,7 @@ from modicum_server.codec.findings import finding_value, subset_message
 from modicum_server.codec.models import input_message, version_message
 from modicum_server.codec.searches import canvas_message, control_plan_message, fill_number, search_message
 from modicum_server.domain.audits import AuditItem
-from modicum_server.domain.findings import Finding, FindingReason
+from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.domain.tasks import (
     Acceleration,
@@ -128,7 +127,7 @@ def event_of(chunk: worker_pb2.Chunk, task: Task) -> TaskEvent:
         case "heartbeat":
             return TaskHeartbeat(passes_done=chunk.heartbeat.passes_done, phase=chunk.heartbeat.phase)
         case "findings":
-            return findings_event(chunk.findings, task)
+            return findings_event(chunk.findings)
         case "scores":
             return scores_event(chunk.scores, task)
         case "check":
@@ -183,24 +182,10 @@ def check_of(check: worker_pb2.CheckAnswer) -> ModelCheck:
     )
 
 
-def findings_event(message: worker_pb2.Findings, task: Task) -> TaskFindings:
-    """Return the findings. The facts of each item are the worker's own, whatever the handler wrote."""
-    items = {item.position: item for item in task.work.items} if isinstance(task.work, SearchWork) else {}
-    findings = tuple(_finding(entry, task, items.get(entry.position)) for entry in message.entries)
+def findings_event(message: worker_pb2.Findings) -> TaskFindings:
+    """Return the findings as the handler wrote them."""
+    findings = tuple(finding_value(entry.finding, entry.position) for entry in message.entries)
     return TaskFindings(findings=findings, passes_done=message.passes_done)
-
-
-def _finding(entry: worker_pb2.Findings.Entry, task: Task, item: AuditItem | None) -> Finding:
-    if item is None or not isinstance(task.work, SearchWork):
-        raise TaskFailed(HANDLER_BUG, f"a finding on position {entry.position}, not of the task", model_at_fault=False)
-    return replace(
-        finding_value(entry.finding, entry.position),
-        item=item.item,
-        image_digest=item.image_digest,
-        label=item.label,
-        model_version=task.model_version.name,
-        search_index=task.work.search_index,
-    )
 
 
 def scores_event(message: worker_pb2.Scores, task: Task) -> TaskScores:

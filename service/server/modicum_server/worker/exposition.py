@@ -1,6 +1,6 @@
-"""The worker's HTTP door: /metrics for Prometheus and /healthz, and nothing else. Neither asks for a token.
+"""The worker's HTTP port, with /metrics for Prometheus and /healthz. Neither needs a token.
 
-It listens on loopback unless an operator opens it to a network of their own.
+It listens on loopback unless an operator sets another address.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class _Server(uvicorn.Server):
 async def exposed(
     registry: CollectorRegistry, *, port: int, healthy: Callable[[], bool], host: str = LOOPBACK
 ) -> AsyncIterator[int]:
-    """Serve while the context lasts; yields the port, which is a free one when 0 was asked for.
+    """Serve while the context lasts. Yields the port, which is a free one for `port` 0.
 
     Raises:
         OSError: something else listens on the port.
@@ -54,15 +54,15 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         message = (
-            f"the worker cannot listen on {host}:{port} for its metrics; set MODICUM_WORKER_METRICS_PORT to another"
-            " port, or to 0, and MODICUM_WORKER_METRICS_HOST to an address of this machine"
+            f"The worker cannot listen on {host}:{port} for its metrics. Set MODICUM_WORKER_METRICS_PORT to another"
+            " port or to 0, and MODICUM_WORKER_METRICS_HOST to an address of this machine."
         )
         raise OSError(error.errno, message) from error
 
 
 def _application(registry: CollectorRegistry, healthy: Callable[[], bool]) -> Starlette:
     async def metrics(request: Request) -> Response:
-        # Beside the loop, which renews leases: the model processes' memory is read from files.
+        # In a thread, because the loop renews leases and the memory of model processes is read from files.
         text, media_type = await asyncio.to_thread(exposed_text, registry, request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": media_type})
 

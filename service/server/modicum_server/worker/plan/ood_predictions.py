@@ -5,35 +5,35 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from modicum_server.domain.audits import Audit
+from modicum_server.domain.classes import class_index, classes_by_name
 from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import ModelVersion
 from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
 from modicum_server.ports import Transaction
-from modicum_server.worker.planning import class_index, classes_by_name
+from modicum_server.worker.stored import dataset_in_use
 
 #: Items that are read from the store at once.
 PAGE_ITEMS = 1000
 
 
-async def out_of_distribution(
+async def ood_predictions(
     transaction: Transaction, audit: Audit, versions: Sequence[ModelVersion]
 ) -> OutOfDistribution | None:
-    """Return the answers of the ensembles and members among the versions; None without such a data set."""
+    """Return the predictions of the ensembles and members among the versions; None without such a data set."""
     name = audit.specification.out_of_distribution_dataset
     if not name:
         return None
-    dataset = await transaction.datasets.get(name)
-    assert dataset is not None, "a data set that an audit refers to is not deleted"
+    dataset = await dataset_in_use(transaction, name)
     labels = await _labels(transaction, name)
-    answers = {
-        version.name: _answers(labels, version, await transaction.predictions.of(audit.name, version.name))
+    compared = {
+        version.name: _compared(labels, version, await transaction.predictions.of(audit.name, version.name))
         for version in checked_together(versions)
     }
-    return OutOfDistribution(name, dataset.manifest_digest, dataset.item_count, answers)
+    return OutOfDistribution(name, dataset.manifest_digest, dataset.item_count, compared)
 
 
 async def _labels(transaction: Transaction, dataset: str) -> dict[int, str]:
-    """By the item's index; only of those that have one."""
+    """The labels that are there, by the item's index."""
     labels: dict[int, str] = {}
     after = -1
     while page := await transaction.datasets.items(dataset, after=after, limit=PAGE_ITEMS):
@@ -42,10 +42,10 @@ async def _labels(transaction: Transaction, dataset: str) -> dict[int, str]:
     return labels
 
 
-def _answers(labels: Mapping[int, str], version: ModelVersion, predicted: Mapping[int, int | None]) -> Answers:
+def _compared(labels: Mapping[int, str], version: ModelVersion, predicted: Mapping[int, int | None]) -> Answers:
     by_name = classes_by_name(version.class_labels)
-    said = [(predicted.get(index), class_index(label, by_name)) for index, label in labels.items()]
+    pairs = [(predicted.get(index), class_index(label, by_name)) for index, label in labels.items()]
     return Answers(
-        np.array([one is not None for one, _ in said], dtype=np.bool_),
-        np.array([one is not None and one == label for one, label in said], dtype=np.bool_),
+        np.array([one is not None for one, _ in pairs], dtype=np.bool_),
+        np.array([one is not None and one == label for one, label in pairs], dtype=np.bool_),
     )

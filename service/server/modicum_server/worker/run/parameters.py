@@ -1,26 +1,34 @@
 """What influenced a result beside its specification: gathered from every task, kept with the audit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 
-from modicum_server.domain.tasks import TaskFinished, TaskStarted
+from modicum_server.domain.tasks import ScoreWork, SearchWork, Task, TaskEvent, TaskFinished, TaskStarted
 from modicum_server.ports import Transaction
 
 
-def started_parameters(
-    started: TaskStarted, donor_digests: Sequence[str], max_image_pixels: int
-) -> Mapping[str, object]:
-    """What is known when a task has started."""
+def parameters_of(event: TaskEvent, task: Task) -> Mapping[str, object]:
+    """Return what an event says of what influences the result of a search or of scores; mostly nothing."""
+    match event, task.work:
+        case TaskStarted(), SearchWork() | ScoreWork() as work:
+            return started_parameters(event, work)
+        case TaskFinished(), SearchWork():
+            return finished_parameters(event, task.model_version.name)
+    return {}
+
+
+def started_parameters(started: TaskStarted, work: SearchWork | ScoreWork) -> Mapping[str, object]:
+    """Return what is known when a task has started."""
     return {
         "device": started.device,
         "versions": dict(started.versions),
-        "donor_digests": sorted(set(donor_digests)),
-        "max_image_pixels": max_image_pixels,
+        "donor_digests": sorted({donor.image_digest for donor in work.donors}),
+        "max_image_pixels": work.max_image_pixels,
     }
 
 
 def finished_parameters(finished: TaskFinished, model_version: str) -> Mapping[str, object]:
-    """What is known when a task has ended; a text that is empty says nothing.
+    """Return what is known when a search has ended. An empty text says nothing.
 
     `gradient_free` lists the versions that mask_optimization searched by forward passes alone; `acceleration` says of
     each version how the passes of its searches ran.
@@ -36,7 +44,7 @@ def finished_parameters(finished: TaskFinished, model_version: str) -> Mapping[s
 
 
 def merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
-    """Join what two tasks were influenced by, without losing either's.
+    """Return what influenced either of two tasks.
 
     Texts that differ are joined by ", " (a device, a library's version), numbers keep the largest (a chunk size),
     lists become their sorted union, mappings are joined key by key.
@@ -61,7 +69,7 @@ def _joined(old: object, new: object) -> object:
 
 
 async def note_parameters(transaction: Transaction, audit: str, new: Mapping[str, object]) -> None:
-    """Merge them into what the audit has noted; its row is locked, so that no other shard's are lost."""
+    """Merge them into what is noted with the audit. Its row is locked, so that those of other shards are not lost."""
     await transaction.audits.lock(audit)
     old = await transaction.audits.parameters(audit)
     joined = merged(old, new)

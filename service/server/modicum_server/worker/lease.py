@@ -1,7 +1,7 @@
-"""The lease on a shard: renewed in a task of its own while the shard is worked on.
+"""The lease on a shard, renewed in a task of its own while the shard is worked on.
 
-It decides nothing: it says whether the work is still wanted. What is written is fenced by the shard's attempt in the
-store, so a lease that is believed for too long costs time, never a wrong row.
+It says whether the work is still wanted. The store fences every write by the shard's attempt, so a lease that is
+believed for too long costs time, never a wrong row.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from modicum_server.domain.audits import LeaseState, Shard
 from modicum_server.errors import Unavailable
 from modicum_server.ports import Store
 
-#: Without a renewal for this many lease times the shard is given up: the database is away, or we are cut off.
+#: After this many lease times without a renewal the shard is given up: the database is away, or we are cut off from it.
 GIVE_UP_LEASES = 4
 
 _log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ class ShardInterrupted(Exception):
 
 
 class Lease:
-    """Holds one attempt of a shard; also the `ports.Cancellation` of the task that works on it."""
+    """Holds one attempt of a shard. It is also the `model_server.Cancellation` of the shard's task."""
 
     def __init__(self, store: Store, shard: Shard, *, lease_seconds: float, renew_seconds: float) -> None:
         self._store = store
@@ -53,12 +53,12 @@ class Lease:
 
     @property
     def lost(self) -> bool:
-        """Whether another attempt may hold the shard: nothing may be written any more."""
+        """Whether another attempt may hold the shard, so that nothing may be written any more."""
         return self.state is LeaseState.LOST
 
     @property
     def stopping(self) -> bool:
-        """Whether the worker stops and wants the shard handed back."""
+        """Whether the worker stops, so that the shard is to be handed back."""
         return self._stopping
 
     def is_set(self) -> bool:
@@ -77,7 +77,7 @@ class Lease:
         self.interrupted.set()
 
     def stop(self) -> None:
-        """Ask for the shard to be handed back: the worker stops."""
+        """Ask for the shard to be handed back, because the worker stops."""
         self._stopping = True
         self.interrupted.set()
 

@@ -1,27 +1,27 @@
-"""Runs a task on the model server for as long as its shard is wanted."""
+"""The events of a task on the model server, for as long as its shard is wanted."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
-from modicum_server.domain.tasks import Task, TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat, TaskScores
+from modicum_server.domain.tasks import TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat, TaskScores
 from modicum_server.errors import ModelServerError
-from modicum_server.model_server import ModelServer
+from modicum_server.model_server import ExpectedResults, ModelServer
 from modicum_server.worker.claims import Claim
-from modicum_server.worker.leasing import ShardInterrupted
+from modicum_server.worker.lease import ShardInterrupted
 
 #: Seconds that a task which is no longer wanted gets to end by itself before its stream is closed.
 LEAVE_SECONDS = 3.0
 
 
-async def task_events(model_server: ModelServer, claim: Claim, task: Task) -> AsyncIterator[TaskEvent]:
-    """Yield what the task reports; the lease learns its passes.
+async def task_events(model_server: ModelServer, claim: Claim, expected: ExpectedResults) -> AsyncGenerator[TaskEvent]:
+    """Run the task and yield what it reports. The lease takes note of its passes.
 
     Raises:
         ShardInterrupted: the shard is no longer wanted; the stream is closed.
-        ModelServerError: as `ModelServer.run`.
+        ModelServerError: as `ModelServer.run`, or the task reports something that it was not asked for.
     """
-    stream = model_server.run(claim.slot, task, claim.lease)
+    stream = model_server.run(claim.slot, expected.task, claim.lease)
     interrupted = asyncio.create_task(claim.lease.interrupted.wait())
     try:
         while True:
@@ -29,7 +29,7 @@ async def task_events(model_server: ModelServer, claim: Claim, task: Task) -> As
             if event is None:
                 return
             _note_passes(event, claim)
-            yield event
+            yield expected.accept(event)
     finally:
         interrupted.cancel()
         await _close(stream)
@@ -59,7 +59,7 @@ async def _anext(stream: AsyncIterator[TaskEvent]) -> TaskEvent | None:
 
 
 async def _leave(coming: asyncio.Future[TaskEvent | None], stream: AsyncIterator[TaskEvent], claim: Claim) -> None:
-    """Let the task see that it is not wanted and end; a zombie does not wait for it."""
+    """Give the task time to see that it is not wanted and to end; without the lease there is no time to give."""
     if claim.lease.lost:
         return
     with contextlib.suppress(ModelServerError, TimeoutError):

@@ -1,0 +1,70 @@
+"""How a shard is to end, and how it ended: what `plan` and `run` decide, `settle` does."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from modicum_server.domain.audits import AuditFailure
+from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.models import ModelCheck
+
+
+@dataclass(frozen=True, slots=True)
+class EndShard:
+    """The shard's work is done. The last shard of a stage opens the next stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropShard:
+    """Nobody needs the shard any more. Nothing follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandBack:
+    """Another attempt is to take the shard, after a delay."""
+
+    deaths: int
+    delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class IsolateImage:
+    """The model fails on one of the shard's images: halve the shard, or record the failure of its only image."""
+
+    reason: FindingReason
+
+
+@dataclass(frozen=True, slots=True)
+class FailAudit:
+    """The audit cannot be done."""
+
+    failure: AuditFailure
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptVersion:
+    """The version can be audited."""
+
+    check: ModelCheck
+
+
+@dataclass(frozen=True, slots=True)
+class RejectVersion:
+    """The version cannot be audited."""
+
+    reason: str
+    detail: str
+
+
+Ending = EndShard | DropShard | HandBack | IsolateImage | FailAudit | AcceptVersion | RejectVersion
+
+
+class Outcome(StrEnum):
+    """How the work on a claim ended."""
+
+    DONE = "done"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+    HANDED_BACK = "handed_back"
+    SPLIT = "split"
+    REJECTED = "rejected"
+    FAILED = "failed"

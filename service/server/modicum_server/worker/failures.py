@@ -1,0 +1,131 @@
+"""What follows when the model server did not finish a task; see docs/operation.md, "When something is wrong".
+
+A shard is tried again a few times. Then a plain grey image decides: if the model fails on that too, the audit fails
+with a typed reason. Otherwise an image is to blame: the shard is halved down to it, and it becomes a finding with a
+reason.
+"""
+
+from dataclasses import dataclass
+
+import structlog
+
+from modicum_server.domain.audits import AuditFailure
+from modicum_server.domain.findings import FindingReason
+from modicum_server.errors import ModelHung, ModelOutOfMemory, ModelServerDown, ModelServerError, TaskFailed
+from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.endings import FailAudit, HandBack, IsolateImage, RejectVersion
+
+#: Tries of a shard on which the model's process dies or hangs, or our own part fails.
+TRIES = 3
+#: Tries of a shard on which the model's process runs out of memory: the second may have more of the machine.
+MEMORY_TRIES = 2
+#: Tries of a check that fails by our own fault or for lack of memory; registering the version again checks it again.
+CHECK_TRIES = 6
+#: Seconds before the first retry; each one after it waits twice as long.
+RETRY_SECONDS = 1.0
+MOST_DOUBLINGS = 10
+#: Longest time between two tries of a check, in seconds.
+LONGEST_CHECK_DELAY_SECONDS = 60.0
+#: Seconds before a shard is tried again whose model server was away.
+DOWN_SECONDS = 5.0
+#: Reasons of the model's process that a finding can have as they are.
+_IMAGE_REASONS = {
+    **{reason.value: reason for reason in FindingReason},
+    "OUTPUT_NOT_FINITE": FindingReason.NOT_FINITE,
+}
+#: Reasons that concern the whole audit: a half of the shard would fail in the same way.
+_AUDIT_REASONS = frozenset({"CANVAS_TOO_LARGE", "CANVAS_UNFIT", "INPUT_REFUSED", "SEARCH_REFUSED", "GRADIENT_MISSING"})
+#: Reasons that concern the workers: a grey image would fail in the same way, and the model would be blamed.
+_WORKER_REASONS = frozenset({"DEVICE_UNAVAILABLE", "EXECUTABLE_NOT_ENCLOSED"})
+_OUT_OF_MEMORY = "MODEL_OUT_OF_MEMORY"
+_DEATHS = frozenset({"MODEL_DIED", "MODEL_HUNG", _OUT_OF_MEMORY})
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailure:
+    """Why a task failed: a reason for programs, a detail for people, and how often the shard is tried."""
+
+    reason: str
+    detail: str
+    tries: int
+    model_at_fault: bool
+
+    @property
+    def for_audit(self) -> AuditFailure:
+        """The same as the failure of an audit."""
+        return AuditFailure(self.reason, self.detail)
+
+
+def failure_of(error: ModelServerError) -> TaskFailure:
+    """Return what an error of the model server says of a task. ModelServerDown says nothing of a task."""
+    match error:
+        case ModelOutOfMemory() | TaskFailed(task_reason="MODEL_OUT_OF_MEMORY"):
+            detail = "The model's process ran out of memory. Try a smaller canvas, or a worker with more memory."
+            # Another worker, or this one at another time, may have the memory.
+            return TaskFailure(_OUT_OF_MEMORY, detail, MEMORY_TRIES, model_at_fault=False)
+        case TaskFailed(model_at_fault=True):
+            return TaskFailure(error.task_reason, str(error), 1, model_at_fault=True)
+        case TaskFailed():
+            return TaskFailure(error.task_reason, str(error), TRIES, model_at_fault=False)
+        case ModelHung():
+            detail = "The model's process showed no progress in time."
+            return TaskFailure("MODEL_HUNG", detail, TRIES, model_at_fault=True)
+        case _:
+            return TaskFailure("MODEL_DIED", "The model's process died.", TRIES, model_at_fault=True)
+
+
+def ending_after(error: ModelServerError, deaths: int) -> HandBack | FailAudit | IsolateImage:
+    """Decide how a shard of an audit ends whose task failed; `deaths` counts its earlier failures.
+
+    IsolateImage assumes that the model is fit. Only a task on a grey image can tell.
+    """
+    if isinstance(error, ModelServerDown):
+        return HandBack(deaths, DOWN_SECONDS)
+    failure = failure_of(error)
+    if failure.reason in _AUDIT_REASONS:
+        return FailAudit(failure.for_audit)
+    if deaths + 1 < failure.tries:
+        return HandBack(deaths + 1, retry_delay(deaths + 1))
+    if failure.reason in _WORKER_REASONS:
+        return FailAudit(failure.for_audit)
+    return IsolateImage(_image_reason(failure))
+
+
+def check_ending_after(error: ModelServerError, deaths: int) -> HandBack | RejectVersion:
+    """Decide how a CHECK shard ends whose task failed; `deaths` counts its earlier failures."""
+    if isinstance(error, ModelServerDown):
+        return HandBack(deaths, DOWN_SECONDS)
+    failure = failure_of(error)
+    if deaths + 1 >= (failure.tries if failure.model_at_fault else CHECK_TRIES):
+        return RejectVersion(failure.reason, failure.detail)
+    return HandBack(deaths + 1, min(retry_delay(deaths + 1), LONGEST_CHECK_DELAY_SECONDS))
+
+
+def retry_delay(deaths: int) -> float:
+    """Return the seconds to wait after that many failures of a shard."""
+    return RETRY_SECONDS * 2.0 ** min(deaths - 1, MOST_DOUBLINGS)
+
+
+def report_failure(context: WorkerContext, claim: Claim, error: ModelServerError) -> None:
+    """Write a failed task to the log and the metrics."""
+    failure = failure_of(error)
+    if failure.reason in _DEATHS and not isinstance(error, ModelServerDown):
+        context.metrics.model_died(failure.reason)
+    _log.warning(
+        "task_not_finished",
+        audit=claim.shard.audit,
+        model_version=claim.shard.model_version,
+        shard=claim.shard.id,
+        attempt=claim.shard.attempt,
+        deaths=claim.shard.deaths,
+        reason=type(error).__name__ if isinstance(error, ModelServerDown) else failure.reason,
+        detail=str(error),
+    )
+
+
+def _image_reason(failure: TaskFailure) -> FindingReason:
+    """The reason that the finding of the image gets: MODEL_DIED only where the model failed, not where we did."""
+    model_failed = failure.reason in _DEATHS or failure.model_at_fault
+    return _IMAGE_REASONS.get(failure.reason, FindingReason.MODEL_DIED if model_failed else FindingReason.INTERNAL)

@@ -1,0 +1,81 @@
+"""The task of a SCORE shard of no search: one version predicts whole images of the out-of-distribution data set.
+
+To the model's process each image is a subset that keeps every pixel. Nothing is masked, so the fill does not matter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modicum_server.domain.audits import Audit, AuditItem, Shard
+from modicum_server.domain.datasets import DatasetItem
+from modicum_server.domain.findings import whole_subset
+from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.searches import Fill
+from modicum_server.domain.tasks import GivenSubset, ScoreWork, Task
+from modicum_server.ports import Transaction
+from modicum_server.settings import Settings
+from modicum_server.usecases.inputs import framing_of
+from modicum_server.worker.claims import WorkerContext
+from modicum_server.worker.endings import EndShard
+from modicum_server.worker.plan.tasks import device_of, task_of
+from modicum_server.worker.stored import audited_versions, held_audit, parts_of, positions_without_prediction
+
+ANY_CLASS = 0
+"""A task must ask for the confidence of some class. Every version has a first one; its confidence is not used."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImages:
+    """What the task is made from; `items` are the images without a prediction, by index in their data set."""
+
+    audit: Audit
+    version: ModelVersion
+    versions: Sequence[ModelVersion]
+    parts: tuple[ModelVersion, ...]
+    items: Sequence[tuple[int, DatasetItem]]
+
+
+async def plan_prediction(context: WorkerContext, shard: Shard) -> Task | EndShard:
+    """Plan what is left of the shard."""
+    async with context.store.transaction() as transaction:
+        stored = await _load(transaction, shard)
+    return EndShard() if stored is None else prediction_task(shard, stored, context.settings)
+
+
+async def _load(transaction: Transaction, shard: Shard) -> StoredImages | None:
+    """Gather the inputs; None where nothing is left, the shard is no longer held or its audit has ended."""
+    audit = await held_audit(transaction, shard)
+    version = await transaction.models.version(shard.model_version)
+    if audit is None or version is None:
+        return None
+    positions = await positions_without_prediction(transaction, shard)
+    if not positions:
+        return None
+    items = await transaction.datasets.items_at(audit.specification.out_of_distribution_dataset, positions)
+    return StoredImages(
+        audit,
+        version,
+        versions=await audited_versions(transaction, audit.specification),
+        parts=await parts_of(transaction, version),
+        items=tuple(zip(positions, items, strict=True)),
+    )
+
+
+def prediction_task(shard: Shard, stored: StoredImages, settings: Settings) -> Task:
+    """Return the task on the images that have no prediction yet."""
+    specification = stored.audit.specification
+    canvas = specification.canvas
+    everything = whole_subset(canvas.height, canvas.width)
+    work = ScoreWork(
+        canvas=canvas,
+        fill=Fill.MEAN,
+        threshold=1.0,
+        seed=specification.seed,
+        items=tuple(AuditItem(position, item.item, item.image_digest, None) for position, item in stored.items),
+        subsets=tuple(
+            GivenSubset(position, shard.model_version, ANY_CLASS, everything) for position, _ in stored.items
+        ),
+        framing=framing_of(canvas, stored.versions),
+        max_image_pixels=settings.max_image_pixels,
+    )
+    return task_of(shard, work, version=stored.version, parts=stored.parts, device=device_of(specification, settings))

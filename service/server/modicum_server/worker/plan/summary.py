@@ -1,0 +1,42 @@
+"""What a SUMMARISE shard is about: everything that its result is made from, beside the findings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modicum_server.domain.audits import Audit, Shard
+from modicum_server.domain.datasets import Dataset
+from modicum_server.domain.models import ModelVersion
+from modicum_server.measures.out_of_distribution import OutOfDistribution
+from modicum_server.worker.claims import WorkerContext
+from modicum_server.worker.endings import DropShard
+from modicum_server.worker.plan.ood_predictions import ood_predictions
+from modicum_server.worker.stored import audited_versions, dataset_in_use, parts_of
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is summarised. Its findings are read as they are written: memory is bounded, however many there are."""
+
+    audit: Audit
+    dataset: Dataset
+    versions: tuple[ModelVersion, ...]
+    parameters: Mapping[str, object]
+    ood_predictions: OutOfDistribution | None
+    parts: tuple[ModelVersion, ...]
+
+
+async def plan_summary(context: WorkerContext, shard: Shard) -> Subject | DropShard:
+    """Read everything but the findings."""
+    async with context.store.transaction() as transaction:
+        audit = await transaction.audits.get(shard.audit)
+        if audit is None or audit.state.terminal:
+            return DropShard()
+        versions = await audited_versions(transaction, audit.specification)
+        return Subject(
+            audit,
+            await dataset_in_use(transaction, audit.specification.dataset),
+            tuple(versions),
+            parameters=await transaction.audits.parameters(audit.name),
+            ood_predictions=await ood_predictions(transaction, audit, versions),
+            parts=tuple([part for version in versions for part in await parts_of(transaction, version)]),
+        )

@@ -1,0 +1,108 @@
+"""Writes the findings artifact, and from it the result document.
+
+Doing it twice gives the same bytes: the findings come in one order, and neither artifact holds a time of its own. Findings
+go from the store to a file page by page: memory is bounded, however many there are.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modicum_server.domain.findings import Finding
+from modicum_server.measures.document import canonical_json, result_document
+from modicum_server.measures.rows import FindingsArtifact, write_findings
+from modicum_server.ports import Keyed, Store
+from modicum_server.processes.locked_folders import create_locked_folder
+from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.plan.summary import Subject
+
+#: Findings that are read from the store at once.
+PAGE_FINDINGS = 200
+#: Bytes of the findings artifact that are read at once.
+PIECE_BYTES = 256 * 1024
+#: Of the temporary folder of a findings artifact. The folder of a killed worker is deleted when the next one is made.
+FOLDER_PREFIX = "modicum-findings-"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Both artifacts of a result: the findings in a file, the document in memory."""
+
+    findings: Path
+    findings_digest: str
+    document: bytes
+
+
+@contextlib.asynccontextmanager
+async def summary_folder() -> AsyncIterator[Path]:
+    """Yield a temporary folder for the artifacts of one summary; it is deleted at the end."""
+    folder = await asyncio.to_thread(create_locked_folder, FOLDER_PREFIX)
+    try:
+        yield folder.path
+    finally:
+        folder.delete()
+
+
+async def run_summary(context: WorkerContext, claim: Claim, subject: Subject, folder: Path) -> Summary:
+    """Make both artifacts.
+
+    Raises:
+        ShardInterrupted: the shard is no longer wanted.
+    """
+    findings = _findings(context.store, claim, asyncio.get_running_loop())
+    # Packing and measuring are arithmetic. They run beside the loop, which keeps the lease.
+    summary = await asyncio.to_thread(_pack_and_summarise, subject, findings, folder / "findings")
+    claim.lease.check()
+    return summary
+
+
+def _findings(store: Store, claim: Claim, loop: asyncio.AbstractEventLoop) -> Iterator[Finding]:
+    """The audit's findings in order, for a thread beside the loop. One page is in memory at a time."""
+    after = ""
+    while True:
+        claim.lease.check()
+        page = asyncio.run_coroutine_threadsafe(_page(store, claim.shard.audit, after), loop).result()
+        if not page:
+            return
+        for _, finding in page:
+            yield finding
+        if len(page) < PAGE_FINDINGS:
+            return
+        after = page[-1][0]
+
+
+async def _page(store: Store, audit: str, after: str) -> Sequence[Keyed[Finding]]:
+    async with store.transaction() as transaction:
+        return await transaction.findings.page(audit, after=after, limit=PAGE_FINDINGS)
+
+
+def _pack_and_summarise(subject: Subject, findings: Iterator[Finding], artifact: Path) -> Summary:
+    """Write the findings artifact as the findings come, then read it again for the document."""
+    with artifact.open("wb") as packed:
+        write_findings(findings, packed)
+    findings_digest = _digest(artifact)
+    document = result_document(
+        audit=subject.audit,
+        dataset=subject.dataset,
+        versions=subject.versions,
+        findings=FindingsArtifact(lambda: _pieces(artifact)),
+        parameters=subject.parameters,
+        findings_digest=findings_digest,
+        second=subject.ood_predictions,
+        parts=subject.parts,
+    )
+    return Summary(artifact, findings_digest, canonical_json(document))
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,93 @@
+"""Cuts the SCORE stage into shards.
+
+A shard is about one version and one search, or about one version and the out-of-distribution data set. Versions score
+each other's subsets only where they tell the same classes apart; the result says where they do not.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, Audit, AuditSpecification, NewShard
+from modicum_server.domain.classes import scorable_sources
+from modicum_server.domain.ensembles import checked_together
+from modicum_server.domain.models import ModelVersion
+from modicum_server.ports import Transaction
+from modicum_server.usecases.controls import control_positions, transfer_plan
+from modicum_server.usecases.costs import cut_scores
+from modicum_server.worker.stored import dataset_in_use
+
+
+async def score_shards(
+    transaction: Transaction, audit: Audit, versions: Sequence[ModelVersion], *, shard_seconds: float
+) -> list[NewShard]:
+    """Return the shards of the SCORE stage of an audit whose searches have ended."""
+    return [
+        *await _transfer_shards(transaction, audit, versions, shard_seconds=shard_seconds),
+        *await _prediction_shards(transaction, audit.specification, versions, shard_seconds=shard_seconds),
+    ]
+
+
+async def _transfer_shards(
+    transaction: Transaction, audit: Audit, versions: Sequence[ModelVersion], *, shard_seconds: float
+) -> list[NewShard]:
+    plan = transfer_plan(audit.specification)
+    if plan is None:
+        return []
+    planned = control_positions(plan, seed=audit.specification.seed, item_count=audit.item_count)
+    shards: list[NewShard] = []
+    for index, search in enumerate(audit.specification.searches):
+        if not search.matched:
+            subsets = {
+                version.name: planned & await transaction.findings.subset_positions(audit.name, version.name, index)
+                for version in versions
+            }
+            shards += _cut_transfers(audit.specification, index, versions, subsets, shard_seconds=shard_seconds)
+    return shards
+
+
+def _cut_transfers(
+    specification: AuditSpecification,
+    search_index: int,
+    versions: Sequence[ModelVersion],
+    subsets: Mapping[str, frozenset[int]],
+    *,
+    shard_seconds: float,
+) -> list[NewShard]:
+    """The shards of one search; `subsets` are by version the positions with a subset that is to be scored."""
+    shards = []
+    for scorer in versions:
+        sources = scorable_sources(scorer, versions)
+        positions: frozenset[int] = frozenset().union(*(subsets[name] for name in sources))
+        shards += cut_scores(
+            specification,
+            scorer,
+            search_index,
+            sorted(positions),
+            sources=max(1, len(sources)),
+            shard_seconds=shard_seconds,
+        )
+    return shards
+
+
+async def _prediction_shards(
+    transaction: Transaction,
+    specification: AuditSpecification,
+    versions: Sequence[ModelVersion],
+    *,
+    shard_seconds: float,
+) -> list[NewShard]:
+    """The shards of the out-of-distribution data set, for each version of a mitigation check."""
+    if not specification.out_of_distribution_dataset:
+        return []
+    dataset = await dataset_in_use(transaction, specification.out_of_distribution_dataset)
+    return [
+        shard
+        for version in checked_together(versions)
+        for shard in cut_scores(
+            specification,
+            version,
+            OUT_OF_DISTRIBUTION,
+            range(dataset.item_count),
+            sources=1,
+            shard_seconds=shard_seconds,
+        )
+    ]

@@ -1,0 +1,73 @@
+"""Reads what is stored of an audit and of a shard's work."""
+
+from collections.abc import Mapping, Sequence
+
+from modicum_server.domain.audits import Audit, AuditSpecification, Shard
+from modicum_server.domain.classes import scorable_sources
+from modicum_server.domain.composites import part_names
+from modicum_server.domain.datasets import Dataset
+from modicum_server.domain.findings import FoundSubset
+from modicum_server.domain.models import ModelVersion
+from modicum_server.ports import Transaction
+
+
+async def held_audit(transaction: Transaction, shard: Shard) -> Audit | None:
+    """Lock the shard's row and return its audit; None where the shard is no longer held or the audit has ended."""
+    if not await transaction.shards.hold(shard):
+        return None
+    audit = await transaction.audits.get(shard.audit)
+    return None if audit is None or audit.state.terminal else audit
+
+
+async def audited_versions(transaction: Transaction, specification: AuditSpecification) -> list[ModelVersion]:
+    """Return the versions of an audit in its order."""
+    found = [await transaction.models.version(name) for name in specification.model_versions]
+    return [version for version in found if version is not None]
+
+
+async def parts_of(transaction: Transaction, version: ModelVersion) -> tuple[ModelVersion, ...]:
+    """Return the versions that an ensemble or a wrapper is made of, transitively, each once."""
+    parts: dict[str, ModelVersion] = {}
+    names = [*part_names(version)]
+    while names:
+        name = names.pop()
+        part = None if name in parts else await transaction.models.version(name)
+        if part is not None:
+            parts[name] = part
+            names += part_names(part)
+    return tuple(parts.values())
+
+
+async def dataset_in_use(transaction: Transaction, name: str) -> Dataset:
+    """Return a data set that an audit refers to."""
+    dataset = await transaction.datasets.get(name)
+    assert dataset is not None, "a data set that an audit refers to is not deleted"
+    return dataset
+
+
+async def positions_without_finding(transaction: Transaction, shard: Shard) -> tuple[int, ...]:
+    """Return the positions of a SEARCH shard that are still to be searched, rising."""
+    done = await transaction.findings.done_positions(shard.audit, shard.model_version, shard.search_index)
+    return tuple(sorted(set(shard.positions) - done))
+
+
+async def positions_without_prediction(transaction: Transaction, shard: Shard) -> tuple[int, ...]:
+    """Return the positions of a shard of the out-of-distribution data set that are still to be predicted, rising."""
+    done: Mapping[int, int | None] = await transaction.predictions.of(shard.audit, shard.model_version)
+    return tuple(sorted(set(shard.positions) - done.keys()))
+
+
+async def unscored_subsets(
+    transaction: Transaction, shard: Shard, versions: Sequence[ModelVersion]
+) -> tuple[FoundSubset, ...]:
+    """Return the subsets that the shard's version can score and has not scored yet, by position."""
+    sources = scorable_sources(scorer_of(shard, versions), versions)
+    unscored = await transaction.findings.unscored_subsets(
+        shard.audit, shard.model_version, shard.search_index, shard.positions
+    )
+    return tuple(subset for subset in unscored if subset.model_version in sources)
+
+
+def scorer_of(shard: Shard, versions: Sequence[ModelVersion]) -> ModelVersion:
+    """Return the version of a SCORE shard."""
+    return next(version for version in versions if version.name == shard.model_version)
