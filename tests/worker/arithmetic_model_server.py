@@ -164,10 +164,10 @@ class ArithmeticModelServer:
                 raise self.deadly_scores[given.position]
             self.scored[task.model_version.name, given.source, given.position] += 1
             if given.position not in self.forgotten_scores:
-                yield TaskScores((self._answer(given),), passes)
+                yield TaskScores((self._scored(given),), passes)
         yield TaskFinished(len(work.subsets), 0)
 
-    def _answer(self, given: GivenSubset) -> SubsetScore:
+    def _scored(self, given: GivenSubset) -> SubsetScore:
         if given.position in self.unscored:
             return SubsetScore(given, reason=self.unscored[given.position])
         if given.position % 2:

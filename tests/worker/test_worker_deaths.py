@@ -1,4 +1,4 @@
-"""Models that die, hang, run out of memory or answer nonsense."""
+"""Models that die, hang, run out of memory or report nonsense."""
 
 import json
 from contextlib import aclosing
@@ -55,7 +55,7 @@ async def test_two_deadly_images_in_one_shard_are_both_found(scene: Scene):
     assert died == [1, 6]
 
 
-async def test_a_shard_is_tried_three_times_before_the_grey_image_is_asked(scene: Scene):
+async def test_a_shard_is_tried_three_times_before_the_grey_image_is_run(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=1)
     model_server = ArithmeticModelServer(deadly={0: ModelDied()})
@@ -90,7 +90,7 @@ async def test_an_audit_fails_typed_when_the_model_fails_on_a_grey_image_too(sce
     assert worker.metrics.registry.get_sample_value("modicum_worker_audits_ended_total", {"outcome": "failed"}) == 1
 
 
-async def test_a_device_that_no_worker_has_is_not_said_to_be_the_model_s_fault(scene: Scene):
+async def test_a_device_that_no_worker_has_is_not_the_models_fault(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=1)
     absent = TaskFailed("DEVICE_UNAVAILABLE", "expected a worker with a GPU", model_at_fault=False)
@@ -110,7 +110,7 @@ async def test_a_device_that_no_worker_has_is_not_said_to_be_the_model_s_fault(s
         TaskFailed("CANVAS_UNFIT", "expected 3 channels", model_at_fault=True),
     ],
 )
-async def test_what_is_wrong_with_the_canvas_fails_the_audit_instead_of_blaming_its_images(scene: Scene, error):
+async def test_a_canvas_that_does_not_fit_fails_the_audit_and_blames_no_image(scene: Scene, error):
     version = await scene.register()
     audit = await scene.audit(version, images=8)
     model_server = ArithmeticModelServer(deadly={0: error})
@@ -149,7 +149,7 @@ async def test_a_model_server_that_is_away_costs_no_try(scene: Scene, monkeypatc
     assert not any(isinstance(task.work, CheckWork) for task in model_server.tasks)
 
 
-async def test_a_task_that_ends_without_telling_of_an_image_is_not_believed(scene: Scene):
+async def test_a_task_that_ends_without_the_finding_of_an_image_has_failed(scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=4)
 
@@ -184,7 +184,7 @@ async def test_a_task_that_reports_a_finding_nobody_asked_for_has_failed(scene: 
     assert [isinstance(task.work, CheckWork) for task in model_server.tasks] == [False, False, False, True]
 
 
-async def test_a_version_that_is_refused_fails_the_audits_that_wait_for_it(scene: Scene):
+async def test_a_version_that_is_rejected_fails_the_audits_that_wait_for_it(scene: Scene):
     version = await scene.register(ready=False)
     audit = await scene.audit(version, images=2)
     refusal = TaskFailed("STATE_DICT_MISMATCH", "the file lacks fc.bias", model_at_fault=True)
@@ -192,15 +192,15 @@ async def test_a_version_that_is_refused_fails_the_audits_that_wait_for_it(scene
     scene.work(ArithmeticModelServer(grey=refusal))
     ended = await scene.ended(audit)
 
-    refused = await scene.version(version)
-    assert (refused.state, refused.reject_reason) == (VersionState.REJECTED, "STATE_DICT_MISMATCH")
-    assert refused.reject_detail == "the file lacks fc.bias"
+    rejected = await scene.version(version)
+    assert (rejected.state, rejected.reject_reason) == (VersionState.REJECTED, "STATE_DICT_MISMATCH")
+    assert rejected.reject_detail == "the file lacks fc.bias"
     assert ended.failure is not None
     assert ended.failure.reason == "MODEL_REJECTED"
     assert "fc.bias" in ended.failure.detail
 
 
-async def test_an_audit_asked_for_while_its_version_was_being_refused_fails_too(scene: Scene):
+async def test_an_audit_created_while_its_version_was_being_rejected_fails_too(scene: Scene):
     version = await scene.register(ready=False)
     async with scene.store.transaction() as transaction:
         await transaction.models.reject(version, reason="OUTPUT_SHAPE", detail="(1, 10, 1) came")
@@ -213,7 +213,7 @@ async def test_an_audit_asked_for_while_its_version_was_being_refused_fails_too(
     assert ended.failure.reason == "MODEL_REJECTED"
 
 
-async def test_an_audit_asked_for_before_the_check_fails_when_its_search_needs_a_gradient_that_is_not_there(
+async def test_an_audit_created_before_the_check_fails_when_its_search_needs_a_gradient_and_there_is_none(
     scene: Scene,
 ):
     version = await scene.register(ready=False)
@@ -243,7 +243,7 @@ async def test_mask_optimization_searches_a_version_without_a_gradient_and_the_r
     assert document["models"][0]["searches"][0]["gradient_free"] is True
 
 
-async def test_an_audit_asked_for_before_the_check_fails_when_a_label_is_no_class(scene: Scene):
+async def test_an_audit_created_before_the_check_fails_when_a_label_names_no_class(scene: Scene):
     version = await scene.register(ready=False, class_labels=())
     audit = await scene.audit(version, images=2, labels=("0", "10"))
     model_server = ArithmeticModelServer()
@@ -257,7 +257,7 @@ async def test_an_audit_asked_for_before_the_check_fails_when_a_label_is_no_clas
     assert not model_server.searched
 
 
-async def test_a_version_whose_process_dies_three_times_is_refused(scene: Scene):
+async def test_a_version_whose_process_dies_three_times_is_rejected(scene: Scene):
     version = await scene.register(ready=False)
     model_server = ArithmeticModelServer(grey=ModelDied())
 
@@ -276,7 +276,7 @@ async def test_a_version_whose_process_dies_three_times_is_refused(scene: Scene)
         ModelOutOfMemory(),
     ],
 )
-async def test_a_version_is_not_refused_for_what_we_lack(scene: Scene, error):
+async def test_a_version_is_not_rejected_for_what_the_worker_lacks(scene: Scene, error):
     version = await scene.register(ready=False)
     model_server = ArithmeticModelServer(grey=error)
 
@@ -288,7 +288,7 @@ async def test_a_version_is_not_refused_for_what_we_lack(scene: Scene, error):
     assert (await scene.version(version)).check is not None
 
 
-async def test_a_program_is_refused_where_it_cannot_be_enclosed(scene: Scene):
+async def test_a_program_is_rejected_where_it_cannot_be_enclosed(scene: Scene):
     version = await scene.register(ready=False, source=Executable("4" * 64, ExecutableKind.TORCHSCRIPT))
     server = ArithmeticModelServer(encloses_code=False)
     scene.work(server)

@@ -252,19 +252,19 @@ async def test_bytes_of_a_result_are_locked_against_deletion_while_they_are_put(
     audit = await scene.audit(version, images=3)
     locked: list[bool] = []
 
-    class Asking(type(scene.artifact_store)):  # type: ignore[misc]
+    class Watched(type(scene.artifact_store)):  # type: ignore[misc]
         async def put(self, data: bytes) -> str:
-            return await self._asked(await super().put(data))
+            return await self._noted(await super().put(data))
 
         async def put_file(self, path: Path) -> str:
-            return await self._asked(await super().put_file(path))
+            return await self._noted(await super().put_file(path))
 
-        async def _asked(self, digest: str) -> str:
+        async def _noted(self, digest: str) -> str:
             async with scene.store._engine.connect() as connection:
                 locked.append(await connection.scalar(text(DIGEST_LOCKED), {"name": f"modicum/artifact/{digest}"}))
             return digest
 
-    scene.artifact_store.__class__ = Asking
+    scene.artifact_store.__class__ = Watched
     scene.work(ArithmeticModelServer())
     await scene.ended(audit)
 

@@ -24,11 +24,11 @@ from modicum_server.usecases.watching import Watching
 from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer
 from tests.worker.worker_scene import INPUT, LABELS, SEARCH, WEIGHTS, Scene
 
-ORDERS = {"projects/large": 60, "projects/middle": 25, "projects/small": 10}
+AUDITS = {"projects/large": 60, "projects/middle": 25, "projects/small": 10}
 LARGE = "projects/large"
 WATCHES = 100
 PATIENCE_SECONDS = 300.0
-SOMEONE = Principal("someone", dict.fromkeys(ORDERS, Role.ADMIN))
+SOMEONE = Principal("someone", dict.fromkeys(AUDITS, Role.ADMIN))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def changes(database_url: str) -> AsyncIterator[PostgresChanges]:
 
 
 async def drafted(scene: Scene, project: str) -> AuditSpecification:
-    """A project with a version and a data set of one image; what an audit of them asks."""
+    """Create a project with a version and a data set of one image; return the specification of an audit of them."""
     model, dataset = f"{project}/models/arithmetic", f"{project}/datasets/one"
     new = ModelVersion("", WEIGHTS, INPUT, LABELS, "2" * 64, VersionState.PENDING, datetime.now(UTC))
     search = replace(SEARCH, passes=10)
@@ -52,11 +52,11 @@ async def drafted(scene: Scene, project: str) -> AuditSpecification:
     return AuditSpecification((version.name,), dataset, Canvas(3, 4, 4), (search,), (), seed=0, sample=0, device="auto")
 
 
-async def ordered(scene: Scene, project: str, count: int) -> list[str]:
-    """The names of so many acknowledged audits; no two have the same answer."""
-    asked = await drafted(scene, project)
+async def created(scene: Scene, project: str, count: int) -> list[str]:
+    """The names of so many acknowledged audits; no two have the same result."""
+    specification = await drafted(scene, project)
     creation = AuditCreation(scene.store, scene.settings)
-    drafts = [AuditDraft(replace(asked, seed=seed), no_controls=True) for seed in range(count)]
+    drafts = [AuditDraft(replace(specification, seed=seed), no_controls=True) for seed in range(count)]
     return [(await creation.create(SOMEONE, project, draft, AuditOptions())).name for draft in drafts]
 
 
@@ -71,13 +71,13 @@ async def until_all_succeeded(scene: Scene) -> None:
     states: set[AuditState] = set()
     while states != {AuditState.SUCCEEDED}:
         await asyncio.sleep(0.1)
-        states = {audit.state for project in ORDERS for audit in await stored(scene, project)}
+        states = {audit.state for project in AUDITS for audit in await stored(scene, project)}
 
 
 async def test_of_many_queued_audits_none_is_lost_turns_are_taken_and_every_watch_sees_the_end(
     scene: Scene, changes: PostgresChanges, database_url: str
 ):
-    names = {project: await ordered(scene, project, count) for project, count in ORDERS.items()}
+    names = {project: await created(scene, project, count) for project, count in AUDITS.items()}
     every = [name for each in names.values() for name in each]
     watching = Watching(scene.store, changes, scene.settings)
     model_server = ArithmeticModelServer()
@@ -91,7 +91,7 @@ async def test_of_many_queued_audits_none_is_lost_turns_are_taken_and_every_watc
         seen = await asyncio.gather(*watches)
         await until_all_succeeded(scene)
 
-    audits = {project: await stored(scene, project) for project in ORDERS}
+    audits = {project: await stored(scene, project) for project in AUDITS}
     assert {project: sorted(audit.name for audit in each) for project, each in audits.items()} == {
         project: sorted(each) for project, each in names.items()
     }

@@ -19,7 +19,7 @@ IMAGES, OTHERS = 4, 12
 
 
 async def audit_of_an_ensemble(scene: Scene, *, labels=LABELS):
-    """Two members, their ensemble and a version that is none, audited with a second data set of 12 images.
+    """Two members, their ensemble and a version that is no part of it, audited with a second data set of 12 images.
 
     The model predicts class 0 on even images and class 1 on odd ones.
     """
@@ -74,9 +74,13 @@ async def test_the_result_has_the_accuracy_on_it(scene: Scene):
     check = await check_of(scene, name)
 
     assert check["stamp"] == ""
-    told = check["measures"]["ood_accuracy_difference"]
-    assert {name: told[name] for name in ("n", "unit", "value")} == {"n": OTHERS, "unit": "difference", "value": 0.0}
-    assert told["parameters"]["differing"] == 0
+    difference = check["measures"]["ood_accuracy_difference"]
+    assert {name: difference[name] for name in ("n", "unit", "value")} == {
+        "n": OTHERS,
+        "unit": "difference",
+        "value": 0.0,
+    }
+    assert difference["parameters"]["differing"] == 0
     assert {check["versions"][each]["measures"]["ood_accuracy"]["value"] for each in together} == {1.0}
     assert check["out_of_distribution"] == {
         "dataset": SECOND,
@@ -88,7 +92,7 @@ async def test_the_result_has_the_accuracy_on_it(scene: Scene):
     }
 
 
-async def test_the_stage_is_told_while_it_lasts_and_a_cancelled_audit_ends_in_it(scene: Scene):
+async def test_an_audit_names_its_stage_while_it_lasts_and_a_cancelled_audit_ends_in_it(scene: Scene):
     _, _, name = await audit_of_an_ensemble(scene)
     server = ArithmeticModelServer(score_gate=asyncio.Event())
     scene.work(server)

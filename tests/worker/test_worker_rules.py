@@ -1,4 +1,4 @@
-"""What the worker decides without a store: who is a donor, what is merged, what a failure means."""
+"""What the worker decides without a store: which images are donors, how parameters are merged, what a failure means."""
 
 import asyncio
 import urllib.error
@@ -63,7 +63,7 @@ def test_donors_go_out_only_where_a_fill_draws_from_them():
     assert donors_needed(specification(), replace(SEARCH, fill=Fill.MARGINAL))
 
 
-def test_parameters_of_two_workers_are_both_told():
+def test_parameters_of_two_workers_are_both_kept():
     here = {"device": "cpu", "versions": {"torch": "2.13", "numpy": "2.3"}, "donor_digests": ["a"], "chunk_size": 8}
     there = {
         "device": "cuda:0",
@@ -86,15 +86,15 @@ def test_parameters_of_two_workers_are_both_told():
 
 def test_how_the_passes_of_a_version_ran_is_kept_beside_that_of_others():
     twin, itself = Acceleration(20, "float32", 1e-6), Acceleration(0, "float32", declined="batch norms stay")
-    told = [
+    noted = [
         finished_parameters(TaskFinished(1, 8, acceleration=acceleration), version)
         for version, acceleration in (("a", twin), ("b", itself), ("a", replace(twin, difference=2e-6)))
     ]
 
-    both = merged(merged(told[0], told[1]), told[2])
+    both = merged(merged(noted[0], noted[1]), noted[2])
 
     assert both["acceleration"] == {"a": asdict(replace(twin, difference=2e-6)), "b": asdict(itself)}
-    assert merged(told[2], told[0]) == merged(told[0], told[2])
+    assert merged(noted[2], noted[0]) == merged(noted[0], noted[2])
     assert "acceleration" not in finished_parameters(TaskFinished(1, 8), "a")
 
 
@@ -164,7 +164,7 @@ async def test_a_metrics_port_that_is_taken_is_named_with_the_way_out():
 
 async def get(port: int, path: str) -> str:
     def read() -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-            return answer.read().decode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+            return response.read().decode()
 
     return await asyncio.to_thread(read)

@@ -53,8 +53,8 @@ async def test_every_subset_is_scored_once_by_the_other_version(scene: Scene):
         for position in range(IMAGES):
             kept = position % 2 == 0
             predicted = position % 10 if kept else (position + 1) % 10
-            answer = TransferFinding(scorer, 0.95 if kept else 0.25, sufficient=kept, predicted_class=predicted)
-            assert found[source, position] == (answer,)
+            score = TransferFinding(scorer, 0.95 if kept else 0.25, sufficient=kept, predicted_class=predicted)
+            assert found[source, position] == (score,)
     assert set(server.scored.values()) == {1}
     # 16 searches of 5 pass-equivalents, and a pass for each subset
     assert audit.progress.passes_done == 2 * IMAGES * 5 + 2 * IMAGES
@@ -73,7 +73,7 @@ async def test_scoring_begins_when_all_searches_have_ended_and_searches_know_not
     assert all([item.position for item in one.items] == list(range(IMAGES)) for one in scores(server))
 
 
-async def test_the_stage_is_told_while_it_lasts(scene: Scene):
+async def test_an_audit_names_its_stage_while_it_lasts(scene: Scene):
     _, name = await audit_of_two(scene)
     server = ArithmeticModelServer(score_gate=asyncio.Event())
     scene.work(server)
@@ -92,9 +92,9 @@ async def test_only_the_planned_images_are_scored(scene: Scene):
     scene.work(server)
     await scene.ended(name)
 
-    answered = [key for key, answers in (await transfers(scene, name)).items() if answers]
-    assert len(answered) == 2 * 3
-    assert len({position for _, position in answered}) == 3
+    scored = await scored_keys(scene, name)
+    assert len(scored) == 2 * 3
+    assert len({position for _, position in scored}) == 3
 
 
 async def test_without_the_control_nothing_is_scored(scene: Scene):
@@ -127,10 +127,10 @@ async def test_classes_are_matched_by_name(scene: Scene):
     by_second = next(task.work for task in server.tasks[2:] if task.model_version.name == second)
     # class 3 of the first, "d", is class 6 of the second
     assert next(given.target_class for given in by_second.subsets if given.position == 3) == 6
-    answers = await transfers(scene, name)
-    # on an even image the second says the class that it was asked for, on an odd one the next of its own: "c"
-    assert answers[first, 2][0].predicted_class == 2
-    assert answers[first, 3][0].predicted_class == 2
+    found = await transfers(scene, name)
+    # on an even image the second predicts the target class, on an odd one the next of its own: "c"
+    assert found[first, 2][0].predicted_class == 2
+    assert found[first, 3][0].predicted_class == 2
 
 
 async def test_versions_of_other_classes_do_not_score_each_other(scene: Scene):
@@ -152,17 +152,17 @@ async def test_versions_of_other_classes_do_not_score_each_other(scene: Scene):
         (TaskFailed("HANDLER_BUG", "oh", model_at_fault=False), FindingReason.INTERNAL),
     ],
 )
-async def test_an_image_on_which_the_scoring_model_fails_has_the_reason_for_an_answer(scene: Scene, error, reason):
+async def test_an_image_on_which_the_scoring_model_fails_has_a_reason_in_place_of_a_score(scene: Scene, error, reason):
     (first, second), name = await audit_of_two(scene)
     scene.work(ArithmeticModelServer(deadly_scores={3: error}))
 
     audit = await scene.ended(name)
 
     assert audit.state is AuditState.SUCCEEDED
-    answers = await transfers(scene, name)
-    assert answers[first, 3] == (TransferFinding(second, reason=reason),)
-    assert answers[second, 3] == (TransferFinding(first, reason=reason),)
-    assert all(answer[0].reason is None for (_, position), answer in answers.items() if position != 3)
+    found = await transfers(scene, name)
+    assert found[first, 3] == (TransferFinding(second, reason=reason),)
+    assert found[second, 3] == (TransferFinding(first, reason=reason),)
+    assert all(each[0].reason is None for (_, position), each in found.items() if position != 3)
     assert audit.progress.images_failed == 0
 
 
@@ -197,8 +197,8 @@ async def test_a_task_that_forgets_a_subset_is_not_done(scene: Scene):
 class Inventing(ArithmeticModelServer):
     """Predicts a class that the version does not have."""
 
-    def _answer(self, given):
-        return replace(super()._answer(given), predicted_class=10)
+    def _scored(self, given):
+        return replace(super()._scored(given), predicted_class=10)
 
 
 async def test_a_class_that_the_version_does_not_have_is_the_models_fault(scene: Scene):
@@ -208,34 +208,34 @@ async def test_a_class_that_the_version_does_not_have_is_the_models_fault(scene:
     audit = await scene.ended(name)
 
     assert audit.state is AuditState.SUCCEEDED
-    answers = [answer for answers in (await transfers(scene, name)).values() for answer in answers]
-    assert [answer.reason for answer in answers] == [FindingReason.MODEL_DIED] * 2 * IMAGES
+    scores = [score for each in (await transfers(scene, name)).values() for score in each]
+    assert [score.reason for score in scores] == [FindingReason.MODEL_DIED] * 2 * IMAGES
 
 
-async def test_a_worker_that_is_killed_while_it_scores_leaves_each_answer_once(scene: Scene):
+async def test_a_worker_that_is_killed_while_it_scores_leaves_each_score_once(scene: Scene):
     _, name = await audit_of_two(scene)
     server = ArithmeticModelServer(image_seconds=0.02)
     scene.work(server, lease_seconds=1.0, renew_seconds=0.2)
-    await until(lambda: answered(scene, name, 3))
+    await until(lambda: enough_scored(scene, name, 3))
     await scene.kill()
-    kept = await answered_keys(scene, name)
+    kept = await scored_keys(scene, name)
     second = ArithmeticModelServer()
     scene.work(second, lease_seconds=1.0, renew_seconds=0.2)
 
     audit = await scene.ended(name)
 
     assert audit.state is AuditState.SUCCEEDED
-    assert {len(answers) for answers in (await transfers(scene, name)).values()} == {1}
+    assert {len(scores) for scores in (await transfers(scene, name)).values()} == {1}
     again = {(source, position) for _, source, position in second.scored}
     assert not again & kept, "what is stored is not scored again"
 
 
-async def answered_keys(scene: Scene, name: str) -> set[tuple[str, int]]:
-    return {key for key, answers in (await transfers(scene, name)).items() if answers}
+async def scored_keys(scene: Scene, name: str) -> set[tuple[str, int]]:
+    return {key for key, scores in (await transfers(scene, name)).items() if scores}
 
 
-async def answered(scene: Scene, name: str, least: int) -> bool:
-    return len(await answered_keys(scene, name)) >= least
+async def enough_scored(scene: Scene, name: str, least: int) -> bool:
+    return len(await scored_keys(scene, name)) >= least
 
 
 async def test_an_audit_that_is_cancelled_while_it_is_scored_ends_at_once(scene: Scene):
@@ -273,7 +273,7 @@ async def test_a_worker_that_lost_its_lease_writes_no_score(scene: Scene):
     await asyncio.sleep(0.2)
 
     lost = next(task for task in zombie.tasks if isinstance(task.work, ScoreWork))  # then it may take the other shard
-    scorers = {answer.model_version for answers in (await transfers(scene, name)).values() for answer in answers}
+    scorers = {score.model_version for each in (await transfers(scene, name)).values() for score in each}
     assert lost.model_version.name not in scorers
     next_one.score_gate.set()
     assert (await scene.ended(name)).state is AuditState.SUCCEEDED

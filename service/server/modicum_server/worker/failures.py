@@ -1,4 +1,4 @@
-"""What follows when the model server did not finish a task; see docs/operation.md, "When something is wrong".
+"""What follows when the model server did not finish a task.
 
 A shard is tried again a few times. Then a plain grey image decides: if the model fails on that too, the audit fails
 with a typed reason. Otherwise an image is to blame: the shard is halved down to it, and it becomes a finding with a
@@ -79,7 +79,7 @@ def failure_of(error: ModelServerError) -> TaskFailure:
 def ending_after(error: ModelServerError, deaths: int) -> HandBack | FailAudit | IsolateImage:
     """Decide how a shard of an audit ends whose task failed; `deaths` counts its earlier failures.
 
-    IsolateImage assumes that the model is fit. Only a task on a grey image can tell.
+    IsolateImage assumes that the model is fit. A task on a grey image shows whether it is.
     """
     if isinstance(error, ModelServerDown):
         return HandBack(deaths, DOWN_SECONDS)

@@ -36,7 +36,7 @@ async def task_events(model_server: ModelServer, claim: Claim, expected: Expecte
 
 
 async def _next(stream: AsyncIterator[TaskEvent], interrupted: asyncio.Task[bool], claim: Claim) -> TaskEvent | None:
-    """The next event, None at the end."""
+    """The next event; None at the end."""
     coming = asyncio.ensure_future(_anext(stream))
     try:
         await asyncio.wait({coming, interrupted}, return_when=asyncio.FIRST_COMPLETED)

@@ -34,7 +34,7 @@ async def run_task(context: WorkerContext, claim: Claim, task: Task, kind: Resul
         claim.lease.check()
         expected.require_all()
     except ModelServerError as error:
-        # A task that was told to leave may report that as a failure. It is not one.
+        # A task that is no longer wanted may report that as a failure. It is not one.
         claim.lease.check()
         return await resolve(context, claim, task, error)
     return EndShard()

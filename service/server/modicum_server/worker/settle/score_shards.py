@@ -1,7 +1,7 @@
 """Cuts the SCORE stage into shards.
 
 A shard is about one version and one search, or about one version and the out-of-distribution data set. Versions score
-each other's subsets only where they tell the same classes apart; the result says where they do not.
+each other's subsets only where they have the same classes; the result says where they do not.
 """
 
 from collections.abc import Mapping, Sequence
