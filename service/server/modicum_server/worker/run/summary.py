@@ -1,7 +1,7 @@
 """Writes the findings artifact, and from it the result document.
 
-Doing it twice gives the same bytes: the findings come in one order, and neither artifact holds a time of its own. Findings
-go from the store to a file page by page: memory is bounded, however many there are.
+Doing it twice gives the same bytes: the findings come in one order, and neither artifact holds a time of its own.
+Memory is bounded, however many findings there are: they go from the store to a file page by page.
 """
 
 import asyncio
