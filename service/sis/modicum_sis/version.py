@@ -1,4 +1,4 @@
-"""The version of this distribution; results record it, for another version may find other subsets."""
+"""The version of this distribution. Results record it, because another version may find other subsets."""
 
 from importlib.metadata import version
 

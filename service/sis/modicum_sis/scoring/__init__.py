@@ -1,1 +1,1 @@
-"""Margins of masked images: requests for them, the batches that compute them, and the plain pass that verifies."""
+"""Margins of masked images: requests for them, their computation, and the plain pass that verifies."""
