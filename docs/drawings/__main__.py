@@ -1,0 +1,5 @@
+"""Writes the pictures of docs/architecture.md."""
+
+from docs.drawings import write_drawings
+
+write_drawings()

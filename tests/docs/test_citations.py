@@ -1,0 +1,49 @@
+"""What code and tests cite of our documents is there: the page, and the heading."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.docs.documents import ROOT, headings
+
+READ = ("*.py", "*.proto", "*.toml", "*.yml", "*.yaml", "*.json", "*.html.j2", "Makefile", "Dockerfile")
+_PAGE = re.compile(r"\bdocs/[\w./-]+\.md\b")
+_CITATION = re.compile(r'(docs/[\w./-]+\.md),\s+(?:#\s*)?"([^"]+)"')
+_TO_DO = tuple(f"service/server/modicum_server/{folder}/" for folder in ("domain", "measures", "worker"))
+_ELSEWHERE = re.compile(r"\b(?:METHOD|DESIGN|TORCHSERVE)(?:\.md|\s+sections?\b)")
+
+
+def files() -> list[str]:
+    """Every file with code or configuration, relative to the root; this one names what it refuses."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *READ]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [file for file in listed if (ROOT / file).is_file() and not file.endswith(Path(__file__).name)]
+
+
+TEXTS = {file: (ROOT / file).read_text(encoding="utf-8") for file in files()}
+
+
+def test_every_page_that_is_named_exists():
+    named = {(file, page) for file, text in TEXTS.items() for page in _PAGE.findall(text)}
+
+    assert sorted((file, page) for file, page in named if not (ROOT / page).exists()) == []
+
+
+def test_every_heading_that_is_cited_exists():
+    assert [cited for cited in citations() if cited[2] not in headings(Path(cited[1]))] == []
+
+
+def test_headings_are_cited_at_all():
+    assert len({(page, heading) for _, page, heading in citations()}) > 5
+
+
+def test_no_document_is_cited_that_is_not_in_the_repository():
+    assert [file for file, text in TEXTS.items() if _ELSEWHERE.search(text) and not file.startswith(_TO_DO)] == []
+
+
+def citations() -> Iterator[tuple[str, str, str]]:
+    """Every citation: the file, the page, the heading, with line breaks within it as blanks."""
+    for file, text in TEXTS.items():
+        for page, heading in _CITATION.findall(text):
+            yield file, page, " ".join(heading.split())
