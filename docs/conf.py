@@ -30,21 +30,24 @@ default_role = "code"  # docstrings write `code` as Markdown does
 autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
 
-_MARKDOWN_LINK = re.compile(r"\]\((?P<path>\.\./[\w./-]+\.md)(#[\w-]+)?\)")
+_RELATIVE_LINK = re.compile(r"\[(?P<words>[^\]]+)\]\((?P<path>\.\./[\w./-]+)(?:#[\w-]+)?\)")
 
 
 def setup(app: Sphinx) -> None:
     """Generate the reference, and let links leave the site."""
     write_pages(HERE / "_generated")
-    app.connect("source-read", _offer_outside_documents)
+    app.connect("source-read", _leave_the_site)
 
 
-def _offer_outside_documents(app: Sphinx, page: str, source: list[str]) -> None:
-    """Let links to Markdown outside docs/ download the file: the site has no page of it."""
+def _leave_the_site(app: Sphinx, page: str, source: list[str]) -> None:
+    """Let a link to a Markdown file outside docs/ download it, and name a folder without a link."""
     folder = (Path(app.srcdir) / page).parent
 
     def link(found: re.Match[str]) -> str:
-        inside = (folder / found["path"]).resolve().is_relative_to(HERE)
-        return found[0] if inside else f"](path:{found['path']})"
+        target = (folder / found["path"]).resolve()
+        if target.is_dir():
+            return found["words"]
+        outside = target.suffix == ".md" and not target.is_relative_to(HERE)
+        return f"[{found['words']}](path:{found['path']})" if outside else found[0]
 
-    source[0] = _MARKDOWN_LINK.sub(link, source[0])
+    source[0] = _RELATIVE_LINK.sub(link, source[0])
