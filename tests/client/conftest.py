@@ -36,6 +36,7 @@ def script():
 def address(script):
     server, address = serve(script)
     yield address
+    script.ended.set()
     server.stop(0).wait()
 
 

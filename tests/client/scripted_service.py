@@ -4,6 +4,7 @@ What the real service does is tested against the real service; this one is for t
 """
 
 import hashlib
+import threading
 import time
 from collections import defaultdict
 from concurrent import futures
@@ -42,6 +43,7 @@ class Script:
         self.partial = {}
         self.version_states = [model_pb2.ModelVersion.STATE_READY]
         self.useful_gradient = True
+        self.ended = threading.Event()
         self.watches = []
         self.reports = {}
         self.audit = audit_pb2.Audit(name="projects/default/audits/a", state=audit_pb2.Audit.STATE_RUNNING, sequence=1)
@@ -57,7 +59,7 @@ class Script:
         elif isinstance(step, tuple):
             abort(context, *step)
         elif step is not None:
-            time.sleep(step)
+            self.ended.wait(step)
 
 
 def abort(context, code, reason, metadata=None, violations=()):

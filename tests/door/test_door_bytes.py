@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from tests.door.door_stage import METHODS, PROJECT, TOKEN, Door
+from tests.waiting import PATIENCE_SECONDS
 
 Code = grpc.StatusCode
 GARBAGE = {
@@ -39,7 +40,7 @@ async def expect_served(door: Door) -> None:
 
 
 def read(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=5) as response:
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
         return response.read()
 
 
@@ -72,7 +73,7 @@ async def test_bytes_that_are_no_message_are_refused_as_such_by_every_method(doo
 @pytest.mark.parametrize("path", ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"])
 async def test_probes_refuse_them_too(door, path):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await anext(aiter(door.channel.unary_stream(path)(NO_TEXT, timeout=5)))
+        await anext(aiter(door.channel.unary_stream(path)(NO_TEXT, timeout=PATIENCE_SECONDS)))
 
     assert caught.value.code() is Code.INVALID_ARGUMENT
 

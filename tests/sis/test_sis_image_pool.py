@@ -181,7 +181,7 @@ BREACHES = {
 }
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("propose", "says"), BREACHES.values(), ids=BREACHES)
 def test_a_search_that_breaks_its_contract_is_stopped_with_the_reason(propose, says):
     images = torch.ones(4, 1, SIDE, SIDE)

@@ -21,6 +21,7 @@ from modicum_server.ports import AuditFilter
 from modicum_server.store.changes import PostgresChanges
 
 from tests.store.store_scene import PROJECT, SOME_TIME, Scene, audit_value, finding, items
+from tests.waiting import PATIENCE_SECONDS
 
 
 async def test_an_audit_comes_back_as_it_was_stored(store, scene: Scene):
@@ -138,7 +139,7 @@ async def test_cancelling_does_not_wait_for_a_worker_in_mid_write(store, scene: 
 
     async with store.transaction() as writing:
         assert await writing.shards.hold(shard)
-        async with asyncio.timeout(5), store.transaction() as cancelling:
+        async with asyncio.timeout(PATIENCE_SECONDS), store.transaction() as cancelling:
             await cancelling.audits.lock(audit.name)
             await cancelling.audits.cancel(audit.name)
             await cancelling.audits.delete(audit.name)

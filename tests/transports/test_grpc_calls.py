@@ -24,6 +24,7 @@ from modicum_server.transports.bounds import Bounds
 from modicum_server.transports.methods.audits import PIECE_BYTES
 
 from tests.transports.transports_stage import PROJECT, messages, seen
+from tests.waiting import PATIENCE_SECONDS
 
 Code = grpc.StatusCode
 
@@ -278,9 +279,9 @@ async def test_a_server_that_stops_tells_its_watches_to_resume(served):
     watch = caller.audits.WatchAudit(audits.WatchAuditRequest(name=audit.name), metadata=caller.metadata)
     await watch.read()
 
-    stopping = asyncio.create_task(served.api.stop(grace=5))
+    stopping = asyncio.create_task(served.api.stop(grace=10 * PATIENCE_SECONDS))
     error = await refusal(watch.read())
-    await asyncio.wait_for(stopping, 3)
+    await asyncio.wait_for(stopping, PATIENCE_SECONDS)
 
     assert (error.code, error.reason) == (Code.UNAVAILABLE, "SERVER_STOPPING")
     assert error.metadata == {"sequence": str(audit.sequence)}
@@ -308,7 +309,7 @@ async def test_health_follows_the_database(served, monkeypatch):
     assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
     monkeypatch.setattr(served.store, "ping", away)
 
-    answer = await asyncio.wait_for(watch.read(), 15)
+    answer = await asyncio.wait_for(watch.read(), PATIENCE_SECONDS)
 
     assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
     watch.cancel()

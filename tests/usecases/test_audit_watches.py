@@ -12,6 +12,7 @@ from modicum_server.errors import DependencyUnavailable, ServerStopping, TooMany
 from modicum_server.usecases.watching import LOOKS_AT_ONCE, Watching, remaining_seconds
 
 from tests.usecases.usecases_stage import AUDITOR, VIEWER, now
+from tests.waiting import PATIENCE_SECONDS
 
 
 async def test_a_watch_shows_growing_sequences_and_ends_with_the_end(place, asked):
@@ -29,7 +30,7 @@ async def test_a_watch_shows_growing_sequences_and_ends_with_the_end(place, aske
     async with place.store.transaction() as transaction:
         await transaction.audits.start(audit.name, Stage.SEARCH)
         await transaction.audits.fail(audit.name, AuditFailure("MODEL_DIED", "it died"))
-    await asyncio.wait_for(watching, 5)
+    await asyncio.wait_for(watching, PATIENCE_SECONDS)
 
     assert seen[0] == audit
     assert seen[-1].failure == AuditFailure("MODEL_DIED", "it died")
@@ -87,7 +88,7 @@ async def test_looks_without_an_answer_end_their_watches_and_leave_their_turn_to
 
     assert [type(answer) for answer in answers] == [DependencyUnavailable] * LOOKS_AT_ONCE
     watch = Watching(place.store, place.changes, settings).watch(VIEWER, audit.name, 0)
-    assert (await asyncio.wait_for(anext(watch), 30)).name == audit.name
+    assert (await asyncio.wait_for(anext(watch), PATIENCE_SECONDS)).name == audit.name
     await watch.aclose()
 
 

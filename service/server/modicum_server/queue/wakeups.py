@@ -49,7 +49,7 @@ _AWAY = (ProcrastinateException, psycopg.Error, PoolTimeout, OSError)
 class QueueWakeups:
     """`ports.Wakeups` over procrastinate: an asynchronous context that listens while it is open."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, poll_seconds: float = POLL_SECONDS) -> None:
         """Take the address of the database. While this is open, a database that is away is tried again and again."""
         kwargs: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **KEEPALIVE}
         self._connector = PsycopgConnector(
@@ -62,6 +62,7 @@ class QueueWakeups:
             timeout=POOL_TIMEOUT_SECONDS,
         )
         self._app: App = wake_app(self._connector)
+        self._poll_seconds = poll_seconds
         self._woken = asyncio.Event()
         self._deferred = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -114,7 +115,7 @@ class QueueWakeups:
             while await self._connector.execute_query_all_async(_CLEAR, queue=QUEUE, most=MOST_CLEARED):
                 self._woken.set()  # delayed jobs, and those that were deferred while nobody listened
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
+                async with asyncio.timeout(self._poll_seconds):
                     await self._deferred.wait()
             self._deferred.clear()
             await asyncio.sleep(CLEAR_SECONDS)  # so that jobs that come shortly after each other are deleted together
