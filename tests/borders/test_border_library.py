@@ -10,6 +10,7 @@ from modicum_server.domain.findings import (
 )
 from modicum_server.handler import findings
 from modicum_server.wire import worker_pb2
+from modicum_sis import BackSelect, load_findings, save_findings
 
 from tests.borders.filled_records import assert_crosses, filled
 
@@ -74,3 +75,18 @@ def test_every_field_is_made_of_what_the_library_found(report, elsewhere):
 
     empty = {field.name for field in fields(made) if getattr(made, field.name) in (None, 0, "", ())}
     assert empty - elsewhere == set()
+
+
+def test_every_field_of_what_the_library_found_is_in_its_findings_file(tmp_path):
+    parameters = filled(sis.Parameters, SIS_LEAVES, search=BackSelect())
+    found = filled(sis.Finding, SIS_LEAVES, parameters=parameters)
+
+    save_findings(tmp_path / "findings", [found])
+    (came,) = load_findings(tmp_path / "findings")
+
+    arrays = frozenset({"subset.mask", "trace.order", "trace.scores", "trace.kept", "trace.start"})
+    assert_crosses(found, came, but=arrays)
+    assert torch.equal(came.subset.mask, found.subset.mask)
+    assert all(
+        torch.equal(getattr(came.trace, one.name), getattr(found.trace, one.name)) for one in fields(found.trace)
+    )

@@ -12,7 +12,7 @@ import secrets
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,9 @@ from modicum_sis.searches.mask_optimization import MaskOptimization
 
 FORMAT, VERSION = "modicum findings", 1
 SEARCHES = (BackSelect, BatchedGradient, GradientFree, MaskOptimization)
-PLAIN = ("index", "digest", "predicted_class", "target_class", "confidence", "margin", "eligible")
-PLAIN_OF_SUBSETS = ("baseline_confidence", "baseline_confident", "verified_confidence", "budget_exhausted", "saturated")
+OTHERWISE = ("passes", "reason", "parameters", "subset", "trace")
+"""Fields of a finding that are not written as they are."""
+PLAIN = tuple(field for field in fields(Finding) if field.name not in OTHERWISE)
 ARRAYS = {"masks": np.uint8, "orders": np.int64, "scores": np.float64, "kept": np.int64, "starts": np.uint8}
 NPY_VERSION = (1, 0)
 LARGEST_RATIO = 1032
@@ -111,7 +112,7 @@ class _Packed:
 
     def row(self, finding: Finding) -> dict[str, Any]:
         """Everything of a finding except its arrays, and their lengths."""
-        row = {name: getattr(finding, name) for name in (*PLAIN, *PLAIN_OF_SUBSETS)}
+        row = {field.name: getattr(finding, field.name) for field in PLAIN}
         row["passes"] = [finding.passes.forward, finding.passes.backward]
         row["reason"] = finding.reason
         row["parameters"] = self._place(finding.parameters)
@@ -203,7 +204,8 @@ def _input(values: dict[str, Any]) -> InputParameters:
 
 
 def _finding(row: dict[str, Any], parameters: Sequence[Parameters], arrays: _Arrays) -> Finding:
-    plain = {name: row[name] for name in (*PLAIN, *PLAIN_OF_SUBSETS)}
+    # older files lack fields that were added since: those have a default
+    plain = {field.name: row[field.name] for field in PLAIN if field.name in row or field.default is MISSING}
     return Finding(
         **plain,
         passes=Passes(*row["passes"]),
