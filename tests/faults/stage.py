@@ -294,7 +294,7 @@ def _running(worker: Part, words: str) -> list[psutil.Process]:
 
 
 def _innermost(worker: Part, words: str) -> list[psutil.Process]:
-    """The same without those that only hold another one: a leash, a sandbox."""
+    """The same without those that only hold another one: one that ties it to its parent, a sandbox."""
     found = _running(worker, words)
     holders: set[int] = set()
     for each in found:

@@ -71,7 +71,7 @@ async def test_fifty_equal_requests_at_once_make_one_thing(store):
         async with store.transaction() as transaction:
             remembered = await transaction.requests.find(DEFAULT, "id")
             if remembered is not None:
-                return remembered.answer
+                return remembered.created
             answer = f"thing {len(made)}"
             made.append(answer)
             await transaction.requests.remember(DEFAULT, "id", RememberedRequest("Create", "digest", answer))

@@ -135,7 +135,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event, *, schema_seconds:
 async def _run_beside(
     model_server: "TorchServe", artifacts: ArtifactStore, settings: Settings, stop: asyncio.Event, schema_seconds: float
 ) -> None:
-    from modicum_server.queue.wakeups import QueueWakeups  # noqa: PLC0415 - the API wakes nobody up but workers
+    from modicum_server.queue.wakeups import QueueWakeups  # noqa: PLC0415 - only a worker listens
     from modicum_server.worker.worker import Worker  # noqa: PLC0415
 
     database_url = settings.database_url.get_secret_value()

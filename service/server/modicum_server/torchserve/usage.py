@@ -1,8 +1,8 @@
 """What a model's process uses of the machine beyond what the kernel limits, seen from outside.
 
 The kernel limits the size of each file and the memory that the process writes to. It limits neither the number of files
-nor (for root) of threads, nor memory next to an accelerator (docs/explanation/isolation.md, "Limits of a model's
-process").
+nor (for root) of threads, nor memory next to an accelerator.
+See docs/explanation/isolation.md, "Limits of a model's process".
 """
 
 import itertools
