@@ -1,4 +1,4 @@
-"""What the client's tests share: a service that does what it is told, and clients of it."""
+"""Fixtures of the client's tests: a scripted service, and clients of it."""
 
 import pytest
 from modicum import Client, connection
@@ -16,7 +16,7 @@ def _no_server_of_the_developer(monkeypatch, tmp_path):
 
 @pytest.fixture
 def quick_retries(monkeypatch):
-    """As many attempts as always, with hardly a pause."""
+    """The usual number of attempts, with hardly a pause."""
     monkeypatch.setattr(connection, "CALLS", Backoff(first_seconds=0.01, longest_seconds=0.02))
     monkeypatch.setattr(
         connection,

@@ -1,4 +1,4 @@
-"""Keeps the local server's side of the protocol and serves nothing: `up --data DIR ... --until-unused`."""
+"""A stand-in for `modicum-server up --data DIR ... --until-unused`: keeps the files and locks, and serves nothing."""
 
 import fcntl
 import json
@@ -13,7 +13,7 @@ folder = Path(sys.argv[sys.argv.index("--data") + 1])
 if os.environ.get("STAND_IN") == "fails":
     sys.stderr.write("the disk is full\n")
     sys.exit(3)
-if os.environ.get("STAND_IN") == "lingers":  # told to leave, it first finishes what it does, as the real one
+if os.environ.get("STAND_IN") == "lingers":  # like the real server, it takes a while to stop
     signal.signal(signal.SIGTERM, lambda *_: (time.sleep(8), sys.exit(0)))
 with (folder / "starts").open("a") as starts:
     starts.write(f"{os.getpid()} {os.getsid(0)}\n")

@@ -1,6 +1,6 @@
-"""A gRPC service that does what a test tells it: breaks, lags, forgets. It knows nothing of auditing.
+"""A gRPC service that follows a script: it fails, is slow, or loses replies. It runs no audits.
 
-What the real service does is tested against the real service; this one is for the behaviour of the wire.
+It is for tests of calls and streams. What the real service does is tested with the real service.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ INPUT = model_pb2.InputSpecification(
 
 
 class Script:
-    """What happens at the next calls of each method, and what was called."""
+    """What the next calls of each method do, and which calls were made."""
 
     def __init__(self):
         self.calls = defaultdict(list)
@@ -141,11 +141,11 @@ class Artifacts(artifact_service_pb2_grpc.ArtifactServiceServicer):
 
     def FindMissingArtifacts(self, request, context):  # noqa: N802
         self.script.note("FindMissingArtifacts", request, context)
-        answer = artifact_service_pb2.FindMissingArtifactsResponse()
+        reply = artifact_service_pb2.FindMissingArtifactsResponse()
         for digest in request.digests:
             if digest not in self.script.artifacts:
-                answer.missing.add(digest=digest, received_bytes=len(self.script.partial.get(digest, b"")))
-        return answer
+                reply.missing.add(digest=digest, received_bytes=len(self.script.partial.get(digest, b"")))
+        return reply
 
     def UploadArtifact(self, requests, context):  # noqa: N802
         header = next(requests).header

@@ -1,4 +1,4 @@
-"""Arrays beside pictures: .npy files in folders, images of an .npz that are no pictures, what is refused and where."""
+"""Images as arrays: .npy files in folders, images of an .npz, and which of them are refused."""
 
 import io
 
@@ -24,7 +24,7 @@ def given(channels: int) -> InputSpecification:
 
 @pytest.mark.parametrize("dtype", ["|u1", "<u2", ">u2", "<f4", ">f4"])
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 13), (1000, 3, 2)])
-def test_an_array_as_npy_holds_the_same_values(shape, dtype):
+def test_an_array_written_as_npy_reads_back_equal(shape, dtype):
     values = np.random.default_rng(0).integers(0, 200, shape).astype(dtype)
 
     loaded = np.load(io.BytesIO(npy.encoded(np.asfortranarray(values))), allow_pickle=False)
@@ -33,7 +33,7 @@ def test_an_array_as_npy_holds_the_same_values(shape, dtype):
     assert np.array_equal(loaded, values)
 
 
-def test_the_bytes_of_an_array_are_written_down_so_that_its_digest_never_changes():
+def test_an_array_always_has_the_same_bytes_and_digest():
     data = npy.encoded(np.arange(6, dtype=np.uint8).reshape(1, 2, 3))
 
     said = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1, 2, 3), }"
@@ -57,7 +57,7 @@ def test_arrays_in_class_folders_are_labelled_and_know_their_channels(tmp_path):
         assert np.load(stream).shape == (8, 8, 13)
 
 
-def test_a_csv_names_arrays_too(tmp_path):
+def test_a_csv_can_name_arrays(tmp_path):
     write(tmp_path / "x" / "a.npy", np.zeros((8, 8, 4), np.uint8))
     (tmp_path / "list.csv").write_text("x/a.npy,7\n")
 
@@ -76,7 +76,7 @@ def test_a_csv_names_arrays_too(tmp_path):
         (np.array([object()]), "got object"),
     ],
 )
-def test_an_array_of_another_kind_is_refused_by_its_header(tmp_path, array, says):
+def test_an_array_of_another_type_or_shape_is_refused_by_its_header(tmp_path, array, says):
     write(tmp_path / "a.npy", array)
 
     with pytest.raises(InvalidSource, match=rf"a\.npy: expected .*{says}"):
@@ -84,7 +84,7 @@ def test_an_array_of_another_kind_is_refused_by_its_header(tmp_path, array, says
 
 
 @pytest.mark.parametrize("data", [b"", b"no array", b"\x93NUMPY\x01\x00\xff\xff{", b"\x93NUMPY\x07\x00"])
-def test_a_broken_array_is_left_to_the_server(tmp_path, data):
+def test_a_broken_array_is_sent_to_the_server(tmp_path, data):
     (tmp_path / "a.npy").write_bytes(data)
 
     (found,) = pictures(tmp_path)
@@ -102,7 +102,7 @@ def test_a_broken_array_is_left_to_the_server(tmp_path, data):
         (np.zeros((2, 8, 8, 13), np.uint8), b"\x93NUMPY", 13),
     ],
 )
-def test_images_of_an_npz_travel_as_pictures_where_they_are_and_as_arrays_elsewhere(tmp_path, images, suffix, channels):
+def test_images_of_an_npz_are_sent_as_pictures_if_possible_and_else_as_arrays(tmp_path, images, suffix, channels):
     np.savez(tmp_path / "a.npz", images=images, labels=np.array([1, 0]))
 
     found = pictures(tmp_path / "a.npz")
@@ -137,7 +137,7 @@ def test_an_input_of_no_or_too_many_channels_is_refused(channels):
         InputSpecification(height=8, width=8, channels=channels, mean=(0.0,) * channels, std=(1.0,) * channels)
 
 
-def test_images_of_which_none_fits_the_input_are_refused_before_any_work(tmp_path):
+def test_images_are_refused_before_any_work_if_none_fits_the_input(tmp_path):
     write(tmp_path / "a.npy", np.zeros((8, 8, 13), np.uint8))
     arrays = pictures(tmp_path)
     (tmp_path / "b.png").write_bytes(b"b")

@@ -37,7 +37,7 @@ def test_every_call_carries_the_token(client, script):
     assert script.metadata[-1]["user-agent"].startswith("modicum-python/")
 
 
-def test_a_broken_call_is_repeated_with_the_same_request_id(client, script, weights):
+def test_a_broken_call_is_retried_with_the_same_request_id(client, script, weights):
     script.steps["CreateModel"] = [UNAVAILABLE, UNAVAILABLE]
 
     register(client, weights, wait=False)
@@ -48,7 +48,7 @@ def test_a_broken_call_is_repeated_with_the_same_request_id(client, script, weig
     assert ids[0] != script.calls["CreateModelVersion"][0].request_id
 
 
-def test_a_call_that_a_server_without_room_cancelled_is_repeated(client, script):
+def test_a_call_that_an_overloaded_server_cancelled_is_retried(client, script):
     script.steps["GetModel"] = [grpc.StatusCode.CANCELLED]
 
     assert client.models.get("m").name
@@ -56,7 +56,7 @@ def test_a_call_that_a_server_without_room_cancelled_is_repeated(client, script)
     assert len(script.calls["GetModel"]) == 2
 
 
-def test_a_server_that_has_answered_before_is_given_time_to_restart(client, script):
+def test_a_server_that_has_replied_before_gets_time_to_restart(client, script):
     client.models.get("m")
     script.steps["GetModel"] = [UNAVAILABLE] * (CALLS.attempts + 3)
 
@@ -65,7 +65,7 @@ def test_a_server_that_has_answered_before_is_given_time_to_restart(client, scri
     assert len(script.calls["GetModel"]) == 1 + CALLS.attempts + 3 + 1
 
 
-def test_a_server_that_never_answered_is_given_up_soon(client, script):
+def test_a_server_that_never_replied_is_given_up_soon(client, script):
     script.steps["GetModel"] = [UNAVAILABLE] * (CALLS.attempts + 3)
 
     with pytest.raises(errors.Unreachable):
@@ -74,7 +74,7 @@ def test_a_server_that_never_answered_is_given_up_soon(client, script):
     assert len(script.calls["GetModel"]) == CALLS.attempts
 
 
-def test_a_refusal_is_not_repeated_and_has_a_reason_and_facts(client, script):
+def test_a_refusal_is_not_retried_and_has_a_reason_and_metadata(client, script):
     script.steps["GetModel"] = [(grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", {"model": "m"})]
 
     with pytest.raises(errors.NotFound, match="the message") as caught:
@@ -103,7 +103,7 @@ def test_a_refused_architecture_is_a_rejected_model(client, script, weights):
     assert exit_code(caught.value) == 5
 
 
-def test_a_lost_answer_to_a_deletion_is_no_error(client, script):
+def test_a_lost_reply_to_a_deletion_is_not_an_error(client, script):
     script.steps["DeleteModel"] = [UNAVAILABLE, (grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND")]
 
     client.models.delete("m")
@@ -111,14 +111,14 @@ def test_a_lost_answer_to_a_deletion_is_no_error(client, script):
     assert len(script.calls["DeleteModel"]) == 2
 
 
-def test_deleting_what_is_not_there_is_an_error(client, script):
+def test_deleting_what_does_not_exist_is_an_error(client, script):
     script.steps["DeleteModel"] = [(grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND")]
 
     with pytest.raises(errors.NotFound):
         client.models.delete("m")
 
 
-def test_a_server_that_lags_meets_the_deadline(address, script):
+def test_a_slow_server_exceeds_the_deadline(address, script):
     script.steps["GetModel"] = [60.0]
     begun = time.monotonic()
 
@@ -128,12 +128,12 @@ def test_a_server_that_lags_meets_the_deadline(address, script):
     assert time.monotonic() - begun < 30
 
 
-def test_a_server_that_is_not_there_is_named_with_what_to_check(quick_retries):
+def test_an_unreachable_server_is_named_with_what_to_check(quick_retries):
     with Client("127.0.0.1:1") as client, pytest.raises(errors.Unreachable, match=r"127\.0\.0\.1:1.*MODICUM_ADDRESS"):
         client.models.get("m")
 
 
-def test_a_list_asks_for_a_page_when_its_first_row_is_wanted(client, script):
+def test_a_page_of_a_list_is_fetched_when_its_first_row_is_needed(client, script):
     rows = client.models.list()
 
     assert [next(rows).name[-2:] for _ in range(2)] == ["m0", "m1"]
@@ -152,7 +152,7 @@ def test_registering_waits_until_the_version_is_ready(client, script, weights):
     assert len(script.calls["GetModelVersion"]) == 3
 
 
-def test_a_version_that_is_refused_by_its_check_raises_with_the_reason(client, script, weights):
+def test_a_version_that_fails_its_check_raises_with_the_reason(client, script, weights):
     script.version_states = [1, 3]
 
     with pytest.raises(errors.ModelRejected, match=r"expected fc\.weight") as caught:
@@ -161,14 +161,14 @@ def test_a_version_that_is_refused_by_its_check_raises_with_the_reason(client, s
     assert caught.value.reason == "STATE_DICT_MISMATCH"
 
 
-def test_a_version_that_nobody_checks_meets_the_timeout(client, script, weights):
+def test_a_version_that_is_not_checked_exceeds_the_timeout(client, script, weights):
     script.version_states = [1]
 
     with pytest.raises(errors.DeadlineExceeded, match="check that a worker is running"):
         register(client, weights, timeout_seconds=0.2)
 
 
-async def test_the_asynchronous_client_does_the_same(address, script):
+async def test_the_asynchronous_client_works_like_the_synchronous_one(address, script):
     async with AsyncClient(address, token="secret") as client:
         names = [model.name async for model in client.models.list()]
         model = await client.models.get("m")
@@ -177,7 +177,7 @@ async def test_the_asynchronous_client_does_the_same(address, script):
     assert model.name == "projects/default/models/m"
 
 
-def test_a_closed_client_may_be_closed_again_and_says_that_it_is_closed(address):
+def test_a_closed_client_can_be_closed_again_and_refuses_calls(address):
     client = Client(address)
     client.close()
     client.close()
@@ -222,7 +222,7 @@ def failure(code, text, reason=""):
         ("UNAVAILABLE", "last error: ipv6:%5B::1%5D:1: refused [::1]", "", "(refused [::1]): check that it runs"),
     ],
 )
-def test_messages_are_put_together_without_stray_marks(code, text, reason, says):
+def test_messages_are_joined_without_stray_punctuation(code, text, reason, says):
     error = error_of(failure(grpc.StatusCode[code], text, reason), address="host:1")
 
     assert says in str(error)
@@ -255,7 +255,7 @@ def test_messages_are_put_together_without_stray_marks(code, text, reason, says)
         ({"fraction": "0.5"}, "fraction: expected 0 (one pixel in each step)"),
     ],
 )
-def test_an_argument_of_another_kind_is_refused_before_any_call(client, script, changes, says):
+def test_an_argument_of_another_type_is_refused_before_any_call(client, script, changes, says):
     script.calls.clear()
 
     with pytest.raises(errors.InvalidArgument) as caught:
@@ -270,7 +270,7 @@ def test_an_argument_of_another_kind_is_refused_before_any_call(client, script, 
     [MODEL, MODEL.name, "m", "m/1", VERSION],
     ids=["a model", "its full name", "its name", "a version's short name", "a version's full name"],
 )
-def test_an_audit_and_an_ensemble_take_whatever_names_a_version(client, script, model):
+def test_an_audit_and_an_ensemble_accept_every_way_to_name_a_version(client, script, model):
     script.calls.clear()
 
     client.audits.create(models=[model], dataset="d", thresholds=[0.9])
@@ -280,12 +280,12 @@ def test_an_audit_and_an_ensemble_take_whatever_names_a_version(client, script, 
     assert script.calls["CreateModelVersion"][0].model_version.ensemble.members == [VERSION, VERSION]
 
 
-def test_members_of_an_ensemble_are_a_list(client):
+def test_members_of_an_ensemble_must_be_a_list(client):
     with pytest.raises(errors.InvalidArgument, match=r"members: expected a list of models, .*, got 'm'"):
         client.models.ensemble("both", members="m")
 
 
-def test_lists_of_any_kind_serve_every_search(client, script):
+def test_every_search_gets_all_items_of_any_iterable(client, script):
     script.calls.clear()
 
     rules = (rule for rule in ("predicted", "random_other"))

@@ -1,4 +1,4 @@
-"""Limits that the client applies before anything is sent are the server's own: it may refuse neither more nor less."""
+"""The client refuses exactly what the server would refuse."""
 
 import math
 
@@ -25,17 +25,17 @@ LIMITS = {
 
 
 @pytest.mark.parametrize(("client", "server"), LIMITS.values(), ids=LIMITS)
-def test_a_limit_of_the_client_is_the_server_s(client, server):
+def test_a_limit_of_the_client_equals_that_of_the_server(client, server):
     assert client == server
 
 
 @pytest.mark.parametrize("control", controls.Control)
-def test_the_client_knows_the_least_budget_of_every_control_as_the_server_does(control):
+def test_the_client_and_the_server_agree_on_the_smallest_budget_of_every_control(control):
     assert searches.FEWEST_CONTROL_PASSES.get(control) == controls.FEWEST_CONTROL_PASSES.get(control)
 
 
 @pytest.mark.parametrize("name", RANGES)
-def test_the_client_takes_just_the_statistics_that_the_server_does(name):
+def test_the_client_accepts_the_same_statistics_as_the_server(name):
     low, high, _ = RANGES[name]
     rule = rules.RULES[name]
     beside = [math.nextafter(end, end + step) for end in (low, high) for step in (-1, 1)]
@@ -48,7 +48,7 @@ def test_the_client_takes_just_the_statistics_that_the_server_does(name):
                 Statistics(**{name: value})
 
 
-def test_the_client_takes_arrays_of_just_the_kinds_that_the_server_reads():
+def test_the_client_accepts_the_same_types_of_arrays_as_the_server():
     kinds = {np.dtype(kind).str[1:] for kind in npy.KINDS}
 
     assert kinds == {*arrays.LARGEST_VALUES, arrays.FLOAT}

@@ -1,4 +1,4 @@
-"""The `modicum` command: what it refuses before any work, how it ends, what Ctrl-C does."""
+"""The `modicum` command: what it refuses before any work, its exit codes, and what Ctrl-C does."""
 
 import json
 import os
@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-c", "from modicum.cli import main; main()"]
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder with photographs and weights, and no server anywhere."""
+    """A folder with images and weights, and no server."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MODICUM_ADDRESS", "127.0.0.1:1")
     (tmp_path / "photos" / "cat").mkdir(parents=True)
@@ -33,7 +33,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(capsys):
-    """Runs the command in this process: its exit code, what it answered, what it said."""
+    """Runs the command in this process; gives its exit code, stdout and stderr."""
 
     def run(*arguments):
         with pytest.raises(SystemExit) as ended:
@@ -105,7 +105,7 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         ),
     ],
 )
-def test_what_cannot_work_is_refused_before_any_server_is_asked(place, arguments, says, run):
+def test_wrong_options_are_refused_before_any_call(place, arguments, says, run):
     result = run("audit", *arguments)
 
     assert result.exit_code == 2
@@ -121,20 +121,20 @@ def test_what_cannot_work_is_refused_before_any_server_is_asked(place, arguments
         (("--level", "1"), "level: expected 0.5 to 0.999, got 1.0"),
     ],
 )
-def test_limits_of_an_ensemble_check_are_refused_before_any_server_is_asked(place, option, says, run):
+def test_wrong_limits_of_an_ensemble_check_are_refused_before_any_call(place, option, says, run):
     result = run("ensemble", "check", "photos", "--member", "a", "--member", "b", *option)
 
     assert result.exit_code == 2
     assert says in result.stderr
 
 
-def test_backselect_goes_to_the_server_where_it_can_end():
+def test_backselect_is_allowed_where_its_cost_is_bounded():
     assert backselect_passes(32 * 32, 0.0) == 524_800
     assert backselect_passes(64 * 64, 0.0) < MOST_BACKSELECT_PASSES < backselect_passes(80 * 80, 0.0)
     assert backselect_passes(224 * 224, 0.05) < MOST_BACKSELECT_PASSES
 
 
-def test_the_default_threshold_is_told(run):
+def test_the_help_shows_the_default_threshold(run):
     assert "[default: 0.9]" in " ".join(run("audit", "--help").stdout.split())
 
 
@@ -151,7 +151,7 @@ def test_an_argument_that_is_not_utf_8_is_a_usage_error_that_shows_it(place, run
 
 
 @pytest.mark.parametrize("noun", ["models", "datasets", "audits"])
-def test_a_server_that_is_not_there_ends_every_noun_with_3_and_no_traceback(place, quick_retries, noun, run):
+def test_an_unreachable_server_ends_every_command_with_3_and_no_traceback(place, quick_retries, noun, run):
     result = run(noun, "list", "--json")
 
     assert result.exit_code == 3
@@ -160,7 +160,7 @@ def test_a_server_that_is_not_there_ends_every_noun_with_3_and_no_traceback(plac
     assert "Traceback" not in result.stderr
 
 
-def test_the_version_is_told(run):
+def test_the_version_is_shown(run):
     assert run("--version").stdout.startswith("modicum 0.")
 
 
@@ -188,7 +188,7 @@ def test_every_kind_of_error_has_its_exit_code(error, code):
     assert exit_code(error) == code
 
 
-def test_json_is_all_that_goes_to_stdout(address, monkeypatch, run):
+def test_only_json_goes_to_stdout(address, monkeypatch, run):
     monkeypatch.setenv("MODICUM_ADDRESS", address)
 
     result = run("models", "list", "--json")
@@ -207,7 +207,7 @@ def test_a_version_is_shown_with_its_channels_and_whether_it_has_no_gradient(add
     assert ("not useful: mask_optimization searches with forward passes only" in shown) is not useful
 
 
-def test_a_watch_in_json_is_a_snapshot_a_line(address, script, monkeypatch, run):
+def test_a_watch_in_json_prints_one_snapshot_per_line(address, script, monkeypatch, run):
     monkeypatch.setenv("MODICUM_ADDRESS", address)
     script.watches = [([(1, "RUNNING"), (2, "FAILED")], "end"), ([(2, "FAILED")], "end")]
 
@@ -246,7 +246,7 @@ def test_an_interrupt_cancels_the_audit_and_ends_with_130(place, address, script
     assert "Traceback" not in said
 
 
-def test_a_second_interrupt_leaves_at_once(place, address, script):
+def test_a_second_interrupt_ends_the_command_at_once(place, address, script):
     script.steps["GetAudit"] = [600.0]
     with started(address) as process:
         until(lambda: script.calls["WatchAudit"])
@@ -263,7 +263,7 @@ FAILING_WATCHES = [([(3, "FAILED")], "end"), ([(3, "FAILED")], "end")]
 
 @pytest.fixture
 def served(place, address, script, monkeypatch):
-    """The script of the service that commands of this process ask."""
+    """The script of the service that commands of this process use."""
     monkeypatch.setenv("MODICUM_ADDRESS", address)
     return script
 
@@ -296,7 +296,7 @@ def test_an_ensemble_check_runs_the_controls_of_an_audit(served, run, options, c
     assert [search.matched for search in asked.searches] == [False, True]
 
 
-def test_photographs_are_a_data_set_named_after_them_and_their_content(place, address, script):
+def test_images_become_a_data_set_named_after_their_folder_and_content(place, address, script):
     script.watches = FAILING_WATCHES[:]
     options = ("--quiet", "--seed", "7", "--passes", "100", "--level", "0.9", "--alpha", "0.1", "--no-reuse")
     with started(address, *options) as process:

@@ -1,4 +1,4 @@
-"""The start and the surroundings of the `modicum` command: early interrupts, closed streams, odd names."""
+"""The start of the `modicum` command: early interrupts, closed streams, odd names."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import pytest
 
 COMMAND = [sys.executable, "-m", "modicum"]
 
-#: The command, stopped in the middle of its imports until it is told to go on.
+#: The command, stopped in the middle of its imports.
 IMPORTING = """
 import sys, time
 class Slow:
@@ -26,7 +26,7 @@ main()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_while_it_imports_ends_it_with_130_and_no_traceback(number):
+def test_an_interrupt_during_the_imports_ends_the_command_with_130_and_no_traceback(number):
     command = [sys.executable, "-c", IMPORTING]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "importing\n"
@@ -37,20 +37,20 @@ def test_an_interrupt_while_it_imports_ends_it_with_130_and_no_traceback(number)
     assert said == "modicum: interrupted\n"
 
 
-def test_little_is_imported_before_an_interrupt_is_answered():
+def test_little_is_imported_before_interrupts_are_handled():
     code = "import sys, modicum.cli; print({'grpc', 'numpy', 'typer', 'rich', 'asyncio'} & set(sys.modules))"
 
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert answer.stdout == "set()\n"
+    assert done.stdout == "set()\n"
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_no_error(address, closed):
+def test_closed_streams_are_not_an_error(address, closed):
     environment = {**os.environ, "MODICUM_ADDRESS": address}
     line = f'"$@" {closed}'
 
-    answer = subprocess.run(
+    done = subprocess.run(
         ["sh", "-c", line, "sh", *COMMAND, "models", "list"],
         env=environment,
         capture_output=True,
@@ -58,8 +58,8 @@ def test_closed_streams_are_no_error(address, closed):
         check=False,
     )
 
-    assert answer.returncode == 0
-    assert answer.stderr == ""
+    assert done.returncode == 0
+    assert done.stderr == ""
 
 
 def audit(folder, address, *more):
@@ -73,13 +73,13 @@ def test_a_name_that_is_not_utf_8_is_shown_and_refused(tmp_path, address):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / os.fsdecode(b"bad\xff.jpg")).write_bytes(b"a")
 
-    answer = audit(tmp_path, address)
+    done = audit(tmp_path, address)
 
-    assert answer.returncode == 2
-    assert r"photos/bad\xff.jpg: the name is not valid UTF-8; rename the file" in answer.stderr
+    assert done.returncode == 2
+    assert r"photos/bad\xff.jpg: the name is not valid UTF-8; rename the file" in done.stderr
 
 
-def test_names_of_any_letters_travel_as_they_are(tmp_path, address, script):
+def test_names_of_any_characters_are_sent_unchanged(tmp_path, address, script):
     names = ["[bold] a.jpg", "a b.jpg", "\u043a\u043e\u0442 :cat:.jpg"]
     (tmp_path / "w.pt").write_bytes(b"w")
     (tmp_path / "photos").mkdir()
@@ -87,9 +87,9 @@ def test_names_of_any_letters_travel_as_they_are(tmp_path, address, script):
         (tmp_path / "photos" / name).write_bytes(name.encode())
     script.watches = [([(3, "FAILED")], "end"), ([(3, "FAILED")], "end")]
 
-    answer = audit(tmp_path, address)
+    done = audit(tmp_path, address)
 
-    assert "it died on grey [MODEL_DIED]" in answer.stderr
+    assert "it died on grey [MODEL_DIED]" in done.stderr
     [manifest] = [data.decode() for data in script.artifacts.values() if b'"item"' in data]
     assert all(name in manifest for name in names)
 
@@ -103,7 +103,7 @@ main()
 """
 
 
-def test_an_interrupt_while_the_local_server_starts_is_obeyed_at_once(tmp_path):
+def test_an_interrupt_while_the_local_server_starts_ends_the_command_at_once(tmp_path):
     stand_in = str(Path(__file__).with_name("local_server_stand_in.py"))
     data = tmp_path / "data"
     environment = {**os.environ, "MODICUM_DATA": str(data), "STAND_IN": "lingers"}

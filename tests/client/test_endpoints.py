@@ -1,4 +1,4 @@
-"""Addresses, tokens, names, searches: what is decided before anything is sent."""
+"""Addresses, tokens, names and searches: checks before anything is sent."""
 
 import pytest
 from modicum import Client
@@ -36,11 +36,11 @@ def test_an_address_of_another_form_is_refused(text):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
-def test_a_token_may_stay_on_this_machine_in_clear(host):
+def test_a_token_may_be_sent_unencrypted_on_this_machine(host):
     refuse_unencrypted_token(Endpoint(host, 1, token="secret"), {})
 
 
-def test_a_token_goes_beyond_this_machine_only_under_tls_or_on_demand():
+def test_a_token_is_sent_over_a_network_only_with_tls_or_on_request():
     refuse_unencrypted_token(Endpoint("example.org", 1, tls=True, token="secret"), {})
     refuse_unencrypted_token(Endpoint("example.org", 1), {})
     refuse_unencrypted_token(Endpoint("example.org", 1, token="secret"), {"MODICUM_INSECURE": "1"})
@@ -59,7 +59,7 @@ def test_a_token_goes_beyond_this_machine_only_under_tls_or_on_demand():
         ("sec\udcffret", "got U+DCFF at position 4 of 7"),
     ],
 )
-def test_a_token_that_no_call_can_carry_is_refused_without_showing_it(monkeypatch, token, says):
+def test_a_malformed_token_is_refused_without_showing_it(monkeypatch, token, says):
     monkeypatch.setenv("MODICUM_TOKEN", token)
 
     with pytest.raises(InvalidArgument) as caught, Client("127.0.0.1:1", timeout_seconds=1) as client:
@@ -85,12 +85,12 @@ def test_names_are_completed_shortened_and_suggested():
 
 
 @pytest.mark.parametrize("threshold", [0, 1, -0.1, 90, float("nan")])
-def test_a_threshold_lies_between_0_and_1(threshold):
+def test_a_threshold_must_lie_between_0_and_1(threshold):
     with pytest.raises(InvalidArgument, match="threshold"):
         Search(threshold=threshold)
 
 
-def test_a_control_is_a_name_with_numbers_behind_it():
+def test_a_control_is_a_name_with_optional_numbers():
     assert control_plan("fill") == ControlPlan(Control.FILL)
     assert control_plan("class_targeted:8:300") == ControlPlan(Control.CLASS_TARGETED, 8, 300)
     for text in ("filling", "fill:1:2:3", ""):
@@ -111,14 +111,14 @@ def test_a_control_is_a_name_with_numbers_behind_it():
         ("fill_robust:5:40", "expected 0 (the budget of the search) or at least 41 for fill_robust; got 40"),
     ],
 )
-def test_numbers_of_a_control_are_refused_with_what_they_must_be(text, says):
+def test_wrong_numbers_of_a_control_are_refused_with_what_was_expected(text, says):
     with pytest.raises(InvalidArgument) as caught:
         control_plan(text)
 
     assert says in str(caught.value)
 
 
-def test_methods_and_fills_of_no_such_name_are_refused_with_the_names_that_there_are():
+def test_unknown_methods_and_fills_are_refused_with_the_known_names():
     with pytest.raises(InvalidArgument, match="backselect"):
         search_method("gradient")
     with pytest.raises(InvalidArgument, match="marginal"):

@@ -81,7 +81,7 @@ def hold(script, data):
 
 @pytest.fixture
 def colour_model(monkeypatch):
-    """The service's version sees three channels; its mean fill is no mean of theirs."""
+    """The version has three channels, and a mean fill that differs from its mean."""
     monkeypatch.setattr(
         "tests.client.scripted_service.INPUT",
         model_pb2.InputSpecification(
@@ -99,7 +99,7 @@ def colour_model(monkeypatch):
 
 @pytest.fixture
 def exported(client, script, colour_model):
-    """Makes an audit of those rows succeed, and gives it."""
+    """Makes an audit with these rows succeed, and returns it."""
 
     def audit(rows=ROWS, image=IMAGE, **changes):
         result = document(**changes)
@@ -113,7 +113,7 @@ def exported(client, script, colour_model):
     return audit
 
 
-def test_an_archive_holds_every_subset_as_it_was_verified(exported, tmp_path):
+def test_an_archive_has_every_subset_as_it_was_verified(exported, tmp_path):
     exported().export_subsets(tmp_path / "set.npz")
 
     with np.load(tmp_path / "set.npz", allow_pickle=False) as arrays:
@@ -133,7 +133,7 @@ def test_an_archive_holds_every_subset_as_it_was_verified(exported, tmp_path):
     assert (manifest["audit"], manifest["dataset_digest"]) == ("projects/default/audits/a", "m" * 64)
 
 
-def test_a_folder_holds_a_class_folder_each_and_leaves_it_by_no_name(exported, tmp_path):
+def test_a_folder_has_class_folders_and_no_name_leads_out_of_it(exported, tmp_path):
     exported().export_subsets(tmp_path / "set", fill="black")
 
     files = sorted(str(path.relative_to(tmp_path / "set")) for path in (tmp_path / "set").rglob("*.png"))
@@ -160,7 +160,7 @@ def test_a_folder_holds_a_class_folder_each_and_leaves_it_by_no_name(exported, t
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
-def test_a_report_that_breaks_off_is_fetched_again_from_its_beginning(exported, script):
+def test_a_broken_report_is_fetched_again_from_its_beginning(exported, script):
     audit = exported()
     script.steps["break report"] = [True]
 
@@ -168,7 +168,7 @@ def test_a_report_that_breaks_off_is_fetched_again_from_its_beginning(exported, 
     assert len(script.calls["GetAuditReport"]) == 2
 
 
-def test_a_fill_that_is_no_colour_asks_for_one(exported, tmp_path):
+def test_a_fill_that_is_not_a_colour_needs_another_choice(exported, tmp_path):
     audit = exported(fill="marginal")
 
     with pytest.raises(errors.InvalidArgument, match=r"marginal.*mean, black, white"):
@@ -178,7 +178,7 @@ def test_a_fill_that_is_no_colour_asks_for_one(exported, tmp_path):
     assert audit.export_subsets(tmp_path / "set.npz", fill="mean").manifest["fill"]["verified"] is False
 
 
-def test_of_several_models_one_is_named(exported, tmp_path):
+def test_one_of_several_models_must_be_named(exported, tmp_path):
     other = [{**row, "model_version": OTHER} for row in ROWS[:1]]
     audit = exported(rows=[*ROWS, *other], models=(VERSION, OTHER))
 
@@ -191,7 +191,7 @@ def test_of_several_models_one_is_named(exported, tmp_path):
         assert masked.manifest["counts"]["exported"] == 1
 
 
-def test_a_search_that_is_not_there_is_refused(exported, tmp_path):
+def test_an_unknown_search_is_refused(exported, tmp_path):
     with pytest.raises(errors.InvalidArgument, match="search: expected a number from 0 to 0, got 1"):
         exported().export_subsets(tmp_path / "set.npz", search=1)
 
@@ -202,7 +202,7 @@ def test_without_a_subset_there_is_nothing_to_export(exported, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_image_that_is_gone_is_named_and_nothing_is_written(exported, script, tmp_path):
+def test_a_missing_image_is_named_and_nothing_is_written(exported, script, tmp_path):
     audit = exported()
     script.reports[CANVAS] = canvas_archive(ROWS[1:])
 
@@ -212,7 +212,7 @@ def test_an_image_that_is_gone_is_named_and_nothing_is_written(exported, script,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_archive_that_comes_broken_is_told(exported, script, tmp_path):
+def test_a_damaged_archive_is_reported(exported, script, tmp_path):
     audit = exported()
     script.reports[CANVAS] = script.reports[CANVAS][:100]
 
@@ -221,7 +221,7 @@ def test_an_archive_that_comes_broken_is_told(exported, script, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_of_pictures_takes_pictures_only(exported, monkeypatch, tmp_path):
+def test_a_folder_of_png_files_accepts_only_grey_and_rgb(exported, monkeypatch, tmp_path):
     monkeypatch.setattr("tests.client.scripted_service.INPUT", INPUT)
     audit = exported(image=np.zeros((13, SIDE, SIDE), dtype=np.float32))
 
@@ -241,7 +241,7 @@ def test_a_folder_of_pictures_takes_pictures_only(exported, monkeypatch, tmp_pat
         ("folder.npz", "expected a new or empty folder, or a file ending in .npz; got a folder"),
     ],
 )
-def test_an_output_that_cannot_be_is_refused_before_any_call(exported, script, tmp_path, name, says):
+def test_an_unusable_output_is_refused_before_any_call(exported, script, tmp_path, name, says):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "set.zip").write_bytes(b"mine")
     (tmp_path / "folder.npz").mkdir()
@@ -277,7 +277,7 @@ def test_the_command_says_what_it_wrote(exported, address, monkeypatch, capsys, 
     assert (tmp_path / "set.npz").is_file()
 
 
-def test_the_command_looks_at_its_output_before_it_looks_for_a_server(monkeypatch, capsys, tmp_path):
+def test_the_command_checks_its_output_before_it_needs_a_server(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("MODICUM_ADDRESS", "127.0.0.1:1")
 
     with pytest.raises(SystemExit) as ended:
@@ -288,7 +288,7 @@ def test_the_command_looks_at_its_output_before_it_looks_for_a_server(monkeypatc
 
 
 @pytest.mark.parametrize("output", [".", "../here", "link"])
-def test_the_folder_that_one_is_in_stays(exported, monkeypatch, tmp_path, output):
+def test_the_current_folder_is_not_replaced(exported, monkeypatch, tmp_path, output):
     (tmp_path / "here").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
@@ -311,7 +311,7 @@ def test_an_empty_folder_is_filled_through_a_link(exported, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["", ".npz"])
-def test_a_name_may_be_as_long_as_names_can_be(exported, tmp_path, suffix):
+def test_an_output_may_have_the_longest_possible_name(exported, tmp_path, suffix):
     longest = "x" * (255 - len(suffix)) + suffix
 
     exported().export_subsets(tmp_path / longest)
@@ -320,7 +320,7 @@ def test_a_name_may_be_as_long_as_names_can_be(exported, tmp_path, suffix):
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "x" * 256 + ".npz", "a\x00b.npz", "circle"])
-def test_a_name_that_no_file_can_have_is_told_before_any_call(exported, script, tmp_path, name):
+def test_an_impossible_file_name_is_refused_before_any_call(exported, script, tmp_path, name):
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     audit = exported()
     script.calls.clear()
@@ -331,7 +331,7 @@ def test_a_name_that_no_file_can_have_is_told_before_any_call(exported, script, 
 
 
 @pytest.mark.parametrize(("output", "fetched"), [("set.npz", False), ("set", False), ("set.npz", True)])
-def test_a_full_disk_is_told_and_nothing_is_left(exported, script, tmp_path, output, fetched):
+def test_a_full_disk_is_reported_and_nothing_is_left(exported, script, tmp_path, output, fetched):
     audit = exported()
     most = len(script.reports[CANVAS]) if fetched else 100
 
@@ -346,7 +346,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(exported, script, tmp_path, out
 
 @contextmanager
 def files_of_at_most(size_bytes: int):
-    """A disk that takes no longer files."""
+    """A disk that takes no larger files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
@@ -357,6 +357,6 @@ def files_of_at_most(size_bytes: int):
         signal.signal(signal.SIGXFSZ, ignored)
 
 
-def test_a_fill_that_is_no_colour_is_named_as_it_is_written(exported, tmp_path):
+def test_a_refused_fill_is_shown_by_its_name(exported, tmp_path):
     with pytest.raises(errors.InvalidArgument, match="got 'noise'"):
         exported().export_subsets(tmp_path / "set.npz", fill=Fill.NOISE)

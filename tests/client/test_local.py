@@ -1,4 +1,4 @@
-"""The local server: started once for all, held while it is used, gone when it is not."""
+"""The local server: started once, kept while it is used, stopped when it is not."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def starts(folder):
 
 
 def gone(folder, seconds=5.0):
-    """Wait until no server is left; end one that does not leave."""
+    """Wait until no server is left; kill one that does not stop."""
     deadline = time.monotonic() + seconds
     pids = [int(line.split()[0]) for line in starts(folder)]
     while any(map(alive, pids)) and time.monotonic() < deadline:
@@ -58,7 +58,7 @@ def alive(pid):
     return True
 
 
-def test_the_first_client_starts_a_server_in_a_session_of_its_own_and_the_last_lets_it_go(data):
+def test_the_first_client_starts_a_server_in_its_own_session_and_the_last_releases_it(data):
     first = local.attach(data)
     second = local.attach(data)
 
@@ -74,7 +74,7 @@ def test_the_first_client_starts_a_server_in_a_session_of_its_own_and_the_last_l
     assert gone(data)
 
 
-def test_clients_that_come_at_once_start_one_server(data):
+def test_clients_that_start_together_share_one_server(data):
     held = []
     threads = [threading.Thread(target=lambda: held.append(local.attach(data))) for _ in range(4)]
 
@@ -89,7 +89,7 @@ def test_clients_that_come_at_once_start_one_server(data):
         attachment.release()
 
 
-def test_a_client_that_is_killed_lets_go_too(data):
+def test_a_killed_client_releases_the_server(data):
     data.mkdir()
     process = subprocess.Popen([sys.executable, "-c", ATTACHING, str(data)], stdout=subprocess.PIPE, text=True)
     with process:
@@ -99,7 +99,7 @@ def test_a_client_that_is_killed_lets_go_too(data):
     assert gone(data)
 
 
-def test_a_server_that_was_killed_is_replaced(data):
+def test_a_killed_server_is_replaced(data):
     held = local.attach(data)
     pid = int(starts(data)[0].split()[0])
     os.kill(pid, signal.SIGKILL)
@@ -122,7 +122,7 @@ def test_a_server_that_does_not_start_is_reported_with_the_end_of_its_log(data, 
         local.attach(data)
 
 
-def test_a_server_that_hangs_at_its_start_is_ended(data, monkeypatch):
+def test_a_server_that_hangs_at_its_start_is_stopped(data, monkeypatch):
     monkeypatch.setenv("STAND_IN", "hangs")
     monkeypatch.setattr(local, "START_SECONDS", 1.0)
 
@@ -140,7 +140,7 @@ def test_a_server_that_is_not_installed_is_an_error_that_says_what_to_set(tmp_pa
         Client(data=tmp_path / "data")
 
 
-def test_a_data_directory_that_cannot_be_is_an_error_that_says_which(tmp_path):
+def test_an_unusable_data_folder_is_an_error_that_names_it(tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(errors.LocalServerError, match="MODICUM_DATA"):
@@ -157,7 +157,7 @@ def test_the_token_of_a_local_server_is_found_by_its_port_only(data):
     held.release()
 
 
-def test_the_data_directory_is_that_of_the_environment_or_of_the_user(monkeypatch):
+def test_the_data_folder_comes_from_the_environment_or_the_user(monkeypatch):
     monkeypatch.setattr(local.os, "geteuid", lambda: 1000)
 
     assert local.data_folder({"MODICUM_DATA": "/a"}) == Path("/a")

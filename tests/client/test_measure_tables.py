@@ -1,4 +1,4 @@
-"""Tables of measures: what the result document holds, in its words and its order."""
+"""Tables of measures, in the words and the order of the result document."""
 
 import gzip
 import io
@@ -74,7 +74,7 @@ def search():
     return result_with(model()).models[0].searches[0]
 
 
-def test_the_table_has_every_measure_with_a_value_in_the_documents_words_and_order(search):
+def test_the_table_has_every_measure_with_a_value_in_the_order_of_the_document(search):
     rows = rows_of(printed(measures_table(search)))
 
     assert rows == [
@@ -88,14 +88,14 @@ def test_the_table_has_every_measure_with_a_value_in_the_documents_words_and_ord
     ]
 
 
-def test_the_level_is_the_documents_and_what_has_no_value_is_counted(search):
+def test_the_level_comes_from_the_document_and_measures_without_a_value_are_counted(search):
     text = printed(measures_table(search))
 
     assert "90% interval" in text
     assert "1 more measures have no value" in text
 
 
-def test_a_measure_of_before_is_called_by_its_name():
+def test_a_measure_of_an_older_document_is_shown_by_its_name():
     before = {
         name: {key: value for key, value in one.items() if key not in {"title", "order", "place"}}
         for name, one in MEASURES.items()
@@ -113,13 +113,13 @@ def test_a_measure_of_before_is_called_by_its_name():
     ]
 
 
-def test_classes_stand_in_rows_the_ones_with_most_images_first(search):
+def test_classes_are_rows_and_those_with_the_most_images_come_first(search):
     rows = rows_of(printed(classes_table(search, ("cat", "dog", "owl").__getitem__)))
 
     assert rows == [["owl", "25", "25% (10% to 40%)"], ["cat", "12", "50% (30% to 70%)"], ["dog", "3", "100%"]]
 
 
-def test_many_classes_are_bounded_and_the_rest_counted():
+def test_at_most_20_classes_are_shown_and_the_rest_is_counted():
     groups = {str(index): entry(0.5, n=1) for index in range(25)}
     rate = MEASURES["overinterpretation_rate"] | {"groups": groups, "parameters": ALPHA | {"classes_left_out": 7}}
     search = result_with(model(measures={"overinterpretation_rate": rate})).models[0].searches[0]
@@ -130,7 +130,7 @@ def test_many_classes_are_bounded_and_the_rest_counted():
     assert "and 12 more classes" in text
 
 
-def test_without_two_classes_there_is_no_table_of_them():
+def test_fewer_than_two_classes_have_no_table():
     one = MEASURES["overinterpretation_rate"] | {"groups": {"0": entry(0.5)}}
 
     assert classes_table(result_with(model(measures={"rate": one})).models[0].searches[0], str) is None
@@ -151,7 +151,7 @@ PAIR = {
 }
 
 
-def test_a_version_is_named_with_its_stamp_wherever_it_is_named():
+def test_a_version_is_always_shown_with_its_stamp():
     result = result_with(
         model(), model(ROBUST, stamp="inference only"), comparisons=[PAIR], specification={"searches": [SEARCH]}
     )
@@ -166,7 +166,7 @@ def test_a_version_is_named_with_its_stamp_wherever_it_is_named():
     assert f"{said} (90% interval 1.20 to 1.90)\n" in text
 
 
-def test_what_must_be_said_of_a_pair_stands_behind_it():
+def test_the_note_of_a_pair_is_shown_after_it():
     note = "the mean fill is not the same: 0.5 with one, version 1; 0.25 with robust, version 1"
 
     result = result_with(model(), comparisons=[PAIR | {"note": note}], specification={"searches": [SEARCH]})
@@ -177,18 +177,18 @@ def test_what_must_be_said_of_a_pair_stands_behind_it():
 
 
 @pytest.mark.parametrize(("count", "how"), [(1, ""), (2, " (threshold 0.9, mask_optimization, mean fill)")])
-def test_a_pair_tells_its_search_where_there_are_several(count, how):
+def test_a_pair_shows_its_search_if_there_are_several(count, how):
     result = result_with(model(), model(ROBUST), comparisons=[PAIR], specification={"searches": [SEARCH] * count})
 
     assert compared(result.comparisons[0], result).startswith(f"one/1 against robust/1 on the same images{how}: ratio")
 
 
-def test_a_search_at_matched_temperatures_is_told_apart():
+def test_a_search_at_matched_temperatures_is_marked():
     assert search_text(SEARCH | {"matched": True}).endswith("mean fill, at a matched temperature")
     assert search_text(SEARCH | {"target_rule": "random_other"}).endswith("mean fill, for a random other class")
 
 
-def test_an_ensemble_of_such_a_version_names_it_so_too():
+def test_an_ensemble_shows_the_stamp_of_its_member():
     check = {
         "ensemble": ONE,
         "members": [ROBUST],
@@ -208,7 +208,7 @@ def test_an_ensemble_of_such_a_version_names_it_so_too():
     assert lines[2] == "  matched temperatures: robust/1 (inference only) 1.25"
 
 
-def test_measures_are_told_by_class_to_programs_too(search):
+def test_programs_can_read_measures_by_class(search):
     groups = search.measures["overinterpretation_rate"].groups
 
     assert {index: (group.value, group.n) for index, group in groups.items()} == {

@@ -1,4 +1,4 @@
-"""The mitigation check in a result document as values, and how it prints."""
+"""The mitigation check of a result document: its values, and how it prints."""
 
 import gzip
 import json
@@ -71,7 +71,7 @@ def test_the_versions_of_a_check_are_the_ensemble_and_then_its_members_with_what
     assert (check.latency_ratio, check.out_of_distribution) == (2.5, None)
 
 
-def test_the_costs_stand_below_the_verdict():
+def test_the_costs_are_shown_below_the_verdict():
     lines = list(mitigation_lines(checked(CHECK)))
 
     assert lines[0] == "MITIGATED (no OOD set): both/1 against its members one/1, two/1"
@@ -82,13 +82,13 @@ def test_the_costs_stand_below_the_verdict():
     assert not any("out-of-distribution" in line for line in lines)
 
 
-def test_the_limits_of_the_verdict_are_told():
+def test_the_limits_of_the_verdict_are_shown():
     assert "  limits: ratios above 1.2, accuracy above -0.05, with 95% intervals" in list(
         mitigation_lines(checked(CHECK))
     )
 
 
-def test_eligible_images_stand_beside_the_matched_temperatures():
+def test_eligible_images_are_shown_after_the_matched_temperatures():
     lines = list(mitigation_lines(checked(CHECK)))
 
     place = lines.index("  matched temperatures: one/1 1.20, two/1 0.90")
@@ -98,7 +98,7 @@ def test_eligible_images_stand_beside_the_matched_temperatures():
     ]
 
 
-def test_accuracy_on_a_second_data_set_is_told_and_nothing_is_stamped():
+def test_accuracy_on_a_second_data_set_is_shown_and_the_stamp_is_absent():
     check = checked(OUTSIDE)
 
     lines = list(mitigation_lines(check))
@@ -110,7 +110,7 @@ def test_accuracy_on_a_second_data_set_is_told_and_nothing_is_stamped():
     assert sum("on out-of-distribution images 0.60 (0.50 to 0.70)" in line for line in lines) == 3
 
 
-def test_a_document_of_before_has_none_of_them():
+def test_an_older_document_has_none_of_them():
     later = {"versions", "latency_ratio", "matched_eligibility"}
     before = {name: value for name, value in CHECK.items() if name not in later}
 

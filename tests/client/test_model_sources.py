@@ -1,4 +1,4 @@
-"""What a user says about a model: its file, its labels, its input."""
+"""The description of a model: its file, its labels, its input."""
 
 import os
 
@@ -9,7 +9,7 @@ from modicum.sources.labels import class_labels, picture_labels
 from modicum.sources.model_files import model_file
 
 
-def test_the_one_file_that_is_given_is_the_model(tmp_path):
+def test_the_given_file_is_the_model(tmp_path):
     path = tmp_path / "w.safetensors"
     path.write_bytes(b"x")
 
@@ -29,7 +29,7 @@ def test_the_one_file_that_is_given_is_the_model(tmp_path):
         ({"exported": "absent.pt2"}, "absent.pt2: cannot be read"),
     ],
 )
-def test_a_model_that_is_not_described_completely_is_refused(given, says):
+def test_an_incomplete_description_of_a_model_is_refused(given, says):
     with pytest.raises(InvalidArgument, match=says):
         model_file(**given)
 
@@ -41,7 +41,7 @@ def test_an_empty_model_file_is_refused(tmp_path):
         model_file(weights=tmp_path / "w.pt", architecture="x")
 
 
-def test_labels_come_from_a_list_a_text_file_or_a_json_file(tmp_path):
+def test_labels_can_be_a_list_a_text_file_or_a_json_file(tmp_path):
     (tmp_path / "a.txt").write_text("tabby cat\r\nsnow leopard\n\n", encoding="utf-8-sig")
     (tmp_path / "a.json").write_text('["tabby cat", "snow leopard"]')
 
@@ -80,14 +80,14 @@ def test_labels_in_a_pipe_are_refused_and_not_waited_for(tmp_path):
             read(tmp_path / "pipe")
 
 
-def test_a_label_longer_than_a_cell_of_a_csv_is_refused_with_its_line(tmp_path):
+def test_a_cell_that_is_too_long_for_a_csv_is_refused_with_its_line(tmp_path):
     (tmp_path / "a.csv").write_text("a.jpg,cat\nb.jpg," + "x" * 131_073)
 
     with pytest.raises(InvalidSource, match="line 2: not a valid CSV"):
         picture_labels(tmp_path / "a.csv")
 
 
-def test_built_in_inputs_are_what_their_networks_were_trained_with():
+def test_built_in_inputs_match_the_training_of_their_networks():
     assert BUILT_IN["imagenet"].resize == 256
     assert BUILT_IN["cifar10"].mean == (0.485, 0.456, 0.406)
     assert [BUILT_IN[f"efficientnet_lite{n}"].height for n in range(3)] == [224, 240, 260]
@@ -95,7 +95,7 @@ def test_built_in_inputs_are_what_their_networks_were_trained_with():
     assert (100 / 255 - lite.mean[0]) / lite.std[0] == pytest.approx((100 - 127) / 128)
 
 
-def test_a_toml_file_is_an_input_with_defaults_for_what_it_leaves_out(tmp_path):
+def test_a_toml_file_is_an_input_with_defaults_for_missing_keys(tmp_path):
     path = tmp_path / "input.toml"
     path.write_text("height = 28\nwidth = 28\nchannels = 1\nmean = [0.13]\nstd = [0.31]\n")
 
@@ -122,7 +122,7 @@ GOOD = "height = 8\nwidth = 8\nmean = [0, 0, 0]\nstd = [1, 1, 1]\n"
         ("height", "not valid TOML"),
     ],
 )
-def test_an_input_file_that_means_nothing_is_refused_with_the_key(tmp_path, text, says):
+def test_a_wrong_input_file_is_refused_with_the_key(tmp_path, text, says):
     path = tmp_path / "input.toml"
     path.write_text(text)
 
@@ -130,7 +130,7 @@ def test_an_input_file_that_means_nothing_is_refused_with_the_key(tmp_path, text
         input_specification(path)
 
 
-def test_an_input_of_unknown_name_is_refused_with_the_names_that_there_are(tmp_path):
+def test_an_input_of_unknown_name_is_refused_with_the_known_names(tmp_path):
     with pytest.raises(InvalidArgument, match="efficientnet_lite0"):
         input_specification("imagnet")
     with pytest.raises(InvalidSource, match="the input file cannot be read"):

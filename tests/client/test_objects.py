@@ -1,4 +1,4 @@
-"""Boxes and masks of pictures: read from a file or a folder beside them, and refused where they cannot be right."""
+"""Boxes and masks of images: read from a file or a folder, and refused if they are wrong."""
 
 import json
 import os
@@ -19,8 +19,8 @@ def photos(tmp_path):
     return folder
 
 
-def told(photos, **given) -> dict[str, tuple[str, bytes] | None]:
-    """Of each item, the kind of its objects and their bytes."""
+def objects_of(photos, **given) -> dict[str, tuple[str, bytes] | None]:
+    """For each item, the kind of its objects and their bytes."""
     return {one.item: one.objects and read(one.objects) for one in with_objects(pictures(photos), **given)}
 
 
@@ -40,22 +40,22 @@ def read(objects) -> tuple[str, bytes]:
 def test_boxes_come_from_a_csv_or_from_json(photos, tmp_path, name, text):
     (tmp_path / name).write_text(text)
 
-    found = told(photos, boxes=tmp_path / name)
+    found = objects_of(photos, boxes=tmp_path / name)
 
     assert found["dog/b.jpg"] is None
     kind, data = found["cat/a.jpg"]
     assert (kind, json.loads(data)) == ("boxes", [[1, 2, 3, 4], [5, 6, 7.5, 8]])
 
 
-def test_masks_are_named_as_their_pictures_but_for_the_suffix(photos, tmp_path):
+def test_masks_have_the_names_of_their_images_except_for_the_suffix(photos, tmp_path):
     (tmp_path / "masks" / "cat").mkdir(parents=True)
     (tmp_path / "masks" / "cat" / "a.png").write_bytes(b"mask")
     (tmp_path / "masks" / "readme.txt").write_bytes(b"no mask")
 
-    assert told(photos, masks=tmp_path / "masks") == {"cat/a.jpg": ("mask", b"mask"), "dog/b.jpg": None}
+    assert objects_of(photos, masks=tmp_path / "masks") == {"cat/a.jpg": ("mask", b"mask"), "dog/b.jpg": None}
 
 
-def test_the_manifest_names_them_and_keeps_its_digest_without(photos, tmp_path):
+def test_the_manifest_names_objects_and_its_digest_is_unchanged_without_them(photos, tmp_path):
     (tmp_path / "b.csv").write_text("cat/a.jpg,1,2,3,4\n")
     found = pictures(photos)
 
@@ -94,11 +94,11 @@ def test_the_manifest_names_them_and_keeps_its_digest_without(photos, tmp_path):
         ("b.json", '{"x": [[1, 2, 3, 4]], "y": [[1, 2, 3, 4]]}', "these do not exist: x and 1 more"),
     ],
 )
-def test_boxes_that_cannot_be_right_are_refused_with_their_place(photos, tmp_path, name, text, says):
+def test_wrong_boxes_are_refused_with_their_position(photos, tmp_path, name, text, says):
     (tmp_path / name).write_text(text)
 
     with pytest.raises(InvalidSource) as caught:
-        told(photos, boxes=tmp_path / name)
+        objects_of(photos, boxes=tmp_path / name)
 
     assert says in str(caught.value)
 
@@ -108,38 +108,38 @@ def test_a_folder_without_masks_is_refused(photos, tmp_path):
 
     for folder, says in ((tmp_path / "absent", "this folder does not exist"), (tmp_path / "masks", "found none")):
         with pytest.raises(InvalidSource, match=says):
-            told(photos, masks=folder)
+            objects_of(photos, masks=folder)
 
 
-def test_a_mask_of_no_picture_is_refused(photos, tmp_path):
+def test_a_mask_of_an_unknown_image_is_refused(photos, tmp_path):
     (tmp_path / "masks").mkdir()
     (tmp_path / "masks" / "c.png").write_bytes(b"mask")
 
     with pytest.raises(InvalidSource, match="these do not exist: c"):
-        told(photos, masks=tmp_path / "masks")
+        objects_of(photos, masks=tmp_path / "masks")
 
 
 def test_boxes_and_masks_exclude_each_other(photos, tmp_path):
     with pytest.raises(InvalidArgument, match="exclude each other"):
-        told(photos, boxes=tmp_path / "b.csv", masks=tmp_path)
+        objects_of(photos, boxes=tmp_path / "b.csv", masks=tmp_path)
 
 
-def test_two_masks_of_one_picture_are_refused(photos, tmp_path):
+def test_two_masks_of_one_image_are_refused(photos, tmp_path):
     (tmp_path / "masks" / "cat").mkdir(parents=True)
     for name in ("a.png", "a.bmp"):
         (tmp_path / "masks" / "cat" / name).write_bytes(b"mask")
 
     with pytest.raises(InvalidSource, match=r"a\.png: expected one mask per image; a\.bmp is"):
-        told(photos, masks=tmp_path / "masks")
+        objects_of(photos, masks=tmp_path / "masks")
 
 
-def test_a_mask_that_is_a_link_out_of_its_folder_is_refused(photos, tmp_path):
+def test_a_mask_that_is_a_link_out_of_the_folder_is_refused(photos, tmp_path):
     (tmp_path / "masks" / "cat").mkdir(parents=True)
     (tmp_path / "secret.png").write_bytes(b"secret")
     (tmp_path / "masks" / "cat" / "a.png").symlink_to(tmp_path / "secret.png")
 
     with pytest.raises(InvalidSource, match=r"masks/cat/a\.png: expected a file in .*masks, got a link to "):
-        told(photos, masks=tmp_path / "masks")
+        objects_of(photos, masks=tmp_path / "masks")
 
 
 @pytest.mark.parametrize("name", ["b.csv", "b.json", "masks/cat/a.png"])
@@ -156,6 +156,6 @@ def test_a_pipe_is_named_and_not_waited_for(photos, tmp_path, name):
 
 
 @pytest.mark.parametrize("given", [{"boxes": "a\x00b.csv"}, {"masks": "a\x00b"}])
-def test_a_name_that_no_file_can_have_is_refused(photos, given):
+def test_an_impossible_file_name_is_refused(photos, given):
     with pytest.raises(InvalidSource):
-        told(photos, **given)
+        objects_of(photos, **given)

@@ -1,4 +1,4 @@
-"""Folders, CSVs and arrays as pictures, and their manifest."""
+"""Images from folders, CSVs and arrays, and their manifest."""
 
 import io
 import json
@@ -26,7 +26,7 @@ def labels_of(found):
     return {picture.item: picture.label for picture in found}
 
 
-def test_class_folders_are_the_labels_of_what_lies_in_them(tmp_path):
+def test_class_folders_are_the_labels_of_their_images(tmp_path):
     write(tmp_path, "cat/b.jpg", "cat/deep/a.PNG", "dog/c.jpeg", "dog/readme.txt", ".hidden/d.jpg", "cat/.e.jpg")
 
     found = pictures(tmp_path)
@@ -35,7 +35,7 @@ def test_class_folders_are_the_labels_of_what_lies_in_them(tmp_path):
     assert [picture.item for picture in found] == ["cat/b.jpg", "cat/deep/a.PNG", "dog/c.jpeg"]
 
 
-def test_a_flat_folder_has_no_labels_unless_a_csv_gives_them(tmp_path):
+def test_a_folder_without_class_folders_has_labels_only_from_a_csv(tmp_path):
     write(tmp_path, "a.jpg", "b.jpg")
 
     assert labels_of(pictures(tmp_path)) == {"a.jpg": "", "b.jpg": ""}
@@ -45,7 +45,7 @@ def test_a_flat_folder_has_no_labels_unless_a_csv_gives_them(tmp_path):
     assert labels_of(pictures(tmp_path)) == {"a.jpg": "tabby cat", "b.jpg": ""}
 
 
-def test_labels_may_lie_elsewhere_and_win_over_those_in_the_folder(tmp_path):
+def test_a_given_csv_of_labels_wins_over_that_in_the_folder(tmp_path):
     photos = write(tmp_path / "photos", "a.jpg")
     (photos / "labels.csv").write_text("a.jpg,1\n")
     (tmp_path / "other.csv").write_text("a.jpg,2\n")
@@ -53,7 +53,7 @@ def test_labels_may_lie_elsewhere_and_win_over_those_in_the_folder(tmp_path):
     assert labels_of(pictures(photos, tmp_path / "other.csv")) == {"a.jpg": "2"}
 
 
-def test_a_csv_alone_names_files_beside_it(tmp_path):
+def test_a_csv_names_files_in_its_folder(tmp_path):
     write(tmp_path, "x/a.jpg", "b.jpg", "c.jpg")
     (tmp_path / "list.csv").write_text("x/a.jpg,cat\nb.jpg,dog\n")
 
@@ -72,7 +72,7 @@ def test_a_csv_alone_names_files_beside_it(tmp_path):
         (("a.jpg",), "", "found none"),
     ],
 )
-def test_a_folder_that_cannot_be_read_as_one_thing_is_refused_with_the_reason(tmp_path, names, csv, says):
+def test_an_ambiguous_folder_is_refused_with_the_reason(tmp_path, names, csv, says):
     write(tmp_path, *names)
     if csv is not None:
         (tmp_path / "labels.csv").write_text(csv)
@@ -81,7 +81,7 @@ def test_a_folder_that_cannot_be_read_as_one_thing_is_refused_with_the_reason(tm
         pictures(tmp_path)
 
 
-def test_a_source_that_is_not_there_or_of_another_kind_is_refused(tmp_path):
+def test_a_missing_or_unknown_source_is_refused(tmp_path):
     with pytest.raises(InvalidSource, match="not found; expected a folder of images"):
         pictures(tmp_path / "absent")
     with pytest.raises(InvalidSource, match=r"a folder of images, a \.csv or an \.npz"):
@@ -89,7 +89,7 @@ def test_a_source_that_is_not_there_or_of_another_kind_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (300, 100, 3)])
-def test_an_array_as_png_decodes_to_the_same_pixels(shape):
+def test_an_array_written_as_png_decodes_to_the_same_pixels(shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
     decoded = np.asarray(Image.open(io.BytesIO(png.encoded(pixels))))
@@ -97,7 +97,7 @@ def test_an_array_as_png_decodes_to_the_same_pixels(shape):
     assert np.array_equal(decoded, pixels.squeeze() if shape[-1] == 1 else pixels)
 
 
-def test_an_npz_gives_its_images_as_pictures_with_class_names(tmp_path):
+def test_the_images_of_an_npz_become_pictures_with_class_names(tmp_path):
     images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
     np.savez(tmp_path / "a.npz", images=images, labels=np.array([1, 0]), classes=np.array(["cat", "dog"]))
 
@@ -120,28 +120,28 @@ def test_an_npz_gives_its_images_as_pictures_with_class_names(tmp_path):
         ({"images": np.array([object()])}, "plain arrays"),
     ],
 )
-def test_an_npz_of_another_form_is_refused_with_what_to_do(tmp_path, arrays, says):
+def test_an_npz_of_another_form_is_refused_with_what_was_expected(tmp_path, arrays, says):
     np.savez(tmp_path / "a.npz", **arrays)
 
     with pytest.raises(InvalidSource, match=says):
         pictures(tmp_path / "a.npz")
 
 
-def test_equal_pictures_give_an_equal_manifest_with_one_line_each(tmp_path):
+def test_equal_images_give_an_equal_manifest_with_one_line_per_image(tmp_path):
     write(tmp_path, "cat/ä.jpg", "dog/b.jpg")
-    told = []
+    reported = []
 
-    first, second = manifest_of(pictures(tmp_path), told.append), manifest_of(pictures(tmp_path))
+    first, second = manifest_of(pictures(tmp_path), reported.append), manifest_of(pictures(tmp_path))
 
     with first.content.open() as stream:
         lines = [json.loads(line) for line in stream.read().decode().splitlines()]
     assert first.digest == second.digest
-    assert told == [1, 2]
+    assert reported == [1, 2]
     assert [(line["item"], line["label"]) for line in lines] == [("cat/ä.jpg", "cat"), ("dog/b.jpg", "dog")]
     assert [line["image"] for line in lines] == [content.digest for content in first.pictures]
 
 
-def test_a_picture_that_vanishes_is_reported_by_name(tmp_path):
+def test_an_image_that_disappears_is_named(tmp_path):
     found = pictures(write(tmp_path, "a.jpg"))
     (tmp_path / "a.jpg").unlink()
 
@@ -173,7 +173,7 @@ def test_a_damaged_npz_is_refused_with_what_was_expected(tmp_path, kind):
         pictures(tmp_path / "bad.npz")
 
 
-def test_an_array_that_is_no_npz_and_classes_that_are_no_list_are_refused(tmp_path):
+def test_a_file_that_is_not_an_npz_and_classes_that_are_not_a_list_are_refused(tmp_path):
     with (tmp_path / "one.npz").open("wb") as stream:
         np.save(stream, np.zeros((2, 8, 8), np.uint8))
     np.savez(tmp_path / "two.npz", images=np.zeros((1, 8, 8), np.uint8), labels=np.array([0]), classes=np.array("cat"))
@@ -185,7 +185,7 @@ def test_an_array_that_is_no_npz_and_classes_that_are_no_list_are_refused(tmp_pa
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.npz"])
-def test_pictures_in_a_pipe_are_refused_and_not_waited_for(tmp_path, name):
+def test_a_pipe_in_place_of_a_source_is_refused_and_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
 
     with pytest.raises(InvalidSource, match="got a pipe, a socket or a device"):
@@ -204,7 +204,7 @@ OUTSIDE = [
 
 @pytest.fixture
 def secret(tmp_path):
-    """A file beside the folder of pictures, which is never to be opened."""
+    """A file outside the folder of images, which must never be opened."""
     path = tmp_path / "secret.jpg"
     path.write_bytes(b"secret")
     return path
@@ -212,7 +212,7 @@ def secret(tmp_path):
 
 @pytest.mark.parametrize("name", OUTSIDE)
 @pytest.mark.parametrize("csv", ["list.csv", "labels.csv", "../other.csv"])
-def test_a_name_outside_of_the_folder_is_refused_with_its_line(tmp_path, secret, name, csv):
+def test_a_name_outside_the_folder_is_refused_with_its_line(tmp_path, secret, name, csv):
     photos = write(tmp_path / "photos", "a.jpg", "x/b.jpg" if csv == "list.csv" else "b.jpg")
     name = name.format(outside=secret)
     (photos / csv).write_text(f"file,label\na.jpg,red\n{name},red\n")
@@ -228,7 +228,7 @@ def test_a_name_outside_of_the_folder_is_refused_with_its_line(tmp_path, secret,
 
 
 @pytest.mark.parametrize("csv", [None, "cat/link.jpg,red\n"])
-def test_a_link_that_leads_out_of_the_folder_is_refused_with_its_end(tmp_path, secret, csv):
+def test_a_link_that_leads_out_of_the_folder_is_refused_with_its_target(tmp_path, secret, csv):
     photos = write(tmp_path / "photos", "cat/a.jpg")
     (photos / "cat" / "link.jpg").symlink_to(secret)
     (photos / "list.csv").write_text(csv or "")

@@ -1,4 +1,4 @@
-"""The client against the real thing: a local server with its Postgres, worker and TorchServe, started for the test."""
+"""The client with a real local server: Postgres, API, worker and TorchServe."""
 
 import fcntl
 import json
@@ -23,7 +23,7 @@ CLASSES = ["cat", "dog", "ship"]
 
 @pytest.fixture
 def place(short_folder, monkeypatch):
-    """Three pictures in class folders, one file that is none, and the weights of a network that learned nothing."""
+    """Three images in class folders, one file that is not an image, and the weights of an untrained network."""
     monkeypatch.setenv("MODICUM_DATA", str(short_folder / "data"))
     random = np.random.default_rng(0)
     for label in CLASSES:
@@ -97,7 +97,7 @@ def _expect_arrays(client, place):
 
 
 def _expect_objects(client, place, result):
-    """Boxes of the left half of one picture: half of the canvas, whatever becomes of the search; and those of none."""
+    """Boxes cover the left half of one image, so half of the canvas; boxes of an unknown image are refused."""
     objects = {finding.item: finding.controls.objects for finding in result.findings}
     assert objects["cat/a.png"].area == 0.5
     assert [objects[item] for item in ("cat/broken.jpg", "dog/a.png", "ship/a.png")] == [None] * 3
@@ -112,19 +112,19 @@ def _expect_objects(client, place, result):
 
 
 def _expect_pixel_subsets(result):
-    """Every picture that could be read is descended once, within the budget, beside the default controls."""
-    answers = {finding.item: finding.controls.pixel_subset for finding in result.findings}
-    assert answers.pop("cat/broken.jpg") is None
-    for answer in answers.values():
-        assert answer.subset.mask.sum() == answer.subset.size == 52
-        assert (answer.trace.kept[0], answer.trace.kept[-1]) == (1024, 0)
-        assert answer.passes.equivalents <= 40
+    """Pixel subsets are measured on every readable image, within the budget, beside the default controls."""
+    measured = {finding.item: finding.controls.pixel_subset for finding in result.findings}
+    assert measured.pop("cat/broken.jpg") is None
+    for found in measured.values():
+        assert found.subset.mask.sum() == found.subset.size == 52
+        assert (found.trace.kept[0], found.trace.kept[-1]) == (1024, 0)
+        assert found.passes.equivalents <= 40
     assert result.models[0].pixel_subsets_accuracy.n == 3
     assert len(result.models[0].confidence_curve) == 41
 
 
 def _expect_masked_set(place, audit):
-    """What is exported is what was verified: the network itself is as confident in every exported image."""
+    """The network is as confident in every exported image as when the subset was verified."""
     masked = audit.export_subsets(place / "set.npz")
     network = build_cifar_resnet("cifar_resnet20", len(CLASSES)).eval()
     network.load_state_dict(load_file(place / "w.safetensors"))
@@ -154,7 +154,7 @@ def _expect_findings(result):
 
 
 def _expect_identity(client, place, model, audit):
-    """The same again is what is there; a changed data set of the same name is refused; what is in use stays."""
+    """An equal upload returns what exists. A changed data set of the same name, and a deletion in use, are refused."""
     assert register(client, place) == model
     assert client.datasets.upload("holdout", place / "photos", boxes=place / "boxes.csv").item_count == 4
     again = client.audits.create(models=["m"], dataset="holdout", thresholds=[0.34], passes=40, pixel_subsets=40)
@@ -168,7 +168,7 @@ def _expect_identity(client, place, model, audit):
 
 
 def _expect_command(place, model):
-    """The command attaches to the server that this test holds."""
+    """The command uses the server of this test."""
     options = ["--weights", "w.safetensors", "--architecture", "modicum:cifar_resnet20", "--input", "cifar10"]
     options += ["--labels", "labels.txt", "--name", "m", "--threshold", "0.34", "--passes", "40"]
     command = [sys.executable, "-m", "modicum", "audit", "photos", *options, "--output", "r.html", "--json"]
@@ -181,7 +181,7 @@ def _expect_command(place, model):
 
 
 def _expect_silence(place, seconds=60.0):
-    """The server leaves once nobody uses it."""
+    """The server stops when no client uses it."""
     deadline = time.monotonic() + seconds
     while (place / "data" / "server.json").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Result documents and findings artifacts as values, and how they print."""
+"""Result documents and findings artifacts: their values, and how they print."""
 
 import base64
 import gzip
@@ -107,7 +107,7 @@ def result():
     return result_of(document_of(json.dumps(DOCUMENT).encode()), gzip.compress(rows.encode()))
 
 
-def test_a_rate_prints_with_its_interval_and_what_must_be_read_beside_it(result):
+def test_a_rate_prints_with_its_interval_and_the_measure_beside_it(result):
     rate = result.models[0].overinterpretation_rate
 
     assert str(rate) == "0.62 (0.55 to 0.69), class-targeted 0.58"
@@ -141,7 +141,7 @@ def test_percentages_show_two_digits(value, text):
     assert percent(value) == text
 
 
-def test_a_findings_mask_is_the_boolean_array_that_was_packed(result):
+def test_the_mask_of_a_finding_is_the_boolean_array_that_was_packed(result):
     finding = result.findings[0]
 
     assert finding.subset.mask.dtype == np.bool_
@@ -165,7 +165,7 @@ def test_a_document_of_another_schema_is_refused():
         document_of(b'{"schema_version": 2}')
 
 
-def test_the_last_pixels_of_an_image_are_read_and_told(result):
+def test_the_last_pixels_of_an_image_are_read_and_shown(result):
     entry = {
         "subset": ROW["subset"],
         "confidence": 0.75,
@@ -180,15 +180,15 @@ def test_the_last_pixels_of_an_image_are_read_and_told(result):
 
     show_result(console, replace(result, findings=(found,)), {})
 
-    answer = found.controls.pixel_subset
-    assert np.array_equal(answer.subset.mask, MASK)
-    assert (answer.predicted_class, answer.random_predicted_class, answer.passes.equivalents) == (1, 0, 20)
-    assert answer.trace.kept == (6, 3)
-    told = "below the threshold: not searched; confidence on the last 3 pixels 0.75, on as many random ones 0.25"
-    assert told in console.file.getvalue()
+    measured = found.controls.pixel_subset
+    assert np.array_equal(measured.subset.mask, MASK)
+    assert (measured.predicted_class, measured.random_predicted_class, measured.passes.equivalents) == (1, 0, 20)
+    assert measured.trace.kept == (6, 3)
+    shown = "below the threshold: not searched; confidence on the last 3 pixels 0.75, on as many random ones 0.25"
+    assert shown in console.file.getvalue()
 
 
-def test_the_accuracy_on_the_last_pixels_and_the_curve_are_read_off_the_document():
+def test_the_accuracy_on_the_last_pixels_and_the_curve_come_from_the_document():
     entry = DOCUMENT["models"][0]["searches"][0]
     plain = {"n": 4, "interval": None, "parameters": {}}
     curve = [{"kept_share": 0.0, "confidence": 0.1, "low": None, "high": None}]
@@ -206,7 +206,7 @@ def test_the_accuracy_on_the_last_pixels_and_the_curve_are_read_off_the_document
     assert result_of(DOCUMENT, gzip.compress(b"")).models[0].confidence_curve == ()
 
 
-def test_a_search_without_a_gradient_is_said_where_there_was_one():
+def test_a_search_without_a_gradient_is_marked():
     entry = DOCUMENT["models"][0]["searches"][0]
     blind = {**DOCUMENT, "models": [{**DOCUMENT["models"][0], "searches": [entry, {**entry, "gradient_free": True}]}]}
     searches = result_of(blind, gzip.compress(b"")).models[0].searches
@@ -216,7 +216,7 @@ def test_a_search_without_a_gradient_is_said_where_there_was_one():
     assert said == [search.gradient_free for search in searches] == [False, True]
 
 
-def test_another_class_that_the_bare_fill_argues_for_is_no_multiple_of_the_size(result):
+def test_a_class_for_which_the_bare_fill_is_sufficient_has_no_ratio_of_sizes(result):
     controls = result.findings[0].controls
     bare = replace(controls, class_targeted=replace(controls.class_targeted, size=0, size_ratio=0.0))
     console = Console(file=io.StringIO(), width=200)
@@ -227,7 +227,7 @@ def test_another_class_that_the_bare_fill_argues_for_is_no_multiple_of_the_size(
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("robust_fields", "shown"),
     [
         ({}, "9 pixels are sufficient with 30 of 32 other images as the fill, 3.00x the size"),
         ({"budget_exhausted": True}, "with other images as the fill, only the whole image is sufficient"),
@@ -235,14 +235,14 @@ def test_another_class_that_the_bare_fill_argues_for_is_no_multiple_of_the_size(
     ],
     ids=["found", "nothing smaller", "too few donors"],
 )
-def test_what_suffices_on_other_images_is_told_with_how_many_of_them(result, answer, told):
+def test_the_fill_robust_control_is_shown_with_its_number_of_images(result, robust_fields, shown):
     robust = FillRobustFinding(9, 3.0, 32, 30, 0.95, budget_exhausted=False, reason="")
-    controls = replace(result.findings[0].controls, fill_robust=replace(robust, **answer))
+    controls = replace(result.findings[0].controls, fill_robust=replace(robust, **robust_fields))
     console = Console(file=io.StringIO(), width=300)
 
     show_result(console, replace(result, findings=(replace(result.findings[0], controls=controls),)), {})
 
-    assert told in console.file.getvalue()
+    assert shown in console.file.getvalue()
 
 
 def test_the_headline_tells_counts_rate_and_readings(result):
@@ -311,14 +311,14 @@ def test_a_transfer_is_a_cell_of_the_matrix(several):
     assert str(second.class_kept_share) == "unavailable: none was scored"
 
 
-def test_an_answer_of_another_version_stands_with_the_finding(several):
+def test_the_score_of_another_version_is_in_the_finding(several):
     scored, died = several.findings[0].controls.transfers
 
     assert (scored.model_version, scored.confidence, scored.predicted_class, scored.reason) == (OTHER, 0.31, 2, "")
     assert (died.predicted_class, died.reason) == (None, "MODEL_DIED")
 
 
-def test_the_matrix_is_printed_with_rows_of_whose_and_columns_of_who(several):
+def test_the_matrix_has_the_owners_of_subsets_in_rows_and_the_scorers_in_columns(several):
     console = Console(file=io.StringIO(), width=200)
 
     show_result(console, several, {})
@@ -334,7 +334,7 @@ def test_a_result_without_the_control_has_no_matrix(result):
     assert result.findings[0].controls.transfers == ()
 
 
-def test_what_a_model_says_first_is_what_its_search_for_the_predicted_class_says():
+def test_the_properties_of_a_model_come_from_its_search_for_the_predicted_class():
     entry = DOCUMENT["models"][0]["searches"][0]
     found = {"other_class_found_share": share(0.4, 0.3, 0.5)}
     other = {**entry, "search": {**entry["search"], "target_rule": "random_other"}, "measures": found}

@@ -16,7 +16,7 @@ def sent(client, contents, progress=None):
     client._portal.run(upload(client._connection, contents, progress))
 
 
-def test_only_what_is_missing_is_sent_and_each_once(client, script):
+def test_only_missing_files_are_sent_and_each_once(client, script):
     held, new = bytes_content(b"held", "held"), bytes_content(b"new", "new")
     script.artifacts[held.digest] = b"held"
 
@@ -26,22 +26,22 @@ def test_only_what_is_missing_is_sent_and_each_once(client, script):
     assert script.artifacts[new.digest] == b"new"
 
 
-def test_a_broken_upload_resumes_where_the_server_stands(client, script):
+def test_a_broken_upload_resumes_where_the_server_has_got_to(client, script):
     content = bytes_content(BIG, "big")
     script.steps["UploadArtifact"] = [CHUNK_BYTES, 3 * CHUNK_BYTES]
-    told = []
+    reported = []
 
-    sent(client, [content], told.append)
+    sent(client, [content], reported.append)
 
     offsets = [header.offset for header in script.calls["UploadArtifact"]]
     assert offsets[0] == 0
     assert offsets == sorted(set(offsets))
     assert len(offsets) == 3
     assert script.artifacts[content.digest] == BIG
-    assert (told[-1].files_done, told[-1].bytes_done, told[-1].bytes_total) == (1, len(BIG), len(BIG))
+    assert (reported[-1].files_done, reported[-1].bytes_done, reported[-1].bytes_total) == (1, len(BIG), len(BIG))
 
 
-def test_a_broken_upload_waits_for_a_server_that_is_restarted_longer_than_one_call_would(client, script):
+def test_a_broken_upload_waits_longer_for_a_restarting_server_than_a_call(client, script):
     content = bytes_content(BIG, "big")
     script.steps["UploadArtifact"] = [CHUNK_BYTES]
     script.steps["FindMissingArtifacts"] = [None, *[grpc.StatusCode.UNAVAILABLE] * (CALLS.attempts + 1)]
@@ -52,7 +52,7 @@ def test_a_broken_upload_waits_for_a_server_that_is_restarted_longer_than_one_ca
     assert script.calls["UploadArtifact"][-1].offset > 0
 
 
-def test_an_upload_waits_while_somebody_else_uploads_the_same_bytes(client, script):
+def test_an_upload_waits_while_another_client_uploads_the_same_bytes(client, script):
     content = bytes_content(BIG, "big")
     script.steps["UploadArtifact"] = [(grpc.StatusCode.ABORTED, "UPLOAD_BUSY")] * 2
 
@@ -62,7 +62,7 @@ def test_an_upload_waits_while_somebody_else_uploads_the_same_bytes(client, scri
     assert script.artifacts[content.digest] == BIG
 
 
-def test_an_upload_that_an_earlier_command_began_goes_on(client, script):
+def test_an_upload_that_an_earlier_command_began_is_resumed(client, script):
     content = bytes_content(BIG, "big")
     script.partial[content.digest] = bytearray(BIG[:1000])
 
@@ -80,7 +80,7 @@ def test_an_upload_that_an_earlier_command_began_goes_on(client, script):
         (lambda path: path.unlink(), "could not be read while it was uploaded"),
     ],
 )
-def test_a_file_that_changes_under_the_upload_is_named(client, tmp_path, change, says):
+def test_a_file_that_changes_during_the_upload_is_named(client, tmp_path, change, says):
     path = tmp_path / "a.jpg"
     path.write_bytes(b"first bytes")
     content = file_content(path)
@@ -90,7 +90,7 @@ def test_a_file_that_changes_under_the_upload_is_named(client, tmp_path, change,
         sent(client, [content])
 
 
-def test_an_empty_file_is_sent_too(client, script, tmp_path):
+def test_an_empty_file_is_sent(client, script, tmp_path):
     (tmp_path / "a.jpg").touch()
 
     sent(client, [file_content(tmp_path / "a.jpg")])
@@ -109,14 +109,14 @@ def test_a_broken_download_resumes_and_is_checked(client, script):
     assert [request.offset for request in script.calls["DownloadArtifact"]] == [0, len(BIG) // 2]
 
 
-def test_bytes_that_do_not_fit_their_digest_are_refused(client, script):
+def test_bytes_that_do_not_match_their_digest_are_refused(client, script):
     script.artifacts["0" * 64] = BIG
 
     with pytest.raises(errors.DataLoss):
         client._portal.run(download(client._connection, "0" * 64))
 
 
-def test_a_data_set_is_its_pictures_and_its_manifest(client, script, tmp_path):
+def test_a_data_set_is_its_images_and_its_manifest(client, script, tmp_path):
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "a.jpg").write_bytes(b"a")
     (tmp_path / "cat" / "b.jpg").write_bytes(b"a")

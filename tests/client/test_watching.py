@@ -1,4 +1,4 @@
-"""An audit while it goes on: streams that break, resume by sequence and end with the last snapshot."""
+"""The progress of an audit: streams break, resume by sequence, and end with the last snapshot."""
 
 import itertools
 from dataclasses import replace
@@ -21,7 +21,7 @@ def audit(client):
     return client.audits.create(models=["m"], dataset="d", thresholds=[0.9, 0.99], controls=["fill:4"])
 
 
-def test_the_specification_is_what_was_asked(audit, script):
+def test_the_specification_is_read_back(audit, script):
     request = script.calls["CreateAudit"][0]
 
     assert list(request.audit.specification.model_versions) == ["projects/default/models/m/versions/1"]
@@ -31,7 +31,7 @@ def test_the_specification_is_what_was_asked(audit, script):
     assert not request.audit.specification.no_controls
 
 
-def test_no_controls_are_not_the_default_ones(client, script):
+def test_no_controls_differ_from_the_default_controls(client, script):
     client.audits.create(models=["m"], dataset="d", thresholds=[0.9], controls=[])
     client.audits.create(models=["m"], dataset="d", thresholds=[0.9])
 
@@ -39,7 +39,7 @@ def test_no_controls_are_not_the_default_ones(client, script):
 
 
 @pytest.mark.parametrize(("controls", "alone"), [(None, False), ([], True), (["fill"], False)])
-def test_a_budget_of_pixel_subsets_stands_beside_the_controls_that_run(client, script, controls, alone):
+def test_a_budget_of_pixel_subsets_is_sent_beside_the_controls(client, script, controls, alone):
     client.audits.create(models=["m"], dataset="d", thresholds=[0.9], controls=controls, pixel_subsets=300)
 
     specification = script.calls["CreateAudit"][0].audit.specification
@@ -48,7 +48,7 @@ def test_a_budget_of_pixel_subsets_stands_beside_the_controls_that_run(client, s
     assert specification.no_controls is alone
 
 
-def test_statistics_are_sent_where_they_are_given_and_left_to_the_server_else(client, script):
+def test_only_given_statistics_are_sent(client, script):
     client.audits.create(models=["m"], dataset="d", thresholds=[0.9], level=0.9, accuracy_limit=0)
     client.audits.create(models=["m"], dataset="d", thresholds=[0.9], alpha=0.1, ratio_limit=1.5)
 
@@ -59,14 +59,14 @@ def test_statistics_are_sent_where_they_are_given_and_left_to_the_server_else(cl
     assert sent == [{"level": 0.9, "accuracy_limit": 0.0}, {"alpha": 0.1, "ratio_limit": 1.5}]
 
 
-def test_statistics_of_a_snapshot_are_those_of_the_message_and_none_of_a_server_of_before():
+def test_statistics_that_an_older_server_did_not_set_are_none():
     message = audit_pb2.AuditSpecification(statistics=audit_pb2.Statistics(level=0.9, accuracy_limit=0))
 
     assert specification_value(message).statistics == Statistics(level=0.9, accuracy_limit=0)
     assert specification_value(audit_pb2.AuditSpecification()).statistics == Statistics()
 
 
-def test_a_watch_goes_on_after_the_last_sequence_that_it_saw(audit, script):
+def test_a_watch_resumes_after_the_last_sequence(audit, script):
     script.watches = [
         ([(1, "QUEUED"), (4, "RUNNING")], UNAVAILABLE),
         ([], UNAVAILABLE),
@@ -80,7 +80,7 @@ def test_a_watch_goes_on_after_the_last_sequence_that_it_saw(audit, script):
     assert audit.state == "SUCCEEDED"
 
 
-def test_a_watch_that_may_not_be_is_an_error_at_once(audit, script):
+def test_a_forbidden_watch_is_an_error_at_once(audit, script):
     script.watches = [([], grpc.StatusCode.PERMISSION_DENIED)]
 
     with pytest.raises(errors.PermissionDenied):
@@ -129,26 +129,26 @@ def _with_passes(snapshot, passes):
     return replace(snapshot, passes_done=passes)
 
 
-def test_a_bar_tells_the_passes_done_of_those_planned_until_the_end(audit, script):
-    told = _told(audit, script, (3, "RUNNING"), (4, "SUCCEEDED"))
+def test_a_bar_shows_the_passes_done_and_planned_until_the_end(audit, script):
+    details = _details(audit, script, (3, "RUNNING"), (4, "SUCCEEDED"))
 
     planned = audit.snapshot.passes_planned
-    assert ["of at most" in detail for detail in told] == [True, False]
-    assert f"of at most {planned:,} passes" in told[0]
+    assert ["of at most" in detail for detail in details] == [True, False]
+    assert f"of at most {planned:,} passes" in details[0]
 
 
-def test_a_bar_tells_what_a_queued_audit_waits_for(audit, script):
-    told = _told(audit, script, (2, "QUEUED"), (3, "RUNNING"), (4, "SUCCEEDED"))
+def test_a_bar_shows_what_a_queued_audit_waits_for(audit, script):
+    details = _details(audit, script, (2, "QUEUED"), (3, "RUNNING"), (4, "SUCCEEDED"))
 
-    assert ["queued until a worker is free" in detail for detail in told] == [True, False, False]
+    assert ["queued until a worker is free" in detail for detail in details] == [True, False, False]
 
 
-def _told(audit, script, *snapshots):
+def _details(audit, script, *snapshots):
     script.watches = [(list(snapshots), DONE), ([snapshots[-1]], DONE)]
-    told = []
-    watched(audit, SimpleNamespace(show=lambda step, share, detail: told.append(detail)))
-    return told
+    details = []
+    watched(audit, SimpleNamespace(show=lambda step, share, detail: details.append(detail)))
+    return details
 
 
-def test_durations_are_told_in_minutes_and_seconds():
+def test_durations_are_shown_in_minutes_and_seconds():
     assert [duration(seconds) for seconds in (0, 59.6, 61, -1)] == ["0 s", "1 min 0 s", "1 min 1 s", "0 s"]

@@ -1,4 +1,4 @@
-"""The synchronous client is the asynchronous one, method by method; the client knows no torch and no server."""
+"""The synchronous client has every method of the asynchronous one. The client imports neither torch nor the server."""
 
 import inspect
 import subprocess
@@ -24,13 +24,13 @@ def methods(kind):
 
 
 @pytest.mark.parametrize(
-    ("twin", "original"),
+    ("sync", "asynchronous"),
     [(Audit, AsyncAudit), (Audits, AsyncAudits), (Datasets, AsyncDatasets), (Models, AsyncModels)],
 )
-def test_every_method_has_its_twin_with_the_same_parameters_and_words(twin, original):
-    assert methods(twin) == methods(original)
-    for name in methods(twin):
-        mine, theirs = getattr(twin, name), getattr(original, name)
+def test_every_method_has_a_synchronous_form_with_the_same_parameters_and_docstring(sync, asynchronous):
+    assert methods(sync) == methods(asynchronous)
+    for name in methods(sync):
+        mine, theirs = getattr(sync, name), getattr(asynchronous, name)
         assert inspect.signature(mine).parameters == inspect.signature(theirs).parameters
         assert mine.__doc__ == theirs.__doc__
 
@@ -46,9 +46,9 @@ def test_importing_the_client_imports_neither_torch_nor_the_server():
         "print([m for m in sys.modules if m.split('.')[0] in {'torch', 'modicum_server', 'modicum_sis', 'PIL'}])"
     )
 
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert answer.stdout == "[]\n"
+    assert done.stdout == "[]\n"
 
 
 def test_the_client_explains_its_arguments():
@@ -66,14 +66,14 @@ def test_the_readme_names_every_option_of_the_audit_command():
     assert {option for option in options - {"--help"} if option not in README.read_text()} == set()
 
 
-def test_the_readmes_input_file_is_one(tmp_path):
+def test_the_input_file_in_the_readme_is_valid(tmp_path):
     text = README.read_text().split("```toml\n")[1].split("```")[0]
     (tmp_path / "input.toml").write_text(text)
 
     assert input_specification(tmp_path / "input.toml") == replace(BUILT_IN["imagenet"], fill_mean=IMAGENET_MEAN)
 
 
-def test_every_error_is_drawn_in_the_tree_and_can_be_imported():
+def test_every_error_is_in_the_tree_and_can_be_imported():
     kinds = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
 
     assert kinds <= set(modicum.__all__)
