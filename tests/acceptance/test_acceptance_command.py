@@ -204,7 +204,7 @@ def test_an_ensemble_of_twice_the_same_is_checked_and_is_inconclusive_on_nine_im
     assert check["measures"]["subset_fraction_ratio"]["value"] == pytest.approx(1.0, rel=0.2)
     assert check["measures"]["matched_subset_fraction_ratio"]["n"] > 0
     page = (place.folder / "check.html").read_text()
-    assert "Does the ensemble mitigate it?" in page
+    assert "Does the ensemble mitigate overinterpretation?" in page
     assert "80% interval" in page
     searches = [search for model in result["models"] for search in model["searches"]]
     companions = [one["measures"]["overinterpretation_rate_class_targeted"]["n"] for one in searches]

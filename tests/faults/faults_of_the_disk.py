@@ -67,7 +67,7 @@ def fill_while_it_takes_an_upload(trial: Trial) -> None:
     with drawn(trial, api.log_bytes + UPLOAD_BYTES) as content:
         with largest_file(api, room), pytest.raises(ResourceExhausted) as refused:
             send(trial.stage, content)
-        assert (refused.value.reason, "make room" in str(refused.value)) == ("DISK_FULL", True), refused.value
+        assert (refused.value.reason, "free some space" in str(refused.value)) == ("DISK_FULL", True), refused.value
         held = received(trial.stage, content)
         assert 0 < held <= room, f"expected what there was room for to be kept, got {held:,} of {room:,} bytes"
         assert send(trial.stage, content) == held
@@ -81,7 +81,7 @@ def fill_while_an_audit_is_acknowledged(trial: Trial) -> None:
         with full_table(trial.stage, "audits"), pytest.raises(grpc.RpcError) as refused:
             calling.create(request).result()
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        assert "no room left" in refused.value.details()
+        assert "The database is full" in refused.value.details()
         trial.follow(SUBJECT, calling.create(request).result().name)
     trial.submit_to(BESIDE)
 

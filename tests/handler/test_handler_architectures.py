@@ -133,7 +133,7 @@ def test_a_size_that_an_architecture_cannot_be_built_for_is_refused_with_what_to
         build_architecture("torchvision:vit_b_32", 5, (50, 50))
 
     assert refusal.value.reason == "INPUT_REFUSED"
-    assert "got 50 x 50" in str(refusal.value)
+    assert "an input of 50 x 50 pixels" in str(refusal.value)
 
 
 def test_a_cifar_resnet_has_the_keys_and_the_size_of_the_paper_s():

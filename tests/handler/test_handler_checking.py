@@ -161,7 +161,7 @@ def test_a_wrong_number_of_labels_is_refused(stage):
     failure = checked(stage, version)[-1].failure
 
     assert failure.reason == "CLASS_COUNT_MISMATCH"
-    assert "3 classes and 2 labels" in failure.detail
+    assert "3 outputs, but the version has 2 labels" in failure.detail
 
 
 def test_weights_of_another_architecture_are_refused(stage):
@@ -209,7 +209,7 @@ def test_a_missing_artifact_is_not_the_model_s_fault(stage):
 def test_a_gpu_that_is_not_there_is_said(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
-    with pytest.raises(TaskFailure, match="this one has none"):
+    with pytest.raises(TaskFailure, match="this worker has no GPU"):
         choose_device("cuda")
 
 

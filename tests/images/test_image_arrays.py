@@ -140,8 +140,8 @@ LIE = "{'descr': '|u1', 'fortran_order': False, 'shape': %s, }"
                      "uint8, uint16 or float32", id="records"),
         pytest.param(saved(np.zeros((4, 6, 2))), "got float64", id="float64"),
         pytest.param(saved(np.zeros((4, 6, 2), bool)), "got bool", id="bool"),
-        pytest.param(saved(NAN), "within 0 and 1", id="NaN"),
-        pytest.param(saved(INFINITE), "within 0 and 1", id="infinity"),
+        pytest.param(saved(NAN), "from 0 to 1, got", id="NaN"),
+        pytest.param(saved(INFINITE), "from 0 to 1, got", id="infinity"),
         pytest.param(saved(np.full((4, 6, 2), 1.001, np.float32)), "from 1.001 to 1.001", id="above the bounds"),
         pytest.param(saved(noise(4, 6, 3)), "2 channels; got 3", id="other channels"),
         pytest.param(saved(noise(2, 4, 6)), "2 channels; got 6", id="channels first"),
@@ -165,7 +165,7 @@ def test_pixels_and_values_are_limited_inclusively():
     shown(saved(noise(4, 6, 3)), specification(3), max_pixels=24)
     with pytest.raises(PictureTooLarge, match="at most 23 pixels"):
         shown(saved(noise(4, 6)), specification(1), max_pixels=23)
-    with pytest.raises(PictureTooLarge, match="72 values; the array has 6 x 4 of 4 channels"):
+    with pytest.raises(PictureTooLarge, match="72 values, but the array has 6 x 4 pixels of 4 channels"):
         shown(saved(noise(4, 6, 4)), specification(4), max_pixels=24)
 
 

@@ -202,7 +202,7 @@ def test_32_bits_are_taken_only_where_they_hold_16(value):
     taken = shown(encoded(Image.fromarray(np.full((2, 4), 13_107, dtype=np.int32)), "TIFF"))
 
     assert taken[:, 0, 0] == pytest.approx((0.2,) * 3)
-    with pytest.raises(PictureUnreadable, match="16 bits a channel"):
+    with pytest.raises(PictureUnreadable, match="16 bits per channel"):
         shown(encoded(Image.fromarray(np.full((2, 4), value, dtype=np.int32)), "TIFF"))
 
 

@@ -52,10 +52,10 @@ async def test_killed_it_answers_again_at_the_same_address_with_what_was_stored(
 
     assert await answered(postgres, "SELECT one FROM kept") == [(1,)]
 
-    await until(lambda: "answers again" in postgres.log.read_text())
+    await until(lambda: "is running again" in postgres.log.read_text())
     keeping_it.cancel()
     assert (postgres.url, postgres.pid == first) == (url, False)
-    assert f"exit code -9; it is started again, its log is {postgres.log}" in capsys.readouterr().err
+    assert f"exit code -9 and is being started again; its log is {postgres.log}" in capsys.readouterr().err
 
 
 async def test_told_to_end_by_another_it_is_back_although_a_connection_is_held(postgres, capsys):
@@ -69,12 +69,12 @@ async def test_told_to_end_by_another_it_is_back_although_a_connection_is_held(p
 
         with pytest.raises(psycopg.OperationalError):
             await held.execute("SELECT 1")
-    await until(lambda: "answers again" in postgres.log.read_text())
+    await until(lambda: "is running again" in postgres.log.read_text())
     keeping_it.cancel()
     assert (postgres.url, postgres.pid == first) == (url, False)
     said = capsys.readouterr().err
-    assert "was told to end, not by us" in said
-    assert "exit code 0; it is started again" in said
+    assert "something else asked PostgreSQL to stop" in said
+    assert "exit code 0 and is being started again" in said
 
 
 async def test_one_that_nobody_told_to_end_is_left_alone(postgres, capsys):

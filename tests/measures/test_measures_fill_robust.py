@@ -93,7 +93,7 @@ def test_where_no_image_has_enough_donors_the_reason_gives_their_number():
 
     measured = measures_of([finding(place, 3, controls=unavailable) for place in range(12)])
 
-    reason = "too few donors for all of 12 images: at most 7 could verify, and it takes 8"
+    reason = "too few donors for 12 images: at most 7 donors could verify a subset, and 8 are needed"
     assert {measured[name]["unavailable"] for name in measured if name.startswith("fill_robust")} == {reason}
     assert reading_of([finding(place, 3, controls=unavailable) for place in range(12)]) is None
 
@@ -119,15 +119,15 @@ def test_a_search_that_ran_out_of_passes_says_nothing_of_the_model(found, outcom
     reading = reading_of([finding(place, 3, controls=robust(size)) for place, size in enumerate(sizes)])
 
     assert reading["outcome"] == outcome
-    assert f"nothing smaller than the whole for {30 - found} of them" in reading["text"]
+    assert f"for {30 - found} of them the search verified nothing smaller than the whole image" in reading["text"]
     assert ("more passes may find parts" in reading["text"]) == (outcome == "INCONCLUSIVE")
 
 
 def test_the_sentence_gives_share_donors_fraction_and_ratio():
     assert reading_of([finding(place, 3, controls=robust(12)) for place in range(20)])["text"] == (
-        "For 100% of 20 images (95% interval 84% to 100%) a part suffices whatever stands elsewhere, for at least 9 in "
-        "10 of 29 other images; the median is 19% of the pixels (95% interval 19% to 19%), 4.0 times the search's own "
-        "subset (95% interval 4.0 to 4.0): the search's subsets are as small as they are by grace of their fill."
+        "For 100% of 20 images (95% interval 84% to 100%) a part suffices with at least 9 in 10 of 29 other images as "
+        "the fill; the median is 19% of the pixels (95% interval 19% to 19%), 4.0 times the search's own "
+        "subset (95% interval 4.0 to 4.0): the search's subsets are so small only because of their fill."
     )
 
 

@@ -36,8 +36,8 @@ def test_a_member_that_is_eligible_on_two_images_fewer_is_not_matched_and_the_re
     assert check["verdict"] == "INCONCLUSIVE"
     (reason,) = check["reasons"]
     assert reason == (
-        "at its matched temperature two, version 1 is eligible on 158 images and the ensemble on 160 of the same 160, "
-        "which is not as many within 1"
+        "at its matched temperature two, version 1 is eligible on 158 of 160 images and the ensemble on 160; these "
+        "numbers differ by more than 1"
     )
 
 
@@ -50,9 +50,8 @@ def test_a_member_that_is_eligible_on_two_images_more_is_not_matched_either():
     check = checked(findings)
 
     assert check["verdict"] == "INCONCLUSIVE"
-    assert [reason.split(" which")[0] for reason in check["reasons"]] == [
-        f"at its matched temperature {name}, version 1 is eligible on 160 images and the ensemble on 158 of the same "
-        "160,"
+    assert [reason.split(" these")[0] for reason in check["reasons"]] == [
+        f"at its matched temperature {name}, version 1 is eligible on 160 of 160 images and the ensemble on 158;"
         for name in ("one", "two")
     ]
 

@@ -23,7 +23,7 @@ def test_the_ratio_is_that_to_the_geometric_mean_of_the_members():
 def test_an_ensemble_that_needs_more_at_matched_temperatures_too_mitigates():
     check = checked(audit_of(LARGER), matched_temperatures={"1": {ONE: 1.4, TWO: 0.9}})
 
-    assert (check["verdict"], check["reasons"], check["stamp"]) == ("MITIGATED", [], "no OOD set")
+    assert (check["verdict"], check["reasons"], check["stamp"]) == ("MITIGATED", [], "no out-of-distribution data set")
     assert check["temperatures"] == {ONE: 1.4, TWO: 0.9}
     assert [one["pass_milliseconds"] for one in check["versions"].values()] == [2.5, 2.5, 2.5]
     assert check["passes_of_members_a_pass"] == 2
@@ -40,8 +40,8 @@ def test_forty_images_that_all_predict_alike_mitigate_with_a_caution():
     assert (check["verdict"], check["reasons"]) == ("MITIGATED", [])
     (caution,) = check["cautions"]
     assert caution == (
-        "of 40 images none differ in accuracy, and a bootstrap knows of no others: with two images added the "
-        "interval is -0.071 to 0.071, which holds -0.02"
+        "only 0 of 40 images differ in accuracy, so the bootstrap interval is too narrow: with two images added it is "
+        "-0.071 to 0.071, which contains -0.02"
     )
 
 
@@ -77,7 +77,7 @@ def test_without_matched_searches_nothing_is_said_to_be_mitigated():
     [
         ({"count": 29}, "fewer than 30 images"),
         ({"label": None}, "no labels"),
-        ({"spread": lambda place: 30 * (place % 2)}, "holds 1.1"),
+        ({"spread": lambda place: 30 * (place % 2)}, "contains 1.1"),
     ],
 )
 def test_too_few_images_no_labels_or_a_wide_interval_are_inconclusive(changes, reason):

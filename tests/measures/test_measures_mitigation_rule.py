@@ -64,4 +64,4 @@ def test_reasons_name_the_limits_that_were_asked_for():
     _, reasons = judge(measures, {}, Statistics(ratio_limit=1.5, accuracy_limit=-0.1))
 
     assert [reason.rsplit(" ", 1)[1] for reason in reasons[:2]] == ["1.5", "1.5"]
-    assert reasons[2] == "the ensemble's accuracy may lie 0.1 or more below its members'"
+    assert reasons[2] == "the ensemble's accuracy may be 0.1 or more below its members'"

@@ -36,7 +36,7 @@ def test_a_bare_fill_that_argues_for_another_class_is_no_evidence_for_the_pixels
     readings = readings_of([finding(place, 3, controls=controls(size)) for place, size in enumerate(sizes)])
 
     assert readings["class_targeted"]["outcome"] == outcome
-    assert "the bare fill alone argues for it" in readings["class_targeted"]["text"]
+    assert "the bare fill alone suffices" in readings["class_targeted"]["text"]
 
 
 def test_the_level_of_an_interval_is_told_as_it_was_asked_for():
@@ -163,8 +163,8 @@ def test_subsets_that_fall_below_the_threshold_and_keep_their_class_are_weakened
     assert reading["outcome"] == "WEAKENED"
     assert reading["text"] == (
         "With the neighbouring pixels of the image added, 0% of 20 subsets (95% interval 0% to 16%) still suffice, and "
-        "100% (95% interval 84% to 100%) keep their class: more of the same image costs confidence, and mostly not the "
-        "class."
+        "100% (95% interval 84% to 100%) keep their class: more of the same image lowers the confidence but mostly "
+        "keeps the class."
     )
 
 
@@ -181,8 +181,8 @@ def test_the_sentence_on_the_shape_gives_both_medians():
 
     assert readings["mask_only"]["text"] == (
         "The bare shapes of 20 masks, painted on the mean, leave a median confidence of 0.720 in white (95% "
-        "interval 0.720 to 0.720) and 0.720 in black (95% interval 0.720 to 0.720): the shape alone argues for the "
-        "class in one paint at least, whatever the kept pixels show."
+        "interval 0.720 to 0.720) and 0.720 in black (95% interval 0.720 to 0.720): the shape alone reaches the "
+        "threshold in at least one paint, whatever the kept pixels show."
     )
 
 

@@ -137,7 +137,7 @@ def test_accuracy_is_held_against_chance_on_the_images_that_the_drop_is_of():
 
     reading = reading_of(with_objects(20, area=0.4, share=0.9) + wrong + without_objects)
 
-    assert "accuracy is not seen to lie above chance (50%)" in reading["text"]
+    assert "accuracy is not clearly above chance (50%)" in reading["text"]
 
 
 @pytest.mark.parametrize(

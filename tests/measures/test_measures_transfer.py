@@ -98,7 +98,7 @@ def test_versions_of_other_classes_say_that_they_cannot_be_asked():
     written, matrix = matrix_of(findings, class_labels={OTHER_VERSION: OTHER_NAMES})
 
     assert {measure["unavailable"] for pair in matrix.values() for measure in pair.values()} == {
-        "the two versions do not tell the same classes apart"
+        "the two versions do not have the same classes"
     }
     assert "transfer" not in controls_read(written)
 
@@ -160,10 +160,10 @@ def audit_with(kept, *, scorers=(OTHER_VERSION,), count=30):
 @pytest.mark.parametrize(
     ("kept", "outcome", "words"),
     [
-        ({OTHER_VERSION: 0.9, THIRD: 0.8}, "PATTERN", "a pattern that the versions share"),
-        ({OTHER_VERSION: 0.1, THIRD: 0.2}, "QUIRK", "this version's own quirk"),
-        ({OTHER_VERSION: 0.9, THIRD: 0.1}, "MIXED", "some versions see the class"),
-        ({OTHER_VERSION: 0.9, THIRD: 0.5}, "INCONCLUSIVE", "not settled by this many images"),
+        ({OTHER_VERSION: 0.9, THIRD: 0.8}, "PATTERN", "the versions share this pattern"),
+        ({OTHER_VERSION: 0.1, THIRD: 0.2}, "QUIRK", "belongs to this version alone"),
+        ({OTHER_VERSION: 0.9, THIRD: 0.1}, "MIXED", "some other versions see the class"),
+        ({OTHER_VERSION: 0.9, THIRD: 0.5}, "INCONCLUSIVE", "do not settle whether the pattern belongs"),
     ],
 )
 def test_the_reading_follows_the_rule(kept, outcome, words):
@@ -185,7 +185,7 @@ def test_a_version_that_agrees_on_no_image_is_named_and_keeps_the_verdict_open()
 
     reading = controls_read(written)["transfer"]
     assert reading["outcome"] == "INCONCLUSIVE"
-    assert "there are none with tiny, version 3" in reading["text"]
+    assert "there are no such images with tiny, version 3" in reading["text"]
 
 
 def test_few_images_have_no_verdict():

@@ -82,7 +82,7 @@ def test_where_the_bare_fill_argues_for_every_other_class_there_is_no_companion_
     assert measured["class_targeted_baseline_confident_share"]["value"] == 1.0
     for name in ("overinterpretation_rate_class_targeted", "class_targeted_size_ratio_median"):
         assert measured[name]["unavailable"] == (
-            "wherever the class_targeted control ran, the bare fill alone argues for the other class"
+            "wherever the class_targeted control ran, the bare fill alone reaches the threshold for the other class"
         )
 
 

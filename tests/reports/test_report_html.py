@@ -69,14 +69,17 @@ def test_the_answer_gives_the_rate_its_interval_and_its_companion():
     text = read(page_of(FEW)).text
 
     assert "For 100% of the images that were searched, 5% of the pixels or fewer suffice" in text
-    assert "That is 12 of 12 (95% interval 76% to 100%), and a lower bound" in text
-    assert "the same search finds 5% enough for 0% of 12 images (95% interval 0% to 24%), clearly less often." in text
+    assert "That is 12 of 12 (95% interval 76% to 100%). It is a lower bound" in text
+    assert (
+        "the same search finds that 5% of the pixels suffice on 0% of 12 images (95% interval 0% to 24%), clearly less "
+        "often."
+    ) in text
     assert "The median subset holds 3.1% of the pixels" in text
 
 
 def test_a_search_without_a_gradient_is_said_and_no_other():
     findings = [finding(place) for place in range(12)]
-    sentence = "This version has no useful gradient: its subsets come from a search by forward passes alone"
+    sentence = "This version has no useful gradient. Its subsets come from a search by forward passes alone"
 
     assert sentence in read(page_of(findings, gradient_free=[VERSION])).text
     assert sentence not in read(page_of(findings)).text
@@ -108,8 +111,8 @@ def test_how_the_passes_of_a_search_ran_is_said():
 def test_an_image_within_the_limit_that_was_set_is_shown():
     findings = [finding()]
 
-    assert "The image is not stored any more" not in page_of(findings, max_image_pixels=SIDE * SIDE)
-    assert "The image is not stored any more" in page_of(findings, max_image_pixels=SIDE * SIDE - 1)
+    assert "The image is no longer stored" not in page_of(findings, max_image_pixels=SIDE * SIDE)
+    assert "The image is no longer stored" in page_of(findings, max_image_pixels=SIDE * SIDE - 1)
 
 
 def test_another_class_that_the_bare_fill_argues_for_is_said_in_words():
@@ -121,27 +124,27 @@ def test_another_class_that_the_bare_fill_argues_for_is_said_in_words():
 def test_a_share_below_one_per_cent_of_a_step_is_not_rounded_to_nothing():
     search = Search(SearchMethod.BACKSELECT, 0.9, fraction=0.005)
 
-    assert "0.50% removed a step" in read(page_of([finding()], searches=(search,))).text
+    assert "0.50% removed per step" in read(page_of([finding()], searches=(search,))).text
 
 
 def test_too_few_images_are_said_plainly():
     text = read(page_of([finding(place, 2) for place in range(4)])).text
 
     assert "For 4 of the 4 images that were searched" in text
-    assert "below 10 no interval is given and no verdict drawn" in text
-    assert "How much of this the mask itself does is not known: the class_targeted control ran on no image." in text
+    assert "An interval and a verdict need at least 10" in text
+    assert "It is not known how much of this the mask itself does: the class_targeted control ran on no image." in text
 
 
 @pytest.mark.parametrize(
     ("findings", "sentence"),
     [
-        ([], "There was no image to audit."),
+        ([], "There were no images to audit."),
         ([not_eligible(0)], "On none of the 1 images does the model's confidence reach the threshold of 0.900."),
-        ([failed(0), failed(1)], "All 2 images failed; the reasons stand below."),
+        ([failed(0), failed(1)], "All 2 images failed; the reasons are listed below."),
         (BASELINE, "the bare fill alone reaches the threshold of 0.900"),
         (
             [not_eligible(0), WITHOUT_FILL],
-            "The 1 image that is eligible could not be searched; the reasons stand below.",
+            "The 1 image that is eligible could not be searched; the reasons are listed below.",
         ),
     ],
     ids=["empty", "no eligible image", "all failed", "baseline-confident", "no fill"],
@@ -163,7 +166,7 @@ def test_images_without_a_subset_are_listed_with_their_reason():
     text = read(page_of(mixed_findings())).text
 
     assert "below the threshold on the whole image, so not searched" in text
-    assert "neither a picture that can be decoded nor an array" in text
+    assert "the image cannot be read, or it does not fit the input" in text
     assert "the model's process died on this image" in text
     assert "nothing smaller than the whole image was found within the budget" in text
     assert "the bare fill alone reaches the threshold" in text
@@ -204,7 +207,7 @@ def test_the_gallery_runs_from_the_smallest_to_the_largest():
 def test_an_image_that_cannot_be_shown_leaves_its_mask(load_image):
     page = page_of([finding(0, 2), not_eligible(1)], load_image=load_image)
 
-    assert "The image is not stored any more" in page
+    assert "The image is no longer stored" in page
     assert page.count('<svg class="mask"') == 1
     assert read(page).unbalanced == []
 

@@ -51,7 +51,7 @@ def test_a_document_with_little_in_it_is_whole_all_the_same(document):
 def test_an_artifact_that_breaks_off_is_refused():
     packed = pack(mixed_findings())
 
-    with pytest.raises(ValueError, match="whole"):
+    with pytest.raises(ValueError, match="cut off"):
         rendered({}, packed[:-1], 100)
 
 

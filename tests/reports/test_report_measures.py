@@ -123,7 +123,10 @@ def test_classes_stand_in_rows_the_ones_with_most_images_first():
 
     text, table = by_class_of(findings)
 
-    assert "By the class that is predicted on the whole image, the classes with the most images first, with 95%" in text
+    assert (
+        "Images are grouped by the class predicted on the whole image. The classes with the most images come first; 95%"
+        in text
+    )
     assert re.findall(r'<th scope="row">(\w+)</th>', table) == ["dog", "cat"]
     assert "Overinterpretation rate" in text
     assert "Subset fraction, upper quartile" in text
@@ -142,7 +145,7 @@ def test_many_classes_are_bounded_and_the_rest_counted():
     text, table = by_class_of(findings, labels=())
 
     assert table.count('<th scope="row">') == 20
-    assert "3 classes more are in the JSON report" in text
+    assert "The JSON report has 3 more classes" in text
 
 
 def test_one_class_alone_has_no_table():
@@ -155,7 +158,7 @@ def test_a_search_for_a_random_other_class_is_split_by_that_class():
 
     text, _ = by_class_of(findings, searches=(other,))
 
-    assert "By the random other class that is argued for" in text
+    assert "Images are grouped by the random other class searched for" in text
     assert "Overinterpretation rate" not in text
 
 
@@ -200,4 +203,4 @@ def test_an_input_dropout_version_is_said_to_be_inference_only_wherever_it_is_na
     assert f"against its members tiny, version 1, {said}, threshold" in page
     assert f'<th scope="row">{said}</th>' in page
     assert "tiny, version 1 (inference only)" not in page
-    assert "Stands with an input-dropout version" in read(page).text
+    assert "The mark of an input-dropout version" in read(page).text

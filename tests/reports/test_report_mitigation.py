@@ -36,10 +36,10 @@ def test_rate_accuracy_passes_and_time_of_each_version_stand_below_the_verdict(a
     seen = read(page_of(**audited, check=CHECK))
 
     assert seen.unbalanced == []
-    assert "threshold 0.9; no OOD set." in seen.text
-    assert "Plain passes a pass" in seen.text
+    assert "threshold 0.9; no out-of-distribution data set." in seen.text
+    assert "Plain passes per pass" in seen.text
     assert "100% 76% to 100% n = 12 2 2.5 forward and backward" in seen.text
-    assert "and took 1 times as long as one of a member on average" in seen.text
+    assert "It took 1 times as long as a member's pass on average" in seen.text
     assert "Out-of-distribution" not in seen.text
 
 
@@ -48,8 +48,8 @@ def test_level_and_limits_of_the_verdict_are_told(audited):
 
     assert seen.unbalanced == []
     assert (
-        "The verdict goes by 90% intervals: mitigated takes ratios above 1.25 and differences in accuracy above -0.1, "
-        "over 30 images or more."
+        "The verdict uses 90% intervals. MITIGATED needs ratios above 1.25 and differences in accuracy above -0.1, "
+        "over at least 30 images."
     ) in seen.text
 
 
@@ -64,8 +64,8 @@ def test_accuracy_outside_stands_beside_with_how_many_images_are_behind_it(audit
     seen = read(page_of(**audited, check=CHECK, second=outside(failed=2)))
 
     assert seen.unbalanced == []
-    assert "no OOD set" not in seen.text
-    assert "18 of 20 labelled images of others have a prediction of all" in seen.text
+    assert "no out-of-distribution data set" not in seen.text
+    assert "18 of 20 labelled images of others have a prediction of every version" in seen.text
     assert "The same on out-of-distribution images" in seen.text
     assert "Out-of-distribution accuracy" in seen.text
     assert "83% 61% to 94% n = 18 1 2.5 forward and backward" in seen.text

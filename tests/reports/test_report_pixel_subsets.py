@@ -10,7 +10,7 @@ from tests.reports.report_pages import page_of, read
 
 ANSWER = PixelSubsetFinding(subset(4), 0.75, 0, 0.25, 1, Trace((64, 32, 0), (1.0, 0.5, 0.0)), Passes(70, 64))
 CONTROLS = FindingControls(pixel_subset=ANSWER)
-TITLE = "What is left of the confidence"
+TITLE = "Confidence as pixels are removed"
 
 
 def test_the_page_has_the_curve_its_band_its_reading_and_its_figures():

@@ -36,7 +36,7 @@ def test_the_matrix_shows_share_interval_and_what_stands_beside():
     seen = read(page_of_two())
 
     assert seen.unbalanced == []
-    assert "Do other versions see it too?" in seen.text
+    assert "Do other versions see the class in the same pixels?" in seen.text
     assert "scored by tiny, version 2" in seen.text
     assert "75% 47% to 91% 50% suffice, median confidence 0.725, n = 12" in seen.text
     assert "its own" in seen.text
@@ -70,7 +70,7 @@ def test_the_reading_stands_with_the_other_controls():
 def test_without_the_control_there_is_no_matrix():
     page = page_of(audit_of_two(), versions=BOTH)
 
-    assert "Do other versions see it too?" not in page
+    assert "Do other versions see the class in the same pixels?" not in page
 
 
 def for_another(position, size, **changes):
@@ -83,18 +83,18 @@ def test_a_search_for_another_class_says_how_often_it_found_one_and_that_it_has_
 
     text = read(page_of(findings, searches=(OTHER_CLASS,))).text
 
-    assert "For 75% of the images some pixels suffice for a confident decision for a random other class." in text
+    assert "For 75% of the images, some pixels suffice for a confident decision for a random other class." in text
     assert "That is 9 of 12 (95% interval 47% to 91%)" in text
     assert "the rate is defined for searches for the predicted class" in text
     assert "No image could be searched" not in text
-    assert "dog, argued for; predicted cat" in text
+    assert "dog (searched for); predicted cat" in text
     assert "as labelled" not in text
 
 
 def test_a_search_for_another_class_that_found_nothing_half_of_the_time_has_no_median():
     findings = [for_another(place, None if place % 2 else 2) for place in range(12)]
 
-    assert "so many of the searches found nothing" in read(page_of(findings, searches=(OTHER_CLASS,))).text
+    assert "too many searches found nothing" in read(page_of(findings, searches=(OTHER_CLASS,))).text
 
 
 def test_searches_are_told_apart_by_the_class_that_they_argue_for():

@@ -180,7 +180,7 @@ def test_backticks_become_code_on_the_page(described):
     page = render_page(described)
 
     assert "`" not in page
-    assert "<code>next_page_token</code> of the page before." in page
+    assert "<code>next_page_token</code> of the previous page." in page
     assert prose("<b> `a<b`") == "&lt;b&gt; <code>a&lt;b</code>"
 
 

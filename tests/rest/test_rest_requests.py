@@ -57,15 +57,15 @@ def test_a_query_reaches_into_messages_and_repeats():
     [
         ("ListAudits", "pageSize", "many", "page_size", "a whole number of 32 bits, got 'many'"),
         ("ListAudits", "pageSize", "99999999999", "page_size", "32 bits"),
-        ("ListAudits", "pageSizes", "1", "pageSizes", "it has parent, pageSize, pageToken, filter"),
-        ("ListAudits", "parent", "projects/p", "parent", "in the path only"),
-        ("ListAudits", "filter.state", "1", "filter.state", "got a name that is none"),
+        ("ListAudits", "pageSizes", "1", "pageSizes", "its fields are parent, pageSize, pageToken, filter"),
+        ("ListAudits", "parent", "projects/p", "parent", "the path has this field"),
+        ("ListAudits", "filter.state", "1", "filter.state", "has no such field"),
         ("CreateAudit", "validateOnly", "yes", "validate_only", "true or false, got 'yes'"),
-        ("CreateAudit", "audit.name", "x", "audit.name", "expected in the body"),
-        ("CreateAudit", "audit", "x", "audit", "got a name that is none"),
-        ("CancelAudit", "name", "x", "name", "in the path only"),
+        ("CreateAudit", "audit.name", "x", "audit.name", "belongs in the body"),
+        ("CreateAudit", "audit", "x", "audit", "has no such field"),
+        ("CancelAudit", "name", "x", "name", "the path has this field"),
         ("GetAuditReport", "format", "pdf", "format", "one of REPORT_FORMAT_UNSPECIFIED, REPORT_FORMAT_JSON"),
-        ("UploadArtifact", "data", "eA==", "data", "expected in the body"),
+        ("UploadArtifact", "data", "eA==", "data", "belongs in the body"),
     ],
 )
 def test_what_a_query_may_not_say_is_named(method, name, value, field, says):
@@ -82,7 +82,7 @@ def test_a_field_stands_once():
 @pytest.mark.parametrize(
     ("body", "field", "says"),
     [
-        ('{"foo": 1}', "audit.foo", "it has name, specification"),
+        ('{"foo": 1}', "audit.foo", "its fields are name, specification"),
         (
             '{"specification": {"searches": [{"threshold": 0.9}, {"treshold": 1}]}}',
             "audit.specification.searches[1].treshold",
@@ -91,7 +91,7 @@ def test_a_field_stands_once():
         ('{"specification": {"searches": {"threshold": 0.9}}}', "audit.specification.searches", "expected a list"),
         ('{"specification": {"searches": [7]}}', "audit.specification.searches[0]", "expected an object, got 7"),
         ('{"specification": {"modelVersions": [7]}}', "audit.specification.model_versions[0]", "expected text, got 7"),
-        ('{"specification": {"seed": "x"}}', "audit.specification.seed", "its digits in a string, got 'x'"),
+        ('{"specification": {"seed": "x"}}', "audit.specification.seed", "a string of digits, got 'x'"),
         ('{"specification": {"noControls": "yes"}}', "audit.specification.no_controls", "true or false"),
         (
             '{"specification": {"searches": [{"fill": "FILL_RED"}]}}',
@@ -99,16 +99,16 @@ def test_a_field_stands_once():
             "FILL_MEAN",
         ),
         ('{"createTime": "yesterday"}', "audit.create_time", "a time such as"),
-        ('{"name": "a", "name": "b"}', "name", "got it twice"),
+        ('{"name": "a", "name": "b"}', "name", "has this field twice"),
         ('{"progress": {"meanSubsetFraction": NaN}}', "request", "NaN"),
         ("[]", "audit", "expected an object"),
         ("null", "audit", "expected an object"),
-        ("{", "request", "broken off"),
+        ("{", "request", "cut off"),
         ("[" * 100_000, "request", "nested too deeply"),
-        ('{"specification": ' * 200 + "1" + "}" * 200, "audit.specification.specification", "a name that is none"),
+        ('{"specification": ' * 200 + "1" + "}" * 200, "audit.specification.specification", "has no such field"),
         ('"\\ud800"', "audit", "expected an object"),
         ('{"name": "\\ud800"}', "audit.name", "expected text"),
-        ('{"specification": {"seed": ' + "9" * 5000 + "}}", "request", "expected JSON"),
+        ('{"specification": {"seed": ' + "9" * 5000 + "}}", "request", "not valid JSON"),
     ],
 )
 def test_what_a_body_may_not_say_is_named(body, field, says):
@@ -166,10 +166,10 @@ def search(value: str) -> bytes:
         (search('"threshold": true'), "threshold", "expected a number, got true"),
         (search('"threshold": "٣"'), "threshold", "expected a number, got '٣'"),
         (search('"threshold": " 0.9 "'), "threshold", "expected a number"),
-        (search(f'"threshold": {"9" * 400}'), "threshold", "(400 long)"),
-        (search(f'"passes": {"9" * 400}'), "passes", "(400 long)"),
-        (search(f'"pixelsPerStep": {"9" * 400}'), "pixels_per_step", "(400 long)"),
-        (search(f'"method": {"9" * 400}'), "method", "(400 long)"),
+        (search(f'"threshold": {"9" * 400}'), "threshold", "(400 characters)"),
+        (search(f'"passes": {"9" * 400}'), "passes", "(400 characters)"),
+        (search(f'"pixelsPerStep": {"9" * 400}'), "pixels_per_step", "(400 characters)"),
+        (search(f'"method": {"9" * 400}'), "method", "(400 characters)"),
         (search('"method": 1.5'), "method", "SEARCH_METHOD_BACKSELECT"),
         (search('"method": true'), "method", "got true"),
         (search('"method": "1"'), "method", "got '1'"),
@@ -178,7 +178,7 @@ def search(value: str) -> bytes:
         (search('"passes": 1.5'), "passes", "got 1.5"),
         (search('"passes": "1_000"'), "passes", "got '1_000'"),
         (search('"pixelsPerStep": 1, "pixels_per_step": 2'), "pixels_per_step", "both of its names"),
-        (search('"\\ud800": 1'), "\\ud800", "got a name that is none"),
+        (search('"\\ud800": 1'), "\\ud800", "has no such field"),
     ],
 )
 def test_a_value_of_another_kind_is_not_taken_for_one(body, field, says):
@@ -195,7 +195,13 @@ def test_a_name_that_is_no_text_is_refused_at_any_depth():
 
 @pytest.mark.parametrize(
     ("came", "words"),
-    [("null", "null"), ("[]", "a list of 0"), ("[1, 2]", "a list of 2"), ("true", "true"), ('"a"', "'a'")],
+    [
+        ("null", "null"),
+        ("[]", "a list of 0 entries"),
+        ("[1, 2]", "a list of 2 entries"),
+        ("true", "true"),
+        ('"a"', "'a'"),
+    ],
 )
 def test_what_came_is_told_in_the_words_of_json(came, words):
     assert refusal("CreateAudit", body=came.encode()).rule == f"expected an object, got {words}"
@@ -213,7 +219,7 @@ def test_fields_that_exclude_each_other_are_named(body, field, says):
 
     assert error.field == field
     assert "expected at most one of weights, exported, torchscript, ensemble, inputDropout" in error.rule
-    assert f"{says}; leave all but one of them out" in error.rule
+    assert f"{says}; give only one of them" in error.rule
 
 
 def test_a_field_that_excludes_another_may_stand_beside_its_null():
@@ -252,7 +258,7 @@ def test_looking_for_a_name_that_stands_twice_takes_time_in_proportion():
 
     pairs = [(Name(place), place) for place in range(999)] + [(Name(998), 0)]
 
-    with pytest.raises(FieldInvalid, match="998: expected a name once"):
+    with pytest.raises(FieldInvalid, match="998: the object has this field twice"):
         protojson._object(pairs)
 
     assert compared < 20 * len(pairs)
@@ -261,4 +267,4 @@ def test_looking_for_a_name_that_stands_twice_takes_time_in_proportion():
 def test_an_object_has_no_more_names_than_can_be_looked_through():
     body = json.dumps({f"k{place}": 1 for place in range(1001)}).encode()
 
-    assert refusal("CreateAudit", body=body).rule == "expected at most 1,000 names in an object, got 1,001"
+    assert refusal("CreateAudit", body=body).rule == "expected at most 1,000 fields in an object, got 1,001"

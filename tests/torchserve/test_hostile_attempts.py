@@ -77,6 +77,6 @@ async def test_a_program_is_refused_before_anything_is_staged_where_it_cannot_be
         _ = [event async for event in server.run(0, task, Never())]
 
     assert refused.value.task_reason == "EXECUTABLE_NOT_ENCLOSED"
-    for words in ("seccomp", "still open: files", "register safetensors", "bubblewrap or Landlock"):
+    for words in ("seccomp", "still open: files", "Register safetensors", "bubblewrap or Landlock"):
         assert words in str(refused.value)
     assert not (tmp_path / "run").exists()

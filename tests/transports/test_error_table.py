@@ -65,7 +65,12 @@ def test_a_long_message_fits_into_the_trailers():
 
 @pytest.mark.parametrize(
     ("seconds", "says"),
-    [(120.0, "not done within 120 s"), (0.25, "within 0.25 s"), (0.0, "had no time left"), (-1.0, "had no time left")],
+    [
+        (120.0, "did not finish within 120 s"),
+        (0.25, "within 0.25 s"),
+        (0.0, "deadline of the call had already passed"),
+        (-1.0, "deadline of the call had already passed"),
+    ],
 )
 def test_a_deadline_that_had_passed_already_is_not_told_as_a_time(seconds, says):
     refusal = deadline_refusal(seconds, "r")

@@ -115,5 +115,5 @@ async def test_both_doors_take_the_certificate(database_url, tmp_path, certifica
 
 
 def test_a_certificate_without_its_key_is_refused(certificate):
-    with pytest.raises(ValueError, match="belong together"):
+    with pytest.raises(ValueError, match="or neither"):
         build_api(None, None, None, Settings(grpc_port=0, http_port=0, tls_cert=certificate[0]))

@@ -138,7 +138,7 @@ async def test_a_rejected_version_is_refused_with_the_reason(place, asked):
     async with place.store.transaction() as transaction:
         await transaction.models.reject(version.name, reason="STATE_DICT_MISMATCH", detail="2 keys are missing")
 
-    with pytest.raises(ModelRejected, match="STATE_DICT_MISMATCH, 2 keys are missing"):
+    with pytest.raises(ModelRejected, match="STATE_DICT_MISMATCH: 2 keys are missing"):
         await place.audit(replace(asked, specification=replace(asked.specification, model_versions=(version.name,))))
 
 
@@ -197,7 +197,7 @@ async def test_an_audit_of_more_shards_than_the_server_takes_is_refused_before_a
     enough = AuditCreation(place.store, place.settings.model_copy(update={"max_audit_shards": 4}))
 
     for options in (AuditOptions(), AuditOptions(validate_only=True)):
-        with pytest.raises(AuditTooLarge, match="4 searches are cut into 4 shards, this server takes 3"):
+        with pytest.raises(AuditTooLarge, match="4 searches needs 4 shards, but this server accepts 3"):
             await few.create(AUDITOR, PROJECT, four, options)
 
     assert (await place.audits.page(AUDITOR, PROJECT, "", PageRequest())).rows == ()
@@ -212,7 +212,7 @@ async def test_shards_that_will_score_subsets_count_at_the_door(place, asked):
     few = AuditCreation(place.store, place.settings.model_copy(update={"max_audit_shards": 3}))
     enough = AuditCreation(place.store, place.settings.model_copy(update={"max_audit_shards": 4}))
 
-    with pytest.raises(AuditTooLarge, match="1 searches are cut into 4 shards, this server takes 3"):
+    with pytest.raises(AuditTooLarge, match="1 searches needs 4 shards, but this server accepts 3"):
         await few.create(AUDITOR, PROJECT, replace(asked, specification=two), AuditOptions())
 
     assert (await enough.create(AUDITOR, PROJECT, replace(asked, specification=two), AuditOptions())).item_count == 3

@@ -90,12 +90,12 @@ async def test_a_composite_that_cannot_be_is_refused_by_its_field(place, members
 async def test_members_whose_answers_mean_something_else_are_refused(place, members, changes):
     other = await place.register(weights=b"third", **changes)
 
-    with pytest.raises(FieldInvalid, match=r"members\[1\].*averaged only"):
+    with pytest.raises(FieldInvalid, match=r"members\[1\].*cannot be averaged"):
         await registered(place, Ensemble((members[0], other.name)))
 
 
 async def test_an_input_of_other_bounds_than_the_parts_is_refused(place, members):
-    with pytest.raises(FieldInvalid, match="bounds of its parts"):
+    with pytest.raises(FieldInvalid, match="bounds of the parts"):
         await registered(place, Ensemble(members), given=replace(INPUT, upper_bound=2.0))
 
 
@@ -121,7 +121,7 @@ async def test_composites_are_nested_once_and_no_kind_in_itself(place, members):
         InputDropout(wrapped, 0.8, 4, 0),
         Ensemble((wrapped_both, members[0])),
     ):
-        with pytest.raises(FieldInvalid, match="expected a version of"):
+        with pytest.raises(FieldInvalid, match=r"is of the same kind as this version|is nested too deeply"):
             await registered(place, too_deep)
 
 

@@ -43,10 +43,10 @@ async def test_objects_of_the_picture_are_taken(place, told):
     [
         ({"boxes": b"[[0, 0, 9, 6]]"}, "the boxes of item 'a.png': box 0: expected 0 <= left < right <= 8"),
         ({"boxes": b"[]"}, "got 0 boxes"),
-        ({"boxes": b""}, "the boxes of item 'a.png': expected a box list"),
-        ({"boxes": b"no json"}, "it is not JSON"),
-        ({"mask": picture(6, 8)}, "the mask of item 'a.png': expected a mask of the picture's size, 8 x 6; got 6 x 8"),
-        ({"mask": picture(8, 6, value=0)}, "black all over"),
+        ({"boxes": b""}, "the boxes of item 'a.png': the box list is not JSON"),
+        ({"boxes": b"no json"}, "is not JSON"),
+        ({"mask": picture(6, 8)}, "the mask of item 'a.png': expected a mask of the picture's size, 8 x 6, got 6 x 8"),
+        ({"mask": picture(8, 6, value=0)}, "all black"),
     ],
     ids=["outside", "none", "empty", "no json", "another size", "black"],
 )
@@ -65,7 +65,7 @@ async def test_a_picture_that_cannot_be_read_is_taken_with_its_boxes(place):
 
 
 async def test_an_item_has_boxes_or_a_mask(place):
-    with pytest.raises(ManifestInvalid, match=r"line 1 of the manifest: item 'a\.png' has boxes"):
+    with pytest.raises(ManifestInvalid, match=r"line 1 of the manifest: the item 'a\.png' has boxes"):
         await created(place, image=picture(8, 6), boxes=b"[[0, 0, 8, 6]]", mask=picture(8, 6))
 
 
@@ -166,5 +166,7 @@ async def test_too_many_items_with_objects_are_refused_before_any_is_looked_at(p
     rows = [{"item": f"{number}.png", "image": digest, told: digest} for number in range(MOST_ITEMS + 1)]
     manifest = await manifest_of(place, rows)
 
-    with pytest.raises(DatasetTooLarge, match=r"10,001 items .* takes 10,000 in a data set; leave out"):
+    with pytest.raises(
+        DatasetTooLarge, match=r"10,001 items .* accepts at most 10,000 such items in a data set; leave out"
+    ):
         await place.datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions())

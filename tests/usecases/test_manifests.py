@@ -37,16 +37,16 @@ async def test_items_keep_their_order_however_the_bytes_come(size):
         ("{", "not JSON"),
         ("[" * 10_000, "not JSON"),
         ("[1]", "one object"),
-        ('{"item": 1}', "texts"),
-        ({"item": "a.png"}, "image: expected 64"),
+        ('{"item": 1}', "strings"),
+        ({"item": "a.png"}, "image: expected a SHA-256 digest of 64"),
         ({"image": DIGEST}, "item: expected a relative path"),
         ({"item": "../a.png", "image": DIGEST}, "item"),
-        ({"item": "a.png", "image": DIGEST, "lable": "cat"}, "got also 'lable'"),
+        ({"item": "a.png", "image": DIGEST, "lable": "cat"}, "the key 'lable' is not known"),
         ({"item": "a.png", "image": DIGEST, "mask": "x"}, "mask"),
         ({"item": "a.png", "image": DIGEST, "label": "x\x00"}, "label"),
-        ({"item": "0.png", "image": DIGEST}, "in line 1 already"),
-        (f'{{"item": "a.png", "image": "{DIGEST}", "item": "b.png"}}', "expected each key once, got 'item' twice"),
-        ('{"item": "' + "x" * LONGEST_LINE_BYTES + '"}', "bytes a line"),
+        ({"item": "0.png", "image": DIGEST}, "is already in line 1"),
+        (f'{{"item": "a.png", "image": "{DIGEST}", "item": "b.png"}}', "the key 'item' is given twice"),
+        ('{"item": "' + "x" * LONGEST_LINE_BYTES + '"}', "longer than 16,384 bytes"),
     ],
 )
 async def test_a_bad_line_is_named_by_its_number(row, what):
@@ -64,7 +64,7 @@ async def test_a_line_that_is_too_long_is_refused_in_however_few_parts_it_comes(
     row = {"item": "a.png", "image": DIGEST, "label": "x"}
     data = json.dumps(row).encode().ljust(LONGEST_LINE_BYTES + 1)
 
-    with pytest.raises(ManifestInvalid, match="line 1 of the manifest: expected at most 16,384 bytes a line"):
+    with pytest.raises(ManifestInvalid, match="line 1 of the manifest: the line is longer than 16,384 bytes"):
         await read(data + after, size=size)
     assert len(await read(data[:-1] + after, size=size)) == 1
 

@@ -103,7 +103,9 @@ def test_pixel_subsets_need_a_search_for_the_predicted_class():
     other = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
     check_draft(given(searches=(other, SEARCH), controls=(PIXELS,)), PROJECT)
 
-    with pytest.raises(FieldInvalid, match=r"controls\[0\]\.control: expected a search for the predicted class"):
+    with pytest.raises(
+        FieldInvalid, match=r"controls\[0\]\.control: pixel_subsets runs beside a search for the predicted class"
+    ):
         check_draft(given(searches=(other,), controls=(PIXELS,)), PROJECT)
 
 
@@ -119,7 +121,7 @@ def test_pixel_subsets_are_refused_on_a_version_without_a_useful_gradient():
     specification = fill_in(given(controls=(PIXELS,)), [version()], Settings())
     require_gradient(version(check=None), specification)
 
-    with pytest.raises(GradientMissing, match="pixel_subsets descends by gradients"):
+    with pytest.raises(GradientMissing, match="but pixel_subsets needs one"):
         require_gradient(version(check=replace(CHECK, useful_gradient=False)), specification)
 
 
@@ -142,7 +144,7 @@ def test_the_transfer_control_is_refused_with_one_version():
     plans = (ControlPlan(Control.FILL), ControlPlan(Control.TRANSFER, images=3))
     check_draft(given(controls=plans, versions=(NAME, f"{NAME}1")), PROJECT)
 
-    with pytest.raises(FieldInvalid, match=r"controls\[1\]\.control: expected two model versions or more"):
+    with pytest.raises(FieldInvalid, match=r"controls\[1\]\.control: transfer needs at least two model versions"):
         check_draft(given(controls=plans), PROJECT)
 
 
@@ -226,7 +228,7 @@ def test_versions_without_a_canvas_in_common_are_refused(versions):
 
 
 def test_a_canvas_of_other_channels_is_refused():
-    with pytest.raises(CanvasUnfit, match="takes 3 channels"):
+    with pytest.raises(CanvasUnfit, match="takes images of 3 channels"):
         fill_in(given(canvas=Canvas(1, 8, 8)), [version()], Settings())
 
 
@@ -293,7 +295,9 @@ def test_a_search_for_a_random_other_class_is_served_but_not_at_matched_temperat
     other = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
     check_draft(given(searches=(SEARCH, other)), PROJECT)
 
-    with pytest.raises(FieldInvalid, match=r"searches\[2\]\.matched: expected a search for the predicted class"):
+    with pytest.raises(
+        FieldInvalid, match=r"searches\[2\]\.matched: only a search for the predicted class can be matched"
+    ):
         check_draft(given(searches=(SEARCH, other, replace(other, matched=True))), PROJECT)
 
 

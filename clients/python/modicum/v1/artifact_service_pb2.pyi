@@ -77,7 +77,7 @@ class FindMissingArtifactsResponse(google.protobuf.message.Message):
         digest: builtins.str
         """The digest."""
         received_bytes: builtins.int
-        """Bytes of it that a broken upload left: the offset to resume at."""
+        """Bytes that a broken upload left: the offset at which to resume."""
         def __init__(
             self,
             *,
@@ -89,7 +89,7 @@ class FindMissingArtifactsResponse(google.protobuf.message.Message):
     MISSING_FIELD_NUMBER: builtins.int
     @property
     def missing(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___FindMissingArtifactsResponse.Missing]:
-        """The missing ones, in the order asked."""
+        """The missing digests, in the order of the request."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class UploadHeader(google.protobuf.message.Message):
     size_bytes: builtins.int
     """Length of the whole artifact in bytes."""
     offset: builtins.int
-    """Position of the first byte that follows: 0, or `received_bytes` of FindMissingArtifacts."""
+    """Position of the first byte that is sent: 0, or `received_bytes` of FindMissingArtifacts."""
     def __init__(
         self,
         *,
@@ -167,7 +167,7 @@ class DownloadArtifactRequest(google.protobuf.message.Message):
     name: builtins.str
     """Resource name."""
     offset: builtins.int
-    """Position of the first byte wanted."""
+    """Position of the first byte to send."""
     def __init__(
         self,
         *,

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class ArtifactServiceStub(object):
-    """Bytes by SHA-256, held per project. Errors that every method can answer with stand at ProjectService.
+    """Bytes by SHA-256, held per project. ProjectService lists the errors that every method can return.
     """
 
     def __init__(self, channel):
@@ -65,28 +65,28 @@ class ArtifactServiceStub(object):
 
 
 class ArtifactServiceServicer(object):
-    """Bytes by SHA-256, held per project. Errors that every method can answer with stand at ProjectService.
+    """Bytes by SHA-256, held per project. ProjectService lists the errors that every method can return.
     """
 
     def GetArtifact(self, request, context):
-        """Gets what is known of an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND).
+        """Gets the size and the creation time of an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FindMissingArtifacts(self, request, context):
-        """Tells which of the given digests the project does not hold, and how much of each a broken upload left.
+        """Returns those of the given digests that the project does not hold, with the bytes that a broken upload left of each.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UploadArtifact(self, request_iterator, context):
-        """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no
-        header first, or a wrong offset), ABORTED (UPLOAD_BUSY: another upload of it is going on, `received_bytes` says how far),
-        DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of silence), RESOURCE_EXHAUSTED
-        (ARTIFACT_TOO_LARGE, DISK_FULL). Over HTTP the body is the bytes themselves.
+        """Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes
+        themselves. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY:
+        another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE
+        (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,7 +100,7 @@ class ArtifactServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteArtifact(self, request, context):
-        """Deletes an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE, names what refers to it).
+        """Deletes an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE, with the names of what uses it).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,7 +143,7 @@ def add_ArtifactServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ArtifactService(object):
-    """Bytes by SHA-256, held per project. Errors that every method can answer with stand at ProjectService.
+    """Bytes by SHA-256, held per project. ProjectService lists the errors that every method can return.
     """
 
     @staticmethod

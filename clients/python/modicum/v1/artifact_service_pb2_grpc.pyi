@@ -108,7 +108,7 @@ _ArtifactServiceDeleteArtifactType = typing_extensions.TypeVar(
 )
 
 class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _ArtifactServiceFindMissingArtifactsType, _ArtifactServiceUploadArtifactType, _ArtifactServiceDownloadArtifactType, _ArtifactServiceDeleteArtifactType]):
-    """Bytes by SHA-256, held per project. Errors that every method can answer with stand at ProjectService."""
+    """Bytes by SHA-256, held per project. ProjectService lists the errors that every method can return."""
 
     @typing.overload
     def __init__(self: ArtifactServiceStub[
@@ -159,23 +159,23 @@ class ArtifactServiceStub(typing.Generic[_ArtifactServiceGetArtifactType, _Artif
     ], channel: grpc.aio.Channel) -> None: ...
 
     GetArtifact: _ArtifactServiceGetArtifactType
-    """Gets what is known of an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND)."""
+    """Gets the size and the creation time of an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND)."""
 
     FindMissingArtifacts: _ArtifactServiceFindMissingArtifactsType
-    """Tells which of the given digests the project does not hold, and how much of each a broken upload left."""
+    """Returns those of the given digests that the project does not hold, with the bytes that a broken upload left of each."""
 
     UploadArtifact: _ArtifactServiceUploadArtifactType
-    """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no
-    header first, or a wrong offset), ABORTED (UPLOAD_BUSY: another upload of it is going on, `received_bytes` says how far),
-    DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of silence), RESOURCE_EXHAUSTED
-    (ARTIFACT_TOO_LARGE, DISK_FULL). Over HTTP the body is the bytes themselves.
+    """Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes
+    themselves. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY:
+    another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE
+    (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
     """
 
     DownloadArtifact: _ArtifactServiceDownloadArtifactType
     """Downloads an artifact from `offset`. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), OUT_OF_RANGE (OFFSET_INVALID)."""
 
     DeleteArtifact: _ArtifactServiceDeleteArtifactType
-    """Deletes an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE, names what refers to it)."""
+    """Deletes an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE, with the names of what uses it)."""
 
 ArtifactServiceAsyncStub: typing_extensions.TypeAlias = ArtifactServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -201,7 +201,7 @@ ArtifactServiceAsyncStub: typing_extensions.TypeAlias = ArtifactServiceStub[
 ]
 
 class ArtifactServiceServicer(metaclass=abc.ABCMeta):
-    """Bytes by SHA-256, held per project. Errors that every method can answer with stand at ProjectService."""
+    """Bytes by SHA-256, held per project. ProjectService lists the errors that every method can return."""
 
     @abc.abstractmethod
     def GetArtifact(
@@ -209,7 +209,7 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.artifact_service_pb2.GetArtifactRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.artifact_pb2.Artifact, collections.abc.Awaitable[modicum.v1.artifact_pb2.Artifact]]:
-        """Gets what is known of an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND)."""
+        """Gets the size and the creation time of an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND)."""
 
     @abc.abstractmethod
     def FindMissingArtifacts(
@@ -217,7 +217,7 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.artifact_service_pb2.FindMissingArtifactsRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.artifact_service_pb2.FindMissingArtifactsResponse, collections.abc.Awaitable[modicum.v1.artifact_service_pb2.FindMissingArtifactsResponse]]:
-        """Tells which of the given digests the project does not hold, and how much of each a broken upload left."""
+        """Returns those of the given digests that the project does not hold, with the bytes that a broken upload left of each."""
 
     @abc.abstractmethod
     def UploadArtifact(
@@ -225,10 +225,10 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[modicum.v1.artifact_service_pb2.UploadArtifactRequest],
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.artifact_pb2.Artifact, collections.abc.Awaitable[modicum.v1.artifact_pb2.Artifact]]:
-        """Uploads one artifact; begins at `offset`, so that a broken upload resumes. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: no
-        header first, or a wrong offset), ABORTED (UPLOAD_BUSY: another upload of it is going on, `received_bytes` says how far),
-        DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE (UPLOAD_TRUNCATED, also after a minute of silence), RESOURCE_EXHAUSTED
-        (ARTIFACT_TOO_LARGE, DISK_FULL). Over HTTP the body is the bytes themselves.
+        """Uploads one artifact. It starts at `offset`, so that a broken upload can be resumed. Over HTTP the body is the bytes
+        themselves. Errors: INVALID_ARGUMENT (UPLOAD_INVALID: the header is missing or the offset is wrong), ABORTED (UPLOAD_BUSY:
+        another upload of the artifact is running; `received_bytes` is its progress), DATA_LOSS (DIGEST_MISMATCH), OUT_OF_RANGE
+        (UPLOAD_TRUNCATED, also after a minute without bytes), RESOURCE_EXHAUSTED (ARTIFACT_TOO_LARGE, DISK_FULL).
         """
 
     @abc.abstractmethod
@@ -245,6 +245,6 @@ class ArtifactServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.artifact_service_pb2.DeleteArtifactRequest,
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
-        """Deletes an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE, names what refers to it)."""
+        """Deletes an artifact. Errors: NOT_FOUND (ARTIFACT_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE, with the names of what uses it)."""
 
 def add_ArtifactServiceServicer_to_server(servicer: ArtifactServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

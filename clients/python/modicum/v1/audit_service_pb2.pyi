@@ -34,12 +34,12 @@ class _ReportFormatEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     REPORT_FORMAT_HTML: _ReportFormat.ValueType  # 2
     """One self-contained page."""
     REPORT_FORMAT_CANVAS: _ReportFormat.ValueType  # 3
-    """The images of which a subset was found, on the audit's canvas: a zip archive with one `DIGEST.npy` each, float32
-    (channels, height, width) within the bounds. With the masks of the findings it makes a masked data set.
+    """The images that have a subset, on the audit's canvas: a zip archive with one `DIGEST.npy` per image, float32
+    (channels, height, width) within the bounds. Together with the masks of the findings it is a masked data set.
     """
 
 class ReportFormat(_ReportFormat, metaclass=_ReportFormatEnumTypeWrapper):
-    """A form of report."""
+    """A format of a report."""
 
 REPORT_FORMAT_UNSPECIFIED: ReportFormat.ValueType  # 0
 """Means JSON."""
@@ -48,8 +48,8 @@ REPORT_FORMAT_JSON: ReportFormat.ValueType  # 1
 REPORT_FORMAT_HTML: ReportFormat.ValueType  # 2
 """One self-contained page."""
 REPORT_FORMAT_CANVAS: ReportFormat.ValueType  # 3
-"""The images of which a subset was found, on the audit's canvas: a zip archive with one `DIGEST.npy` each, float32
-(channels, height, width) within the bounds. With the masks of the findings it makes a masked data set.
+"""The images that have a subset, on the audit's canvas: a zip archive with one `DIGEST.npy` per image, float32
+(channels, height, width) within the bounds. Together with the masks of the findings it is a masked data set.
 """
 Global___ReportFormat: typing_extensions.TypeAlias = ReportFormat
 
@@ -84,11 +84,13 @@ class ListAuditsRequest(google.protobuf.message.Message):
     parent: builtins.str
     """Resource name of the project."""
     page_size: builtins.int
-    """At most this many, 1 to 1000; 0 means 100."""
+    """Largest number of entries in the page, 1 to 1000; 0 means 100."""
     page_token: builtins.str
-    """`next_page_token` of the page before."""
+    """`next_page_token` of the previous page."""
     filter: builtins.str
-    """"state = RUNNING", "dataset = projects/p/datasets/d", "model_version = ...", joined by AND (the part of AIP-160 that is served)."""
+    """Conditions such as "state = RUNNING", "dataset = projects/p/datasets/d" or "model_version = ...", joined by AND (a subset
+    of AIP-160).
+    """
     def __init__(
         self,
         *,
@@ -110,7 +112,7 @@ class ListAuditsResponse(google.protobuf.message.Message):
     AUDITS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Token of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @property
     def audits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.audit_pb2.Audit]:
         """The page, newest first."""
@@ -140,13 +142,13 @@ class CreateAuditRequest(google.protobuf.message.Message):
     parent: builtins.str
     """Resource name of the project."""
     audit_id: builtins.str
-    """Last part of the name; empty means that the server gives one."""
+    """Last part of the name. If it is empty, the server chooses one."""
     request_id: builtins.str
-    """A UUID; the same request again with the same id gives the same answer (AIP-155)."""
+    """A UUID. Repeating the request with the same id returns the same result (AIP-155)."""
     validate_only: builtins.bool
-    """Check only; nothing is written, the cost is told (AIP-163)."""
+    """Only check the request and return the cost; store nothing (AIP-163)."""
     no_reuse: builtins.bool
-    """Run it even if an identical audit that succeeded is stored."""
+    """Run the audit even if the result of an identical audit is stored."""
     @property
     def audit(self) -> modicum.v1.audit_pb2.Audit:
         """The audit, with its `specification`."""
@@ -213,7 +215,7 @@ class WatchAuditRequest(google.protobuf.message.Message):
     name: builtins.str
     """Resource name."""
     after_sequence: builtins.int
-    """Only snapshots with a greater sequence; 0 means from now on, beginning with the present one."""
+    """Send only snapshots with a greater sequence. 0 means from now on, starting with the current one."""
     def __init__(
         self,
         *,
@@ -233,7 +235,7 @@ class WatchAuditResponse(google.protobuf.message.Message):
     AUDIT_FIELD_NUMBER: builtins.int
     @property
     def audit(self) -> modicum.v1.audit_pb2.Audit:
-        """The audit as it stands."""
+        """The audit in its current state."""
 
     def __init__(
         self,
@@ -256,7 +258,7 @@ class GetAuditReportRequest(google.protobuf.message.Message):
     name: builtins.str
     """Resource name."""
     format: Global___ReportFormat.ValueType
-    """The form."""
+    """The format."""
     def __init__(
         self,
         *,
@@ -276,7 +278,7 @@ class GetAuditReportResponse(google.protobuf.message.Message):
     MEDIA_TYPE_FIELD_NUMBER: builtins.int
     DATA_FIELD_NUMBER: builtins.int
     media_type: builtins.str
-    """Media type of the whole, in the first piece."""
+    """Media type of the whole report, in the first piece only."""
     data: builtins.bytes
     """The next bytes."""
     def __init__(
@@ -303,7 +305,7 @@ class JudgeAuditRequest(google.protobuf.message.Message):
     policy: builtins.str
     """The policy, as the text of its YAML file."""
     baseline: builtins.str
-    """Resource name of the audit to compare with; empty when the policy has no baseline rule."""
+    """Resource name of the audit to compare with; empty if the policy has no baseline rule."""
     def __init__(
         self,
         *,
@@ -345,9 +347,9 @@ class ListFindingsRequest(google.protobuf.message.Message):
     parent: builtins.str
     """Resource name of the audit."""
     page_size: builtins.int
-    """At most this many, 1 to 1000; 0 means 100."""
+    """Largest number of entries in the page, 1 to 1000; 0 means 100."""
     page_token: builtins.str
-    """`next_page_token` of the page before."""
+    """`next_page_token` of the previous page."""
     def __init__(
         self,
         *,
@@ -368,7 +370,7 @@ class ListFindingsResponse(google.protobuf.message.Message):
     FINDINGS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Token of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @property
     def findings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.finding_pb2.Finding]:
         """The page."""

@@ -29,7 +29,7 @@ if _version_not_supported:
 
 
 class AuditServiceStub(object):
-    """Audits. Errors that every method can answer with stand at ProjectService.
+    """Audits. ProjectService lists the errors that every method can return.
     """
 
     def __init__(self, channel):
@@ -91,7 +91,7 @@ class AuditServiceStub(object):
 
 
 class AuditServiceServicer(object):
-    """Audits. Errors that every method can answer with stand at ProjectService.
+    """Audits. ProjectService lists the errors that every method can return.
     """
 
     def GetAudit(self, request, context):
@@ -109,12 +109,12 @@ class AuditServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateAudit(self, request, context):
-        """Acknowledges an audit; it is queued once this answers. With `validate_only`, answers with every default filled in and
-        the cost as `progress.passes_planned`, and writes nothing. Errors: NOT_FOUND (MODEL_VERSION_NOT_FOUND, DATASET_NOT_FOUND),
+        """Creates an audit and queues it. With `validate_only`, it returns the audit with every default filled in and the cost as
+        `progress.passes_planned`, and stores nothing. Errors: NOT_FOUND (MODEL_VERSION_NOT_FOUND, DATASET_NOT_FOUND),
         INVALID_ARGUMENT (AUDIT_TOO_LARGE),
         FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED),
-        ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND, the audit of a repeated request id was
-        deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that are not served yet.
+        ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND: the audit of a repeated request id was
+        deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that this server does not support yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,22 +122,23 @@ class AuditServiceServicer(object):
 
     def DeleteAudit(self, request, context):
         """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
-        RESOURCE_IN_USE when it answered another audit).
+        RESOURCE_IN_USE if another audit reuses its result).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelAudit(self, request, context):
-        """Cancels an audit; one that has ended is returned as it is. Errors: NOT_FOUND (AUDIT_NOT_FOUND).
+        """Cancels an audit. An audit that has ended is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchAudit(self, request, context):
-        """Streams snapshots of an audit, the latest wins, sequences only grow, the last is the terminal one. Errors: NOT_FOUND
-        (AUDIT_NOT_FOUND), UNAVAILABLE (SERVER_STOPPING, resume after the last sequence seen), RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
+        """Streams snapshots of an audit until it ends. Sequence numbers only grow; snapshots may be skipped, but never the last one.
+        Errors: NOT_FOUND (AUDIT_NOT_FOUND), UNAVAILABLE (SERVER_STOPPING: resume after the last sequence seen),
+        RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,7 +154,7 @@ class AuditServiceServicer(object):
 
     def JudgeAudit(self, request, context):
         """Judges an audit by a policy. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_SUCCEEDED),
-        UNIMPLEMENTED (NOT_IMPLEMENTED) until policies are served.
+        UNIMPLEMENTED (NOT_IMPLEMENTED): this server does not support policies yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -167,7 +168,8 @@ class AuditServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListFindings(self, request, context):
-        """Lists the findings of an audit by version, search and item, also while it runs. Errors: NOT_FOUND (AUDIT_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
+        """Lists the findings of an audit, ordered by version, search and item, also while it runs. Errors: NOT_FOUND (AUDIT_NOT_FOUND),
+        INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -235,7 +237,7 @@ def add_AuditServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditService(object):
-    """Audits. Errors that every method can answer with stand at ProjectService.
+    """Audits. ProjectService lists the errors that every method can return.
     """
 
     @staticmethod

@@ -189,7 +189,7 @@ _AuditServiceListFindingsType = typing_extensions.TypeVar(
 )
 
 class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceListAuditsType, _AuditServiceCreateAuditType, _AuditServiceDeleteAuditType, _AuditServiceCancelAuditType, _AuditServiceWatchAuditType, _AuditServiceGetAuditReportType, _AuditServiceJudgeAuditType, _AuditServiceGetFindingType, _AuditServiceListFindingsType]):
-    """Audits. Errors that every method can answer with stand at ProjectService."""
+    """Audits. ProjectService lists the errors that every method can return."""
 
     @typing.overload
     def __init__(self: AuditServiceStub[
@@ -286,25 +286,26 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
     """Lists audits, newest first. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID, FILTER_INVALID)."""
 
     CreateAudit: _AuditServiceCreateAuditType
-    """Acknowledges an audit; it is queued once this answers. With `validate_only`, answers with every default filled in and
-    the cost as `progress.passes_planned`, and writes nothing. Errors: NOT_FOUND (MODEL_VERSION_NOT_FOUND, DATASET_NOT_FOUND),
+    """Creates an audit and queues it. With `validate_only`, it returns the audit with every default filled in and the cost as
+    `progress.passes_planned`, and stores nothing. Errors: NOT_FOUND (MODEL_VERSION_NOT_FOUND, DATASET_NOT_FOUND),
     INVALID_ARGUMENT (AUDIT_TOO_LARGE),
     FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED),
-    ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND, the audit of a repeated request id was
-    deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that are not served yet.
+    ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND: the audit of a repeated request id was
+    deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that this server does not support yet.
     """
 
     DeleteAudit: _AuditServiceDeleteAuditType
     """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
-    RESOURCE_IN_USE when it answered another audit).
+    RESOURCE_IN_USE if another audit reuses its result).
     """
 
     CancelAudit: _AuditServiceCancelAuditType
-    """Cancels an audit; one that has ended is returned as it is. Errors: NOT_FOUND (AUDIT_NOT_FOUND)."""
+    """Cancels an audit. An audit that has ended is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND)."""
 
     WatchAudit: _AuditServiceWatchAuditType
-    """Streams snapshots of an audit, the latest wins, sequences only grow, the last is the terminal one. Errors: NOT_FOUND
-    (AUDIT_NOT_FOUND), UNAVAILABLE (SERVER_STOPPING, resume after the last sequence seen), RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
+    """Streams snapshots of an audit until it ends. Sequence numbers only grow; snapshots may be skipped, but never the last one.
+    Errors: NOT_FOUND (AUDIT_NOT_FOUND), UNAVAILABLE (SERVER_STOPPING: resume after the last sequence seen),
+    RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
     """
 
     GetAuditReport: _AuditServiceGetAuditReportType
@@ -314,14 +315,16 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
 
     JudgeAudit: _AuditServiceJudgeAuditType
     """Judges an audit by a policy. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_SUCCEEDED),
-    UNIMPLEMENTED (NOT_IMPLEMENTED) until policies are served.
+    UNIMPLEMENTED (NOT_IMPLEMENTED): this server does not support policies yet.
     """
 
     GetFinding: _AuditServiceGetFindingType
     """Gets a finding. Errors: NOT_FOUND (FINDING_NOT_FOUND)."""
 
     ListFindings: _AuditServiceListFindingsType
-    """Lists the findings of an audit by version, search and item, also while it runs. Errors: NOT_FOUND (AUDIT_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
+    """Lists the findings of an audit, ordered by version, search and item, also while it runs. Errors: NOT_FOUND (AUDIT_NOT_FOUND),
+    INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
+    """
 
 AuditServiceAsyncStub: typing_extensions.TypeAlias = AuditServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -367,7 +370,7 @@ AuditServiceAsyncStub: typing_extensions.TypeAlias = AuditServiceStub[
 ]
 
 class AuditServiceServicer(metaclass=abc.ABCMeta):
-    """Audits. Errors that every method can answer with stand at ProjectService."""
+    """Audits. ProjectService lists the errors that every method can return."""
 
     @abc.abstractmethod
     def GetAudit(
@@ -391,12 +394,12 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.audit_service_pb2.CreateAuditRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.audit_pb2.Audit, collections.abc.Awaitable[modicum.v1.audit_pb2.Audit]]:
-        """Acknowledges an audit; it is queued once this answers. With `validate_only`, answers with every default filled in and
-        the cost as `progress.passes_planned`, and writes nothing. Errors: NOT_FOUND (MODEL_VERSION_NOT_FOUND, DATASET_NOT_FOUND),
+        """Creates an audit and queues it. With `validate_only`, it returns the audit with every default filled in and the cost as
+        `progress.passes_planned`, and stores nothing. Errors: NOT_FOUND (MODEL_VERSION_NOT_FOUND, DATASET_NOT_FOUND),
         INVALID_ARGUMENT (AUDIT_TOO_LARGE),
         FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED),
-        ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND, the audit of a repeated request id was
-        deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that are not served yet.
+        ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND: the audit of a repeated request id was
+        deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that this server does not support yet.
         """
 
     @abc.abstractmethod
@@ -406,7 +409,7 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
         """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
-        RESOURCE_IN_USE when it answered another audit).
+        RESOURCE_IN_USE if another audit reuses its result).
         """
 
     @abc.abstractmethod
@@ -415,7 +418,7 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.audit_service_pb2.CancelAuditRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.audit_pb2.Audit, collections.abc.Awaitable[modicum.v1.audit_pb2.Audit]]:
-        """Cancels an audit; one that has ended is returned as it is. Errors: NOT_FOUND (AUDIT_NOT_FOUND)."""
+        """Cancels an audit. An audit that has ended is returned unchanged. Errors: NOT_FOUND (AUDIT_NOT_FOUND)."""
 
     @abc.abstractmethod
     def WatchAudit(
@@ -423,8 +426,9 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.audit_service_pb2.WatchAuditRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[modicum.v1.audit_service_pb2.WatchAuditResponse], collections.abc.AsyncIterator[modicum.v1.audit_service_pb2.WatchAuditResponse]]:
-        """Streams snapshots of an audit, the latest wins, sequences only grow, the last is the terminal one. Errors: NOT_FOUND
-        (AUDIT_NOT_FOUND), UNAVAILABLE (SERVER_STOPPING, resume after the last sequence seen), RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
+        """Streams snapshots of an audit until it ends. Sequence numbers only grow; snapshots may be skipped, but never the last one.
+        Errors: NOT_FOUND (AUDIT_NOT_FOUND), UNAVAILABLE (SERVER_STOPPING: resume after the last sequence seen),
+        RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
         """
 
     @abc.abstractmethod
@@ -444,7 +448,7 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.audit_pb2.Judgement, collections.abc.Awaitable[modicum.v1.audit_pb2.Judgement]]:
         """Judges an audit by a policy. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_SUCCEEDED),
-        UNIMPLEMENTED (NOT_IMPLEMENTED) until policies are served.
+        UNIMPLEMENTED (NOT_IMPLEMENTED): this server does not support policies yet.
         """
 
     @abc.abstractmethod
@@ -461,6 +465,8 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.audit_service_pb2.ListFindingsRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.audit_service_pb2.ListFindingsResponse, collections.abc.Awaitable[modicum.v1.audit_service_pb2.ListFindingsResponse]]:
-        """Lists the findings of an audit by version, search and item, also while it runs. Errors: NOT_FOUND (AUDIT_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
+        """Lists the findings of an audit, ordered by version, search and item, also while it runs. Errors: NOT_FOUND (AUDIT_NOT_FOUND),
+        INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
+        """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -31,7 +31,9 @@ class Dataset(google.protobuf.message.Message):
     name: builtins.str
     """Resource name."""
     manifest_digest: builtins.str
-    """Digest of the manifest artifact: JSON Lines, one object an item with `item`, `image` (digest), and optionally `label`, `boxes` or `mask` (digests)."""
+    """Digest of the manifest artifact: JSON Lines, one object per item with `item`, `image` (a digest), and optionally `label` and
+    `boxes` or `mask` (digests).
+    """
     item_count: builtins.int
     """Number of items."""
     labelled_count: builtins.int
@@ -66,22 +68,22 @@ class DatasetItem(google.protobuf.message.Message):
     BOXES_DIGEST_FIELD_NUMBER: builtins.int
     MASK_DIGEST_FIELD_NUMBER: builtins.int
     item: builtins.str
-    """Id within the data set, usually a relative file name."""
+    """Id in the data set, usually a relative file name."""
     image_digest: builtins.str
     """Digest of the image's bytes: a picture (BMP, GIF, JPEG, PNG, PPM, TIFF, WebP), or an array file (.npy, format version
-    1.0 or 2.0) of shape (H, W) or (H, W, C), channels last, of uint8 (255 is the input's upper bound), uint16 (65,535
-    is) or float32 (canvas values, within the bounds). Known by their first bytes.
+    1.0 or 2.0) of shape (H, W) or (H, W, C), channels last. Its values are uint8 (255 is the input's upper bound), uint16
+    (65,535 is the upper bound) or float32 (canvas values within the bounds). The first bytes tell the format.
     """
     label: builtins.str
-    """Label: a class name, or a class index in digits; empty when there is none."""
+    """Label: a class name, or a class index in digits. May be empty."""
     boxes_digest: builtins.str
-    """Digest of a box list: JSON, one list of 1 to 1,000 boxes `[left, top, right, bottom]` in pixels of the picture (upright),
-    right and bottom exclusive. What lies within is the object. Empty when there is none.
+    """Digest of a box list: a JSON list of 1 to 1,000 boxes `[left, top, right, bottom]` in pixels of the upright picture; right
+    and bottom are exclusive. The boxes hold the objects. May be empty.
     """
     mask_digest: builtins.str
-    """Digest of a mask picture of the picture's size, at most 25,000,000 pixels of 8 bits a channel: the object is where any
-    channel is above 0 and the pixel not transparent. Empty when there is none. An item has boxes or a mask, not both; at
-    most 10,000 items of a data set have either.
+    """Digest of a mask picture of the picture's size, at most 25,000,000 pixels of 8 bits per channel. The object is where any
+    channel is above 0 and the pixel is not transparent. May be empty. An item has boxes or a mask, not both. At most
+    10,000 items of a data set have either.
     """
     def __init__(
         self,

@@ -49,9 +49,9 @@ class ListDatasetsRequest(google.protobuf.message.Message):
     parent: builtins.str
     """Resource name of the project."""
     page_size: builtins.int
-    """At most this many, 1 to 1000; 0 means 100."""
+    """Largest number of entries in the page, 1 to 1000; 0 means 100."""
     page_token: builtins.str
-    """`next_page_token` of the page before."""
+    """`next_page_token` of the previous page."""
     def __init__(
         self,
         *,
@@ -72,7 +72,7 @@ class ListDatasetsResponse(google.protobuf.message.Message):
     DATASETS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Token of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @property
     def datasets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.dataset_pb2.Dataset]:
         """The page, ordered by name."""
@@ -101,11 +101,11 @@ class CreateDatasetRequest(google.protobuf.message.Message):
     parent: builtins.str
     """Resource name of the project."""
     dataset_id: builtins.str
-    """Last part of the name: 1 to 63 of a-z, 0-9, hyphen, underscore and dot, beginning with a letter or a digit."""
+    """Last part of the name: 1 to 63 characters of a-z, 0-9, hyphen, underscore and dot, the first one a letter or a digit."""
     request_id: builtins.str
-    """A UUID; the same request again with the same id gives the same answer (AIP-155)."""
+    """A UUID. Repeating the request with the same id returns the same result (AIP-155)."""
     validate_only: builtins.bool
-    """Check only; nothing is written (AIP-163)."""
+    """Only check the request; store nothing (AIP-163)."""
     @property
     def dataset(self) -> modicum.v1.dataset_pb2.Dataset:
         """The data set, with its `manifest_digest`."""
@@ -154,9 +154,9 @@ class ListDatasetItemsRequest(google.protobuf.message.Message):
     parent: builtins.str
     """Resource name of the data set."""
     page_size: builtins.int
-    """At most this many, 1 to 1000; 0 means 100."""
+    """Largest number of entries in the page, 1 to 1000; 0 means 100."""
     page_token: builtins.str
-    """`next_page_token` of the page before."""
+    """`next_page_token` of the previous page."""
     def __init__(
         self,
         *,
@@ -177,7 +177,7 @@ class ListDatasetItemsResponse(google.protobuf.message.Message):
     ITEMS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Token of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @property
     def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.dataset_pb2.DatasetItem]:
         """The page, in the data set's order."""

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class DatasetServiceStub(object):
-    """Immutable data sets. Errors that every method can answer with stand at ProjectService.
+    """Immutable data sets. ProjectService lists the errors that every method can return.
     """
 
     def __init__(self, channel):
@@ -65,7 +65,7 @@ class DatasetServiceStub(object):
 
 
 class DatasetServiceServicer(object):
-    """Immutable data sets. Errors that every method can answer with stand at ProjectService.
+    """Immutable data sets. ProjectService lists the errors that every method can return.
     """
 
     def GetDataset(self, request, context):
@@ -83,7 +83,7 @@ class DatasetServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateDataset(self, request, context):
-        """Creates a data set from an uploaded manifest; one of the same name and manifest is returned as it is.
+        """Creates a data set from an uploaded manifest. An existing data set with the same name and manifest is returned unchanged.
         Errors: FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, OBJECTS_INVALID, DATASET_EMPTY,
         DATASET_TOO_LARGE), ALREADY_EXISTS (DATASET_DIFFERS, with both digests), ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
@@ -99,7 +99,7 @@ class DatasetServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListDatasetItems(self, request, context):
-        """Lists the items of a data set in their order. Errors: NOT_FOUND (DATASET_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
+        """Lists the items of a data set in the manifest's order. Errors: NOT_FOUND (DATASET_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,7 +142,7 @@ def add_DatasetServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DatasetService(object):
-    """Immutable data sets. Errors that every method can answer with stand at ProjectService.
+    """Immutable data sets. ProjectService lists the errors that every method can return.
     """
 
     @staticmethod

@@ -108,7 +108,7 @@ _DatasetServiceListDatasetItemsType = typing_extensions.TypeVar(
 )
 
 class DatasetServiceStub(typing.Generic[_DatasetServiceGetDatasetType, _DatasetServiceListDatasetsType, _DatasetServiceCreateDatasetType, _DatasetServiceDeleteDatasetType, _DatasetServiceListDatasetItemsType]):
-    """Immutable data sets. Errors that every method can answer with stand at ProjectService."""
+    """Immutable data sets. ProjectService lists the errors that every method can return."""
 
     @typing.overload
     def __init__(self: DatasetServiceStub[
@@ -165,7 +165,7 @@ class DatasetServiceStub(typing.Generic[_DatasetServiceGetDatasetType, _DatasetS
     """Lists data sets. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
     CreateDataset: _DatasetServiceCreateDatasetType
-    """Creates a data set from an uploaded manifest; one of the same name and manifest is returned as it is.
+    """Creates a data set from an uploaded manifest. An existing data set with the same name and manifest is returned unchanged.
     Errors: FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, OBJECTS_INVALID, DATASET_EMPTY,
     DATASET_TOO_LARGE), ALREADY_EXISTS (DATASET_DIFFERS, with both digests), ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
@@ -174,7 +174,7 @@ class DatasetServiceStub(typing.Generic[_DatasetServiceGetDatasetType, _DatasetS
     """Deletes a data set. Errors: NOT_FOUND (DATASET_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE)."""
 
     ListDatasetItems: _DatasetServiceListDatasetItemsType
-    """Lists the items of a data set in their order. Errors: NOT_FOUND (DATASET_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
+    """Lists the items of a data set in the manifest's order. Errors: NOT_FOUND (DATASET_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
 DatasetServiceAsyncStub: typing_extensions.TypeAlias = DatasetServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -200,7 +200,7 @@ DatasetServiceAsyncStub: typing_extensions.TypeAlias = DatasetServiceStub[
 ]
 
 class DatasetServiceServicer(metaclass=abc.ABCMeta):
-    """Immutable data sets. Errors that every method can answer with stand at ProjectService."""
+    """Immutable data sets. ProjectService lists the errors that every method can return."""
 
     @abc.abstractmethod
     def GetDataset(
@@ -224,7 +224,7 @@ class DatasetServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.dataset_service_pb2.CreateDatasetRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.dataset_pb2.Dataset, collections.abc.Awaitable[modicum.v1.dataset_pb2.Dataset]]:
-        """Creates a data set from an uploaded manifest; one of the same name and manifest is returned as it is.
+        """Creates a data set from an uploaded manifest. An existing data set with the same name and manifest is returned unchanged.
         Errors: FAILED_PRECONDITION (ARTIFACT_MISSING), INVALID_ARGUMENT (MANIFEST_INVALID, OBJECTS_INVALID, DATASET_EMPTY,
         DATASET_TOO_LARGE), ALREADY_EXISTS (DATASET_DIFFERS, with both digests), ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
@@ -243,6 +243,6 @@ class DatasetServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.dataset_service_pb2.ListDatasetItemsRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.dataset_service_pb2.ListDatasetItemsResponse, collections.abc.Awaitable[modicum.v1.dataset_service_pb2.ListDatasetItemsResponse]]:
-        """Lists the items of a data set in their order. Errors: NOT_FOUND (DATASET_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
+        """Lists the items of a data set in the manifest's order. Errors: NOT_FOUND (DATASET_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
 def add_DatasetServiceServicer_to_server(servicer: DatasetServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

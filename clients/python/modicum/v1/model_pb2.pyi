@@ -34,7 +34,7 @@ class _CombineEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTy
     """The mean of the members' probabilities."""
 
 class Combine(_Combine, metaclass=_CombineEnumTypeWrapper):
-    """How an ensemble joins its members."""
+    """How an ensemble combines its members."""
 
 COMBINE_UNSPECIFIED: Combine.ValueType  # 0
 """Means MEAN_LOGITS."""
@@ -58,7 +58,7 @@ class _OutputKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     """Probabilities."""
 
 class OutputKind(_OutputKind, metaclass=_OutputKindEnumTypeWrapper):
-    """What a version answers with."""
+    """The kind of a version's outputs."""
 
 OUTPUT_KIND_UNSPECIFIED: OutputKind.ValueType  # 0
 """Not checked yet."""
@@ -70,7 +70,7 @@ Global___OutputKind: typing_extensions.TypeAlias = OutputKind
 
 @typing.final
 class Model(google.protobuf.message.Message):
-    """A name under which versions are registered."""
+    """A model: a name for its registered versions."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -80,7 +80,7 @@ class Model(google.protobuf.message.Message):
     name: builtins.str
     """Resource name."""
     latest_version: builtins.str
-    """Resource name of the newest version; empty when there is none."""
+    """Resource name of the newest version; empty if there is none."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was created."""
@@ -99,7 +99,7 @@ Global___Model: typing_extensions.TypeAlias = Model
 
 @typing.final
 class InputSpecification(google.protobuf.message.Message):
-    """How images become what a model sees."""
+    """How images become the input of a model."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -114,7 +114,7 @@ class InputSpecification(google.protobuf.message.Message):
     STD_FIELD_NUMBER: builtins.int
     FILL_MEAN_FIELD_NUMBER: builtins.int
     channels: builtins.int
-    """Channels, 1 to 64. Pictures become grey (1) or RGB (3); any other number takes arrays, which have exactly as many."""
+    """Number of channels, 1 to 64. Pictures become grey (1) or RGB (3). Any other number needs arrays with as many channels."""
     height: builtins.int
     """Rows after the crop, in pixels."""
     width: builtins.int
@@ -124,22 +124,20 @@ class InputSpecification(google.protobuf.message.Message):
     upper_bound: builtins.float
     """Upper bound of a canvas value, usually 1."""
     resize: builtins.int
-    """Length of the shorter side after resizing, in pixels, before the centre crop; 0 means resize straight to height x width."""
+    """Length of the shorter side in pixels after resizing, before the centre crop. 0 means resize directly to height x width."""
     interpolation: builtins.str
     """"bilinear", "bicubic" or "nearest"."""
     @property
     def mean(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
-        """Subtracted from each channel of the canvas."""
+        """The mean of each channel, which is subtracted from the canvas."""
 
     @property
     def std(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
-        """Each channel is divided by this after the mean is subtracted."""
+        """The standard deviation of each channel, by which it is divided afterwards."""
 
     @property
     def fill_mean(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
-        """What the mean fill shows, per channel, in canvas values, within the bounds; empty means `mean`, i.e. zero after
-        normalisation.
-        """
+        """The mean fill: a canvas value per channel, within the bounds. Empty means `mean`, which is zero after normalisation."""
 
     def __init__(
         self,
@@ -161,14 +159,14 @@ Global___InputSpecification: typing_extensions.TypeAlias = InputSpecification
 
 @typing.final
 class Weights(google.protobuf.message.Message):
-    """Weights as data: safetensors and the name of an architecture that the server knows."""
+    """Weights, and the name of an architecture that the server knows."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     DIGEST_FIELD_NUMBER: builtins.int
     ARCHITECTURE_FIELD_NUMBER: builtins.int
     digest: builtins.str
-    """Digest of the safetensors file (or of a state dict of tensors only, which the server converts)."""
+    """Digest of a safetensors file, or of a state dict of tensors only."""
     architecture: builtins.str
     """"torchvision:NAME", "timm:NAME", "modicum:cifar_resnetDEPTH", or another entry point of the server."""
     def __init__(
@@ -183,7 +181,7 @@ Global___Weights: typing_extensions.TypeAlias = Weights
 
 @typing.final
 class Executable(google.protobuf.message.Message):
-    """A program that is a model; accepted only where the operator allows executable artifacts."""
+    """A model as a program. The server accepts it only if its operator allows programs."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -201,18 +199,18 @@ Global___Executable: typing_extensions.TypeAlias = Executable
 
 @typing.final
 class Ensemble(google.protobuf.message.Message):
-    """A version whose members are versions."""
+    """A version that combines other versions."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     MEMBERS_FIELD_NUMBER: builtins.int
     COMBINE_FIELD_NUMBER: builtins.int
     combine: Global___Combine.ValueType
-    """How they are joined."""
+    """How the members are combined."""
     @property
     def members(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Resource names of the members' versions, 2 to 16 of one project with the same channels, bounds and classes; none is
-        an ensemble.
+        """Resource names of the members: 2 to 16 versions of one project with the same channels, bounds and classes. A member must
+        not be an ensemble.
         """
 
     def __init__(
@@ -227,7 +225,7 @@ Global___Ensemble: typing_extensions.TypeAlias = Ensemble
 
 @typing.final
 class InputDropout(google.protobuf.message.Message):
-    """A wrapper that averages a version over a frozen bank of pixel masks, at inference only."""
+    """A wrapper that averages the outputs of a version over a fixed set of pixel masks, at inference only."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -236,13 +234,13 @@ class InputDropout(google.protobuf.message.Message):
     SAMPLES_FIELD_NUMBER: builtins.int
     SEED_FIELD_NUMBER: builtins.int
     member: builtins.str
-    """Resource name of the wrapped version, which is no wrapper."""
+    """Resource name of the wrapped version, which must not be a wrapper."""
     keep_probability: builtins.float
     """Probability that a pixel is kept, above 0 and at most 1."""
     samples: builtins.int
-    """Masks in the bank, 1 to 256: a pass of the wrapper is so many of the wrapped version."""
+    """Number of masks, 1 to 256. A pass of the wrapper takes as many passes of the wrapped version."""
     seed: builtins.int
-    """Seed of the bank."""
+    """Seed of the masks."""
     def __init__(
         self,
         *,
@@ -270,23 +268,23 @@ class ModelVersion(google.protobuf.message.Message):
         STATE_UNSPECIFIED: ModelVersion._State.ValueType  # 0
         """Not set."""
         STATE_PENDING: ModelVersion._State.ValueType  # 1
-        """Waits to be loaded once by a worker."""
+        """Waits for a worker to load and check it."""
         STATE_READY: ModelVersion._State.ValueType  # 2
-        """Loaded, checked, can be audited."""
+        """Checked, and ready to be audited."""
         STATE_REJECTED: ModelVersion._State.ValueType  # 3
-        """Refused; `reject_reason` and `reject_detail` say why."""
+        """Rejected. `reject_reason` and `reject_detail` give the reason."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Where a version stands."""
+        """The state of a version."""
 
     STATE_UNSPECIFIED: ModelVersion.State.ValueType  # 0
     """Not set."""
     STATE_PENDING: ModelVersion.State.ValueType  # 1
-    """Waits to be loaded once by a worker."""
+    """Waits for a worker to load and check it."""
     STATE_READY: ModelVersion.State.ValueType  # 2
-    """Loaded, checked, can be audited."""
+    """Checked, and ready to be audited."""
     STATE_REJECTED: ModelVersion.State.ValueType  # 3
-    """Refused; `reject_reason` and `reject_detail` say why."""
+    """Rejected. `reject_reason` and `reject_detail` give the reason."""
 
     NAME_FIELD_NUMBER: builtins.int
     WEIGHTS_FIELD_NUMBER: builtins.int
@@ -307,25 +305,25 @@ class ModelVersion(google.protobuf.message.Message):
     CREATE_TIME_FIELD_NUMBER: builtins.int
     CHECK_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """Resource name; the last part is a number that the server gives."""
+    """Resource name. The last part is a number that the server assigns."""
     digest: builtins.str
-    """Digest of everything above."""
+    """Digest of source, input and class labels."""
     state: Global___ModelVersion.State.ValueType
-    """Where it stands."""
+    """The state."""
     reject_reason: builtins.str
-    """Reason of a refusal, e.g. "STATE_DICT_MISMATCH"."""
+    """Reason of a rejection, e.g. "STATE_DICT_MISMATCH"."""
     reject_detail: builtins.str
-    """What was expected, what came, what to do."""
+    """What is wrong, what was expected, what came, what to do."""
     class_count: builtins.int
-    """Number of classes that it answers with; 0 until checked."""
+    """Number of classes; 0 until checked."""
     output_kind: Global___OutputKind.ValueType
-    """What it answers with."""
+    """The kind of its outputs."""
     useful_gradient: builtins.bool
-    """Whether its gradient with respect to the image is of use; without one MASK_OPTIMIZATION searches by forward passes
-    alone, and finds larger subsets; BATCHED_GRADIENT is refused.
+    """Whether its gradient with respect to the image is useful. Without a useful gradient, MASK_OPTIMIZATION searches by forward
+    passes alone and finds larger subsets, and BATCHED_GRADIENT is refused.
     """
     pass_milliseconds: builtins.float
-    """Measured milliseconds of one forward and one backward pass an image when it was checked; 0 until then."""
+    """Milliseconds of one forward and one backward pass per image, measured when it was checked; 0 until then."""
     @property
     def weights(self) -> Global___Weights:
         """Weights of a known architecture."""
@@ -348,12 +346,12 @@ class ModelVersion(google.protobuf.message.Message):
 
     @property
     def input(self) -> Global___InputSpecification:
-        """How images become its input; for an ensemble or a wrapper, that of its members when empty."""
+        """How images become its input. An ensemble or a wrapper may leave it out to use that of its first member."""
 
     @property
     def class_labels(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Names of the classes, in the order of the outputs; empty means that classes are numbers, for an ensemble or a wrapper
-        that they are called as by its parts.
+        """Names of the classes, in the order of the outputs. Without names, classes are numbers; an ensemble or a wrapper then uses
+        the names of its members.
         """
 
     @property

@@ -49,9 +49,9 @@ class ListModelsRequest(google.protobuf.message.Message):
     parent: builtins.str
     """Resource name of the project."""
     page_size: builtins.int
-    """At most this many, 1 to 1000; 0 means 100."""
+    """Largest number of entries in the page, 1 to 1000; 0 means 100."""
     page_token: builtins.str
-    """`next_page_token` of the page before."""
+    """`next_page_token` of the previous page."""
     def __init__(
         self,
         *,
@@ -72,7 +72,7 @@ class ListModelsResponse(google.protobuf.message.Message):
     MODELS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Token of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @property
     def models(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.model_pb2.Model]:
         """The page, ordered by name."""
@@ -101,11 +101,11 @@ class CreateModelRequest(google.protobuf.message.Message):
     parent: builtins.str
     """Resource name of the project."""
     model_id: builtins.str
-    """Last part of the name: 1 to 63 of a-z, 0-9, hyphen, underscore and dot, beginning with a letter or a digit."""
+    """Last part of the name: 1 to 63 characters of a-z, 0-9, hyphen, underscore and dot, the first one a letter or a digit."""
     request_id: builtins.str
-    """A UUID; the same request again with the same id gives the same answer (AIP-155)."""
+    """A UUID. Repeating the request with the same id returns the same result (AIP-155)."""
     validate_only: builtins.bool
-    """Check only; nothing is written (AIP-163)."""
+    """Only check the request; store nothing (AIP-163)."""
     @property
     def model(self) -> modicum.v1.model_pb2.Model:
         """The model."""
@@ -172,9 +172,9 @@ class ListModelVersionsRequest(google.protobuf.message.Message):
     parent: builtins.str
     """Resource name of the model."""
     page_size: builtins.int
-    """At most this many, 1 to 1000; 0 means 100."""
+    """Largest number of entries in the page, 1 to 1000; 0 means 100."""
     page_token: builtins.str
-    """`next_page_token` of the page before."""
+    """`next_page_token` of the previous page."""
     def __init__(
         self,
         *,
@@ -195,7 +195,7 @@ class ListModelVersionsResponse(google.protobuf.message.Message):
     MODEL_VERSIONS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Token of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @property
     def model_versions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.model_pb2.ModelVersion]:
         """The page, newest first."""
@@ -223,9 +223,9 @@ class CreateModelVersionRequest(google.protobuf.message.Message):
     parent: builtins.str
     """Resource name of the model."""
     request_id: builtins.str
-    """A UUID; the same request again with the same id gives the same answer (AIP-155)."""
+    """A UUID. Repeating the request with the same id returns the same result (AIP-155)."""
     validate_only: builtins.bool
-    """Check only; nothing is written (AIP-163)."""
+    """Only check the request; store nothing (AIP-163)."""
     @property
     def model_version(self) -> modicum.v1.model_pb2.ModelVersion:
         """The version."""

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class ModelServiceStub(object):
-    """Registered models. Errors that every method can answer with stand at ProjectService.
+    """Registered models. ProjectService lists the errors that every method can return.
     """
 
     def __init__(self, channel):
@@ -80,7 +80,7 @@ class ModelServiceStub(object):
 
 
 class ModelServiceServicer(object):
-    """Registered models. Errors that every method can answer with stand at ProjectService.
+    """Registered models. ProjectService lists the errors that every method can return.
     """
 
     def GetModel(self, request, context):
@@ -98,7 +98,7 @@ class ModelServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateModel(self, request, context):
-        """Creates a model; a model of that name is returned as it is. Errors: ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """Creates a model. An existing model with this name is returned unchanged. Errors: ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,10 +126,10 @@ class ModelServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateModelVersion(self, request, context):
-        """Registers a version, PENDING until a worker loaded it once; a version of equal digest is returned as it is,
-        and checked again where it was REJECTED.
+        """Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is
+        returned; if it was REJECTED, it is checked again.
         Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
-        INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED of a part of an
+        INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an
         ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -195,7 +195,7 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService(object):
-    """Registered models. Errors that every method can answer with stand at ProjectService.
+    """Registered models. ProjectService lists the errors that every method can return.
     """
 
     @staticmethod

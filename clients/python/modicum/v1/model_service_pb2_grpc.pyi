@@ -156,7 +156,7 @@ _ModelServiceDeleteModelVersionType = typing_extensions.TypeVar(
 )
 
 class ModelServiceStub(typing.Generic[_ModelServiceGetModelType, _ModelServiceListModelsType, _ModelServiceCreateModelType, _ModelServiceDeleteModelType, _ModelServiceGetModelVersionType, _ModelServiceListModelVersionsType, _ModelServiceCreateModelVersionType, _ModelServiceDeleteModelVersionType]):
-    """Registered models. Errors that every method can answer with stand at ProjectService."""
+    """Registered models. ProjectService lists the errors that every method can return."""
 
     @typing.overload
     def __init__(self: ModelServiceStub[
@@ -237,7 +237,7 @@ class ModelServiceStub(typing.Generic[_ModelServiceGetModelType, _ModelServiceLi
     """Lists models. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
     CreateModel: _ModelServiceCreateModelType
-    """Creates a model; a model of that name is returned as it is. Errors: ALREADY_EXISTS (REQUEST_ID_REUSED)."""
+    """Creates a model. An existing model with this name is returned unchanged. Errors: ALREADY_EXISTS (REQUEST_ID_REUSED)."""
 
     DeleteModel: _ModelServiceDeleteModelType
     """Deletes a model and its versions. Errors: NOT_FOUND (MODEL_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE)."""
@@ -249,10 +249,10 @@ class ModelServiceStub(typing.Generic[_ModelServiceGetModelType, _ModelServiceLi
     """Lists versions, newest first. Errors: NOT_FOUND (MODEL_NOT_FOUND), INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
     CreateModelVersion: _ModelServiceCreateModelVersionType
-    """Registers a version, PENDING until a worker loaded it once; a version of equal digest is returned as it is,
-    and checked again where it was REJECTED.
+    """Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is
+    returned; if it was REJECTED, it is checked again.
     Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
-    INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED of a part of an
+    INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an
     ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
     """
 
@@ -295,7 +295,7 @@ ModelServiceAsyncStub: typing_extensions.TypeAlias = ModelServiceStub[
 ]
 
 class ModelServiceServicer(metaclass=abc.ABCMeta):
-    """Registered models. Errors that every method can answer with stand at ProjectService."""
+    """Registered models. ProjectService lists the errors that every method can return."""
 
     @abc.abstractmethod
     def GetModel(
@@ -319,7 +319,7 @@ class ModelServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.model_service_pb2.CreateModelRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.model_pb2.Model, collections.abc.Awaitable[modicum.v1.model_pb2.Model]]:
-        """Creates a model; a model of that name is returned as it is. Errors: ALREADY_EXISTS (REQUEST_ID_REUSED)."""
+        """Creates a model. An existing model with this name is returned unchanged. Errors: ALREADY_EXISTS (REQUEST_ID_REUSED)."""
 
     @abc.abstractmethod
     def DeleteModel(
@@ -351,10 +351,10 @@ class ModelServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.model_service_pb2.CreateModelVersionRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.model_pb2.ModelVersion, collections.abc.Awaitable[modicum.v1.model_pb2.ModelVersion]]:
-        """Registers a version, PENDING until a worker loaded it once; a version of equal digest is returned as it is,
-        and checked again where it was REJECTED.
+        """Registers a version. It is PENDING until a worker has loaded and checked it. An existing version with the same digest is
+        returned; if it was REJECTED, it is checked again.
         Errors: NOT_FOUND (MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND), FAILED_PRECONDITION (ARTIFACT_MISSING),
-        INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED of a part of an
+        INVALID_ARGUMENT (ARCHITECTURE_UNKNOWN), FAILED_PRECONDITION (EXECUTABLE_NOT_ALLOWED; MODEL_REJECTED for a member of an
         ensemble or a wrapper), ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
 

@@ -20,7 +20,7 @@ DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 @typing.final
 class Project(google.protobuf.message.Message):
-    """A tenant; everything else lives in one. `projects/default` exists from the start."""
+    """A tenant. Every other resource belongs to one. `projects/default` always exists."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -33,11 +33,11 @@ class Project(google.protobuf.message.Message):
         ROLE_UNSPECIFIED: Project._Role.ValueType  # 0
         """No role."""
         ROLE_VIEWER: Project._Role.ValueType  # 1
-        """Reads."""
+        """May read."""
         ROLE_AUDITOR: Project._Role.ValueType  # 2
-        """Reads, registers, uploads and audits."""
+        """May also register, upload and audit."""
         ROLE_ADMIN: Project._Role.ValueType  # 3
-        """All of it, and deletes what is not their own."""
+        """May also delete, including what others made."""
 
     class Role(_Role, metaclass=_RoleEnumTypeWrapper):
         """What a principal may do in a project."""
@@ -45,11 +45,11 @@ class Project(google.protobuf.message.Message):
     ROLE_UNSPECIFIED: Project.Role.ValueType  # 0
     """No role."""
     ROLE_VIEWER: Project.Role.ValueType  # 1
-    """Reads."""
+    """May read."""
     ROLE_AUDITOR: Project.Role.ValueType  # 2
-    """Reads, registers, uploads and audits."""
+    """May also register, upload and audit."""
     ROLE_ADMIN: Project.Role.ValueType  # 3
-    """All of it, and deletes what is not their own."""
+    """May also delete, including what others made."""
 
     NAME_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int

@@ -46,9 +46,9 @@ class ListProjectsRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """At most this many, 1 to 1000; 0 means 100."""
+    """Largest number of entries in the page, 1 to 1000; 0 means 100."""
     page_token: builtins.str
-    """`next_page_token` of the page before."""
+    """`next_page_token` of the previous page."""
     def __init__(
         self,
         *,
@@ -68,7 +68,7 @@ class ListProjectsResponse(google.protobuf.message.Message):
     PROJECTS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Token of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @property
     def projects(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.project_pb2.Project]:
         """The page, ordered by name."""
@@ -94,11 +94,11 @@ class CreateProjectRequest(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: builtins.int
     project_id: builtins.str
-    """Last part of the name: 1 to 63 of a-z, 0-9 and hyphen, beginning with a letter."""
+    """Last part of the name: 1 to 63 characters of a-z, 0-9 and hyphen, the first one a letter."""
     request_id: builtins.str
-    """A UUID; the same request again with the same id gives the same answer (AIP-155)."""
+    """A UUID. Repeating the request with the same id returns the same result (AIP-155)."""
     validate_only: builtins.bool
-    """Check only; nothing is written (AIP-163)."""
+    """Only check the request; store nothing (AIP-163)."""
     @property
     def project(self) -> modicum.v1.project_pb2.Project:
         """The project."""

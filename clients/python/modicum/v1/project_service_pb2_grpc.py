@@ -28,13 +28,13 @@ if _version_not_supported:
 
 
 class ProjectServiceStub(object):
-    """Tenants. Every method of every service answers UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer
-    token, PERMISSION_DENIED (ROLE_INSUFFICIENT) when the token's role does not allow the call, INVALID_ARGUMENT
-    (FIELD_INVALID, with field violations) for a field that breaks its rule, NOT_FOUND (PROJECT_NOT_FOUND) for a name in a
-    project in which the caller has no role, UNAVAILABLE (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is
-    away, DEADLINE_EXCEEDED when the caller's deadline or two minutes have passed (uploads, downloads, reports and watches
-    last as long as they need), and INTERNAL (INTERNAL), with the request id and nothing else, for a fault of ours; those
-    are not repeated below.
+    """Projects, which are tenants. Every method of every service can return these errors, which are not repeated below:
+    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if the
+    token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid field;
+    NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is not available; DEADLINE_EXCEEDED after the caller's
+    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with the
+    request id alone, for a fault of the server.
     """
 
     def __init__(self, channel):
@@ -66,13 +66,13 @@ class ProjectServiceStub(object):
 
 
 class ProjectServiceServicer(object):
-    """Tenants. Every method of every service answers UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer
-    token, PERMISSION_DENIED (ROLE_INSUFFICIENT) when the token's role does not allow the call, INVALID_ARGUMENT
-    (FIELD_INVALID, with field violations) for a field that breaks its rule, NOT_FOUND (PROJECT_NOT_FOUND) for a name in a
-    project in which the caller has no role, UNAVAILABLE (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is
-    away, DEADLINE_EXCEEDED when the caller's deadline or two minutes have passed (uploads, downloads, reports and watches
-    last as long as they need), and INTERNAL (INTERNAL), with the request id and nothing else, for a fault of ours; those
-    are not repeated below.
+    """Projects, which are tenants. Every method of every service can return these errors, which are not repeated below:
+    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if the
+    token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid field;
+    NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is not available; DEADLINE_EXCEEDED after the caller's
+    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with the
+    request id alone, for a fault of the server.
     """
 
     def GetProject(self, request, context):
@@ -90,7 +90,8 @@ class ProjectServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateProject(self, request, context):
-        """Creates a project; the caller, who must be admin of projects/default, becomes its admin. Errors: ALREADY_EXISTS (PROJECT_EXISTS), ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """Creates a project. The caller must be an admin of projects/default, and becomes an admin of the new project. Errors:
+        ALREADY_EXISTS (PROJECT_EXISTS), ALREADY_EXISTS (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,13 +136,13 @@ def add_ProjectServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ProjectService(object):
-    """Tenants. Every method of every service answers UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer
-    token, PERMISSION_DENIED (ROLE_INSUFFICIENT) when the token's role does not allow the call, INVALID_ARGUMENT
-    (FIELD_INVALID, with field violations) for a field that breaks its rule, NOT_FOUND (PROJECT_NOT_FOUND) for a name in a
-    project in which the caller has no role, UNAVAILABLE (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is
-    away, DEADLINE_EXCEEDED when the caller's deadline or two minutes have passed (uploads, downloads, reports and watches
-    last as long as they need), and INTERNAL (INTERNAL), with the request id and nothing else, for a fault of ours; those
-    are not repeated below.
+    """Projects, which are tenants. Every method of every service can return these errors, which are not repeated below:
+    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if the
+    token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid field;
+    NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is not available; DEADLINE_EXCEEDED after the caller's
+    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with the
+    request id alone, for a fault of the server.
     """
 
     @staticmethod

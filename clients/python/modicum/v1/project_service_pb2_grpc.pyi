@@ -92,13 +92,13 @@ _ProjectServiceDeleteProjectType = typing_extensions.TypeVar(
 )
 
 class ProjectServiceStub(typing.Generic[_ProjectServiceGetProjectType, _ProjectServiceListProjectsType, _ProjectServiceCreateProjectType, _ProjectServiceDeleteProjectType]):
-    """Tenants. Every method of every service answers UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer
-    token, PERMISSION_DENIED (ROLE_INSUFFICIENT) when the token's role does not allow the call, INVALID_ARGUMENT
-    (FIELD_INVALID, with field violations) for a field that breaks its rule, NOT_FOUND (PROJECT_NOT_FOUND) for a name in a
-    project in which the caller has no role, UNAVAILABLE (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is
-    away, DEADLINE_EXCEEDED when the caller's deadline or two minutes have passed (uploads, downloads, reports and watches
-    last as long as they need), and INTERNAL (INTERNAL), with the request id and nothing else, for a fault of ours; those
-    are not repeated below.
+    """Projects, which are tenants. Every method of every service can return these errors, which are not repeated below:
+    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if the
+    token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid field;
+    NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is not available; DEADLINE_EXCEEDED after the caller's
+    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with the
+    request id alone, for a fault of the server.
     """
 
     @typing.overload
@@ -148,7 +148,9 @@ class ProjectServiceStub(typing.Generic[_ProjectServiceGetProjectType, _ProjectS
     """Lists the projects in which the caller has a role. Errors: INVALID_ARGUMENT (PAGE_TOKEN_INVALID)."""
 
     CreateProject: _ProjectServiceCreateProjectType
-    """Creates a project; the caller, who must be admin of projects/default, becomes its admin. Errors: ALREADY_EXISTS (PROJECT_EXISTS), ALREADY_EXISTS (REQUEST_ID_REUSED)."""
+    """Creates a project. The caller must be an admin of projects/default, and becomes an admin of the new project. Errors:
+    ALREADY_EXISTS (PROJECT_EXISTS), ALREADY_EXISTS (REQUEST_ID_REUSED).
+    """
 
     DeleteProject: _ProjectServiceDeleteProjectType
     """Deletes an empty project. Errors: NOT_FOUND (PROJECT_NOT_FOUND), FAILED_PRECONDITION (RESOURCE_IN_USE)."""
@@ -173,13 +175,13 @@ ProjectServiceAsyncStub: typing_extensions.TypeAlias = ProjectServiceStub[
 ]
 
 class ProjectServiceServicer(metaclass=abc.ABCMeta):
-    """Tenants. Every method of every service answers UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer
-    token, PERMISSION_DENIED (ROLE_INSUFFICIENT) when the token's role does not allow the call, INVALID_ARGUMENT
-    (FIELD_INVALID, with field violations) for a field that breaks its rule, NOT_FOUND (PROJECT_NOT_FOUND) for a name in a
-    project in which the caller has no role, UNAVAILABLE (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is
-    away, DEADLINE_EXCEEDED when the caller's deadline or two minutes have passed (uploads, downloads, reports and watches
-    last as long as they need), and INTERNAL (INTERNAL), with the request id and nothing else, for a fault of ours; those
-    are not repeated below.
+    """Projects, which are tenants. Every method of every service can return these errors, which are not repeated below:
+    UNAUTHENTICATED (TOKEN_MISSING, TOKEN_INVALID) without a valid bearer token; PERMISSION_DENIED (ROLE_INSUFFICIENT) if the
+    token's role does not allow the call; INVALID_ARGUMENT (FIELD_INVALID, with field violations) for an invalid field;
+    NOT_FOUND (PROJECT_NOT_FOUND) for a name in a project in which the caller has no role; UNAVAILABLE
+    (DEPENDENCY_UNAVAILABLE) while Postgres or the artifact store is not available; DEADLINE_EXCEEDED after the caller's
+    deadline or two minutes (uploads, downloads, reports and watches have no such limit); and INTERNAL (INTERNAL), with the
+    request id alone, for a fault of the server.
     """
 
     @abc.abstractmethod
@@ -204,7 +206,9 @@ class ProjectServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.project_service_pb2.CreateProjectRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.project_pb2.Project, collections.abc.Awaitable[modicum.v1.project_pb2.Project]]:
-        """Creates a project; the caller, who must be admin of projects/default, becomes its admin. Errors: ALREADY_EXISTS (PROJECT_EXISTS), ALREADY_EXISTS (REQUEST_ID_REUSED)."""
+        """Creates a project. The caller must be an admin of projects/default, and becomes an admin of the new project. Errors:
+        ALREADY_EXISTS (PROJECT_EXISTS), ALREADY_EXISTS (REQUEST_ID_REUSED).
+        """
 
     @abc.abstractmethod
     def DeleteProject(

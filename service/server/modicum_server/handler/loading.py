@@ -1,7 +1,7 @@
 """Loads a version of the task as a classifier that can be audited, and keeps it between the tasks of a slot."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,7 +78,8 @@ def choose_device(asked: str, gpu_id: int | None = None) -> torch.device:
     if asked == "cuda":
         raise TaskFailure(
             "DEVICE_UNAVAILABLE",
-            "Expected a worker with a GPU (device cuda); this one has none. Ask for auto or cpu, or start one.",
+            "The audit asks for device cuda, but this worker has no GPU. "
+            "Ask for auto or cpu, or start a worker with a GPU.",
             model_at_fault=False,
         )
     return torch.device("cpu")
@@ -100,7 +101,7 @@ def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVer
         case InputDropout() as source:
             return _input_dropout(slot, version, source, parts, device)
     if version.input is None:
-        raise ModelRefused("INPUT_MISSING", "Expected an input specification with the version; there is none.")
+        raise ModelRefused("INPUT_MISSING", "The version has no input specification.")
     return Loaded(_classifier(module, version.input, device), version.input)
 
 
@@ -125,13 +126,17 @@ def _module_of_program(path: Path, kind: ExecutableKind, device: torch.device) -
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        log.exception("a %s program cannot be loaded", kind)
+        log.exception("a %s program could not be loaded", kind)
         saver = "torch.jit.save" if kind is ExecutableKind.TORCHSCRIPT else "torch.export.save"
         raise ModelRefused(
             "PROGRAM_UNREADABLE",
             f"Expected a program written by {saver}; torch {torch.__version__} cannot load it{first_line(error)}. "
-            "Export it again, with a torch that is no newer than this one.",
+            "Export it again with this release of torch or an older one.",
         ) from error
+
+
+def _listed(values: Iterable[object]) -> str:
+    return " and ".join(sorted(map(str, values)))
 
 
 def _classifier(module: nn.Module, specification: InputSpecification, device: torch.device) -> Classifier:
@@ -148,9 +153,7 @@ def _classifier(module: nn.Module, specification: InputSpecification, device: to
 
 def _part(slot: Slot, name: str, parts: Mapping[str, ModelVersion], device: torch.device) -> Loaded:
     if name not in parts:
-        raise TaskFailure(
-            "PART_MISSING", f"Expected version {name} with the task; it is not there.", model_at_fault=False
-        )
+        raise TaskFailure("PART_MISSING", f"The task does not include version {name}.", model_at_fault=False)
     loaded = load_version(slot, parts[name], parts, device)
     size = loaded.input
     loaded.classifier.inspect((size.channels, size.height, size.width))  # finds class count and output kind
@@ -166,8 +169,8 @@ def _ensemble(
     if len(counts) != 1 or len(bounds) != 1:
         raise ModelRefused(
             "MEMBERS_DIFFER",
-            f"Expected members with the same classes and bounds; they have {sorted(map(str, counts))} classes, bounds "
-            f"{sorted(bounds)}. Build the ensemble of versions trained for the same task.",
+            "The members of an ensemble must have the same classes and bounds. These have "
+            f"{_listed(counts)} classes and bounds {_listed(bounds)}. Use versions trained for the same task.",
         )
     module = EnsembleModule(tuple(member.classifier for member in members), source.combine)
     return _composite(module, members, version.input or members[0].input, device)

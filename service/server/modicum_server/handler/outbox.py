@@ -149,4 +149,4 @@ class Pulse:
             except OSError:  # the server is gone; the computing thread notices when it sends, or by its lease
                 return
             except Exception:  # without heartbeats TorchServe would kill a process that computes
-                log.exception("a beat failed; the next one tries again")
+                log.exception("a progress message could not be sent; the next one will be tried")

@@ -105,7 +105,7 @@ class OutsideObjects:
                 max_pixels=self.decoder.max_pixels,
             )
         except (ObjectsInvalid, PictureUnreadable, PictureTooLarge):
-            log.exception("the objects of %s cannot be used", item.item)
+            log.exception("the boxes or the mask of %s could not be used", item.item)
             return None
 
 

@@ -43,7 +43,7 @@ LIBRARIES = (
 """Distributions whose versions influence results, besides those with architectures."""
 
 DEVICE_BROKEN = (
-    "Expected a device that computes; the one of this worker cannot be started. "
+    "The device of this worker could not be started. "
     "Look at the worker's log and at its GPU's driver, or ask for device cpu."
 )
 
@@ -96,7 +96,7 @@ def _versions() -> dict[str, str]:
     try:
         return library_versions()
     except Exception:  # a package with broken metadata must not fail the first chunk
-        log.exception("the libraries' versions cannot be read")
+        log.exception("the versions of the libraries could not be read")
         return {}
 
 
@@ -104,7 +104,7 @@ def _read(slot: Slot) -> tuple[Task, Failure | None]:
     try:
         return slot.task(), None
     except TaskFailure as error:
-        log.exception("no task in the slot")
+        log.exception("the slot has no task")
         return Task(), failure_of(error)
 
 
@@ -114,7 +114,7 @@ def _device(task: Task, gpu_id: int | None) -> tuple[str, Failure | None]:
     except TaskFailure as error:
         return "", failure_of(error)
     except Exception:  # CUDA raises this while it starts
-        log.exception("the device cannot be used")
+        log.exception("the device could not be used")
         return "", Failure(reason="DEVICE_UNAVAILABLE", detail=DEVICE_BROKEN, model_at_fault=False)
 
 
@@ -158,7 +158,9 @@ class TaskRun:
                 return self._search(loaded)
             case "score":
                 return self._score(loaded)
-        raise TaskFailure("NOT_IMPLEMENTED", "This worker does not do this kind of task yet.", model_at_fault=False)
+        raise TaskFailure(
+            "NOT_IMPLEMENTED", "This worker does not support this kind of task yet.", model_at_fault=False
+        )
 
     def _score(self, loaded: Loaded) -> Finished:
         self.progress.phase = "preparing"

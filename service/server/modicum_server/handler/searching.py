@@ -243,7 +243,7 @@ def check_canvas(canvas: Canvas, specification: InputSpecification) -> None:
     if canvas.channels != specification.channels:
         raise ModelRefused(
             "CANVAS_UNFIT",
-            f"Expected a canvas of {specification.channels} channels, as the version's input; got {canvas.channels}.",
+            f"Expected a canvas of {specification.channels} channels, like the version's input; got {canvas.channels}.",
         )
     if canvas.pixels > 8 * LARGEST_MASK_BYTES:
         raise TaskFailure(

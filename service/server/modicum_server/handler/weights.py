@@ -43,8 +43,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             raise
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
-            "Expected a safetensors file, or a state dict saved by torch.save; the bytes are neither, or they are "
-            "damaged or cut off. Save the weights again with safetensors.torch.save_file(model.state_dict(), ...).",
+            "The file is not a safetensors file and not a state dict saved by torch.save, or it is damaged or cut off. "
+            "Save the weights again with safetensors.torch.save_file(model.state_dict(), ...).",
         ) from error
     _refuse_unusable(weights)
     return weights
@@ -62,11 +62,11 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], architecture: 
     unexpected = [key for key in given if key not in expected]
     misshapen = [key for key in expected if key in given and expected[key].shape != given[key].shape]
     if missing or unexpected or misshapen:
-        shapes = (f"{key} {_shape(expected[key])}, came {_shape(given[key])}" for key in misshapen)
+        shapes = (f"{key} {_shape(expected[key])}, got {_shape(given[key])}" for key in misshapen)
         complaints = [
             _named("missing", missing, len(missing)),
             _named("unexpected", unexpected, len(unexpected)),
-            _named("of another shape: expected", shapes, len(misshapen)),
+            _named("different shape: expected", shapes, len(misshapen)),
         ]
         raise ModelRefused(
             "STATE_DICT_MISMATCH",
@@ -85,12 +85,12 @@ def _refuse_changed(expected: Mapping[str, Tensor], given: Mapping[str, Tensor],
     """
     changed = [key for key in given if key in expected and not _keeps_kind(given[key].dtype, expected[key].dtype)]
     if changed:
-        types = (f"{key} {_type(expected[key])}, came {_type(given[key])}" for key in changed)
+        types = (f"{key} {_type(expected[key])}, got {_type(given[key])}" for key in changed)
         raise ModelRefused(
             "STATE_DICT_MISMATCH",
-            f"Expected the types of {architecture}, floating point ones in any precision; "
-            f"{_named('of another kind: expected', types, len(changed))}. Save the floating point weights, of the "
-            "model before it was quantized or made complex: safetensors.torch.save_file(model.state_dict(), ...).",
+            f"The tensors must have the types of {architecture}, floating point in any precision; "
+            f"{_named('different type: expected', types, len(changed))}. Save the floating point weights of the "
+            "model before it was quantized or made complex, with safetensors.torch.save_file(model.state_dict(), ...).",
         )
 
 
@@ -110,9 +110,9 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
             raise
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
-            "Expected a state dict of tensors only; the file holds more than data (a whole model, TorchScript, a "
-            "torch.export program), or is damaged. Save model.state_dict(), best with safetensors.torch.save_file; "
-            "programs are registered as such.",
+            "The file must hold a state dict of tensors only. It holds more than that (a whole model, TorchScript, a "
+            "torch.export program), or it is damaged. Save model.state_dict(), best with safetensors.torch.save_file. "
+            "Register a program as a program.",
         ) from error
     nested = next(
         (loaded[key] for key in NESTS if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping)), loaded
@@ -120,7 +120,8 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
     if not isinstance(nested, Mapping) or not nested or not all(isinstance(value, Tensor) for value in nested.values()):
         raise ModelRefused(
             "WEIGHTS_NOT_TENSORS",
-            "Expected a state dict, a mapping of keys to tensors; got something else. Save model.state_dict().",
+            "The file must hold a state dict, a mapping of names to tensors, but it holds something else. "
+            "Save model.state_dict().",
         )
     weights = {str(key): value.detach() for key, value in nested.items()}
     _refuse_unusable(weights)
@@ -142,8 +143,8 @@ def _refuse_packed(path: Path) -> None:
     if unpacked > path.stat().st_size or any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
-            "Expected a file written by torch.save, which packs nothing; got a packed archive (a .mar, a .zip) that "
-            f"unpacks to {unpacked:,} bytes. Take the weights out and save them with safetensors.torch.save_file.",
+            "Expected a file written by torch.save, which compresses nothing; got a compressed archive (.mar, .zip) "
+            f"that unpacks to {unpacked:,} bytes. Extract the weights and save them with safetensors.torch.save_file.",
         )
 
 
@@ -158,9 +159,9 @@ def _refuse_unusable(weights: Mapping[str, Tensor]) -> None:
         named = (f"{key} ({fault})" for key, fault in faults.items())
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
-            f"Expected dense tensors of plain numbers whose every value is in the file; "
-            f"{_named('not so', named, len(faults))}. Save the floating point weights of the loaded model, before any "
-            "quantization, with safetensors.torch.save_file(model.state_dict(), ...).",
+            "Every tensor must be dense, of plain numbers, with all of its values in the file; "
+            f"{_named('unusable:', named, len(faults))}. Save the floating point weights of the loaded model, before "
+            "any quantization, with safetensors.torch.save_file(model.state_dict(), ...).",
         )
 
 
@@ -177,7 +178,7 @@ def _fault(tensor: Tensor) -> str:
     if not _is_plain(tensor.dtype):
         return _type(tensor)
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        return "more values than its storage"  # with stride 0 a file can claim any shape at no cost
+        return "it claims more values than its storage has"  # with stride 0 a file can claim any shape at no cost
     return ""
 
 

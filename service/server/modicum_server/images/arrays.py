@@ -66,7 +66,8 @@ def array_header(data: bytes) -> ArrayHeader:
     channels = shape[2] if len(shape) == CHANNEL_AXES else 1
     if len(shape) not in {GREY_AXES, CHANNEL_AXES} or min(shape) < 1 or channels > MOST_CHANNELS:
         raise ValueError(
-            f"expected an array (H, W) or (H, W, C) of 1 to {MOST_CHANNELS} channels; got {shape}. Channels come last"
+            f"expected an array of shape (H, W) or (H, W, C) with 1 to {MOST_CHANNELS} channels; got {shape}. "
+            "Channels come last"
         )
     header = ArrayHeader(shape[0], shape[1], channels, kind, dtype, offset, columns_first)
     expected, given = header.pixels * channels * dtype.itemsize, len(data) - offset
@@ -81,5 +82,5 @@ def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
         read = READERS[npy.read_magic(stream)]
         shape, columns_first, dtype = read(stream, max_header_size=LARGEST_HEADER_BYTES)
     except Exception as error:  # numpy can raise anything on hostile bytes
-        raise ValueError("expected an array file as numpy.save writes it; its header cannot be read") from error
+        raise ValueError("the array file's header cannot be read; write the file with numpy.save") from error
     return shape, columns_first, dtype, stream.tell()

@@ -70,17 +70,19 @@ def read_boxes(data: bytes, size: Size) -> list[tuple[float, float, float, float
     try:
         boxes = json.loads(data)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        raise ObjectsInvalid("expected a box list, [[left, top, right, bottom], ...] in JSON; it is not JSON") from None
+        raise ObjectsInvalid("the box list is not JSON; expected [[left, top, right, bottom], ...]") from None
     if not isinstance(boxes, list) or not 1 <= len(boxes) <= MOST_BOXES:
-        what = f"{len(boxes):,} boxes" if isinstance(boxes, list) else "no list"
-        raise ObjectsInvalid(f"expected a list of 1 to {MOST_BOXES:,} boxes, got {what}; leave out an item without")
+        what = f"{len(boxes):,} boxes" if isinstance(boxes, list) else "something else"
+        raise ObjectsInvalid(
+            f"expected a list of 1 to {MOST_BOXES:,} boxes, got {what}; give no list for an item without boxes"
+        )
     return [_checked(box, place, size) for place, box in enumerate(boxes)]
 
 
 def _checked(box: object, place: int, size: Size) -> tuple[float, float, float, float]:
     numbers = box if isinstance(box, list) else []
     if len(numbers) != CORNERS or not all(type(number) in {int, float} for number in numbers):
-        raise ObjectsInvalid(f"box {place}: expected four numbers, left, top, right and bottom in pixels")
+        raise ObjectsInvalid(f"box {place}: expected four numbers of pixels: left, top, right, bottom")
     left, top, right, bottom = numbers
     width, height = size
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):  # NaN fails every comparison
@@ -108,21 +110,23 @@ def picture_mask(data: bytes, size: Size, max_pixels: int = MAX_PIXELS) -> Image
     _require_mask_size(size)
     try:
         if (shape := upright_size(data, max_pixels)) != size:
-            raise ObjectsInvalid(f"expected a mask of the picture's size, {_times(size)}; got {_times(shape)}")
+            raise ObjectsInvalid(f"expected a mask of the picture's size, {_times(size)}, got {_times(shape)}")
         _require_mask_mode(opened_picture(data, max_pixels))
         drawn = _drawn(decoded_picture(data, max_pixels))
     except (PictureUnreadable, PictureTooLarge) as error:
-        raise ObjectsInvalid(f"expected a mask picture, but: {error}") from error
+        raise ObjectsInvalid(f"the mask cannot be read: {error}") from error
     if drawn.getbbox() is None:
-        raise ObjectsInvalid("expected a mask that is not black all over, or transparent; leave out an item without")
+        raise ObjectsInvalid(
+            "the mask marks no object: it is all black or transparent; give no mask for an item without objects"
+        )
     return drawn
 
 
 def _require_mask_size(size: Size) -> None:
     if size[0] * size[1] > MOST_MASK_PIXELS:
         raise ObjectsInvalid(
-            f"expected a mask of at most {MOST_MASK_PIXELS:,} pixels, this picture has {_times(size)}; tell of its "
-            "objects by boxes, or make picture and mask smaller"
+            f"expected a mask of at most {MOST_MASK_PIXELS:,} pixels, but the picture has {_times(size)}; give boxes "
+            "instead, or make the picture and the mask smaller"
         )
 
 
@@ -130,10 +134,10 @@ def _require_mask_mode(picture: ImageFile.ImageFile) -> None:
     """Refuse more than 8 bits a channel, and modes other than grey and RGB, in which some values would be lost."""
     deep = any(";16" in str(tile.args) for tile in picture.tile)  # Pillow reduces 16 bits a channel to 8 by itself
     if deep or picture.mode not in MASK_MODES:
-        what = "16 bits a channel" if deep else f"the mode {picture.mode}"
+        what = "16 bits per channel" if deep else f"the mode {picture.mode}"
         raise ObjectsInvalid(
-            f"expected a mask picture in black and white, grey, RGB, RGB with alpha or by a palette, of at most 8 bits "
-            f"a channel; got {what}"
+            f"expected a mask in black and white, grey, RGB, RGB with alpha or with a palette, of at most 8 bits "
+            f"per channel; got {what}"
         )
 
 

@@ -127,7 +127,7 @@ def _picture_on_canvas(
 ) -> NDArray[np.float32]:
     if canvas.channels not in PICTURE_CHANNELS:
         raise PictureUnreadable(
-            f"expected an array file (.npy) for a canvas of {canvas.channels} channels; pictures have 1 or 3"
+            f"expected an array file (.npy) for a canvas of {canvas.channels} channels, got a picture, which has 1 or 3"
         )
     picture = _with_channels(_decoded(data, max_pixels), canvas.channels)
     values = np.asarray(fitted(picture, specification, canvas), dtype=np.float32)
@@ -172,8 +172,8 @@ def _checked_header(data: bytes, canvas: Canvas, max_pixels: int) -> ArrayHeader
         )
     if header.pixels > max_pixels or header.pixels * header.channels > VALUES_A_PIXEL * max_pixels:
         raise PictureTooLarge(
-            f"expected at most {max_pixels:,} pixels and {VALUES_A_PIXEL * max_pixels:,} values; the array has "
-            f"{header.width} x {header.height} of {header.channels} channels"
+            f"expected at most {max_pixels:,} pixels and {VALUES_A_PIXEL * max_pixels:,} values, but the array has "
+            f"{header.width} x {header.height} pixels of {header.channels} channels"
         )
     return header
 
@@ -184,7 +184,7 @@ def _check_floats(plane: NDArray[np.float32], specification: InputSpecification)
     lowest, highest = float(plane.min()), float(plane.max())
     if not low - slack <= lowest <= highest <= high + slack:  # NaN is neither
         raise PictureUnreadable(
-            f"expected float32 values within {low:g} and {high:g}; they reach from {lowest:g} to {highest:g}"
+            f"expected float32 values from {low:g} to {high:g}, got values from {lowest:g} to {highest:g}"
         )
 
 
@@ -201,10 +201,10 @@ def _told(data: bytes, max_pixels: int) -> Iterator[None]:
     except (PictureTooLarge, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise PictureTooLarge(f"expected at most {max_pixels:,} pixels; the picture has far more") from error
+        raise PictureTooLarge(f"expected at most {max_pixels:,} pixels, but the picture has far more") from error
     except Exception as error:  # decoders can raise anything on hostile bytes
         raise PictureUnreadable(
-            f"expected a complete picture ({', '.join(FORMATS)}); got {len(data):,} bytes that cannot be decoded"
+            f"expected a complete picture ({', '.join(FORMATS)}), got {len(data):,} bytes that cannot be decoded"
         ) from error
 
 
@@ -233,7 +233,7 @@ def _registered_formats() -> list[str]:
 def _check_size(picture: Image.Image, max_pixels: int) -> None:
     width, height = picture.size
     if width * height > max_pixels:
-        raise PictureTooLarge(f"expected at most {max_pixels:,} pixels; the picture has {width} x {height}")
+        raise PictureTooLarge(f"expected at most {max_pixels:,} pixels, but the picture has {width} x {height}")
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -245,7 +245,7 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _in_eight_bits(picture: Image.Image) -> Image.Image:
     if picture.mode == "F":
-        raise PictureUnreadable("expected 8 or 16 bits a channel; got floating point values, whose range is not known")
+        raise PictureUnreadable("expected 8 or 16 bits per channel, got floating point values of unknown range")
     if picture.mode in SIXTEEN_BIT_MODES:
         return _from_sixteen_bits(picture)
     if picture.mode in TRANSPARENT_MODES or "transparency" in picture.info:
@@ -262,7 +262,7 @@ def _from_sixteen_bits(picture: Image.Image) -> Image.Image:
     values = np.asarray(picture, dtype=np.float64)
     if values.min() < 0 or values.max() > LARGEST_16_BIT:
         raise PictureUnreadable(
-            f"expected 8 or 16 bits a channel; got values from {values.min():g} to {values.max():g}. Save it with "
+            f"expected 8 or 16 bits per channel; got values from {values.min():g} to {values.max():g}. Save it with "
             "16 bits, or as an array of float32"
         )
     transparent = picture.info.get("transparency")

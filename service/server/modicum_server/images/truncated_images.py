@@ -88,7 +88,7 @@ def _filled(data: bytes) -> bytes | None:
     if not frame:
         return None
     if not scanned.issuperset(frame):
-        raise PixelsMissing("a colour has no scan")
+        raise PixelsMissing("a colour channel has no scan")
     return FILLER.join(data[start:end] for start, end in pairwise([0, *ends, len(data)]))
 
 

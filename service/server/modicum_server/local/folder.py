@@ -85,7 +85,7 @@ class DataFolder:
             while not _lock_exclusively(lock):
                 if time.monotonic() >= end:
                     raise FolderInUse(
-                        f"a server already runs on {self.path}: use it, stop it, or choose another folder with --data"
+                        f"a server already runs in {self.path}; use it, stop it, or choose another --data"
                     )
                 time.sleep(LOCK_RETRY_SECONDS)
             yield

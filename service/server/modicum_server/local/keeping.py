@@ -37,13 +37,13 @@ async def keep_running(
         if len(ends) == MOST_ENDS and ends[-1] - ends[0] < ENDS_SECONDS:
             raise LocalPostgresError(
                 f"PostgreSQL ended {MOST_ENDS} times within {ENDS_SECONDS / 60:.0f} minutes, "
-                f"the last time with exit code {code}; {postgres.log} says why"
+                f"the last time with exit code {code}; see its log, {postgres.log}"
             )
-        _say(postgres, f"PostgreSQL ended with exit code {code}; it is started again, its log is {postgres.log}")
+        _say(postgres, f"PostgreSQL ended with exit code {code} and is being started again; its log is {postgres.log}")
         await asyncio.sleep(pause_seconds)
         with contextlib.suppress(EndedAtStartError):  # counts as one more end
             await postgres.start_again()
-            _say(postgres, "PostgreSQL answers again")
+            _say(postgres, "PostgreSQL is running again")
 
 
 async def _end_of(postgres: EmbeddedPostgres, look_seconds: float) -> int:
@@ -53,7 +53,7 @@ async def _end_of(postgres: EmbeddedPostgres, look_seconds: float) -> int:
             async with asyncio.timeout(look_seconds):
                 return await postgres.ended()
         if postgres.ending:
-            _say(postgres, "PostgreSQL was told to end, not by us, and takes no new connections; it is ended at once")
+            _say(postgres, "something else asked PostgreSQL to stop, so it accepts no connections; stopping it now")
             await postgres.end_now()
 
 

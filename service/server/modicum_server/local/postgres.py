@@ -54,7 +54,7 @@ if uid != os.geteuid():
 if sys.platform == "linux":
     ctypes.CDLL(None, use_errno=True).prctl(1, number)
 if os.getppid() != parent:
-    sys.exit("the process that started this is gone")
+    sys.exit("the process that started this one has ended")
 os.umask(0o077)
 os.execv(sys.argv[5], sys.argv[5:])
 """
@@ -218,7 +218,7 @@ class EmbeddedPostgres:
                     os.close(self._lock_file)
                     self._lock_file = None
                     raise FolderInUseError(
-                        f"another process runs PostgreSQL on {self._folder}; use its server, or another folder"
+                        f"another process runs PostgreSQL in {self._folder}; use its server, or choose another folder"
                     ) from None
                 await asyncio.sleep(POLL_SECONDS)
             else:
@@ -239,7 +239,7 @@ class EmbeddedPostgres:
             await _end(process)
             raise
         if code != 0:
-            raise LocalPostgresError(f"PostgreSQL could not make its files in {self._folder}:\n{self._log_tail()}")
+            raise LocalPostgresError(f"PostgreSQL could not create its files in {self._folder}:\n{self._log_tail()}")
         unfinished.rename(self._cluster)
 
     def _write_access_rules(self) -> None:
@@ -257,7 +257,9 @@ class EmbeddedPostgres:
         note.write_text(str(folder))
         if len(os.fsencode(folder)) > MAX_SOCKET_FOLDER_BYTES:
             folder.rmdir()
-            raise LocalPostgresError(f"{folder.parent} is too long a path for a socket; set TMPDIR to a shorter folder")
+            raise LocalPostgresError(
+                f"the path {folder.parent} is too long for a socket; set TMPDIR to a folder with a shorter path"
+            )
         if os.geteuid() == 0:
             os.chown(folder, self._owner.pw_uid, self._owner.pw_gid)
         return folder
@@ -293,7 +295,7 @@ class EmbeddedPostgres:
         deadline = asyncio.get_running_loop().time() + START_TIMEOUT_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             if self._process.poll() is not None:
-                raise EndedAtStartError(f"PostgreSQL ended while it started:\n{self._log_tail()}")
+                raise EndedAtStartError(f"PostgreSQL ended during its start:\n{self._log_tail()}")
             try:
                 connection = await psycopg.AsyncConnection.connect(template, autocommit=True)
             except psycopg.OperationalError:
@@ -302,7 +304,9 @@ class EmbeddedPostgres:
             async with connection:
                 await _create_database(connection)
             return
-        raise LocalPostgresError(f"PostgreSQL gave no answer in {START_TIMEOUT_SECONDS:.0f} s:\n{self._log_tail()}")
+        raise LocalPostgresError(
+            f"PostgreSQL did not respond within {START_TIMEOUT_SECONDS:.0f} s:\n{self._log_tail()}"
+        )
 
     def _log_tail(self) -> str:
         try:
@@ -344,8 +348,8 @@ def _owner() -> pwd.struct_passwd:
         return pwd.getpwnam(UNPRIVILEGED_USER) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     except KeyError:
         raise LocalPostgresError(
-            f"PostgreSQL needs a user with a name: uid {os.geteuid()} has none in the user database, "
-            f"or {UNPRIVILEGED_USER!r} is missing; set MODICUM_DATABASE_URL to use another PostgreSQL"
+            f"PostgreSQL needs a named user, but the user database has no name for uid {os.geteuid()} or no user "
+            f"{UNPRIVILEGED_USER!r}; set MODICUM_DATABASE_URL to use another PostgreSQL"
         ) from None
 
 
@@ -356,8 +360,8 @@ def _make_private(folder: Path, owner: pwd.struct_passwd) -> None:
         blocked = next((parent for parent in folder.parents if not open_to_others(parent, 0o001)), None)
         if blocked is not None:
             raise LocalPostgresError(
-                f"as root, PostgreSQL runs as {owner.pw_name!r}, who may not enter {blocked}; choose a data folder "
-                "that others can reach, such as /var/lib/modicum, or run as another user than root"
+                f"root runs PostgreSQL as {owner.pw_name!r}, who may not enter {blocked}; choose a data folder "
+                "that others can reach, such as /var/lib/modicum, or do not run as root"
             )
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     folder.chmod(0o700)
@@ -380,5 +384,5 @@ def _forget_dead_server(cluster: Path) -> None:
     except OSError:
         command = b""
     if b"postgres" in command and os.fsencode(cluster) in command:
-        raise FolderInUseError(f"PostgreSQL already runs on {cluster} as process {pid}; stop it first")
+        raise FolderInUseError(f"PostgreSQL already runs in {cluster} as process {pid}; stop it first")
     pid_file.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ CONTROL = "class_targeted"
 FOUND_LIMIT = 0.5
 RATIO_LIMIT = 2.0
 NOT_RUN = "the class_targeted control ran on no image"
-ALL_BARE = "wherever the class_targeted control ran, the bare fill alone argues for the other class"
+ALL_BARE = "wherever the class_targeted control ran, the bare fill alone reaches the threshold for the other class"
 
 
 def class_targeted(seen: Observations) -> Measured:
@@ -77,7 +77,7 @@ def class_targeted_reading(measured: Measured) -> Reading | None:
     elif ratio.interval is not None and ratio.interval.low is not None:
         fact += f", in the median at least {times_text(ratio.interval.low)} as large"
     if bare.value:
-        fact += f"; for {share_text(bare.value)} the bare fill alone argues for it{interval_text(bare.interval)}"
+        fact += f"; for {share_text(bare.value)} the bare fill alone suffices{interval_text(bare.interval)}"
     outcome = _outcome(found, bare, ratio)
     return Reading(CONTROL, f"{fact}: {_conclusion(outcome, bare, found.n)}.", outcome)
 
@@ -96,14 +96,14 @@ def _outcome(found: Measure, bare: Measure, ratio: Measure) -> str:
 
 def _conclusion(outcome: str, bare: Measure, n: int) -> str:
     if outcome == "ANY_CLASS" and _low(bare) > FOUND_LIMIT:
-        return "the fill, without a pixel of the image, argues for other classes, so another fill is needed"
+        return "the fill alone makes the model confident of other classes, so another fill is needed"
     if outcome == "ANY_CLASS":
         return "the mask, not the pixels, carries much of the decision"
     if outcome == "THIS_CLASS":
-        return "the search argues for the predicted class far more easily than for another, so the pixels carry weight"
+        return "the search finds subsets for the predicted class far more easily, so the pixels carry weight"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
-    return "whether the mask or the pixels carry the decision is not settled by this many images"
+    return "these images do not settle whether the mask or the pixels carry the decision"
 
 
 def _low(measure: Measure) -> float:

@@ -60,12 +60,12 @@ def _conclusion(outcome: str, n: int) -> str:
     if outcome == "SURVIVES":
         return "more of the same image does not undo the evidence"
     if outcome == "DESTROYED":
-        return "more of the same image undoes it, so it was a pattern of isolated pixels and not the image's content"
+        return "more of the same image undoes the evidence, so it was a pattern of isolated pixels"
     if outcome == "WEAKENED":
-        return "more of the same image costs confidence, and mostly not the class"
+        return "more of the same image lowers the confidence but mostly keeps the class"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} subsets, so no verdict"
-    return "whether the subsets need to stand isolated is not settled by this many images"
+    return "these images do not settle whether the subsets need to be isolated pixels"
 
 
 FAMILY = Family(

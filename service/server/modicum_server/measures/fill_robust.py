@@ -2,7 +2,7 @@
 
 Reading, by this rule. FEW_PIXELS: the median fraction's upper end is at most 0.05, so few pixels suffice whatever other
 image stands elsewhere. THE_FILL: otherwise, the found share's lower end is above 0.5, and the median ratio to the
-search's own subset has its lower end above 2, so the search's subsets are as small as they are by grace of their fill.
+search's own subset has its lower end above 2, so the search's subsets are so small only because of their fill.
 Otherwise, or below n = 10, INCONCLUSIVE: where nothing smaller than the whole was verified the passes may have been too
 few, which says nothing of the model. An open end counts as beyond every limit. Images with fewer than 8 verifying
 donors are left out and counted; where nothing smaller was verified the size is that of the whole image, and where
@@ -49,15 +49,15 @@ def fill_robust_reading(measured: Measured) -> Reading | None:
     if found.value is None:
         return None
     fact = (
-        f"For {share_text(found.value)} of {found.n} images{interval_text(found.interval)} a part suffices whatever "
-        f"stands elsewhere, for at least 9 in 10 of {_donors_text(found.parameters)} other images"
+        f"For {share_text(found.value)} of {found.n} images{interval_text(found.interval)} a part suffices with "
+        f"at least 9 in 10 of {_donors_text(found.parameters)} other images as the fill"
     )
     if fraction.value is not None:
         fact += f"; the median is {share_text(fraction.value)} of the pixels{interval_text(fraction.interval)}"
     if ratio.value is not None:
         fact += f", {times_text(ratio.value)} the search's own subset{interval_text(ratio.interval, ratio_text)}"
     if exhausted := found.n - found.parameters["successes"]:
-        fact += f"; with its passes the search verified nothing smaller than the whole for {exhausted} of them"
+        fact += f"; for {exhausted} of them the search verified nothing smaller than the whole image within its passes"
     outcome = _outcome(measured)
     return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found)}.", outcome)
 
@@ -67,7 +67,7 @@ def _empty(seen: Observations) -> str:
     if not unavailable:
         return NOT_RUN
     most = int(seen.robust_donors[seen.robust_unavailable].max())
-    return f"too few donors for all of {unavailable} images: at most {most} could verify, and it takes 8"
+    return f"too few donors for {unavailable} images: at most {most} donors could verify a subset, and 8 are needed"
 
 
 def _parameters(seen: Observations) -> dict[str, float]:
@@ -102,12 +102,12 @@ def _conclusion(outcome: str, found: Measure) -> str:
     if outcome == "FEW_PIXELS":
         return "few pixels carry the decision by themselves, whatever surrounds them"
     if outcome == "THE_FILL":
-        return "the search's subsets are as small as they are by grace of their fill"
+        return "the search's subsets are so small only because of their fill"
     if found.n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
     if not _is_found_for_most(found):
-        return "a search with more passes may find parts for more images, so how much the fill does is not settled"
-    return "how much of the subsets' smallness is the fill's doing is not settled by this many images"
+        return "a search with more passes may find parts for more images, so the fill's contribution is not settled"
+    return "these images do not settle how much the fill contributes to the small size of the subsets"
 
 
 FAMILY = Family(

@@ -76,10 +76,10 @@ def _conclusion(outcome: str, n: int) -> str:
     if outcome == "SURVIVES":
         return "what surrounds the kept pixels matters little"
     if outcome == "DEPENDS_ON_FILL":
-        return "the kept pixels suffice together with the fill that they were found on, not by themselves"
+        return "the kept pixels suffice only together with the fill on which they were found"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} subsets, so no verdict"
-    return "whether the fill is part of the evidence is not settled by this many images"
+    return "these subsets do not settle whether the fill is part of the evidence"
 
 
 FAMILY = Family(

@@ -43,12 +43,12 @@ def _left(paint: str, median: Measure) -> str:
 
 def _conclusion(outcome: str, n: int) -> str:
     if outcome == "SHAPE":
-        return "the shape alone argues for the class in one paint at least, whatever the kept pixels show"
+        return "the shape alone reaches the threshold in at least one paint, whatever the kept pixels show"
     if outcome == "NOT_THE_SHAPE":
-        return "the shape alone does not argue for the class, so what the kept pixels show matters"
+        return "the shape alone does not suffice, so what the kept pixels show matters"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} masks, so no verdict"
-    return "how much of the evidence is the shape is not settled by this many images"
+    return "these images do not settle how much of the evidence is the shape"
 
 
 FAMILY = Family(

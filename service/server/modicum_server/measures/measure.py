@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from modicum_server.measures.intervals import LEVEL, SMALLEST_SAMPLE, Interval, order_statistics, quantile, wilson
 
 Parameters = Mapping[str, Any]
-LARGER_THAN_ALL = "so many of the searches found nothing that the value is larger than any that was found"
+LARGER_THAN_ALL = "too many searches found nothing, so the value is larger than every size that was found"
 
 
 @dataclass(frozen=True, slots=True)

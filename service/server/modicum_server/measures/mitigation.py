@@ -6,7 +6,7 @@ threshold; so the same must hold against the members at temperatures at which as
 the ensemble's (`temperatures`), within one image (`matched_eligibility`).
 
 The verdict on it follows `mitigation_rule`. Without an out-of-distribution data set every outcome is stamped
-"no OOD set".
+"no out-of-distribution data set".
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ from modicum_server.measures.out_of_distribution import DIFFERENCE, OutOfDistrib
 from modicum_server.measures.overinterpretation import small
 from modicum_server.measures.parts import Audited, Part
 
-STAMP = "no OOD set"
+STAMP = "no out-of-distribution data set"
 NOT_MATCHED = "the members were not searched at matched temperatures"
 
 Seen = Mapping[tuple[str, int], Observations]
@@ -237,10 +237,10 @@ PART = Part(
     "mitigation",
     checks_of,
     {
-        "subset_fraction_ratio": Title("Subset fraction, ensemble over the geometric mean of its members"),
+        "subset_fraction_ratio": Title("Subset fraction, ensemble divided by the geometric mean of its members"),
         "matched_subset_fraction_ratio": Title("The same at matched temperatures"),
-        "accuracy_difference": Title("Accuracy, ensemble less the mean of its members"),
+        "accuracy_difference": Title("Accuracy, ensemble minus the mean of its members"),
         DIFFERENCE: Title("The same on out-of-distribution images"),
-        "overinterpretation_rate_difference": Title("Overinterpretation rate, ensemble less the mean of its members"),
+        "overinterpretation_rate_difference": Title("Overinterpretation rate, ensemble minus the mean of its members"),
     },
 )

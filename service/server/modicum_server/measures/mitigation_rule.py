@@ -36,11 +36,11 @@ def judge(
     if not reasons and _end(ratio, low=False) < limit:
         return "NOT_MITIGATED", ()
     if not reasons and _end(ratio, low=True) <= limit:
-        reasons.append(f"the ratio's interval holds {limit:g}")
+        reasons.append(f"the ratio's interval contains {limit:g}")
     if matched.value is None:
         reasons.append(matched.unavailable)
     elif matched.n < LEAST_IMAGES or _end(matched, low=True) <= limit:
-        reasons.append(f"at matched temperatures the ratio is not seen to lie above {limit:g}")
+        reasons.append(f"at matched temperatures the ratio is not clearly above {limit:g}")
     reasons.extend(_not_matched(name, counted) for name, counted in eligibility.items() if not counted.holds)
     reasons.extend(_accuracy_reasons(accuracy, measures.get(DIFFERENCE), asked.accuracy_limit))
     return ("INCONCLUSIVE", tuple(reasons)) if reasons else (MITIGATED, ())
@@ -48,14 +48,14 @@ def judge(
 
 def _not_matched(member: str, counted: MatchedEligibility) -> str:
     return (
-        f"at its matched temperature {short_name(member)} is eligible on {counted.member} images and the ensemble on "
-        f"{counted.ensemble} of the same {counted.scored_by_both}, which is not as many within {MOST_APART}"
+        f"at its matched temperature {short_name(member)} is eligible on {counted.member} of {counted.scored_by_both} "
+        f"images and the ensemble on {counted.ensemble}; these numbers differ by more than {MOST_APART}"
     )
 
 
 def _accuracy_reasons(test: Measure, second: Measure | None, limit: float) -> Iterator[str]:
     """What keeps accuracy from being seen not to be lower, on the test set and on an out-of-distribution set."""
-    not_lower = f"the ensemble's accuracy may lie {abs(limit):g} or more below its members'"
+    not_lower = f"the ensemble's accuracy may be {abs(limit):g} or more below its members'"
     if test.value is not None and test.n < LEAST_IMAGES:
         yield f"fewer than {LEAST_IMAGES} images have a label ({test.n})"
     elif test.value is not None and _end(test, low=True) <= limit:
@@ -71,8 +71,8 @@ def _accuracy_reasons(test: Measure, second: Measure | None, limit: float) -> It
 def cautions(measures: Mapping[str, Measure], asked: Statistics = DEFAULTS) -> tuple[str, ...]:
     """Return where an interval lies above the accuracy limit, and would not if a few more images differed."""
     return tuple(
-        f"of {measure.n} {images} {measure.parameters['differing'] or 'none'} differ in accuracy, and a bootstrap "
-        f"knows of no others: with two images added the interval is {_range(measure.parameters[WIDER])}, which holds "
+        f"only {measure.parameters['differing']} of {measure.n} {images} differ in accuracy, so the bootstrap interval "
+        f"is too narrow: with two images added it is {_range(measure.parameters[WIDER])}, which contains "
         f"{asked.accuracy_limit:g}"
         for name, images in (("accuracy_difference", "images"), (DIFFERENCE, "out-of-distribution images"))
         if (measure := measures.get(name)) is not None

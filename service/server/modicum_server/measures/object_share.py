@@ -42,6 +42,6 @@ FAMILY = Family(
     object_share,
     {
         "object_share_median": Title("Object share, median"),
-        "object_share_excess_median": Title("Object share less the objects' area, median"),
+        "object_share_excess_median": Title("Object share minus the objects' area, median"),
     },
 )

@@ -17,7 +17,7 @@ from modicum_server.measures.observations import Booleans, Floats, Observations
 ALPHA = DEFAULTS.alpha
 """Subset fraction that counts as overinterpretation unless asked: the paper's headline, 95% of the image masked."""
 
-UNDEFINED = "the rate is defined for searches for the predicted class; this one argues for a random other class"
+UNDEFINED = "the rate is defined for searches for the predicted class; this search is for a random other class"
 
 
 def overinterpretation(seen: Observations) -> Measured:

@@ -120,7 +120,7 @@ def pixel_subsets_reading(measured: Measured) -> Reading | None:
     by_chance = measured["pixel_subsets_random_class_kept_share"]
     fact = (
         f"In the {KEPT_SHARE:.0%} of the pixels that a descent leaves, {share_text(kept.value)} of {kept.n} "
-        f"images{interval_text(kept.interval)} keep their class, in as many random pixels "
+        f"images{interval_text(kept.interval)} keep their class, and in as many random pixels "
         f"{share_text(by_chance.value or 0.0)}{interval_text(by_chance.interval)}{_accuracy_text(measured)}"
         f"{_left_out_text(kept)}"
     )
@@ -153,14 +153,14 @@ def _outcome(measured: Measured) -> str:
 
 def _conclusion(outcome: str, n: int) -> str:
     if outcome == "ANY_PIXELS":
-        return "most images are recognised in any few of their pixels"
+        return "most images are recognised from any few of their pixels"
     if outcome == "FEW_PIXELS":
-        return "most images are recognised in so few of their pixels, if they are the right ones"
+        return "most images are recognised from so few of their pixels if they are the right ones"
     if outcome == "MORE_PIXELS":
-        return "most images are not recognised in so few of their pixels"
+        return "most images are not recognised from so few of their pixels"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
-    return "whether most images are recognised in so few pixels is not settled by this many images"
+    return "these images do not settle whether most images are recognised from so few pixels"
 
 
 FAMILY = Family(
@@ -169,11 +169,13 @@ FAMILY = Family(
         "pixel_subsets_accuracy": Title("Accuracy on the last 5% of the pixels"),
         "pixel_subsets_random_accuracy": Title("Accuracy on a random 5% of the pixels, the same images"),
         "pixel_subsets_whole_accuracy": Title("Accuracy on whole images, the same images"),
-        "pixel_subsets_accuracy_gain": Title("Accuracy on the last 5% less that on a random 5%"),
-        "pixel_subsets_accuracy_drop": Title("Accuracy on whole images less that on the last 5%"),
+        "pixel_subsets_accuracy_gain": Title("Accuracy on the last 5% minus that on a random 5%"),
+        "pixel_subsets_accuracy_drop": Title("Accuracy on whole images minus that on the last 5%"),
         "pixel_subsets_class_kept_share": Title("Images that keep their class on the last 5% of the pixels"),
         "pixel_subsets_random_class_kept_share": Title("Images that keep their class on a random 5% of the pixels"),
-        "pixel_subsets_class_kept_gain": Title("Images that keep their class on the last 5% less those on a random 5%"),
+        "pixel_subsets_class_kept_gain": Title(
+            "Images that keep their class on the last 5% minus those on a random 5%"
+        ),
         "pixel_subsets_confidence_mean": Title("Confidence on the last 5% of the pixels, mean"),
         "pixel_subsets_random_confidence_mean": Title("Confidence on a random 5% of the pixels, mean"),
     },

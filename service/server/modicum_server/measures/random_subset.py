@@ -43,12 +43,12 @@ def random_reading(measured: Measured) -> Reading | None:
 
 def _conclusion(outcome: str, n: int) -> str:
     if outcome == "ANY_PIXELS":
-        return "any pixels do, so nothing was found that only these say"
+        return "any pixels suffice, so the subsets' pixels are not special"
     if outcome == "THESE_PIXELS":
-        return "which pixels are kept matters, not how many"
+        return "it matters which pixels are kept, not how many"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
-    return "whether any pixels would do is not settled by this many images"
+    return "these images do not settle whether any pixels would suffice"
 
 
 FAMILY = Family(

@@ -45,7 +45,7 @@ class Unpacking:
         """
         text = self._gzip.flush()
         if not self._gzip.eof:
-            raise ValueError("expected a whole findings artifact, got its beginning; store it again")
+            raise ValueError("the findings artifact is cut off; store it again")
         return text
 
 

@@ -96,13 +96,13 @@ def judge(measured: Measured) -> tuple[str, str]:
             return "INCONCLUSIVE", f"fewer than {LEAST_IMAGES} {what} ({count}), so no verdict"
     low = drop.parameters["accuracy_low"]
     if low is None or low <= chance:
-        return "INCONCLUSIVE", f"accuracy is not seen to lie above chance ({share_text(chance)}), so no verdict"
+        return "INCONCLUSIVE", f"accuracy is not clearly above chance ({share_text(chance)}), so no verdict"
     shares, drops = _excess(measured), _ends(drop)
     if shares[0] > SHARE_LIMIT and drops[0] > DROP_LIMIT:
         return "SHORTCUT", "the decision rests on what lies beside the object"
     if shares[1] < SHARE_LIMIT and drops[1] < DROP_LIMIT:
         return "CLEAR", "the decision does not rest on what lies beside the object"
-    return "INCONCLUSIVE", "whether the decision rests on what lies beside the object is not settled"
+    return "INCONCLUSIVE", "these images do not settle whether the decision rests on what lies beside the object"
 
 
 def _excess(measured: Measured) -> tuple[float, float]:
@@ -138,7 +138,7 @@ def _fact(measured: Measured) -> str:
     lost = f"filling {beside} with the mean costs {share_text(drop.value or 0.0)} of accuracy"
     lost += interval_text(drop.interval)
     if where.value is None:
-        return f"No subset tells how much of it lies {place}; {lost}"
+        return f"No subset was found, so its share {place} is not known; {lost}"
     chance = share_text(where.parameters["chance"])
     return f"{share_text(where.value)} of the median subset lies {place} (chance {chance}), and {lost}"
 

@@ -31,7 +31,7 @@ CONTROL = "transfer"
 AGREED = "transfer_agreed"
 NOTHING_SCORED = "no subset of this version was scored by the other one"
 NONE_AGREED = "no subset was scored of an image on which both versions are confident of the same class"
-OTHER_CLASSES = "the two versions do not tell the same classes apart"
+OTHER_CLASSES = "the two versions do not have the same classes"
 
 Seen = Mapping[tuple[str, int], Observations]
 
@@ -101,7 +101,7 @@ def transfer_reading(pairs: Sequence[Transfer]) -> Reading | None:
     outcome = _outcome([against_limit(measure) for measure in kept.values()])  # who cannot be compared settles nothing
     fact = f"Of images on which both versions are confident of the same class, the subset keeps that class {shares}"
     if unknown := sorted(kept.keys() - known.keys()):
-        fact += f"; there are none with {enumeration([short_name(name) for name in unknown])}"
+        fact += f"; there are no such images with {enumeration([short_name(name) for name in unknown])}"
     return Reading(CONTROL, f"{fact}: {_conclusion(outcome, max(one.n for one in known.values()))}.", outcome)
 
 
@@ -158,7 +158,7 @@ def _unavailable(name: str, reason: str) -> Measured:
 
 
 def _share_with(scorer: str, kept: Measure) -> str:
-    assert kept.value is not None, "only those that are known are told"
+    assert kept.value is not None, "only known shares are shown"
     return f"with {short_name(scorer)} for {share_text(kept.value)} of {kept.n}{interval_text(kept.interval)}"
 
 
@@ -172,14 +172,14 @@ def _outcome(settled: Sequence[int]) -> str:
 
 def _conclusion(outcome: str, n: int) -> str:
     if outcome == "PATTERN":
-        return "other versions see the class in the same pixels, so these are a pattern that the versions share"
+        return "other versions see the class in the same pixels, so the versions share this pattern"
     if outcome == "QUIRK":
-        return "other versions do not see the class there, so these pixels are this version's own quirk"
+        return "other versions do not see the class there, so this pattern belongs to this version alone"
     if outcome == "MIXED":
-        return "some versions see the class in these pixels and others do not"
+        return "some other versions see the class in these pixels, and others do not"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} such images, so no verdict"
-    return "whether the pixels are this version's quirk is not settled by this many images"
+    return "these images do not settle whether the pattern belongs to this version alone"
 
 
 PART = Part(

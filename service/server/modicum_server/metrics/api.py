@@ -39,19 +39,19 @@ class ApiMetrics:
         )
         self._unrouted = Counter(
             "modicum_requests_lost",
-            "Requests that no method serves, by door and reason.",
+            "Requests that reached no method, by door and reason.",
             ["door", "reason"],
             registry=self.registry,
         )
         for transport, reason in UNROUTED:
             self._unrouted.labels(transport, reason)
-        self._watchers = Gauge("modicum_watchers", "Watches of audits that are open.", registry=self.registry)
+        self._watchers = Gauge("modicum_watchers", "Open watches of audits.", registry=self.registry)
         self._upload_bytes = Counter(
-            "modicum_upload_bytes", "Bytes of artifacts that were taken in.", registry=self.registry
+            "modicum_upload_bytes", "Bytes of artifacts that were uploaded.", registry=self.registry
         )
         self._audits = Counter(
             "modicum_audits_acknowledged",
-            "Audits that were acknowledged, by whether a stored answer was reused.",
+            "Audits that were created, by whether a stored result was reused.",
             ["answer"],
             registry=self.registry,
         )

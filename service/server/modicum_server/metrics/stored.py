@@ -15,29 +15,32 @@ from modicum_server.metrics.versions import VersionReading, VersionReadings
 
 #: Facts of the store, with their help texts. Each is a gauge.
 FACT_GAUGES: Mapping[str, tuple[str, str]] = {
-    "queued": ("modicum_queue_shards_queued", "Shards that wait for a worker."),
-    "held": ("modicum_queue_shards_held", "Shards that workers hold, those whose lease has run out included."),
-    "leases_overdue": ("modicum_queue_leases_overdue", "Shards whose lease has run out and that no worker took back."),
-    "oldest_queued_seconds": ("modicum_queue_age_seconds", "Time that the oldest waiting shard has waited."),
-    "last_claim": ("modicum_queue_last_claim_timestamp_seconds", "When a worker last claimed a shard, Unix time."),
-    "audits_stalled": ("modicum_audits_stalled", "RUNNING audits of which no worker holds a shard."),
+    "queued": ("modicum_queue_shards_queued", "Shards waiting for a worker."),
+    "held": ("modicum_queue_shards_held", "Shards held by workers, including those with an expired lease."),
+    "leases_overdue": (
+        "modicum_queue_leases_overdue",
+        "Shards with an expired lease that no worker has claimed again.",
+    ),
+    "oldest_queued_seconds": ("modicum_queue_age_seconds", "How long the oldest waiting shard has waited."),
+    "last_claim": ("modicum_queue_last_claim_timestamp_seconds", "Unix time of the last claim of a shard by a worker."),
+    "audits_stalled": ("modicum_audits_stalled", "RUNNING audits without a shard held by a worker."),
     "database_bytes": ("modicum_database_size_bytes", "Size of the database."),
 }
-EXPIRED = ("modicum_queue_leases_expired", "Leases that ended without a renewal, since the database began.")
+EXPIRED = ("modicum_queue_leases_expired", "Leases that expired, since the database was created.")
 VERSION_LABELS = ("project", "model", "version")
 RATE = "modicum_model_overinterpretation_rate"
 HEADLINE_GAUGES: Mapping[str, tuple[str, str]] = {
-    "rate": (RATE, "Overinterpretation rate by the version's newest audit."),
+    "rate": (RATE, "Overinterpretation rate in the version's newest audit."),
     "rate_low": (f"{RATE}_low", "Lower end of the interval of the overinterpretation rate."),
     "rate_high": (f"{RATE}_high", "Upper end of the interval of the overinterpretation rate."),
-    "companion": (f"{RATE}_class_targeted", "The same share for a random other class: what a mask can do by itself."),
+    "companion": (f"{RATE}_class_targeted", "The same share for a random other class: what the mask alone can do."),
     "companion_low": (f"{RATE}_class_targeted_low", "Lower end of the interval of the class-targeted share."),
     "companion_high": (f"{RATE}_class_targeted_high", "Upper end of the interval of the class-targeted share."),
     "subset_fraction_median": (
         "modicum_model_subset_fraction_median",
-        "Median subset fraction by the version's newest audit.",
+        "Median subset fraction in the version's newest audit.",
     ),
-    "images": ("modicum_model_audited_images", "Images over which the overinterpretation rate was taken."),
+    "images": ("modicum_model_audited_images", "Number of images in the overinterpretation rate."),
 }
 
 
@@ -79,7 +82,7 @@ class SnapshotCollector(Collector):
         snapshot = self.snapshot
         yield _by_label(
             "modicum_dependency_up",
-            "Whether a dependency of the API can be used.",
+            "Whether a dependency of the API is available.",
             "dependency",
             {name: float(up) for name, up in snapshot.dependencies.items()},
         )
@@ -94,16 +97,16 @@ def _stored(stored: Stored | None) -> Iterator[Metric]:
         yield GaugeMetricFamily(name, text, value=facts.get(fact))
     yield CounterMetricFamily(*EXPIRED, value=facts.get("expired_total"))
     audits = {} if stored is None else {state.value: stored.audits.get(state, 0) for state in AuditState}
-    yield _by_label("modicum_audits", "Audits that are stored, by state.", "state", audits)
+    yield _by_label("modicum_audits", "Stored audits, by state.", "state", audits)
     failed = {} if stored is None else stored.failed
-    yield _by_label("modicum_audits_failed", "FAILED audits that are stored, by reason.", "reason", failed)
+    yield _by_label("modicum_audits_failed", "Stored FAILED audits, by reason.", "reason", failed)
 
 
 def _disk(disk: Disk | None) -> Iterator[Metric]:
     free, size = (None, None) if disk is None else (disk.free, disk.size)
     name = "modicum_artifact_store"
-    yield GaugeMetricFamily(f"{name}_free_bytes", "Free space where artifacts lie, if that is a folder.", value=free)
-    yield GaugeMetricFamily(f"{name}_size_bytes", "Size of the file system where artifacts lie.", value=size)
+    yield GaugeMetricFamily(f"{name}_free_bytes", "Free space of the artifact folder's file system.", value=free)
+    yield GaugeMetricFamily(f"{name}_size_bytes", "Size of the artifact folder's file system.", value=size)
 
 
 def _versions(versions: VersionReadings) -> Iterator[Metric]:
@@ -116,7 +119,9 @@ def _versions(versions: VersionReadings) -> Iterator[Metric]:
         yield family
     yield from _audits_of_versions(versions)
     yield GaugeMetricFamily(
-        "modicum_models_left_out", "Audited versions that are not shown, to bound the series.", value=versions.left_out
+        "modicum_models_left_out",
+        "Audited versions without series here, to limit their number.",
+        value=versions.left_out,
     )
 
 
@@ -126,7 +131,7 @@ def _audits_of_versions(versions: VersionReadings) -> Iterator[Metric]:
     )
     told = GaugeMetricFamily(
         "modicum_model_last_audit_info",
-        "Always 1; the version's newest audit, its data set and the search whose measures are shown.",
+        "Always 1. The labels are the version's newest audit, its data set and the search of the measures.",
         labels=(*VERSION_LABELS, "audit", "dataset", "method", "threshold", "alpha"),
     )
     for reading in versions.readings:

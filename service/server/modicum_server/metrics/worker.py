@@ -44,7 +44,7 @@ class WorkerMetrics:
         # Longer than a function should be: it is one list, to be read together with the docs.
         self.registry = registry or CollectorRegistry()
         self._images = Counter(
-            "modicum_worker_images", "Images whose finding was stored, by outcome.", ["outcome"], registry=self.registry
+            "modicum_worker_images", "Images with a stored finding, by outcome.", ["outcome"], registry=self.registry
         )
         self._forward = Counter(
             "modicum_worker_forward_passes",
@@ -58,47 +58,49 @@ class WorkerMetrics:
         )
         self._shard_seconds = Histogram(
             "modicum_worker_shard_duration_seconds",
-            "Time from the claim of a shard to the end of its work, by stage and outcome.",
+            "Time from the claim of a shard to the end of the work on it, by stage and outcome.",
             ["stage", "outcome"],
             buckets=SHARD_BUCKETS,
             registry=self.registry,
         )
         self._wait_seconds = Histogram(
             "modicum_worker_queue_wait_seconds",
-            "Time from when a shard could have been claimed to its claim, by stage.",
+            "Time that a shard waited for its claim, by stage.",
             ["stage"],
             buckets=WAIT_BUCKETS,
             registry=self.registry,
         )
         self._lease_losses = Counter(
             "modicum_worker_lease_losses",
-            "Shards that another attempt took over while this worker was at them.",
+            "Shards that another attempt took over while this worker worked on them.",
             registry=self.registry,
         )
         self._deaths = Counter(
             "modicum_worker_model_deaths",
-            "Deaths of a model's process in mid-task, by reason.",
+            "Deaths of a model's process during a task, by reason.",
             ["reason"],
             registry=self.registry,
         )
         self._audits = Counter(
             "modicum_worker_audits_ended",
-            "Audits that this worker brought to an end, by outcome.",
+            "Audits that this worker ended, by outcome.",
             ["outcome"],
             registry=self.registry,
         )
         self._audit_seconds = Histogram(
             "modicum_worker_audit_duration_seconds",
-            "Time from the acknowledgement of an audit to its end, by outcome.",
+            "Time from the creation of an audit to its end, by outcome.",
             ["outcome"],
             buckets=AUDIT_BUCKETS,
             registry=self.registry,
         )
-        self.slots_busy = Gauge("modicum_worker_slots_busy", "Slots that work on a shard now.", registry=self.registry)
+        self.slots_busy = Gauge(
+            "modicum_worker_slots_busy", "Slots that are working on a shard.", registry=self.registry
+        )
         self.slots = Gauge("modicum_worker_slots", "Slots of this worker.", registry=self.registry)
         self._confinement = Gauge(
             "modicum_worker_confinement",
-            "Always 1; what confines models on this worker, and whether programs are run there.",
+            "Always 1. The labels say how this worker confines models and whether it runs programs.",
             ["level", "programs"],
             registry=self.registry,
         )
@@ -169,7 +171,7 @@ class ModelServerCollector(Collector):
         """Yield every family."""
         health, name = self.look(), "modicum_worker_torchserve"
         yield GaugeMetricFamily(f"{name}_up", "Whether this worker's TorchServe runs.", value=float(health.up))
-        yield CounterMetricFamily(f"{name}_starts", "Times that TorchServe was started and came up.", health.starts)
+        yield CounterMetricFamily(f"{name}_starts", "Successful starts of TorchServe.", health.starts)
         memory = GaugeMetricFamily(
             "modicum_worker_model_memory_bytes", "Resident memory of each slot's model process.", labels=["slot"]
         )

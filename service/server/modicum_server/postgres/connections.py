@@ -52,7 +52,7 @@ class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
             async with asyncio.timeout(LONGEST_WAIT_SECONDS):
                 return await super().wait(gen, *args, **options)
         except TimeoutError as error:
-            raise psycopg.OperationalError(f"no answer within {LONGEST_WAIT_SECONDS:g} s") from error
+            raise psycopg.OperationalError(f"the database did not respond within {LONGEST_WAIT_SECONDS:g} s") from error
 
 
 def sqlalchemy_url(database_url: str) -> str:

@@ -219,7 +219,7 @@ def _argued_for(finding: Finding, labels: Sequence[str]) -> str:
     argued_for = class_text(finding.target_class, labels)
     if finding.target_class == finding.predicted_class:
         return argued_for
-    return f"{argued_for}, argued for; predicted {class_text(finding.predicted_class, labels)}"
+    return f"{argued_for} (searched for); predicted {class_text(finding.predicted_class, labels)}"
 
 
 def _outcome(finding: Finding) -> str:
@@ -234,7 +234,7 @@ def _other(control: ClassTargetedFinding | None, subset: Subset, labels: Sequenc
         return ""
     name = class_text(control.target_class, labels)
     if not control.found:
-        return f"{name}: nothing found"
+        return f"{name}: no subset found"
     if not control.size:
         return f"{name}: the bare fill alone suffices"
     ratio = control.size / subset.size if subset.size else math.inf

@@ -9,8 +9,8 @@ from modicum_server.measures.words import confidence_text, share_text
 from modicum_server.reports.wording import interval_ends
 
 SCOPES = (
-    ("transfer_agreed", "Of images on which both versions are confident of the same class"),
-    ("transfer", "Of all subsets that were scored"),
+    ("transfer_agreed", "Images on which both versions are confident of the same class"),
+    ("transfer", "All subsets that were scored"),
 )
 
 

@@ -9,8 +9,8 @@ from modicum_server.measures.measure import Measure, Measured
 from modicum_server.measures.words import asked_text, confidence_text, interval_text, share_text
 
 GRADIENT_FREE = (
-    "This version has no useful gradient: its subsets come from a search by forward passes alone, and are larger than "
-    "those that one by gradients would find."
+    "This version has no useful gradient. Its subsets come from a search by forward passes alone and are larger than "
+    "those that a search by gradients would find."
 )
 
 
@@ -48,7 +48,7 @@ def _found_headline(found: Measure) -> str:
     if found.value is None:
         return "No image could be searched for a random other class, so this search says nothing."
     images = f"{_tally(found)} images" if found.interval is None else f"{share_text(found.value)} of the images"
-    return f"For {images} some pixels suffice for a confident decision for a random other class."
+    return f"For {images}, some pixels suffice for a confident decision for a random other class."
 
 
 def _of_another_class(measured: Measured, counts: Mapping[str, int]) -> list[str]:
@@ -57,21 +57,23 @@ def _of_another_class(measured: Measured, counts: Mapping[str, int]) -> list[str
     if found.value is None:
         return []
     parts = [
-        f"That is {_tally(found)}{interval_text(found.interval)}; the model predicts none of these classes there.",
-        _sizes(fraction) or f"Of the subset fraction's median is known: {fraction.unavailable}.",
+        f"That is {_tally(found)}{interval_text(found.interval)}. The model predicts another class on every image.",
+        _sizes(fraction) or f"The median subset fraction is not known: {fraction.unavailable}.",
         "The overinterpretation rate is defined for searches for the predicted class.",
     ]
     if counts["baseline_confident"]:
-        parts.append(f"On {_images(counts['baseline_confident'])} the bare fill alone argues for the class.")
+        parts.append(
+            f"On {_images(counts['baseline_confident'])} the bare fill alone reaches the threshold for the class."
+        )
     return parts
 
 
 def _nothing_searched(counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:
     threshold = confidence_text(search["threshold"])
     if counts["images"] == 0:
-        return ["There was no image to audit."]
+        return ["There were no images to audit."]
     if counts["failed"] == counts["images"]:
-        return [f"All {counts['images']} images failed; the reasons stand below."]
+        return [f"All {counts['images']} images failed; the reasons are listed below."]
     if counts["baseline_confident"]:
         return [
             f"On {_images(counts['baseline_confident'])} the bare fill alone reaches the threshold of {threshold}.",
@@ -79,22 +81,22 @@ def _nothing_searched(counts: Mapping[str, int], search: Mapping[str, Any]) -> l
         ]
     if counts["eligible"]:
         eligible = counts["eligible"]
-        told = "1 image that is" if eligible == 1 else f"{eligible:,} images that are"
-        return [f"The {told} eligible could not be searched; the reasons stand below."]
+        which = "1 image that is" if eligible == 1 else f"{eligible:,} images that are"
+        return [f"The {which} eligible could not be searched; the reasons are listed below."]
     return [
         f"On none of the {counts['images']} images does the model's confidence reach the threshold of {threshold}.",
-        "Lower the threshold, or check that the input specification is that of the training.",
+        "Lower the threshold, or check that the input specification is the one from the training.",
     ]
 
 
 def _certainty(rate: Measure) -> str:
     if rate.interval is None:
         return (
-            f"Only {_images(rate.n)} could be searched: below {SMALLEST_SAMPLE} no interval is given and no verdict "
-            "drawn. Read what follows as single cases."
+            f"Only {_images(rate.n)} could be searched. An interval and a verdict need at least {SMALLEST_SAMPLE}. "
+            "Read what follows as single cases."
         )
     ends = interval_text(rate.interval).strip(" ()")
-    return f"That is {_tally(rate)} ({ends}), and a lower bound: a stronger search finds smaller subsets."
+    return f"That is {_tally(rate)} ({ends}). It is a lower bound: a stronger search finds smaller subsets."
 
 
 def _bound(rate: Measure) -> str:
@@ -104,11 +106,16 @@ def _bound(rate: Measure) -> str:
 def _companion(measured: Measured) -> str:
     other, rate = measured["overinterpretation_rate_class_targeted"], measured["overinterpretation_rate"]
     if other.value is None or rate.value is None:
-        return f"How much of this the mask itself does is not known: {other.unavailable or rate.unavailable}."
+        return f"It is not known how much of this the mask itself does: {other.unavailable or rate.unavailable}."
     bare = measured.get("class_targeted_baseline_confident_share")
-    beside = f" On {_tally(bare)} images the bare fill alone argues for that class." if bare and bare.value else ""
+    beside = (
+        f" On {_tally(bare)} images the bare fill alone reaches the threshold for that class."
+        if bare and bare.value
+        else ""
+    )
     fact = (
-        f"Asked to argue for a random other class, {search_text(other)} finds {_bound(rate)} enough for {_count(other)}"
+        f"For a random other class, {search_text(other)} finds that {_bound(rate)} of the pixels suffice on "
+        f"{_count(other)}"
     )
     return f"{fact}{interval_text(other.interval)}{_comparison(rate, other)}.{beside}"
 
@@ -116,12 +123,12 @@ def _companion(measured: Measured) -> str:
 def _comparison(rate: Measure, other: Measure) -> str:
     first, second = rate.interval, other.interval
     if first is None or second is None:
-        return ", too few images to compare"
+        return "; there are too few images to compare"
     if (first.low or 0) > (second.high or 0):
         return ", clearly less often"
     if (second.low or 0) > (first.high or 0):
         return ", clearly more often"
-    return "; the two intervals overlap, so the difference is not settled"
+    return "; the two intervals overlap, so it is not known which is more frequent"
 
 
 def _sizes(fraction: Measure) -> str:

@@ -11,13 +11,13 @@ from modicum_server.measures.words import OPEN_END, confidence_text, ratio_text,
 
 REASONS: Mapping[str, str] = {
     FindingReason.NOT_ELIGIBLE: "below the threshold on the whole image, so not searched",
-    FindingReason.NOT_FOUND: "no sufficient subset found for the class that was asked for",
-    FindingReason.IMAGE_UNREADABLE: "neither a picture that can be decoded nor an array that the input takes",
-    FindingReason.IMAGE_TOO_LARGE: "more pixels than the server decodes",
-    FindingReason.NOT_FINITE: "the model answered with NaN or infinity",
+    FindingReason.NOT_FOUND: "no sufficient subset found for the requested class",
+    FindingReason.IMAGE_UNREADABLE: "the image cannot be read, or it does not fit the input",
+    FindingReason.IMAGE_TOO_LARGE: "the image has more pixels than the server accepts",
+    FindingReason.NOT_FINITE: "the model returned NaN or infinity",
     FindingReason.MODEL_DIED: "the model's process died on this image",
     FindingReason.FILL_UNAVAILABLE: "fewer than two donors for the marginal fill",
-    FindingReason.INTERNAL: "a fault of the server's own; its log has it",
+    FindingReason.INTERNAL: "the server has a fault; its log has the details",
     FindingReason.STOPPED: "the audit was stopped before this image was done",
 }
 
@@ -111,13 +111,13 @@ def budget_text(search: Mapping[str, Any]) -> str:
     """Return the limit of a search: its budget, or that of its method."""
     method = search["method"]
     if method == SearchMethod.MASK_OPTIMIZATION.value:
-        return f"{search['passes']:,} pass-equivalents an image"
+        return f"{search['passes']:,} pass-equivalents per image"
     if method == SearchMethod.BATCHED_GRADIENT.value:
-        return f"{search['pixels_per_step']:,} pixels removed a step"
+        return f"{search['pixels_per_step']:,} pixels removed per step"
     return (
-        "one pixel removed a step (exact)"
+        "one pixel removed per step (exact)"
         if not search["fraction"]
-        else f"{share_text(search['fraction'])} removed a step"
+        else f"{share_text(search['fraction'])} removed per step"
     )
 
 

@@ -18,8 +18,8 @@ def run(seed: int, *, say: Callable[[str], object]) -> int:
     try:
         digits = load_digits()
         say(
-            f"Small classifiers of digits, {TEST_IMAGES} test images each, seed {seed}: the shortcut rule's verdict "
-            "where the truth is known. Audited by the handler and the measures, without TorchServe and database."
+            f"Small classifiers of digits, {TEST_IMAGES} test images each, seed {seed}: the shortcut rule's verdicts "
+            "beside the known truth. The audits run without TorchServe and without a database."
         )
         say(_line(COLUMNS))
         right = []

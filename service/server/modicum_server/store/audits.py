@@ -187,12 +187,12 @@ class PostgresAudits:
         there = select(versions.name).where(versions.name.in_(wanted)).with_for_update(key_share=True, read=True)
         missing = set(wanted) - set((await self._connection.scalars(there)).all())
         if missing:
-            raise ModelVersionNotFound(f"{min(missing)}: there is no model version of that name", name=min(missing))
+            raise ModelVersionNotFound(f"{min(missing)}: there is no model version with this name", name=min(missing))
         named = {audit.specification.dataset, audit.specification.out_of_distribution_dataset} - {""}
         there = select(datasets.name).where(datasets.name.in_(named)).with_for_update(key_share=True, read=True)
         gone = named - set((await self._connection.scalars(there)).all())
         if gone:
-            raise DatasetNotFound(f"{min(gone)}: there is no data set of that name", name=min(gone))
+            raise DatasetNotFound(f"{min(gone)}: there is no data set with this name", name=min(gone))
 
     async def _end(self, name: str, state: AuditState, **values: Any) -> None:
         if await self._change(name, state=state.value, stage=None, end_time=func.clock_timestamp(), **values):

@@ -9,7 +9,7 @@ from sqlalchemy import exc
 
 from modicum_server.errors import DatabaseFull, DependencyUnavailable, ModicumError, ProjectNotFound
 
-AWAY = "the database is away or overloaded; try again"
+AWAY = "the database is not available or overloaded; try again"
 
 #: Foreign keys that a caller can run into, when what they name goes away in the same moment.
 BY_CONSTRAINT: dict[str, type[ModicumError]] = {

@@ -52,7 +52,7 @@ class PostgresModels:
         await self._connection.execute(row.on_conflict_do_nothing())
         model = await self.get(name)
         if model is None:
-            raise ModelNotFound(f"{name} was deleted in the same moment; create it again", name=name)
+            raise ModelNotFound(f"{name} was deleted at the same time; create it again", name=name)
         return model
 
     async def delete(self, name: str) -> None:
@@ -89,7 +89,7 @@ class PostgresModels:
         lock = select(tables.models.c.last_number).filter_by(name=model).with_for_update(key_share=True)
         last_number = await self._connection.scalar(lock)
         if last_number is None:
-            raise ModelNotFound(f"{model}: there is no model of that name", name=model)
+            raise ModelNotFound(f"{model}: there is no model with this name", name=model)
         if present := await self.version_by_digest(model, version.digest):
             return present
         await self._hold_parts(version)
@@ -104,7 +104,7 @@ class PostgresModels:
         there = select(_VERSIONS.name).where(_VERSIONS.name.in_(wanted)).with_for_update(key_share=True, read=True)
         missing = set(wanted) - set((await self._connection.scalars(there)).all()) if wanted else set()
         if missing:
-            raise ModelVersionNotFound(f"{min(missing)}: there is no model version of that name", name=min(missing))
+            raise ModelVersionNotFound(f"{min(missing)}: there is no model version with this name", name=min(missing))
 
     async def delete_version(self, name: str) -> None:
         """Delete it; a check that is queued for it goes too."""

@@ -98,9 +98,9 @@ class PostgresStore:
         async with self._probing.connection() as connection:
             state = await connection.run_sync(schema_of)
         if state.outdated:
-            has = f"is at {state.present}" if state.present else "has no schema of ours"
+            has = f"has schema {state.present}" if state.present else "has no schema of Modicum"
             raise SchemaOutdated(
-                f"the database {has}, this release needs {state.needed}; run modicum-server migrate",
+                f"the database {has}; this release needs schema {state.needed}; run modicum-server migrate",
                 present=state.present,
                 needed=state.needed,
             )
@@ -115,8 +115,9 @@ class PostgresStore:
             there = await connection.scalar(text("SELECT to_regclass(:jobs)"), {"jobs": QUEUE_TABLE})
         if there is None:
             raise DependencyUnavailable(
-                f"the role sees no table {QUEUE_TABLE}, the queue's: see whether MODICUM_DATABASE_URL names the right "
-                "database and its role may use that schema; only if the table is gone indeed, restore a backup"
+                f"the queue's table {QUEUE_TABLE} cannot be seen by the database role; check that MODICUM_DATABASE_URL "
+                "names the right database and that the role may use the table's schema; restore a backup only if the "
+                "table is really gone"
             )
 
     async def close(self) -> None:

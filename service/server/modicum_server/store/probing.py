@@ -44,7 +44,7 @@ class Probing:
                 async with asyncio.timeout(ANSWER_SECONDS), self._engine.connect() as connection:
                     yield connection
         except TimeoutError as error:
-            raise DependencyUnavailable(f"the database did not answer within {ANSWER_SECONDS:g} s") from error
+            raise DependencyUnavailable(f"the database did not respond within {ANSWER_SECONDS:g} s") from error
         finally:
             condemning.cancel()
 

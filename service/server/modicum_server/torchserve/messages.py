@@ -112,7 +112,7 @@ def chunk_of(data: bytes) -> worker_pb2.Chunk:
     try:
         return worker_pb2.Chunk.FromString(data)
     except DecodeError:
-        raise TaskFailed(HANDLER_BUG, "the handler sent what is no chunk", model_at_fault=False) from None
+        raise TaskFailed(HANDLER_BUG, "the handler sent data that is not a chunk", model_at_fault=False) from None
 
 
 def event_of(chunk: worker_pb2.Chunk, task: Task) -> TaskEvent:
@@ -173,7 +173,7 @@ def check_of(check: worker_pb2.CheckAnswer) -> ModelCheck:
     """Return the result of a check. Raises TaskFailed when it lacks the kind of the model's output."""
     kind = enum_value(model_pb2.OutputKind, "OUTPUT_KIND", check.output_kind, OutputKind)
     if kind is None:
-        raise TaskFailed(HANDLER_BUG, "the handler named no output kind", model_at_fault=False)
+        raise TaskFailed(HANDLER_BUG, "the handler sent no output kind", model_at_fault=False)
     return ModelCheck(
         class_count=check.class_count,
         output_kind=kind,
@@ -197,10 +197,18 @@ def scores_event(message: worker_pb2.Scores, task: Task) -> TaskScores:
 
 def _score(entry: worker_pb2.Scores.Entry, given: Sequence[GivenSubset]) -> SubsetScore:
     if not 0 <= entry.subset < len(given):
-        raise TaskFailed(HANDLER_BUG, f"a score of subset {entry.subset}, not of the task", model_at_fault=False)
+        raise TaskFailed(
+            HANDLER_BUG,
+            f"the handler sent a score for subset {entry.subset}, which is not in the task",
+            model_at_fault=False,
+        )
     reason = enum_value(finding_pb2.FindingReason, "FINDING_REASON", entry.reason, FindingReason)
     if reason is None and not (entry.HasField("predicted_class") and math.isfinite(entry.confidence)):
-        raise TaskFailed(HANDLER_BUG, "a score without a class or a number, and no reason", model_at_fault=False)
+        raise TaskFailed(
+            HANDLER_BUG,
+            "the handler sent a score without a class or a number, and without a reason",
+            model_at_fault=False,
+        )
     if reason is not None:
         return SubsetScore(given[entry.subset], reason=reason)
     return SubsetScore(given[entry.subset], entry.confidence, entry.predicted_class)

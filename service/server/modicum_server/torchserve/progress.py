@@ -29,7 +29,7 @@ class ChunkSequence:
         if chunk.attempt != self._attempt:
             return False
         if chunk.sequence != self._last + 1:
-            raise ModelDied(f"the stream went from chunk {self._last} to chunk {chunk.sequence}")
+            raise ModelDied(f"the stream skipped from chunk {self._last} to chunk {chunk.sequence}")
         self._last = chunk.sequence
         return True
 

@@ -102,7 +102,7 @@ class Run:
                         yield event
                         self._progress.excuse(time.monotonic() - told)
             if finished is None:
-                raise TaskFailed(HANDLER_BUG, "the stream ended before the task did", model_at_fault=False)
+                raise TaskFailed(HANDLER_BUG, "the stream ended before the task", model_at_fault=False)
         except ModelServerError as error:
             self._log(error)
             raise
@@ -193,7 +193,7 @@ class Run:
             self._wedged_at = time.monotonic() + WEDGED_SECONDS
         elif time.monotonic() >= self._wedged_at:
             if not process.alive:
-                why = f"TorchServe calls the process of {self._slot.name} ready, and it is gone"
+                why = f"TorchServe reports the process of {self._slot.name} as ready, but the process has ended"
                 await self._replace("torchserve_wedged", why)
             log.warning("model_process_killed", slot=self._slot.name, task=self._task.id, pid=process.pid, wedged=True)
             process.kill()

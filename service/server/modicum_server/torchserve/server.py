@@ -116,7 +116,7 @@ async def _register(server: RunningServer, slot: str, archive: str) -> None:
         await server.controller.register(slot, archive, startup_seconds=STARTUP_SECONDS)
     except ModelServerDown as error:
         log = server.model_log(slot)
-        raise ModelServerDown(f"{error}; its process wrote: {log}") from error
+        raise ModelServerDown(f"{error}; the output of its process: {log}") from error
 
 
 async def _start_on_free_ports(folder: ServerFolder, recipe: Recipe) -> RunningServer:
@@ -136,7 +136,7 @@ async def _start_on_free_ports(folder: ServerFolder, recipe: Recipe) -> RunningS
         await process.stop()
         folder.keys.unlink(missing_ok=True)
     log = tail(folder.path / "server.log") or tail(folder.console)
-    raise ModelServerDown(f"TorchServe ended {PORT_ATTEMPTS} times while it started; it wrote: {log}")
+    raise ModelServerDown(f"TorchServe ended {PORT_ATTEMPTS} times during its start; its output: {log}")
 
 
 async def _connect(folder: ServerFolder, process: JavaProcess, ports: Ports) -> RunningServer | None:

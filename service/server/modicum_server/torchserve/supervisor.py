@@ -56,14 +56,14 @@ class Supervisor:
     async def ready(self, timeout_seconds: float) -> RunningServer:
         """Return the running one, or wait for the next. Raises ModelServerDown."""
         if self._keeping is None:
-            raise ModelServerDown("TorchServe is not started, or was stopped")
+            raise ModelServerDown("TorchServe has not been started, or was stopped")
         try:
             async with asyncio.timeout(timeout_seconds):
                 while self._server is None or not self._server.process.alive:
                     self._up.clear()
                     await self._up.wait()
         except TimeoutError:
-            raise ModelServerDown(f"TorchServe did not come back within {timeout_seconds:g} s") from None
+            raise ModelServerDown(f"TorchServe did not restart within {timeout_seconds:g} s") from None
         return self._server
 
     async def replace(self, server: RunningServer) -> None:

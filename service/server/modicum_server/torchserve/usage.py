@@ -33,11 +33,13 @@ class Usage:
     def excess(self) -> str:
         """Return which limit of files or threads is exceeded; "" when none is."""
         if self.files > MOST_FILES:
-            return f"Expected at most {MOST_FILES:,} files in the folders that a model's process may write to"
+            return f"The model's process wrote more than {MOST_FILES:,} files, the most that it may write"
         if self.file_bytes > MOST_FILE_BYTES:
-            return f"Expected at most {MOST_FILE_BYTES >> 20} MiB in the folders that a model's process may write to"
+            return (
+                f"The model's process wrote more than {MOST_FILE_BYTES >> 20} MiB of files, the most that it may write"
+            )
         if self.threads > MOST_THREADS:
-            return f"Expected at most {MOST_THREADS:,} threads of a model's process"
+            return f"The model's process started more than {MOST_THREADS:,} threads, the most that it may have"
         return ""
 
 

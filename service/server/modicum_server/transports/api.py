@@ -33,7 +33,7 @@ class Api:
             ValueError: there is a certificate without its key, or a key without its certificate.
         """
         if (settings.tls_cert is None) != (settings.tls_key is None):
-            raise ValueError("MODICUM_TLS_CERT and MODICUM_TLS_KEY belong together; set both, or neither")
+            raise ValueError("set both MODICUM_TLS_CERT and MODICUM_TLS_KEY, or neither")
         self._grpc = GrpcServer(services, store, readiness=readiness, settings=settings, metrics=metrics, bounds=bounds)
         self._exposition = exposition
         app = build_app(

@@ -137,7 +137,9 @@ def bounded(most: int) -> Layer:
             yield
             return
         if len(open_calls) >= most:
-            raise TooManyCalls(f"this server answers {most:,} calls at once, and does; try again in a moment")
+            raise TooManyCalls(
+                f"this server is handling {most:,} calls, the most it can handle at once; try again in a moment"
+            )
         open_calls.add(id(call))
         try:
             yield
@@ -168,7 +170,7 @@ async def _principal(store: Store, call: Call) -> Principal:
     except TimeoutError as error:
         if remaining is not None and remaining <= AUTHENTICATION_SECONDS:
             raise _DeadlineMissed(seconds) from error
-        raise DependencyUnavailable(f"the database did not answer within {seconds:g} s; try again") from error
+        raise DependencyUnavailable(f"the database did not respond within {seconds:g} s; try again") from error
 
 
 def _remaining_seconds(call: Call) -> float | None:

@@ -55,7 +55,7 @@ def too_long(field: FieldDescriptor, count: int, path: str) -> Iterator[FieldInv
     """Yield a refusal if a field may not have this many entries."""
     most = MOST.get(field.full_name.removeprefix(PACKAGE))
     if most is not None and count > most:
-        yield FieldInvalid(path, f"expected at most {most:,}, got {count:,} of them")
+        yield FieldInvalid(path, f"expected at most {most:,} entries, got {count:,}")
 
 
 def _entries(value: Any, *, repeated: bool) -> Iterator[tuple[str, Message]]:

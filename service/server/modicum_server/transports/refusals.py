@@ -52,16 +52,16 @@ def refusal_of(error: BaseException, request_id: str) -> Refusal:
             metadata={key: _cut(value, LONGEST_FACT_CHARACTERS) for key, value in error.metadata.items()},
             violations=_violations(error),
         )
-    text = f"something went wrong inside the server; its operator finds it in the log under the request id {request_id}"
+    text = f"the server has a fault; its operator finds the details in the log under the request id {request_id}"
     return _refusal(status, text, INTERNAL_REASON, request_id)
 
 
 def deadline_refusal(limit_seconds: float, request_id: str) -> Refusal:
     """Return what the caller sees of a call that did not end in time."""
     if limit_seconds < SHORTEST_SECONDS:
-        text = "the call had no time left when it came; give it a later deadline"
+        text = "the deadline of the call had already passed; set a later deadline"
     else:
-        text = f"the call was not done within {limit_seconds:.3g} s; give it a later deadline, or ask for less at once"
+        text = f"the call did not finish within {limit_seconds:.3g} s; set a later deadline, or ask for less at once"
     return _refusal(DEADLINE, text, DEADLINE_REASON, request_id)
 
 

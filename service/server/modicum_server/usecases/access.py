@@ -23,10 +23,10 @@ def authorise(principal: Principal, project: str, role: Role) -> None:
     """
     held = principal.roles.get(project)
     if held is None:
-        raise ProjectNotFound(f"{project}: there is no project of that name in which {principal.name} has a role")
+        raise ProjectNotFound(f"{project}: there is no project with this name in which {principal.name} has a role")
     if _RANKS[held] < _RANKS[role]:
         raise RoleInsufficient(
-            f"this takes the role {role} in {project}, {principal.name} is {held}; ask an admin of the project",
+            f"this needs the role {role} in {project}, but {principal.name} is {held}; ask an admin of the project",
             project=project,
             role=role,
         )

@@ -111,10 +111,10 @@ class Artifacts:
         authorise(principal, project, Role.AUDITOR)
         most = self._settings.max_upload_bytes
         if header.size_bytes > most:
-            raise ArtifactTooLarge(f"expected at most {most:,} bytes, got an artifact of {header.size_bytes:,}")
+            raise ArtifactTooLarge(f"expected an artifact of at most {most:,} bytes, got {header.size_bytes:,}")
         if header.offset > header.size_bytes:
             raise UploadInvalid(
-                f"offset {header.offset:,} is past the end of the artifact, {header.size_bytes:,} bytes"
+                f"the offset {header.offset:,} is past the end of the artifact, which has {header.size_bytes:,} bytes"
             )
         return project
 
@@ -128,7 +128,7 @@ class Artifacts:
         check("offset", offset)
         if offset > artifact.size_bytes:
             raise OffsetInvalid(
-                f"offset {offset:,} is past the end of the artifact, {artifact.size_bytes:,} bytes",
+                f"the offset {offset:,} is past the end of the artifact, which has {artifact.size_bytes:,} bytes",
                 size_bytes=str(artifact.size_bytes),
             )
         async for data in self._artifacts.read(artifact.digest, offset=offset):
@@ -161,10 +161,10 @@ async def _copy(chunks: AsyncIterator[bytes], upload: Upload, header: UploadHead
     left = header.size_bytes - header.offset
     while (data := await _next(chunks, received=header.size_bytes - left, idle_seconds=idle_seconds)) is not None:
         if len(data) > LARGEST_MESSAGE_BYTES:
-            raise UploadInvalid(f"expected at most {LARGEST_MESSAGE_BYTES:,} bytes a message, got {len(data):,}")
+            raise UploadInvalid(f"expected at most {LARGEST_MESSAGE_BYTES:,} bytes in a message, got {len(data):,}")
         left -= len(data)
         if left < 0:
-            raise UploadInvalid("more bytes came than the header announced; send the artifact's own length")
+            raise UploadInvalid("got more bytes than the header announced; announce the artifact's whole length")
         await upload.write(data)
 
 
@@ -179,7 +179,7 @@ async def _next(chunks: AsyncIterator[bytes], *, received: int, idle_seconds: fl
             return await anext(chunks, None)
     except TimeoutError as error:
         raise UploadTruncated(
-            f"no bytes came for {idle_seconds:g} s after {received:,}; resume the upload there",
+            f"no bytes came for {idle_seconds:g} s after the first {received:,}; resume the upload there",
             received_bytes=str(received),
         ) from error
 
@@ -188,5 +188,5 @@ async def _require(transaction: Transaction, project: str, name: str) -> Artifac
     digest = name.rsplit("/", 1)[-1]
     artifact = await transaction.artifacts.get(project, digest)
     if artifact is None:
-        raise ArtifactNotFound(f"{project} holds no artifact {digest}", digest=digest)
+        raise ArtifactNotFound(f"{project} does not hold the artifact {digest}", digest=digest)
     return artifact

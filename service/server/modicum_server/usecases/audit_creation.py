@@ -174,9 +174,9 @@ class AuditCreation:
         most = self._settings.max_audit_shards
         if shards > most:
             raise AuditTooLarge(
-                f"{item_count:,} images, {len(versions)} versions and {len(specification.searches)} searches are cut "
-                f"into {shards:,} shards, this server takes {most:,}; audit a sample, fewer versions or searches, or "
-                "let transfer score fewer images",
+                f"the audit of {item_count:,} images with {len(versions)} versions and "
+                f"{len(specification.searches)} searches needs {shards:,} shards, but this server accepts {most:,}; "
+                "audit a sample or fewer versions, run fewer searches, or let transfer score fewer images",
                 shards=str(shards),
                 most=str(most),
             )
@@ -187,7 +187,9 @@ class AuditCreation:
             await transaction.audits.queue_in_turn(project)
             queued = await transaction.audits.queued_count(project)
         if queued >= self._settings.max_queued_audits:
-            raise TooManyQueued(f"{project} has {queued:,} queued audits, as many as this server takes; wait for some")
+            raise TooManyQueued(
+                f"{project} has {queued:,} queued audits, as many as this server allows; wait for some to end"
+            )
 
     async def _write(self, transaction: Transaction, project: str, plan: _Plan) -> Audit:
         audit = plan.audit
@@ -225,7 +227,7 @@ def _require_sample(sample: int, dataset: Dataset) -> None:
 def _require_usable(version: ModelVersion) -> None:
     if version.state is VersionState.REJECTED:
         raise ModelRejected(
-            f"{version.name} was refused: {version.reject_reason}, {version.reject_detail}",
+            f"{version.name} was rejected: {version.reject_reason}: {version.reject_detail}",
             model_version=version.name,
             reject_reason=version.reject_reason,
         )
@@ -245,7 +247,7 @@ def _reusing(stored: Audit, audit: Audit) -> Audit:
 
 
 def _audit_exists(name: str) -> AuditExists:
-    return AuditExists(f"{name}: there is an audit of that name; take another audit_id", name=name)
+    return AuditExists(f"{name}: an audit with this name already exists; choose another audit_id", name=name)
 
 
 def new_audit_id() -> str:

@@ -88,7 +88,7 @@ class Audits:
         """
         check("policy", policy)
         require_succeeded(await self.get(principal, name))
-        raise NotImplementedYet("this server does not judge audits by policies yet; read the report")
+        raise NotImplementedYet("this server cannot judge audits by policies yet; read the report")
 
 
 def _authorise_owner(principal: Principal, audit: Audit) -> None:
@@ -98,7 +98,7 @@ def _authorise_owner(principal: Principal, audit: Audit) -> None:
 
 def audit_not_found(name: str) -> AuditNotFound:
     """Return the error for an audit that does not exist."""
-    return AuditNotFound(f"{name}: there is no audit of that name", name=name)
+    return AuditNotFound(f"{name}: there is no audit with this name", name=name)
 
 
 async def require_audit(transaction: Transaction, name: str) -> Audit:
@@ -120,5 +120,5 @@ def require_succeeded(audit: Audit) -> None:
         AuditNotSucceeded: says in which state it is, or why it failed.
     """
     if audit.state is not AuditState.SUCCEEDED:
-        why = f": {audit.failure.reason}, {audit.failure.detail}" if audit.failure else ""
-        raise AuditNotSucceeded(f"{audit.name} is {audit.state}{why}; there is no result to show", state=audit.state)
+        why = f" ({audit.failure.reason}: {audit.failure.detail})" if audit.failure else ""
+        raise AuditNotSucceeded(f"{audit.name} is {audit.state}{why}, so it has no result", state=audit.state)

@@ -34,7 +34,7 @@ def check_composite(source: Composite) -> None:
         field = f"{FIELD}.ensemble.members[{place}]"
         project_of("model version", name, field)
         if name in source.members[:place]:
-            raise FieldInvalid(field, f"expected each version once, got {name} a second time")
+            raise FieldInvalid(field, f"{name} is given twice; give each version once")
 
 
 async def with_parts(transaction: Transaction, project: str, version: ModelVersion) -> ModelVersion:
@@ -74,10 +74,10 @@ async def _part(transaction: Transaction, project: str, field: str, name: str) -
         raise FieldInvalid(field, f"expected a version of {project}, got {name}")
     part = await transaction.models.version(name)
     if part is None:
-        raise ModelVersionNotFound(f"{name}: there is no model version of that name", name=name)
+        raise ModelVersionNotFound(f"{name}: there is no model version with this name", name=name)
     if part.state is VersionState.REJECTED:
         raise ModelRejected(
-            f"{name} was refused: {part.reject_reason}, {part.reject_detail}",
+            f"{name} was rejected: {part.reject_reason}: {part.reject_detail}",
             model_version=name,
             reject_reason=part.reject_reason,
         )
@@ -87,15 +87,13 @@ async def _part(transaction: Transaction, project: str, field: str, name: str) -
 async def _require_shallow(transaction: Transaction, field: str, whole: ModelVersion, part: ModelVersion) -> None:
     """Refuse nesting below an ensemble of wrappers or a wrapper around an ensemble: passes multiply at each level."""
     if type(part.source) is type(whole.source):
-        raise FieldInvalid(
-            field, f"expected a version of another kind, got {part.name}, whose parts it could name instead"
-        )
+        raise FieldInvalid(field, f"{part.name} is of the same kind as this version; name its parts directly instead")
     if isinstance(part.source, (Ensemble, InputDropout)):
         for _, name in _part_fields(part.source):
             below = await transaction.models.version(name)
             if below is not None and isinstance(below.source, (Ensemble, InputDropout)):
                 raise FieldInvalid(
-                    field, f"expected a version of plain parts, got {part.name}, which is made of {name}"
+                    field, f"{part.name} is nested too deeply: it is made of {name}, which is made of versions itself"
                 )
 
 
@@ -111,8 +109,7 @@ def _require_alike(field: str, part: ModelVersion, first: ModelVersion) -> None:
             shown = "" if what == "class labels" else f" ({others}), got {ours}"
             raise FieldInvalid(
                 field,
-                f"expected the {what} of {first.name}{shown}: {part.name} differs, and answers can be averaged only "
-                "where they mean the same",
+                f"expected the {what} of {first.name}{shown}; outputs of {part.name} cannot be averaged with these",
             )
 
 
@@ -124,7 +121,7 @@ def _require_own_input(given: InputSpecification | None, first: InputSpecificati
         if ours != others:
             raise FieldInvalid(
                 f"{FIELD}.input",
-                f"expected the {what} of its parts ({others}), got {ours}; leave the input out for theirs",
+                f"expected the {what} of the parts, {others}, got {ours}; leave the input out to use theirs",
             )
 
 

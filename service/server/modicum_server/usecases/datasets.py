@@ -150,7 +150,7 @@ def _same(present: Dataset, manifest_digest: str) -> Dataset:
     if present.manifest_digest != manifest_digest:
         raise DatasetDiffers(
             f"{present.name} has the manifest {present.manifest_digest}, not {manifest_digest}; "
-            "a changed data set takes a new name",
+            "give the changed data set a new name",
             present_digest=present.manifest_digest,
             given_digest=manifest_digest,
         )
@@ -176,7 +176,7 @@ async def _require_all(
     if missing:
         raise ArtifactMissing(
             f"{project} does not hold {len(missing):,} artifacts of the manifest, the first is {missing[0]}; "
-            "upload what FindMissingArtifacts names",
+            "upload those that FindMissingArtifacts names",
             digest=missing[0],
             missing_count=str(len(missing)),
         )
@@ -190,5 +190,5 @@ async def require_dataset(transaction: Transaction, name: str) -> Dataset:
     """
     dataset = await transaction.datasets.get(name)
     if dataset is None:
-        raise DatasetNotFound(f"{name}: there is no data set of that name", name=name)
+        raise DatasetNotFound(f"{name}: there is no data set with this name", name=name)
     return dataset

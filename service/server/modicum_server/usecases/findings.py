@@ -43,7 +43,7 @@ class Findings:
             owner = audit_name if audit is None else _owner(audit)
             finding = await transaction.findings.get(f"{owner}/findings/{place}")
         if finding is None:
-            raise FindingNotFound(f"{name}: there is no finding of that name", name=name)
+            raise FindingNotFound(f"{name}: there is no finding with this name", name=name)
         return NamedFinding(name, finding)
 
     async def page(self, principal: Principal, parent: str, request: PageRequest) -> Page[NamedFinding]:

@@ -27,8 +27,8 @@ def check_input(field: str, value: InputSpecification) -> None:
     if distance < LEAST_DISTANCE * max(1, abs(value.lower_bound), abs(value.upper_bound)):
         raise FieldInvalid(
             f"{field}.upper_bound",
-            f"expected more than lower_bound ({value.lower_bound:g}), by what float32 can tell apart, "
-            f"got {value.upper_bound:g}; usual are 0 and 1",
+            f"expected a value clearly above lower_bound ({value.lower_bound:g}) in float32, "
+            f"got {value.upper_bound:g}; the usual bounds are 0 and 1",
         )
     _check_channel_values(f"{field}.mean", value.mean, value.channels, "finite")
     _check_channel_values(f"{field}.std", value.std, value.channels, "positive")
@@ -49,8 +49,8 @@ def _check_size(field: str, value: InputSpecification) -> None:
     if 0 < value.resize < longer:
         raise FieldInvalid(
             f"{field}.resize",
-            f"expected 0 or at least the longer side of the crop ({longer}), got {value.resize}: "
-            "a square image would be smaller than its crop",
+            f"expected 0, or at least the longer side of the crop ({longer}), got {value.resize}; "
+            "otherwise a square image would be smaller than its crop",
         )
 
 
@@ -63,13 +63,13 @@ def _check_painted(field: str, value: InputSpecification) -> None:
             raise FieldInvalid(
                 f"{field}.{name}[{place}]",
                 f"expected a value within lower_bound ({value.lower_bound:g}) and upper_bound ({value.upper_bound:g}), "
-                f"as the mean fill paints it, got {number:g}; give both in the same units, or another fill_mean",
+                f"because the mean fill shows it, got {number:g}; give both in the same units, or another fill_mean",
             )
 
 
 def _check_channel_values(field: str, values: tuple[float, ...], channels: int, rule: str) -> None:
     if len(values) != channels:
-        raise FieldInvalid(field, f"expected one number a channel ({channels}), got {len(values)}")
+        raise FieldInvalid(field, f"expected one number per channel ({channels}), got {len(values)}")
     for place, number in enumerate(values):
         check(f"{field}[{place}]", number, rule)
 

@@ -30,9 +30,11 @@ def require_labels(labels: Collection[str], version: ModelVersion) -> None:
     for label in sorted(labels):
         places = classes[label]
         if places > 1:
-            raise _unknown(label, version, f"names {places} of its classes; label such images by class index")
+            raise _unknown(
+                label, version, f"names {places} of its classes; use the class index as the label of such images"
+            )
         if places == 0 and not _is_index(label, _class_count(version)):
-            raise _unknown(label, version, f"is none of its classes; it takes {_accepted(version)}")
+            raise _unknown(label, version, f"is not one of its classes; use {_accepted(version)}")
 
 
 def _class_count(version: ModelVersion) -> int | None:
@@ -51,9 +53,9 @@ def _accepted(version: ModelVersion) -> str:
     return (
         f"{indices} or a class name"
         if version.class_labels
-        else f"{indices}, for it was registered without class names"
+        else f"{indices}, because it was registered without class names"
     )
 
 
 def _unknown(label: str, version: ModelVersion, what: str) -> LabelUnknown:
-    return LabelUnknown(f"the label {shown(label)} of the data set, for {version.name}: it {what}", label=label)
+    return LabelUnknown(f"the data set's label {shown(label)} does not fit {version.name}: it {what}", label=label)

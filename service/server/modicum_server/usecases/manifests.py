@@ -28,11 +28,11 @@ async def read_manifest(chunks: AsyncIterator[bytes], *, most_items: int) -> lis
         if not line.strip():
             continue
         if len(items) == most_items:
-            raise DatasetTooLarge(f"the data set has more than {most_items:,} items, the most that this server takes")
+            raise DatasetTooLarge(f"the data set has more than {most_items:,} items, the most that this server accepts")
         item = _read_line(line, number)
         refuse_both(item, number)
         if item.item in seen:
-            raise _invalid(number, f"item {shown(item.item)} stands in line {seen[item.item]} already")
+            raise _invalid(number, f"the item {shown(item.item)} is already in line {seen[item.item]}")
         seen[item.item] = number
         items.append(item)
     if not items:
@@ -56,18 +56,18 @@ async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 def _require_length(line: bytes, number: int) -> None:
     if len(line) > LONGEST_LINE_BYTES:
-        raise _invalid(number, f"expected at most {LONGEST_LINE_BYTES:,} bytes a line")
+        raise _invalid(number, f"the line is longer than {LONGEST_LINE_BYTES:,} bytes")
 
 
 def _read_line(line: bytes, number: int) -> DatasetItem:
     try:
         row = json.loads(line, object_pairs_hook=lambda pairs: _without_doubles(pairs, number))
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        raise _invalid(number, "it is not JSON") from None
+        raise _invalid(number, "the line is not JSON") from None
     if not isinstance(row, dict) or not all(isinstance(value, str) for value in row.values()):
-        raise _invalid(number, "expected one object whose values are texts")
+        raise _invalid(number, "expected one JSON object whose values are strings")
     if strange := sorted(row.keys() - KEYS):
-        raise _invalid(number, f"expected the keys {', '.join(sorted(KEYS))}, got also {shown(strange[0])}")
+        raise _invalid(number, f"the key {shown(strange[0])} is not known; the keys are {', '.join(sorted(KEYS))}")
     try:
         return _item(row)
     except FieldInvalid as error:
@@ -78,7 +78,7 @@ def _without_doubles(pairs: list[tuple[str, Any]], number: int) -> dict[str, Any
     keys = [key for key, _ in pairs]
     if len(set(keys)) < len(keys):
         double = next(key for key in keys if keys.count(key) > 1)
-        raise _invalid(number, f"expected each key once, got {shown(double)} twice")
+        raise _invalid(number, f"the key {shown(double)} is given twice")
     return dict(pairs)
 
 

@@ -87,7 +87,7 @@ def _there(model: Model | None, name: str) -> Model:
 
 def model_not_found(name: str) -> ModelNotFound:
     """Return the error for a model that does not exist."""
-    return ModelNotFound(f"{name}: there is no model of that name", name=name)
+    return ModelNotFound(f"{name}: there is no model with this name", name=name)
 
 
 def refuse_in_use(name: str, users: list[str]) -> None:
@@ -97,4 +97,4 @@ def refuse_in_use(name: str, users: list[str]) -> None:
         ResourceInUse: names those that refer to it.
     """
     if users:
-        raise ResourceInUse(f"{name} is referred to by {', '.join(users)}; delete that first", used_by=", ".join(users))
+        raise ResourceInUse(f"{name} is still used by {', '.join(users)}; delete that first", used_by=", ".join(users))

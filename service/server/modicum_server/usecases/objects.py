@@ -25,7 +25,7 @@ def refuse_both(item: DatasetItem, number: int) -> None:
         ManifestInvalid: names the line.
     """
     if item.boxes_digest and item.mask_digest:
-        what = f"item {shown(item.item)} has boxes and a mask; expected one of them"
+        what = f"the item {shown(item.item)} has boxes and a mask; give one of them"
         raise ManifestInvalid(f"line {number} of the manifest: {what}", line=str(number))
 
 
@@ -38,8 +38,8 @@ def with_objects(items: Sequence[DatasetItem]) -> list[DatasetItem]:
     found = [item for item in items if item.boxes_digest or item.mask_digest]
     if len(found) > MOST_ITEMS:
         raise DatasetTooLarge(
-            f"{len(found):,} items of the data set have boxes or masks, of which this server takes {MOST_ITEMS:,} in a "
-            "data set; leave out those of the other items, or make several data sets of it"
+            f"{len(found):,} items of the data set have boxes or masks, but this server accepts at most {MOST_ITEMS:,} "
+            "such items in a data set; leave out the boxes and masks of the others, or make several data sets"
         )
     return found
 
@@ -84,7 +84,7 @@ class ObjectsGate:
     async def _see(self, item: DatasetItem, max_pixels: int) -> None:
         told = await _bytes_of(self._artifacts, item.boxes_digest or item.mask_digest)
         if told is None:
-            raise _invalid(item, f"expected at most {LARGEST_BYTES:,} bytes")
+            raise _invalid(item, f"expected at most {LARGEST_BYTES:,} bytes, got more")
         image = await _bytes_of(self._artifacts, item.image_digest)
         if image is None:
             return

@@ -60,12 +60,12 @@ class Projects:
             if created is not None:
                 return _there(present)
             if present is not None:
-                raise ProjectExists(f"{name}: there is a project of that name; take another project_id")
+                raise ProjectExists(f"{name}: a project with this name already exists; choose another project_id")
             if options.validate_only:
                 return Project(name=name, create_time=datetime.now(UTC))
             project = await transaction.projects.create(name, admin=principal.name)
             if project is None:
-                raise ProjectExists(f"{name}: there is a project of that name; take another project_id")
+                raise ProjectExists(f"{name}: a project with this name already exists; choose another project_id")
             await request.remember(transaction, name)
             return project
 
@@ -77,7 +77,7 @@ class Projects:
         """
         authorise(principal, project_of("project", name), Role.ADMIN)
         if name == DEFAULT_PROJECT:
-            raise ResourceInUse(f"{name} is the project that every server has; it cannot be deleted")
+            raise ResourceInUse(f"{name} is the default project and cannot be deleted")
         async with self._store.transaction() as transaction:
             if await transaction.projects.get(name) is None:
                 raise ProjectNotFound
@@ -87,5 +87,5 @@ class Projects:
 
 def _there(project: Project | None) -> Project:
     if project is None:
-        raise ProjectNotFound("what this request made was deleted since; take a new request_id")
+        raise ProjectNotFound("the project that this request created has been deleted since; use a new request_id")
     return project

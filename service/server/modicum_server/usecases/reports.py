@@ -61,7 +61,7 @@ class Reports:
         """
         audit = await self._audits.get(principal, name)
         if form is None:
-            raise FormatUnknown(f"expected one of {', '.join(ReportFormat)}, got none that this server writes")
+            raise FormatUnknown(f"expected one of {', '.join(ReportFormat)}, got another format")
         require_succeeded(audit)
         document = await read_document(self._artifacts, audit.result_digest)
         match form:

@@ -91,34 +91,38 @@ def _is_relative_path(value: str) -> bool:
 
 #: Control characters (C0, C1), line and paragraph separators, controls of writing direction (UAX 9), lone surrogates.
 NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-PLAIN = "none of them controlling lines, terminals or the direction of writing"
+PLAIN = "no control characters"
 
 RESOURCE_ID = "[a-z0-9][a-z0-9._-]{0,62}"
 PROJECT_ID = "[a-z][a-z0-9-]{0,62}"
 UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 RULES: Mapping[str, Rule] = {
-    "project_id": Rule("1 to 63 of a-z, 0-9 and hyphen, beginning with a letter", _matches(PROJECT_ID)),
+    "project_id": Rule("1 to 63 characters of a-z, 0-9 and hyphen, the first one a letter", _matches(PROJECT_ID)),
     "resource_id": Rule(
-        "1 to 63 of a-z, 0-9, hyphen, underscore and dot, beginning with a letter or a digit", _matches(RESOURCE_ID)
+        "1 to 63 characters of a-z, 0-9, hyphen, underscore and dot, the first one a letter or a digit",
+        _matches(RESOURCE_ID),
     ),
     "request_id": Rule("a UUID, or empty", _matches(f"({UUID})?")),
-    "digest": Rule("64 lower-case hexadecimal digits of SHA-256", _matches("[0-9a-f]{64}")),
+    "digest": Rule("a SHA-256 digest of 64 lower-case hexadecimal digits", _matches("[0-9a-f]{64}")),
     "digests": Rule(f"at most {MOST_DIGESTS:,} digests", _counts(0, MOST_DIGESTS)),
     "page_size": Rule("0 or more", _between(0, LARGEST_INT32)),
     "offset": Rule("0 or more", _between(0, LARGEST_INT64)),
     "size_bytes": Rule("0 or more", _between(0, LARGEST_INT64)),
     "sequence": Rule("0 or more", _between(0, LARGEST_INT64)),
     "item": Rule(
-        f"a relative path of at most {LONGEST_ITEM_CHARACTERS:,} characters, {PLAIN}, no part empty, '.' or '..'",
+        f"a relative path of at most {LONGEST_ITEM_CHARACTERS:,} characters, with {PLAIN} and no part that is empty, "
+        "'.' or '..'",
         _is_relative_path,
     ),
     "label": Rule(
-        f"at most {LONGEST_LABEL_CHARACTERS} characters, {PLAIN}",
+        f"at most {LONGEST_LABEL_CHARACTERS} characters, with {PLAIN}",
         _is_text(0, LONGEST_LABEL_CHARACTERS),
     ),
     "class_labels": Rule(f"at most {MOST_CLASS_LABELS:,} names", _counts(0, MOST_CLASS_LABELS)),
-    "class_label": Rule(f"1 to {LONGEST_LABEL_CHARACTERS} characters, {PLAIN}", _is_text(1, LONGEST_LABEL_CHARACTERS)),
+    "class_label": Rule(
+        f"1 to {LONGEST_LABEL_CHARACTERS} characters, with {PLAIN}", _is_text(1, LONGEST_LABEL_CHARACTERS)
+    ),
     "channels": Rule(f"1 to {MOST_CHANNELS}", _between(1, MOST_CHANNELS)),
     "side": Rule(f"1 to {LARGEST_SIDE_PIXELS:,} pixels", _between(1, LARGEST_SIDE_PIXELS)),
     "pixels": Rule(f"at most {MOST_CANVAS_PIXELS:,} pixels, height times width", _between(1, MOST_CANVAS_PIXELS)),
@@ -128,10 +132,10 @@ RULES: Mapping[str, Rule] = {
     "resize": Rule(f"0 to {LARGEST_SIDE_PIXELS:,} pixels", _between(0, LARGEST_SIDE_PIXELS)),
     "interpolation": Rule("'bilinear', 'bicubic' or 'nearest'", lambda v: v in {"bilinear", "bicubic", "nearest"}),
     "finite": Rule(
-        f"a finite number of -{LARGEST_VALUE:g} to {LARGEST_VALUE:g}", _between(-LARGEST_VALUE, LARGEST_VALUE)
+        f"a finite number from -{LARGEST_VALUE:g} to {LARGEST_VALUE:g}", _between(-LARGEST_VALUE, LARGEST_VALUE)
     ),
     "positive": Rule(
-        f"a finite number of {1 / LARGEST_VALUE:g} to {LARGEST_VALUE:g}", _between(1 / LARGEST_VALUE, LARGEST_VALUE)
+        f"a finite number from {1 / LARGEST_VALUE:g} to {LARGEST_VALUE:g}", _between(1 / LARGEST_VALUE, LARGEST_VALUE)
     ),
     "model_versions": Rule(f"1 to {MOST_VERSIONS} versions", _counts(1, MOST_VERSIONS)),
     "members": Rule(f"2 to {MOST_VERSIONS} versions", _counts(2, MOST_VERSIONS)),
@@ -140,7 +144,7 @@ RULES: Mapping[str, Rule] = {
     "searches": Rule(f"1 to {MOST_SEARCHES} searches", _counts(1, MOST_SEARCHES)),
     "threshold": Rule("above 0 and below 1", lambda value: 0 < value < 1),
     "fraction": Rule(
-        f"0 (one pixel a step), or {LEAST_FRACTION:g} or more and below 1",
+        f"0 (one pixel per step), or at least {LEAST_FRACTION:g} and below 1",
         lambda value: value == 0 or LEAST_FRACTION <= value < 1,
     ),
     "level": Rule(f"{LEAST_LEVEL:g} to {MOST_LEVEL:g}", _between(LEAST_LEVEL, MOST_LEVEL)),
@@ -149,7 +153,7 @@ RULES: Mapping[str, Rule] = {
     "accuracy_limit": Rule("-1 to 0", _between(-1, 0)),
     "passes_planned": Rule(f"at most {MOST_PASSES_PLANNED:,} passes in all", _between(0, MOST_PASSES_PLANNED)),
     "passes": Rule(
-        f"0, which leaves it to the server, or {FEWEST_PASSES} to {MOST_PASSES:,}",
+        f"0 (the server's default), or {FEWEST_PASSES} to {MOST_PASSES:,}",
         lambda value: value == 0 or FEWEST_PASSES <= value <= MOST_PASSES,
     ),
     "pixels_per_step": Rule("0 or more", _between(0, LARGEST_INT32)),
@@ -158,7 +162,7 @@ RULES: Mapping[str, Rule] = {
     "sample": Rule("0 or more", _between(0, LARGEST_INT32)),
     "device": Rule("'auto', 'cpu', 'cuda', or empty", lambda value: value in {"", "auto", "cpu", "cuda"}),
     "filter": Rule(
-        f"at most {LONGEST_FILTER_CHARACTERS:,} characters, {PLAIN}", _is_text(0, LONGEST_FILTER_CHARACTERS)
+        f"at most {LONGEST_FILTER_CHARACTERS:,} characters, with {PLAIN}", _is_text(0, LONGEST_FILTER_CHARACTERS)
     ),
     "policy": Rule(f"1 to {LONGEST_POLICY_CHARACTERS:,} characters of YAML", _counts(1, LONGEST_POLICY_CHARACTERS)),
 }
@@ -178,7 +182,7 @@ def check(field: str, value: Any, rule: str = "") -> None:
 def shown(value: Any) -> str:
     """Return a value for a message: quoted, shortened, and the length in place of a long list."""
     if isinstance(value, (list, tuple)):
-        return f"{len(value):,} of them"
+        return f"{len(value):,}"
     text = repr(value)
     length = len(value) if isinstance(value, str) else len(text)
-    return text if len(text) <= MOST_SHOWN_CHARACTERS else f"{text[:MOST_SHOWN_CHARACTERS]}... ({length:,} long)"
+    return text if len(text) <= MOST_SHOWN_CHARACTERS else f"{text[:MOST_SHOWN_CHARACTERS]}... ({length:,} characters)"

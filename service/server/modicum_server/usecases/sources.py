@@ -23,7 +23,7 @@ def check_source(source: Source | None, input_specification: InputSpecification 
         case None:
             raise FieldInvalid(
                 f"{FIELD}.source",
-                "expected weights, exported, torchscript, ensemble or input_dropout, got none of them",
+                "expected one of weights, exported, torchscript, ensemble and input_dropout, but none is set",
             )
         case Ensemble() | InputDropout():
             check_composite(source)
@@ -37,7 +37,7 @@ def check_source(source: Source | None, input_specification: InputSpecification 
             if not executables:
                 raise ExecutableNotAllowed
     if input_specification is None:
-        raise FieldInvalid(f"{FIELD}.input", "expected an input specification, got none")
+        raise FieldInvalid(f"{FIELD}.input", "the version needs an input specification")
     check_input(f"{FIELD}.input", input_specification)
 
 

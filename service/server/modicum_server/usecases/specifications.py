@@ -60,13 +60,13 @@ def check_draft(draft: AuditDraft, project: str) -> None:
 
 def _check_name(field: str, kind: str, name: str, project: str) -> None:
     if project_of(kind, name, field) != project:
-        raise FieldInvalid(field, f"expected a {kind} of {project}, got {name}; an audit lives in one project")
+        raise FieldInvalid(field, f"expected a {kind} of {project}, got {name}; an audit belongs to one project")
 
 
 def _check_distinct(field: str, values: Sequence[object]) -> None:
     for place, value in enumerate(values):
         if value in values[:place]:
-            raise FieldInvalid(f"{field}[{place}]", "expected each once, got one that stands before it already")
+            raise FieldInvalid(f"{field}[{place}]", "this entry repeats an earlier one; give each once")
 
 
 def _check_search(field: str, search: Search) -> None:
@@ -77,8 +77,8 @@ def _check_search(field: str, search: Search) -> None:
     if search.target_rule is TargetRule.RANDOM_OTHER and search.matched:
         raise FieldInvalid(
             f"{field}.matched",
-            "expected a search for the predicted class, got one for a random other class: temperatures are matched by "
-            "the eligible images, and such a search asks for none",
+            "only a search for the predicted class can be matched, got one for a random other class: temperatures are "
+            "matched by the eligible images, and such a search does not need eligible images",
         )
     owners = {
         "passes": SearchMethod.MASK_OPTIMIZATION,
@@ -87,7 +87,9 @@ def _check_search(field: str, search: Search) -> None:
     }
     for name, owner in owners.items():
         if getattr(search, name) and search.method is not owner:
-            raise FieldInvalid(f"{field}.{name}", f"expected 0, for it belongs to {owner} and not to {search.method}")
+            raise FieldInvalid(
+                f"{field}.{name}", f"expected 0, because it applies to {owner} only and not to {search.method}"
+            )
 
 
 def _check_matched(searches: Sequence[Search]) -> None:
@@ -95,29 +97,31 @@ def _check_matched(searches: Sequence[Search]) -> None:
     for place, search in enumerate(searches):
         field = f"{FIELD}.searches[{place}].matched"
         if search.matched and search.unmatched not in searches:
-            raise FieldInvalid(field, "expected a search before it that is the same and not matched, got none")
+            raise FieldInvalid(
+                field, "a matched search must follow the same search that is not matched, but there is none before it"
+            )
         if not search.matched and any(other.matched for other in searches[:place]):
-            raise FieldInvalid(field, "expected all searches that are not matched first, got one after a matched one")
+            raise FieldInvalid(field, "searches that are not matched must come before the matched ones")
 
 
 def _check_controls(draft: AuditDraft) -> None:
     plans = draft.specification.controls
     if draft.no_controls and any(plan.control not in BY_BUDGET for plan in plans):
-        raise FieldInvalid(f"{FIELD}.no_controls", "expected no controls beside it, or false")
+        raise FieldInvalid(f"{FIELD}.no_controls", "expected false, because controls are given too")
     for place, plan in enumerate(plans):
         check(f"{FIELD}.controls[{place}].images", plan.images)
         _check_budget(f"{FIELD}.controls[{place}].passes", plan)
         if plan.control in NEEDS_OTHERS and len(draft.specification.model_versions) == 1:
             raise FieldInvalid(
                 f"{FIELD}.controls[{place}].control",
-                f"expected two model versions or more for {plan.control}, which has the others score a version's "
-                "subsets, got one; name another version or leave the control out",
+                f"{plan.control} needs at least two model versions, because other versions score a version's subsets; "
+                "got one; name another version or leave the control out",
             )
         if plan.control is Control.PIXEL_SUBSETS and carrier(draft.specification.searches) is None:
             raise FieldInvalid(
                 f"{FIELD}.controls[{place}].control",
-                f"expected a search for the predicted class, beside which {plan.control} runs, got none; add one or "
-                "leave the control out",
+                f"{plan.control} runs beside a search for the predicted class, and there is none; add one or leave the "
+                "control out",
             )
     _check_distinct(f"{FIELD}.controls", [plan.control for plan in plans])
 
@@ -125,11 +129,11 @@ def _check_controls(draft: AuditDraft) -> None:
 def _check_budget(field: str, plan: ControlPlan) -> None:
     fewest = FEWEST_CONTROL_PASSES.get(plan.control, 0)
     if plan.passes and not fewest:
-        raise FieldInvalid(field, f"expected 0 for {plan.control}, which has no search of its own, got {plan.passes}")
+        raise FieldInvalid(field, f"expected 0 for {plan.control}, because it does not search, got {plan.passes}")
     if 0 < plan.passes < fewest:
         raise FieldInvalid(
             field,
-            f"expected {fewest} or more for {plan.control}, or 0, which leaves it to the server; got {plan.passes}",
+            f"expected {fewest} or more for {plan.control}, or 0 for the server's default, got {plan.passes}",
         )
     check(field, plan.passes)
 
@@ -171,7 +175,7 @@ def _filled_controls(draft: AuditDraft, version_count: int, canvas: Canvas) -> t
     if by_budget and canvas.pixels > MOST_PIXELS:
         raise FieldInvalid(
             f"{FIELD}.canvas",
-            f"expected at most {MOST_PIXELS:,} pixels for {by_budget[0].control}, got {canvas.pixels:,}; audit on a "
+            f"expected at most {MOST_PIXELS:,} pixels for {by_budget[0].control}, got {canvas.pixels:,}; use a "
             "smaller canvas or leave the control out",
         )
     if draft.no_controls or len(by_budget) < len(asked):
@@ -190,14 +194,14 @@ def _require_fit(canvas: Canvas, inputs: Sequence[tuple[str, InputSpecification]
     for name, given in inputs:
         if given.channels != canvas.channels:
             raise CanvasUnfit(
-                f"{name} takes {given.channels} channels and cannot take a canvas of {canvas.channels}; "
-                "audit it on a canvas of its own",
+                f"{name} takes images of {given.channels} channels, but the canvas has {canvas.channels}; "
+                "audit it in a separate audit",
                 model_version=name,
             )
         if (given.lower_bound, given.upper_bound) != (first.lower_bound, first.upper_bound):
             raise CanvasUnfit(
-                f"{name} takes values of {given.lower_bound:g} to {given.upper_bound:g}, the first version of "
-                f"{first.lower_bound:g} to {first.upper_bound:g}; one canvas has one range, audit them apart",
+                f"{name} takes values from {given.lower_bound:g} to {given.upper_bound:g}, but the first version takes "
+                f"values from {first.lower_bound:g} to {first.upper_bound:g}; audit them in separate audits",
                 model_version=name,
             )
 
@@ -226,7 +230,7 @@ def require_ensemble(versions: Sequence[ModelVersion], specification: AuditSpeci
     if len(ensembles) != 1 or len(whole) != 1:
         raise FieldInvalid(
             f"{FIELD}.model_versions",
-            "expected one ensemble and all of its members for a matched search, got "
+            "a matched search needs one ensemble and all of its members, got "
             f"{len(ensembles)} ensembles, {len(whole)} of them with all members",
         )
 
@@ -238,9 +242,12 @@ def require_second(versions: Sequence[ModelVersion], dataset: Dataset, second: D
         FieldInvalid
     """
     if not checked_together(versions):
-        raise FieldInvalid(SECOND_FIELD, "expected it beside an ensemble and all of its members, which it is to check")
+        raise FieldInvalid(
+            SECOND_FIELD,
+            "expected model versions that are an ensemble and all of its members, which this data set checks",
+        )
     if second.manifest_digest == dataset.manifest_digest:
-        raise FieldInvalid(SECOND_FIELD, "expected other images than the audited ones, got the same data set")
+        raise FieldInvalid(SECOND_FIELD, "expected other images than the audited ones, got the audited data set")
     if not second.labelled_count:
         raise FieldInvalid(SECOND_FIELD, f"expected a data set with labels, got {second.name}, which has none")
 
@@ -258,13 +265,12 @@ def require_gradient(version: ModelVersion, specification: AuditSpecification) -
         return
     if any(search.method is SearchMethod.BATCHED_GRADIENT for search in specification.searches):
         raise GradientMissing(
-            f"{version.name} has no useful gradient, {SearchMethod.BATCHED_GRADIENT} needs one; "
-            f"search with {SearchMethod.MASK_OPTIMIZATION}, which does without one there",
+            f"{version.name} has no useful gradient, but {SearchMethod.BATCHED_GRADIENT} needs one; "
+            f"search with {SearchMethod.MASK_OPTIMIZATION}, which can do without one",
             model_version=version.name,
         )
     if any(plan.control is Control.PIXEL_SUBSETS for plan in specification.controls):
         raise GradientMissing(
-            f"{version.name} has no useful gradient, {Control.PIXEL_SUBSETS} descends by gradients and needs one; "
-            "leave the control out",
+            f"{version.name} has no useful gradient, but {Control.PIXEL_SUBSETS} needs one; leave the control out",
             model_version=version.name,
         )

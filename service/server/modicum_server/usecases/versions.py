@@ -146,5 +146,5 @@ async def require_version(transaction: Transaction, name: str) -> ModelVersion:
     """
     version = await transaction.models.version(name)
     if version is None:
-        raise ModelVersionNotFound(f"{name}: there is no model version of that name", name=name)
+        raise ModelVersionNotFound(f"{name}: there is no model version with this name", name=name)
     return version

@@ -93,7 +93,7 @@ class Watching:
                     return await require_audit(transaction, name)
             except TimeoutError as error:
                 raise DependencyUnavailable(
-                    f"the database did not answer within {self._look_seconds:g} s; watch again"
+                    f"the database did not respond within {self._look_seconds:g} s; watch again"
                 ) from error
 
     async def _changed_or_stopped(self, watch: Watch) -> None:

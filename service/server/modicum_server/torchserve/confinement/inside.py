@@ -37,7 +37,7 @@ def main() -> None:
     try:
         confine(rules)
     except OSError as error:
-        sys.exit(f"the confinement {rules.level} cannot be had: {error}")
+        sys.exit(f"the confinement {rules.level} could not be set up: {error}")
     os.execv(program[0], program)  # noqa: S606 - no shell is wanted
 
 

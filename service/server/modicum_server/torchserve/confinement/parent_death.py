@@ -11,7 +11,7 @@ def main() -> None:
     parent, program = int(sys.argv[1]), sys.argv[2:]
     die_with_parent()
     if os.getppid() != parent:
-        sys.exit(f"the parent {parent} had ended before this process was tied to it")
+        sys.exit(f"the parent process {parent} ended before this process started to watch it")
     os.execv(program[0], program)  # noqa: S606 - no shell is wanted
 
 

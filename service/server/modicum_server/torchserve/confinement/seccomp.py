@@ -65,7 +65,7 @@ def install() -> None:
         OSError: the kernel refuses, or there is no filter for this architecture.
     """
     if not supported():
-        raise OSError(errno.ENOSYS, f"the seccomp filter is written for {', '.join(ARCHITECTURES)} only")
+        raise OSError(errno.ENOSYS, f"the seccomp filter supports {', '.join(ARCHITECTURES)} only")
     code = program(platform.machine(), os.getpid())
     buffer = ctypes.create_string_buffer(code, len(code))
     compiled = _Program(length=len(code) // 8, filter=ctypes.addressof(buffer))

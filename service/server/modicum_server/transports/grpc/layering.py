@@ -94,8 +94,10 @@ def _read(handler: Handler, data: bytes) -> Any:
     try:
         return handler.request_deserializer(data)
     except Exception:  # noqa: BLE001 - protobuf's error type differs between its implementations
-        came = f"{len(data):,} bytes that are none (damaged, nested too deeply, or with text that is not UTF-8)"
-        raise FieldInvalid("request", f"expected a message of this method's type, got {came}") from None
+        cause = "they are damaged, nested too deeply, or have text that is not UTF-8"
+        raise FieldInvalid(
+            "request", f"the {len(data):,} bytes cannot be read as a message of this method's type: {cause}"
+        ) from None
 
 
 async def _reads(handler: Handler, parts: AsyncIterator[bytes]) -> AsyncIterator[Any]:

@@ -111,7 +111,7 @@ class GrpcServer:
             pair = (self._settings.tls_key.read_bytes(), self._settings.tls_cert.read_bytes())
             return self._server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
         except RuntimeError as error:
-            raise OSError(errno.EADDRINUSE, f"gRPC cannot listen on {address}; choose another port") from error
+            raise OSError(errno.EADDRINUSE, f"cannot listen for gRPC on {address}; choose another port") from error
 
     async def _follow_health(self) -> None:
         while True:

@@ -70,7 +70,7 @@ class HttpServer:
             listening = socket.create_server((host, port), family=family)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
-            message = f"HTTP cannot listen on {host}:{port} ({reason}); choose another port"
+            message = f"cannot listen for HTTP on {host}:{port} ({reason}); choose another port"
             raise OSError(error.errno, message) from error
         bound: int = listening.getsockname()[1]
         self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))

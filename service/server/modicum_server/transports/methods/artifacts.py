@@ -40,14 +40,14 @@ class ArtifactMethods:
         """UploadArtifact."""
         first = await anext(aiter(parts), None)
         if first is None or first.WhichOneof("part") != "header":
-            raise UploadInvalid("expected the header in the first message of an upload, got none")
+            raise UploadInvalid("the first message of an upload must hold the header")
         header = UploadHeader(first.header.parent, first.header.digest, first.header.size_bytes, first.header.offset)
         return artifact_message(await self._artifacts.upload(principal, header, self._data(parts)))
 
     async def _data(self, parts: AsyncIterator[Part]) -> AsyncIterator[bytes]:
         async for part in parts:
             if part.WhichOneof("part") != "data":
-                raise UploadInvalid("expected bytes in every message after the first, got something else")
+                raise UploadInvalid("every message of an upload after the first must hold bytes")
             self._metrics.uploaded(len(part.data))
             yield part.data
 

@@ -134,5 +134,5 @@ def _draft(request: audit_service_pb2.CreateAuditRequest) -> AuditDraft:
     refuse_unknown_numbers(FIELD, asked)
     for place, plan in enumerate(asked.controls):
         if not plan.control:
-            raise FieldInvalid(f"{FIELD}.controls[{place}].control", "expected a control, got none")
+            raise FieldInvalid(f"{FIELD}.controls[{place}].control", "the entry names no control")
     return AuditDraft(specification_value(asked), no_controls=asked.no_controls)

@@ -81,7 +81,9 @@ def extent_of(wire: HttpWire, artifact: Any, offset: int) -> Extent:
         return Extent(offset, size, size, partial=False)
     first, end = _bounds(found, size)
     if first >= end:
-        raise OffsetInvalid(f"expected a range within {size:,} bytes, got one past them", size_bytes=str(size))
+        raise OffsetInvalid(
+            f"expected a range within the artifact's {size:,} bytes, got one past its end", size_bytes=str(size)
+        )
     return Extent(first, end, size, partial=True)
 
 

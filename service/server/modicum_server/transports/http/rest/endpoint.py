@@ -128,10 +128,10 @@ async def _body_of(wire: HttpWire) -> bytes:
         async for data in wire.request.stream():
             body += data
             if len(body) > LARGEST_BODY_BYTES:
-                raise RequestTooLarge(f"expected at most {LARGEST_BODY_BYTES:,} bytes, got a body of more")
+                raise RequestTooLarge(f"expected a body of at most {LARGEST_BODY_BYTES:,} bytes, got more")
     except ClientDisconnect:
         raise CallerLeft from None
     media_type = wire.header("content-type").partition(";")[0].strip().lower()
     if body and media_type not in {"", JSON}:
-        raise MediaTypeUnknown(f"expected a body of {JSON}, got {media_type[:80]!r}")
+        raise MediaTypeUnknown(f"expected a body of media type {JSON}, got {media_type[:80]!r}")
     return bytes(body)

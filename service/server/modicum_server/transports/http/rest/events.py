@@ -63,7 +63,9 @@ def last_event_of(wire: HttpWire) -> int:
     if not text:
         return -1
     if re.fullmatch("[0-9]{1,19}", text, re.ASCII) is None or int(text) > LARGEST_INT64:
-        raise FieldInvalid("Last-Event-ID", f"expected the id of an event, a sequence, got {shown(text)}")
+        raise FieldInvalid(
+            "Last-Event-ID", f"expected the id of an event, which is a sequence number, got {shown(text)}"
+        )
     return int(text)
 
 

@@ -17,9 +17,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _FRACTIONS = {FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT}
 _INTEGERS = {
     FieldDescriptor.CPPTYPE_INT32: "a whole number of 32 bits",
-    FieldDescriptor.CPPTYPE_INT64: "a whole number of 64 bits, or its digits in a string",
+    FieldDescriptor.CPPTYPE_INT64: "a whole number of 64 bits, as a number or as a string of digits",
     FieldDescriptor.CPPTYPE_UINT32: "a whole number of 32 bits, 0 or more",
-    FieldDescriptor.CPPTYPE_UINT64: "a whole number of 64 bits, 0 or more, or its digits in a string",
+    FieldDescriptor.CPPTYPE_UINT64: "a whole number of 64 bits, 0 or more, as a number or as a string of digits",
 }
 
 
@@ -58,7 +58,7 @@ def came(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return f"a list of {len(value):,}"
+        return f"a list of {len(value):,} entries"
     if isinstance(value, dict):
         return "an object"
     return shown(value)

@@ -52,8 +52,8 @@ def read_json(data: bytes) -> Any:
     except FieldInvalid:
         raise
     except (ValueError, RecursionError):
-        none = f"{len(data):,} bytes that are none (broken off, nested too deeply, or not UTF-8)"
-        raise FieldInvalid(WHOLE, f"expected JSON, got {none}") from None
+        cause = "they are cut off, nested too deeply, or not UTF-8"
+        raise FieldInvalid(WHOLE, f"the {len(data):,} bytes are not valid JSON: {cause}") from None
 
 
 def merge(message: Message, value: Any, path: str = "") -> None:
@@ -104,7 +104,7 @@ def unknown_field(descriptor: Descriptor, path: str) -> FieldInvalid:
     names = [field.json_name for field in descriptor.fields]
     listed = ", ".join(names[:MOST_NAMES_SHOWN]) + (", ..." if len(names) > MOST_NAMES_SHOWN else "")
     shown_path = path[:200].encode("utf-8", "backslashreplace").decode()
-    return FieldInvalid(shown_path, f"expected a field of {descriptor.name}, got a name that is none; it has {listed}")
+    return FieldInvalid(shown_path, f"{descriptor.name} has no such field; its fields are {listed}")
 
 
 def _write(message: Message) -> bytes:
@@ -125,20 +125,20 @@ def _refuse_many_parts(data: bytes) -> None:
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > MOST_NAMES:
-        raise FieldInvalid(WHOLE, f"expected at most {MOST_NAMES:,} names in an object, got {len(pairs):,}")
+        raise FieldInvalid(WHOLE, f"expected at most {MOST_NAMES:,} fields in an object, got {len(pairs):,}")
     found = dict(pairs)
     if len(found) != len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise FieldInvalid(twice[:200], "expected a name once in an object, got it twice")
+        raise FieldInvalid(twice[:200], "the object has this field twice; give it once")
     return found
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise FieldInvalid(WHOLE, f"expected JSON, got {constant}, which is none; ProtoJSON writes it in quotes")
+    raise FieldInvalid(WHOLE, f"{constant} is not valid JSON; write it in quotes, as ProtoJSON does")
 
 
 def _fault(descriptor: Descriptor, value: Any, path: str) -> FieldInvalid:
-    whole = FieldInvalid(path or WHOLE, f"expected ProtoJSON of {descriptor.name}, got something else")
+    whole = FieldInvalid(path or WHOLE, f"the value is not valid ProtoJSON of {descriptor.name}")
     return next(_faults(descriptor, value, path, _is_taken), whole)
 
 
@@ -154,7 +154,7 @@ def _faults(descriptor: Descriptor, value: Any, path: str, fits: Fits) -> Iterat
         if field is None:
             yield unknown_field(descriptor, inner)
         elif place in seen:
-            yield FieldInvalid(inner, "expected it once, got it under both of its names")
+            yield FieldInvalid(inner, "the field is given under both of its names; give it once")
         else:
             seen.add(place)
             yield from _faults_of_field(field, item, inner, fits)
@@ -171,7 +171,7 @@ def _faults_of_choices(descriptor: Descriptor, value: Mapping[str, Any], path: s
             came_too = " and ".join(field.json_name for field in chosen)
             yield FieldInvalid(
                 f"{path}.{chosen[1].name}" if path else chosen[1].name,
-                f"expected at most one of {names}, got {came_too}; leave all but one of them out",
+                f"expected at most one of {names}, got {came_too}; give only one of them",
             )
 
 

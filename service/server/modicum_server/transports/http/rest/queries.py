@@ -19,5 +19,5 @@ def query_of(request: Request) -> list[tuple[str, str]]:
     try:
         return parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
     except ValueError:
-        rule = f"expected at most {MOST_PARAMETERS} parameters, in UTF-8 behind the percent signs, got something else"
+        rule = f"the query cannot be read; expected at most {MOST_PARAMETERS} parameters, percent-encoded as UTF-8"
         raise FieldInvalid("query", rule) from None

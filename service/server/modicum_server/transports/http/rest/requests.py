@@ -75,14 +75,16 @@ def put_path(message: Message, captured: Mapping[str, str]) -> None:
         for parent in parents:
             holder = getattr(holder, parent)
         if getattr(holder, name) not in {"", value}:
-            raise FieldInvalid(path, f"expected {shown(value)} as in the path, or nothing, got something else")
+            raise FieldInvalid(
+                path, f"the field differs from {shown(value)} in the path; leave it out or make it equal"
+            )
         merge(message, _nested(path, value))
 
 
 def _put_body(message: Message, place: str, body: bytes) -> None:
     if not place:
         if body:
-            raise FieldInvalid("body", f"expected none for this method, got {len(body):,} bytes")
+            raise FieldInvalid("body", f"this method takes no body, got {len(body):,} bytes")
         return
     if not body.strip():
         return
@@ -102,7 +104,9 @@ def _put_request_id(message: Message, key: str) -> None:
     given: str = getattr(message, REQUEST_ID_FIELD)
     key = key.strip().removeprefix('"').removesuffix('"')
     if given and given.lower() != key.lower():
-        raise FieldInvalid(REQUEST_ID_FIELD, f"expected {shown(key)} as in Idempotency-Key, or nothing, got another id")
+        raise FieldInvalid(
+            REQUEST_ID_FIELD, f"the field differs from Idempotency-Key, {shown(key)}; give only one of them"
+        )
     merge(message, {REQUEST_ID_FIELD: key})
 
 
@@ -125,9 +129,9 @@ def _resolved(descriptor: Descriptor, name: str) -> tuple[str, FieldDescriptor]:
 
 def _refuse_misplaced(binding: Binding, path: str) -> None:
     if path in {field for field, _ in binding.template.variables}:
-        raise FieldInvalid(path, "expected in the path only, got it in the query too")
+        raise FieldInvalid(path, "the path has this field; leave it out of the query")
     if binding.body == WHOLE_BODY or path.split(".", 1)[0] == binding.body:
-        raise FieldInvalid(path, "expected in the body, got it in the query")
+        raise FieldInvalid(path, "this field belongs in the body; leave it out of the query")
 
 
 def _json_of(field: FieldDescriptor, text: str, path: str) -> Any:

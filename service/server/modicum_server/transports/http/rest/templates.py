@@ -50,7 +50,7 @@ def decoded(field: str, value: str) -> str:
     try:
         return unquote(value, errors="strict")
     except UnicodeDecodeError:
-        raise FieldInvalid(field, "expected UTF-8 behind the percent signs, got other bytes") from None
+        raise FieldInvalid(field, "the path cannot be read; expected percent-encoded UTF-8") from None
 
 
 def _parts(text: str) -> list[re.Match[str]]:

@@ -43,17 +43,19 @@ async def messages_of(found: Found, wire: HttpWire) -> AsyncIterator[Message]:
 def _put_position(header: Any, wire: HttpWire) -> None:
     """Set the artifact's length and the offset of the first byte, when the query has neither."""
     if wire.header("content-encoding") not in {"", "identity"}:
-        raise MediaTypeUnknown(
-            "expected the artifact's own bytes, got them under a Content-Encoding; send them without"
-        )
+        raise MediaTypeUnknown("expected the artifact's bytes without a Content-Encoding; send them as they are")
     length = _length_of(wire.header("content-length"))
     if text := wire.header("content-range"):
         _put_range(header, text, length)
     elif not header.size_bytes:
         if length is None:
-            raise FieldInvalid("header.size_bytes", "expected it, Content-Length or Content-Range, got none of them")
+            raise FieldInvalid(
+                "header.size_bytes", "the size is not known; send this field, Content-Length or Content-Range"
+            )
         if header.offset > LARGEST_INT64 - length:
-            raise FieldInvalid("header.offset", f"expected an end before 2^63, got {header.offset:,} + {length:,}")
+            raise FieldInvalid(
+                "header.offset", f"expected offset and length below 2^63 together, got {header.offset:,} + {length:,}"
+            )
         header.size_bytes = header.offset + length
 
 
@@ -62,7 +64,7 @@ def _length_of(text: str) -> int | None:
         return None
     digits = text.lstrip("0") or "0"
     if len(digits) > len(str(LARGEST_INT64)) or int(digits) > LARGEST_INT64:
-        raise FieldInvalid("Content-Length", f"expected less than 2^63 bytes, got {shown(text)}")
+        raise FieldInvalid("Content-Length", f"expected a length below 2^63, got {shown(text)}")
     return int(digits)
 
 
@@ -73,20 +75,22 @@ def _put_range(header: Any, text: str, length: int | None) -> None:
     found = _RANGE.fullmatch(text.strip())
     if found is None:
         raise FieldInvalid(
-            "Content-Range", f"expected bytes FIRST-LAST/SIZE, or bytes */SIZE before no bytes, got {shown(text)}"
+            "Content-Range", f"expected bytes FIRST-LAST/SIZE, or bytes */SIZE with an empty body, got {shown(text)}"
         )
     first, last, size = int(found["first"]), int(found["last"]), _size_of(found)
     if not first <= last < size:
-        raise FieldInvalid("Content-Range", f"expected FIRST to LAST within SIZE, got {shown(text)}")
+        raise FieldInvalid("Content-Range", f"expected FIRST <= LAST < SIZE, got {shown(text)}")
     if length not in {None, last - first + 1}:
-        raise FieldInvalid("Content-Range", f"expected a range of Content-Length {length}, got {shown(text)}")
+        raise FieldInvalid(
+            "Content-Range", f"expected a range as long as Content-Length, {length} bytes, got {shown(text)}"
+        )
     header.offset, header.size_bytes = first, size
 
 
 def _size_of(found: re.Match[str]) -> int:
     size = int(found["size"])
     if size > LARGEST_INT64:
-        raise FieldInvalid("Content-Range", f"expected a size before 2^63, got {shown(found['size'])}")
+        raise FieldInvalid("Content-Range", f"expected a size below 2^63, got {shown(found['size'])}")
     return size
 
 

@@ -48,7 +48,7 @@ class HttpWire:
         except ValueError:
             seconds = math.nan
         if not seconds > 0:
-            raise FieldInvalid("Request-Timeout", f"expected seconds, above 0, got {shown(text)}")
+            raise FieldInvalid("Request-Timeout", f"expected a number of seconds above 0, got {shown(text)}")
         return seconds
 
     def identify(self, request_id: str) -> None:

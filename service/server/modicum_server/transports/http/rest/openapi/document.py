@@ -16,24 +16,24 @@ _TEXT = {"type": "string"}
 
 _DESCRIPTION = """\
 Audits image classifiers for overinterpretation. The same methods, errors and limits as `modicum.v1` over gRPC.
-Bodies are ProtoJSON: int64 is digits in a string, enums go by name, names that are no field are refused."""
+Bodies are ProtoJSON: an int64 is a string of digits, an enum is its name, and unknown field names are refused."""
 
 _PROBLEM = {
     "type": "object",
-    "description": "What went wrong (RFC 9457); programs decide on `reason`.",
+    "description": "What went wrong (RFC 9457). Programs should decide by `reason`.",
     "required": ["type", "title", "status", "detail", "reason", "domain", "metadata", "request_id"],
     "properties": {
-        "type": _TEXT | {"description": "Where the reason is explained."},
+        "type": _TEXT | {"description": "The place in the documentation that explains the reason."},
         "title": _TEXT | {"description": "The status in words."},
         "status": {"type": "integer", "description": "The HTTP status."},
-        "detail": _TEXT | {"description": "What was expected, what came, what to do."},
-        "reason": _TEXT | {"description": "For programs, e.g. AUDIT_NOT_FOUND; the same as over gRPC."},
+        "detail": _TEXT | {"description": "What is wrong, what was expected, what came, what to do."},
+        "reason": _TEXT | {"description": "The reason for programs, e.g. AUDIT_NOT_FOUND; the same as over gRPC."},
         "domain": _TEXT | {"const": "modicum"},
         "metadata": {"type": "object", "additionalProperties": _TEXT, "description": "Facts for programs."},
-        "request_id": _TEXT | {"description": "What the operator finds the call by in the log."},
+        "request_id": _TEXT | {"description": "The id of the call in the server's log."},
         "violations": {
             "type": "array",
-            "description": "Fields that break their rule.",
+            "description": "The invalid fields.",
             "items": {
                 "type": "object",
                 "required": ["field", "description"],
@@ -46,10 +46,10 @@ _PROBLEM = {
 
 _EVENT = {
     "type": "object",
-    "description": "A server-sent event by its fields: a snapshot, or the problem that ends a stream.",
+    "description": "The fields of a server-sent event: a snapshot, or the problem that ends a stream.",
     "required": ["event", "data"],
     "properties": {
-        "id": _TEXT | {"description": "The sequence of the snapshot; what Last-Event-ID names."},
+        "id": _TEXT | {"description": "The sequence number of the snapshot, for Last-Event-ID."},
         "event": _TEXT | {"description": "`audit`, or `problem`.", "enum": ["audit", "problem"]},
         "data": {
             "type": "string",
@@ -70,34 +70,35 @@ def _header(name: str, description: str, schema: Mapping[str, Any] = _TEXT) -> d
 
 _PARAMETERS = {
     "RequestId": _header(
-        "X-Request-ID", "1 to 64 of letters, digits, dot, hyphen, underscore; comes back, else a new one."
+        "X-Request-ID",
+        "An id for the call: 1 to 64 letters, digits, dots, hyphens or underscores. Without one, the server makes one.",
     ),
     "RequestTimeout": _header(
-        "Request-Timeout", "Seconds that the call may take, at most 120.", {"type": "number", "exclusiveMinimum": 0}
+        "Request-Timeout", "The seconds that the call may take, at most 120.", {"type": "number", "exclusiveMinimum": 0}
     ),
     "IdempotencyKey": _header(
         "Idempotency-Key",
-        "A UUID; the same request again with the same key gives the same answer. Same as `requestId`.",
+        "A UUID. Repeating the request with the same key returns the same result. The same as `requestId`.",
         {"type": "string", "pattern": f"^({UUID})?$"},
     ),
-    "IfNoneMatch": _header("If-None-Match", "The ETag of what the caller has."),
+    "IfNoneMatch": _header("If-None-Match", "The ETag of the copy that the caller has."),
     "Range": _header("Range", "One range of bytes, e.g. bytes=0-1023."),
     "ContentRange": _header(
-        "Content-Range", "The part of the artifact that follows, e.g. bytes 1048576-2097151/2097152."
+        "Content-Range", "The part of the artifact in the body, e.g. bytes 1048576-2097151/2097152."
     ),
     "LastEventId": _header(
-        "Last-Event-ID", "Only events after this one.", {"type": "string", "pattern": "^([0-9]{1,19})?$"}
+        "Last-Event-ID", "Send only events after this one.", {"type": "string", "pattern": "^([0-9]{1,19})?$"}
     ),
 }
 
 _HEADERS = {
-    "RequestId": {"description": "What the operator finds the call by.", "schema": _TEXT},
-    "ETag": {"description": "Of the content.", "schema": _TEXT},
-    "ContentRange": {"description": "The part that follows, and the whole's size.", "schema": _TEXT},
-    "RetryAfter": {"description": "Seconds after which trying again makes sense.", "schema": {"type": "integer"}},
-    "WwwAuthenticate": {"description": "With 401: what kind of token is asked for.", "schema": _TEXT},
-    "SizeOfRange": {"description": "With 416: `bytes */SIZE`, how much there is.", "schema": _TEXT},
-    "Link": {"description": 'The next page, `rel="next"`; absent on the last.', "schema": _TEXT},
+    "RequestId": {"description": "The id of the call in the server's log.", "schema": _TEXT},
+    "ETag": {"description": "The tag of the content.", "schema": _TEXT},
+    "ContentRange": {"description": "The part in the body, and the size of the whole.", "schema": _TEXT},
+    "RetryAfter": {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}},
+    "WwwAuthenticate": {"description": "With 401: the kind of token that is required.", "schema": _TEXT},
+    "SizeOfRange": {"description": "With 416: `bytes */SIZE`, the size of the artifact.", "schema": _TEXT},
+    "Link": {"description": 'The next page, `rel="next"`; absent on the last page.', "schema": _TEXT},
 }
 
 

@@ -29,25 +29,28 @@ from modicum_server.usecases.reports import MEDIA_TYPES, ReportFormat
 JSON = "application/json"
 _RESULT = {
     "type": "object",
-    "description": "The result document; `rows` has one object a finding.",
+    "description": "The result document. `rows` has one object per finding.",
     "required": ["schema_version", "models", "rows"],
     "properties": {
-        "schema_version": {"type": "integer", "description": "Within one there are only additions."},
-        "models": {"type": "array", "description": "What was measured, by version.", "items": {"type": "object"}},
+        "schema_version": {
+            "type": "integer",
+            "description": "The version of the schema. Within a version, fields are only added.",
+        },
+        "models": {"type": "array", "description": "The measures of each model version.", "items": {"type": "object"}},
         "rows": {"type": "array", "description": "The findings.", "items": {"type": "object"}},
     },
 }
 _EVENT = {"$ref": "#/components/schemas/Event"}
 #: OpenAPI 3.1 has no streams: some tools take this for the schema of the whole text, others for that of one event.
 _EVENTS = {
-    "description": "A stream of server-sent events, each of them an `Event`; to be read event by event, as they come.",
+    "description": "A stream of server-sent events, each an `Event`. Read it event by event, as they come.",
     "anyOf": [
         {"type": "string", "contentMediaType": EVENTS, "contentSchema": {"type": "array", "items": _EVENT}},
         _EVENT,
     ],
 }
-_PAGE = {"type": "string", "description": "A page for people that loads nothing else."}
-_ARCHIVE = {"type": "string", "format": "binary", "description": "A zip archive of one `DIGEST.npy` an image."}
+_PAGE = {"type": "string", "description": "An HTML page for people. It loads nothing else."}
+_ARCHIVE = {"type": "string", "format": "binary", "description": "A zip archive with one `DIGEST.npy` per image."}
 _SCHEMAS = {ReportFormat.JSON: _RESULT, ReportFormat.HTML: _PAGE, ReportFormat.CANVAS: _ARCHIVE}
 _REPORTS = {media_type.partition(";")[0]: {"schema": _SCHEMAS[form]} for form, media_type in MEDIA_TYPES.items()}
 #: Pattern of the ids of each collection.
@@ -184,7 +187,7 @@ def _body(binding: Binding) -> dict[str, Any]:
     body = body_of(binding)
     if body is None:
         bytes_ = {"schema": {"type": "string", "format": "binary"}}
-        text = "The bytes themselves; none are asked for where the project holds the artifact."
+        text = "The bytes of the artifact. They are not read if the project already holds the artifact."
         return {"description": text, "content": {ANY_BYTES: bytes_}}
     example = EXAMPLES.get(body.message.full_name)
     content = {"schema": reference(body.message, Way.SENT)} | ({} if example is None else {"example": example})
@@ -195,8 +198,8 @@ def _body(binding: Binding) -> dict[str, Any]:
 
 def _responses(binding: Binding) -> dict[str, Any]:
     if binding.is_watch:
-        ended = {"description": "Last-Event-ID is the last event already: do not come again."}
-        return {"200": _response("Events, until the last.", {EVENTS: {"schema": _EVENTS}}), "204": ended}
+        ended = {"description": "Last-Event-ID is the last event; there will be no more."}
+        return {"200": _response("The events, up to the last one.", {EVENTS: {"schema": _EVENTS}}), "204": ended}
     if binding.is_download:
         bytes_ = {ANY_BYTES: {"schema": {"type": "string", "format": "binary"}}}
         whole, partial = _response("The bytes.", bytes_), _response("The range.", bytes_)
@@ -205,14 +208,14 @@ def _responses(binding: Binding) -> dict[str, Any]:
         partial["headers"]["Content-Range"] = {"$ref": "#/components/headers/ContentRange"}
         return {"200": whole, "206": partial, "304": _unchanged("Unchanged.")}
     if binding.method.server_streaming:
-        return {"200": _response("The report, in the form that `format` names.", _REPORTS)}
+        return {"200": _response("The report in the requested `format`.", _REPORTS)}
     response = _response("The answer.", {JSON: {"schema": reference(binding.method.output_type)}})
     if NEXT_TOKEN in binding.method.output_type.fields_by_name:
         response["headers"]["Link"] = {"$ref": "#/components/headers/Link"}
     if not is_resource(binding):
         return {"200": response}
     response["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
-    return {"200": response, "304": _unchanged("If-None-Match names what is there.")}
+    return {"200": response, "304": _unchanged("The resource is the one that If-None-Match names.")}
 
 
 def _unchanged(text: str) -> dict[str, Any]:

@@ -48,11 +48,16 @@ def reasons() -> Iterator[tuple[str, int, str, str]]:
         status = status_of_error(kind)
         if status.public:
             yield reason_of(kind), status.http_status, status.code.name, kind.__doc__ or ""
-    yield INTERNAL_REASON, UNKNOWN.http_status, UNKNOWN.code.name, "A fault of the server; its log has the request id."
-    yield DEADLINE_REASON, DEADLINE.http_status, DEADLINE.code.name, "The call was not done in time."
-    yield PATH_UNKNOWN, 404, "", "There is no such path."
-    yield METHOD_NOT_ALLOWED, 405, "", "The path does not take this method; Allow lists those that it takes."
-    yield REQUEST_MALFORMED, 400, "", "What came cannot be read as a request of HTTP."
+    yield (
+        INTERNAL_REASON,
+        UNKNOWN.http_status,
+        UNKNOWN.code.name,
+        "The server has a fault; see its log under the request id.",
+    )
+    yield DEADLINE_REASON, DEADLINE.http_status, DEADLINE.code.name, "The call did not finish before its deadline."
+    yield PATH_UNKNOWN, 404, "", "The server has no such path."
+    yield METHOD_NOT_ALLOWED, 405, "", "The path does not accept this HTTP method; see the header Allow."
+    yield REQUEST_MALFORMED, 400, "", "The request is not a valid HTTP request."
 
 
 def _resolve(document: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
