@@ -10,12 +10,14 @@ from modicum.errors import InvalidArgument
 from modicum.sources import inputs, npy
 from modicum.statistics import RANGES
 from modicum_server.domain import models
+from modicum_server.domain.controls import CONTROLS
+from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.images import arrays, pictures
-from modicum_server.usecases import controls, rules
+from modicum_server.usecases import rules
 
 LIMITS = {
-    "fewest passes of a search": (requests.FEWEST_PASSES, rules.FEWEST_PASSES),
+    "fewest passes of a search": (requests.FEWEST_PASSES, LEAST_SEARCH_PASSES),
     "channels of an input": (npy.MOST_CHANNELS, models.MOST_CHANNELS),
     "channels of a picture": (npy.PICTURE_CHANNELS, pictures.PICTURE_CHANNELS),
     "largest int32": (searches.INT32_MAX, rules.LARGEST_INT32),
@@ -29,9 +31,9 @@ def test_a_limit_of_the_client_equals_that_of_the_server(client, server):
     assert client == server
 
 
-@pytest.mark.parametrize("control", controls.Control)
+@pytest.mark.parametrize("control", Control)
 def test_the_client_and_the_server_agree_on_the_smallest_budget_of_every_control(control):
-    assert searches.FEWEST_CONTROL_PASSES.get(control) == controls.FEWEST_CONTROL_PASSES.get(control)
+    assert searches.FEWEST_CONTROL_PASSES.get(control, 0) == CONTROLS[control].least_passes
 
 
 @pytest.mark.parametrize("name", RANGES)

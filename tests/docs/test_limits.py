@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from modicum_server.domain import pixel_subsets
+from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.searches import Control
 from modicum_server.images.objects import MOST_BOXES, MOST_BOXES_BYTES, MOST_MASK_PIXELS
 from modicum_server.logs import NO_MORE_FILES_SECONDS
@@ -19,7 +20,6 @@ from modicum_server.transports.grpc.server import (
 from modicum_server.transports.http import connections
 from modicum_server.transports.http.rest import protojson
 from modicum_server.usecases import artifacts, costs, manifests, objects, pages, rules
-from modicum_server.usecases.controls import FEWEST_CONTROL_PASSES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "limits.md").read_text()
 MEBIBYTE, KIBIBYTE = 1024**2, 1024
@@ -87,7 +87,7 @@ def test_the_page_names_every_limit_that_can_be_set_and_its_default(name):
         f"| passes of `pixel_subsets` | {pixel_subsets.FEWEST_PASSES} to 2^40 |",
         (
             "| passes of `fill_robust`, of `class_targeted` | "
-            f"{FEWEST_CONTROL_PASSES[Control.FILL_ROBUST]}, {FEWEST_CONTROL_PASSES[Control.CLASS_TARGETED]} to 2^40 |"
+            f"{CONTROLS[Control.FILL_ROBUST].least_passes}, {CONTROLS[Control.CLASS_TARGETED].least_passes} to 2^40 |"
         ),
         f"| level of the intervals | {rules.RULES['level'].text} |",
         f"| alpha | {rules.RULES['alpha'].text} |",

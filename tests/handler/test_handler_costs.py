@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 from modicum_server.domain import tasks
+from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.pixel_subsets import KEPT_SHARE
-from modicum_server.domain.searches import Canvas, Control, Search, SearchMethod
+from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Canvas, Control, Search, SearchMethod
 from modicum_server.handler.methods import search_method
-from modicum_server.usecases.controls import FEWEST_CONTROL_PASSES
 from modicum_server.usecases.costs import default_pixels_per_step, pixel_subset_descent, search_passes
-from modicum_server.usecases.rules import FEWEST_PASSES, RULES
+from modicum_server.usecases.rules import RULES
 from modicum_server.wire import worker_pb2
 from modicum_sis import Acceleration as SisAcceleration
 from modicum_sis import BatchedGradient, MaskOptimization, ParameterError, planned_pixel_subset_passes
@@ -50,15 +50,15 @@ def test_the_server_s_descent_is_the_library_s(canvas, passes):
 
 
 def test_the_server_takes_just_the_budgets_that_the_library_takes():
-    assert RULES["passes"].holds(FEWEST_PASSES)
-    assert MaskOptimization(passes=FEWEST_PASSES).passes == FEWEST_PASSES
-    assert not RULES["passes"].holds(FEWEST_PASSES - 1)
+    assert RULES["passes"].holds(LEAST_SEARCH_PASSES)
+    assert MaskOptimization(passes=LEAST_SEARCH_PASSES).passes == LEAST_SEARCH_PASSES
+    assert not RULES["passes"].holds(LEAST_SEARCH_PASSES - 1)
     with pytest.raises(ParameterError):
-        MaskOptimization(passes=FEWEST_PASSES - 1)
+        MaskOptimization(passes=LEAST_SEARCH_PASSES - 1)
 
 
 def test_the_least_budget_of_the_fill_robust_control_is_that_of_a_climb():
-    fewest = FEWEST_CONTROL_PASSES[Control.FILL_ROBUST]
+    fewest = CONTROLS[Control.FILL_ROBUST].least_passes
 
     assert steps_of(fewest) == LEAST_STEPS
     assert steps_of(fewest - 1) < LEAST_STEPS

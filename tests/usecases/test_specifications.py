@@ -3,13 +3,14 @@ from dataclasses import replace
 import pytest
 from modicum.v1 import audit_pb2
 from modicum_server.codec.audits import specification_message, specification_value
+from modicum_server.domain.controls import ASKING_OTHERS, EXTRA
 from modicum_server.domain.documents import SPECIFICATION, document_of
 from modicum_server.domain.models import ModelVersion, VersionState, Weights
-from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, SearchMethod, TargetRule
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, SearchMethod, TargetRule
 from modicum_server.domain.statistics import Statistics
 from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing, LabelUnknown
 from modicum_server.settings import Settings
-from modicum_server.usecases.controls import NEEDS_OTHERS, plans_beside
+from modicum_server.usecases.controls import plans_beside
 from modicum_server.usecases.inputs import check_input
 from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.specifications import check_draft, fill_in, require_gradient
@@ -35,7 +36,7 @@ def test_what_is_left_open_is_filled_in():
     assert filled.canvas == Canvas(3, 8, 8)
     assert filled.searches == (replace(SEARCH, passes=123),)
     assert [plan.control for plan in filled.controls] == [
-        c for c in Control if c not in {*NEEDS_OTHERS, *BY_BUDGET, Control.SHORTCUT}
+        c for c in Control if c not in {*ASKING_OTHERS, *EXTRA, Control.SHORTCUT}
     ]
     assert filled.device == "auto"
 

@@ -14,7 +14,8 @@ from modicum_server.codec.searches import (
 )
 from modicum_server.codec.times import time_message
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification
-from modicum_server.domain.searches import BY_BUDGET, Canvas
+from modicum_server.domain.controls import EXTRA
+from modicum_server.domain.searches import Canvas
 from modicum_server.domain.statistics import DEFAULTS, Statistics
 
 NO_CANVAS = Canvas(channels=0, height=0, width=0)
@@ -31,7 +32,7 @@ def specification_message(value: AuditSpecification) -> audit_pb2.AuditSpecifica
         seed=value.seed,
         sample=value.sample,
         device=value.device,
-        no_controls=all(plan.control in BY_BUDGET for plan in value.controls),
+        no_controls=all(plan.control in EXTRA for plan in value.controls),
         out_of_distribution_dataset=value.out_of_distribution_dataset,
         statistics=statistics_message(value.statistics),
     )

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import computed_field
 
+from modicum_server.domain.controls import SEARCH_RESULTS
 from modicum_server.domain.json_types import Base64, Number
 from modicum_server.domain.searches import Fill
 
@@ -193,10 +194,9 @@ class FindingControls:
     @property
     def passes(self) -> Passes:
         """What they cost: the searches' own, and one forward pass for whatever was scored once more."""
-        answers = (self.class_targeted, self.fill_robust, self.pixel_subset)
-        searches = [one.passes for one in answers if one is not None]
+        searches = [result.passes for name in SEARCH_RESULTS if (result := getattr(self, name)) is not None]
         scored = len(self.fills) + len(self.variants) + (self.critical_temperature is not None)
-        scored += sum(answer.reason is None for answer in self.transfers)
+        scored += sum(result.reason is None for result in self.transfers)
         return Passes(sum(one.forward for one in searches) + scored, sum(one.backward for one in searches))
 
 

@@ -46,8 +46,8 @@ class Control(StrEnum):
     PIXEL_SUBSETS = "pixel_subsets"
 
 
-BY_BUDGET = frozenset({Control.PIXEL_SUBSETS})
-"""Measures with a budget of their own: run where they are named, once a version, and turn no default off."""
+LEAST_SEARCH_PASSES = 10
+"""Least budget of a search in passes: what modicum_sis needs to search at all. A test compares the two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +88,9 @@ class Search:
         return replace(self, matched=False)
 
     @property
-    def fill_robust_passes(self) -> int:
-        """Budget an image of the fill-robust control beside it, unless its plan has one."""
-        return self.passes or FILL_ROBUST_PASSES
-
-    @property
     def digest(self) -> str:
         """SHA-256 of the search: what a finding is keyed by, beside its image and its version."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
-
-
-FILL_ROBUST_PASSES = 600
-"""Budget of the fill-robust control beside a search that has none in passes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from modicum_sis import (
 from modicum_sis.controls.rescoring import Rescore
 from modicum_sis.images.source import Images, Selection
 
+from modicum_server.domain.controls import budget_of
 from modicum_server.domain.findings import FillFinding, FindingControls, ScoredVariant
 from modicum_server.domain.searches import Control, Fill, Search, TargetRule
 from modicum_server.handler.findings import class_targeted_of, fill_robust_of
@@ -137,7 +138,7 @@ class Controls:
             self.images,
             [one.found for one in chosen],
             donors=self.donors,
-            passes=passes or self.search.fill_robust_passes,
+            passes=budget_of(Control.FILL_ROBUST, passes, self.search),
             seed=self.seed,
             should_stop=self.should_stop,
             progress=self.progress.follow(),

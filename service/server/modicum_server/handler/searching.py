@@ -13,6 +13,7 @@ from modicum_sis.searches.protocol import FallsBack
 
 from modicum_server.codec.models import input_value
 from modicum_server.codec.searches import canvas_value, control_plan_value, search_value
+from modicum_server.domain.controls import CONTROLS, Images
 from modicum_server.domain.findings import Finding, FindingControls, FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas, Control, Fill, Search, TargetRule
@@ -33,8 +34,6 @@ from modicum_server.wire.worker_pb2 import Acceleration, SearchWork
 
 KEPT_CHUNKS = 2
 """How many chunks of decoded images stay in memory for the controls."""
-OF_WHOLE_IMAGES = frozenset({Control.SHORTCUT, Control.PIXEL_SUBSETS})
-"""Controls that run on images with or without a subset."""
 LARGEST_MASK_BYTES = 512 * 1024
 """Largest mask, packed. It is sent in one chunk, which must stay well below TorchServe's largest reply."""
 
@@ -150,7 +149,7 @@ class SearchRun:
             classifier=self.classifier,
             search=self.search,
             seed=self.work.seed,
-            plans=[plan for plan in planned_controls(self.work) if plan.control not in OF_WHOLE_IMAGES],
+            plans=[plan for plan in planned_controls(self.work) if CONTROLS[plan.control].images is Images.WITH_SUBSET],
             donors=self.donors,
             chunk_size=self.chunk_size,
             progress=self.progress,
@@ -201,7 +200,7 @@ def prepare_search(work: SearchWork, loaded: Loaded, slot: Slot, progress: Progr
     framing = input_value(work.framing) if work.HasField("framing") else loaded.input
     decoder = Decoder(slot, framing, canvas, work.max_image_pixels or MAX_PIXELS)
     uses_donors = search.fill is Fill.MARGINAL or any(
-        plan.control in {Control.FILL, Control.FILL_ROBUST} for plan in planned_controls(work)
+        CONTROLS[plan.control].uses_donors for plan in planned_controls(work)
     )
     donors = (
         loaded.donors.gather(loaded.classifier, decoder, work.donors, seed=work.seed, progress=progress)

@@ -1,27 +1,12 @@
 """Controls of an audit: which run unless asked otherwise, and on which images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from modicum_server.domain.audits import AuditSpecification
-from modicum_server.domain.pixel_subsets import FEWEST_PASSES as FEWEST_DESCENT_PASSES
-from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, Search, TargetRule
+from modicum_server.domain.controls import ASKING_OTHERS, CONTROLS, EXTRA
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, TargetRule
 from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.usecases.draws import draw_order
-from modicum_server.usecases.rules import FEWEST_PASSES
-
-NEEDS_OTHERS = frozenset({Control.TRANSFER})
-"""Controls that need the other versions of an audit."""
-FILL_ROBUST_IMAGES = 64
-"""Number of images for fill_robust by default: it costs another search, and its measures are medians."""
-
-FEWEST_CLIMB_PASSES = 41
-"""Least budget of fill_robust: two steps and one verification by 32 donors. A test compares it with the library."""
-FEWEST_CONTROL_PASSES: Mapping[Control, int] = {
-    Control.CLASS_TARGETED: FEWEST_PASSES,
-    Control.FILL_ROBUST: FEWEST_CLIMB_PASSES,
-    Control.PIXEL_SUBSETS: FEWEST_DESCENT_PASSES,
-}
-"""The least budgets of the controls that search. Other controls have no budget."""
 
 
 def default_controls(version_count: int, canvas: Canvas) -> tuple[ControlPlan, ...]:
@@ -29,11 +14,12 @@ def default_controls(version_count: int, canvas: Canvas) -> tuple[ControlPlan, .
 
     class_targeted, and fill_robust on its first images, cost another search. The others cost a few forward passes.
     """
-    left_out = BY_BUDGET if version_count > 1 else BY_BUDGET | NEEDS_OTHERS
+    left_out = EXTRA if version_count > 1 else EXTRA | ASKING_OTHERS
     if not is_large_enough(canvas):
         left_out |= {Control.SHORTCUT}
-    images = {Control.FILL_ROBUST: FILL_ROBUST_IMAGES}
-    return tuple(ControlPlan(control, images.get(control, 0)) for control in Control if control not in left_out)
+    return tuple(
+        ControlPlan(control, facts.default_images) for control, facts in CONTROLS.items() if control not in left_out
+    )
 
 
 def plans_beside(specification: AuditSpecification, search: Search) -> tuple[ControlPlan, ...]:
@@ -44,7 +30,7 @@ def plans_beside(specification: AuditSpecification, search: Search) -> tuple[Con
     """
     if search.matched:
         return ()
-    left_out = NEEDS_OTHERS if search == carrier(specification.searches) else NEEDS_OTHERS | BY_BUDGET
+    left_out = ASKING_OTHERS if search == carrier(specification.searches) else ASKING_OTHERS | EXTRA
     return tuple(plan for plan in specification.controls if plan.control not in left_out)
 
 

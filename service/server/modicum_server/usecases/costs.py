@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
+from modicum_server.domain.controls import CONTROLS, budget_of
 from modicum_server.domain.ensembles import checked_together, matched_twin, searched_by
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.pixel_subsets import STEP_PASSES, Descent, descent_within
-from modicum_server.domain.searches import Canvas, Control, ControlPlan, Fill, Search, SearchMethod, TargetRule
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
 from modicum_server.usecases.controls import plans_beside, transfer_plan
 
 FIXED_PASSES = 10
 """Passes for the whole image, the bare fill and at most 8 verifications, of which nearly always one is needed."""
-MASK_ONLY_PASSES = 2
-"""Masks drawn white on the mean, and black on the mean."""
 EXACT_PIXELS = 32 * 32
 PAPER_PIXELS = 224 * 224
 PAPER_PIXELS_PER_STEP = 100
@@ -76,17 +75,11 @@ def control_passes(plan: ControlPlan, search: Search, canvas: Canvas) -> int:
         case Control.CLASS_TARGETED:
             return plan.passes or search_passes(search, canvas)
         case Control.FILL_ROBUST:
-            return plan.passes or search.fill_robust_passes
-        case Control.FILL:
-            return len(Fill) - 1
-        case Control.DILATED | Control.RANDOM | Control.SHORTCUT:
-            return 1
-        case Control.MASK_ONLY:
-            return MASK_ONLY_PASSES
+            return budget_of(plan.control, plan.passes, search)
         case Control.PIXEL_SUBSETS:
             return pixel_subset_descent(plan.passes, canvas).passes
         case _:
-            return 0
+            return CONTROLS[plan.control].scoring_passes
 
 
 def pixel_subset_descent(passes: int, canvas: Canvas) -> Descent:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modicum_server.domain.models import MOST_CHANNELS
+from modicum_server.domain.searches import LEAST_SEARCH_PASSES
 from modicum_server.errors import FieldInvalid
 
 MOST_SHOWN_CHARACTERS = 80
@@ -22,8 +23,6 @@ MOST_CANVAS_PIXELS = 4_194_304
 #: An image of this many values takes 256 MiB as float32.
 MOST_CANVAS_VALUES = 67_108_864
 MOST_PASSES = 2**40
-#: The least that modicum_sis can search with. A test compares the two.
-FEWEST_PASSES = 10
 #: The counts of an audit are int64.
 MOST_PASSES_PLANNED = 2**60
 #: A smaller share removes one pixel a step nearly to the end, as 0 does, and its cost takes long to compute.
@@ -153,8 +152,8 @@ RULES: Mapping[str, Rule] = {
     "accuracy_limit": Rule("-1 to 0", _between(-1, 0)),
     "passes_planned": Rule(f"at most {MOST_PASSES_PLANNED:,} passes in all", _between(0, MOST_PASSES_PLANNED)),
     "passes": Rule(
-        f"0 (the server's default), or {FEWEST_PASSES} to {MOST_PASSES:,}",
-        lambda value: value == 0 or FEWEST_PASSES <= value <= MOST_PASSES,
+        f"0 (the server's default), or {LEAST_SEARCH_PASSES} to {MOST_PASSES:,}",
+        lambda value: value == 0 or LEAST_SEARCH_PASSES <= value <= MOST_PASSES,
     ),
     "pixels_per_step": Rule("0 or more", _between(0, LARGEST_INT32)),
     "images": Rule("0 or more", _between(0, LARGEST_INT32)),

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.controls import ASKING_OTHERS, CONTROLS, EXTRA
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import Ensemble, InputSpecification, ModelVersion
 from modicum_server.domain.pixel_subsets import MOST_PIXELS
-from modicum_server.domain.searches import BY_BUDGET, Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
+from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
 from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing
 from modicum_server.settings import Settings
-from modicum_server.usecases.controls import FEWEST_CONTROL_PASSES, NEEDS_OTHERS, carrier, default_controls
+from modicum_server.usecases.controls import carrier, default_controls
 from modicum_server.usecases.costs import default_pixels_per_step
 from modicum_server.usecases.names import project_of
 from modicum_server.usecases.rules import check
@@ -106,12 +107,12 @@ def _check_matched(searches: Sequence[Search]) -> None:
 
 def _check_controls(draft: AuditDraft) -> None:
     plans = draft.specification.controls
-    if draft.no_controls and any(plan.control not in BY_BUDGET for plan in plans):
+    if draft.no_controls and any(plan.control not in EXTRA for plan in plans):
         raise FieldInvalid(f"{FIELD}.no_controls", "expected false, because controls are given too")
     for place, plan in enumerate(plans):
         check(f"{FIELD}.controls[{place}].images", plan.images)
         _check_budget(f"{FIELD}.controls[{place}].passes", plan)
-        if plan.control in NEEDS_OTHERS and len(draft.specification.model_versions) == 1:
+        if plan.control in ASKING_OTHERS and len(draft.specification.model_versions) == 1:
             raise FieldInvalid(
                 f"{FIELD}.controls[{place}].control",
                 f"{plan.control} needs at least two model versions, because other versions score a version's subsets; "
@@ -127,13 +128,13 @@ def _check_controls(draft: AuditDraft) -> None:
 
 
 def _check_budget(field: str, plan: ControlPlan) -> None:
-    fewest = FEWEST_CONTROL_PASSES.get(plan.control, 0)
-    if plan.passes and not fewest:
+    least = CONTROLS[plan.control].least_passes
+    if plan.passes and not least:
         raise FieldInvalid(field, f"expected 0 for {plan.control}, because it does not search, got {plan.passes}")
-    if 0 < plan.passes < fewest:
+    if 0 < plan.passes < least:
         raise FieldInvalid(
             field,
-            f"expected {fewest} or more for {plan.control}, or 0 for the server's default, got {plan.passes}",
+            f"expected {least} or more for {plan.control}, or 0 for the server's default, got {plan.passes}",
         )
     check(field, plan.passes)
 
@@ -171,7 +172,7 @@ def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Setti
 def _filled_controls(draft: AuditDraft, version_count: int, canvas: Canvas) -> tuple[ControlPlan, ...]:
     """Return the named controls or the default ones; those with a budget of their own are added to either."""
     asked = draft.specification.controls
-    by_budget = tuple(plan for plan in asked if plan.control in BY_BUDGET)
+    by_budget = tuple(plan for plan in asked if plan.control in EXTRA)
     if by_budget and canvas.pixels > MOST_PIXELS:
         raise FieldInvalid(
             f"{FIELD}.canvas",

@@ -1,0 +1,93 @@
+"""The table of controls: what each one is to whoever plans it, runs it, counts its passes or reads its result.
+
+A new control is a line here, beside the code that runs it. Must not run or measure anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from modicum_server.domain.pixel_subsets import FEWEST_PASSES as LEAST_DESCENT_PASSES
+from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control, Fill, Search
+
+LEAST_CLIMB_PASSES = 41
+"""Least budget of fill_robust: two steps of a climb and one verification by 32 donors. A test compares."""
+FILL_ROBUST_IMAGES = 64
+"""Images of fill_robust by default: it searches once more, and its measures are medians."""
+
+
+class Images(StrEnum):
+    """Which images a control runs on."""
+
+    WITH_SUBSET = "with_subset"
+    """Images with a subset that is evidence."""
+    LABELLED = "labelled"
+    """Labelled images, with or without a subset."""
+    SCORED = "scored"
+    """All images that could be scored, with or without a subset."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlFacts:
+    """One control.
+
+    Attributes:
+        result: the field of `FindingControls` that holds its result.
+        images: which images it runs on.
+        by_default: whether it runs unless the caller names the controls.
+        default_images: on how many images it runs by default; 0 is all.
+        default_passes: budget beside a search that has none in passes; 0 where it takes the search's own.
+        least_passes: the least budget that it can be given; 0 where it has no search of its own.
+        scoring_passes: forward passes on an image, where it has no search of its own.
+        uses_donors: whether it draws pixels from other images.
+        asks_others: whether other versions of the audit score the subsets, in a stage of its own.
+    """
+
+    result: str
+    images: Images = Images.WITH_SUBSET
+    by_default: bool = True
+    default_images: int = 0
+    default_passes: int = 0
+    least_passes: int = 0
+    scoring_passes: int = 0
+    uses_donors: bool = False
+    asks_others: bool = False
+
+    @property
+    def searches(self) -> bool:
+        """Whether it has a search of its own."""
+        return self.least_passes > 0
+
+
+CONTROLS: Final[Mapping[Control, ControlFacts]] = {
+    Control.CLASS_TARGETED: ControlFacts("class_targeted", least_passes=LEAST_SEARCH_PASSES),
+    Control.FILL: ControlFacts("fills", scoring_passes=len(Fill) - 1, uses_donors=True),
+    Control.FILL_ROBUST: ControlFacts(
+        "fill_robust",
+        default_images=FILL_ROBUST_IMAGES,
+        default_passes=600,
+        least_passes=LEAST_CLIMB_PASSES,
+        uses_donors=True,
+    ),
+    Control.DILATED: ControlFacts("variants", scoring_passes=1),
+    Control.MASK_ONLY: ControlFacts("variants", scoring_passes=2),  # white on the mean, and black on the mean
+    Control.RANDOM: ControlFacts("variants", scoring_passes=1),
+    Control.TRANSFER: ControlFacts("transfers", asks_others=True),
+    Control.SHORTCUT: ControlFacts("variants", images=Images.LABELLED, scoring_passes=1),
+    Control.PIXEL_SUBSETS: ControlFacts(
+        "pixel_subset", images=Images.SCORED, by_default=False, least_passes=LEAST_DESCENT_PASSES
+    ),
+}
+
+SEARCH_RESULTS: Final = tuple(facts.result for facts in CONTROLS.values() if facts.searches)
+"""Fields of `FindingControls` whose results have passes of a search of their own."""
+EXTRA: Final = frozenset(control for control, facts in CONTROLS.items() if not facts.by_default)
+"""Controls that run only where they are named. They turn no default off, and run beside one search of each version."""
+ASKING_OTHERS: Final = frozenset(control for control, facts in CONTROLS.items() if facts.asks_others)
+"""Controls that need two versions or more."""
+
+
+def budget_of(control: Control, passes: int, search: Search) -> int:
+    """Return the budget of a control beside a search; `passes` is that of its plan, 0 where it has none."""
+    return passes or search.passes or CONTROLS[control].default_passes
