@@ -18,15 +18,24 @@ NOT_PLAYED = "not played yet"
 DIGEST_CHARACTERS = 8
 HEADER = """# What it survives
 
-Written by `pytest tests/faults --fault-seed N --write-faults-page`, which plays each fault on real parts (API,
-worker, TorchServe, Postgres) and then checks, every time: one audit, one terminal state in time, every item once with
-the result of an undisturbed run to the bit, watches that only grow, no write of a superseded attempt, nothing left in
-the database, no process and no file left behind, bounded memory, another project's audit undisturbed and served in
-its turn, and the signs by which an operator sees it, none of which undisturbed audits show. *Quick* rows are part of
-`make test`, *long* ones of `make test-all`; `make soak` plays all of them at random. What is drawn (which finding,
-which delay) comes from the seed; a row names the seeds with which it was green as it is now: a change of the row
-drops its seeds, a red run its own. *Seen to fail* says how the row was seen red. Times are seconds from the fault's
-end to the audit's, on two busy cores.
+`pytest tests/faults --fault-seed N --write-faults-page` writes this page. It plays each fault on real parts: API, worker,
+TorchServe, Postgres. After each it checks ten things:
+
+- there is one audit, and it reaches one terminal state in time;
+- every item is there once, and its result equals that of an undisturbed run to the bit;
+- watches only grow;
+- no superseded attempt has written;
+- nothing is left in the database;
+- no process and no file is left behind;
+- memory stays bounded;
+- another project's audit is undisturbed, and is served in its turn;
+- the operator sees the fault by the signs that the row names;
+- an undisturbed audit shows none of these signs.
+
+*Quick* rows are part of `make test`, *long* ones of `make test-all`; `make soak` plays all of them at random. The seed
+decides what is drawn, such as which finding and which delay. A row names the seeds with which it was green as it is now. A
+change of the row drops its seeds; a red run drops its own. *Seen to fail* says how the row was seen red. Times are seconds
+from the fault's end to the audit's, on two busy cores.
 
 | fault | where it strikes | injected | seen | survived by | seen to fail | played | green with seeds |
 |---|---|---|---|---|---|---|---|
