@@ -46,7 +46,7 @@ CORE_PACKAGES = frozenset({"usecases", "measures", "ports", "model_server", "set
 
 def layers() -> Sequence[Sequence[str]]:
     """The packages of `modicum_server`, layer by layer from the top."""
-    (contract,) = (each for each in _contracts() if each["type"] == "layers")
+    (contract,) = (each for each in _contracts() if each.get("containers") == ["modicum_server"])
     return [[name.strip() for name in layer.split("|")] for layer in contract["layers"]]
 
 

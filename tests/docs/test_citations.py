@@ -10,7 +10,7 @@ from tests.docs.documents import ROOT, headings
 READ = ("*.py", "*.proto", "*.toml", "*.yml", "*.yaml", "*.json", "*.html.j2", "Makefile", "Dockerfile")
 _PAGE = re.compile(r"\bdocs/[\w./-]+\.md\b")
 _CITATION = re.compile(r'(docs/[\w./-]+\.md),\s+(?:#\s*)?"([^"]+)"')
-_TO_DO = tuple(f"service/server/modicum_server/{folder}/" for folder in ("domain", "measures", "worker"))
+_TO_DO = tuple(f"service/server/modicum_server/{folder}/" for folder in ("domain", "measures"))
 _ELSEWHERE = re.compile(r"\b(?:METHOD|DESIGN|TORCHSERVE)(?:\.md|\s+sections?\b)")
 
 

@@ -18,8 +18,8 @@ NOT_PLAYED = "not played yet"
 DIGEST_CHARACTERS = 8
 HEADER = """# What it survives
 
-`pytest tests/faults --fault-seed N --write-faults-page` writes this page. It plays each fault on real parts: API, worker,
-TorchServe, Postgres. After each it checks ten things:
+`pytest tests/faults --fault-seed N --write-faults-page` writes this page. It plays each fault on real parts: API,
+worker, TorchServe, Postgres. After each it checks ten things:
 
 - there is one audit, and it reaches one terminal state in time;
 - every item is there once, and its result equals that of an undisturbed run to the bit;
@@ -32,10 +32,10 @@ TorchServe, Postgres. After each it checks ten things:
 - the operator sees the fault by the signs that the row names;
 - an undisturbed audit shows none of these signs.
 
-*Quick* rows are part of `make test`, *long* ones of `make test-all`; `make soak` plays all of them at random. The seed
-decides what is drawn, such as which finding and which delay. A row names the seeds with which it was green as it is now. A
-change of the row drops its seeds; a red run drops its own. *Seen to fail* says how the row was seen red. Times are seconds
-from the fault's end to the audit's, on two busy cores.
+*Quick* rows are part of `make test`, *long* ones of `make test-all`; `make soak` plays all of them at random. The
+seed decides what is drawn, such as which finding and which delay. A row names the seeds with which it was green as it
+is now. A change of the row drops its seeds; a red run drops its own. *Seen to fail* says how the row was seen red.
+Times are seconds from the fault's end to the audit's, on two busy cores.
 
 | fault | where it strikes | injected | seen | survived by | seen to fail | played | green with seeds |
 |---|---|---|---|---|---|---|---|
