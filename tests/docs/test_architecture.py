@@ -13,7 +13,9 @@ SERVER = ROOT / "service" / "server" / "modicum_server"
 PLACES = (
     ROOT,
     SERVER,
+    ROOT / "clients" / "python",
     ROOT / "clients" / "python" / "modicum",
+    ROOT / "proto" / "modicum" / "v1",
     ROOT / "service" / "sis" / "modicum_sis",
 )
 
