@@ -59,7 +59,6 @@ FAULTS = (
         submits=False,
         strike=ask_many_times_at_once,
         signs=(Answered("CreateAudit", "OK", at_least=AT_ONCE),),
-        quick=True,
         seen_to_fail=WITHOUT_MECHANISM,
     ),
 )

@@ -140,7 +140,6 @@ FAULTS = (
         point=Point.FINDING,
         strike=fill_while_findings_are_stored,
         signs=(NOT_WRITTEN,),
-        quick=True,
         seen_to_fail=WITHOUT_MECHANISM,
     ),
     Fault(

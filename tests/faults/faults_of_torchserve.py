@@ -196,7 +196,6 @@ FAULTS = (
         stored=ANY_SHARD,
         strike=kill_model,
         signs=(DIED, NOT_FINISHED),
-        quick=True,
         seen_to_fail="with the further tries of a shard taken out",
     ),
     Fault(

@@ -86,7 +86,6 @@ FAULTS = (
         submits=False,
         strike=freeze_between_writes,
         signs=(LOSS_TOLD,),
-        quick=True,
         seen_to_fail="with the look at the attempt, and the watch over progress that hides it, taken out",
     ),
     Fault(
