@@ -51,7 +51,13 @@ def test_the_command_of_the_readme_writes_a_table_a_result_and_a_page(place):
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
-@pytest.mark.parametrize("model", [("--exported", "model.pt2"), ("--torchscript", "model.pt")], ids=["pt2", "script"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(("--exported", "model.pt2"), id="pt2"),
+        pytest.param(("--torchscript", "model.pt"), id="script", marks=pytest.mark.long),
+    ],
+)
 def test_a_program_is_audited_where_programs_are_allowed_and_answers_as_its_weights_do(place, model):
     rows = audited(place, model=model)["rows"]
 
@@ -61,8 +67,10 @@ def test_a_program_is_audited_where_programs_are_allowed_and_answers_as_its_weig
 
 @pytest.mark.parametrize(
     "method",
-    [("backselect", "--fraction", 0.5), ("batched_gradient", "--pixels-per-step", 64)],
-    ids=["backselect", "batched_gradient"],
+    [
+        pytest.param(("backselect", "--fraction", 0.5), id="backselect"),
+        pytest.param(("batched_gradient", "--pixels-per-step", 64), id="batched_gradient", marks=pytest.mark.long),
+    ],
 )
 def test_every_method_finds_verified_subsets(place, method):
     search = ("--threshold", 0.9, "--method", *method, "--no-controls", "--sample", 2)
@@ -90,6 +98,7 @@ def test_a_sample_is_drawn_by_the_seed(place):
     assert first.keys() != other.keys()
 
 
+@pytest.mark.long
 def test_another_fill_is_what_stands_where_pixels_are_masked(place):
     black = audited(place, "--fill", "black")
 
@@ -97,6 +106,7 @@ def test_another_fill_is_what_stands_where_pixels_are_masked(place):
     assert subsets(black) != subsets(audited(place))
 
 
+@pytest.mark.long
 def test_several_thresholds_are_several_searches(place):
     searches = audited(place, "--threshold", 0.5, "--sample", 3)["models"][0]["searches"]
 
@@ -212,6 +222,7 @@ def test_an_ensemble_of_twice_the_same_is_checked_and_is_inconclusive_on_nine_im
     assert {control["control"] for control in result["specification"]["controls"]} >= {"class_targeted", "transfer"}
 
 
+@pytest.mark.long
 def test_an_ensemble_is_checked_on_images_outside_its_training_too(place):
     input_words = ("--input", "input.toml", "--labels", "labels.txt")
     for name in ("near", "far"):

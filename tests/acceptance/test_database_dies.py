@@ -47,6 +47,7 @@ def postmaster(folder) -> int:
     return int((folder / "data" / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
 
 
+@pytest.mark.long
 def test_a_killed_postgres_is_started_again_and_the_audit_ends_with_every_finding_once(folder, materials):
     with started_server(Place.make(folder).with_variables(**SHORT_LEASES)) as running:
         with Client(running.address, token=running.token, timeout_seconds=120) as client:

@@ -83,6 +83,7 @@ def expect_every_finding_once(audit) -> None:
     assert [(finding.item, finding.reason) for finding in findings if finding.reason or not finding.subset] == []
 
 
+@pytest.mark.long
 def test_nothing_outlives_a_killed_server_and_the_next_one_ends_its_audit(short_folder, material):
     with started_server(Place.make(short_folder).with_variables(**SHORT_LEASES)) as running:
         with client_of(running) as client:
@@ -114,6 +115,7 @@ def test_ctrl_c_cancels_the_audit_and_the_server_leaves(local_place):
     eventually(lambda: local_place.leftovers == [])
 
 
+@pytest.mark.long
 def test_ctrl_c_while_the_server_starts_leaves_nothing(local_place):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with local_place.started("modicum", "audits", "list", **pipes) as command:

@@ -14,6 +14,11 @@ QUICK = ("--threshold", "0.9", "--passes", "60")
 USAGE, NOT_COMPLETED, REFUSED = 2, 3, 5
 
 
+def long(value):
+    """One more case, for make test-all."""
+    return pytest.param(value, marks=pytest.mark.long)
+
+
 def audit(place, *words, photos="photos", model=WEIGHTS, search=QUICK, inputs=INPUT):
     return place.run("modicum", "audit", photos, *model, *inputs, *search, *words)
 
@@ -25,28 +30,35 @@ def expect(done, code, *words):
     assert done.output == ""
 
 
+#: The others take as long each, and are told by the same lines.
+QUICK_OPTIONS = 3
+WRONG_OPTIONS = [
+    (("--threshold", "1.5"), ("threshold", "1.5")),
+    (("--threshold", "0"), ("threshold",)),
+    (("--threshold", "high"), ("threshold",)),
+    (("--output", "result.pdf"), (".json", ".html", ".pdf")),
+    (("--output", "absent/result.json"), ("absent",)),
+    (("--output", "/proc/result.json"), ("/proc/result.json",)),
+    (("--method", "guessing"), ("guessing", "mask_optimization")),
+    (("--fill", "purple"), ("purple", "mean")),
+    (("--fraction", "2", "--method", "backselect"), ("fraction",)),
+    (("--sample", "1000"), ("1000", "9")),
+    (("--device", "abacus"), ("abacus", "cuda")),
+    (("--control", "guess"), ("guess", "class_targeted")),
+    (("--control", "fill", "--no-controls"), ("--control",)),
+    (("--input", "absent.toml"), ("absent.toml",)),
+    (("--labels", "absent.txt"), ("absent.txt",)),
+    (("--name", "Not A Name"), ("Not A Name",)),
+    (("--exported", "model.pt2"), ("weights", "exported")),
+]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--threshold", "1.5"), ("threshold", "1.5")),
-        (("--threshold", "0"), ("threshold",)),
-        (("--threshold", "high"), ("threshold",)),
-        (("--output", "result.pdf"), (".json", ".html", ".pdf")),
-        (("--output", "absent/result.json"), ("absent",)),
-        (("--output", "/proc/result.json"), ("/proc/result.json",)),
-        (("--method", "guessing"), ("guessing", "mask_optimization")),
-        (("--fill", "purple"), ("purple", "mean")),
-        (("--fraction", "2", "--method", "backselect"), ("fraction",)),
-        (("--sample", "1000"), ("1000", "9")),
-        (("--device", "abacus"), ("abacus", "cuda")),
-        (("--control", "guess"), ("guess", "class_targeted")),
-        (("--control", "fill", "--no-controls"), ("--control",)),
-        (("--input", "absent.toml"), ("absent.toml",)),
-        (("--labels", "absent.txt"), ("absent.txt",)),
-        (("--name", "Not A Name"), ("Not A Name",)),
-        (("--exported", "model.pt2"), ("weights", "exported")),
+        pytest.param(words, said, id=" ".join(words), marks=() if place < QUICK_OPTIONS else pytest.mark.long)
+        for place, (words, said) in enumerate(WRONG_OPTIONS)
     ],
-    ids=" ".join,
 )
 def test_a_wrong_option_is_told_before_a_server_hears_of_it(place, words, said):
     expect(audit(place.with_variables(MODICUM_ADDRESS="127.0.0.1:1"), *words), USAGE, *said)
@@ -75,7 +87,8 @@ def test_no_model_at_all_is_told(place):
 
 
 @pytest.mark.parametrize(
-    "architecture", ["torchvision:resnet1", "nobody:resnet18", "modicum:cifar_resnet9", "resnet18"]
+    "architecture",
+    ["torchvision:resnet1", *(long(name) for name in ("nobody:resnet18", "modicum:cifar_resnet9", "resnet18"))],
 )
 def test_an_unknown_architecture_is_refused_with_what_would_do(place, architecture):
     done = audit(place, model=("--weights", "w.safetensors", "--architecture", architecture))
@@ -112,7 +125,7 @@ def test_weights_of_not_a_number_are_refused(place):
     expect(audit(place, model=("--weights", "nan.safetensors", "--architecture", ARCHITECTURE)), REFUSED, "NaN")
 
 
-@pytest.mark.parametrize("name", ["bytes.safetensors", "bytes.pt", "bytes.pt2"])
+@pytest.mark.parametrize("name", ["bytes.safetensors", long("bytes.pt"), "bytes.pt2"])
 def test_a_file_that_is_no_model_is_refused(place, name):
     (place.folder / name).write_bytes(b"this is no model at all, whatever its name says")
     model = ("--exported", name) if name.endswith("pt2") else ("--weights", name, "--architecture", ARCHITECTURE)
@@ -144,7 +157,7 @@ def test_a_token_that_is_not_known_is_told(place):
     expect(audit(place.with_variables(MODICUM_TOKEN="wrong")), USAGE, "MODICUM_TOKEN")
 
 
-@pytest.mark.parametrize("address", ["nonsense:port", "ftp://somewhere", "127.0.0.1:99999"])
+@pytest.mark.parametrize("address", ["nonsense:port", long("ftp://somewhere"), long("127.0.0.1:99999")])
 def test_an_address_that_is_none_is_told(place, address):
     expect(audit(place.with_variables(MODICUM_ADDRESS=address)), USAGE, address)
 
