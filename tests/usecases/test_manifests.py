@@ -36,7 +36,7 @@ async def test_items_keep_their_order_however_the_bytes_come(size):
     [
         ("{", "not JSON"),
         ("[" * 10_000, "not JSON"),
-        ("[1]", "one object"),
+        ("[1]", "one JSON object"),
         ('{"item": 1}', "strings"),
         ({"item": "a.png"}, "image: expected a SHA-256 digest of 64"),
         ({"image": DIGEST}, "item: expected a relative path"),
