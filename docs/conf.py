@@ -26,6 +26,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_generated"]
 myst_heading_anchors = 4
+smartquotes = False  # `--option` stays as it is typed
 default_role = "code"  # docstrings write `code` as Markdown does
 autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
