@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from modicum_server.domain.models import Ensemble
 from modicum_server.measures.mitigation_rule import judge
-from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
+from modicum_server.measures.out_of_distribution import OutOfDistribution, VersionPredictions
 
 from tests.measures.ensemble_audit import BOTH, LARGER, ONE, TWO, audit_of, checked, measure
 from tests.measures.example_audit import document_and_rows, finding
@@ -15,11 +15,11 @@ from tests.measures.example_audit import document_and_rows, finding
 def outside(**wrong) -> OutOfDistribution:
     """Forty labelled images of fifty; so many of the first are wrong, a version."""
     everyone = np.ones(40, dtype=bool)
-    answers = {
-        name: Answers(everyone, np.arange(40) >= wrong.get(key, 0))
+    predictions = {
+        name: VersionPredictions(everyone, np.arange(40) >= wrong.get(key, 0))
         for key, name in (("one", ONE), ("two", TWO), ("both", BOTH))
     }
-    return OutOfDistribution("projects/default/datasets/others", "9" * 64, 50, answers)
+    return OutOfDistribution("projects/default/datasets/others", "9" * 64, 50, predictions)
 
 
 def test_an_ensemble_that_holds_its_accuracy_outside_too_mitigates_without_a_stamp():
@@ -49,7 +49,10 @@ def test_an_image_outside_that_one_of_them_could_not_be_asked_about_is_left_out_
     some = np.arange(40) >= 3
     given = outside()
     one_less = OutOfDistribution(
-        given.dataset, given.manifest_digest, 50, {**given.answers, TWO: Answers(some, np.ones(40, dtype=bool))}
+        given.dataset,
+        given.manifest_digest,
+        50,
+        {**given.predictions, TWO: VersionPredictions(some, np.ones(40, dtype=bool))},
     )
 
     check = checked(audit_of(LARGER), second=one_less)
@@ -59,7 +62,7 @@ def test_an_image_outside_that_one_of_them_could_not_be_asked_about_is_left_out_
 
 
 def test_no_prediction_outside_is_no_evidence_that_accuracy_holds():
-    nobody = Answers(np.zeros(40, dtype=bool), np.zeros(40, dtype=bool))
+    nobody = VersionPredictions(np.zeros(40, dtype=bool), np.zeros(40, dtype=bool))
     nothing = OutOfDistribution(
         "projects/default/datasets/others", "9" * 64, 50, dict.fromkeys((ONE, TWO, BOTH), nobody)
     )

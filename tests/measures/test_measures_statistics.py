@@ -20,7 +20,7 @@ from modicum_server.domain.models import Ensemble
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
 from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures import registry
-from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
+from modicum_server.measures.out_of_distribution import OutOfDistribution, VersionPredictions
 
 from tests.measures.example_audit import (
     OTHER_VERSION,
@@ -90,7 +90,10 @@ def whole_document(statistics: Statistics) -> dict[str, Any]:
             "projects/default/datasets/others",
             "9" * 64,
             IMAGES,
-            {name: Answers(everyone, np.arange(IMAGES) % (3 + place) > 0) for place, name in enumerate(VERSIONS)},
+            {
+                name: VersionPredictions(everyone, np.arange(IMAGES) % (3 + place) > 0)
+                for place, name in enumerate(VERSIONS)
+            },
         ),
         statistics=statistics,
     )

@@ -19,7 +19,7 @@ BESIDE = {"overinterpretation_rate": {"class-targeted": "overinterpretation_rate
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a control's answers amount to, in words; `outcome` is for programs."""
+    """What the results of a control amount to, in words. `outcome` is for programs."""
 
     control: str
     text: str

@@ -1,4 +1,7 @@
-"""Ensembles among the versions of an audit, and the matched searches that check them. METHOD section 4."""
+"""Ensembles among the versions of an audit, and the matched searches that check them.
+
+See docs/method.md, "The ensemble mitigation check".
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a search found on one image, and its controls' answers."""
+"""What a search found on one image, and the results of its controls."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -67,7 +67,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class ClassTargetedFinding:
-    """Answer of the class-targeted control; `size_ratio` is other / predicted, 0 when nothing was found."""
+    """Result of the class-targeted control. `size_ratio` is other / predicted, 0 if nothing was found."""
 
     target_class: int
     found: bool
@@ -79,10 +79,10 @@ class ClassTargetedFinding:
 
 @dataclass(frozen=True, slots=True)
 class FillRobustFinding:
-    """Answer of the fill-robust control: what suffices with at least nine in ten verifying donors.
+    """Result of the fill-robust control: the subset that suffices with at least nine in ten verifying donors.
 
-    `size` is that of the whole canvas with `budget_exhausted`, 0 with a reason; `size_ratio` is to the search's own
-    subset, 0 where either is missing or empty. `confidence` is reached with at least nine in ten of the donors.
+    `size` is that of the whole canvas with `budget_exhausted`, and 0 with a reason. `size_ratio` compares it with the
+    search's own subset, and is 0 if either is missing or empty. At least nine in ten donors reach `confidence`.
     """
 
     size: int
@@ -97,9 +97,9 @@ class FillRobustFinding:
 
 @dataclass(frozen=True, slots=True)
 class PixelSubsetFinding:
-    """Answer of the pixel-subsets control: the image on the pixels that a descent left to the last, and on random ones.
+    """Result of the pixel-subsets control: the image on the last pixels of a descent, and on as many random ones.
 
-    `subset` are those pixels; both confidences are in the predicted class; `trace` is the whole descent.
+    `subset` holds the last pixels. Both confidences are in the predicted class. `trace` is the whole descent.
     """
 
     subset: Subset
@@ -132,7 +132,7 @@ class ScoredVariant:
 
 @dataclass(frozen=True, slots=True)
 class TransferFinding:
-    """The subset scored by another version of the audit; `reason` says why it was not, and then nothing else counts.
+    """The subset as another version of the audit scored it. With a `reason` it was not, and no other field counts.
 
     `predicted_class` is in the classes of the finding's own version.
     """
@@ -146,9 +146,9 @@ class TransferFinding:
 
 @dataclass(frozen=True, slots=True)
 class ObjectsFinding:
-    """The item's objects on the canvas: their `area` as a share of it, and the share of the subset that lies in them.
+    """The item's objects on the canvas: their `area` as a share of it, and the `share` of the subset in them.
 
-    The share is None where there is no subset smaller than the image.
+    `share` is None if there is no subset smaller than the image.
     """
 
     area: float
@@ -157,7 +157,7 @@ class ObjectsFinding:
 
 @dataclass(frozen=True, slots=True)
 class FoundSubset:
-    """A subset as other versions are to score it; `target_class` is in the classes of the version that found it."""
+    """A subset for other versions to score. `target_class` is in the classes of the version that found it."""
 
     position: int
     model_version: str
@@ -167,19 +167,19 @@ class FoundSubset:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Another version's answer on its way to the finding of `source` on the image at that position."""
+    """Another version's result, to be added to the finding of `source` on the image at that position."""
 
     position: int
     source: str
-    answer: TransferFinding
+    result: TransferFinding
 
 
 @dataclass(frozen=True, slots=True)
 class FindingControls:
-    """Answers of the controls; what did not run is absent.
+    """Results of the controls. One that did not run is None or empty.
 
-    `critical_temperature` is the highest temperature at which the whole image's predicted class reaches the threshold;
-    asked for where an ensemble is to be checked.
+    `critical_temperature` is the highest temperature at which the predicted class of the whole image reaches the
+    threshold. It is measured only if an ensemble is to be checked.
     """
 
     class_targeted: ClassTargetedFinding | None = None
@@ -193,7 +193,7 @@ class FindingControls:
 
     @property
     def passes(self) -> Passes:
-        """What they cost: the searches' own, and one forward pass for whatever was scored once more."""
+        """What they cost: the passes of their searches, and one forward pass for everything else they scored."""
         searches = [result.passes for name in SEARCH_RESULTS if (result := getattr(self, name)) is not None]
         scored = len(self.fills) + len(self.variants) + (self.critical_temperature is not None)
         scored += sum(result.reason is None for result in self.transfers)
@@ -233,9 +233,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a version predicts on a whole image of the out-of-distribution data set; `reason` says why nothing.
+    """What a version predicts on a whole image of the out-of-distribution data set: nothing if there is a `reason`.
 
-    `position` is the item's index in that data set, `predicted_class` a class of the version.
+    `position` is the item's index in that data set. `predicted_class` is a class of the version.
     """
 
     position: int

@@ -17,7 +17,7 @@ class VersionState(StrEnum):
 
 
 class OutputKind(StrEnum):
-    """What a version answers with."""
+    """What the outputs of a version are."""
 
     LOGITS = "logits"
     PROBABILITIES = "probabilities"

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class SearchMethod(StrEnum):
-    """A way to find a subset (METHOD section 2)."""
+    """A way to find a subset; see docs/method.md, "The searches"."""
 
     BACKSELECT = "backselect"
     BATCHED_GRADIENT = "batched_gradient"
@@ -15,7 +15,7 @@ class SearchMethod(StrEnum):
 
 
 class Fill(StrEnum):
-    """What stands where a pixel is masked (METHOD section 3)."""
+    """What stands where a pixel is masked; see docs/method.md, "Words"."""
 
     MEAN = "mean"
     BLACK = "black"
@@ -33,7 +33,7 @@ class TargetRule(StrEnum):
 
 
 class Control(StrEnum):
-    """A question that stands next to every subset size (METHOD section 3)."""
+    """A check beside every subset size; see docs/method.md, "What a small subset does not prove"."""
 
     CLASS_TARGETED = "class_targeted"
     FILL = "fill"

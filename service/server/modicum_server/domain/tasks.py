@@ -132,7 +132,7 @@ class TaskScores:
 
 @dataclass(frozen=True, slots=True)
 class TaskChecked:
-    """The answer of a check."""
+    """The result of a check."""
 
     check: ModelCheck
 

@@ -1,8 +1,8 @@
-"""What an audit's findings come to: measures with intervals, the controls' readings, the result document.
+"""Turns an audit's findings into measures with intervals, the controls' readings and the result document.
 
 Pure functions of findings, on numpy and scipy only: no store, no transport, no torch. The definitions are those of
-METHOD section 4. A new measure is one module, with a function `(Observations) -> {name: Measure}` and its `FAMILY`, and
-a line in `registry.py`, which says more.
+docs/method.md, "Figures and their intervals". A new measure is one module, with a function
+`(Observations) -> {name: Measure}` and its `FAMILY`, and a line in `registry.py`, which says more.
 """
 
 from modicum_server.measures.document import canonical_json, result_document

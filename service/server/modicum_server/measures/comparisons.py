@@ -1,4 +1,4 @@
-"""Two versions of one audit under one search, in pairs on the same images (METHOD section 4, across versions).
+"""Two versions of one audit under one search, in pairs on the same images (docs/method.md, "Versions of one audit").
 
 The ratio of subset fractions is over the images that are eligible in both and searched in both: others say nothing of
 both. Its interval is a bootstrap over images, so it holds for images like these and not for the two searches' luck.

@@ -40,7 +40,7 @@ class Descents:
 
 @dataclass(slots=True)
 class DescentColumns:
-    """Takes the control's answers one at a time; an image that it did not run on takes no room."""
+    """Takes the control's results one at a time. An image on which it did not run takes no room."""
 
     pixels: int
     _place: "array[int]" = field(init=False, default_factory=lambda: array("q"))

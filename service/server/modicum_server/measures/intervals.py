@@ -1,4 +1,4 @@
-"""Intervals of shares and of quantiles (METHOD section 4). Must not know what is being measured.
+"""Intervals of shares and of quantiles (docs/method.md, "Figures and their intervals"). Must not know what is measured.
 
 Shares: Wilson (1927), E. B. Wilson, "Probable inference, the law of succession, and statistical inference". Quantiles:
 order statistics, distribution-free, equal tails (David and Nagaraja, "Order Statistics", 7.1). Values may be infinite:

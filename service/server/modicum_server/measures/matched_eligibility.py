@@ -1,4 +1,6 @@
-"""Whether a member is eligible on as many images as its ensemble, as its temperature is chosen for (METHOD section 4).
+"""Whether a member is eligible on as many images as its ensemble, for which its temperature is chosen.
+
+See docs/method.md, "The ensemble mitigation check".
 
 Chosen from what each image's confidence was, a temperature can miss that: images that share a critical temperature come
 and go together, and an image can fail for one of the two. So it is counted again, over the images of which both have a

@@ -1,4 +1,6 @@
-"""The ensemble mitigation check (METHOD section 4): does an ensemble need more of the image than its members do?
+"""The ensemble mitigation check: does an ensemble need more of the image than its members do?
+
+See docs/method.md, "The ensemble mitigation check".
 
 Estimand: the ratio of the ensemble's subset fraction to the geometric mean of its members', over the images that are
 eligible in all and searched in all. Averaging softens logits, and softer logits alone enlarge subsets at a fixed

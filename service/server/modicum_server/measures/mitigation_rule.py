@@ -1,4 +1,4 @@
-"""The verdict on an ensemble, by the rule of METHOD section 4. Must not measure: `mitigation` does.
+"""The verdict on an ensemble, by rule. Must not measure: `mitigation` does.
 
 MITIGATED: both ratios' intervals lie above the ratio limit (1.1 unless asked), each member is matched, and the interval
 of the difference in accuracy (ensemble less the mean of its members, on the same images) lies above the accuracy limit
@@ -6,6 +6,8 @@ of the difference in accuracy (ensemble less the mean of its members, on the sam
 the ratio's interval lies below the ratio limit. Otherwise, with fewer than 30 images, or without labels, INCONCLUSIVE;
 the reasons say what is missing. The 30 are not to be set: below them a verdict would be one on the sample. Cautions
 change no verdict: they tell where accuracy is seen not to be lower because few of the images differ.
+
+See docs/method.md, "The ensemble mitigation check".
 """
 
 import math

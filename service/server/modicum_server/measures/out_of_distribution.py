@@ -20,7 +20,7 @@ NONE_PREDICTED = "no labelled out-of-distribution image has a prediction of the 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class VersionPredictions:
     """What one version said of the labelled images: arrays of one entry an image, in the data set's order.
 
     Attributes:
@@ -34,12 +34,12 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutOfDistribution:
-    """The answers of the checked versions by name; `dataset` is a resource name, `item_count` of all items."""
+    """The predictions of the checked versions by name; `dataset` is a resource name, `item_count` of all items."""
 
     dataset: str
     manifest_digest: str
     item_count: int
-    answers: Mapping[str, Answers]
+    predictions: Mapping[str, VersionPredictions]
 
     def difference(self, ensemble: str, members: Sequence[str], level: float = LEVEL) -> Measure:
         """Return the accuracy of the ensemble less the mean of its members'."""
@@ -52,7 +52,7 @@ class OutOfDistribution:
 
     def as_json(self, together: Sequence[str]) -> dict[str, Any]:
         """Return what it was, as JSON values: `used` images are behind the measures, `failed` labelled ones are not."""
-        labelled, used = len(self.answers[together[0]].predicted), int(self._in_all(together).sum())
+        labelled, used = len(self.predictions[together[0]].predicted), int(self._in_all(together).sum())
         return {
             "dataset": self.dataset,
             "manifest_digest": self.manifest_digest,
@@ -63,8 +63,8 @@ class OutOfDistribution:
         }
 
     def _correct(self, version: str, together: Sequence[str]) -> NDArray[np.bool_]:
-        return self.answers[version].correct[self._in_all(together)]
+        return self.predictions[version].correct[self._in_all(together)]
 
     def _in_all(self, together: Sequence[str]) -> NDArray[np.bool_]:
-        everyone: NDArray[np.bool_] = np.logical_and.reduce([self.answers[name].predicted for name in together])
+        everyone: NDArray[np.bool_] = np.logical_and.reduce([self.predictions[name].predicted for name in together])
         return everyone

@@ -1,4 +1,4 @@
-"""The pixel-subsets control (METHOD section 4): what is recognised in the 5% of the pixels that a descent leaves?
+"""The pixel-subsets control (docs/method.md, "Pixel subsets"): what is recognised in the last 5% of the pixels?
 
 Every image that could be scored is asked, eligible or not. Accuracies are over the labelled ones among them, always the
 same images: on the pixels that are left, on as many random ones, and on the whole image. Images without a descent are

@@ -1,4 +1,4 @@
-"""The ring at the canvas' edge in which the border share is counted (METHOD section 4)."""
+"""The ring at the canvas' edge in which the border share is counted; see docs/method.md, "Border share"."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The shortcut rule of METHOD section 4: does the decision rest on what lies beside the object?
+"""The shortcut rule (docs/method.md, "The shortcut rule"): does the decision rest on what lies beside the object?
 
 The region beside it is the ring at the canvas' edge; as soon as an image of the audit has boxes or a mask, the region
 is what lies outside its objects, and only images with objects count. The drop is the paired loss of accuracy when the

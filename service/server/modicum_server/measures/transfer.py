@@ -77,12 +77,12 @@ def transfer(source: ModelVersion, scorer: ModelVersion, seen: Seen, index: int)
     """
     classes = same_classes(source, scorer)
     ours, theirs = seen[source.name, index], seen[scorer.name, index]
-    answers = ours.transfers.get(scorer.name)
-    if classes is None or answers is None:
+    results = ours.transfers.get(scorer.name)
+    if classes is None or results is None:
         empty = OTHER_CLASSES if classes is None else NOTHING_SCORED
         return {**_unavailable(CONTROL, empty), **_unavailable(AGREED, empty)}
-    parameters = {"threshold": ours.search.threshold, "unscored": answers.unscored}
-    scored, kept = answers.scored, answers.scored.predicted == ours.target
+    parameters = {"threshold": ours.search.threshold, "unscored": results.unscored}
+    scored, kept = results.scored, results.scored.predicted == ours.target
     agreed = scored.ran & _agreed(ours, theirs, classes)
     measures = partial(_measures, scored, kept, level=ours.level, parameters=parameters)
     return {

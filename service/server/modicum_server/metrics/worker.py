@@ -122,7 +122,7 @@ class WorkerMetrics:
 
     def transfers_stored(self, transfers: Iterable[Transfer]) -> None:
         """Count the passes by which a version scored others' subsets."""
-        self._forward.inc(sum(transfer.answer.reason is None for transfer in transfers))
+        self._forward.inc(sum(transfer.result.reason is None for transfer in transfers))
 
     def predictions_stored(self, predictions: Iterable[Prediction]) -> None:
         """Count the passes on whole images of out-of-distribution data sets."""

@@ -58,7 +58,7 @@ def audit_columns(audit: Audit) -> dict[str, Any]:
 
 
 def _artifacts_of(audit: Audit) -> Any:
-    """An audit that another one answered refers to the same artifacts."""
+    """An audit that reuses the stored result of another refers to the same artifacts."""
     if not audit.reused_from:
         return [audit.result_digest] if audit.result_digest else []
     origin = tables.audits.alias("origin").c

@@ -59,7 +59,7 @@ class PostgresFindings:
             await notify_audit_changed(self._connection, audit)
 
     async def add_transfers(self, audit: str, search_index: int, transfers: Sequence[Transfer]) -> None:
-        """Add answers to their findings (the first one of a version stays); no effect on an audit that has ended."""
+        """Add results to their findings. The first of a version stays. No effect on an audit that has ended."""
         row = await self._lock_running(audit) if transfers else None
         if row is None:
             return
@@ -67,8 +67,8 @@ class PostgresFindings:
             {
                 "at_version": row.model_versions.index(transfer.source),
                 "at_position": transfer.position,
-                "answer": [document_of(TRANSFER, transfer.answer)],
-                "answered": _answer_of(transfer.answer.model_version),
+                "result": [document_of(TRANSFER, transfer.result)],
+                "scored": _result_of(transfer.result.model_version),
             }
             for transfer in transfers
         ]
@@ -82,7 +82,7 @@ class PostgresFindings:
     async def unscored_subsets(
         self, audit: str, scorer: str, search_index: int, positions: Sequence[int]
     ) -> list[FoundSubset]:
-        """Subsets of other versions that `scorer` has not answered for, by position and version."""
+        """Subsets of other versions that `scorer` has not scored, by position and version."""
         version = _AUDITS.model_versions[_FINDINGS.version_index + 1]
         masks = _FINDINGS.subset_mask, _FINDINGS.subset_height, _FINDINGS.subset_width, _FINDINGS.subset_size
         query: Select[Any] = (
@@ -94,7 +94,7 @@ class PostgresFindings:
                 _FINDINGS.search_index == search_index,
                 _FINDINGS.position == any_(literal(list(positions), ARRAY(Integer))),
                 *_EVIDENCE,
-                ~_FINDINGS.controls.contains(_answer_of(scorer)),
+                ~_FINDINGS.controls.contains(_result_of(scorer)),
             )
             .order_by(_FINDINGS.position, _FINDINGS.version_index)
         )
@@ -194,15 +194,15 @@ def _key(row: Row[Any]) -> str:
     return f"{row.version_index}-{row.search_index}-{row.position}"
 
 
-def _answer_of(scorer: str) -> dict[str, Any]:
-    """What the controls of a finding contain that a version has answered for."""
+def _result_of(scorer: str) -> dict[str, Any]:
+    """What the controls of a finding contain once a version has scored its subset."""
     return {"transfers": [{"model_version": scorer}]}
 
 
 def _transfer_update(audit_id: int, search_index: int) -> Any:
-    """Append an answer to a finding's others, unless its version has answered: one statement for any number of them."""
+    """Append a result to a finding's others, unless its version has one. One statement for any number of them."""
     known = func.coalesce(_FINDINGS.controls["transfers"], literal([], JSONB))
-    joined = known.concat(bindparam("answer", type_=JSONB))
+    joined = known.concat(bindparam("result", type_=JSONB))
     return (
         update(tables.findings)
         .where(
@@ -210,7 +210,7 @@ def _transfer_update(audit_id: int, search_index: int) -> Any:
             _FINDINGS.search_index == search_index,
             _FINDINGS.version_index == bindparam("at_version"),
             _FINDINGS.position == bindparam("at_position"),
-            ~_FINDINGS.controls.contains(bindparam("answered", type_=JSONB)),
+            ~_FINDINGS.controls.contains(bindparam("scored", type_=JSONB)),
         )
         .values(controls=_FINDINGS.controls.concat(func.jsonb_build_object("transfers", joined)))
     )

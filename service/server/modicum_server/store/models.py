@@ -131,8 +131,8 @@ class PostgresModels:
 
     async def accept(self, name: str, check: ModelCheck) -> None:
         """READY; audits that wait for it may begin. No effect on one that is not PENDING."""
-        answer = document_of(CHECK, check)
-        accepted = await self._settle(name, state=VersionState.READY.value, check_answer=answer)
+        document = document_of(CHECK, check)
+        accepted = await self._settle(name, state=VersionState.READY.value, check_answer=document)
         waiting = select(exists().where(tables.shards.c.model_version == name, tables.shards.c.stage != "CHECK"))
         if accepted and await self._connection.scalar(waiting):
             await self._wake_jobs.defer(await driver_connection(self._connection), 1)

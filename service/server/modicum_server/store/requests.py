@@ -1,4 +1,4 @@
-"""Answers by request id (AIP-155)."""
+"""What was created by request id (AIP-155)."""
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -8,7 +8,7 @@ from modicum_server.domain.audits import Audit
 from modicum_server.domain.classes import class_index, classes_by_name
 from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import ModelVersion
-from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
+from modicum_server.measures.out_of_distribution import OutOfDistribution, VersionPredictions
 from modicum_server.ports import Transaction
 from modicum_server.worker.stored import dataset_in_use
 
@@ -42,10 +42,12 @@ async def _labels(transaction: Transaction, dataset: str) -> dict[int, str]:
     return labels
 
 
-def _compared(labels: Mapping[int, str], version: ModelVersion, predicted: Mapping[int, int | None]) -> Answers:
+def _compared(
+    labels: Mapping[int, str], version: ModelVersion, predicted: Mapping[int, int | None]
+) -> VersionPredictions:
     by_name = classes_by_name(version.class_labels)
     pairs = [(predicted.get(index), class_index(label, by_name)) for index, label in labels.items()]
-    return Answers(
+    return VersionPredictions(
         np.array([one is not None for one, _ in pairs], dtype=np.bool_),
         np.array([one is not None and one == label for one, label in pairs], dtype=np.bool_),
     )
