@@ -22,7 +22,7 @@ NO_CANVAS = Canvas(channels=0, height=0, width=0)
 
 
 def specification_message(value: AuditSpecification) -> audit_pb2.AuditSpecification:
-    """Specification; one without controls says so."""
+    """Specification. One without controls says so."""
     return audit_pb2.AuditSpecification(
         model_versions=value.model_versions,
         dataset=value.dataset,
@@ -39,7 +39,7 @@ def specification_message(value: AuditSpecification) -> audit_pb2.AuditSpecifica
 
 
 def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecification:
-    """Specification as it came: NO_CANVAS where it has none, unknown controls left out."""
+    """Specification as it came: NO_CANVAS if it has none. Unknown controls are left out."""
     plans = (control_plan_value(plan) for plan in message.controls)
     return AuditSpecification(
         model_versions=tuple(message.model_versions),
@@ -56,17 +56,17 @@ def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecifica
 
 
 def statistics_message(value: Statistics) -> audit_pb2.Statistics:
-    """Statistics, none of them left out."""
+    """Statistics, all of them."""
     return audit_pb2.Statistics(**asdict(value))
 
 
 def statistics_value(message: audit_pb2.Statistics) -> Statistics:
-    """Statistics; what is left out has its default."""
+    """Statistics. A missing number has its default."""
     return replace(DEFAULTS, **{field.name: value for field, value in message.ListFields()})
 
 
 def progress_message(value: AuditProgress, remaining_seconds: float | None = None) -> audit_pb2.AuditProgress:
-    """Progress, with an estimate of the time left where there is one."""
+    """Progress, with an estimate of the remaining time if there is one."""
     return audit_pb2.AuditProgress(
         images_done=value.images_done,
         images_total=value.images_total,

@@ -82,7 +82,7 @@ def put_source(message: model_pb2.ModelVersion, source: Source) -> None:
 
 
 def source_value(message: model_pb2.ModelVersion) -> Source | None:
-    """Return the `source` of a version's message; None when it is unset."""
+    """Return the `source` of a version's message, None if it is unset."""
     match message.WhichOneof("source"):
         case "weights":
             return Weights(digest=message.weights.digest, architecture=message.weights.architecture)
@@ -127,7 +127,7 @@ def version_message(value: ModelVersion) -> model_pb2.ModelVersion:
 
 
 def check_value(message: model_pb2.ModelVersion) -> ModelCheck | None:
-    """Return what a check saw; None for a version that was not checked."""
+    """Return what a check found, None for a version that was not checked."""
     output_kind = enum_value(model_pb2.OutputKind, "OUTPUT_KIND", message.output_kind, OutputKind)
     if output_kind is None:
         return None
@@ -140,7 +140,7 @@ def check_value(message: model_pb2.ModelVersion) -> ModelCheck | None:
 
 
 def version_value(message: model_pb2.ModelVersion) -> ModelVersion:
-    """Model version; its source must be set."""
+    """Model version. Its source must be set."""
     source = source_value(message)
     assert source is not None, "callers check the source first"
     state = enum_value(model_pb2.ModelVersion.State, "STATE", message.state, VersionState)

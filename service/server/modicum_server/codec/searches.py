@@ -23,7 +23,7 @@ def fill_number(value: Fill) -> search_pb2.Fill.ValueType:
 
 
 def fill_value(number: int) -> Fill | None:
-    """Fill; None when unset or unknown."""
+    """Fill, None if unset or unknown."""
     return enum_value(search_pb2.Fill, "FILL", number, Fill)
 
 
@@ -42,7 +42,7 @@ def search_message(value: Search) -> search_pb2.Search:
 
 
 def search_value(message: search_pb2.Search) -> Search:
-    """Search, with the defaults of the contract where an enum is unset."""
+    """Search. An unset enum has the default of the contract."""
     method = enum_value(search_pb2.SearchMethod, "SEARCH_METHOD", message.method, SearchMethod)
     target_rule = enum_value(search_pb2.TargetRule, "TARGET_RULE", message.target_rule, TargetRule)
     return Search(
@@ -64,7 +64,7 @@ def control_plan_message(value: ControlPlan) -> search_pb2.ControlPlan:
 
 
 def control_plan_value(message: search_pb2.ControlPlan) -> ControlPlan | None:
-    """Control plan; None when the control is unset or unknown."""
+    """Control plan, None if the control is unset or unknown."""
     control = enum_value(search_pb2.Control, "CONTROL", message.control, Control)
     if control is None:
         return None

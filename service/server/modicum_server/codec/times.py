@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 
 def time_message(value: datetime | None) -> Timestamp | None:
-    """Return a Timestamp; None leaves the field unset."""
+    """Return a Timestamp. None leaves the field unset."""
     if value is None:
         return None
     message = Timestamp()

@@ -1,1 +1,1 @@
-"""What the service knows, as plain frozen values: no transport, no SQL, no torch. The words are docs/method.md's."""
+"""The values of the service, plain and frozen: no transport, no SQL, no torch. docs/method.md defines the words."""

@@ -1,4 +1,4 @@
-"""Audits: what was asked, where it stands, how its work is cut."""
+"""Audits: what was requested, their state, and the shards of their work."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from modicum_server.domain.statistics import DEFAULTS, Statistics
 
 
 class AuditState(StrEnum):
-    """Where an audit stands."""
+    """The state of an audit."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -21,12 +21,12 @@ class AuditState(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the audit has ended."""
         return self in {AuditState.SUCCEEDED, AuditState.FAILED, AuditState.CANCELLED}
 
 
 class Stage(StrEnum):
-    """What is being done; also the kind of a shard, with CHECK for loading a version once."""
+    """The stage of an audit, and the kind of a shard. CHECK loads a version once and belongs to no audit."""
 
     CHECK = "CHECK"
     SEARCH = "SEARCH"
@@ -36,7 +36,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditSpecification:
-    """What an audit is to do, every default filled in. `sample` 0 means all items, no second data set means none."""
+    """What an audit is to do, with every default filled in.
+
+    `sample` 0 means all items. An empty `out_of_distribution_dataset` means none.
+    """
 
     model_versions: tuple[str, ...]
     dataset: str
@@ -51,7 +54,10 @@ class AuditSpecification:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON, in which default statistics do not stand: audits that have none are older."""
+        """SHA-256 of the canonical JSON.
+
+        Default statistics are left out: audits from before there were statistics have none.
+        """
         values = asdict(self)
         if self.statistics == DEFAULTS:
             del values["statistics"]
@@ -72,7 +78,7 @@ class AuditProgress:
 
 @dataclass(frozen=True, slots=True)
 class AuditFailure:
-    """Why an audit failed; `detail` is safe to show."""
+    """Why an audit failed. `detail` is safe to show to callers."""
 
     reason: str
     detail: str
@@ -101,9 +107,9 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class AuditItem:
-    """One image of an audit: `position` among its items, the label resolved to a class index per version order.
+    """One image of an audit. `position` is its place among the audit's items, `label` a class index.
 
-    `boxes_digest` or `mask_digest` name its objects; both are empty where it has none.
+    `boxes_digest` or `mask_digest` name its objects. Both are empty if it has none.
     """
 
     position: int
@@ -120,7 +126,7 @@ OUT_OF_DISTRIBUTION = -1
 
 @dataclass(frozen=True, slots=True)
 class NewShard:
-    """A piece of work to be queued: about 60 s of planned passes, items of one version, one search."""
+    """Work to be queued: items of one version and one search, about 60 s of planned passes."""
 
     stage: Stage
     model_version: str
@@ -131,7 +137,7 @@ class NewShard:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A piece of work that a worker holds. `attempt` fences every write; `deaths` counts the model's deaths in it."""
+    """Work that a worker holds. `attempt` guards every write. `deaths` counts how often the model's process died in it."""
 
     id: int
     project: str
@@ -148,7 +154,7 @@ class Shard:
 
 
 class LeaseState(StrEnum):
-    """What a renewal found."""
+    """The result of a renewal."""
 
     HELD = "HELD"
     LOST = "LOST"

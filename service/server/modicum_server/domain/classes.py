@@ -1,4 +1,4 @@
-"""Classes: which one a label names, and which class of one version is which class of another."""
+"""Classes: which class a label names, and which classes of two versions are the same."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,22 +6,22 @@ from modicum_server.domain.models import ModelVersion
 
 
 def classes_by_name(class_labels: Sequence[str]) -> Mapping[str, int]:
-    """Return the class index of each class name; where two classes share a name, that of the first."""
+    """Return the class index of each class name. If two classes share a name, the first one counts."""
     return {name: index for index, name in reversed(tuple(enumerate(class_labels)))}
 
 
 def class_index(label: str, by_name: Mapping[str, int]) -> int | None:
-    """Return the class that a data set's label names: by class name, else by an index in digits; None for others."""
+    """Return the class that a label of a data set names: by class name, or by an index in digits; None for others."""
     if label in by_name:
         return by_name[label]
     return int(label) if label.isascii() and label.isdigit() else None
 
 
 def same_classes(first: ModelVersion, second: ModelVersion) -> tuple[int, ...] | None:
-    """Return for each class of `first` its index in `second`; None where the two do not tell the same classes apart.
+    """Return for each class of `first` its index in `second`, or None if the two versions have different classes.
 
-    By name where both name their classes, each once; by index where the names are equal in order, or one version has
-    none, if there are as many.
+    Classes are matched by name if both versions name each class once. They are matched by index if the names are equal
+    in order, or if one version has no names, and the counts are equal.
     """
     ours, theirs = first.class_labels, second.class_labels
     if ours and theirs and ours != theirs:

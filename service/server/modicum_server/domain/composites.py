@@ -1,4 +1,4 @@
-"""What a version that is made of versions has of its parts: their mean fill, and what must be said of them."""
+"""Facts about a version made of versions that follow from its parts: its mean fill, whether it has input dropout."""
 
 from collections.abc import Mapping
 
@@ -6,14 +6,14 @@ from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion
 
 
 def holds_input_dropout(version: ModelVersion, known: Mapping[str, ModelVersion]) -> bool:
-    """Return whether a version is input dropout, or has some anywhere inside; `known` are its parts, by name."""
+    """Return whether a version is input dropout or has input dropout in any part. `known` are its parts by name."""
     if isinstance(version.source, InputDropout):
         return True
     return any(holds_input_dropout(known[name], known) for name in part_names(version) if name in known)
 
 
 def mean_fill(version: ModelVersion, known: Mapping[str, ModelVersion]) -> tuple[float, ...]:
-    """Return what its `mean` fill paints, a value a channel; where it declares none, what its first part does."""
+    """Return the values of its `mean` fill, one a channel. A version that declares none has those of its first part."""
     asked = version.input
     declared = () if asked is None else asked.fill_mean or asked.mean
     for name in part_names(version)[:1]:
@@ -26,7 +26,7 @@ def mean_fill(version: ModelVersion, known: Mapping[str, ModelVersion]) -> tuple
 
 
 def part_names(version: ModelVersion) -> tuple[str, ...]:
-    """Return the versions that it is made of, by name; none of a version with weights or a program of its own."""
+    """Return the names of the versions that it is made of; none for a version with weights or a program."""
     match version.source:
         case Ensemble(members=members):
             return members

@@ -10,7 +10,7 @@ from modicum_server.domain.searches import Search
 
 
 def searched_by(search: Search, versions: Sequence[ModelVersion]) -> tuple[ModelVersion, ...]:
-    """Return the versions that a search runs on: all, a matched one on the members of ensembles among them."""
+    """Return the versions that a search runs on. A matched search runs on the members of ensembles among them."""
     if not search.matched:
         return tuple(versions)
     members = {name for version in versions if isinstance(version.source, Ensemble) for name in version.source.members}
@@ -18,7 +18,7 @@ def searched_by(search: Search, versions: Sequence[ModelVersion]) -> tuple[Model
 
 
 def checked_together(versions: Sequence[ModelVersion]) -> tuple[ModelVersion, ...]:
-    """Return the ensembles all of whose members are among the versions, and those members, in the versions' order."""
+    """Return the ensembles with all members among the versions, and those members, in the versions' order."""
     names = {version.name for version in versions}
     together: set[str] = set()
     for version in versions:
@@ -28,6 +28,6 @@ def checked_together(versions: Sequence[ModelVersion]) -> tuple[ModelVersion, ..
 
 
 def matched_twin(searches: Sequence[Search], index: int) -> int | None:
-    """Return the index of the search that repeats this one at matched temperatures; None where there is none."""
+    """Return the index of the search that repeats this one at matched temperatures, or None."""
     twins = (place for place, other in enumerate(searches) if other.matched and other.unmatched == searches[index])
     return next(twins, None)

@@ -1,4 +1,4 @@
-"""What is known of model versions from their newest audits, as the metrics show it."""
+"""What the metrics show about model versions, from their newest audits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class VersionAudit:
 
 @dataclass(frozen=True, slots=True)
 class NewestAudits:
-    """The newest audit of each version, the newest first; `left_out` counts the versions beyond the limit."""
+    """The newest audit of each version, newest first. `left_out` counts the versions beyond the limit."""
 
     audits: Sequence[VersionAudit] = ()
     left_out: int = 0

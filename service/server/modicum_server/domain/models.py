@@ -9,7 +9,7 @@ MOST_CHANNELS = 64
 
 
 class VersionState(StrEnum):
-    """Where a version stands."""
+    """The state of a version."""
 
     PENDING = "PENDING"
     READY = "READY"
@@ -24,14 +24,14 @@ class OutputKind(StrEnum):
 
 
 class Combine(StrEnum):
-    """How an ensemble joins its members."""
+    """How an ensemble combines its members."""
 
     MEAN_LOGITS = "mean_logits"
     MEAN_PROBABILITIES = "mean_probabilities"
 
 
 class ExecutableKind(StrEnum):
-    """A file format that is a program."""
+    """A file format that holds a program."""
 
     EXPORTED = "exported"
     TORCHSCRIPT = "torchscript"
@@ -39,11 +39,12 @@ class ExecutableKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InputSpecification:
-    """How an image file becomes a canvas, and a canvas what the model sees.
+    """How an image file becomes a canvas, and a canvas the model's input.
 
-    Decoded to `channels` (other than 1 and 3 are for arrays), its shorter side resized to `resize` pixels (0: straight
-    to height x width), centre crop to height x width, scaled to the bounds; then, inside the model,
-    `(canvas - mean) / std`. `fill_mean` is in canvas values; empty means `mean`.
+    The image is decoded to `channels` (numbers other than 1 and 3 are for arrays). Its shorter side is resized to
+    `resize` pixels; with 0 the image is resized to height x width directly. The centre of height x width is cut out and
+    scaled to the bounds. The model then computes `(canvas - mean) / std`. `fill_mean` is in canvas values; empty means
+    `mean`.
     """
 
     channels: int
@@ -106,7 +107,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """What a worker saw when it loaded a version once."""
+    """What a worker found when it loaded a version once."""
 
     class_count: int
     output_kind: OutputKind
@@ -116,9 +117,9 @@ class ModelCheck:
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """An immutable version. `name` is its resource name; `check` is there once it is READY.
+    """An immutable version. `name` is its resource name; a READY version has a `check`.
 
-    `input` is None only for an ensemble or a wrapper that takes its members' own.
+    `input` is None only for an ensemble or a wrapper that takes its members' input.
     """
 
     name: str

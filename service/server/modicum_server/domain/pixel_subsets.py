@@ -1,6 +1,6 @@
-"""The budget of the pixel-subsets control, and the pixels a step of its descent that follow from it. Pure arithmetic.
+"""The budget of the pixel-subsets control, and the pixels a step that follow from it. Pure arithmetic.
 
-The descent is `batched_gradient` to the bare fill; the library plans the same passes for it, and a test compares.
+The control descends by `batched_gradient` to the bare fill. The library plans the same passes; a test compares them.
 """
 
 import math
@@ -29,16 +29,16 @@ class Descent:
 
     @property
     def passes(self) -> int:
-        """Pass-equivalents an image at the most."""
+        """The most pass-equivalents on one image."""
         return FIXED_PASSES + STEP_PASSES * math.ceil(self.canvas.pixels / self.pixels_per_step)
 
 
 def kept_pixels(canvas: Canvas) -> int:
-    """Return how many pixels are left to be scored: 52 of 1,024."""
+    """Return how many pixels are kept to be scored: 52 of 1,024."""
     return math.ceil(KEPT_SHARE * canvas.pixels)
 
 
 def descent_within(passes: int, canvas: Canvas) -> Descent:
-    """Return the finest descent within a budget of `FEWEST_PASSES` or more: the one of the fewest pixels a step."""
+    """Return the descent with the fewest pixels a step within a budget of at least `FEWEST_PASSES`."""
     steps = (passes - FIXED_PASSES) // STEP_PASSES
     return Descent(canvas, math.ceil(canvas.pixels / steps))

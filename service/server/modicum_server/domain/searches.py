@@ -1,4 +1,4 @@
-"""What a search is asked to do: method, threshold, fill, budget, and the controls beside it."""
+"""What a search is to do: its method, threshold, fill and budget, and the controls beside it."""
 
 import hashlib
 import json
@@ -60,17 +60,17 @@ class Canvas:
 
     @property
     def pixels(self) -> int:
-        """Positions of the canvas, `p = height * width`."""
+        """Number of pixels, `p = height * width`."""
         return self.height * self.width
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One search, every default filled in.
+    """One search, with every default filled in.
 
-    `passes` is a budget an image in pass-equivalents (mask_optimization), `pixels_per_step` belongs to
-    batched_gradient, `fraction` to backselect (0 is the exact method); what does not belong to the method is 0.
-    `matched` repeats the search of the same kind on an ensemble's members, at temperatures matched to the ensemble's.
+    `passes` is the budget on one image in pass-equivalents, for mask_optimization. `pixels_per_step` is for
+    batched_gradient, and `fraction` for backselect, where 0 is the exact method. A number of another method is 0. A
+    `matched` search repeats the same search on the members of an ensemble, at temperatures matched to the ensemble.
     """
 
     method: SearchMethod
@@ -84,18 +84,18 @@ class Search:
 
     @property
     def unmatched(self) -> "Search":
-        """The search that a matched one repeats."""
+        """The search that this matched one repeats."""
         return replace(self, matched=False)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the search: what a finding is keyed by, beside its image and its version."""
+        """SHA-256 of the search: with the image and the version it is the key of a finding."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class ControlPlan:
-    """A control, the number of images it runs on (0: all with a subset) and its budget (0: the search's own)."""
+    """A control, on how many images it runs (0: all with a subset), and its budget (0: that of the search)."""
 
     control: Control
     images: int = 0

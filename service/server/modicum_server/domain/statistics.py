@@ -1,4 +1,4 @@
-"""What the statistics of an audit's result go by: numbers that a caller may set. Computes nothing."""
+"""The statistical settings of an audit, which a caller may choose. Computes nothing."""
 
 from dataclasses import dataclass
 

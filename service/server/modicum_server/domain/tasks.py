@@ -1,4 +1,4 @@
-"""What a worker asks of a model server, and what comes back."""
+"""The tasks that a worker gives to a model server, and the events that come back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,15 +11,16 @@ from modicum_server.domain.searches import Canvas, ControlPlan, Fill, Search
 
 @dataclass(frozen=True, slots=True)
 class CheckWork:
-    """Load the version once and see that it is a classifier that can be audited."""
+    """Load the version once and check that it is a classifier that can be audited."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchWork:
-    """Search subsets on the items. `control_exclusions[i]` are the positions on which `controls[i]` does not run.
+    """Search subsets on the items.
 
-    `framing` makes the canvas of an image file, for every version of the audit alike; None is the version's own. The
-    version's logits are divided by `temperature`; `critical_temperatures` asks for those of the whole images.
+    `control_exclusions[i]` are the positions on which `controls[i]` does not run. `framing` makes the canvas of an
+    image file, in the same way for all versions of the audit; None means the version's own. The version's logits are
+    divided by `temperature`. `critical_temperatures` asks for those of the whole images.
     """
 
     canvas: Canvas
@@ -40,7 +41,7 @@ class SearchWork:
 class GivenSubset:
     """A subset that a search of `source`, another version, found on an item.
 
-    `target_class` is in the classes of the version that is to score it.
+    `target_class` is in the classes of the version that scores it.
     """
 
     position: int
@@ -51,10 +52,9 @@ class GivenSubset:
 
 @dataclass(frozen=True, slots=True)
 class ScoreWork:
-    """Score subsets that were given, each by one plain pass on its item; `framing` as in `SearchWork`.
+    """Score given subsets, each by one plain pass on its item. `framing` is as in `SearchWork`.
 
-    The fill is the scoring version's own of that name: what stands for nothing to it. Those of one item follow each
-    other.
+    The scoring version uses its own fill of this name. Subsets of one item follow each other.
     """
 
     canvas: Canvas
@@ -70,7 +70,7 @@ class ScoreWork:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to do with one version. `parts` are the versions that an ensemble or a wrapper names."""
+    """One task with one version. `parts` are the versions that an ensemble or a wrapper names."""
 
     id: str
     attempt: int
@@ -87,7 +87,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskStarted:
-    """The model's process has the task. `versions` are the libraries that influence results."""
+    """The model's process has the task. `versions` are those of the libraries that influence results."""
 
     device: str
     versions: Mapping[str, str]
@@ -95,7 +95,7 @@ class TaskStarted:
 
 @dataclass(frozen=True, slots=True)
 class TaskHeartbeat:
-    """Still alive; pass-equivalents spent in this task."""
+    """The task is alive. `passes_done` are its pass-equivalents so far."""
 
     passes_done: int
     phase: str
@@ -103,7 +103,7 @@ class TaskHeartbeat:
 
 @dataclass(frozen=True, slots=True)
 class TaskFindings:
-    """Some findings; pass-equivalents spent in this task so far."""
+    """Some findings, and the task's pass-equivalents so far."""
 
     findings: tuple[Finding, ...]
     passes_done: int
@@ -111,7 +111,7 @@ class TaskFindings:
 
 @dataclass(frozen=True, slots=True)
 class SubsetScore:
-    """What a version says of a subset that it was given; `reason` says why nothing, and then nothing else counts.
+    """How a version scored a given subset. With a `reason` it was not scored, and no other field counts.
 
     `predicted_class` is in that version's own classes.
     """
@@ -124,7 +124,7 @@ class SubsetScore:
 
 @dataclass(frozen=True, slots=True)
 class TaskScores:
-    """Some scores; pass-equivalents spent in this task so far."""
+    """Some scores, and the task's pass-equivalents so far."""
 
     scores: tuple[SubsetScore, ...]
     passes_done: int
@@ -166,10 +166,10 @@ class Acceleration:
 
 @dataclass(frozen=True, slots=True)
 class TaskFinished:
-    """The task is done: nothing follows.
+    """The task is done; it is the last event.
 
-    `dtype` is what the version computed in; empty where nothing was searched. `gradient_free` says that a search which
-    follows gradients found none, and went by forward passes alone. `acceleration` is None where nothing was searched.
+    `dtype` is the number type of the passes, empty if nothing was searched. `gradient_free`: the version has no useful
+    gradient, so the search used forward passes alone. `acceleration` is None if nothing was searched.
     """
 
     passes_done: int

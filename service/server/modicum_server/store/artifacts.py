@@ -1,4 +1,4 @@
-"""Which project holds which bytes."""
+"""Which project holds which artifacts."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ class PostgresArtifacts:
         return Artifact(**row) if row else None
 
     async def held(self, project: str, digests: Sequence[str]) -> frozenset[str]:
-        """Tell which of them the project holds."""
+        """Return which of them the project holds."""
         query = (
             select(tables.artifacts.c.digest)
             .where(
@@ -38,13 +38,13 @@ class PostgresArtifacts:
         return frozenset((await self._connection.scalars(query)).all())
 
     async def lock(self, digest: str) -> bool:
-        """Be alone with the digest until the transaction ends, to bring or delete its bytes; whether it is held."""
+        """Hold the digest alone until the transaction ends, to store or delete its bytes. Return whether it is held."""
         patience = func.set_config(IDLE_TIMEOUT, IDLE_ARTIFACT_TRANSACTION, True)
         await self._connection.execute(select(func.pg_advisory_xact_lock(advisory_key("artifact", digest)), patience))
         return await self._held_anywhere(digest)
 
     async def add(self, project: str, digest: str, size_bytes: int) -> Artifact:
-        """Record it, or return the record."""
+        """Store the record, or return the one that is there."""
         row = insert(tables.artifacts).values(project=project, digest=digest, size_bytes=size_bytes)
         await self._connection.execute(row.on_conflict_do_nothing())
         record = await self.get(project, digest)
@@ -52,7 +52,7 @@ class PostgresArtifacts:
         return record
 
     async def referrers(self, project: str, digest: str) -> list[str]:
-        """Names of at most 10 versions, data sets and audits of the project that refer to it; locks the record."""
+        """Return at most 10 names of versions, data sets and audits that refer to it. Locks the record."""
         record = select(tables.artifacts).filter_by(project=project, digest=digest)
         await self._connection.execute(record.with_for_update())
         found: list[str] = []
@@ -63,7 +63,7 @@ class PostgresArtifacts:
         return found
 
     async def delete(self, project: str, digest: str) -> bool:
-        """Delete the record; True when no project holds the bytes any more."""
+        """Delete the record. Return whether no project holds the bytes any more."""
         await self._connection.execute(delete(tables.artifacts).filter_by(project=project, digest=digest))
         return not await self._held_anywhere(digest)
 

@@ -1,4 +1,4 @@
-"""What changed: told by the transaction that changes an audit, heard by one listener a process, conflated a watch."""
+"""Notifications of changed audits. A transaction sends them at commit; one listener a process receives them."""
 
 import asyncio
 import contextlib
@@ -26,12 +26,12 @@ _log = structlog.get_logger(__name__)
 
 
 async def notify_audit_changed(connection: AsyncConnection, audit: str) -> None:
-    """Tell, when the transaction commits, that the audit changed."""
+    """Notify, when the transaction commits, that the audit changed."""
     await connection.execute(select(func.pg_notify(CHANNEL, audit)))
 
 
 class AuditWatch:
-    """`ports.Watch`: remembers that something changed, not how often."""
+    """`ports.Watch`. Remembers that the audit changed, not how often."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
@@ -49,9 +49,9 @@ class AuditWatch:
 
 
 class PostgresChanges:
-    """`ports.Changes`: listens from the first watch on; a listener that lost its connection marks every watch.
+    """`ports.Changes`. Listens from the first watch on. When the listener loses its connection, it marks every watch.
 
-    One that gives no answer is lost too. psycopg ends the question within ten seconds more, as in `probing`.
+    A connection that does not respond counts as lost. psycopg ends the query within ten more seconds, as in `probing`.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class PostgresChanges:
             pause = min(pause * 2, longest)
 
     async def _hear(self, connection: "psycopg.AsyncConnection[TupleRow]") -> None:
-        """Mark what is told for as long as the connection answers; what comes meanwhile waits in it."""
+        """Mark what is notified, as long as the connection responds. What arrives meanwhile waits in the connection."""
         while True:
             async for notification in connection.notifies(timeout=self._ask_seconds):
                 self._mark(notification.payload)

@@ -37,7 +37,7 @@ class PostgresDatasets:
         return [(row.name, _dataset(row)) for row in rows]
 
     async def create(self, name: str, manifest_digest: str, items: Sequence[DatasetItem]) -> Dataset | None:
-        """Store it; None when there is one of that name (the caller compares)."""
+        """Store it. Return None if there is one of that name; the caller compares the two."""
         query = postgresql.insert(tables.datasets).values(
             name=name,
             project=project_of(name),
@@ -63,20 +63,20 @@ class PostgresDatasets:
         return [(row.item_index, item_of(row)) for row in await self._connection.execute(query)]
 
     async def items_at(self, name: str, indices: Sequence[int]) -> list[DatasetItem]:
-        """Items at these indices, in the order asked."""
+        """Return the items at these indices, in the order given."""
         wanted = any_(literal(list(indices), ARRAY(Integer)))
         query = _ITEMS_OF.where(_DATASETS.name == name, _ITEMS.item_index == wanted)
         found = {row.item_index: item_of(row) for row in await self._connection.execute(query)}
         return [found[index] for index in indices]
 
     async def labels(self, name: str) -> frozenset[str]:
-        """The different labels, without the empty one."""
+        """Return the distinct labels, without the empty one."""
         query = select(_ITEMS.label).join(tables.datasets, _DATASETS.id == _ITEMS.dataset_id)
         query = query.where(_DATASETS.name == name, _ITEMS.label != "").distinct()
         return frozenset((await self._connection.scalars(query)).all())
 
     async def audits_of(self, name: str) -> list[str]:
-        """Names of at most 10 audits of it; locks it, so that no audit begins to refer to it."""
+        """Return at most 10 names of audits of it. Locks it, so that no audit can begin to refer to it."""
         await self._connection.execute(select(_DATASETS.id).where(_DATASETS.name == name).with_for_update())
         audits = tables.audits.c
         second = audits.specification["out_of_distribution_dataset"].astext

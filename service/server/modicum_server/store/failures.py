@@ -1,4 +1,4 @@
-"""What the database's own errors mean to those above: by class, and where a constraint is named, by its name."""
+"""Errors of the database as errors of the domain: by class, and by the name of the constraint."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ BY_CONSTRAINT: dict[str, type[ModicumError]] = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the domain's error for a database's; an error of our own SQL passes as it is.
+    """Raise the domain's error for one of the database. An error of our own SQL passes unchanged.
 
     Raises:
         DependencyUnavailable: No connection, none free in time, a server that stops, a deadlock; DatabaseFull: its

@@ -1,4 +1,4 @@
-"""Findings, unique per audit, version, item and search; what is counted of them stands with the audit."""
+"""Findings, unique per audit, version, item and search. Their counts are kept in the audit's row."""
 
 import re
 from collections.abc import Sequence
@@ -45,7 +45,10 @@ class PostgresFindings:
         self._connection = connection
 
     async def add(self, audit: str, findings: Sequence[Finding]) -> None:
-        """Upsert them (the first one stays) and count the new ones; no effect on an audit that has ended or is gone."""
+        """Store them and count the new ones.
+
+        A finding that is there stays. No effect on an audit that has ended or is gone.
+        """
         if not findings:
             return
         row = await self._lock_running(audit)
@@ -75,7 +78,7 @@ class PostgresFindings:
         await self._connection.execute(_transfer_update(row.id, search_index), values)
 
     async def subset_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
-        """Positions with a subset that is evidence: not the bare fill's doing, and not the whole image."""
+        """Positions with a subset that is evidence: not the effect of the bare fill, and not the whole image."""
         query = _of_search(select(_FINDINGS.position), audit, model_version, search_index).where(*_EVIDENCE)
         return frozenset((await self._connection.scalars(query)).all())
 
@@ -102,7 +105,7 @@ class PostgresFindings:
         return [FoundSubset(row.position, row.version, row.target_class, subset_of(row)) for row in rows]
 
     async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
-        """Positions of which there is a finding."""
+        """Positions that have a finding."""
         query = _of_search(select(_FINDINGS.position), audit, model_version, search_index)
         return frozenset((await self._connection.scalars(query)).all())
 
@@ -138,7 +141,7 @@ class PostgresFindings:
         return [(_key(row), finding_of(row)) for row in await self._connection.execute(query)]
 
     async def _lock_running(self, audit: str) -> Row[Any] | None:
-        """Hold the audit's row until the transaction ends; None for one that has ended or is gone."""
+        """Hold the audit's row until the transaction ends. Return None for one that has ended or is gone."""
         locked: Select[Any] = select(_AUDITS.id, _AUDITS.model_versions, _AUDITS.state).filter_by(name=audit)
         row = (await self._connection.execute(locked.with_for_update(key_share=True))).one_or_none()
         return None if row is None or row.state in ENDED else row
@@ -182,7 +185,7 @@ _COUNTED = (
 
 
 def _of_search(query: Select[Any], audit: str, model_version: str, search_index: int) -> Select[Any]:
-    """Of the findings that a query reads, those of one version and one search of an audit."""
+    """Restrict a query to the findings of one version and one search of an audit."""
     return query.join(tables.audits, _AUDITS.id == _FINDINGS.audit_id).where(
         _AUDITS.name == audit,
         _AUDITS.model_versions[_FINDINGS.version_index + 1] == model_version,

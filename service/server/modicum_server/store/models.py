@@ -81,7 +81,7 @@ class PostgresModels:
         return [(str(row.number), _version(row)) for row in await self._connection.execute(query.limit(limit))]
 
     async def create_version(self, model: str, version: ModelVersion) -> ModelVersion:
-        """Store it under the model's next number (locks the model); one of equal content is returned as it is.
+        """Store it under the model's next number. Locks the model. A version of equal content is returned unchanged.
 
         Raises:
             ModelNotFound, ModelVersionNotFound: The model, or a part, was deleted in the same moment.
@@ -99,7 +99,7 @@ class PostgresModels:
         return _version((await self._connection.execute(row)).one())
 
     async def _hold_parts(self, version: ModelVersion) -> None:
-        """See that what it is made of is there, and stays."""
+        """Check that its parts exist, and lock them against deletion."""
         wanted = parts_of(version.source)
         there = select(_VERSIONS.name).where(_VERSIONS.name.in_(wanted)).with_for_update(key_share=True, read=True)
         missing = set(wanted) - set((await self._connection.scalars(there)).all()) if wanted else set()
@@ -107,14 +107,14 @@ class PostgresModels:
             raise ModelVersionNotFound(f"{min(missing)}: there is no model version with this name", name=min(missing))
 
     async def delete_version(self, name: str) -> None:
-        """Delete it; a check that is queued for it goes too."""
+        """Delete it, and the check that is queued for it."""
         await self._drop_checks(tables.shards.c.model_version == name)
         await self._connection.execute(delete(tables.model_versions).filter_by(name=name))
 
     async def audits_of(self, name: str) -> list[str]:
-        """Names of at most 10 audits (or of versions built on it) that refer to a version or to any version of a model.
+        """Return at most 10 names of audits, and of versions, that refer to a version or to any version of a model.
 
-        Locks the versions, so that no audit begins to refer to them until the transaction ends.
+        Locks the versions, so that no audit can begin to refer to them until the transaction ends.
         """
         ours = select(_VERSIONS.name).where((_VERSIONS.name == name) | (_VERSIONS.model == name))
         names = list((await self._connection.scalars(ours.with_for_update())).all())
@@ -130,7 +130,7 @@ class PostgresModels:
         return found
 
     async def accept(self, name: str, check: ModelCheck) -> None:
-        """READY; audits that wait for it may begin. No effect on one that is not PENDING."""
+        """Set it READY, so that audits that wait for it may begin. No effect on one that is not PENDING."""
         document = document_of(CHECK, check)
         accepted = await self._settle(name, state=VersionState.READY.value, check_answer=document)
         waiting = select(exists().where(tables.shards.c.model_version == name, tables.shards.c.stage != "CHECK"))
@@ -138,19 +138,20 @@ class PostgresModels:
             await self._wake_jobs.defer(await driver_connection(self._connection), 1)
 
     async def reject(self, name: str, *, reason: str, detail: str) -> None:
-        """REJECTED; no effect on one that is not PENDING."""
+        """Set it REJECTED. No effect on one that is not PENDING."""
         await self._settle(name, state=VersionState.REJECTED.value, reject_reason=reason, reject_detail=detail)
 
     async def recheck(self, name: str) -> bool:
-        """PENDING again, without its reason; False, and no effect, on one that is not REJECTED."""
+        """Set it PENDING again, without its reason. Return False, without effect, for one that is not REJECTED."""
         rejected = update(tables.model_versions).filter_by(name=name, state=VersionState.REJECTED.value)
         fresh = rejected.values(state=VersionState.PENDING.value, check_time=None, reject_reason="", reject_detail="")
         return (await self._connection.execute(fresh)).rowcount == 1
 
     async def _drop_checks(self, of_versions: ColumnElement[bool]) -> None:
-        """Delete the checks of versions that go; one that a worker has locked is left to it, and is not waited for.
+        """Delete the checks of versions that are deleted. A check that a worker has locked stays; the worker drops it.
 
-        Who works on a check locks it before its version, and the versions are ours already.
+        A worker locks a check before its version. Here the versions are locked already, so waiting for the check could
+        deadlock.
         """
         checks = select(tables.shards.c.id).where(tables.shards.c.audit == "", of_versions)
         unheld = checks.with_for_update(skip_locked=True)

@@ -56,7 +56,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[ports.Transaction]:
-        """Begin a transaction; it is committed at the end, rolled back on an error.
+        """Begin a transaction. It is committed at the end, and rolled back on an error.
 
         Raises:
             DependencyUnavailable: The database is away; whether a commit arrived is then not known.
@@ -80,7 +80,7 @@ class PostgresStore:
         )
 
     async def ping(self) -> None:
-        """See that the database answers.
+        """Check that the database responds.
 
         Raises:
             DependencyUnavailable
@@ -89,7 +89,7 @@ class PostgresStore:
             await connection.execute(text("SELECT 1"))
 
     async def require_schema(self) -> None:
-        """See that the schema is this release's, or a later one's.
+        """Check that the schema is that of this release or a later one.
 
         Raises:
             DependencyUnavailable
@@ -106,7 +106,7 @@ class PostgresStore:
             )
 
     async def require_queue(self) -> None:
-        """See that the queue's tables are there, where its own SQL looks for them.
+        """Check that the queue's tables are where its own SQL looks for them.
 
         Raises:
             DependencyUnavailable

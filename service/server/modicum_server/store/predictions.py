@@ -21,7 +21,7 @@ class PostgresPredictions:
         self._connection = connection
 
     async def add(self, audit: str, model_version: str, predictions: Sequence[Prediction]) -> None:
-        """Add them (the first one stays); no effect on an audit that has ended or is gone."""
+        """Store them. A prediction that is there stays. No effect on an audit that has ended or is gone."""
         if not predictions:
             return
         locked = select(_AUDITS.id, _AUDITS.model_versions).where(_AUDITS.name == audit, _AUDITS.state.not_in(ENDED))
@@ -42,7 +42,7 @@ class PostgresPredictions:
         await self._connection.execute(insert(tables.predictions).on_conflict_do_nothing(), values)
 
     async def of(self, audit: str, model_version: str) -> Mapping[int, int | None]:
-        """By position the class predicted; None where there is a reason why none."""
+        """Return the predicted class by position; None if there is a reason instead."""
         query = (
             select(_PREDICTIONS.position, _PREDICTIONS.predicted_class)
             .join(tables.audits, _AUDITS.id == _PREDICTIONS.audit_id)

@@ -1,8 +1,7 @@
-"""Short questions to the database, over the same pool as all else, each of which ends.
+"""Short queries to the database, over the shared pool, each with a time limit.
 
-A network that goes silent closes nothing: a connection that is in the pool looks alive for good, and whoever takes it
-waits. So the first question without an answer condemns every connection that is open by then; the next ones open new
-ones.
+A network that goes silent closes no connection: a pooled connection looks alive, and whoever takes it waits. So the
+first query without a response marks every connection that is open by then as unusable. Later queries open new ones.
 """
 
 import asyncio
@@ -22,7 +21,10 @@ ANSWER_SECONDS = 3.0
 
 
 class Probing:
-    """Asks over an engine's pool. Must be there before the engine connects: it knows what was opened since."""
+    """Queries over an engine's pool.
+
+    Make it before the engine connects: it records which connections were opened since.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -31,9 +33,9 @@ class Probing:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection for a short question; one that is not answered in time is ended, its connection closed.
+        """Give a connection for a short query. A query without a response in time is ended, and its connection closed.
 
-        psycopg asks the database to cancel what it ends, which takes up to ten seconds more where nothing answers.
+        psycopg asks the database to cancel the query, which takes up to ten more seconds if nothing responds.
 
         Raises:
             DependencyUnavailable: there is no connection, or no answer in time.
@@ -52,6 +54,6 @@ class Probing:
         self._entries.add(entry)
 
     def _condemn(self) -> None:
-        """See that no connection that is open now is used again; what is asked over one meanwhile is not disturbed."""
+        """Let no connection that is open now be used again. Queries that run on one are not disturbed."""
         for entry in self._entries:
             entry.invalidate(soft=True)

@@ -1,6 +1,6 @@
-"""Where a database's schema stands, without the tools that change it: every process asks when it starts.
+"""The state of a database's schema. Every process checks it at start.
 
-Must not import Alembic, which takes as long to read as SQLAlchemy itself; a test holds the two to each other.
+Must not import Alembic, which takes as long to import as SQLAlchemy itself. A test compares the revisions of the two.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ REVISIONS: Final[tuple[str, ...]] = ("0003", "0002", "0001")
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """Where a database's schema stands: the revision it has (empty: none) and the one that this release needs.
+    """The state of a schema: the revision it has (empty: none) and the one that this release needs.
 
-    `earlier` are the revisions before that one. Any other is a later release's, which keeps this one running while
-    it is rolled out.
+    `earlier` are the revisions before that one. Any other revision is of a later release; this release keeps running
+    with it during a rollout.
     """
 
     present: str
@@ -26,17 +26,17 @@ class SchemaState:
 
     @property
     def current(self) -> bool:
-        """Whether nothing is to be done."""
+        """Whether the schema needs no migration."""
         return self.present == self.needed
 
     @property
     def outdated(self) -> bool:
-        """Whether `migrate` has something to do first."""
+        """Whether `migrate` must run first."""
         return not self.present or self.present in self.earlier
 
 
 def schema_of(connection: Connection) -> SchemaState:
-    """Tell where the schema of a connection's database stands. Blocks."""
+    """Return the state of the schema of a connection's database. Blocks."""
     present = ""
     if connection.scalar(text("SELECT to_regclass('alembic_version')")) is not None:
         present = connection.scalar(text("SELECT version_num FROM alembic_version")) or ""

@@ -58,7 +58,7 @@ class PostgresShards:
         return None
 
     async def renew(self, shard: Shard, *, lease_seconds: float, passes_done: int) -> LeaseState:
-        """Extend the lease of this attempt; stores its passes."""
+        """Extend the lease of this attempt and store its passes."""
         query = update(tables.shards).where(*_held_by(shard))
         query = query.values(
             lease_until=_in(lease_seconds), passes_done=func.greatest(_SHARDS.passes_done, passes_done)
@@ -86,7 +86,7 @@ class PostgresShards:
         return True
 
     async def hand_back(self, shard: Shard, *, deaths: int, delay_seconds: float) -> bool:
-        """Give it up for another attempt, with its deaths, not before the delay has passed."""
+        """Queue it for another attempt, not before the delay has passed. Its deaths are stored."""
         row = await self._locked(shard)
         if row is None:
             return False
@@ -97,7 +97,7 @@ class PostgresShards:
         return True
 
     async def split(self, shard: Shard) -> bool:
-        """Replace it by two halves of its positions, deaths 0; False for one that is no longer held.
+        """Replace it by two halves of its positions, with deaths 0. Return False if it is no longer held.
 
         Raises:
             ValueError: It has fewer than two positions.
@@ -113,7 +113,7 @@ class PostgresShards:
         return True
 
     async def remaining(self, audit: str, stage: Stage) -> int:
-        """How many shards of the stage are queued or held."""
+        """Return how many shards of the stage are queued or held."""
         query = select(func.count()).select_from(tables.shards).filter_by(audit=audit, stage=stage.value)
         return await self._connection.scalar(query) or 0
 
@@ -165,7 +165,7 @@ class PostgresShards:
         return bool(await self._connection.scalar(select(exists().where(*_running(audit)))))
 
     async def _note_served(self, project: str) -> None:
-        """Move the project to the end of the line; another claim of the same moment that does so is not waited for."""
+        """Record that the project was served last. Does not wait for another claim that does so at the same moment."""
         projects = tables.projects.c
         row = select(projects.name).where(projects.name == project)
         row = row.with_for_update(key_share=True, skip_locked=True)
