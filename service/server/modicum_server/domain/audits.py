@@ -137,7 +137,10 @@ class NewShard:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Work that a worker holds. `attempt` guards every write. `deaths` counts how often the model's process died in it."""
+    """Work that a worker holds.
+
+    `attempt` guards every write. `deaths` counts how often the model's process died in it.
+    """
 
     id: int
     project: str

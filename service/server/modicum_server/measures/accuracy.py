@@ -1,7 +1,7 @@
-"""Accuracy on the whole images, where labels are given.
+"""Accuracy on the whole images that have a label.
 
-Counted is every labelled image with a prediction, also one that failed later, as where its fill could not be made. What
-failed before that is left out: images that are unreadable, or on which the model died or was not finite.
+Every labelled image with a prediction counts, also one that failed later, for example because its fill could not be
+made. Images that failed before are left out: they are unreadable, or the model died on them or gave NaN.
 """
 
 from modicum_server.domain.searches import TargetRule
@@ -12,9 +12,10 @@ from modicum_server.measures.observations import Booleans, Observations
 
 
 def accuracy(seen: Observations) -> Measured:
-    """Return `accuracy`: of the labelled images with a prediction, the share that is correct.
+    """Return `accuracy`: the share of correct predictions, over the labelled images with a prediction.
 
-    Its groups are by predicted class; a search for a random other class, which is shown by that class, has none.
+    Its groups are by predicted class. A search for a random other class has no groups, because it is shown by that
+    class.
     """
 
     def correct(where: Booleans) -> Measure:

@@ -1,6 +1,6 @@
 """Border share: how much of a subset lies in the ring at the canvas' edge, where objects seldom are.
 
-The ring's exact area is the chance level. Whole images (budget exhausted) are left out: they lie where the canvas lies.
+The ring's exact area is the chance level. Whole images (budget exhausted) are left out.
 """
 
 from modicum_server.measures.families import Family, Title

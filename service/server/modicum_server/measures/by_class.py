@@ -1,4 +1,4 @@
-"""A measure taken once more for the images of each class. Must not know which measure."""
+"""A measure for the images of each class. Must not know which measure."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,10 +20,10 @@ def by_class(
     *,
     most_classes: int = MOST_CLASSES,
 ) -> Measure:
-    """Return `take` of the images of `where`, its groups the same of each class among them, by class index.
+    """Return `take` of the images of `where`. Its groups are the same measure for each class, by class index.
 
-    Beyond `most_classes` the parameter `classes_left_out` counts the others; of equally many images the lower index
-    stays.
+    Beyond `most_classes` the parameter `classes_left_out` counts the others. Classes with the most images stay; of
+    equally many images the lower index stays.
     """
     whole = take(where)
     found, images = np.unique(classes[where & (classes != UNKNOWN)], return_counts=True)

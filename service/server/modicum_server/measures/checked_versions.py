@@ -1,7 +1,7 @@
-"""What stands beside the verdict on an ensemble, for it and each of its members: rate, accuracy, passes and time.
+"""Figures beside the verdict on an ensemble, for it and each member: rate, accuracy, passes and time.
 
-The shares are over the same images as the differences of the check, so that the one explains the other; those of a
-version's own section are over all of its own. Must not judge: `mitigation` does.
+The shares are over the same images as the differences of the check, so that the figures explain the differences. In a
+version's own section they are over all of its images. Must not judge: `mitigation` does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -84,9 +84,9 @@ def checked_versions(
 
 
 def latency_ratio(ensemble: CheckedVersion, members: Sequence[CheckedVersion]) -> float | None:
-    """Return how many times as long the ensemble takes as its members do on average.
+    """Return the ensemble's time divided by the mean time of its members.
 
-    None where one was not measured, or backward passes were timed with some and not with others.
+    None if one was not measured, or if backward passes were timed with some and not with others.
     """
     if len({one.backward for one in (ensemble, *members)}) > 1:
         return None
@@ -98,7 +98,7 @@ def latency_ratio(ensemble: CheckedVersion, members: Sequence[CheckedVersion]) -
 
 
 def aligned(all_seen: Sequence[Observations]) -> list[tuple[Observations, NDArray[np.intp]]]:
-    """Return each with the places of the images that all have, in one order."""
+    """Return each with the places of the images that all have, in the same order."""
     common = reduce(np.intersect1d, [one.position for one in all_seen])
     placed = []
     for one in all_seen:
@@ -108,13 +108,13 @@ def aligned(all_seen: Sequence[Observations]) -> list[tuple[Observations, NDArra
 
 
 def in_all(all_aligned: Sequence[tuple[Observations, NDArray[np.intp]]]) -> NDArray[np.bool_]:
-    """Return which of the common images were searched to their end with all."""
+    """Return which of the common images were searched to the end with all versions."""
     searched: NDArray[np.bool_] = np.logical_and.reduce([one.measured[places] for one, places in all_aligned])
     return searched
 
 
 def labelled_in_all(all_aligned: Sequence[tuple[Observations, NDArray[np.intp]]]) -> NDArray[np.bool_]:
-    """Return which of the common images have a label, and a prediction of all."""
+    """Return which of the common images have a label and a prediction of all versions."""
     known: NDArray[np.bool_] = np.logical_and.reduce([one.labelled[places] for one, places in all_aligned])
     return known
 

@@ -1,13 +1,13 @@
 """The class-targeted control: could the same search have argued for any class?
 
-Where the bare fill alone argues for the other class, its subset is empty: found, without a search. Such images are
-among the found share and a share of their own, and in no size ratio and no companion of `R`.
+If the bare fill alone argues for the other class, its subset is empty: found without a search. Such images count in the
+found share and in a share of their own. They count in no size ratio, and not in the companion of `R`.
 
-Reading, by this rule. ANY_CLASS: the lower end of that share of their own is above 0.5; or the found share's is, and
-the median size ratio's upper end at most 2. THIS_CLASS: the found share's upper end is below 0.5; or the ratio's lower
-end is above 2, and the upper end of the share of bare fills below 0.5, so that the ratio is that of most images.
-Otherwise, or below n = 10, INCONCLUSIVE. An open end counts as beyond every limit. Searches that found nothing count as
-larger than all.
+Rule of the reading. ANY_CLASS: the lower end of the share of bare fills is above 0.5; or the lower end of the found
+share is, and the upper end of the median size ratio is at most 2. THIS_CLASS: the upper end of the found share is below
+0.5; or the lower end of the ratio is above 2 and the upper end of the share of bare fills is below 0.5, so that the
+ratio describes most images. Otherwise, or below n = 10, INCONCLUSIVE. An open end counts as beyond every limit. A
+search that found nothing counts as larger than all.
 """
 
 import math
@@ -45,12 +45,12 @@ def class_targeted(seen: Observations) -> Measured:
 
 
 def budgets(seen: Observations) -> Parameters:
-    """Return the control's `passes` an image, and `searched_passes`, those of the search; none without a budget."""
+    """Return the `passes` of the control and the `searched_passes` of the search, or nothing without a budget."""
     return {"passes": seen.other_passes, "searched_passes": seen.search.passes} if seen.other_passes else {}
 
 
 def search_text(measure: Measure) -> str:
-    """Return what searched for the other class: another budget is another search."""
+    """Return how the other class was searched: with the same budget, or with another one."""
     passes = measure.parameters.get("passes")
     if passes == measure.parameters.get("searched_passes"):
         return "the same search"
@@ -58,7 +58,7 @@ def search_text(measure: Measure) -> str:
 
 
 def nothing_searched(seen: Observations) -> str:
-    """Return why there is no subset for another class to measure, where there is none."""
+    """Return why there is no subset for another class to measure."""
     return ALL_BARE if seen.other_ran.any() else NOT_RUN
 
 

@@ -26,9 +26,9 @@ WIDER = "with_two_images_added"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two versions under the search of that index; differences and ratios are first to second.
+    """Two versions under one search. Differences and ratios are first to second.
 
-    `note` is what must be said beside their sizes, empty for nothing.
+    `note` must be shown beside them; it is empty if there is nothing to note.
     """
 
     first: str
@@ -58,7 +58,7 @@ def compare_all(
 ) -> list[Comparison]:
     """Return every pair of versions under every search that ran on both, in the order of the specification.
 
-    But for searches for a random other class: two versions need not have argued for the same one.
+    Searches for a random other class are left out: two versions need not have argued for the same one.
     """
     return [
         Comparison(first, second, index, compare(seen[first, index], seen[second, index]), note(first, second, index))
@@ -90,7 +90,7 @@ def ratio_of(logs: NDArray[np.float64], *, empty: str, level: float = LEVEL) -> 
 
 
 def mean_of(values: NDArray[np.float64], *, unit: str, empty: str, level: float = LEVEL) -> Measure:
-    """Return the mean over images with its bootstrap interval; unavailable, for the reason, of nothing."""
+    """Return the mean over images with its bootstrap interval. Without images it is unavailable, for this reason."""
     if len(values) == 0:
         return Measure(None, unit, 0, unavailable=empty)
     return Measure(float(values.mean()), unit, len(values), bootstrap_mean(values, level))

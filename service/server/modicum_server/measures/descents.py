@@ -1,4 +1,4 @@
-"""What the pixel-subsets control says of each image, as arrays: what its measures are taken from. Computes no measure.
+"""Results of the pixel-subsets control as arrays, from which its measures are computed. Computes no measure.
 
 A descent is kept as its confidences on one grid of kept shares, so that the descents of all images can be averaged.
 """
@@ -49,7 +49,7 @@ class DescentColumns:
     _curve: "array[float]" = field(init=False, default_factory=lambda: array("f"))
 
     def add(self, place: int, result: PixelSubsetFinding | None) -> None:
-        """Take the result of an image; one with a confidence that is NaN is left out."""
+        """Take the result of an image. A result with a confidence that is NaN is left out."""
         if result is None or math.isnan(result.confidence) or math.isnan(result.random_confidence):
             return
         # a model's process may have sent lists of any length: it must not keep the audit from its summary
@@ -64,7 +64,7 @@ class DescentColumns:
         self._curve.extend(np.interp(GRID, shares, confidences))
 
     def descents(self) -> Descents:
-        """Return what was taken."""
+        """Return what was taken, as arrays."""
         classes = np.array(self._classes, dtype=np.int64).reshape(-1, 2)
         confidences = np.array(self._confidences, dtype=np.float64).reshape(-1, 2)
         return Descents(

@@ -1,9 +1,9 @@
 """The dilated control: does adding the neighbouring, real pixels destroy the subset?
 
-Reading, by this rule. SURVIVES: the lower end of the share that is still sufficient is above 0.5. DESTROYED: the upper
+Rule of the reading. SURVIVES: the lower end of the share that is still sufficient is above 0.5. DESTROYED: the upper
 end of the share that keeps its class is below 0.5. WEAKENED: the upper end of the first is below 0.5, and the lower end
-of the second above it: a subset ends at the threshold, so that a little less confidence already makes it insufficient.
-Otherwise, or below n = 10, INCONCLUSIVE.
+of the second is above 0.5. (A subset's confidence is just above the threshold, so that a small loss makes it
+insufficient.) Otherwise, or below n = 10, INCONCLUSIVE.
 """
 
 import numpy as np

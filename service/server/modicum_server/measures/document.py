@@ -1,7 +1,7 @@
 """The result document: the summary from which every report, page, metric and verdict is made.
 
-Takes rows one at a time, so memory does not grow with their masks and traces. Has no clock: `created` is when the audit
-was asked for, so that writing it again gives the same bytes.
+Takes findings one at a time, so memory does not grow with their masks and traces. Has no clock: `created` is the time
+of the request, so that writing it again gives the same bytes.
 """
 
 import json
@@ -105,7 +105,7 @@ def specification_json(specification: AuditSpecification) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Tally:
-    """What is counted while the rows go by."""
+    """Counts over the findings, taken one at a time."""
 
     observers: dict[tuple[str, int], Observer]
     failures: list[dict[str, Any]] = field(default_factory=list)
@@ -148,7 +148,7 @@ class _Tally:
 
 
 def _other_passes(specification: AuditSpecification, search: Search) -> int:
-    """Return the class-targeted control's own budget beside a search; 0 where it has none, or the method takes none."""
+    """Return the class-targeted control's own budget beside a search; 0 if it has none, or if the method has none."""
     if search.method is not SearchMethod.MASK_OPTIMIZATION:
         return 0
     return next((plan.passes for plan in specification.controls if plan.control is Control.CLASS_TARGETED), 0)
@@ -169,7 +169,7 @@ def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions)
 
 
 def _search_json(version: str, index: int, audited: Audited, across: AcrossVersions) -> dict[str, Any]:
-    """One search of one version; what the parts across versions say of its subsets stands with its own readings."""
+    """One search of one version. Readings of the parts across versions are among its readings."""
     seen = audited.seen[version, index]
     measured = registry.measure(seen)
     told = (part.reading(audited, across[part.key], version, index) for part in registry.PARTS if part.reading)

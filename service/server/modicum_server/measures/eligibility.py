@@ -1,4 +1,4 @@
-"""How many images there was something to search on."""
+"""On how many images there was something to search."""
 
 from modicum_server.domain.searches import TargetRule
 from modicum_server.measures.families import Family, Place, Title
@@ -9,9 +9,9 @@ from modicum_server.measures.observations import Observations
 def eligibility(seen: Observations) -> Measured:
     """Return `eligible_share`, of the scored images, and `baseline_confident_share`, of the eligible ones with a fill.
 
-    A search for a random other class is not gated by that: there the second is of the scored images with a fill. That
-    an image's fill cannot be made fails its search, not its prediction, and only where it is to be searched: the first
-    counts it, for to leave it out would leave out none but eligible ones.
+    A search for a random other class needs no eligible image: there the second is of the scored images with a fill. An
+    image whose fill cannot be made has a failed search and a valid prediction, and only eligible images are searched.
+    The first share counts such images, because leaving them out would leave out eligible ones alone.
     """
     threshold = {"threshold": seen.search.threshold}
     return {

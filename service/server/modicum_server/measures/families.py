@@ -1,8 +1,8 @@
-"""The forms in which measures are registered: what a module of measures gives to the registry. Computes none.
+"""The forms in which modules register their measures. Computes none.
 
-A `Family` is of one version under one search, a `PairFamily` of two versions under one search; what else lies across
-versions is a `Part` (`parts`). Each says how its measures are called and where a reader meets them: the result document
-carries that beside the numbers, so no reader of it keeps a list.
+A `Family` is of one version under one search, a `PairFamily` of two versions under one search. Other measures across
+versions are a `Part` (`parts`). Each names its measures and says where they are shown. The result document holds that
+beside the numbers, so its readers keep no list.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from modicum_server.measures.observations import Observations
 
 
 class Place(StrEnum):
-    """Where a measure is shown: among the few that are read first, or with all others."""
+    """Where a measure is shown: with the few headline measures, or with all others."""
 
     HEADLINE = "headline"
     DETAIL = "detail"
@@ -23,7 +23,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """How a measure is called in tables, and its place."""
+    """The name of a measure in tables, and its place."""
 
     text: str
     place: Place = Place.DETAIL
@@ -35,9 +35,9 @@ Titles = Mapping[str, Title]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Measures of one version under one search, and the reading of the control that they are of, if there is one.
+    """Measures of one version under one search, and the reading of their control if there is one.
 
-    `reading` is from all measures of that version and search; None when the control did not run.
+    `reading` uses all measures of that version and search. It is None if the control did not run.
     """
 
     measures: Callable[[Observations], Measured]
@@ -54,7 +54,7 @@ class PairFamily:
 
 
 def titled(measures: Mapping[str, Mapping[str, Any]], titles: Titles) -> dict[str, Any]:
-    """Return measures in JSON with the `title`, `place` and `order` of each: its rank among those beside it."""
+    """Return measures in JSON, each with its `title`, `place` and `order` (its rank among them)."""
     ranks = {name: rank for rank, name in enumerate(titles)}
     return {
         name: {**measures[name], "title": titles[name].text, "place": titles[name].place.value, "order": order}

@@ -1,12 +1,13 @@
-"""The fill-robust control: what suffices whatever stands elsewhere?
+"""The fill-robust control: which subset suffices whatever other image stands elsewhere?
 
-Reading, by this rule. FEW_PIXELS: the median fraction's upper end is at most 0.05, so few pixels suffice whatever other
-image stands elsewhere. THE_FILL: otherwise, the found share's lower end is above 0.5, and the median ratio to the
-search's own subset has its lower end above 2, so the search's subsets are so small only because of their fill.
-Otherwise, or below n = 10, INCONCLUSIVE: where nothing smaller than the whole was verified the passes may have been too
-few, which says nothing of the model. An open end counts as beyond every limit. Images with fewer than 8 verifying
-donors are left out and counted; where nothing smaller was verified the size is that of the whole image, and where
-nothing was found it is larger than all.
+Rule of the reading. FEW_PIXELS: the upper end of the median fraction is at most 0.05, so few pixels suffice whatever
+other image stands elsewhere. THE_FILL: otherwise, the lower end of the found share is above 0.5, and the lower end of
+the median ratio to the search's own subset is above 2, so the search's subsets are small only because of their fill.
+Otherwise, or below n = 10, INCONCLUSIVE: the passes may have been too few, which says nothing about the model. An open
+end counts as beyond every limit.
+
+Images with fewer than 8 verifying donors are left out and counted. If nothing smaller was verified, the size is that of
+the whole image. If nothing was found, it is larger than all.
 """
 
 import math

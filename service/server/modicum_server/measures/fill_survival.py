@@ -1,8 +1,8 @@
 """The fill control: does a subset survive another fill?
 
-Reading, by this rule. SURVIVES: under every other fill the surviving share's lower end is above 0.5. DEPENDS_ON_FILL:
-under at least one its upper end is below 0.5. Otherwise, or below n = 10, INCONCLUSIVE. Whole images (budget exhausted)
-are left out: no fill shows in them.
+Rule of the reading. SURVIVES: under every other fill the lower end of the surviving share is above 0.5.
+DEPENDS_ON_FILL: under at least one fill its upper end is below 0.5. Otherwise, or below n = 10, INCONCLUSIVE. Whole
+images (budget exhausted) are left out: no fill shows in them.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,10 @@ LIMIT = 0.5
 
 
 def fill_survival(seen: Observations) -> Measured:
-    """Return `fill_survival_FILL` for every other fill: the share of subsets still sufficient; none if it did not run.
+    """Return `fill_survival_FILL` for every other fill: the share of subsets still sufficient.
 
-    A fill on which nothing could be scored, as `marginal` with fewer than two donors, is unavailable.
+    Nothing if the control did not run. A fill under which nothing could be scored, such as `marginal` with fewer than
+    two donors, is unavailable.
     """
     if not seen.fills:
         return {}

@@ -1,7 +1,7 @@
-"""How often a search for a random other class found a subset at all: what it has in the place of a rate.
+"""How often a search for a random other class found a subset: the counterpart of the overinterpretation rate.
 
-`R` is about subsets for the class that is predicted, where the whole image is always one. Here nothing is, so a search
-that found nothing is censored: larger than all.
+`R` is about subsets for the predicted class, for which the whole image always suffices. For another class it need not,
+so a search that found nothing is censored: larger than all.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from modicum_server.measures.observations import Observations
 
 
 def found_share(seen: Observations) -> Measured:
-    """Return `other_class_found_share`, of the images searched to their end; nothing for the predicted class."""
+    """Return `other_class_found_share`, of the images searched to the end. Nothing for the predicted class."""
     if seen.search.target_rule is TargetRule.PREDICTED:
         return {}
     return {

@@ -1,11 +1,11 @@
 """The verdict on an ensemble, by rule. Must not measure: `mitigation` does.
 
-MITIGATED: both ratios' intervals lie above the ratio limit (1.1 unless asked), each member is matched, and the interval
-of the difference in accuracy (ensemble less the mean of its members, on the same images) lies above the accuracy limit
-(-0.02 unless asked), on the audited images and on the out-of-distribution data set where there is one. NOT_MITIGATED:
-the ratio's interval lies below the ratio limit. Otherwise, with fewer than 30 images, or without labels, INCONCLUSIVE;
-the reasons say what is missing. The 30 are not to be set: below them a verdict would be one on the sample. Cautions
-change no verdict: they tell where accuracy is seen not to be lower because few of the images differ.
+MITIGATED: the intervals of both ratios lie above the ratio limit (1.1 by default), and each member is matched. Also the
+interval of the difference in accuracy (ensemble less the mean of its members, on the same images) lies above the
+accuracy limit (-0.02 by default), on the audited images and on the out-of-distribution data set if there is one.
+NOT_MITIGATED: the ratio's interval lies below the ratio limit. INCONCLUSIVE: otherwise, with fewer than 30 images, or
+without labels; the reasons say what is missing. The 30 cannot be changed: a verdict on fewer images would be one on the
+sample. Cautions change no verdict. They say that accuracy seems no lower only because few of the images differ.
 
 See docs/method.md, "The ensemble mitigation check".
 """

@@ -140,9 +140,9 @@ class Observations:
 
     @property
     def searchable(self) -> Booleans:
-        """Images that the search may argue about: eligible ones, or all that were scored where it asks for another.
+        """Images that the search may argue about: eligible ones, or all scored ones in a search for another class.
 
-        Not those of which the fill could not be made.
+        Images whose fill could not be made are not among them.
         """
         told = self.eligible if self.search.target_rule is TargetRule.PREDICTED else self.scored
         searchable: Booleans = told & ~self.failed
@@ -163,6 +163,6 @@ class Observations:
 
     @property
     def correct(self) -> Booleans:
-        """Whether the prediction is the label; meaningful where `labelled`."""
+        """Whether the prediction is the label. Valid where `labelled`."""
         correct: Booleans = self.predicted == self.label
         return correct

@@ -1,6 +1,6 @@
-"""Makes observations of the rows of one version and one search, one at a time; of each it keeps a few numbers.
+"""Makes observations of the findings of one version and one search. Keeps a few numbers of each finding.
 
-Masks are read once and reduced to their size and their share in the ring, so that memory does not hold them.
+A mask is reduced to its size and its share in the ring at once, so that memory does not hold masks.
 """
 
 import math
@@ -49,7 +49,7 @@ COLUMNS: dict[str, str] = {
 
 @dataclass(slots=True)
 class _FillColumn:
-    """What one fill did to each image seen so far, a byte an image."""
+    """Results of one fill on each image so far, one byte an image."""
 
     ran: bytearray
     sufficient: bytearray
@@ -61,7 +61,7 @@ class _FillColumn:
 
 @dataclass(slots=True)
 class _VariantColumn:
-    """What one variant of the subset did on each image seen so far: ten bytes an image."""
+    """Results of one variant on each image so far, ten bytes an image."""
 
     ran: bytearray
     sufficient: bytearray
@@ -90,9 +90,9 @@ class _VariantColumn:
 
 @dataclass(slots=True)
 class Observer:
-    """Takes the rows of one version and one search, one at a time; of each it keeps a few numbers.
+    """Takes the findings of one version and one search, one at a time, and keeps a few numbers of each.
 
-    `other_passes` is the class-targeted control's own budget, 0 for the search's.
+    `other_passes` is the class-targeted control's own budget, 0 for that of the search.
     """
 
     search: Search
@@ -151,7 +151,7 @@ class Observer:
         )
 
     def observations(self) -> Observations:
-        """Return what was seen."""
+        """Return the observations."""
         columns: dict[str, NDArray[Any]] = {
             name: np.array(column, dtype=np.bool_) if column.typecode == "B" else np.array(column)
             for name, column in self._columns.items()
@@ -188,7 +188,7 @@ class Observer:
             column.add(ran=name in fills, sufficient=fills.get(name, False))
 
     def _add_transfers(self, results: Iterable[TransferFinding]) -> None:
-        """A result with a reason has no score, and is only counted."""
+        """Add other versions' results. One with a reason has no score, and is only counted."""
         by_version = {result.model_version: result for result in results}
         unscored = [name for name, result in by_version.items() if result.reason is not None]
         self._unscored.update(unscored)
@@ -214,7 +214,7 @@ class Observer:
 def observe(
     findings: Iterable[Finding], search: Search, canvas: Canvas, statistics: Statistics = DEFAULTS
 ) -> Observations:
-    """Return what these findings, all of one version and one search, say."""
+    """Return the observations of these findings, all of one version and one search."""
     observer = Observer(search, canvas, statistics)
     for finding in findings:
         observer.add(finding)
@@ -232,7 +232,7 @@ def _booleans(column: bytearray) -> Booleans:
 
 
 def _variants_of(controls: FindingControls, *, subsets: bool, whole_images: bool) -> dict[str, ScoredVariant]:
-    """By name; those of the subset only where there is one, those of whole images wherever one could be scored."""
+    """Variants by name: those of the subset only with a subset, those of whole images if the image was scored."""
     return {
         scored.variant: scored
         for scored in controls.variants

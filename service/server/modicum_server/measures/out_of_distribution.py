@@ -1,6 +1,6 @@
-"""Accuracy of an ensemble and its members on a labelled data set unlike what they were trained on.
+"""Accuracy of an ensemble and its members on a labelled data set unlike their training data.
 
-Paired: over the images on which all of them have a prediction; others are counted as failed. Must not judge:
+It is paired: over the images of which all have a prediction. Other images are counted as failed. Must not judge:
 `mitigation` does.
 """
 
@@ -21,7 +21,7 @@ NONE_PREDICTED = "no labelled out-of-distribution image has a prediction of the 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VersionPredictions:
-    """What one version said of the labelled images: arrays of one entry an image, in the data set's order.
+    """Predictions of one version on the labelled images: arrays of one entry an image, in the data set's order.
 
     Attributes:
         predicted: whether it has a prediction.
@@ -34,7 +34,7 @@ class VersionPredictions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutOfDistribution:
-    """The predictions of the checked versions by name; `dataset` is a resource name, `item_count` of all items."""
+    """Predictions of the checked versions by name. `dataset` is a resource name; `item_count` counts all items."""
 
     dataset: str
     manifest_digest: str
@@ -51,7 +51,7 @@ class OutOfDistribution:
         return share(self._correct(version, together), level=level, empty=NONE_PREDICTED)
 
     def as_json(self, together: Sequence[str]) -> dict[str, Any]:
-        """Return what it was, as JSON values: `used` images are behind the measures, `failed` labelled ones are not."""
+        """Return the data set as JSON values: `used` images are behind the measures, `failed` labelled ones are not."""
         labelled, used = len(self.predictions[together[0]].predicted), int(self._in_all(together).sum())
         return {
             "dataset": self.dataset,

@@ -1,9 +1,9 @@
-"""The headline: the overinterpretation rate R(tau, alpha) and its class-targeted companion.
+"""The overinterpretation rate R(tau, alpha), which is the headline, and its class-targeted companion.
 
-R is the share of the eligible, not baseline-confident images for which this search at this budget verified a subset of
-at most alpha * p pixels: a lower bound of what exists. Its companion asks the same of a random other class, of the
-images on which the bare fill alone does not argue for that. Where both are alike, small subsets say more about what a
-mask can do to this model than about what it learned.
+R is the share of the eligible, not baseline-confident images for which this search, at this budget, verified a subset
+of at most alpha * p pixels. It is a lower bound of what exists. The companion is the same for a random other class,
+over the images on which the bare fill alone does not argue for that class. If both are alike, small subsets say more
+about what a mask can do to this model than about what the model learned.
 """
 
 from modicum_server.domain.searches import TargetRule

@@ -1,4 +1,4 @@
-"""The parts of the result document that lie across the versions of an audit, as they are registered. Computes none."""
+"""Parts of the result document across the versions of an audit, as they are registered. Computes none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from modicum_server.measures.out_of_distribution import OutOfDistribution
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Audited:
-    """All that a part may look at.
+    """Everything that a part may use.
 
     Attributes:
         versions: of the audit, in the order of the specification.
@@ -53,7 +53,7 @@ class Entry(Protocol):
 class Part:
     """A list of entries under a key of the result document.
 
-    `reading` is what the part says of the subsets of one version under the search of an index; None for nothing.
+    `reading` is the part's sentence about the subsets of one version under the search of an index, or None.
     """
 
     key: str

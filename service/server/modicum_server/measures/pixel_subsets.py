@@ -1,13 +1,13 @@
 """The pixel-subsets control (docs/method.md, "Pixel subsets"): what is recognised in the last 5% of the pixels?
 
-Every image that could be scored is asked, eligible or not. Accuracies are over the labelled ones among them, always the
-same images: on the pixels that are left, on as many random ones, and on the whole image. Images without a descent are
-counted: those that failed, that a plan for fewer did not draw, or of which a confidence is no number.
+It runs on every image that could be scored, eligible or not. Accuracies are over the labelled ones among them, always
+the same images: on the kept pixels, on as many random ones, and on the whole image. Images without a descent are
+counted: they failed, were not drawn for a plan of fewer images, or have a confidence that is NaN.
 
-Reading, by this rule, on the share of images whose predicted class is kept. ANY_PIXELS: the lower end of the share on
-random pixels is above 0.5. FEW_PIXELS: otherwise, the lower end of the share on the pixels that are left is above 0.5,
-and that of the paired difference above 0. MORE_PIXELS: the upper end of the share is below 0.5. Otherwise, or below
-n = 10, INCONCLUSIVE.
+Rule of the reading, on the share of images that keep their predicted class. ANY_PIXELS: the lower end of the share on
+random pixels is above 0.5. FEW_PIXELS: otherwise, the lower end of the share on the kept pixels is above 0.5, and that
+of the paired difference is above 0. MORE_PIXELS: the upper end of the share is below 0.5. Otherwise, or below n = 10,
+INCONCLUSIVE.
 """
 
 from dataclasses import dataclass, replace
@@ -30,11 +30,11 @@ NOT_LABELLED = "no image that was descended has a label"
 
 
 def pixel_subsets(seen: Observations) -> Measured:
-    """Return the measures of the control; none where it did not run.
+    """Return the measures of the control, none if it did not run.
 
-    Beside the accuracies and the shares that keep the class, the mean confidence in the predicted class on the pixels
-    that are left; its parameter `curve` is that mean over the share of pixels kept, with its interval. The parameter
-    `left_out` of each is the number of images without a descent.
+    Beside the accuracies and the shares that keep the class, it returns the mean confidence in the predicted class on
+    the kept pixels. Its parameter `curve` is that mean over the share of pixels kept, with its interval. The parameter
+    `left_out` of each measure is the number of images without a descent.
     """
     found = seen.descents
     if not len(found.place):
@@ -67,7 +67,7 @@ def pixel_subsets(seen: Observations) -> Measured:
 
 @dataclass(frozen=True, slots=True)
 class _Taking:
-    """Takes measures that have the level of their intervals and their parameters in common."""
+    """Computes measures that share the level of their intervals and their parameters."""
 
     level: float
     parameters: Parameters

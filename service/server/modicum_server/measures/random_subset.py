@@ -1,6 +1,6 @@
-"""The random control: what would as many random pixels do?
+"""The random control: do as many random pixels suffice too?
 
-Reading, by this rule. ANY_PIXELS: the lower end of the share of random subsets that suffice is above 0.5. THESE_PIXELS:
+Rule of the reading. ANY_PIXELS: the lower end of the share of random subsets that suffice is above 0.5. THESE_PIXELS:
 its upper end is below 0.5. Otherwise, or below n = 10, INCONCLUSIVE.
 """
 

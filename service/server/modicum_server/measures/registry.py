@@ -1,10 +1,9 @@
-"""Every measure of the result, in the order in which they are shown. Adding one is its module and a line here.
+"""Every measure of the result, in the order in which they are shown. A new measure is its module and a line here.
 
-A module of measures defines a function of `Observations`, and a `Family` of it that names them, with the reading of
-the control that they are of. Its line in `FAMILIES` puts them into the result document, the command's table, the page
-and, where they have groups, the tables by class. A measure of two versions is a `PairFamily`, with a line in `PAIRS`;
-a list of the document's own that lies across versions is a `Part`, with a line in `PARTS`: where it is shown beyond
-the document is for the readers to say.
+A module of measures defines a function of `Observations`, and a `Family` that names the measures and the reading of
+their control. Its line in `FAMILIES` puts them into the result document, the command's table, the page and, if they
+have groups, the tables by class. A measure of two versions is a `PairFamily`, with a line in `PAIRS`. A list across
+versions in the document is a `Part`, with a line in `PARTS`; its readers decide where else it is shown.
 """
 
 from modicum_server.measures import (
@@ -89,10 +88,10 @@ PARTS: tuple[Part, ...] = (mitigation.PART, transfer.PART)
 
 
 def measure_titles() -> Titles:
-    """Return how the measures of one version under one search are called, in the order in which they are shown."""
+    """Return the titles of the measures of one version under one search, in the order in which they are shown."""
     return {name: title for family in FAMILIES for name, title in family.titles.items()}
 
 
 def pair_titles() -> Titles:
-    """Return how the measures of pairs are called, in the order in which they are shown."""
+    """Return the titles of the measures of pairs, in the order in which they are shown."""
     return {name: title for family in PAIRS for name, title in family.titles.items()}

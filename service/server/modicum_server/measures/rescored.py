@@ -1,6 +1,6 @@
-"""What all controls that re-score a variant of the subset have in common: their measures and the rule of their reading.
+"""The measures that all controls with a re-scored variant share, and the rule of their reading.
 
-Whole images (budget exhausted) are left out: there is nothing to change in them. Must not know what a variant means.
+Whole images (budget exhausted) are left out: they have nothing to change. Must not know what a variant means.
 """
 
 from modicum_server.measures.measure import Measure, Measured, quantile_measure, share
@@ -12,9 +12,9 @@ MORE, LESS, UNSETTLED = 1, -1, 0
 
 
 def rescored(seen: Observations, variant: str, name: str) -> Measured:
-    """Return `NAME_sufficient_share` and `NAME_confidence_median` of a variant; unavailable where it did not run.
+    """Return `NAME_sufficient_share` and `NAME_confidence_median` of a variant, unavailable if it did not run.
 
-    The share is of the subsets whose variant is still sufficient, the confidence that in the finding's target class.
+    The share counts subsets whose variant is still sufficient. The confidence is in the finding's target class.
     """
     found = seen.variants.get(variant)
     empty = f"no {variant} variant of a subset was scored"

@@ -1,14 +1,14 @@
-"""The shortcut rule (docs/method.md, "The shortcut rule"): does the decision rest on what lies beside the object?
+"""The shortcut rule (docs/method.md, "The shortcut rule"): does the decision rest on pixels beside the object?
 
-The region beside it is the ring at the canvas' edge; as soon as an image of the audit has boxes or a mask, the region
-is what lies outside its objects, and only images with objects count. The drop is the paired loss of accuracy when the
-region is filled with `mean`. The rule never sees where a mark was planted.
+The region is the ring at the canvas' edge. If an image of the audit has boxes or a mask, the region is what lies
+outside its objects, and only images with objects count. The drop is the paired loss of accuracy when the region is
+filled with `mean`. The rule never sees where a mark was planted.
 
-Rule. SHORTCUT: the lower end of the median share of the subset's pixels that lie in the region is above its chance
-level (the region's area) + 0.2, and the drop's lower end above 0.10. CLEAR: both upper ends are below those limits.
-Otherwise, with fewer than 30 images that are eligible, or that the drop or the median rests on, or with an accuracy
-whose interval does not lie above chance (the share of the most frequent label: what always naming that class would get;
-both of the images that the drop is of), INCONCLUSIVE. Not for canvases below 28x28.
+SHORTCUT: the lower end of the median share of the subset's pixels in the region is above its chance level (the region's
+area) + 0.2, and the lower end of the drop is above 0.10. CLEAR: both upper ends are below those limits. INCONCLUSIVE:
+otherwise; or with fewer than 30 eligible images, or images behind the drop or the median; or if the interval of the
+accuracy does not lie above chance. Chance is the share of the most frequent label, which a constant prediction would
+reach; both are over the images of the drop. Not for canvases below 28x28.
 """
 
 import math
@@ -84,7 +84,7 @@ def shortcut_reading(measured: Measured) -> Reading | None:
 
 
 def judge(measured: Measured) -> tuple[str, str]:
-    """Return the verdict by the rule above, and the words for it."""
+    """Return the verdict by the rule above, and its sentence."""
     drop = measured["shortcut_accuracy_drop"]
     eligible, chance = drop.parameters["eligible"], drop.parameters["chance_accuracy"]
     for count, what in (
@@ -119,12 +119,12 @@ def _is_outside(measured: Measured) -> bool:
 
 
 def _where(measured: Measured) -> Measure:
-    """The measure that tells where the subsets lie."""
+    """The measure of where the subsets lie."""
     return measured["object_share_excess_median" if _is_outside(measured) else "border_share_median"]
 
 
 def _ends(measure: Measure) -> tuple[float, float]:
-    """The interval; an end that is not known is as bad as can be."""
+    """The interval. An unknown end is as bad as can be."""
     interval = measure.interval
     low, high = (None, None) if interval is None else (interval.low, interval.high)
     return (-math.inf if low is None else low), (math.inf if high is None else high)

@@ -1,7 +1,7 @@
 """The subset fraction: median and quartiles, overall, by correctness and by class.
 
-A search that found nothing smaller counts as 1 (the whole image); one for another class that found nothing as larger
-than all. The paper: subsets of misclassified images are smaller.
+A search that found nothing smaller counts as 1 (the whole image). A search for another class that found nothing counts
+as larger than all. In the paper, subsets of misclassified images are smaller.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ NONE_INCORRECT = "no measured image is known to be misclassified"
 
 
 def subset_fraction(seen: Observations) -> Measured:
-    """Return `subset_fraction_median`, `_lower_quartile`, `_upper_quartile`; their groups are by target class."""
+    """Return `subset_fraction_median`, `_lower_quartile` and `_upper_quartile`, grouped by target class."""
     return {
         f"subset_fraction_{name}": by_class(
             partial(_fraction, seen, q, empty=seen.nothing_measured), seen.measured, seen.target
@@ -28,7 +28,7 @@ def subset_fraction(seen: Observations) -> Measured:
 
 
 def subset_fraction_by_correctness(seen: Observations) -> Measured:
-    """Return the same as `subset_fraction_median_correct` and `_incorrect` and so on, by the label of the image."""
+    """Return the same for correct and incorrect predictions: `subset_fraction_median_correct` and so on."""
     labelled = seen.measured & seen.labelled
     split = {
         "correct": (labelled & seen.correct, NONE_CORRECT),

@@ -1,12 +1,13 @@
 """The transfer control: is a subset this model's quirk or the data's pattern? Other versions of the audit score it.
 
-A version that does not know an image as the finder does will not know its subset either, and that says nothing of the
-subset. So each measure is given twice: over all subsets that were scored, and over those that are `agreed`: of images
-on which both versions are confident, at the threshold, of the same class.
+A version that sees an image differently from the finder will not recognise its subset either, which says nothing about
+the subset. So each measure is given twice: over all scored subsets, and over the `agreed` ones, of images on which both
+versions are confident, at the threshold, of the same class.
 
-Reading, by this rule, on the share of agreed subsets that keep their class. PATTERN: its lower end is above 0.5 with
-every version that scored. QUIRK: its upper end is below 0.5 with every one. MIXED: one or the other with each.
-Otherwise, or below n = 10, INCONCLUSIVE. What versions share need not be right: they may have learned one shortcut.
+Rule of the reading, on the share of agreed subsets that keep their class. PATTERN: its lower end is above 0.5 with
+every version that scored. QUIRK: its upper end is below 0.5 with every one. MIXED: each version gives one or the other.
+Otherwise, or below n = 10, INCONCLUSIVE. Versions can share a pattern that is wrong: they may have learned one
+shortcut.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ Seen = Mapping[tuple[str, int], Observations]
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """The subsets of `source` under the search of that index, as `scorer` scored them."""
+    """The subsets of `source` under one search, as `scorer` scored them."""
 
     source: str
     scorer: str
@@ -57,7 +58,7 @@ class Transfer:
 
 
 def transfer_all(audited: Audited) -> list[Transfer]:
-    """Return the matrix of every search that is not a matched one, in the specification's order; none unless asked."""
+    """Return the matrix of every search that is not matched, in the specification's order. None unless requested."""
     if not any(plan.control is Control.TRANSFER for plan in audited.specification.controls):
         return []
     return [
@@ -73,7 +74,7 @@ def transfer_all(audited: Audited) -> list[Transfer]:
 def transfer(source: ModelVersion, scorer: ModelVersion, seen: Seen, index: int) -> Measured:
     """Return `transfer_class_kept_share`, `_sufficient_share` and `_confidence_median`, and those of `transfer_agreed`.
 
-    All are of the class that the source's search argued for.
+    All are about the class that the source's search argued for.
     """
     classes = same_classes(source, scorer)
     ours, theirs = seen[source.name, index], seen[scorer.name, index]
@@ -92,7 +93,7 @@ def transfer(source: ModelVersion, scorer: ModelVersion, seen: Seen, index: int)
 
 
 def transfer_reading(pairs: Sequence[Transfer]) -> Reading | None:
-    """Return the sentence about one version's subsets from its pairs; None where no other version scored any."""
+    """Return the sentence about one version's subsets from its pairs, None if no other version scored any."""
     kept = {pair.scorer: pair.measures[f"{AGREED}_class_kept_share"] for pair in pairs}
     known = {name: measure for name, measure in kept.items() if measure.value is not None}
     if not known:
@@ -106,9 +107,10 @@ def transfer_reading(pairs: Sequence[Transfer]) -> Reading | None:
 
 
 def reading_of(audited: Audited, transfers: Sequence[Transfer], version: str, index: int) -> Reading | None:
-    """Return the sentence about one version's subsets under one search; None for a search for a random other class.
+    """Return the sentence about one version's subsets under one search.
 
-    There, that a subset keeps its class says nothing of what the versions see in common.
+    None for a search for a random other class: that such a subset keeps its class does not show what the versions
+    share.
     """
     if audited.specification.searches[index].target_rule is not TargetRule.PREDICTED:
         return None
@@ -116,7 +118,7 @@ def reading_of(audited: Audited, transfers: Sequence[Transfer], version: str, in
 
 
 def _agreed(ours: Observations, theirs: Observations, classes: Sequence[int]) -> Booleans:
-    """Where both versions are confident of the same class, in the order of ours."""
+    """Where both versions are confident of the same class, in the order of the first."""
     predicted = {
         int(position): int(theirs.predicted[place])
         for place, position in enumerate(theirs.position)

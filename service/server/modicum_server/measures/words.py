@@ -1,4 +1,4 @@
-"""Numbers in words, one way for readings and reports. Must not decide what a number means."""
+"""Numbers as words, in one way for readings and reports. Must not decide what a number means."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ def times_text(ratio: float) -> str:
 
 
 def interval_text(interval: Interval | None, number: Callable[[float], str] = share_text) -> str:
-    """Return " (95% interval LOW to HIGH)", with open ends said; nothing for no interval."""
+    """Return " (95% interval LOW to HIGH)"; an unknown end is "open". Empty without an interval."""
     if interval is None:
         return ""
     low, high = (OPEN_END if end is None else number(end) for end in (interval.low, interval.high))
@@ -36,7 +36,7 @@ def interval_text(interval: Interval | None, number: Callable[[float], str] = sh
 
 
 def asked_text(share: float) -> str:
-    """Return a share that somebody asked for as per cent, as exactly as it was asked for ("95%", "99.9%")."""
+    """Return a share that a caller chose as per cent, as exactly as it was given ("95%", "99.9%")."""
     return f"{share * 100:.6g}%"
 
 
