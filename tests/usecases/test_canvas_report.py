@@ -1,18 +1,19 @@
 """The canvas report: images with a subset, as the search saw them."""
 
-import gzip
 import io
 import json
 import zipfile
 
 import numpy as np
+from modicum_server.domain.findings import Finding, Subset
 from modicum_server.domain.models import Combine, Ensemble
+from modicum_server.measures.rows import write_findings
 from modicum_server.usecases.reports import ReportFormat
 from PIL import Image
 
 from tests.usecases.usecases_stage import VIEWER, draft
 
-SUBSET = {"mask": "", "height": 8, "width": 8, "size": 1, "fraction": 1 / 64}
+SUBSET = Subset(mask=bytes([128, *[0] * 7]), height=8, width=8, size=1)
 
 
 def picture(colour):
@@ -21,14 +22,23 @@ def picture(colour):
     return data.getvalue()
 
 
-def row(digest, subset, *, baseline_confident=False):
-    return {"image_digest": digest, "subset": subset, "baseline_confident": baseline_confident}
+def finding(digest, subset, *, baseline_confident=False):
+    return Finding(
+        position=0,
+        item="item",
+        image_digest=digest,
+        model_version="version",
+        search_index=0,
+        subset=subset,
+        baseline_confident=baseline_confident,
+    )
 
 
-async def succeeded(place, audit, rows):
-    """End the audit as a worker would, with those rows."""
-    lines = b"".join(json.dumps(entry).encode() + b"\n" for entry in rows)
-    held = await place.upload(gzip.compress(lines, mtime=0))
+async def succeeded(place, audit, findings):
+    """End the audit as a worker would, with those findings."""
+    artifact = io.BytesIO()
+    write_findings(findings, artifact)
+    held = await place.upload(artifact.getvalue())
     document = {"schema_version": 1, "audit": audit, "findings": {"digest": held}, "parameters": {}}
     digest = await place.upload(json.dumps(document).encode())
     async with place.store.transaction() as transaction:
@@ -50,12 +60,12 @@ async def test_images_with_a_subset_come_once_each_on_the_canvas(place):
         place,
         audit,
         [
-            row(red, SUBSET),
-            row(blue, None),
-            row(blue, SUBSET, baseline_confident=True),
-            row(red, SUBSET),
-            row(broken, SUBSET),
-            row(gone, SUBSET),
+            finding(red, SUBSET),
+            finding(blue, None),
+            finding(blue, SUBSET, baseline_confident=True),
+            finding(red, SUBSET),
+            finding(broken, SUBSET),
+            finding(gone, SUBSET),
         ],
     )
 
@@ -74,7 +84,7 @@ async def test_an_audit_of_an_ensemble_alone_frames_images_as_its_first_member_d
     )
     audit = (await place.audit(draft(versions=(ensemble.name,), dataset=await place.dataset()))).name
     red = await place.upload(picture("red"))
-    await succeeded(place, audit, [row(red, SUBSET)])
+    await succeeded(place, audit, [finding(red, SUBSET)])
 
     archive = await archive_of(place, audit)
 
