@@ -15,7 +15,7 @@ from tests.worker.worker_scene import Scene
 
 
 @pytest.fixture
-async def scene(database_url: str, tmp_path: Path, short_waits: None) -> AsyncIterator[Scene]:
+async def scene(database_url: str, tmp_path: Path) -> AsyncIterator[Scene]:
     store = PostgresStore(database_url)
     settings = Settings(worker_metrics_port=0, grace_seconds=4, lease_seconds=5, renew_seconds=0.1)
     scene = Scene(store, FolderArtifactStore(tmp_path), settings)
@@ -36,10 +36,3 @@ def plain_log() -> None:
         structlog.processors.JSONRenderer(),
     ]
     structlog.configure(processors=processors)
-
-
-@pytest.fixture
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow at once: the waiting is the database's to do, and is tested with the rules."""
-    monkeypatch.setattr("modicum_server.worker.failures.RETRY_SECONDS", 0.01)
-    monkeypatch.setattr("modicum_server.worker.run.writing.WRITE_SECONDS", 0.02)

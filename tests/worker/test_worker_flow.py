@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -22,7 +23,7 @@ from prometheus_client import generate_latest
 from sqlalchemy import make_url, text
 
 from tests.worker.arithmetic_model_server import PASSES, ArithmeticModelServer, subset_of
-from tests.worker.worker_scene import LABELS, PROJECT, SEARCH, Scene, until
+from tests.worker.worker_scene import LABELS, PROJECT, SEARCH, SHORT_PAUSES, Scene, until
 
 DIGEST_LOCKED = (
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -215,12 +216,11 @@ async def test_two_workers_share_an_audit_and_exactly_one_ends_each_stage(scene:
     assert summaries == 1
 
 
-async def test_a_worker_that_waits_is_woken_by_the_queue(scene: Scene, database_url: str, monkeypatch):
-    monkeypatch.setattr("modicum_server.worker.worker.IDLE_SECONDS", 1000.0)
+async def test_a_worker_that_waits_is_woken_by_the_queue(scene: Scene, database_url: str):
     version = await scene.register()
 
     async with QueueWakeups(database_url) as wakeups:
-        scene.work(ArithmeticModelServer(), wakeups=wakeups)
+        scene.work(ArithmeticModelServer(), wakeups=wakeups, pauses=replace(SHORT_PAUSES, idle=1000.0))
         await asyncio.sleep(1.0)
         audit = await scene.audit(version, images=2)
         ended = await scene.ended(audit)

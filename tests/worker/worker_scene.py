@@ -15,6 +15,7 @@ from modicum_server.ports import Wakeups
 from modicum_server.settings import Settings
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.usecases.costs import cut_shards, planned_images
+from modicum_server.worker.pauses import Pauses
 from modicum_server.worker.worker import Worker
 
 from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer
@@ -35,6 +36,8 @@ INPUT = InputSpecification(
     std=(1.0,) * 3,
 )
 PATIENCE_SECONDS = 60.0
+#: The waits themselves are tested with the rules, and by the store.
+SHORT_PAUSES = Pauses(write=0.02, retry=0.01, down=0.01)
 
 
 class NoWakeups:
@@ -174,11 +177,13 @@ class Scene:
         *,
         store: PostgresStore | None = None,
         wakeups: Wakeups | None = None,
+        pauses: Pauses = SHORT_PAUSES,
         **changes: object,
     ) -> Worker:
         """Let a worker run until the scene ends, over a store of its own if one is given."""
         settings = self.settings.model_copy(update=changes)
-        worker = Worker(store or self.store, wakeups or NoWakeups(), self.artifact_store, model_server, settings)
+        store, wakeups = store or self.store, wakeups or NoWakeups()
+        worker = Worker(store, wakeups, self.artifact_store, model_server, settings, pauses=pauses)
         self.stops.append(asyncio.Event())
         self.tasks.append(asyncio.create_task(worker.run(self.stops[-1])))
         return worker

@@ -8,6 +8,7 @@ from modicum_server.model_server import ModelServer
 from modicum_server.ports import ArtifactStore, Store
 from modicum_server.settings import Settings
 from modicum_server.worker.lease import Lease
+from modicum_server.worker.pauses import PAUSES, Pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class WorkerContext:
     model_server: ModelServer
     settings: Settings
     metrics: WorkerMetrics
+    pauses: Pauses = PAUSES
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.errors import ModelHung, ModelOutOfMemory, ModelServerDown, ModelServerError, TaskFailed
 from modicum_server.worker.claims import Claim, WorkerContext
 from modicum_server.worker.endings import FailAudit, HandBack, IsolateImage, RejectVersion
+from modicum_server.worker.pauses import PAUSES, Pauses
 
 #: Tries of a shard on which the model's process dies or hangs, or our own part fails.
 TRIES = 3
@@ -21,13 +22,9 @@ TRIES = 3
 MEMORY_TRIES = 2
 #: Tries of a check that fails by our own fault or for lack of memory; registering the version again checks it again.
 CHECK_TRIES = 6
-#: Seconds before the first retry; each one after it waits twice as long.
-RETRY_SECONDS = 1.0
 MOST_DOUBLINGS = 10
 #: Longest time between two tries of a check, in seconds.
 LONGEST_CHECK_DELAY_SECONDS = 60.0
-#: Seconds before a shard is tried again whose model server was away.
-DOWN_SECONDS = 5.0
 #: Reasons of the model's process that a finding can have as they are.
 _IMAGE_REASONS = {
     **{reason.value: reason for reason in FindingReason},
@@ -76,36 +73,36 @@ def failure_of(error: ModelServerError) -> TaskFailure:
             return TaskFailure("MODEL_DIED", "The model's process died.", TRIES, model_at_fault=True)
 
 
-def ending_after(error: ModelServerError, deaths: int) -> HandBack | FailAudit | IsolateImage:
+def ending_after(error: ModelServerError, deaths: int, pauses: Pauses) -> HandBack | FailAudit | IsolateImage:
     """Decide how a shard of an audit ends whose task failed; `deaths` counts its earlier failures.
 
     IsolateImage assumes that the model is fit. A task on a grey image shows whether it is.
     """
     if isinstance(error, ModelServerDown):
-        return HandBack(deaths, DOWN_SECONDS)
+        return HandBack(deaths, pauses.down)
     failure = failure_of(error)
     if failure.reason in _AUDIT_REASONS:
         return FailAudit(failure.for_audit)
     if deaths + 1 < failure.tries:
-        return HandBack(deaths + 1, retry_delay(deaths + 1))
+        return HandBack(deaths + 1, retry_delay(deaths + 1, pauses))
     if failure.reason in _WORKER_REASONS:
         return FailAudit(failure.for_audit)
     return IsolateImage(_image_reason(failure))
 
 
-def check_ending_after(error: ModelServerError, deaths: int) -> HandBack | RejectVersion:
+def check_ending_after(error: ModelServerError, deaths: int, pauses: Pauses) -> HandBack | RejectVersion:
     """Decide how a CHECK shard ends whose task failed; `deaths` counts its earlier failures."""
     if isinstance(error, ModelServerDown):
-        return HandBack(deaths, DOWN_SECONDS)
+        return HandBack(deaths, pauses.down)
     failure = failure_of(error)
     if deaths + 1 >= (failure.tries if failure.model_at_fault else CHECK_TRIES):
         return RejectVersion(failure.reason, failure.detail)
-    return HandBack(deaths + 1, min(retry_delay(deaths + 1), LONGEST_CHECK_DELAY_SECONDS))
+    return HandBack(deaths + 1, min(retry_delay(deaths + 1, pauses), LONGEST_CHECK_DELAY_SECONDS))
 
 
-def retry_delay(deaths: int) -> float:
+def retry_delay(deaths: int, pauses: Pauses = PAUSES) -> float:
     """Return the seconds to wait after that many failures of a shard."""
-    return RETRY_SECONDS * 2.0 ** min(deaths - 1, MOST_DOUBLINGS)
+    return pauses.retry * 2.0 ** min(deaths - 1, MOST_DOUBLINGS)
 
 
 def report_failure(context: WorkerContext, claim: Claim, error: ModelServerError) -> None:

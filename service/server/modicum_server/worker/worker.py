@@ -24,12 +24,11 @@ from modicum_server.worker.endings import DropShard, FailAudit, HandBack, Outcom
 from modicum_server.worker.exposition import exposed
 from modicum_server.worker.failures import TRIES, retry_delay
 from modicum_server.worker.lease import Lease, ShardInterrupted
+from modicum_server.worker.pauses import PAUSES, Pauses
 from modicum_server.worker.settle.shards import settle
 from modicum_server.worker.settle.versions import fail_audits_of_rejected
 from modicum_server.worker.shard_kinds import work_on
 
-#: Seconds that an idle slot waits for a wake-up before it looks at the rows itself.
-IDLE_SECONDS = 5.0
 #: Seconds between two looks for expired leases.
 EXPIRY_SECONDS = 5.0
 #: Seconds to wait when the database or the artifact store is away.
@@ -57,12 +56,13 @@ class Worker:
         *,
         metrics: WorkerMetrics | None = None,
         prepare: Callable[[], Coroutine[object, object, None]] = _nothing,
+        pauses: Pauses = PAUSES,
     ) -> None:
         """Take what it works with. `prepare` is awaited while the model server starts, which takes seconds."""
         self.metrics = metrics or WorkerMetrics()
         #: The port of /metrics once the worker runs.
         self.metrics_port = 0
-        self._context = WorkerContext(store, artifact_store, model_server, settings, self.metrics)
+        self._context = WorkerContext(store, artifact_store, model_server, settings, self.metrics, pauses)
         self._wakeups = wakeups
         self._prepare = prepare
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -135,7 +135,7 @@ class Worker:
             )
 
     async def _idle(self, stop: asyncio.Event) -> None:
-        waits = {asyncio.create_task(self._wakeups.wait(IDLE_SECONDS)), asyncio.create_task(stop.wait())}
+        waits = {asyncio.create_task(self._wakeups.wait(self._context.pauses.idle)), asyncio.create_task(stop.wait())}
         done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in pending:
             wait.cancel()
@@ -198,7 +198,8 @@ class Worker:
         """End a claim on which our own code failed: try again a few times, then fail the audit so that it ends."""
         deaths = claim.shard.deaths + 1
         if deaths < TRIES or claim.shard.stage is Stage.CHECK:
-            return await settle(self._context, claim, HandBack(deaths, retry_delay(min(deaths, TRIES))))
+            delay = retry_delay(min(deaths, TRIES), self._context.pauses)
+            return await settle(self._context, claim, HandBack(deaths, delay))
         detail = f"The server failed in the stage {claim.shard.stage.value}. Its log says why."
         return await settle(self._context, claim, FailAudit(AuditFailure("INTERNAL", detail)))
 

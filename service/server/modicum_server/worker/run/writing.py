@@ -23,8 +23,6 @@ from modicum_server.worker.run.results import ResultKind, T
 BUFFERED_RESULTS = 512
 #: Results that one transaction writes.
 BATCH_RESULTS = 256
-#: Seconds between two transactions of a shard: progress goes out at most twice a second.
-WRITE_SECONDS = 0.5
 #: Seconds until a transaction is tried again when the database is away.
 RETRY_SECONDS = 1.0
 
@@ -101,7 +99,7 @@ class ResultWriter(Generic[T]):
                 # Wait before the write: all results of a short task then go into one batch.
                 # Not with `wait_for`: before Python 3.12 it can lose a cancellation that comes as the event is set.
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(WRITE_SECONDS):
+                    async with asyncio.timeout(self._context.pauses.write):
                         await self._hurry.wait()
                 await self._write_batch()
         except Exception as failure:  # noqa: BLE001 - raised again where results are handed in

@@ -57,7 +57,7 @@ async def _end_complete_shard(context: WorkerContext, claim: Claim, remaining: R
     except TaskFailed as error:
         claim.lease.check()
         report_failure(context, claim, error)
-        return await settle(context, claim, ending_after(error, claim.shard.deaths), remaining)
+        return await settle(context, claim, ending_after(error, claim.shard.deaths, context.pauses), remaining)
 
 
 async def _end_shard(context: WorkerContext, claim: Claim, remaining: RemainingWork | None = None) -> Outcome:

@@ -1,0 +1,20 @@
+"""How long a worker waits, where no setting says so. Tests wait less."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Times in seconds."""
+
+    idle: float = 5.0
+    """Until an idle slot looks at the rows itself, unless a wake-up comes."""
+    write: float = 0.5
+    """Before results are written: a short task has one batch, and progress goes out at most twice a second."""
+    retry: float = 1.0
+    """Before the first retry of a shard. Each one after it waits twice as long."""
+    down: float = 5.0
+    """Before a shard is tried again whose model server was away."""
+
+
+PAUSES = Pauses()
