@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from modicum_server.domain.tasks import ScoreWork, SearchWork, Task, TaskEvent, TaskFinished, TaskStarted
+from modicum_server.domain.tasks import ScoreWork, SearchWork, Task, TaskFinished, TaskStarted
 from modicum_server.ports import Transaction
 
 
-def parameters_of(event: TaskEvent, task: Task) -> Mapping[str, object]:
-    """Return what an event says of what influences the result of a search or of scores; mostly nothing."""
+def parameters_of(event: TaskStarted | TaskFinished, task: Task) -> Mapping[str, object]:
+    """Return what an event says of what influences the result of a search or of scores."""
     match event, task.work:
         case TaskStarted(), SearchWork() | ScoreWork() as work:
             return started_parameters(event, work)

@@ -4,7 +4,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from modicum_server.domain.audits import AuditFailure
-from modicum_server.domain.tasks import CheckWork, Task
+from modicum_server.domain.tasks import CheckWork, Task, TaskFinished, TaskStarted
 from modicum_server.errors import ModelServerDown, ModelServerError
 from modicum_server.model_server import ExpectedResults
 from modicum_server.worker.claims import Claim, WorkerContext
@@ -29,7 +29,8 @@ async def run_task(context: WorkerContext, claim: Claim, task: Task, kind: Resul
             aclosing(task_events(context.model_server, claim, expected)) as events,
         ):
             async for event in events:
-                writer.note(parameters_of(event, task))
+                if isinstance(event, TaskStarted | TaskFinished):
+                    writer.note(parameters_of(event, task))
                 await writer.add(kind.of_event(event))
         claim.lease.check()
         expected.require_all()
