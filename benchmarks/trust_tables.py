@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-from modicum_server.measures.words import enumeration, share_text
+from modicum_server.measures.number_words import enumeration, share_text
 from modicum_server.selftest.digits import INK
 
 from benchmarks.tables import table

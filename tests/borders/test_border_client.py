@@ -4,7 +4,7 @@ import json
 from dataclasses import fields
 
 import pytest
-from modicum import across_versions as client_across
+from modicum import comparisons as client_across
 from modicum import datasets as client_datasets
 from modicum import findings as client_findings
 from modicum import measures as client_measures

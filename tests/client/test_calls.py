@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from modicum import AsyncClient, Client, Control, ControlPlan, Model, errors
-from modicum.cli.exits import exit_code
+from modicum.cli.exit_codes import exit_code
 from modicum.grpc_errors import CLASS_OF_CODE, error_of
 from modicum.retrying import CALLS
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from modicum import errors
 from modicum.cli.command import app
-from modicum.cli.exits import exit_code
+from modicum.cli.exit_codes import exit_code
 from modicum.cli.requests import MOST_BACKSELECT_PASSES, backselect_passes
 from modicum.v1 import search_pb2
 

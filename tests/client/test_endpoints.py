@@ -4,7 +4,7 @@ import pytest
 from modicum import Client
 from modicum.endpoints import Endpoint, parsed_endpoint, refuse_unencrypted_token
 from modicum.errors import InsecureAddress, InvalidArgument
-from modicum.naming import checked_id, resource_name, short_version, suggested_id
+from modicum.resource_names import checked_id, resource_name, short_version, suggested_id
 from modicum.searches import Control, ControlPlan, Search, control_plan, fill_of, search_method
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from modicum import errors
 from modicum.cli.command import app
-from modicum.cli.exits import exit_code
+from modicum.cli.exit_codes import exit_code
 from modicum.searches import Fill
 from modicum.v1 import audit_service_pb2, model_pb2
 from PIL import Image

@@ -5,9 +5,9 @@ import io
 import json
 
 import pytest
-from modicum.cli.across import compared, search_text
+from modicum.cli.comparisons import compared, search_text
 from modicum.cli.measure_tables import classes_table, measures_table
-from modicum.cli.tables import mitigation_lines, show_result
+from modicum.cli.result_tables import mitigation_lines, show_result
 from modicum.results import document_of, result_of
 from rich.console import Console
 

@@ -3,7 +3,7 @@
 import gzip
 import json
 
-from modicum.cli.tables import mitigation_lines
+from modicum.cli.result_tables import mitigation_lines
 from modicum.results import document_of, result_of
 
 ONE, TWO, BOTH = (f"projects/default/models/{name}/versions/1" for name in ("one", "two", "both"))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from modicum.cli.tables import headline, show_result
+from modicum.cli.result_tables import headline, show_result
 from modicum.errors import ServiceError
 from modicum.findings import FillRobustFinding, finding_of
 from modicum.measures import Measure, number, percent

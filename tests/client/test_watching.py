@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import grpc
 import pytest
 from modicum import Statistics, errors
-from modicum.cli.exits import exit_code
+from modicum.cli.exit_codes import exit_code
 from modicum.cli.watching import Pace, duration, watched
 from modicum.searches import specification_value
 from modicum.v1 import audit_pb2

@@ -10,7 +10,7 @@ from modicum_server.images.objects import MOST_BOXES, MOST_BOXES_BYTES, MOST_MAS
 from modicum_server.logs import NO_MORE_FILES_SECONDS
 from modicum_server.processes.file_limits import MOST_OPEN_FILES
 from modicum_server.settings import Settings
-from modicum_server.transports.bounds import BOUNDS
+from modicum_server.transports.call_limits import BOUNDS
 from modicum_server.transports.grpc.server import (
     IDLE_SECONDS,
     LARGEST_REPLY_BYTES,

@@ -16,7 +16,7 @@ from modicum.sources.pictures import pictures
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
-from modicum_server.handler.failures import ModelRefused
+from modicum_server.handler.failure_reasons import ModelRefused
 from modicum_server.handler.images import Decoder
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.weights import read_weights

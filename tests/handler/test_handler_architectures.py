@@ -10,7 +10,7 @@ import torch
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.handler.architectures import build_architecture, class_count_of, take_channels
-from modicum_server.handler.failures import ModelRefused, TaskFailure
+from modicum_server.handler.failure_reasons import ModelRefused, TaskFailure
 from modicum_server.handler.weights import fit_weights, read_weights
 from modicum_server.images.pictures import canvas_array
 

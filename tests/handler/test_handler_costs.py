@@ -7,7 +7,7 @@ from modicum_server.domain import tasks
 from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.pixel_subsets import KEPT_SHARE
 from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Canvas, Control, Search, SearchMethod
-from modicum_server.handler.methods import search_method
+from modicum_server.handler.search_objects import search_method
 from modicum_server.usecases.costs import default_pixels_per_step, pixel_subset_descent, search_passes
 from modicum_server.usecases.rules import RULES
 from modicum_server.wire import worker_pb2

@@ -4,7 +4,7 @@ import itertools
 import threading
 
 import pytest
-from modicum_server.handler.outbox import CHUNK_BYTES, Clock, Outbox, Pulse
+from modicum_server.handler.chunk_sender import CHUNK_BYTES, Clock, Outbox, Pulse
 from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.wire.worker_pb2 import Chunk, Findings, Finished, Started
 

@@ -11,7 +11,7 @@ import torch
 from modicum.v1 import finding_pb2, model_pb2, search_pb2
 from modicum_server.domain.tasks import TaskFinished
 from modicum_server.torchserve.messages import event_of
-from modicum_server.worker.run.parameters import finished_parameters
+from modicum_server.worker.run.provenance import finished_parameters
 from torch import nn
 
 from tests.handler.handler_stage import (

@@ -4,7 +4,7 @@ import os
 import threading
 
 import pytest
-from modicum_server.handler.failures import TaskFailure
+from modicum_server.handler.failure_reasons import TaskFailure
 from modicum_server.handler.slot import CANCEL_LOOK_SECONDS, EXIT_CODE, LEASE_SECONDS, LeaseWatch, Slot
 
 from tests.clock import Clock

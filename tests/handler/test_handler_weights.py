@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 import torch
-from modicum_server.handler.failures import ModelRefused
+from modicum_server.handler.failure_reasons import ModelRefused
 from modicum_server.handler.weights import fit_weights, read_weights
 from safetensors.torch import save
 from torch import nn

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from modicum_server.local.keeping import keep_running
 from modicum_server.local.postgres import EmbeddedPostgres
-from modicum_server.local.program import LocalPostgresError
+from modicum_server.local.postgres_binaries import LocalPostgresError
+from modicum_server.local.postgres_keeper import keep_running
 
 PATIENCE_SECONDS = 120
 

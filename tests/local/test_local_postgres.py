@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from modicum_server.local import program
+from modicum_server.local import postgres_binaries
 from modicum_server.local.postgres import EmbeddedPostgres, FolderInUseError
-from modicum_server.local.program import LocalPostgresError
+from modicum_server.local.postgres_binaries import LocalPostgresError
 
 #: Starts a server, says its pid and URL, and waits to be killed.
 VICTIM = """
@@ -149,7 +149,7 @@ async def test_as_root_a_folder_that_nobody_can_reach_is_refused_with_a_way_out(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 async def test_as_root_programs_that_nobody_can_reach_are_copied(short_folder, monkeypatch):
-    monkeypatch.setattr(program, "_reachable", lambda _: False)
+    monkeypatch.setattr(postgres_binaries, "_reachable", lambda _: False)
     postgres = EmbeddedPostgres(short_folder / "postgres")
 
     await postgres.start()

@@ -5,7 +5,7 @@ from modicum_server.domain.findings import FillFinding, FindingControls, ScoredV
 from modicum_server.domain.searches import Control, ControlPlan, Fill, Search, SearchMethod
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import measure_from_json
-from modicum_server.measures.words import interval_text, share_text
+from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.reports import summary
 
 from tests.measures.example_audit import SEARCH, controls, document_and_rows, finding, variants

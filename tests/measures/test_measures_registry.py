@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from modicum.cli.tables import show_result
+from modicum.cli.result_tables import show_result
 from modicum.results import result_of
 from modicum_server.domain.models import Ensemble, InputDropout
 from modicum_server.domain.searches import TargetRule

@@ -2,8 +2,8 @@
 
 import pytest
 from modicum_server.metrics.api import ApiMetrics
-from modicum_server.metrics.exposition import LONGEST_EXEMPLAR, exemplar, exposed_text
-from modicum_server.metrics.stored import Snapshot
+from modicum_server.metrics.store_metrics import Snapshot
+from modicum_server.metrics.text_format import LONGEST_EXEMPLAR, exemplar, exposed_text
 from modicum_server.metrics.worker import WorkerMetrics
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"

@@ -12,7 +12,7 @@ import pytest
 from modicum_server.domain.gauges import NewestAudits, VersionAudit
 from modicum_server.errors import ArtifactNotFound, DependencyUnavailable
 from modicum_server.metrics.api import ApiMetrics
-from modicum_server.metrics.stored import Snapshot
+from modicum_server.metrics.store_metrics import Snapshot
 from modicum_server.metrics.versions import VersionReader, headlines_of
 
 VERSION = "projects/p/models/net/versions/{}"

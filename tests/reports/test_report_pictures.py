@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modicum_server.measures.words import confidence_text
+from modicum_server.measures.number_words import confidence_text
 from modicum_server.reports import panels, plots
 from PIL import Image
 

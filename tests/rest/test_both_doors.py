@@ -13,7 +13,7 @@ import grpc
 import pytest
 from modicum_server import errors
 from modicum_server.domain.projects import Role
-from modicum_server.transports.bounds import Bounds
+from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.errors import status_of_error
 from modicum_server.usecases.access import token_digest
 from PIL import Image

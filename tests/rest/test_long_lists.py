@@ -7,7 +7,7 @@ from google.protobuf.descriptor import Descriptor
 from modicum_server.errors import FieldInvalid
 from modicum_server.transports.http.rest import protojson
 from modicum_server.transports.http.rest.protojson import is_nested, read_json
-from modicum_server.transports.lengths import MOST, PACKAGE
+from modicum_server.transports.list_limits import MOST, PACKAGE
 
 from tests.rest.rest_stage import PROJECT, TOKENS
 from tests.rest.two_doors import METHODS, by_grpc, by_rest

@@ -6,7 +6,7 @@ import json
 import pytest
 from modicum_server.domain.audits import Stage
 from modicum_server.metrics.api import ApiMetrics
-from modicum_server.transports.bounds import Bounds
+from modicum_server.transports.call_limits import Bounds
 
 from tests.rest.rest_stage import until
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import grpc.aio
 import pytest
 from modicum_server.errors import ModelServerDown
-from modicum_server.torchserve.controller import Controller
+from modicum_server.torchserve.management import Controller
 from modicum_server.torchserve.stream import Stream
 
 

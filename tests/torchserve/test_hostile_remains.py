@@ -10,7 +10,7 @@ import pytest
 from modicum_server.processes.folder_deletion import delete_tree
 from modicum_server.torchserve.confinement.outside import fresh_folder
 from modicum_server.torchserve.memory import memory_of_a_model
-from modicum_server.torchserve.modelprocess import find_model_process
+from modicum_server.torchserve.model_process import find_model_process
 from modicum_server.torchserve.usage import MOST_FILE_BYTES, MOST_FILES, MOST_THREADS, Usage, usage_of
 
 #: More than Python's recursion, and with these names more than a path may hold.

@@ -11,7 +11,7 @@ from modicum_server.metrics.api import ApiMetrics
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
 from modicum_server.store.postgres import PostgresStore
-from modicum_server.transports.bounds import BOUNDS, Bounds
+from modicum_server.transports.call_limits import BOUNDS, Bounds
 from modicum_server.usecases.access import token_digest
 
 from tests.transports.transports_stage import PROJECT, TOKENS, Served

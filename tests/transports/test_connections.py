@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from modicum_server.transports.bounds import Bounds
+from modicum_server.transports.call_limits import Bounds
 
 HEAD_SECONDS = 1.0
 IMPATIENT = Bounds(head_seconds=HEAD_SECONDS, spare_connections=5)

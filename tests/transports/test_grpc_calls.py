@@ -18,9 +18,9 @@ from modicum.v1 import project_service_pb2 as projects
 from modicum_server.bootstrap import build_api
 from modicum_server.domain.audits import Stage
 from modicum_server.errors import DependencyUnavailable
-from modicum_server.metrics.stored import Snapshot
+from modicum_server.metrics.store_metrics import Snapshot
 from modicum_server.settings import Settings
-from modicum_server.transports.bounds import Bounds
+from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.methods.audits import PIECE_BYTES
 
 from tests.transports.transports_stage import PROJECT, messages, seen

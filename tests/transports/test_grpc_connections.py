@@ -9,7 +9,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from modicum_server.processes import file_limits
 from modicum_server.settings import Settings
-from modicum_server.transports.bounds import BOUNDS, Bounds
+from modicum_server.transports.call_limits import BOUNDS, Bounds
 from modicum_server.transports.grpc import server
 
 #: What opens HTTP/2: its words, and settings that say nothing.

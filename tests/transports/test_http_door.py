@@ -11,7 +11,7 @@ from modicum.v1 import project_service_pb2 as projects
 from modicum_server.domain.audits import AuditState
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.metrics.api import ApiMetrics
-from modicum_server.metrics.stored import FACT_GAUGES, Snapshot, Stored
+from modicum_server.metrics.store_metrics import FACT_GAUGES, Snapshot, Stored
 from modicum_server.transports.http import probes as door
 
 DEPENDENCIES = ("database", "schema", "queue", "artifact_store")

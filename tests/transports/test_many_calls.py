@@ -13,7 +13,7 @@ from grpc_status import rpc_status
 from modicum.v1 import project_service_pb2 as projects
 from modicum_server.transports import layers
 from modicum_server.transports.authentication import authenticate
-from modicum_server.transports.bounds import Bounds
+from modicum_server.transports.call_limits import Bounds
 
 Code = grpc.StatusCode
 #: gRPC's own bound, where nobody sets one, is 1,000 by chance and 3,000 for certain.

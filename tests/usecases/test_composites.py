@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.models import Combine, Ensemble, InputDropout, VersionState
 from modicum_server.errors import FieldInvalid, ModelRejected, ModelVersionNotFound, ResourceInUse
-from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.versions import NewVersion
 
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, CHECK, INPUT, PROJECT, draft

@@ -9,7 +9,7 @@ import pytest
 from modicum_server.errors import ArtifactMissing, DatasetTooLarge, ManifestInvalid, ObjectsInvalid
 from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.objects import MOST_ITEMS
-from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.request_ids import CreateOptions
 from PIL import Image
 
 from tests.usecases.usecases_stage import AUDITOR, PROJECT, digest_of

@@ -1,6 +1,6 @@
 import pytest
 from modicum_server.errors import FieldInvalid
-from modicum_server.usecases.names import FORMS, PATTERNS, parent_of, project_of
+from modicum_server.usecases.resource_names import FORMS, PATTERNS, parent_of, project_of
 from modicum_server.usecases.rules import RULES, check
 
 DIGEST = "ab" * 32

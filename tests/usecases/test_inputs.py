@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from modicum_server.domain.models import Ensemble, InputSpecification, ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import Canvas
-from modicum_server.usecases.inputs import framing_of
+from modicum_server.usecases.input_specifications import framing_of
 
 SMALL = InputSpecification(3, 224, 224, 0, 1, 256, "bicubic", (0.5,) * 3, (0.5,) * 3)
 LARGE = replace(SMALL, height=240, width=240, resize=272, interpolation="bilinear")

@@ -23,7 +23,7 @@ from modicum_server.errors import (
     RoleInsufficient,
 )
 from modicum_server.usecases.pages import PageRequest
-from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.versions import NewVersion
 
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, INPUT, PROJECT, STRANGER, VIEWER, digest_of, draft

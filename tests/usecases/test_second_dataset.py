@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from modicum_server.domain.models import Ensemble
 from modicum_server.errors import DatasetNotFound, FieldInvalid, LabelUnknown, ResourceInUse
-from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.versions import NewVersion
 
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, CHECK, PROJECT, draft

@@ -11,7 +11,7 @@ from modicum_server.domain.statistics import Statistics
 from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing, LabelUnknown
 from modicum_server.settings import Settings
 from modicum_server.usecases.controls import plans_beside
-from modicum_server.usecases.inputs import check_input
+from modicum_server.usecases.input_specifications import check_input
 from modicum_server.usecases.labels import require_labels
 from modicum_server.usecases.specifications import check_draft, fill_in, require_gradient
 

@@ -14,7 +14,7 @@ from modicum_server.errors import (
     UploadTruncated,
 )
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
-from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.request_ids import CreateOptions
 
 from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, VIEWER, digest_of, parts
 

@@ -25,7 +25,7 @@ from modicum_server.usecases.findings import Findings
 from modicum_server.usecases.models import Models
 from modicum_server.usecases.projects import Projects
 from modicum_server.usecases.reports import Reports
-from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.specifications import AuditDraft
 from modicum_server.usecases.versions import NewVersion, Versions
 from modicum_server.usecases.watching import Watching

@@ -15,7 +15,7 @@ from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.tasks import SearchWork
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.queue.wakeups import QueueWakeups
-from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
 from modicum_server.worker.lease import Lease
 from modicum_server.worker.shard_kinds import search, summarise

@@ -16,7 +16,7 @@ from modicum_server.metrics.worker import WorkerMetrics, image_outcome
 from modicum_server.worker.exposition import exposed
 from modicum_server.worker.failures import failure_of, retry_delay
 from modicum_server.worker.plan.donors import donor_indices, donors_needed
-from modicum_server.worker.run.parameters import finished_parameters, merged
+from modicum_server.worker.run.provenance import finished_parameters, merged
 
 SEARCH = Search(SearchMethod.MASK_OPTIMIZATION, 0.9, passes=100)
 FINDING = Finding(0, "a", "d", "v", 0, passes=Passes(3, 1))

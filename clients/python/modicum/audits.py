@@ -8,7 +8,7 @@ from modicum.connection import Connection, new_request_id
 from modicum.datasets import Dataset
 from modicum.errors import InvalidArgument
 from modicum.models import version_name
-from modicum.naming import checked_text, resource_name
+from modicum.resource_names import checked_text, resource_name
 from modicum.searches import (
     AuditSpecification,
     Canvas,

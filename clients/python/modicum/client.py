@@ -12,9 +12,9 @@ from modicum.audits import AsyncAudits
 from modicum.connection import Connection, opened
 from modicum.datasets import AsyncDatasets
 from modicum.endpoints import Endpoint, parsed_endpoint
+from modicum.event_loop_thread import Portal, blocking, blocking_into, streaming, streaming_into
 from modicum.local import Attachment, attach, token_for
 from modicum.models import AsyncModels
-from modicum.portal import Portal, blocking, blocking_into, streaming, streaming_into
 from modicum.snapshots import AuditSnapshot, AuditState
 
 TIMEOUT_SECONDS = 30.0

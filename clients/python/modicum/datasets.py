@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from modicum.connection import Connection, new_request_id
-from modicum.naming import checked_id, resource_name
+from modicum.resource_names import checked_id, resource_name
 from modicum.sources.manifests import Manifest, manifest_of
 from modicum.sources.objects import with_objects
 from modicum.sources.pictures import pictures

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from modicum.errors import DataLoss, InvalidArgument, OutputNotWritten
 from modicum.masked_sets import Export, MaskedSet
-from modicum.naming import printable
+from modicum.resource_names import printable
 from modicum.sources import png
 
 ARCHIVE_SUFFIX = ".npz"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from modicum.errors import InvalidArgument
 from modicum.findings import Finding, Subset
-from modicum.naming import short_version
+from modicum.resource_names import short_version
 from modicum.results import ModelResult, Result
 from modicum.searches import Fill
 from modicum.sources.inputs import InputSpecification

@@ -8,7 +8,7 @@ from time import monotonic
 from modicum.arguments import checked_list
 from modicum.connection import Connection, new_request_id
 from modicum.errors import DeadlineExceeded, InvalidArgument, ModelRejected, NotFound
-from modicum.naming import checked_id, checked_text, resource_name
+from modicum.resource_names import checked_id, checked_text, resource_name
 from modicum.sources.contents import file_content
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum.sources.labels import class_labels

@@ -1,8 +1,8 @@
 """Every public name of the package. `modicum` imports this module when one of the names is first used."""
 
-from modicum.across_versions import CheckedVersion, Comparison, Mitigation, Transfer
 from modicum.audit import AsyncAudit
 from modicum.client import AsyncClient, Audit, Client
+from modicum.comparisons import CheckedVersion, Comparison, Mitigation, Transfer
 from modicum.datasets import Dataset, DatasetItem
 from modicum.errors import (
     AlreadyExists,

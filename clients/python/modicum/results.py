@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from modicum.across_versions import Comparison, Mitigation, Transfer, comparison_of, mitigation_of, transfer_of
+from modicum.comparisons import Comparison, Mitigation, Transfer, comparison_of, mitigation_of, transfer_of
 from modicum.errors import ServiceError
 from modicum.findings import Finding, findings_of
 from modicum.measures import Measure, measures_of
-from modicum.naming import short_version
+from modicum.resource_names import short_version
 
 SCHEMA_VERSION = 1
 

@@ -13,7 +13,7 @@ from modicum_server.errors import DependencyUnavailable, SchemaOutdated
 from modicum_server.ports import ArtifactStore, Changes, Store
 from modicum_server.processes.stopping import done_before
 from modicum_server.settings import Settings
-from modicum_server.transports.bounds import BOUNDS, Bounds
+from modicum_server.transports.call_limits import BOUNDS, Bounds
 from modicum_server.usecases.access import token_digest
 
 if TYPE_CHECKING:

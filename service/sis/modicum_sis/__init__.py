@@ -6,7 +6,7 @@ It reads the clock only for a `Limit` and in `measured_chunk_size`. It leaves to
 
 from modicum_sis.acceleration.fast_path import Acceleration, Speedups
 from modicum_sis.controls.class_targeted import ClassTargeted, class_targeted, other_class
-from modicum_sis.controls.evidence import has_evidence
+from modicum_sis.controls.controllable_findings import has_evidence
 from modicum_sis.controls.fill_robust import FillRobust, fill_robust
 from modicum_sis.controls.pixel_subsets import PixelSubset, pixel_subsets, planned_pixel_subset_passes
 from modicum_sis.controls.rescoring import Rescore, dilated, mask_only, other_fills, random_same_size
@@ -29,7 +29,7 @@ from modicum_sis.errors import (
 from modicum_sis.findings import Finding, Parameters, Passes, Reason, Subset, Trace
 from modicum_sis.images.fills import FILLS, Donors, gather_donors
 from modicum_sis.limit import Limit
-from modicum_sis.model.batching import default_chunk_size, measured_chunk_size
+from modicum_sis.model.chunk_size import default_chunk_size, measured_chunk_size
 from modicum_sis.model.classifier import Classifier, Inspection
 from modicum_sis.model.input_parameters import InputParameters
 from modicum_sis.numerics.margins import log_odds

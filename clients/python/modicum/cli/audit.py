@@ -10,8 +10,9 @@ from typing import Annotated
 
 from modicum.cli import options
 from modicum.cli.consoles import print_error, print_json, stdout
-from modicum.cli.exits import INTERRUPTED
+from modicum.cli.exit_codes import INTERRUPTED
 from modicum.cli.outputs import Output, checked_outputs, write_outputs
+from modicum.cli.progress import View, upload_progress, view
 from modicum.cli.requests import (
     ModelRequest,
     SearchRequest,
@@ -22,14 +23,13 @@ from modicum.cli.requests import (
     refuse_wrong_channels,
     search_request,
 )
-from modicum.cli.tables import show_result
-from modicum.cli.views import View, upload_progress, view
+from modicum.cli.result_tables import show_result
 from modicum.cli.watching import watched
 from modicum.client import Audit, Client
 from modicum.datasets import Dataset
 from modicum.errors import DataRefused, ModicumError
 from modicum.local import data_folder
-from modicum.naming import short_version, suggested_id
+from modicum.resource_names import short_version, suggested_id
 from modicum.results import Result
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects

@@ -10,16 +10,16 @@ from modicum.cli import options
 from modicum.cli.consoles import print_json, print_json_line, stderr, stdout
 from modicum.cli.options import FLAG, IMAGES, MODEL, OUTPUT, RUN, option
 from modicum.cli.outputs import checked_outputs, write_outputs
+from modicum.cli.progress import view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import search_request
-from modicum.cli.tables import show_result
-from modicum.cli.views import view
+from modicum.cli.result_tables import show_result
 from modicum.cli.watching import watched
 from modicum.client import Audit, Client
 from modicum.errors import InvalidArgument
 from modicum.masked_files import checked_target
 from modicum.masked_sets import COLOURS
-from modicum.naming import last_part, short_version
+from modicum.resource_names import last_part, short_version
 from modicum.searches import Fill
 from modicum.snapshots import AuditState
 from modicum.statistics import Statistics

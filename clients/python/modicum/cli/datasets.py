@@ -10,11 +10,11 @@ from rich.table import Table
 from modicum.cli import options
 from modicum.cli.consoles import print_json, stderr, stdout
 from modicum.cli.options import OUTPUT, option
+from modicum.cli.progress import upload_progress, view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import check_range
-from modicum.cli.views import upload_progress, view
 from modicum.client import Client
-from modicum.naming import last_part, printable
+from modicum.resource_names import last_part, printable
 from modicum.searches import INT32_MAX
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects

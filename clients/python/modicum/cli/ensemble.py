@@ -9,15 +9,15 @@ import typer
 from modicum.cli import options
 from modicum.cli.audit import audited, connected, uploaded
 from modicum.cli.consoles import print_json, stdout
-from modicum.cli.exits import DONE, INCONCLUSIVE, VIOLATED
+from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
 from modicum.cli.options import IMAGES, MODEL, STATISTICS, option
 from modicum.cli.outputs import checked_outputs, write_outputs
+from modicum.cli.progress import view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import checked_images, search_request
-from modicum.cli.tables import mitigation_lines
-from modicum.cli.views import view
+from modicum.cli.result_tables import mitigation_lines
 from modicum.errors import InvalidArgument
-from modicum.naming import last_part
+from modicum.resource_names import last_part
 from modicum.results import Result
 from modicum.statistics import Statistics
 from modicum.versions import Combine, ModelVersion

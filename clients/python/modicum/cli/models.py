@@ -8,11 +8,11 @@ from rich.table import Table
 from modicum.cli import options
 from modicum.cli.consoles import print_json, stderr, stdout
 from modicum.cli.options import FLAG, RUN, option
+from modicum.cli.progress import upload_progress, view
 from modicum.cli.registration import Group, command
 from modicum.cli.requests import model_request
-from modicum.cli.views import upload_progress, view
 from modicum.client import Client
-from modicum.naming import last_part, short_version
+from modicum.resource_names import last_part, short_version
 from modicum.sources.inputs import InputSpecification
 from modicum.versions import Combine, ModelVersion, VersionState
 

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from modicum.cli.exits import guarded
+from modicum.cli.exit_codes import guarded
 from modicum.cli.options import FLAG, OUTPUT
 
 Function = Callable[..., None]

@@ -14,7 +14,7 @@ from modicum.cli.options import (
     SearchOptions,
 )
 from modicum.errors import InvalidArgument
-from modicum.naming import checked_id, printable, suggested_id
+from modicum.resource_names import checked_id, printable, suggested_id
 from modicum.searches import (
     FEWEST_CONTROL_PASSES,
     INT32_MAX,

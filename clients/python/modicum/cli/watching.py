@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from time import monotonic
 
-from modicum.cli.views import View
+from modicum.cli.progress import View
 from modicum.client import Audit
 from modicum.measures import percent
-from modicum.naming import last_part
+from modicum.resource_names import last_part
 from modicum.snapshots import AuditSnapshot, AuditState
 
 SECONDS_PER_MINUTE = 60

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modicum.errors import InvalidSource
-from modicum.naming import printable
+from modicum.resource_names import printable
 from modicum.sources.contents import require_file
 from modicum.sources.paths import name_inside
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from modicum.errors import InvalidArgument, InvalidSource
-from modicum.naming import printable
+from modicum.resource_names import printable
 from modicum.sources.contents import bytes_content, file_content, require_file
 from modicum.sources.labels import csv_rows, json_of
 from modicum.sources.paths import name_inside, refuse_outside_links

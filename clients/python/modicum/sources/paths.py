@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from modicum.errors import InvalidSource
-from modicum.naming import printable
+from modicum.resource_names import printable
 
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
 

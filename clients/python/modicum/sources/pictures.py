@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modicum.errors import InvalidSource
-from modicum.naming import printable
+from modicum.resource_names import printable
 from modicum.sources import npy, png
 from modicum.sources.contents import Content, file_content, made_content, require_file
 from modicum.sources.labels import picture_labels

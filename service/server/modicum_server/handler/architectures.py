@@ -15,10 +15,10 @@ from importlib import metadata
 from typing import Any, Protocol
 
 import torch
-from modicum_sis.numerics.memory import is_out_of_memory
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import Tensor, nn
 
-from modicum_server.handler.failures import ModelRefused, TaskFailure, first_line
+from modicum_server.handler.failure_reasons import ModelRefused, TaskFailure, first_line
 from modicum_server.handler.weights import PARALLEL_PREFIX
 
 ENTRY_POINTS = "modicum.architectures"

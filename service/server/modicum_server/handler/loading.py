@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from modicum_sis import Classifier
-from modicum_sis.numerics.memory import is_out_of_memory
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from torch import nn
 from torch.export.passes import move_to_device_pass
 
@@ -23,7 +23,7 @@ from modicum_server.domain.models import (
 from modicum_server.handler.architectures import build_architecture, class_count_of, take_channels
 from modicum_server.handler.composites import EnsembleModule, InputDropoutModule, TemperedModule, mask_bank
 from modicum_server.handler.donors import DonorPool
-from modicum_server.handler.failures import ModelRefused, TaskFailure, first_line
+from modicum_server.handler.failure_reasons import ModelRefused, TaskFailure, first_line
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.weights import fit_weights, read_weights
 

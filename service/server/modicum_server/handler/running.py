@@ -19,9 +19,9 @@ from modicum_server.codec.findings import finding_message
 from modicum_server.codec.models import version_value
 from modicum_server.handler.architectures import ENTRY_POINTS
 from modicum_server.handler.checking import check
-from modicum_server.handler.failures import TaskCancelled, TaskFailure, failure_of
+from modicum_server.handler.chunk_sender import Outbox, Pulse
+from modicum_server.handler.failure_reasons import TaskCancelled, TaskFailure, failure_of
 from modicum_server.handler.loading import Loaded, ModelCache, choose_device, tempered
-from modicum_server.handler.outbox import Outbox, Pulse
 from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.handler.scoring import prepare_score
 from modicum_server.handler.searching import prepare_search

@@ -20,7 +20,7 @@ from modicum_server.codec.models import input_value
 from modicum_server.codec.searches import canvas_value, fill_value
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import Fill
-from modicum_server.handler.failures import TaskCancelled
+from modicum_server.handler.failure_reasons import TaskCancelled
 from modicum_server.handler.images import Decoder
 from modicum_server.handler.loading import Loaded
 from modicum_server.handler.progress_counts import ProgressCounts

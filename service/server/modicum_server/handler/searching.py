@@ -19,14 +19,14 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas, Control, Fill, Search, TargetRule
 from modicum_server.handler.controls import Controls, PlannedControl, Searched
 from modicum_server.handler.donors import no_donors
-from modicum_server.handler.failures import ModelRefused, TaskCancelled, TaskFailure, presentable
+from modicum_server.handler.failure_reasons import ModelRefused, TaskCancelled, TaskFailure, presentable
 from modicum_server.handler.findings import finding_of, unsearched
 from modicum_server.handler.images import Decoder, TaskImages
 from modicum_server.handler.loading import Loaded
-from modicum_server.handler.methods import search_method
 from modicum_server.handler.outside_objects import OutsideObjects
 from modicum_server.handler.pixel_subsets import PixelSubsets
 from modicum_server.handler.progress_counts import ProgressCounts
+from modicum_server.handler.search_objects import search_method
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.temperatures import critical_temperature
 from modicum_server.images.pictures import MAX_PIXELS

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from modicum_server.handler.failures import TaskFailure
+from modicum_server.handler.failure_reasons import TaskFailure
 from modicum_server.wire.worker_pb2 import Task
 
 LEASE_SECONDS = 15.0

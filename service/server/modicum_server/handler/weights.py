@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from modicum_sis.numerics.memory import is_out_of_memory
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from modicum_server.handler.failures import ModelRefused
+from modicum_server.handler.failure_reasons import ModelRefused
 
 ZIP_MAGIC, PICKLE_MAGIC = b"PK\x03\x04", b"\x80"
 NESTS = ("state_dict", "model_state_dict", "model", "net")

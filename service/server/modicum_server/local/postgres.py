@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from modicum_server.local.program import LocalPostgresError, open_to_others, program_of
+from modicum_server.local.postgres_binaries import LocalPostgresError, open_to_others, program_of
 
 if TYPE_CHECKING:
     import psycopg

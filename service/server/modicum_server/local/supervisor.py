@@ -67,9 +67,9 @@ class LocalServer:
         if given:
             yield _Database(given, _nothing, asyncio.Event().wait)
             return
-        from modicum_server.local.keeping import keep_running  # noqa: PLC0415
         from modicum_server.local.postgres import EmbeddedPostgres  # noqa: PLC0415
-        from modicum_server.local.program import LocalPostgresError  # noqa: PLC0415
+        from modicum_server.local.postgres_binaries import LocalPostgresError  # noqa: PLC0415
+        from modicum_server.local.postgres_keeper import keep_running  # noqa: PLC0415
 
         postgres = EmbeddedPostgres(self.folder.path / "postgres")
         try:

@@ -11,9 +11,9 @@ import numpy as np
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
-from modicum_server.measures.words import interval_text, share_text
 
 CONTROL = "dilated"
 

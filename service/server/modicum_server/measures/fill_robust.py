@@ -15,8 +15,8 @@ import math
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, quantile_measure, share
+from modicum_server.measures.number_words import interval_text, ratio_text, share_text, times_text
 from modicum_server.measures.observations import Observations
-from modicum_server.measures.words import interval_text, ratio_text, share_text, times_text
 
 CONTROL = "fill_robust"
 NEEDED_SHARE = 0.9

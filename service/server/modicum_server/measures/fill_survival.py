@@ -13,8 +13,8 @@ from modicum_server.domain.searches import Fill
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.number_words import enumeration, share_text
 from modicum_server.measures.observations import Observations
-from modicum_server.measures.words import enumeration, share_text
 
 CONTROL = "fill"
 PREFIX = "fill_survival_"

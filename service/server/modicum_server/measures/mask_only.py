@@ -7,9 +7,9 @@ at least one paint. NOT_THE_SHAPE: its upper end is below 0.5 for both. Otherwis
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading
+from modicum_server.measures.number_words import confidence_text, enumeration, interval_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
-from modicum_server.measures.words import confidence_text, enumeration, interval_text
 
 CONTROL = "mask_only"
 PAINTS = {"white_on_mean": "white", "black_on_mean": "black"}

@@ -33,9 +33,9 @@ from modicum_server.measures.checked_versions import (
 )
 from modicum_server.measures.comparisons import difference_to_mean, ratio_of
 from modicum_server.measures.families import Title
+from modicum_server.measures.fill_notes import differing_fills
 from modicum_server.measures.matched_eligibility import MatchedEligibility, matched_eligibility
 from modicum_server.measures.matched_temperatures import matched_temperatures
-from modicum_server.measures.mean_fills import differing_fills
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.mitigation_rule import LEAST_IMAGES, MITIGATED, cautions, judge
 from modicum_server.measures.observations import Observations

@@ -17,8 +17,8 @@ from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures.comparisons import WIDER
 from modicum_server.measures.matched_eligibility import MOST_APART, MatchedEligibility
 from modicum_server.measures.measure import Measure
+from modicum_server.measures.number_words import short_name
 from modicum_server.measures.out_of_distribution import DIFFERENCE
-from modicum_server.measures.words import short_name
 
 LEAST_IMAGES = 30
 MITIGATED = "MITIGATED"

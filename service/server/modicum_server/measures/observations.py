@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modicum_server.domain.searches import Canvas, Search, TargetRule
 from modicum_server.domain.statistics import Statistics
-from modicum_server.measures.descents import Descents
+from modicum_server.measures.pixel_subset_curves import Descents
 
 Booleans = NDArray[np.bool_]
 Floats = NDArray[np.float64]

@@ -25,7 +25,6 @@ from modicum_server.domain.findings import (
 )
 from modicum_server.domain.searches import Canvas, Search
 from modicum_server.domain.statistics import DEFAULTS, Statistics
-from modicum_server.measures.descents import DescentColumns
 from modicum_server.measures.observations import (
     OF_WHOLE_IMAGES,
     UNKNOWN,
@@ -34,6 +33,7 @@ from modicum_server.measures.observations import (
     Rescored,
     Transferred,
 )
+from modicum_server.measures.pixel_subset_curves import DescentColumns
 from modicum_server.measures.ring import Ring
 
 COLUMNS: dict[str, str] = {

@@ -17,13 +17,13 @@ import numpy as np
 
 from modicum_server.domain.pixel_subsets import KEPT_SHARE, kept_pixels
 from modicum_server.measures.comparisons import difference_of, mean_of
-from modicum_server.measures.descents import GRID
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE, bootstrap_means
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, share
+from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Booleans, Floats, Observations
+from modicum_server.measures.pixel_subset_curves import GRID
 from modicum_server.measures.rescored import LESS, MORE, against_limit
-from modicum_server.measures.words import interval_text, share_text
 
 CONTROL = "pixel_subsets"
 NOT_LABELLED = "no image that was descended has a label"

@@ -7,9 +7,9 @@ its upper end is below 0.5. Otherwise, or below n = 10, INCONCLUSIVE.
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.rescored import LESS, MORE, against_limit, rescored
-from modicum_server.measures.words import interval_text, share_text
 
 CONTROL = "random"
 NOT_LABELLED = "no random subset of a labelled image was scored"

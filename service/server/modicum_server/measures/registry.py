@@ -28,7 +28,7 @@ from modicum_server.measures import (
     transfer,
 )
 from modicum_server.measures.families import Family, PairFamily, Titles
-from modicum_server.measures.mean_fills import differing_fills
+from modicum_server.measures.fill_notes import differing_fills
 from modicum_server.measures.measure import Measured, Reading
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.parts import Audited, Part

@@ -22,9 +22,9 @@ from modicum_server.domain.searches import Canvas
 from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.measure import Measure, Measured, Reading, share
+from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.object_share import divides
 from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED, Observations, Rescored
-from modicum_server.measures.words import interval_text, share_text
 
 CONTROL = "shortcut"
 SHARE_LIMIT = 0.2

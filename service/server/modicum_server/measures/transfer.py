@@ -23,10 +23,10 @@ from modicum_server.domain.searches import Control, TargetRule
 from modicum_server.measures.families import Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Reading, quantile_measure, share
+from modicum_server.measures.number_words import enumeration, interval_text, share_text, short_name
 from modicum_server.measures.observations import UNKNOWN, Booleans, Observations, Rescored
 from modicum_server.measures.parts import Audited, Part
 from modicum_server.measures.rescored import LESS, MORE, UNSETTLED, against_limit
-from modicum_server.measures.words import enumeration, interval_text, share_text, short_name
 
 CONTROL = "transfer"
 AGREED = "transfer_agreed"

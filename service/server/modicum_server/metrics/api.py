@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from modicum_server.metrics.exposition import exemplar, exposed_text
-from modicum_server.metrics.stored import Snapshot, SnapshotCollector
+from modicum_server.metrics.store_metrics import Snapshot, SnapshotCollector
+from modicum_server.metrics.text_format import exemplar, exposed_text
 
 #: Most calls take milliseconds, uploads and reports take seconds, and watches last as long as audits.
 RPC_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)

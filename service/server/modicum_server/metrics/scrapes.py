@@ -16,7 +16,7 @@ import structlog
 
 from modicum_server.errors import Unavailable
 from modicum_server.metrics.api import ApiMetrics
-from modicum_server.metrics.stored import Disk, Snapshot, Stored
+from modicum_server.metrics.store_metrics import Disk, Snapshot, Stored
 from modicum_server.metrics.versions import VersionReader
 from modicum_server.ports import ArtifactStore, Store
 from modicum_server.settings import Settings

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from modicum_server.domain.audits import Audit, Shard
 from modicum_server.domain.findings import Finding, FindingReason, Prediction, Transfer
-from modicum_server.metrics.exposition import exemplar
+from modicum_server.metrics.text_format import exemplar
 from modicum_server.model_server import Isolation, ModelServerHealth
 
 #: A shard is planned to take a minute. Checks and summaries take a second, a large model on a CPU many minutes.

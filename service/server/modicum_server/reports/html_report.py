@@ -15,8 +15,8 @@ from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
 from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.images.pictures import MAX_PIXELS
-from modicum_server.measures.words import asked_text, confidence_text, short_name
-from modicum_server.reports.comparing import checks, pairs
+from modicum_server.measures.number_words import asked_text, confidence_text, short_name
+from modicum_server.reports.comparisons import checks, pairs
 from modicum_server.reports.gallery import LoadImage, Scene
 from modicum_server.reports.lines import overview
 from modicum_server.reports.matrix import matrices

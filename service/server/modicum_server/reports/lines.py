@@ -9,7 +9,7 @@ from typing import Any
 
 from modicum_server.measures.families import Place, Titles
 from modicum_server.measures.measure import Measure, measure_from_json
-from modicum_server.measures.words import share_text
+from modicum_server.measures.number_words import share_text
 from modicum_server.reports.wording import interval_ends, value_text
 
 Measures = Mapping[str, Mapping[str, Any]]

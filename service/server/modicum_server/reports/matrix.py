@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modicum_server.measures.measure import Measured, measure_from_json
-from modicum_server.measures.words import confidence_text, share_text
+from modicum_server.measures.number_words import confidence_text, share_text
 from modicum_server.reports.wording import interval_ends
 
 SCOPES = (

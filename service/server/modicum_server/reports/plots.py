@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modicum_server.measures.intervals import quantile
-from modicum_server.measures.words import share_text
+from modicum_server.measures.number_words import share_text
 
 WIDTH, LEFT, RIGHT = 460, 16, 444
 TOP, LANE_TITLE, LANE_GAP, AXIS_HEIGHT = 22, 24, 16, 30

@@ -6,7 +6,7 @@ from typing import Any
 from modicum_server.measures.class_targeted import search_text
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured
-from modicum_server.measures.words import asked_text, confidence_text, interval_text, share_text
+from modicum_server.measures.number_words import asked_text, confidence_text, interval_text, share_text
 
 GRADIENT_FREE = (
     "This version has no useful gradient. Its subsets come from a search by forward passes alone and are larger than "

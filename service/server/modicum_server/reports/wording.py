@@ -7,7 +7,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import SearchMethod
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.words import OPEN_END, confidence_text, ratio_text, share_text, short_name
+from modicum_server.measures.number_words import OPEN_END, confidence_text, ratio_text, share_text, short_name
 
 REASONS: Mapping[str, str] = {
     FindingReason.NOT_ELIGIBLE: "below the threshold on the whole image, so not searched",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from modicum_server.measures.measure import Measure, measure_from_json
+from modicum_server.measures.number_words import interval_text, share_text
 from modicum_server.measures.shortcut import CONTROL
-from modicum_server.measures.words import interval_text, share_text
 from modicum_server.selftest.auditing import audit
 from modicum_server.selftest.cases import CASES, Case
 from modicum_server.selftest.digits import Digits, split

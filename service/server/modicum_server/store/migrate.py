@@ -12,7 +12,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 from modicum_server.postgres.connections import CONNECT_TIMEOUT_SECONDS, sqlalchemy_url
-from modicum_server.store.failures import translated
+from modicum_server.store.database_errors import translated
 from modicum_server.store.schema import SchemaState, schema_of
 
 #: Key of the advisory lock that one migrating process holds.

@@ -13,8 +13,8 @@ from modicum_server.ports import Keyed
 from modicum_server.postgres.connections import driver_connection
 from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
-from modicum_server.store.documents import artifact_of, parts_of, source_document, source_of
 from modicum_server.store.projects import project_of
+from modicum_server.store.source_documents import artifact_of, parts_of, source_document, source_of
 
 REFERRERS = 10
 _VERSIONS = tables.model_versions.c

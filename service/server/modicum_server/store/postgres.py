@@ -13,15 +13,15 @@ from modicum_server.postgres.connections import open_engine
 from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store.artifacts import PostgresArtifacts
 from modicum_server.store.audits import PostgresAudits
+from modicum_server.store.database_errors import translated
 from modicum_server.store.datasets import PostgresDatasets
-from modicum_server.store.failures import translated
 from modicum_server.store.findings import PostgresFindings
-from modicum_server.store.gauges import PostgresGauges
+from modicum_server.store.metric_queries import PostgresGauges
 from modicum_server.store.models import PostgresModels
 from modicum_server.store.predictions import PostgresPredictions
 from modicum_server.store.probing import Probing
 from modicum_server.store.projects import PostgresProjects
-from modicum_server.store.requests import PostgresRequests
+from modicum_server.store.request_ids import PostgresRequests
 from modicum_server.store.schema import schema_of
 from modicum_server.store.shards import PostgresShards
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from modicum_server.errors import DependencyUnavailable
-from modicum_server.store.failures import translated
+from modicum_server.store.database_errors import translated
 
 ANSWER_SECONDS = 3.0
 

@@ -19,16 +19,16 @@ from modicum_server.settings import Settings
 from modicum_server.torchserve.archive import HANDLER_MODULE
 from modicum_server.torchserve.confinement.plan import Level, Plan
 from modicum_server.torchserve.folders import ServerFolder, create_server_folder
+from modicum_server.torchserve.health import examine
 from modicum_server.torchserve.isolation import Isolation, choose_isolation, find_bubblewrap
 from modicum_server.torchserve.java import find_java
 from modicum_server.torchserve.memory import memory_of_a_model
+from modicum_server.torchserve.process_renewal import Renewal
 from modicum_server.torchserve.progress import hang_seconds
-from modicum_server.torchserve.recovery import examine
-from modicum_server.torchserve.renewal import Renewal
-from modicum_server.torchserve.running import Limits, Run
 from modicum_server.torchserve.server import Recipe, RunningServer, start_server
 from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.supervisor import Supervisor
+from modicum_server.torchserve.task_run import Limits, Run
 
 #: Longest time for which a task waits while TorchServe is restarted.
 COMEBACK_SECONDS = 120.0

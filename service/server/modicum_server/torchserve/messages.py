@@ -30,7 +30,7 @@ from modicum_server.domain.tasks import (
     TaskStarted,
 )
 from modicum_server.errors import TaskFailed
-from modicum_server.torchserve.failures import HANDLER_BUG
+from modicum_server.torchserve.stream_errors import HANDLER_BUG
 from modicum_server.wire import worker_pb2
 
 LONGEST_WORDS = 200

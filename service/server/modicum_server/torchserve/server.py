@@ -13,16 +13,16 @@ import grpc.aio
 from google.protobuf import empty_pb2
 
 from modicum_server.errors import ModelServerDown
+from modicum_server.torchserve.access_keys import Keys
 from modicum_server.torchserve.archive import build_archive
 from modicum_server.torchserve.configuration import LOOPBACK, Ports, command, free_ports, write_configuration
 from modicum_server.torchserve.confinement.plan import Plan
-from modicum_server.torchserve.controller import Controller
 from modicum_server.torchserve.folders import ServerFolder
 from modicum_server.torchserve.isolation import write_wrapper
 from modicum_server.torchserve.java import torchserve_home
-from modicum_server.torchserve.keys import Keys
-from modicum_server.torchserve.modelprocess import ModelProcess, find_model_process
-from modicum_server.torchserve.process import JavaProcess, tail
+from modicum_server.torchserve.java_process import JavaProcess, tail
+from modicum_server.torchserve.management import Controller
+from modicum_server.torchserve.model_process import ModelProcess, find_model_process
 from modicum_server.torchserve.usage import Usage, usage_of
 from modicum_server.wire import inference_pb2_grpc
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import grpc.aio
 
 from modicum_server.errors import ModelServerDown
-from modicum_server.torchserve.keys import Keys
+from modicum_server.torchserve.access_keys import Keys
 from modicum_server.wire import inference_pb2
 
 if TYPE_CHECKING:

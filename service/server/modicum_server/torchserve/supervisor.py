@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from modicum_server.errors import ModelServerDown
-from modicum_server.torchserve.process import tail
+from modicum_server.torchserve.java_process import tail
 from modicum_server.torchserve.server import RunningServer
 
 FIRST_PAUSE_SECONDS = 0.5

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from modicum_server.torchserve.modelprocess import ModelProcess
+from modicum_server.torchserve.model_process import ModelProcess
 
 MOST_FILES = 1_000
 MOST_FILE_BYTES = 64 << 20

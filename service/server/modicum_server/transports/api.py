@@ -4,13 +4,13 @@ import asyncio
 
 from modicum_server.ports import Store
 from modicum_server.settings import Settings
-from modicum_server.transports.bounds import BOUNDS, Bounds
+from modicum_server.transports.call_limits import BOUNDS, Bounds
+from modicum_server.transports.call_metrics import CallMetrics, Exposition
 from modicum_server.transports.grpc.server import GrpcServer
 from modicum_server.transports.http.app import build_app
 from modicum_server.transports.http.server import HttpServer
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
-from modicum_server.transports.telemetry import CallMetrics, Exposition
 
 
 class Api:

@@ -19,10 +19,10 @@ from modicum_server.domain.projects import Principal
 from modicum_server.errors import DependencyUnavailable, FieldInvalid, ModicumError, TooManyCalls
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
+from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.calls import CURRENT, Call, CallerLeft
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.refusals import Refusal, deadline_refusal, refusal_of
-from modicum_server.transports.telemetry import CallMetrics
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 

@@ -8,12 +8,12 @@ from modicum_server.domain.audits import Audit
 from modicum_server.images.objects import check_objects
 from modicum_server.ports import ArtifactStore, Changes, ReportRenderer, Store
 from modicum_server.settings import Settings
+from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.methods.artifacts import ArtifactMethods
 from modicum_server.transports.methods.audits import AuditMethods
 from modicum_server.transports.methods.datasets import DatasetMethods
 from modicum_server.transports.methods.models import ModelMethods
 from modicum_server.transports.methods.projects import ProjectMethods
-from modicum_server.transports.telemetry import CallMetrics
 from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audit_creation import AuditCreation
 from modicum_server.usecases.audits import Audits

@@ -12,7 +12,7 @@ from modicum_server.ports import ArtifactStore, Store, Transaction, Upload
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.models import refuse_in_use
-from modicum_server.usecases.names import project_of
+from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 
 MEBIBYTE = 1024 * 1024

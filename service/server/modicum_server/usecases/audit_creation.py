@@ -22,8 +22,8 @@ from modicum_server.usecases.costs import cut_shards, planned_images, planned_pa
 from modicum_server.usecases.datasets import require_dataset
 from modicum_server.usecases.draws import draw_sample
 from modicum_server.usecases.labels import labels_of, require_labels
-from modicum_server.usecases.names import project_of
-from modicum_server.usecases.requests import CreateOptions, identify
+from modicum_server.usecases.request_ids import CreateOptions, identify
+from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.specifications import (
     FIELD,

@@ -7,8 +7,8 @@ from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.filters import audit_filter
 from modicum_server.usecases.models import refuse_in_use
-from modicum_server.usecases.names import project_of
 from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
+from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 
 

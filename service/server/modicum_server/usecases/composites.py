@@ -9,8 +9,8 @@ from dataclasses import replace
 from modicum_server.domain.models import Ensemble, InputDropout, InputSpecification, ModelVersion, VersionState
 from modicum_server.errors import FieldInvalid, ModelRejected, ModelVersionNotFound
 from modicum_server.ports import Transaction
-from modicum_server.usecases.names import project_of
-from modicum_server.usecases.requests import canonical_digest
+from modicum_server.usecases.request_ids import canonical_digest
+from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 
 FIELD = "model_version"

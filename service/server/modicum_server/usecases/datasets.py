@@ -10,13 +10,13 @@ from modicum_server.ports import ArtifactStore, ObjectsCheck, Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.manifests import read_manifest
+from modicum_server.usecases.model_sources import require_artifact
 from modicum_server.usecases.models import refuse_in_use
-from modicum_server.usecases.names import project_of
 from modicum_server.usecases.objects import ObjectsGate, with_objects
 from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
-from modicum_server.usecases.requests import CreateOptions, IdentifiedRequest, identify
+from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest, identify
+from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
-from modicum_server.usecases.sources import require_artifact
 
 DIGESTS_AT_ONCE = 5_000
 

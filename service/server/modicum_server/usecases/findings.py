@@ -9,8 +9,8 @@ from modicum_server.errors import FindingNotFound
 from modicum_server.ports import Store
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit
-from modicum_server.usecases.names import parent_of, project_of
 from modicum_server.usecases.pages import Page, PageRequest, read_page
+from modicum_server.usecases.resource_names import parent_of, project_of
 
 FIXED_BYTES = 1024
 POINT_BYTES = 12

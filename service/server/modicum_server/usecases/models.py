@@ -7,9 +7,9 @@ from modicum_server.domain.projects import Principal, Role
 from modicum_server.errors import ModelNotFound, ResourceInUse
 from modicum_server.ports import Store
 from modicum_server.usecases.access import authorise
-from modicum_server.usecases.names import project_of
 from modicum_server.usecases.pages import Page, PageRequest, read_page
-from modicum_server.usecases.requests import CreateOptions, identify
+from modicum_server.usecases.request_ids import CreateOptions, identify
+from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 
 

@@ -6,9 +6,9 @@ from modicum_server.domain.projects import Principal, Project, Role
 from modicum_server.errors import ProjectExists, ProjectNotFound, ResourceInUse
 from modicum_server.ports import Store
 from modicum_server.usecases.access import authorise
-from modicum_server.usecases.names import DEFAULT_PROJECT, project_of
 from modicum_server.usecases.pages import Page, PageRequest, read_page
-from modicum_server.usecases.requests import CreateOptions, identify
+from modicum_server.usecases.request_ids import CreateOptions, identify
+from modicum_server.usecases.resource_names import DEFAULT_PROJECT, project_of
 from modicum_server.usecases.rules import check
 
 

@@ -14,7 +14,7 @@ from modicum_server.errors import ArtifactNotFound, FormatUnknown
 from modicum_server.measures import FindingsArtifact
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store
 from modicum_server.usecases.audits import Audits, require_succeeded
-from modicum_server.usecases.inputs import first_part, framing_of
+from modicum_server.usecases.input_specifications import first_part, framing_of
 from modicum_server.usecases.stored_results import read_document, read_whole
 from modicum_server.usecases.versions import require_version
 

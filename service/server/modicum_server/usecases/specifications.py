@@ -14,7 +14,7 @@ from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing
 from modicum_server.settings import Settings
 from modicum_server.usecases.controls import carrier, default_controls
 from modicum_server.usecases.costs import default_pixels_per_step
-from modicum_server.usecases.names import project_of
+from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 
 FIELD = "audit.specification"

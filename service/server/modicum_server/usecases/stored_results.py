@@ -13,7 +13,7 @@ from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion
 from modicum_server.ports import ArtifactStore, Transaction
 from modicum_server.settings import Settings
-from modicum_server.usecases.requests import canonical_digest
+from modicum_server.usecases.request_ids import canonical_digest
 
 DTYPE = "float32"
 AUTO = "auto"

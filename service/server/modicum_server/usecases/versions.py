@@ -11,12 +11,12 @@ from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.composites import with_parts
+from modicum_server.usecases.model_sources import FIELD, check_source, require_source_artifact
 from modicum_server.usecases.models import model_not_found, refuse_in_use
-from modicum_server.usecases.names import project_of
 from modicum_server.usecases.pages import NUMBERS, Page, PageRequest, read_page
-from modicum_server.usecases.requests import CreateOptions, canonical_digest, identify
+from modicum_server.usecases.request_ids import CreateOptions, canonical_digest, identify
+from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
-from modicum_server.usecases.sources import FIELD, check_source, require_source_artifact
 
 FIXED_BYTES = 1024
 

@@ -12,7 +12,7 @@ from modicum_server.ports import Changes, Store, Watch
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit
-from modicum_server.usecases.names import project_of
+from modicum_server.usecases.resource_names import project_of
 from modicum_server.usecases.rules import check
 
 LOOK_ANYWAY_SECONDS = 60.0

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from modicum_server.metrics.exposition import exposed_text
+from modicum_server.metrics.text_format import exposed_text
 
 LOOPBACK = "127.0.0.1"
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, Stage
 from modicum_server.domain.tasks import Task
-from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
 from modicum_server.worker.plan.check import plan_check
 from modicum_server.worker.plan.prediction import plan_prediction

@@ -19,7 +19,7 @@ from modicum_server.model_server import ModelServer
 from modicum_server.ports import ArtifactStore, Store, Wakeups
 from modicum_server.processes.stopping import done_before
 from modicum_server.settings import Settings
-from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import DropShard, FailAudit, HandBack, Outcome
 from modicum_server.worker.exposition import exposed
 from modicum_server.worker.failures import TRIES, retry_delay

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from modicum_sis.acceleration.padding import padded
-from modicum_sis.numerics.memory import is_out_of_memory
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
 
 
 class CompilationFailed(RuntimeError):

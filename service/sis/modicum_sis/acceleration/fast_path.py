@@ -20,7 +20,7 @@ from modicum_sis.acceleration.graphs import Graphed
 from modicum_sis.acceleration.precision import NotReducible, ReducedPrecision
 from modicum_sis.errors import ModelError, ParameterError
 from modicum_sis.numerics.margins import margin_difference
-from modicum_sis.numerics.memory import is_out_of_memory
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
 
 AGREEMENT = 1e-3
 """Largest allowed difference of a class score, times the largest score if above 1. Rounding causes about 1e-6."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from modicum_sis.controls.evidence import has_evidence, image_of
+from modicum_sis.controls.controllable_findings import has_evidence, image_of
 from modicum_sis.findings import Finding
 from modicum_sis.images.fills import Donors
 from modicum_sis.images.source import Images, ImageSource

@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from modicum_sis.controls.controllable_findings import has_evidence, image_of
 from modicum_sis.controls.donor_split import DonorSplit, ImageDonors
-from modicum_sis.controls.evidence import has_evidence, image_of
 from modicum_sis.controls.robust_search import RobustSearch, SearchState, steps_of
 from modicum_sis.errors import GradientMissing
 from modicum_sis.findings import Finding, Passes, Reason, Subset
 from modicum_sis.images.fills import Donors, ready_donors
 from modicum_sis.images.source import Images, ImageSource
 from modicum_sis.limit import Limit
-from modicum_sis.model.batching import default_chunk_size
+from modicum_sis.model.chunk_size import default_chunk_size
 from modicum_sis.model.classifier import Classifier
 from modicum_sis.numerics.margins import raised
 from modicum_sis.progress import Meter, Progress

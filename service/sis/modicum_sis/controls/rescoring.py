@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from modicum_sis.controls.evidence import has_evidence, image_of, mask_of
+from modicum_sis.controls.controllable_findings import has_evidence, image_of, mask_of
 from modicum_sis.errors import FillUnavailable
 from modicum_sis.findings import Finding, Reason
 from modicum_sis.images.fills import FILLS, Donors, Fills, check_names, ready_donors

@@ -16,7 +16,7 @@ from modicum_sis.errors import CanvasRefused, OutputNotFinite, OutputRefused, Ou
 from modicum_sis.model.input_parameters import PerChannel, declared_input
 from modicum_sis.numerics.full_precision import full_precision
 from modicum_sis.numerics.margins import margins_of
-from modicum_sis.numerics.memory import is_out_of_memory
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from modicum_sis.numerics.seeding import generator
 
 OutputKind = Literal["logits", "probabilities"]

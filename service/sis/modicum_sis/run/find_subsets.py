@@ -13,7 +13,7 @@ from modicum_sis.findings import Finding, Parameters
 from modicum_sis.images.fills import Donors, Fills, ready_donors
 from modicum_sis.images.source import Images, ImageSource
 from modicum_sis.limit import Limit
-from modicum_sis.model.batching import default_chunk_size
+from modicum_sis.model.chunk_size import default_chunk_size
 from modicum_sis.model.classifier import Canvas, Classifier, Inspection
 from modicum_sis.numerics.margins import log_odds
 from modicum_sis.progress import Meter, Progress

@@ -11,7 +11,7 @@ from torch import Tensor
 from modicum_sis.findings import Passes
 from modicum_sis.model.classifier import Canvas, Classifier
 from modicum_sis.numerics.margins import margins_of
-from modicum_sis.numerics.memory import is_out_of_memory
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
 from modicum_sis.progress import Meter
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from modicum_server.processes.folder_deletion import delete_tree
 from modicum_server.torchserve.confinement import bubblewrap
+from modicum_server.torchserve.confinement.allowed_paths import rules
 from modicum_server.torchserve.confinement.environment import worker_environment
 from modicum_server.torchserve.confinement.plan import Level, Plan
 from modicum_server.torchserve.confinement.process import die_with_parent
-from modicum_server.torchserve.confinement.reach import rules
 
 MANIFEST = Path("MAR-INF", "MANIFEST.json")
 SOCKET_OPTION = "--sock-name"

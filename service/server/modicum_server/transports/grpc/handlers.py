@@ -10,7 +10,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from modicum_server.transports.calls import current_principal
 from modicum_server.transports.contract import ServedMethod, served_methods
-from modicum_server.transports.lengths import refuse_long_lists
+from modicum_server.transports.list_limits import refuse_long_lists
 from modicum_server.transports.services import Services
 
 

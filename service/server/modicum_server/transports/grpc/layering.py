@@ -11,7 +11,7 @@ from modicum_server.errors import FieldInvalid
 from modicum_server.transports.calls import Call
 from modicum_server.transports.grpc.wire import OPEN_SERVICES, GrpcWire
 from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, open_layers, request_id_of
-from modicum_server.transports.unrouted import UnroutedRequests
+from modicum_server.transports.unrouted_log import UnroutedRequests
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
 Metadata: TypeAlias = "grpc.aio.Metadata | Sequence[tuple[str, str | bytes]]"

@@ -11,14 +11,14 @@ from grpc_reflection.v1alpha import reflection
 from modicum_server.ports import Store
 from modicum_server.processes.file_limits import most_open_files
 from modicum_server.settings import MEBIBYTE, Settings
-from modicum_server.transports.bounds import Bounds
+from modicum_server.transports.call_limits import Bounds
+from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.grpc.handlers import handlers_of
 from modicum_server.transports.grpc.layering import Layering
 from modicum_server.transports.layers import layers_of
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
-from modicum_server.transports.telemetry import CallMetrics
-from modicum_server.transports.unrouted import UnroutedRequests
+from modicum_server.transports.unrouted_log import UnroutedRequests
 
 LARGEST_REQUEST_BYTES = 4 * MEBIBYTE
 LARGEST_REPLY_BYTES = 16 * MEBIBYTE

@@ -5,14 +5,14 @@ from starlette.exceptions import HTTPException
 
 from modicum_server.ports import Store
 from modicum_server.settings import Settings
-from modicum_server.transports.bounds import Bounds
+from modicum_server.transports.call_limits import Bounds
+from modicum_server.transports.call_metrics import CallMetrics, Exposition
 from modicum_server.transports.http.middleware import answer_unrouted, middleware_of
 from modicum_server.transports.http.probes import probe_routes
 from modicum_server.transports.http.rest.mounting import rest_routes
 from modicum_server.transports.readiness import Readiness
 from modicum_server.transports.services import Services
-from modicum_server.transports.telemetry import CallMetrics, Exposition
-from modicum_server.transports.unrouted import UnroutedRequests
+from modicum_server.transports.unrouted_log import UnroutedRequests
 
 
 def build_app(

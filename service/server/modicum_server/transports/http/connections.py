@@ -14,7 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from modicum_server.transports.bounds import Bounds
+from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.http.rest.problems import request_malformed
 from modicum_server.transports.layers import request_id_of
 

@@ -13,7 +13,7 @@ from modicum_server.settings import Settings
 from modicum_server.transports.http.compression import Compression
 from modicum_server.transports.http.rest.problems import method_not_allowed, path_unknown
 from modicum_server.transports.layers import REQUEST_ID_HEADER, request_id_of
-from modicum_server.transports.unrouted import UnroutedRequests
+from modicum_server.transports.unrouted_log import UnroutedRequests
 
 REQUEST_HEADERS = (
     "Authorization",

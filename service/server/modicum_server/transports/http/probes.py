@@ -11,10 +11,10 @@ from starlette.routing import Route
 from modicum_server.errors import DependencyUnavailable, ModicumError, Unavailable
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
+from modicum_server.transports.call_metrics import Exposition
 from modicum_server.transports.errors import status_of_error
 from modicum_server.transports.http.rest.problems import CHALLENGE
 from modicum_server.transports.readiness import Readiness
-from modicum_server.transports.telemetry import Exposition
 from modicum_server.usecases.access import token_digest
 
 AUTHENTICATION_SECONDS = 3.0

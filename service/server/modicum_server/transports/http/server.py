@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from modicum_server.processes.file_limits import most_open_files
 from modicum_server.settings import Settings
-from modicum_server.transports.bounds import Bounds
+from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.http.connections import (
     BACKLOG,
     IDLE_SECONDS,

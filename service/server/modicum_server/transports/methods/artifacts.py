@@ -8,7 +8,7 @@ from modicum.v1 import artifact_pb2, artifact_service_pb2
 from modicum_server.codec.datasets import artifact_message
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import UploadInvalid
-from modicum_server.transports.telemetry import CallMetrics
+from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.usecases.artifacts import Artifacts, UploadHeader
 
 Part = artifact_service_pb2.UploadArtifactRequest

@@ -13,7 +13,7 @@ from modicum_server.codec.findings import finding_message
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import FieldInvalid
-from modicum_server.transports.methods.numbers import refuse_unknown_numbers
+from modicum_server.transports.methods.enum_numbers import refuse_unknown_numbers
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.findings import Findings

@@ -7,7 +7,7 @@ from modicum_server.codec.datasets import dataset_message, item_message
 from modicum_server.domain.projects import Principal
 from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.pages import PageRequest
-from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.request_ids import CreateOptions
 
 
 class DatasetMethods:

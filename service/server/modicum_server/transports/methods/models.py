@@ -5,10 +5,10 @@ from modicum.v1 import model_pb2, model_service_pb2
 
 from modicum_server.codec.models import input_value, model_message, source_value, version_message
 from modicum_server.domain.projects import Principal
-from modicum_server.transports.methods.numbers import refuse_unknown_numbers
+from modicum_server.transports.methods.enum_numbers import refuse_unknown_numbers
 from modicum_server.usecases.models import Models
 from modicum_server.usecases.pages import PageRequest
-from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.versions import NewVersion, Versions
 
 

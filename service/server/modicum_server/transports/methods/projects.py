@@ -7,7 +7,7 @@ from modicum_server.codec.datasets import project_message
 from modicum_server.domain.projects import Principal, Project, Role
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.projects import Projects
-from modicum_server.usecases.requests import CreateOptions
+from modicum_server.usecases.request_ids import CreateOptions
 
 
 class ProjectMethods:

@@ -3,10 +3,10 @@
 from modicum_server.domain.audits import Shard
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.tasks import CheckWork, Task
-from modicum_server.worker.claims import WorkerContext
+from modicum_server.worker.context import WorkerContext
 from modicum_server.worker.endings import DropShard
 from modicum_server.worker.plan.tasks import task_of
-from modicum_server.worker.stored import parts_of
+from modicum_server.worker.stored_work import parts_of
 
 
 async def plan_check(context: WorkerContext, shard: Shard) -> Task | DropShard:

@@ -4,7 +4,7 @@ from modicum_server.domain.audits import AuditItem, AuditSpecification
 from modicum_server.domain.searches import Control, Fill, Search
 from modicum_server.ports import Transaction
 from modicum_server.usecases.draws import draw_sample
-from modicum_server.worker.stored import dataset_in_use
+from modicum_server.worker.stored_work import dataset_in_use
 
 #: Most images of the pool.
 POOL = 64

@@ -10,7 +10,7 @@ from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import ModelVersion
 from modicum_server.measures.out_of_distribution import OutOfDistribution, VersionPredictions
 from modicum_server.ports import Transaction
-from modicum_server.worker.stored import dataset_in_use
+from modicum_server.worker.stored_work import dataset_in_use
 
 #: Items that are read from the store at once.
 PAGE_ITEMS = 1000

@@ -14,11 +14,11 @@ from modicum_server.domain.searches import Fill
 from modicum_server.domain.tasks import GivenSubset, ScoreWork, Task
 from modicum_server.ports import Transaction
 from modicum_server.settings import Settings
-from modicum_server.usecases.inputs import framing_of
-from modicum_server.worker.claims import WorkerContext
+from modicum_server.usecases.input_specifications import framing_of
+from modicum_server.worker.context import WorkerContext
 from modicum_server.worker.endings import EndShard
 from modicum_server.worker.plan.tasks import device_of, task_of
-from modicum_server.worker.stored import audited_versions, held_audit, parts_of, positions_without_prediction
+from modicum_server.worker.stored_work import audited_versions, held_audit, parts_of, positions_without_prediction
 
 ANY_CLASS = 0
 """A task must ask for the confidence of some class. Every version has a first one; its confidence is not used."""

@@ -22,14 +22,14 @@ from modicum_server.ports import Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.controls import control_positions, plans_beside
 from modicum_server.usecases.costs import wants_temperatures
-from modicum_server.usecases.inputs import framing_of
+from modicum_server.usecases.input_specifications import framing_of
 from modicum_server.usecases.labels import labels_of, require_labels
 from modicum_server.usecases.specifications import require_gradient
-from modicum_server.worker.claims import WorkerContext
+from modicum_server.worker.context import WorkerContext
 from modicum_server.worker.endings import EndShard, FailAudit
 from modicum_server.worker.plan.donors import donors_needed, donors_of
 from modicum_server.worker.plan.tasks import device_of, task_of
-from modicum_server.worker.stored import audited_versions, held_audit, parts_of, positions_without_finding
+from modicum_server.worker.stored_work import audited_versions, held_audit, parts_of, positions_without_finding
 
 
 @dataclass(frozen=True, slots=True)

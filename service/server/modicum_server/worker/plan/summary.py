@@ -7,10 +7,10 @@ from modicum_server.domain.audits import Audit, Shard
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion
 from modicum_server.measures.out_of_distribution import OutOfDistribution
-from modicum_server.worker.claims import WorkerContext
+from modicum_server.worker.context import WorkerContext
 from modicum_server.worker.endings import DropShard
 from modicum_server.worker.plan.ood_predictions import ood_predictions
-from modicum_server.worker.stored import audited_versions, dataset_in_use, parts_of
+from modicum_server.worker.stored_work import audited_versions, dataset_in_use, parts_of
 
 
 @dataclass(frozen=True, slots=True)

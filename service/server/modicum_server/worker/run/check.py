@@ -10,7 +10,7 @@ from modicum_server.domain.models import ModelCheck
 from modicum_server.domain.tasks import Task, TaskChecked
 from modicum_server.errors import ExecutableNotEnclosed, ModelServerError
 from modicum_server.model_server import ExpectedResults
-from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import AcceptVersion, HandBack, RejectVersion
 from modicum_server.worker.failures import check_ending_after, report_failure
 from modicum_server.worker.run.events import task_events

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from modicum_server.domain.tasks import TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat, TaskScores
 from modicum_server.errors import ModelServerError
 from modicum_server.model_server import ExpectedResults, ModelServer
-from modicum_server.worker.claims import Claim
+from modicum_server.worker.context import Claim
 from modicum_server.worker.lease import ShardInterrupted
 
 #: Seconds that a task which is no longer wanted gets to end by itself before its stream is closed.

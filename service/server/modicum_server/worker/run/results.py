@@ -8,7 +8,7 @@ from modicum_server.domain.findings import Finding, Prediction, Transfer, Transf
 from modicum_server.domain.tasks import SubsetScore, TaskEvent, TaskFindings, TaskScores
 from modicum_server.errors import TaskFailed
 from modicum_server.ports import Transaction
-from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.plan.score import ScorePlan
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from modicum_server.measures.document import canonical_json, result_document
 from modicum_server.measures.rows import FindingsArtifact, write_findings
 from modicum_server.ports import Keyed, Store
 from modicum_server.processes.locked_folders import create_locked_folder
-from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.plan.summary import Subject
 
 #: Findings that are read from the store at once.

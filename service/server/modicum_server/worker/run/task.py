@@ -7,11 +7,11 @@ from modicum_server.domain.audits import AuditFailure
 from modicum_server.domain.tasks import CheckWork, Task, TaskFinished, TaskStarted
 from modicum_server.errors import ModelServerDown, ModelServerError
 from modicum_server.model_server import ExpectedResults
-from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Ending, EndShard, FailAudit, IsolateImage
 from modicum_server.worker.failures import ending_after, failure_of, report_failure
 from modicum_server.worker.run.events import task_events
-from modicum_server.worker.run.parameters import parameters_of
+from modicum_server.worker.run.provenance import parameters_of
 from modicum_server.worker.run.results import ResultKind, T
 from modicum_server.worker.run.writing import ResultWriter
 

@@ -14,9 +14,9 @@ import structlog
 
 from modicum_server.domain.audits import LeaseState
 from modicum_server.errors import ModelServerError, Unavailable
-from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.lease import ShardInterrupted
-from modicum_server.worker.run.parameters import merged, note_parameters
+from modicum_server.worker.run.provenance import merged, note_parameters
 from modicum_server.worker.run.results import ResultKind, T
 
 #: Results that wait to be written before the stream that brings them is held up.

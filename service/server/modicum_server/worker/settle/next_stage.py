@@ -14,7 +14,7 @@ from modicum_server.measures.matched_temperatures import TEMPERATURES, matched_t
 from modicum_server.ports import Transaction
 from modicum_server.usecases.costs import cut_shards
 from modicum_server.worker.settle.score_shards import score_shards
-from modicum_server.worker.stored import audited_versions
+from modicum_server.worker.stored_work import audited_versions
 
 
 async def open_next_stage(transaction: Transaction, shard: Shard, audit: Audit, *, shard_seconds: float) -> None:

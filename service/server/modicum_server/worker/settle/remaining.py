@@ -9,7 +9,7 @@ from modicum_server.domain.findings import Finding, FindingReason, FoundSubset, 
 from modicum_server.domain.tasks import SearchWork, Task
 from modicum_server.model_server import FINDINGS_MISSING, SCORES_MISSING
 from modicum_server.ports import Transaction
-from modicum_server.worker.stored import (
+from modicum_server.worker.stored_work import (
     audited_versions,
     positions_without_finding,
     positions_without_prediction,

@@ -13,7 +13,7 @@ from modicum_server.domain.models import ModelVersion
 from modicum_server.ports import Transaction
 from modicum_server.usecases.controls import control_positions, transfer_plan
 from modicum_server.usecases.costs import cut_scores
-from modicum_server.worker.stored import dataset_in_use
+from modicum_server.worker.stored_work import dataset_in_use
 
 
 async def score_shards(

@@ -8,7 +8,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.errors import TaskFailed
 from modicum_server.model_server import missing_results
 from modicum_server.ports import Transaction
-from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import (
     AcceptVersion,
     DropShard,

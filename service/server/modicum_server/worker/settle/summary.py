@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 
-from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
 from modicum_server.worker.run.summary import Summary
 

@@ -2,7 +2,7 @@
 
 from modicum_server.domain.audits import Audit, AuditFailure
 from modicum_server.ports import Transaction
-from modicum_server.worker.claims import Claim, WorkerContext
+from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import AcceptVersion, Outcome, RejectVersion
 
 #: Audits of rejected versions that one transaction ends.

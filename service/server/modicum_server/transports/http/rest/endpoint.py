@@ -30,7 +30,7 @@ from modicum_server.transports.http.rest.uploads import messages_of
 from modicum_server.transports.http.rest.wire import HttpWire
 from modicum_server.transports.layers import REQUEST_ID_HEADER, Layer, open_layers, request_id_of
 from modicum_server.transports.services import Services
-from modicum_server.transports.unrouted import UnroutedRequests
+from modicum_server.transports.unrouted_log import UnroutedRequests
 
 LARGEST_BODY_BYTES = 4 * MEBIBYTE
 """As large as a gRPC message."""

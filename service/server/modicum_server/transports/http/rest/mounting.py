@@ -7,14 +7,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from modicum_server.ports import Store
-from modicum_server.transports.bounds import Bounds
+from modicum_server.transports.call_limits import Bounds
+from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.http.rest.endpoint import RestEndpoint
 from modicum_server.transports.http.rest.openapi.document import document
 from modicum_server.transports.http.rest.openapi.page import SECURITY, render_page
 from modicum_server.transports.layers import layers_of
 from modicum_server.transports.services import Services
-from modicum_server.transports.telemetry import CallMetrics
-from modicum_server.transports.unrouted import UnroutedRequests
+from modicum_server.transports.unrouted_log import UnroutedRequests
 
 
 def rest_routes(services: Services, store: Store, metrics: CallMetrics, bounds: Bounds) -> list[BaseRoute]:

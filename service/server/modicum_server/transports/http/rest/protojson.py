@@ -18,8 +18,8 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from modicum_server.errors import FieldInvalid
-from modicum_server.transports.http.rest.kinds import came, expected, is_of_kind
-from modicum_server.transports.lengths import too_long
+from modicum_server.transports.http.rest.json_kinds import came, expected, is_of_kind
+from modicum_server.transports.list_limits import too_long
 
 WELL_KNOWN = "google.protobuf."
 LARGE_BYTES = 8 * 1024

@@ -23,8 +23,8 @@ from modicum_server.transports.http.rest.protojson import field_of, is_nested
 from modicum_server.transports.http.rest.requests import REQUEST_ID_FIELD, common_prefix
 from modicum_server.transports.http.rest.responses import NEXT_TOKEN, is_resource
 from modicum_server.transports.http.rest.routes import WHOLE_BODY, Binding
-from modicum_server.usecases.names import PATTERNS
 from modicum_server.usecases.reports import MEDIA_TYPES, ReportFormat
+from modicum_server.usecases.resource_names import PATTERNS
 
 JSON = "application/json"
 _RESULT = {

@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from modicum.across_versions import CheckedVersion, Mitigation
-from modicum.cli.across import compared, lower_first, matrices, search_text
+from modicum.cli.comparisons import compared, lower_first, matrices, search_text
 from modicum.cli.measure_tables import classes_table, measures_table
+from modicum.comparisons import CheckedVersion, Mitigation
 from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls, PixelSubsetFinding
 from modicum.measures import asked, number, percent
-from modicum.naming import last_part, printable, short_version
+from modicum.resource_names import last_part, printable, short_version
 from modicum.results import Result, SearchResult
 from modicum.versions import ModelVersion
 

@@ -12,7 +12,7 @@ import typer
 from modicum import errors
 from modicum.cli import interrupts
 from modicum.cli.consoles import print_error
-from modicum.naming import printable
+from modicum.resource_names import printable
 
 DONE = 0
 VIOLATED = 1

@@ -8,8 +8,8 @@ import time
 
 import structlog
 
-from modicum_server.torchserve.modelprocess import ModelProcess
-from modicum_server.torchserve.recovery import revive
+from modicum_server.torchserve.health import revive
+from modicum_server.torchserve.model_process import ModelProcess
 from modicum_server.torchserve.server import RunningServer
 from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.supervisor import Supervisor

@@ -1,7 +1,7 @@
 """Why a task failed, in words that a caller may read. Tracebacks go to the log, never into a `Failure`."""
 
 from modicum_sis import errors as sis
-from modicum_sis.numerics.memory import is_out_of_memory
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
 
 from modicum_server.wire.worker_pb2 import Failure
 

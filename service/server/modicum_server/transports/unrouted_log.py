@@ -5,7 +5,7 @@ They are counted by a short fixed list of reasons, never by the path, which a ca
 
 import structlog
 
-from modicum_server.transports.telemetry import CallMetrics
+from modicum_server.transports.call_metrics import CallMetrics
 
 LONGEST_PATH_LOGGED = 200
 LONGEST_VERB_LOGGED = 20

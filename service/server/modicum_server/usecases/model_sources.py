@@ -6,7 +6,7 @@ from modicum_server.domain.models import Ensemble, Executable, InputDropout, Inp
 from modicum_server.errors import ArchitectureUnknown, ArtifactMissing, ExecutableNotAllowed, FieldInvalid
 from modicum_server.ports import Transaction
 from modicum_server.usecases.composites import check_composite
-from modicum_server.usecases.inputs import check_input
+from modicum_server.usecases.input_specifications import check_input
 from modicum_server.usecases.rules import check, shown
 
 ARCHITECTURE = r"[a-z][a-z0-9_]{0,62}:[A-Za-z0-9][A-Za-z0-9_.\-/]{0,254}"

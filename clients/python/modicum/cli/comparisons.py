@@ -6,9 +6,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from modicum.across_versions import Comparison, Transfer
 from modicum.cli.measure_tables import value_text
-from modicum.naming import printable
+from modicum.comparisons import Comparison, Transfer
+from modicum.resource_names import printable
 from modicum.results import Result
 
 #: Which subsets a matrix shows: the beginning of the names of its measures, and of which images they are.

@@ -18,14 +18,14 @@ import structlog
 from modicum_server.domain.tasks import Task, TaskEvent, TaskFinished
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, ModelServerError, TaskFailed
 from modicum_server.model_server import Cancellation
-from modicum_server.torchserve.failures import HANDLER_BUG, busy, failure_of
+from modicum_server.torchserve.health import is_ready, revive
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of
 from modicum_server.torchserve.progress import ChunkSequence, Progress
-from modicum_server.torchserve.recovery import is_ready, revive
 from modicum_server.torchserve.server import RunningServer
 from modicum_server.torchserve.slots import Slot
 from modicum_server.torchserve.stream import Stream, open_stream
+from modicum_server.torchserve.stream_errors import HANDLER_BUG, busy, failure_of
 from modicum_server.torchserve.supervisor import Supervisor
 
 TICK_SECONDS = 0.25

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 from modicum_sis.model.classifier import Canvas, Classifier
-from modicum_sis.numerics.memory import is_out_of_memory
+from modicum_sis.numerics.out_of_memory import is_out_of_memory
 
 CPU_CHUNK_VALUES = 4 * 3 * 224 * 224
 """Image values of a chunk on a CPU. With more than four images at 224x224, activations leave the cache."""

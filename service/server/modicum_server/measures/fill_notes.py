@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from modicum_server.domain.composites import mean_fill
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Fill, Search
-from modicum_server.measures.words import short_name
+from modicum_server.measures.number_words import short_name
 
 
 def differing_fills(versions: Sequence[ModelVersion], search: Search, known: Mapping[str, ModelVersion]) -> str:

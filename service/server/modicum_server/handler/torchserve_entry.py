@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from modicum_server.handler.failures import TaskFailure, failure_of
+from modicum_server.handler.failure_reasons import TaskFailure, failure_of
 from modicum_server.handler.running import Kept, run_task
 from modicum_server.handler.slot import LeaseWatch
 from modicum_server.wire.worker_pb2 import Chunk, Started

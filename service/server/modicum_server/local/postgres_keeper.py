@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from modicum_server.local.postgres import EmbeddedPostgres, EndedAtStartError
-from modicum_server.local.program import LocalPostgresError
+from modicum_server.local.postgres_binaries import LocalPostgresError
 
 #: After this many ends within this time, it is given up.
 MOST_ENDS = 5
