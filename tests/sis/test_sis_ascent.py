@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from modicum_sis import MaskOptimization, find_subsets, log_odds
-from modicum_sis.searches.ascent import LARGEST_GROWTH, LATE, MOMENTUM_IF_INSUFFICIENT, Ascent
+from modicum_sis.searches.mask_optimization_stages.ascent import LARGEST_GROWTH, LATE, MOMENTUM_IF_INSUFFICIENT, Ascent
 
 from tests.sis.sis_models import linear_classifier, ones
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from modicum_sis import Passes, generator, image_digest
 from modicum_sis.numerics.ranking import choose_largest
 from modicum_sis.scoring.score_requests import Scores
-from modicum_sis.searches.shrinking import CHEAPEST, LEAST_RESIZED, SIZES_TRIED, Shrinker
+from modicum_sis.searches.mask_optimization_stages.shrinking import CHEAPEST, LEAST_RESIZED, SIZES_TRIED, Shrinker
 
 PACKAGE = Path(modicum_sis.__file__).parent
 
@@ -151,7 +151,7 @@ def test_sizes_along_the_last_ranking_rise_again_if_they_do_not_suffice():
     assert shrinker.best.size == 92
 
 
-ALLOWED = {"batching": {"time"}, "limit": {"time"}, "findings_file": {"os", "io", "pathlib"}}
+ALLOWED = {"chunk_size": {"time"}, "limit": {"time"}, "findings_file": {"os", "io", "pathlib"}}
 FORBIDDEN = {"socket", "time", "datetime", "os", "io", "random", "pathlib", "grpc", "google", "requests", "threading"}
 
 

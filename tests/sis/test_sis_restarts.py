@@ -3,8 +3,8 @@
 import torch
 from modicum_sis import Limit, MaskOptimization, Reason, find_subsets, log_odds
 from modicum_sis.scoring.score_requests import GRADIENT_COST, Scores
-from modicum_sis.searches.restarts import FIRST_SIZES, LEAST_LEFT, Restarts
-from modicum_sis.searches.shrinking import Shrinker
+from modicum_sis.searches.mask_optimization_stages.restarts import FIRST_SIZES, LEAST_LEFT, Restarts
+from modicum_sis.searches.mask_optimization_stages.shrinking import Shrinker
 
 from tests.sis.sis_models import linear_classifier
 

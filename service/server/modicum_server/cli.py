@@ -25,7 +25,7 @@ ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not li
 
 HELP = """Run and administer a Modicum server.
 
-Exit codes: 0 done, 1 the self-test got a wrong verdict, 2 wrong usage or settings, 3 not completed.
+Exit codes: 0 done, 1 `selftest` found a wrong verdict, 2 wrong usage or settings, 3 not completed.
 """
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
@@ -82,7 +82,7 @@ def serve(
     ] = None,
     await_schema: AwaitSchema = False,
 ) -> None:
-    """Serve the API. Needs MODICUM_ARTIFACTS_URL, and MODICUM_DATABASE_URL of a migrated database."""
+    """Serve the API. Needs MODICUM_DATABASE_URL and MODICUM_ARTIFACTS_URL. Run `migrate` first."""
     from modicum_server.bootstrap import running_api, schema_appears
     from modicum_server.transports import api  # noqa: F401  imported while the database starts, to save time
 

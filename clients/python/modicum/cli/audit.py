@@ -71,7 +71,7 @@ def audit(
     ] = False,
     output: options.OutputOptions,
 ) -> None:
-    """Audit a model on images: find the few pixels that suffice for its confident decisions, and test them.
+    """Audit a model on images: find the few pixels that suffice for its confident decisions, and what they prove.
 
     The server is the one in MODICUM_ADDRESS. If that is not set, a local server is started.
 

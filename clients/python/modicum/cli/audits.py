@@ -24,7 +24,9 @@ from modicum.searches import Fill
 from modicum.snapshots import AuditState
 from modicum.statistics import Statistics
 
-app = typer.Typer(cls=Group, no_args_is_help=True, help="Create, follow and read audits.")
+app = typer.Typer(
+    cls=Group, no_args_is_help=True, help="Manage audits on a server: create, watch, cancel, report, export, delete."
+)
 
 SUBSETS = "Subsets"
 

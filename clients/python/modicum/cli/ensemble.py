@@ -56,12 +56,12 @@ def check(
             IMAGES,
             "--ood",
             "PHOTOS",
-            "A second set of labelled images, unlike the training data. MITIGATED then requires that accuracy holds on "
-            "it too.",
+            "A second set of labelled images, unlike the training data. MITIGATED then also requires that accuracy "
+            "holds on these images.",
         ),
     ] = None,
     ood_labels: Annotated[
-        Path | None, option(IMAGES, "--ood-labels", "FILE.csv", "The same as --photo-labels, for --ood.")
+        Path | None, option(IMAGES, "--ood-labels", "FILE.csv", "Labels of the --ood images, as for --photo-labels.")
     ] = None,
     search: options.SearchOptions,
     controls: options.ControlOptions,
@@ -72,8 +72,8 @@ def check(
             STATISTICS,
             "--ratio-limit",
             "RATIO",
-            "MITIGATED requires a ratio of subset fractions, ensemble to member, whose interval lies above this, "
-            "1 to 100. Default: 1.1.",
+            "MITIGATED only if the ensemble's subsets are larger than its members' by this factor: the whole "
+            "interval of the ratio must lie above it. 1 to 100. Default: 1.1.",
         ),
     ] = None,
     accuracy_limit: Annotated[
@@ -82,17 +82,17 @@ def check(
             STATISTICS,
             "--accuracy-limit",
             "DIFFERENCE",
-            "MITIGATED requires a difference in accuracy, ensemble minus member, whose interval lies above this, "
-            "-1 to 0. Default: -0.02.",
+            "MITIGATED only if the ensemble's accuracy is not lower than its members' by more than this: the whole "
+            "interval of the difference must lie above it. -1 to 0. Default: -0.02.",
         ),
     ] = None,
     run: options.RunOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Audit an ensemble and its members on the same images, and say whether it mitigates overinterpretation.
+    """Audit an ensemble and its members on the same images, and say whether the ensemble mitigates it.
 
-    The members are searched twice: once as they are, with the controls, and once at temperatures matched to the
-    ensemble's confidence, without controls.
+    Each member is searched twice: as it is, with the controls; and without controls, at a temperature at which it is
+    confident on as many images as the ensemble.
 
     Exit codes: 0 MITIGATED, 1 NOT_MITIGATED, 4 INCONCLUSIVE; 2 wrong usage, 3 not completed, 5 model or data refused,
     130 interrupted.

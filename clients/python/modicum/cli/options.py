@@ -71,7 +71,7 @@ class ModelOptions:
             MODEL,
             "--weights",
             "FILE",
-            "The weights: safetensors, or a state dict of tensors only (.pt, .pth). Needs --architecture.",
+            "The weights: safetensors, or a .pt or .pth file that holds only a state dict. Needs --architecture.",
         ),
     ] = None
     architecture: Annotated[
@@ -84,13 +84,17 @@ class ModelOptions:
             MODEL,
             "--exported",
             "FILE",
-            "Instead of weights: a torch.export program (.pt2). The server must allow programs.",
+            "Instead of weights: a torch.export program (.pt2), where the server allows programs "
+            "(MODICUM_ALLOW_EXECUTABLES).",
         ),
     ] = None
     torchscript: Annotated[
         Path | None,
         option(
-            MODEL, "--torchscript", "FILE", "Instead of weights: a TorchScript program. The server must allow programs."
+            MODEL,
+            "--torchscript",
+            "FILE",
+            "Instead of weights: a TorchScript program, where the server allows programs.",
         ),
     ] = None
     input_name: Annotated[
@@ -152,13 +156,13 @@ class SearchOptions:
             SEARCH,
             "--passes",
             "N",
-            "Budget of mask_optimization per image: a forward pass costs 1, a backward pass 2. At least 10. "
-            + SERVER_CHOOSES,
+            "Budget of mask_optimization per image: 10 or more, or 0 to let the server choose. A forward pass costs "
+            "1, a backward pass 2.",
         ),
     ] = 0
-    fill: Annotated[Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel: {', '.join(Fill)}.")] = (
-        Fill.MEAN
-    )
+    fill: Annotated[
+        Fill, option(SEARCH, "--fill", "FILL", f"What replaces a masked pixel: {', '.join(Fill)} (another image).")
+    ] = Fill.MEAN
     seed: Annotated[int, option(SEARCH, "--seed", "N", "Seed of everything that is drawn at random.")] = 0
 
 
@@ -191,7 +195,8 @@ class MethodOptions:
             SEARCH,
             "--target",
             "RULE",
-            f"The class that subsets must keep: {' or '.join(TargetRule)}. Repeat for both.",
+            "Search subsets for the predicted class (predicted) or for another class drawn at random (random_other). "
+            "Repeat for both.",
         ),
     ] = field(default_factory=lambda: [TargetRule.PREDICTED])
 
@@ -206,9 +211,9 @@ class ControlOptions:
             CONTROLS,
             "--control",
             "CONTROL",
-            "Run this control instead of the default ones: NAME, NAME:IMAGES or NAME:IMAGES:PASSES. It runs on at most "
-            "IMAGES images (0: all), with a budget of PASSES per image; only class_targeted (10 or more) and "
-            f"fill_robust (41 or more) take a budget. Repeatable. Names: {CONTROL_NAMES}.",
+            "Run only the named controls; repeat for several. NAME:IMAGES limits the images (0: all). "
+            "NAME:IMAGES:PASSES also sets the budget per image, for class_targeted (at least 10) and fill_robust (at "
+            f"least 41). Names: {CONTROL_NAMES}.",
         ),
     ] = None
     no_controls: Annotated[bool, option(CONTROLS, "--no-controls", FLAG, "Run no controls.")] = False
@@ -218,8 +223,8 @@ class ControlOptions:
             CONTROLS,
             "--pixel-subsets",
             "PASSES",
-            "Also measure the accuracy on the 5% of the pixels that a descent by gradients keeps longest, with this "
-            f"budget per image. At least 16. {SERVER_CHOOSES}",
+            "Also measure the accuracy on the 5% of the pixels that remain when gradients decide what is removed. "
+            "Budget per image: 16 or more, or 0 to let the server choose.",
         ),
     ] = None
 
@@ -230,7 +235,7 @@ class StatisticsOptions:
 
     level: Annotated[
         float | None,
-        option(STATISTICS, "--level", "LEVEL", "Level of every interval, 0.5 to 0.999. Default: 0.95."),
+        option(STATISTICS, "--level", "LEVEL", "Confidence level of every interval, 0.5 to 0.999. Default: 0.95."),
     ] = None
     alpha: Annotated[
         float | None,

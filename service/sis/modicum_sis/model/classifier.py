@@ -104,7 +104,7 @@ class Classifier:
         wanted = accelerate if isinstance(accelerate, Speedups) else Speedups() if accelerate else None
         self._fast = FastPath(self._module, dtype=self.dtype, wanted=wanted)
         self._weights_version = _weights_version(self._module)
-        self.chunk_sizes: dict[Canvas, int] = {}  # measurements of `batching`
+        self.chunk_sizes: dict[Canvas, int] = {}  # as `model.chunk_size` measured them
 
     @property
     def class_count(self) -> int | None:

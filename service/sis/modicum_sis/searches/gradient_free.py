@@ -15,9 +15,9 @@ from modicum_sis.model.classifier import Canvas
 from modicum_sis.numerics.seeding import generator
 from modicum_sis.scoring.score_requests import Procedure, Stop
 from modicum_sis.searches.batch_scheduler import propose_each
-from modicum_sis.searches.block_removal import BlockRemover, ScoredMask
-from modicum_sis.searches.pass_budget import BudgetExhausted, PassBudget
-from modicum_sis.searches.pixel_trades import Trader
+from modicum_sis.searches.gradient_free_stages.block_removal import BlockRemover, ScoredMask
+from modicum_sis.searches.gradient_free_stages.pass_budget import BudgetExhausted, PassBudget
+from modicum_sis.searches.gradient_free_stages.pixel_trades import Trader
 from modicum_sis.searches.protocol import FIXED_PASSES, VERIFICATIONS, AdmittedImage, Proposal, SearchTask
 from modicum_sis.validation import whole_number
 

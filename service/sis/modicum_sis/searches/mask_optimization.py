@@ -16,12 +16,12 @@ from modicum_sis.findings import Trace
 from modicum_sis.model.classifier import Canvas
 from modicum_sis.numerics.margins import confidences_of
 from modicum_sis.scoring.score_requests import GRADIENT_COST
-from modicum_sis.searches.ascent import Ascent
 from modicum_sis.searches.batch_scheduler import BatchScheduler
 from modicum_sis.searches.gradient_free import GradientFree
+from modicum_sis.searches.mask_optimization_stages.ascent import Ascent
+from modicum_sis.searches.mask_optimization_stages.restarts import Restarts
+from modicum_sis.searches.mask_optimization_stages.shrinking import Shrinker, ShrunkMask
 from modicum_sis.searches.protocol import FIXED_PASSES, VERIFICATIONS, AdmittedImage, Proposal, SearchTask
-from modicum_sis.searches.restarts import Restarts
-from modicum_sis.searches.shrinking import Shrinker, ShrunkMask
 from modicum_sis.validation import whole_number
 
 LEAST_STEPS = 2

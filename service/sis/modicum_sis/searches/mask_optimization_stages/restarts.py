@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from modicum_sis.scoring.score_requests import GRADIENT_COST, Procedure, ScoreMasks, ScoreRequest, Scores
-from modicum_sis.searches.ascent import Ascent, AscentResult
+from modicum_sis.searches.mask_optimization_stages.ascent import Ascent, AscentResult
 
 FIRST_SIZES = (0.25, 0.04)
 """Shares of the pixels in the first masks of the restarts, in their order."""

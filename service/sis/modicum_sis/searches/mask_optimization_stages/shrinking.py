@@ -25,8 +25,8 @@ from torch import Tensor
 from modicum_sis.numerics.margins import sufficient
 from modicum_sis.numerics.ranking import choose_largest
 from modicum_sis.scoring.score_requests import LeaveOneOut, Procedure, ScoreMasks, ScoreRequest, Scores
-from modicum_sis.searches.pass_budget import SAFE_MARGIN, BudgetExhausted
-from modicum_sis.searches.restarts import FIRST_SIZES, Restarts
+from modicum_sis.searches.gradient_free_stages.pass_budget import SAFE_MARGIN, BudgetExhausted
+from modicum_sis.searches.mask_optimization_stages.restarts import FIRST_SIZES, Restarts
 
 LEAST_RESIZED, SIZES_TRIED = 0.7, 4
 """Smallest size that is tried along the ascent's last ranking, as a share of the mask's, and how many are tried."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from modicum_sis.numerics.seeding import draw_index
 from modicum_sis.scoring.score_requests import Procedure
-from modicum_sis.searches.pass_budget import PassBudget
+from modicum_sis.searches.gradient_free_stages.pass_budget import PassBudget
 
 FIRST_SIDE = 0.5
 """Side of the first block, as a share of the longer side of the canvas. No later block is larger."""

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from modicum_sis.scoring.score_requests import Procedure
-from modicum_sis.searches.block_removal import ScoredMask
-from modicum_sis.searches.pass_budget import PassBudget
+from modicum_sis.searches.gradient_free_stages.block_removal import ScoredMask
+from modicum_sis.searches.gradient_free_stages.pass_budget import PassBudget
 
 CANDIDATES = 8
 """Number of the cheapest pixels that are tried again in a round."""

@@ -1,0 +1,1 @@
+"""The stages of `mask_optimization`: ascent, further ascents from other first sizes, then shrinking and trades."""
