@@ -202,7 +202,7 @@ def test_an_ensemble_of_twice_the_same_is_checked_and_is_inconclusive_on_nine_im
     done = place.run("modicum", *words, *asked, "--output", "check.json", "--output", "check.html")
 
     assert done.code == 4, done.messages
-    assert "INCONCLUSIVE (no OOD set)" in done.output
+    assert "INCONCLUSIVE (no out-of-distribution data set)" in done.output
     assert "fewer than 30 images" in done.output
     result = json.loads((place.folder / "check.json").read_text())
     (check,) = result["mitigation"]

@@ -130,13 +130,13 @@ def test_a_file_that_is_no_model_is_refused(place, name):
     (place.folder / name).write_bytes(b"this is no model at all, whatever its name says")
     model = ("--exported", name) if name.endswith("pt2") else ("--weights", name, "--architecture", ARCHITECTURE)
 
-    expect(audit(place, model=model), REFUSED, "xpected")
+    expect(audit(place, model=model), REFUSED, "The file is not")
 
 
 def test_labels_that_are_too_many_for_the_outputs_are_refused(place):
     (place.folder / "more.txt").write_text("red\ngreen\nblue\nwhite\n")
 
-    expect(audit(place, inputs=("--input", "input.toml", "--labels", "more.txt")), REFUSED, "3 classes", "4")
+    expect(audit(place, inputs=("--input", "input.toml", "--labels", "more.txt")), REFUSED, "3 outputs", "4 labels")
 
 
 def test_photographs_of_a_class_that_the_model_has_not_are_refused(place):

@@ -97,7 +97,7 @@ def _expect_away(stage: Stage) -> None:
         with pytest.raises(grpc.RpcError) as failed:
             audits.ListAudits(request, metadata=metadata(), timeout=60)
     assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert "database is away" in failed.value.details()
+    assert "not available" in failed.value.details()
 
 
 def back(trial: Trial) -> None:
