@@ -78,4 +78,4 @@ def test_an_option_that_commands_share_is_the_same_in_each():
 def test_paragraphs_of_a_help_page_take_its_width():
     lines = [line.strip() for line in page("ensemble check", 120).splitlines()]
 
-    assert [len(line) > 100 for line in lines if line.startswith(("Exit codes", "The members are"))] == [True, True]
+    assert [len(line) > 100 for line in lines if line.startswith(("Exit codes", "Each member is"))] == [True, True]
