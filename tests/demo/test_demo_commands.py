@@ -32,4 +32,4 @@ def test_the_ensemble_is_of_all_models_and_each_is_registered_once():
 
 @pytest.mark.parametrize(("code", "ends"), [(0, False), (1, False), (4, False), (3, True), (5, True)])
 def test_a_verdict_is_an_answer_and_anything_else_ends_the_demo(code, ends):
-    assert (code not in demo.ANSWERED["ensemble"]) == ends
+    assert (code not in demo.VERDICTS["ensemble"]) == ends
