@@ -1,4 +1,4 @@
-"""Calls as a client of one's own makes them: one attempt each, no resumes, the request id chosen by the caller."""
+"""Raw gRPC calls without the client's retries. The caller chooses the request id."""
 
 import uuid
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ import grpc
 from modicum.searches import AuditSpecification, Fill, Search, SearchMethod, specification_message
 from modicum.v1 import artifact_service_pb2_grpc, audit_pb2, audit_service_pb2, audit_service_pb2_grpc
 
-from tests.faults.fault import ASKED, Trial
+from tests.faults.fault import SPECIFICATION, Trial
 from tests.faults.parts import PATIENCE_SECONDS
 from tests.faults.signs import Before
 from tests.faults.stage import SUBJECT, TOKENS, Stage
 
 
 def metadata(project: str = SUBJECT) -> tuple[tuple[str, str], ...]:
-    """What a call of the project carries."""
+    """The metadata of a call for the project."""
     return (("authorization", f"Bearer {TOKENS[project]}"),)
 
 
@@ -29,20 +29,20 @@ class Caller:
         self.artifacts = artifact_service_pb2_grpc.ArtifactServiceStub(channel)
 
     def create(self, request: audit_service_pb2.CreateAuditRequest) -> Any:
-        """CreateAudit under way; it waits for a connection, and fails when that breaks."""
+        """Start CreateAudit. The call waits for a connection and fails when the connection breaks."""
         return self._audits.CreateAudit.future(
             request, timeout=PATIENCE_SECONDS, metadata=metadata(), wait_for_ready=True
         )
 
     def watch(self, audit: str, *, after_sequence: int = 0) -> Any:
-        """WatchAudit under way: one attempt, from which snapshots are taken one by one."""
+        """Start WatchAudit with a single attempt. Iterate over the call to read snapshots."""
         request = audit_service_pb2.WatchAuditRequest(name=audit, after_sequence=after_sequence)
         return self._audits.WatchAudit(request, timeout=PATIENCE_SECONDS, metadata=metadata(), wait_for_ready=True)
 
 
 @contextmanager
 def caller(stage: Stage, *, slow: bool = False) -> Iterator[Caller]:
-    """A caller with a connection of its own for the length of the block; a slow one takes in only what it reads."""
+    """Yield a caller with its own connection. A slow caller receives only what it reads."""
     options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
     narrow = [("grpc.http2.lookahead_bytes", 1), ("grpc.http2.bdp_probe", 0)]
     with grpc.insecure_channel(stage.address, options=options + narrow * slow) as channel:
@@ -50,16 +50,16 @@ def caller(stage: Stage, *, slow: bool = False) -> Iterator[Caller]:
 
 
 def create_request(trial: Trial) -> audit_service_pb2.CreateAuditRequest:
-    """The audit of every trial, asked for under a request id that the trial draws."""
+    """The audit of every trial, with a request id that the trial draws."""
     search = Search(
-        threshold=ASKED["thresholds"][0],
-        method=SearchMethod(ASKED["method"]),
+        threshold=SPECIFICATION["thresholds"][0],
+        method=SearchMethod(SPECIFICATION["method"]),
         fill=Fill.MEAN,
-        pixels_per_step=ASKED["pixels_per_step"],
+        pixels_per_step=SPECIFICATION["pixels_per_step"],
     )
     specification = AuditSpecification(
-        model_versions=(trial.stage.client(SUBJECT).models.version(ASKED["models"][0]).name,),
-        dataset=f"{SUBJECT}/datasets/{ASKED['dataset']}",
+        model_versions=(trial.stage.client(SUBJECT).models.version(SPECIFICATION["models"][0]).name,),
+        dataset=f"{SUBJECT}/datasets/{SPECIFICATION['dataset']}",
         canvas=None,
         searches=(search,),
         controls=(),
@@ -76,15 +76,15 @@ def create_request(trial: Trial) -> audit_service_pb2.CreateAuditRequest:
 
 
 @dataclass(frozen=True)
-class Answered:
-    """Lines in the API's log for calls of this method that ended so, with their request ids; "A|B" is either of two."""
+class RpcLogged:
+    """The API logged at least this many calls of a method with a code and a request id. "A|B" means A or B."""
 
     method: str
     code: str
     at_least: int = 1
 
     def seen(self, stage: Stage, before: Before, audit: str) -> bool:
-        """Whether so many such lines were written since."""
+        """Whether the API has logged enough such calls since the trial began."""
         lines = stage.api.lines("rpc", since=before.log_bytes["api"])
         ended = [
             line
@@ -96,6 +96,6 @@ class Answered:
         return len(ended) >= self.at_least
 
     def __str__(self) -> str:
-        """In words for the page."""
+        """Text for the page."""
         times = f" {self.at_least} times" if self.at_least > 1 else ""
-        return f"log `rpc` of {self.method}: {self.code.replace('|', ' or ')}{times}, with its request id"
+        return f"log `rpc` of {self.method} with {self.code.replace('|', ' or ')}{times} and its request id"

@@ -1,4 +1,4 @@
-"""What the fault tests share: the stage, and the undisturbed run on it."""
+"""Fixtures of the fault tests: the stage, and the undisturbed run on it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def fault_seed(request: pytest.FixtureRequest) -> int:
-    """What is left to chance comes from this; it stands in the output of a test that fails."""
+    """The seed of all random choices. The output of a failed test shows it."""
     seed = int(request.config.getoption("fault_seed"))
     print(f"--fault-seed {seed}")  # noqa: T201 - shown where a test fails
     return seed
@@ -27,12 +27,12 @@ def fault_seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(scope="session")
 def playing() -> Iterator[Stage]:
-    """The stage, on which one fault follows the other."""
+    """The stage on which the faults are played one after the other."""
     with stage() as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 def reference(playing: Stage) -> Reference:
-    """The undisturbed run, once a session."""
+    """The undisturbed run, once per session."""
     return undisturbed(playing, SIGNS)

@@ -1,4 +1,4 @@
-"""The Postgres of a stage: the embedded one, which can go away and come back at the same address."""
+"""The embedded Postgres of a stage. It can stop and start again at the same address."""
 
 import asyncio
 from pathlib import Path
@@ -11,14 +11,14 @@ from modicum_server.usecases.access import token_digest
 
 
 class Database:
-    """A migrated database with projects in it; the address stays while it is away."""
+    """A migrated database with projects. Its address stays the same while it is stopped."""
 
     def __init__(self, folder: Path) -> None:
         self._postgres = EmbeddedPostgres(folder)
 
     @property
     def url(self) -> str:
-        """`postgresql://` address."""
+        """Address of the form `postgresql://`."""
         return self._postgres.url
 
     @property
@@ -28,18 +28,18 @@ class Database:
         return self._postgres.pid
 
     def start(self) -> None:
-        """Start it with a current schema, from the thread that lives as long as it shall."""
+        """Start it with the current schema. The calling thread must outlive the database."""
         asyncio.run(self._postgres.start())
         migrate(self.url)
 
     def halt(self) -> None:
-        """Stop it as an operator does (fast: transactions are rolled back, connections end); it stays away."""
+        """Stop it as an operator does. A fast shutdown rolls back transactions and closes connections."""
         process, self._postgres._process = self._postgres._process, None
         assert process is not None, "it is away already"
         asyncio.run(_end(process))
 
     def resume(self) -> None:
-        """Start it again where it was."""
+        """Start it again at the same address."""
         asyncio.run(self._postgres.start())
 
     def stop(self) -> None:
@@ -47,7 +47,7 @@ class Database:
         asyncio.run(self._postgres.stop())
 
     def add_project(self, project: str, token: str) -> None:
-        """Make a project, if it is not there, and a token of an administrator of it."""
+        """Create a project and an administrator's token, unless they exist."""
         asyncio.run(self._add_project(project, token))
 
     async def _add_project(self, project: str, token: str) -> None:

@@ -1,16 +1,16 @@
-"""What of a result document must not change when a run is disturbed: everything but the keys listed here."""
+"""Compares result documents. A disturbed run may differ from an undisturbed one only in the keys listed here."""
 
 import json
 from typing import Any
 
-#: When, and under which name, it was asked for.
+#: When the audit was requested, and under which name.
 TIMES_AND_NAMES = ("audit", "created")
-#: What names the machine: how many images are searched at once is measured by a clock.
+#: What depends on the machine: the batch size of a search is chosen by timing.
 MACHINE = ("chunk_size", "acceleration")
 
 
 def comparable(audit: Any) -> dict[str, Any]:
-    """The result document with its findings, without what may differ between two runs of one specification."""
+    """The result document and its findings, without what may differ between two runs of one specification."""
     document: dict[str, Any] = json.loads(audit.report("json"))
     for key in TIMES_AND_NAMES:
         del document[key]
@@ -20,5 +20,5 @@ def comparable(audit: Any) -> dict[str, Any]:
 
 
 def items_of(document: dict[str, Any]) -> list[Any]:
-    """The findings in short: which item has which subset."""
+    """Which item has which subset."""
     return [(row["item"], row["subset"], row["reason"]) for row in document["rows"]]

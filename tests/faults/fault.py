@@ -1,30 +1,33 @@
-"""A fault is a row of a table: where it strikes, what it does, what must be seen. How to add one:
+"""A fault is a row of a table: when it happens, what it does, and what must be seen afterwards.
 
-    def strike(trial: Trial) -> None:          # inject the fault, and end it
+To add one, write a module like this and add its FAULTS to table.py:
+
+    def strike(trial: Trial) -> None:  # inject the fault, and end it
         trial.holder.kill()
 
     FAULTS = (
         Fault(
-            name="worker_killed_before_its_first_finding",      # the test's id and the row's name
-            where="a worker has a shard and stores its first finding",
-            injected="kill -9 of the worker; an orchestrator starts the next one",
-            mechanism="leases by the database's time; what is stored is not searched again",
-            seen_to_fail="with the expiry of leases taken out",     # how the row was seen red; left out if it was not
-            point=Point.FINDING,               # the gate that holds a transaction there (gates.py); None: no gate
+            name="worker_killed_before_its_first_finding",  # the test's id and the row's name
+            when="A worker is storing the first finding of a shard.",
+            injected="The worker is killed (`kill -9`). Another one is started.",
+            mechanism="The lease expires, and the shard returns to the queue.",
+            fails_without="lease expiry",  # the row failed when this was removed; leave it out if nobody tried
+            point=Point.FINDING,  # the gate that holds a transaction there (gates.py); None: no gate
             strike=strike,
             signs=(Metric("api", "modicum_queue_leases_expired_total"),),
             quick=True,
         ),
     )
 
-and name the module's FAULTS in table.py. `play` does the rest, for each the same: it submits an audit (SUBJECT's, 24
-pictures in shards of 4) and another project's beside it, waits until a transaction stands at the gate, calls `strike`,
-opens the gate, waits for both ends, checks every invariant. `strike` may open the gate itself (`trial.gate.open()`),
-start another worker (`with trial.stage.another_worker()`), wait by condition (`parts.eventually`), look into the
-database (`trial.stage.sql`), and draws what it leaves to chance from `trial.random` (and says it in `trial.note`).
-A Fault with `submits=False` calls `trial.submit()` in `strike`, for faults of CreateAudit itself. The fault is over
-when `strike` returns; one that waits for the audit's end itself says before (`trial.ended()`) from where on the audit's
-time counts. `also` is checked after the invariants. `signs` must be such that undisturbed audits leave none of them.
+`play` does the same for every fault. It submits the subject's audit (24 pictures in shards of 4) and a second audit in
+another project. It waits until a transaction reaches the gate, calls `strike`, opens the gate, and waits until both
+audits have ended. `invariants.check` then checks every invariant, and after them what the fault names in `also`.
+
+`strike` may open the gate (`trial.gate.open()`), start another worker (`with trial.stage.another_worker()`), wait for a
+condition (`parts.eventually`), and query the database (`trial.stage.sql`). It draws random values from `trial.random`
+and records them with `trial.note`. With `submits=False`, `strike` calls `trial.submit()` itself; faults of CreateAudit
+need that. The fault is over when `strike` returns. A `strike` that waits for the end of the audit calls
+`trial.ended()` first, because the audit's time counts from there. Undisturbed audits must not show any of the `signs`.
 """
 
 import random
@@ -44,8 +47,8 @@ from tests.faults.signs import Before, Sign
 from tests.faults.stage import BESIDE, SUBJECT, Stage
 from tests.faults.watcher import Watcher
 
-#: What every audit of a trial asks for, in the words of the client.
-ASKED: Mapping[str, Any] = {
+#: The specification of every trial's audit, as the client takes it.
+SPECIFICATION: Mapping[str, Any] = {
     "models": ["m"],
     "dataset": "pictures",
     "thresholds": [0.9],
@@ -56,23 +59,24 @@ ASKED: Mapping[str, Any] = {
 }
 
 
-#: How most rows were seen to fail.
-WITHOUT_MECHANISM = "with the mechanism taken out of a copy"
-#: What the work after a fault may take, of the undisturbed run's seconds.
+#: `fails_without` of most rows.
+WITHOUT_MECHANISM = "this mechanism"
+#: Limit of the work after a fault, as a multiple of the undisturbed run's seconds.
 WORK_FACTOR = 3.0
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One row of the table. So many findings (scores, predictions) as one of `stored` are there when its gate holds.
+    """One row of the table.
 
-    `models` are those of the subject's audit; what is beside `m` is compared with no undisturbed run.
-
-    `seen_to_fail` says what was taken out when the row was seen red; nobody has tried where it is empty.
+    Attributes:
+        stored: one of these numbers is drawn. The gate waits until as many findings (scores, predictions) are stored.
+        models: models of the subject's audit. Only results of `m` are compared with the undisturbed run.
+        fails_without: what was removed to see the row fail; empty if nobody tried.
     """
 
     name: str
-    where: str
+    when: str
     injected: str
     mechanism: str
     strike: "Callable[[Trial], None]"
@@ -84,12 +88,12 @@ class Fault:
     submits: bool = True
     models: Sequence[str] = ("m",)
     quick: bool = False
-    seen_to_fail: str = ""
+    fails_without: str = ""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What undisturbed audits looked like: by project the document and the seconds; by part the peak of its memory."""
+    """Undisturbed audits: documents by project, the seconds they took, and peak memory by part."""
 
     documents: Mapping[str, Any]
     seconds: float
@@ -97,18 +101,18 @@ class Reference:
 
     @property
     def bound_seconds(self) -> float:
-        """From the fault's end to the audit's: 60 s and its work, which is begun again in part, on a busy machine."""
+        """Limit from the fault's end to the audit's end: 60 s plus the work, some of it repeated on a busy machine."""
         return 60.0 + WORK_FACTOR * self.seconds
 
     @property
     def patience_seconds(self) -> float:
-        """How long an end is waited for, so that one that comes too late is told with its true seconds."""
+        """How long to wait for an end. It exceeds the limit, so that a late end is reported with its true seconds."""
         return PATIENCE_SECONDS + 10.0 * self.seconds
 
 
 @dataclass
 class Trial:
-    """One fault that is being played: what strike functions and invariants see."""
+    """One run of a fault, as strike functions and invariants see it."""
 
     fault: Fault
     stage: Stage
@@ -116,21 +120,21 @@ class Trial:
     reference: Reference
     before: Before
     gate: Gate
-    #: Names of audits by project, and their watchers, once they are submitted.
+    #: Names and watchers of the submitted audits, by project.
     names: dict[str, str] = field(default_factory=dict)
     watchers: dict[str, Watcher] = field(default_factory=dict)
-    #: What was drawn and seen, in words for the page.
+    #: What was drawn and seen, as text for the page.
     notes: list[str] = field(default_factory=list)
     ended_at: float = 0.0
 
     @property
     def name(self) -> str:
-        """The audit that meets the fault."""
+        """Name of the audit that meets the fault."""
         return self.names[SUBJECT]
 
     @property
     def audit(self) -> Any:
-        """The same, as the API tells it now."""
+        """The current state of that audit from the API."""
         return self.stage.client(SUBJECT).audits.get(self.name)
 
     @property
@@ -140,75 +144,75 @@ class Trial:
 
     @property
     def at_gate(self) -> Part:
-        """The part whose transaction stands at the gate."""
+        """The part whose transaction waits at the gate."""
         application = self.gate.wait_reached()
         return next(part for part in self.stage.parts if application in part.applications)
 
     def note(self, words: str) -> None:
-        """Keep what was drawn or seen."""
+        """Record what was drawn or seen."""
         self.notes.append(words)
 
     def submit(self, **specification: Any) -> None:
-        """Ask for the audit and for the one beside it, and watch both."""
+        """Submit and watch the subject's audit and the other project's audit."""
         for project in (SUBJECT, BESIDE):
             self.submit_to(project, **(specification if project == SUBJECT else {}))
 
     def submit_to(self, project: str, **specification: Any) -> None:
-        """Ask for one project's audit, and watch it."""
+        """Submit and watch one project's audit."""
         self.follow(project, submitted(self.stage, project, **specification).name)
 
     def follow(self, project: str, name: str) -> None:
-        """Take an audit as this trial's of the project, and watch it."""
-        self.stage.asked[project].add(name)
+        """Make an audit the project's audit of this trial, and watch it."""
+        self.stage.acknowledged[project].add(name)
         self.names[project] = name
         self.watchers[project] = Watcher(self.stage.client(project), name)
 
     @property
     def stored(self) -> int:
-        """Findings of the audit that are stored."""
+        """Number of stored findings of the audit."""
         query = "SELECT count(*) FROM findings JOIN audits ON audits.id = audit_id WHERE name = %s"
         return int(self.stage.value(query, self.name))
 
     def wait_computing(self) -> Part:
-        """Open the gate, wait until the model's process computes for the audit, a moment that is drawn; its worker."""
+        """Open the gate and wait until the model's process has computed for a random time. Return its worker."""
         worker, seconds = self.at_gate, self.random.uniform(0.02, 0.2)
         process = self.stage.model_process(worker)
         task = Path(worker.environment["MODICUM_RUN_FOLDER"]) / "slot0" / "task.binpb"
         self.gate.open()
-        eventually(task.exists, "a task to be staged")
+        eventually(task.exists, "a task file to appear")
         spent = sum(process.cpu_times()[:2])
         eventually(lambda: sum(process.cpu_times()[:2]) > spent + seconds, "the model's process to compute")
         self.note(f"{seconds:.2f} s of computing")
         return worker
 
     def ended(self) -> None:
-        """Say that the fault is over, or all there: from here on the audit's time counts."""
+        """Mark the fault as over. The audit's time counts from here."""
         self.ended_at = monotonic()
 
     @property
     def took_seconds(self) -> float:
-        """From the fault's end to the audit's."""
+        """Seconds from the fault's end to the audit's end."""
         return max(0.0, self.watchers[SUBJECT].ended_at - self.ended_at)
 
     def wait_ended(self) -> None:
-        """Wait for the end of both audits, whatever it is."""
+        """Wait until both audits have ended in any state."""
         for watcher in self.watchers.values():
             watcher.wait(self.reference.patience_seconds)
 
 
 def submitted(stage: Stage, project: str, **specification: Any) -> Any:
-    """An audit of the project's pictures that no stored answer replaces; the stage keeps account of it."""
+    """Submit an audit of the project's pictures without reuse. The stage records it."""
     try:
-        audit = stage.client(project).audits.create(**{**ASKED, **specification})
+        audit = stage.client(project).audits.create(**{**SPECIFICATION, **specification})
     except Unreachable:
-        stage.unanswered[project] += 1
+        stage.unacknowledged[project] += 1
         raise
-    stage.asked[project].add(audit.name)
+    stage.acknowledged[project].add(audit.name)
     return audit
 
 
 def play(stage: Stage, fault: Fault, seed: int, reference: Reference) -> Trial:
-    """Play one fault to the end of both audits. What must hold then is checked by `invariants.check`."""
+    """Play one fault until both audits have ended. `invariants.check` then checks what must hold."""
     stage.wait_whole()
     drawn = random.Random(f"{fault.name} {seed}")
     with ExitStack() as opened:

@@ -1,4 +1,4 @@
-"""Faults of an upgrade: the next release migrates the database while workers of this one are at work."""
+"""Faults of an upgrade: the next release migrates the database while workers of this release run."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ from tests.faults.stage import Stage
 
 NEXT = "0999"
 WITHIN_A_SHARD = (1, 5, 9)
-MIGRATION = f'''"""What a next release adds: a column that this one does not know."""
+MIGRATION = f'''"""Add a column that this release does not know."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,7 +32,7 @@ branch_labels = depends_on = None
 def upgrade():
     op.add_column("findings", sa.Column("of_the_next_release", sa.Integer))
 '''
-#: Afterwards the database is this release's again.
+#: Returns the database to the schema of this release.
 UNDO = f"""
 ALTER TABLE public.findings DROP COLUMN IF EXISTS of_the_next_release;
 UPDATE public.alembic_version SET version_num = '{REVISIONS[0]}';
@@ -40,7 +40,7 @@ UPDATE public.alembic_version SET version_num = '{REVISIONS[0]}';
 
 
 def upgrade_under_a_worker(trial: Trial) -> None:
-    """Migrate while a worker's transaction is open, restart the API, and let a worker of the next release help."""
+    """Migrate while a worker's transaction is open, restart the API, and start a worker of the next release."""
     stage = trial.stage
     release = _next_release(stage.folder / "next-release")
     old, environment = trial.holder, {"PYTHONPATH": f"{release}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
@@ -64,12 +64,12 @@ def upgrade_under_a_worker(trial: Trial) -> None:
         with psycopg.connect(stage.database.url, autocommit=True) as connection:
             connection.execute(UNDO)
         shutil.rmtree(release)
-    assert "run modicum-server migrate" in early, f"expected the next release to ask for its migration, got {early}"
-    trial.note(f"{old.name} of this release went on, {stored} findings stored when the next release came")
+    assert "run modicum-server migrate" in early, f"expected the next release to request its migration, got {early}"
+    trial.note(f"{old.name} of this release kept running; {stored} findings were stored when the next release started")
 
 
 def _next_release(folder: Path) -> Path:
-    """A copy of the package that knows one revision more; the folder to import it from."""
+    """Copy the package and add one more revision. Return the folder to import it from."""
     package = folder / "modicum_server"
     shutil.copytree(Path(modicum_server.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(migrations_folder(), package / "migrations", dirs_exist_ok=True)
@@ -80,7 +80,7 @@ def _next_release(folder: Path) -> Path:
 
 
 def _command(stage: Stage, environment: dict[str, str], word: str) -> str:
-    """Run a command of the next release to its end; what it said."""
+    """Run a command of the next release until it ends. Return its output."""
     words = [sys.executable, "-m", "modicum_server.cli", word]
     variables = stage.environment | environment
     ended = subprocess.run(words, env=variables, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
@@ -90,14 +90,15 @@ def _command(stage: Stage, environment: dict[str, str], word: str) -> str:
 FAULTS = (
     Fault(
         name="migrated_while_an_old_worker_works",
-        where="a worker stores findings",
-        injected="a worker of the next release comes too early and is refused; that release migrates the database; "
-        "the API is restarted as it is; a worker of the next release works beside the old one",
-        mechanism="a later release's schema keeps this one running; an earlier one's is refused with what to do",
+        when="A worker is storing findings.",
+        injected="A worker of the next release starts too early and is refused. The next release migrates the "
+        "database, and the API restarts unchanged. A worker of the next release then runs beside the old one.",
+        mechanism="This release keeps running on the schema of a later one. A release refuses the schema of an earlier "
+        "one and says what to do.",
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=upgrade_under_a_worker,
         signs=(Line("api", "api_started"),),
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
 )

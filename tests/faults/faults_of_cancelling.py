@@ -1,4 +1,4 @@
-"""Cancelling: in every state that an audit can be in, and against the end of its last shard."""
+"""Faults of cancelling: in every state of an audit, and while its last shard ends."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ import torch
 from modicum import AuditState, ModelVersion, SearchMethod, VersionState
 from safetensors.torch import save_file
 
-from tests.faults.calls import Answered
+from tests.faults.calls import RpcLogged
 from tests.faults.fault import Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.parts import eventually
@@ -16,21 +16,21 @@ from tests.faults.signs import Line, lines_of
 from tests.faults.stage import BESIDE, ITEMS, SUBJECT
 from tests.faults.subject import ARCHITECTURE, exact_network
 
-ONE_ROW = "one row decides: cancelling and each transaction that ends a shard lock the audit's"
+ONE_ROW = "CancelAudit and every transaction that ends a shard lock the audit's row. Whichever locks it first decides."
 CANCELLED = frozenset({AuditState.CANCELLED})
 SUCCEEDED = frozenset({AuditState.SUCCEEDED})
-CANCEL_ANSWERED = Answered("CancelAudit", "OK")
-#: How often the version that is checked after the cancelling is a good one.
+CANCEL_LOGGED = RpcLogged("CancelAudit", "OK")
+#: Share of trials in which the version passes its check.
 FIT_SHARE = 0.5
-#: How often the call comes while the transaction is held, and not at about the same moment.
+#: Share of trials that cancel while the transaction is held. The others cancel at about the same moment.
 MIDST_SHARE = 0.5
-#: Pictures whose passes a search that is told to stop does not reach: a shard has four.
+#: A cancelled search must end before it has spent the passes of this many pictures. A shard has four.
 MOST_PICTURES = 3
 STOPPED = Line("worker", "shard_ended", names_audit=True, fact=("outcome", "cancelled"))
 
 
 def cancel(trial: Trial) -> None:
-    """Cancel while a transaction stands at the gate; it is opened when the call has returned, or waits for it."""
+    """Cancel while a transaction waits at the gate. Open the gate once the call has returned or waits for a lock."""
     audit = trial.audit
     trial.note(f"cancelled in {audit.state}")
     call = threading.Thread(target=audit.cancel, daemon=True)
@@ -42,30 +42,30 @@ def cancel(trial: Trial) -> None:
 
 
 def cancel_at_the_same_time(trial: Trial) -> None:
-    """Cancel in the midst of the transaction that ends the last shard, or let both come at about the same moment."""
+    """Cancel during the transaction that ends the last shard, or at about the same moment."""
     if trial.random.random() < MIDST_SHARE:
         cancel(trial)
         return
     head_start = trial.random.uniform(-0.05, 0.05)
     audit, opening = trial.audit, threading.Timer(max(0.0, head_start), trial.gate.open)
     opening.start()
-    time.sleep(max(0.0, -head_start))  # the fault itself: who is first is left to chance
+    time.sleep(max(0.0, -head_start))  # the fault itself: chance decides which comes first
     audit.cancel()
     opening.join()
     trial.note(f"cancelled {head_start * 1000:+.0f} ms before the end")
 
 
 def cancel_while_it_computes(trial: Trial) -> None:
-    """Cancel while the model's process is at a search that takes long, and a worker has told of its first passes."""
+    """Cancel during a long search, once a worker has reported passes."""
     trial.submit(method=SearchMethod.BACKSELECT, pixels_per_step=0)
-    told = "SELECT passes_done FROM shards WHERE audit = %s AND lease_until IS NOT NULL AND passes_done > 0"
-    seen = eventually(lambda: trial.stage.sql(told, trial.name), "a worker to tell of passes")
+    reported = "SELECT passes_done FROM shards WHERE audit = %s AND lease_until IS NOT NULL AND passes_done > 0"
+    seen = eventually(lambda: trial.stage.sql(reported, trial.name), "a worker to report passes")
     trial.audit.cancel()
     trial.note(f"cancelled after {seen[0]['passes_done']} passes")
 
 
 def stopped_early(trial: Trial) -> None:
-    """See that the task was left in the midst of its work, and that the audit stays as it is."""
+    """Check that the task stopped before it was done, and that the audit stays as it is."""
     planned = trial.stage.value("SELECT passes_planned FROM audits WHERE name = %s", trial.name)
     spent, most = sum(line["passes"] for line in _ended(trial)), planned * MOST_PICTURES / ITEMS[SUBJECT]
     assert spent < most, f"expected the search to stop before {most:.0f} passes, got {spent}"
@@ -73,17 +73,17 @@ def stopped_early(trial: Trial) -> None:
 
 
 def dropped(trial: Trial) -> None:
-    """See that no task was begun for it, and that the audit stays as it is."""
+    """Check that no task was started for the audit, and that the audit stays as it is."""
     ended = _ended(trial)
     shards = {str(line["shard"]) for line in ended}
-    told_to_stop = lines_of(trial.stage, trial.before, "worker", "task_failed")
-    begun = [line for line in ended if line["passes"]] + [line for line in told_to_stop if line["task"] in shards]
-    assert not begun, f"expected no task for an audit that ended in the queue, got {begun}"
+    stopped = lines_of(trial.stage, trial.before, "worker", "task_failed")
+    begun = [line for line in ended if line["passes"]] + [line for line in stopped if line["task"] in shards]
+    assert not begun, f"expected no task for an audit that ended while queued, got {begun}"
     stays(trial)
 
 
 def _ended(trial: Trial) -> list[dict[str, Any]]:
-    """What workers say of each of its shards that they held."""
+    """The workers' log lines about the end of each shard of the audit."""
     ended = lines_of(trial.stage, trial.before, "worker", "shard_ended")
     return [line for line in ended if line["audit"] == trial.name]
 
@@ -96,7 +96,7 @@ def cancel_after_the_end(trial: Trial) -> None:
 
 
 def cancel_before_the_check(trial: Trial) -> None:
-    """Cancel while a worker is about to check the version; it is checked all the same, and found fit or not."""
+    """Cancel while a worker is about to check the version. The check continues and accepts or rejects the version."""
     fit = trial.random.random() < FIT_SHARE
     version = _unchecked_version(trial, fit=fit)
     trial.submit_to(BESIDE)
@@ -110,7 +110,7 @@ def cancel_before_the_check(trial: Trial) -> None:
 
 
 def _unchecked_version(trial: Trial, *, fit: bool) -> ModelVersion:
-    """Register a version without waiting for its check; each time another one. One that is not fit lacks its head."""
+    """Register a new version without waiting for its check. An unfit version lacks its head."""
     weights = exact_network().state_dict()
     weights["head.bias"] = torch.full_like(weights["head.bias"], trial.random.random())
     if not fit:
@@ -132,7 +132,7 @@ def _state_of(trial: Trial, version: ModelVersion) -> VersionState:
 
 
 def stays(trial: Trial) -> None:
-    """Cancel again: what has ended stays as it is, and the API says so."""
+    """Check that an ended audit stays as it is when it is cancelled again."""
     state = trial.audit.state
     assert trial.audit.cancel().state is state
 
@@ -140,88 +140,88 @@ def stays(trial: Trial) -> None:
 FAULTS = (
     Fault(
         name="cancelled_before_its_version_is_checked",
-        where="a worker claims the check of the version that an audit waits for",
-        injected="CancelAudit; then the version is found fit, or is refused",
-        mechanism="cancelling deletes the shards that wait for the version, and its check goes on by itself",
+        when="A worker is claiming the check of the version that the audit waits for.",
+        injected="CancelAudit is called. Then the version is accepted or rejected.",
+        mechanism="Cancelling deletes the shards that wait for the version. The check of the version continues.",
         point=Point.CHECK,
         submits=False,
         states=CANCELLED,
         strike=cancel_before_the_check,
         also=stays,
-        signs=(CANCEL_ANSWERED,),
-        seen_to_fail="with the deletion and the sweep of an ended audit's shards taken out",
+        signs=(CANCEL_LOGGED,),
+        fails_without="the deletion and the sweep of an ended audit's shards",
     ),
     Fault(
         name="cancelled_while_queued",
-        where="a worker claims the audit's first shard",
-        injected="CancelAudit",
-        mechanism="a claim of a shard whose audit has ended is dropped",
+        when="A worker is claiming the audit's first shard.",
+        injected="CancelAudit is called.",
+        mechanism="The worker drops a claimed shard whose audit has ended.",
         point=Point.CLAIM,
         states=CANCELLED,
         strike=cancel,
         also=dropped,
-        signs=(CANCEL_ANSWERED, STOPPED),
-        seen_to_fail="with the look at the audit before a task is planned taken out",
+        signs=(CANCEL_LOGGED, STOPPED),
+        fails_without="the check of the audit's state before a task is planned",
     ),
     Fault(
         name="cancelled_while_it_searches",
-        where="a model's process computes, at a search that takes long",
-        injected="CancelAudit",
-        mechanism="a renewal sees that the audit has ended; the task is told to stop",
+        when="The model's process is computing a long search.",
+        injected="CancelAudit is called.",
+        mechanism="The next lease renewal reports that the audit has ended, and the worker stops the task.",
         submits=False,
         states=CANCELLED,
         strike=cancel_while_it_computes,
         also=stopped_early,
-        signs=(CANCEL_ANSWERED, STOPPED),
-        seen_to_fail="with the look at the audit at a renewal taken out",
+        signs=(CANCEL_LOGGED, STOPPED),
+        fails_without="the check of the audit's state at a renewal",
     ),
     Fault(
         name="cancelled_while_findings_are_stored",
-        where="a worker has stored some findings of a shard, and stores more",
-        injected="CancelAudit",
-        mechanism="findings are stored under the lock of the audit's row, and none once it has ended",
+        when="A worker is storing findings. Some findings of its shard are already stored.",
+        injected="CancelAudit is called.",
+        mechanism="Storing findings locks the audit's row. Nothing is stored once the audit has ended.",
         point=Point.FINDING,
         stored=(1, 5, 9),
         states=CANCELLED,
         strike=cancel,
         also=stays,
-        signs=(CANCEL_ANSWERED, STOPPED),
-        seen_to_fail="with the lock on the audit and the looks at its state taken out",
+        signs=(CANCEL_LOGGED, STOPPED),
+        fails_without="the lock on the audit and the checks of its state",
     ),
     Fault(
         name="cancelled_as_its_last_shard_ends",
-        where="a worker ends the last shard",
-        injected="CancelAudit in the midst of that, or at about the same moment",
+        when="A worker is ending the last shard.",
+        injected="CancelAudit is called during that transaction or at about the same moment.",
         mechanism=ONE_ROW,
         point=Point.LAST_SHARD_END,
         states=CANCELLED | SUCCEEDED,
         strike=cancel_at_the_same_time,
         also=stays,
-        signs=(CANCEL_ANSWERED,),
+        signs=(CANCEL_LOGGED,),
         quick=True,
-        seen_to_fail="with the lock on the audit and the look at its state taken out",
+        fails_without="the lock on the audit and the check of its state",
     ),
     Fault(
         name="cancelled_while_it_succeeds",
-        where="a worker lets the audit succeed",
-        injected="CancelAudit, which waits for the transaction",
+        when="A worker is setting the audit to SUCCEEDED.",
+        injected="CancelAudit is called and waits for that transaction.",
         mechanism=ONE_ROW,
         point=Point.SUCCEED,
         states=SUCCEEDED,
         strike=cancel,
         also=stays,
-        signs=(CANCEL_ANSWERED,),
-        seen_to_fail="with the lock on the audit and the look at its state taken out",
+        signs=(CANCEL_LOGGED,),
+        fails_without="the lock on the audit and the check of its state",
     ),
     Fault(
         name="cancelled_after_its_end",
-        where="the audit has succeeded",
-        injected="CancelAudit",
-        mechanism="an audit that has ended is returned as it is",
+        when="The audit has succeeded.",
+        injected="CancelAudit is called.",
+        mechanism="An audit that has ended is returned unchanged.",
         strike=cancel_after_the_end,
         states=SUCCEEDED,
         also=stays,
-        signs=(CANCEL_ANSWERED,),
-        seen_to_fail="with the look at the audit's state taken out",
+        signs=(CANCEL_LOGGED,),
+        fails_without="the check of the audit's state",
     ),
 )

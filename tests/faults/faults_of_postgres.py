@@ -1,4 +1,4 @@
-"""Faults of Postgres in mid-audit: stopped, killed, its connections cut or silent, refusing everybody for long."""
+"""Faults of Postgres during an audit: stopped, killed, connections cut or silent, connections refused."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ import pytest
 from modicum.v1 import audit_service_pb2, audit_service_pb2_grpc
 from sqlalchemy import make_url
 
-from tests.faults.calls import Answered, metadata
+from tests.faults.calls import RpcLogged, metadata
 from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.parts import descendants, eventually
@@ -24,20 +24,20 @@ from tests.faults.stage import SUBJECT, Stage
 REFUSED_SECONDS = 30.0
 WITHIN_A_SHARD = (1, 5, 9)
 OURS = "application_name ~ '^(api|worker)' AND datname = 'modicum'"
-RECONNECT = "every loop of API and worker goes on when the database is away; transactions are whole or not at all"
+RECONNECT = "The API and the worker retry until the database is back. Every transaction is stored whole or not at all."
 NOT_WRITTEN = Line("worker", "findings_not_written", names_audit=True)
 
 
 def stop_and_start(trial: Trial) -> None:
-    """Stop it as an operator does, a transaction of a worker in the midst of it, and start it again."""
+    """Stop Postgres as an operator does during a worker's transaction, and start it again."""
     trial.gate.leave()
     trial.stage.database.halt()
-    _expect_away(trial.stage)
+    _require_away(trial.stage)
     trial.stage.database.resume()
 
 
 def kill_and_start(trial: Trial) -> None:
-    """kill -9 of every process of it; it recovers from its log when it is started again."""
+    """Kill every process of Postgres and start it again. It recovers from its log."""
     trial.gate.leave()
     postmaster = psutil.Process(trial.stage.database.pid)
     processes = [postmaster, *descendants(postmaster.pid)]
@@ -50,16 +50,16 @@ def kill_and_start(trial: Trial) -> None:
 
 
 def cut_connections(trial: Trial) -> None:
-    """End every connection of ours from inside, that of the waiting transaction too; again a little later."""
+    """End every connection of the service, including that of the waiting transaction, several times."""
     for _ in range(3):
         cut = trial.stage.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OURS}")
         trial.note(f"{len(cut)} connections cut")
         trial.gate.open()
-        time.sleep(trial.random.uniform(0.1, 0.5))  # the fault itself: they are cut again while they come back
+        time.sleep(trial.random.uniform(0.1, 0.5))  # the fault itself: connections are cut again during recovery
 
 
 def silence_connections(trial: Trial) -> None:
-    """Let the only worker's connections go silent without being closed, a transaction in the midst of it."""
+    """Make the only worker's connections silent during a transaction, without closing them."""
     with proxied(trial.stage.database.url) as proxy, trial.stage.worker.away():
         trial.stage.worker.terminate()
         with trial.stage.another_worker(MODICUM_DATABASE_URL=proxy.url):
@@ -67,25 +67,25 @@ def silence_connections(trial: Trial) -> None:
             trial.gate.wait_reached()
             trial.note(f"{proxy.silence()} connections silent")
             trial.gate.open()
-            trial.ended()  # nothing more happens: those connections stay silent until the end
+            trial.ended()  # the connections stay silent until the end
             trial.wait_ended()
 
 
 def refuse(trial: Trial) -> None:
-    """Let the database refuse everybody for half a minute; it runs all the time."""
+    """Make the running database refuse all connections for half a minute."""
     elsewhere = make_url(trial.stage.database.url).set(database="postgres").render_as_string(hide_password=False)
     trial.gate.leave()
     with psycopg.connect(elsewhere, autocommit=True) as connection:
         connection.execute("ALTER DATABASE modicum ALLOW_CONNECTIONS false")
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'modicum'")
         end = time.monotonic() + REFUSED_SECONDS
-        _expect_away(trial.stage)
+        _require_away(trial.stage)
         time.sleep(max(0.0, end - time.monotonic()))  # the fault itself
         connection.execute("ALTER DATABASE modicum ALLOW_CONNECTIONS true")
 
 
-def _expect_away(stage: Stage) -> None:
-    """See that the API lives, says what is away, and answers calls with a code that clients try again after."""
+def _require_away(stage: Stage) -> None:
+    """Check that the API runs, reports the database as away, and fails calls with a code that clients retry."""
     assert urllib.request.urlopen(f"{stage.http_url}/healthz", timeout=60).status == 200
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{stage.http_url}/readyz", timeout=60)
@@ -101,7 +101,7 @@ def _expect_away(stage: Stage) -> None:
 
 
 def back(trial: Trial) -> None:
-    """The API is ready again."""
+    """Check that the API becomes ready again."""
     eventually(lambda: _ready(trial.stage), "the API to be ready")
 
 
@@ -115,76 +115,77 @@ def _ready(stage: Stage) -> bool:
 FAULTS = (
     Fault(
         name="postgres_stopped_and_started",
-        where="a worker stores findings",
-        injected="Postgres stopped (fast), then started at the same address",
+        when="A worker is storing findings.",
+        injected="Postgres is stopped (fast shutdown) and started again at the same address.",
         mechanism=RECONNECT,
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=stop_and_start,
         also=back,
-        signs=(NOT_WRITTEN, Answered("ListAudits", "UNAVAILABLE")),
+        signs=(NOT_WRITTEN, RpcLogged("ListAudits", "UNAVAILABLE")),
         quick=True,
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
         name="postgres_killed",
-        where="a worker stores findings",
-        injected="kill -9 of every process of Postgres, then a start, which recovers it",
+        when="A worker is storing findings.",
+        injected="Every process of Postgres is killed (`kill -9`). Postgres is started again and recovers.",
         mechanism=RECONNECT,
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=kill_and_start,
         also=back,
         signs=(NOT_WRITTEN,),
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
         name="postgres_stopped_as_the_audit_succeeds",
-        where="a worker lets the audit succeed",
-        injected="Postgres stopped (fast), then started at the same address",
+        when="A worker is setting the audit to SUCCEEDED.",
+        injected="Postgres is stopped (fast shutdown) and started again at the same address.",
         mechanism=RECONNECT,
         point=Point.SUCCEED,
         strike=stop_and_start,
         also=back,
         signs=(Line("worker", "shard_put_off", names_audit=True),),
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
         name="postgres_connections_cut",
-        where="a worker stores findings",
-        injected="pg_terminate_backend of every connection of API and worker, three times",
+        when="A worker is storing findings.",
+        injected="`pg_terminate_backend` ends every connection of the API and the worker, three times.",
         mechanism=RECONNECT,
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=cut_connections,
         also=back,
         signs=(NOT_WRITTEN, Line("api", "audit_changes_not_heard")),
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
         name="postgres_connections_silent",
-        where="a worker stores findings",
-        injected="a proxy passes nothing more on the worker's connections, and closes none; new ones work",
-        mechanism="an answer that takes longer than 45 s does not come: the question ends with its connection; the "
-        "database ends the transaction, which idles",
+        when="A worker is storing findings.",
+        injected="A proxy stops forwarding on the worker's open connections without closing them. New connections "
+        "work.",
+        mechanism="A query fails after 45 s without a reply, and its connection is closed. The database ends the idle "
+        "transaction.",
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         submits=False,
         strike=silence_connections,
         signs=(Line("worker", "lease_not_renewed"), Line("worker", "leases_expired")),
-        seen_to_fail="with the limit of an answer taken out",
+        fails_without="the time limit of a query",
     ),
     Fault(
         name="postgres_refuses_for_30_s",
-        where="a worker stores findings",
-        injected="Postgres ends every connection and refuses new ones for 30 s, ten leases long",
-        mechanism="what was found waits until it can be stored, and after four leases the shard is given up and begun "
-        "again; a watch resumes",
+        when="A worker is storing findings.",
+        injected="Postgres ends every connection and refuses new ones for 30 s, which is ten leases.",
+        mechanism="The worker keeps findings until they can be stored. After four leases it gives up the shard, which "
+        "starts again. Watches resume.",
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=refuse,
         also=back,
-        signs=(NOT_WRITTEN, Line("worker", "lease_not_renewed"), Answered("ListAudits", "UNAVAILABLE")),
-        seen_to_fail=WITHOUT_MECHANISM,
+        signs=(NOT_WRITTEN, Line("worker", "lease_not_renewed"), RpcLogged("ListAudits", "UNAVAILABLE")),
+        fails_without=WITHOUT_MECHANISM,
     ),
 )

@@ -1,4 +1,4 @@
-"""Faults of the API: killed or told to leave while it takes an upload, acknowledges an audit, or is watched."""
+"""Faults of the API: killed or terminated during an upload, the creation of an audit, or a watch."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import grpc
 import pytest
 
-from tests.faults.calls import Answered, Caller, caller, create_request
+from tests.faults.calls import Caller, RpcLogged, caller, create_request
 from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.parts import PATIENCE_SECONDS, eventually
@@ -17,22 +17,22 @@ from tests.faults.uploading import MEBIBYTE, drawn, require_whole, send
 
 UPLOAD_BYTES = 16 * MEBIBYTE
 WITHIN_A_SHARD = (1, 5, 9)
-#: Settings of the stage: MODICUM_GRACE_SECONDS, and what a loaded machine takes beside it to end a process.
+#: MODICUM_GRACE_SECONDS of the stage. A loaded machine needs more time to end a process.
 GRACE_SECONDS = 4.0
-KILLED = "kill -9 of the API; the next one is started"
-TOLD_TO_LEAVE = "SIGTERM of the API; the next one is started"
-UPLOADS_RESUME = "what has arrived is kept by project and digest; the client asks how much, and sends the rest"
-REQUEST_IDS = "the request id is stored in the transaction that stores the audit, and locked while it is open"
+KILLED = "The API is killed (`kill -9`). Another one is started."
+TERMINATED = "The API gets SIGTERM. Another one is started."
+UPLOADS_RESUME = "Received bytes are kept by project and digest. The client asks how many there are and sends the rest."
+REQUEST_IDS = "The request id is stored in the same transaction as the audit, and locked until that ends."
 STARTED = Line("api", "api_started")
 
 
 def kill_while_it_takes_an_upload(trial: Trial) -> None:
-    """Kill it when half is sent; the rest is all that is sent to the next one."""
+    """Kill the API when half is sent. The client sends only the rest to the next one."""
     _upload_over(trial, trial.stage.api.kill)
 
 
 def terminate_while_it_takes_an_upload(trial: Trial) -> None:
-    """Tell it to leave when half is sent."""
+    """Terminate the API when half is sent."""
     _upload_over(trial, trial.stage.api.terminate)
 
 
@@ -41,12 +41,12 @@ def _upload_over(trial: Trial, end: Callable[[], object]) -> None:
         send(trial.stage, content, half_sent=end)
         require_whole(trial.stage, content)
         taken = trial.stage.metrics(trial.stage.api)["modicum_upload_bytes_total"]
-        assert taken <= UPLOAD_BYTES * 3 / 4, f"expected the rest alone to be sent again, got {taken:,.0f} bytes"
-        trial.note(f"{taken / MEBIBYTE:.1f} of {UPLOAD_BYTES // MEBIBYTE} MiB were sent to the next one")
+        assert taken <= UPLOAD_BYTES * 3 / 4, f"expected only the rest to be sent again, got {taken:,.0f} bytes"
+        trial.note(f"{taken / MEBIBYTE:.1f} of {UPLOAD_BYTES // MEBIBYTE} MiB were sent to the next API")
 
 
 def kill_before_the_commit(trial: Trial) -> None:
-    """Kill it while its transaction waits to insert the audit; then ask again under the same request id."""
+    """Kill the API while its transaction waits to insert the audit. Then send the same request again."""
     with caller(trial.stage) as calling:
         request = create_request(trial)
         first = calling.create(request)
@@ -54,26 +54,26 @@ def kill_before_the_commit(trial: Trial) -> None:
         trial.stage.api.kill()
         assert first.code() is grpc.StatusCode.UNAVAILABLE
         trial.gate.open()
-        _ask_twice_more(trial, calling, request)
+        _repeat_request(trial, calling, request)
 
 
 def kill_after_the_commit(trial: Trial) -> None:
-    """Kill it when the audit is stored, and it does not know that yet; then ask again under the same request id."""
+    """Kill the API when the audit is stored but the API has no confirmation. Then send the same request again."""
     with proxied(trial.stage.database.url) as proxy, _api_behind(trial.stage, proxy), caller(trial.stage) as calling:
         request = create_request(trial)
         proxy.withhold(b"INSERT INTO audits")
         first = calling.create(request)
-        assert proxy.withheld.wait(PATIENCE_SECONDS), "the commit did not come by"
+        assert proxy.withheld.wait(PATIENCE_SECONDS), "expected the commit to reach the proxy, it did not"
         stored = "SELECT 1 FROM requests WHERE request_id = %s"
         eventually(lambda: trial.stage.sql(stored, request.request_id), "the request to be stored")
         assert not first.done(), "expected no acknowledgement yet"
     with pytest.raises(grpc.RpcError):
         first.result()
     with caller(trial.stage) as calling:
-        _ask_twice_more(trial, calling, request)
+        _repeat_request(trial, calling, request)
 
 
-def _ask_twice_more(trial: Trial, calling: Caller, request: object) -> None:
+def _repeat_request(trial: Trial, calling: Caller, request: object) -> None:
     name = calling.create(request).result().name
     assert calling.create(request).result().name == name
     trial.follow(SUBJECT, name)
@@ -82,7 +82,7 @@ def _ask_twice_more(trial: Trial, calling: Caller, request: object) -> None:
 
 @contextmanager
 def _api_behind(stage: Stage, proxy: Proxy) -> Iterator[None]:
-    """Let the API reach Postgres through the proxy alone; at the end it is killed, and the next one does without."""
+    """Run the API behind the proxy. At the end, kill it and start the next one without the proxy."""
     direct = stage.api.environment["MODICUM_DATABASE_URL"]
     stage.api.environment["MODICUM_DATABASE_URL"] = proxy.url
     stage.api.terminate()
@@ -96,13 +96,13 @@ def _api_behind(stage: Stage, proxy: Proxy) -> Iterator[None]:
 
 
 def kill_while_it_is_watched(trial: Trial) -> None:
-    """Kill it under the trial's two watchers."""
+    """Kill the API while both audits are watched."""
     eventually(lambda: all(watcher.seen for watcher in trial.watchers.values()), "both watches to be open")
     trial.stage.api.kill()
 
 
 def terminate_while_it_is_watched(trial: Trial) -> None:
-    """Tell it to leave under the trial's watchers and one that makes one attempt, which is told how to go on."""
+    """Terminate the API during watches. A watch with a single attempt must learn where to resume."""
     with caller(trial.stage) as calling:
         watch = calling.watch(trial.name)
         sequence = next(watch).audit.sequence
@@ -111,75 +111,75 @@ def terminate_while_it_is_watched(trial: Trial) -> None:
             list(watch)
         assert (watch.code(), str(sequence) in watch.details()) == (grpc.StatusCode.UNAVAILABLE, True), watch.details()
     patience = GRACE_SECONDS + PATIENCE_SECONDS / 4
-    assert took < patience, f"expected it to leave within its grace, it took {took:.0f} s"
-    trial.note(f"it left after {took:.1f} s")
+    assert took < patience, f"expected the API to stop within its grace period, it took {took:.0f} s"
+    trial.note(f"the API stopped after {took:.1f} s")
 
 
 FAULTS = (
     Fault(
         name="api_killed_during_an_upload",
-        where="half of an upload is sent, while an audit is worked on",
+        when="Half of an upload has been sent, while an audit is running.",
         injected=KILLED,
         mechanism=UPLOADS_RESUME,
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=kill_while_it_takes_an_upload,
         signs=(STARTED,),
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
-        name="api_told_to_leave_during_an_upload",
-        where="half of an upload is sent, while an audit is worked on",
-        injected=TOLD_TO_LEAVE,
+        name="api_terminated_during_an_upload",
+        when="Half of an upload has been sent, while an audit is running.",
+        injected=TERMINATED,
         mechanism=UPLOADS_RESUME,
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=terminate_while_it_takes_an_upload,
         signs=(Line("api", "api_stopped"), STARTED),
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
         name="api_killed_before_the_commit_of_create_audit",
-        where="the API inserts the audit's row",
-        injected=f"{KILLED}; the same request again",
+        when="The API is inserting the audit's row.",
+        injected=f"{KILLED} The client sends the same request again.",
         mechanism=REQUEST_IDS,
         point=Point.CREATE,
         submits=False,
         strike=kill_before_the_commit,
         signs=(STARTED,),
         quick=True,
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
         name="api_killed_after_the_commit_of_create_audit",
-        where="the audit is stored, its acknowledgement is not sent (a proxy keeps back what Postgres answers)",
-        injected=f"{KILLED}; the same request again",
+        when="The audit is stored but not yet acknowledged. A proxy withholds the reply of Postgres.",
+        injected=f"{KILLED} The client sends the same request again.",
         mechanism=REQUEST_IDS,
         submits=False,
         strike=kill_after_the_commit,
         signs=(STARTED,),
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
         name="api_killed_during_a_watch",
-        where="a worker has stored some findings of a shard; both audits are watched",
+        when="A worker has stored some findings of a shard. Both audits are watched.",
         injected=KILLED,
-        mechanism="a watch resumes after the last sequence that it has seen",
+        mechanism="A watch resumes after the last sequence number that the client has seen.",
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=kill_while_it_is_watched,
         signs=(STARTED,),
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
-        name="api_told_to_leave_during_a_watch",
-        where="a worker has stored some findings of a shard; both audits are watched",
-        injected=TOLD_TO_LEAVE,
-        mechanism="open watches are ended first, with the sequence after which to resume",
+        name="api_terminated_during_a_watch",
+        when="A worker has stored some findings of a shard. Both audits are watched.",
+        injected=TERMINATED,
+        mechanism="The API ends open watches first and names the sequence number to resume after.",
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=terminate_while_it_is_watched,
-        signs=(Answered("WatchAudit", "UNAVAILABLE"), Line("api", "api_stopped"), STARTED),
-        seen_to_fail=WITHOUT_MECHANISM,
+        signs=(RpcLogged("WatchAudit", "UNAVAILABLE"), Line("api", "api_stopped"), STARTED),
+        fails_without=WITHOUT_MECHANISM,
     ),
 )

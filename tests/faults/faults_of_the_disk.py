@@ -1,4 +1,4 @@
-"""Faults of the disk: no room while an upload comes in, while a finding is stored, while a result is written."""
+"""Faults of the disk: no room during an upload, for an audit, for findings, or for the result."""
 
 import resource
 import urllib.request
@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from modicum.errors import ResourceExhausted
 
-from tests.faults.calls import Answered, caller, create_request
+from tests.faults.calls import RpcLogged, caller, create_request
 from tests.faults.fault import WITHOUT_MECHANISM, Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.parts import Part, eventually
@@ -23,7 +23,7 @@ ROOM_BYTES = 2 * MEBIBYTE
 WITHIN_A_SHARD = (1, 5, 9)
 NOT_WRITTEN = Line("worker", "findings_not_written")
 HANDED_BACK = 'modicum_worker_shard_duration_seconds_count{outcome="handed_back",stage="summarise"}'
-#: What Postgres answers when a table cannot grow, from a trigger: no room for it to have is left to a test.
+#: Raises the error of Postgres when a table cannot grow. A trigger raises it, because a test cannot fill the disk.
 FULL = """
 CREATE FUNCTION faults.full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -36,7 +36,7 @@ ROOM = "DROP TRIGGER full_disk ON public.{table}; DROP FUNCTION faults.full_disk
 
 @contextmanager
 def largest_file(part: Part, size_bytes: int) -> Iterator[None]:
-    """Let no file of a part grow past this: a write then fails as it does on a disk that is full."""
+    """Let no file of a part grow past this size. Writes then fail as they do on a full disk."""
     _, hard = resource.prlimit(part.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(part.pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
     try:
@@ -47,7 +47,7 @@ def largest_file(part: Part, size_bytes: int) -> Iterator[None]:
 
 @contextmanager
 def full_table(stage: Stage, table: str) -> Iterator[None]:
-    """Let Postgres have no room for rows of this table."""
+    """Make Postgres refuse new rows of this table for lack of room."""
     _execute(stage, FULL.format(table=table))
     try:
         yield
@@ -61,7 +61,7 @@ def _execute(stage: Stage, statements: str) -> None:
 
 
 def fill_while_it_takes_an_upload(trial: Trial) -> None:
-    """Upload what there is no room for: refused with a reason; then make room, and send the rest."""
+    """Upload more than there is room for, which the API refuses with a reason. Then send the rest."""
     api = trial.stage.api
     room = api.log_bytes + ROOM_BYTES
     with drawn(trial, api.log_bytes + UPLOAD_BYTES) as content:
@@ -69,13 +69,13 @@ def fill_while_it_takes_an_upload(trial: Trial) -> None:
             send(trial.stage, content)
         assert (refused.value.reason, "free some space" in str(refused.value)) == ("DISK_FULL", True), refused.value
         held = received(trial.stage, content)
-        assert 0 < held <= room, f"expected what there was room for to be kept, got {held:,} of {room:,} bytes"
+        assert 0 < held <= room, f"expected the written bytes to be kept, got {held:,} of {room:,} bytes"
         assert send(trial.stage, content) == held
         require_whole(trial.stage, content)
 
 
 def fill_while_an_audit_is_acknowledged(trial: Trial) -> None:
-    """Let Postgres have no room for an audit: its owner is told so; once there is room the same request is taken."""
+    """Make Postgres refuse the audit for lack of room, which its owner learns. Then send the same request again."""
     with caller(trial.stage) as calling:
         request = create_request(trial)
         with full_table(trial.stage, "audits"), pytest.raises(grpc.RpcError) as refused:
@@ -87,15 +87,15 @@ def fill_while_an_audit_is_acknowledged(trial: Trial) -> None:
 
 
 def fill_while_findings_are_stored(trial: Trial) -> None:
-    """Let Postgres have no room for findings until a worker has said so."""
-    trial.gate.open()  # a table in which somebody writes cannot be changed
+    """Make Postgres refuse findings for lack of room until a worker has logged it."""
+    trial.gate.open()  # a table cannot be altered while a transaction writes to it
     with full_table(trial.stage, "findings"):
-        eventually(lambda: NOT_WRITTEN.seen(trial.stage, trial.before, trial.name), "a worker to say what is missing")
-        trial.note(f"{trial.stored} findings stored before")
+        eventually(lambda: NOT_WRITTEN.seen(trial.stage, trial.before, trial.name), "a worker to log the missing room")
+        trial.note(f"{trial.stored} findings were stored before")
 
 
 def fill_while_the_result_is_written(trial: Trial) -> None:
-    """Let the worker have no room for any file, its log included, until it has put the shard off."""
+    """Allow the worker no file, its log included, until it has put the shard off."""
     worker = trial.holder
     before = _summaries_handed_back(worker)
     with largest_file(worker, 0):
@@ -104,7 +104,7 @@ def fill_while_the_result_is_written(trial: Trial) -> None:
 
 
 def _summaries_handed_back(worker: Part) -> float:
-    """What a worker's metrics say of it."""
+    """How many summary shards the worker has handed back, by its metrics."""
     port = worker.lines("worker_started")[-1]["metrics_port"]
     exposition = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60).read().decode()
     return sum(float(line.rsplit(" ", 1)[1]) for line in exposition.splitlines() if line.startswith(HANDED_BACK))
@@ -113,43 +113,44 @@ def _summaries_handed_back(worker: Part) -> float:
 FAULTS = (
     Fault(
         name="disk_full_while_an_upload_comes_in",
-        where="a part of an upload has arrived, while an audit is worked on",
-        injected="no file of the API may grow further (RLIMIT_FSIZE); then there is room again",
-        mechanism="what could be written is kept to the byte that was hashed; the upload is refused with DISK_FULL",
+        when="A part of an upload has arrived, while an audit is running.",
+        injected="The API's files may not grow (RLIMIT_FSIZE). Then there is room again.",
+        mechanism="The upload is refused with DISK_FULL. The bytes that were written are kept.",
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=fill_while_it_takes_an_upload,
-        signs=(Answered("UploadArtifact", "RESOURCE_EXHAUSTED"),),
-        seen_to_fail=WITHOUT_MECHANISM,
+        signs=(RpcLogged("UploadArtifact", "RESOURCE_EXHAUSTED"),),
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
         name="disk_full_while_an_audit_is_acknowledged",
-        where="the API inserts the audit's row",
-        injected="Postgres has no room for it (53100); then there is room again, and the same request comes again",
-        mechanism="nothing is acknowledged before its commit; the answer names what is full",
+        when="The API is inserting the audit's row.",
+        injected="Postgres has no room for the row (error 53100). Then there is room again and the client repeats the "
+        "request.",
+        mechanism="The API acknowledges an audit only after its commit. The error says that the disk is full.",
         submits=False,
         strike=fill_while_an_audit_is_acknowledged,
-        signs=(Answered("CreateAudit", "UNAVAILABLE"),),
-        seen_to_fail=WITHOUT_MECHANISM,
+        signs=(RpcLogged("CreateAudit", "UNAVAILABLE"),),
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
         name="disk_full_while_findings_are_stored",
-        where="a worker stores findings",
-        injected="Postgres has no room for them (53100); then there is room again",
-        mechanism="what was found waits in the worker, a bounded buffer, until it can be stored",
+        when="A worker is storing findings.",
+        injected="Postgres has no room for them (error 53100). Then there is room again.",
+        mechanism="The worker keeps the findings in a bounded buffer until they can be stored.",
         point=Point.FINDING,
         strike=fill_while_findings_are_stored,
         signs=(NOT_WRITTEN,),
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
     Fault(
         name="disk_full_while_the_result_is_written",
-        where="a worker ends the last shard",
-        injected="no file of the worker can be written, its log neither (RLIMIT_FSIZE); then there is room again",
-        mechanism="the shard is put off, which counts as no failure of it; a log that cannot be written ends nothing",
+        when="A worker is ending the last shard.",
+        injected="The worker can write no file, including its log (RLIMIT_FSIZE). Then there is room again.",
+        mechanism="The shard is put off, which does not count as a failure. An unwritable log stops nothing.",
         point=Point.LAST_SHARD_END,
         strike=fill_while_the_result_is_written,
         signs=(Line("worker", "shard_put_off", names_audit=True),),
-        seen_to_fail=WITHOUT_MECHANISM,
+        fails_without=WITHOUT_MECHANISM,
     ),
 )

@@ -1,4 +1,4 @@
-"""Faults of the worker: killed at each point of a shard, told to leave in mid-work, with a clock that is off."""
+"""Faults of the worker: killed at each point of a shard, terminated, or with a wrong clock."""
 
 import signal
 import time
@@ -9,19 +9,22 @@ from tests.faults.fault import Fault, Trial
 from tests.faults.gates import Point
 from tests.faults.signs import Line, Metric, StrangeTime
 
-#: Findings stored so far in the middle of one of the three shards of four.
+#: Findings stored before the gate holds, within the first, second or third shard of four.
 WITHIN_A_SHARD = (1, 5, 9)
 AT_A_SHARDS_BEGINNING = (0, 4, 8)
-KILLED = "kill -9 of the worker; the next one is started"
-LEASES = "leases by the database's time return the shard; what is stored is not searched again"
+KILLED = "The worker is killed (`kill -9`). Another one is started."
+LEASES = (
+    "The lease expires by the database's clock, and the shard returns to the queue. Stored findings are not "
+    "searched again."
+)
 EXPIRED = Metric("api", "modicum_queue_leases_expired_total")
-#: Moves the clock of a Python process; its site imports this before anything else.
+#: Shifts the clock of a Python process. Its `site` imports this first.
 SHIFTED_CLOCK = """
 import datetime, sys, time
 shift = {seconds}
 real_time, real_time_ns, real_datetime = time.time, time.time_ns, datetime.datetime
 def shifted_time():
-    # Deadlines of gRPC are made from this and kept by its core, which reads the machine's own clock.
+    # gRPC computes deadlines with this clock, but its core checks them with the machine's own clock.
     caller = sys._getframe(1).f_globals.get("__name__", "")
     return real_time() if caller.startswith("grpc") else real_time() + shift
 time.time = shifted_time
@@ -44,24 +47,24 @@ def kill(trial: Trial) -> None:
 
 
 def terminate(trial: Trial) -> None:
-    """SIGTERM; the transaction under way may go on, and the worker has to leave."""
+    """Send SIGTERM. The open transaction may finish, and the worker must stop."""
     worker = trial.holder
     pid, began = worker.pid, time.monotonic()
     worker.signal(signal.SIGTERM)
     trial.gate.open()
     worker.wait_gone(pid)
-    trial.note(f"left after {time.monotonic() - began:.0f} s")
+    trial.note(f"the worker stopped after {time.monotonic() - began:.0f} s")
 
 
 def nothing_expired(trial: Trial) -> None:
-    """See that the shard was finished or handed back, and not left to its lease."""
+    """Check that the worker finished the shard or handed it back, and that no lease expired."""
     assert not EXPIRED.seen(trial.stage, trial.before, trial.name), "expected no lease to run out"
 
 
 def shift_clock(trial: Trial) -> None:
-    """Let a worker do all the work whose clock is an hour off."""
+    """Have a worker whose clock is an hour off do all the work."""
     seconds = trial.random.choice((-3600, 3600))
-    trial.note(f"{seconds:+d} s")
+    trial.note(f"clock shifted by {seconds:+d} s")
     folder = trial.stage.folder / "shifted"
     folder.mkdir(exist_ok=True)
     (Path(folder) / "sitecustomize.py").write_text(SHIFTED_CLOCK.format(seconds=seconds))
@@ -69,7 +72,7 @@ def shift_clock(trial: Trial) -> None:
         trial.stage.worker.terminate()
         with trial.stage.another_worker(PYTHONPATH=str(folder)) as worker:
             trial.submit()
-            trial.ended()  # from here on nothing more happens: the clock stays off until the end
+            trial.ended()  # the clock stays off until the end
             trial.wait_ended()
             assert trial.name in {line["audit"] for line in worker.lines("shard_claimed")}
 
@@ -77,18 +80,18 @@ def shift_clock(trial: Trial) -> None:
 FAULTS = (
     Fault(
         name="worker_killed_before_a_shards_first_finding",
-        where="a worker stores the first finding of a shard",
+        when="A worker is storing the first finding of a shard.",
         injected=KILLED,
         mechanism=LEASES,
         point=Point.FINDING,
         stored=AT_A_SHARDS_BEGINNING,
         strike=kill,
         signs=(EXPIRED,),
-        seen_to_fail="with the expiry of leases taken out",
+        fails_without="lease expiry",
     ),
     Fault(
         name="worker_killed_within_a_shard",
-        where="a worker has stored some findings of a shard",
+        when="A worker has stored some findings of a shard.",
         injected=KILLED,
         mechanism=LEASES,
         point=Point.FINDING,
@@ -96,49 +99,49 @@ FAULTS = (
         strike=kill,
         signs=(EXPIRED, Line("worker", "leases_expired")),
         quick=True,
-        seen_to_fail="with the expiry of leases taken out",
+        fails_without="lease expiry",
     ),
     Fault(
         name="worker_killed_after_the_last_finding",
-        where="a worker ends the last shard, all findings stored",
+        when="A worker is ending the last shard. All findings are stored.",
         injected=KILLED,
         mechanism=LEASES,
         point=Point.LAST_SHARD_END,
         strike=kill,
         signs=(EXPIRED,),
-        seen_to_fail="with the expiry of leases taken out",
+        fails_without="lease expiry",
     ),
     Fault(
         name="worker_killed_while_it_summarises",
-        where="a worker lets the audit succeed, both artifacts stored",
+        when="A worker is setting the audit to SUCCEEDED. Both artifacts are stored.",
         injected=KILLED,
-        mechanism="the summary is idempotent, and one transaction makes it the audit's",
+        mechanism="The summary can be repeated. One transaction attaches it to the audit.",
         point=Point.SUCCEED,
         strike=kill,
         signs=(EXPIRED,),
-        seen_to_fail="with a transaction of its own for what was summarised",
+        fails_without="the single transaction",
     ),
     Fault(
-        name="worker_told_to_leave",
-        where="a worker has stored some findings of a shard",
-        injected="SIGTERM of the worker; the next one is started",
-        mechanism="the worker finishes or hands back its shard within its grace",
+        name="worker_terminated",
+        when="A worker has stored some findings of a shard.",
+        injected="The worker gets SIGTERM. Another one is started.",
+        mechanism="The worker finishes its shard or hands it back within its grace period.",
         point=Point.FINDING,
         stored=WITHIN_A_SHARD,
         strike=terminate,
         also=nothing_expired,
         signs=(Line("worker", "worker_stopped"),),
-        seen_to_fail="with the draining of a worker taken out",
+        fails_without="draining",
     ),
     Fault(
         name="worker_whose_clock_is_an_hour_off",
-        where="the whole audit",
-        injected="every clock of the only worker's Python is an hour ahead or behind",
-        mechanism="leases and turns go by the database's time, hangs by a monotonic clock",
+        when="During the whole audit.",
+        injected="All clocks of the only worker's Python are an hour ahead or behind.",
+        mechanism="Leases and turns use the database's clock. Hang detection uses a monotonic clock.",
         submits=False,
         strike=shift_clock,
         also=nothing_expired,
         signs=(StrangeTime("worker", timedelta(minutes=59)),),
-        seen_to_fail="with leases by the worker's own clock",
+        fails_without="the database's clock for leases",
     ),
 )

@@ -1,4 +1,4 @@
-"""Faults of TorchServe and of the model's process in it: killed, hung, wedged, emptied, short of memory."""
+"""Faults of TorchServe and of the model's process: killed, hung, wedged, without models, short of memory."""
 
 import contextlib
 import signal
@@ -20,16 +20,16 @@ from tests.faults.signs import Line, Metric, Reason
 from tests.faults.stage import BESIDE, SUBJECT
 from tests.faults.subject import CLASSES
 
-COMPUTING = "a model's process computes"
-#: Findings stored when a shard is claimed: which of the three it is.
+COMPUTING = "The model's process is computing."
+#: Findings stored when a shard is claimed. The number tells which of the three shards it is.
 ANY_SHARD = (0, 4, 8)
-SUPERVISED = "the worker's supervisor starts the next TorchServe; its absence is no death of a model"
-REPLACED = "a watch over progress, and a canary that decides whether TorchServe is replaced"
+SUPERVISED = "The worker starts TorchServe again. This does not count as a death of the model's process."
+REPLACED = "The worker notices that there is no progress, sends a canary request, and replaces TorchServe."
 DIED = Metric("worker", "modicum_worker_model_deaths")
 NOT_FINISHED = Line("worker", "task_not_finished", names_audit=True)
-#: TorchServe itself ends a silent process later, which is told as a death.
+#: TorchServe itself ends a silent process later. That is reported as a death, not as a hang.
 HUNG = Line("worker", "task_not_finished", names_audit=True, fact=("reason", "MODEL_HUNG"))
-#: Data that a model's process may still take: enough for the small model, too little for the large one.
+#: Memory that a model's process may still allocate: enough for the small model, too little for the large one.
 ROOM_BYTES = 32 << 20
 
 
@@ -39,12 +39,12 @@ def kill_java(trial: Trial) -> None:
 
 
 def terminate_java(trial: Trial) -> None:
-    """SIGTERM of the Java process while a task runs."""
+    """Send the Java process SIGTERM while a task runs."""
     _gone(trial.stage.java(trial.wait_computing()), signal.SIGTERM)
 
 
 def hang_java(trial: Trial) -> None:
-    """Stop the Java process for good; what is done about it is the worker's."""
+    """Stop the Java process for good. The worker must end it."""
     java = trial.stage.java(trial.wait_computing())
     java.suspend()
     eventually(lambda: not lives(java), "the worker to end a TorchServe that hangs")
@@ -56,21 +56,21 @@ def kill_model(trial: Trial) -> None:
 
 
 def terminate_model(trial: Trial) -> None:
-    """SIGTERM of the model's process while it computes."""
+    """Send the model's process SIGTERM while it computes."""
     _gone(trial.stage.model_process(trial.wait_computing()), signal.SIGTERM)
 
 
 def hang_model(trial: Trial) -> None:
-    """Stop the model's process for good, while TorchServe goes on to call itself healthy."""
+    """Stop the model's process for good, while TorchServe still reports itself healthy."""
     model = trial.stage.model_process(trial.wait_computing())
     model.suspend()
     eventually(lambda: not lives(model), "the worker to end a model's process that hangs")
 
 
 def wedge(trial: Trial) -> None:
-    """Make a unary call of the handler, which only streams: its process ends, and is called ready and healthy for ever.
+    """Make a unary call to the handler, which only streams. Its process ends, but TorchServe keeps reporting it ready.
 
-    The fault ends when that process is gone; what the worker does about it is its own.
+    The fault ends when that process is gone. The worker must then recover.
     """
     folder, model = _folder(trial), trial.stage.model_process()
     with grpc.insecure_channel(f"127.0.0.1:{_port(folder, 'inference')}") as channel:
@@ -88,7 +88,7 @@ def wedge(trial: Trial) -> None:
 
 
 def forget_models(trial: Trial) -> None:
-    """Unregister the slot's model, as if TorchServe had come back without it."""
+    """Unregister the slot's model, as if TorchServe had restarted without it."""
     folder = _folder(trial)
     with grpc.insecure_channel(f"127.0.0.1:{_port(folder, 'management')}") as channel:
         stub = management_pb2_grpc.ManagementAPIsServiceStub(channel)
@@ -100,15 +100,15 @@ def forget_models(trial: Trial) -> None:
 
 
 def outgrow(trial: Trial) -> None:
-    """Ask for an audit of a model that needs more memory than its process may take, from now to the audit's end."""
-    submitted(trial.stage, BESIDE).wait()  # so that the small model has all that it needs
+    """Request an audit of a model that needs more memory than its process may use until the audit ends."""
+    submitted(trial.stage, BESIDE).wait()  # the small model has then allocated what it needs
     process = trial.stage.model_process()
     unlimited = process.rlimit(psutil.RLIMIT_DATA)
     process.rlimit(psutil.RLIMIT_DATA, (process.memory_info().data + ROOM_BYTES, unlimited[1]))
     try:
         trial.submit_to(BESIDE)
         trial.submit_to(SUBJECT, models=[_large_version(trial)])
-        trial.ended()  # from here on nothing more happens: the limit stays until the end
+        trial.ended()  # the limit stays until the end
         trial.wait_ended()
     finally:
         if lives(process):
@@ -116,7 +116,7 @@ def outgrow(trial: Trial) -> None:
 
 
 def _large_version(trial: Trial) -> ModelVersion:
-    """Register a model that takes twice its 45 MB to load; each time another one."""
+    """Register a new model of 45 MB, which takes twice that to load."""
     folder = trial.stage.folder
     network = resnet18(num_classes=len(CLASSES))
     torch.nn.init.constant_(network.fc.bias, trial.random.random())
@@ -155,100 +155,102 @@ def _port(folder: Path, which: str) -> str:
 FAULTS = (
     Fault(
         name="torchserve_killed",
-        where=COMPUTING,
-        injected="kill -9 of TorchServe's Java process",
+        when=COMPUTING,
+        injected="TorchServe's Java process is killed (`kill -9`).",
         mechanism=SUPERVISED,
         point=Point.CLAIM,
         stored=ANY_SHARD,
         strike=kill_java,
         signs=(Line("worker", "torchserve_ended"), NOT_FINISHED),
         quick=True,
-        seen_to_fail="with the supervisor of TorchServe taken out",
+        fails_without="the supervisor of TorchServe",
     ),
     Fault(
-        name="torchserve_told_to_leave",
-        where=COMPUTING,
-        injected="SIGTERM of TorchServe's Java process",
+        name="torchserve_terminated",
+        when=COMPUTING,
+        injected="TorchServe's Java process gets SIGTERM.",
         mechanism=SUPERVISED,
         point=Point.CLAIM,
         stored=ANY_SHARD,
         strike=terminate_java,
         signs=(Line("worker", "torchserve_ended"),),
-        seen_to_fail="with the supervisor of TorchServe taken out",
+        fails_without="the supervisor of TorchServe",
     ),
     Fault(
         name="torchserve_hangs",
-        where=COMPUTING,
-        injected="SIGSTOP of TorchServe's Java process, for good",
+        when=COMPUTING,
+        injected="TorchServe's Java process gets SIGSTOP and is never continued.",
         mechanism=REPLACED,
         point=Point.CLAIM,
         stored=ANY_SHARD,
         strike=hang_java,
         signs=(DIED, NOT_FINISHED, Line("worker", "torchserve_replaced")),
-        seen_to_fail="with the watch over progress taken out",
+        fails_without="the progress watch",
     ),
     Fault(
         name="model_process_killed",
-        where=COMPUTING,
-        injected="kill -9 of the model's process",
-        mechanism="the shard is tried again, up to three times; TorchServe starts the next process",
+        when=COMPUTING,
+        injected="The model's process is killed (`kill -9`).",
+        mechanism="TorchServe starts another process. The shard is tried up to three times.",
         point=Point.CLAIM,
         stored=ANY_SHARD,
         strike=kill_model,
         signs=(DIED, NOT_FINISHED),
-        seen_to_fail="with the further tries of a shard taken out",
+        fails_without="the retries of a shard",
     ),
     Fault(
-        name="model_process_told_to_leave",
-        where=COMPUTING,
-        injected="SIGTERM of the model's process",
-        mechanism="as after kill -9: it has nothing to hand back",
+        name="model_process_terminated",
+        when=COMPUTING,
+        injected="The model's process gets SIGTERM.",
+        mechanism="TorchServe starts another process. The shard is tried up to three times.",
         point=Point.CLAIM,
         stored=ANY_SHARD,
         strike=terminate_model,
         signs=(NOT_FINISHED,),
-        seen_to_fail="with the further tries of a shard taken out",
+        fails_without="the retries of a shard",
     ),
     Fault(
         name="model_process_hangs_while_torchserve_is_healthy",
-        where=COMPUTING,
-        injected="SIGSTOP of the model's process, for good",
-        mechanism="no progress for the time of a hang: the process is killed, the shard tried again",
+        when=COMPUTING,
+        injected="The model's process gets SIGSTOP and is never continued.",
+        mechanism="Without progress for the hang timeout, the worker kills the process and retries the shard.",
         point=Point.CLAIM,
         stored=ANY_SHARD,
         strike=hang_model,
         signs=(DIED, HUNG),
-        seen_to_fail="with the watch over progress taken out",
+        fails_without="the progress watch",
     ),
     Fault(
         name="torchserve_healthy_and_wedged",
-        where="before the audit is asked for",
-        injected="a unary call that wedges the model's process, while TorchServe calls it healthy",
-        mechanism="one that is called ready and takes no task for 15 s is killed; is it gone, TorchServe is replaced",
+        when="Before the audit is created.",
+        injected="A unary call wedges the model's process. TorchServe still reports it healthy.",
+        mechanism="The worker kills a process that is reported ready but takes no task for 15 s. If the process is "
+        "already gone, the worker replaces TorchServe.",
         submits=False,
         strike=wedge,
         signs=(Line("worker", "torchserve_wedged"),),
-        seen_to_fail="with the look at whether a ready process takes a task taken out",
+        fails_without="the check that a ready process takes a task",
     ),
     Fault(
         name="torchserve_without_its_models",
-        where="before the audit is asked for",
-        injected="the slot's model is unregistered behind the worker's back",
-        mechanism="a canary that is not answered has TorchServe replaced, which registers the slots' models anew",
+        when="Before the audit is created.",
+        injected="The slot's model is unregistered without the worker's knowledge.",
+        mechanism="The worker's canary request fails. The worker replaces TorchServe, which registers the models of all"
+        " slots again.",
         submits=False,
         strike=forget_models,
         signs=(NOT_FINISHED, Line("worker", "torchserve_replaced")),
-        seen_to_fail="with the canary taken out",
+        fails_without="the canary request",
     ),
     Fault(
         name="model_larger_than_the_workers_limit",
-        where="the audit of a version that was not checked yet",
-        injected="the model's process may take less memory than the version needs",
-        mechanism="the check is tried a few times, then the version and its audits end with the reason",
+        when="The audit's version is not checked yet.",
+        injected="The memory limit of the model's process is lower than the version needs.",
+        mechanism="The check is tried a few times. Then the version is rejected, and its audits fail with the reason.",
         states=frozenset({AuditState.FAILED}),
         submits=False,
         strike=outgrow,
         signs=(DIED, Reason("MODEL_REJECTED")),
-        seen_to_fail="with the end of the tries of a check taken out",
+        fails_without="the limit on tries of a check",
     ),
 )

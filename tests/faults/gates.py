@@ -1,8 +1,8 @@
-"""Named points of the flow: a transaction that reaches a closed one waits there, and others pass.
+"""Named points where a test can hold a transaction. A transaction that reaches a closed point waits; others pass.
 
-The points are triggers in the database of the tests, so that a part strikes them as it is, with nothing built in for
-tests. What passed is noted by the same triggers: who claimed which attempt of what, who wrote and ended under which,
-how audits changed.
+The points are triggers in the tests' database, so that the parts run unchanged, without code for tests. The triggers
+also record what happened: who claimed which attempt, who wrote and ended what under which attempt, and how audits
+changed.
 """
 
 from collections.abc import Iterator
@@ -17,23 +17,23 @@ from psycopg.rows import dict_row
 from tests.faults.parts import eventually
 
 KEY = 7400
-#: A lease that ends so much later than now, by the database's time, is one that nobody waits out.
+#: A lease that ends later than this from now, by the database's clock, is too long to wait for.
 LEASE_TOO_LONG = "60 s"
 
 
 class Point(StrEnum):
-    """Where a transaction can be held, before it does what the name says."""
+    """Where a transaction can be held. It waits before it does what the name says."""
 
-    CREATE = "create"  # the API inserts the audit's row
-    CHECK = "check"  # a worker takes the CHECK shard of a version
-    CLAIM = "claim"  # a worker takes a SEARCH shard of an audit that has `stored` findings already
-    FINDING = "finding"  # a worker stores findings of an audit that has `stored` already
-    SHARD_END = "shard_end"  # a worker ends a SEARCH shard, after its last finding
-    LAST_SHARD_END = "last_shard_end"  # the same of the last one
-    SCORE = "score"  # a worker stores another version's score, of an audit that has `stored` scored subsets already
-    PREDICTION = "prediction"  # a worker stores a class predicted on the second data set; `stored` are there already
-    SUCCEED = "succeed"  # a worker lets the audit succeed
-    NOWHERE = "nowhere"  # no transaction comes here
+    CREATE = "create"  # the API is inserting the audit's row
+    CHECK = "check"  # a worker is claiming the CHECK shard of a version
+    CLAIM = "claim"  # a worker is claiming a SEARCH shard of an audit with at least `stored` findings
+    FINDING = "finding"  # a worker is storing findings of an audit with at least `stored` findings
+    SHARD_END = "shard_end"  # a worker is ending a SEARCH shard, after its last finding
+    LAST_SHARD_END = "last_shard_end"  # a worker is ending the last SEARCH shard of an audit
+    SCORE = "score"  # a worker is storing another version's score, of an audit with at least `stored` scored subsets
+    PREDICTION = "prediction"  # a worker is storing a prediction, with at least `stored` predictions there
+    SUCCEED = "succeed"  # a worker is setting the audit to SUCCEEDED
+    NOWHERE = "nowhere"  # no transaction reaches this point
 
 
 INSTALL = f"""
@@ -156,13 +156,13 @@ CREATE TRIGGER faults BEFORE INSERT OR UPDATE ON public.audits FOR EACH ROW EXEC
 
 
 def install(database_url: str) -> None:
-    """Put the points into a migrated database."""
+    """Install the points in a migrated database."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(INSTALL)
 
 
 class Gate:
-    """A closed point of one project's audits; opened once."""
+    """A closed point of one project's audits. It opens once."""
 
     def __init__(self, connection: "psycopg.Connection[dict[str, Any]]") -> None:
         self._connection = connection
@@ -176,8 +176,8 @@ class Gate:
         return int(row["waiting"]) if row else 0
 
     def wait_reached(self) -> str:
-        """Wait until a transaction waits at it; the name under which the database knows its connection."""
-        return eventually(self._first, "a transaction to come to the point of the fault")
+        """Wait until a transaction waits at it. Return the application name of its connection."""
+        return eventually(self._first, "a transaction to reach the point of the fault")
 
     def _first(self) -> str:
         query = (
@@ -188,21 +188,21 @@ class Gate:
         return str(row["name"]) if row else ""
 
     def open(self) -> None:
-        """Let everything pass; again it has no effect."""
+        """Let everything pass. A second call has no effect."""
         if not self._open:
             self._open = True
             self._connection.execute("DELETE FROM faults.gates")
             self._connection.execute("SELECT pg_advisory_unlock(%s)", [KEY])
 
     def leave(self) -> None:
-        """Keep those who wait where they are, and let nobody else come: the database goes away with the gate in it."""
+        """Hold the waiting transactions and stop no others. The database then stops with the gate still closed."""
         self._open = True
         self._connection.execute("DELETE FROM faults.gates")
 
 
 @contextmanager
 def closed(database_url: str, point: Point, *, project: str, stored: int = 0) -> Iterator[Gate]:
-    """Close a point for the length of the block; CLAIM, FINDING and SCORE only of audits that have so many."""
+    """Close a point for the block. Some points hold only audits with at least `stored` results."""
     with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [KEY])
         connection.execute("INSERT INTO faults.gates VALUES (%s, %s, %s)", [point.value, project, stored])

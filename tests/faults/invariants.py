@@ -1,6 +1,6 @@
-"""What holds after every fault: one function for each invariant of the issue, and `check`, which calls them all.
+"""What holds after every fault: one function per invariant, and `check`, which calls them all.
 
-Every function takes the trial after both its audits have ended, and fails with what was expected and what is there.
+Every function takes the trial after both audits have ended. Its error says what was expected and what was found.
 """
 
 import hashlib
@@ -15,24 +15,24 @@ from tests.faults.documents import comparable, items_of
 from tests.faults.fault import Trial
 from tests.faults.parts import PATIENCE_SECONDS, command_line, eventually
 from tests.faults.stage import BESIDE, ITEMS, SUBJECT, TOKENS
-from tests.faults.stale_tasks import ended_by_their_holders, places_once
+from tests.faults.stale_tasks import places_written_once, shards_ended_by_holders
 
-#: A worker that died is forgotten by the queue after a minute; then its jobs are cleared away by another.
+#: The queue forgets a dead worker after a minute. Another worker then removes its jobs.
 QUEUE_FORGETS_SECONDS = 60 + 30
-#: Memory of a part after a fault, of its peak in the undisturbed run; and what any run may add.
+#: A part's memory after a fault: a multiple of its peak in the undisturbed run, plus a constant.
 MEMORY_FACTOR, MEMORY_SLACK_BYTES = 1.5, 64 << 20
-#: Claims of another project that may pass while a shard waits for its turn: one that was under way, and one a slot.
+#: Claims of another project that may come before a shard's turn: one already under way, and one per slot.
 CLAIMS_BEFORE_TURN = 3
-#: What a summary puts into the store before it is the audit's: findings and document.
+#: A summary stores these before they are attached to the audit: findings and document.
 ARTIFACTS_OF_A_SUMMARY = 2
 
-#: Stands for the names of the trial's audits.
+#: Placeholder for the names of the trial's audits.
 AUDITS = object()
-#: What must not stay in the database: queries that find it, with their values.
+#: Queries for what must not stay in the database, with their values.
 LEFT: Mapping[str, Sequence[Any]] = {
     "shards": ("SELECT * FROM shards WHERE audit = ANY (%s)", AUDITS),
     "jobs": ("SELECT * FROM procrastinate.procrastinate_jobs",),
-    "workers of the queue that are long gone": (
+    "dead workers of the queue": (
         "SELECT * FROM procrastinate.procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => %s)",
         QUEUE_FORGETS_SECONDS,
     ),
@@ -46,20 +46,23 @@ LEFT: Mapping[str, Sequence[Any]] = {
 
 
 def one_audit(trial: Trial) -> None:
-    """1: what was acknowledged exists, and nothing beside it: the subject's audit was made once."""
+    """1: every acknowledged audit exists and no other. The subject's audit was created once."""
     stage = trial.stage
     for project in TOKENS:
-        listed, asked = {audit.name for audit in stage.client(project).audits.list()}, stage.asked[project]
-        assert asked <= listed, f"expected every acknowledged audit to be there, missing: {asked - listed}"
-        unasked, in_doubt = listed - asked, stage.unanswered[project]
-        assert len(unasked) <= in_doubt, f"expected {in_doubt} audits at most that nobody knows of, got {unasked}"
+        listed, acknowledged = (
+            {audit.name for audit in stage.client(project).audits.list()},
+            stage.acknowledged[project],
+        )
+        assert acknowledged <= listed, f"expected every acknowledged audit, missing: {acknowledged - listed}"
+        unknown, in_doubt = listed - acknowledged, stage.unacknowledged[project]
+        assert len(unknown) <= in_doubt, f"expected at most {in_doubt} audits without an acknowledgement, got {unknown}"
     query = "SELECT audit FROM faults.notes WHERE id > %s AND what = 'state' AND project = %s AND detail = 'QUEUED'"
     made = [row["audit"] for row in stage.sql(query, trial.before.last_note, SUBJECT)]
     assert made == [trial.name], f"expected one audit of the subject, {trial.name}, got {made}"
 
 
 def one_terminal_state(trial: Trial) -> None:
-    """2: it ended once, in time after the fault's end, in a state that this fault may have."""
+    """2: the audit ended once, in time, in a state that the fault allows."""
     states = [note["detail"] for note in _notes(trial, "state", trial.name)]
     ends = [state for state in states if AuditState(state).terminal]
     assert ends == [trial.audit.state], f"expected one end of {trial.name}, got {states} and {trial.audit.state}"
@@ -71,7 +74,7 @@ def one_terminal_state(trial: Trial) -> None:
 
 
 def every_item_once(trial: Trial) -> None:
-    """3: every item and search has one finding or one reason, and the document is that of an undisturbed run."""
+    """3: every item and search has one finding or one reason. The document equals that of the undisturbed run."""
     query = "SELECT f.* FROM findings f JOIN audits a ON a.id = f.audit_id WHERE a.name = %s"
     rows = trial.stage.sql(query, trial.name)
     places = [(row["version_index"], row["search_index"], row["position"]) for row in rows]
@@ -81,11 +84,11 @@ def every_item_once(trial: Trial) -> None:
     expected = sorted([*range(ITEMS[SUBJECT])] * len(trial.fault.models))
     assert sorted(place[2] for place in places) == expected, f"expected every item: {places}"
     assert all(row["subset_mask"] is not None or row["reason"] for row in rows)
-    _expect_reference(trial, SUBJECT)
+    _require_reference(trial, SUBJECT)
 
 
-def watches_grow(trial: Trial) -> None:
-    """4: the watch's sequences rose to the terminal one, and a watcher that resumes anywhere gets it."""
+def watches_advance(trial: Trial) -> None:
+    """4: the watch's sequence numbers rose to the last one, and a watch that resumes anywhere reaches it."""
     for project, watcher in trial.watchers.items():
         sequences = [snapshot.sequence for snapshot in watcher.seen]
         assert sequences == sorted(set(sequences)), f"expected rising sequences, got {sequences}"
@@ -97,10 +100,10 @@ def watches_grow(trial: Trial) -> None:
     assert not shrunk, f"expected sequences in the store to rise, got {shrunk}"
 
 
-def no_write_of_the_past(trial: Trial) -> None:
-    """5: findings, ends of shards and of audits were written by who had claimed the attempt that was held then.
+def only_holders_write(trial: Trial) -> None:
+    """5: only the holder of an attempt wrote findings and ended shards and audits.
 
-    Nothing is found for an audit that has ended: who stores a finding holds the audit's row, as who ends it does.
+    No finding is written after an audit has ended: storing a finding and ending the audit lock the same row.
     """
     claimers = {(note["shard"], note["attempt"]): note["application"] for note in _notes(trial, "claim")}
     findings, ends = _notes(trial, "finding"), _notes(trial, "shard_end")
@@ -108,51 +111,51 @@ def no_write_of_the_past(trial: Trial) -> None:
     written = results + ends
     for note in written:
         claimer = claimers.get((note["shard"], note["attempt"]))
-        assert note["held"], f"expected a shard that is held, got {note}"
-        assert note["application"] == claimer, f"expected {claimer}, whose attempt it was, to write this: {note}"
-    places_once(trial.stage, trial.before, results, trial.names.values())
-    ended_by_their_holders(trial.stage, trial.before, ends)
+        assert note["held"], f"expected the shard to be held, got {note}"
+        assert note["application"] == claimer, f"expected {claimer}, the holder of the attempt, to write this: {note}"
+    places_written_once(trial.stage, trial.before, results, trial.names.values())
+    shards_ended_by_holders(trial.stage, trial.before, ends)
     summed_up = {note["transaction"] for note in ends if note["detail"] == "SUMMARISE"}
     ended = {note["audit"]: note["id"] for note in _notes(trial, "state") if AuditState(note["detail"]).terminal}
     late = [note for note in findings if note["id"] > ended.get(note["audit"], note["id"])]
     assert not late, f"expected no finding of an audit that has ended, got {late}"
     for note in _notes(trial, "state"):
-        by_its_summary = note["detail"] != AuditState.SUCCEEDED or note["transaction"] in summed_up
-        assert by_its_summary, f"expected an audit to succeed as its summary ends, in one transaction, got {note}"
+        in_its_summary = note["detail"] != AuditState.SUCCEEDED or note["transaction"] in summed_up
+        assert in_its_summary, f"expected an audit to succeed in the transaction that ends its summary, got {note}"
 
 
 def no_rows_left(trial: Trial) -> None:
-    """6: no shard, lease, job, upload, watch or transaction stays."""
+    """6: no shard, lease, job, upload, watch or transaction is left."""
     stage = trial.stage
     names = list(trial.names.values())
     for what, (query, *values) in LEFT.items():
         given = [names if value is AUDITS else value for value in values]
         _eventually_none(f"no {what}", lambda query=query, given=given: stage.sql(query, *given))
-    leases_end(trial)
+    leases_short(trial)
     _eventually_none("no watch", lambda: _watches(trial))
     _eventually_none("no connection of a process that is gone", lambda: _connections_of_the_dead(trial))
 
 
-def leases_end(trial: Trial) -> None:
-    """6, of leases: by the database's time each was to run out soon, had its holder died."""
+def leases_short(trial: Trial) -> None:
+    """6: every lease was short by the database's clock, so that it would expire soon if its holder died."""
     long = _notes(trial, "lease")
     assert not long, f"expected leases that end soon by the database's time, got {long}"
 
 
 def nothing_left_behind(trial: Trial) -> None:
-    """7: no orphan process, no temporary file, no half-written artifact, none that nothing accounts for."""
+    """7: no orphan process, temporary file, unfinished artifact or unaccounted artifact is left."""
     stage = trial.stage
     _eventually_none("one TorchServe a worker and one model's process a slot", stage.too_many)
     _eventually_none("no stray process", lambda: [(each.pid, command_line(each)) for each in stage.strays()])
     _eventually_none("an empty slot", lambda: [path for run in stage.folder.glob("run*") for path in run.glob("*/*")])
     unfinished = (stage.artifacts / "scratch", stage.artifacts / "uploads")
     _eventually_none("nothing unfinished", lambda: [path for each in unfinished for path in _files(each)])
-    _eventually_none("only living processes' folders in tmp", lambda: _strange_in_tmp(trial))
-    sound_artifacts(trial)
+    _eventually_none("only living processes' folders in tmp", lambda: _unexpected_in_tmp(trial))
+    artifacts_valid(trial)
 
 
-def sound_artifacts(trial: Trial) -> None:
-    """7, of published artifacts: each has its name's bytes, and is held by a project or left by a broken summary."""
+def artifacts_valid(trial: Trial) -> None:
+    """7: each artifact's bytes match its name, and a project holds it or an interrupted summary left it."""
     paths = _files(trial.stage.artifacts / "sha256")
     broken = [path for path in paths if hashlib.sha256(path.read_bytes()).hexdigest() != path.name]
     assert not broken, f"expected every artifact to have the digest of its name, these do not: {broken}"
@@ -167,11 +170,11 @@ def sound_artifacts(trial: Trial) -> None:
         f"expected at most {most} artifacts that no project holds, after {tried - succeeded}: {left}"
     )
     if left:
-        trial.note(f"{len(left)} artifacts of broken summaries are held by no project")
+        trial.note(f"{len(left)} artifacts of interrupted summaries belong to no project")
 
 
 def memory_bounded(trial: Trial) -> None:
-    """8: API and workers were never much larger than in the undisturbed run."""
+    """8: the memory of the API and the workers stayed close to that of the undisturbed run."""
     for part in trial.stage.parts:
         kind = part.name.rstrip("0123456789")
         bound = MEMORY_FACTOR * trial.reference.peak_bytes[kind] + MEMORY_SLACK_BYTES
@@ -179,20 +182,20 @@ def memory_bounded(trial: Trial) -> None:
         assert peak <= bound, f"expected {part.name} to stay below {bound / 2**20:.0f} MiB, got {peak / 2**20:.0f}"
 
 
-def neighbour_undisturbed(trial: Trial) -> None:
-    """9: the other project's audit succeeded with its own result, and was served in its turn."""
+def other_project_undisturbed(trial: Trial) -> None:
+    """9: the other project's audit succeeded with its own result and was served in turn."""
     audit = trial.stage.client(BESIDE).audits.get(trial.names[BESIDE])
-    assert audit.state is AuditState.SUCCEEDED, f"expected the neighbour to succeed, got {audit.snapshot}"
-    _expect_reference(trial, BESIDE)
+    assert audit.state is AuditState.SUCCEEDED, f"expected the other project's audit to succeed, got {audit.snapshot}"
+    _require_reference(trial, BESIDE)
     claims = _notes(trial, "claim")
     born = _notes(trial, "state", trial.names[BESIDE])[0]["id"]
     first = next(note["id"] for note in claims if note["audit"] == trial.names[BESIDE])
     between = [note for note in claims if note["project"] == SUBJECT and born < note["id"] < first]
-    assert len(between) <= CLAIMS_BEFORE_TURN, f"expected the neighbour's turn sooner, these came first: {between}"
+    assert len(between) <= CLAIMS_BEFORE_TURN, f"expected the other project's turn sooner, these came first: {between}"
 
 
-def fault_visible(trial: Trial) -> None:
-    """10: an operator sees it: each sign of the fault is in a log, a metric or the audit's reason."""
+def fault_seen_by_operator(trial: Trial) -> None:
+    """10: an operator sees the fault: each sign is in a log, a metric or the audit's reason."""
     for sign in trial.fault.signs:
         eventually(
             lambda sign=sign: sign.seen(trial.stage, trial.before, trial.name), f"{trial.fault.name} to show: {sign}"
@@ -203,18 +206,18 @@ INVARIANTS: Sequence[Callable[[Trial], None]] = (
     one_audit,
     one_terminal_state,
     every_item_once,
-    watches_grow,
-    no_write_of_the_past,
+    watches_advance,
+    only_holders_write,
     no_rows_left,
     nothing_left_behind,
     memory_bounded,
-    neighbour_undisturbed,
-    fault_visible,
+    other_project_undisturbed,
+    fault_seen_by_operator,
 )
 
 
 def check(trial: Trial) -> None:
-    """Check every invariant, then what the fault asks for beside them."""
+    """Check every invariant, then the fault's own check."""
     for invariant in INVARIANTS:
         invariant(trial)
     if trial.fault.also is not None:
@@ -222,19 +225,19 @@ def check(trial: Trial) -> None:
 
 
 def peak_bytes(pid: int) -> int:
-    """The most memory that a process has had at once."""
+    """Peak resident memory of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def _expect_reference(trial: Trial, project: str) -> None:
+def _require_reference(trial: Trial, project: str) -> None:
     got = comparable(trial.stage.client(project).audits.get(trial.names[project]))
     expected = trial.reference.documents[project]
     if project == SUBJECT and len(trial.fault.models) > 1:
         known = {row["model_version"] for row in expected["rows"]}
         got["rows"] = [row for row in got["rows"] if row["model_version"] in known]
         assert items_of(got) == items_of(expected)
-        return  # the rest tells of all versions
+        return  # the other keys cover all versions
     assert items_of(got) == items_of(expected)
     differing = {key: (got.get(key), expected.get(key)) for key in got | expected if got.get(key) != expected.get(key)}
     assert not differing, f"expected the undisturbed run's document, got (and expected) {differing}"
@@ -247,7 +250,7 @@ def _notes(trial: Trial, what: str, audit: str = "") -> list[dict[str, Any]]:
 
 
 def _watches(trial: Trial) -> list[object]:
-    """How many watches are open, if any are; what is wrong when the API does not tell."""
+    """The number of open watches in a list, empty if none; an error if the API does not report it."""
     try:
         count = trial.stage.metrics(trial.stage.api).get("modicum_watchers", "unknown")
     except OSError as error:
@@ -265,8 +268,8 @@ def _connections_of_the_dead(trial: Trial) -> list[dict[str, Any]]:
     return trial.stage.sql("SELECT * FROM pg_stat_activity WHERE application_name = ANY (%s)", dead)
 
 
-def _strange_in_tmp(trial: Trial) -> list[str]:
-    """What lies in the private tmp beyond one folder of each worker's TorchServe and that of Postgres' socket."""
+def _unexpected_in_tmp(trial: Trial) -> list[str]:
+    """What is in the private tmp besides one folder per worker's TorchServe and that of Postgres' socket."""
     names = sorted(path.name for path in trial.stage.tmp.iterdir())
     servers = [name for name in names if name.startswith("modicum-ts-")]
     others = [name for name in names if not name.startswith(("modicum-ts-", "modicum-pg-"))]
@@ -280,5 +283,5 @@ def _files(folder: Path) -> list[Path]:
 def _eventually_none(what: str, look: Callable[[], Sequence[Any]]) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while found := look():
-        assert time.monotonic() < end, f"expected {what}, there still is {found}"
+        assert time.monotonic() < end, f"expected {what}, but there still is {found}"
         time.sleep(0.1)

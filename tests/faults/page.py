@@ -1,6 +1,6 @@
-"""docs/reference/faults.md: one row a fault, written by the tests that played it, seed by seed.
+"""Writes docs/reference/faults.md: one row per fault, from the tests that played it.
 
-A seed stands for what the row says now: it goes when the row's definition changes, or when it is red.
+A row lists the seeds with which it passed. All seeds go when the row's definition changes; a failing seed goes.
 """
 
 import hashlib
@@ -16,33 +16,35 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 SEEDS_KEPT = 6
 NOT_PLAYED = "not played yet"
 DIGEST_CHARACTERS = 8
-HEADER = """# What it survives
+HEADER = """# Faults that Modicum survives
 
-`pytest tests/faults --fault-seed N --write-faults-page` writes this page. It plays each fault on real parts: API,
-worker, TorchServe, Postgres. After each it checks ten things:
+Each row is a fault that the tests inject into real parts: API, worker, TorchServe and Postgres. After every fault they
+check that
 
-- there is one audit, and it reaches one terminal state in time;
-- every item is there once, and its result equals that of an undisturbed run to the bit;
-- watches only grow;
-- no superseded attempt has written;
-- nothing is left in the database;
-- no process and no file is left behind;
-- memory stays bounded;
-- another project's audit is undisturbed, and is served in its turn;
-- the operator sees the fault by the signs that the row names;
-- an undisturbed audit shows none of these signs.
+- every acknowledged audit exists once and reaches one final state in time,
+- every item has one finding, and the result equals that of an undisturbed run to the bit,
+- every watch moves forward and reaches the last state,
+- a superseded attempt has written nothing,
+- the database holds no leftover rows, and no process and no file is left behind,
+- memory stays bounded,
+- the other project's audit succeeds undisturbed and in its turn,
+- an operator can see the fault in a log, a metric or the audit's reason. *How it is checked* lists the audit's final
+  state and these signs. Undisturbed audits show none of them.
 
-*Quick* rows are part of `make test`, *long* ones of `make test-all`; `make soak` plays all of them at random. The
-seed decides what is drawn, such as which finding and which delay. A row names the seeds with which it was green as it
-is now. A change of the row drops its seeds; a red run drops its own. *Seen to fail* says how the row was seen red.
-Times are seconds from the fault's end to the audit's, on two busy cores.
+*Last run* shows what was drawn and seen; times are seconds from the end of the fault to the end of the audit, on two
+busy cores. *Fails without* names what was removed to see the row fail. `make test` plays the *quick* rows, `make
+test-all` plays the *long* ones too, and `make soak` plays all of them at random. The seed decides what is drawn, such
+as the finding or the delay. A row lists the seeds with which it passed. A change of the row drops all of its seeds; a
+failed run drops its own seed.
 
-| fault | where it strikes | injected | seen | survived by | seen to fail | played | green with seeds |
-|---|---|---|---|---|---|---|---|
+`pytest tests/faults --fault-seed N --write-faults-page` writes this page.
+
+| fault | when | what happens | what the service does | how it is checked | last run | fails without | tier | seeds |
+|---|---|---|---|---|---|---|---|---|
 """
 _NAME = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
 _ROW = re.compile(
-    r"^\| `(?P<name>\w+)` \|[^|]*\|[^|]*\| (?P<seen>[^|]*) \|[^|]*\|[^|]*\|[^|]*\| "
+    r"^\| `(?P<name>\w+)` \|[^|]*\|[^|]*\|[^|]*\|[^|]*\| (?P<seen>[^|]*) \|[^|]*\|[^|]*\| "
     r"(?P<seeds>[\d, ]*)<!-- (?P<digest>\w+) --> \|$",
     re.MULTILINE,
 )
@@ -50,19 +52,19 @@ _ROW = re.compile(
 
 @dataclass(frozen=True)
 class Entry:
-    """What the page keeps of one fault: what was seen last, and the seeds with which it was green."""
+    """What the page keeps of one fault: what the last run saw, and the seeds with which it passed."""
 
     seen: str = NOT_PLAYED
     seeds: tuple[int, ...] = ()
 
 
 def names() -> Sequence[str]:
-    """The faults that the page lists, in its order."""
+    """The faults on the page, in its order."""
     return _NAME.findall(_text())
 
 
 def write(table: Sequence[Fault], fault: Fault, seed: int, seen: str | None) -> None:
-    """Put what was seen of one fault on the page, None if it was red; rows that are in the table no more go."""
+    """Write the result of one fault to the page; `seen` is None if it failed. Rows of removed faults go."""
     entries = read(table)
     before = entries[fault.name]
     others = tuple(number for number in before.seeds if number != seed)
@@ -72,7 +74,7 @@ def write(table: Sequence[Fault], fault: Fault, seed: int, seen: str | None) -> 
 
 
 def read(table: Sequence[Fault]) -> dict[str, Entry]:
-    """What the page says of every fault of the table, as far as it was seen of the row as it is now."""
+    """The page's entries for every fault of the table. An entry of a changed row is empty."""
     rows = {found["name"]: found for found in _ROW.finditer(_text())}
     entries = {}
     for fault in table:
@@ -83,24 +85,34 @@ def read(table: Sequence[Fault]) -> dict[str, Entry]:
 
 
 def digest(fault: Fault) -> str:
-    """Short digest of a row's definition: its words, where it strikes, what it does, what must be seen."""
+    """Short digest of a row's definition: its text, when it strikes, what it does, what must be seen."""
     code = [inspect.getsource(each) for each in (fault.strike, fault.also) if each is not None]
-    facts = (fault.where, fault.injected, fault.mechanism, fault.point, tuple(fault.stored), fault.submits)
+    facts = (fault.when, fault.injected, fault.mechanism, fault.point, tuple(fault.stored), fault.submits)
     expected = (sorted(fault.states), [repr(sign) for sign in fault.signs])
     return hashlib.sha256(repr((facts, expected, code)).encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 
 def seen(trial: Trial) -> str:
-    """What came of the fault, in words."""
-    end = f"{trial.audit.state} after {trial.took_seconds:.0f} s"
-    words = [end, *trial.notes, *(str(sign) for sign in trial.fault.signs)]
-    return "; ".join(words).replace("|", "/")
+    """The outcome of the trial, as text."""
+    return "; ".join([f"{trial.audit.state} after {trial.took_seconds:.0f} s", *trial.notes]).replace("|", "/")
 
 
 def _line(fault: Fault, entry: Entry) -> str:
-    played, failed = "quick" if fault.quick else "long", fault.seen_to_fail or "not tried"
-    cells = (f"`{fault.name}`", fault.where, fault.injected, entry.seen, fault.mechanism, failed, played)
+    cells = (
+        f"`{fault.name}`",
+        fault.when,
+        fault.injected,
+        fault.mechanism,
+        _checked(fault),
+        entry.seen,
+        fault.fails_without or "not tried",
+        "quick" if fault.quick else "long",
+    )
     return f"| {' | '.join(cells)} | {', '.join(map(str, entry.seeds))} <!-- {digest(fault)} --> |"
+
+
+def _checked(fault: Fault) -> str:
+    return "; ".join([" or ".join(sorted(fault.states)), *map(str, fault.signs)])
 
 
 def _text() -> str:

@@ -1,6 +1,6 @@
-"""The parts of the service as an orchestrator runs them: each a process of its own, started again whenever it ends.
+"""The parts of the service, each in its own process that is restarted whenever it ends, as an orchestrator does.
 
-A part knows nothing of the other parts, nor of faults: it starts, is signalled, is waited for, and leaves a log.
+A part does not know the other parts or the faults. It starts, gets signals, is waited for, and writes a log.
 """
 
 import contextlib
@@ -18,19 +18,19 @@ from typing import Any, TypeVar
 
 import psutil
 
-#: Seconds that a part gets to come up, or a condition to become true, on a slow and loaded machine.
+#: Seconds for a part to start, or for a condition to become true, on a slow and loaded machine.
 PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.03
-#: Seconds after its end until a part is started again, as an orchestrator would.
+#: Seconds between the end of a part and its restart, as with an orchestrator.
 RESTART_SECONDS = 0.2
-#: Ties a process to the thread that started it, which lives as long as the part.
+#: Ends the process with the thread that started it. That thread lives as long as the part.
 PARENT_DEATH = "modicum_server.torchserve.confinement.parent_death"
 
 T = TypeVar("T")
 
 
 def eventually(look: Callable[[], T], what: str, *, seconds: float = PATIENCE_SECONDS) -> T:
-    """Look until there is something to see; `what` is said when there is not."""
+    """Poll `look` until it returns something, and return that. On a timeout, the error names `what`."""
     end = time.monotonic() + seconds
     while not (seen := look()):
         assert time.monotonic() < end, f"expected {what} within {seconds:.0f} s; it did not come"
@@ -39,7 +39,7 @@ def eventually(look: Callable[[], T], what: str, *, seconds: float = PATIENCE_SE
 
 
 class Part:
-    """One command of `modicum-server`, kept running until it is closed."""
+    """One command of `modicum-server`, restarted until it is closed."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Part:
         *,
         ready: "Callable[[Part], bool]",
     ) -> None:
-        """Take its name, its arguments, its variables and its log; `ready` tells whether its process works."""
+        """Take its name, arguments, environment and log. `ready` tells whether its process works."""
         self.name = name
         self.words = list(words)
         self.environment = dict(environment)
@@ -60,59 +60,59 @@ class Part:
         self._thread = threading.Thread(target=self._keep, name=f"part-{name}", daemon=True)
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0
-        #: The process of each name under which the database knew its connections.
+        #: Process ids by the application name of their database connections.
         self.applications: dict[str, int] = {}
 
     def start(self) -> None:
-        """Start it and keep it running."""
+        """Start it and keep restarting it."""
         self._kept.set()
         self._thread.start()
 
     @property
     def ready(self) -> bool:
-        """Whether its present process works."""
+        """Whether its current process works."""
         return self.alive and self._ready(self)
 
     def wait_ready(self) -> None:
-        """Wait until its present process, or the coming one, works."""
+        """Wait until its current or next process works."""
         eventually(lambda: self.ready, f"{self.name} to come up; {self.log}")
 
     @property
     def pid(self) -> int:
-        """Process id of the present process."""
+        """Process id of the current process."""
         assert self._process is not None, "start() comes first"
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether its present process runs."""
+        """Whether its current process runs."""
         return self._process is not None and self._process.poll() is None
 
     def signal(self, number: signal.Signals) -> None:
-        """Send its present process a signal."""
+        """Send a signal to its current process."""
         os.kill(self.pid, number)
 
     def kill(self) -> int:
-        """kill -9, and wait until it is gone; the process id that it had. It is started again unless `away`."""
+        """Kill it (`kill -9`) and wait until it is gone. Return its process id. It restarts unless `away` is active."""
         pid = self.pid
         os.kill(pid, signal.SIGKILL)
         self.wait_gone(pid)
         return pid
 
     def terminate(self) -> float:
-        """SIGTERM, and wait until it is gone; the seconds that it took. It is started again unless `away`."""
+        """Send SIGTERM and wait until it is gone. Return the seconds that took. It restarts unless `away` is active."""
         pid, began = self.pid, time.monotonic()
         os.kill(pid, signal.SIGTERM)
         self.wait_gone(pid)
         return time.monotonic() - began
 
     def wait_gone(self, pid: int) -> None:
-        """Wait until a process of it is gone."""
+        """Wait until one of its processes is gone."""
         eventually(lambda: not psutil.pid_exists(pid), f"process {pid} of {self.name} to be gone")
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """While the block runs it is not started again."""
+        """Prevent restarts during the block."""
         self._kept.clear()
         try:
             yield
@@ -120,7 +120,7 @@ class Part:
             self._kept.set()
 
     def close(self, *, grace_seconds: float = 60.0) -> int | None:
-        """End it for good: SIGTERM, then kill -9; its exit status."""
+        """End it for good with SIGTERM, then `kill -9`. Return its exit status."""
         self._closed.set()
         self._kept.set()
         process = self._process
@@ -134,7 +134,7 @@ class Part:
         return None if process is None else process.returncode
 
     def lines(self, *events: str, since: int = 0) -> list[dict[str, Any]]:
-        """The lines of its log from the byte `since` on; only these events if any are named."""
+        """The lines of its log from the byte `since` on, optionally only those of the given events."""
         try:
             text = self.log.read_bytes()[since:].decode(errors="replace")
         except FileNotFoundError:
@@ -178,7 +178,7 @@ class Part:
 
 
 def descendants(pid: int) -> set[psutil.Process]:
-    """All processes that came from one and live."""
+    """All living descendants of a process."""
     try:
         return set(psutil.Process(pid).children(recursive=True))
     except psutil.NoSuchProcess:
@@ -186,7 +186,7 @@ def descendants(pid: int) -> set[psutil.Process]:
 
 
 def command_line(process: psutil.Process) -> str:
-    """Its words; nothing when it is gone."""
+    """Its command line, or an empty string when it is gone."""
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
@@ -194,7 +194,7 @@ def command_line(process: psutil.Process) -> str:
 
 
 def lives(process: psutil.Process) -> bool:
-    """Whether it runs, and is not only not yet waited for."""
+    """Whether it runs. A zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,6 +1,6 @@
-"""What stands between a part and Postgres: passes every byte on, until it is told to keep an answer back, or all.
+"""A proxy between a part and Postgres. It forwards every byte until it has to withhold a reply or fall silent.
 
-A socket of its own in a short folder; knows of the protocol only the words by which a commit is recognised.
+It listens on its own socket in a short folder. Of the protocol it knows only the text of a commit.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ COMMIT = b"COMMIT\0"
 
 
 class Proxy:
-    """Connections through it; `withhold` arms it once, `silence` strikes at once."""
+    """The proxied connections. `withhold` takes effect once, at the next commit; `silence` takes effect at once."""
 
     def __init__(self, database_url: str, folder: Path) -> None:
-        """Take the address of the database behind it and the folder of its own socket, which is listened on."""
+        """Take the address of the database and the folder for the proxy's own socket, and start to listen."""
         host = parse_qs(urlsplit(database_url).query)["host"][0]
         self.url = database_url.replace(quote(host, safe=""), quote(str(folder), safe=""))
-        #: Set once a commit that was waited for has gone through, and its answer has not.
+        #: Set once the awaited commit has been forwarded and its reply withheld.
         self.withheld = threading.Event()
         self._behind = str(Path(host) / SOCKET_NAME)
         self._marker: bytes | None = None
@@ -37,11 +37,11 @@ class Proxy:
         threading.Thread(target=self._accept, name="proxy", daemon=True).start()
 
     def withhold(self, marker: bytes) -> None:
-        """Keep back what the database answers to the commit of a transaction that holds these words."""
+        """Withhold the database's reply to the commit of a transaction that contains this text."""
         self._marker = marker
 
     def silence(self) -> int:
-        """Pass nothing more on the connections that there are, and close none of them; how many. New ones pass."""
+        """Forward nothing more on the open connections, without closing them. Return their number. New ones work."""
         for silent in self._silent:
             silent.set()
         return len(self._silent)
@@ -62,10 +62,12 @@ class Proxy:
                 self._sockets += [front, behind]
                 mute, silent = threading.Event(), threading.Event()
                 self._silent.append(silent)
-                for direction in (self._ask, self._answer):
+                for direction in (self._forward_queries, self._forward_replies):
                     threading.Thread(target=direction, args=(front, behind, mute, silent), daemon=True).start()
 
-    def _ask(self, front: socket.socket, behind: socket.socket, mute: threading.Event, silent: threading.Event) -> None:
+    def _forward_queries(
+        self, front: socket.socket, behind: socket.socket, mute: threading.Event, silent: threading.Event
+    ) -> None:
         marked = False
         with _ending(behind, silent):
             while piece := front.recv(PIECE_BYTES):
@@ -78,7 +80,7 @@ class Proxy:
                 if mute.is_set():
                     self.withheld.set()
 
-    def _answer(
+    def _forward_replies(
         self, front: socket.socket, behind: socket.socket, mute: threading.Event, silent: threading.Event
     ) -> None:
         with _ending(front, silent):
@@ -89,7 +91,7 @@ class Proxy:
 
 @contextmanager
 def _ending(peer: socket.socket, silent: threading.Event) -> Iterator[None]:
-    """Tell the other side when this one is at its end; where all is silent that is not heard either."""
+    """Close the peer's side when this side ends, unless the connection is silent."""
     with contextlib.suppress(OSError):
         yield
     with contextlib.suppress(OSError):
@@ -99,7 +101,7 @@ def _ending(peer: socket.socket, silent: threading.Event) -> Iterator[None]:
 
 @contextmanager
 def proxied(database_url: str) -> Iterator[Proxy]:
-    """A proxy for the length of the block."""
+    """Yield a proxy for the block."""
     folder = Path(tempfile.mkdtemp(prefix="mx-"))
     proxy = Proxy(database_url, folder)
     try:

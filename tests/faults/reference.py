@@ -1,4 +1,4 @@
-"""The undisturbed run: what every disturbed one is compared with, and what must not pass for a sign of a fault."""
+"""The undisturbed run. Disturbed runs are compared with it, and it must show no sign of a fault."""
 
 from collections.abc import Iterable
 from time import monotonic
@@ -11,7 +11,7 @@ from tests.faults.stage import SUBJECT, TOKENS, Stage
 
 
 def undisturbed(stage: Stage, signs: Iterable[Sign]) -> Reference:
-    """Run both projects' audits on a stage that nothing happens to, and see that it shows none of the signs."""
+    """Run both projects' audits on an undisturbed stage, and check that it shows none of the signs."""
     before, began = Before.of(stage), monotonic()
     audits = {project: submitted(stage, project) for project in TOKENS}
     for audit in audits.values():

@@ -1,7 +1,7 @@
-"""Faults at random on one stage, with audits going on all the time: `python -m tests.faults.soak --seconds N --seed N`.
+"""Random faults on one stage while audits run: `python -m tests.faults.soak --seconds N --seed N`.
 
-Prints its seed first: the same seed draws the same faults in the same order, with the same choices within each. Ends at
-the first invariant that does not hold, with the seed in its message.
+It prints its seed first. The same seed draws the same faults in the same order, with the same choices in each. It
+ends at the first invariant that fails, with the seed in the message.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from tests.faults.traffic import Traffic
 
 
 def soak(seconds: float, seed: int) -> Counter[str]:
-    """Play faults for so long; how often each was played.
+    """Play random faults for this time. Return how often each was played.
 
     Raises:
         SystemExit: an invariant does not hold.
-        Exception: an audit beside the faults went wrong.
+        Exception: an audit of the other project failed.
     """
     drawn, played, slowest = random.Random(seed), Counter[str](), 0.0
     print(f"soak: seed {seed}, {seconds:.0f} s, {len(FAULTS)} faults to draw from", flush=True)
@@ -34,7 +34,7 @@ def soak(seconds: float, seed: int) -> Counter[str]:
             end = monotonic() + seconds
             while monotonic() < end:
                 fault, trial_seed = drawn.choice(FAULTS), drawn.randrange(2**31)
-                took = _one(playing, traffic, fault, trial_seed, reference, after=played, seed=seed)
+                took = _play_one(playing, traffic, fault, trial_seed, reference, after=played, seed=seed)
                 played[fault.name] += 1
                 slowest = max(slowest, took)
                 print(f"{sum(played.values()):4d}  {fault.name}: ended {took:.1f} s after the fault", flush=True)
@@ -42,7 +42,7 @@ def soak(seconds: float, seed: int) -> Counter[str]:
     return played
 
 
-def _one(
+def _play_one(
     playing: Stage,
     traffic: Traffic,
     fault: Fault,
@@ -63,10 +63,10 @@ def _one(
 
 
 def main() -> None:
-    """Read the command line and soak."""
+    """Parse the command line and run the soak."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600.0, help="how long to play")
-    parser.add_argument("--seed", type=int, default=None, help="what is left to chance; drawn and printed unless given")
+    parser.add_argument("--seed", type=int, default=None, help="seed of all random choices; default: a random one")
     given = parser.parse_args(sys.argv[1:])
     for name, count in sorted(
         soak(given.seconds, secrets.randbelow(10**6) if given.seed is None else given.seed).items()

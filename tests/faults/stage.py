@@ -1,7 +1,7 @@
-"""The stage on which faults are played: Postgres, API and a worker with its TorchServe, each started by itself.
+"""The stage on which faults are played: Postgres, the API, and a worker with TorchServe, each in its own process.
 
-Two projects have the same model: `SUBJECT`, whose audits meet the faults, and `BESIDE`, which must not notice.
-A stage knows how to start and what is there now; what must hold is in invariants.py, what happens in fault.py.
+Two projects have the same model. The faults hit the audits of `SUBJECT`; the audits of `BESIDE` must not notice.
+A stage starts the parts and reads their state. What must hold is in invariants.py, what happens in fault.py.
 """
 
 import contextlib
@@ -31,10 +31,10 @@ from tests.faults.parts import PATIENCE_SECONDS, Part, command_line, descendants
 from tests.faults.subject import ARCHITECTURE, pictures, write_subject
 
 SUBJECT, BESIDE = "projects/default", "projects/beside"
-#: Six shards and one: served first come, first served, the one would wait for more of them than a turn has.
+#: Six shards and one. First come, first served would make the one wait longer than its turn.
 ITEMS: Mapping[str, int] = {SUBJECT: 24, BESIDE: 4}
 TOKENS: Mapping[str, str] = {SUBJECT: "subject-" + "s" * 32, BESIDE: "beside-" + "b" * 32}
-#: Short leases, so that a death is seen soon; short shards, so that an audit has several.
+#: Leases are short, so that a death is seen soon. Shards are short, so that an audit has several.
 VARIABLES: Mapping[str, str] = {
     "MODICUM_LEASE_SECONDS": "3",
     "MODICUM_RENEW_SECONDS": "1",
@@ -49,7 +49,7 @@ MODEL_PROCESS, JAVA = "model_service_worker", "org.pytorch.serve.ModelServer"
 
 
 class Stage:
-    """The parts and what is needed to look at them; made by `stage`."""
+    """The parts, and queries about them. `stage` creates one."""
 
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         self.folder = folder
@@ -58,11 +58,11 @@ class Stage:
         self._variables = dict(variables)
         self.database = Database(folder / "postgres")
         self.parts: list[Part] = []
-        #: Those too that have left.
+        #: Parts that have stopped are included.
         self.all_parts: list[Part] = []
-        #: Audits by project that were acknowledged, and how many may be there unknown to who asked for them.
-        self.asked: dict[str, set[str]] = {project: set() for project in TOKENS}
-        self.unanswered: Counter[str] = Counter()
+        #: Acknowledged audits by project, and how many more may exist because their acknowledgement was lost.
+        self.acknowledged: dict[str, set[str]] = {project: set() for project in TOKENS}
+        self.unacknowledged: Counter[str] = Counter()
         self._clients: dict[str, Client] = {}
 
     @property
@@ -72,23 +72,23 @@ class Stage:
 
     @property
     def workers(self) -> list[Part]:
-        """The workers, first the one that is always there."""
+        """All workers. The permanent one is first."""
         return self.parts[1:]
 
     @property
     def worker(self) -> Part:
-        """The worker that is always there."""
+        """The permanent worker."""
         return self.parts[1]
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables of every part: none that a developer has set for a server of their own."""
+        """Environment of every part, without the variables that a developer has set for another server."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("MODICUM_", "PG"))}
         places = {"MODICUM_DATABASE_URL": self.database.url, "MODICUM_ARTIFACTS_URL": str(self.artifacts)}
         return ours | places | {"TMPDIR": str(self.tmp)} | dict(VARIABLES) | self._variables
 
     def client(self, project: str = SUBJECT) -> Client:
-        """A client of the project; one for the stage's whole life."""
+        """The project's client. It lives as long as the stage."""
         if project not in self._clients:
             self._clients[project] = Client(self.address, token=TOKENS[project], project=project)
         return self._clients[project]
@@ -100,11 +100,11 @@ class Stage:
 
     @property
     def http_url(self) -> str:
-        """http://host:port of the API's other door."""
+        """http://host:port of the HTTP API."""
         return f"http://127.0.0.1:{self._port('--http-port')}"
 
     def sql(self, query: str, *values: object) -> list[dict[str, Any]]:
-        """Rows of a query, on a connection of its own."""
+        """Run a query on its own connection. Return the rows."""
         with psycopg.connect(self.database.url, autocommit=True, row_factory=dict_row) as connection:
             cursor = connection.execute(query, values)
             return cursor.fetchall() if cursor.description else []
@@ -124,31 +124,31 @@ class Stage:
         return self._descendant(worker or self.worker, JAVA)
 
     def model_process(self, worker: Part | None = None) -> psutil.Process:
-        """The process of a worker's model: the innermost of its sandbox."""
+        """The model's process of a worker: the innermost one in its sandbox."""
         return self._descendant(worker or self.worker, MODEL_PROCESS)
 
     def last_of_watch(self, project: str, name: str, *, after_sequence: int) -> int:
-        """Watch an audit that has ended, after a sequence; the last one that comes."""
+        """Watch an ended audit after a sequence number. Return the last sequence number that arrives."""
         with grpc.insecure_channel(self.address) as channel:
             request = audit_service_pb2.WatchAuditRequest(name=name, after_sequence=after_sequence)
             metadata = (("authorization", f"Bearer {TOKENS[project]}"),)
             stub = audit_service_pb2_grpc.AuditServiceStub(channel)
-            answers = list(stub.WatchAudit(request, timeout=PATIENCE_SECONDS, metadata=metadata, wait_for_ready=True))
-            return answers[-1].audit.sequence
+            replies = list(stub.WatchAudit(request, timeout=PATIENCE_SECONDS, metadata=metadata, wait_for_ready=True))
+            return replies[-1].audit.sequence
 
     def metrics(self, part: Part) -> dict[str, float]:
         """The metrics of the API or of a worker, each summed over its labels.
 
         Raises:
-            OSError: it is away.
+            OSError: the part is away.
         """
         port = self._port("--http-port") if part is self.api else _last(part.lines("worker_started"), "metrics_port")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
-            return _summed(answer.read().decode())
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
+            return _summed(response.read().decode())
 
     @contextmanager
     def another_worker(self, **variables: str) -> Iterator[Part]:
-        """A second worker for the length of the block, at work when it begins; it leaves at the end."""
+        """Yield a second worker that is ready. It stops at the end of the block."""
         worker = self._part_worker(len(self.all_parts), variables)
         self.parts.append(worker)
         self.all_parts.append(worker)
@@ -193,7 +193,7 @@ class Stage:
         self.client(project).datasets.upload("pictures", self.folder / f"{seed}.npz")
 
     def close(self) -> None:
-        """End everything."""
+        """Stop everything."""
         for client in self._clients.values():
             client.close()
         for part in reversed(self.parts):
@@ -206,7 +206,7 @@ class Stage:
             part.wait_ready()
 
     def too_many(self) -> list[str]:
-        """Command lines of workers that have more than one TorchServe, or more models' processes than slots."""
+        """Command lines of surplus processes: a worker has one TorchServe, and one model's process per slot."""
         found = []
         for worker in self.workers:
             for words, most in ((JAVA, 1), (MODEL_PROCESS, _last(worker.lines("worker_started"), "slots"))):
@@ -215,7 +215,7 @@ class Stage:
         return found
 
     def strays(self) -> set[psutil.Process]:
-        """Processes that name this stage's folder and come from no part that lives, nor from Postgres."""
+        """Processes that name this stage's folder but descend from no living part and not from Postgres."""
         known = {self.database.pid, *(part.pid for part in self.parts if part.alive), os.getpid()}
         kept = set(known)
         for pid in known - {os.getpid()}:
@@ -223,7 +223,7 @@ class Stage:
         return {each for each in psutil.process_iter() if each.pid not in kept and self._is_ours(each) and lives(each)}
 
     def _is_ours(self, process: psutil.Process) -> bool:
-        with contextlib.suppress(psutil.Error, OSError):  # a stranger's folder may have a name too long to be read
+        with contextlib.suppress(psutil.Error, OSError):  # the name of another user's folder may be too long
             return str(self.folder) in command_line(process) or str(self.folder) in " ".join(
                 [process.cwd(), *process.environ().values()]
             )
@@ -232,14 +232,14 @@ class Stage:
     def _start_parts(self) -> None:
         ready_file = self.folder / "api.json"
         words = ["serve", "--await-schema", "--ready-file", str(ready_file), "--grpc-port", "0", "--http-port", "0"]
-        api = Part("api", words, self.environment, self.folder / "api.log", ready=self._api_answers)
+        api = Part("api", words, self.environment, self.folder / "api.log", ready=self._api_responds)
         self.parts = [api, self._part_worker(1, {})]
         self.all_parts = [*self.parts]
         for part in reversed(self.parts):
             part.start()
         text = eventually(lambda: ready_file.exists() and ready_file.read_text(), f"the API to come up; {api.log}")
         found = dict(re.findall(r'"(\w+)_address": "[^"]*:(\d+)"', text))
-        # Started again, it listens where its clients know it.
+        # On a restart it listens on the ports that its clients know.
         api.words[-3], api.words[-1] = found["grpc"], found["http"]
         self.worker.wait_ready()
 
@@ -249,11 +249,11 @@ class Stage:
         log = self.folder / f"worker{number}.log"
         return Part(f"worker{number}", ["worker", "--await-schema"], environment, log, ready=_worker_started)
 
-    def _api_answers(self, api: Part) -> bool:
+    def _api_responds(self, api: Part) -> bool:
         with contextlib.suppress(OSError):
             address = f"{self.http_url}/readyz"
-            with urllib.request.urlopen(address, timeout=10) as answer:
-                return bool(answer.status == HTTPStatus.OK)
+            with urllib.request.urlopen(address, timeout=10) as response:
+                return bool(response.status == HTTPStatus.OK)
         return False
 
     def _descendant(self, worker: Part, words: str) -> psutil.Process:
@@ -268,7 +268,7 @@ class Stage:
 
 @contextmanager
 def stage(**variables: str) -> Iterator[Stage]:
-    """A stage at work, with these variables set for every part; everything is gone at the end of the block."""
+    """Yield a running stage whose parts have these variables. Everything is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="mf-"))
     playing = Stage(folder, variables)
     try:
@@ -280,7 +280,7 @@ def stage(**variables: str) -> Iterator[Stage]:
 
 
 def pid_of(worker: str) -> int:
-    """The process id in the name by which a worker holds shards."""
+    """The process id in the name under which a worker holds shards."""
     return int(worker.rsplit("-", 3)[-3]) if worker else 0
 
 
@@ -289,12 +289,12 @@ def _worker_started(worker: Part) -> bool:
 
 
 def _running(worker: Part, words: str) -> list[psutil.Process]:
-    """Processes below a worker whose command line has these words."""
+    """Processes below a worker whose command line contains these words."""
     return [each for each in descendants(worker.pid) if words in command_line(each) and lives(each)]
 
 
 def _innermost(worker: Part, words: str) -> list[psutil.Process]:
-    """The same without those that only hold another one: one that ties it to its parent, a sandbox."""
+    """The same without processes that only contain another one: the parent-death wrapper and the sandbox."""
     found = _running(worker, words)
     holders: set[int] = set()
     for each in found:

@@ -1,8 +1,8 @@
-"""What the faults' audits are about: a real network whose arithmetic is exact, so that a finding is the same to the bit
-however often its shard is begun again and whatever else is in the batch.
+"""The model and pictures of the faults' audits. The network's arithmetic is exact.
 
-Pictures hold 0 and 255 only, weights are few powers of two: every sum of a pass is exact in float32, in any order.
-Two networks could not be compared so: batch sizes change their low bits, and a search amplifies them.
+A finding is therefore identical to the bit, however often its shard is restarted and whatever else is in the batch.
+Pictures contain only 0 and 255, and the weights are a few powers of two. Every sum of a pass is exact in float32, in
+any order. With an ordinary network, the batch size changes the low bits, and a search amplifies them.
 """
 
 import warnings
@@ -18,9 +18,9 @@ ARCHITECTURE = "modicum:cifar_resnet8"
 INPUT = "height = 16\nwidth = 16\nmean = [0.5, 0.5, 0.5]\nstd = [0.25, 0.25, 0.25]\n"
 SIZE = 16
 PATCH = 8
-#: Variance that is 1 together with what batch normalisation adds to it.
+#: Batch normalisation adds its epsilon to this variance, which gives 1.
 UNIT_VARIANCE = 1.0 - 1e-5
-#: Logit of a class for each unit of its colour's mean.
+#: Logit of a class per unit of the mean of its colour.
 HEAD_WEIGHT = 16.0
 #: Channels that the shortcuts pad before the first one.
 PADDED = 24
@@ -28,7 +28,7 @@ NOISE_SHARE = 0.1
 
 
 def exact_network() -> torch.nn.Module:
-    """A ResNet-8 that sums blurred colours and no more: its residual branches are zero."""
+    """A ResNet-8 that only sums blurred colours: its residual branches are zero."""
     network = build_cifar_resnet("cifar_resnet8", len(CLASSES))
     assert isinstance(network, CifarResNet)
     blur = torch.tensor([1.0, 2.0, 1.0])
@@ -46,7 +46,7 @@ def exact_network() -> torch.nn.Module:
 
 
 def pictures(count: int, seed: int) -> np.ndarray:
-    """Pictures, uint8 (N, 16, 16, 3) of 0 and 255: some noise, and a patch in the colour of the class."""
+    """Pictures, uint8 (N, 16, 16, 3) of 0 and 255: noise, and a patch in the colour of the class."""
     random = np.random.default_rng(seed)
     images = (random.random((count, SIZE, SIZE, 3)) < NOISE_SHARE) * 255
     for number, image in enumerate(images):
@@ -56,7 +56,7 @@ def pictures(count: int, seed: int) -> np.ndarray:
 
 
 def write_subject(folder: Path) -> None:
-    """Write weights, class labels and input of the network."""
+    """Write the weights, class labels and input description of the network."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         save_file(exact_network().state_dict(), folder / "w.safetensors")

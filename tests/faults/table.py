@@ -31,5 +31,5 @@ FAULTS: Sequence[Fault] = (
     *faults_of_the_disk.FAULTS,
     *faults_of_an_upgrade.FAULTS,
 )
-#: Everything by which a fault of the table is seen.
+#: Every sign of every fault.
 SIGNS: frozenset[Sign] = frozenset(sign for fault in FAULTS for sign in fault.signs)

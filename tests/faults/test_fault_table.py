@@ -1,4 +1,4 @@
-"""Every fault of the table: played on real parts, and every invariant checked after it."""
+"""Plays every fault of the table on real parts, and then checks every invariant."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def rows() -> list[object]:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", rows())
-def test_nothing_is_lost_by(fault: Fault, playing, reference, fault_seed, request):
+def test_the_service_survives(fault: Fault, playing, reference, fault_seed, request):
     trial = None
     try:
         played = play(playing, fault, fault_seed, reference)

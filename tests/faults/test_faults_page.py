@@ -1,4 +1,4 @@
-"""docs/reference/faults.md against the table of faults, and what the page keeps of earlier runs."""
+"""docs/reference/faults.md matches the table of faults and keeps the results of earlier runs."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ FAULT = FAULTS[0]
 
 @pytest.fixture
 def own_page(tmp_path, monkeypatch):
-    """A page of the test's own, with two green seeds."""
+    """A page for the test, with two passed seeds."""
     monkeypatch.setattr(page, "PAGE", tmp_path / "faults.md")
     for seed in (1, 2):
         page.write(FAULTS, FAULT, seed, "SUCCEEDED after 3 s")
@@ -27,18 +27,18 @@ def test_the_page_lists_exactly_the_faults_of_the_table():
     assert page.names() == [fault.name for fault in FAULTS]
 
 
-def test_no_two_faults_have_one_name():
+def test_every_fault_has_its_own_name():
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
 
 
 @pytest.mark.usefixtures("own_page")
-def test_the_page_keeps_what_was_seen_and_the_seeds_that_were_green():
+def test_the_page_keeps_the_last_run_and_the_passed_seeds():
     assert entry(FAULT) == page.Entry("SUCCEEDED after 3 s", (1, 2))
     assert page.names() == [fault.name for fault in FAULTS]
 
 
 @pytest.mark.usefixtures("own_page")
-def test_a_red_run_takes_its_seed_off_the_page():
+def test_a_failed_run_removes_its_seed():
     page.write(FAULTS, FAULT, 2, None)
 
     assert entry(FAULT).seeds == (1,)
@@ -48,5 +48,5 @@ def test_a_red_run_takes_its_seed_off_the_page():
 @pytest.mark.parametrize(
     "change", [{"injected": "another blow"}, {"signs": ()}, {"states": frozenset()}, {"strike": entry}]
 )
-def test_a_row_that_has_changed_keeps_no_seed(change):
+def test_a_changed_row_keeps_no_seed(change):
     assert entry(replace(FAULT, **change)) == page.Entry()

@@ -1,4 +1,4 @@
-"""The invariants of the table see what they are there for: notes and files as a fault that got through would leave."""
+"""The invariants find the records and files that an unhandled fault would leave."""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.invariants import leases_end, no_write_of_the_past, sound_artifacts
+from tests.faults.invariants import artifacts_valid, leases_short, only_holders_write
 
 CLAIM = {"what": "claim", "shard": 1, "attempt": 2, "application": "worker1-1", "detail": "SUMMARISE"}
 FINDING = {"what": "finding", "shard": 1, "attempt": 2, "application": "worker1-1", "detail": "3", "held": True}
@@ -19,8 +19,8 @@ ENDED = {"event": "shard_ended", "shard": 1, "attempt": 2, "outcome": "done"}
 NOT_WRITTEN = {"event": "findings_not_written", "audit": AUDIT}
 
 
-class Logged:
-    """A worker of which only its log is known."""
+class LoggedWorker:
+    """A worker that has only a log."""
 
     name = "worker1"
 
@@ -31,8 +31,8 @@ class Logged:
         return [line for line in self.logged if line["event"] in events]
 
 
-class Noted:
-    """A stage of which only its notes are known, its artifacts, and its worker's log."""
+class RecordedStage:
+    """A stage that has only notes, artifacts and its worker's log."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Noted:
         held: tuple[str, ...] = (),
         logged: tuple[dict[str, Any], ...] = (),
     ) -> None:
-        self.notes, self.artifacts, self.held, self.all_parts = notes, artifacts, held, [Logged(*logged)]
+        self.notes, self.artifacts, self.held, self.all_parts = notes, artifacts, held, [LoggedWorker(*logged)]
 
     def sql(self, query: str, *values: Any) -> list[dict[str, Any]]:
         if "artifacts" in query:
@@ -55,7 +55,7 @@ class Noted:
 
 def trial(*notes: dict[str, Any], **facts: Any) -> Any:
     before = SimpleNamespace(log_bytes={})
-    return SimpleNamespace(stage=Noted(*notes, **facts), before=before, names={"": AUDIT}, note=lambda _: None)
+    return SimpleNamespace(stage=RecordedStage(*notes, **facts), before=before, names={"": AUDIT}, note=lambda _: None)
 
 
 def artifact(folder: Path, data: bytes, name: str = "") -> str:
@@ -66,8 +66,8 @@ def artifact(folder: Path, data: bytes, name: str = "") -> str:
     return digest
 
 
-def test_what_the_holder_of_an_attempt_writes_passes():
-    no_write_of_the_past(trial(CLAIM, FINDING, SHARD_END, SUCCEEDED))
+def test_writes_of_the_holder_pass():
+    only_holders_write(trial(CLAIM, FINDING, SHARD_END, SUCCEEDED))
 
 
 @pytest.mark.parametrize(
@@ -82,75 +82,75 @@ def test_what_the_holder_of_an_attempt_writes_passes():
         {**SUCCEEDED, "transaction": "71"},
     ],
     ids=[
-        "another's finding",
-        "another's score",
-        "another's prediction",
-        "another's end",
-        "attempt that nobody claimed",
-        "lease run out",
-        "end without its shard",
+        "another worker's finding",
+        "another worker's score",
+        "another worker's prediction",
+        "another worker's end",
+        "unclaimed attempt",
+        "expired lease",
+        "success outside its summary",
     ],
 )
-def test_a_write_of_the_past_is_seen(written):
+def test_a_write_of_a_superseded_attempt_fails(written):
     with pytest.raises(AssertionError, match="expected"):
-        no_write_of_the_past(trial(CLAIM, SHARD_END, written))
+        only_holders_write(trial(CLAIM, SHARD_END, written))
 
 
-def test_a_batch_that_is_written_again_passes_where_the_worker_heard_of_no_commit():
+def test_a_batch_may_be_written_again_after_an_unconfirmed_commit():
     batch = {**FINDING, "transaction": "60"}, {**FINDING, "detail": "4", "transaction": "60"}
     again = tuple({**finding, "transaction": "61"} for finding in batch)
 
-    no_write_of_the_past(trial(CLAIM, *batch, *again, logged=(NOT_WRITTEN,)))
+    only_holders_write(trial(CLAIM, *batch, *again, logged=(NOT_WRITTEN,)))
 
 
 @pytest.mark.parametrize("logged", [(), ({**NOT_WRITTEN, "audit": "projects/default/audits/2"},)])
-def test_a_stale_task_is_seen_that_writes_what_its_successor_in_the_same_process_writes(logged):
+def test_a_stale_task_that_writes_a_finding_again_in_the_same_process_fails(logged):
     with pytest.raises(AssertionError, match="expected each place to be written once"):
-        no_write_of_the_past(trial(CLAIM, FINDING, {**FINDING, "transaction": "61"}, logged=logged))
+        only_holders_write(trial(CLAIM, FINDING, {**FINDING, "transaction": "61"}, logged=logged))
 
 
-def test_what_a_workers_log_says_of_the_holders_end_passes():
+def test_a_log_that_names_the_holder_as_the_end_of_the_shard_passes():
     lost = {**ENDED, "attempt": 1, "outcome": "lost"}
     another = {**ENDED, "shard": 2, "attempt": 1}
 
-    no_write_of_the_past(trial(CLAIM, SHARD_END, logged=(lost, ENDED, another)))
+    only_holders_write(trial(CLAIM, SHARD_END, logged=(lost, ENDED, another)))
 
 
-def test_a_stale_task_is_seen_that_ends_the_shard_of_its_successor_in_the_same_process():
+def test_a_stale_task_that_ends_the_next_attempts_shard_in_the_same_process_fails():
     with pytest.raises(AssertionError, match="expected attempt 2 to end the shard"):
-        no_write_of_the_past(trial(CLAIM, SHARD_END, logged=({**ENDED, "attempt": 1},)))
+        only_holders_write(trial(CLAIM, SHARD_END, logged=({**ENDED, "attempt": 1},)))
 
 
-def test_a_finding_of_an_audit_that_has_ended_is_seen():
-    no_write_of_the_past(trial(CLAIM, FINDING, CANCELLED))
+def test_a_finding_stored_after_the_audits_end_fails():
+    only_holders_write(trial(CLAIM, FINDING, CANCELLED))
 
     with pytest.raises(AssertionError, match="an audit that has ended"):
-        no_write_of_the_past(trial(CLAIM, CANCELLED, FINDING))
+        only_holders_write(trial(CLAIM, CANCELLED, FINDING))
 
 
-def test_a_lease_that_no_death_would_end_is_seen():
-    leases_end(trial(CLAIM))
+def test_a_lease_that_is_too_long_fails():
+    leases_short(trial(CLAIM))
 
     with pytest.raises(AssertionError, match="leases that end soon"):
-        leases_end(trial(CLAIM, {"what": "lease", "detail": "2026-11-25 10:00:00+00"}))
+        leases_short(trial(CLAIM, {"what": "lease", "detail": "2026-11-25 10:00:00+00"}))
 
 
-def test_artifacts_pass_that_a_project_holds_or_a_broken_summary_left(tmp_path):
+def test_artifacts_of_a_project_or_of_an_interrupted_summary_pass(tmp_path):
     held = artifact(tmp_path, b"held")
     artifact(tmp_path, b"left")
 
-    sound_artifacts(trial(CLAIM, artifacts=tmp_path, held=(held,)))
+    artifacts_valid(trial(CLAIM, artifacts=tmp_path, held=(held,)))
 
 
-def test_an_artifact_that_nothing_accounts_for_is_seen(tmp_path):
+def test_an_unaccounted_artifact_fails(tmp_path):
     artifact(tmp_path, b"left")
 
     with pytest.raises(AssertionError, match="no project holds"):
-        sound_artifacts(trial(CLAIM, SUCCEEDED, artifacts=tmp_path))
+        artifacts_valid(trial(CLAIM, SUCCEEDED, artifacts=tmp_path))
 
 
-def test_an_artifact_with_other_bytes_than_its_name_says_is_seen(tmp_path):
+def test_an_artifact_whose_bytes_differ_from_its_digest_fails(tmp_path):
     held = artifact(tmp_path, b"half", name="0" * 64)
 
     with pytest.raises(AssertionError, match="digest of its name"):
-        sound_artifacts(trial(artifacts=tmp_path, held=(held,)))
+        artifacts_valid(trial(artifacts=tmp_path, held=(held,)))

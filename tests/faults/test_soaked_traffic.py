@@ -1,4 +1,4 @@
-"""The audits beside a soak: none is forgotten, and what goes wrong with one ends the soak."""
+"""Audits beside a soak: each is waited for, and a failed one ends the soak."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +14,8 @@ from tests.faults.traffic import Traffic
 REFERENCE = Reference(documents={BESIDE: {}}, seconds=1.0, peak_bytes={})
 
 
-class Asked:
-    """An acknowledged audit: its waits end as the test says, one after the other."""
+class AcknowledgedAudit:
+    """An acknowledged audit. Its calls of `wait` end in the given ways, one after the other."""
 
     def __init__(self, *ends: Exception | None) -> None:
         self.ends = list(ends)
@@ -27,8 +27,8 @@ class Asked:
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """Audits that are acknowledged in this order; afterwards the API is away."""
+def acknowledged(monkeypatch):
+    """The audits that will be acknowledged, in this order. After them the API is away."""
     audits: list[Any] = []
 
     def submitted(*_: object) -> Any:
@@ -42,9 +42,9 @@ def asked(monkeypatch):
     return audits
 
 
-def test_an_audit_is_waited_for_again_when_the_api_was_away(asked):
-    audit = Asked(Unreachable(), None)
-    asked.append(audit)
+def test_an_audit_is_waited_for_again_when_the_api_was_away(acknowledged):
+    audit = AcknowledgedAudit(Unreachable(), None)
+    acknowledged.append(audit)
 
     with Traffic(SimpleNamespace(), REFERENCE).running() as traffic, traffic.paused():
         pass
@@ -52,8 +52,8 @@ def test_an_audit_is_waited_for_again_when_the_api_was_away(asked):
     assert (audit.ends, traffic.audits) == ([], 1)
 
 
-def test_what_goes_wrong_after_the_last_fault_ends_the_soak(asked):
-    asked.append(Asked(RuntimeError("lost")))
+def test_an_audit_that_fails_after_the_last_fault_ends_the_soak(acknowledged):
+    acknowledged.append(AcknowledgedAudit(RuntimeError("lost")))
 
     with pytest.raises(RuntimeError, match="lost"), Traffic(SimpleNamespace(), REFERENCE).running():
         pass

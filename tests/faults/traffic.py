@@ -1,4 +1,4 @@
-"""Audits that go on all the time beside the faults of a soak; each has to end with the undisturbed result."""
+"""Audits that run beside the faults of a soak. Each must end with the undisturbed result."""
 
 import threading
 import time
@@ -13,12 +13,12 @@ from tests.faults.fault import Reference, submitted
 from tests.faults.parts import eventually
 from tests.faults.stage import BESIDE, Stage
 
-#: Until an API that is away is asked again.
+#: Pause before the next attempt when the API is away.
 AWAY_SECONDS = 1.0
 
 
 class Traffic:
-    """One audit after the other of the project beside, in a thread; paused while what is left behind is looked for."""
+    """Runs audits of the other project one after the other in a thread. It pauses while invariants are checked."""
 
     def __init__(self, stage: Stage, reference: Reference) -> None:
         self._stage, self._reference = stage, reference
@@ -29,10 +29,10 @@ class Traffic:
 
     @contextmanager
     def running(self) -> Iterator["Traffic"]:
-        """Go on for the length of the block.
+        """Run audits during the block.
 
         Raises:
-            Exception: what went wrong with one of its audits; also after the last fault.
+            Exception: one of its audits failed, possibly after the last fault.
         """
         self._wanted.set()
         self._thread.start()
@@ -48,10 +48,10 @@ class Traffic:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Wait for the end of the audit under way, and ask for none during the block.
+        """Wait for the current audit to end, and request none during the block.
 
         Raises:
-            Exception: what went wrong with one of its audits.
+            Exception: one of its audits failed.
         """
         self._wanted.clear()
         eventually(
@@ -79,7 +79,7 @@ class Traffic:
             self.failure = failure
 
     def _audit(self) -> None:
-        """Ask for one audit and stay with it to its end; while the API is away ask again, as every user would."""
+        """Request one audit and wait for its result. While the API is away, return to try again later."""
         try:
             audit = submitted(self._stage, BESIDE)
         except Unreachable:
@@ -90,7 +90,7 @@ class Traffic:
         self.audits += 1
 
     def _document(self, audit: Any) -> dict[str, Any]:
-        """Its result once it has ended: one that was acknowledged is never given up."""
+        """The result of an acknowledged audit, however long the API is away."""
         while True:
             try:
                 audit.wait()

@@ -1,4 +1,4 @@
-"""Uploads by the client's own code, which resumes what breaks; they strike when so much is sent."""
+"""Uploads with the client's own code, which resumes broken uploads. A fault can strike when half is sent."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ MEBIBYTE = 1024 * 1024
 
 @contextmanager
 def drawn(trial: Trial, size_bytes: int) -> Iterator[Content]:
-    """Bytes that nobody has uploaded before; what the service holds of them is deleted at the end."""
+    """Yield random bytes that nobody has uploaded. The service's copy is deleted at the end."""
     content = bytes_content(trial.random.randbytes(size_bytes), "bytes of a fault")
     try:
         yield content
@@ -30,16 +30,16 @@ def drawn(trial: Trial, size_bytes: int) -> Iterator[Content]:
 
 
 def connection(stage: Stage) -> Connection:
-    """A connection of the subject's on the present loop."""
+    """A connection of the subject on the current event loop."""
     return opened(parsed_endpoint(stage.address, TOKENS[SUBJECT]), project=SUBJECT, timeout_seconds=30.0)
 
 
 def send(stage: Stage, content: Content, *, half_sent: Callable[[], object] = lambda: None) -> int:
-    """Upload; `half_sent` is called once in between, and nothing is sent meanwhile. Bytes held when it began."""
+    """Upload the content. Call `half_sent` once, while nothing is sent. Return the bytes held at the start."""
     seen: list[TransferProgress] = []
 
     def progress(state: TransferProgress) -> None:
-        """Strike where the first half is passed; after a resume it may be passed again."""
+        """Call `half_sent` when the first half is passed. After a resume it may be passed again."""
         half = content.size_bytes // 2
         first = seen and all(earlier.bytes_done < half for earlier in seen)
         seen.append(state)
@@ -56,7 +56,7 @@ def send(stage: Stage, content: Content, *, half_sent: Callable[[], object] = la
 
 
 def received(stage: Stage, content: Content) -> int:
-    """Bytes that the service holds of an upload that is not whole."""
+    """Bytes that the service holds of an incomplete upload."""
 
     async def run() -> dict[str, int]:
         opened_here = connection(stage)
@@ -68,7 +68,7 @@ def received(stage: Stage, content: Content) -> int:
 
 
 def require_whole(stage: Stage, content: Content) -> None:
-    """See that every byte arrived; the client compares their digest."""
+    """Check that every byte arrived. The client compares the digest."""
 
     async def run() -> int:
         opened_here = connection(stage)

@@ -1,4 +1,4 @@
-"""Watches an audit from its acknowledgement to its end, and keeps every snapshot that came."""
+"""Watches an audit from its acknowledgement to its end, and keeps every snapshot."""
 
 import threading
 from time import monotonic, sleep
@@ -6,12 +6,12 @@ from time import monotonic, sleep
 from modicum import AuditSnapshot, Client
 from modicum.errors import Unreachable
 
-#: Until an API that is away is asked again.
+#: Pause before the next attempt when the API is away.
 AWAY_SECONDS = 1.0
 
 
 class Watcher:
-    """One watch, in a thread of its own; it resumes over broken streams as every client's does."""
+    """One watch in its own thread. It resumes after broken streams, as every client does."""
 
     def __init__(self, client: Client, name: str) -> None:
         self.name = name
@@ -24,10 +24,10 @@ class Watcher:
         self._thread.start()
 
     def wait(self, seconds: float) -> None:
-        """Wait for the watch's end.
+        """Wait for the end of the watch.
 
         Raises:
-            AssertionError: the audit has not ended, or the watch broke for good.
+            AssertionError: the audit has not ended, or the watch failed for good.
         """
         self._thread.join(seconds)
         assert not self._thread.is_alive(), f"{self.name} has not ended after {seconds:.0f} s: {self.seen[-1:]}"
@@ -41,13 +41,13 @@ class Watcher:
     def _watch(self) -> None:
         try:
             while not (self.seen and self.last.state.terminal):
-                self._watch_while_it_answers()
-        except Exception as failure:  # noqa: BLE001 - told by wait, in the test's thread
+                self._watch_until_away()
+        except Exception as failure:  # noqa: BLE001 - raised by wait, in the test's thread
             self.failure = failure
         self.ended_at = monotonic()
 
-    def _watch_while_it_answers(self) -> None:
-        """Watch once; an API that stays away longer than a client waits is watched anew by its user."""
+    def _watch_until_away(self) -> None:
+        """Watch once. If the API stays away longer than the client waits, watch again."""
         try:
             for snapshot in self._client.audits.get(self.name).watch():
                 if not self.seen or snapshot.sequence != self.last.sequence:
