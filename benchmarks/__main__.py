@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures the chosen parts and writes their figures and the pages.
+"""`python -m benchmarks` measures the chosen parts and writes their results and the pages.
 
 The paper's table has its own results and page (`benchmarks.paper`).
 """
@@ -29,7 +29,7 @@ def main(
     into: Annotated[Path, typer.Option(help="folder of the results and the page")] = results.ROOT,
     page_only: Annotated[bool, typer.Option("--page-only", help="measure nothing")] = False,  # noqa: FBT002  a flag
 ) -> None:
-    """Measure: about 40 minutes on two free cores, 9 with --quick. The full table of the paper takes another hour."""
+    """Run the benchmarks: about 40 minutes on two free cores, 9 with --quick. The paper's table takes another hour."""
     chosen = parts(part)
     torch.set_num_threads(threads or machine.cores())
     found = results.read(into / results.RESULTS)
@@ -41,14 +41,14 @@ def main(
         taken = machine.taken(quick=quick)
         found = results.with_part(found, name, {"taken": taken, **measure(quick)})
         results.write(found, into / results.RESULTS)
-    # read again, as the file has the order that a later --page-only sees
+    # read the file again: it is sorted, as a later --page-only reads it
     write_page(results.read(into / results.RESULTS), results.read(results.EXACT), into)
     write_paper(results.read(into / PAPER_RESULTS), into)
     print(f"written: {results.RESULTS}, {PAGE}, {PAPER_PAGE}")
 
 
-def parts(asked: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
-    """Return the parts to measure by name, without the paper's table, which writes its results as it runs."""
+def parts(chosen: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
+    """Return the parts to measure, by name. The paper's table is not one: it writes its results as it runs."""
     data = data_folder()
     known: dict[str, Callable[[bool], dict[str, Any]]] = {
         "search": lambda quick: search.measure(data, quick=quick),
@@ -60,10 +60,10 @@ def parts(asked: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
         "load": lambda quick: load.measure(quick=quick),
         "trust": lambda quick: trust.measure(quick=quick),
     }
-    if asked and asked not in {*known, PAPER}:
-        typer.echo(f"--part: expected one of {', '.join([*known, PAPER])}, got {asked!r}", err=True)
+    if chosen and chosen not in {*known, PAPER}:
+        typer.echo(f"--part: expected one of {', '.join([*known, PAPER])}, got {chosen!r}", err=True)
         raise typer.Exit(USAGE_ERROR)
-    return {name: measure for name, measure in known.items() if asked in {"", name}}
+    return {name: measure for name, measure in known.items() if chosen in {"", name}}
 
 
 if __name__ == "__main__":

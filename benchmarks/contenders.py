@@ -1,4 +1,4 @@
-"""What is compared: anything that finds a verified subset of each image of a subject, for a number of passes."""
+"""What is compared: anything that finds a verified subset of each image for a number of passes."""
 
 import math
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ VERIFICATION = 1
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Kept pixels of one image's verified subset, and the pass-equivalents that they cost."""
+    """The pixels kept in one image's verified subset, and the pass-equivalents that they cost."""
 
     size: int
     passes: int
 
 
 class Contender(Protocol):
-    """A method with its setting. `budget` is set where it was chosen to cost that many passes, for comparisons."""
+    """A method and its setting. `budget` is set if the setting was chosen to cost that many passes, for comparisons."""
 
     @property
     def method(self) -> str: ...  # noqa: D102
@@ -39,13 +39,13 @@ class Contender(Protocol):
     def budget(self) -> int | None: ...  # noqa: D102
 
     def outcomes(self, subject: Subject) -> list[Outcome]:
-        """One an image, in order."""
+        """Outcomes, one per image, in order."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """A search of `modicum_sis`, or one that fits its protocol."""
+    """A search of `modicum_sis`, or one with its protocol."""
 
     method: str
     setting: str
@@ -53,7 +53,7 @@ class Searched:
     budget: int | None = None
 
     def outcomes(self, subject: Subject) -> list[Outcome]:
-        """Run `find_subsets`; a search that found nothing smaller keeps the whole image."""
+        """Run `find_subsets`. A search that found nothing smaller keeps the whole image."""
         findings = find_subsets(
             subject.classifier, subject.images, threshold=subject.source.threshold, search=self.search
         )
@@ -64,7 +64,7 @@ class Searched:
 
 
 def batched_gradient_for(budget: int, pixels: int) -> BatchedGradient:
-    """batched_gradient with the number of pixels a step that brings it nearest to the budget in pass-equivalents."""
+    """batched_gradient with the pixels per step whose pass-equivalents are closest to the budget."""
     around = GRADIENT_COST * pixels / (budget - FIXED_PASSES - VERIFICATION)
 
     def distance(per_step: int) -> int:

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.exact`: the reference of exact backselect, 524,800 passes an image; once, and committed.
+"""`python -m benchmarks.exact` makes the reference of exact backselect: 524,800 passes per image, run once, committed.
 
-About five minutes an image on two cores. Written after every image; a second call goes on where the first ended.
+An image takes about five minutes on two cores. The file is written after every image; a second run continues it.
 """
 
 import time
@@ -24,7 +24,7 @@ def main(
     images: Annotated[int, typer.Option(min=1, help="how many, the first that the search part uses")] = 8,
     into: Annotated[Path, typer.Option(help="file of the reference")] = results.EXACT,
 ) -> None:
-    """Search exactly."""
+    """Measure exact backselect."""
     torch.set_num_threads(machine.cores())
     try:
         subject = load(cifar_resnet(DEPTH, data_folder()), images)

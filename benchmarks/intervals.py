@@ -1,6 +1,6 @@
-"""Bootstrap intervals over images, in pairs on the same images. Knows arrays only.
+"""Bootstrap intervals over images, paired on the same images. It knows only arrays.
 
-Percentile bootstrap (Efron), 10,000 resamples, seeded; below ten images no interval, as everywhere in this project.
+Percentile bootstrap (Efron), 10,000 seeded resamples. Below ten images there is no interval, as everywhere here.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure over n images, its 95% interval (None below ten images), and the least and greatest of the images."""
+    """A figure over n images, its 95% interval (None below ten images), and the smallest and largest single value."""
 
     value: float
     low: float | None
@@ -27,17 +27,17 @@ class Estimate:
 
 
 def mean(values: ArrayLike) -> Estimate:
-    """The mean over images; `values` must not be empty."""
+    """The mean over images. `values` must not be empty."""
     array = np.asarray(values, dtype=np.float64)
     low, high = _ends(array)
     return Estimate(float(array.mean()), low, high, float(array.min()), float(array.max()), len(array))
 
 
 def paired_ratio(numerators: ArrayLike, denominators: ArrayLike) -> Estimate:
-    """The geometric mean of numerator / denominator over images, each pair of one image; all positive.
+    """The geometric mean of numerator / denominator over images, paired by image. All values must be positive.
 
     Raises:
-        ValueError: the two do not belong to the same images.
+        ValueError: the two have different numbers of images.
     """
     above, below = (np.asarray(each, dtype=np.float64) for each in (numerators, denominators))
     if above.shape != below.shape:

@@ -1,8 +1,8 @@
-"""Part (e): ten thousand queued audits of one image each, a thousand watches, three projects of unequal queues.
+"""Part (e): ten thousand queued audits of one image each, a thousand watches, three projects with unequal queues.
 
-The worker stands still (SIGSTOP) while the orders are placed, the largest project's first, so that all of them wait at
-once; the clock of the run starts when it goes on. A small run goes before the large one on the same server: what a
-process holds at ten thousand is compared with what it held at five hundred, under as many watches.
+The worker is stopped (SIGSTOP) while the audits are requested, the largest project's first, so that all of them wait
+at once. The clock of the run starts when the worker continues. A small run precedes the large one on the same server:
+the memory of each process at ten thousand audits is compared with that at five hundred, under as many watches.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from benchmarks.traffic import (
     all_audits,
     call_on,
     no_timings,
-    order,
+    request_audits,
     unended,
     watch,
 )
@@ -47,9 +47,9 @@ SLOTS = 2
 DEMAND = Demand(THRESHOLD, PASSES)
 SAMPLE_SECONDS = 0.5
 POLL_SECONDS = 0.5
-#: Where nothing has happened for so long, nothing will: an audit is lost, or a watch.
+#: After this long without progress, an audit or a watch counts as lost.
 PATIENCE_SECONDS = 180.0
-#: Seeds of one run.
+#: Bits of a seed within one run.
 SEED_BITS = 32
 WORKER = "modicum_server.cli worker"
 JUDGED = ("API", "worker")
@@ -57,7 +57,7 @@ JUDGED = ("API", "worker")
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """A server with what is to be audited: (version, data set) of each project."""
+    """A server, and by project the version and data set to audit."""
 
     address: str
     token: str
@@ -66,7 +66,7 @@ class _Site:
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
-    """Both runs, and the growth of each process from the first to the second; as JSON values."""
+    """Measure both runs, and the growth of each process from the first to the second. Return JSON values."""
     counts, watches = (QUICK_COUNTS, QUICK_WATCHES) if quick else (COUNTS, WATCHES)
     with tempfile.TemporaryDirectory(prefix="mb-") as folder, local_client(slots=SLOTS) as (client, data):
         site = _prepared(data, client.address, Path(folder))
@@ -88,7 +88,7 @@ def _measured(site: _Site, number: int, count: int, watches: int) -> dict[str, A
 
 
 def _prepared(data: Path, address: str, folder: Path) -> _Site:
-    """A version, and a data set of one image, in a project of its own for each share."""
+    """For each share, create a project with a version and a data set of one image."""
     token = (data / "token").read_text(encoding="utf-8").strip()
     weights, archive = write_weights(folder), folder / "one.npz"
     np.savez(archive, images=np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 3), dtype=np.uint8))
@@ -109,18 +109,18 @@ async def _create_project(address: str, token: str, name: str) -> None:
 
 
 async def _run(site: _Site, number: int, count: int, watches: int) -> dict[str, Any]:
-    """Orders, watches, calls, until every audit has ended; the run's number keeps its answers apart from others'."""
+    """Request audits, watch them and make calls until every audit has ended. The run's number keeps its seeds apart."""
     tenants = [
-        Tenant(f"projects/{name}", *site.projects[name], orders=round(count * share), seed=number << SEED_BITS)
+        Tenant(f"projects/{name}", *site.projects[name], audits=round(count * share), seed=number << SEED_BITS)
         for name, share in SHARES.items()
     ]
-    ordering, calling, seen = no_timings(), no_timings(), Watched()
+    requesting, calling, seen = no_timings(), no_timings(), Watched()
     async with _doors(site) as (door, *watching):
         with peaks_of(server_process(site.data), SAMPLE_SECONDS) as peaks:
-            with _standing_still(site.data):
+            with _workers_stopped(site.data):
                 begun = time.perf_counter()
-                names = await order(door, tenants, DEMAND, ordering)
-                order_seconds = time.perf_counter() - begun
+                names = await request_audits(door, tenants, DEMAND, requesting)
+                request_seconds = time.perf_counter() - begun
                 following = asyncio.create_task(watch(watching, _spread(names, watches), seen))
                 await _attached(following, seen)
             resumed = datetime.now(UTC)
@@ -134,11 +134,11 @@ async def _run(site: _Site, number: int, count: int, watches: int) -> dict[str, 
     return {
         "audits": count,
         "watches": watches,
-        "order_seconds": round(order_seconds, 1),
+        "order_seconds": round(request_seconds, 1),
         **outcome(names, audits),
         **pace(audits, resumed),
         "fairness": fairness(audits),
-        "calls": {**quantiles(ordering), **quantiles(calling)},
+        "calls": {**quantiles(requesting), **quantiles(calling)},
         "watched": seen.counts(),
         "peak_mib": {part: round(peak, 1) for part, peak in sorted(peaks.items())},
     }
@@ -146,7 +146,7 @@ async def _run(site: _Site, number: int, count: int, watches: int) -> dict[str, 
 
 @asynccontextmanager
 async def _doors(site: _Site) -> AsyncIterator[list[Door]]:
-    """One for orders and calls, the others for watches."""
+    """Connections: one for requests and calls, the others for watches."""
     doors = [Door(site.address, site.token) for _ in range(1 + WATCH_CHANNELS)]
     try:
         yield doors
@@ -155,8 +155,8 @@ async def _doors(site: _Site) -> AsyncIterator[list[Door]]:
 
 
 @contextmanager
-def _standing_still(data: Path) -> Iterator[None]:
-    """No worker does anything meanwhile."""
+def _workers_stopped(data: Path) -> Iterator[None]:
+    """Stop all workers for the block."""
     workers = [
         process for process in server_process(data).children(recursive=True) if WORKER in " ".join(process.cmdline())
     ]
@@ -170,13 +170,13 @@ def _standing_still(data: Path) -> Iterator[None]:
 
 
 def _spread(names: Mapping[str, Sequence[str]], watches: int) -> list[str]:
-    """So many of the audits, evenly over all of them; some are watched twice where there are fewer."""
+    """Pick this many audits, spread evenly. If there are fewer, some are watched twice."""
     every = [name for each in names.values() for name in each]
     return [every[place * len(every) // watches] for place in range(watches)]
 
 
 async def _attached(following: asyncio.Task[None], seen: Watched) -> None:
-    """Wait until every watch has shown its audit, or failed to."""
+    """Wait until every watch has shown its audit or failed."""
     attached = asyncio.create_task(seen.all_attached.wait())
     await asyncio.wait({following, attached}, return_when=asyncio.FIRST_COMPLETED)
     attached.cancel()
@@ -197,7 +197,7 @@ async def _calling(
 
 
 async def _all_ended(door: Door, project: str) -> None:
-    """Wait until no audit is queued or runs; where the same ones stay for too long they count as lost."""
+    """Wait until no audit is queued or running. Audits that make no progress for too long count as lost."""
     clock = asyncio.get_running_loop().time
     stuck, since = (), clock()
     while left := await unended(door, project):
@@ -209,6 +209,6 @@ async def _all_ended(door: Door, project: str) -> None:
 
 
 async def _audits_of(door: Door, tenant: Tenant) -> list[audit_pb2.Audit]:
-    """Those of this run."""
+    """The audits of this run."""
     audits = await all_audits(door, tenant.project)
     return [audit for audit in audits if audit.specification.seed >= tenant.seed]

@@ -1,4 +1,4 @@
-"""What a run of the load comes to: pure functions of what was acknowledged, what is stored, and what was timed."""
+"""Figures of a load run: pure functions of what was acknowledged, stored and timed."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ Audits = Mapping[str, Sequence[audit_pb2.Audit]]
 
 
 def outcome(names: Names, audits: Audits) -> dict[str, int]:
-    """How many audits were acknowledged, ended, succeeded with their one finding, were lost, are there twice.
+    """How many audits were acknowledged, ended, succeeded with one finding, were lost, and exist twice.
 
-    Lost is an audit that was acknowledged and is not there, or has not ended; doubled is one that is listed twice, or
-    that nobody was told of, as an order that is taken twice leaves.
+    An acknowledged audit is lost if it is missing or has not ended. An audit is doubled if it is listed twice or was
+    never acknowledged, which happens when one request creates two audits.
     """
     acknowledged = {name for each in names.values() for name in each}
     stored = [audit for each in audits.values() for audit in each]
@@ -40,7 +40,7 @@ def _whole(audit: audit_pb2.Audit) -> bool:
 
 
 def pace(audits: Audits, begun: datetime) -> dict[str, Any]:
-    """Seconds from the worker's go to the last end, audits a second, and seconds from each order to its end."""
+    """Seconds from the worker's start to the last end, audits per second, and seconds from each request to its end."""
     ended = [audit for each in audits.values() for audit in each if audit.state in ENDED]
     seconds = max(_seconds(audit.end_time) for audit in ended) - begun.timestamp()
     waits = [_seconds(audit.end_time) - _seconds(audit.create_time) for audit in ended]
@@ -52,10 +52,10 @@ def pace(audits: Audits, begun: datetime) -> dict[str, Any]:
 
 
 def fairness(audits: Audits) -> dict[str, Any]:
-    """Ends of every project at the moment when a third of the largest one's audits had ended.
+    """How many audits of each project had ended when a third of the largest project's had.
 
-    Projects take turns for as long as they have something queued, so each of the others has then ended all that it
-    ordered, or as many as the largest one. `share` is the least of what they ended over that.
+    Projects take turns while they have queued audits. At that moment each other project should have ended all its
+    audits, or as many as the largest one. `share` is the smallest ratio of ended to due.
     """
     ends = {project: sorted(_seconds(each.end_time) for each in found) for project, found in audits.items()}
     largest = max(ends, key=lambda project: len(ends[project]))
@@ -72,7 +72,7 @@ def fairness(audits: Audits) -> dict[str, Any]:
 
 
 def quantiles(timings: Timings) -> dict[str, dict[str, float]]:
-    """Calls, median and p99 in milliseconds, by method."""
+    """Number of calls, median and p99 in milliseconds, by method."""
     return {
         method: {
             "calls": len(seconds),

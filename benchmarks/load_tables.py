@@ -1,4 +1,4 @@
-"""The load on the page: its budgets and its tables, in Markdown; pure functions of the results."""
+"""The load's budgets and tables in Markdown: pure functions of the results."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ FAIR = 0.9
 
 
 def budgets(part: dict[str, Any] | None) -> Iterator[tuple[str, ...]]:
-    """Nothing lost, nothing doubled, every watch ended, turns taken, memory flat."""
+    """Budgets: nothing lost, nothing doubled, every watch ended, projects in turn, memory flat."""
     if part is None:
         return
     first, last = part["runs"]
@@ -77,8 +77,8 @@ def _fairness(run: dict[str, Any]) -> Iterator[str]:
     yield from table(
         ("project", "created", "due", "ended by then"),
         [
-            (project, f"{ordered:,}", f"{fairness['due'][project]:,}", f"{fairness['ended'][project]:,}")
-            for project, ordered in fairness["ordered"].items()
+            (project, f"{requested:,}", f"{fairness['due'][project]:,}", f"{fairness['ended'][project]:,}")
+            for project, requested in fairness["ordered"].items()
         ],
     )
 

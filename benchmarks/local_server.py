@@ -1,4 +1,4 @@
-"""A local server of the benchmark's own, started as a user's command starts one, gone with all it made afterwards."""
+"""A local server for the benchmark, started as a user's command starts one and removed with all its data."""
 
 import json
 import os
@@ -13,13 +13,13 @@ import torch
 from modicum import Client
 
 STOP_SECONDS = 60.0
-#: Run by root, the server's Postgres is another user, who has to pass through.
+#: When root runs it, the server's Postgres is another user, who needs access to the folder.
 FOLDER_MODE = 0o711
 
 
 @contextmanager
 def local_client(*, slots: int = 1) -> Iterator[tuple[Client, Path]]:
-    """A client of a fresh local server, and the server's data folder; each slot has as many threads as this process."""
+    """Yield a client of a fresh local server and its data folder. Each slot uses this process's thread count."""
     parent = Path(tempfile.mkdtemp(prefix="mb-"))
     parent.chmod(FOLDER_MODE)
     data = parent / "data"
@@ -31,10 +31,10 @@ def local_client(*, slots: int = 1) -> Iterator[tuple[Client, Path]]:
             started.append(server_process(data))
             yield client, data
     finally:
-        psutil.wait_procs(started, timeout=STOP_SECONDS)  # it leaves by itself once the client has let go
+        psutil.wait_procs(started, timeout=STOP_SECONDS)  # it stops by itself after the client has closed
         shutil.rmtree(parent, ignore_errors=True)
 
 
 def server_process(data: Path) -> psutil.Process:
-    """The supervisor, of which all else comes."""
+    """The supervisor process, the ancestor of all other processes of the server."""
     return psutil.Process(int(json.loads((data / "server.json").read_text(encoding="utf-8"))["pid"]))

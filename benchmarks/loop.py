@@ -1,8 +1,8 @@
 """Part (b): the bare loop of `find_subsets` against as many raw passes of the model at its best batch size.
 
-The raw passes are the plain module alone on images of the canvas: nothing folded, no masks, no counting, no
-verification. They are timed before and after the loop, so that a machine that slows down in between slows down both.
-The loop is run as it is used, and once more without acceleration, which tells what the loop itself costs.
+Raw passes run the plain module on images of the canvas: no folding, masks, counting or verification. They are timed
+before and after the loop, so that a machine that slows down affects both. The loop runs as users run it, and once more
+without acceleration, which shows the cost of the loop itself.
 """
 
 import time
@@ -27,7 +27,7 @@ Step = Callable[[Classifier, Tensor], None]
 
 
 def measure(data: Path | None, *, quick: bool) -> dict[str, Any]:
-    """Both networks; as JSON values."""
+    """Measure both networks. Return JSON values."""
     sources: list[tuple[Callable[[], Source], int]] = [
         (lambda: cifar_resnet(20, data), 32 if quick else 256),
         (lambda: efficientnet_lite("lite0"), 2 if quick else 8),
@@ -42,7 +42,7 @@ def measure(data: Path | None, *, quick: bool) -> dict[str, Any]:
 
 
 def compared(subject: Subject, passes: int) -> dict[str, Any]:
-    """One subject: the seconds of both loops over those of their passes."""
+    """One subject: the seconds of both loops over those of their raw passes."""
     unaccelerated = replace(subject, classifier=plain_classifier(subject.source))
     before = raw_seconds(unaccelerated)
     plain, plain_seconds = run(unaccelerated, passes)
@@ -72,7 +72,7 @@ def compared(subject: Subject, passes: int) -> dict[str, Any]:
 
 
 def run(subject: Subject, passes: int) -> tuple[list[Finding], float]:
-    """The bare loop, and its seconds; the measurement of its batch size, once a model, is not in them."""
+    """Run the bare loop. Return its seconds without the choice of the batch size, which happens once per model."""
     chunk_size = measured_chunk_size(subject.classifier, subject.canvas)
     begun = time.perf_counter()
     found = find_subsets(
@@ -87,13 +87,13 @@ def run(subject: Subject, passes: int) -> tuple[list[Finding], float]:
 
 
 def _expected(findings: list[Finding], raw: tuple[float, float]) -> tuple[Passes, float]:
-    """The passes of a loop, and the seconds that they take raw: forward, and forward with backward, an image."""
+    """The passes of a loop, and their raw seconds: forward, and forward with backward, per image."""
     spent = sum((finding.passes for finding in findings), Passes())
     return spent, (spent.forward - spent.backward) * raw[0] + spent.backward * raw[1]
 
 
 def raw_seconds(subject: Subject) -> tuple[float, float]:
-    """Seconds an image of a forward pass, and of a forward with a backward pass, each at its best batch size."""
+    """Seconds per image of a forward pass, and of a forward with a backward pass, each at its best batch size."""
     largest = max(1, LARGEST_BATCH_VALUES // subject.images[0].numel())
     sizes = [size for size in BATCH_SIZES if size <= largest]
     batches = [subject.images[torch.arange(size) % len(subject.images)] for size in sizes]
@@ -101,13 +101,13 @@ def raw_seconds(subject: Subject) -> tuple[float, float]:
 
 
 def _best(step: Step, classifier: Classifier, batches: list[Tensor]) -> float:
-    """The best batch size by a short trial of each, then its seconds an image over a longer time."""
+    """Find the best batch size in short trials, then time it for longer. Return seconds per image."""
     trials = [_seconds_an_image(step, classifier, batch, TRIAL_SECONDS) for batch in batches]
     return _seconds_an_image(step, classifier, batches[trials.index(min(trials))], RAW_SECONDS)
 
 
 def _seconds_an_image(step: Step, classifier: Classifier, batch: Tensor, seconds: float) -> float:
-    """The mean, not the quickest: what else happens on the machine slows the loop down as well."""
+    """The mean, not the minimum: other load on the machine slows down the loop as well."""
     step(classifier, batch)
     _settle(batch)
     begun, repeats = time.perf_counter(), 0

@@ -1,4 +1,4 @@
-"""Where and when figures were taken: date, cores, memory, load, versions. No host names, no paths."""
+"""When and where figures were measured: date, cores, memory, load, versions. It contains no host names and no paths."""
 
 import os
 import platform
@@ -31,7 +31,7 @@ def cores() -> int:
 
 
 def taken(*, quick: bool) -> dict[str, Any]:
-    """What stands beside every part's figures, as JSON values; asked for before the part runs."""
+    """What stands beside every part's figures, as JSON values. Call it before the part runs."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "quick": quick,
@@ -56,7 +56,7 @@ def _versions() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """The processor's own name, where the system tells it."""
+    """The processor's name, if the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

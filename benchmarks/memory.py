@@ -1,7 +1,7 @@
-"""Part (d): resident memory of API, worker and model process, in audits of ever more images of a tiny model.
+"""Part (d): resident memory of API, worker and model process, in audits of growing size with a tiny model.
 
-One server does them all, the smallest first: what it holds from then on counts in the next as well. The second audit
-fills the model process's chunk, which the first cannot: what grows from there on grows with the images.
+One server runs all audits, the smallest first, so memory that it keeps counts in the next audit too. The first audit
+cannot fill the model process's chunk; the second does. Growth after the second therefore depends on the images.
 """
 
 import tempfile
@@ -39,7 +39,7 @@ PARTS = {
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
-    """Peaks of each part in every audit; as JSON values. `growth` is over the first, `settled_growth` the second."""
+    """Peak memory of each part in every audit as JSON. `growth` is over the first, `settled_growth` over the second."""
     with tempfile.TemporaryDirectory(prefix="mb-") as folder, local_client() as (client, data):
         weights = write_weights(Path(folder))
         client.models.register("tiny", weights=weights, architecture=ARCHITECTURE, input=tiny_input())
@@ -52,7 +52,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
 
 
 def _run(client: Client, data: Path, folder: Path, count: int) -> dict[str, Any]:
-    """Upload, audit and result of so many images; then, each on its own, the reports, which the API makes."""
+    """Upload and audit this many images and fetch the result. Then have the API make each report."""
     images = np.random.default_rng(count).integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
     archive = folder / f"{count}.npz"
     np.savez(archive, images=images)
@@ -77,7 +77,7 @@ def _run(client: Client, data: Path, folder: Path, count: int) -> dict[str, Any]
 
 @contextmanager
 def peaks_of(supervisor: psutil.Process, every_seconds: float = SAMPLE_SECONDS) -> Iterator[dict[str, float]]:
-    """The largest resident memory of each part, MiB, sampled until the block ends."""
+    """Yield the peak resident memory of each part in MiB, sampled until the block ends."""
     peaks: dict[str, float] = {}
     ended = threading.Event()
 
@@ -112,7 +112,7 @@ def _resident(supervisor: psutil.Process) -> Iterator[tuple[str, float]]:
 
 
 def write_weights(folder: Path) -> Path:
-    """Weights of a network that learned nothing, and is confident all the same."""
+    """Write weights of an untrained network that is confident nevertheless."""
     torch.manual_seed(0)
     network = build_architecture(ARCHITECTURE, CLASSES)
     with torch.no_grad():
@@ -123,5 +123,5 @@ def write_weights(folder: Path) -> Path:
 
 
 def tiny_input() -> InputSpecification:
-    """The input of the tiny model."""
+    """The input description of the tiny model."""
     return InputSpecification(height=SIDE, width=SIDE, mean=(0.5,) * 3, std=(0.25,) * 3)

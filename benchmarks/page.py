@@ -1,4 +1,4 @@
-"""The committed page: a pure function of the results and of the exact reference. Measures nothing."""
+"""The committed page: a pure function of the results and of the exact reference. It measures nothing."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -124,7 +124,7 @@ def _absent(reasons: Sequence[str]) -> Iterator[str]:
 
 
 def _runs(parts: dict[str, Any]) -> Iterator[str]:
-    """How each part was run: they may be of different days."""
+    """How each part was run. Parts may have been run on different days."""
     yield (
         "\n## Runs\n\nA load above the number of cores means that the machine was also doing other work. Times and "
         "ratios of times are then rough.\n"

@@ -1,7 +1,7 @@
 """Outside peers: the top-k pixels of an attribution map, for the smallest k whose mask is verified to suffice.
 
-Maps by captum (integrated gradients, over the fill as its baseline) and by one gradient (saliency). Attribution was not
-made for this question; it is what a practitioner would reach for.
+The maps are integrated gradients by captum, with the fill as baseline, and the gradient itself (saliency). Attribution
+was not made for this question, but a practitioner would use it.
 """
 
 import math
@@ -28,16 +28,16 @@ Attribute = Callable[[Subject, int], Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TopK:
-    """A search along one map (H, W) of one image: bisects k, supposing that more pixels suffice where fewer do."""
+    """A search along one map (H, W) of one image. It bisects k and assumes that more pixels suffice where fewer do."""
 
     map: Tensor
 
     def planned_passes(self, canvas: tuple[int, int, int]) -> int:
-        """One forward pass each time that the number of pixels is halved."""
+        """One forward pass for each halving of the number of pixels."""
         return FIXED_PASSES + math.ceil(math.log2(canvas[-1] * canvas[-2])) + VERIFICATION
 
     def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
-        """For the one image of the run."""
+        """Propose masks for the one image of the run."""
         return propose_each(task, lambda _: self._bisect(task.scorer.shape, task.threshold))
 
     def _bisect(self, shape: tuple[int, int], threshold: float) -> Procedure[Proposal]:
@@ -56,7 +56,7 @@ class TopK:
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """A contender: maps, then top-k. `passes` is what a map costs."""
+    """A contender: maps, then top-k. `passes` is the cost of a map."""
 
     method: str
     setting: str
@@ -65,7 +65,7 @@ class Attributed:
     budget: int | None = None
 
     def outcomes(self, subject: Subject) -> list[Outcome]:
-        """Image after image."""
+        """Outcomes, one image after the other."""
         return [self._outcome(subject, index) for index in range(len(subject.images))]
 
     def _outcome(self, subject: Subject, index: int) -> Outcome:
@@ -77,7 +77,7 @@ class Attributed:
 
 
 def saliency(subject: Subject, index: int) -> Tensor:
-    """|gradient of the margin|, the largest over the channels: (H, W)."""
+    """|gradient of the margin|, the maximum over the channels: (H, W)."""
     image, score, _ = _described(subject, index)
     gradient: Tensor = Saliency(score).attribute(image)
     return gradient.amax(dim=1)[0].detach()
@@ -93,7 +93,7 @@ def integrated_gradients(subject: Subject, index: int) -> Tensor:
 
 
 def peers() -> list[Attributed]:
-    """All of them."""
+    """All peers."""
     return [
         Attributed("saliency top-k", "1 gradient", saliency, Passes(1, 1)),
         Attributed(

@@ -1,4 +1,4 @@
-"""The picture of the search part: subset size over passes, one panel a subject, both axes logarithmic."""
+"""The picture of the search part: subset size over passes, one panel per subject, both axes logarithmic."""
 
 import math
 from pathlib import Path
@@ -25,7 +25,7 @@ MARKS = {
 
 
 def draw(subjects: list[dict[str, Any]], path: Path) -> None:
-    """Write a PNG; `subjects` as `search.measure` gives them, at least one."""
+    """Write a PNG. `subjects` come from `search.measure`; there must be at least one."""
     width, height = PANEL_INCHES
     columns = min(PANELS_A_ROW, len(subjects))
     rows = math.ceil(len(subjects) / columns)

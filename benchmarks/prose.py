@@ -1,4 +1,4 @@
-"""Long lines of a generated page, broken at blanks. Tables, pictures and headings stay on one line."""
+"""Wraps long lines of a generated page. Tables, pictures and headings stay on one line."""
 
 import re
 import textwrap

@@ -1,9 +1,9 @@
-"""The reference that mask_optimization has to beat: the same idea with a price on the size, as this project began.
+"""The reference that mask_optimization has to beat: this project's first method, with a price on the size.
 
-One real number a pixel, binarised at zero with a straight-through estimator; Adam on a hinge on the margin, which aims
-past the threshold, plus a price an image for each kept pixel that rises while the mask is sufficient and falls while
-it is not. The smallest mask seen to be sufficient is kept and shrunk by backward selection, exact where that fits into
-the budget. The constants were chosen on CIFAR-10 ResNet-20 and left alone.
+Each pixel has one real number, binarised at zero with a straight-through estimator. Adam minimises a hinge on the
+margin, with a target past the threshold, plus a price per kept pixel for each image. The price rises while the mask is
+sufficient and falls while it is not. The smallest sufficient mask is then shrunk by backward selection, exact where
+the budget allows. The constants were chosen once on CIFAR-10 ResNet-20.
 """
 
 import itertools
@@ -37,7 +37,7 @@ FRACTIONS = (None, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The search; `passes` as in MaskOptimization."""
+    """The search. `passes` as in MaskOptimization."""
 
     passes: int
 
@@ -46,7 +46,7 @@ class Recipe:
         return self.passes
 
     def propose(self, task: SearchTask) -> Iterator[tuple[int, Proposal]]:
-        """Each image climbs, then shrinks."""
+        """For each image, optimise the mask, then shrink it."""
         spendable = self.passes - FIXED_PASSES - VERIFICATION
         steps = max(2, int(ASCENT_SHARE * spendable / GRADIENT_COST))
 
@@ -59,7 +59,7 @@ class Recipe:
 
 
 def _ascend(task: SearchTask, steps: int) -> Procedure[Tensor]:
-    """The smallest sufficient mask seen, (p,); the whole image where there was none."""
+    """The smallest sufficient mask seen, (p,), or the whole image if there was none."""
     drawn = torch.rand(task.scorer.shape, generator=torch.Generator().manual_seed(SEED))
     values = (FIRST_SPREAD * drawn).flatten().to(task.scorer.device)
     best = torch.ones_like(values, dtype=torch.bool)

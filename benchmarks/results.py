@@ -1,4 +1,4 @@
-"""The one JSON file of all parts. A part that is measured replaces its own figures and leaves the others."""
+"""The one JSON file of all parts. Measuring a part replaces its figures and leaves the others."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,10 @@ EXACT = ROOT / "benchmarks" / "results" / "exact.json"
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The results in a file; none where there is no file.
+    """Read the results in a file. Without a file there are none.
 
     Raises:
-        ValueError: they are of another schema.
+        ValueError: they have another schema.
     """
     if not path.exists():
         return {"schema_version": SCHEMA_VERSION, "parts": {}}
@@ -27,19 +27,19 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def with_part(results: dict[str, Any], part: str, measured: dict[str, Any]) -> dict[str, Any]:
-    """The results with a part's figures in place of those before."""
+    """The results with a part's figures replaced."""
     return {**results, "parts": {**results["parts"], part: measured}}
 
 
 def write(results: dict[str, Any], path: Path) -> None:
-    """Write them with sorted keys, so that two runs can be compared line by line."""
+    """Write the results with sorted keys, so that two runs can be compared line by line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(results, indent=1, sort_keys=True, allow_nan=False)
     path.write_text(_one_line_lists(text) + "\n", encoding="utf-8")
 
 
 def _one_line_lists(text: str) -> str:
-    """Lists of numbers on one line each: a size an image needs no line of its own."""
+    """Put each list of numbers on one line."""
     lines: list[str] = []
     open_list = False
     for line in text.splitlines():

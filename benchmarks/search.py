@@ -1,4 +1,4 @@
-"""Part (a): subset size against passes, all searches and the peers on the same images, at equal passes in pairs."""
+"""Part (a): subset size against passes, for all searches and peers on the same images, in pairs at equal passes."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,13 +28,13 @@ class Trial:
 
     Attributes:
         source: makes the subject.
-        images: how many are searched, if there are so many.
-        budgets: pass-equivalents an image of mask_optimization.
-        gradient: those of them at which batched_gradient runs too.
-        recipe: those of them at which the priced recipe runs too.
-        blind: those of them at which the search without gradients runs too.
+        images: how many images are searched, if there are so many.
+        budgets: pass-equivalents per image of mask_optimization.
+        gradient: the budgets at which batched_gradient runs too.
+        recipe: the budgets at which the priced recipe runs too.
+        blind: the budgets at which the search without gradients runs too.
         fractions: settings of backselect.
-        paper_step: pixels a step of batched_gradient as the paper runs it on this canvas; 0: not run.
+        paper_step: pixels per step of batched_gradient as in the paper on this canvas; 0: not run.
     """
 
     source: Callable[[], Source]
@@ -48,11 +48,11 @@ class Trial:
 
 
 def trials(data: Path | None, *, quick: bool) -> list[Trial]:
-    """What is run: all of it in about 25 minutes on two free cores, or enough of it for about three.
+    """The trials: all of them in about 25 minutes on two free cores, or a quick selection in about three.
 
-    The counts of images follow from the passes an image and the time of a pass on two cores: 0.6 and 0.9 ms for the
-    ResNets, 12, 15 and 18 ms for EfficientNet-Lite. Full, in the order of the list: 24,400 passes on 16 images (4
-    minutes), 4,300 on 10 (1), 6,600 on 8, as many as are eligible (11), 1,500 on 10 (4) and 1,500 on 10 (5).
+    The numbers of images follow from the passes per image and the time of a pass on two cores: 0.6 and 0.9 ms for the
+    ResNets, 12, 15 and 18 ms for EfficientNet-Lite. A full run, in the sequence of the list: 24,400 passes on 16 images
+    (4 minutes), 4,300 on 10 (1), 6,600 on 8, all that are eligible (11), 1,500 on 10 (4) and 1,500 on 10 (5).
     """
     if quick:
         cifar, photographs = (150, EXACT_SHARE, 600, 2000), (150, 600, HALF_OF_PAPER)
@@ -74,7 +74,7 @@ def trials(data: Path | None, *, quick: bool) -> list[Trial]:
 
 
 def measure(data: Path | None, *, quick: bool) -> dict[str, Any]:
-    """Run all trials; the part of the results as JSON values."""
+    """Run all trials. Return this part of the results as JSON values."""
     subjects, absent = [], []
     for trial in trials(data, quick=quick):
         try:
@@ -86,7 +86,7 @@ def measure(data: Path | None, *, quick: bool) -> dict[str, Any]:
 
 
 def measured(subject: Subject, trial: Trial) -> dict[str, Any]:
-    """All contenders on one subject."""
+    """Run all contenders on one subject."""
     print(f"{subject.source.name}: {len(subject.images)} images of {subject.looked_at} looked at", flush=True)
     contenders = list(lineup(subject, trial))
     rows = [_row(each, subject, f"{place} of {len(contenders)}") for place, each in enumerate(contenders, start=1)]
@@ -104,7 +104,7 @@ def measured(subject: Subject, trial: Trial) -> dict[str, Any]:
 
 
 def lineup(subject: Subject, trial: Trial) -> Iterator[Contender]:
-    """The contenders of a trial: up to four searches at each budget, then those whose cost is their own."""
+    """The contenders of a trial: up to four searches at each budget, then those that set their own cost."""
     for budget in trial.budgets:
         yield Searched(OURS, f"{budget:,} passes", MaskOptimization(passes=budget), budget)
         if budget in trial.recipe:
@@ -124,7 +124,7 @@ def lineup(subject: Subject, trial: Trial) -> Iterator[Contender]:
 
 
 def ratios(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sizes over those of mask_optimization on the same images: at the same budget, else at the nearest below."""
+    """Sizes over those of mask_optimization on the same images, at the same budget or at the nearest one below."""
     ours = [row for row in rows if row["method"] == OURS]
     found = []
     for row in rows:
@@ -145,7 +145,7 @@ def ratios(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _nearest(ours: Sequence[dict[str, Any]], row: dict[str, Any]) -> dict[str, Any]:
-    """The largest that spent no more than the rival; the cheapest of all where each spent more."""
+    """The most expensive row that cost no more than the rival; the cheapest row if all cost more."""
     cheaper = [each for each in ours if each["passes_mean"] <= row["passes_mean"]]
     if cheaper:
         return max(cheaper, key=lambda each: float(each["passes_mean"]))

@@ -1,7 +1,7 @@
 """Part (c): a whole audit through API, queue, TorchServe and Postgres against the bare loop on the same images.
 
-The service starts as for a user's command; the model is registered, the photographs are uploaded, the audit takes no
-stored answer. The bare loop runs before and after it, in this process, with as many threads as the service's slot.
+The service starts as for a user's command. The model is registered, the photographs are uploaded, and the audit reuses
+no stored result. The bare loop runs before and after it in this process, with as many threads as the service's slot.
 """
 
 import shutil
@@ -24,7 +24,7 @@ WARM_UP_PASSES = 20
 
 
 def measure(data: Path | None, *, quick: bool) -> dict[str, Any]:
-    """The CIFAR network where it is here, else the packaged one (and both, when there is time); as JSON values."""
+    """Measure the CIFAR network if available, otherwise the packaged one; both in a full run. Return JSON."""
     share = QUICK_SHARE if quick else 1.0
     sources: list[tuple[Callable[[], Source], int]] = [
         (lambda: cifar_resnet(20, data), CIFAR_IMAGES),
@@ -74,7 +74,7 @@ def compared(subject: Subject, passes: int) -> dict[str, Any]:
 
 
 def _register(client: Client, source: Source) -> ModelVersion:
-    """Returns when a worker has loaded and checked it: all parts are up."""
+    """Register the model. Returns when a worker has loaded and checked it, so all parts are running."""
     return client.models.register(
         "benchmarked", weights=source.weights, architecture=source.architecture, input=source.input
     )
@@ -90,7 +90,7 @@ def _upload(client: Client, subject: Subject) -> Dataset:
 def _audit(
     client: Client, version: ModelVersion, photographs: Dataset, subject: Subject, passes: int
 ) -> tuple[float, list[int]]:
-    """Seconds from the order to the result in hand, and the subset sizes."""
+    """Seconds from the request to the downloaded result, and the subset sizes."""
     begun = time.perf_counter()
     audit = client.audits.create(
         models=[version],

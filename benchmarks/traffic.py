@@ -1,4 +1,4 @@
-"""What a load is made of: orders, watches and calls over gRPC, as any client makes them. Judges and writes nothing."""
+"""The load: audit requests, watches and calls over gRPC, as any client makes them. It judges and writes nothing."""
 
 import asyncio
 import time
@@ -14,9 +14,9 @@ from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
 from modicum.v1.dataset_service_pb2_grpc import DatasetServiceStub
 from modicum.v1.model_service_pb2_grpc import ModelServiceStub
 
-#: Orders that are on their way at once.
-ORDERS_AT_ONCE = 8
-#: Pause between two of the calls that go on while the audits run.
+#: Requests in flight at once.
+REQUESTS_AT_ONCE = 8
+#: Pause between two of the calls that are made while the audits run.
 CALL_PAUSE_SECONDS = 0.05
 #: Connections that the watches share.
 WATCH_CHANNELS = 10
@@ -33,24 +33,24 @@ Timings = dict[str, list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A project, what its audits are of, how many it orders, and the seed of the first; each has one of its own."""
+    """A project, what its audits are about, how many it requests, and the first seed. Every audit has its own seed."""
 
     project: str
     version: str
     dataset: str
-    orders: int
+    audits: int
     seed: int
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What every audit asks: one search, without controls."""
+    """What every audit requests: one search without controls."""
 
     threshold: float
     passes: int
 
     def specification(self, tenant: Tenant, seed: int) -> audit_pb2.AuditSpecification:
-        """The specification; no two of different seeds have the same answer, so none is answered by another."""
+        """The specification. Different seeds give different reuse keys, so no audit reuses another's result."""
         return audit_pb2.AuditSpecification(
             model_versions=[tenant.version],
             dataset=tenant.dataset,
@@ -72,16 +72,16 @@ class Watched:
     all_attached: asyncio.Event = field(default_factory=asyncio.Event)
 
     def counts(self) -> dict[str, int]:
-        """As JSON values."""
+        """The counts as JSON values."""
         return {name: getattr(self, name) for name in ("attached", "events", "ended", "resumed", "backwards")}
 
 
 class Door:
-    """The server's gRPC door, with a token."""
+    """A gRPC connection to the server, with a token."""
 
     def __init__(self, address: str, token: str) -> None:
-        """Open a connection of its own."""
-        # Channels of equal options would share one connection.
+        """Open a connection."""
+        # Channels with equal options would share one connection.
         self.channel = grpc.aio.insecure_channel(address, options=(("grpc.use_local_subchannel_pool", 1),))
         self.metadata = (("authorization", f"Bearer {token}"),)
         self.audits, self.datasets, self.models = (
@@ -89,7 +89,7 @@ class Door:
         )
 
     async def call(self, method: Any, request: Any) -> Any:
-        """The answer to one call."""
+        """Make one call and return the reply."""
         return await method(request, metadata=self.metadata, timeout=120.0)
 
     async def close(self) -> None:
@@ -97,22 +97,26 @@ class Door:
         await self.channel.close()
 
 
-async def order(door: Door, tenants: Sequence[Tenant], demand: Demand, timings: Timings) -> dict[str, list[str]]:
-    """Order every tenant's audits, the first tenant's first; the names that were acknowledged, by project."""
-    waiting = iter([(tenant, seed) for tenant in tenants for seed in range(tenant.seed, tenant.seed + tenant.orders)])
+async def request_audits(
+    door: Door, tenants: Sequence[Tenant], demand: Demand, timings: Timings
+) -> dict[str, list[str]]:
+    """Request every tenant's audits, the first tenant's first. Return the acknowledged names by project."""
+    waiting = iter([(tenant, seed) for tenant in tenants for seed in range(tenant.seed, tenant.seed + tenant.audits)])
     names: dict[str, list[str]] = {tenant.project: [] for tenant in tenants}
 
     async def one_after_another() -> None:
         for tenant, seed in waiting:
-            request = _order(tenant, demand, seed)
+            request = _create_request(tenant, demand, seed)
             audit = await timed(timings, "CreateAudit", door.call(door.audits.CreateAudit, request))
             names[tenant.project].append(audit.name)
 
-    await asyncio.gather(*(one_after_another() for _ in range(ORDERS_AT_ONCE)))
+    await asyncio.gather(*(one_after_another() for _ in range(REQUESTS_AT_ONCE)))
     return names
 
 
-def _order(tenant: Tenant, demand: Demand, seed: int, *, dry: bool = False) -> audit_service_pb2.CreateAuditRequest:
+def _create_request(
+    tenant: Tenant, demand: Demand, seed: int, *, dry: bool = False
+) -> audit_service_pb2.CreateAuditRequest:
     return audit_service_pb2.CreateAuditRequest(
         parent=tenant.project,
         audit=audit_pb2.Audit(specification=demand.specification(tenant, seed)),
@@ -122,15 +126,15 @@ def _order(tenant: Tenant, demand: Demand, seed: int, *, dry: bool = False) -> a
 
 
 async def timed(timings: Timings, name: str, call: Awaitable[Any]) -> Any:
-    """The answer; its seconds are added to those of the name."""
+    """The reply of a call. Its seconds are added to those of the name."""
     begun = time.perf_counter()
-    answer = await call
+    reply = await call
     timings[name].append(time.perf_counter() - begun)
-    return answer
+    return reply
 
 
 async def watch(doors: Sequence[Door], names: Sequence[str], seen: Watched) -> None:
-    """Watch each of the audits to its end, on the connections in turn."""
+    """Watch each audit to its end, on the connections in turn."""
     await asyncio.gather(
         *(_watch_one(doors[place % len(doors)], name, seen, len(names)) for place, name in enumerate(names))
     )
@@ -168,7 +172,7 @@ async def call_on(door: Door, tenant: Tenant, demand: Demand, name: str, timings
         ),
         "ListFindings": lambda: door.call(audits.ListFindings, audit_service_pb2.ListFindingsRequest(parent=name)),
         "CreateAudit, validate_only": lambda: door.call(
-            audits.CreateAudit, _order(tenant, demand, UNUSED_SEED, dry=True)
+            audits.CreateAudit, _create_request(tenant, demand, UNUSED_SEED, dry=True)
         ),
         "GetDataset": lambda: door.call(
             door.datasets.GetDataset, dataset_service_pb2.GetDatasetRequest(name=tenant.dataset)
@@ -184,7 +188,7 @@ async def call_on(door: Door, tenant: Tenant, demand: Demand, name: str, timings
 
 
 async def all_audits(door: Door, project: str) -> list[audit_pb2.Audit]:
-    """Every audit of the project, as it stands."""
+    """The current state of every audit of the project."""
     found: list[audit_pb2.Audit] = []
     token = ""
     while True:
@@ -196,7 +200,7 @@ async def all_audits(door: Door, project: str) -> list[audit_pb2.Audit]:
 
 
 async def unended(door: Door, project: str) -> tuple[str, ...]:
-    """Names of a few audits of the project that run, else of one that is queued; none when all have ended."""
+    """Names of some running audits of the project, or else of one queued audit. Empty when all have ended."""
     for state, most in (("RUNNING", RUNNING_SHOWN), ("QUEUED", 1)):
         request = audit_service_pb2.ListAuditsRequest(parent=project, page_size=most, filter=f"state = {state}")
         if audits := (await door.call(door.audits.ListAudits, request)).audits:
@@ -205,5 +209,5 @@ async def unended(door: Door, project: str) -> tuple[str, ...]:
 
 
 def no_timings() -> Timings:
-    """Nothing timed yet."""
+    """An empty record of timings."""
     return defaultdict(list)

@@ -1,6 +1,6 @@
 """How often the shortcut rule's verdict is right: the planted and the clean case of the self-test, over many seeds.
 
-A seed draws the digits, the classifier's first weights and the search. Nothing here decides what is right.
+A seed draws the digits, the classifier's initial weights and the search. The self-test defines what is right.
 """
 
 from dataclasses import asdict
@@ -30,7 +30,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Count what the verdicts of one case were; Wilson's interval of those that are right, none below ten."""
+    """Count the verdicts of one case. The share of right ones has a Wilson interval, from ten verdicts on."""
     verdicts = [run["verdict"] for run in runs]
     expected = runs[0]["expected"]
     right = verdicts.count(expected)

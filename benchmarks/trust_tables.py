@@ -1,4 +1,4 @@
-"""The trust part's tables, from its figures. Measures nothing."""
+"""The trust part's tables, from its figures. It measures nothing."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -11,7 +11,7 @@ from benchmarks.tables import table
 
 
 def trust(part: dict[str, Any]) -> Iterator[str]:
-    """How often the verdict was right, and between which figures the rule had to decide."""
+    """How often the verdict was right, and the figures between which the rule had to decide."""
     yield (
         f"These are the planted and the clean case of `modicum-server selftest` for {part['seeds']} seeds: small "
         f"classifiers of digits, {part['test_images']} test images, {part['passes']} pass-equivalents an image. The "

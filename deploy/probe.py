@@ -1,9 +1,9 @@
-"""The images' health check: asks the probe of this container on loopback. Standard library only.
+"""The images' health check: requests this container's probe on loopback. It uses only the standard library.
 
-    python probe.py api       /readyz of the API: its database and its artifact store answer
-    python probe.py worker    /healthz of a worker: it lives and is not stopping
+python probe.py api       /readyz of the API: its database and its artifact store respond
+python probe.py worker    /healthz of a worker: it runs and is not stopping
 
-Exit codes: 0 healthy, 1 not. Ports are those that the service itself reads from the environment.
+Exit codes: 0 healthy, 1 not. The ports come from the same environment variables that the service reads.
 """
 
 import http.client
@@ -22,7 +22,7 @@ def ask(service: str, environment: Mapping[str, str]) -> tuple[int, str]:
     """Return the HTTP status and the text of a service's probe.
 
     Raises:
-        OSError, HTTPException: nothing answers in time.
+        OSError, HTTPException: no response in time.
     """
     variable, port, path = PROBES[service]
     connection = _connection(int(environment.get(variable) or port), tls=_has_tls(service, environment))
@@ -41,13 +41,13 @@ def _has_tls(service: str, environment: Mapping[str, str]) -> bool:
 def _connection(port: int, *, tls: bool) -> http.client.HTTPConnection:
     if not tls:
         return http.client.HTTPConnection(LOOPBACK, port, timeout=TIMEOUT_SECONDS)
-    # The certificate is for the name that clients use; whom loopback reaches is no question.
+    # The certificate names the address that clients use. On loopback there is no need to check it.
     trusting = ssl._create_unverified_context()  # noqa: S323, SLF001
     return http.client.HTTPSConnection(LOOPBACK, port, timeout=TIMEOUT_SECONDS, context=trusting)
 
 
 def main(arguments: list[str]) -> int:
-    """Print what the probe answers; return the exit code."""
+    """Print the probe's response. Return the exit code."""
     if len(arguments) != 1 or arguments[0] not in PROBES:
         sys.stderr.write(f"expected one of {', '.join(PROBES)}, got {' '.join(arguments) or 'nothing'}\n")
         return 1

@@ -1,4 +1,4 @@
-"""Alembic's environment: runs on the connection that `modicum_server.store.migrate` hands over, in its transaction."""
+"""Alembic's environment. It runs on the connection of `modicum_server.store.migrate`, in its transaction."""
 
 from alembic import context
 from modicum_server.store.tables import metadata

@@ -1,9 +1,8 @@
 """Generates the Python code of every contract below this folder.
 
-Runs in an environment of its own (`make proto`), whose grpcio-tools is old enough that the generated code runs on
-protobuf 6 and 7. The public contract goes to the client's distribution; what the service's own parts say to each
-other goes to `modicum_server.wire`. So do the comments of the public contract, which generated code leaves out and
-OpenAPI shows.
+It runs in its own environment (`make proto`). The grpcio-tools there are old enough for code that runs on protobuf 6
+and 7. The public contract goes to the client's distribution. The contracts between the service's own parts go to
+`modicum_server.wire`, and so do the public contract's comments: generated code lacks them, and OpenAPI shows them.
 """
 
 import json
@@ -57,7 +56,7 @@ def _comments_of_file(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:
 
 
 def _name_at(file: FileDescriptorProto, path: list[int]) -> str:
-    """Return the name, below the package, of what a path of field numbers and indices leads to; or nothing."""
+    """Return the name below the package of the element at a path of field numbers and indices; empty if none."""
     names, node = [], file
     while len(path) > 1:
         field, index, *path = path
@@ -70,7 +69,7 @@ def _name_at(file: FileDescriptorProto, path: list[int]) -> str:
 
 
 def main() -> None:
-    """Generate the public contract, the worker's protocol and the part of TorchServe's that is called."""
+    """Generate the public contract, the worker's protocol and the used part of TorchServe's."""
     public = sorted(path.relative_to(HERE).as_posix() for path in (HERE / "modicum" / "v1").glob("*.proto"))
     generate(out=CLIENT, mappings=[str(HERE)], files=public)
     COMMENTS.write_text(json.dumps(comments_of(public), indent=1, ensure_ascii=False) + "\n")

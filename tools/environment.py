@@ -1,9 +1,9 @@
-"""Makes the virtual environment of `make demo` and `make setup`, and shows that it is working.
+"""Makes the virtual environment of `make demo` and `make setup`, and shows progress.
 
-    python tools/environment.py .venv local,demo
+python tools/environment.py .venv local,demo
 
 installs the three distributions of this repository into `.venv`, editable, the server with the extras `local` and
-`demo`. What is there already stays. pip's whole output goes to `.venv/pip.log`.
+`demo`. It keeps what is installed already. pip's whole output goes to `.venv/pip.log`.
 """
 
 import re
@@ -22,7 +22,7 @@ DOWNLOAD = re.compile(r"\s*Downloading (?P<name>[A-Za-z0-9_.]+)-(?P<version>[^-]
 
 
 def main(folder: Path, extras: str) -> int:
-    """Make the environment in `folder`, or add to the one that is there; returns the exit code."""
+    """Make the environment in `folder`, or add to an existing one. Return the exit code."""
     if sys.version_info < OLDEST_PYTHON:
         print(
             f"Modicum needs Python 3.11 or newer. {sys.executable} is {sys.version.split()[0]}. "
@@ -68,7 +68,7 @@ def _install(folder: Path, python: Path, extras: str) -> int:
 
 
 def _step(line: str) -> str:
-    """Say what a line of pip's output means for the user, in short; empty for most lines."""
+    """Summarise a line of pip's output for the user. Most lines give an empty string."""
     if download := DOWNLOAD.match(line):
         return f"downloading {download['name']} {download['version']}{download['size'] or ''}"
     if line.startswith("Installing collected packages:"):
@@ -77,7 +77,7 @@ def _step(line: str) -> str:
 
 
 def _heartbeat(process: "subprocess.Popen[str]", steps: "list[str]", begun: float) -> None:
-    """Print every few seconds how long pip has run and its latest step, until it ends."""
+    """Print every few seconds how long pip has run and its latest step, until pip ends."""
     while process.poll() is None:
         time.sleep(HEARTBEAT_SECONDS)
         if process.poll() is None:

@@ -1,7 +1,7 @@
 """The one version of the three distributions: `version` in the pyproject.toml of the root.
 
 python tools/version.py            copies it to where packaging needs it written out: the two other pyproject.toml,
-and what the server requires of them
+                                   and what the server requires of them
 python tools/version.py --check    only says which copies differ
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOT = REPOSITORY / "pyproject.toml"
-#: In which file which lines have the version between the two groups.
+#: By file, patterns for the lines that contain the version between two groups.
 COPIES = {
     ROOT: re.compile(r'^(    "modicum(?:-sis)?==)[^"]+(",)$', re.MULTILINE),
     REPOSITORY / "clients/python/pyproject.toml": re.compile(r'^(version = ")[^"]+(")$', re.MULTILINE),
@@ -26,14 +26,14 @@ def current() -> str:
 
 
 def differences() -> "list[str]":
-    """Name the files whose copy of the version is another one."""
+    """Name the files whose copy of the version differs."""
     return [
         f"{path.relative_to(REPOSITORY)}: not version {current()}" for path, text in _copied() if text != _text(path)
     ]
 
 
 def _copied() -> "list[tuple[Path, str]]":
-    """List every file with copies, and its text as it should be."""
+    """List every file with copies, and the text that it should have."""
     return [(path, line.sub(rf"\g<1>{current()}\g<2>", _text(path))) for path, line in COPIES.items()]
 
 

@@ -12,7 +12,7 @@ DISTRIBUTIONS = ("service/sis", "clients/python", ".")
 
 
 def main(folder: Path) -> int:
-    """Build the wheels into `folder`, in place of those that an earlier build left there; returns the exit code."""
+    """Build the wheels into `folder` and remove those of an earlier build. Return the exit code."""
     if wrong := version.differences():
         print("\n".join([*wrong, "Run `make version` first."]), file=sys.stderr)
         return 1
@@ -21,7 +21,7 @@ def main(folder: Path) -> int:
         earlier.unlink()
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--wheel-dir", str(folder.resolve()), *(f"./{each}" for each in DISTRIBUTIONS)]
-    # For clients/python/hatch_build.py: these wheels leave the checkout.
+    # For clients/python/hatch_build.py: these wheels are used outside the checkout.
     environment = {**os.environ, "MODICUM_WHEELS": "1"}
     code = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode  # noqa: S603
     if not code:

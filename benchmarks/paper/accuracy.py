@@ -1,6 +1,6 @@
-"""Step (a): accuracy on full images, on 5% of the pixels chosen by a descent, and on as many at random; the curve.
+"""Step (a): accuracy on full images, on 5% of the pixels chosen by a descent, and on as many random pixels; the curve.
 
-Masked images show the mean fill. The measures are the service's: shares by Wilson, paired differences by bootstrap.
+Masked images show the mean fill. The measures are the service's: Wilson for shares, bootstrap for paired differences.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ NO_IMAGES = "no images"
 
 
 def measure(network: Network, photographs: Photographs, pixels_per_step: int = PIXELS_PER_STEP) -> dict[str, Any]:
-    """One network; as JSON values. `seconds`: of the descents, whenever they were made."""
+    """Measure one network. Return JSON values. `seconds` are those of the descents, possibly from an earlier run."""
     descent = descended(network, photographs, pixels_per_step)
     chosen, by_chance = descent.chosen == photographs.labels, descent.by_chance == photographs.labels
     full = descent.predicted == photographs.labels
@@ -47,17 +47,17 @@ def measure(network: Network, photographs: Photographs, pixels_per_step: int = P
 
 
 def masked(photographs: Photographs, masks: NDArray[np.bool_], network: Network) -> Tensor:
-    """The images under the masks (n, H, W), with the network's mean elsewhere."""
+    """The images under the masks (n, H, W). Other pixels have the network's mean."""
     return painted(photographs.images, masks, network.classifier.fill_mean)
 
 
 def painted(images: Tensor, masks: NDArray[np.bool_], fill: Tensor) -> Tensor:
-    """The images (n, C, H, W) under the masks (n, H, W), with the fill (C, 1, 1) elsewhere."""
+    """The images (n, C, H, W) under the masks (n, H, W). Other pixels have the fill (C, 1, 1)."""
     return torch.where(torch.from_numpy(masks).unsqueeze(1), images, fill.expand(images.shape[1:]))
 
 
 def curve(descent: Descent) -> dict[str, Any]:
-    """The mean confidence over the pixels kept, with the interval of each point; none below ten images."""
+    """The mean confidence over the pixels kept, with the interval of each point. Empty below ten images."""
     last = len(descent.kept) - 1
     points = sorted({*range(0, last, -(-last // CURVE_POINTS)), last})
     confidences = descent.curve[:, points]

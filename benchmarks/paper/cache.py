@@ -1,4 +1,4 @@
-"""Where what takes long is kept, each under a digest of all that it is a function of. Knows nothing of what is kept."""
+"""A cache of slow results. Each result's name is a digest of all that it depends on."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ DEFAULT = ROOT / "benchmarks" / ".cache"
 
 
 def path_of(kind: str, determinants: Iterable[str], suffix: str) -> Path:
-    """The file of one result, whether it is there or not."""
+    """The path of a result, whether or not it exists."""
     folder = os.environ.get(VARIABLE)
     name = hashlib.sha256("\n".join(determinants).encode()).hexdigest()
     return (Path(folder) if folder else DEFAULT) / f"{kind}-{name}{suffix}"
@@ -21,7 +21,7 @@ def path_of(kind: str, determinants: Iterable[str], suffix: str) -> Path:
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """A file to write, which is found at the path only once it is whole."""
+    """Yield a file to write. It gets its final name once it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}{path.suffix}")
     yield partial

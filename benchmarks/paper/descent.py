@@ -1,7 +1,7 @@
-"""Pixel subsets of many images, by the library; what was found is kept in a cache.
+"""Pixel subsets of many images, found by the library and cached.
 
-What is kept is a function of the network's weights, the images' values, the steps and the library's version: their
-digest is its name, so a second run finds it, and another machine's run can be compared with it.
+A result depends on the network's weights, the images, the steps and the library's version. Their digest is its name,
+so a second run finds it, and results of two machines can be compared.
 """
 
 import hashlib
@@ -29,14 +29,14 @@ CHUNK = 50
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Descent:
-    """Of n images.
+    """The descents of n images.
 
     Attributes:
         predicted: (n,) classes on the whole images.
-        masks: (n, H, W) bool, the 5% that were left.
+        masks: (n, H, W) bool, the 5% of the pixels that were left.
         chosen: (n,) classes on those.
         by_chance: (n,) classes on as many random pixels.
-        order: (n, H * W) pixels, as they were removed.
+        order: (n, H * W) pixels, in the sequence of their removal.
         kept: (steps + 1,) pixels left at each confidence.
         curve: (n, steps + 1) confidences.
         seconds: () that it took when it was made.
@@ -52,7 +52,7 @@ class Descent:
     seconds: NDArray[np.float64]
 
     def trace(self, place: int) -> Trace:
-        """One image's."""
+        """The trace of one image."""
         return Trace(
             order=torch.from_numpy(self.order[place].astype(np.int64)),
             scores=torch.from_numpy(self.curve[place]),
@@ -66,15 +66,15 @@ SHARED = ("kept", "seconds")
 
 
 def kept_pixels(height: int, width: int) -> int:
-    """Of a pixel subset: 52 of 1,024."""
+    """Number of pixels of a pixel subset: 52 of 1,024."""
     return math.ceil(KEPT_SHARE * height * width)
 
 
 def descended(network: Network, photographs: Photographs, pixels_per_step: int = PIXELS_PER_STEP) -> Descent:
-    """The descents of all images, block by block, from the cache where they are in it.
+    """The descents of all images, in blocks, from the cache where possible.
 
     Raises:
-        Absent: an image has none.
+        Absent: an image has no descent.
     """
     blocks = [
         _block(network, photographs.at(range(start, min(start + BLOCK, len(photographs)))), pixels_per_step)
@@ -86,7 +86,7 @@ def descended(network: Network, photographs: Photographs, pixels_per_step: int =
 
 
 def last_pixels(traces: Sequence[Trace]) -> NDArray[np.bool_]:
-    """The 5% of the pixels that each removal order leaves, (n, H, W); each begins with the whole image."""
+    """The 5% of the pixels that each removal sequence leaves, (n, H, W). Each sequence starts with the whole image."""
     height, width = traces[0].start.shape
     masks = torch.ones((len(traces), height * width), dtype=torch.bool)
     for mask, trace in zip(masks, traces, strict=True):
@@ -96,7 +96,7 @@ def last_pixels(traces: Sequence[Trace]) -> NDArray[np.bool_]:
 
 
 def random_masks(photographs: Photographs) -> NDArray[np.bool_]:
-    """As many pixels of each image at random, (n, H, W): the library's, which says what is predicted there."""
+    """As many random pixels of each image, (n, H, W): the ones on which the library predicts `by_chance`."""
     height, width = photographs.images.shape[-2:]
     masks = np.zeros((len(photographs), height * width), dtype=np.bool_)
     for mask, digest in zip(masks, photographs.digests, strict=True):
@@ -106,7 +106,7 @@ def random_masks(photographs: Photographs) -> NDArray[np.bool_]:
 
 
 def masks_digest(descent: Descent) -> str:
-    """A name for the masks, from their bits: equal on another machine where the masks are."""
+    """A digest of the masks' bits. Equal masks have equal digests on every machine."""
     return hashlib.sha256(np.packbits(descent.masks).tobytes()).hexdigest()
 
 

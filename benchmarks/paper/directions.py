@@ -1,8 +1,8 @@
-"""What the paper says happens, and whether it happened here: decided by an interval and a rule, never by hand.
+"""The paper's statements, and whether they hold here. An interval and a rule decide, never a person.
 
-Only directions are compared, not the paper's figures: its networks and data are not here to check them. A statement
-holds where the whole interval lies on its side of the rule's limit, fails where it lies on the other, and is open where
-the interval holds the limit, or where too few images give none.
+Only directions are compared, not figures: the paper's networks and data are not available. A statement holds if the
+whole interval lies on its side of the limit, and fails if it lies on the other side. It is open if the interval
+contains the limit, or if there are too few images for an interval.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ Measured = Mapping[str, Any]
 
 
 class Outcome(StrEnum):
-    """How a statement of the paper fared here."""
+    """Whether a statement of the paper holds here."""
 
     SAME = "as in the paper"
     DIFFERENT = "**not as in the paper**"
@@ -31,9 +31,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """A statement of the paper, on what it was tried here, the rule, what was measured, and how it fared.
+    """A statement of the paper, how it was tested here, the rule, what was measured, and the outcome.
 
-    `instead` says plainly what is the case where the statement fails.
+    `instead` says what is true where the statement fails.
     """
 
     statement: str
@@ -45,7 +45,7 @@ class Direction:
 
 
 def directions(parts: Mapping[str, Any]) -> Iterator[Direction]:
-    """Every statement that the results can speak of, in the order of the page."""
+    """Every statement that the results cover, in the order of the page."""
     figures = {name: part["figures"] for name, part in parts.items()}
     for row in figures.get("accuracy", ()):
         yield from _of_accuracy(row)
@@ -69,7 +69,7 @@ def above(measure: Measured, limit: float) -> Outcome:
 
 
 def at_most(measure: Measured, limit: float) -> Outcome:
-    """Whether a measure is no larger than a limit."""
+    """Whether a measure is at most a limit."""
     low, high = ends(measure)
     if high is not None and high <= limit:
         return Outcome.SAME
@@ -77,7 +77,7 @@ def at_most(measure: Measured, limit: float) -> Outcome:
 
 
 def below(measure: Measured, other: Measured) -> Outcome:
-    """Whether a measure is smaller than another of other images: decided where their intervals are apart."""
+    """Whether a measure is smaller than another on other images. It is decided if their intervals do not overlap."""
     (low, high), (other_low, other_high) = ends(measure), ends(other)
     if high is not None and other_low is not None and high < other_low:
         return Outcome.SAME
@@ -85,7 +85,7 @@ def below(measure: Measured, other: Measured) -> Outcome:
 
 
 def ends(measure: Measured) -> tuple[float | None, float | None]:
-    """Both ends of an interval; None where there is none."""
+    """Both ends of an interval, or None without one."""
     interval = measure["interval"]
     return (None, None) if interval is None else (interval["low"], interval["high"])
 

@@ -1,7 +1,7 @@
-"""Step (e), its slowest rows: exact backselect, 524,800 passes an image, on a few of the images of the other searches.
+"""Step (e), slowest rows: exact backselect, 524,800 passes per image, on a few images of the other searches.
 
-Under the mean fill, sizes come from the reference that `python -m benchmarks.exact` has written, where it holds an
-image. Every other one is kept in the cache as soon as it is known.
+Sizes under the mean fill come from the reference of `python -m benchmarks.exact` where it has the image. All others
+are cached as soon as they are known.
 """
 
 import json
@@ -23,7 +23,7 @@ EXACT = Entry("backselect", "exact", BackSelect())
 
 
 def measure(network: Network, photographs: Photographs, pool: Donors, extent: Extent) -> Iterator[dict[str, Any]]:
-    """A row for each fill, as it is measured, and again with every further image; as JSON values."""
+    """Yield a row for each fill after every image. Return JSON values."""
     reference = _reference(network)
     for fill, count in extent.exact:
         known: list[Mapping[str, Any]] = []
@@ -38,7 +38,7 @@ def measure(network: Network, photographs: Photographs, pool: Donors, extent: Ex
 
 
 def _reference(network: Network) -> Mapping[str, Mapping[str, Any]]:
-    """By image digest; what it took there is not known."""
+    """Sizes by image digest. How long they took is unknown."""
     exact = results.read(results.EXACT)["parts"].get("exact", {})
     if not exact or not exact["name"].endswith(network.name):
         return {}
@@ -48,7 +48,7 @@ def _reference(network: Network) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _kept(network: Network, one: Photographs, pool: Donors, fill: str) -> Mapping[str, Any]:
-    """Of one image, from the cache where it is in it."""
+    """The size for one image, from the cache if possible."""
     donors = pool.digests if fill == "marginal" else ()
     determinants = (__version__, network.digest, fill, str(THRESHOLD), str(SEED), *one.digests, *donors)
     path = cache.path_of("exact", determinants, ".json")

@@ -1,4 +1,4 @@
-"""How much is measured: sample sizes, steps and budgets, in one place, so that the page can state them."""
+"""How much is measured: sample sizes, steps and budgets in one place, so that the page can state them."""
 
 from dataclasses import dataclass
 
@@ -15,21 +15,21 @@ SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Sample sizes of a run. Images are taken class after class in turn, so that fewer are the first of more.
+    """Sample sizes of a run. Images come from each class in turn, so that a smaller sample starts a larger one.
 
     Attributes:
-        test: test images of each network's descents, the ensemble's the last.
-        test_as_paper: the same, of those that remove one pixel a step.
-        by_correctness: most correctly predicted images that mask_optimization searches; it searches all the others.
-        pairs: images eligible in both networks and their ensemble that are searched by mask_optimization.
-        training: training images whose masks are made, and on which the fresh networks are trained.
-        epochs: of each fresh network.
-        seeds: of its initialisation and order; each is one network.
-        searched: images of the table of all searches.
-        budgets: pass-equivalents of mask_optimization in it.
-        fractions: of backselect in it.
-        exact: images of exact backselect in it, by fill.
-        passes: of mask_optimization elsewhere.
+        test: test images of each network's descents; the ensemble is last.
+        test_as_paper: the same for descents that remove one pixel per step.
+        by_correctness: limit of correctly predicted images for mask_optimization; it searches all the others.
+        pairs: images that are eligible in both networks and their ensemble, searched by mask_optimization.
+        training: training images for which masks are made and on which the fresh networks are trained.
+        epochs: epochs of each fresh network.
+        seeds: seeds of its initialisation and data sequence; each is one network.
+        searched: images in the table of all searches.
+        budgets: pass-equivalents of mask_optimization in that table.
+        fractions: fractions of backselect in that table.
+        exact: images of exact backselect in that table, by fill.
+        passes: pass-equivalents of mask_optimization elsewhere.
     """
 
     test: tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""What is measured on: CIFAR-10 images with labels, two networks, and their ensemble. Reads files; measures nothing."""
+"""The inputs: CIFAR-10 images with labels, two networks, and their ensemble. It reads files and measures nothing."""
 
 import hashlib
 from collections.abc import Sequence
@@ -31,22 +31,22 @@ class Photographs:
         return len(self.labels)
 
     def first(self, count: int) -> "Photographs":
-        """The first so many."""
+        """The first `count` images."""
         return Photographs(self.images[:count], self.labels[:count])
 
     def at(self, places: Sequence[int]) -> "Photographs":
-        """Those at the places, in their order."""
+        """The images at the given places, in that sequence."""
         return Photographs(self.images[list(places)], self.labels[list(places)])
 
     @property
     def digests(self) -> list[str]:
-        """A name for each image, from its values."""
+        """A digest of each image's values."""
         return [image_digest(image) for image in self.images]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A classifier; `digest` names its weights."""
+    """A classifier. `digest` identifies its weights."""
 
     name: str
     classifier: Classifier
@@ -55,7 +55,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """All of it: the test images, the training images, two networks and last their ensemble."""
+    """All inputs: test images, training images, and two networks followed by their ensemble."""
 
     classes: tuple[str, ...]
     test: Photographs
@@ -65,10 +65,10 @@ class Material:
 
 
 def gathered(data: Path | None, *, test: int, training: int) -> Material:
-    """Read so many images, and the networks.
+    """Read this many images, and the networks.
 
     Raises:
-        Absent: the folder is not set, or lacks something.
+        Absent: the folder is not set or lacks a file.
     """
     sources = [cifar_resnet(depth, data) for depth in DEPTHS]
     assert data is not None, "or the sources were absent"
@@ -84,20 +84,20 @@ def gathered(data: Path | None, *, test: int, training: int) -> Material:
 
 
 def network(source: Source) -> Network:
-    """A source's network."""
+    """The network of a source."""
     digest = hashlib.sha256(source.weights.read_bytes()).hexdigest()
     return Network(source.name.removeprefix("CIFAR-10 "), classifier_of(source), digest)
 
 
 def ensemble_of(members: Sequence[Network], mean: tuple[float, ...]) -> Network:
-    """The mean of the members' logits; they normalise for themselves, so the mean fill is told apart."""
+    """The mean of the members' logits. Each member normalises its own input, so the mean fill is given explicitly."""
     module = EnsembleModule(tuple(member.classifier for member in members), Combine.MEAN_LOGITS)
     digest = hashlib.sha256("\n".join(["mean_logits", *(member.digest for member in members)]).encode()).hexdigest()
     return Network("Their ensemble", Classifier(module, fill_mean=mean), digest)
 
 
 def training_images(path: Path, count: int) -> Photographs:
-    """The first images of every class in turn, as many of each as there are of the others.
+    """The first images of every class in turn, the same number per class.
 
     Raises:
         Absent: no such file.

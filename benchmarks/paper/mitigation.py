@@ -1,9 +1,9 @@
-"""Step (c): two networks against their ensemble, the mean of their logits: sizes of subsets, and accuracy.
+"""Step (c): two networks against their ensemble, the mean of their logits: subset sizes and accuracy.
 
-The ratio, the change in R and the verdict are the service's: the ensemble's subset size over the geometric mean of its
-members', on images eligible in all, judged by its rule. Averaging changes how confident a network is, and confidence
-alone changes sizes at a fixed threshold; so the members are searched once more at temperatures at which as many of
-their images are eligible as of the ensemble's.
+The ratio, the change in R and the verdict are the service's. The ratio is the ensemble's subset size over the
+geometric mean of its members', on images eligible in all. Averaging changes a network's confidence, and confidence
+alone changes sizes at a fixed threshold. So the members are searched once more, at temperatures at which they have as
+many eligible images as the ensemble.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ Table = NDArray[np.float64]
 def measure(
     members: Sequence[Network], ensemble: Network, photographs: Photographs, few: int, extent: Extent
 ) -> dict[str, Any]:
-    """All three; as JSON values. `few`: the first images, of which all networks have descents."""
+    """Measure all three. Return JSON values. `few`: the first images, for which all networks have descents."""
     networks = [*members, ensemble]
     full = [predictions(network.classifier, photographs.images) == photographs.labels for network in networks]
     chosen = [descended(network, photographs.first(few)).chosen == photographs.labels[:few] for network in networks]
@@ -67,14 +67,14 @@ def _gradient_sizes(networks: Sequence[Network], photographs: Photographs) -> Ta
 
 
 def _optimised_sizes(networks: Sequence[Network], photographs: Photographs, extent: Extent) -> Table:
-    """Of the first images that are eligible in all of them."""
+    """Sizes on the first images that are eligible in all networks."""
     in_all = np.logical_and.reduce([eligible(network, photographs) for network in networks])
     searched = photographs.at(np.flatnonzero(in_all)[: extent.pairs].tolist())
     return np.stack([sizes_of(network, searched, extent.passes) for network in networks])
 
 
 def _temperatures(networks: Sequence[Network], photographs: Photographs) -> list[float]:
-    """The members', at which as many of their images are eligible as of the ensemble's."""
+    """The members' temperatures, at which they have as many eligible images as the ensemble."""
     *members, ensemble = networks
     wanted = _eligible_count(ensemble, photographs)
     found = [matched_temperature(_criticals(member, photographs), eligible=wanted) for member in members]
@@ -88,7 +88,7 @@ def _eligible_count(network: Network, photographs: Photographs) -> int:
 def _eligibility(
     tempered: Sequence[Network], ensemble: Network, photographs: Photographs
 ) -> Mapping[str, MatchedEligibility]:
-    """Whether the temperatures do what they were chosen for, counted again."""
+    """How many images are eligible at these temperatures, counted again as a check."""
     wanted = _eligible_count(ensemble, photographs)
     return {
         member.name: MatchedEligibility(_eligible_count(member, photographs), wanted, len(photographs))
@@ -102,7 +102,7 @@ def _criticals(network: Network, photographs: Photographs) -> list[float]:
 
 
 def _tempered(network: Network, temperature: float) -> Network:
-    """The network less confident, or more; where no other temperature is needed, the network itself."""
+    """The network at a temperature, or the network itself if the temperature is 1."""
     if temperature == 1:
         return network
     mean = tuple(network.classifier.fill_mean.flatten().tolist())
@@ -111,7 +111,7 @@ def _tempered(network: Network, temperature: float) -> Network:
 
 
 def _row(search: str, networks: Sequence[Network], table: Table, pixels: int) -> dict[str, Any]:
-    """Medians, their ratio and the change in R, on the images where all have a size."""
+    """Medians, their ratio and the change in R, on the images for which all networks have a size."""
     both = _in_all(table)
     return {
         "search": search,
@@ -134,7 +134,7 @@ def _verdict(
     correct: Sequence[NDArray[np.bool_]],
     eligibility: Mapping[str, MatchedEligibility],
 ) -> dict[str, Any]:
-    """By the service's rule."""
+    """The verdict by the service's rule."""
     unmatched = Measure(None, "ratio", 0, unavailable=NOT_MATCHED)
     measures: Mapping[str, Measure] = {
         "subset_fraction_ratio": _ratio(ours),
@@ -166,7 +166,7 @@ def _rate_difference(table: Table, pixels: int) -> Measure:
 
 
 def _gain(holds: Sequence[NDArray[np.bool_]] | NDArray[np.bool_]) -> Measure:
-    """The share of the last, the ensemble's, less the mean of the others'."""
+    """The ensemble's share less the mean of the others' shares. The ensemble is last."""
     *members, ensemble = holds
     return difference_to_mean(np.stack([ensemble, *members]).astype(np.int64), empty=NONE_LABELLED)
 

@@ -1,4 +1,4 @@
-"""docs/reference/paper.md: a pure function of the results. Measures nothing; `directions` compares with the paper."""
+"""docs/reference/paper.md: a pure function of the results. `directions` makes the comparison with the paper."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The page's pictures, from the results alone: images with their subsets, sizes, curves. Measures nothing."""
+"""The page's pictures, drawn from the results alone: images with their subsets, sizes, curves."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ COLOURS = ("#0b6e4f", "#c8553d", "#33658a", "#7768ae")
 
 
 def draw_all(parts: Mapping[str, Any], into: Path) -> None:
-    """Write a PNG for each step that was measured and has one."""
+    """Write a PNG for each measured step that has one."""
     drawn: dict[str, tuple[str, Callable[[Any], Figure]]] = {
         "specimens": (SUBSETS, subsets),
         "correctness": (SIZES, sizes),
@@ -38,7 +38,7 @@ def draw_all(parts: Mapping[str, Any], into: Path) -> None:
 
 
 def subsets(figures: Mapping[str, Any]) -> Figure:
-    """A row for each kind of subset, a column for each image."""
+    """Subsets: a row for each kind, a column for each image."""
     images, fill = figures["images"], np.array(figures["fill"], dtype=np.uint8)
     rows = {
         "image": None,
@@ -59,7 +59,7 @@ def subsets(figures: Mapping[str, Any]) -> Figure:
 
 
 def sizes(rows: list[Mapping[str, Any]]) -> Figure:
-    """Cumulative distributions of correct and incorrect predictions, a panel for each network and search."""
+    """Cumulative size distributions of correct and incorrect predictions, a panel for each network and search."""
     columns = 2
     figure, panels = _panels(-(-len(rows) // columns), columns)
     for panel, row in zip(panels.flat, rows, strict=False):
@@ -75,7 +75,7 @@ def sizes(rows: list[Mapping[str, Any]]) -> Figure:
 
 
 def curves(rows: list[Mapping[str, Any]]) -> Figure:
-    """Mean confidence over the share kept; a colour for each network, dashed where one pixel is removed a step."""
+    """Mean confidence over the share kept: a colour for each network, dashed where one pixel is removed per step."""
     figure, panels = _panels(1, 1)
     panel = panels[0, 0]
     names = list(dict.fromkeys(row["name"] for row in rows))
@@ -93,7 +93,7 @@ def curves(rows: list[Mapping[str, Any]]) -> Figure:
 
 
 def training(figures: Mapping[str, Any]) -> Figure:
-    """Loss and accuracy over the epochs, on what was trained on."""
+    """Loss and accuracy over the epochs, on the training images."""
     figure, panels = _panels(1, 2)
     kinds = list(dict.fromkeys(curve["trained_on"] for curve in figures["curves"]))
     for panel, what in zip(panels[0], ("loss", "accuracy"), strict=True):

@@ -1,4 +1,4 @@
-"""The steps in their order, each written into the results as soon as it is measured."""
+"""Runs the steps in sequence and writes each one's results as soon as it is measured."""
 
 import time
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ RESULTS = Path("benchmarks") / "results" / "paper.json"
 
 
 def measure(data: Path | None, into: Path, *, quick: bool) -> None:
-    """Measure all steps; without the data, say so and leave the results as they are."""
+    """Measure all steps. Without the data, say so and leave the results as they are."""
     extent = QUICK if quick else FULL
     try:
         material = gathered(data, test=extent.test[0], training=extent.training)
@@ -31,16 +31,16 @@ def measure(data: Path | None, into: Path, *, quick: bool) -> None:
 
 
 class Record:
-    """The results' file; every step that is added is written at once."""
+    """The results file. Every added step is written at once."""
 
     def __init__(self, path: Path, *, quick: bool) -> None:
         self._path, self._quick = path, quick
         self._begin("")
 
     def add(self, name: str, step: object, seconds: float | None = None) -> None:
-        """Put a step's figures in place of those before.
+        """Replace a step's figures.
 
-        Its seconds are those since the end of the step before, unless they are told: what the cache holds took none.
+        Its seconds count from the end of the step before, unless the figures contain them: cached results take no time.
         """
         if name != self._step:
             self._begin(name, self._ended)
@@ -56,7 +56,7 @@ class Record:
 
 
 class Run:
-    """The steps, what the page needs most before what takes longest; each writes what it has measured."""
+    """The steps. What the page needs most comes first, what takes longest last. Each writes its results."""
 
     def __init__(self, material: Material, extent: Extent, record: Record) -> None:
         self._material, self._extent, self._record = material, extent, record
@@ -65,7 +65,7 @@ class Run:
         self._accuracies: list[dict[str, Any]] = []
 
     def measure(self) -> None:
-        """All of them."""
+        """Run all steps."""
         self._accuracy(PIXELS_PER_STEP, self._extent.test)
         self._correctness()
         self._specimens()
@@ -76,7 +76,7 @@ class Run:
         self._exhaustive()
 
     def _accuracy(self, pixels_per_step: int, counts: Sequence[int]) -> None:
-        """A row for each network, beside those that there are."""
+        """Add a row for each network to the existing rows."""
         for network, count in zip(self._networks, counts, strict=True):
             rows, photographs = self._accuracies, self._material.test.first(count)
             rows.append(accuracy.measure(network, photographs, pixels_per_step))
@@ -116,6 +116,6 @@ class Run:
             self._record.add("exhaustive", list(rows.values()), sum(each["seconds"] for each in rows.values()))
 
     def _searched(self) -> tuple[Photographs, Donors]:
-        """The images of all searches, the first that are eligible, and the donors of the marginal fill."""
+        """The images of all searches (the first eligible ones) and the donors of the marginal fill."""
         places = np.flatnonzero(eligible(self._first, self._whole))[: self._extent.searched].tolist()
         return self._whole.at(places), gather_donors(self._first.classifier, self._whole.images, seed=SEED)

@@ -1,7 +1,7 @@
-"""Step (e): subset sizes of all searches on the same images, under two fills: `mean`, the paper's, and `marginal`.
+"""Step (e): subset sizes of all searches on the same images, under two fills: `mean` (the paper's) and `marginal`.
 
-`marginal`, another whole image, is the fill furthest from a constant: a subset under it has to stand against real
-pixels of another class.
+`marginal`, another whole image, is the fill furthest from a constant: a subset has to hold against real pixels of
+another class.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ class Entry:
 
 
 def entries(extent: Extent) -> Iterator[Entry]:
-    """Those of the table, the quicker ones first."""
+    """The searches of the table, the faster ones first."""
     for passes in extent.budgets:
         yield Entry("mask_optimization", f"{passes:,} passes", MaskOptimization(passes=passes))
     yield _batched_gradient(PIXELS_PER_STEP)
@@ -57,12 +57,12 @@ def _batched_gradient(pixels_per_step: int) -> Entry:
 
 
 def planned_rows(extent: Extent) -> int:
-    """How many rows a whole run has."""
+    """How many rows a complete run has."""
     return len(list(entries(extent))) * len(FILLS)
 
 
 def measure(network: Network, photographs: Photographs, pool: Donors, extent: Extent) -> Iterator[dict[str, Any]]:
-    """One network; a row for each search and fill, as JSON values, as they are measured."""
+    """Measure one network. Yield a JSON row for each search and fill."""
     for entry in entries(extent):
         for fill in FILLS:
             row = _row(network, photographs, pool, entry, fill)
@@ -85,7 +85,7 @@ def searched(network: Network, photographs: Photographs, pool: Donors, search: S
 
 
 def row_of(entry: Entry, fill: str, sizes: NDArray[np.float64], *, pixels: int, passes: float) -> dict[str, Any]:
-    """What stands in the table of a search, as JSON values; `sizes`: kept pixels (n,), NaN where there are none."""
+    """A search's row of the table, as JSON values. `sizes`: kept pixels (n,), NaN for an image without a subset."""
     known = sizes[np.isfinite(sizes)]
     return {
         "method": entry.method,
@@ -109,7 +109,7 @@ def _row(network: Network, photographs: Photographs, pool: Donors, entry: Entry,
 
 
 def _same_class(network: Network, photographs: Photographs, findings: Sequence[Finding]) -> dict[str, Any] | None:
-    """On what share of the images the last 5% of the pixels keep the prediction; None of a search without an order."""
+    """The share of images whose last 5% of pixels keep the prediction. None for a search without a removal sequence."""
     traces = [finding.trace for finding in findings if finding.trace is not None and bool(finding.trace.start.all())]
     if len(traces) < len(findings):
         return None

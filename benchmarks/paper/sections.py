@@ -1,4 +1,4 @@
-"""The page's five sections, a step each: tables, pictures, and what has to be known to read them. Measures nothing."""
+"""The page's five sections, one per step: tables, pictures and explanations. It measures nothing."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ DIGEST_SHOWN = 16
 
 
 def all_sections(parts: Mapping[str, Any]) -> Iterator[str]:
-    """Every section; one that was not measured says so."""
+    """Every section. A section of an unmeasured step says so."""
     sections = (
         ("Accuracy on 5% of the pixels", "accuracy", _accuracy),
         ("Subset sizes of correct and incorrect predictions", "correctness", _correctness),
@@ -132,7 +132,7 @@ def _method(measure: Mapping[str, Any]) -> str:
 
 
 def _temperatures(row: Mapping[str, Any]) -> str:
-    """In words: what was done to each member."""
+    """What was done to each member, as text."""
     members = zip(row["medians"], row["temperatures"], strict=False)
     return ", ".join(f"{each['network']} {_tempered(temperature)}" for each, temperature in members)
 

@@ -1,8 +1,8 @@
-"""Step (b): subset sizes of images that are predicted correctly and of those that are not, by two searches.
+"""Step (b): subset sizes of correctly and incorrectly predicted images, by two searches.
 
-batched_gradient's lie on the way of the descents of all eligible images; mask_optimization searches all that are
-predicted incorrectly and the first of the others, up to a limit. At two thresholds: see `extent.SOFT_THRESHOLD`. Every
-subset is verified.
+Subsets of batched_gradient come from the descents of all eligible images. mask_optimization searches all incorrectly
+predicted images and the first of the others, up to a limit. There are two thresholds: see `extent.SOFT_THRESHOLD`.
+Every subset is verified.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Sizes:
 
 
 def measure(network: Network, photographs: Photographs, extent: Extent) -> list[dict[str, Any]]:
-    """One network; a row for each threshold and search, as JSON values."""
+    """Measure one network. Yield a JSON row for each threshold and search."""
     descent = descended(network, photographs)
     right = descent.predicted == photographs.labels
     rows = []
@@ -53,7 +53,7 @@ def measure(network: Network, photographs: Photographs, extent: Extent) -> list[
 def sizes_of(
     network: Network, photographs: Photographs, passes: int, threshold: float = THRESHOLD
 ) -> NDArray[np.float64]:
-    """Kept pixels by mask_optimization; NaN where an image is not eligible or the bare fill alone suffices."""
+    """Kept pixels by mask_optimization. NaN where an image is not eligible or the bare fill alone suffices."""
     found = find_subsets(
         network.classifier,
         photographs.images,

@@ -1,4 +1,4 @@
-"""A few images with their subsets, for the picture: enough in the results to draw them anew without the data."""
+"""A few images with their subsets, stored in the results so that the picture can be drawn again without the data."""
 
 import base64
 from typing import Any
@@ -19,7 +19,7 @@ COUNT = 8
 def specimens(
     network: Network, photographs: Photographs, descent: Descent, classes: tuple[str, ...], extent: Extent
 ) -> dict[str, Any]:
-    """The first eligible image of each of the first classes; as JSON values."""
+    """The first eligible image of each of the first classes, as JSON values."""
     on_the_way = sufficient(network, photographs, descent)
     places = _one_a_class(photographs.labels, np.isfinite(on_the_way.size))
     chosen = photographs.at(places)

@@ -1,9 +1,8 @@
 """Step (d): are 5% of the pixels enough to learn from? Fresh networks on full images, 5% subsets, random 5% subsets.
 
-The subsets are those of one trained network's descents, on the training images and on the test images: its masks, which
-it made for the class that it predicts; labels are the true ones. Each fresh network is tested on test images of all
-three kinds. Several seeds are several networks: an interval holds for images like these, and a seed's own luck shows
-between the rows.
+The subsets come from one trained network's descents on the training and test images. Its masks are made for the class
+that it predicts; the labels are the true ones. Each fresh network is tested on test images of all three kinds. Each
+seed is one network: an interval covers images like these, and the rows show how much a seed matters.
 """
 
 import time
@@ -41,7 +40,7 @@ Correct = dict[str, dict[int, dict[str, NDArray[np.bool_]]]]
 
 
 def measure(network: Network, training: Photographs, test: Photographs, extent: Extent) -> dict[str, Any]:
-    """All three kinds and seeds; as JSON values."""
+    """Measure all three kinds and all seeds. Return JSON values."""
     masks = descended(network, training)
     begun = time.perf_counter()
     kinds = _kinds(network, training, masks, test)
@@ -80,7 +79,7 @@ def measure(network: Network, training: Photographs, test: Photographs, extent: 
 
 
 def _kinds(network: Network, training: Photographs, descent: Descent, test: Photographs) -> Mapping[str, Kind]:
-    """The same mean and deviation for all: those of the network's input, so that the fill is zero."""
+    """All kinds use the mean and deviation of the network's input, so that the fill is zero."""
     fill = network.classifier.fill_mean
     deviation = torch.tensor(network.classifier.input.std).view(-1, 1, 1)
 
@@ -117,7 +116,7 @@ def _rows(correct: Correct) -> list[dict[str, Any]]:
 
 
 def _differences(correct: Correct) -> dict[str, Any]:
-    """Paired by image, each the mean over seeds: each trained and tested on its own kind."""
+    """Differences paired by image, each a mean over seeds. Each network is trained and tested on its own kind."""
     own = {kind: np.mean([tested[kind] for tested in seeds.values()], axis=0) for kind, seeds in correct.items()}
     return {
         "subsets_less_random": difference_of(own[SUBSETS] - own[RANDOM], empty=NO_IMAGES).as_json(),

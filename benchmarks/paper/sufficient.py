@@ -1,4 +1,4 @@
-"""Verified subsets and their sizes: of searches, and of descents, on whose way there is one for every threshold."""
+"""Verified subsets and their sizes, from searches and from descents. A descent gives a subset for every threshold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from benchmarks.paper.material import Network, Photographs
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sufficient:
-    """Of n images.
+    """Subsets of n images.
 
     Attributes:
         size: (n,) kept pixels; NaN where an image is not eligible, or the bare fill alone suffices.
@@ -31,7 +31,7 @@ class Sufficient:
 def sufficient(
     network: Network, photographs: Photographs, descent: Descent, threshold: float = THRESHOLD
 ) -> Sufficient:
-    """Of every image, the smallest on the way that a plain pass verifies; where none holds, the whole image."""
+    """For each image, the smallest subset of its descent that a plain pass verifies; the whole image if none holds."""
     size, masks = np.full(len(photographs), np.nan), np.zeros_like(descent.masks)
     for place in np.flatnonzero(eligible(network, photographs, threshold)):
         masks[place] = _smallest(network, photographs.images[place], descent, threshold, int(place))
@@ -50,7 +50,7 @@ def sizes_in(findings: Sequence[Finding]) -> NDArray[np.float64]:
 
 
 def eligible(network: Network, photographs: Photographs, threshold: float = THRESHOLD) -> NDArray[np.bool_]:
-    """Which images are (n,), but for those whose bare fill alone suffices."""
+    """Which images (n,) are eligible. Images whose bare fill alone suffices are included."""
     with torch.no_grad():
         bare = network.classifier.plain_logits(network.classifier.fill_mean.expand(photographs.images.shape[1:]))
         scores = [network.classifier.plain_logits(image) for image in photographs.images]

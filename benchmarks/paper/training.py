@@ -1,4 +1,4 @@
-"""Trains a small classifier from random weights. The result is the same on every machine with the same torch.
+"""Trains a small classifier from random weights. The same torch version gives the same result on every machine.
 
 There is no augmentation, because masks belong to unchanged images; docs/method.md, "Pixel subsets".
 """
@@ -21,7 +21,7 @@ LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.1, 0.9, 5e-4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Epoch:
-    """After so many: the mean loss and the accuracy over the epoch's own batches."""
+    """Mean loss and accuracy after this many epochs, over the last epoch's batches."""
 
     number: int
     loss: float
@@ -29,14 +29,14 @@ class Epoch:
 
 
 def fresh(class_count: int, seed: int) -> nn.Module:
-    """An untrained network; torch's global random state stays as it was."""
+    """An untrained network. torch's global random state does not change."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_cifar_resnet(ARCHITECTURE, class_count)
 
 
 def train(module: nn.Module, inputs: Tensor, labels: NDArray[np.int64], *, epochs: int, seed: int) -> Iterator[Epoch]:
-    """Train it on normalised inputs (n, C, H, W), one epoch at each step of the iterator."""
+    """Train on normalised inputs (n, C, H, W). Each step of the iterator is one epoch."""
     targets = torch.from_numpy(labels)
     steps = -(-len(inputs) // BATCH)
     optimiser = torch.optim.SGD(

@@ -1,4 +1,4 @@
-"""Measures as text: value, interval and n. Decides nothing."""
+"""Measures as text: value, interval and n."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ def share_text(measure: Mapping[str, Any]) -> str:
 
 
 def fraction_text(measure: Mapping[str, Any]) -> str:
-    """A share of the pixels, which can be a small one."""
+    """A share of the pixels, which can be small."""
     return _text(measure, lambda value: f"{value:.2%}")
 
 

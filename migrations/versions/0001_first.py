@@ -1,4 +1,4 @@
-"""The first schema: our tables, the queue's in a schema of their own, and the default project."""
+"""The first schema: the service's tables, the queue's in their own schema, and the default project."""
 
 from collections.abc import Sequence
 
@@ -56,7 +56,7 @@ def downgrade() -> None:
 def _queue() -> None:
     """Apply the schema of the installed procrastinate.
 
-    It has not changed from 3.4.0 to 3.10.0; a release that brings a migration of its own gets a revision of ours.
+    It did not change from 3.4.0 to 3.10.0. If a release brings its own migration, add a revision here.
     """
     path = op.get_bind().exec_driver_sql("SHOW search_path").scalar_one()
     op.execute("CREATE SCHEMA procrastinate")

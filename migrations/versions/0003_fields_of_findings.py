@@ -1,4 +1,4 @@
-"""A column for the fields of a finding that have none of their own: a new field needs no migration."""
+"""A column for finding fields without a column of their own, so that a new field needs no migration."""
 
 from collections.abc import Sequence
 

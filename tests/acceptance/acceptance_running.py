@@ -1,4 +1,4 @@
-"""How the acceptance tests run the commands as a user does, and look for what they leave behind."""
+"""Runs the commands as a user does, and looks for what they leave behind."""
 
 import json
 import os
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Done:
-    """A command that ended."""
+    """A command that has ended."""
 
     code: int
     output: str
@@ -34,20 +34,20 @@ class Done:
 
     @property
     def answer(self) -> Any:
-        """What it said on stdout, which is JSON and nothing else."""
+        """Its stdout, which must be one JSON document."""
         return json.loads(self.output)
 
 
 @dataclass(frozen=True)
 class Place:
-    """A working folder, and an environment in which no server is set but a data folder and a private tmp."""
+    """A working folder, and an environment with only a data folder and a private tmp; no server is set."""
 
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def make(cls, folder: Path) -> "Place":
-        """Make the private tmp; its path is short, because sockets lie in it, and every user may pass through."""
+        """Make the private tmp. Its path is short because it holds sockets, and every user may enter it."""
         (folder / "tmp").mkdir(exist_ok=True)
         for passed in (folder, folder / "tmp"):
             passed.chmod(0o711)
@@ -60,23 +60,23 @@ class Place:
 
     @property
     def leftovers(self) -> list[str]:
-        """What lies in the private tmp; mkdtemp puts everything of ours there."""
+        """What is in the private tmp, where mkdtemp creates all folders of the service."""
         return sorted(path.name for path in (self.folder / "tmp").iterdir())
 
     def with_variables(self, **variables: str) -> "Place":
-        """The same with these variables set."""
+        """The same place with these variables set."""
         return Place(self.folder, {**self.variables, **variables})
 
     @property
     def environment(self) -> dict[str, str]:
-        """Ours but for what a developer's own server would come in by."""
+        """The environment without variables for a developer's own server."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("MODICUM_")}
         own = {"MODICUM_DATA": str(self.data), "TMPDIR": str(self.folder / "tmp"), "OMP_NUM_THREADS": "2"}
         return ours | own | dict(self.variables)
 
     @contextmanager
     def started(self, program: str, *arguments: object, **options: Any) -> "Iterator[subprocess.Popen[str]]":
-        """A program of this environment, at work in the folder; killed if it still is at the end of the block."""
+        """Start a program of this environment in the folder. Kill it if it still runs at the end of the block."""
         words = [str(PROGRAMS / program), *map(str, arguments)]
         with subprocess.Popen(words, cwd=self.folder, env=self.environment, text=True, **options) as process:
             try:
@@ -85,7 +85,7 @@ class Place:
                 process.kill()
 
     def run(self, program: str, *arguments: object, seconds: float = COMMAND_SECONDS) -> Done:
-        """Run a program to its end; one that shows a traceback is a bug whatever else it does."""
+        """Run a program to its end. A traceback in its output fails the test."""
         with self.started(program, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             output, messages = process.communicate(timeout=seconds)
         assert "Traceback" not in output + messages, messages
@@ -111,12 +111,12 @@ class Running:
 
     @property
     def token(self) -> str:
-        """The administrator's."""
+        """The administrator's token."""
         return (self.place.data / "token").read_text()
 
     @property
     def worker_http(self) -> str:
-        """http://host:port of the worker's metrics, as its log tells it."""
+        """http://host:port of the worker's metrics, from its log."""
         ports = re.findall(r'"metrics_port": (\d+)', (self.place.data / "worker.log").read_text())
         return f"http://127.0.0.1:{ports[-1]}"
 
@@ -140,7 +140,7 @@ class Running:
 
 @contextmanager
 def running_server(folder: Path, **variables: str) -> Iterator[Running]:
-    """A local server, its worker and TorchServe ready, until the block ends; then it leaves, and all with it."""
+    """Yield a local server whose worker and TorchServe are ready. It stops at the end and leaves nothing."""
     place = Place.make(folder).with_variables(**variables)
     with started_server(place) as running:
         members = family(running.process.pid)
@@ -154,7 +154,7 @@ def running_server(folder: Path, **variables: str) -> Iterator[Running]:
 
 @contextmanager
 def started_server(place: Place) -> Iterator[Running]:
-    """A local server whose worker is ready; killed if it still runs at the end of the block."""
+    """Yield a local server whose worker is ready. Kill it if it still runs at the end of the block."""
     log = place.data / "worker.log"
     seen = bytes_of(log).count(READY)
     words = ("up", "--data", place.data, "--grpc-port", 0, "--http-port", 0)
@@ -164,7 +164,7 @@ def started_server(place: Place) -> Iterator[Running]:
 
 
 def family(pid: int) -> set[psutil.Process]:
-    """The process and all that came from it and live."""
+    """The process and all its living descendants."""
     try:
         process = psutil.Process(pid)
         return {process, *process.children(recursive=True)}
@@ -173,7 +173,7 @@ def family(pid: int) -> set[psutil.Process]:
 
 
 def command_line(process: psutil.Process) -> list[str]:
-    """Its words; none when it is gone."""
+    """Its command line, or an empty string when it is gone."""
     try:
         return process.cmdline()
     except psutil.Error:
@@ -181,14 +181,14 @@ def command_line(process: psutil.Process) -> list[str]:
 
 
 def expect_gone(members: set[psutil.Process], *, seconds: float) -> None:
-    """See that each ends in time."""
+    """Check that each ends in time."""
     lives = psutil.wait_procs(members, timeout=seconds)[1]
     lives = [each for each in lives if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     assert not lives, f"expected no process to live on, these do: {[command_line(each) for each in lives]}"
 
 
 def eventually(look: Callable[[], T], *, seconds: float = 60.0) -> T:
-    """Look until there is something to see."""
+    """Poll until there is something to see."""
     end = time.monotonic() + seconds
     while not (seen := look()):
         assert time.monotonic() < end, f"nothing to see within {seconds:g} s"
@@ -197,7 +197,7 @@ def eventually(look: Callable[[], T], *, seconds: float = 60.0) -> T:
 
 
 def bytes_of(path: Path) -> bytes:
-    """What is in a file; nothing where there is none."""
+    """The bytes of a file; none if there is no file."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

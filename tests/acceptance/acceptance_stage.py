@@ -1,4 +1,4 @@
-"""What the acceptance tests audit: a small network that tells a bright patch's colour, photographs of such patches."""
+"""What the acceptance tests audit: a small network that recognises the colour of a bright patch, and photographs."""
 
 import warnings
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ TRAINING_STEPS = 40
 
 
 def patches(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Photographs, uint8 (N, 32, 32, 3): noise about grey, and a patch in the channel of the label."""
+    """Photographs, uint8 (N, 32, 32, 3): noise around grey, and a patch in the channel of the label."""
     random = np.random.default_rng(seed)
     images = random.integers(90, 166, (len(labels), SIZE, SIZE, 3))
     for image, label in zip(images, labels, strict=True):
@@ -32,7 +32,7 @@ def patches(labels: np.ndarray, seed: int) -> np.ndarray:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Small work is done soonest by one: threads that wait for a busy core cost more than they give."""
+    """Use one torch thread: for small work, several threads that wait for a busy core cost more than they save."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -40,7 +40,7 @@ def one_thread() -> Iterator[None]:
 
 
 def trained_network() -> torch.nn.Module:
-    """A network that tells the patches apart with confidence, and is of no opinion about a grey picture."""
+    """A network that recognises the patches with confidence and has low confidence on a grey picture."""
     torch.manual_seed(0)
     network = build_cifar_resnet("cifar_resnet8", len(CLASSES))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
@@ -77,13 +77,13 @@ def _write_programs(network: torch.nn.Module, folder: Path) -> None:
     example = torch.zeros(2, 3, SIZE, SIZE)
     shapes = {"images": {0: torch.export.Dim("images", min=1, max=4096)}}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript is deprecated, and models in it are audited all the same
+        warnings.simplefilter("ignore")  # TorchScript is deprecated, but models in it can still be audited
         torch.export.save(torch.export.export(network, (example,), dynamic_shapes=shapes), folder / "model.pt2")
         torch.jit.trace(network, example).save(folder / "model.pt")
 
 
 def write_imagenet_materials(folder: Path, *, photographs: int) -> None:
-    """Write a ResNet-18 that learned nothing, yet is confident on photographs and of no opinion about grey."""
+    """Write an untrained ResNet-18 that is confident on photographs and has low confidence on grey."""
     from torchvision.models import resnet18  # noqa: PLC0415 - one test needs it
 
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""What the acceptance tests share: a user's materials, one server with every real part, a place to run commands."""
+"""Fixtures of the acceptance tests: a user's files, one server with every real part, and a place to run commands."""
 
 import shutil
 import tempfile
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def materials(tmp_path_factory) -> Path:
-    """A model, its class labels and photographs, as a user has them. Not to be changed."""
+    """A model, its class labels and photographs, as a user has them. Tests must not change them."""
     folder = tmp_path_factory.mktemp("materials")
     write_materials(folder)
     return folder
@@ -27,7 +27,7 @@ def materials(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Running]:
-    """One server for all tests that leave it as it is; it accepts programs."""
+    """One server for all tests that do not change it. It accepts programs."""
     folder = Path(tempfile.mkdtemp(prefix="ma-"))
     folder.chmod(0o711)
     with running_server(folder, MODICUM_ALLOW_EXECUTABLES="true") as running:
@@ -37,13 +37,13 @@ def server() -> Iterator[Running]:
 
 @pytest.fixture
 def place(server, materials, tmp_path) -> Place:
-    """The folder of a user of `server`, with the materials in it."""
+    """The folder of a user of `server`, with the files in it."""
     shutil.copytree(materials, tmp_path, dirs_exist_ok=True)
     return server.client_place(tmp_path)
 
 
 @pytest.fixture
 def local_place(materials, short_folder) -> Place:
-    """The folder of a user without a server, with the materials in it."""
+    """The folder of a user without a server, with the files in it."""
     shutil.copytree(materials, short_folder, dirs_exist_ok=True)
     return Place.make(short_folder)

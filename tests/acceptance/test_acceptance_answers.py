@@ -1,4 +1,4 @@
-"""What the service answers beyond a single audit: stored answers, costs, repeated requests, lists in JSON."""
+"""The service beyond a single audit: reused results, costs, repeated requests, lists in JSON."""
 
 import json
 import uuid
@@ -15,7 +15,7 @@ QUICK = ("--threshold", 0.9, "--passes", 40, "--no-controls")
 
 @pytest.fixture
 def registered(place):
-    """A model version and a data set, by the commands."""
+    """A model version and a data set, registered with the commands."""
     model = place.run("modicum", "models", "create", "m", *MODEL, "--labels", "labels.txt", "--json")
     dataset = place.run("modicum", "datasets", "create", "d", "photos", "--json")
     assert (model.code, dataset.code) == (0, 0), model.messages + dataset.messages

@@ -1,4 +1,4 @@
-"""`modicum audit` as a user types it, with each kind of model, data and search; every part is real."""
+"""`modicum audit` as a user types it, with each kind of model, data and search. Every part is real."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ def subsets(report: dict) -> dict[str, str | None]:
 
 
 def audited(place, *words, model=WEIGHTS, photos="photos", search=QUICK) -> dict:
-    """The JSON report of an audit that is seen to end well."""
+    """The JSON report of an audit that must succeed."""
     done = place.run("modicum", "audit", photos, *model, *INPUT, *search, *words, "--output", "result.json")
     assert done.code == 0, done.messages
     return json.loads((place.folder / "result.json").read_text())
@@ -170,7 +170,7 @@ def test_photographs_of_any_shape_and_mode_are_brought_onto_the_canvas(place):
 
 
 def test_an_ensemble_and_a_wrapper_are_registered_and_audited(place):
-    """Of twice the same network: its ensemble answers as it does."""
+    """An ensemble of the same network twice predicts as the network does."""
     input_words = ("--input", "input.toml", "--labels", "labels.txt")
     for name in ("one", "two"):
         place.run("modicum", "models", "create", name, *WEIGHTS, *input_words)

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL of `modicum-server up` killed in mid-audit: it comes back, and the audit ends whole."""
+"""The embedded PostgreSQL of `modicum-server up` is killed during an audit. It restarts, and the audit is complete."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.acceptance.acceptance_running import Place, eventually, started_serve
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
 
 ITEMS = 24
-#: Leases that are short, so that work which was lost with the database is soon taken up.
+#: Short leases, so that work that was lost with the database is repeated soon.
 SHORT_LEASES = {"MODICUM_LEASE_SECONDS": "3", "MODICUM_RENEW_SECONDS": "1"}
 
 
@@ -25,7 +25,7 @@ def folder(materials, short_folder):
 
 
 def begun(client: Client, materials, folder):
-    """An audit in which passes have been made and images are still to come."""
+    """An audit that has made passes and still has images to do."""
     files = {"weights": materials / "w.safetensors", "input": materials / "input.toml"}
     model = client.models.register("m", architecture=ARCHITECTURE, labels=materials / "labels.txt", **files)
     search = {"thresholds": [0.9], "method": "batched_gradient", "pixels_per_step": 12, "controls": []}

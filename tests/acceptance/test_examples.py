@@ -1,4 +1,4 @@
-"""The example with the Python client runs as it stands, against a server with every real part."""
+"""The example with the Python client runs unchanged against a server with every real part."""
 
 from pathlib import Path
 

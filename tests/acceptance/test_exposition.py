@@ -1,4 +1,4 @@
-"""What a running server tells Prometheus and whoever asks whether it lives."""
+"""The metrics and probes of a running server."""
 
 import json
 import re
@@ -17,7 +17,7 @@ LABELS = frozenset(
         *("slot", "level", "programs"),
     }
 )
-#: Of these alone are there series by a user's names, of a bounded number of model versions.
+#: Only these metrics have labels with users' names, for a bounded number of model versions.
 OF_MODELS = "modicum_model_"
 
 

@@ -1,4 +1,4 @@
-"""The local server killed or interrupted in mid-audit: the next one ends the audit, and nothing lives on.
+"""The local server is killed or interrupted during an audit. The next one ends the audit, and no process is left.
 
 Faults of single parts are played in tests/faults.
 """
@@ -27,10 +27,10 @@ from tests.acceptance.acceptance_running import (
 )
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
 
-#: Leases that are short, so that the death of a worker is seen soon.
+#: Short leases, so that the death of a worker is seen soon.
 SHORT_LEASES = {"MODICUM_LEASE_SECONDS": "3", "MODICUM_RENEW_SECONDS": "1"}
 ITEMS = 24
-#: Exact: half a million passes an image.
+#: Exact backselect: half a million passes per image.
 LONG_AUDIT = (
     *("audit", "flat", "--weights", "w.safetensors", "--architecture", ARCHITECTURE, "--input", "input.toml"),
     *("--method", "backselect", "--threshold", "0.9"),
@@ -45,7 +45,7 @@ def material(materials) -> Path:
 
 
 def begun(client: Client, material: Path, *, seed: int):
-    """An audit in which passes have been made and images are still to come."""
+    """An audit that has made passes and still has images to do."""
     model = client.models.register(
         "m",
         weights=material / "w.safetensors",

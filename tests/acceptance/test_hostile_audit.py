@@ -1,4 +1,4 @@
-"""A program that means harm, through the whole service; tests/torchserve/test_hostile_programs.py tries all it can."""
+"""A hostile program in the whole service. tests/torchserve/test_hostile_programs.py tries every attack."""
 
 import urllib.request
 import warnings
@@ -11,7 +11,7 @@ SEARCH = ("--input", "input.toml", "--labels", "labels.txt", "--threshold", 0.9,
 
 
 class ReadsToken(torch.nn.Module):
-    """Answers with what it read."""
+    """Returns what it read."""
 
     def __init__(self, path: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What `modicum audit` says, and with which exit code it ends, when something is wrong."""
+"""What `modicum audit` prints and its exit code when something is wrong."""
 
 import socket
 

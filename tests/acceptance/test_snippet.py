@@ -1,4 +1,4 @@
-"""The README's lines for the client, run as they stand in a folder as a user has it, with no server set."""
+"""The README's lines for the client run unchanged in a user's folder, with no server set."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the page says was met: the rows of the table of budgets, from figures that a person can check."""
+"""Which budgets the page says are met: rows of the table of budgets, from figures that can be checked by hand."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a run of the load comes to, from audits whose ends a person can count."""
+"""Figures of a load run, from audits whose ends can be counted by hand."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ State = audit_pb2.Audit
 
 
 def audit(name: str, end: float | None = 1.0, *, state=State.STATE_SUCCEEDED, done: int = 1):
-    """One that was ordered a second before BEGUN, and ended so many seconds after it."""
+    """An audit that was requested a second before BEGUN and ended `end` seconds after it."""
     made = audit_pb2.Audit(name=name, state=state if end is not None else State.STATE_RUNNING)
     made.create_time.FromDatetime(BEGUN - timedelta(seconds=1))
     if end is not None:

@@ -1,4 +1,4 @@
-"""The paper's table: what is chosen, what is kept, and how a comparison with the paper is decided."""
+"""The paper's table: what is chosen, what is cached, and how a comparison with the paper is decided."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ CORNER[:2, :2] = True
 
 
 class Corner(torch.nn.Module):
-    """Class 1 by four times the brightness of the four pixels at the top left, minus 10; class 0 else."""
+    """Class 1 has four times the brightness of the four top left pixels, minus 10. Class 0 has 0."""
 
     def forward(self, images):
         weights = torch.zeros(SIDE, SIDE)
@@ -98,7 +98,7 @@ def test_an_image_below_the_threshold_is_descended_and_has_no_sufficient_subset(
 def test_a_step_that_no_plain_pass_confirms_is_no_subset(network):
     images = photographs(1.0)
     found = descended(network, images, 1)
-    found.curve[0, found.kept == 2] = 1.0  # as if the search had seen more than there is in two pixels
+    found.curve[0, found.kept == 2] = 1.0  # as if the search had used more than these two pixels
 
     assert sufficient(network, images, found).size.tolist() == [4]
 
@@ -121,7 +121,7 @@ def test_a_descent_is_kept_and_found_again(network, monkeypatch):
 
     assert all(np.array_equal(getattr(first, name), getattr(again, name)) for name in descent.Descent.__slots__)
     for other, pixels_per_step in ((Network("Corner", network.classifier, "others"), 16), (network, 1)):
-        with pytest.raises(TypeError):  # other weights, or other steps: it would be descended now
+        with pytest.raises(TypeError):  # with other weights or other steps it would be computed again
             descended(other, photographs(1.0, 0.7), pixels_per_step)
 
 

@@ -1,4 +1,4 @@
-"""A contract of import-linter: modules import the standard library and the libraries that are listed, no others."""
+"""A contract for import-linter: modules import only the standard library and the listed libraries."""
 
 import sys
 
@@ -7,7 +7,7 @@ from importlinter import Contract, ContractCheck, fields, output
 
 
 class AllowedLibraries(Contract):
-    """Fails with every import of another library, direct ones only: what a listed library imports is its own affair."""
+    """Fails for every direct import of another library. What a listed library imports does not count."""
 
     modules = fields.ListField(subfield=fields.StringField())
     libraries = fields.ListField(subfield=fields.StringField())

@@ -1,7 +1,8 @@
 """Lints the contract and looks for breaking changes: `python -m tests.contract.lint`.
 
-buf finds google/api in a link to the installed googleapis-common-protos, made where it is missing and ignored by git.
-Breaking changes are looked for against the newest tag, or against HEAD while there is none; without git, not at all.
+buf finds google/api through a link to the installed googleapis-common-protos. The link is made if it is missing, and
+git ignores it. Breaking changes are compared with the newest tag, or with HEAD if there is none. Without git there is
+no comparison.
 """
 
 import io
@@ -20,7 +21,7 @@ BUF = Path(sys.executable).parent / "buf"
 
 
 def link_google_api(proto: Path) -> None:
-    """See that `proto/google/api` leads to the installed files."""
+    """Make sure that `proto/google/api` leads to the installed files."""
     link = proto / "google" / "api"
     installed = Path(next(iter(google.api.__path__)))
     for stale in (link.parent, link):  # an older link, perhaps into an environment that is gone
@@ -32,13 +33,13 @@ def link_google_api(proto: Path) -> None:
 
 
 def lint(proto: Path = PROTO) -> str:
-    """Return what buf has against the contract; empty when it is clean."""
+    """Return buf's complaints about the contract; empty if there are none."""
     link_google_api(proto)
     return _run([str(BUF), "lint"], proto)
 
 
 def breaking(proto: Path = PROTO) -> str:
-    """Return the changes that would break a client of the newest tag; empty when there are none."""
+    """Return the changes that would break a client of the newest tag; empty if there are none."""
     reference = _reference()
     if not reference:
         return ""
@@ -61,13 +62,13 @@ def _reference() -> str:
 
 
 def _run(command: Sequence[str], folder: Path) -> str:
-    """Return what the command printed if it failed; its silence is no proof that it succeeded."""
+    """Return the output of a command that failed. An empty output does not prove that it succeeded."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else (done.stdout + done.stderr).strip() or f"{command[0]} failed"
 
 
 def main() -> None:
-    """Print what is wrong and leave with 1, or leave with 0."""
+    """Print what is wrong and exit with 1, or exit with 0."""
     if found := "\n".join(filter(None, (lint(), breaking()))):
         sys.exit(found)
 

@@ -8,7 +8,7 @@ from tests.contract import lint
 
 @pytest.fixture
 def copy(tmp_path):
-    """A contract that a test may spoil."""
+    """A contract that a test may change."""
     folder = tmp_path / "proto"
     shutil.copytree(lint.PROTO, folder, ignore=shutil.ignore_patterns("google"))
     return folder

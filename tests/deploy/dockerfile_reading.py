@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """A line such as `COPY service ./service`: its word and the rest."""
+    """An instruction such as `COPY service ./service`: its word and the rest."""
 
     word: str
     rest: str
@@ -20,7 +20,7 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage and what it is made from: another stage or an image."""
+    """A stage and what it is built from: another stage or an image."""
 
     name: str
     parent: str
@@ -38,14 +38,14 @@ def read_stages(path: Path = REPOSITORY / "Dockerfile") -> Mapping[str, Stage]:
 
 
 def lineage(stages: Mapping[str, Stage], name: str) -> list[Instruction]:
-    """Return the instructions that made an image, its parents' first."""
+    """Return the instructions that build an image, its parents' first."""
     stage = stages[name]
     inherited = lineage(stages, stage.parent) if stage.parent in stages else []
     return [*inherited, *stage.instructions]
 
 
 def environment(instructions: list[Instruction]) -> dict[str, str]:
-    """Return what ENV sets."""
+    """Return the variables that ENV sets."""
     pairs = [pair for each in instructions if each.word == "ENV" for pair in shlex.split(each.rest)]
     return dict(pair.split("=", 1) for pair in pairs)
 

@@ -1,4 +1,4 @@
-"""What `modicum-server` can be told, by introspection of its command line."""
+"""The commands and options of `modicum-server`, by introspection."""
 
 import click
 from modicum_server.cli import app
@@ -6,7 +6,7 @@ from typer.main import get_command
 
 
 def commands() -> set[tuple[str, ...]]:
-    """Return every command, a group's with the group before it."""
+    """Return every command, including those in groups with the group's name first."""
     return set(_below(get_command(app), ()))
 
 

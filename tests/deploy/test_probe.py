@@ -1,4 +1,4 @@
-"""The images' health check, as a process, against the real doors."""
+"""The images' health check, run as a process against the real API and worker."""
 
 import asyncio
 import subprocess
@@ -37,7 +37,7 @@ async def test_an_api_that_can_serve_is_healthy(settings):
 
 @pytest.fixture
 def certificate(tmp_path):
-    """A certificate for a name that is not this machine's, and its key."""
+    """A certificate for another machine's name, and its key."""
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     making = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=service.example"]
     subprocess.run([*making, "-keyout", key, "-out", cert], check=True, capture_output=True)

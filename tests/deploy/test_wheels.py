@@ -1,4 +1,4 @@
-"""What the three distributions ship when they are not installed from the repository."""
+"""The contents of the three wheels."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A served API as any stranger meets it: every method of the contract by its descriptor, called with bytes."""
+"""A served API as a stranger sees it: every method of the contract by its descriptor, called with bytes."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ STATUS_TRAILER = "grpc-status-details-bin"
 
 @dataclass(frozen=True)
 class Answer:
-    """How a call ended: its code, what it said, and the reason in its ErrorInfo."""
+    """How a call ended: its code, its message, and the reason in its ErrorInfo."""
 
     code: grpc.StatusCode
     text: str = ""
@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass
 class Door:
-    """An API that is served, and the names of what is in it: one of each kind."""
+    """A served API, and the names of its contents: one resource of each kind."""
 
     store: PostgresStore
     grpc_port: int
@@ -58,7 +58,7 @@ class Door:
     async def call(
         self, name: str, *requests: Message | bytes, token: str | None = TOKEN, authorization: str | None = None
     ) -> Answer:
-        """Call a method with messages, or with bytes in their place, and read its answers to their end."""
+        """Call a method with messages, or with bytes instead, and read all its replies."""
         method = METHODS[name]
         path = f"/{method.containing_service.full_name}/{name}"
         if authorization is None and token is not None:
@@ -90,7 +90,7 @@ class Door:
         return digest
 
     async def furnish(self) -> None:
-        """Put in one of each kind; the audit has ended, so that a watch of it ends too."""
+        """Create one resource of each kind. The audit has ended, so that a watch of it ends too."""
         weights, image = await self.upload(b"weights"), await self.upload(b"image")
         manifest = await self.upload(json.dumps({"item": "a.png", "image": image, "label": "cat"}).encode())
         self.names |= {"digest": weights, "manifest": manifest, "artifact": f"{PROJECT}/artifacts/{weights}"}
@@ -115,7 +115,7 @@ def message_of(method: MethodDescriptor, written: Mapping[str, Any]) -> Message:
 
 
 def ordinary(method: str, names: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
-    """What an ordinary caller sends: each method's requests as JSON, about what is there."""
+    """Ordinary requests as JSON: each method's, about the existing resources."""
     made = {
         "CreateProject": {"projectId": "other"},
         "CreateModel": {"parent": PROJECT, "modelId": "net"},
@@ -144,7 +144,7 @@ def ordinary(method: str, names: Mapping[str, str]) -> Sequence[Mapping[str, Any
 
 
 def _kind(method: str) -> str:
-    """The kind of resource that a method names: GetAuditReport -> audit."""
+    """The kind of resource in a method's name: GetAuditReport -> audit."""
     kinds = {"ModelVersion": "version", "Finding": "finding", "Artifact": "artifact", "Audit": "audit"}
     kinds |= {"Dataset": "dataset", "Model": "model"}
     return next(kind for word, kind in kinds.items() if word in method)

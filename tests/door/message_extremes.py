@@ -1,4 +1,4 @@
-"""Messages at their limits and past them, made from the contract's descriptors, so that a new field is met at once."""
+"""Messages at and past their limits, made from the contract's descriptors, so that new fields are included at once."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ NUMBERS = {
 
 
 def swept(message: Message) -> Iterator[tuple[str, Message]]:
-    """The message with one field, at any depth, put to one extreme value; with a word on which field."""
+    """The message with one field, at any depth, set to one extreme value, and a description of the field."""
     for field in message.DESCRIPTOR.fields:
         if field.cpp_type == F.CPPTYPE_MESSAGE:
             yield from _swept_message(message, field)
@@ -95,7 +95,7 @@ def extremes(field: FieldDescriptor) -> tuple[Any, ...]:
 
 
 def _is_output(field: FieldDescriptor) -> bool:
-    """Whether the server writes it and reads it from nobody: one value shows that."""
+    """Whether the server only writes the field. One value is enough for such a field."""
     behaviours = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
     return field_behavior_pb2.OUTPUT_ONLY in behaviours
 

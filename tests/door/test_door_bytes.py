@@ -1,4 +1,4 @@
-"""Bytes that are no message, and callers of another protocol: refused, and the service serves the next one."""
+"""Invalid bytes and callers of another protocol are refused. The service then serves the next caller."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ GARBAGE = {
     "a wire type that is none": b"\x0f",
     "half a message": b"\x0a\x10projects",
 }
-NO_TEXT = b"\x0a\x02\xff\xfe"  # as the first field, of every request that begins with a name
+NO_TEXT = b"\x0a\x02\xff\xfe"  # the first field of every request that begins with a name
 GREETINGS = {
     "HTTP/1": b"GET /v1/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n\r\n",
     "HTTP/2 and no frames": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 500,
@@ -45,7 +45,7 @@ def read(url: str) -> bytes:
 
 
 async def greet(port: int, greeting: bytes) -> bytes:
-    """Say something to a port as no client of ours would, and hear what it says until it hangs up, or half a second."""
+    """Send bytes to a port and read the response until it closes, or for half a second."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     heard = b""
     with contextlib.suppress(ConnectionError, TimeoutError):

@@ -1,4 +1,4 @@
-"""Files that are not what they seem: refused for what they are, before they cost memory or time."""
+"""Files that are not what they claim are refused before they cost memory or time."""
 
 import io
 import os
@@ -79,7 +79,7 @@ def test_tensors_that_claim_more_values_than_the_file_holds_are_named(tmp_path):
     assert "fc.bias" not in refusal.detail
 
 
-@pytest.mark.filterwarnings("ignore:Validating sparse tensor:UserWarning")  # torch 2.15 says so as it reads one
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor:UserWarning")  # torch 2.15 says so when it reads one
 def test_sparse_tensors_are_named(tmp_path):
     torch.save({"fc.weight": torch.eye(3).to_sparse()}, tmp_path / "w.pt")
 

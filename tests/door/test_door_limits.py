@@ -1,4 +1,4 @@
-"""Limits that no single field shows: costs that overflow, numbers that float32 cannot hold, tokens, broken uploads."""
+"""Limits that no single field shows: overflowing costs, numbers beyond float32, tokens, broken uploads."""
 
 import base64
 import hashlib
@@ -74,7 +74,7 @@ async def test_the_cost_of_a_search_by_fractions_is_told_at_once(door):
     assert taken.code is Code.OK
     assert refused.reason == "FIELD_INVALID"
     assert "0.0001 or more" in refused.text
-    assert time.monotonic() - begun < 10  # a minute where each step is counted anew for each version and control
+    assert time.monotonic() - begun < 10  # it takes a minute if each step is counted again for each version and control
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whatever a message says, it is answered: by the thing asked for or by a typed refusal, never by a fault of ours."""
+"""Every message gets a result or a typed refusal, never an internal error."""
 
 import asyncio
 

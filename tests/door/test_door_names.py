@@ -1,4 +1,4 @@
-"""Names that users give, everywhere they give one: what would deceive a reader or leave a folder is refused."""
+"""Names from users: names that could deceive a reader or leave a folder are refused everywhere."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""An audit that has nothing to measure has a result that says so, in JSON that every reader takes."""
+"""An audit with nothing to measure has a result that says so, in JSON that every reader accepts."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL is kept: where it was and with what it held, and not for ever if it dies for ever."""
+"""The embedded PostgreSQL is restarted at the same address with its data, but not for ever."""
 
 import asyncio
 import contextlib
@@ -107,7 +107,7 @@ async def test_one_that_dies_again_and_again_is_given_up_with_the_place_of_its_l
     async def kill_for_ever() -> None:
         while True:
             if (postgres.log.parent / "cluster" / "postmaster.pid").exists():
-                with contextlib.suppress(ProcessLookupError):  # the file of one that was killed just now
+                with contextlib.suppress(ProcessLookupError):  # the file of the one that was just killed
                     os.kill(postgres.pid, signal.SIGKILL)
             await asyncio.sleep(0.05)
 

@@ -1,4 +1,4 @@
-"""Children of the supervisor leave with it, whenever it goes."""
+"""Children of the supervisor end with it, whenever it ends."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""`modicum-server` as an operator types it: what is missing, taken or done twice is told, with the right exit code."""
+"""`modicum-server` as an operator types it: errors say what is wrong and have the right exit code."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ def run(*arguments: object, **variables: str) -> "subprocess.CompletedProcess[st
 
 @contextmanager
 def running(ready: Path, *arguments: object, **variables: str) -> Iterator["subprocess.Popen[str]"]:
-    """A command that has written the file `ready`; it ends well when it is told to."""
+    """Yield a command that has written the file `ready`. It must end well on SIGTERM."""
     with subprocess.Popen(
         words(*arguments), env=environment(**variables), text=True, stderr=subprocess.PIPE
     ) as process:
@@ -165,7 +165,7 @@ def test_a_process_that_waits_for_its_schema_leaves_when_it_is_told_to(empty_dat
 
 
 def _heeds_signals(pid: int) -> bool:
-    """Whether a process catches SIGTERM: it is past its imports."""
+    """Whether a process catches SIGTERM. Then it has finished its imports."""
     lines = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return bool(int(lines["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
 
@@ -248,7 +248,7 @@ def test_up_with_a_port_that_is_taken_says_so(short_folder):
 
 
 def _command_lines() -> list[bytes]:
-    """What runs here, as it was called."""
+    """The command lines of the processes that run here."""
     lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):

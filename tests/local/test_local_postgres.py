@@ -12,7 +12,7 @@ from modicum_server.local import postgres_binaries
 from modicum_server.local.postgres import EmbeddedPostgres, FolderInUseError
 from modicum_server.local.postgres_binaries import LocalPostgresError
 
-#: Starts a server, says its pid and URL, and waits to be killed.
+#: Starts a server, prints its pid and URL, and waits to be killed.
 VICTIM = """
 import asyncio, sys
 from pathlib import Path
@@ -105,7 +105,7 @@ async def test_a_pid_file_that_a_power_cut_left_does_not_keep_it_from_starting(s
     pid_file = (folder / "cluster" / "postmaster.pid").read_text()
     os.killpg(postgres.pid, signal.SIGKILL)
     await postgres.stop()
-    # The number now belongs to a process that has nothing to do with it: this one.
+    # The number now belongs to an unrelated process: this one.
     (folder / "cluster" / "postmaster.pid").write_text(f"{os.getpid()}\n{pid_file.partition(chr(10))[2]}")
 
     await postgres.start()

@@ -43,5 +43,5 @@ LARGER = {(ONE, 0): 4, (TWO, 0): 9, (BOTH, 0): 12, (ONE, 1): 5, (TWO, 1): 9}
 
 
 def measure(low, high, n=100, value=1.0):
-    """A measure of which only its interval matters."""
+    """A measure with only an interval."""
     return Measure(value, "ratio", n, Interval(low, high, "bootstrap", n))

@@ -1,4 +1,4 @@
-"""Small audits with findings that a person can count: an 8x8 canvas, masks of the first pixels in row-major order."""
+"""Small audits whose findings can be counted by hand: an 8x8 canvas, masks of the first pixels in row-major order."""
 
 import hashlib
 import io
@@ -72,7 +72,7 @@ def failed(position: int = 0, reason: FindingReason = FindingReason.IMAGE_UNREAD
 
 
 def controls(size: int | None, *, black: bool | None = None, predicted_size: int = 3) -> FindingControls:
-    """A class-targeted search that found `size` pixels (None: nothing); whether black left the subset sufficient."""
+    """A class-targeted search that found `size` pixels (None: nothing), and whether black kept it sufficient."""
     other = ClassTargetedFinding(1, size is not None, size or 0, (size or 0) / predicted_size, 0.91, Passes(80, 40))
     fills = () if black is None else (FillFinding(Fill.BLACK, 0.95 if black else 0.2, black),)
     return FindingControls(class_targeted=other, fills=fills)

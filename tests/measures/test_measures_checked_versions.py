@@ -1,4 +1,4 @@
-"""What stands beside the verdict on an ensemble, version by version."""
+"""The figures of each version beside the verdict on an ensemble."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The result document. MODICUM_UPDATE_GOLDENS=1 writes the golden anew: read the difference before committing it."""
+"""The result document. MODICUM_UPDATE_GOLDENS=1 rewrites the golden: read the difference before you commit it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The fill-robust control in rows, measures and reading, on findings that a person can count."""
+"""The fill-robust control in rows, measures and reading, on findings that can be counted by hand."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Intervals against scipy's, and their coverage by simulation."""
+"""Intervals equal scipy's, and simulations confirm their coverage."""
 
 import math
 from functools import cache
@@ -171,18 +171,18 @@ def test_below_ten_images_there_is_no_bootstrap():
 
 
 def differences(n: int, gained: int, lost: int) -> np.ndarray:
-    """Paired differences of two yes or no: so many are 1, so many -1, the others 0."""
+    """Paired differences of two yes-or-no values: this many are 1, this many -1, the others 0."""
     return np.repeat([1.0, -1.0, 0.0], [gained, lost, n - gained - lost])
 
 
 @cache
 def interval_of_differences(n: int, gained: int, lost: int) -> intervals.Interval:
-    """The bootstrap's, and where few images differ the wider one that stands beside it."""
+    """The bootstrap interval, or the wider one that replaces it where few images differ."""
     values = differences(n, gained, lost)
     return with_two_images_added(values) or bootstrap_mean(values)
 
 
-#: Of how many images which share differs. The more images, the more resamples of more values: these take long.
+#: Number of images and share that differs. More images need more resamples of more values, which takes long.
 DIFFERENT = [(n, share) for n in (30, 50) for share in (0.01, 0.02, 0.05, 0.1, 0.3)]
 DIFFERENT += [pytest.param(100, share, marks=pytest.mark.long) for share in (0.01, 0.02, 0.05, 0.1, 0.3)]
 DIFFERENT += [pytest.param(300, share, marks=pytest.mark.long) for share in (0.01, 0.02, 0.05)]

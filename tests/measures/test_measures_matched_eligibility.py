@@ -11,7 +11,7 @@ from tests.measures.example_audit import SEARCH, failed, not_eligible
 
 
 def audit_with_fewer_eligible(fewer, *, search_index=1, **changes):
-    """The findings of `LARGER`, but that member TWO is eligible on so many fewer images under that search."""
+    """The findings of `LARGER`, with member TWO eligible on this many fewer images under that search."""
     return [
         not_eligible(one.position, model_version=TWO, search_index=search_index)
         if (one.model_version, one.search_index) == (TWO, search_index) and one.position < fewer

@@ -1,4 +1,4 @@
-"""What a summary keeps of a finding: a few numbers, never its mask or its trace."""
+"""A summary keeps a few numbers of a finding, never its mask or its trace."""
 
 import tracemalloc
 from dataclasses import replace

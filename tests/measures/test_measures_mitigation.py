@@ -1,4 +1,4 @@
-"""The ensemble mitigation check: its estimand, over which images it is, and what stands against a verdict."""
+"""The ensemble mitigation check: its estimand, its images, and what prevents a verdict."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Accuracy of an ensemble and its members on out-of-distribution images, and what the verdict makes of it."""
+"""Accuracy of an ensemble and its members on out-of-distribution images, and how the verdict uses it."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from tests.measures.example_audit import document_and_rows, finding
 
 
 def outside(**wrong) -> OutOfDistribution:
-    """Forty labelled images of fifty; so many of the first are wrong, a version."""
+    """Forty labelled images of fifty. For each version, this many of the first ones are wrong."""
     everyone = np.ones(40, dtype=bool)
     predictions = {
         name: VersionPredictions(everyone, np.arange(40) >= wrong.get(key, 0))

@@ -1,4 +1,4 @@
-"""The pixel-subsets control in rows, measures and reading, on findings that a person can count."""
+"""The pixel-subsets control in rows, measures and reading, on findings that can be counted by hand."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ ANSWER = PixelSubsetFinding(
 
 
 def descended(*, kept: bool = True, by_chance: bool = False, **changes) -> FindingControls:
-    """Whether the last pixels keep the class 0, and whether random ones do."""
+    """Whether the last pixels keep class 0, and whether random pixels do."""
     answer = replace(ANSWER, predicted_class=OTHER - kept, random_predicted_class=OTHER - by_chance, **changes)
     return FindingControls(pixel_subset=answer)
 

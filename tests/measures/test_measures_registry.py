@@ -1,4 +1,4 @@
-"""Registering a measure puts it into the document, with what readers need to show it."""
+"""A registered measure appears in the document, with what readers need to show it."""
 
 import io
 import json

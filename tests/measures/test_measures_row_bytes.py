@@ -1,4 +1,4 @@
-"""The bytes of a row: an artifact is named by its digest, so a row is written the same way in every release."""
+"""The bytes of a row. An artifact's name is its digest, so every release must write a row the same way."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ GOLDEN = Path(__file__).parent / "golden" / "finding.jsonl"
 
 
 def test_the_row_of_a_finding_keeps_the_bytes_of_what_it_holds_today():
-    """Fields that are added later stand between these."""
+    """Fields that later releases add are removed before the comparison."""
     (line,) = gzip.decompress(pack([whole_finding("VERSION", "OTHER")])).splitlines()
     (golden,) = GOLDEN.read_bytes().splitlines()
 

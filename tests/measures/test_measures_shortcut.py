@@ -1,4 +1,4 @@
-"""The shortcut rule and the object share, on findings that a person can count: 8x8 pixels, whose ring is 28 of 64."""
+"""The shortcut rule and the object share, on findings counted by hand: 8x8 pixels, 28 of them in the ring."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def filled(variant: str, predicted: int, objects: ObjectsFinding | None = None) 
 
 
 def images(count: int = COUNT, *, in_ring: bool, lost: float = 0.0, wrong: float = 0.0, **changes):
-    """Two classes in turn; shares of the images that are lost without the ring, and wrong to begin with."""
+    """Two classes in turn, with shares of images that are lost without the ring and of images that are always wrong."""
     found = []
     for place in range(count):
         label = place % 2

@@ -1,4 +1,4 @@
-"""What a caller may set of the statistics: the level of every interval, alpha, and the limits of the ensemble check."""
+"""The statistics that a caller may set: the level of intervals, alpha, and the limits of the ensemble check."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -65,7 +65,7 @@ def every_control(place: int, version: str) -> FindingControls:
 
 
 def whole_document(statistics: Statistics) -> dict[str, Any]:
-    """Of an audit in which everything is measured that can be, of three versions under three searches."""
+    """The document of an audit with every measure, of three versions under three searches."""
     searches = (SEARCH, replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER), replace(SEARCH, matched=True))
     everyone = np.ones(IMAGES, dtype=bool)
     document, _ = document_and_rows(
@@ -101,7 +101,7 @@ def whole_document(statistics: Statistics) -> dict[str, Any]:
 
 
 def intervals(value: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every interval at any depth, with the name of what it is of."""
+    """Every interval at any depth, with the name of its measure."""
     if isinstance(value, list):
         for one in value:
             yield from intervals(one, name)

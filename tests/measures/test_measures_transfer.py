@@ -1,4 +1,4 @@
-"""The transfer matrix: whose subsets keep their class with whom."""
+"""The transfer matrix: which version's subsets keep their class with which other version."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ OTHER_NAMES = ("cat", "owl", "hen")
 
 
 def scored(position=0, *answers, model_version=VERSION, **changes):
-    """A finding of class 0 with the answers (version, confidence, predicted class); sufficient from 0.9 on."""
+    """A finding of class 0 with scores (version, confidence, predicted class), which are sufficient from 0.9 on."""
     transfers = tuple(
         TransferFinding(name, confidence, sufficient=confidence >= 0.9, predicted_class=predicted)
         for name, confidence, predicted in answers
@@ -33,7 +33,7 @@ def scored(position=0, *answers, model_version=VERSION, **changes):
 
 
 def of_other(position, *, predicted_class=0, eligible=True):
-    """What the other version makes of the whole image."""
+    """The other version's prediction on the whole image."""
     return (
         finding(position, model_version=OTHER_VERSION, predicted_class=predicted_class, target_class=predicted_class)
         if eligible
@@ -61,7 +61,7 @@ def test_shares_and_median_are_of_the_subsets_that_were_scored():
     assert of_all["transfer_confidence_median"]["value"] == pytest.approx((0.92 + 0.5) / 2)
     agreed, every = (of_all[f"{scope}_class_kept_share"] for scope in ("transfer_agreed", "transfer"))
     assert {**agreed, "title": every["title"], "order": every["order"]} == every
-    assert agreed["title"].endswith(", both versions confident of one class on the image")  # whichever was argued for
+    assert agreed["title"].endswith(", both versions confident of one class on the image")  # for every target class
 
 
 def test_agreed_are_images_on_which_both_are_confident_of_the_same_class():
@@ -149,11 +149,11 @@ def controls_read(written):
 
 
 def audit_with(kept, *, scorers=(OTHER_VERSION,), count=30):
-    """Of the first version's subsets, by scorer the share that keeps its class."""
+    """An audit of the first version's subsets. `kept`: by scorer, the share that keeps its class."""
     findings = []
     for place in range(count):
-        answers = [(name, 0.95, 0) if place < kept[name] * count else (name, 0.1, 1) for name in scorers]
-        findings += [scored(place, *answers), *(finding(place, model_version=name) for name in scorers)]
+        scores = [(name, 0.95, 0) if place < kept[name] * count else (name, 0.1, 1) for name in scorers]
+        findings += [scored(place, *scores), *(finding(place, model_version=name) for name in scorers)]
     return findings
 
 

@@ -232,7 +232,7 @@ def test_from_ten_images_on_the_interval_has_its_method_level_and_n():
 
 
 def without_fill(position, **changes):
-    """An image of which there is a prediction and no fill to search it on."""
+    """An image with a prediction but without a fill to search it on."""
     return finding(position, None, reason=FindingReason.FILL_UNAVAILABLE, trace=None, **changes)
 
 

@@ -1,4 +1,4 @@
-"""A finding of which nothing is missing: what was written of it stays readable, and keeps its bytes."""
+"""A finding with every field set. What is written of it stays readable and keeps its bytes."""
 
 from modicum_server.domain.findings import (
     ClassTargetedFinding,

@@ -1,4 +1,4 @@
-"""What these tests share: every part of the service at work, and a real Prometheus that has scraped an audit of it."""
+"""Fixtures of the metrics tests: every part of the service at work, and a real Prometheus that has scraped an audit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tests.metrics.prometheus_running import Prometheus, free_port, require, run
 
 @dataclass(frozen=True)
 class Watched:
-    """A stage, who scrapes it, and the audit that was run while it did."""
+    """A stage, its Prometheus, and the audit that ran while it scraped."""
 
     stage: Stage
     prometheus: Prometheus
@@ -25,14 +25,14 @@ class Watched:
 
 @pytest.fixture(scope="session")
 def watched(tmp_path_factory) -> Iterator[Watched]:
-    """One for all tests; what they do to it they undo."""
+    """One for all tests. A test undoes its changes."""
     require("prometheus")
     port = str(free_port())
-    # Always the same port: a worker that was killed is found again.
+    # A fixed port: a restarted worker is found again.
     with stage(MODICUM_WORKER_METRICS_PORT=port, MODICUM_METRICS_SECONDS="0.2") as playing:
         targets = {"modicum-api": [playing.http_url.removeprefix("http://")], "modicum-worker": [f"127.0.0.1:{port}"]}
         with running_prometheus(tmp_path_factory.mktemp("prometheus") / "run", targets) as prometheus:
-            for job in targets:  # seen before anything happens, so that whatever does is a rise
+            for job in targets:  # seen before anything happens, so that every event is a rise
                 prometheus.until(f'up{{job="{job}"}} == 1')
             audit = playing.client().audits.create(
                 models=["m"], dataset="pictures", thresholds=[0.9], passes=100, reuse=False

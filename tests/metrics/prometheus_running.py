@@ -1,4 +1,4 @@
-"""A real Prometheus of the tests' own, which scrapes what it is given each second, and answers PromQL over HTTP."""
+"""A real Prometheus for the tests. It scrapes its targets each second and evaluates PromQL over HTTP."""
 
 import json
 import os
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def require(program: str) -> str:
-    """The path of a program of Debian's package prometheus; without it the test is skipped, and fails where CI runs."""
+    """The path of a program of Debian's package prometheus. Without it the test is skipped, but fails in CI."""
     found = shutil.which(program)
     if found is None:
         reason = f"there is no {program}: apt-get install --no-install-recommends prometheus"
@@ -38,14 +38,14 @@ def require(program: str) -> str:
 
 
 def free_port() -> int:
-    """A port of loopback that is free now."""
+    """A free port of loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 def eventually(look: Callable[[], T], what: str) -> T:
-    """Look until there is something to see."""
+    """Poll until there is something to see."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not (seen := look()):
         assert time.monotonic() < end, f"expected {what} within {PATIENCE_SECONDS:.0f} s; it did not come"
@@ -54,13 +54,13 @@ def eventually(look: Callable[[], T], what: str) -> T:
 
 
 def shipped_rules() -> dict[str, Any]:
-    """Our rules as they are."""
+    """The shipped rules."""
     rules: dict[str, Any] = yaml.safe_load(RULES.read_text())
     return rules
 
 
 def rules_without_patience() -> dict[str, Any]:
-    """Our rules, whose alerts fire as soon as what they are for is seen."""
+    """The shipped rules without waiting times: alerts fire at once."""
     rules = shipped_rules()
     for group in rules["groups"]:
         for rule in group["rules"]:
@@ -70,12 +70,12 @@ def rules_without_patience() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Prometheus:
-    """One that runs."""
+    """A running Prometheus."""
 
     url: str
 
     def ask(self, path: str, **parameters: str) -> Any:
-        """The data of an answer of its API; an error of it is one of the test."""
+        """The data of a response of its API. An error fails the test."""
         query = urllib.parse.urlencode(parameters)
         try:
             with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=30) as answer:
@@ -87,20 +87,20 @@ class Prometheus:
         return document["data"]
 
     def samples(self, expression: str) -> dict[tuple[tuple[str, str], ...], float]:
-        """What an expression is now, by its labels."""
+        """The current values of an expression, by labels."""
         data = self.ask("query", query=expression)
         if data["resultType"] == "scalar":
             return {(): float(data["result"][1])}
         return {tuple(sorted(each["metric"].items())): float(each["value"][1]) for each in data["result"]}
 
     def value(self, expression: str) -> float | None:
-        """The only sample of an expression; None while it has none."""
+        """The single sample of an expression, or None."""
         samples = self.samples(expression)
         assert len(samples) <= 1, f"{expression}: expected one sample, got {samples}"
         return next(iter(samples.values()), None)
 
     def until(self, expression: str, wanted: Callable[[float], bool] = lambda value: True) -> float:
-        """Wait until an expression has its only sample and it is as wanted."""
+        """Wait until an expression has a single sample that is as wanted."""
 
         def look() -> tuple[float] | None:
             value = self.value(expression)
@@ -109,7 +109,7 @@ class Prometheus:
         return eventually(look, f"{expression} to come true")[0]
 
     def firing(self) -> set[str]:
-        """Names of the alerts that fire."""
+        """Names of the firing alerts."""
         alerts = self.ask("alerts")["alerts"]
         return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
 
@@ -122,7 +122,7 @@ def running_prometheus(
     rules: dict[str, Any] | None = None,
     scrape_seconds: float = 1.0,
 ) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes the host:ports of each job, until the block ends; by our rules without patience."""
+    """Yield a Prometheus that scrapes the host:ports of each job, by the shipped rules without waiting times."""
     program, port = require("prometheus"), free_port()
     folder.mkdir()
     (folder / "rules.yml").write_text(yaml.safe_dump(rules or rules_without_patience()))

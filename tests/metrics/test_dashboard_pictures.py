@@ -1,4 +1,4 @@
-"""The pictures of the dashboards: every panel is drawn from answers of Prometheus; what is told of them is so."""
+"""The pictures of the dashboards: every panel is drawn from results of Prometheus, and the docs describe them."""
 
 import json
 import math
@@ -10,9 +10,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from deploy.grafana.pictures.asking import Window, answers_of, boards
 from deploy.grafana.pictures.drawing import draw_board
 from deploy.grafana.pictures.panels import NOTHING, draw_panel
+from deploy.grafana.pictures.queries import Window, boards, results_of
 from deploy.grafana.pictures.values import colour_of, name_of, shown
 from tests.metrics.prometheus_running import REPOSITORY
 
@@ -22,7 +22,7 @@ README = (REPOSITORY / "deploy" / "grafana" / "README.md").read_text()
 
 
 def sample(labels: dict[str, str], *values: float) -> dict[str, Any]:
-    """A series as an API of Prometheus gives one, both as a range and as its last value."""
+    """A series as Prometheus' API returns it, both as a range and as its last value."""
     points = [[WINDOW.start + 5 * place, str(value)] for place, value in enumerate(values)]
     return {"metric": labels, "values": points, "value": points[-1]}
 
@@ -32,7 +32,7 @@ def answer(*series: dict[str, Any], legend: str = "{{name}}", ref: str = "A") ->
 
 
 def texts_of(panel: dict[str, Any], *answers: dict[str, Any]) -> list[str]:
-    """What can be read on a panel."""
+    """The texts on a panel."""
     figure = Figure()
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -134,7 +134,7 @@ def test_the_page_says_that_they_are_no_screenshots():
 def test_what_a_real_prometheus_answers_is_drawn(watched, tmp_path):
     end = watched.prometheus.value("time()")
     window = Window(end - 60, end, 1.0, 1.0)
-    answers = {name: answers_of(board, watched.prometheus.url, window) for name, board in BOARDS.items()}
+    answers = {name: results_of(board, watched.prometheus.url, window) for name, board in BOARDS.items()}
     story = {"start": window.start, "end": end, "step_seconds": 1.0, "events": []}
     story = json.loads(json.dumps(story | {"answers": answers}))
 

@@ -1,7 +1,7 @@
-"""Grafana's dashboards: every expression in them is answered, and their form is that of Grafana's own models.
+"""Grafana's dashboards: every expression in them has a result, and their format is that of Grafana's own models.
 
-No Grafana is at hand for the tests: what stands in for it is `grafana-foundation-sdk`, the models that Grafana's makers
-generate from its schemas.
+The tests have no Grafana. They use `grafana-foundation-sdk`, the models that Grafana's makers generate from its
+schemas.
 """
 
 import json
@@ -22,7 +22,7 @@ from tests.metrics.prometheus_running import REPOSITORY, RULES, eventually
 
 GRAFANA = REPOSITORY / "deploy" / "grafana"
 BOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
-#: What Grafana puts in for its own variables.
+#: Values for Grafana's own variables.
 VARIABLES = {"$__rate_interval": "1h", "$project": ".*", "$model": ".*"}
 OF_PROMETHEUS = {"up", "ALERTS"}
 MODULES = {"timeseries", "stat", "bargauge", "table", "heatmap", "row"}
@@ -42,14 +42,14 @@ def targets(path: Path) -> list[dict[str, Any]]:
 
 
 def completed(expression: str) -> str:
-    """An expression with values in the place of Grafana's variables."""
+    """An expression with values in place of Grafana's variables."""
     for variable, value in VARIABLES.items():
         expression = expression.replace(variable, value)
     return expression
 
 
 def known_names() -> set[str]:
-    """Every name that the registries or our recording rules give a series."""
+    """Every series name of the registries and of the recording rules."""
     families = [family for metrics in (ApiMetrics(), WorkerMetrics()) for family in metrics.registry.collect()]
     suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
     told = {f"{family.name}{end}" for family in families for end in suffixes.get(family.type, ("",))}
@@ -89,7 +89,7 @@ def test_the_real_prometheus_answers_every_expression_of_a_dashboard(watched, pa
 
 @pytest.mark.acceptance
 def test_no_panel_that_a_healthy_service_has_data_for_is_empty(watched):
-    # nothing went wrong, or nothing for so long
+    # nothing went wrong, or nothing for long enough
     quiet = re.compile(r"failed\)|deaths|p90_|lease_losses|severity, instance\) \(ALERTS")
 
     for expression in (expression for path in BOARDS for expression in expressions(path)):
@@ -120,7 +120,7 @@ def test_a_dashboard_has_the_form_that_grafana_gives_one(path):
 
 
 def missing(written: Any, known: Any, place: str = "") -> list[str]:
-    """Places of a document that its models do not know: a key is lost, or a value is another."""
+    """Paths at which a document differs from its models: a lost key or another value."""
     if isinstance(written, dict) and isinstance(known, dict):
         return [
             entry

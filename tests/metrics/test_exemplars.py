@@ -1,4 +1,4 @@
-"""Exemplars lead from a number to a name, and never get in the way of the number."""
+"""Exemplars lead from a number to a name, and never prevent the number."""
 
 import pytest
 from modicum_server.metrics.api import ApiMetrics

@@ -1,4 +1,4 @@
-"""Each dependency that fails turns readiness (HTTP, gRPC, metrics), never liveness; and everything comes back."""
+"""Each failing dependency changes readiness (HTTP, gRPC, metrics) but not liveness, and readiness recovers."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from tests.metrics.prometheus_running import eventually
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 AUDITS = "modicum.v1.AuditService"
-#: What Prometheus gives a scrape unless told.
+#: Prometheus' default scrape timeout.
 SCRAPE_SECONDS = 10
 
 pytestmark = pytest.mark.acceptance
@@ -37,9 +37,9 @@ def postgres_stopped(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def postgres_frozen(stage: Stage) -> Iterator[None]:
-    """It takes connections, by the kernel's hand, and says nothing."""
+    """Postgres that accepts connections through the kernel but does not respond."""
     postmaster = psutil.Process(stage.database.pid)
-    os.kill(postmaster.pid, signal.SIGSTOP)  # first: from then on it has no new child
+    os.kill(postmaster.pid, signal.SIGSTOP)  # first: from then on it starts no new child
     frozen = [postmaster.pid, *(child.pid for child in postmaster.children(recursive=True))]
     try:
         for pid in frozen[1:]:
@@ -72,7 +72,7 @@ def artifact_folder_gone(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def artifact_folder_unwritable(stage: Stage) -> Iterator[None]:
-    """Permissions keep no root out; a folder of the kernel's takes a file from nobody."""
+    """A folder that refuses new files even to root: one of the kernel's."""
     scratch, away = stage.artifacts / "scratch", stage.artifacts / "scratch-away"
     scratch.rename(away)
     scratch.symlink_to(Path("/proc"))
@@ -151,7 +151,7 @@ def test_without_a_database_the_scrape_is_answered_and_what_it_says_is_a_gap(wat
 def test_a_database_that_hangs_holds_no_scrape_up_and_is_told_to_be_down(watched):
     stage = watched.stage
     with postgres_frozen(stage):
-        for _ in range(3):  # the later ones find the question of the first one still open
+        for _ in range(3):  # the later ones find the first one's query still open
             with urllib.request.urlopen(f"{stage.http_url}/metrics", timeout=SCRAPE_SECONDS) as answer:
                 text = answer.read().decode()
             assert 'modicum_dependency_up{dependency="database"} 0.0' in text

@@ -1,4 +1,4 @@
-"""The real Prometheus scrapes the API and a worker while an audit runs, and answers what an operator asks."""
+"""The real Prometheus scrapes the API and a worker during an audit, and gives results for an operator's queries."""
 
 import json
 import subprocess

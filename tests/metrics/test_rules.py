@@ -1,4 +1,4 @@
-"""The rules that are shipped: promtool accepts them, their own tests pass, and every alert says what to do."""
+"""The shipped rules: promtool accepts them, their own tests pass, and every alert says what to do."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What the newest audits say of versions: read from result documents, seldom, and never in a scrape's way."""
+"""Readings of versions from the newest audits' result documents. They are rare and never block a scrape."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def audit(number: int) -> VersionAudit:
 
 @dataclass
 class Shelf:
-    """A store and an artifact store of dictionaries: what is asked of them is counted, and the gate holds it up."""
+    """A store and an artifact store in memory. It counts its calls, and the gate blocks it."""
 
     newest: NewestAudits
     documents: dict[str, bytes]

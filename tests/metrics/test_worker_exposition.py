@@ -1,4 +1,4 @@
-"""Where a worker tells what it knows."""
+"""The metrics endpoint of a worker."""
 
 import asyncio
 import re

@@ -14,7 +14,7 @@ VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "met
 
 
 def photograph(digest: str) -> bytes:
-    """A gradient as PNG, whatever the digest."""
+    """A gradient as PNG, for every digest."""
     ramp = np.linspace(0, 255, SIDE * SIDE * 3).astype(np.uint8).reshape(SIDE, SIDE, 3)
     data = io.BytesIO()
     Image.fromarray(ramp).save(data, "PNG")
@@ -36,7 +36,7 @@ def page_of(findings, *, load_image=photograph, labels=LABELS, inputs=INPUT, **a
 
 @dataclass
 class Reading(HTMLParser):
-    """Elements, addresses and text of a page; `unbalanced` holds what was closed in the wrong place or never."""
+    """Elements, addresses and text of a page. `unbalanced` holds elements closed in the wrong place or never."""
 
     elements: list[str] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)

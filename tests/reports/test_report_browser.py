@@ -1,4 +1,4 @@
-"""The page in a real browser: nothing is requested, nothing overflows, every picture can be decoded."""
+"""The page in a real browser: it requests nothing, nothing overflows, and every picture can be decoded."""
 
 import shutil
 from pathlib import Path

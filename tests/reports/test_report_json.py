@@ -1,4 +1,4 @@
-"""The JSON report: the document and the artifact's rows, however they come in, and never whole in memory."""
+"""The JSON report: the document and the artifact's rows in any form, never wholly in memory."""
 
 import gzip
 import json

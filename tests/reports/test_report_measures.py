@@ -1,4 +1,4 @@
-"""The page shows every measure of the document, as the document calls it, and by class."""
+"""The page shows every measure of the document under the document's name for it, and by class."""
 
 import re
 from dataclasses import replace
@@ -34,7 +34,7 @@ def page_of_document(document, rows) -> str:
 
 
 def as_of_before(document):
-    """The document as it was before measures said how they are called."""
+    """The document as earlier releases wrote it, without the names of measures."""
     models = [
         {
             **{name: value for name, value in model.items() if name != "stamp"},

@@ -1,4 +1,4 @@
-"""The report draws how confidence falls as pixels are taken away, where the pixel-subsets control ran."""
+"""With the pixel-subsets control, the report draws how confidence falls as pixels are removed."""
 
 import re
 

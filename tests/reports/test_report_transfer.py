@@ -1,4 +1,4 @@
-"""The report shows the transfer matrix, and what a search for a random other class is."""
+"""The report shows the transfer matrix, and explains a search for a random other class."""
 
 import re
 from dataclasses import replace
@@ -15,7 +15,7 @@ OTHER_CLASS = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
 
 
 def audit_of_two(*, kept: int = 9, count: int = 12, unscored: int = 0):
-    """The second version keeps the class of some of the first one's subsets; the first was not asked."""
+    """The second version keeps the class of some of the first one's subsets. The first scored none."""
     died = TransferFinding(OTHER_VERSION, reason=FindingReason.MODEL_DIED)
     answers = [
         TransferFinding(OTHER_VERSION, 0.95 if place % 3 else 0.5, sufficient=place % 3 > 0, predicted_class=0)

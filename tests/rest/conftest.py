@@ -33,7 +33,7 @@ def settings() -> Settings:
 
 @pytest.fixture
 def bounds() -> Bounds:
-    """Tests that need other bounds say which: @pytest.mark.parametrize("bounds", [Bounds(...)])."""
+    """Tests that need other bounds set them: @pytest.mark.parametrize("bounds", [Bounds(...)])."""
     return BOUNDS
 
 

@@ -1,4 +1,4 @@
-"""A served API and its REST door as a stranger meets it: plain HTTP, one connection a request."""
+"""A served API and its REST interface as a stranger sees it: plain HTTP, one connection per request."""
 
 import asyncio
 import gzip
@@ -33,14 +33,14 @@ INPUT = {**SIZE, "mean": [0.5] * 3, "std": [0.5] * 3}
 
 @cache
 def operations() -> Mapping[Binding, Mapping[str, Any]]:
-    """What the description tells of every rule of the contract."""
+    """The description of every HTTP rule of the contract."""
     bindings = [one for service in services_of_contract() for method in service.methods for one in bindings_of(method)]
     paths = document()["paths"]
     return {one: paths[path_of(one)][one.verb.lower()] for one in bindings}
 
 
 def described_statuses(verb: str, path: str) -> Container[int]:
-    """The statuses that an operation may answer with; any, of what is no operation."""
+    """The statuses with which an operation may respond. For an unknown operation, any status."""
     asked = "GET" if verb == "HEAD" else verb
     for binding, operation in operations().items():
         if binding.verb == asked and binding.template.match(path) is not None:
@@ -50,7 +50,7 @@ def described_statuses(verb: str, path: str) -> Container[int]:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back, whole."""
+    """A complete response."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -70,9 +70,9 @@ class Reply:
 
 @dataclass(frozen=True)
 class Rest:
-    """The door on a port, called with one person's token.
+    """The HTTP interface on a port, called with one person's token.
 
-    `as_described`: an answer with a status that the description does not tell of its operation is a fault.
+    `as_described`: a status that the description does not list for the operation fails the test.
     """
 
     port: int
@@ -88,7 +88,7 @@ class Rest:
         headers: Mapping[str, str] | None = None,
         raw: bytes | Iterable[bytes] | None = None,
     ) -> Reply:
-        """Send a request, with a JSON body or with raw bytes, and read the answer to its end."""
+        """Send a request with a JSON body or raw bytes, and read the whole response."""
         sent = {"Content-Type": "application/json"} if body is not None else {}
         data = json.dumps(body).encode() if body is not None else raw
 
@@ -106,7 +106,7 @@ class Rest:
         return reply
 
     def send(self, verb: str, path: str, data: Any = None, *, headers: Mapping[str, str]) -> http.client.HTTPConnection:
-        """Send a request, and leave the answer to be read."""
+        """Send a request and return the open response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         authorization = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         connection.request(verb, path, body=data, headers=authorization | dict(headers))
@@ -143,7 +143,7 @@ class Events:
 
 @dataclass
 class Served:
-    """A served API, what it stands on, and its doors."""
+    """A served API, its stores and its interfaces."""
 
     api: Api
     store: PostgresStore
@@ -162,7 +162,7 @@ class Served:
         return digest
 
     async def manifest(self, *labels: str) -> str:
-        """Upload images and a manifest of them; returns its digest."""
+        """Upload images and a manifest of them. Return its digest."""
         images = [await self.upload(f"image {place}".encode()) for place in range(len(labels))]
         rows = [
             {"item": f"{place}.png", "image": image, "label": label}
@@ -171,7 +171,7 @@ class Served:
         return await self.upload("\n".join(map(json.dumps, rows)).encode())
 
     async def audit(self, audit_id: str = "first", model: str = "net", dataset: str = "photos") -> str:
-        """Create an audit, and all that it needs; returns its name."""
+        """Create an audit and all that it needs. Return its name."""
         rest = self.rest()
         await rest.ask("POST", f"/v1/{PROJECT}/models?modelId={model}", {})
         weights = {"digest": await self.upload(b"weights"), "architecture": "torchvision:resnet18"}
@@ -191,7 +191,7 @@ class Served:
             await transaction.models.accept(version, replace(ModelCheck(2, OutputKind.LOGITS, True, 3.0), **changes))
 
     async def succeed(self, audit: str, findings: int = 1) -> None:
-        """End an audit as a worker would, with so many findings."""
+        """End an audit as a worker would, with this many findings."""
         packed = b"".join(json.dumps({"item": f"{place}.png"}).encode() + b"\n" for place in range(findings))
         rows = await self.artifact_store.put(gzip.compress(packed, mtime=0))
         document = json.dumps({"schema_version": 1, "models": [], "findings": {"digest": rows}}).encode()
@@ -204,7 +204,7 @@ class Served:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
+    """Wait until a condition holds."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not holds():  # noqa: ASYNC110 - nothing tells it
             await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""gRPC and REST are two doors to one service: every method and every error is the same through both."""
+"""gRPC and REST are two interfaces to one service: every method and every error is the same through both."""
 
 import asyncio
 import hashlib
@@ -25,13 +25,13 @@ ROLES = {"viewer": Role.VIEWER, "auditor": Role.AUDITOR}
 ABSENT = "0" * 64
 ID = "00000000-0000-4000-8000-000000000001"
 
-#: Reasons that the walk below cannot meet; `test_every_error_is_answered_alike` goes through these too.
+#: Reasons that the walk below cannot reach. `test_every_error_is_the_same` covers these too.
 NOT_WALKED = {
     "DATABASE_FULL",
     "DEPENDENCY_UNAVAILABLE",
     "DISK_FULL",
-    "MEDIA_TYPE_UNKNOWN",  # of HTTP alone
-    "REQUEST_TOO_LARGE",  # gRPC itself answers those
+    "MEDIA_TYPE_UNKNOWN",  # only HTTP
+    "REQUEST_TOO_LARGE",  # gRPC itself replies with those
     "SCHEMA_OUTDATED",
     "TOO_MANY_CALLS",  # tests/transports/test_many_calls.py
     "SERVER_STOPPING",
@@ -42,7 +42,7 @@ NOT_WALKED = {
 
 @dataclass
 class Walker:
-    """Calls one door in one project and notes how each call ended."""
+    """Calls one interface in one project and records how each call ended."""
 
     served: Served
     door: str
@@ -72,7 +72,7 @@ class Walker:
 
 
 async def walk(walker: Walker) -> None:
-    """Every method, and every error that a caller can provoke."""
+    """Call every method, and provoke every error that a caller can."""
     await of_projects(walker)
     await of_artifacts(walker)
     await of_models(walker)
@@ -265,7 +265,7 @@ async def of_deleting(walker: Walker) -> None:
 
 
 def alike(outcome: Outcome, project: str) -> Outcome:
-    """The outcome without what differs between two projects and two moments: names, times, tokens of pages."""
+    """The outcome without what differs between two projects and two moments: names, times, page tokens."""
 
     def even(text: str) -> str:
         text = text.replace(project, "projects/P").replace(project.split("/")[1], "P")
@@ -289,7 +289,7 @@ async def test_both_doors_agree_on_every_method_and_on_every_error_that_a_caller
 
     for place, ((method, by_left), (_, by_right)) in enumerate(zip(left.outcomes, right.outcomes, strict=True)):
         assert alike(by_left, left.project) == alike(by_right, right.project), (place, method)
-    assert left.methods == right.methods == METHODS.keys() - {"JudgeAudit"}  # which is not served yet
+    assert left.methods == right.methods == METHODS.keys() - {"JudgeAudit"}  # not served yet
     met = {outcome.reason for _, outcome in left.outcomes}
     assert public_reasons() - NOT_WALKED - met == set()
 
@@ -301,14 +301,14 @@ def tree(kind: type[errors.ModicumError] = errors.ModicumError) -> Iterator[type
 
 
 def public_reasons() -> set[str]:
-    """The reasons of what is raised: all but the families below the root."""
+    """The reasons of all raised errors, without the families below the root."""
     families = {kind for kind in errors.ModicumError.__subclasses__() if kind.__subclasses__()}
     raised = set(tree()) - families - {errors.ModicumError}
     return {error(kind).reason for kind in raised if status_of_error(kind).public}
 
 
 def error(kind: type[errors.ModicumError]) -> errors.ModicumError:
-    """An error of the kind, whatever its construction takes."""
+    """An error of the class, with whatever its constructor takes."""
     made = kind.__new__(kind)
     errors.ModicumError.__init__(made, "expected this, got that", fact="ä" * 400)
     made.field, made.rule = "some.field[0]", "expected a rule to hold"  # type: ignore[attr-defined]
@@ -317,7 +317,7 @@ def error(kind: type[errors.ModicumError]) -> errors.ModicumError:
 
 @pytest.fixture
 def broken(monkeypatch) -> Callable[[BaseException], None]:
-    """Lets ListProjects end by an error."""
+    """Makes ListProjects raise an error."""
 
     def end_by(what: BaseException) -> None:
         async def page(*_args: Any, **_options: Any) -> None:

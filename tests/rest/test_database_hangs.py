@@ -1,4 +1,4 @@
-"""A database that has connections and says nothing, as one that is stopped: calls end all the same, at both doors."""
+"""A database that keeps connections open but does not respond: calls end nevertheless, through both interfaces."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ async def wire(database_url) -> AsyncIterator[Wire]:
 
 @pytest.fixture
 async def served_by_wire(wire, tmp_path, settings) -> AsyncIterator[Served]:
-    """Both doors of an API that has asked its database already, over a wire."""
+    """Both interfaces of an API that has already queried its database through a wire."""
     store, changes, artifacts, metrics = (
         PostgresStore(wire.url),
         PostgresChanges(wire.url),
@@ -56,19 +56,19 @@ async def served_by_wire(wire, tmp_path, settings) -> AsyncIterator[Served]:
 
 @pytest.fixture
 def hanging(wire, served_by_wire) -> Served:
-    """The same, whose database hangs from now on."""
+    """The same API with a database that hangs from now on."""
     wire.hang()
     return served_by_wire
 
 
 async def soon(answer):
-    """The answer, in a time in which a call that hangs has none."""
+    """The response, within a time in which a hanging call has none."""
     async with asyncio.timeout(PATIENCE_SECONDS / 2):
         return await answer
 
 
 async def codes_logged(lines) -> list[str]:
-    """Of the calls that ended: the line of one is written once its answer is under way."""
+    """Codes of the ended calls. The log line is written once the response is under way."""
     while not (codes := [line["code"] for line in lines if line["event"] == "rpc"]):  # noqa: ASYNC110 - lines set no event
         await asyncio.sleep(0.01)
     return codes
@@ -147,12 +147,12 @@ async def test_watches_hear_again_once_their_connection_that_went_silent_is_give
     changes = PostgresChanges(wire.url, ask_seconds=0.2, answer_seconds=0.2)
     async with changes.watch("audit") as watch:
         await soon(heard())  # the listener is there
-        await asyncio.sleep(1)  # and has been asked a few times
+        await asyncio.sleep(1)  # and has been checked a few times
         await tell()
         await soon(heard())
 
         wire.forget()
-        await soon(heard())  # another listener is there, and has every watch look
+        await soon(heard())  # another listener is there, and makes every watch look again
         await tell()
         await soon(heard())
     await changes.close()

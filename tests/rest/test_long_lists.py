@@ -1,4 +1,4 @@
-"""A list longer than its field may be is refused at both doors before anything is done with an entry of it."""
+"""A list that is too long is refused through both interfaces before any of its entries is processed."""
 
 import json
 
@@ -62,7 +62,7 @@ def test_every_list_in_a_request_has_a_bound():
 async def test_a_list_that_is_too_long_is_refused_alike_and_before_its_entries_are_looked_at(
     served, method, request_, field, says
 ):
-    """A viewer may none of this, and is refused for the list: nothing of it was converted to find out who may."""
+    """A viewer may call none of these methods. The refusal names the list, so it came before the role check."""
     outcomes = [
         await by_grpc(served.channel, TOKENS["viewer"], method, request_),
         await by_rest(served.rest("viewer"), method, request_),

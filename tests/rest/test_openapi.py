@@ -1,4 +1,4 @@
-"""The description of the door: valid, whole, and true as far as a stranger with schemathesis can tell."""
+"""The description of the REST interface is valid, complete, and correct as far as schemathesis can tell."""
 
 import asyncio
 import hashlib
@@ -22,7 +22,7 @@ from openapi_spec_validator import validate
 from tests.rest.rest_stage import PROJECT, TOKENS, Rest
 from tests.rest.two_doors import METHODS
 
-#: What schemathesis is told; each line with its reason.
+#: Settings for schemathesis, each with its reason.
 CONFIGURATION = """
 [checks.not_a_server_error]  # 501: what is not served yet; 504: a caller's own deadline, of a nanosecond
 expected-statuses = ["2xx", "3xx", "4xx", "501", "504"]
@@ -164,7 +164,7 @@ def test_every_refusal_that_is_described_is_a_problem_with_the_reasons_of_its_st
         assert {(int(name.removeprefix("Problem")), reason) for reason in named} <= told
     named = {reason for response in responses.values() for reason in re.findall("`([A-Z_]+)`", response["description"])}
     of_no_operation = {"PATH_UNKNOWN", "METHOD_NOT_ALLOWED", "REQUEST_MALFORMED"}
-    assert {reason for _, reason in told} - named == of_no_operation | {"TOO_MANY_CALLS"}  # of gRPC alone
+    assert {reason for _, reason in told} - named == of_no_operation | {"TOO_MANY_CALLS"}  # only gRPC
 
 
 def test_headers_of_a_refusal_are_those_of_its_status(described):

@@ -1,4 +1,4 @@
-"""What the description calls required is so: answers always have it, and requests are refused without it."""
+"""Required fields: responses always contain them, and requests without them are refused."""
 
 import copy
 import json
@@ -30,7 +30,7 @@ SPECIFICATION = {
     "canvas": {"channels": 3, "height": 8, "width": 8},
     "controls": [{"control": "CONTROL_FILL"}],
 }
-#: Requests in which every field that is required somewhere stands, by path and the schema of their body.
+#: Requests with every field that is required somewhere, by path and the schema of their body.
 REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     (NET, "ModelVersionInput", {"weights": WEIGHTS, "input": INPUT, "classLabels": ["cat", "dog"]}),
     (NET, "ModelVersionInput", {"exported": {"digest": DIGEST}, "input": INPUT}),

@@ -1,4 +1,4 @@
-"""Artifacts as bytes: uploads that resume, refusals before anything is read, ranges."""
+"""Artifacts as bytes: resumed uploads, refusals before anything is read, ranges."""
 
 import asyncio
 import hashlib
@@ -187,7 +187,7 @@ async def test_nothing_is_read_faster_than_the_disk_takes_it(served, monkeypatch
     data = DATA[:-120_000] * 4  # more than the buffers of two sockets hold
     place = f"/v1/{PROJECT}/artifacts/{hashlib.sha256(data).hexdigest()}"
     connection = socket.create_connection(("127.0.0.1", served.http_port))
-    connection.settimeout(2)  # silence for so long is a stop
+    connection.settimeout(2)  # this long without progress counts as stopped
     sent = await asyncio.to_thread(send_until_it_stops, connection, head(len(data), place) + data)
     gate.set()
     connection.settimeout(60)

@@ -1,4 +1,4 @@
-"""Watching by server-sent events: resume, heartbeats, and the ends of a stream."""
+"""Watching with server-sent events: resume, heartbeats, and the end of a stream."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Whose fault a call's end is, as the alert on errors of the service counts it."""
+"""Whether the caller or the service caused an error, as the alert on service errors counts it."""
 
 import hashlib
 import http.client

@@ -1,4 +1,4 @@
-"""docs/reference/rest.md: its `curl` examples work, in their order, and it says what the server does."""
+"""docs/reference/rest.md: its `curl` examples work in sequence, and it describes the server correctly."""
 
 import asyncio
 import gzip
@@ -31,7 +31,7 @@ def settings() -> Settings:
 
 @pytest.fixture
 def photos(tmp_path) -> Path:
-    """A folder with the files that the page speaks of."""
+    """A folder with the files that the page names."""
     (tmp_path / "w.safetensors").write_bytes(b"weights")
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
     for place, label in enumerate(("cat", "cat", "dog", "dog")):
@@ -41,7 +41,7 @@ def photos(tmp_path) -> Path:
 
 
 async def work(served) -> None:
-    """Do what a worker would, with made-up findings: check the version, then end the audit."""
+    """Do a worker's part with made-up findings: check the version, then end the audit."""
     while True:
         async with served.store.transaction() as transaction:
             version = await transaction.models.version(VERSION)

@@ -1,4 +1,4 @@
-"""What becomes of a query, a body, a path and headers; what is no field or no value is refused by its path."""
+"""Parsing of queries, bodies, paths and headers. An unknown field or invalid value is refused by its path."""
 
 import json
 

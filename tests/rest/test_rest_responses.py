@@ -1,4 +1,4 @@
-"""What HTTP adds to an answer: ETags, links, compression, origins, HEAD and OPTIONS, limits, request ids, metrics."""
+"""HTTP features of a response: ETags, links, compression, origins, HEAD and OPTIONS, limits, request ids, metrics."""
 
 import asyncio
 import gzip
@@ -309,7 +309,7 @@ def test_origins_are_separated_by_commas(monkeypatch):
 
 
 class TestOrigins:
-    """With origins that are let in."""
+    """With allowed origins."""
 
     @pytest.fixture
     def settings(self):

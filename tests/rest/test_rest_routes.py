@@ -1,4 +1,4 @@
-"""Routes come from the contract's annotations, all of them and nothing else."""
+"""Routes come from the contract's annotations: all of them and nothing else."""
 
 import pytest
 from google.api import annotations_pb2, http_pb2
@@ -20,7 +20,7 @@ ANNOTATED = {
 
 
 async def nothing(*_args):
-    """Serves no one."""
+    """Serves no calls."""
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_an_rpc_that_is_added_brings_its_route():
     pool.Add(file)
     (described,) = pool.FindServiceByName("later.NoteService").methods
 
-    # the options of another pool know no extension of ours: read again, as those of the contract are
+    # a different descriptor pool does not know our extensions: parse the options again, as for the contract
     options = descriptor_pb2.MethodOptions.FromString(described.GetOptions().SerializeToString())
     table = RouteTable([ServedMethod(Described(described, options), nothing)])
     found = table.find("POST", "/v1/projects/p/notes/n:pin")

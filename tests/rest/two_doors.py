@@ -1,4 +1,4 @@
-"""One call through either door, by the method's name and its request as ProtoJSON, and how it ended in common words."""
+"""One call through either interface, by the method's name and its request as ProtoJSON, with a common outcome."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STATUS_TRAILER = "grpc-status-details-bin"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended; `answer` is a message as JSON, or bytes, or the events of a stream."""
+    """How a call ended. `reply` is a message as JSON, bytes, or the events of a stream."""
 
     answer: Any = None
     media_type: str = ""

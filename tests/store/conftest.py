@@ -1,4 +1,4 @@
-"""A store over a database of its own."""
+"""A store over its own database."""
 
 from collections.abc import AsyncIterator, Callable
 

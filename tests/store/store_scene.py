@@ -1,4 +1,4 @@
-"""Values of the domain for the store's tests, and a scene in which models, data sets and audits are quickly made."""
+"""Values of the domain for the store's tests, and a scene that creates models, data sets and audits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class Scene:
         cut: Sequence[Sequence[int]] | None = None,
         **fields: Any,
     ) -> Audit:
-        """An audit of `count` items whose shards hold the positions in `cut`: all in one, if none is given."""
+        """An audit of `count` items. `cut` lists the positions of each shard; by default there is one shard."""
         version = version or await self.model(project=project)
         audit = audit_value(f"{project}/audits/{name}", version, f"{project}/datasets/photos", count, **fields)
         async with self.store.transaction() as transaction:

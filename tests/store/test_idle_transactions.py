@@ -1,4 +1,4 @@
-"""A process that is frozen inside a transaction does not keep its locks: the database ends what idles in one."""
+"""A process that is frozen inside a transaction does not keep its locks: the database ends idle transactions."""
 
 from modicum_server.postgres.connections import IDLE_TIMEOUT, open_engine
 from modicum_server.store.postgres import PostgresStore

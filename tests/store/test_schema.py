@@ -64,7 +64,7 @@ def test_a_database_that_is_away_is_a_dependency_that_is_unavailable():
 
 
 def _declared_details(database_url):
-    """Make the declared tables in a schema of their own and look at what `compare_metadata` does not."""
+    """Create the declared tables in another schema and compare what `compare_metadata` does not."""
     engine = create_engine(sqlalchemy_url(database_url))
     with engine.connect() as connection:
         connection.execute(text("CREATE SCHEMA declared"))

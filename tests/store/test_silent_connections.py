@@ -1,4 +1,4 @@
-"""Connections that go silent without being closed: what waits for an answer ends, and the next one has an answer."""
+"""Connections that go silent without being closed: a waiting call ends, and the next one succeeds."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -30,7 +30,7 @@ async def test_an_audit_comes_back_as_it_was_stored(store, scene: Scene):
     expected = audit_value(stored.name, stored.specification.model_versions[0], stored.specification.dataset, 4)
     assert await scene.get(stored.name) == stored == replace(expected, create_time=stored.create_time)
     assert stored.specification.digest == expected.specification.digest
-    assert stored.create_time > SOME_TIME  # the database's, not the caller's
+    assert stored.create_time > SOME_TIME  # the database's clock, not the caller's
 
 
 async def test_an_audit_of_a_name_that_is_taken_is_none(store, scene: Scene):

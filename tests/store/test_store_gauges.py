@@ -1,4 +1,4 @@
-"""What the metrics ask of the store."""
+"""What the metrics read from the store."""
 
 from modicum_server.domain.audits import AuditFailure, Stage
 

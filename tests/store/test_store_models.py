@@ -42,7 +42,7 @@ async def test_a_version_comes_back_as_it_was_stored(store, source):
 
     assert stored == found
     assert stored == replace(version, name=f"{MODEL}/versions/1", create_time=stored.create_time)
-    assert stored.create_time > version.create_time  # the database's, not the caller's
+    assert stored.create_time > version.create_time  # the database's clock, not the caller's
 
 
 async def test_versions_are_numbered_and_a_number_is_never_used_twice(store):

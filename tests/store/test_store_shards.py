@@ -6,7 +6,7 @@ from modicum_server.domain.audits import LeaseState, NewShard, Stage
 
 from tests.store.store_scene import CHECK, PROJECT, Scene, finding
 
-PAST = -1.0  # a lease that is dead from the start
+PAST = -1.0  # a lease that has expired from the start
 
 
 async def test_claimers_at_the_same_time_never_get_one_shard(store, scene: Scene):
@@ -36,7 +36,7 @@ async def test_a_claim_takes_the_project_with_the_fewest_held_then_the_longest_u
 
     claims = [await scene.claim() for _ in range(6)]
 
-    # Both unserved: by name. Then the other has fewer held. Then one each: the longest unserved. Then what is left.
+    # Both unserved: by name. Then the other holds fewer. Then one each: the longest unserved. Then the rest.
     assert [(shard.project, shard.positions) for shard in claims] == [
         (PROJECT, (0,)),
         (small, (0,)),
@@ -279,7 +279,7 @@ async def test_workers_cancellations_and_expiries_at_once_wait_for_each_other_in
     async def work() -> None:
         while True:
             async with store.transaction() as transaction:
-                # Some leases are dead from the start, so that their holders are zombies by the time they write.
+                # Some leases have expired from the start, so their holders are zombies when they write.
                 shard = await transaction.shards.claim("worker", lease_seconds=PAST if busy.is_set() else 60)
             if shard is None:
                 return

@@ -1,4 +1,4 @@
-"""Other versions' answers to a finding's subset: once each, in the audit's order, and none after its end."""
+"""Other versions' scores of a finding's subset: once each, in the audit's order, and none after its end."""
 
 import asyncio
 from dataclasses import replace

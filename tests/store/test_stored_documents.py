@@ -1,4 +1,4 @@
-"""JSON documents as databases hold them today: whatever writes them tomorrow, these are read."""
+"""JSON documents as databases contain them today. Later releases must read them."""
 
 import json
 from dataclasses import replace
@@ -33,7 +33,7 @@ def document(name: str) -> dict:
 
 
 async def overwrite(database_url: str, table, **values) -> None:
-    """Write into every row of a table what no code of ours has touched."""
+    """Write JSON into every row of a table without the service's code."""
     engine = create_async_engine(database_url)
     async with engine.begin() as connection:
         await connection.execute(update(table).values(**values))

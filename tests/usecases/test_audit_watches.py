@@ -1,4 +1,4 @@
-"""Watches of audits over the real store: snapshots with growing sequences, their end, and the time left."""
+"""Watches of audits over the real store: snapshots with growing sequence numbers, their end, and the time left."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -119,7 +119,7 @@ async def test_watches_that_look_at_once_leave_connections_to_other_calls(place,
 
 
 class CountingStore:
-    """A real store that remembers how many transactions were open at once."""
+    """A real store that records the most transactions that were open at once."""
 
     def __init__(self, store):
         self._store = store

@@ -1,4 +1,4 @@
-"""Audits over the real store: acknowledged, answered from what is stored, cancelled, deleted, reported."""
+"""Audits over the real store: created, reused, cancelled, deleted, reported."""
 
 import asyncio
 import io

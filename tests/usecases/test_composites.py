@@ -1,4 +1,4 @@
-"""Ensembles and input dropout as versions: what their parts must be, and what they take over from them."""
+"""Ensembles and input dropout as versions: conditions on their parts, and what they inherit from them."""
 
 import asyncio
 from dataclasses import replace

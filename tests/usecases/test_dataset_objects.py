@@ -1,4 +1,4 @@
-"""Boxes and masks at the door: a data set whose objects are none of its pictures is not made."""
+"""Boxes and masks at creation: a data set whose objects do not fit its pictures is refused."""
 
 import asyncio
 import io
@@ -22,7 +22,7 @@ def picture(width: int, height: int, value: int = 9) -> bytes:
 
 
 async def created(place, *, image: bytes, **told: bytes):
-    """A data set of one item with objects, all of it uploaded."""
+    """Create a data set of one item with objects, all of it uploaded."""
     row = {"item": "a.png", "image": await place.upload(image)}
     row |= {key: await place.upload(data) for key, data in told.items()}
     manifest = await place.upload(json.dumps(row).encode())
@@ -83,7 +83,7 @@ async def manifest_of(place, rows) -> str:
 
 
 async def with_boxes(place, count: int, *, name: str = "") -> str:
-    """A manifest of that many items, all of one picture, each with boxes of its own."""
+    """A manifest of that many items, all of one picture, each with its own boxes."""
     image = await place.upload(picture(8, 6))
     lists = [await place.upload(f"[[0, 0, 1, {name}{number + 1}]]".encode()) for number in range(count)]
     rows = [{"item": f"{number}.png", "image": image, "boxes": boxes} for number, boxes in enumerate(lists)]
@@ -91,7 +91,7 @@ async def with_boxes(place, count: int, *, name: str = "") -> str:
 
 
 class SlowCheck:
-    """A check that waits until it may end; it tells how many were begun, and how many there were at once."""
+    """A check that waits until it may end. It counts the checks started and the most at once."""
 
     def __init__(self) -> None:
         self.first, self.may_end = threading.Event(), threading.Event()
@@ -155,7 +155,7 @@ async def test_after_the_first_bad_boxes_no_others_are_looked_at(place):
     seeing.cancel()
 
     assert looked <= 2
-    assert tasks < 15  # a task an item stalls the loop as it is cancelled
+    assert tasks < 15  # one task per item would stall the loop when it is cancelled
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
 

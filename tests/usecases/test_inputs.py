@@ -1,4 +1,4 @@
-"""One canvas, one framing: whatever its versions do with it afterwards."""
+"""One canvas has one framing, whatever its versions do with it afterwards."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Which class of one version is which of another."""
+"""How the classes of one version map to those of another."""
 
 from dataclasses import replace
 

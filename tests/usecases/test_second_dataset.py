@@ -1,4 +1,4 @@
-"""The out-of-distribution data set of an audit: what is refused at the door, what it costs, and that it stays."""
+"""The out-of-distribution data set of an audit: what is refused, what it costs, and that it is kept."""
 
 from dataclasses import replace
 

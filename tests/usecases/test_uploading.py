@@ -1,4 +1,4 @@
-"""Artifacts over the real store: bytes go up, resume, come down, and go when no project holds them any more."""
+"""Artifacts over the real store: bytes are uploaded, resumed, downloaded, and removed when no project holds them."""
 
 import asyncio
 from dataclasses import replace

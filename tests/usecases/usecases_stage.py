@@ -1,4 +1,4 @@
-"""What the tests of use cases stand on: people of every role, and the use cases over a real store."""
+"""People of every role, and the use cases over a real store."""
 
 import gzip
 import hashlib
@@ -65,7 +65,7 @@ async def parts(data: bytes, size: int = 1000) -> AsyncIterator[bytes]:
 
 @dataclass
 class Place:
-    """The use cases, and short ways to what most tests need."""
+    """The use cases, and shortcuts for most tests."""
 
     store: PostgresStore
     changes: PostgresChanges

@@ -1,4 +1,4 @@
-"""Draws one panel of a dashboard into its axes, by its type, from what Prometheus answered to its targets."""
+"""Draws one panel of a dashboard into its axes, by its type, from Prometheus' results for its targets."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from deploy.grafana.pictures.asking import Window
+from deploy.grafana.pictures.queries import Window
 from deploy.grafana.pictures.values import colour_of, defaults_of, last_values, name_of, shown
 
 Panel = Mapping[str, Any]
-Answers = list[dict[str, Any]]
+Targets = list[dict[str, Any]]
 
 TEXT, FAINT, GROUND = "#d8d9da", "#8e8e8e", "#181b1f"
 PALETTE = ("#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#37872d", "#8ab8ff", "#ffa6b0", "#c0d8ff")
@@ -33,23 +33,23 @@ LEGEND: Mapping[str, Any] = {
     "columnspacing": 1.0,
     "borderaxespad": 0.2,
 }
-#: Steps of the time axis, in seconds: at most six of them are shown.
+#: Steps of the time axis in seconds. At most six steps are shown.
 TIME_STEPS = (30, 60, 120, 300, 600, 900, 1800, 3600)
 MOST_TIMES = 6
 LEAST_HEIGHT = {"short": 1.0, "percentunit": 0.01}
 
 
-def draw_panel(axes: Axes, panel: Panel, answers: Answers, window: Window) -> None:
-    """Draw what a panel shows into axes that are its inner part."""
-    if not any(answer["result"] for answer in answers):
+def draw_panel(axes: Axes, panel: Panel, targets: Targets, window: Window) -> None:
+    """Draw a panel's content into the axes of its inner part."""
+    if not any(target["result"] for target in targets):
         axes.axis("off")
         axes.text(0.5, 0.5, NOTHING, color=FAINT, ha="center", va="center", transform=axes.transAxes)
         return
-    _TYPES[panel["type"]](axes, panel, answers, window)
+    _TYPES[panel["type"]](axes, panel, targets, window)
 
 
-def _draw_stat(axes: Axes, panel: Panel, answers: Answers, _window: Window) -> None:
-    values = last_values(answers)
+def _draw_stat(axes: Axes, panel: Panel, targets: Targets, _window: Window) -> None:
+    values = last_values(targets)
     axes.set(xlim=(0, len(values)), ylim=(0, 1))
     axes.axis("off")
     for place, (name, value) in enumerate(values):
@@ -62,8 +62,8 @@ def _draw_stat(axes: Axes, panel: Panel, answers: Answers, _window: Window) -> N
             axes.text(place + 0.5, 0.85, name, color="#ffffff", ha="center", va="center", fontsize=8)
 
 
-def _draw_bars(axes: Axes, panel: Panel, answers: Answers, _window: Window) -> None:
-    values = last_values(answers)
+def _draw_bars(axes: Axes, panel: Panel, targets: Targets, _window: Window) -> None:
+    values = last_values(targets)
     defaults = defaults_of(panel)
     most = defaults.get("max") or max(value for _, value in values) * 1.15 or 1.0
     for place, (name, value) in enumerate(values):
@@ -78,9 +78,9 @@ def _draw_bars(axes: Axes, panel: Panel, answers: Answers, _window: Window) -> N
     axes.axis("off")
 
 
-def _draw_lines(axes: Axes, panel: Panel, answers: Answers, window: Window) -> None:
+def _draw_lines(axes: Axes, panel: Panel, targets: Targets, window: Window) -> None:
     defaults = defaults_of(panel)
-    series = [(name_of(answer["legend"], one["metric"]), one) for answer in answers for one in answer["result"]]
+    series = [(name_of(target["legend"], one["metric"]), one) for target in targets for one in target["result"]]
     for place, (name, one) in enumerate(series):
         times, values = np.array([[float(part) for part in point] for point in one["values"]]).T
         times, values = _with_gaps(times, values, window.step_seconds)
@@ -88,11 +88,11 @@ def _draw_lines(axes: Axes, panel: Panel, answers: Answers, window: Window) -> N
         axes.plot(times, values, color=colour, linewidth=1.3, label=name if place < MOST_NAMED else None)
         if defaults["custom"]["fillOpacity"]:
             axes.fill_between(times, values, color=colour, alpha=defaults["custom"]["fillOpacity"] / 100, linewidth=0)
-    _draw_exemplars(axes, answers)
+    _draw_exemplars(axes, targets)
     axes.set_ylim(bottom=defaults.get("min"), top=defaults.get("max"))
     if defaults.get("max") is None:
-        told = (float(point[1]) for _, one in series for point in one["values"])
-        highest = max((value for value in told if not math.isnan(value)), default=0.0)
+        values = (float(point[1]) for _, one in series for point in one["values"])
+        highest = max((value for value in values if not math.isnan(value)), default=0.0)
         axes.set_ylim(top=max(highest, LEAST_HEIGHT.get(defaults["unit"], 1e-9)) * 1.1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, defaults["unit"])))
     axes.set_yticks(_ticks(*axes.get_ylim(), defaults["unit"]))
@@ -102,7 +102,7 @@ def _draw_lines(axes: Axes, panel: Panel, answers: Answers, window: Window) -> N
 
 
 def _ticks(low: float, high: float, unit: str) -> list[float]:
-    """Places of labels: round numbers of the unit that they are shown in."""
+    """Tick positions: round numbers in the unit that the axis shows."""
     factors = {"bytes": (1024, 1024**2, 1024**3), "Bps": (1024, 1024**2, 1024**3), "s": (60, 3600)}.get(unit, ())
     factor = max((one for one in factors if high >= 2 * one), default=1)
     places = np.asarray(MaxNLocator(4, integer=unit == "short").tick_values(low / factor, high / factor)) * factor
@@ -110,7 +110,7 @@ def _ticks(low: float, high: float, unit: str) -> list[float]:
 
 
 def _name_lines(axes: Axes, names: Sequence[str]) -> None:
-    """Put the legend below, in as many columns as the panel has room for."""
+    """Put the legend below, in as many columns as fit."""
     figure = axes.get_figure()
     assert figure is not None, "the axes are drawn into a figure"
     room = axes.get_window_extent().width / figure.dpi * LETTERS_AN_INCH
@@ -119,16 +119,16 @@ def _name_lines(axes: Axes, names: Sequence[str]) -> None:
 
 
 def _with_gaps(times: np.ndarray, values: np.ndarray, step_seconds: float) -> tuple[np.ndarray, np.ndarray]:
-    """Put NaN where a point is missing: a line that goes on would say that there was a value."""
+    """Put NaN where a point is missing, so that no line crosses the gap."""
     places = np.flatnonzero(np.diff(times) > 1.5 * step_seconds) + 1
     return np.insert(times, places, times[places] - step_seconds), np.insert(values, places, math.nan)
 
 
-def _draw_exemplars(axes: Axes, answers: Answers) -> None:
+def _draw_exemplars(axes: Axes, targets: Targets) -> None:
     points = [
         (one["timestamp"], float(one["value"]))
-        for answer in answers
-        for series in answer["exemplars"]
+        for target in targets
+        for series in target["exemplars"]
         for one in series["exemplars"]
     ]
     if points:
@@ -136,18 +136,18 @@ def _draw_exemplars(axes: Axes, answers: Answers) -> None:
         axes.scatter(times, values, marker="D", s=7, color=EXEMPLAR, zorder=3, linewidths=0)
 
 
-def _draw_heat(axes: Axes, panel: Panel, answers: Answers, window: Window) -> None:
-    [answer] = answers
-    series = sorted(answer["result"], key=lambda one: float(one["metric"]["le"].replace("+Inf", "inf")))
+def _draw_heat(axes: Axes, panel: Panel, targets: Targets, window: Window) -> None:
+    [target] = targets
+    series = sorted(target["result"], key=lambda one: float(one["metric"]["le"].replace("+Inf", "inf")))
     times = np.arange(window.start, window.end, window.step_seconds)
     counts = np.array([_at(one["values"], times) for one in series])
-    inside = np.diff(counts, axis=0, prepend=0.0)  # buckets of Prometheus hold all that is smaller, too
+    inside = np.diff(counts, axis=0, prepend=0.0)  # a bucket of Prometheus includes all smaller ones
     edges = np.arange(len(series) + 1)
     colours = mpl.colormaps["Blues_r"].with_extremes(bad=GROUND)
     steps = np.append(times, window.end)
     axes.pcolormesh(steps, edges, np.where(inside > 0, inside, math.nan), cmap=colours, shading="flat", rasterized=True)
     bounds = [float(one["metric"]["le"].replace("+Inf", "inf")) for one in series]
-    for one in (one for each in answer["exemplars"] for one in each["exemplars"]):
+    for one in (one for each in target["exemplars"] for one in each["exemplars"]):
         place = np.searchsorted(bounds, float(one["value"])) + 0.5
         axes.scatter(one["timestamp"], place, marker="D", s=9, color=EXEMPLAR, zorder=3, linewidths=0)
     unit = panel["options"]["yAxis"]["unit"]
@@ -156,7 +156,7 @@ def _draw_heat(axes: Axes, panel: Panel, answers: Answers, window: Window) -> No
 
 
 def _at(points: list[list[Any]], times: np.ndarray) -> np.ndarray:
-    """Values of a series at times; 0 where it has none."""
+    """Values of a series at the given times; 0 where it has none."""
     known = {round(float(time)): float(value) for time, value in points}
     return np.array([known.get(round(time), 0.0) for time in times])
 
@@ -173,11 +173,11 @@ def _draw_times(axes: Axes, window: Window) -> None:
         spine.set_visible(False)
 
 
-def _draw_table(axes: Axes, panel: Panel, answers: Answers, _window: Window) -> None:
+def _draw_table(axes: Axes, panel: Panel, targets: Targets, _window: Window) -> None:
     axes.axis("off")
     options = _organised(panel)
     renamed, order = options["renameByName"], options["indexByName"]
-    rows = _merged(answers)
+    rows = _merged(targets)
     there = dict.fromkeys(key for row in rows for key in row if not options["excludeByName"].get(key))
     columns = sorted(there, key=lambda name: order.get(name, len(order)))
     titles = [renamed.get(name, name) for name in columns]
@@ -193,17 +193,17 @@ def _draw_table(axes: Axes, panel: Panel, answers: Answers, _window: Window) -> 
 
 
 def _organised(panel: Panel) -> Mapping[str, Any]:
-    """Return which columns a table hides, what it calls the others, and their order."""
+    """Return which columns a table hides, how it renames others, and their order."""
     none: dict[str, Any] = {"excludeByName": {}, "renameByName": {}, "indexByName": {}}
     return next((one["options"] for one in panel.get("transformations", []) if one["id"] == "organize"), none)
 
 
-def _merged(answers: Answers) -> list[dict[str, Any]]:
-    """Rows of all targets; those whose common labels are equal become one, as Grafana's `merge` has it."""
+def _merged(targets: Targets) -> list[dict[str, Any]]:
+    """Rows of all targets. Rows with equal common labels become one, as in Grafana's `merge`."""
     rows: list[dict[str, Any]] = []
-    for answer in answers:
-        column = "Value" if len(answers) == 1 else f"Value #{answer['ref']}"
-        for sample in answer["result"]:
+    for target in targets:
+        column = "Value" if len(targets) == 1 else f"Value #{target['ref']}"
+        for sample in target["result"]:
             labels = sample["metric"]
             fits = (row for row in rows if all(row.get(key, value) == value for key, value in labels.items()))
             row = next(fits, None)
@@ -218,7 +218,7 @@ def _cell(panel: Panel, name: str, value: Any) -> str:
     return value if isinstance(value, str) else shown(value, defaults_of(panel, name).get("unit", "short"))
 
 
-_TYPES: Mapping[str, Callable[[Axes, Panel, Answers, Window], None]] = {
+_TYPES: Mapping[str, Callable[[Axes, Panel, Targets, Window], None]] = {
     "stat": _draw_stat,
     "bargauge": _draw_bars,
     "timeseries": _draw_lines,

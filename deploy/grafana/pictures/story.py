@@ -1,8 +1,8 @@
-"""What the pictures show: real parts at work, and a worker that is killed with a shard in its hands.
+"""The story of the pictures: real parts at work, and a worker that is killed while it holds a shard.
 
-An API, two workers with their TorchServe, Postgres, and a Prometheus that scrapes all of them by the rules that are
-shipped. Two users audit two versions of a model, one after the other, without end. A model's process dies, an audit
-fails, a worker is killed: the pictures are taken once its alert fires, while both users' audits still go on.
+An API, two workers with TorchServe, Postgres, and a Prometheus that scrapes them with the shipped rules. Two users keep
+auditing two versions of a model, one audit after the other. A model's process dies, an audit fails, and a worker is
+killed. The pictures are taken once its alert fires, while both users' audits continue.
 """
 
 import shutil
@@ -21,14 +21,14 @@ import torch
 from modicum import AuditCancelled, ModicumError
 from safetensors.torch import load_file, save_file
 
-from deploy.grafana.pictures.asking import Window, answers_of, boards
+from deploy.grafana.pictures.queries import Window, boards, results_of
 from tests.faults.parts import Part, eventually
 from tests.faults.stage import Stage, stage
 from tests.faults.subject import ARCHITECTURE
 from tests.metrics.prometheus_running import Prometheus, free_port, running_prometheus, shipped_rules
 
 SCRAPE_SECONDS = 5.0
-#: The worker's own defaults, which the stage of the faults shortens; shards of ten seconds, as the pictures are short.
+#: The worker's defaults, which the faults' stage shortens. Shards take ten seconds, because the pictures span minutes.
 VARIABLES = {
     "MODICUM_LEASE_SECONDS": "15",
     "MODICUM_RENEW_SECONDS": "5",
@@ -36,11 +36,11 @@ VARIABLES = {
     "MODICUM_SHARD_SECONDS": "10",
     "MODICUM_METRICS_SECONDS": "5",
 }
-#: Pass-equivalents an image: an audit takes some seconds on a quiet machine.
+#: Pass-equivalents per image. An audit takes a few seconds on a quiet machine.
 PASSES = 2_000
-#: Of the first version's logits: the second one needs more pixels to be as sure.
+#: Scales the first version's logits: the second version needs more pixels to be as confident.
 SECOND_SCALE = 0.6
-#: Seconds for which an alert has to be seen before the pictures are taken.
+#: Seconds for which an alert must fire before the pictures are taken.
 SEEN_SECONDS = 30.0
 
 
@@ -55,14 +55,14 @@ class Story:
     open_audits: dict[str, Any] = field(default_factory=dict)
     audits_ended: int = 0
 
-    def tell(self, text: str) -> None:
-        """Note what happens now."""
+    def note(self, text: str) -> None:
+        """Record an event now."""
         self.events.append((time.time(), text))
         print(f"{time.time() - self.start:6.0f} s  {text}", flush=True)  # noqa: T201 - a program that says what it does
 
 
-def told(quiet_seconds: float) -> dict[str, Any]:
-    """Play it, with `quiet_seconds` of usual work before the worker dies; what every panel then shows, as JSON."""
+def recorded(quiet_seconds: float) -> dict[str, Any]:
+    """Run the story with `quiet_seconds` of usual work before the worker dies. Return every panel's results as JSON."""
     ports = [str(free_port()), str(free_port())]
     folder = Path(tempfile.mkdtemp(prefix="modicum-pictures-"))
     try:
@@ -90,26 +90,26 @@ def _played(story: Story, second: Part, quiet_seconds: float) -> dict[str, Any]:
         with second.away():
             _kill_at_work(story, second)
             eventually(lambda: "ModicumWorkerDown" in story.prometheus.firing(), "the alert", seconds=600)
-            story.tell("the alert fires")
+            story.note("the alert fires")
             time.sleep(SEEN_SECONDS)
             return _seen(story)
 
 
 def _seen(story: Story) -> dict[str, Any]:
     window = Window(story.start, time.time(), SCRAPE_SECONDS, SCRAPE_SECONDS)
-    found = {name: answers_of(board, story.prometheus.url, window) for name, board in boards().items()}
-    story.tell(f"seen; {story.audits_ended} audits ended for their users, none was lost")
+    found = {name: results_of(board, story.prometheus.url, window) for name, board in boards().items()}
+    story.note(f"pictures taken; {story.audits_ended} audits ended for their users, none was lost")
     return {
         "start": window.start,
         "end": window.end,
         "step_seconds": window.step_seconds,
         "events": story.events,
-        "answers": found,
+        "results": found,
     }
 
 
 def _register_second_version(story: Story) -> None:
-    """Register the model's second version, and one that its check will reject."""
+    """Register the model's second version, and one that fails its check."""
     weights = load_file(story.stage.folder / "w.safetensors")
     scaled = {name: value * SECOND_SCALE if name.startswith("head.") else value for name, value in weights.items()}
     save_file(scaled, story.stage.folder / "second.safetensors")
@@ -134,7 +134,7 @@ def _register(story: Story, model: str, weights: str, *, wait: bool) -> Any:
 
 @contextmanager
 def _users(story: Story) -> Iterator[None]:
-    """Two users, each with an audit of a version after the other, until the end of the block."""
+    """Run two users, each with one audit after the other, until the end of the block."""
     done = threading.Event()
 
     def use(version: str) -> None:
@@ -164,7 +164,7 @@ def _users(story: Story) -> Iterator[None]:
 
 
 def _err(story: Story) -> None:
-    """Be wrong, as callers are: a name and a path that are none."""
+    """Make the mistakes that callers make: an unknown name and an unknown path."""
     with suppress(ModicumError):
         story.stage.client().models.get("misspelt")
     with suppress(urllib.error.HTTPError):
@@ -175,7 +175,7 @@ def _let_a_model_die(story: Story) -> None:
     eventually(lambda: any(_held(story, worker) for worker in story.stage.workers), "a worker at work")
     worker = next(worker for worker in story.stage.workers if _held(story, worker))
     story.stage.model_process(worker).kill()
-    story.tell("a model's process dies")
+    story.note("a model's process dies")
 
 
 def _let_an_audit_fail(story: Story) -> None:
@@ -183,13 +183,13 @@ def _let_an_audit_fail(story: Story) -> None:
     with suppress(ModicumError):
         audit = story.stage.client().audits.create(models=["broken"], dataset="pictures", thresholds=[0.9])
         audit.wait()
-    story.tell("an audit fails: its model answers NaN")
+    story.note("an audit fails: its model returns NaN")
 
 
 def _kill_at_work(story: Story, worker: Part) -> None:
     eventually(lambda: _held(story, worker), "the second worker at work")
     worker.kill()
-    story.tell("a worker dies")
+    story.note("a worker dies")
 
 
 def _held(story: Story, worker: Part) -> bool:

@@ -1,4 +1,4 @@
-"""What stands in panels as text: values in a unit of Grafana's, names of series, colours of thresholds."""
+"""Text in panels: values in Grafana's units, names of series, colours of thresholds."""
 
 import math
 import re
@@ -10,13 +10,13 @@ COLOURS = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c"}
 AUTO = "__auto"
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
 _DECIMAL = ("", "K", "Mil", "Bil")
-#: Longest part of a time, in seconds, and its name.
+#: Longest unit of time in seconds, and its name.
 _TIMES = ((86_400, "day"), (3_600, "hour"), (60, "min"))
 _ENDS = {"ops": " ops/s", "reqps": " req/s"}
 
 
 def shown(value: float, unit: str) -> str:
-    """Return a value in a unit, with three digits at most."""
+    """Return a value in a unit, with at most three digits."""
     if math.isnan(value):
         return "no data"
     if math.isinf(value):
@@ -61,7 +61,7 @@ def colour_of(value: float, thresholds: Mapping[str, Any]) -> str:
 
 
 def defaults_of(panel: Mapping[str, Any], name: str = "") -> dict[str, Any]:
-    """Return how a panel shows its field of a name: its defaults, with what is overridden for that name."""
+    """Return how a panel shows a field: its defaults and the overrides for that name."""
     config = panel["fieldConfig"]
     found = dict(config["defaults"])
     for override in config["overrides"]:
@@ -70,10 +70,10 @@ def defaults_of(panel: Mapping[str, Any], name: str = "") -> dict[str, Any]:
     return found
 
 
-def last_values(answers: Iterable[Mapping[str, Any]]) -> list[tuple[str, float]]:
-    """Return name and value of every sample of instant answers."""
+def last_values(targets: Iterable[Mapping[str, Any]]) -> list[tuple[str, float]]:
+    """Return name and value of every sample of instant results."""
     return [
-        (name_of(answer["legend"], sample["metric"]), float(sample["value"][1]))
-        for answer in answers
-        for sample in answer["result"]
+        (name_of(target["legend"], sample["metric"]), float(sample["value"][1]))
+        for target in targets
+        for sample in target["result"]
     ]
