@@ -33,7 +33,7 @@ class Done:
     messages: str
 
     @property
-    def answer(self) -> Any:
+    def document(self) -> Any:
         """Its stdout, which must be one JSON document."""
         return json.loads(self.output)
 

@@ -19,16 +19,16 @@ def registered(place):
     model = place.run("modicum", "models", "create", "m", *MODEL, "--labels", "labels.txt", "--json")
     dataset = place.run("modicum", "datasets", "create", "d", "photos", "--json")
     assert (model.code, dataset.code) == (0, 0), model.messages + dataset.messages
-    return model.answer, dataset.answer
+    return model.document, dataset.document
 
 
 def created(place, *words):
     done = place.run("modicum", "audits", "create", "--model", "m", "--dataset", "d", *QUICK, *words, "--json")
     assert done.code == 0, done.messages
-    return done.answer
+    return done.document
 
 
-def test_an_identical_audit_is_answered_from_the_store_unless_it_is_told_not_to(place, registered):
+def test_an_identical_audit_reuses_the_stored_result_unless_told_otherwise(place, registered):
     first = created(place, "--seed", 11, "--no-reuse")
     assert place.run("modicum", "audits", "watch", first["name"]).code == 0
 
@@ -39,7 +39,7 @@ def test_an_identical_audit_is_answered_from_the_store_unless_it_is_told_not_to(
     assert again["reused_from"] == first["name"]
     assert (
         again["result_digest"]
-        == place.run("modicum", "audits", "show", first["name"], "--json").answer["result_digest"]
+        == place.run("modicum", "audits", "show", first["name"], "--json").document["result_digest"]
     )
     assert fresh["reused_from"] == ""
     assert place.run("modicum", "audits", "delete", first["name"]).code in {0, 2}
@@ -47,17 +47,17 @@ def test_an_identical_audit_is_answered_from_the_store_unless_it_is_told_not_to(
     assert len(json.loads((place.folder / "kept.json").read_text())["rows"]) == PHOTOGRAPHS
 
 
-def test_a_dry_run_tells_the_cost_and_writes_nothing(place, registered):
-    before = place.run("modicum", "audits", "list", "--json").answer
+def test_a_dry_run_reports_the_cost_and_writes_nothing(place, registered):
+    before = place.run("modicum", "audits", "list", "--json").document
 
     cost = created(place, "--validate-only", "--passes", 41)
 
     assert cost["images_total"] == PHOTOGRAPHS
     assert cost["passes_planned"] >= 41 * PHOTOGRAPHS
-    assert place.run("modicum", "audits", "list", "--json").answer == before
+    assert place.run("modicum", "audits", "list", "--json").document == before
 
 
-def test_a_request_that_is_sent_twice_is_answered_once(server, place, registered):
+def test_a_request_sent_twice_creates_one_audit(server, place, registered):
     model, dataset = registered
     request = audit_service_pb2.CreateAuditRequest(
         parent="projects/default",
@@ -89,26 +89,26 @@ def test_every_list_and_show_is_json_on_stdout_and_nothing_else(place, registere
     audit = created(place, "--no-reuse")
     place.run("modicum", "audits", "watch", audit["name"])
 
-    def answer(*words):
+    def document(*words):
         done = place.run("modicum", *words, "--json")
         assert done.code == 0, done.messages
-        return done.answer
+        return done.document
 
-    assert "projects/default/models/m" in {each["name"] for each in answer("models", "list")}
-    assert answer("models", "show", "m")["digest"] == model["digest"]
-    assert dataset["name"] in {each["name"] for each in answer("datasets", "list")}
-    shown = answer("datasets", "show", "d", "--items", 2)
+    assert "projects/default/models/m" in {each["name"] for each in document("models", "list")}
+    assert document("models", "show", "m")["digest"] == model["digest"]
+    assert dataset["name"] in {each["name"] for each in document("datasets", "list")}
+    shown = document("datasets", "show", "d", "--items", 2)
     assert (shown["dataset"]["item_count"], len(shown["items"])) == (PHOTOGRAPHS, 2)
-    assert audit["name"] in {each["name"] for each in answer("audits", "list")}
-    assert answer("audits", "show", audit["name"])["state"] == "SUCCEEDED"
-    assert answer("audits", "report", audit["name"])["audit"] == audit["name"]
-    assert answer("audits", "cancel", audit["name"])["state"] == "SUCCEEDED"
-    assert answer("audits", "delete", audit["name"]) == {"deleted": audit["name"]}
+    assert audit["name"] in {each["name"] for each in document("audits", "list")}
+    assert document("audits", "show", audit["name"])["state"] == "SUCCEEDED"
+    assert document("audits", "report", audit["name"])["audit"] == audit["name"]
+    assert document("audits", "cancel", audit["name"])["state"] == "SUCCEEDED"
+    assert document("audits", "delete", audit["name"]) == {"deleted": audit["name"]}
     gone = place.run("modicum", "audits", "show", audit["name"], "--json")
     assert (gone.code, gone.output) == (2, "")
 
 
-def test_what_an_audit_refers_to_cannot_be_deleted(place, registered):
+def test_resources_that_an_audit_refers_to_cannot_be_deleted(place, registered):
     created(place)
 
     for words in (("models", "delete", "m"), ("datasets", "delete", "d")):
@@ -117,7 +117,7 @@ def test_what_an_audit_refers_to_cannot_be_deleted(place, registered):
         assert "audits/" in done.messages
 
 
-def test_the_html_and_the_json_report_of_a_stored_audit_are_written_later_too(place, registered):
+def test_reports_of_a_stored_audit_can_be_written_later(place, registered):
     audit = created(place, "--no-reuse")
     place.run("modicum", "audits", "watch", audit["name"])
 

@@ -58,7 +58,7 @@ def test_the_command_of_the_readme_writes_a_table_a_result_and_a_page(place):
         pytest.param(("--torchscript", "model.pt"), id="script", marks=pytest.mark.long),
     ],
 )
-def test_a_program_is_audited_where_programs_are_allowed_and_answers_as_its_weights_do(place, model):
+def test_an_allowed_program_is_audited_and_predicts_as_its_weights_do(place, model):
     rows = audited(place, model=model)["rows"]
 
     assert [row["predicted_class"] for row in rows] == [row["label"] for row in rows]
@@ -80,7 +80,7 @@ def test_every_method_finds_verified_subsets(place, method):
     assert all(row["verified_confidence"] >= 0.9 and row["subset"]["size"] > 0 for row in rows)
 
 
-def test_a_seed_gives_the_same_subsets_again_and_another_seed_others(place):
+def test_the_same_seed_gives_the_same_subsets_and_another_seed_different_ones(place):
     first, again, other = (
         audited(place, "--seed", seed, "--fill", "noise", "--no-reuse", "--sample", 9) for seed in (5, 5, 6)
     )
@@ -99,7 +99,7 @@ def test_a_sample_is_drawn_by_the_seed(place):
 
 
 @pytest.mark.long
-def test_another_fill_is_what_stands_where_pixels_are_masked(place):
+def test_another_fill_replaces_masked_pixels(place):
     black = audited(place, "--fill", "black")
 
     assert black["specification"]["searches"][0]["fill"].lower().endswith("black")
@@ -107,13 +107,13 @@ def test_another_fill_is_what_stands_where_pixels_are_masked(place):
 
 
 @pytest.mark.long
-def test_several_thresholds_are_several_searches(place):
+def test_each_threshold_is_its_own_search(place):
     searches = audited(place, "--threshold", 0.5, "--sample", 3)["models"][0]["searches"]
 
     assert [search["search"]["threshold"] for search in searches] == [0.9, 0.5]
 
 
-def test_photographs_without_labels_have_everything_but_an_accuracy(place):
+def test_photographs_without_labels_only_lack_an_accuracy(place):
     result = audited(place, photos="flat")
 
     (search,) = result["models"][0]["searches"]
@@ -143,7 +143,7 @@ def test_a_broken_photograph_is_a_finding_with_a_reason_and_the_audit_succeeds(p
     assert {failure["item"] for failure in result["failures"]} == set(reasons)
 
 
-def test_an_audit_of_nothing_but_broken_photographs_is_refused(place):
+def test_an_audit_of_only_broken_photographs_is_refused(place):
     shutil.rmtree(place.folder / "flat")
     (place.folder / "flat").mkdir()
     (place.folder / "flat" / "a.png").write_bytes(b"no photograph")
@@ -154,7 +154,7 @@ def test_an_audit_of_nothing_but_broken_photographs_is_refused(place):
     assert "no image could be measured" in done.messages
 
 
-def test_photographs_of_any_shape_and_mode_are_brought_onto_the_canvas(place):
+def test_photographs_of_any_shape_and_mode_are_framed_on_the_canvas(place):
     from PIL import Image  # noqa: PLC0415 - this test makes pictures
 
     for name, mode, size in (
@@ -177,11 +177,11 @@ def test_an_ensemble_and_a_wrapper_are_registered_and_audited(place):
     both = place.run("modicum", "models", "ensemble", "both", "one", "two/1", "--json")
     dropped = place.run("modicum", "models", "input-dropout", "dropped", "both", "--samples", 3, "--json")
     assert (both.code, dropped.code) == (0, 0), both.messages + dropped.messages
-    assert [part.rsplit("/models/")[1] for part in both.answer["parts"]] == ["one/versions/1", "two/versions/1"]
+    assert [part.rsplit("/models/")[1] for part in both.document["parts"]] == ["one/versions/1", "two/versions/1"]
     place.run("modicum", "datasets", "create", "photos", "photos")
 
     words = ("audits", "create", "--model", "one", "--model", "both", "--model", "dropped", "--dataset", "photos")
-    name = place.run("modicum", *words, *QUICK, "--json").answer["name"]
+    name = place.run("modicum", *words, *QUICK, "--json").document["name"]
     place.run("modicum", "audits", "watch", name)
     done = place.run("modicum", "audits", "report", name, "--output", "all.json")
 
@@ -192,14 +192,14 @@ def test_an_ensemble_and_a_wrapper_are_registered_and_audited(place):
     assert wrapped["searches"][0]["counts"]["failed"] == 0
 
 
-def test_an_ensemble_of_twice_the_same_is_checked_and_is_inconclusive_on_nine_images(place):
+def test_the_check_of_an_ensemble_of_two_equal_members_is_inconclusive_on_nine_images(place):
     input_words = ("--input", "input.toml", "--labels", "labels.txt")
     for name in ("left", "right"):
         place.run("modicum", "models", "create", name, *WEIGHTS, *input_words)
     words = ("ensemble", "check", "photos", "--member", "left", "--member", "right", "--threshold", 0.9, "--passes", 60)
-    asked = ("--level", 0.8, "--alpha", 0.1, "--ratio-limit", 1.2, "--accuracy-limit", -0.05)
+    options = ("--level", 0.8, "--alpha", 0.1, "--ratio-limit", 1.2, "--accuracy-limit", -0.05)
 
-    done = place.run("modicum", *words, *asked, "--output", "check.json", "--output", "check.html")
+    done = place.run("modicum", *words, *options, "--output", "check.json", "--output", "check.html")
 
     assert done.code == 4, done.messages
     assert "INCONCLUSIVE (no out-of-distribution data set)" in done.output

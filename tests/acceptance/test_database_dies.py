@@ -37,8 +37,8 @@ def begun(client: Client, materials, folder):
 
 def is_ready(http: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{http}/readyz", timeout=10) as answer:
-            return answer.status == 200
+        with urllib.request.urlopen(f"{http}/readyz", timeout=10) as response:
+            return response.status == 200
     except (urllib.error.HTTPError, OSError):
         return False
 

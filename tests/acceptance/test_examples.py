@@ -5,7 +5,7 @@ from pathlib import Path
 EXAMPLE = Path(__file__).parents[2] / "examples" / "audit.py"
 
 
-def test_the_example_audits_a_model_and_tells_its_smallest_subset(place):
+def test_the_example_audits_a_model_and_prints_its_smallest_subset(place):
     done = place.run(
         *("python", EXAMPLE, "photos", "--weights", "w.safetensors", "--architecture", "modicum:cifar_resnet8"),
         *("--labels", "labels.txt", "--input", "input.toml", "--passes", 40),

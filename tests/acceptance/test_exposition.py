@@ -22,8 +22,8 @@ OF_MODELS = "modicum_model_"
 
 
 def fetched(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return answer.read().decode()
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return response.read().decode()
 
 
 def samples(url: str) -> dict[tuple[str, frozenset], float]:
@@ -46,7 +46,7 @@ def audited(place):
     assert done.code == 0, done.messages
 
 
-def test_the_api_tells_of_calls_and_of_audits_by_state_and_of_the_queue(server, audited):
+def test_the_api_exposes_calls_audits_by_state_and_the_queue(server, audited):
     values = samples(f"{server.http}/metrics")
 
     assert total(values, "modicum_audits", state="SUCCEEDED") >= 1
@@ -58,7 +58,7 @@ def test_the_api_tells_of_calls_and_of_audits_by_state_and_of_the_queue(server, 
     assert total(values, "modicum_dependency_up", dependency="database") == 1
 
 
-def test_the_worker_tells_of_images_passes_and_the_time_that_audits_took(server, audited):
+def test_the_worker_exposes_images_passes_and_audit_durations(server, audited):
     values = eventually(lambda: ended(samples(f"{server.worker_http}/metrics")))
 
     assert total(values, "modicum_worker_images_total", outcome="subset") >= 1
@@ -72,13 +72,13 @@ def ended(values):
     return values if total(values, "modicum_worker_audits_ended_total", outcome="succeeded") else None
 
 
-def test_labels_are_few_and_bounded_and_no_name_of_a_user_is_among_them(server, audited):
+def test_labels_are_few_and_bounded_and_contain_no_users_name(server, audited):
     for text in (fetched(f"{server.http}/metrics"), fetched(f"{server.worker_http}/metrics")):
         plain = "\n".join(line for line in text.splitlines() if not line.startswith(OF_MODELS))
         assert "projects/" not in text
         assert set(re.findall(r'[{,](\w+)="', plain)) <= LABELS
 
 
-def test_probes_say_that_it_lives_and_can_serve(server):
+def test_probes_report_liveness_and_readiness(server):
     assert fetched(f"{server.http}/healthz") == "alive\n"
     assert all(json.loads(fetched(f"{server.http}/readyz")).values())

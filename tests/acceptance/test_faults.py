@@ -84,7 +84,7 @@ def expect_every_finding_once(audit) -> None:
 
 
 @pytest.mark.long
-def test_nothing_outlives_a_killed_server_and_the_next_one_ends_its_audit(short_folder, material):
+def test_a_killed_server_leaves_no_process_and_the_next_one_ends_its_audit(short_folder, material):
     with started_server(Place.make(short_folder).with_variables(**SHORT_LEASES)) as running:
         with client_of(running) as client:
             name = begun(client, material, seed=1).name
@@ -97,7 +97,7 @@ def test_nothing_outlives_a_killed_server_and_the_next_one_ends_its_audit(short_
         expect_every_finding_once(client.audits.get(name))
 
 
-def test_ctrl_c_cancels_the_audit_and_the_server_leaves(local_place):
+def test_ctrl_c_cancels_the_audit_and_the_server_stops(local_place):
     with local_place.started("modicum", *LONG_AUDIT, stderr=subprocess.PIPE) as command:
         name = next(found[1] for line in command.stderr if (found := re.match("projects/default/audits/(.*): 9", line)))
         members = family(server_pid(local_place))
@@ -110,7 +110,7 @@ def test_ctrl_c_cancels_the_audit_and_the_server_leaves(local_place):
     assert "Traceback" not in said
     expect_gone(members, seconds=40)
     assert local_place.leftovers == []
-    assert local_place.run("modicum", "audits", "show", name, "--json").answer["state"] == "CANCELLED"
+    assert local_place.run("modicum", "audits", "show", name, "--json").document["state"] == "CANCELLED"
     eventually(lambda: not (local_place.data / "server.json").exists())
     eventually(lambda: local_place.leftovers == [])
 

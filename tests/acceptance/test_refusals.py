@@ -60,29 +60,29 @@ WRONG_OPTIONS = [
         for place, (words, said) in enumerate(WRONG_OPTIONS)
     ],
 )
-def test_a_wrong_option_is_told_before_a_server_hears_of_it(place, words, said):
+def test_a_wrong_option_is_reported_before_the_server_is_called(place, words, said):
     expect(audit(place.with_variables(MODICUM_ADDRESS="127.0.0.1:1"), *words), USAGE, *said)
 
 
-def test_a_folder_that_is_not_there_is_told(place):
+def test_a_missing_folder_is_reported(place):
     expect(audit(place, photos="absent"), USAGE, "absent", "expected")
 
 
-def test_a_folder_without_photographs_is_told(place):
+def test_a_folder_without_photographs_is_reported(place):
     (place.folder / "empty").mkdir()
 
     expect(audit(place, photos="empty"), USAGE, "empty", "expected images", ".jpg")
 
 
-def test_a_model_file_that_is_not_there_is_told(place):
+def test_a_missing_model_file_is_reported(place):
     expect(audit(place, model=("--weights", "absent.safetensors", "--architecture", ARCHITECTURE)), USAGE, "absent")
 
 
-def test_weights_without_an_architecture_are_told(place):
+def test_weights_without_an_architecture_are_reported(place):
     expect(audit(place, model=("--weights", "w.safetensors")), USAGE, "architecture", "torchvision:resnet18")
 
 
-def test_no_model_at_all_is_told(place):
+def test_a_missing_model_option_is_reported(place):
     expect(audit(place, model=()), USAGE, "weights", "exported", "torchscript")
 
 
@@ -90,7 +90,7 @@ def test_no_model_at_all_is_told(place):
     "architecture",
     ["torchvision:resnet1", *(long(name) for name in ("nobody:resnet18", "modicum:cifar_resnet9", "resnet18"))],
 )
-def test_an_unknown_architecture_is_refused_with_what_would_do(place, architecture):
+def test_an_unknown_architecture_is_refused_with_the_valid_ones(place, architecture):
     done = audit(place, model=("--weights", "w.safetensors", "--architecture", architecture))
 
     assert done.code in {USAGE, REFUSED}, done.messages
@@ -117,7 +117,7 @@ def test_weights_whose_shapes_do_not_fit_are_refused(place):
     )
 
 
-def test_weights_of_not_a_number_are_refused(place):
+def test_nan_weights_are_refused(place):
     weights = load_file(place.folder / "w.safetensors")
     weights["head.weight"] = torch.full_like(weights["head.weight"], float("nan"))
     save_file(weights, place.folder / "nan.safetensors")
@@ -126,7 +126,7 @@ def test_weights_of_not_a_number_are_refused(place):
 
 
 @pytest.mark.parametrize("name", ["bytes.safetensors", long("bytes.pt"), "bytes.pt2"])
-def test_a_file_that_is_no_model_is_refused(place, name):
+def test_a_file_without_a_model_is_refused(place, name):
     (place.folder / name).write_bytes(b"this is no model at all, whatever its name says")
     model = ("--exported", name) if name.endswith("pt2") else ("--weights", name, "--architecture", ARCHITECTURE)
 
@@ -139,13 +139,13 @@ def test_labels_that_are_too_many_for_the_outputs_are_refused(place):
     expect(audit(place, inputs=("--input", "input.toml", "--labels", "more.txt")), REFUSED, "3 outputs", "4 labels")
 
 
-def test_photographs_of_a_class_that_the_model_has_not_are_refused(place):
+def test_photographs_of_a_class_unknown_to_the_model_are_refused(place):
     (place.folder / "photos" / "red").rename(place.folder / "photos" / "purple")
 
     expect(audit(place), REFUSED, "purple")
 
 
-def test_a_server_that_is_not_there_is_told(place):
+def test_an_unreachable_server_is_reported(place):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
@@ -153,14 +153,14 @@ def test_a_server_that_is_not_there_is_told(place):
         expect(audit(place.with_variables(MODICUM_ADDRESS=address)), NOT_COMPLETED, address, "MODICUM_ADDRESS")
 
 
-def test_a_token_that_is_not_known_is_told(place):
+def test_an_unknown_token_is_reported(place):
     expect(audit(place.with_variables(MODICUM_TOKEN="wrong")), USAGE, "MODICUM_TOKEN")
 
 
 @pytest.mark.parametrize("address", ["nonsense:port", long("ftp://somewhere"), long("127.0.0.1:99999")])
-def test_an_address_that_is_none_is_told(place, address):
+def test_an_invalid_address_is_reported(place, address):
     expect(audit(place.with_variables(MODICUM_ADDRESS=address)), USAGE, address)
 
 
-def test_no_token_travels_in_clear_beyond_this_machine(place):
+def test_a_token_is_never_sent_unencrypted_to_another_machine(place):
     expect(audit(place.with_variables(MODICUM_ADDRESS="192.0.2.1:7400")), USAGE, "MODICUM_INSECURE")

@@ -46,7 +46,7 @@ def test_exact_backselect_is_compared_on_its_images_at_a_hundredth_and_a_thousan
 
 
 @pytest.mark.parametrize("reference", [None, {**EXACT, "name": "another"}, {**EXACT, "sizes": {"z": 3}}])
-def test_without_a_reference_on_the_same_images_nothing_is_said_of_exact_backselect(reference):
+def test_without_a_reference_on_the_same_images_there_is_no_row_of_exact_backselect(reference):
     ours = row("mask_optimization", "525 passes", 524, [18, 36, 1000])
 
     assert lines(searched(subject("CIFAR-10 ResNet-20", ours)), reference) == []

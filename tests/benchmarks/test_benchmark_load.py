@@ -37,19 +37,19 @@ def test_audits_that_ended_once_each_are_neither_lost_nor_doubled():
     [
         pytest.param([audit("a")], 1, 0, 1, id="one that is not there"),
         pytest.param([audit("a"), audit("b", None)], 1, 0, 1, id="one that never ended"),
-        pytest.param([audit("a"), audit("b"), audit("c")], 0, 1, 3, id="one that nobody was told of"),
+        pytest.param([audit("a"), audit("b"), audit("c")], 0, 1, 3, id="one without an acknowledgement"),
         pytest.param([audit("a"), audit("b"), audit("b")], 0, 1, 3, id="one that is listed twice"),
         pytest.param([audit("a"), audit("b", state=State.STATE_FAILED)], 0, 0, 1, id="one that failed"),
         pytest.param([audit("a"), audit("b", done=0)], 0, 0, 1, id="one without its finding"),
     ],
 )
-def test_what_goes_astray_is_counted(stored, lost, doubled, succeeded):
+def test_lost_doubled_and_failed_audits_are_counted(stored, lost, doubled, succeeded):
     found = outcome({"p": ["a", "b"]}, {"p": stored})
 
     assert (found["lost"], found["doubled"], found["succeeded"]) == (lost, doubled, succeeded)
 
 
-def test_the_pace_is_that_from_the_go_to_the_last_end():
+def test_the_pace_is_measured_from_the_start_to_the_last_end():
     found = pace({"p": project([1, 2, 3, 4], "a")}, BEGUN)
 
     assert found == {
@@ -59,7 +59,7 @@ def test_the_pace_is_that_from_the_go_to_the_last_end():
     }
 
 
-def test_in_turn_each_project_has_ended_as_many_or_all_of_its_own():
+def test_with_turns_each_project_has_ended_as_many_or_all_of_its_audits():
     turns = {"large": project([1, 4, 7, 9, 11, 12], "l"), "small": project([2], "s"), "middle": project([3, 5, 8], "m")}
 
     found = fairness(turns)
@@ -71,7 +71,7 @@ def test_in_turn_each_project_has_ended_as_many_or_all_of_its_own():
     assert found["share"] == 0.5
 
 
-def test_a_project_that_waits_for_the_largest_has_had_nothing():
+def test_a_project_that_waits_for_the_largest_has_ended_none():
     served_first = {"large": project(range(9), "l"), "small": project([10, 11], "s")}
 
     assert fairness(served_first)["share"] == 0
@@ -103,7 +103,7 @@ def part(last):
     return {"model": "a model", "passes": 12, "slots": 2, "runs": [run(500), last], "growth": growth}
 
 
-def test_the_budgets_of_a_run_in_which_all_went_well_are_met():
+def test_a_good_run_meets_its_budgets():
     found = [(measured, verdict) for _, _, measured, verdict in budgets(part(run(10_000)))]
 
     assert found == [
@@ -126,7 +126,7 @@ def test_the_budgets_of_a_run_in_which_all_went_well_are_met():
         ({"fairness": {"share": 0.89}}, 2),
     ],
 )
-def test_a_budget_is_not_met_by_what_went_astray(changes, row):
+def test_a_lost_audit_breaks_a_budget(changes, row):
     assert [verdict for _, _, _, verdict in budgets(part(run(10_000, **changes)))][row] == "not met"
 
 

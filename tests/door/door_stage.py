@@ -36,7 +36,7 @@ STATUS_TRAILER = "grpc-status-details-bin"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """How a call ended: its code, its message, and the reason in its ErrorInfo."""
 
     code: grpc.StatusCode
@@ -57,7 +57,7 @@ class Door:
 
     async def call(
         self, name: str, *requests: Message | bytes, token: str | None = TOKEN, authorization: str | None = None
-    ) -> Answer:
+    ) -> Reply:
         """Call a method with messages, or with bytes instead, and read all its replies."""
         method = METHODS[name]
         path = f"/{method.containing_service.full_name}/{name}"
@@ -69,15 +69,15 @@ class Door:
         parse = GetMessageClass(method.output_type).FromString
         try:
             if method.client_streaming:
-                return Answer(grpc.StatusCode.OK, message=parse(await self.channel.stream_unary(path)(sent, **options)))
+                return Reply(grpc.StatusCode.OK, message=parse(await self.channel.stream_unary(path)(sent, **options)))
             if method.server_streaming:
-                answers = [parse(data) async for data in self.channel.unary_stream(path)(sent[0], **options)]
-                return Answer(grpc.StatusCode.OK, message=answers[-1] if answers else None)
-            return Answer(grpc.StatusCode.OK, message=parse(await self.channel.unary_unary(path)(sent[0], **options)))
+                replies = [parse(data) async for data in self.channel.unary_stream(path)(sent[0], **options)]
+                return Reply(grpc.StatusCode.OK, message=replies[-1] if replies else None)
+            return Reply(grpc.StatusCode.OK, message=parse(await self.channel.unary_unary(path)(sent[0], **options)))
         except grpc.aio.AioRpcError as error:
             return _refusal(error)
 
-    async def ask(self, name: str, *requests: Mapping[str, Any], token: str | None = TOKEN) -> Answer:
+    async def call_json(self, name: str, *requests: Mapping[str, Any], token: str | None = TOKEN) -> Reply:
         """Call a method with messages written as JSON."""
         return await self.call(name, *(message_of(METHODS[name], request) for request in requests), token=token)
 
@@ -85,8 +85,8 @@ class Door:
         digest = hashlib.sha256(data).hexdigest()
         header = {"header": {"parent": PROJECT, "digest": digest, "sizeBytes": len(data)}}
         body = artifact_service_pb2.UploadArtifactRequest(data=data)
-        answer = await self.call("UploadArtifact", message_of(METHODS["UploadArtifact"], header), body)
-        assert answer.code is grpc.StatusCode.OK, answer
+        reply = await self.call("UploadArtifact", message_of(METHODS["UploadArtifact"], header), body)
+        assert reply.code is grpc.StatusCode.OK, reply
         return digest
 
     async def furnish(self) -> None:
@@ -101,12 +101,12 @@ class Door:
                     await transaction.models.accept(self.names[name], ModelCheck(2, OutputKind.LOGITS, True, 3.0))
         self.names["audit"] = await self._made("CreateAudit")
         self.names["finding"] = f"{self.names['audit']}/findings/0-0-0"
-        await self.ask("CancelAudit", {"name": self.names["audit"]})
+        await self.call_json("CancelAudit", {"name": self.names["audit"]})
 
     async def _made(self, call: str) -> str:
-        answer = await self.ask(call, *ordinary(call, self.names))
-        assert answer.code is grpc.StatusCode.OK, answer
-        name: str = answer.message.name  # type: ignore[union-attr]
+        reply = await self.call_json(call, *ordinary(call, self.names))
+        assert reply.code is grpc.StatusCode.OK, reply
+        name: str = reply.message.name  # type: ignore[union-attr]
         return name
 
 
@@ -169,10 +169,10 @@ def _specification(names: Mapping[str, str]) -> Mapping[str, Any]:
     }
 
 
-def _refusal(error: grpc.aio.AioRpcError) -> Answer:
+def _refusal(error: grpc.aio.AioRpcError) -> Reply:
     trailers = dict(error.trailing_metadata() or ())
     status = status_pb2.Status.FromString(trailers.get(STATUS_TRAILER, b""))
     info = error_details_pb2.ErrorInfo()
     for detail in status.details:
         detail.Unpack(info)
-    return Answer(error.code(), f"{error.details()} {status}", info.reason)
+    return Reply(error.code(), f"{error.details()} {status}", info.reason)

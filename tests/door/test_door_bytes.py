@@ -33,9 +33,9 @@ GREETINGS = {
 
 
 async def expect_served(door: Door) -> None:
-    answer = await door.ask("GetProject", {"name": PROJECT})
+    reply = await door.call_json("GetProject", {"name": PROJECT})
     health = await asyncio.to_thread(read, f"http://127.0.0.1:{door.http_port}/healthz")
-    assert answer.code is Code.OK, answer
+    assert reply.code is Code.OK, reply
     assert health == b"alive\n"
 
 
@@ -60,37 +60,37 @@ async def greet(port: int, greeting: bytes) -> bytes:
     return heard
 
 
-async def test_bytes_that_are_no_message_are_refused_as_such_by_every_method(door):
+async def test_every_method_refuses_bytes_that_are_not_a_message(door):
     for name in METHODS:
         texts = {} if name == "ListProjects" else {"text that is not UTF-8": NO_TEXT}
         for said, data in {**GARBAGE, **texts}.items():
-            answer = await door.call(name, data)
+            reply = await door.call(name, data)
 
-            assert (answer.code, answer.reason) == (Code.INVALID_ARGUMENT, "FIELD_INVALID"), (name, said, answer)
-            assert "cannot be read as a message" in answer.text
+            assert (reply.code, reply.reason) == (Code.INVALID_ARGUMENT, "FIELD_INVALID"), (name, said, reply)
+            assert "cannot be read as a message" in reply.text
 
 
 @pytest.mark.parametrize("path", ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"])
-async def test_probes_refuse_them_too(door, path):
+async def test_probes_refuse_bytes_that_are_not_a_message(door, path):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await anext(aiter(door.channel.unary_stream(path)(NO_TEXT, timeout=PATIENCE_SECONDS)))
 
     assert caught.value.code() is Code.INVALID_ARGUMENT
 
 
-async def test_bytes_without_a_token_are_refused_for_want_of_it(door):
-    answer = await door.call("CreateAudit", GARBAGE["half a message"], token=None)
+async def test_bytes_without_a_token_are_refused_as_unauthenticated(door):
+    reply = await door.call("CreateAudit", GARBAGE["half a message"], token=None)
 
-    assert (answer.code, answer.reason) == (Code.UNAUTHENTICATED, "TOKEN_MISSING")
+    assert (reply.code, reply.reason) == (Code.UNAUTHENTICATED, "TOKEN_MISSING")
 
 
 async def test_a_message_that_is_too_large_is_refused_without_being_read(door):
-    answer = await door.call("CreateAudit", b"\x0a" + b"\xff" * (5 * 1024 * 1024))
+    reply = await door.call("CreateAudit", b"\x0a" + b"\xff" * (5 * 1024 * 1024))
 
-    assert answer.code is Code.RESOURCE_EXHAUSTED
+    assert reply.code is Code.RESOURCE_EXHAUSTED
 
 
-async def test_what_is_no_grpc_on_its_port_harms_nobody(door):
+async def test_other_protocols_on_the_grpc_port_do_no_harm(door):
     for greeting in GREETINGS.values():
         heard = await greet(door.grpc_port, greeting)
 
@@ -98,7 +98,7 @@ async def test_what_is_no_grpc_on_its_port_harms_nobody(door):
         await expect_served(door)
 
 
-async def test_what_is_no_http_on_its_port_harms_nobody(door):
+async def test_other_protocols_on_the_http_port_do_no_harm(door):
     for greeting in GREETINGS.values():
         heard = await greet(door.http_port, greeting)
 
@@ -106,10 +106,10 @@ async def test_what_is_no_http_on_its_port_harms_nobody(door):
         await expect_served(door)
 
 
-async def test_a_grpc_client_on_the_http_port_hears_that_it_is_none(door):
+async def test_a_grpc_client_on_the_http_port_gets_an_error(door):
     async with grpc.aio.insecure_channel(f"127.0.0.1:{door.http_port}") as channel:
         lost = Door(door.store, door.http_port, door.http_port, channel)
-        answer = await lost.ask("GetProject", {"name": PROJECT}, token=TOKEN)
+        reply = await lost.call_json("GetProject", {"name": PROJECT}, token=TOKEN)
 
-    assert answer.code in {Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED}
+    assert reply.code in {Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED}
     await expect_served(door)

@@ -49,7 +49,7 @@ def refused(path) -> ModelRefused:
     return caught.value
 
 
-def test_a_state_dict_that_packs_a_thousandfold_is_refused_unread(tmp_path):
+def test_a_state_dict_that_is_compressed_a_thousandfold_is_refused_unread(tmp_path):
     bomb = packed(tmp_path / "w.pt", {"archive/data.pkl": b"\x80\x02}.", "archive/data/0": bytes(50_000_000)})
 
     tracemalloc.start()
@@ -94,7 +94,7 @@ def test_views_of_one_storage_are_taken(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, 100, 10_000_000])
-def test_an_image_of_more_bytes_than_pixels_may_take_is_not_read(tmp_path, size):
+def test_an_image_file_larger_than_its_pixels_could_be_is_not_read(tmp_path, size):
     file = io.BytesIO()
     Image.new("L", (2, 2), 255).save(file, "PNG")
     (tmp_path / "artifacts").mkdir()
@@ -109,7 +109,7 @@ def test_an_image_of_more_bytes_than_pixels_may_take_is_not_read(tmp_path, size)
         assert np.asarray(decoded).min() == 1
 
 
-def test_a_pipe_or_a_device_among_the_pictures_is_named_and_never_waited_for(tmp_path):
+def test_a_pipe_or_device_among_the_pictures_is_named_without_waiting(tmp_path):
     Image.new("L", (2, 2)).save(tmp_path / "a.png")
     os.mkfifo(tmp_path / "b.png")
 
@@ -117,14 +117,14 @@ def test_a_pipe_or_a_device_among_the_pictures_is_named_and_never_waited_for(tmp
         manifest_of(pictures(tmp_path))
 
 
-def test_an_array_that_is_a_pipe_is_named_and_never_waited_for(tmp_path):
+def test_an_array_that_is_a_pipe_is_named_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "b.npy")
 
     with pytest.raises(InvalidSource, match=r"b\.npy: expected a file, got a pipe"):
         pictures(tmp_path)
 
 
-def test_a_socket_is_no_model(tmp_path):
+def test_a_socket_as_model_file_is_refused(tmp_path):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "s"))
 
@@ -133,18 +133,18 @@ def test_a_socket_is_no_model(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "a\x00b", "x" * 5000, "."])
-def test_a_name_that_no_file_can_have_is_told_as_such(name):
+def test_an_impossible_file_name_is_reported(name):
     with pytest.raises(InvalidSource, match="cannot be read"):
         model_file(weights=name, architecture="torchvision:resnet18")
 
 
 @pytest.mark.parametrize("name", ["a\x00b", "x" * 5000, "nowhere/../none"])
-def test_a_folder_that_cannot_be_is_told_as_such(name):
+def test_an_impossible_folder_is_reported(name):
     with pytest.raises(InvalidSource, match="expected"):
         pictures(name)
 
 
-def test_a_link_that_leads_in_a_circle_is_told_as_such(tmp_path):
+def test_a_circular_link_is_reported(tmp_path):
     (tmp_path / "a.png").symlink_to(tmp_path / "a.png")
 
     with pytest.raises(InvalidSource, match=r"a\.png: cannot be read"):

@@ -35,17 +35,17 @@ STRANGERS = {
 
 def specification(door, **changes):
     (request,) = ordinary("CreateAudit", door.names)
-    asked = {**request["audit"]["specification"], **changes}
-    return {**request, "audit": {"specification": asked}, "validateOnly": True}
+    changed = {**request["audit"]["specification"], **changes}
+    return {**request, "audit": {"specification": changed}, "validateOnly": True}
 
 
-async def test_an_audit_whose_passes_no_count_holds_is_refused(door):
+async def test_an_audit_whose_number_of_passes_overflows_is_refused(door):
     searches = [{"threshold": 0.5 + number / 100, "passes": 2**40} for number in range(16)]
     controls = [{"control": "CONTROL_CLASS_TARGETED", "passes": 2**40}]
-    few = await door.ask("CreateAudit", specification(door, searches=searches, controls=controls))
+    few = await door.call_json("CreateAudit", specification(door, searches=searches, controls=controls))
     await many_items(door, 40_000)
 
-    many = await door.ask(
+    many = await door.call_json(
         "CreateAudit", specification(door, dataset=f"{PROJECT}/datasets/many", searches=searches, controls=controls)
     )
 
@@ -60,14 +60,14 @@ async def many_items(door, count: int) -> None:
         await transaction.datasets.create(f"{PROJECT}/datasets/many", "1" * 64, items)
 
 
-async def test_the_cost_of_a_search_by_fractions_is_told_at_once(door):
+async def test_the_cost_of_a_search_by_fractions_is_computed_at_once(door):
     canvas = {"channels": 3, "height": 2048, "width": 2048}
     search = {"method": "SEARCH_METHOD_BACKSELECT", "threshold": 0.9}
     least = [{**search, "fraction": 0.0001}]
     begun = time.monotonic()
 
-    taken = await door.ask("CreateAudit", specification(door, searches=least, canvas=canvas))
-    refused = await door.ask(
+    taken = await door.call_json("CreateAudit", specification(door, searches=least, canvas=canvas))
+    refused = await door.call_json(
         "CreateAudit", specification(door, searches=[{**search, "fraction": 1e-300}], canvas=canvas)
     )
 
@@ -87,28 +87,28 @@ async def test_the_cost_of_a_search_by_fractions_is_told_at_once(door):
         ({"lowerBound": 1, "upperBound": 1.0000000001}, "input.upper_bound"),
     ],
 )
-async def test_numbers_that_float32_cannot_hold_apart_are_refused(door, changes, field):
+async def test_numbers_that_float32_cannot_distinguish_are_refused(door, changes, field):
     (request,) = ordinary("CreateModelVersion", door.names)
     version = request["modelVersion"]
 
-    answer = await door.ask(
+    reply = await door.call_json(
         "CreateModelVersion", {**request, "modelVersion": {**version, "input": {**version["input"], **changes}}}
     )
 
-    assert answer.reason == "FIELD_INVALID"
-    assert field in answer.text
+    assert reply.reason == "FIELD_INVALID"
+    assert field in reply.text
 
 
-async def test_a_page_token_that_somebody_made_themselves_is_answered(door):
+async def test_a_forged_page_token_is_refused_or_harmless(door):
     for key in ("x", "9" * 18, "9" * 40, "-1", "1-1", "9999-9999-999999999", "a\x00b", "١٢", ""):
         for method, (kind, listing) in LISTS.items():
             parent = door.names.get(kind, kind)
             seal = hashlib.sha256(listing.format(parent).encode() + b"\x00" + key.encode()).digest()[:8]
             token = base64.urlsafe_b64encode(seal + key.encode()).decode().rstrip("=")
 
-            answer = await door.ask(method, {"pageToken": token, **({"parent": parent} if parent else {})})
+            reply = await door.call_json(method, {"pageToken": token, **({"parent": parent} if parent else {})})
 
-            assert answer.code is Code.OK or answer.reason == "PAGE_TOKEN_INVALID", (method, key, answer)
+            assert reply.code is Code.OK or reply.reason == "PAGE_TOKEN_INVALID", (method, key, reply)
 
 
 @pytest.mark.parametrize(
@@ -122,24 +122,24 @@ async def test_a_page_token_that_somebody_made_themselves_is_answered(door):
         ({"size_bytes": 2**62}, [b"ab"], Code.RESOURCE_EXHAUSTED, "ARTIFACT_TOO_LARGE"),
     ],
 )
-async def test_a_broken_upload_is_refused_and_its_artifact_is_not_there(door, header, parts, code, reason):
+async def test_a_broken_upload_is_refused_and_leaves_no_artifact(door, header, parts, code, reason):
     digest = hashlib.sha256(b"ab").hexdigest()
     head = artifacts.UploadHeader(**{"parent": PROJECT, "digest": digest, **header})
     messages = [artifacts.UploadArtifactRequest(header=head)]
     messages += [artifacts.UploadArtifactRequest(data=data) for data in parts]
 
-    answer = await door.call("UploadArtifact", *messages)
-    missing = await door.ask("FindMissingArtifacts", {"parent": PROJECT, "digests": [head.digest]})
+    reply = await door.call("UploadArtifact", *messages)
+    missing = await door.call_json("FindMissingArtifacts", {"parent": PROJECT, "digests": [head.digest]})
 
-    assert (answer.code, answer.reason) == (code, reason), answer
+    assert (reply.code, reply.reason) == (code, reason), reply
     assert [one.digest for one in missing.message.missing] == [head.digest]
 
 
-async def test_what_is_no_token_of_this_server_opens_nothing(door):
+async def test_an_unknown_token_gives_no_access(door):
     for authorization, reason in STRANGERS.items():
         for method in ("ListProjects", "CreateAudit", "WatchAudit", "UploadArtifact"):
             messages = [message_of(METHODS[method], request) for request in ordinary(method, door.names)]
 
-            answer = await door.call(method, *messages, authorization=authorization)
+            reply = await door.call(method, *messages, authorization=authorization)
 
-            assert (answer.code, answer.reason) == (Code.UNAUTHENTICATED, reason), (method, authorization, answer)
+            assert (reply.code, reply.reason) == (Code.UNAUTHENTICATED, reason), (method, authorization, reply)

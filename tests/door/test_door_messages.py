@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.door.door_stage import METHODS, SERVICES, Answer, message_of, ordinary
+from tests.door.door_stage import METHODS, SERVICES, Reply, message_of, ordinary
 from tests.door.message_extremes import messages, swept
 
 Code = grpc.StatusCode
@@ -26,26 +26,26 @@ def batches(calls: list) -> list[list]:
     return [calls[start : start + AT_ONCE] for start in range(0, len(calls), AT_ONCE)]
 
 
-def expect_answer(answer: Answer, said: object) -> None:
-    assert answer.code not in FAULTS, f"{said}: {answer}"
-    if answer.code is not Code.OK:
-        assert answer.reason, f"{said}: {answer}"
-        assert not any(word in answer.text for word in OURS), f"{said}: {answer}"
+def expect_reply(reply: Reply, said: object) -> None:
+    assert reply.code not in FAULTS, f"{said}: {reply}"
+    if reply.code is not Code.OK:
+        assert reply.reason, f"{said}: {reply}"
+        assert not any(word in reply.text for word in OURS), f"{said}: {reply}"
 
 
 @pytest.mark.parametrize("service", BY_SERVICE)
-async def test_each_field_at_its_limits_and_past_them_is_answered(door, service):
+async def test_each_field_at_and_past_its_limits_gets_a_typed_reply(door, service):
     for name in BY_SERVICE[service]:
         first, *others = (message_of(METHODS[name], request) for request in ordinary(name, door.names))
         for some in batches(list(swept(first))):
-            answers = await asyncio.gather(*(door.call(name, message, *others) for _, message in some))
+            replies = await asyncio.gather(*(door.call(name, message, *others) for _, message in some))
 
-            for (said, _), answer in zip(some, answers, strict=True):
-                expect_answer(answer, f"{name} where {said}")
+            for (said, _), reply in zip(some, replies, strict=True):
+                expect_reply(reply, f"{name} where {said}")
 
 
 @pytest.mark.parametrize("service", BY_SERVICE)
-async def test_any_message_is_answered(door, service):
+async def test_any_message_gets_a_typed_reply(door, service):
     names = BY_SERVICE[service]
 
     @settings(
@@ -63,7 +63,7 @@ async def test_any_message_is_answered(door, service):
     calls: list = []
     collect()
     for some in batches(calls):
-        answers = await asyncio.gather(*(door.call(name, message) for name, message in some))
+        replies = await asyncio.gather(*(door.call(name, message) for name, message in some))
 
-        for call, answer in zip(some, answers, strict=True):
-            expect_answer(answer, call)
+        for call, reply in zip(some, replies, strict=True):
+            expect_reply(reply, call)

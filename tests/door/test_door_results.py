@@ -18,14 +18,14 @@ BEGUN = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def document_of(findings: list[Finding]) -> dict:
-    asked = AuditSpecification((VERSION,), DATASET, Canvas(1, 8, 8), (SEARCH,), (), 0, 0, "auto")
+    requested = AuditSpecification((VERSION,), DATASET, Canvas(1, 8, 8), (SEARCH,), (), 0, 0, "auto")
     given = InputSpecification(1, 8, 8, 0.0, 1.0, 0, "nearest", (0.5,), (0.5,))
     version = ModelVersion(
         VERSION, Weights("1" * 64, "timm:x"), given, ("cat", "dog"), "2" * 64, VersionState.READY, BEGUN
     )
     audit = Audit(
         "projects/default/audits/none",
-        asked,
+        requested,
         reuse_key="key",
         item_count=len(findings),
         state=AuditState.RUNNING,
@@ -49,7 +49,7 @@ def unsure(position: int, **changes) -> Finding:
 
 
 @pytest.mark.parametrize("count", [1, 30])
-def test_no_eligible_image_is_a_result_that_says_so(count):
+def test_a_result_without_eligible_images_says_so(count):
     document = document_of([unsure(position) for position in range(count)])
 
     written = json.loads(canonical_json(document), parse_constant=pytest.fail)

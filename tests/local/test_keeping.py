@@ -31,18 +31,18 @@ async def until(it: Callable[[], object]) -> None:
         await asyncio.sleep(0.05)
 
 
-async def answered(postgres: EmbeddedPostgres, statement: str) -> list:
+async def query(postgres: EmbeddedPostgres, statement: str) -> list:
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(postgres.url) as connection:
                 return await (await connection.execute(statement)).fetchall()
         except psycopg.OperationalError:
-            assert time.monotonic() < end, "it does not answer again"
+            assert time.monotonic() < end, "it does not respond again"
             await asyncio.sleep(0.05)
 
 
-async def test_killed_it_answers_again_at_the_same_address_with_what_was_stored(postgres, capsys):
+async def test_killed_it_restarts_at_the_same_address_with_its_data(postgres, capsys):
     async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as connection:
         await connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
     url, first = postgres.url, postgres.pid
@@ -50,7 +50,7 @@ async def test_killed_it_answers_again_at_the_same_address_with_what_was_stored(
     os.kill(first, signal.SIGKILL)
     await asyncio.sleep(0)
 
-    assert await answered(postgres, "SELECT one FROM kept") == [(1,)]
+    assert await query(postgres, "SELECT one FROM kept") == [(1,)]
 
     await until(lambda: "is running again" in postgres.log.read_text())
     keeping_it.cancel()
@@ -58,14 +58,14 @@ async def test_killed_it_answers_again_at_the_same_address_with_what_was_stored(
     assert f"exit code -9 and is being started again; its log is {postgres.log}" in capsys.readouterr().err
 
 
-async def test_told_to_end_by_another_it_is_back_although_a_connection_is_held(postgres, capsys):
+async def test_terminated_by_another_process_it_restarts_despite_an_open_connection(postgres, capsys):
     url, first = postgres.url, postgres.pid
     keeping_it = asyncio.create_task(keep_running(postgres))
     async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as held:
         os.kill(first, signal.SIGTERM)
         await until(lambda: "smart shutdown" in postgres.log.read_text())
 
-        assert await answered(postgres, "SELECT 1") == [(1,)]
+        assert await query(postgres, "SELECT 1") == [(1,)]
 
         with pytest.raises(psycopg.OperationalError):
             await held.execute("SELECT 1")
@@ -77,7 +77,7 @@ async def test_told_to_end_by_another_it_is_back_although_a_connection_is_held(p
     assert "exit code 0 and is being started again" in said
 
 
-async def test_one_that_nobody_told_to_end_is_left_alone(postgres, capsys):
+async def test_a_running_postgres_is_left_alone(postgres, capsys):
     first = postgres.pid
     keeping_it = asyncio.create_task(keep_running(postgres, look_seconds=0.05))
     async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as held:
@@ -86,7 +86,7 @@ async def test_one_that_nobody_told_to_end_is_left_alone(postgres, capsys):
     assert (postgres.pid, capsys.readouterr().err) == (first, "")
 
 
-async def test_what_a_killed_postmaster_left_at_work_is_waited_for(postgres):
+async def test_a_restart_waits_for_processes_that_a_killed_postmaster_left(postgres):
     async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as connection:
         (orphan,) = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
         os.kill(orphan, signal.SIGSTOP)
@@ -99,11 +99,11 @@ async def test_what_a_killed_postmaster_left_at_work_is_waited_for(postgres):
 
         os.kill(orphan, signal.SIGCONT)
 
-        assert await answered(postgres, "SELECT 1") == [(1,)]
+        assert await query(postgres, "SELECT 1") == [(1,)]
         keeping_it.cancel()
 
 
-async def test_one_that_dies_again_and_again_is_given_up_with_the_place_of_its_log(postgres):
+async def test_a_postgres_that_keeps_dying_is_given_up_with_the_path_of_its_log(postgres):
     async def kill_for_ever() -> None:
         while True:
             if (postgres.log.parent / "cluster" / "postmaster.pid").exists():

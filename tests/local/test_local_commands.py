@@ -79,7 +79,7 @@ def test_a_command_without_a_place_for_artifacts_names_it():
         ("MODICUM_TLS_CERT", "chain.pem", ("MODICUM_TLS_KEY", "both")),
     ],
 )
-def test_a_setting_that_is_none_is_named_with_what_came(variable, value, said):
+def test_an_invalid_setting_is_named_with_its_value(variable, value, said):
     done = run("serve", **{variable: value})
 
     assert done.returncode == USAGE
@@ -87,7 +87,7 @@ def test_a_setting_that_is_none_is_named_with_what_came(variable, value, said):
 
 
 @pytest.mark.parametrize("command", [("migrate",), ("token", "create", "--principal", "me"), ("serve",), ("worker",)])
-def test_a_database_that_is_not_there_is_told(command, tmp_path):
+def test_a_missing_database_is_reported(command, tmp_path):
     done = run(
         *command,
         MODICUM_DATABASE_URL="postgresql://me:secret@127.0.0.1:1/nothing?connect_timeout=2",
@@ -102,7 +102,7 @@ def test_a_database_that_is_not_there_is_told(command, tmp_path):
     assert "secret" not in done.stderr
 
 
-def test_a_database_url_that_is_none_is_told():
+def test_an_invalid_database_url_is_reported():
     done = run("migrate", MODICUM_DATABASE_URL="mysql://somewhere")
 
     assert done.returncode == USAGE
@@ -117,7 +117,7 @@ def test_migrating_twice_changes_nothing_the_second_time(empty_database_url):
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
-def test_a_database_without_our_schema_is_told_with_the_command_that_makes_it(empty_database_url, tmp_path, command):
+def test_a_database_without_the_schema_is_reported_with_the_migrate_command(empty_database_url, tmp_path, command):
     done = run(
         *(command, *(("--grpc-port", 0, "--http-port", 0) if command == "serve" else ("--metrics-port", 0))),
         MODICUM_DATABASE_URL=empty_database_url,
@@ -128,7 +128,7 @@ def test_a_database_without_our_schema_is_told_with_the_command_that_makes_it(em
     assert "modicum-server migrate" in done.stderr
 
 
-def test_an_api_that_is_started_before_its_schema_serves_once_that_is_there(empty_database_url, tmp_path):
+def test_an_api_started_before_its_schema_serves_once_the_schema_exists(empty_database_url, tmp_path):
     settings = {"MODICUM_DATABASE_URL": empty_database_url, "MODICUM_ARTIFACTS_URL": str(tmp_path / "artifacts")}
     ready = tmp_path / "ready.json"
     migrating = threading.Timer(1.0, run, ["migrate"], settings)
@@ -143,7 +143,7 @@ def test_an_api_that_is_started_before_its_schema_serves_once_that_is_there(empt
 
 
 @pytest.mark.parametrize("command", [("serve", "--grpc-port", 0, "--http-port", 0), ("worker", "--metrics-port", 0)])
-def test_a_process_that_waits_for_its_schema_leaves_when_it_is_told_to(empty_database_url, tmp_path, command):
+def test_a_process_that_waits_for_its_schema_stops_on_sigterm(empty_database_url, tmp_path, command):
     settings = {"MODICUM_DATABASE_URL": empty_database_url, "MODICUM_ARTIFACTS_URL": str(tmp_path / "artifacts")}
     with subprocess.Popen(
         words(*command, "--await-schema"), env=environment(**settings), text=True, stderr=subprocess.PIPE
@@ -202,7 +202,7 @@ def _picture(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("option", ["--grpc-port", "--http-port"])
-def test_a_port_that_is_taken_is_told(database_url, tmp_path, option):
+def test_a_port_in_use_is_reported(database_url, tmp_path, option):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ports = {"--grpc-port": 0, "--http-port": 0} | {option: port}
@@ -235,7 +235,7 @@ def test_a_second_server_on_a_folder_says_so_and_the_first_goes_on(short_folder)
     assert not (short_folder / "data" / "server.json").exists()
 
 
-def test_up_with_a_port_that_is_taken_says_so(short_folder):
+def test_up_reports_a_port_in_use(short_folder):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -256,7 +256,7 @@ def _command_lines() -> list[bytes]:
     return lines
 
 
-def test_a_data_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_data_folder_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").write_text("a file")
 
     for place in (tmp_path / "file", tmp_path / "file" / "data", Path("/proc/data")):
@@ -275,7 +275,7 @@ def test_up_without_a_java_runtime_says_so_at_once(short_folder):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL is another user")
-def test_as_root_a_data_folder_that_postgres_cannot_reach_is_told(short_folder):
+def test_as_root_a_data_folder_that_postgres_cannot_reach_is_reported(short_folder):
     (short_folder / "closed").mkdir(mode=0o700)
 
     done = run("up", "--data", short_folder / "closed" / "data", "--grpc-port", 0, "--http-port", 0)

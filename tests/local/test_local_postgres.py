@@ -47,7 +47,7 @@ def wait_until_gone(pid: int) -> None:
         time.sleep(0.02)
 
 
-async def test_it_answers_on_a_private_socket_alone_with_what_was_stored_before(short_folder):
+async def test_it_listens_only_on_a_private_socket_and_keeps_its_data(short_folder):
     folder = short_folder / "postgres"
     for expected in ([], [(1,)]):
         postgres = EmbeddedPostgres(folder)
@@ -137,7 +137,7 @@ async def test_a_server_that_does_not_start_says_why_and_leaves_nothing_running(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
-async def test_as_root_a_folder_that_nobody_can_reach_is_refused_with_a_way_out(short_folder):
+async def test_as_root_an_unreachable_folder_is_refused_with_a_solution(short_folder):
     closed = short_folder / "closed"
     closed.mkdir(mode=0o700)
 

@@ -100,10 +100,10 @@ def audit(
     statistics: Statistics = DEFAULTS,
 ) -> Audit:
     dataset = "projects/default/datasets/few"
-    asked = AuditSpecification(
+    specification = AuditSpecification(
         tuple(versions), dataset, CANVAS, tuple(searches), tuple(plans), 7, 0, "cpu", statistics=statistics
     )
-    return Audit("projects/default/audits/a", asked, "f" * 64, count, AuditState.RUNNING, 3, "me", CREATED)
+    return Audit("projects/default/audits/a", specification, "f" * 64, count, AuditState.RUNNING, 3, "me", CREATED)
 
 
 def version(
@@ -111,10 +111,10 @@ def version(
     source: Source = WEIGHTS,
     check: ModelCheck | None = None,
     labels: tuple[str, ...] = LABELS,
-    asked: InputSpecification = INPUT,
+    specification: InputSpecification = INPUT,
 ) -> ModelVersion:
     digest = hashlib.sha256(name.encode()).hexdigest()
-    return ModelVersion(name, source, asked, labels, digest, VersionState.READY, CREATED, check=check)
+    return ModelVersion(name, source, specification, labels, digest, VersionState.READY, CREATED, check=check)
 
 
 def pack(findings: Iterable[Finding]) -> bytes:

@@ -64,7 +64,7 @@ def test_a_pass_of_a_wrapper_in_an_ensemble_is_as_many_as_it_has_masks():
         ((6.0, True), ((0.0, True), (4.0, True)), None),
     ],
 )
-def test_times_are_compared_where_all_were_measured_alike(ensemble, members, ratio):
+def test_times_are_compared_if_all_were_measured_the_same_way(ensemble, members, ratio):
     def timed(milliseconds, backward):
         return CheckedVersion({}, 1, milliseconds, backward)
 

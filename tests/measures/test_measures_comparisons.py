@@ -82,7 +82,7 @@ def test_the_difference_in_accuracy_is_over_images_labelled_and_scored_by_both()
     assert (difference["value"], difference["n"]) == (0.5, 2)
 
 
-def test_what_cannot_be_compared_says_why():
+def test_an_impossible_comparison_says_why():
     pair = pair_of([not_eligible(0, label=None)], [of_other(finding(0, label=None))])
 
     assert pair["measures"]["subset_fraction_ratio"]["value"] is None
@@ -94,8 +94,8 @@ OTHER_FILL = replace(INPUT, fill_mean=(0.485, 0.456, 0.406))
 
 
 def note_of(*, fill=Fill.MEAN, **document):
-    asked = replace(SEARCH, fill=fill)
-    return pair_of([finding(0, 4)], [of_other(finding(0, 2))], searches=(asked,), **document)["note"]
+    specification = replace(SEARCH, fill=fill)
+    return pair_of([finding(0, 4)], [of_other(finding(0, 2))], searches=(specification,), **document)["note"]
 
 
 def test_a_pair_whose_mean_fills_differ_says_so():
@@ -124,7 +124,7 @@ def test_a_version_of_versions_that_declares_no_mean_fill_has_its_first_part_s()
     note = note_of(
         inputs={OTHER_VERSION: none},
         sources={OTHER_VERSION: InputDropout(part, 0.8, 4, 7)},
-        parts=[version(part, asked=OTHER_FILL)],
+        parts=[version(part, specification=OTHER_FILL)],
     )
 
     assert "0.485/0.456/0.406 with tiny, version 2" in note
@@ -141,7 +141,7 @@ def test_every_pair_under_every_search_is_compared():
     assert compared == [(a, b, index) for a, b in (("1", "2"), ("1", "3"), ("2", "3")) for index in (0, 1)]
 
 
-def test_one_version_has_nothing_to_be_compared_with():
+def test_a_single_version_has_no_comparison():
     document, _ = document_and_rows([finding(0)])
 
     assert document["comparisons"] == []

@@ -44,15 +44,15 @@ def reading_of(findings):
     return readings.get("fill_robust")
 
 
-@pytest.mark.parametrize("answer", [ANSWER, UNAVAILABLE], ids=["found", "unavailable"])
-def test_the_answer_survives_its_row_and_its_message(answer):
-    original = finding(controls=FindingControls(fill_robust=answer))
+@pytest.mark.parametrize("result", [ANSWER, UNAVAILABLE], ids=["found", "unavailable"])
+def test_the_result_survives_its_row_and_its_message(result):
+    original = finding(controls=FindingControls(fill_robust=result))
 
     assert value_of(FINDING, json.loads(json.dumps(finding_row(original)))) == original
     assert finding_value(finding_message(original), original.position) == original
 
 
-def test_a_row_of_before_the_control_was_served_is_read():
+def test_a_row_from_before_the_control_existed_is_read():
     row = finding_row(finding())
     del row["controls"]["fill_robust"]
 
@@ -98,7 +98,7 @@ def test_where_no_image_has_enough_donors_the_reason_gives_their_number():
     assert reading_of([finding(place, 3, controls=unavailable) for place in range(12)]) is None
 
 
-def test_where_it_did_not_run_the_measures_say_so():
+def test_measures_of_a_control_that_did_not_run_say_so():
     assert "ran on no image" in measures_of([finding()])["fill_robust_found_share"]["unavailable"]
 
 
@@ -113,7 +113,7 @@ def test_the_control_is_read_by_its_rule(size, count, outcome):
 
 
 @pytest.mark.parametrize(("found", "outcome"), [(0, "INCONCLUSIVE"), (15, "INCONCLUSIVE"), (27, "THE_FILL")])
-def test_a_search_that_ran_out_of_passes_says_nothing_of_the_model(found, outcome):
+def test_an_exhausted_search_is_no_evidence_about_the_model(found, outcome):
     sizes = [12] * found + [PIXELS] * (30 - found)
 
     reading = reading_of([finding(place, 3, controls=robust(size)) for place, size in enumerate(sizes)])

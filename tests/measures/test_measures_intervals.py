@@ -24,7 +24,7 @@ LEAST_COVERAGE = 0.95 - 0.03 - SIMULATION_ERROR
 
 @pytest.mark.parametrize("successes", [0, 1, 5, 9, 10])
 @pytest.mark.parametrize("n", [10, 37, 1000])
-def test_wilson_is_the_one_of_scipy(successes, n):
+def test_wilson_intervals_equal_scipys(successes, n):
     interval = wilson(successes, n)
 
     expected = stats.binomtest(successes, n).proportion_ci(0.95, "wilson")
@@ -35,7 +35,7 @@ def test_wilson_is_the_one_of_scipy(successes, n):
 @pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
 @pytest.mark.parametrize("q", [0.25, 0.5, 0.75])
 @pytest.mark.parametrize("n", [10, 12, 13, 29, 100, 501])
-def test_order_statistics_are_the_ones_of_scipy(q, n):
+def test_order_statistics_equal_scipys(q, n):
     values = np.random.default_rng(n).lognormal(size=n)
 
     interval = order_statistics(values, q)
@@ -91,7 +91,7 @@ def test_a_quantile_is_a_value_or_the_mean_of_two(values, q, expected):
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.sampled_from([0.25, 0.5, 0.75]))
-def test_a_quantile_is_the_one_of_numpy(values, q):
+def test_quantiles_equal_numpys(values, q):
     expected = np.quantile(np.array(values), q, method="averaged_inverted_cdf")
 
     assert quantile(np.array(values), q) == pytest.approx(expected)
@@ -147,7 +147,7 @@ def test_a_bootstrap_covers_the_true_mean_of_log_ratios_as_often_as_it_says(n, s
     assert hits / trials >= 0.95 - 0.03 - error
 
 
-def test_a_bootstrap_is_about_the_one_of_scipy():
+def test_a_bootstrap_is_close_to_scipys():
     values = np.random.default_rng(1).normal(0.2, 1.0, 80)
 
     ours = bootstrap_mean(values)
@@ -219,7 +219,7 @@ def test_where_ten_images_differ_the_bootstrap_stands_alone():
 
 @pytest.mark.parametrize(("gained", "lost"), [(9, 0), (5, 4), (1, 0), (0, 3)])
 @pytest.mark.parametrize("n", [12, 50])
-def test_two_images_added_bring_no_end_nearer(n, gained, lost):
+def test_adding_two_images_never_narrows_the_interval(n, gained, lost):
     values = differences(n, gained, lost)
     plain, wider = bootstrap_mean(values), with_two_images_added(values)
 

@@ -13,8 +13,8 @@ BYTES_A_ROW = 150
 
 
 def test_an_observer_keeps_less_than_150_bytes_a_row():
-    answers = replace(controls(4, black=True), variants=variants().variants)
-    observer, one = Observer(SEARCH, CANVAS), finding(controls=answers)
+    results = replace(controls(4, black=True), variants=variants().variants)
+    observer, one = Observer(SEARCH, CANVAS), finding(controls=results)
     observer.add(one)
 
     tracemalloc.start()

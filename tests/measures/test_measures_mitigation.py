@@ -20,7 +20,7 @@ def test_the_ratio_is_that_to_the_geometric_mean_of_the_members():
     assert (check["ensemble"], check["members"]) == (BOTH, [ONE, TWO])
 
 
-def test_an_ensemble_that_needs_more_at_matched_temperatures_too_mitigates():
+def test_an_ensemble_with_larger_subsets_at_matched_temperatures_too_mitigates():
     check = checked(audit_of(LARGER), matched_temperatures={"1": {ONE: 1.4, TWO: 0.9}})
 
     assert (check["verdict"], check["reasons"], check["stamp"]) == ("MITIGATED", [], "no out-of-distribution data set")
@@ -29,7 +29,7 @@ def test_an_ensemble_that_needs_more_at_matched_temperatures_too_mitigates():
     assert check["passes_of_members_a_pass"] == 2
 
 
-def test_forty_images_that_all_predict_alike_mitigate_with_a_caution():
+def test_forty_images_with_equal_predictions_mitigate_with_a_caution():
     check = checked(audit_of(LARGER, count=40))
 
     difference = check["measures"]["accuracy_difference"]
@@ -45,7 +45,7 @@ def test_forty_images_that_all_predict_alike_mitigate_with_a_caution():
     )
 
 
-def test_so_many_images_that_predict_alike_need_no_caution():
+def test_enough_images_with_equal_predictions_need_no_caution():
     assert checked(audit_of(LARGER))["cautions"] == []
 
 
@@ -55,14 +55,14 @@ def test_subsets_that_are_no_larger_do_not_mitigate():
     assert (check["verdict"], check["reasons"]) == ("NOT_MITIGATED", [])
 
 
-def test_what_softer_logits_alone_explain_is_inconclusive():
+def test_an_effect_of_softer_logits_alone_is_inconclusive():
     check = checked(audit_of({**LARGER, (ONE, 1): 12, (TWO, 1): 12}))
 
     assert check["verdict"] == "INCONCLUSIVE"
     assert "matched temperatures" in check["reasons"][0]
 
 
-def test_without_matched_searches_nothing_is_said_to_be_mitigated():
+def test_without_matched_searches_there_is_no_mitigated_verdict():
     sizes = {key: size for key, size in LARGER.items() if key[1] == 0}
 
     check = checked(audit_of(sizes), searches=(SEARCH,))
@@ -129,7 +129,7 @@ def test_the_change_in_the_rate_is_over_the_same_images():
     assert (difference["parameters"]["alpha"], difference["parameters"]["threshold"]) == (0.05, SEARCH.threshold)
 
 
-def test_the_alpha_of_the_change_in_the_rate_is_the_one_that_was_asked_for():
+def test_the_change_in_the_rate_uses_the_requested_alpha():
     check = checked(audit_of(LARGER), statistics=replace(DEFAULTS, alpha=0.15))
 
     difference = check["measures"]["overinterpretation_rate_difference"]

@@ -33,7 +33,7 @@ def test_the_verdict_follows_the_rule(ratio, matched, accuracy, verdict):
 
 
 @pytest.mark.parametrize(
-    ("asked", "verdict"),
+    ("statistics", "verdict"),
     [
         (Statistics(), "MITIGATED"),
         (Statistics(ratio_limit=1.15), "INCONCLUSIVE"),
@@ -43,7 +43,7 @@ def test_the_verdict_follows_the_rule(ratio, matched, accuracy, verdict):
         (Statistics(accuracy_limit=0), "INCONCLUSIVE"),
     ],
 )
-def test_the_rule_goes_by_the_limits_that_were_asked_for(asked, verdict):
+def test_the_rule_uses_the_requested_limits(statistics, verdict):
     measures = {
         "subset_fraction_ratio": measure(1.2, 1.4),
         "matched_subset_fraction_ratio": measure(1.15, 1.3),
@@ -51,10 +51,10 @@ def test_the_rule_goes_by_the_limits_that_were_asked_for(asked, verdict):
         "ood_accuracy_difference": measure(0.01, 0.05),
     }
 
-    assert judge(measures, {}, asked)[0] == verdict
+    assert judge(measures, {}, statistics)[0] == verdict
 
 
-def test_reasons_name_the_limits_that_were_asked_for():
+def test_reasons_name_the_requested_limits():
     measures = {
         "subset_fraction_ratio": measure(1.2, 1.6),
         "matched_subset_fraction_ratio": measure(1.2, 1.6),

@@ -33,8 +33,8 @@ def test_an_ensemble_that_holds_its_accuracy_outside_too_mitigates_without_a_sta
         ONE: (0.5, 40),
         TWO: (0.5, 40),
     }
-    told = check["out_of_distribution"]
-    assert (told["item_count"], told["labelled"], told["used"], told["failed"]) == (50, 40, 40, 0)
+    entry = check["out_of_distribution"]
+    assert (entry["item_count"], entry["labelled"], entry["used"], entry["failed"]) == (50, 40, 40, 0)
 
 
 def test_an_ensemble_that_is_less_accurate_outside_alone_does_not_mitigate_and_the_reason_says_where():
@@ -45,7 +45,7 @@ def test_an_ensemble_that_is_less_accurate_outside_alone_does_not_mitigate_and_t
     assert "on out-of-distribution images" in reason
 
 
-def test_an_image_outside_that_one_of_them_could_not_be_asked_about_is_left_out_and_counted():
+def test_an_image_outside_without_a_prediction_of_every_version_is_left_out_and_counted():
     some = np.arange(40) >= 3
     given = outside()
     one_less = OutOfDistribution(
@@ -75,7 +75,7 @@ def test_no_prediction_outside_is_no_evidence_that_accuracy_holds():
     ]
 
 
-def test_where_no_prediction_differs_no_difference_is_left():
+def test_equal_predictions_have_no_difference():
     third = f"{ONE[:-1]}2"
     document, _ = document_and_rows(
         [

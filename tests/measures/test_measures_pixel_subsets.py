@@ -30,8 +30,8 @@ ANSWER = PixelSubsetFinding(
 
 def descended(*, kept: bool = True, by_chance: bool = False, **changes) -> FindingControls:
     """Whether the last pixels keep class 0, and whether random pixels do."""
-    answer = replace(ANSWER, predicted_class=OTHER - kept, random_predicted_class=OTHER - by_chance, **changes)
-    return FindingControls(pixel_subset=answer)
+    result = replace(ANSWER, predicted_class=OTHER - kept, random_predicted_class=OTHER - by_chance, **changes)
+    return FindingControls(pixel_subset=result)
 
 
 def measured_and_reading(findings):
@@ -114,7 +114,7 @@ def test_the_curve_has_an_interval_from_ten_images_on():
     assert bare["low"] < bare["confidence"] < bare["high"]
 
 
-def test_a_confidence_that_is_no_number_leaves_the_image_out():
+def test_an_image_with_a_nan_confidence_is_left_out():
     nameless = descended(confidence=float("nan"))
     empty = descended(trace=Trace((64, 32), ()))
 
@@ -123,12 +123,14 @@ def test_a_confidence_that_is_no_number_leaves_the_image_out():
     )
 
     assert measures["pixel_subsets_class_kept_share"]["n"] == 1
-    told = {name: one["parameters"]["left_out"] for name, one in measures.items() if name.startswith("pixel_subsets")}
-    assert set(told.values()) == {3}
+    left_out = {
+        name: one["parameters"]["left_out"] for name, one in measures.items() if name.startswith("pixel_subsets")
+    }
+    assert set(left_out.values()) == {3}
     assert "; 3 images have no descent: fewer than 10 images" in reading["text"]
 
 
-def test_an_image_without_a_descent_is_told():
+def test_images_without_a_descent_are_counted():
     _, reading = measured_and_reading([finding(0, controls=descended()), finding(1)])
 
     assert "on whole images; 1 image has no descent: fewer than 10 images" in reading["text"]
@@ -151,7 +153,7 @@ def test_the_control_is_read_by_its_rule(kept, by_chance, count, outcome):
     assert reading["outcome"] == outcome
 
 
-def test_half_of_the_images_settle_nothing():
+def test_half_of_the_images_is_inconclusive():
     images = [finding(place, controls=descended(kept=place % 2 == 0)) for place in range(20)]
 
     _, reading = measured_and_reading(images)
@@ -178,7 +180,7 @@ def test_its_passes_are_in_those_of_the_audit():
     assert descended().passes == Passes(70, 64)
 
 
-def test_all_columns_are_resampled_as_one_would_be():
+def test_resampling_all_columns_equals_resampling_one():
     values = np.random.default_rng(3).random((40, 3))
 
     together = bootstrap_means(values)
@@ -189,7 +191,7 @@ def test_all_columns_are_resampled_as_one_would_be():
     assert bootstrap_means(values[:9]) is None
 
 
-def test_an_observer_keeps_no_room_for_images_that_were_not_descended():
+def test_an_observer_allocates_nothing_for_images_without_a_descent():
     observer = Observer(SEARCH, CANVAS)
     for one in (finding(0), finding(1, controls=descended()), finding(2)):
         observer.add(one)

@@ -30,7 +30,7 @@ def test_the_class_targeted_control_is_read_by_its_rule(other_size, count, outco
     ("bare", "not_found", "outcome"),
     [(50, 10, "ANY_CLASS"), (60, 0, "ANY_CLASS"), (30, 30, "INCONCLUSIVE"), (5, 55, "THIS_CLASS")],
 )
-def test_a_bare_fill_that_argues_for_another_class_is_no_evidence_for_the_pixels(bare, not_found, outcome):
+def test_a_bare_fill_that_is_sufficient_for_another_class_is_not_evidence_for_the_pixels(bare, not_found, outcome):
     sizes = [0] * bare + [None] * not_found
 
     readings = readings_of([finding(place, 3, controls=controls(size)) for place, size in enumerate(sizes)])
@@ -39,7 +39,7 @@ def test_a_bare_fill_that_argues_for_another_class_is_no_evidence_for_the_pixels
     assert "the bare fill alone suffices" in readings["class_targeted"]["text"]
 
 
-def test_the_level_of_an_interval_is_told_as_it_was_asked_for():
+def test_the_requested_level_of_an_interval_is_shown():
     interval = Interval(0.2, 0.4, "wilson", 60, level=0.999)
 
     assert interval_text(interval) == " (99.9% interval 20% to 40%)"
@@ -64,7 +64,7 @@ def test_the_class_targeted_sentence_gives_share_and_ratio():
 
 
 @pytest.mark.parametrize(
-    ("search", "passes", "said", "told"),
+    ("search", "passes", "said", "parameters"),
     [
         (SEARCH, 0, "the same search", {"passes": 600, "searched_passes": 600}),
         (SEARCH, 600, "the same search", {"passes": 600, "searched_passes": 600}),
@@ -73,7 +73,7 @@ def test_the_class_targeted_sentence_gives_share_and_ratio():
     ],
     ids=["the search's own", "the same", "more", "a method without a budget"],
 )
-def test_a_class_targeted_search_with_passes_of_its_own_is_not_called_the_same(search, passes, said, told):
+def test_a_class_targeted_search_with_passes_of_its_own_is_not_called_the_same(search, passes, said, parameters):
     plans = (ControlPlan(Control.CLASS_TARGETED, passes=passes),)
     findings = [finding(place, 3, controls=controls(4)) for place in range(20)]
 
@@ -82,9 +82,9 @@ def test_a_class_targeted_search_with_passes_of_its_own_is_not_called_the_same(s
     (shown,) = document["models"][0]["searches"]
     (reading,) = [one for one in shown["readings"] if one["control"] == "class_targeted"]
     assert f" {said} finds a subset for a random other class" in reading["text"]
-    assert shown["measures"]["class_targeted_size_ratio_median"]["parameters"] == told
+    assert shown["measures"]["class_targeted_size_ratio_median"]["parameters"] == parameters
     companion = shown["measures"]["overinterpretation_rate_class_targeted"]
-    assert told.items() <= companion["parameters"].items()
+    assert parameters.items() <= companion["parameters"].items()
     sentences = summary.sentences(
         {name: measure_from_json(one) for name, one in shown["measures"].items()}, shown["counts"], shown["search"]
     )
@@ -124,7 +124,7 @@ def test_a_fill_on_which_fewer_were_scored_says_how_many():
     assert "100% of 15 on marginal" in readings_of(findings)["fill"]["text"]
 
 
-def test_a_shape_that_was_painted_once_only_settles_nothing():
+def test_a_shape_that_was_painted_only_once_is_inconclusive():
     black = ScoredVariant("black_on_mean", 0.01, False, 0)
 
     findings = [finding(place, 3, controls=FindingControls(variants=(black,))) for place in range(40)]
@@ -168,7 +168,7 @@ def test_subsets_that_fall_below_the_threshold_and_keep_their_class_are_weakened
     )
 
 
-def test_a_ratio_of_which_the_median_is_not_known_is_told_by_its_lower_end():
+def test_a_ratio_with_an_unknown_median_is_shown_by_its_lower_end():
     sizes = [30] * 14 + [None] * 16
 
     readings = readings_of([finding(place, 3, controls=controls(size)) for place, size in enumerate(sizes)])

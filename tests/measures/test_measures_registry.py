@@ -39,7 +39,7 @@ def search_of(findings, **audit):
     return document["models"][0]["searches"][0]
 
 
-def test_one_function_and_its_line_put_a_measure_into_document_table_and_page(monkeypatch):
+def test_registering_one_function_adds_a_measure_to_document_table_and_page(monkeypatch):
     def largest(seen):
         return {"kept_pixels_most": quantile_measure(seen.size[seen.measured], 1.0, unit="pixels", empty="none")}
 
@@ -56,7 +56,7 @@ def test_one_function_and_its_line_put_a_measure_into_document_table_and_page(mo
     assert '<th scope="row">Pixels of the largest subset</th><td class="number">12 pixels</td>' in page
 
 
-def test_a_family_puts_its_measures_and_its_reading_into_the_document(monkeypatch):
+def test_registering_a_family_adds_its_measures_and_reading_to_the_document(monkeypatch):
     family = Family(
         lambda seen: {"image_count": Measure(float(len(seen.scored)), "images", len(seen.scored))},
         {"image_count": Title("Images looked at", Place.HEADLINE)},
@@ -66,9 +66,9 @@ def test_a_family_puts_its_measures_and_its_reading_into_the_document(monkeypatc
 
     search = search_of(mixed_findings())
 
-    told = search["measures"]["image_count"]
-    assert (told["value"], told["title"], told["place"]) == (13, "Images looked at", "headline")
-    assert told["order"] == max(one["order"] for one in search["measures"].values())
+    entry = search["measures"]["image_count"]
+    assert (entry["value"], entry["title"], entry["place"]) == (13, "Images looked at", "headline")
+    assert entry["order"] == max(one["order"] for one in search["measures"].values())
     assert {"control": "counting", "text": "13 were counted.", "outcome": "COUNTED"} in search["readings"]
 
 
@@ -86,7 +86,7 @@ def test_a_family_of_pairs_puts_its_measures_into_every_comparison(monkeypatch):
     assert (pair["measures"]["images"]["value"], pair["measures"]["images"]["title"]) == (24, "Images of both")
 
 
-def test_a_part_is_a_list_of_its_own_in_the_document_and_may_read_a_version(monkeypatch):
+def test_a_registered_part_is_its_own_list_in_the_document_and_may_read_a_version(monkeypatch):
     class Entry:
         def as_json(self):
             return {"about": "all", "measures": {"versions": Measure(2.0, "versions", 2).as_json()}}
@@ -102,7 +102,7 @@ def test_a_part_is_a_list_of_its_own_in_the_document_and_may_read_a_version(monk
     (entry,) = document["whole"]
     assert (entry["about"], entry["measures"]["versions"]["title"]) == ("all", "Versions")
     texts = [[one["text"] for one in model["searches"][0]["readings"]] for model in document["models"]]
-    assert [f"1 of {OTHER_VERSION}" in told for told in texts] == [False, True]
+    assert [f"1 of {OTHER_VERSION}" in entry for entry in texts] == [False, True]
 
 
 def test_the_measures_of_a_search_are_numbered_as_they_are_registered():
@@ -115,7 +115,7 @@ def test_the_measures_of_a_search_are_numbered_as_they_are_registered():
     assert names == [name for name in registry.measure_titles() if name in measures]
 
 
-def test_no_two_measures_of_one_table_are_called_alike():
+def test_measures_of_one_table_have_different_titles():
     tables = (registry.measure_titles(), registry.pair_titles(), *(part.titles for part in registry.PARTS))
 
     for titles in tables:

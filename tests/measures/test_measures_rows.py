@@ -34,14 +34,14 @@ def test_the_objects_survive_their_row(share):
     assert value_of(FINDING, row).controls == with_objects
 
 
-def test_a_row_of_before_has_no_objects():
+def test_a_row_of_an_earlier_release_has_no_objects():
     row = finding_row(finding())
     del row["controls"]["objects"]
 
     assert value_of(FINDING, row).controls.objects is None
 
 
-def test_a_confidence_that_is_no_number_is_null_in_the_row():
+def test_a_nan_confidence_is_null_in_the_row():
     row = finding_row(replace(failed(), confidence=math.nan, margin=-math.inf))
 
     assert (row["confidence"], row["margin"]) == (None, None)
@@ -85,7 +85,7 @@ def test_an_artifact_that_breaks_off_is_refused():
         list(read(packed[:-3]))
 
 
-def test_what_packs_a_thousandfold_is_unpacked_a_little_at_a_time():
+def test_highly_compressed_data_is_unpacked_in_small_pieces():
     packed = gzip.compress(bytes(10_000_000))
 
     texts = list(Unpacking().feed(packed))

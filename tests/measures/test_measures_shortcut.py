@@ -118,7 +118,7 @@ def test_objects_are_read_by_the_rule(findings, outcome):
     assert reading_of(findings)["outcome"] == outcome
 
 
-def test_thirty_images_are_wanted_of_all_that_the_rule_rests_on():
+def test_the_rule_needs_thirty_images_for_every_measure():
     few_labelled = images(10, in_ring=False) + [
         replace(one, label=None, position=100 + one.position) for one in images(in_ring=False)
     ]
@@ -131,7 +131,7 @@ def test_thirty_images_are_wanted_of_all_that_the_rule_rests_on():
     assert "fewer than 30 images with a subset (12)" in reading_of(few_searched)["text"]
 
 
-def test_accuracy_is_held_against_chance_on_the_images_that_the_drop_is_of():
+def test_accuracy_is_compared_with_chance_on_the_images_of_the_drop():
     wrong = [replace(one, predicted_class=1 - one.label) for one in with_objects(20, area=0.4, share=0.9, first=20)]
     without_objects = [finding(100 + place, 4) for place in range(200)]
 
@@ -193,7 +193,7 @@ def test_an_image_that_is_right_only_without_its_ring_makes_up_for_one_that_is_l
     assert measures_of(found + gained)["shortcut_accuracy_drop"]["value"] == 0.0
 
 
-def test_the_object_share_is_told_with_what_chance_would_give():
+def test_the_object_share_is_shown_with_its_chance_level():
     shares = [(0.25, 0.5), (0.5, 1.0), (0.75, 0.75)] * 5
     found = [
         finding(place, 4, controls=FindingControls(objects=ObjectsFinding(area, share)))
@@ -216,7 +216,7 @@ def test_without_objects_the_object_share_says_so():
     assert measured["object_share_median"]["unavailable"] == "no item with a subset has boxes or a mask"
 
 
-def test_the_sentence_tells_share_chance_and_drop():
+def test_the_sentence_gives_share_chance_and_drop():
     assert reading_of(images(in_ring=True, lost=0.5))["text"] == (
         "100% of the median subset lies in the ring at the canvas' edge (chance 44%), and filling it with the mean "
         "costs 50% of accuracy (95% interval 35% to 65%): the decision rests on what lies beside the object."

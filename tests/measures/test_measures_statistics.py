@@ -48,7 +48,7 @@ def every_control(place: int, version: str) -> FindingControls:
         if name != version
     )
     outside = ScoredVariant("outside_filled", 0.6, sufficient=False, predicted_class=place % 3 // 2)
-    answer = PixelSubsetFinding(
+    result = PixelSubsetFinding(
         subset(4), 0.5 + place / 100, place % 3 // 2, place / 100, place % 2, Trace((64, 0), (1, place / 100)), Passes()
     )
     scored = variants(sufficient=place % 3 > 0, confidence=0.5 + place / 100)
@@ -60,7 +60,7 @@ def every_control(place: int, version: str) -> FindingControls:
         objects=ObjectsFinding(0.3, place / 50),
         transfers=others,
         fill_robust=replace(ROBUST, size=10 + place),
-        pixel_subset=answer,
+        pixel_subset=result,
     )
 
 
@@ -112,7 +112,7 @@ def intervals(value: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]
             yield from intervals(one, name if key in {"interval", "groups"} else key)
 
 
-def test_every_interval_of_a_result_is_of_the_level_that_was_asked_for():
+def test_every_interval_of_a_result_has_the_requested_level():
     wide, narrow = whole_document(DEFAULTS), whole_document(Statistics(level=0.5))
 
     found = list(zip(intervals(wide), intervals(narrow), strict=True))
@@ -128,7 +128,7 @@ def test_every_interval_of_a_result_is_of_the_level_that_was_asked_for():
     assert sum(first["high"] > second["high"] for first, second in ends) > len(ends) / 2
 
 
-def test_the_curve_of_the_pixel_subsets_is_of_that_level_too():
+def test_the_curve_of_the_pixel_subsets_has_the_requested_level():
     def widths(statistics):
         measures = whole_document(statistics)["models"][0]["searches"][0]["measures"]
         curve = measures["pixel_subsets_confidence_mean"]["parameters"]["curve"]
@@ -153,8 +153,8 @@ def test_the_rate_counts_subsets_of_at_most_alpha(alpha, rate):
         [finding(0, 1), finding(1, 3), finding(2, 4), finding(3, 64)], statistics=Statistics(alpha=alpha)
     )
 
-    told = document["models"][0]["searches"][0]["measures"]["overinterpretation_rate"]
-    assert (told["value"], told["parameters"]["alpha"]) == (rate, alpha)
+    measure = document["models"][0]["searches"][0]["measures"]["overinterpretation_rate"]
+    assert (measure["value"], measure["parameters"]["alpha"]) == (rate, alpha)
 
 
 def test_the_companion_counts_by_the_same_alpha():
@@ -183,23 +183,23 @@ def test_the_change_in_the_rate_of_a_check_is_by_alpha():
     assert check["versions"][VERSION]["measures"]["overinterpretation_rate"]["value"] > 0.5
 
 
-def test_what_was_asked_stands_in_the_specification():
-    asked = Statistics(level=0.9, alpha=0.1, ratio_limit=1.5, accuracy_limit=-0.1)
+def test_the_specification_contains_the_requested_statistics():
+    requested = Statistics(level=0.9, alpha=0.1, ratio_limit=1.5, accuracy_limit=-0.1)
 
-    assert whole_document(asked)["specification"]["statistics"] == {
+    assert whole_document(requested)["specification"]["statistics"] == {
         "level": 0.9,
         "alpha": 0.1,
         "ratio_limit": 1.5,
         "accuracy_limit": -0.1,
     }
-    assert whole_document(asked)["mitigation"][0]["limits"] == {
+    assert whole_document(requested)["mitigation"][0]["limits"] == {
         "ratio": 1.5,
         "accuracy_difference": -0.1,
         "images": 30,
     }
 
 
-def test_default_statistics_are_no_part_of_the_digest_that_answers_are_reused_by():
+def test_default_statistics_do_not_change_the_reuse_key():
     digest = audit().specification.digest
 
     assert digest == "bba5fe7de9e9a02bf122077ac26683f2468b46d4c4824a3e153df88438b03576"

@@ -22,11 +22,11 @@ PLANS = (ControlPlan(Control.TRANSFER),)
 OTHER_NAMES = ("cat", "owl", "hen")
 
 
-def scored(position=0, *answers, model_version=VERSION, **changes):
+def scored(position=0, *scores, model_version=VERSION, **changes):
     """A finding of class 0 with scores (version, confidence, predicted class), which are sufficient from 0.9 on."""
     transfers = tuple(
         TransferFinding(name, confidence, sufficient=confidence >= 0.9, predicted_class=predicted)
-        for name, confidence, predicted in answers
+        for name, confidence, predicted in scores
     )
     changes = {"controls": FindingControls(transfers=transfers), **changes}
     return finding(position, model_version=model_version, **changes)
@@ -49,8 +49,8 @@ def matrix_of(findings, *, versions=BOTH, plans=PLANS, **document):
 
 
 def test_shares_and_median_are_of_the_subsets_that_were_scored():
-    answers = [(0.95, 0), (0.92, 0), (0.5, 0), (0.3, 1)]
-    findings = [scored(place, (OTHER_VERSION, *answer)) for place, answer in enumerate(answers)]
+    scores = [(0.95, 0), (0.92, 0), (0.5, 0), (0.3, 1)]
+    findings = [scored(place, (OTHER_VERSION, *score)) for place, score in enumerate(scores)]
     findings += [scored(9), *(of_other(place) for place in range(4))]
 
     _, matrix = matrix_of(findings)
@@ -83,7 +83,7 @@ def test_agreed_are_images_on_which_both_are_confident_of_the_same_class():
     )
 
 
-def test_classes_of_versions_that_number_them_otherwise_are_compared_by_name():
+def test_classes_with_different_indices_are_compared_by_name():
     turned = {OTHER_VERSION: ("owl", "cat", "dog")}
     findings = [scored(0, (OTHER_VERSION, 0.95, 0)), of_other(0, predicted_class=1)]
 
@@ -92,7 +92,7 @@ def test_classes_of_versions_that_number_them_otherwise_are_compared_by_name():
     assert matrix[VERSION, OTHER_VERSION, 0]["transfer_agreed_class_kept_share"]["n"] == 1
 
 
-def test_versions_of_other_classes_say_that_they_cannot_be_asked():
+def test_versions_with_different_classes_say_that_they_cannot_score():
     findings = [scored(0), of_other(0)]
 
     written, matrix = matrix_of(findings, class_labels={OTHER_VERSION: OTHER_NAMES})
@@ -103,7 +103,7 @@ def test_versions_of_other_classes_say_that_they_cannot_be_asked():
     assert "transfer" not in controls_read(written)
 
 
-def test_what_was_not_scored_is_counted_and_in_no_share():
+def test_unscored_subsets_are_counted_and_in_no_share():
     died = TransferFinding(OTHER_VERSION, reason=FindingReason.MODEL_DIED)
     findings = [scored(0, controls=FindingControls(transfers=(died,))), scored(1, (OTHER_VERSION, 0.95, 0))]
     findings += [of_other(0), of_other(1)]
@@ -116,7 +116,7 @@ def test_what_was_not_scored_is_counted_and_in_no_share():
     assert written["passes"]["forward"] == 4 * 100 + 1
 
 
-def test_a_version_whose_subsets_nobody_scored_says_so():
+def test_a_version_without_scored_subsets_says_so():
     _, matrix = matrix_of([scored(0), of_other(0)])
 
     assert matrix[OTHER_VERSION, VERSION, 0]["transfer_class_kept_share"]["unavailable"].startswith("no subset")
@@ -129,7 +129,7 @@ def test_without_the_control_there_is_no_matrix():
     assert written["transfer"] == []
 
 
-def test_every_pair_of_every_search_has_its_place_but_for_matched_ones():
+def test_every_pair_of_every_search_is_listed_except_matched_ones():
     other_class = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
     searches = (SEARCH, other_class, replace(SEARCH, matched=True))
     findings = [
@@ -196,10 +196,10 @@ def test_few_images_have_no_verdict():
     assert "fewer than 10 such images" in reading["text"]
 
 
-def test_answers_survive_the_findings_artifact():
-    answer = TransferFinding(OTHER_VERSION, 0.5, sufficient=False, predicted_class=2)
+def test_scores_survive_the_findings_artifact():
+    score = TransferFinding(OTHER_VERSION, 0.5, sufficient=False, predicted_class=2)
     died = TransferFinding(THIRD, reason=FindingReason.MODEL_DIED)
-    one = finding(0, controls=FindingControls(transfers=(answer, died)))
+    one = finding(0, controls=FindingControls(transfers=(score, died)))
 
     _, findings = document_and_rows([one])
 

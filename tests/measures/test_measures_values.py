@@ -196,7 +196,7 @@ def test_variants_of_the_subsets_have_a_share_and_a_median():
         assert measured[f"{name}_confidence_median"]["n"] == 3
 
 
-def test_a_variant_of_a_whole_image_counts_for_nothing():
+def test_a_variant_of_a_whole_image_is_not_counted():
     measured = measures_of([finding(0, None, budget_exhausted=True, controls=variants())])
 
     assert measured["dilated_sufficient_share"]["value"] is None
@@ -214,7 +214,7 @@ def test_accuracy_on_random_subsets_is_over_labelled_images():
     assert measures_of(some)["random_accuracy"]["n"] == 2
 
 
-def test_below_ten_images_the_missing_interval_is_said():
+def test_below_ten_images_the_measure_says_that_it_has_no_interval():
     rate = measures_of([finding(place) for place in range(9)])["overinterpretation_rate"]
 
     assert rate["interval"] is None
@@ -236,7 +236,7 @@ def without_fill(position, **changes):
     return finding(position, None, reason=FindingReason.FILL_UNAVAILABLE, trace=None, **changes)
 
 
-def test_an_image_whose_fill_cannot_be_made_is_eligible_and_has_its_place_in_the_accuracy():
+def test_an_image_whose_fill_cannot_be_made_is_eligible_and_counts_in_the_accuracy():
     findings = [finding(0), finding(1, 0, baseline_confident=True), not_eligible(2), without_fill(3), failed(4)]
 
     measured = measures_of(findings)
@@ -247,7 +247,7 @@ def test_an_image_whose_fill_cannot_be_made_is_eligible_and_has_its_place_in_the
     assert measured["overinterpretation_rate"]["n"] == 1
 
 
-def test_what_an_audit_counts_says_of_every_image_what_became_of_it():
+def test_the_counts_of_an_audit_cover_every_image():
     document, _ = document_and_rows([finding(0), not_eligible(1), without_fill(2), without_fill(3), failed(4)])
 
     counts = document["models"][0]["searches"][0]["counts"]
@@ -266,7 +266,7 @@ def test_a_measure_without_a_value_says_why(findings):
         assert (measure["value"] is None) == bool(measure.get("unavailable")), name
 
 
-def test_every_registered_measure_gives_names_of_its_own():
+def test_registered_measures_have_different_names():
     measured = measures_of(mixed_findings())
 
     assert len(measured) == 40

@@ -74,12 +74,12 @@ class Prometheus:
 
     url: str
 
-    def ask(self, path: str, **parameters: str) -> Any:
+    def get(self, path: str, **parameters: str) -> Any:
         """The data of a response of its API. An error fails the test."""
         query = urllib.parse.urlencode(parameters)
         try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=30) as answer:
-                document = json.load(answer)
+            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=30) as response:
+                document = json.load(response)
         except urllib.error.HTTPError as error:
             with error:
                 pytest.fail(f"{parameters}: {error.read().decode()}")
@@ -88,7 +88,7 @@ class Prometheus:
 
     def samples(self, expression: str) -> dict[tuple[tuple[str, str], ...], float]:
         """The current values of an expression, by labels."""
-        data = self.ask("query", query=expression)
+        data = self.get("query", query=expression)
         if data["resultType"] == "scalar":
             return {(): float(data["result"][1])}
         return {tuple(sorted(each["metric"].items())): float(each["value"][1]) for each in data["result"]}
@@ -110,7 +110,7 @@ class Prometheus:
 
     def firing(self) -> set[str]:
         """Names of the firing alerts."""
-        alerts = self.ask("alerts")["alerts"]
+        alerts = self.get("alerts")["alerts"]
         return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
 
 

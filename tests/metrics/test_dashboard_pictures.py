@@ -27,16 +27,16 @@ def sample(labels: dict[str, str], *values: float) -> dict[str, Any]:
     return {"metric": labels, "values": points, "value": points[-1]}
 
 
-def answer(*series: dict[str, Any], legend: str = "{{name}}", ref: str = "A") -> dict[str, Any]:
+def result(*series: dict[str, Any], legend: str = "{{name}}", ref: str = "A") -> dict[str, Any]:
     return {"legend": legend, "ref": ref, "result": list(series), "exemplars": []}
 
 
-def texts_of(panel: dict[str, Any], *answers: dict[str, Any]) -> list[str]:
+def texts_of(panel: dict[str, Any], *results: dict[str, Any]) -> list[str]:
     """The texts on a panel."""
     figure = Figure()
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    draw_panel(axes, panel, list(answers), WINDOW)
+    draw_panel(axes, panel, list(results), WINDOW)
     figure.canvas.draw()
     legend = axes.get_legend()
     named = [] if legend is None else [text.get_text() for text in legend.get_texts()]
@@ -51,43 +51,43 @@ def panel(board: str, title: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", BOARDS)
 def test_every_panel_of_a_dashboard_is_drawn_and_its_picture_is_shown(name, tmp_path):
     series = sample({"name": "one", "le": "1", "model": "m", "version": "1"}, 1, math.nan, 3)
-    answers = {
+    results = {
         str(one["id"]): [
-            answer(series, legend=target["legendFormat"], ref=target["refId"]) for target in one["targets"]
+            result(series, legend=target["legendFormat"], ref=target["refId"]) for target in one["targets"]
         ]
         for one in BOARDS[name]["panels"]
         if "targets" in one
     }
     story = {"start": WINDOW.start, "end": WINDOW.end, "step_seconds": 5.0, "events": [[WINDOW.start, "it began"]]}
 
-    draw_board(BOARDS[name], story | {"answers": {name: answers}}, name, tmp_path / "board.png")
+    draw_board(BOARDS[name], story | {"results": {name: results}}, name, tmp_path / "board.png")
 
     assert (tmp_path / "board.png").read_bytes().startswith(b"\x89PNG")
     assert f"../../docs/images/dashboard-{name}.png" in README
     assert (REPOSITORY / "docs" / "images" / f"dashboard-{name}.png").exists()
 
 
-def test_a_panel_without_an_answer_says_so():
-    assert texts_of(panel("overview", "Audits by state"), answer()) == [NOTHING]
+def test_a_panel_without_data_says_so():
+    assert texts_of(panel("overview", "Audits by state"), result()) == [NOTHING]
 
 
-def test_a_line_of_no_numbers_is_named_and_has_axes():
-    unknown = answer(sample({"outcome": "completed"}, math.nan, math.nan), legend="{{outcome}}")
+def test_a_line_of_nan_values_is_named_and_has_axes():
+    unknown = result(sample({"outcome": "completed"}, math.nan, math.nan), legend="{{outcome}}")
 
     assert texts_of(panel("overview", "How long audits took"), unknown) == ["completed"]
 
 
 def test_a_number_stands_in_its_unit_and_each_of_several_has_its_name():
-    up, missing = answer(sample({}, 1), legend="up"), answer(sample({}, 2), legend="missing")
+    up, missing = result(sample({}, 1), legend="up"), result(sample({}, 2), legend="missing")
 
-    assert texts_of(panel("overview", "Oldest waiting shard"), answer(sample({}, 90), legend="")) == ["1.5 min"]
+    assert texts_of(panel("overview", "Oldest waiting shard"), result(sample({}, 90), legend="")) == ["1.5 min"]
     assert texts_of(panel("overview", "Workers up"), up, missing) == ["1", "up", "2", "missing"]
 
 
 def test_rows_of_a_table_that_are_of_one_version_become_one():
     labels = {"project": "p", "model": "m", "version": "7"}
-    images = answer(sample(labels | {"audit": "a", "dataset": "d", "method": "x", "threshold": "0.9"}, 20), ref="A")
-    rate, ended = answer(sample(labels, 0.5), ref="B"), answer(sample(labels, 0.0), ref="C")
+    images = result(sample(labels | {"audit": "a", "dataset": "d", "method": "x", "threshold": "0.9"}, 20), ref="A")
+    rate, ended = result(sample(labels, 0.5), ref="B"), result(sample(labels, 0.0), ref="C")
 
     read = texts_of(panel("models", "The audits behind the numbers"), images, rate, ended)
 
@@ -96,9 +96,9 @@ def test_rows_of_a_table_that_are_of_one_version_become_one():
 
 
 def test_a_line_is_named_by_its_labels():
-    asked = panel("overview", "Audits by state")
+    states = panel("overview", "Audits by state")
 
-    assert texts_of(asked, answer(sample({"state": "RUNNING"}, 1, 2), legend="{{state}}")) == ["RUNNING"]
+    assert texts_of(states, result(sample({"state": "RUNNING"}, 1, 2), legend="{{state}}")) == ["RUNNING"]
     assert name_of("__auto", {"__name__": "x", "a": "b"}) == "x"
 
 
@@ -131,12 +131,12 @@ def test_the_page_says_that_they_are_no_screenshots():
 
 
 @pytest.mark.acceptance
-def test_what_a_real_prometheus_answers_is_drawn(watched, tmp_path):
+def test_results_of_a_real_prometheus_are_drawn(watched, tmp_path):
     end = watched.prometheus.value("time()")
     window = Window(end - 60, end, 1.0, 1.0)
-    answers = {name: results_of(board, watched.prometheus.url, window) for name, board in BOARDS.items()}
+    results = {name: results_of(board, watched.prometheus.url, window) for name, board in BOARDS.items()}
     story = {"start": window.start, "end": end, "step_seconds": 1.0, "events": []}
-    story = json.loads(json.dumps(story | {"answers": answers}))
+    story = json.loads(json.dumps(story | {"results": results}))
 
     for name, board in BOARDS.items():
         draw_board(board, story, name, Path(tmp_path / f"{name}.png"))

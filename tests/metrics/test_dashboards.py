@@ -52,9 +52,9 @@ def known_names() -> set[str]:
     """Every series name of the registries and of the recording rules."""
     families = [family for metrics in (ApiMetrics(), WorkerMetrics()) for family in metrics.registry.collect()]
     suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
-    told = {f"{family.name}{end}" for family in families for end in suffixes.get(family.type, ("",))}
+    series = {f"{family.name}{end}" for family in families for end in suffixes.get(family.type, ("",))}
     rules = yaml.safe_load(RULES.read_text())["groups"]
-    return told | OF_PROMETHEUS | {rule["record"] for group in rules for rule in group["rules"] if "record" in rule}
+    return series | OF_PROMETHEUS | {rule["record"] for group in rules for rule in group["rules"] if "record" in rule}
 
 
 def names_in(expression: str) -> set[str]:
@@ -62,13 +62,13 @@ def names_in(expression: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
-def test_every_name_in_a_dashboard_is_one_that_is_told(path):
+def test_every_name_in_a_dashboard_is_exposed(path):
     for expression in expressions(path):
         assert names_in(expression), expression
         assert names_in(expression) <= known_names(), expression
 
 
-def test_every_name_in_a_rule_is_one_that_is_told():
+def test_every_name_in_a_rule_is_exposed():
     groups = yaml.safe_load(RULES.read_text())["groups"]
 
     for rule in (rule for group in groups for rule in group["rules"]):
@@ -82,7 +82,7 @@ def test_a_misspelt_name_would_be_noticed():
 
 @pytest.mark.acceptance
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
-def test_the_real_prometheus_answers_every_expression_of_a_dashboard(watched, path):
+def test_the_real_prometheus_evaluates_every_expression_of_a_dashboard(watched, path):
     for expression in expressions(path):
         watched.prometheus.samples(expression)
 
@@ -94,18 +94,18 @@ def test_no_panel_that_a_healthy_service_has_data_for_is_empty(watched):
 
     for expression in (expression for path in BOARDS for expression in expressions(path)):
         if not quiet.search(expression):
-            eventually(lambda asked=expression: watched.prometheus.samples(asked), f"a sample of {expression}")
+            eventually(lambda name=expression: watched.prometheus.samples(name), f"a sample of {expression}")
 
 
 @pytest.mark.acceptance
-def test_every_panel_that_promises_dots_has_some(watched):
+def test_every_panel_with_exemplars_has_some(watched):
     promising = [target for path in BOARDS for target in targets(path) if target.get("exemplar")]
     span = {"start": str(time.time() - 3600), "end": str(time.time() + 3600)}
 
     assert len(promising) >= 3
     for target in promising:
         query = completed(target["expr"])
-        eventually(lambda asked=query: watched.prometheus.ask("query_exemplars", query=asked, **span), query)
+        eventually(lambda name=query: watched.prometheus.get("query_exemplars", query=name, **span), query)
 
 
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
@@ -154,7 +154,7 @@ def test_panels_have_an_id_each_and_no_two_lie_over_one_another(path):
     assert max(x for x, _ in cells) < 24
 
 
-def test_every_panel_asks_the_data_source_that_is_provisioned():
+def test_every_panel_uses_the_provisioned_data_source():
     [source] = yaml.safe_load((GRAFANA / "provisioning" / "datasources" / "prometheus.yml").read_text())["datasources"]
     used = {
         entry["datasource"]["uid"]
@@ -170,10 +170,10 @@ def test_every_panel_asks_the_data_source_that_is_provisioned():
 def test_the_number_of_workers_turns_red_when_it_falls_and_not_only_at_none():
     panels = read(GRAFANA / "dashboards" / "overview.json")["panels"]
     [panel] = [panel for panel in panels if panel["title"] == "Workers up"]
-    asked = {target["legendFormat"]: target["expr"] for target in panel["targets"]}
+    by_legend = {target["legendFormat"]: target["expr"] for target in panel["targets"]}
     [override] = panel["fieldConfig"]["overrides"]
 
-    assert asked == {"up": "modicum:workers_up", "missing": "modicum:workers_missing"}
+    assert by_legend == {"up": "modicum:workers_up", "missing": "modicum:workers_missing"}
     assert override["matcher"] == {"id": "byName", "options": "missing"}
     [steps] = [entry["value"]["steps"] for entry in override["properties"] if entry["id"] == "thresholds"]
     assert [(step["value"], step["color"]) for step in steps] == [(None, "green"), (1, "red")]

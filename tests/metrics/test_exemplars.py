@@ -37,7 +37,7 @@ def test_the_plain_format_has_no_exemplars_and_no_times_of_creation():
     assert b"_created" not in text + exposed_text(WorkerMetrics().registry, "")[0]
 
 
-def test_what_went_wrong_for_the_first_time_is_a_rise_and_not_a_beginning():
+def test_a_first_error_is_a_rise_of_an_existing_counter():
     text = exposed_text(WorkerMetrics().registry, "")[0].decode()
 
     assert 'modicum_worker_audits_ended_total{outcome="failed"} 0.0' in text

@@ -85,23 +85,23 @@ def artifact_folder_unwritable(stage: Stage) -> Iterator[None]:
 
 def ready(stage: Stage) -> tuple[int, dict[str, bool]]:
     try:
-        with urllib.request.urlopen(f"{stage.http_url}/readyz", timeout=30) as answer:
-            return answer.status, json.load(answer)
+        with urllib.request.urlopen(f"{stage.http_url}/readyz", timeout=30) as response:
+            return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.load(error)
 
 
 def lives(stage: Stage) -> bool:
-    with urllib.request.urlopen(f"{stage.http_url}/healthz", timeout=30) as answer:
-        return bool(answer.read() == b"alive\n")
+    with urllib.request.urlopen(f"{stage.http_url}/healthz", timeout=30) as response:
+        return bool(response.read() == b"alive\n")
 
 
 def health(stage: Stage, service: str) -> int:
     with grpc.insecure_channel(stage.address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
-        answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=30, wait_for_ready=True)
-        return int(answer.status)
+        response = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=30, wait_for_ready=True)
+        return int(response.status)
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_a_failing_dependency_turns_readiness_and_not_liveness_and_comes_back(
     eventually(lambda: ready(stage)[0] == 200, "the service to be ready")
 
     with failing(stage):
-        status, answers = ready(stage)
-        assert (status, {name for name, up in answers.items() if not up}) == (503, dependencies)
+        status, states = ready(stage)
+        assert (status, {name for name, up in states.items() if not up}) == (503, dependencies)
         assert lives(stage)
         for service in ("", AUDITS):
             eventually(lambda name=service: health(stage, name) == NOT_SERVING, f"{service!r} to be NOT_SERVING")
@@ -139,7 +139,7 @@ def test_a_failing_dependency_turns_readiness_and_not_liveness_and_comes_back(
         watched.prometheus.until(f'modicum_dependency_up{{dependency="{name}"}}', lambda up: up == 1)
 
 
-def test_without_a_database_the_scrape_is_answered_and_what_it_says_is_a_gap(watched):
+def test_without_a_database_the_scrape_works_and_has_a_gap(watched):
     with postgres_stopped(watched.stage):
         eventually(lambda: not watched.prometheus.samples("modicum_queue_age_seconds"), "the queue's age to be unknown")
         assert watched.prometheus.value('up{job="modicum-api"}') == 1
@@ -148,12 +148,12 @@ def test_without_a_database_the_scrape_is_answered_and_what_it_says_is_a_gap(wat
     watched.prometheus.until("modicum_queue_age_seconds")
 
 
-def test_a_database_that_hangs_holds_no_scrape_up_and_is_told_to_be_down(watched):
+def test_a_hanging_database_delays_no_scrape_and_is_reported_down(watched):
     stage = watched.stage
     with postgres_frozen(stage):
         for _ in range(3):  # the later ones find the first one's query still open
-            with urllib.request.urlopen(f"{stage.http_url}/metrics", timeout=SCRAPE_SECONDS) as answer:
-                text = answer.read().decode()
+            with urllib.request.urlopen(f"{stage.http_url}/metrics", timeout=SCRAPE_SECONDS) as response:
+                text = response.read().decode()
             assert 'modicum_dependency_up{dependency="database"} 0.0' in text
             assert "\nmodicum_queue_age_seconds " not in text
             assert "\nmodicum_rpcs_total{" in text

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.acceptance
 
 
 def fetched(url: str, accept: str = "text/plain") -> bytes:
-    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=30) as answer:
-        content: bytes = answer.read()
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=30) as response:
+        content: bytes = response.read()
         return content
 
 
@@ -65,7 +65,7 @@ def test_one_query_gives_the_trend_over_a_models_versions_with_the_audit_behind_
         ("max_over_time(max(modicum_worker_model_memory_bytes)[1h:1s])", 10_000_000),
     ],
 )
-def test_what_an_operator_asks_is_answered(watched, expression, least):
+def test_an_operators_queries_have_results(watched, expression, least):
     watched.prometheus.until(expression, lambda value: value >= least)
 
 
@@ -84,7 +84,7 @@ def test_promtool_finds_nothing_wrong_with_any_metric(watched):
 
 def test_every_rule_can_be_evaluated(watched):
     def evaluated() -> list[dict[str, str]]:
-        groups = watched.prometheus.ask("rules")["groups"]
+        groups = watched.prometheus.get("rules")["groups"]
         rules = [rule for group in groups for rule in group["rules"]]
         return rules if all(rule["health"] != "unknown" for rule in rules) else []
 
@@ -93,12 +93,12 @@ def test_every_rule_can_be_evaluated(watched):
     assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
 
 
-def test_nothing_but_known_labels_is_told_and_names_of_users_only_of_models(watched):
-    data = watched.prometheus.ask("series", **{"match[]": '{__name__=~"modicum_.*"}'})
-    told = {label for series in data for label in series} - {"__name__", "instance", "job"}
+def test_only_known_labels_are_exposed_and_only_models_have_users_names(watched):
+    data = watched.prometheus.get("series", **{"match[]": '{__name__=~"modicum_.*"}'})
+    labels = {label for series in data for label in series} - {"__name__", "instance", "job"}
     named = {series["__name__"] for series in data if "model" in series}
 
-    assert told <= {
+    assert labels <= {
         *("method", "code", "le", "answer", "state", "reason", "dependency"),
         *("outcome", "stage", "level", "programs", "slot", "door"),
         *("project", "model", "version", "audit", "dataset", "threshold", "alpha"),
@@ -106,9 +106,9 @@ def test_nothing_but_known_labels_is_told_and_names_of_users_only_of_models(watc
     assert all(name.startswith("modicum_model_") for name in named)
 
 
-def test_a_spike_of_audits_leads_to_the_audit_and_one_of_calls_to_its_line_in_the_log(watched):
+def test_exemplars_lead_from_a_spike_to_the_audit_or_the_log_line(watched):
     def exemplars(metric: str) -> list[dict[str, str]]:
-        found = watched.prometheus.ask("query_exemplars", query=metric, start="0", end="99999999999")
+        found = watched.prometheus.get("query_exemplars", query=metric, start="0", end="99999999999")
         return [exemplar["labels"] for series in found for exemplar in series["exemplars"]]
 
     audits = eventually(lambda: exemplars("modicum_worker_audit_duration_seconds_bucket"), "an exemplar of an audit")
@@ -140,7 +140,7 @@ def test_a_model_that_is_deleted_leaves_no_series_behind(watched):
     assert prometheus.value('modicum_model_overinterpretation_rate{model="m"}') is not None
 
 
-def test_a_worker_that_dies_with_an_audit_in_its_hands_is_seen_before_its_user_complains(watched):
+def test_the_death_of_a_worker_with_an_audit_raises_an_alert(watched):
     stage, prometheus = watched.stage, watched.prometheus
     with closed(stage.database.url, Point.FINDING, project=SUBJECT, stored=0) as gate:
         audit = stage.client().audits.create(
@@ -163,7 +163,7 @@ def test_a_worker_that_dies_with_an_audit_in_its_hands_is_seen_before_its_user_c
     prometheus.until(f'modicum_model_last_audit_info{{audit="{watched.audit.name.rpartition("/")[2]}"}}')
 
 
-def test_openmetrics_are_served_to_whoever_asks_for_them(watched):
+def test_openmetrics_are_served_on_request(watched):
     for url in (watched.stage.http_url, watched.worker_url):
         assert fetched(f"{url}/metrics", OPENMETRICS).endswith(b"# EOF\n")
         assert b"# EOF" not in fetched(f"{url}/metrics")

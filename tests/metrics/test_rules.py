@@ -64,7 +64,7 @@ def test_every_alert_is_seen_to_fire(alert):
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_every_alert_leads_to_what_to_do(alert):
+def test_every_alert_links_to_its_instructions(alert):
     file, _, anchor = alert["annotations"]["runbook"].partition("#")
 
     assert file == "docs/how-to/answer-alerts.md"

@@ -22,15 +22,15 @@ ENDED = datetime(2026, 1, 1, tzinfo=UTC)
 def document(
     version: str, *, rate: float | None = 0.5, low: float | None = 0.4, companion: float | None = 0.25
 ) -> bytes:
-    asked = {"alpha": 0.05, "threshold": 0.9}
+    parameters = {"alpha": 0.05, "threshold": 0.9}
     interval, wide = None if low is None else {"low": low, "high": 0.6}, {"low": 0.125, "high": 0.375}
     measures = {
-        "overinterpretation_rate": {"value": rate, "n": 20, "interval": interval, "parameters": asked},
+        "overinterpretation_rate": {"value": rate, "n": 20, "interval": interval, "parameters": parameters},
         "overinterpretation_rate_class_targeted": {
             "value": companion,
             "n": 20 if companion is not None else 0,
             "interval": wide if companion is not None else None,
-            "parameters": asked,
+            "parameters": parameters,
         },
         "subset_fraction_median": {"value": None, "n": 20, "interval": None},
     }
@@ -51,14 +51,14 @@ class Shelf:
     newest: NewestAudits
     documents: dict[str, bytes]
     read_digests: list[str] = field(default_factory=list)
-    asked: int = 0
+    calls: int = 0
     failure: Exception | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SimpleNamespace]:
         async def newest_audits(*, limit: int) -> NewestAudits:
-            self.asked += 1
+            self.calls += 1
             await self.gate.wait()
             if self.failure is not None:
                 raise self.failure
@@ -103,29 +103,29 @@ async def test_a_document_is_read_once_and_the_list_when_it_is_due(reader, shelf
         now[0] = time
         await reader.current()
 
-    assert shelf.asked == 3
+    assert shelf.calls == 3
     assert shelf.read_digests == ["1", "2"]
 
 
-async def test_a_version_that_is_gone_is_shown_no_more(reader, shelf, now):
+async def test_a_deleted_version_is_no_longer_shown(reader, shelf, now):
     await reader.current()
     shelf.newest, now[0] = NewestAudits([audit(2)]), 11.0
 
     assert [reading.audit for reading in (await reader.current()).readings] == [audit(2)]
 
 
-async def test_a_reading_that_hangs_holds_up_no_scrape_and_is_not_begun_twice(reader, shelf):
+async def test_a_hanging_reading_delays_no_scrape_and_is_not_started_twice(reader, shelf):
     reader.wait_seconds = 0.01
     shelf.gate.clear()
 
     assert (await reader.current()).readings == ()
     assert (await reader.current()).readings == ()
-    assert shelf.asked == 1
+    assert shelf.calls == 1
 
     await reader.close()
 
 
-async def test_a_reading_of_a_connection_that_is_lost_for_good_ends_and_the_next_one_goes_well(reader, shelf, now):
+async def test_a_reading_over_a_lost_connection_ends_and_the_next_one_succeeds(reader, shelf, now):
     reader.store_seconds = 0.01
     shelf.gate.clear()
     assert (await reader.current()).readings == ()
@@ -134,17 +134,17 @@ async def test_a_reading_of_a_connection_that_is_lost_for_good_ends_and_the_next
     now[0] = 11.0
 
     assert [reading.audit for reading in (await reader.current()).readings] == [audit(1), audit(2)]
-    assert shelf.asked == 2
+    assert shelf.calls == 2
 
 
-async def test_without_a_database_what_was_read_last_stays(reader, shelf, now):
+async def test_without_a_database_the_last_reading_stays(reader, shelf, now):
     before = await reader.current()
     shelf.failure, now[0] = DependencyUnavailable("away"), 11.0
 
     assert await reader.current() == before
 
 
-async def test_a_document_that_is_lost_or_damaged_takes_only_its_own_version_away(reader, shelf):
+async def test_a_lost_or_damaged_document_removes_only_its_own_version(reader, shelf):
     shelf.newest = NewestAudits([audit(1), audit(2), audit(3)])
     del shelf.documents["1"]
     shelf.documents["3"] = b"{"
@@ -188,7 +188,7 @@ async def test_the_rate_stands_with_its_class_targeted_companion_and_both_with_t
         assert f"\n{name}_class_targeted{end}{version} {value}\n" in text
 
 
-async def test_what_was_asked_stands_beside_the_numbers(reader):
-    asked = 'alpha="0.05",audit="2",dataset="d",method="mask_optimization",model="net",project="p",threshold="0.9"'
+async def test_the_parameters_of_the_audit_stand_beside_the_numbers(reader):
+    labels = 'alpha="0.05",audit="2",dataset="d",method="mask_optimization",model="net",project="p",threshold="0.9"'
 
-    assert f'modicum_model_last_audit_info{{{asked},version="2"}} 1.0' in await exposed(reader)
+    assert f'modicum_model_last_audit_info{{{labels},version="2"}} 1.0' in await exposed(reader)

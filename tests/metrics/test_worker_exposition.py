@@ -14,14 +14,14 @@ from modicum_server.worker.exposition import exposed
 
 async def get(host: str, port: int) -> str:
     def read() -> str:
-        with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=10) as answer:
-            text: str = answer.read().decode()
+        with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=10) as response:
+            text: str = response.read().decode()
             return text
 
     return await asyncio.to_thread(read)
 
 
-async def test_it_listens_where_the_operator_says_and_nowhere_else():
+async def test_it_listens_only_on_the_configured_address():
     metrics = WorkerMetrics()
 
     async with exposed(metrics.registry, host="127.0.0.2", port=0, healthy=lambda: True) as port:
@@ -44,7 +44,7 @@ async def test_it_says_when_its_process_started_so_that_starts_can_be_counted():
     assert abs(float(start) - psutil.Process().create_time()) < 1  # both are the kernel's, to its hundredths
 
 
-async def test_torchserve_is_looked_at_when_it_is_scraped():
+async def test_a_scrape_checks_torchserve():
     metrics, health = WorkerMetrics(), ModelServerHealth(up=True, starts=2, memory_bytes={"slot0": 7})
     async with exposed(metrics.registry, port=0, healthy=lambda: True) as port:
         assert "modicum_worker_torchserve_up 0.0" in await get("127.0.0.1", port)

@@ -99,7 +99,7 @@ def test_tables_of_several_versions_and_classes_scroll_within_a_narrow_page(brow
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 768, 1440])
-def test_the_page_fits_and_asks_for_nothing(browser, tmp_path: Path, width, scheme):
+def test_the_page_fits_and_requests_nothing(browser, tmp_path: Path, width, scheme):
     file = tmp_path / "report.html"
     file.write_text(page_of(mixed_findings()), encoding="utf-8")
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=True)

@@ -48,7 +48,7 @@ def test_a_page_is_balanced_self_contained_and_has_alternative_texts(findings):
     assert len(seen.ids) == len(set(seen.ids))
 
 
-def test_every_reference_within_a_page_leads_somewhere():
+def test_every_reference_within_a_page_has_a_target():
     seen = read(page_of(FEW))
 
     inner = {address[1:] for address in seen.addresses if address.startswith("#")}
@@ -65,7 +65,7 @@ def test_names_are_escaped():
     assert HOSTILE in read(page).text
 
 
-def test_the_answer_gives_the_rate_its_interval_and_its_companion():
+def test_the_headline_gives_the_rate_its_interval_and_its_companion():
     text = read(page_of(FEW)).text
 
     assert "For 100% of the images that were searched, 5% of the pixels or fewer suffice" in text
@@ -85,7 +85,7 @@ def test_a_search_without_a_gradient_is_said_and_no_other():
     assert sentence not in read(page_of(findings)).text
 
 
-def test_how_the_passes_of_a_search_ran_is_said():
+def test_the_page_says_how_the_passes_of_a_search_ran():
     used = {
         "folded": 14,
         "dtype": "bfloat16",
@@ -127,7 +127,7 @@ def test_a_share_below_one_per_cent_of_a_step_is_not_rounded_to_nothing():
     assert "0.50% removed per step" in read(page_of([finding()], searches=(search,))).text
 
 
-def test_too_few_images_are_said_plainly():
+def test_the_page_says_that_there_are_too_few_images():
     text = read(page_of([finding(place, 2) for place in range(4)])).text
 
     assert "For 4 of the 4 images that were searched" in text
@@ -282,7 +282,7 @@ def test_rows_may_come_from_an_iterator():
     assert page.decode().count('<article class="card') == 12
 
 
-def test_what_influenced_the_numbers_is_printed():
+def test_every_parameter_that_influenced_the_numbers_is_printed():
     document, _ = document_and_rows(FEW)
     text = read(page_of(FEW)).text
 

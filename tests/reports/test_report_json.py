@@ -42,7 +42,7 @@ def test_its_names_are_in_order_as_in_every_document_of_ours():
 
 
 @pytest.mark.parametrize("document", [{}, {"audit": "a"}, {"schema_version": 1}, {"audit": "a", "rows": 3}])
-def test_a_document_with_little_in_it_is_whole_all_the_same(document):
+def test_a_small_document_is_complete(document):
     one = mixed_findings()[0]
 
     assert json.loads(rendered(document, pack([one]), 100)) == {**document, "rows": [finding_row(one)]}

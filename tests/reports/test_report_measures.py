@@ -87,13 +87,13 @@ def test_a_measure_of_pairs_that_is_registered_stands_in_their_table(monkeypatch
     assert '<td>Of both</td><td class="number">24</td>' in page_of(TWO_VERSIONS, versions=BOTH)
 
 
-def test_a_document_of_before_makes_the_same_page():
+def test_a_document_of_an_earlier_release_makes_the_same_page():
     document, rows = document_and_rows(TWO_VERSIONS, versions=BOTH)
 
     assert page_of_document(as_of_before(document), rows) == page_of_document(document, rows)
 
 
-def test_a_measure_that_nobody_names_reads_as_it_is_written():
+def test_a_measure_without_a_title_is_shown_by_its_name():
     document, rows = document_and_rows(mixed_findings())
     unknown = {"value": 3.0, "unit": "", "n": 3, "interval": None, "parameters": {}}
     document["models"][0]["searches"][0]["measures"]["of_tomorrow"] = unknown
@@ -103,9 +103,9 @@ def test_a_measure_that_nobody_names_reads_as_it_is_written():
 
 def test_level_and_alpha_are_those_of_the_document():
     document, rows = document_and_rows(TWO_VERSIONS, versions=BOTH)
-    asked = {"statistics": {"level": 0.999, "alpha": 0.125}}
+    statistics = {"statistics": {"level": 0.999, "alpha": 0.125}}
 
-    text = read(page_of_document({**document, "specification": document["specification"] | asked}, rows)).text
+    text = read(page_of_document({**document, "specification": document["specification"] | statistics}, rows)).text
 
     assert "99.9% interval" in text
     assert "95% interval Method" not in text
@@ -185,8 +185,8 @@ def test_a_pair_of_versions_with_other_mean_fills_says_so_where_it_stands():
 def test_an_input_dropout_version_is_said_to_be_inference_only_wherever_it_is_named():
     whole = "projects/default/models/whole/versions/1"
     names = (VERSION, OTHER_VERSION, whole)
-    answered = FindingControls(transfers=(TransferFinding(OTHER_VERSION, 0.95, sufficient=True, predicted_class=0),))
-    findings = [finding(place, 3, model_version=name, controls=answered) for name in names for place in range(12)]
+    scored = FindingControls(transfers=(TransferFinding(OTHER_VERSION, 0.95, sufficient=True, predicted_class=0),))
+    findings = [finding(place, 3, model_version=name, controls=scored) for name in names for place in range(12)]
 
     page = page_of(
         findings,

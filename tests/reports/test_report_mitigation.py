@@ -43,7 +43,7 @@ def test_rate_accuracy_passes_and_time_of_each_version_stand_below_the_verdict(a
     assert "Out-of-distribution" not in seen.text
 
 
-def test_level_and_limits_of_the_verdict_are_told(audited):
+def test_level_and_limits_of_the_verdict_are_shown(audited):
     seen = read(page_of(**audited, statistics=Statistics(level=0.9, ratio_limit=1.25, accuracy_limit=-0.1)))
 
     assert seen.unbalanced == []
@@ -53,7 +53,7 @@ def test_level_and_limits_of_the_verdict_are_told(audited):
     ) in seen.text
 
 
-def test_what_was_never_timed_is_told_so(audited):
+def test_a_missing_time_is_shown_as_missing(audited):
     text = read(page_of(**audited)).text
 
     assert "not timed forward" in text

@@ -100,6 +100,6 @@ def test_values_that_found_nothing_are_counted_in_words():
     assert drawing.lanes[0].note == "n = 3, median 10%, 1 not found"
 
 
-def test_nothing_to_show_is_no_plot():
+def test_without_values_there_is_no_plot():
     assert plots.strips([plots.Values("none", "first", ())], 0.05) is None
     assert plots.scatter([(0.1, float("nan"), "first")], 0.9, 0.05) is None

@@ -17,14 +17,14 @@ OTHER_CLASS = replace(SEARCH, target_rule=TargetRule.RANDOM_OTHER)
 def audit_of_two(*, kept: int = 9, count: int = 12, unscored: int = 0):
     """The second version keeps the class of some of the first one's subsets. The first scored none."""
     died = TransferFinding(OTHER_VERSION, reason=FindingReason.MODEL_DIED)
-    answers = [
+    scores = [
         TransferFinding(OTHER_VERSION, 0.95 if place % 3 else 0.5, sufficient=place % 3 > 0, predicted_class=0)
         if place < kept
         else TransferFinding(OTHER_VERSION, 0.2, sufficient=False, predicted_class=1)
         for place in range(count)
     ]
-    answers += [died] * unscored
-    ours = [finding(place, controls=FindingControls(transfers=(answer,))) for place, answer in enumerate(answers)]
+    scores += [died] * unscored
+    ours = [finding(place, controls=FindingControls(transfers=(score,))) for place, score in enumerate(scores)]
     return [*ours, *(finding(place, model_version=OTHER_VERSION) for place in range(count + unscored))]
 
 
@@ -49,11 +49,11 @@ def test_a_cell_is_shaded_by_the_share_that_keeps_its_class():
     assert shades == ["75.0", "75.0"]  # of agreed images, and of all
 
 
-def test_what_could_not_be_scored_is_said():
+def test_subsets_that_could_not_be_scored_are_listed():
     assert "2 not scored" in read(page_of_two(unscored=2)).text
 
 
-def test_each_subset_has_a_mark_of_what_another_version_made_of_it():
+def test_each_subset_shows_the_other_versions_score():
     text = read(page_of_two(kept=2, count=2, unscored=1)).text
 
     assert text.count("Other versions") == 2
@@ -97,7 +97,7 @@ def test_a_search_for_another_class_that_found_nothing_half_of_the_time_has_no_m
     assert "too many searches found nothing" in read(page_of(findings, searches=(OTHER_CLASS,))).text
 
 
-def test_searches_are_told_apart_by_the_class_that_they_argue_for():
+def test_searches_are_distinguished_by_their_target_class():
     findings = [finding(place, 2, controls=controls(4)) for place in range(3)]
     findings += [for_another(place, 2, search_index=1) for place in range(3)]
 

@@ -41,9 +41,9 @@ def operations() -> Mapping[Binding, Mapping[str, Any]]:
 
 def described_statuses(verb: str, path: str) -> Container[int]:
     """The statuses with which an operation may respond. For an unknown operation, any status."""
-    asked = "GET" if verb == "HEAD" else verb
+    requested = "GET" if verb == "HEAD" else verb
     for binding, operation in operations().items():
-        if binding.verb == asked and binding.template.match(path) is not None:
+        if binding.verb == requested and binding.template.match(path) is not None:
             return {int(status) for status in operation["responses"] if status != "default"}
     return range(1000)
 
@@ -180,8 +180,8 @@ class Served:
         await self.accept(made)
         manifest = {"manifestDigest": await self.manifest("cat", "dog")}
         photos = (await rest.ask("POST", f"/v1/{PROJECT}/datasets?datasetId={dataset}", manifest)).json["name"]
-        asked = {"modelVersions": [made], "dataset": photos, "searches": [{"threshold": 0.9}]}
-        reply = await rest.ask("POST", f"/v1/{PROJECT}/audits?auditId={audit_id}", {"specification": asked})
+        requested = {"modelVersions": [made], "dataset": photos, "searches": [{"threshold": 0.9}]}
+        reply = await rest.ask("POST", f"/v1/{PROJECT}/audits?auditId={audit_id}", {"specification": requested})
         assert reply.status == 200, reply
         return reply.json["name"]
 

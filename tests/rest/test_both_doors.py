@@ -59,7 +59,7 @@ class Walker:
         self.outcomes.append((method, outcome))
         if not outcome.reason:
             self.methods.add(method)
-        return outcome.answer
+        return outcome.reply
 
     def token(self, who: str) -> str:
         return TOKENS["admin"] if who == "admin" else f"{who} of {self.project}".replace(" ", "-").replace("/", "-")
@@ -188,12 +188,12 @@ async def of_datasets(walker: Walker) -> None:
 
 
 def specification(project: str, **changes: Any) -> dict[str, Any]:
-    asked = {
+    requested = {
         "modelVersions": [f"{project}/models/net/versions/1"],
         "dataset": f"{project}/datasets/photos",
         "searches": [{"threshold": 0.9}],
     }
-    return {"specification": asked | changes}
+    return {"specification": requested | changes}
 
 
 async def of_audits(walker: Walker) -> None:
@@ -203,8 +203,8 @@ async def of_audits(walker: Walker) -> None:
         audit = specification(project, **changes)
         await call("CreateAudit", {"parent": project, "auditId": audit_id, "audit": audit})
 
-    asked = {"parent": project, "auditId": "first", "validateOnly": True, "audit": specification(project)}
-    await call("CreateAudit", asked)
+    requested = {"parent": project, "auditId": "first", "validateOnly": True, "audit": specification(project)}
+    await call("CreateAudit", requested)
     await create("first")
     await create("first", seed="7")
     await create("x", modelVersions=[f"{project}/models/net/versions/9"])
@@ -216,7 +216,7 @@ async def of_audits(walker: Walker) -> None:
     await create("x", modelVersions=[f"{project}/models/net/versions/3"], searches=gradient)
     await create("x", searches=[{"threshold": 2}])
     other = {"threshold": 0.9, "targetRule": "TARGET_RULE_RANDOM_OTHER"}
-    await call("CreateAudit", {**asked, "audit": specification(project, searches=[other])})
+    await call("CreateAudit", {**requested, "audit": specification(project, searches=[other])})
     await create("x", searches=[other, {**other, "matched": True}])
     await create("x", controls=[{"control": "CONTROL_TRANSFER"}])
     await create("x", outOfDistributionDataset=f"{project}/datasets/photos")
@@ -271,10 +271,10 @@ def alike(outcome: Outcome, project: str) -> Outcome:
         text = text.replace(project, "projects/P").replace(project.split("/")[1], "P")
         return re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME", re.sub(r'"nextPageToken": "[^"]+"', "TOKEN", text))
 
-    answer = outcome.answer if isinstance(outcome.answer, bytes) else even(json.dumps(outcome.answer, sort_keys=True))
+    reply = outcome.reply if isinstance(outcome.reply, bytes) else even(json.dumps(outcome.reply, sort_keys=True))
     return replace(
         outcome,
-        answer=answer,
+        reply=reply,
         text=even(outcome.text),
         metadata={key: even(value) for key, value in outcome.metadata.items()},
         violations=tuple((name, even(text)) for name, text in outcome.violations),
@@ -328,7 +328,7 @@ def broken(monkeypatch) -> Callable[[BaseException], None]:
     return end_by
 
 
-async def test_every_error_is_answered_alike(served, broken):
+async def test_every_error_is_the_same_through_both_doors(served, broken):
     for kind in (*tree(), ValueError):
         broken(ValueError("postgresql://user:secret@host") if kind is ValueError else error(kind))
         by_left = await by_grpc(served.channel, TOKENS["admin"], "ListProjects", {})
@@ -341,7 +341,7 @@ async def test_every_error_is_answered_alike(served, broken):
 
 
 @pytest.mark.parametrize("bounds", [Bounds(longest_call_seconds=0.1)])
-async def test_a_deadline_that_passes_is_answered_alike(served, monkeypatch):
+async def test_a_passed_deadline_is_the_same_through_both_doors(served, monkeypatch):
     async def slow(*_args: Any, **_options: Any) -> None:
         await asyncio.sleep(600)
 

@@ -61,10 +61,10 @@ def hanging(wire, served_by_wire) -> Served:
     return served_by_wire
 
 
-async def soon(answer):
+async def soon(response):
     """The response, within a time in which a hanging call has none."""
     async with asyncio.timeout(PATIENCE_SECONDS / 2):
-        return await answer
+        return await response
 
 
 async def codes_logged(lines) -> list[str]:
@@ -75,7 +75,7 @@ async def codes_logged(lines) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["/v1/projects", f"/v1/{PROJECT}/audits/a:watch"])
-async def test_a_deadline_covers_finding_out_who_calls(hanging, path):
+async def test_a_deadline_covers_authentication(hanging, path):
     with structlog.testing.capture_logs() as lines:
         reply = await soon(hanging.rest().ask("GET", path, headers={"Request-Timeout": "0.5"}))
         codes = await soon(codes_logged(lines))
@@ -95,7 +95,7 @@ async def test_without_a_deadline_a_hanging_database_is_away(hanging, path, monk
     assert codes == ["UNAVAILABLE"]
 
 
-async def test_grpc_says_the_same(hanging, monkeypatch):
+async def test_without_a_deadline_grpc_reports_a_hanging_database_as_away(hanging, monkeypatch):
     monkeypatch.setattr(LIMIT, 0.5)
     stub = ProjectServiceStub(hanging.channel)
     with structlog.testing.capture_logs() as lines:
@@ -123,7 +123,7 @@ async def test_readiness_comes_back_from_connections_that_went_silent_while_new_
             await asyncio.sleep(0.1)
 
 
-async def test_one_silent_answer_condemns_every_connection_that_is_open(wire, served_by_wire):
+async def test_one_silent_connection_closes_all_open_connections(wire, served_by_wire):
     async with AsyncExitStack() as stack:
         for _ in range(POOL_SIZE):
             await stack.enter_async_context(served_by_wire.store.transaction())
@@ -136,8 +136,8 @@ async def test_one_silent_answer_condemns_every_connection_that_is_open(wire, se
         await soon(served_by_wire.store.ping())
 
 
-async def test_watches_hear_again_once_their_connection_that_went_silent_is_given_up(wire, database_url):
-    async def tell() -> None:
+async def test_watches_get_changes_again_after_their_silent_connection_is_closed(wire, database_url):
+    async def notify() -> None:
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
             await connection.execute("SELECT pg_notify(%s, 'audit')", [CHANNEL])
 
@@ -148,11 +148,11 @@ async def test_watches_hear_again_once_their_connection_that_went_silent_is_give
     async with changes.watch("audit") as watch:
         await soon(heard())  # the listener is there
         await asyncio.sleep(1)  # and has been checked a few times
-        await tell()
+        await notify()
         await soon(heard())
 
         wire.forget()
         await soon(heard())  # another listener is there, and makes every watch look again
-        await tell()
+        await notify()
         await soon(heard())
     await changes.close()

@@ -59,7 +59,7 @@ def test_every_list_in_a_request_has_a_bound():
         ),
     ],
 )
-async def test_a_list_that_is_too_long_is_refused_alike_and_before_its_entries_are_looked_at(
+async def test_a_list_that_is_too_long_is_refused_before_its_entries_are_processed(
     served, method, request_, field, says
 ):
     """A viewer may call none of these methods. The refusal names the list, so it came before the role check."""
@@ -87,7 +87,7 @@ def test_the_values_of_a_body_are_counted_before_any_is_made(monkeypatch):
 
 
 @pytest.mark.parametrize("label", ["{", '"{', "\\{", '\\"{'])
-def test_braces_in_texts_are_no_objects(label):
+def test_braces_in_strings_do_not_count_as_objects(label):
     labels = [label] * 2000
 
     assert read_json(json.dumps(labels).encode()) == labels

@@ -42,7 +42,7 @@ def described():
     return document()
 
 
-def test_the_document_is_openapi_3_1(described):
+def test_the_document_is_valid_openapi_3_1(described):
     validate(described)
 
     assert described["openapi"].startswith("3.1")
@@ -60,7 +60,7 @@ def test_every_method_field_and_value_is_explained(described):
             assert "`: \n" not in schema["description"] + "\n"
 
 
-def test_every_body_has_an_example_that_is_one():
+def test_every_body_has_a_valid_example():
     bodies = [body for method in METHODS.values() for one in bindings_of(method) if (body := body_of(one))]
 
     assert {body.message.full_name for body in bodies} == EXAMPLES.keys()
@@ -92,9 +92,9 @@ def test_every_operation_has_a_name_of_its_own(described):
     assert METHODS.keys() <= set(names)
 
 
-def test_headers_of_answers_are_described(described):
-    def headers(answer):
-        return set(answer.get("headers", ()))
+def test_headers_of_responses_are_described(described):
+    def headers(response):
+        return set(response.get("headers", ()))
 
     download = described["paths"]["/v1/projects/{project}/artifacts/{artifact}:download"]["get"]["responses"]
     problem = described["components"]["responses"]["Problem"]
@@ -104,12 +104,12 @@ def test_headers_of_answers_are_described(described):
     assert {"Retry-After", "WWW-Authenticate", "Content-Range", "X-Request-ID"} == headers(problem)
 
 
-def test_a_watch_is_a_stream_of_events_and_not_one(described):
-    answers = described["paths"]["/v1/projects/{project}/audits/{audit}:watch"]["get"]["responses"]
-    schema = answers["200"]["content"]["text/event-stream"]["schema"]
+def test_a_watch_is_described_as_a_stream_of_events(described):
+    responses = described["paths"]["/v1/projects/{project}/audits/{audit}:watch"]["get"]["responses"]
+    schema = responses["200"]["content"]["text/event-stream"]["schema"]
     event = described["components"]["schemas"]["Event"]
 
-    assert answers["200"]["content"].keys() == {"text/event-stream"}
+    assert responses["200"]["content"].keys() == {"text/event-stream"}
     stream, one = schema["anyOf"]
     assert (stream["type"], stream["contentMediaType"]) == ("string", "text/event-stream")
     assert one == {"$ref": "#/components/schemas/Event"}
@@ -141,18 +141,18 @@ def refused(described, operation_id: str) -> set[str]:
         ("JudgeAudit", "400 401 403 404 413 415 500 501 503 504"),
     ],
 )
-def test_an_operation_tells_with_which_statuses_it_refuses(described, operation, statuses):
+def test_an_operation_describes_the_statuses_of_its_refusals(described, operation, statuses):
     assert refused(described, operation) == {*statuses.split(), "default"}
 
 
 def test_every_refusal_that_is_described_is_a_problem_with_the_reasons_of_its_status(described):
-    told = {(status, reason) for reason, status, *_ in reasons()}
+    known = {(status, reason) for reason, status, *_ in reasons()}
     responses = described["components"]["responses"]
     refusals = {
-        (status, answer["$ref"].rpartition("/")[2])
+        (status, response["$ref"].rpartition("/")[2])
         for verbs in described["paths"].values()
         for operation in verbs.values()
-        for status, answer in operation["responses"].items()
+        for status, response in operation["responses"].items()
         if status >= "4"
     }
 
@@ -161,10 +161,10 @@ def test_every_refusal_that_is_described_is_a_problem_with_the_reasons_of_its_st
         assert response["content"].keys() == {"application/problem+json"}
         named = re.findall("`([A-Z_]+)`", response["description"])
         assert bool(named) == (name != "Problem")
-        assert {(int(name.removeprefix("Problem")), reason) for reason in named} <= told
+        assert {(int(name.removeprefix("Problem")), reason) for reason in named} <= known
     named = {reason for response in responses.values() for reason in re.findall("`([A-Z_]+)`", response["description"])}
     of_no_operation = {"PATH_UNKNOWN", "METHOD_NOT_ALLOWED", "REQUEST_MALFORMED"}
-    assert {reason for _, reason in told} - named == of_no_operation | {"TOO_MANY_CALLS"}  # only gRPC
+    assert {reason for _, reason in known} - named == of_no_operation | {"TOO_MANY_CALLS"}  # only gRPC
 
 
 def test_headers_of_a_refusal_are_those_of_its_status(described):
@@ -184,10 +184,10 @@ def test_backticks_become_code_on_the_page(described):
     assert prose("<b> `a<b`") == "&lt;b&gt; <code>a&lt;b</code>"
 
 
-def test_every_reason_is_told_once():
-    told = [reason for reason, *_ in reasons()]
+def test_every_reason_is_described_once():
+    known = [reason for reason, *_ in reasons()]
 
-    assert len(set(told)) == len(told)
+    assert len(set(known)) == len(known)
     assert {
         "FIELD_INVALID",
         "AUDIT_NOT_FOUND",
@@ -195,10 +195,10 @@ def test_every_reason_is_told_once():
         "INTERNAL",
         "NOT_IMPLEMENTED",
         "DEPENDENCY_UNAVAILABLE",
-    } <= set(told)
+    } <= set(known)
 
 
-async def test_document_and_page_are_open_to_all_and_load_nothing(served):
+async def test_document_and_page_are_public_and_load_nothing(served):
     rest = Rest(served.http_port, token=None)
     as_json = await rest.ask("GET", "/openapi.json")
     page = await rest.ask("GET", "/docs")
@@ -214,7 +214,7 @@ async def test_document_and_page_are_open_to_all_and_load_nothing(served):
 
 
 @pytest.mark.timeout(900)
-async def test_a_stranger_finds_no_fault(served, tmp_path):
+async def test_schemathesis_finds_no_fault(served, tmp_path):
     audit = await served.audit(IDS["audits"], model=IDS["models"], dataset=IDS["datasets"])
     await served.succeed(audit, findings=4)
     assert IDS["artifacts"] == hashlib.sha256(b"test").hexdigest() == await served.upload(b"test")

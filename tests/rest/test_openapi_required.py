@@ -101,15 +101,15 @@ ANSWERED = [method for method in METHODS.values() if not method.server_streaming
 
 
 @pytest.mark.parametrize("method", ANSWERED, ids=lambda method: method.name)
-async def test_an_answer_with_nothing_in_it_has_what_answers_require(method):
-    answer = json.loads(await written(GetMessageClass(method.output_type)()))
+async def test_an_empty_response_has_the_required_fields(method):
+    response = json.loads(await written(GetMessageClass(method.output_type)()))
     binding = next(bindings_of(method))
     described = document()["paths"][path_of(binding)][binding.verb.lower()]["responses"]["200"]["content"]
 
     schema = resolved(described["application/json"]["schema"])
 
-    assert set(schema.get("required", ())) == answer.keys()
-    assert Draft202012Validator({**schema, "components": {"schemas": SCHEMAS}}).is_valid(answer)
+    assert set(schema.get("required", ())) == response.keys()
+    assert Draft202012Validator({**schema, "components": {"schemas": SCHEMAS}}).is_valid(response)
 
 
 def test_a_body_may_be_left_out_where_nothing_in_it_is_required():

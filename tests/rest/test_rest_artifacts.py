@@ -29,14 +29,14 @@ async def received(served, digest=DIGEST):
     return int(missing[0]["receivedBytes"]) if missing else None
 
 
-async def test_an_artifact_comes_back_as_it_went(served):
+async def test_an_artifact_is_downloaded_as_it_was_uploaded(served):
     rest = served.rest()
     put = await rest.ask("PUT", PLACE, raw=DATA)
     got = await rest.ask("GET", f"{PLACE}:download")
-    told = await rest.ask("GET", PLACE)
+    reported = await rest.ask("GET", PLACE)
 
     assert (put.status, put.json["sizeBytes"]) == (200, str(len(DATA)))
-    assert put.json == told.json
+    assert put.json == reported.json
     assert got.body == DATA
     assert got.headers["Content-Type"] == "application/octet-stream"
     assert got.headers["ETag"] == f'"{DIGEST}"'
@@ -53,13 +53,13 @@ async def test_an_upload_of_unknown_length_names_it_in_the_query(served):
     assert known.status == 200
 
 
-async def test_the_collection_takes_an_upload_too(served):
+async def test_the_collection_accepts_an_upload_too(served):
     reply = await served.rest().ask("POST", f"/v1/{PROJECT}/artifacts?header.digest={DIGEST}", raw=DATA)
 
     assert reply.json["digest"] == DIGEST
 
 
-async def test_bytes_that_are_not_those_announced_are_thrown_away(served):
+async def test_bytes_that_do_not_match_their_digest_are_discarded(served):
     reply = await served.rest().ask("PUT", PLACE, raw=DATA[:-1] + b"x")
 
     assert (reply.status, reply.reason) == (422, "DIGEST_MISMATCH")
@@ -98,7 +98,7 @@ async def test_an_upload_may_come_in_parts(served):
     assert last.status == 200
 
 
-async def test_a_second_upload_beside_the_first_is_told_to_wait_at_both_doors(served):
+async def test_a_second_concurrent_upload_is_refused_at_both_doors(served):
     connection = socket.create_connection(("127.0.0.1", served.http_port))
     await asyncio.to_thread(connection.sendall, head(len(DATA)) + DATA[:1_000_000])
     async with asyncio.timeout(60):
@@ -113,11 +113,11 @@ async def test_a_second_upload_beside_the_first_is_told_to_wait_at_both_doors(se
 
     assert (by_right.status, by_right.reason, by_right.headers["Retry-After"]) == (409, "UPLOAD_BUSY", "1")
     assert (by_left.code, by_left.reason) == (grpc.StatusCode.ABORTED, "UPLOAD_BUSY")
-    assert all(int(told["received_bytes"]) > 0 for told in (by_left.metadata, by_right.json["metadata"]))
+    assert all(int(reported["received_bytes"]) > 0 for reported in (by_left.metadata, by_right.json["metadata"]))
     assert first.startswith(b"HTTP/1.1 200 ")
 
 
-async def test_an_upload_of_which_every_byte_had_arrived_is_ended_without_any(served):
+async def test_a_complete_upload_ends_without_further_bytes(served):
     async with served.artifact_store.upload(PROJECT, DIGEST, size_bytes=len(DATA), offset=0) as broken:
         await broken.write(DATA)
     early = await served.rest().ask(
@@ -160,7 +160,7 @@ async def test_a_length_past_64_bits_is_refused(served, offset, length, field):
     assert (reply.status, reply.json["violations"][0]["field"]) == (400, field)
 
 
-async def test_compressed_bytes_are_not_taken_for_the_artifacts_own(served):
+async def test_compressed_bytes_are_refused(served):
     reply = await served.rest().ask("PUT", PLACE, raw=b"ab", headers={"Content-Encoding": "gzip"})
 
     assert (reply.status, reply.reason) == (415, "MEDIA_TYPE_UNKNOWN")
@@ -169,14 +169,14 @@ async def test_compressed_bytes_are_not_taken_for_the_artifacts_own(served):
 async def test_an_artifact_that_is_too_large_is_refused_before_it_is_sent(served):
     connection = socket.create_connection(("127.0.0.1", served.http_port))
     await asyncio.to_thread(connection.sendall, head(30_000_000))
-    answer = await asyncio.to_thread(connection.recv, 65_536)
+    response = await asyncio.to_thread(connection.recv, 65_536)
     connection.close()
 
-    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert response.startswith(b"HTTP/1.1 413 ")
     assert await received(served) == 0
 
 
-async def test_nothing_is_read_faster_than_the_disk_takes_it(served, monkeypatch):
+async def test_an_upload_is_read_no_faster_than_the_disk_writes(served, monkeypatch):
     real, gate = PartialUpload.write, asyncio.Event()
 
     async def slow(upload: PartialUpload, data: bytes) -> None:
@@ -192,11 +192,11 @@ async def test_nothing_is_read_faster_than_the_disk_takes_it(served, monkeypatch
     gate.set()
     connection.settimeout(60)
     await asyncio.to_thread(connection.sendall, (head(len(data), place) + data)[sent:])
-    answer = await asyncio.to_thread(connection.recv, 65_536)
+    response = await asyncio.to_thread(connection.recv, 65_536)
     connection.close()
 
     assert sent < len(data)
-    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert response.startswith(b"HTTP/1.1 200 ")
 
 
 def send_until_it_stops(connection: socket.socket, data: bytes) -> int:
@@ -220,7 +220,7 @@ def send_until_it_stops(connection: socket.socket, data: bytes) -> int:
         ("bytes=-99999999", 0, len(DATA)),
     ],
 )
-async def test_a_range_is_what_was_asked_for(served, span, first, end):
+async def test_a_range_is_served_as_requested(served, span, first, end):
     await served.upload(DATA)
     reply = await served.rest().ask("GET", f"{PLACE}:download", headers={"Range": span})
 
@@ -230,14 +230,14 @@ async def test_a_range_is_what_was_asked_for(served, span, first, end):
 
 
 @pytest.mark.parametrize("span", ["bytes=0-1,5-6", "lines=1-2", "bytes=-", "bytes=x-", "bytes=5-2", "bytes=9999999-1"])
-async def test_a_range_that_cannot_be_read_is_answered_with_the_whole(served, span):
+async def test_an_unreadable_range_gets_the_whole_artifact(served, span):
     await served.upload(DATA)
     reply = await served.rest().ask("GET", f"{PLACE}:download", headers={"Range": span})
 
     assert (reply.status, reply.body) == (200, DATA)
 
 
-async def test_a_range_is_of_get_alone(served):
+async def test_only_get_supports_ranges(served):
     await served.upload(DATA)
     reply = await served.rest().ask("HEAD", f"{PLACE}:download", headers={"Range": "bytes=0-1"})
 
@@ -265,14 +265,14 @@ async def test_a_download_is_conditional(served):
     assert (head.status, head.headers["Content-Length"]) == (200, str(len(DATA)))
 
 
-async def test_an_empty_artifact_travels_too(served):
+async def test_an_empty_artifact_can_be_transferred(served):
     digest = await served.upload(b"")
     reply = await served.rest().ask("GET", f"/v1/{PROJECT}/artifacts/{digest}:download")
 
     assert (reply.status, reply.body) == (200, b"")
 
 
-async def test_a_download_that_breaks_off_is_seen_to(served):
+async def test_a_download_of_a_truncated_artifact_breaks_off(served):
     digest = await served.upload(DATA)
     place = served.artifact_store._path(digest)
     with place.open("r+b") as file:

@@ -50,7 +50,7 @@ async def test_a_watch_resumes_after_the_event_that_was_seen_last(served):
     assert int(later["id"]) > int(seen)
 
 
-async def test_who_has_seen_the_end_is_told_not_to_come_again(served):
+async def test_a_watcher_that_has_seen_the_end_gets_no_content(served):
     audit = await served.audit()
     await served.rest().ask("POST", f"/v1/{audit}:cancel")
     whole = await served.rest().ask("GET", f"/v1/{audit}:watch")
@@ -106,7 +106,7 @@ async def test_a_stream_of_events_that_were_all_seen_before_has_heartbeats_too(s
     assert beats == [{"comment": "still there"}] * 2
 
 
-async def test_a_watcher_that_leaves_gives_its_seat_back(served):
+async def test_a_watcher_that_leaves_frees_its_place(served):
     audit = await served.audit()
     async with served.rest().events(f"/v1/{audit}:watch") as events:
         await events.next()

@@ -33,7 +33,7 @@ def counted(served, method: str) -> set[str]:
     return set(re.findall(rf'modicum_rpcs_total\{{code="(\w+)",method="/modicum.v1.ArtifactService/{method}"\}}', text))
 
 
-async def test_wrong_bytes_of_a_caller_are_no_error_of_the_service(served):
+async def test_wrong_bytes_from_a_caller_do_not_count_as_a_service_error(served):
     reply = await served.rest().ask("PUT", PLACE, raw=DATA[:-1] + b"x")
 
     assert (reply.status, reply.reason) == (422, "DIGEST_MISMATCH")
@@ -41,7 +41,7 @@ async def test_wrong_bytes_of_a_caller_are_no_error_of_the_service(served):
     assert "DATA_LOSS" not in codes_of_the_service()
 
 
-async def test_an_artifact_that_lost_its_end_on_the_disk_is_an_error_of_the_service(served, tmp_path):
+async def test_a_truncated_artifact_on_the_disk_counts_as_a_service_error(served, tmp_path):
     await served.upload(DATA)
     [stored] = [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file() and path.name == DIGEST]
     with stored.open("r+b") as file:

@@ -94,7 +94,7 @@ async def test_the_examples_work(served, photos):
     assert '"passesPlanned"' in said
 
 
-def test_the_python_example_has_its_twin_in_every_line():
+def test_the_python_example_of_the_readme_appears_on_the_page():
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     example = readme.split("## From Python")[1].split("```")[1]
 
@@ -107,7 +107,7 @@ def test_the_python_example_has_its_twin_in_every_line():
         assert f"`{value}`" in PAGE
 
 
-def test_every_header_that_the_door_reads_is_told():
+def test_every_header_that_the_door_reads_is_documented():
     for header in ("Idempotency-Key", "Request-Timeout", "X-Request-ID", "If-None-Match", "Last-Event-ID"):
         assert header in PAGE
     for header in ("Content-Range", "ETag", "Retry-After", "Allow", "Link", "MODICUM_CORS_ORIGINS"):

@@ -37,7 +37,7 @@ def refusal(method, *query, body=b"", key="", **captured):
         ("filter", "", {}),
     ],
 )
-def test_a_query_takes_both_spellings_of_a_field(name, value, became):
+def test_a_query_accepts_both_spellings_of_a_field(name, value, became):
     assert request("ListAudits", (name, value)) == became
 
 
@@ -68,14 +68,14 @@ def test_a_query_reaches_into_messages_and_repeats():
         ("UploadArtifact", "data", "eA==", "data", "belongs in the body"),
     ],
 )
-def test_what_a_query_may_not_say_is_named(method, name, value, field, says):
+def test_an_invalid_query_parameter_is_named(method, name, value, field, says):
     error = refusal(method, (name, value))
 
     assert error.field == field
     assert says in error.rule
 
 
-def test_a_field_stands_once():
+def test_a_repeated_field_is_refused():
     assert "got 2" in refusal("ListAudits", ("pageSize", "1"), ("pageSize", "2")).rule
 
 
@@ -111,7 +111,7 @@ def test_a_field_stands_once():
         ('{"specification": {"seed": ' + "9" * 5000 + "}}", "request", "not valid JSON"),
     ],
 )
-def test_what_a_body_may_not_say_is_named(body, field, says):
+def test_an_invalid_body_field_is_named(body, field, says):
     error = refusal("CreateAudit", body=body.encode())
 
     assert error.field == field
@@ -119,7 +119,7 @@ def test_what_a_body_may_not_say_is_named(body, field, says):
     assert len(str(error)) < 1500
 
 
-def test_bytes_that_are_no_text_are_refused():
+def test_bytes_that_are_not_utf_8_are_refused():
     assert refusal("CreateAudit", body=b"\xff\xfe{}").field == "request"
 
 
@@ -152,7 +152,7 @@ def test_the_idempotency_key_is_the_request_id():
     assert request("GetModel", key="whatever") == {}
 
 
-def test_json_is_read_as_it_is():
+def test_valid_json_is_read():
     assert read_json(b' {"a": [1, 2.5, null, "x"]} ') == {"a": [1, 2.5, None, "x"]}
 
 
@@ -181,14 +181,14 @@ def search(value: str) -> bytes:
         (search('"\\ud800": 1'), "\\ud800", "has no such field"),
     ],
 )
-def test_a_value_of_another_kind_is_not_taken_for_one(body, field, says):
+def test_a_value_of_another_type_is_refused(body, field, says):
     error = refusal("CreateAudit", body=body)
 
     assert error.field == f"audit.specification.searches[0].{field}"
     assert says in error.rule
 
 
-def test_a_name_that_is_no_text_is_refused_at_any_depth():
+def test_a_key_that_is_not_valid_text_is_refused_at_any_depth():
     assert refusal("CreateAudit", body=b'{"\\ud800": 1}').field == "audit.\\ud800"
     assert refusal("CreateAudit", body=b'{"name": {"\\ud800": 1}}').field == "audit.name"
 
@@ -203,7 +203,7 @@ def test_a_name_that_is_no_text_is_refused_at_any_depth():
         ('"a"', "'a'"),
     ],
 )
-def test_what_came_is_told_in_the_words_of_json(came, words):
+def test_the_received_value_is_reported_in_json_terms(came, words):
     assert refusal("CreateAudit", body=came.encode()).rule == f"expected an object, got {words}"
 
 
@@ -222,7 +222,7 @@ def test_fields_that_exclude_each_other_are_named(body, field, says):
     assert f"{says}; give only one of them" in error.rule
 
 
-def test_a_field_that_excludes_another_may_stand_beside_its_null():
+def test_a_field_that_excludes_another_is_accepted_beside_its_null():
     made = request("CreateModelVersion", body=b'{"exported": null, "weights": {"architecture": "a:b"}}')
 
     assert made["modelVersion"] == {"weights": {"architecture": "a:b"}}
@@ -244,7 +244,7 @@ def test_a_whole_number_has_many_forms_in_json(passes):
     assert made["audit"]["specification"]["searches"] == [{"passes": "100"}]
 
 
-def test_looking_for_a_name_that_stands_twice_takes_time_in_proportion():
+def test_finding_a_repeated_key_takes_linear_time():
     compared = 0
 
     class Name(str):
@@ -264,7 +264,7 @@ def test_looking_for_a_name_that_stands_twice_takes_time_in_proportion():
     assert compared < 20 * len(pairs)
 
 
-def test_an_object_has_no_more_names_than_can_be_looked_through():
+def test_the_number_of_keys_of_an_object_is_limited():
     body = json.dumps({f"k{place}": 1 for place in range(1001)}).encode()
 
     assert refusal("CreateAudit", body=body).rule == "expected at most 1,000 fields in an object, got 1,001"

@@ -51,13 +51,15 @@ async def test_pages_are_linked(served):
 
 async def test_an_idempotency_key_repeats_a_create(served):
     audit = await served.audit()
-    rest, asked = served.rest(), (await served.rest().ask("GET", f"/v1/{audit}")).json["specification"]
+    rest, specification = served.rest(), (await served.rest().ask("GET", f"/v1/{audit}")).json["specification"]
     key = {"Idempotency-Key": ID}
     made = [
-        await rest.ask("POST", f"/v1/{PROJECT}/audits", {"specification": {**asked, "seed": "1"}}, headers=key)
+        await rest.ask("POST", f"/v1/{PROJECT}/audits", {"specification": {**specification, "seed": "1"}}, headers=key)
         for _ in range(2)
     ]
-    other = await rest.ask("POST", f"/v1/{PROJECT}/audits", {"specification": {**asked, "seed": "2"}}, headers=key)
+    other = await rest.ask(
+        "POST", f"/v1/{PROJECT}/audits", {"specification": {**specification, "seed": "2"}}, headers=key
+    )
     wrong = await rest.ask("POST", f"/v1/{PROJECT}/models?modelId=m", {}, headers={"Idempotency-Key": "mine"})
 
     assert made[0].json["name"] == made[1].json["name"]
@@ -65,7 +67,7 @@ async def test_an_idempotency_key_repeats_a_create(served):
     assert wrong.json["violations"][0]["field"] == "request_id"
 
 
-async def test_json_is_compressed_and_events_and_bytes_are_not(served):
+async def test_only_json_is_compressed(served):
     rest, takes = served.rest(), {"Accept-Encoding": "gzip"}
     audit = await served.audit()
     digest = await served.upload(b"a" * 10_000)
@@ -97,11 +99,11 @@ async def test_json_is_compressed_and_events_and_bytes_are_not(served):
         ("", False),
     ],
 )
-def test_gzip_is_for_those_who_take_it(header, takes):
+def test_gzip_is_used_only_for_clients_that_accept_it(header, takes):
     assert takes_gzip(header) is takes
 
 
-async def test_the_etag_of_what_is_compressed_is_weak_and_is_taken_back(served):
+async def test_the_etag_of_a_compressed_response_is_weak_and_is_accepted_again(served):
     audit, takes = await served.audit(), {"Accept-Encoding": "gzip"}
     plain = await served.rest().ask("GET", f"/v1/{audit}", headers={"Accept-Encoding": "gzip;q=0"})
     packed = await served.rest().ask("GET", f"/v1/{audit}", headers=takes)
@@ -124,7 +126,7 @@ async def test_a_report_has_its_own_media_type(served):
     assert "sandbox" in reply.headers["Content-Security-Policy"]
 
 
-async def test_head_answers_without_a_body(served):
+async def test_head_responds_without_a_body(served):
     rest = served.rest()
     audit = await served.audit()
     for path in (f"/v1/{PROJECT}", f"/v1/{PROJECT}/models", f"/v1/{audit}:watch", "/openapi.json", "/healthz"):
@@ -133,28 +135,28 @@ async def test_head_answers_without_a_body(served):
     assert (await rest.ask("HEAD", f"/v1/{audit}x")).status == 404
 
 
-async def test_options_and_405_tell_what_a_path_takes(served):
+async def test_options_and_405_list_the_methods_of_a_path(served):
     rest = served.rest()
     options = await rest.ask("OPTIONS", "/v1/projects")
     refused = await rest.ask("PATCH", "/v1/projects")
     probe = await rest.ask("POST", "/healthz")
-    asked = await rest.ask("OPTIONS", "/healthz", headers={"X-Request-ID": "mine-1"})
+    probe = await rest.ask("OPTIONS", "/healthz", headers={"X-Request-ID": "mine-1"})
 
-    assert (asked.status, asked.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
-    assert asked.headers["X-Request-ID"] == "mine-1"
+    assert (probe.status, probe.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
+    assert probe.headers["X-Request-ID"] == "mine-1"
     assert (options.status, options.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, POST")
     assert (refused.status, refused.reason) == (405, "METHOD_NOT_ALLOWED")
     assert refused.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
     assert (probe.status, probe.reason, probe.headers["Allow"]) == (405, "METHOD_NOT_ALLOWED", "GET, HEAD, OPTIONS")
 
 
-async def test_a_path_that_leads_nowhere_is_a_problem(served):
+async def test_an_unknown_path_is_a_problem(served):
     for path in ("/v1/nothing", "/v2/projects", "/", "/v1/projects/p/audits/a:dance", "/v1/projects/"):
         reply = await served.rest().ask("GET", path, headers={"X-Request-ID": "mine-1"})
         assert (reply.status, reply.reason, reply.headers["X-Request-ID"]) == (404, "PATH_UNKNOWN", "mine-1")
 
 
-async def test_a_slash_more_or_less_leads_nowhere(served):
+async def test_a_path_with_an_extra_or_missing_slash_is_unknown(served):
     for path in ("/v1", "/docs/", "/healthz/", "/openapi.json/"):
         reply = await served.rest().ask("GET", path, headers={"Host": "evil.example"})
         assert (reply.status, reply.reason) == (404, "PATH_UNKNOWN")
@@ -170,7 +172,7 @@ async def test_a_slash_more_or_less_leads_nowhere(served):
         ("POST", "/healthz", 405),
     ],
 )
-async def test_what_leads_nowhere_is_found_in_the_log_by_its_request_id(served, verb, path, status):
+async def test_an_unknown_path_is_logged_with_its_request_id(served, verb, path, status):
     with structlog.testing.capture_logs() as lines:
         await served.rest().ask(verb, path, headers={"X-Request-ID": "find-me"})
 
@@ -179,7 +181,7 @@ async def test_what_leads_nowhere_is_found_in_the_log_by_its_request_id(served, 
     assert (line["verb"], line["path"], line["status"]) == (verb, path.partition("?")[0], status)
 
 
-async def test_what_leads_nowhere_is_counted_by_door_and_reason_and_never_by_its_path(served):
+async def test_an_unknown_path_is_counted_by_door_and_reason_only(served):
     rest = served.rest()
     for verb, path in (("GET", "/v1/secret"), ("GET", "/v1/other"), ("PATCH", "/v1/projects"), ("POST", "/healthz")):
         await rest.ask(verb, path)
@@ -207,14 +209,14 @@ async def test_a_long_path_is_cut_in_the_log(served):
     assert line["path"] == "/v1/" + "x" * 196
 
 
-async def test_a_token_is_asked_for(served):
+async def test_a_token_is_required(served):
     reply = await Rest(served.http_port, token=None).ask("GET", "/v1/projects")
 
     assert (reply.status, reply.reason) == (401, "TOKEN_MISSING")
     assert reply.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-async def test_a_request_id_comes_back_unless_it_could_forge_a_log(served):
+async def test_a_request_id_is_returned_unless_it_could_forge_a_log(served):
     rest = served.rest()
     mine = await rest.ask("GET", "/v1/projects", headers={"X-Request-ID": "mine-1"})
     forged = await rest.ask("GET", "/v1/projects", headers={"X-Request-ID": "a b{}"})
@@ -243,13 +245,13 @@ async def test_a_deadline_is_a_number_of_seconds(served, text):
     assert reply.json["violations"][0]["field"] == "Request-Timeout"
 
 
-async def test_who_may_not_call_is_told_so_whatever_their_deadline(served):
+async def test_a_forbidden_caller_is_refused_whatever_the_deadline(served):
     for token, reason in ((None, "TOKEN_MISSING"), ("wrong", "TOKEN_INVALID")):
         reply = await Rest(served.http_port, token).ask("GET", "/v1/projects", headers={"Request-Timeout": "soon"})
         assert reply.reason == reason
 
 
-async def test_metrics_ask_for_a_token_by_its_kind(served, monkeypatch):
+async def test_metrics_require_a_bearer_token(served, monkeypatch):
     monkeypatch.setattr("modicum_server.transports.http.probes._on_loopback", lambda _request: False)
     reply = await Rest(served.http_port, None).ask("GET", "/metrics")
 
@@ -266,7 +268,7 @@ async def test_a_callers_deadline_is_kept(served, monkeypatch):
     assert (reply.status, reply.reason) == (504, "DEADLINE_EXCEEDED")
 
 
-async def test_what_makes_sense_again_says_when(served, monkeypatch):
+async def test_a_retryable_error_says_when_to_retry(served, monkeypatch):
     audit = await served.audit()
     async with served.rest().events(f"/v1/{audit}:watch") as one, served.rest().events(f"/v1/{audit}:watch") as two:
         await one.next()
@@ -283,7 +285,7 @@ async def test_calls_of_both_doors_are_counted_alike(served):
     assert 'modicum_rpcs_total{code="INVALID_ARGUMENT",method="/modicum.v1.ProjectService/ListProjects"} 1.0' in text
 
 
-async def test_a_bug_is_told_to_the_log_alone(served, monkeypatch, capsys):
+async def test_a_bug_is_described_only_in_the_log(served, monkeypatch, capsys):
     async def broken(*_args, **_options):
         raise RuntimeError("secret of /etc/modicum")
 
@@ -296,7 +298,7 @@ async def test_a_bug_is_told_to_the_log_alone(served, monkeypatch, capsys):
     assert "secret of /etc/modicum" in logged.out + logged.err
 
 
-async def test_no_origin_is_let_in_unless_a_setting_names_it(served):
+async def test_only_origins_of_the_setting_are_allowed(served):
     reply = await served.rest().ask("GET", "/v1/projects", headers={"Origin": "https://a.example"})
 
     assert not [name for name in reply.headers if name.lower().startswith("access-control")]
@@ -319,11 +321,13 @@ class TestOrigins:
         rest = served.rest()
         named = await rest.ask("GET", "/v1/projects", headers={"Origin": "https://a.example"})
         other = await rest.ask("GET", "/v1/projects", headers={"Origin": "https://b.example"})
-        asked = {
+        preflight_headers = {
             "Access-Control-Request-Method": "PUT",
             "Access-Control-Request-Headers": "authorization, content-range",
         }
-        preflight = await rest.ask("OPTIONS", "/v1/projects", headers={"Origin": "https://a.example", **asked})
+        preflight = await rest.ask(
+            "OPTIONS", "/v1/projects", headers={"Origin": "https://a.example", **preflight_headers}
+        )
 
         assert named.headers["Access-Control-Allow-Origin"] == "https://a.example"
         assert "ETag" in named.headers["Access-Control-Expose-Headers"]

@@ -113,7 +113,7 @@ def test_a_path_that_is_not_utf_8_is_refused():
         decoded("name", "projects/%FF")
 
 
-def test_a_path_says_what_it_takes(table):
+def test_a_path_lists_its_methods(table):
     assert table.allowed("/v1/projects") == ("GET", "HEAD", "OPTIONS", "POST")
     assert table.allowed("/v1/projects/p/audits/a:cancel") == ("OPTIONS", "POST")
     assert table.allowed("/v1/nothing") == ()

@@ -29,7 +29,7 @@ STATUS_TRAILER = "grpc-status-details-bin"
 class Outcome:
     """How a call ended. `reply` is a message as JSON, bytes, or the events of a stream."""
 
-    answer: Any = None
+    reply: Any = None
     media_type: str = ""
     reason: str = ""
     text: str = ""

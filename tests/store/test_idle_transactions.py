@@ -15,7 +15,7 @@ async def test_every_connection_of_the_store_lets_the_database_end_a_transaction
     assert idle == "30s"
 
 
-async def test_one_that_brings_an_artifact_may_take_longer_and_only_that_one(database_url):
+async def test_only_a_transaction_that_stores_an_artifact_may_idle_longer(database_url):
     store = PostgresStore(database_url)
     show = text(f"SHOW {IDLE_TIMEOUT}")
 

@@ -58,7 +58,7 @@ def test_processes_that_migrate_at_once_do_it_once(empty_database_url):
     assert schema_state(empty_database_url).current
 
 
-def test_a_database_that_is_away_is_a_dependency_that_is_unavailable():
+def test_an_unreachable_database_is_reported_as_an_unavailable_dependency():
     with pytest.raises(DependencyUnavailable):
         migrate("postgresql://modicum@/modicum?host=/nonexistent")
 

@@ -33,7 +33,7 @@ async def test_an_audit_comes_back_as_it_was_stored(store, scene: Scene):
     assert stored.create_time > SOME_TIME  # the database's clock, not the caller's
 
 
-async def test_an_audit_of_a_name_that_is_taken_is_none(store, scene: Scene):
+async def test_an_audit_with_a_used_name_is_not_created(store, scene: Scene):
     audit = await scene.audit()
 
     async with store.transaction() as transaction:
@@ -116,7 +116,7 @@ async def test_a_failure_is_kept_and_unclaimed_shards_go(store, scene: Scene):
         assert await transaction.shards.renew(held, lease_seconds=5, passes_done=0) is LeaseState.CANCELLED
 
 
-async def test_cancelling_deletes_what_is_queued_and_tells_who_holds_the_rest(store, scene: Scene):
+async def test_cancelling_deletes_queued_shards_and_returns_the_holders_of_the_rest(store, scene: Scene):
     audit = await scene.audit(cut=[[0], [1], [2, 3]])
     held = await scene.claim()
 
@@ -145,7 +145,7 @@ async def test_cancelling_does_not_wait_for_a_worker_in_mid_write(store, scene: 
             await cancelling.audits.delete(audit.name)
 
 
-async def test_the_newest_succeeded_audit_with_a_result_of_its_own_answers(store, scene: Scene):
+async def test_the_newest_succeeded_audit_with_its_own_result_is_reused(store, scene: Scene):
     version = await scene.model()
     succeeded = {"state": AuditState.SUCCEEDED, "result_digest": "r" * 64, "reuse_key": "k"}
     await scene.audit("older", version=version, **succeeded)
@@ -166,7 +166,7 @@ async def test_the_newest_succeeded_audit_with_a_result_of_its_own_answers(store
     assert reused.end_time is not None
 
 
-async def test_an_audit_that_answers_stays_until_the_other_refers_to_it(store, scene: Scene):
+async def test_a_reused_audit_stays_until_the_other_refers_to_it(store, scene: Scene):
     origin = await scene.audit("origin", reuse_key="k")
     async with store.transaction() as transaction:
         await transaction.audits.succeed(origin.name, result_digest="5" * 64, artifacts=[])
@@ -180,31 +180,31 @@ async def test_an_audit_that_answers_stays_until_the_other_refers_to_it(store, s
         await transaction.audits.reusable(PROJECT, "k")
         deletion = asyncio.create_task(referrers())
         await asyncio.sleep(0.2)
-        answered = replace(origin, name=f"{PROJECT}/audits/again", reused_from=origin.name, result_digest="5" * 64)
-        await transaction.audits.create(replace(answered, state=AuditState.SUCCEEDED), range(4))
+        reusing = replace(origin, name=f"{PROJECT}/audits/again", reused_from=origin.name, result_digest="5" * 64)
+        await transaction.audits.create(replace(reusing, state=AuditState.SUCCEEDED), range(4))
 
     assert await deletion == [f"{PROJECT}/audits/again", origin.name]
 
 
-async def test_an_audit_that_is_being_deleted_answers_no_more(store, scene: Scene):
+async def test_an_audit_that_is_being_deleted_is_not_reused(store, scene: Scene):
     origin = await scene.audit("origin", reuse_key="k")
     async with store.transaction() as transaction:
         await transaction.audits.succeed(origin.name, result_digest="5" * 64, artifacts=[])
 
-    async def answered():
+    async def reused():
         async with store.transaction() as transaction:
             return await transaction.audits.reusable(PROJECT, "k")
 
     async with store.transaction() as transaction:
         await transaction.audits.lock(origin.name)
-        answer = asyncio.create_task(answered())
+        search = asyncio.create_task(reused())
         await asyncio.sleep(0.2)
         await transaction.audits.delete(origin.name)
 
-    assert await answer is None
+    assert await search is None
 
 
-async def test_the_device_that_workers_chose_last_is_that_of_the_newest_audit_that_left_it_to_them(store, scene: Scene):
+async def test_the_last_device_of_workers_is_that_of_the_newest_audit_with_device_auto(store, scene: Scene):
     first, second, fixed = [await scene.audit(name) for name in ("first", "second", "fixed")]
     async with store.transaction() as transaction:
         assert await transaction.audits.newest_device() is None
@@ -274,7 +274,7 @@ async def test_findings_come_back_as_they_were_stored_in_order(store, scene: Sce
             await transaction.findings.page(audit.name, after="nonsense", limit=1)
 
 
-async def test_a_finding_that_is_there_stays_and_is_counted_once(store, scene: Scene):
+async def test_an_existing_finding_stays_and_is_counted_once(store, scene: Scene):
     audit = await scene.audit()
     version = audit.specification.model_versions[0]
     batch = [
@@ -296,7 +296,7 @@ async def test_a_finding_that_is_there_stays_and_is_counted_once(store, scene: S
         assert (await transaction.findings.get(f"{audit.name}/findings/0-0-0")).subset.size == 4
 
 
-async def test_findings_of_an_audit_that_is_gone_go_nowhere(store):
+async def test_findings_of_a_deleted_audit_are_not_stored(store):
     async with store.transaction() as transaction:
         await transaction.findings.add(f"{PROJECT}/audits/gone", [finding(0, "version")])
 
@@ -330,7 +330,7 @@ async def test_deleting_an_audit_takes_its_findings_and_queued_shards(store, sce
         assert await transaction.shards.remaining(audit.name, Stage.SEARCH) == 0
 
 
-async def test_a_watch_hears_of_a_committed_change_and_of_no_other(store, scene: Scene, database_url):
+async def test_a_watch_is_notified_of_committed_changes_only(store, scene: Scene, database_url):
     audit = await scene.audit("watched")
     other = await scene.audit("other", version=audit.specification.model_versions[0])
     changes = PostgresChanges(database_url)
@@ -355,7 +355,7 @@ async def test_a_watch_hears_of_a_committed_change_and_of_no_other(store, scene:
     assert heard < 5
 
 
-async def test_a_listener_whose_connection_is_cut_comes_back_and_marks_every_watch(
+async def test_a_listener_reconnects_after_a_cut_and_notifies_every_watch(
     store, scene: Scene, database_url, cut_connections
 ):
     audit = await scene.audit()

@@ -19,7 +19,7 @@ async def test_a_data_set_comes_back_with_its_items_in_order(store):
     assert first + rest == list(enumerate(items(5)))
 
 
-async def test_items_are_found_at_indices_in_the_order_asked(store):
+async def test_items_are_returned_in_the_order_of_the_given_indices(store):
     async with store.transaction() as transaction:
         await transaction.datasets.create(NAME, "m" * 64, items(5))
 
@@ -52,7 +52,7 @@ async def test_a_hundred_thousand_items_are_stored(store):
         assert await transaction.datasets.items(NAME, after=99_998, limit=5) == [(99_999, many[-1])]
 
 
-async def test_deleting_a_data_set_takes_its_items_and_audits_of_it_are_told(store, scene):
+async def test_deleting_a_data_set_deletes_its_items_and_lists_its_audits(store, scene):
     audit = await scene.audit()
     async with store.transaction() as transaction:
         assert await transaction.datasets.audits_of(NAME) == [audit.name]
@@ -74,7 +74,7 @@ async def test_an_artifact_is_held_by_the_project_that_added_it_alone(store, sce
         assert await transaction.artifacts.get(other, "a" * 64) is None
 
 
-async def test_the_bytes_may_go_when_the_last_project_lets_go(store, scene):
+async def test_bytes_may_be_deleted_when_no_project_holds_them(store, scene):
     other = await scene.project("other")
     async with store.transaction() as transaction:
         for project in (PROJECT, other):
@@ -100,7 +100,7 @@ async def test_versions_data_sets_and_audits_refer_to_artifacts(store, scene):
         assert await referrers("projects/other", "1" * 64) == []
 
 
-async def test_an_artifact_about_to_be_deleted_waits_for_who_may_refer_to_it(store):
+async def test_deleting_an_artifact_waits_for_transactions_that_may_refer_to_it(store):
     async with store.transaction() as transaction:
         await transaction.artifacts.add(PROJECT, "3" * 64, 7)
 
@@ -117,7 +117,7 @@ async def test_an_artifact_about_to_be_deleted_waits_for_who_may_refer_to_it(sto
     assert await deletion == [NAME]
 
 
-async def test_who_brings_bytes_and_who_deletes_them_wait_for_each_other(store):
+async def test_storing_and_deleting_the_same_bytes_wait_for_each_other(store):
     digest = "3" * 64
 
     async def bring():

@@ -46,7 +46,7 @@ async def test_the_versions_audited_last_are_shown_and_the_others_counted(scene)
     assert found.left_out == 1
 
 
-async def test_a_deleted_model_is_shown_no_more(scene):
+async def test_a_deleted_model_is_no_longer_shown(scene):
     audit = await scene.audit(version=await scene.model())
     await succeed(scene, audit.name, "1" * 64)
     async with scene.store.transaction() as transaction:
@@ -56,7 +56,7 @@ async def test_a_deleted_model_is_shown_no_more(scene):
     assert not (await newest(scene)).audits
 
 
-async def test_no_audit_at_all_is_no_version_left_out(scene):
+async def test_without_audits_no_version_is_omitted(scene):
     assert (await newest(scene)).left_out == 0
 
 

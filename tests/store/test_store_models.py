@@ -111,7 +111,7 @@ async def test_models_are_listed_by_name_within_their_project(store, scene):
     assert [key for key, _ in first + rest] == [f"{PROJECT}/models/a", f"{PROJECT}/models/b"]
 
 
-async def test_what_refers_to_a_version_is_told(store, scene):
+async def test_references_to_a_version_are_listed(store, scene):
     name = await scene.model()
     audit = await scene.audit(version=name)
     async with store.transaction() as transaction:
@@ -125,7 +125,7 @@ async def test_what_refers_to_a_version_is_told(store, scene):
         assert await transaction.models.audits_of(ensemble) == []
 
 
-async def test_an_audit_cannot_begin_to_refer_to_what_is_being_deleted(store, scene: Scene):
+async def test_a_new_audit_cannot_refer_to_a_version_that_is_being_deleted(store, scene: Scene):
     version = await scene.model()
     async with store.transaction() as transaction:
         await transaction.datasets.create(f"{PROJECT}/datasets/photos", "3" * 64, items(1))
@@ -145,7 +145,7 @@ async def test_an_audit_cannot_begin_to_refer_to_what_is_being_deleted(store, sc
         await creation
 
 
-async def test_an_audit_of_a_data_set_that_is_gone_says_so(store, scene: Scene):
+async def test_an_audit_of_a_deleted_data_set_is_refused(store, scene: Scene):
     audit = audit_value(f"{PROJECT}/audits/late", await scene.model(), f"{PROJECT}/datasets/gone", 1)
 
     with pytest.raises(DatasetNotFound):

@@ -58,13 +58,13 @@ async def test_a_project_is_created_once_and_deleted_only_when_it_is_empty(store
         assert await transaction.projects.get("projects/p") is None
 
 
-async def test_what_is_made_in_a_project_that_is_gone_says_so(store):
+async def test_creating_in_a_deleted_project_is_refused(store):
     with pytest.raises(ProjectNotFound):
         async with store.transaction() as transaction:
             await transaction.models.create("projects/gone/models/m")
 
 
-async def test_fifty_equal_requests_at_once_make_one_thing(store):
+async def test_fifty_equal_requests_at_once_create_one_resource(store):
     made = []
 
     async def request() -> str:
@@ -72,15 +72,15 @@ async def test_fifty_equal_requests_at_once_make_one_thing(store):
             remembered = await transaction.requests.find(DEFAULT, "id")
             if remembered is not None:
                 return remembered.created
-            answer = f"thing {len(made)}"
-            made.append(answer)
-            await transaction.requests.remember(DEFAULT, "id", RememberedRequest("Create", "digest", answer))
-            return answer
+            reply = f"thing {len(made)}"
+            made.append(reply)
+            await transaction.requests.remember(DEFAULT, "id", RememberedRequest("Create", "digest", reply))
+            return reply
 
-    answers = await asyncio.gather(*(request() for _ in range(50)))
+    replies = await asyncio.gather(*(request() for _ in range(50)))
 
     assert made == ["thing 0"]
-    assert set(answers) == {"thing 0"}
+    assert set(replies) == {"thing 0"}
 
 
 async def test_a_transaction_that_fails_leaves_nothing(store):
@@ -106,7 +106,7 @@ async def test_a_store_without_its_database_is_unavailable():
             await transaction.projects.get(DEFAULT)
 
 
-async def test_a_store_answers_again_once_its_connections_were_cut(store, cut_connections):
+async def test_a_store_reconnects_after_its_connections_were_cut(store, cut_connections):
     await store.ping()
 
     cut_connections()

@@ -60,9 +60,7 @@ async def test_a_project_that_holds_nothing_comes_before_one_that_was_served_lon
     assert (await scene.claim()).project == small
 
 
-async def test_whoever_ended_an_audit_s_search_goes_on_with_its_summary_before_what_was_asked_for_earlier(
-    store, scene: Scene
-):
+async def test_the_summary_of_an_audit_comes_before_earlier_requests(store, scene: Scene):
     await scene.audit("waiting", count=2, cut=[[0], [1]])
     await scene.audit("done", count=1)
     other = f"{PROJECT}/audits/waiting"
@@ -106,7 +104,7 @@ async def test_a_check_is_queued_once_and_claimed_while_its_version_is_pending(s
         assert await transaction.shards.finish(shard, passes_done=3)
 
 
-async def test_a_dead_lease_returns_to_the_queue_and_its_zombie_can_write_nothing(store, scene: Scene):
+async def test_an_expired_lease_returns_to_the_queue_and_its_old_holder_cannot_write(store, scene: Scene):
     audit = await scene.audit()
     zombie = await scene.claim("slow", lease_seconds=PAST)
 
@@ -127,14 +125,14 @@ async def test_a_dead_lease_returns_to_the_queue_and_its_zombie_can_write_nothin
 async def refused(store, zombie) -> bool:
     async with store.transaction() as transaction:
         shards = transaction.shards
-        answers = [
+        accepted = [
             await shards.hold(zombie),
             await shards.renew(zombie, lease_seconds=5, passes_done=1) is LeaseState.HELD,
             await shards.finish(zombie, passes_done=1),
             await shards.hand_back(zombie, deaths=1, delay_seconds=0),
             await shards.split(zombie),
         ]
-    return not any(answers)
+    return not any(accepted)
 
 
 async def test_a_renewal_saves_a_lease_that_is_late_but_not_yet_expired(store, scene: Scene):
@@ -147,7 +145,7 @@ async def test_a_renewal_saves_a_lease_that_is_late_but_not_yet_expired(store, s
         assert await transaction.shards.expire() == 0
 
 
-async def test_passes_are_told_while_a_shard_runs_and_never_counted_twice(store, scene: Scene):
+async def test_passes_are_reported_while_a_shard_runs_and_never_counted_twice(store, scene: Scene):
     audit = await scene.audit(cut=[[0, 1], [2, 3]])
     first, second = await scene.claim(), await scene.claim()
 
@@ -166,7 +164,7 @@ async def test_passes_are_told_while_a_shard_runs_and_never_counted_twice(store,
     assert await passes(lambda t: t.shards.finish(third, passes_done=5)) == 19
 
 
-async def test_what_is_handed_back_waits_and_remembers_its_deaths(store, scene: Scene):
+async def test_a_shard_that_is_handed_back_waits_and_keeps_its_deaths(store, scene: Scene):
     await scene.audit()
     shard = await scene.claim()
 
@@ -202,7 +200,7 @@ async def test_one_position_cannot_be_halved(store, scene: Scene):
             await transaction.shards.split(shard)
 
 
-async def test_of_two_that_end_the_last_shards_at_once_one_opens_the_next_stage(store, scene: Scene):
+async def test_two_concurrent_ends_of_the_last_shards_open_the_next_stage_once(store, scene: Scene):
     audit = await scene.audit(cut=[[0, 1], [2, 3]])
     shards = [await scene.claim(), await scene.claim()]
 
@@ -217,7 +215,7 @@ async def test_of_two_that_end_the_last_shards_at_once_one_opens_the_next_stage(
     assert sorted(await asyncio.gather(*(end(shard) for shard in shards))) == [0, 1]
 
 
-async def test_what_is_left_of_an_audit_that_is_gone_is_swept(store, scene: Scene):
+async def test_shards_of_a_deleted_audit_are_removed(store, scene: Scene):
     audit = await scene.audit()
     shard = await scene.claim(lease_seconds=PAST)
     async with store.transaction() as transaction:
@@ -233,7 +231,7 @@ async def test_what_is_left_of_an_audit_that_is_gone_is_swept(store, scene: Scen
         assert await transaction.shards.remaining(audit.name, Stage.SEARCH) == 0
 
 
-async def test_two_that_look_for_dead_leases_at_once_count_each_once(store, scene: Scene):
+async def test_two_concurrent_searches_for_expired_leases_count_each_once(store, scene: Scene):
     await scene.audit(count=6, cut=[[position] for position in range(6)])
     for _ in range(6):
         await scene.claim(lease_seconds=PAST)
@@ -247,7 +245,7 @@ async def test_two_that_look_for_dead_leases_at_once_count_each_once(store, scen
     assert sum(await asyncio.gather(expire(), expire(), expire())) == 6
 
 
-async def test_the_facts_tell_of_the_queue(store, scene: Scene):
+async def test_the_facts_describe_the_queue(store, scene: Scene):
     await scene.audit(cut=[[0], [1], [2, 3]])
     await scene.claim()
     await asyncio.sleep(0.2)

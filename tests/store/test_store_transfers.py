@@ -24,7 +24,7 @@ async def audit_of_three(scene: Scene) -> tuple[str, list[str]]:
     return several.name, versions
 
 
-async def answers_of(store: PostgresStore, audit: str, place: str) -> tuple[TransferFinding, ...]:
+async def scores_of(store: PostgresStore, audit: str, place: str) -> tuple[TransferFinding, ...]:
     async with store.transaction() as transaction:
         found = await transaction.findings.get(f"{audit}/findings/{place}")
     assert found is not None
@@ -36,18 +36,18 @@ async def add(store: PostgresStore, audit: str, *transfers: Transfer) -> None:
         await transaction.findings.add_transfers(audit, 0, transfers)
 
 
-async def test_an_answer_stands_with_its_finding_and_with_no_other(store, scene: Scene):
+async def test_a_score_belongs_to_its_finding_only(store, scene: Scene):
     audit, (first, second, _) = await audit_of_three(scene)
-    answer = TransferFinding(second, 0.91, sufficient=True, predicted_class=2)
+    score = TransferFinding(second, 0.91, sufficient=True, predicted_class=2)
 
-    await add(store, audit, Transfer(1, first, answer))
+    await add(store, audit, Transfer(1, first, score))
 
-    assert await answers_of(store, audit, "0-0-1") == (answer,)
+    assert await scores_of(store, audit, "0-0-1") == (score,)
     others = [f"{version}-0-{place}" for version in range(3) for place in range(4) if (version, place) != (0, 1)]
-    assert [await answers_of(store, audit, place) for place in others] == [()] * 11
+    assert [await scores_of(store, audit, place) for place in others] == [()] * 11
 
 
-async def test_the_first_answer_of_a_version_stays_and_all_stand_in_the_audits_order(store, scene: Scene):
+async def test_the_first_score_of_a_version_stays_and_scores_follow_the_audits_order(store, scene: Scene):
     audit, (first, second, third) = await audit_of_three(scene)
     by_third, by_second = TransferFinding(third, reason=FindingReason.MODEL_DIED), TransferFinding(second, 0.5)
 
@@ -55,10 +55,10 @@ async def test_the_first_answer_of_a_version_stays_and_all_stand_in_the_audits_o
     await add(store, audit, Transfer(0, first, by_second))
     await add(store, audit, Transfer(0, first, replace(by_second, confidence=0.9)))
 
-    assert await answers_of(store, audit, "0-0-0") == (by_second, by_third)
+    assert await scores_of(store, audit, "0-0-0") == (by_second, by_third)
 
 
-async def test_answers_of_two_versions_at_once_are_both_kept(store, scene: Scene):
+async def test_concurrent_scores_of_two_versions_are_both_kept(store, scene: Scene):
     audit, (first, second, third) = await audit_of_three(scene)
 
     await asyncio.gather(
@@ -69,11 +69,11 @@ async def test_answers_of_two_versions_at_once_are_both_kept(store, scene: Scene
     )
 
     for place in range(4):
-        scorers = [answer.model_version for answer in await answers_of(store, audit, f"0-0-{place}")]
+        scorers = [score.model_version for score in await scores_of(store, audit, f"0-0-{place}")]
         assert scorers == [second, third]
 
 
-async def test_what_is_left_to_score_are_others_subsets_without_an_answer(store, scene: Scene):
+async def test_other_versions_subsets_without_a_score_are_left_to_score(store, scene: Scene):
     audit, (first, second, third) = await audit_of_three(scene)
     await add(store, audit, Transfer(2, first, TransferFinding(second, 0.5)))
 
@@ -91,7 +91,7 @@ async def test_what_is_left_to_score_are_others_subsets_without_an_answer(store,
     [{"size": None}, {"baseline_confident": True}, {"budget_exhausted": True}],
     ids=["none", "the bare fill's doing", "the whole image"],
 )
-async def test_a_subset_that_is_no_evidence_is_not_scored(store, scene: Scene, no_evidence):
+async def test_a_subset_without_evidence_is_not_scored(store, scene: Scene, no_evidence):
     base = await scene.audit("base")
     version = base.specification.model_versions[0]
     async with store.transaction() as transaction:
@@ -103,7 +103,7 @@ async def test_a_subset_that_is_no_evidence_is_not_scored(store, scene: Scene, n
         assert [one.position for one in left] == [1]
 
 
-async def test_an_audit_that_has_ended_takes_no_answer(store, scene: Scene):
+async def test_an_ended_audit_accepts_no_score(store, scene: Scene):
     audit, (first, second, _) = await audit_of_three(scene)
     async with store.transaction() as transaction:
         await transaction.audits.cancel(audit)
@@ -111,4 +111,4 @@ async def test_an_audit_that_has_ended_takes_no_answer(store, scene: Scene):
     await add(store, audit, Transfer(0, first, TransferFinding(second, 0.5)))
     await add(store, f"{PROJECT}/audits/gone", Transfer(0, first, TransferFinding(second, 0.5)))
 
-    assert await answers_of(store, audit, "0-0-0") == ()
+    assert await scores_of(store, audit, "0-0-0") == ()

@@ -183,7 +183,7 @@ async def test_what_is_not_served_yet_says_so(served):
     assert (judged.code, judged.reason) == (Code.UNIMPLEMENTED, "NOT_IMPLEMENTED")
 
 
-async def test_an_artifact_comes_back_as_it_went(served):
+async def test_an_artifact_is_downloaded_as_it_was_uploaded(served):
     caller = served.caller()
     data = bytes(range(256)) * 20_000
     digest = await served.upload(caller, data, size=1024 * 1024)
@@ -251,7 +251,7 @@ async def test_a_deadline_that_passes_is_not_answered_late(served, monkeypatch):
     assert (error.code, error.reason) == (Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
 
 
-async def test_a_watcher_that_leaves_gives_its_seat_back(served):
+async def test_a_watcher_that_leaves_frees_its_place(served):
     caller = served.caller()
     audit = await caller.audits.CreateAudit(await served.audit_request(caller), metadata=caller.metadata)
     request = audits.WatchAuditRequest(name=audit.name)

@@ -22,7 +22,7 @@ async def place(database_url, tmp_path) -> AsyncIterator[Place]:
 
 
 @pytest.fixture
-async def asked(place: Place) -> AuditDraft:
+async def audit_draft(place: Place) -> AuditDraft:
     """A draft that can be audited."""
     version, dataset = await place.register(), await place.dataset(count=3)
     return draft(versions=(version.name,), dataset=dataset)

@@ -15,8 +15,8 @@ from tests.usecases.usecases_stage import AUDITOR, VIEWER, now
 from tests.waiting import PATIENCE_SECONDS
 
 
-async def test_a_watch_shows_growing_sequences_and_ends_with_the_end(place, asked):
-    audit = await place.audit(asked)
+async def test_a_watch_shows_growing_sequences_and_ends_with_the_end(place, audit_draft):
+    audit = await place.audit(audit_draft)
     seen = []
 
     async def watch():
@@ -38,8 +38,8 @@ async def test_a_watch_shows_growing_sequences_and_ends_with_the_end(place, aske
     assert place.watching.count == 0
 
 
-async def test_a_resumed_watch_yields_only_what_is_new_but_always_the_end(place, asked):
-    audit = await place.audit(asked)
+async def test_a_resumed_watch_yields_only_what_is_new_but_always_the_end(place, audit_draft):
+    audit = await place.audit(audit_draft)
     watch = place.watching.watch(VIEWER, audit.name, audit.sequence)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
@@ -51,8 +51,8 @@ async def test_a_resumed_watch_yields_only_what_is_new_but_always_the_end(place,
     assert [snapshot async for snapshot in place.watching.watch(VIEWER, audit.name, ended.sequence + 9)] == [ended]
 
 
-async def test_a_stopping_server_tells_its_watches_where_to_resume(place, asked):
-    audit = await place.audit(asked)
+async def test_a_stopping_server_tells_its_watches_where_to_resume(place, audit_draft):
+    audit = await place.audit(audit_draft)
     watch = place.watching.watch(VIEWER, audit.name, 0)
     await anext(watch)
 
@@ -62,8 +62,8 @@ async def test_a_stopping_server_tells_its_watches_where_to_resume(place, asked)
         await asyncio.wait_for(anext(watch), 5)
 
 
-async def test_there_are_only_so_many_watches(place, asked):
-    audit = await place.audit(asked)
+async def test_the_number_of_watches_is_limited(place, audit_draft):
+    audit = await place.audit(audit_draft)
     watches = [place.watching.watch(VIEWER, audit.name, 0) for _ in range(place.settings.max_watchers + 1)]
     for watch in watches[:-1]:
         await anext(watch)
@@ -76,37 +76,37 @@ async def test_there_are_only_so_many_watches(place, asked):
         await watch.aclose()
 
 
-async def test_looks_without_an_answer_end_their_watches_and_leave_their_turn_to_others(place, asked, database_url):
-    audit = await place.audit(asked)
+async def test_a_look_without_a_reply_ends_its_watch_and_frees_its_turn(place, audit_draft, database_url):
+    audit = await place.audit(audit_draft)
     settings = place.settings.model_copy(update={"max_watchers": LOOKS_AT_ONCE})
     hurried = Watching(place.store, place.changes, settings, look_seconds=0.3)
     watches = [hurried.watch(VIEWER, audit.name, 0) for _ in range(LOOKS_AT_ONCE)]
 
     async with await psycopg.AsyncConnection.connect(database_url) as hanging, asyncio.timeout(30):
         await hanging.execute("LOCK TABLE audits")
-        answers = await asyncio.gather(*(anext(watch) for watch in watches), return_exceptions=True)
+        outcomes = await asyncio.gather(*(anext(watch) for watch in watches), return_exceptions=True)
 
-    assert [type(answer) for answer in answers] == [DependencyUnavailable] * LOOKS_AT_ONCE
+    assert [type(outcome) for outcome in outcomes] == [DependencyUnavailable] * LOOKS_AT_ONCE
     watch = Watching(place.store, place.changes, settings).watch(VIEWER, audit.name, 0)
     assert (await asyncio.wait_for(anext(watch), PATIENCE_SECONDS)).name == audit.name
     await watch.aclose()
 
 
-async def test_watches_that_begin_at_once_do_not_pass_their_limit_together(place, asked):
-    audit = await place.audit(asked)
+async def test_concurrent_watches_do_not_exceed_their_limit(place, audit_draft):
+    audit = await place.audit(audit_draft)
     watches = [place.watching.watch(VIEWER, audit.name, 0) for _ in range(50)]
 
-    answers = await asyncio.gather(*(anext(watch) for watch in watches), return_exceptions=True)
+    outcomes = await asyncio.gather(*(anext(watch) for watch in watches), return_exceptions=True)
 
-    assert sum(isinstance(answer, TooManyWatchers) for answer in answers) == 50 - place.settings.max_watchers
+    assert sum(isinstance(outcome, TooManyWatchers) for outcome in outcomes) == 50 - place.settings.max_watchers
     assert place.watching.count == place.settings.max_watchers
     for watch in watches:
         await watch.aclose()
     assert place.watching.count == 0
 
 
-async def test_watches_that_look_at_once_leave_connections_to_other_calls(place, asked):
-    audit = await place.audit(asked)
+async def test_concurrent_looks_of_watches_leave_connections_for_other_calls(place, audit_draft):
+    audit = await place.audit(audit_draft)
     store = CountingStore(place.store)
     watching = Watching(store, place.changes, place.settings.model_copy(update={"max_watchers": 100}))
     watches = [watching.watch(VIEWER, audit.name, 0) for _ in range(100)]
@@ -136,8 +136,8 @@ class CountingStore:
             self._open -= 1
 
 
-async def test_the_time_left_follows_from_the_work_done(place, asked):
-    audit = await place.audit(asked)
+async def test_the_time_left_follows_from_the_work_done(place, audit_draft):
+    audit = await place.audit(audit_draft)
     assert remaining_seconds(audit, now()) is None
 
     start = now()

@@ -50,8 +50,8 @@ async def shards_of(place) -> list:
     return [shard for shard in found if shard.stage is Stage.SEARCH]
 
 
-async def test_an_audit_is_queued_with_its_shards_and_its_cost(place, asked):
-    audit = await place.audit(asked)
+async def test_an_audit_is_queued_with_its_shards_and_its_cost(place, audit_draft):
+    audit = await place.audit(audit_draft)
 
     (shard,) = await shards_of(place)
     assert (audit.state, audit.item_count, audit.principal) == (AuditState.QUEUED, 3, AUDITOR.name)
@@ -63,35 +63,35 @@ async def test_an_audit_is_queued_with_its_shards_and_its_cost(place, asked):
     )
 
 
-async def test_validating_tells_the_cost_and_writes_nothing(place, asked):
-    audit = await place.audit(asked, validate_only=True, request_id=REQUEST_ID)
+async def test_validating_returns_the_cost_and_writes_nothing(place, audit_draft):
+    audit = await place.audit(audit_draft, validate_only=True, request_id=REQUEST_ID)
 
     assert audit.progress.passes_planned == 3 * 1809
     assert await shards_of(place) == []
     assert (await place.audits.page(AUDITOR, PROJECT, "", PageRequest())).rows == ()
 
 
-async def test_the_same_request_has_one_answer(place, asked):
-    first = await place.audit(asked, request_id=REQUEST_ID)
-    again = await place.audit(asked, request_id=REQUEST_ID)
+async def test_a_repeated_request_returns_the_same_audit(place, audit_draft):
+    first = await place.audit(audit_draft, request_id=REQUEST_ID)
+    again = await place.audit(audit_draft, request_id=REQUEST_ID)
 
     assert again.name == first.name
     with pytest.raises(RequestIdReused):
-        await place.audit(replace(asked, no_controls=True), request_id=REQUEST_ID)
+        await place.audit(replace(audit_draft, no_controls=True), request_id=REQUEST_ID)
 
 
-async def test_requests_at_the_same_time_make_one_audit(place, asked):
-    audits = await asyncio.gather(*(place.audit(asked, request_id=REQUEST_ID) for _ in range(4)))
+async def test_requests_at_the_same_time_make_one_audit(place, audit_draft):
+    audits = await asyncio.gather(*(place.audit(audit_draft, request_id=REQUEST_ID) for _ in range(4)))
 
     assert len({audit.name for audit in audits}) == 1
 
 
-async def test_an_id_is_taken_once(place, asked):
-    audit = await place.audit(asked, audit_id="nightly")
+async def test_an_id_is_used_once(place, audit_draft):
+    audit = await place.audit(audit_draft, audit_id="nightly")
 
     assert audit.name == f"{PROJECT}/audits/nightly"
     with pytest.raises(AuditExists):
-        await place.audit(asked, audit_id="nightly")
+        await place.audit(audit_draft, audit_id="nightly")
 
 
 async def test_ids_of_the_server_sort_by_time():
@@ -103,8 +103,10 @@ async def test_ids_of_the_server_sort_by_time():
     assert ids == sorted(set(ids))
 
 
-async def test_a_sample_of_more_than_there_is_is_refused_with_both_numbers(place, asked):
-    more, all_of_it = (replace(asked, specification=replace(asked.specification, sample=count)) for count in (4, 3))
+async def test_a_sample_larger_than_the_data_set_is_refused_with_both_numbers(place, audit_draft):
+    more, all_of_it = (
+        replace(audit_draft, specification=replace(audit_draft.specification, sample=count)) for count in (4, 3)
+    )
 
     with pytest.raises(FieldInvalid, match=r"expected at most the 3 items of .*, got 4") as caught:
         await place.audit(more)
@@ -113,8 +115,8 @@ async def test_a_sample_of_more_than_there_is_is_refused_with_both_numbers(place
     assert (await place.audit(all_of_it)).item_count == 3
 
 
-async def test_a_sample_is_audited_in_its_order(place, asked):
-    sampled = replace(asked, specification=replace(asked.specification, sample=2, seed=5))
+async def test_a_sample_is_audited_in_its_order(place, audit_draft):
+    sampled = replace(audit_draft, specification=replace(audit_draft.specification, sample=2, seed=5))
     audit = await place.audit(sampled)
 
     async with place.store.transaction() as transaction:
@@ -123,30 +125,34 @@ async def test_a_sample_is_audited_in_its_order(place, asked):
     assert [item.item for _, item in items] == sorted({item.item for _, item in items})
 
 
-async def test_what_is_not_there_is_named(place, asked):
-    elsewhere = replace(asked.specification, model_versions=(f"{PROJECT}/models/net/versions/99",))
+async def test_a_missing_resource_is_named(place, audit_draft):
+    elsewhere = replace(audit_draft.specification, model_versions=(f"{PROJECT}/models/net/versions/99",))
     with pytest.raises(ModelVersionNotFound, match="versions/99"):
-        await place.audit(replace(asked, specification=elsewhere))
+        await place.audit(replace(audit_draft, specification=elsewhere))
     with pytest.raises(DatasetNotFound, match="nowhere"):
         await place.audit(
-            replace(asked, specification=replace(asked.specification, dataset=f"{PROJECT}/datasets/nowhere"))
+            replace(
+                audit_draft, specification=replace(audit_draft.specification, dataset=f"{PROJECT}/datasets/nowhere")
+            )
         )
 
 
-async def test_a_rejected_version_is_refused_with_the_reason(place, asked):
+async def test_a_rejected_version_is_refused_with_the_reason(place, audit_draft):
     version = await place.register(weights=b"broken", check=None)
     async with place.store.transaction() as transaction:
         await transaction.models.reject(version.name, reason="STATE_DICT_MISMATCH", detail="2 keys are missing")
 
     with pytest.raises(ModelRejected, match="STATE_DICT_MISMATCH: 2 keys are missing"):
-        await place.audit(replace(asked, specification=replace(asked.specification, model_versions=(version.name,))))
+        await place.audit(
+            replace(audit_draft, specification=replace(audit_draft.specification, model_versions=(version.name,)))
+        )
 
 
-async def test_a_pending_version_queues(place, asked):
+async def test_a_pending_version_queues(place, audit_draft):
     version = await place.register(weights=b"later", check=None)
-    pending = replace(asked.specification, model_versions=(version.name,))
+    pending = replace(audit_draft.specification, model_versions=(version.name,))
 
-    assert (await place.audit(replace(asked, specification=pending))).state is AuditState.QUEUED
+    assert (await place.audit(replace(audit_draft, specification=pending))).state is AuditState.QUEUED
 
 
 async def test_without_a_useful_gradient_batched_gradient_is_refused_and_the_others_search(place):
@@ -162,37 +168,37 @@ async def test_without_a_useful_gradient_batched_gradient_is_refused_and_the_oth
     assert audit.state is AuditState.QUEUED
 
 
-async def test_a_label_that_is_no_class_is_refused(place):
+async def test_a_label_outside_the_classes_is_refused(place):
     version, dataset = await place.register(), await place.dataset(labels=("cat", "bird"))
 
     with pytest.raises(LabelUnknown, match="'bird'"):
         await place.audit(draft(versions=(version.name,), dataset=dataset))
 
 
-async def test_a_project_has_only_so_many_queued_audits(place, asked):
+async def test_the_queued_audits_of_a_project_are_limited(place, audit_draft):
     for _ in range(place.settings.max_queued_audits):
-        await place.audit(asked)
+        await place.audit(audit_draft)
 
     with pytest.raises(TooManyQueued, match="50 queued"):
-        await place.audit(asked)
+        await place.audit(audit_draft)
 
 
-async def test_fifty_orders_at_once_do_not_pass_the_limit_of_queued_audits_together(place, asked):
+async def test_fifty_concurrent_requests_do_not_exceed_the_limit_of_queued_audits(place, audit_draft):
     taken_already = place.settings.max_queued_audits - 5
     for _ in range(taken_already):
-        await place.audit(asked)
+        await place.audit(audit_draft)
 
-    answers = await asyncio.gather(*(place.audit(asked) for _ in range(50)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(place.audit(audit_draft) for _ in range(50)), return_exceptions=True)
 
-    refused = [answer for answer in answers if isinstance(answer, TooManyQueued)]
-    assert len(refused) == 45, answers
+    refused = [outcome for outcome in outcomes if isinstance(outcome, TooManyQueued)]
+    assert len(refused) == 45, outcomes
     async with place.store.transaction() as transaction:
         assert await transaction.audits.queued_count(PROJECT) == place.settings.max_queued_audits
 
 
-async def test_an_audit_of_more_shards_than_the_server_takes_is_refused_before_anything_is_written(place, asked):
+async def test_an_audit_of_more_shards_than_the_server_takes_is_refused_before_anything_is_written(place, audit_draft):
     searches = tuple(replace(SEARCH, threshold=0.5 + number / 100) for number in range(4))
-    four = replace(asked, specification=replace(asked.specification, searches=searches))
+    four = replace(audit_draft, specification=replace(audit_draft.specification, searches=searches))
     few = AuditCreation(place.store, place.settings.model_copy(update={"max_audit_shards": 3}))
     enough = AuditCreation(place.store, place.settings.model_copy(update={"max_audit_shards": 4}))
 
@@ -205,37 +211,39 @@ async def test_an_audit_of_more_shards_than_the_server_takes_is_refused_before_a
     assert len(await shards_of(place)) == 4
 
 
-async def test_shards_that_will_score_subsets_count_at_the_door(place, asked):
+async def test_shards_that_will_score_subsets_count_when_an_audit_is_created(place, audit_draft):
     other = await place.register(model="other")
-    versions = (*asked.specification.model_versions, other.name)
-    two = replace(asked.specification, model_versions=versions, controls=(ControlPlan(Control.TRANSFER),))
+    versions = (*audit_draft.specification.model_versions, other.name)
+    two = replace(audit_draft.specification, model_versions=versions, controls=(ControlPlan(Control.TRANSFER),))
     few = AuditCreation(place.store, place.settings.model_copy(update={"max_audit_shards": 3}))
     enough = AuditCreation(place.store, place.settings.model_copy(update={"max_audit_shards": 4}))
 
     with pytest.raises(AuditTooLarge, match="1 searches needs 4 shards, but this server accepts 3"):
-        await few.create(AUDITOR, PROJECT, replace(asked, specification=two), AuditOptions())
+        await few.create(AUDITOR, PROJECT, replace(audit_draft, specification=two), AuditOptions())
 
-    assert (await enough.create(AUDITOR, PROJECT, replace(asked, specification=two), AuditOptions())).item_count == 3
+    assert (
+        await enough.create(AUDITOR, PROJECT, replace(audit_draft, specification=two), AuditOptions())
+    ).item_count == 3
 
 
-async def test_an_identical_audit_that_succeeded_is_the_answer(place, asked):
-    first = await place.audit(asked)
+async def test_an_identical_audit_that_succeeded_is_reused(place, audit_draft):
+    first = await place.audit(audit_draft)
     digest = await place.succeed(first.name)
     await shards_of(place)
 
-    again = await place.audit(asked)
+    again = await place.audit(audit_draft)
 
     assert (again.state, again.reused_from, again.result_digest) == (AuditState.SUCCEEDED, first.name, digest)
     assert (again.progress.passes_done, again.progress.passes_planned) == (0, 0)
     assert await shards_of(place) == []
-    assert (await place.audit(asked, no_reuse=True)).state is AuditState.QUEUED
-    assert (await place.audit(replace(asked, no_controls=True))).state is AuditState.QUEUED
+    assert (await place.audit(audit_draft, no_reuse=True)).state is AuditState.QUEUED
+    assert (await place.audit(replace(audit_draft, no_controls=True))).state is AuditState.QUEUED
 
 
-async def test_an_audit_that_answered_another_is_not_deleted(place, asked):
-    first = await place.audit(asked)
+async def test_an_audit_that_another_one_reuses_is_not_deleted(place, audit_draft):
+    first = await place.audit(audit_draft)
     await place.succeed(first.name)
-    again = await place.audit(asked)
+    again = await place.audit(audit_draft)
 
     with pytest.raises(ResourceInUse, match=again.name):
         await place.audits.delete(AUDITOR, first.name)
@@ -243,10 +251,10 @@ async def test_an_audit_that_answered_another_is_not_deleted(place, asked):
     await place.audits.delete(AUDITOR, first.name)
 
 
-async def test_the_answer_depends_on_every_digest_and_the_device(place, asked):
-    version = await place.versions.get(AUDITOR, asked.specification.model_versions[0])
-    dataset = await place.datasets.get(AUDITOR, asked.specification.dataset)
-    specification = replace(asked.specification, device="auto")
+async def test_the_reuse_key_depends_on_every_digest_and_the_device(place, audit_draft):
+    version = await place.versions.get(AUDITOR, audit_draft.specification.model_versions[0])
+    dataset = await place.datasets.get(AUDITOR, audit_draft.specification.dataset)
+    specification = replace(audit_draft.specification, device="auto")
 
     keys = {
         reuse_key(specification, [version], dataset, Settings(device="cpu")),
@@ -261,33 +269,33 @@ async def test_the_answer_depends_on_every_digest_and_the_device(place, asked):
     assert len(keys) == 7
 
 
-async def test_an_answer_of_another_device_than_workers_choose_now_is_not_reused(place, asked):
-    first = await place.audit(asked)
+async def test_a_result_of_another_device_than_workers_choose_now_is_not_reused(place, audit_draft):
+    first = await place.audit(audit_draft)
     await note_device(place, first.name, "cpu")
     await place.succeed(first.name)
-    assert (await place.audit(asked)).reused_from == first.name
+    assert (await place.audit(audit_draft)).reused_from == first.name
 
-    on_new_workers = await place.audit(asked, no_reuse=True)
+    on_new_workers = await place.audit(audit_draft, no_reuse=True)
     await note_device(place, on_new_workers.name, "cuda")
 
-    assert (await place.audit(asked)).reused_from == ""
+    assert (await place.audit(audit_draft)).reused_from == ""
     await place.succeed(on_new_workers.name)
-    assert (await place.audit(asked)).reused_from == on_new_workers.name
+    assert (await place.audit(audit_draft)).reused_from == on_new_workers.name
 
 
-async def test_each_created_audit_is_announced_once(place, asked):
+async def test_each_created_audit_is_announced_once(place, audit_draft):
     announced = []
     creation = AuditCreation(place.store, place.settings, on_created=announced.append)
 
-    await creation.create(AUDITOR, PROJECT, asked, AuditOptions(validate_only=True))
+    await creation.create(AUDITOR, PROJECT, audit_draft, AuditOptions(validate_only=True))
     for _ in range(3):
-        made = await creation.create(AUDITOR, PROJECT, asked, AuditOptions(request_id=REQUEST_ID))
+        made = await creation.create(AUDITOR, PROJECT, audit_draft, AuditOptions(request_id=REQUEST_ID))
 
     assert announced == [made]
 
 
-async def test_lists_are_filtered_and_newest_first(place, asked):
-    names = [(await place.audit(asked)).name for _ in range(3)]
+async def test_lists_are_filtered_and_newest_first(place, audit_draft):
+    names = [(await place.audit(audit_draft)).name for _ in range(3)]
     await place.audits.cancel(AUDITOR, names[1])
 
     everything = await place.audits.page(VIEWER, PROJECT, "", PageRequest())
@@ -297,8 +305,8 @@ async def test_lists_are_filtered_and_newest_first(place, asked):
     assert [audit.name for audit in cancelled.rows] == [names[1]]
 
 
-async def test_only_its_owner_or_an_admin_cancels_and_deletes_an_audit(place, asked):
-    audit = await place.audit(asked)
+async def test_only_its_owner_or_an_admin_cancels_and_deletes_an_audit(place, audit_draft):
+    audit = await place.audit(audit_draft)
 
     with pytest.raises(RoleInsufficient):
         await place.audits.cancel(OTHER_AUDITOR, audit.name)
@@ -313,15 +321,15 @@ async def test_only_its_owner_or_an_admin_cancels_and_deletes_an_audit(place, as
         await place.audits.get(AUDITOR, audit.name)
 
 
-async def test_findings_have_names_and_those_of_a_reused_answer_are_its_own(place, asked):
-    first = await place.audit(asked)
-    version = asked.specification.model_versions[0]
+async def test_findings_of_a_reused_result_have_names_of_their_own_audit(place, audit_draft):
+    first = await place.audit(audit_draft)
+    version = audit_draft.specification.model_versions[0]
     found = [Finding(position, f"{position:03}.png", "ab" * 32, version, 0) for position in range(3)]
     async with place.store.transaction() as transaction:
         await transaction.audits.start(first.name, Stage.SEARCH)
         await transaction.findings.add(first.name, found)
     await place.succeed(first.name)
-    again = await place.audit(asked)
+    again = await place.audit(audit_draft)
 
     for audit in (first, again):
         page = await place.findings.page(VIEWER, audit.name, PageRequest(size=2))
@@ -332,8 +340,8 @@ async def test_findings_have_names_and_those_of_a_reused_answer_are_its_own(plac
             await place.findings.get(VIEWER, f"{audit.name}/findings/0-0-3")
 
 
-async def test_a_report_takes_an_audit_that_succeeded(place, asked):
-    audit = await place.audit(asked)
+async def test_a_report_takes_an_audit_that_succeeded(place, audit_draft):
+    audit = await place.audit(audit_draft)
 
     with pytest.raises(AuditNotSucceeded, match="QUEUED"):
         await place.reports.render(VIEWER, audit.name, ReportFormat.JSON)

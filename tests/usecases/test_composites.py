@@ -33,7 +33,7 @@ async def test_an_ensemble_takes_over_the_input_and_the_labels_of_its_members(pl
     assert version.source == Ensemble(members, Combine.MEAN_PROBABILITIES)
 
 
-async def test_what_is_averaged_or_how_makes_another_version(place, members):
+async def test_other_members_or_another_average_make_another_version(place, members):
     versions = [
         await registered(place, Ensemble(members)),
         await registered(place, Ensemble(members, Combine.MEAN_PROBABILITIES)),
@@ -72,7 +72,7 @@ async def test_the_digest_covers_what_the_parts_are_and_not_their_names(place, m
         (lambda one, two: InputDropout("", 0.8, 4, 0), "input_dropout.member"),
     ],
 )
-async def test_a_composite_that_cannot_be_is_refused_by_its_field(place, members, source, field):
+async def test_an_impossible_composite_is_refused_by_its_field(place, members, source, field):
     with pytest.raises(FieldInvalid, match=field):
         await registered(place, source(*members))
 
@@ -87,7 +87,7 @@ async def test_a_composite_that_cannot_be_is_refused_by_its_field(place, members
     ],
     ids=["other labels", "other bounds", "other channels", "other class count"],
 )
-async def test_members_whose_answers_mean_something_else_are_refused(place, members, changes):
+async def test_members_with_different_classes_are_refused(place, members, changes):
     other = await place.register(weights=b"third", **changes)
 
     with pytest.raises(FieldInvalid, match=r"members\[1\].*cannot be averaged"):

@@ -74,36 +74,36 @@ def test_an_audit_costs_its_searches_and_its_controls_on_each_version():
 
 
 @pytest.mark.parametrize(
-    ("asked", "method", "budget", "cost"),
+    ("requested", "method", "budget", "cost"),
     [
         (0, SearchMethod.MASK_OPTIMIZATION, {"passes": 100}, 100),
         (70, SearchMethod.MASK_OPTIMIZATION, {"passes": 100}, 70),
         (0, SearchMethod.BATCHED_GRADIENT, {"pixels_per_step": 1}, 600),
     ],
 )
-def test_fill_robust_costs_its_plan_or_the_searchs_passes_or_600_on_its_images(asked, method, budget, cost):
+def test_fill_robust_costs_its_plan_or_the_searchs_passes_or_600_on_its_images(requested, method, budget, cost):
     searches = (search(method, **budget),)
     with_control, without = (
         planned_passes(specification(controls=plans, searches=searches), [version(1.0)], 10)
-        for plans in ((ControlPlan(Control.FILL_ROBUST, images=4, passes=asked),), ())
+        for plans in ((ControlPlan(Control.FILL_ROBUST, images=4, passes=requested),), ())
     )
 
     assert with_control - without == 4 * cost
 
 
 @pytest.mark.parametrize(
-    ("asked", "cost"),
+    ("requested", "cost"),
     [
         pytest.param(0, 13 + 3 * 1024, id="one pixel a step"),
         pytest.param(16, 16, id="one step"),
         pytest.param(1000, 13 + 3 * 256, id="329 steps allow 4 pixels a step, which take 256"),
     ],
 )
-def test_pixel_subsets_cost_their_descent_once_a_version(asked, cost):
+def test_pixel_subsets_cost_their_descent_once_a_version(requested, cost):
     searches = tuple(search(SearchMethod.MASK_OPTIMIZATION, passes=passes) for passes in (100, 200))
     with_control, without = (
         planned_passes(specification(controls=plans, searches=searches), [version(1.0)], 10)
-        for plans in ((ControlPlan(Control.PIXEL_SUBSETS, images=4, passes=asked),), ())
+        for plans in ((ControlPlan(Control.PIXEL_SUBSETS, images=4, passes=requested),), ())
     )
 
     assert with_control - without == 4 * cost
@@ -117,24 +117,26 @@ def test_what_re_scores_a_variant_costs_a_forward_pass_each():
 
 @pytest.mark.parametrize(("images", "scored"), [(0, 10), (4, 4), (99, 10)])
 def test_a_transfer_costs_a_pass_for_each_subset_with_each_other_version(images, scored):
-    asked = specification(controls=(ControlPlan(Control.TRANSFER, images=images),), versions=("u", "v", "w"))
+    requested = specification(controls=(ControlPlan(Control.TRANSFER, images=images),), versions=("u", "v", "w"))
 
-    assert planned_passes(asked, [version(1.0)] * 3, 10) == 3 * 1000 + 3 * 2 * scored
-    assert sum(shard.passes_planned for shard in cut_shards(asked, [version(1.0)] * 3, 10, shard_seconds=60)) == 3000
+    assert planned_passes(requested, [version(1.0)] * 3, 10) == 3 * 1000 + 3 * 2 * scored
+    assert (
+        sum(shard.passes_planned for shard in cut_shards(requested, [version(1.0)] * 3, 10, shard_seconds=60)) == 3000
+    )
 
 
 def test_a_search_for_a_random_other_class_costs_a_pass_more_and_has_no_control_that_searches():
     searches = (search(SearchMethod.MASK_OPTIMIZATION, passes=100, target_rule=TargetRule.RANDOM_OTHER),)
     controls = (ControlPlan(Control.CLASS_TARGETED), ControlPlan(Control.FILL_ROBUST))
-    asked = specification(controls=controls, searches=searches)
+    requested = specification(controls=controls, searches=searches)
 
-    assert planned_passes(asked, [version(1.0)], 10) == 10 * 101
+    assert planned_passes(requested, [version(1.0)], 10) == 10 * 101
 
 
 def test_score_shards_take_about_the_planned_time_and_their_masks_fit_into_memory():
     def sizes(milliseconds, canvas, count=1000):
-        asked = replace(specification(versions=("v", "w", "x")), canvas=canvas)
-        shards = cut_scores(asked, version(milliseconds), 0, range(5, 5 + count), sources=2, shard_seconds=60)
+        requested = replace(specification(versions=("v", "w", "x")), canvas=canvas)
+        shards = cut_scores(requested, version(milliseconds), 0, range(5, 5 + count), sources=2, shard_seconds=60)
         assert [position for shard in shards for position in shard.positions] == list(range(5, 5 + count))
         assert {(shard.stage, shard.passes_planned) for shard in shards} == {
             (Stage.SCORE, 2 * len(shard.positions)) for shard in shards
@@ -184,7 +186,7 @@ def test_a_shard_of_a_very_slow_model_has_four_items_all_the_same():
     assert [len(shard.positions) for shard in shards] == [4] * 22
 
 
-def test_what_was_timed_without_a_gradient_is_a_forward_pass_alone():
+def test_a_time_without_a_gradient_is_that_of_a_forward_pass():
     shards = cut_shards(specification(), [version(100.0, gradient=False)], 90, shard_seconds=60)
 
     # 100 passes of 100 ms are 10 s an image
@@ -212,16 +214,16 @@ def test_shards_are_counted_without_cutting_them(items):
 @pytest.mark.parametrize(("images", "scored"), [(0, 1000), (70, 70)])
 def test_shards_that_score_are_counted_before_anybody_has_measured_a_version(milliseconds, canvas, images, scored):
     controls = (ControlPlan(Control.TRANSFER, images=images),)
-    asked = replace(specification(controls=controls, versions=("u", "v", "w")), canvas=canvas)
-    search_shards = shard_count(replace(asked, controls=()), [version(None)] * 3, 1000, shard_seconds=60)
+    requested = replace(specification(controls=controls, versions=("u", "v", "w")), canvas=canvas)
+    search_shards = shard_count(replace(requested, controls=()), [version(None)] * 3, 1000, shard_seconds=60)
 
-    counted = shard_count(asked, [version(None)] * 3, 1000, shard_seconds=60) - search_shards
+    counted = shard_count(requested, [version(None)] * 3, 1000, shard_seconds=60) - search_shards
 
     later = version(milliseconds)
-    cut = [len(cut_scores(asked, later, 0, range(scored), sources=sources, shard_seconds=60)) for sources in (1, 2)]
+    cut = [len(cut_scores(requested, later, 0, range(scored), sources=sources, shard_seconds=60)) for sources in (1, 2)]
     assert max(cut) * 3 <= counted
-    measured = shard_count(asked, [later] * 3, 1000, shard_seconds=60)
-    assert measured - shard_count(replace(asked, controls=()), [later] * 3, 1000, shard_seconds=60) == cut[1] * 3
+    measured = shard_count(requested, [later] * 3, 1000, shard_seconds=60)
+    assert measured - shard_count(replace(requested, controls=()), [later] * 3, 1000, shard_seconds=60) == cut[1] * 3
 
 
 def test_shards_that_predict_the_out_of_distribution_data_set_are_counted():
@@ -255,7 +257,7 @@ def test_a_sample_is_drawn_by_seed_and_data_set_and_sorted():
 
 
 @pytest.mark.parametrize("sample", [0, 5, 6])
-def test_a_sample_of_no_fewer_is_everything(sample):
+def test_a_sample_of_at_least_all_items_is_the_whole_data_set(sample):
     assert draw(1, count=5, sample=sample) == (0, 1, 2, 3, 4)
 
 

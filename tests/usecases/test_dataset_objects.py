@@ -21,25 +21,25 @@ def picture(width: int, height: int, value: int = 9) -> bytes:
     return file.getvalue()
 
 
-async def created(place, *, image: bytes, **told: bytes):
+async def created(place, *, image: bytes, **objects: bytes):
     """Create a data set of one item with objects, all of it uploaded."""
     row = {"item": "a.png", "image": await place.upload(image)}
-    row |= {key: await place.upload(data) for key, data in told.items()}
+    row |= {key: await place.upload(data) for key, data in objects.items()}
     manifest = await place.upload(json.dumps(row).encode())
     return await place.datasets.create(AUDITOR, PROJECT, "photos", manifest, CreateOptions())
 
 
-@pytest.mark.parametrize("told", [{"boxes": b"[[0, 0, 8, 6]]"}, {"mask": picture(8, 6)}], ids=["boxes", "mask"])
-async def test_objects_of_the_picture_are_taken(place, told):
-    dataset = await created(place, image=picture(8, 6), **told)
+@pytest.mark.parametrize("objects", [{"boxes": b"[[0, 0, 8, 6]]"}, {"mask": picture(8, 6)}], ids=["boxes", "mask"])
+async def test_objects_of_the_picture_are_taken(place, objects):
+    dataset = await created(place, image=picture(8, 6), **objects)
 
     async with place.store.transaction() as transaction:
         ((_, item),) = await transaction.datasets.items(dataset.name, after=-1, limit=10)
-    assert {item.boxes_digest, item.mask_digest} == {"", *map(digest_of, told.values())}
+    assert {item.boxes_digest, item.mask_digest} == {"", *map(digest_of, objects.values())}
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("objects", "says"),
     [
         ({"boxes": b"[[0, 0, 9, 6]]"}, "the boxes of item 'a.png': box 0: expected 0 <= left < right <= 8"),
         ({"boxes": b"[]"}, "got 0 boxes"),
@@ -50,9 +50,9 @@ async def test_objects_of_the_picture_are_taken(place, told):
     ],
     ids=["outside", "none", "empty", "no json", "another size", "black"],
 )
-async def test_what_is_none_of_the_picture_is_refused_with_its_item(place, told, says):
+async def test_objects_that_do_not_fit_the_picture_are_refused_with_their_item(place, objects, says):
     with pytest.raises(ObjectsInvalid) as caught:
-        await created(place, image=picture(8, 6), **told)
+        await created(place, image=picture(8, 6), **objects)
 
     assert says in str(caught.value)
     assert caught.value.metadata == {"item": "a.png"}
@@ -69,7 +69,7 @@ async def test_an_item_has_boxes_or_a_mask(place):
         await created(place, image=picture(8, 6), boxes=b"[[0, 0, 8, 6]]", mask=picture(8, 6))
 
 
-async def test_boxes_that_nobody_uploaded_are_missing_and_not_looked_for(place):
+async def test_boxes_that_were_not_uploaded_are_missing_and_not_searched_for(place):
     row = {"item": "a.png", "image": await place.upload(picture(8, 6)), "boxes": digest_of(b"[[0, 0, 8, 6]]")}
     await place.artifact_store.put(b"[[0, 0, 8, 6]]")  # another project's
     manifest = await place.upload(json.dumps(row).encode())
@@ -117,21 +117,21 @@ async def test_uploads_do_not_wait_for_checks_of_which_a_process_makes_one_at_a_
     check = SlowCheck()
     datasets = Datasets(place.store, place.artifact_store, place.settings, check_objects=check)
     manifests = [await with_boxes(place, 12, name=str(number)) for number in range(3)]
-    asking = [creating(place, datasets, f"d{number}", manifest) for number, manifest in enumerate(manifests)]
+    creations = [creating(place, datasets, f"d{number}", manifest) for number, manifest in enumerate(manifests)]
     try:
         await asyncio.to_thread(check.first.wait, 60)
         await asyncio.sleep(0.5)  # so that more could begin
 
         await asyncio.wait_for(place.upload(b"another's"), 30)
-        assert not any(task.done() for task in asking)
+        assert not any(task.done() for task in creations)
     finally:
         check.may_end.set()
-        await asyncio.gather(*asking)
+        await asyncio.gather(*creations)
 
     assert (check.begun, check.most) == (36, 1)
 
 
-async def test_after_the_first_bad_boxes_no_others_are_looked_at(place):
+async def test_checking_stops_at_the_first_bad_boxes(place):
     looked = 0
     tasks = 0
 
@@ -160,10 +160,10 @@ async def test_after_the_first_bad_boxes_no_others_are_looked_at(place):
     assert caught.value.__suppress_context__
 
 
-@pytest.mark.parametrize("told", ["boxes", "mask"])
-async def test_too_many_items_with_objects_are_refused_before_any_is_looked_at(place, told):
+@pytest.mark.parametrize("kind", ["boxes", "mask"])
+async def test_too_many_items_with_objects_are_refused_before_any_is_checked(place, kind):
     digest = digest_of(b"held by nobody")
-    rows = [{"item": f"{number}.png", "image": digest, told: digest} for number in range(MOST_ITEMS + 1)]
+    rows = [{"item": f"{number}.png", "image": digest, kind: digest} for number in range(MOST_ITEMS + 1)]
     manifest = await manifest_of(place, rows)
 
     with pytest.raises(

@@ -21,7 +21,7 @@ def test_an_item_id_that_could_leave_its_folder_or_hurt_a_reader_is_refused(item
 @pytest.mark.parametrize(
     "item", ["a.png", "cats/a b.png", "hund/größe.png", "3\u202f05.png", "ab:c.png", "..a/b..", "x" * 1024]
 )
-def test_an_ordinary_item_id_is_taken(item):
+def test_an_ordinary_item_id_is_accepted(item):
     check("item", item)
 
 
@@ -45,7 +45,7 @@ def test_an_ordinary_item_id_is_taken(item):
         ("side", [1, 4096], [0, -1, 4097]),
     ],
 )
-def test_a_rule_takes_and_refuses(rule, good, bad):
+def test_a_rule_accepts_and_refuses(rule, good, bad):
     for value in good:
         check("field", value, rule)
     for value in bad:
@@ -53,7 +53,7 @@ def test_a_rule_takes_and_refuses(rule, good, bad):
             check("field", value, rule)
 
 
-def test_a_refusal_names_field_rule_and_what_came():
+def test_a_refusal_names_field_rule_and_value():
     with pytest.raises(
         FieldInvalid, match=r"^audit\.specification\.searches\[1\]\.threshold: expected above 0 and below 1, got 1\.5$"
     ):

@@ -20,7 +20,7 @@ def test_the_version_whose_input_is_the_canvas_frames_it_for_all():
     assert framing_of(Canvas(3, 224, 224), [version(LARGE), version(SMALL)]) == SMALL
 
 
-def test_a_canvas_that_is_no_versions_input_is_framed_by_the_first():
+def test_a_canvas_that_matches_no_versions_input_is_framed_by_the_first():
     assert framing_of(Canvas(3, 64, 64), [version(None), version(LARGE), version(SMALL)]) == LARGE
 
 

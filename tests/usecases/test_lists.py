@@ -37,7 +37,7 @@ async def test_a_page_ends_before_it_outgrows_a_message():
     assert [row for page in pages for row in page] == ROWS
 
 
-async def test_a_row_that_is_too_heavy_makes_a_page_of_its_own():
+async def test_a_row_that_is_too_large_gets_its_own_page():
     pages = await read_all(100, weigh=lambda _: LARGEST_PAGE_BYTES + 1)
 
     assert len(pages) == len(ROWS)
@@ -79,6 +79,6 @@ def test_a_filter_is_read(text, expected):
     ["state", "state = running", "seed = 1", "state = RUNNING OR state = QUEUED", "state = RUNNING AND",
      "state != RUNNING", "state = RUNNING AND state = QUEUED"],
 )  # fmt: skip
-def test_a_filter_that_is_not_served_is_refused(text):
+def test_an_unsupported_filter_is_refused(text):
     with pytest.raises(FilterInvalid, match="joined by AND"):
         audit_filter(text)

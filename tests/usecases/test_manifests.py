@@ -18,7 +18,7 @@ async def read(data: bytes, *, size: int = 7, most_items: int = 10):
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-async def test_items_keep_their_order_however_the_bytes_come(size):
+async def test_items_keep_their_order_however_the_bytes_are_split(size):
     data = lines(
         {"item": "b.png", "image": DIGEST, "label": "cat"}, "", {"item": "ä.png", "image": DIGEST, "boxes": DIGEST}
     )
@@ -60,7 +60,7 @@ async def test_a_bad_line_is_named_by_its_number(row, what):
 
 @pytest.mark.parametrize("after", [b"\n", b""])
 @pytest.mark.parametrize("size", [4096, 100_000])
-async def test_a_line_that_is_too_long_is_refused_in_however_few_parts_it_comes(size, after):
+async def test_a_line_that_is_too_long_is_refused_however_it_is_split(size, after):
     row = {"item": "a.png", "image": DIGEST, "label": "x"}
     data = json.dumps(row).encode().ljust(LONGEST_LINE_BYTES + 1)
 
@@ -69,7 +69,7 @@ async def test_a_line_that_is_too_long_is_refused_in_however_few_parts_it_comes(
     assert len(await read(data[:-1] + after, size=size)) == 1
 
 
-async def test_bytes_that_are_no_text_are_refused():
+async def test_bytes_that_are_not_utf_8_are_refused():
     with pytest.raises(ManifestInvalid, match="line 1"):
         await read(b"\xff\xfe\n")
 

@@ -33,14 +33,14 @@ VALIDATE = CreateOptions(validate_only=True)
 MODEL = f"{PROJECT}/models/net"
 
 
-async def test_a_stranger_learns_nothing_of_a_project(place):
+async def test_a_stranger_gets_no_information_about_a_project(place):
     with pytest.raises(ProjectNotFound):
         await place.projects.get(STRANGER, PROJECT)
     with pytest.raises(ProjectNotFound):
         await place.models.page(STRANGER, PROJECT, PageRequest())
 
 
-async def test_roles_open_what_they_say(place):
+async def test_roles_permit_what_they_should(place):
     await place.models.page(VIEWER, PROJECT, PageRequest())
     with pytest.raises(RoleInsufficient, match="role auditor"):
         await place.models.create(VIEWER, PROJECT, "net", CreateOptions())
@@ -163,7 +163,7 @@ async def test_a_source_that_cannot_be_served_is_refused(place, source, error):
         ({"mean": (123.0, 0.5, 0.5)}, "mean[0]"),
     ],
 )
-async def test_an_input_specification_that_no_image_could_follow_is_refused(place, changes, field):
+async def test_an_impossible_input_specification_is_refused(place, changes, field):
     await place.models.create(AUDITOR, PROJECT, "net", CreateOptions())
     new = NewVersion(Weights("ab" * 32, "timm:x"), replace(INPUT, **changes), ())
 
@@ -176,7 +176,7 @@ async def test_an_input_specification_that_no_image_could_follow_is_refused(plac
 @pytest.mark.parametrize(
     ("channels", "height", "width", "classes"), [(1, 8, 8, 2), (13, 8, 512, 21_841), (64, 512, 512, 0)]
 )
-async def test_inputs_of_many_channels_and_sizes_and_many_classes_are_taken(place, channels, height, width, classes):
+async def test_inputs_of_many_channels_sizes_and_classes_are_accepted(place, channels, height, width, classes):
     wide = replace(INPUT, channels=channels, height=height, width=width, mean=(0.5,) * channels, std=(0.5,) * channels)
     names = tuple(f"n{number:08}" for number in range(classes))
 
@@ -199,7 +199,7 @@ async def test_a_version_without_a_model_is_refused(place):
         await place.versions.create(AUDITOR, MODEL, NewVersion(weights, INPUT, ()), CreateOptions())
 
 
-async def test_what_an_audit_refers_to_is_not_deleted(place):
+async def test_resources_that_an_audit_refers_to_are_not_deleted(place):
     version, dataset = await place.register(), await place.dataset()
     audit = await place.audit(draft(versions=(version.name,), dataset=dataset))
 
@@ -237,7 +237,7 @@ async def test_a_changed_data_set_is_refused_with_both_digests(place):
     assert caught.value.metadata == {"present_digest": present, "given_digest": other}
 
 
-async def test_a_manifest_of_images_that_nobody_uploaded_is_refused(place):
+async def test_a_manifest_of_images_that_were_not_uploaded_is_refused(place):
     rows = [{"item": f"{index}.png", "image": digest_of(str(index).encode())} for index in range(3)]
     manifest = await place.upload("\n".join(map(json.dumps, rows)).encode())
 
@@ -286,7 +286,7 @@ async def test_a_manifest_that_is_being_deleted_makes_no_data_set(place):
         await creating
 
 
-async def test_a_manifest_that_goes_while_it_is_read_makes_no_data_set(place, monkeypatch):
+async def test_a_manifest_deleted_while_it_is_read_makes_no_data_set(place, monkeypatch):
     manifest = await place.manifest()
     read = place.datasets._read
 

@@ -30,7 +30,7 @@ def given(**changes):
     return draft(**{"versions": (NAME,), "dataset": DATASET, **changes})
 
 
-def test_what_is_left_open_is_filled_in():
+def test_open_fields_get_their_defaults():
     filled = fill_in(given(), [version()], Settings(default_passes=123))
 
     assert filled.canvas == Canvas(3, 8, 8)
@@ -67,9 +67,9 @@ PIXELS = ControlPlan(Control.PIXEL_SUBSETS, passes=100)
         pytest.param((ControlPlan(Control.FILL), PIXELS), False, "fill and pixel_subsets", id="beside those named"),
     ],
 )
-def test_pixel_subsets_run_where_they_are_named_and_turn_no_default_off(controls, no_controls, runs):
-    asked = given(controls=controls, no_controls=no_controls)
-    check_draft(asked, PROJECT)
+def test_pixel_subsets_run_only_when_requested_and_keep_the_default_controls(controls, no_controls, runs):
+    requested = given(controls=controls, no_controls=no_controls)
+    check_draft(requested, PROJECT)
     defaults = fill_in(given(), [version()], Settings()).controls
     expected = {
         "defaults": defaults,
@@ -78,13 +78,13 @@ def test_pixel_subsets_run_where_they_are_named_and_turn_no_default_off(controls
         "fill and pixel_subsets": (ControlPlan(Control.FILL), PIXELS),
     }
 
-    assert fill_in(asked, [version()], Settings()).controls == expected[runs]
+    assert fill_in(requested, [version()], Settings()).controls == expected[runs]
 
 
 @pytest.mark.parametrize(
     ("control", "fewest"), [(Control.PIXEL_SUBSETS, 16), (Control.CLASS_TARGETED, 10), (Control.FILL_ROBUST, 41)]
 )
-def test_a_control_s_budget_in_which_nothing_runs_is_refused(control, fewest):
+def test_a_control_budget_that_is_too_small_to_run_is_refused(control, fewest):
     for passes in (0, fewest):
         check_draft(given(controls=(ControlPlan(control, passes=passes),)), PROJECT)
 
@@ -110,7 +110,7 @@ def test_pixel_subsets_need_a_search_for_the_predicted_class():
         check_draft(given(searches=(other,), controls=(PIXELS,)), PROJECT)
 
 
-def test_pixel_subsets_are_refused_on_a_canvas_whose_masks_would_not_travel():
+def test_pixel_subsets_are_refused_on_a_canvas_whose_masks_are_too_large_to_send():
     wide, wider = Canvas(3, 1024, 2048), Canvas(3, 1025, 2048)
     fill_in(given(canvas=wide, controls=(PIXELS,)), [version()], Settings())
 
@@ -134,7 +134,7 @@ def test_pixel_subsets_run_beside_the_first_search_for_the_predicted_class_alone
     assert [plans_beside(specification, search) for search in searches] == [(), (PIXELS,), (), ()]
 
 
-def test_the_transfer_control_runs_by_default_where_there_are_others_to_ask():
+def test_the_transfer_control_runs_by_default_with_several_versions():
     several = fill_in(given(versions=(NAME, f"{NAME}1")), [version(), version()], Settings())
 
     assert Control.TRANSFER in {plan.control for plan in several.controls}
@@ -159,14 +159,14 @@ def test_statistics_out_of_their_range_are_refused_by_their_field(name, value):
 
 
 def test_statistics_that_are_left_out_have_their_defaults_and_come_back_with_all():
-    asked = audit_pb2.AuditSpecification(statistics=audit_pb2.Statistics(alpha=0.1, accuracy_limit=0))
+    requested = audit_pb2.AuditSpecification(statistics=audit_pb2.Statistics(alpha=0.1, accuracy_limit=0))
 
-    value = specification_value(asked)
+    value = specification_value(requested)
 
     assert value.statistics == Statistics(0.95, 0.1, 1.1, 0)
     assert specification_value(audit_pb2.AuditSpecification()).statistics == Statistics()
-    answered = specification_message(value).statistics
-    assert [(field.name, value) for field, value in answered.ListFields()] == [
+    returned = specification_message(value).statistics
+    assert [(field.name, value) for field, value in returned.ListFields()] == [
         ("level", 0.95),
         ("alpha", 0.1),
         ("ratio_limit", 1.1),
@@ -187,15 +187,15 @@ def test_stored_statistics_are_read_as_they_were_written():
     assert SPECIFICATION.validate_python(document_of(SPECIFICATION, specification)) == specification
 
 
-def test_what_was_given_stays():
-    asked = given(
+def test_given_fields_stay():
+    requested = given(
         searches=(replace(SEARCH, passes=5),),
         controls=(ControlPlan(Control.FILL, images=2),),
         canvas=Canvas(3, 4, 4),
         device="cpu",
     )
 
-    assert fill_in(asked, [version()], Settings()) == asked.specification
+    assert fill_in(requested, [version()], Settings()) == requested.specification
 
 
 def test_no_controls_means_none():
@@ -283,7 +283,7 @@ def test_a_label_is_a_class_name_or_an_index(label, classes):
         pytest.param("crane", ("crane", "crane"), CHECK, id="two classes of one name"),
     ],
 )
-def test_a_label_that_names_no_class_or_several_is_refused(label, classes, check):
+def test_a_label_that_matches_no_class_or_several_is_refused(label, classes, check):
     with pytest.raises(LabelUnknown):
         require_labels({"", label} - {""}, version(labels=classes, check=check))
 

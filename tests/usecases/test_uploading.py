@@ -45,7 +45,7 @@ async def test_a_broken_upload_resumes_where_it_broke(place):
     assert await place.artifacts.find_missing(AUDITOR, PROJECT, [digest]) == []
 
 
-async def test_bytes_that_are_not_what_was_announced_are_refused(place):
+async def test_bytes_that_do_not_match_their_announcement_are_refused(place):
     header = UploadHeader(PROJECT, digest_of(b"right"), 5, 0)
 
     with pytest.raises(DigestMismatch):
@@ -66,7 +66,7 @@ async def test_an_artifact_that_the_project_holds_is_not_read_again(place):
     await place.artifacts.upload(AUDITOR, UploadHeader(PROJECT, digest, 5, 0), never())
 
 
-async def test_one_project_learns_nothing_of_anothers_bytes(place):
+async def test_a_project_gets_no_information_about_anothers_bytes(place):
     digest = await place.upload(b"bytes")
     await place.projects.create(ADMIN, "second", CreateOptions())
     neighbour = replace(ADMIN, roles={"projects/second": Role.ADMIN})
@@ -108,7 +108,7 @@ async def test_bytes_that_come_again_while_they_are_deleted_stay(place, monkeypa
     assert await read(place, digest) == b"data"
 
 
-async def test_an_upload_puts_its_bytes_in_place_only_when_no_deletion_is_at_them(place):
+async def test_an_upload_publishes_its_bytes_only_when_no_deletion_is_running(place):
     digest = digest_of(b"data")
 
     async with place.store.transaction() as transaction:
