@@ -73,7 +73,7 @@ async def test_the_cost_of_a_search_by_fractions_is_computed_at_once(door):
 
     assert taken.code is Code.OK
     assert refused.reason == "FIELD_INVALID"
-    assert "0.0001 or more" in refused.text
+    assert "at least 0.0001" in refused.text
     assert time.monotonic() - begun < 10  # it takes a minute if each step is counted again for each version and control
 
 
