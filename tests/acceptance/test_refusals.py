@@ -130,7 +130,7 @@ def test_a_file_without_a_model_is_refused(place, name):
     (place.folder / name).write_bytes(b"this is no model at all, whatever its name says")
     model = ("--exported", name) if name.endswith("pt2") else ("--weights", name, "--architecture", ARCHITECTURE)
 
-    expect(audit(place, model=model), REFUSED, "The file is not")
+    expect(audit(place, model=model), REFUSED, "_UNREADABLE")
 
 
 def test_labels_that_are_too_many_for_the_outputs_are_refused(place):
