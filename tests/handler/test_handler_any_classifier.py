@@ -59,7 +59,13 @@ def with_channels(architecture: str, channels: int, size: int = 32) -> nn.Module
     return module
 
 
-@pytest.mark.parametrize(("channels", "size", "classes"), [(2, 8, 2), (4, 512, 2), (13, 8, 21_841), (64, 32, 1000)])
+@pytest.mark.parametrize(
+    ("channels", "size", "classes"),
+    [
+        (13, 8, 21_841),
+        *(pytest.param(*row, marks=pytest.mark.long) for row in ((2, 8, 2), (4, 512, 2), (64, 32, 1000))),
+    ],
+)
 def test_a_version_of_any_channels_size_and_class_count_is_accepted(stage, channels, size, classes):
     labels = [f"class {number}" for number in range(classes)]
 

@@ -134,7 +134,7 @@ COMPOSITES = {
 }
 
 
-@pytest.mark.parametrize("temperature", [1.0, 3.0])
+@pytest.mark.parametrize("temperature", [pytest.param(1.0, marks=pytest.mark.long), 3.0])
 @pytest.mark.parametrize("name", COMPOSITES)
 @pytest.mark.parametrize("members", [Probable, Corners])
 def test_findings_of_composites_are_flagged_where_members_that_return_probabilities_saturate(

@@ -214,7 +214,10 @@ async def test_document_and_page_are_public_and_load_nothing(served):
 
 
 @pytest.mark.timeout(900)
-async def test_schemathesis_finds_no_fault(served, tmp_path):
+@pytest.mark.parametrize(
+    "phases", ["coverage", pytest.param("examples,coverage,fuzzing", marks=pytest.mark.long)], ids=["coverage", "all"]
+)
+async def test_schemathesis_finds_no_fault(served, tmp_path, phases):
     audit = await served.audit(IDS["audits"], model=IDS["models"], dataset=IDS["datasets"])
     await served.succeed(audit, findings=4)
     assert IDS["artifacts"] == hashlib.sha256(b"test").hexdigest() == await served.upload(b"test")
@@ -222,7 +225,7 @@ async def test_schemathesis_finds_no_fault(served, tmp_path):
     (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
     command = [str(Path(sys.executable).parent / "schemathesis"), "run"]
     command += [f"http://127.0.0.1:{served.http_port}/openapi.json", "-H", f"Authorization: Bearer {TOKENS['admin']}"]
-    command += ["--phases", "examples,coverage,fuzzing", "-n", "2", "--max-time", str(LONGEST_RUN_SECONDS)]
+    command += ["--phases", phases, "-n", "2", "--max-time", str(LONGEST_RUN_SECONDS)]
     command += ["--seed", "1", "--no-shrink", "--no-color", "--continue-on-failure", "--generation-database", "none"]
 
     process = await asyncio.create_subprocess_exec(

@@ -23,6 +23,7 @@ def few(digits: Digits, count: int = 200) -> Digits:
     return digits.at(np.arange(0, len(digits.labels), len(digits.labels) // count))
 
 
+@pytest.mark.long  # trains four models
 @pytest.mark.timeout(1800)
 def test_every_verdict_is_right_and_printed(capsys):
     assert command.run(0, say=print) == command.RIGHT
