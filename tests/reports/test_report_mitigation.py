@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from modicum_server.domain.models import Ensemble, ModelCheck, OutputKind
 from modicum_server.domain.statistics import Statistics
-from modicum_server.measures.out_of_distribution import Answers, OutOfDistribution
+from modicum_server.measures.out_of_distribution import OutOfDistribution, VersionPredictions
 
 from tests.measures.example_audit import OTHER_VERSION, SEARCH, VERSION, finding, not_eligible
 from tests.reports.report_pages import page_of, read
@@ -18,8 +18,8 @@ CHECK = ModelCheck(3, OutputKind.LOGITS, useful_gradient=True, pass_milliseconds
 
 def outside(failed: int) -> OutOfDistribution:
     everyone = np.ones(20, dtype=bool)
-    answers = {name: Answers(everyone, np.arange(20) >= 5) for name in VERSIONS}
-    answers[BOTH] = Answers(np.arange(20) >= failed, np.ones(20, dtype=bool))
+    answers = {name: VersionPredictions(everyone, np.arange(20) >= 5) for name in VERSIONS}
+    answers[BOTH] = VersionPredictions(np.arange(20) >= failed, np.ones(20, dtype=bool))
     return OutOfDistribution("projects/default/datasets/others", "9" * 64, 25, answers)
 
 
