@@ -125,8 +125,8 @@ def test_a_threshold_colours_what_reaches_it():
     assert colour_of(0.9, steps) != colour_of(1, steps)
 
 
-def test_the_page_says_that_they_are_no_screenshots():
-    assert "no screenshots of Grafana" in README
+def test_the_page_says_that_they_are_not_screenshots():
+    assert "not screenshots of Grafana" in README
     assert len(re.findall(r"^!\[[^\]]{40,}\]", README, re.MULTILINE)) == len(BOARDS)
 
 

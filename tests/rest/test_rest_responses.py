@@ -140,10 +140,10 @@ async def test_options_and_405_list_the_methods_of_a_path(served):
     options = await rest.ask("OPTIONS", "/v1/projects")
     refused = await rest.ask("PATCH", "/v1/projects")
     probe = await rest.ask("POST", "/healthz")
-    probe = await rest.ask("OPTIONS", "/healthz", headers={"X-Request-ID": "mine-1"})
+    of_probe = await rest.ask("OPTIONS", "/healthz", headers={"X-Request-ID": "mine-1"})
 
-    assert (probe.status, probe.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
-    assert probe.headers["X-Request-ID"] == "mine-1"
+    assert (of_probe.status, of_probe.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
+    assert of_probe.headers["X-Request-ID"] == "mine-1"
     assert (options.status, options.headers["Allow"]) == (204, "GET, HEAD, OPTIONS, POST")
     assert (refused.status, refused.reason) == (405, "METHOD_NOT_ALLOWED")
     assert refused.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
