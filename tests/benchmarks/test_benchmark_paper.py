@@ -328,7 +328,8 @@ def test_the_page_says_what_a_temperature_does_and_what_the_verdict_is(network):
 
     prose = " ".join(page.split())
     assert "as in the ensemble: Corner sharpened (0.90), Corner softened (1.20)." in prose
-    assert "- mask_optimization, 300 passes: **INCONCLUSIVE** (no OOD set): fewer than 30 images" in page
+    verdict = "**INCONCLUSIVE** (no out-of-distribution data set): fewer than 30 images"
+    assert f"- mask_optimization, 300 passes: {verdict}" in page
     assert "The whole part took 2 minutes" in page
 
 
