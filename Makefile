@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS)
-WORKERS ?= logical
+# Many tests wait for a process to start: more of them than cores are at work at a time.
+WORKERS ?= $(shell expr $$(nproc) \* 3 / 2)
 PROTO_VENV := .venv-proto
 
 .DEFAULT_GOAL := help

@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("acceptance")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def materials(tmp_path_factory) -> Path:
     """A model, its class labels and photographs, as a user has them. Tests must not change them."""
     folder = tmp_path_factory.mktemp("materials")
@@ -25,7 +25,7 @@ def materials(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server() -> Iterator[Running]:
     """One server for all tests that do not change it. It accepts programs."""
     folder = Path(tempfile.mkdtemp(prefix="ma-"))

@@ -25,14 +25,14 @@ def fault_seed(request: pytest.FixtureRequest) -> int:
     return seed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playing() -> Iterator[Stage]:
     """The stage on which the faults are played one after the other."""
     with stage() as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reference(playing: Stage) -> Reference:
     """The undisturbed run, once per session."""
     return undisturbed(playing, SIGNS)

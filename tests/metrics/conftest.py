@@ -23,7 +23,7 @@ class Watched:
         return f"http://127.0.0.1:{self.stage.worker.environment['MODICUM_WORKER_METRICS_PORT']}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def watched(tmp_path_factory) -> Iterator[Watched]:
     """One for all tests. A test undoes its changes."""
     require("prometheus")
