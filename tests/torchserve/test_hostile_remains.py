@@ -65,9 +65,9 @@ def test_a_folder_is_made_fresh_where_there_was_a_link_or_nothing(tmp_path):
     ("usage", "words"),
     [
         (Usage(files=MOST_FILES, file_bytes=MOST_FILE_BYTES, threads=MOST_THREADS, memory_bytes=1 << 60), ""),
-        (Usage(files=MOST_FILES + 1), "at most 1,000 files"),
-        (Usage(file_bytes=MOST_FILE_BYTES + 1), "at most 64 MiB"),
-        (Usage(threads=MOST_THREADS + 1), "at most 1,024 threads"),
+        (Usage(files=MOST_FILES + 1), "more than 1,000 files"),
+        (Usage(file_bytes=MOST_FILE_BYTES + 1), "more than 64 MiB"),
+        (Usage(threads=MOST_THREADS + 1), "more than 1,024 threads"),
     ],
 )
 def test_too_much_is_said_with_its_limit(usage, words):
