@@ -1,10 +1,12 @@
 """What a model's process can reach, at every level that this machine offers."""
 
+import asyncio
 import json
 import subprocess
 import sys
 from dataclasses import replace
 
+import psutil
 import pytest
 from modicum_server.domain.tasks import TaskHeartbeat
 from modicum_server.torchserve.confinement import bubblewrap
@@ -16,6 +18,7 @@ from modicum_server.torchserve.folders import create_server_folder
 from modicum_server.torchserve.isolation import CODE_MUST_NOT, Isolation, _probe, candidates, find_bubblewrap
 
 from tests.torchserve.torchserve_stage import heard
+from tests.waiting import PATIENCE_SECONDS, until
 
 SECRETS = {
     "MODICUM_DATABASE_URL": "x",
@@ -130,6 +133,31 @@ async def test_a_probing_process_reaches_what_its_level_leaves_open(level):
     assert reached == (
         set() if level in strong else CODE_MUST_NOT if level is Level.NONE else reached & {"files", "environment"}
     )
+
+
+def alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_a_probe_that_is_given_up_takes_along_what_it_started(tmp_path):
+    bubblewrap_that_starts_a_child = tmp_path / "bwrap"
+    bubblewrap_that_starts_a_child.write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {tmp_path}/child\nwait\n")
+    bubblewrap_that_starts_a_child.chmod(0o755)
+    folder = create_server_folder()
+    plan = Plan(Level.BUBBLEWRAP, sys.executable, str(bubblewrap_that_starts_a_child), str(folder.workers), {}, 1)
+    try:
+        probe = asyncio.create_task(_probe(folder, plan))
+        child = await until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text().strip())
+        probe.cancel()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.gather(probe, return_exceptions=True)
+    finally:
+        folder.delete()
+
+    await until(lambda: not alive(int(child)), "the end of the child")
 
 
 @pytest.mark.acceptance

@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -106,26 +107,30 @@ async def _probe(folder: ServerFolder, plan: Plan, *, thorough: bool = False) ->
     secret = folder.path / "probe.secret"
     secret.write_text("not for a model")
     wrapper = write_wrapper(folder, replace(plan, slots={**plan.slots, PROBE_SLOT: str(place)}))
-    process = await asyncio.create_subprocess_exec(
-        str(wrapper),
-        *("-m", "modicum_server.torchserve.confinement.probing", str(secret), str(os.getpid())),
-        *(["thorough"] if thorough else []),
-        cwd=place,
-        env={**os.environ, PROBE_SECRET: "not for a model"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    # It writes to files: the end of a pipe would come only when whatever the process started has ended too.
+    output = place / "output"
+    with output.open("wb") as written:
+        process = await asyncio.create_subprocess_exec(
+            str(wrapper),
+            *("-m", "modicum_server.torchserve.confinement.probing", str(secret), str(os.getpid())),
+            *(["thorough"] if thorough else []),
+            cwd=place,
+            env={**os.environ, PROBE_SECRET: "not for a model"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=written,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), PROBE_SECONDS)
+        await asyncio.wait_for(process.wait(), PROBE_SECONDS)
     except TimeoutError:
         return None
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # bubblewrap's child too, which may not be bound to it yet
         await process.wait()
     try:
-        probed: Mapping[str, bool] = json.loads(output)
+        probed: Mapping[str, bool] = json.loads(output.read_bytes())
     except ValueError:
         return None
     return probed if process.returncode == 0 else None
