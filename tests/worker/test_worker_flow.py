@@ -9,20 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import psycopg
+import pytest
 from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.domain.models import Ensemble, InputDropout, VersionState
 from modicum_server.domain.searches import Control, ControlPlan
-from modicum_server.domain.tasks import SearchWork
+from modicum_server.domain.tasks import SearchWork, TaskFindings
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.queue.wakeups import QueueWakeups
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
-from modicum_server.worker.lease import Lease
+from modicum_server.worker.lease import Lease, ShardInterrupted
 from modicum_server.worker.shard_kinds import search, summarise
 from prometheus_client import generate_latest
 from sqlalchemy import make_url, text
 
-from tests.worker.arithmetic_model_server import PASSES, ArithmeticModelServer, subset_of
+from tests.worker.arithmetic_model_server import PASSES, ArithmeticModelServer, finding_of, subset_of
 from tests.worker.worker_scene import LABELS, PROJECT, SEARCH, SHORT_PAUSES, Scene, until
 
 DIGEST_LOCKED = (
@@ -174,7 +175,7 @@ async def test_a_stopping_worker_hands_its_shard_back_with_what_it_found(scene: 
     version = await scene.register()
     audit = await scene.audit(version, images=200)
     model_server = ArithmeticModelServer(image_seconds=0.05)
-    scene.work(model_server, grace_seconds=1)
+    scene.work(model_server, grace_seconds=3)
     await until(lambda: stored(scene, audit, 2))
 
     await scene.stop()
@@ -185,6 +186,34 @@ async def test_a_stopping_worker_hands_its_shard_back_with_what_it_found(scene: 
     assert shard.deaths == 0
     assert len(await scene.findings(audit)) == model_server.searched.total()
     assert not model_server.running
+
+
+class FindingOnlyOnceUnwanted(ArithmeticModelServer):
+    """Searches until the task is no longer wanted, reports the image that it searched, and leaves."""
+
+    async def _search(self, work, cancelled):
+        await cancelled.interrupted.wait()
+        yield TaskFindings((finding_of(work.items[0]),), passes_done=PASSES.equivalents)
+        self._leave_if(cancelled)
+
+
+async def test_what_a_task_finds_while_its_worker_stops_is_stored(scene: Scene):
+    version = await scene.register()
+    audit = await scene.audit(version, images=2)
+    shard = await scene.claim()
+    model_server = FindingOnlyOnceUnwanted()
+    await model_server.start()
+    context = WorkerContext(scene.store, scene.artifact_store, model_server, scene.settings, WorkerMetrics())
+
+    async with Lease(scene.store, shard, lease_seconds=60, renew_seconds=60) as lease:
+        searching = asyncio.create_task(search(context, Claim(shard, 0, lease)))
+        await until(lambda: model_server.tasks)
+        lease.stop()
+        with pytest.raises(ShardInterrupted):
+            await searching
+
+    assert [finding.position for finding in await scene.findings(audit)] == [0]
+    assert model_server.cancelled_seen == model_server.closed == 1
 
 
 async def test_a_stopping_worker_lets_a_shard_finish_that_is_nearly_done(scene: Scene):

@@ -8,7 +8,7 @@ from modicum_server.domain.tasks import TaskEvent, TaskFindings, TaskFinished, T
 from modicum_server.errors import ModelServerError
 from modicum_server.model_server import ExpectedResults, ModelServer
 from modicum_server.worker.context import Claim
-from modicum_server.worker.lease import ShardInterrupted
+from modicum_server.worker.lease import Lease, ShardInterrupted
 
 #: Seconds that a task which is no longer wanted gets to end by itself before its stream is closed.
 LEAVE_SECONDS = 3.0
@@ -17,31 +17,42 @@ LEAVE_SECONDS = 3.0
 async def task_events(model_server: ModelServer, claim: Claim, expected: ExpectedResults) -> AsyncGenerator[TaskEvent]:
     """Run the task and yield what it reports. The lease takes note of its passes.
 
+    A task that is no longer wanted has LEAVE_SECONDS to end. What it reports meanwhile is yielded too, unless the lease
+    was lost.
+
     Raises:
         ShardInterrupted: the shard is no longer wanted; the stream is closed.
         ModelServerError: as `ModelServer.run`, or the task reports something that it was not asked for.
     """
     stream = model_server.run(claim.slot, expected.task, claim.lease)
-    interrupted = asyncio.create_task(claim.lease.interrupted.wait())
+    time_over = asyncio.create_task(_time_over(claim.lease))
     try:
-        while True:
-            event = await _next(stream, interrupted, claim)
-            if event is None:
-                return
+        while (event := await _next(stream, time_over)) is not None:
             _note_passes(event, claim)
             yield expected.accept(event)
+        claim.lease.check()
+    except ModelServerError:
+        # A task that is no longer wanted may report that as a failure. It is not one.
+        claim.lease.check()
+        raise
     finally:
-        interrupted.cancel()
+        time_over.cancel()
         await _close(stream)
 
 
-async def _next(stream: AsyncIterator[TaskEvent], interrupted: asyncio.Task[bool], claim: Claim) -> TaskEvent | None:
+async def _time_over(lease: Lease) -> None:
+    """Return when the stream must be closed, even if the task has not ended."""
+    await lease.interrupted.wait()
+    if not lease.lost:
+        await asyncio.sleep(LEAVE_SECONDS)
+
+
+async def _next(stream: AsyncIterator[TaskEvent], time_over: asyncio.Task[None]) -> TaskEvent | None:
     """The next event; None at the end."""
     coming = asyncio.ensure_future(_anext(stream))
     try:
-        await asyncio.wait({coming, interrupted}, return_when=asyncio.FIRST_COMPLETED)
-        if interrupted.done():
-            await _leave(coming, stream, claim)
+        await asyncio.wait({coming, time_over}, return_when=asyncio.FIRST_COMPLETED)
+        if time_over.done():
             raise ShardInterrupted
         return coming.result()
     finally:
@@ -56,17 +67,6 @@ async def _anext(stream: AsyncIterator[TaskEvent]) -> TaskEvent | None:
         return await anext(stream)
     except StopAsyncIteration:
         return None
-
-
-async def _leave(coming: asyncio.Future[TaskEvent | None], stream: AsyncIterator[TaskEvent], claim: Claim) -> None:
-    """Give the task time to see that it is not wanted and to end; without the lease there is no time to give."""
-    if claim.lease.lost:
-        return
-    with contextlib.suppress(ModelServerError, TimeoutError):
-        async with asyncio.timeout(LEAVE_SECONDS):
-            event = await coming
-            while event is not None:
-                event = await _anext(stream)
 
 
 async def _close(stream: AsyncIterator[TaskEvent]) -> None:
