@@ -125,12 +125,20 @@ def test_a_transfer_costs_a_pass_for_each_subset_with_each_other_version(images,
     )
 
 
-def test_a_search_for_a_random_other_class_costs_a_pass_more_and_has_no_control_that_searches():
+def test_a_search_for_a_random_other_class_costs_a_pass_more_and_has_no_control_of_the_predicted_class():
     searches = (search(SearchMethod.MASK_OPTIMIZATION, passes=100, target_rule=TargetRule.RANDOM_OTHER),)
-    controls = (ControlPlan(Control.CLASS_TARGETED), ControlPlan(Control.FILL_ROBUST))
+    of_predicted = (Control.CLASS_TARGETED, Control.FILL_ROBUST, Control.SHORTCUT, Control.PIXEL_SUBSETS)
+    controls = tuple(ControlPlan(control) for control in (*of_predicted, Control.DILATED))
     requested = specification(controls=controls, searches=searches)
 
-    assert planned_passes(requested, [version(1.0)], 10) == 10 * 101
+    assert planned_passes(requested, [version(1.0)], 10) == 10 * (101 + 1)
+
+
+@pytest.mark.parametrize(("side", "passes"), [(27, 1000), (28, 1000 + 10)])
+def test_the_shortcut_control_costs_a_pass_where_the_canvas_is_large_enough_for_it(side, passes):
+    requested = replace(specification(controls=(ControlPlan(Control.SHORTCUT),)), canvas=Canvas(3, side, side))
+
+    assert planned_passes(requested, [version(1.0)], 10) == passes
 
 
 def test_score_shards_take_about_the_planned_time_and_their_masks_fit_into_memory():

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from modicum_server.domain.pixel_subsets import FEWEST_PASSES as LEAST_DESCENT_PASSES
-from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control, Fill, Search
+from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control, Fill, Search, TargetRule
 
 LEAST_CLIMB_PASSES = 41
 """Least budget of fill_robust: two steps of a climb and one verification by 32 donors. A test compares."""
@@ -42,6 +42,7 @@ class ControlFacts:
         scoring_passes: forward passes on an image, where it has no search of its own.
         uses_donors: whether it draws pixels from other images.
         asks_others: whether other versions of the audit score the subsets, in a stage of its own.
+        predicted_class_only: whether it runs only in searches for the predicted class.
     """
 
     result: str
@@ -53,6 +54,7 @@ class ControlFacts:
     scoring_passes: int = 0
     uses_donors: bool = False
     asks_others: bool = False
+    predicted_class_only: bool = False
 
     @property
     def searches(self) -> bool:
@@ -61,7 +63,7 @@ class ControlFacts:
 
 
 CONTROLS: Final[Mapping[Control, ControlFacts]] = {
-    Control.CLASS_TARGETED: ControlFacts("class_targeted", least_passes=LEAST_SEARCH_PASSES),
+    Control.CLASS_TARGETED: ControlFacts("class_targeted", least_passes=LEAST_SEARCH_PASSES, predicted_class_only=True),
     Control.FILL: ControlFacts("fills", scoring_passes=len(Fill) - 1, uses_donors=True),
     Control.FILL_ROBUST: ControlFacts(
         "fill_robust",
@@ -69,14 +71,19 @@ CONTROLS: Final[Mapping[Control, ControlFacts]] = {
         default_passes=600,
         least_passes=LEAST_CLIMB_PASSES,
         uses_donors=True,
+        predicted_class_only=True,
     ),
     Control.DILATED: ControlFacts("variants", scoring_passes=1),
     Control.MASK_ONLY: ControlFacts("variants", scoring_passes=2),  # white on the mean, and black on the mean
     Control.RANDOM: ControlFacts("variants", scoring_passes=1),
     Control.TRANSFER: ControlFacts("transfers", asks_others=True),
-    Control.SHORTCUT: ControlFacts("variants", images=Images.LABELLED, scoring_passes=1),
+    Control.SHORTCUT: ControlFacts("variants", images=Images.LABELLED, scoring_passes=1, predicted_class_only=True),
     Control.PIXEL_SUBSETS: ControlFacts(
-        "pixel_subset", images=Images.SCORED, by_default=False, least_passes=LEAST_DESCENT_PASSES
+        "pixel_subset",
+        images=Images.SCORED,
+        by_default=False,
+        least_passes=LEAST_DESCENT_PASSES,
+        predicted_class_only=True,
     ),
 }
 
@@ -86,6 +93,11 @@ EXTRA: Final = frozenset(control for control, facts in CONTROLS.items() if not f
 """Controls that run only where they are named. They turn no default off, and run beside one search of each version."""
 ASKING_OTHERS: Final = frozenset(control for control, facts in CONTROLS.items() if facts.asks_others)
 """Controls that need two versions or more."""
+
+
+def runs_in(search: Search, control: Control) -> bool:
+    """Return whether a control runs in the tasks of a search that it is planned beside."""
+    return search.target_rule is TargetRule.PREDICTED or not CONTROLS[control].predicted_class_only
 
 
 def budget_of(control: Control, passes: int, search: Search) -> int:

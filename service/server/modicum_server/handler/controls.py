@@ -24,9 +24,9 @@ from modicum_sis import (
 from modicum_sis.controls.rescoring import Rescore
 from modicum_sis.images.source import Images, Selection
 
-from modicum_server.domain.controls import budget_of
+from modicum_server.domain.controls import budget_of, runs_in
 from modicum_server.domain.findings import FillFinding, FindingControls, ScoredVariant
-from modicum_server.domain.searches import Control, Fill, Search, TargetRule
+from modicum_server.domain.searches import Control, Fill, Search
 from modicum_server.handler.findings import class_targeted_of, fill_robust_of
 from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.handler.search_objects import search_method
@@ -98,10 +98,11 @@ class Controls:
 
     def _results(self, plan: PlannedControl, chosen: Sequence[Searched]) -> Iterator[tuple[int, FindingControls]]:
         """Yield the results of one control by position. It can be stopped between images."""
+        if not runs_in(self.search, plan.control):
+            return
         searches = {Control.CLASS_TARGETED: self._class_targeted, Control.FILL_ROBUST: self._fill_robust}
         if plan.control in searches:
-            if self.search.target_rule is TargetRule.PREDICTED:
-                yield from searches[plan.control](chosen, plan.passes)
+            yield from searches[plan.control](chosen, plan.passes)
             return
         for one in chosen:
             if self.should_stop():

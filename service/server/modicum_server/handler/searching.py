@@ -13,7 +13,7 @@ from modicum_sis.searches.protocol import FallsBack
 
 from modicum_server.codec.models import input_value
 from modicum_server.codec.searches import canvas_value, control_plan_value, search_value
-from modicum_server.domain.controls import CONTROLS, Images
+from modicum_server.domain.controls import CONTROLS, Images, runs_in
 from modicum_server.domain.findings import Finding, FindingControls, FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas, Control, Fill, Search, TargetRule
@@ -180,8 +180,8 @@ class SearchRun:
         )
 
     def _plan_of(self, control: Control) -> PlannedControl | None:
-        """Return the plan of a control of whole images, which runs only in searches for the predicted class."""
-        if self.search.target_rule is not TargetRule.PREDICTED:
+        """Return the plan of a control of whole images, or None where it does not run."""
+        if not runs_in(self.search, control):
             return None
         return next((plan for plan in planned_controls(self.work) if plan.control is control), None)
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
-from modicum_server.domain.controls import CONTROLS, budget_of
+from modicum_server.domain.controls import CONTROLS, budget_of, runs_in
 from modicum_server.domain.ensembles import checked_together, matched_twin, searched_by
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.pixel_subsets import STEP_PASSES, Descent, descent_within
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
+from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.usecases.controls import plans_beside, transfer_plan
 
 FIXED_PASSES = 10
@@ -69,9 +70,11 @@ def _greedy_passes(pixels: int, fraction: float) -> int:
 
 def control_passes(plan: ControlPlan, search: Search, canvas: Canvas) -> int:
     """Return the most pass-equivalents that a control spends on one image."""
+    if not runs_in(search, plan.control):
+        return 0
     match plan.control:
-        case Control.CLASS_TARGETED | Control.FILL_ROBUST if search.target_rule is TargetRule.RANDOM_OTHER:
-            return 0  # these run only in searches for the predicted class
+        case Control.SHORTCUT if not is_large_enough(canvas):
+            return 0
         case Control.CLASS_TARGETED:
             return plan.passes or search_passes(search, canvas)
         case Control.FILL_ROBUST:
