@@ -5,8 +5,10 @@ import errno
 import hashlib
 import os
 import resource
+import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -163,6 +165,33 @@ async def test_an_offset_past_the_end_is_out_of_range(store):
 
     with pytest.raises(OffsetInvalid):
         await content(store, offset=len(DATA) + 1)
+
+
+async def test_a_file_is_closed_though_its_reader_is_cancelled_while_no_thread_is_free(tmp_path):
+    store = FolderArtifactStore(tmp_path)
+    stored = tmp_path / "sha256" / DIGEST[:2] / await store.put(DATA)
+    pieces = store.read(DIGEST)
+    loop, occupied, may_end = asyncio.get_running_loop(), threading.Event(), threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as only_thread:
+        loop.set_default_executor(only_thread)
+        await anext(pieces)
+        assert is_open(stored)
+        only_thread.submit(lambda: (occupied.set(), may_end.wait(60)))
+        occupied.wait(60)
+
+        closing = asyncio.create_task(pieces.aclose())
+        await asyncio.sleep(0)  # it waits for a thread
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        may_end.set()
+
+    assert not is_open(stored)
+
+
+def is_open(path: Path) -> bool:
+    """Whether this process has the file open."""
+    return any(descriptor.resolve() == path for descriptor in Path("/proc/self/fd").iterdir())
 
 
 async def test_whole_bytes_are_put_under_their_digest_twice_as_well_as_once(store):

@@ -8,7 +8,7 @@ nothing. Lists are read by key: `after` is the key of the last row seen ("" at t
 and each row comes with its key.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -369,7 +369,9 @@ class ArtifactStore(Protocol):
     def upload(self, project: str, digest: str, *, size_bytes: int, offset: int) -> AbstractAsyncContextManager[Upload]:
         """Begin or resume; raises UploadInvalid when `offset` is not what was received, UploadBusy beside another."""
 
-    def read(self, digest: str, *, offset: int = 0) -> AsyncIterator[bytes]: ...
+    def read(self, digest: str, *, offset: int = 0) -> AsyncGenerator[bytes]:
+        """Yield the bytes from `offset`. A reader that stops early closes the generator, which closes the file."""
+
     async def put(self, data: bytes) -> str:
         """Store bytes and return their digest."""
 

@@ -1,4 +1,4 @@
-"""Opens in a thread, so that a slow disk does not block the loop. What is opened after a cancellation is closed."""
+"""Opens and closes in threads, so that a slow disk does not block the loop. A cancellation leaves nothing open."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,6 +17,11 @@ async def opened(open_it: Callable[[], Opened], close: Callable[[Opened], object
     except asyncio.CancelledError:
         opening.give_up()
         raise
+
+
+async def closed(close: Callable[[], object]) -> None:
+    """Close something in a thread. It is closed even if the caller is cancelled before a thread is free."""
+    await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, close))
 
 
 @dataclass(slots=True)

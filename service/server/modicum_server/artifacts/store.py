@@ -7,8 +7,9 @@ has only the first; its incomplete files are in a local folder.
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, ParamSpec
 from urllib.parse import unquote, urlsplit
@@ -25,7 +26,7 @@ from modicum_server.artifacts.files import (
     place_of,
     write_in,
 )
-from modicum_server.artifacts.opening import opened
+from modicum_server.artifacts.opening import closed, opened
 from modicum_server.artifacts.uploads import Uploads
 from modicum_server.errors import ArtifactNotFound, DependencyUnavailable, OffsetInvalid
 from modicum_server.ports import ArtifactStore, Upload
@@ -71,15 +72,13 @@ class FolderArtifactStore:
 
         return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
 
-    async def read(self, digest: str, *, offset: int = 0) -> AsyncIterator[bytes]:
+    def read(self, digest: str, *, offset: int = 0) -> AsyncGenerator[bytes]:
         """Yield the bytes from `offset` in pieces of 256 KiB.
 
         Raises:
             ArtifactNotFound, OffsetInvalid
         """
-        path = self._path(digest)
-        async for piece in _pieces(digest, lambda: path.open("rb"), offset):
-            yield piece
+        return _pieces(digest, self._path(digest).open, offset)
 
     async def put(self, data: bytes) -> str:
         """Store whole bytes and return their digest."""
@@ -149,15 +148,13 @@ class RemoteArtifactStore:
 
         return self._uploads.open(project, digest, size_bytes=size_bytes, offset=offset, deliver=deliver)
 
-    async def read(self, digest: str, *, offset: int = 0) -> AsyncIterator[bytes]:
+    def read(self, digest: str, *, offset: int = 0) -> AsyncGenerator[bytes]:
         """Yield the bytes from `offset` in pieces of 256 KiB.
 
         Raises:
             ArtifactNotFound, OffsetInvalid
         """
-        path = self._path(digest)
-        async for piece in _pieces(digest, lambda: self._files.open(path, "rb"), offset):
-            yield piece
+        return _pieces(digest, partial(self._files.open, self._path(digest)), offset)
 
     async def put(self, data: bytes) -> str:
         """Store whole bytes and return their digest."""
@@ -247,10 +244,10 @@ def _not_found(digest: str) -> Iterator[None]:
         raise
 
 
-async def _pieces(digest: str, open_file: Callable[[], IO[bytes]], offset: int) -> AsyncIterator[bytes]:
-    """Yield a file from `offset` on, read in threads."""
+async def _pieces(digest: str, open_file: Callable[[str], IO[bytes]], offset: int) -> AsyncGenerator[bytes]:
+    """Yield a file from `offset` on, read in threads. `open_file` takes the mode."""
     with _not_found(digest):
-        file = await opened(open_file, lambda unwanted: unwanted.close())
+        file = await opened(partial(open_file, "rb"), lambda unwanted: unwanted.close())
         try:
             size = await asyncio.to_thread(file.seek, 0, 2)
             if not 0 <= offset <= size:
@@ -259,4 +256,4 @@ async def _pieces(digest: str, open_file: Callable[[], IO[bytes]], offset: int) 
             while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
                 yield piece
         finally:
-            await asyncio.to_thread(file.close)
+            await closed(file.close)

@@ -1,8 +1,8 @@
 """Artifacts: bytes by SHA-256. A project holds only what it uploaded itself, even where the store has the bytes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
 from modicum_server.domain.datasets import Artifact
@@ -118,7 +118,7 @@ class Artifacts:
             )
         return project
 
-    async def download(self, principal: Principal, name: str, offset: int) -> AsyncIterator[bytes]:
+    async def download(self, principal: Principal, name: str, offset: int) -> AsyncGenerator[bytes]:
         """Yield the bytes of an artifact from `offset`, at most 1 MiB at once.
 
         Raises:
@@ -131,9 +131,10 @@ class Artifacts:
                 f"the offset {offset:,} is past the end of the artifact, which has {artifact.size_bytes:,} bytes",
                 size_bytes=str(artifact.size_bytes),
             )
-        async for data in self._artifacts.read(artifact.digest, offset=offset):
-            for start in range(0, len(data), LARGEST_MESSAGE_BYTES):
-                yield data[start : start + LARGEST_MESSAGE_BYTES]
+        async with aclosing(self._artifacts.read(artifact.digest, offset=offset)) as pieces:
+            async for data in pieces:
+                for start in range(0, len(data), LARGEST_MESSAGE_BYTES):
+                    yield data[start : start + LARGEST_MESSAGE_BYTES]
 
     async def delete(self, principal: Principal, name: str) -> None:
         """Delete an artifact that nothing refers to.

@@ -1,6 +1,7 @@
 """Data sets: immutable, created from an uploaded manifest. The project must hold every digest in it."""
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 from modicum_server.domain.datasets import Dataset, DatasetItem
@@ -109,7 +110,8 @@ class Datasets:
 
     async def _read(self, manifest_digest: str) -> list[DatasetItem]:
         """Read the manifest outside any transaction, because it may be long."""
-        return await read_manifest(self._artifacts.read(manifest_digest), most_items=self._settings.max_dataset_items)
+        async with aclosing(self._artifacts.read(manifest_digest)) as chunks:
+            return await read_manifest(chunks, most_items=self._settings.max_dataset_items)
 
     async def _see_objects(self, project: str, manifest_digest: str, items: Sequence[DatasetItem]) -> None:
         """Check boxes and masks outside any transaction, after it is known that the project holds them."""

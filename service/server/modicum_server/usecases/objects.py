@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from functools import partial
 
 from modicum_server.domain.datasets import DatasetItem
@@ -104,8 +105,9 @@ def _invalid(item: DatasetItem, what: str) -> ObjectsInvalid:
 async def _bytes_of(artifacts: ArtifactStore, digest: str) -> bytes | None:
     """Return the bytes of an artifact, or None when there are too many."""
     data = bytearray()
-    async for chunk in artifacts.read(digest):
-        data += chunk
-        if len(data) > LARGEST_BYTES:
-            return None
+    async with aclosing(artifacts.read(digest)) as chunks:
+        async for chunk in chunks:
+            data += chunk
+            if len(data) > LARGEST_BYTES:
+                return None
     return bytes(data)

@@ -130,8 +130,9 @@ class Reports:
 
     async def _findings(self, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the bytes of the findings artifact."""
-        async for piece in self._artifacts.read(document["findings"]["digest"]):
-            yield piece
+        async with aclosing(self._artifacts.read(document["findings"]["digest"])) as pieces:
+            async for piece in pieces:
+                yield piece
 
     def _read_beside(self, loop: asyncio.AbstractEventLoop, document: Mapping[str, Any]) -> Iterator[bytes]:
         """Yield the same in a rendering thread, while the loop reads."""

@@ -1,6 +1,7 @@
 """ArtifactService."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from google.protobuf.empty_pb2 import Empty
 from modicum.v1 import artifact_pb2, artifact_service_pb2
@@ -55,8 +56,9 @@ class ArtifactMethods:
         self, principal: Principal, request: artifact_service_pb2.DownloadArtifactRequest
     ) -> AsyncIterator[artifact_service_pb2.DownloadArtifactResponse]:
         """DownloadArtifact."""
-        async for data in self._artifacts.download(principal, request.name, request.offset):
-            yield artifact_service_pb2.DownloadArtifactResponse(data=data)
+        async with aclosing(self._artifacts.download(principal, request.name, request.offset)) as pieces:
+            async for data in pieces:
+                yield artifact_service_pb2.DownloadArtifactResponse(data=data)
 
     async def delete_artifact(self, principal: Principal, request: artifact_service_pb2.DeleteArtifactRequest) -> Empty:
         """DeleteArtifact."""
