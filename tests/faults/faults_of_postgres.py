@@ -32,8 +32,10 @@ def stop_and_start(trial: Trial) -> None:
     """Stop Postgres as an operator does during a worker's transaction, and start it again."""
     trial.gate.leave()
     trial.stage.database.halt()
-    _require_away(trial.stage)
-    trial.stage.database.resume()
+    try:
+        _require_away(trial.stage)
+    finally:
+        trial.stage.database.resume()
 
 
 def kill_and_start(trial: Trial) -> None:
@@ -77,11 +79,13 @@ def refuse(trial: Trial) -> None:
     trial.gate.leave()
     with psycopg.connect(elsewhere, autocommit=True) as connection:
         connection.execute("ALTER DATABASE modicum ALLOW_CONNECTIONS false")
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'modicum'")
-        end = time.monotonic() + REFUSED_SECONDS
-        _require_away(trial.stage)
-        time.sleep(max(0.0, end - time.monotonic()))  # the fault itself
-        connection.execute("ALTER DATABASE modicum ALLOW_CONNECTIONS true")
+        try:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'modicum'")
+            end = time.monotonic() + REFUSED_SECONDS
+            _require_away(trial.stage)
+            time.sleep(max(0.0, end - time.monotonic()))  # the fault itself
+        finally:
+            connection.execute("ALTER DATABASE modicum ALLOW_CONNECTIONS true")
 
 
 def _require_away(stage: Stage) -> None:
