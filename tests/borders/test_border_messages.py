@@ -1,7 +1,7 @@
 """The codec: every field of a record is in its message of the public contract, and comes back."""
 
 import pytest
-from modicum_server.codec import audits, datasets, findings, models, searches
+from modicum_server.codec import artifacts, audits, datasets, findings, models, projects, searches
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
 from modicum_server.domain.models import (
     InputSpecification,
@@ -44,8 +44,8 @@ ONE_WAY = {
     "model": (filled(Model), models.model_message(filled(Model)), frozenset()),
     "data set": (filled(Dataset), datasets.dataset_message(filled(Dataset)), frozenset()),
     "item": (filled(DatasetItem), datasets.item_message(filled(DatasetItem)), frozenset()),
-    "artifact": (filled(Artifact), datasets.artifact_message(filled(Artifact)), frozenset({"project"})),  # in its name
-    "project": (filled(Project), datasets.project_message(filled(Project), Role.ADMIN), frozenset()),
+    "artifact": (filled(Artifact), artifacts.artifact_message(filled(Artifact)), frozenset({"project"})),  # in its name
+    "project": (filled(Project), projects.project_message(filled(Project), Role.ADMIN), frozenset()),
 }
 
 

@@ -11,7 +11,7 @@ from modicum.resource_names import checked_id, resource_name
 from modicum.sources.manifests import Manifest, manifest_of
 from modicum.sources.objects import with_objects
 from modicum.sources.pictures import pictures
-from modicum.times import time_value
+from modicum.timestamps import time_value
 from modicum.transfers import ProgressCallback, upload
 from modicum.v1 import dataset_pb2, dataset_service_pb2
 

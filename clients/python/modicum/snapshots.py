@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from modicum.searches import AuditSpecification, specification_value
-from modicum.times import optional_time, time_value
+from modicum.timestamps import optional_time, time_value
 from modicum.v1 import audit_pb2
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from modicum.sources.inputs import InputSpecification
-from modicum.times import optional_time, time_value
+from modicum.timestamps import optional_time, time_value
 from modicum.v1 import model_pb2
 
 

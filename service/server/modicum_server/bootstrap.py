@@ -11,7 +11,7 @@ from modicum_server.artifacts.store import open_artifact_store
 from modicum_server.domain.projects import Role
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
 from modicum_server.ports import ArtifactStore, Changes, Store
-from modicum_server.processes.stopping import done_before
+from modicum_server.processes.work_until_stop import done_before
 from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import BOUNDS, Bounds
 from modicum_server.usecases.access import token_digest

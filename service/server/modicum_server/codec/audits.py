@@ -12,7 +12,7 @@ from modicum_server.codec.searches import (
     search_message,
     search_value,
 )
-from modicum_server.codec.times import time_message
+from modicum_server.codec.timestamps import time_message
 from modicum_server.domain.audits import Audit, AuditProgress, AuditSpecification
 from modicum_server.domain.controls import EXTRA
 from modicum_server.domain.searches import Canvas

@@ -1,11 +1,9 @@
-"""Data sets, their items, artifacts and projects."""
+"""Data sets and their items."""
 
-from modicum.v1 import artifact_pb2, dataset_pb2, project_pb2
+from modicum.v1 import dataset_pb2
 
-from modicum_server.codec.enums import enum_number
-from modicum_server.codec.times import time_message
-from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
-from modicum_server.domain.projects import Project, Role
+from modicum_server.codec.timestamps import time_message
+from modicum_server.domain.datasets import Dataset, DatasetItem
 
 
 def dataset_message(value: Dataset) -> dataset_pb2.Dataset:
@@ -28,19 +26,3 @@ def item_message(value: DatasetItem) -> dataset_pb2.DatasetItem:
         boxes_digest=value.boxes_digest,
         mask_digest=value.mask_digest,
     )
-
-
-def artifact_message(value: Artifact) -> artifact_pb2.Artifact:
-    """Artifact."""
-    return artifact_pb2.Artifact(
-        name=f"{value.project}/artifacts/{value.digest}",
-        digest=value.digest,
-        size_bytes=value.size_bytes,
-        create_time=time_message(value.create_time),
-    )
-
-
-def project_message(value: Project, role: Role | None) -> project_pb2.Project:
-    """Project, with the caller's role."""
-    number = enum_number(project_pb2.Project.Role, "ROLE", role)
-    return project_pb2.Project(name=value.name, create_time=time_message(value.create_time), role=number)

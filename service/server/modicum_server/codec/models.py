@@ -3,7 +3,7 @@
 from modicum.v1 import model_pb2
 
 from modicum_server.codec.enums import enum_number, enum_value
-from modicum_server.codec.times import time_message, time_value
+from modicum_server.codec.timestamps import time_message, time_value
 from modicum_server.domain.models import (
     Combine,
     Ensemble,

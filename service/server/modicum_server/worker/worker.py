@@ -17,7 +17,7 @@ from modicum_server.errors import NO_ROOM, DiskFull, Unavailable
 from modicum_server.metrics.worker import WorkerMetrics
 from modicum_server.model_server import ModelServer
 from modicum_server.ports import ArtifactStore, Store, Wakeups
-from modicum_server.processes.stopping import done_before
+from modicum_server.processes.work_until_stop import done_before
 from modicum_server.settings import Settings
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import DropShard, FailAudit, HandBack, Outcome
@@ -69,7 +69,10 @@ class Worker:
         self._leases: set[Lease] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish or hand back within `settings.grace_seconds`."""
+        """Work until `stop` is set. Then end the work within `settings.grace_seconds`, and stop the model server.
+
+        The work is finished or handed back. Stopping the model server can take a few seconds more.
+        """
         settings, model_server = self._context.settings, self._context.model_server
         healthy = lambda: not stop.is_set()  # noqa: E731 - one expression, used once
         host, port = settings.worker_metrics_host, settings.worker_metrics_port

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from google.protobuf.empty_pb2 import Empty
 from modicum.v1 import artifact_pb2, artifact_service_pb2
 
-from modicum_server.codec.datasets import artifact_message
+from modicum_server.codec.artifacts import artifact_message
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import UploadInvalid
 from modicum_server.transports.call_metrics import CallMetrics

@@ -3,7 +3,7 @@
 from google.protobuf.empty_pb2 import Empty
 from modicum.v1 import project_pb2, project_service_pb2
 
-from modicum_server.codec.datasets import project_message
+from modicum_server.codec.projects import project_message
 from modicum_server.domain.projects import Principal, Project, Role
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.projects import Projects

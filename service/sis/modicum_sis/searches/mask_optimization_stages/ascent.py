@@ -9,6 +9,10 @@ The size follows the margin. Above the threshold it falls, faster with more spar
 slowly, because the scores are still poor: a small mask that is not sufficient yet teaches more than a large sufficient
 one. Many images ascend side by side in the rows of one tensor, each at its own step. The ascent scores nothing itself:
 it returns the masks to score and receives the gradients.
+
+The caller sets the number of steps. Three places rely on an ascent taking exactly so many, unless it is left early:
+`MaskOptimization.shares` divides the budget by it, `MaskOptimization.has_ended_ascent` recognises a finished ascent of
+an earlier run by it, and `Restarts` predicts the cost of another ascent from it.
 """
 
 import math

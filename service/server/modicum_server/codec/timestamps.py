@@ -1,4 +1,4 @@
-"""Times."""
+"""Protobuf timestamps and datetimes."""
 
 from datetime import UTC, datetime
 

@@ -1,10 +1,10 @@
-"""What is awaited only as long as nobody says stop."""
+"""Work is awaited until it is done or a stop is requested."""
 
 import asyncio
 
 import pytest
 from modicum_server.errors import ModelServerDown
-from modicum_server.processes.stopping import done_before
+from modicum_server.processes.work_until_stop import done_before
 
 
 async def nothing() -> None:

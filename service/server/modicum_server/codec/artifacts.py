@@ -1,0 +1,16 @@
+"""Artifacts."""
+
+from modicum.v1 import artifact_pb2
+
+from modicum_server.codec.timestamps import time_message
+from modicum_server.domain.datasets import Artifact
+
+
+def artifact_message(value: Artifact) -> artifact_pb2.Artifact:
+    """Artifact."""
+    return artifact_pb2.Artifact(
+        name=f"{value.project}/artifacts/{value.digest}",
+        digest=value.digest,
+        size_bytes=value.size_bytes,
+        create_time=time_message(value.create_time),
+    )
