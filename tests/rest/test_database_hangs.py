@@ -144,7 +144,7 @@ async def test_watches_get_changes_again_after_their_silent_connection_is_closed
     async def heard() -> None:
         await watch.changed(NEVER_SECONDS)
 
-    changes = PostgresChanges(wire.url, ask_seconds=0.2, answer_seconds=0.2)
+    changes = PostgresChanges(wire.url, ask_seconds=0.2, reply_seconds=0.2)
     async with changes.watch("audit") as watch:
         await soon(heard())  # the listener is there
         await asyncio.sleep(1)  # and has been checked a few times

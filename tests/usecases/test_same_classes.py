@@ -23,7 +23,7 @@ def version(*labels: str, count: int | None) -> ModelVersion:
         pytest.param(version("a", "b", count=2), version("a", "x", count=2), None, id="another name"),
         pytest.param(version("a", "b", count=2), version("a", "b", "c", count=3), None, id="more names"),
         pytest.param(version("a", "a", count=2), version("a", "a", count=2), (0, 1), id="a name twice, same order"),
-        pytest.param(version("a", "a", "b", count=3), version("a", "b", "b", count=3), None, id="which of the twins?"),
+        pytest.param(version("a", "a", "b", count=3), version("a", "b", "b", count=3), None, id="which of the two?"),
         pytest.param(version("a", "b", count=2), version(count=2), (0, 1), id="one without names, as many"),
         pytest.param(version(count=3), version(count=2), None, id="without names, not as many"),
         pytest.param(version(count=3), version(count=3), (0, 1, 2), id="without names, as many"),

@@ -85,15 +85,15 @@ def test_parameters_of_two_workers_are_both_kept():
 
 
 def test_how_the_passes_of_a_version_ran_is_kept_beside_that_of_others():
-    twin, itself = Acceleration(20, "float32", 1e-6), Acceleration(0, "float32", declined="batch norms stay")
+    copy, itself = Acceleration(20, "float32", 1e-6), Acceleration(0, "float32", declined="batch norms stay")
     noted = [
         finished_parameters(TaskFinished(1, 8, acceleration=acceleration), version)
-        for version, acceleration in (("a", twin), ("b", itself), ("a", replace(twin, difference=2e-6)))
+        for version, acceleration in (("a", copy), ("b", itself), ("a", replace(copy, difference=2e-6)))
     ]
 
     both = merged(merged(noted[0], noted[1]), noted[2])
 
-    assert both["acceleration"] == {"a": asdict(replace(twin, difference=2e-6)), "b": asdict(itself)}
+    assert both["acceleration"] == {"a": asdict(replace(copy, difference=2e-6)), "b": asdict(itself)}
     assert merged(noted[2], noted[0]) == merged(noted[0], noted[2])
     assert "acceleration" not in finished_parameters(TaskFinished(1, 8), "a")
 

@@ -55,7 +55,7 @@ class Meter:
         self._report()
 
     def stopped(self) -> bool:
-        """Whether the caller asked to stop. Called once in every step; after the first yes the answer stays yes."""
+        """Whether the caller asked to stop. Called once in every step; after the first True it stays True."""
         if not self._stopped and self._should_stop is not None:
             self._stopped = bool(self._should_stop())
         return self._stopped

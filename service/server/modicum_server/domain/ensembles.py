@@ -27,7 +27,7 @@ def checked_together(versions: Sequence[ModelVersion]) -> tuple[ModelVersion, ..
     return tuple(version for version in versions if version.name in together)
 
 
-def matched_twin(searches: Sequence[Search], index: int) -> int | None:
+def index_of_matched(searches: Sequence[Search], index: int) -> int | None:
     """Return the index of the search that repeats this one at matched temperatures, or None."""
-    twins = (place for place, other in enumerate(searches) if other.matched and other.unmatched == searches[index])
-    return next(twins, None)
+    matched = (place for place, other in enumerate(searches) if other.matched and other.unmatched == searches[index])
+    return next(matched, None)

@@ -139,7 +139,7 @@ class TaskChecked:
 
 @dataclass(frozen=True, slots=True)
 class Acceleration:
-    """How the passes of a search ran: by the version itself or by a faster twin, which no reported score comes from.
+    """How the passes of a search ran: by the version itself or by a fast copy. No reported score comes from the copy.
 
     The record of `modicum_sis.Acceleration`, field by field, for torch is not imported here; a test compares the two.
 
@@ -147,7 +147,7 @@ class Acceleration:
         folded: batch norms that are part of a convolution's weights.
         dtype: what the passes computed in.
         difference: the largest of a class score on probes from the version's own.
-        declined: why the twin, or a step of it, was not used; empty where there is nothing to say.
+        declined: why the fast copy, or a step of it, was not used; empty if there is no reason.
         compiled: whether the passes were compiled.
         graphs: whether they ran as CUDA graphs.
         margin_difference: of log-odds on probes in reduced precision, root mean square over all classes; else 0.

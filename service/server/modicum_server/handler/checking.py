@@ -66,7 +66,7 @@ def pass_milliseconds(
     count = default_chunk_size(canvas, classifier.device)
     low, high = classifier.bounds
     images = torch.full((count, *canvas), (low + high) / 2, device=classifier.device, dtype=classifier.dtype)
-    classifier.acceleration(canvas)  # makes the faster twin, which happens once and is not part of a pass
+    classifier.acceleration(canvas)  # makes the fast copy, which happens once and is not part of a pass
     fastest, begun = float("inf"), now()
     for _ in range(1 + TIMED_PASSES):
         started = now()

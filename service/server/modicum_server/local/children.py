@@ -63,7 +63,7 @@ class Child:
             code = await self.process.wait()
             failures = 0 if loop.time() - begun > HEALTHY_SECONDS else failures + 1
             wait = RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)]
-            log.warning("child process ended", child=self.name, code=code, restart_seconds=wait, log=str(self.log_file))
+            log.warning("child_process_ended", child=self.name, code=code, restart_seconds=wait, log=str(self.log_file))
             await asyncio.sleep(wait)
             await self.start()
 
@@ -76,6 +76,6 @@ class Child:
         try:
             await asyncio.wait_for(process.wait(), grace_seconds)
         except TimeoutError:
-            log.warning("child process did not end in time", child=self.name, grace_seconds=grace_seconds)
+            log.warning("child_process_not_ended", child=self.name, grace_seconds=grace_seconds)
             process.kill()
             await process.wait()

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from modicum_server.domain.ensembles import matched_twin
+from modicum_server.domain.ensembles import index_of_matched
 from modicum_server.domain.models import Ensemble, ModelVersion
 from modicum_server.domain.searches import Search, TargetRule
 from modicum_server.domain.statistics import Statistics
@@ -128,9 +128,9 @@ def check_ensembles(
             continue
         members = [audited[name] for name in version.source.members]
         for index in [place for place, search in enumerate(searches) if _is_checked(search)]:
-            twin = matched_twin(searches, index)
-            used = {} if twin is None else temperatures.get(twin, {})
-            check = _check(version, members, _Seen(seen, index, twin), used, second)
+            matched = index_of_matched(searches, index)
+            used = {} if matched is None else temperatures.get(matched, {})
+            check = _check(version, members, _Seen(seen, index, matched), used, second)
             note = differing_fills([version, *members], searches[index], known)
             checks.append(replace(check, cautions=(*check.cautions, note)) if note else check)
     return checks
@@ -142,14 +142,18 @@ class _Seen:
 
     seen: Seen
     index: int
-    twin: int | None
+    matched_index: int | None
 
     def plain(self, version: ModelVersion) -> Observations:
         return self.seen[version.name, self.index]
 
     def matched(self, members: Sequence[ModelVersion]) -> dict[str, Observations]:
         """By member; empty where none was searched at a matched temperature."""
-        return {} if self.twin is None else {member.name: self.seen[member.name, self.twin] for member in members}
+        return (
+            {}
+            if self.matched_index is None
+            else {member.name: self.seen[member.name, self.matched_index] for member in members}
+        )
 
 
 def _check(

@@ -168,5 +168,5 @@ class VersionReader:
             # Parsing a large document takes processor time, so it runs in a thread.
             return await asyncio.to_thread(headlines_of, document)
         except (ArtifactNotFound, ValueError, KeyError, TypeError, IndexError) as error:
-            log.warning("metrics_without_document", audit=audit.audit, error=repr(error))
+            log.warning("result_document_not_read", audit=audit.audit, error=repr(error))
             return {}

@@ -100,7 +100,7 @@ class QueueWakeups:
             try:
                 await work()
             except _AWAY as error:
-                _log.warning("queue_away", error=" ".join(str(error.__cause__ or error).split()))
+                _log.warning("queue_unreachable", error=" ".join(str(error.__cause__ or error).split()))
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _hear(self) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.postgres.connections import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, BoundedConnection, libpq_url
-from modicum_server.store.probing import ANSWER_SECONDS
+from modicum_server.store.probing import REPLY_SECONDS
 
 CHANNEL = "modicum_audit"
 RECONNECT_SECONDS = (0.1, 5.0)
@@ -55,10 +55,10 @@ class PostgresChanges:
     """
 
     def __init__(
-        self, database_url: str, *, ask_seconds: float = ASK_SECONDS, answer_seconds: float = ANSWER_SECONDS
+        self, database_url: str, *, ask_seconds: float = ASK_SECONDS, reply_seconds: float = REPLY_SECONDS
     ) -> None:
         """Take the address of the database; it is connected to when something is watched."""
-        self._ask_seconds, self._answer_seconds = ask_seconds, answer_seconds
+        self._ask_seconds, self._reply_seconds = ask_seconds, reply_seconds
         self._url = make_conninfo(libpq_url(database_url), connect_timeout=CONNECT_TIMEOUT_SECONDS, **KEEPALIVE)
         self._watches: defaultdict[str, set[AuditWatch]] = defaultdict(set)
         self._listener: asyncio.Task[None] | None = None
@@ -96,7 +96,7 @@ class PostgresChanges:
                     self._mark_all()  # what was told while nobody listened is not told again
                     await self._hear(connection)
             except (psycopg.Error, TimeoutError) as error:
-                _log.warning("audit_changes_not_heard", error=str(error) or "no answer", retry_seconds=pause)
+                _log.warning("audit_changes_unreachable", error=str(error) or "no reply", retry_seconds=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
 
@@ -105,7 +105,7 @@ class PostgresChanges:
         while True:
             async for notification in connection.notifies(timeout=self._ask_seconds):
                 self._mark(notification.payload)
-            async with asyncio.timeout(self._answer_seconds):
+            async with asyncio.timeout(self._reply_seconds):
                 await connection.execute("SELECT 1")
 
     def _mark(self, audit: str) -> None:

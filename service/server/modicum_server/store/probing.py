@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from modicum_server.errors import DependencyUnavailable
 from modicum_server.store.database_errors import translated
 
-ANSWER_SECONDS = 3.0
+REPLY_SECONDS = 3.0
 
 
 class Probing:
@@ -38,15 +38,15 @@ class Probing:
         psycopg asks the database to cancel the query, which takes up to ten more seconds if nothing responds.
 
         Raises:
-            DependencyUnavailable: there is no connection, or no answer in time.
+            DependencyUnavailable: there is no connection, or no reply in time.
         """
-        condemning = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._condemn)
+        condemning = asyncio.get_running_loop().call_later(REPLY_SECONDS, self._condemn)
         try:
             with translated():
-                async with asyncio.timeout(ANSWER_SECONDS), self._engine.connect() as connection:
+                async with asyncio.timeout(REPLY_SECONDS), self._engine.connect() as connection:
                     yield connection
         except TimeoutError as error:
-            raise DependencyUnavailable(f"the database did not respond within {ANSWER_SECONDS:g} s") from error
+            raise DependencyUnavailable(f"the database did not respond within {REPLY_SECONDS:g} s") from error
         finally:
             condemning.cancel()
 

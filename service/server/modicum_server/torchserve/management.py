@@ -88,12 +88,12 @@ class Controller:
             return await self._ask(method, request, timeout_seconds)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.PERMISSION_DENIED:
-                raise ModelServerDown(f"TorchServe answered {error.code().name}: {error.details()}") from error
+                raise ModelServerDown(f"TorchServe replied {error.code().name}: {error.details()}") from error
         self._keys.reread()
         try:
             return await self._ask(method, request, timeout_seconds)
         except grpc.aio.AioRpcError as error:
-            raise ModelServerDown(f"TorchServe answered {error.code().name}: {error.details()}") from error
+            raise ModelServerDown(f"TorchServe replied {error.code().name}: {error.details()}") from error
 
     async def _ask(self, method: Callable[..., Awaitable[A]], request: object, timeout_seconds: float) -> A:
         """Call once. When the channel is closed during the call, gRPC raises "cancelled", though our task is not."""

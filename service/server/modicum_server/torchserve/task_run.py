@@ -138,7 +138,7 @@ class Run:
         """Leave out the time in which nobody read the stream; return the present time."""
         now = time.monotonic()
         if now - looked > ABSENT_SECONDS:
-            log.warning("nobody_listened", slot=self._slot.name, task=self._task.id, seconds=round(now - looked, 1))
+            log.warning("stream_not_read", slot=self._slot.name, task=self._task.id, seconds=round(now - looked, 1))
             self._progress.excuse(now - looked)
         return now
 

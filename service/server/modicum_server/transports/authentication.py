@@ -27,7 +27,7 @@ async def authenticate(store: Store, authorization: str, seconds: float) -> Prin
 
     Raises:
         TokenMissing, TokenInvalid, DependencyUnavailable
-        TimeoutError: the store did not answer within `seconds`.
+        TimeoutError: the store did not reply within `seconds`.
     """
     asked = asyncio.ensure_future(_principal_of(store, bearer_token(authorization)))
     asked.add_done_callback(lambda task: task.cancelled() or task.exception())  # retrieved, even when nobody waits

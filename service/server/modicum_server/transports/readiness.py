@@ -43,6 +43,6 @@ class Readiness:
 async def _is_ready(check: Check) -> bool:
     try:
         await check()
-    except Exception:  # noqa: BLE001 - whatever went wrong, it did not answer
+    except Exception:  # noqa: BLE001 - whatever went wrong, it did not reply
         return False
     return True

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
 from modicum_server.domain.controls import CONTROLS, budget_of, runs_in
-from modicum_server.domain.ensembles import checked_together, matched_twin, searched_by
+from modicum_server.domain.ensembles import checked_together, index_of_matched, searched_by
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.pixel_subsets import STEP_PASSES, Descent, descent_within
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
@@ -128,7 +128,7 @@ def _passes_of_search(specification: AuditSpecification, search: Search, item_co
 
 def wants_temperatures(specification: AuditSpecification, search: Search) -> bool:
     """Return whether a search measures critical temperatures, one pass an image: a matched search needs them."""
-    return matched_twin(specification.searches, specification.searches.index(search)) is not None
+    return index_of_matched(specification.searches, specification.searches.index(search)) is not None
 
 
 def cut_shards(

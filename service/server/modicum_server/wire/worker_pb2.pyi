@@ -618,7 +618,7 @@ Global___Finished: typing_extensions.TypeAlias = Finished
 
 @typing.final
 class Acceleration(google.protobuf.message.Message):
-    """The fast twin that searches may use in place of a version, as modicum_sis describes it."""
+    """The fast copy that searches may use in place of a version, as modicum_sis describes it."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -637,7 +637,7 @@ class Acceleration(google.protobuf.message.Message):
     difference: builtins.float
     """Largest difference of a class score from the version's own, on probes."""
     declined: builtins.str
-    """Why the twin, or a part of it, was not used; may be empty."""
+    """Why the fast copy, or a part of it, was not used; may be empty."""
     compiled: builtins.bool
     """Whether the passes were compiled."""
     graphs: builtins.bool

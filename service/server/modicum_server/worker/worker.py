@@ -181,7 +181,7 @@ class Worker:
             if _is_temporary(error):
                 log.warning("shard_put_off", error=str(error))
                 return await self._unless_away(self._put_off(claim))
-            log.exception("shard_went_wrong")
+            log.exception("shard_failed")
             return await self._unless_away(self._give_up(claim))
 
     async def _put_off(self, claim: Claim) -> Outcome:

@@ -7,7 +7,7 @@ from modicum_server.ports import Store
 from modicum_server.settings import Settings
 from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics, Exposition
-from modicum_server.transports.http.middleware import answer_unrouted, middleware_of
+from modicum_server.transports.http.middleware import middleware_of, respond_to_unrouted
 from modicum_server.transports.http.probes import probe_routes
 from modicum_server.transports.http.rest.mounting import rest_routes
 from modicum_server.transports.readiness import Readiness
@@ -29,7 +29,7 @@ def build_app(
     app = Starlette(
         routes=[*probe_routes(store, readiness, exposition), *rest_routes(services, store, metrics, bounds)],
         middleware=middleware_of(settings),
-        exception_handlers={HTTPException: answer_unrouted(UnroutedRequests(metrics))},
+        exception_handlers={HTTPException: respond_to_unrouted(UnroutedRequests(metrics))},
     )
     app.router.redirect_slashes = False  # would redirect to any host that the caller named
     return app

@@ -45,7 +45,7 @@ def middleware_of(settings: Settings) -> list[Middleware]:
     return [sharing, compressing]
 
 
-def answer_unrouted(unrouted: UnroutedRequests) -> Callable[[Request, Exception], Awaitable[Response]]:
+def respond_to_unrouted(unrouted: UnroutedRequests) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Return the handler of requests whose path or verb no route has."""
 
     async def respond(request: Request, error: Exception) -> Response:

@@ -56,10 +56,10 @@ async def _temperatures(
     chosen = {}
     for index, search in enumerate(searches):
         if search.matched:
-            twin = searches.index(search.unmatched)
+            plain = searches.index(search.unmatched)
             names = [ensemble, *(member.name for member in searched_by(search, versions))]
             critical = {
-                name: await transaction.findings.critical_temperatures(audit.name, name, twin) for name in names
+                name: await transaction.findings.critical_temperatures(audit.name, name, plain) for name in names
             }
             eligible = sum(temperature >= 1 for temperature in critical.pop(ensemble))
             chosen[str(index)] = {

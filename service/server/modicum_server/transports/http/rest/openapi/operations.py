@@ -209,7 +209,7 @@ def _responses(binding: Binding) -> dict[str, Any]:
         return {"200": whole, "206": partial, "304": _unchanged("Unchanged.")}
     if binding.method.server_streaming:
         return {"200": _response("The report in the requested `format`.", _REPORTS)}
-    response = _response("The answer.", {JSON: {"schema": reference(binding.method.output_type)}})
+    response = _response("The response.", {JSON: {"schema": reference(binding.method.output_type)}})
     if NEXT_TOKEN in binding.method.output_type.fields_by_name:
         response["headers"]["Link"] = {"$ref": "#/components/headers/Link"}
     if not is_resource(binding):
