@@ -2,7 +2,7 @@
 
 It runs in its own environment (`make proto`). The grpcio-tools there are old enough for code that runs on protobuf 6
 and 7. The public contract goes to the client's distribution. The contracts between the service's own parts go to
-`modicum_server.wire`, and so do the public contract's comments: generated code lacks them, and OpenAPI shows them.
+`modicum_server.generated`, and so do the public contract's comments: generated code lacks them, and OpenAPI shows them.
 """
 
 import json
@@ -23,8 +23,8 @@ GOOGLE_API = Path(next(iter(google.api.__path__))).parent.parent
 
 CLIENT = ROOT / "clients" / "python"
 SERVER = ROOT / "service" / "server"
-WIRE = "modicum_server/wire"
-COMMENTS = SERVER / WIRE / "contract_comments.json"
+GENERATED = "modicum_server/generated"
+COMMENTS = SERVER / GENERATED / "contract_comments.json"
 
 
 def generate(*, out: Path, mappings: list[str], files: list[str]) -> None:
@@ -74,10 +74,10 @@ def main() -> None:
     generate(out=CLIENT, mappings=[str(HERE)], files=public)
     COMMENTS.write_text(json.dumps(comments_of(public), indent=1, ensure_ascii=False) + "\n")
 
-    worker = f"{WIRE}={HERE / 'modicum' / 'worker' / 'v1'}"
-    torchserve = f"{WIRE}={HERE / 'torchserve'}"
-    generate(out=SERVER, mappings=[worker, str(HERE)], files=[f"{WIRE}/worker.proto"])
-    generate(out=SERVER, mappings=[torchserve], files=[f"{WIRE}/inference.proto", f"{WIRE}/management.proto"])
+    worker = f"{GENERATED}={HERE / 'modicum' / 'worker' / 'v1'}"
+    torchserve = f"{GENERATED}={HERE / 'torchserve'}"
+    generate(out=SERVER, mappings=[worker, str(HERE)], files=[f"{GENERATED}/worker.proto"])
+    generate(out=SERVER, mappings=[torchserve], files=[f"{GENERATED}/inference.proto", f"{GENERATED}/management.proto"])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ WORDS: Mapping[str, str] = {
     "reports": "page, JSON",
     "postgres": "connections",
     "codec": "messages and values",
-    "wire": "generated code",
+    "generated": "protobuf and gRPC code",
     "usecases": "what the service does",
     "measures": "findings to figures",
     "images": "files to arrays",

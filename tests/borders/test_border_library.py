@@ -8,8 +8,8 @@ import torch
 from modicum_server.domain.findings import (
     FindingControls,
 )
+from modicum_server.generated import worker_pb2
 from modicum_server.handler import findings
-from modicum_server.wire import worker_pb2
 from modicum_sis import BackSelect, load_findings, save_findings
 
 from tests.borders.filled_records import assert_crosses, filled

@@ -15,9 +15,9 @@ from modicum_server.domain.tasks import (
     TaskFindings,
     TaskScores,
 )
+from modicum_server.generated import worker_pb2
 from modicum_server.model_server import ExpectedResults
 from modicum_server.torchserve.messages import event_of, task_message
-from modicum_server.wire import worker_pb2
 
 from tests.borders.crossing_records import SCORE_TASK, SEARCH_TASK
 from tests.borders.filled_records import assert_crosses, filled, filled_message

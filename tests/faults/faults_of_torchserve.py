@@ -8,8 +8,8 @@ import grpc
 import psutil
 import torch
 from modicum import AuditState, ModelVersion
+from modicum_server.generated import inference_pb2, management_pb2, management_pb2_grpc
 from modicum_server.torchserve.access_keys import Keys
-from modicum_server.wire import inference_pb2, management_pb2, management_pb2_grpc
 from safetensors.torch import save_file
 from torchvision.models import resnet18
 

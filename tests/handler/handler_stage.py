@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from modicum.v1 import model_pb2, search_pb2
+from modicum_server.generated.worker_pb2 import CheckWork, Chunk, Item, ScoreWork, SearchWork, Task
 from modicum_server.handler.running import Kept, run_task
-from modicum_server.wire.worker_pb2 import CheckWork, Chunk, Item, ScoreWork, SearchWork, Task
 from PIL import Image
 from safetensors.torch import save
 from torch import nn

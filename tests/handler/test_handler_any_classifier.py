@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from modicum.v1 import finding_pb2, model_pb2, search_pb2
+from modicum_server.generated.worker_pb2 import CheckWork
 from modicum_server.handler.architectures import build_architecture
-from modicum_server.wire.worker_pb2 import CheckWork
 from torch import nn
 
 from tests.handler.handler_stage import (

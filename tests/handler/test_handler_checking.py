@@ -5,12 +5,12 @@ import io
 import pytest
 import torch
 from modicum.v1 import model_pb2
+from modicum_server.generated.worker_pb2 import CheckWork
 from modicum_server.handler.checking import pass_milliseconds
 from modicum_server.handler.cifar_resnet import CifarResNet
 from modicum_server.handler.failure_reasons import TaskFailure
 from modicum_server.handler.loading import choose_device
 from modicum_server.handler.running import run_task
-from modicum_server.wire.worker_pb2 import CheckWork
 from modicum_sis import Classifier
 from torch import nn
 

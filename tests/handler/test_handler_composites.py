@@ -6,10 +6,10 @@ import pytest
 import torch
 from modicum.v1 import model_pb2
 from modicum_server.codec.models import version_value
+from modicum_server.generated.worker_pb2 import CheckWork
 from modicum_server.handler.composites import mask_bank
 from modicum_server.handler.loading import load_version
 from modicum_server.handler.slot import Slot
-from modicum_server.wire.worker_pb2 import CheckWork
 from torch import nn
 
 from tests.handler.handler_stage import (

@@ -2,7 +2,7 @@
 
 import pytest
 from modicum.v1 import search_pb2
-from modicum_server.wire.worker_pb2 import Positions
+from modicum_server.generated.worker_pb2 import Positions
 from modicum_sis import (
     BackSelect,
     Classifier,

@@ -7,10 +7,10 @@ from modicum_server.domain import tasks
 from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.pixel_subsets import KEPT_SHARE
 from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Canvas, Control, Search, SearchMethod
+from modicum_server.generated import worker_pb2
 from modicum_server.handler.search_objects import search_method
 from modicum_server.usecases.costs import default_pixels_per_step, pixel_subset_descent, search_passes
 from modicum_server.usecases.rules import RULES
-from modicum_server.wire import worker_pb2
 from modicum_sis import Acceleration as SisAcceleration
 from modicum_sis import BatchedGradient, MaskOptimization, ParameterError, planned_pixel_subset_passes
 from modicum_sis.controls.pixel_subsets import KEPT_SHARE as SIS_KEPT_SHARE

@@ -9,8 +9,8 @@ import warnings
 from types import SimpleNamespace
 
 import pytest
+from modicum_server.generated.worker_pb2 import CheckWork, Chunk, Started, Task
 from modicum_server.handler.torchserve_entry import FOLDER_INPUT, FOLDER_VARIABLE, ModicumHandler
-from modicum_server.wire.worker_pb2 import CheckWork, Chunk, Started, Task
 
 from tests.handler.handler_stage import Corners, version_of_program
 

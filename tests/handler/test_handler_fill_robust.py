@@ -5,7 +5,7 @@ import pytest
 import torch
 from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.codec.findings import finding_value
-from modicum_server.wire.worker_pb2 import Positions
+from modicum_server.generated.worker_pb2 import Positions
 from modicum_sis import BackSelect, Classifier, fill_robust, find_subsets, gather_donors
 from torch import nn
 

@@ -4,9 +4,9 @@ import itertools
 import threading
 
 import pytest
+from modicum_server.generated.worker_pb2 import Chunk, Findings, Finished, Started
 from modicum_server.handler.chunk_sender import CHUNK_BYTES, Clock, Outbox, Pulse
 from modicum_server.handler.progress_counts import ProgressCounts
-from modicum_server.wire.worker_pb2 import Chunk, Findings, Finished, Started
 
 
 class Time:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from modicum.v1 import finding_pb2, model_pb2, search_pb2
-from modicum_server.wire.worker_pb2 import Positions
+from modicum_server.generated.worker_pb2 import Positions
 from PIL import Image
 from torch import nn
 

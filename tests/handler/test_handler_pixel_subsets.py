@@ -5,7 +5,7 @@ import pytest
 import torch
 from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.codec.findings import finding_value
-from modicum_server.wire.worker_pb2 import Positions
+from modicum_server.generated.worker_pb2 import Positions
 from modicum_sis import Classifier, pixel_subsets
 
 from tests.handler.handler_stage import Corners, findings, items_of, png, search_work, version_of_program

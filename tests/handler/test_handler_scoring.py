@@ -5,8 +5,8 @@ import pytest
 import torch
 from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.domain.findings import whole_subset
+from modicum_server.generated.worker_pb2 import ScoreWork
 from modicum_server.handler.scoring import mask_of
-from modicum_server.wire.worker_pb2 import ScoreWork
 from modicum_sis import Classifier, gather_donors
 from modicum_sis.images.fills import Fills
 from modicum_sis.scoring.verification import confidence_of

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from modicum_server.wire.worker_pb2 import Chunk, Finished, Heartbeat, Started, Task
+from modicum_server.generated.worker_pb2 import Chunk, Finished, Heartbeat, Started, Task
 
 
 class ModicumHandler:

@@ -23,12 +23,12 @@ from modicum_server.domain.tasks import (
     TaskScores,
 )
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
+from modicum_server.generated.worker_pb2 import Chunk, Failure, Findings, Scores
 from modicum_server.torchserve.memory import memory_kills
 from modicum_server.torchserve.messages import chunk_of, event_of, task_message
 from modicum_server.torchserve.progress import ChunkSequence, Progress, hang_seconds
 from modicum_server.torchserve.slots import digests_of
 from modicum_server.torchserve.stream_errors import busy, failure_of
-from modicum_server.wire.worker_pb2 import Chunk, Failure, Findings, Scores
 
 from tests.torchserve.torchserve_stage import DIGEST, task
 

@@ -11,10 +11,10 @@ from modicum.v1 import model_pb2
 from modicum_sis import Classifier, default_chunk_size
 
 from modicum_server.domain.models import MOST_CHANNELS, ModelVersion
+from modicum_server.generated.worker_pb2 import CheckAnswer
 from modicum_server.handler.failure_reasons import ModelRefused
 from modicum_server.handler.loading import Loaded
 from modicum_server.handler.progress_counts import ProgressCounts
-from modicum_server.wire.worker_pb2 import CheckAnswer
 
 TIMED_PASSES = 3
 """Passes that are timed, after one that warms up. The fastest counts."""

@@ -10,8 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from modicum_server.generated.worker_pb2 import (
+    CheckAnswer,
+    Chunk,
+    Failure,
+    Findings,
+    Finished,
+    Heartbeat,
+    Scores,
+    Started,
+)
 from modicum_server.handler.progress_counts import ProgressCounts
-from modicum_server.wire.worker_pb2 import CheckAnswer, Chunk, Failure, Findings, Finished, Heartbeat, Scores, Started
 
 CHUNK_BYTES = 48 * 1024
 """Largest chunk, except for a single finding with a larger mask."""

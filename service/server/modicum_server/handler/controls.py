@@ -27,10 +27,10 @@ from modicum_sis.images.source import Images, Selection
 from modicum_server.domain.controls import budget_of, runs_in
 from modicum_server.domain.findings import FillFinding, FindingControls, ScoredVariant
 from modicum_server.domain.searches import Control, Fill, Search
+from modicum_server.generated.worker_pb2 import Item
 from modicum_server.handler.findings import class_targeted_of, fill_robust_of
 from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.handler.search_objects import search_method
-from modicum_server.wire.worker_pb2 import Item
 
 
 @dataclass(frozen=True, slots=True)

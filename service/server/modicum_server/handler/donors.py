@@ -11,9 +11,9 @@ from modicum_sis import Classifier, Donors, FillUnavailable, gather_donors
 from torch import Tensor
 
 from modicum_server.domain.searches import Canvas
+from modicum_server.generated.worker_pb2 import Item
 from modicum_server.handler.images import Decoder
 from modicum_server.handler.progress_counts import ProgressCounts
-from modicum_server.wire.worker_pb2 import Item
 
 
 @dataclass(slots=True)

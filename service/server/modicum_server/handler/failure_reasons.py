@@ -3,7 +3,7 @@
 from modicum_sis import errors as sis
 from modicum_sis.numerics.out_of_memory import is_out_of_memory
 
-from modicum_server.wire.worker_pb2 import Failure
+from modicum_server.generated.worker_pb2 import Failure
 
 
 class TaskFailure(Exception):

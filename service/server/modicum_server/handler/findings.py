@@ -16,7 +16,7 @@ from modicum_server.domain.findings import (
     Subset,
     Trace,
 )
-from modicum_server.wire.worker_pb2 import Item
+from modicum_server.generated.worker_pb2 import Item
 
 TRACE_POINTS = 256
 

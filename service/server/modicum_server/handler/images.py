@@ -9,9 +9,9 @@ from torch import Tensor
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
+from modicum_server.generated.worker_pb2 import Item
 from modicum_server.handler.slot import Slot
 from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
-from modicum_server.wire.worker_pb2 import Item
 
 BYTES_A_PIXEL = 12
 """Most bytes of a pixel in a file: three float32 values. No picture has more."""

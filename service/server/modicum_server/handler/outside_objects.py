@@ -18,6 +18,7 @@ from torch import Tensor
 
 from modicum_server.domain.findings import FindingControls, ObjectsFinding, ScoredVariant
 from modicum_server.errors import ObjectsInvalid
+from modicum_server.generated.worker_pb2 import Item
 from modicum_server.handler.controls import PlannedControl, Searched
 from modicum_server.handler.images import Decoder, TaskImages
 from modicum_server.handler.progress_counts import ProgressCounts
@@ -26,7 +27,6 @@ from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable
 from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED
 from modicum_server.measures.ring import Ring
 from modicum_server.measures.shortcut import is_large_enough
-from modicum_server.wire.worker_pb2 import Item
 
 log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ import torch
 
 from modicum_server.codec.findings import finding_message
 from modicum_server.codec.models import version_value
+from modicum_server.generated.worker_pb2 import Chunk, Failure, Findings, Finished, Started, Task
 from modicum_server.handler.architectures import ENTRY_POINTS
 from modicum_server.handler.checking import check
 from modicum_server.handler.chunk_sender import Outbox, Pulse
@@ -26,7 +27,6 @@ from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.handler.scoring import prepare_score
 from modicum_server.handler.searching import prepare_search
 from modicum_server.handler.slot import Slot
-from modicum_server.wire.worker_pb2 import Chunk, Failure, Findings, Finished, Started, Task
 
 LIBRARIES = (
     "torch",

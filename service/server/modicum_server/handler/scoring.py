@@ -20,6 +20,7 @@ from modicum_server.codec.models import input_value
 from modicum_server.codec.searches import canvas_value, fill_value
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import Fill
+from modicum_server.generated.worker_pb2 import Scores, ScoreWork
 from modicum_server.handler.failure_reasons import TaskCancelled
 from modicum_server.handler.images import Decoder
 from modicum_server.handler.loading import Loaded
@@ -27,7 +28,6 @@ from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.handler.searching import check_canvas
 from modicum_server.handler.slot import Slot
 from modicum_server.images.pictures import MAX_PIXELS
-from modicum_server.wire.worker_pb2 import Scores, ScoreWork
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,7 @@ from modicum_server.domain.controls import CONTROLS, Images, runs_in
 from modicum_server.domain.findings import Finding, FindingControls, FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas, Control, Fill, Search, TargetRule
+from modicum_server.generated.worker_pb2 import Acceleration, SearchWork
 from modicum_server.handler.controls import Controls, PlannedControl, Searched
 from modicum_server.handler.donors import no_donors
 from modicum_server.handler.failure_reasons import ModelRefused, TaskCancelled, TaskFailure, presentable
@@ -30,7 +31,6 @@ from modicum_server.handler.search_objects import search_method
 from modicum_server.handler.slot import Slot
 from modicum_server.handler.temperatures import critical_temperature
 from modicum_server.images.pictures import MAX_PIXELS
-from modicum_server.wire.worker_pb2 import Acceleration, SearchWork
 
 KEPT_CHUNKS = 2
 """How many chunks of decoded images stay in memory for the controls."""

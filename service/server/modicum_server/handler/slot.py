@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from modicum_server.generated.worker_pb2 import Task
 from modicum_server.handler.failure_reasons import TaskFailure
-from modicum_server.wire.worker_pb2 import Task
 
 LEASE_SECONDS = 15.0
 """When the lease was not touched for this long, its worker is gone."""

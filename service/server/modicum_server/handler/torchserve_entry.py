@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
+from modicum_server.generated.worker_pb2 import Chunk, Started
 from modicum_server.handler.failure_reasons import TaskFailure, failure_of
 from modicum_server.handler.running import Kept, run_task
 from modicum_server.handler.slot import LeaseWatch
-from modicum_server.wire.worker_pb2 import Chunk, Started
 
 FOLDER_INPUT = "slot_folder"
 FOLDER_VARIABLE = "MODICUM_SLOT_FOLDER"

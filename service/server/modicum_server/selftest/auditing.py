@@ -25,6 +25,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
 from modicum_server.domain.tasks import SearchWork, Task, TaskFindings
+from modicum_server.generated.worker_pb2 import Chunk
 from modicum_server.handler.loading import Loaded, ModelCache
 from modicum_server.handler.running import Kept, library_versions, run_task
 from modicum_server.measures import result_document
@@ -33,7 +34,6 @@ from modicum_server.selftest.cases import Examples
 from modicum_server.selftest.digits import CLASSES, SIDE
 from modicum_server.selftest.training import MEAN, STD
 from modicum_server.torchserve.messages import event_of, task_message
-from modicum_server.wire.worker_pb2 import Chunk
 
 THRESHOLD = 0.9
 VERSION = "projects/selftest/models/digits/versions/1"

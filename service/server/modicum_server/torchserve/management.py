@@ -10,8 +10,8 @@ import grpc
 import grpc.aio
 
 from modicum_server.errors import ModelServerDown
+from modicum_server.generated import management_pb2, management_pb2_grpc
 from modicum_server.torchserve.access_keys import Keys
-from modicum_server.wire import management_pb2, management_pb2_grpc
 
 CALL_SECONDS = 5.0
 READY = "READY"

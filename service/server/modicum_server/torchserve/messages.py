@@ -30,8 +30,8 @@ from modicum_server.domain.tasks import (
     TaskStarted,
 )
 from modicum_server.errors import TaskFailed
+from modicum_server.generated import worker_pb2
 from modicum_server.torchserve.stream_errors import HANDLER_BUG
-from modicum_server.wire import worker_pb2
 
 LONGEST_WORDS = 200
 """Most characters of a text from the model's process that are kept with a result."""

@@ -13,6 +13,7 @@ import grpc.aio
 from google.protobuf import empty_pb2
 
 from modicum_server.errors import ModelServerDown
+from modicum_server.generated import inference_pb2_grpc
 from modicum_server.torchserve.access_keys import Keys
 from modicum_server.torchserve.archive import build_archive
 from modicum_server.torchserve.configuration import LOOPBACK, Ports, command, free_ports, write_configuration
@@ -24,7 +25,6 @@ from modicum_server.torchserve.java_process import JavaProcess, tail
 from modicum_server.torchserve.management import Controller
 from modicum_server.torchserve.model_process import ModelProcess, find_model_process
 from modicum_server.torchserve.usage import Usage, usage_of
-from modicum_server.wire import inference_pb2_grpc
 
 START_SECONDS = 60.0
 STARTUP_SECONDS = 120

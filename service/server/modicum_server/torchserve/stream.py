@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import grpc.aio
 
 from modicum_server.errors import ModelServerDown
+from modicum_server.generated import inference_pb2
 from modicum_server.torchserve.access_keys import Keys
-from modicum_server.wire import inference_pb2
 
 if TYPE_CHECKING:
-    from modicum_server.wire.inference_pb2_grpc import InferenceAPIsServiceAsyncStub as InferenceStub
+    from modicum_server.generated.inference_pb2_grpc import InferenceAPIsServiceAsyncStub as InferenceStub
 
 #: Far more than any shard takes. `progress` ends a stream that makes no progress.
 DEADLINE_SECONDS = 6 * 3600.0

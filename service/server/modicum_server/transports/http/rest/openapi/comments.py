@@ -10,7 +10,7 @@ from importlib.resources import files
 def comments() -> Mapping[str, str]:
     """Return every comment."""
     found: Mapping[str, str] = json.loads(
-        files("modicum_server.wire").joinpath("contract_comments.json").read_text("utf-8")
+        files("modicum_server.generated").joinpath("contract_comments.json").read_text("utf-8")
     )
     return found
 

@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from modicum_server.wire import management_pb2 as modicum__server_dot_wire_dot_management__pb2
+from modicum_server.generated import management_pb2 as modicum__server_dot_generated_dot_management__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -18,7 +18,7 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in modicum_server/wire/management_pb2_grpc.py depends on'
+        + ' but the generated code in modicum_server/generated/management_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
@@ -36,28 +36,28 @@ class ManagementAPIsServiceStub(object):
         """
         self.DescribeModel = channel.unary_unary(
                 '/org.pytorch.serve.grpc.management.ManagementAPIsService/DescribeModel',
-                request_serializer=modicum__server_dot_wire_dot_management__pb2.DescribeModelRequest.SerializeToString,
-                response_deserializer=modicum__server_dot_wire_dot_management__pb2.ManagementResponse.FromString,
+                request_serializer=modicum__server_dot_generated_dot_management__pb2.DescribeModelRequest.SerializeToString,
+                response_deserializer=modicum__server_dot_generated_dot_management__pb2.ManagementResponse.FromString,
                 _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/org.pytorch.serve.grpc.management.ManagementAPIsService/ListModels',
-                request_serializer=modicum__server_dot_wire_dot_management__pb2.ListModelsRequest.SerializeToString,
-                response_deserializer=modicum__server_dot_wire_dot_management__pb2.ManagementResponse.FromString,
+                request_serializer=modicum__server_dot_generated_dot_management__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=modicum__server_dot_generated_dot_management__pb2.ManagementResponse.FromString,
                 _registered_method=True)
         self.RegisterModel = channel.unary_unary(
                 '/org.pytorch.serve.grpc.management.ManagementAPIsService/RegisterModel',
-                request_serializer=modicum__server_dot_wire_dot_management__pb2.RegisterModelRequest.SerializeToString,
-                response_deserializer=modicum__server_dot_wire_dot_management__pb2.ManagementResponse.FromString,
+                request_serializer=modicum__server_dot_generated_dot_management__pb2.RegisterModelRequest.SerializeToString,
+                response_deserializer=modicum__server_dot_generated_dot_management__pb2.ManagementResponse.FromString,
                 _registered_method=True)
         self.ScaleWorker = channel.unary_unary(
                 '/org.pytorch.serve.grpc.management.ManagementAPIsService/ScaleWorker',
-                request_serializer=modicum__server_dot_wire_dot_management__pb2.ScaleWorkerRequest.SerializeToString,
-                response_deserializer=modicum__server_dot_wire_dot_management__pb2.ManagementResponse.FromString,
+                request_serializer=modicum__server_dot_generated_dot_management__pb2.ScaleWorkerRequest.SerializeToString,
+                response_deserializer=modicum__server_dot_generated_dot_management__pb2.ManagementResponse.FromString,
                 _registered_method=True)
         self.UnregisterModel = channel.unary_unary(
                 '/org.pytorch.serve.grpc.management.ManagementAPIsService/UnregisterModel',
-                request_serializer=modicum__server_dot_wire_dot_management__pb2.UnregisterModelRequest.SerializeToString,
-                response_deserializer=modicum__server_dot_wire_dot_management__pb2.ManagementResponse.FromString,
+                request_serializer=modicum__server_dot_generated_dot_management__pb2.UnregisterModelRequest.SerializeToString,
+                response_deserializer=modicum__server_dot_generated_dot_management__pb2.ManagementResponse.FromString,
                 _registered_method=True)
 
 
@@ -99,28 +99,28 @@ def add_ManagementAPIsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'DescribeModel': grpc.unary_unary_rpc_method_handler(
                     servicer.DescribeModel,
-                    request_deserializer=modicum__server_dot_wire_dot_management__pb2.DescribeModelRequest.FromString,
-                    response_serializer=modicum__server_dot_wire_dot_management__pb2.ManagementResponse.SerializeToString,
+                    request_deserializer=modicum__server_dot_generated_dot_management__pb2.DescribeModelRequest.FromString,
+                    response_serializer=modicum__server_dot_generated_dot_management__pb2.ManagementResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
-                    request_deserializer=modicum__server_dot_wire_dot_management__pb2.ListModelsRequest.FromString,
-                    response_serializer=modicum__server_dot_wire_dot_management__pb2.ManagementResponse.SerializeToString,
+                    request_deserializer=modicum__server_dot_generated_dot_management__pb2.ListModelsRequest.FromString,
+                    response_serializer=modicum__server_dot_generated_dot_management__pb2.ManagementResponse.SerializeToString,
             ),
             'RegisterModel': grpc.unary_unary_rpc_method_handler(
                     servicer.RegisterModel,
-                    request_deserializer=modicum__server_dot_wire_dot_management__pb2.RegisterModelRequest.FromString,
-                    response_serializer=modicum__server_dot_wire_dot_management__pb2.ManagementResponse.SerializeToString,
+                    request_deserializer=modicum__server_dot_generated_dot_management__pb2.RegisterModelRequest.FromString,
+                    response_serializer=modicum__server_dot_generated_dot_management__pb2.ManagementResponse.SerializeToString,
             ),
             'ScaleWorker': grpc.unary_unary_rpc_method_handler(
                     servicer.ScaleWorker,
-                    request_deserializer=modicum__server_dot_wire_dot_management__pb2.ScaleWorkerRequest.FromString,
-                    response_serializer=modicum__server_dot_wire_dot_management__pb2.ManagementResponse.SerializeToString,
+                    request_deserializer=modicum__server_dot_generated_dot_management__pb2.ScaleWorkerRequest.FromString,
+                    response_serializer=modicum__server_dot_generated_dot_management__pb2.ManagementResponse.SerializeToString,
             ),
             'UnregisterModel': grpc.unary_unary_rpc_method_handler(
                     servicer.UnregisterModel,
-                    request_deserializer=modicum__server_dot_wire_dot_management__pb2.UnregisterModelRequest.FromString,
-                    response_serializer=modicum__server_dot_wire_dot_management__pb2.ManagementResponse.SerializeToString,
+                    request_deserializer=modicum__server_dot_generated_dot_management__pb2.UnregisterModelRequest.FromString,
+                    response_serializer=modicum__server_dot_generated_dot_management__pb2.ManagementResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -148,8 +148,8 @@ class ManagementAPIsService(object):
             request,
             target,
             '/org.pytorch.serve.grpc.management.ManagementAPIsService/DescribeModel',
-            modicum__server_dot_wire_dot_management__pb2.DescribeModelRequest.SerializeToString,
-            modicum__server_dot_wire_dot_management__pb2.ManagementResponse.FromString,
+            modicum__server_dot_generated_dot_management__pb2.DescribeModelRequest.SerializeToString,
+            modicum__server_dot_generated_dot_management__pb2.ManagementResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -175,8 +175,8 @@ class ManagementAPIsService(object):
             request,
             target,
             '/org.pytorch.serve.grpc.management.ManagementAPIsService/ListModels',
-            modicum__server_dot_wire_dot_management__pb2.ListModelsRequest.SerializeToString,
-            modicum__server_dot_wire_dot_management__pb2.ManagementResponse.FromString,
+            modicum__server_dot_generated_dot_management__pb2.ListModelsRequest.SerializeToString,
+            modicum__server_dot_generated_dot_management__pb2.ManagementResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -202,8 +202,8 @@ class ManagementAPIsService(object):
             request,
             target,
             '/org.pytorch.serve.grpc.management.ManagementAPIsService/RegisterModel',
-            modicum__server_dot_wire_dot_management__pb2.RegisterModelRequest.SerializeToString,
-            modicum__server_dot_wire_dot_management__pb2.ManagementResponse.FromString,
+            modicum__server_dot_generated_dot_management__pb2.RegisterModelRequest.SerializeToString,
+            modicum__server_dot_generated_dot_management__pb2.ManagementResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -229,8 +229,8 @@ class ManagementAPIsService(object):
             request,
             target,
             '/org.pytorch.serve.grpc.management.ManagementAPIsService/ScaleWorker',
-            modicum__server_dot_wire_dot_management__pb2.ScaleWorkerRequest.SerializeToString,
-            modicum__server_dot_wire_dot_management__pb2.ManagementResponse.FromString,
+            modicum__server_dot_generated_dot_management__pb2.ScaleWorkerRequest.SerializeToString,
+            modicum__server_dot_generated_dot_management__pb2.ManagementResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -256,8 +256,8 @@ class ManagementAPIsService(object):
             request,
             target,
             '/org.pytorch.serve.grpc.management.ManagementAPIsService/UnregisterModel',
-            modicum__server_dot_wire_dot_management__pb2.UnregisterModelRequest.SerializeToString,
-            modicum__server_dot_wire_dot_management__pb2.ManagementResponse.FromString,
+            modicum__server_dot_generated_dot_management__pb2.UnregisterModelRequest.SerializeToString,
+            modicum__server_dot_generated_dot_management__pb2.ManagementResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,7 +8,7 @@ import collections.abc
 import google.protobuf.empty_pb2
 import grpc
 import grpc.aio
-import modicum_server.wire.inference_pb2
+import modicum_server.generated.inference_pb2
 import sys
 import typing
 
@@ -30,31 +30,31 @@ _InferenceAPIsServicePingType = typing_extensions.TypeVar(
     '_InferenceAPIsServicePingType',
     grpc.UnaryUnaryMultiCallable[
         google.protobuf.empty_pb2.Empty,
-        modicum_server.wire.inference_pb2.TorchServeHealthResponse,
+        modicum_server.generated.inference_pb2.TorchServeHealthResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         google.protobuf.empty_pb2.Empty,
-        modicum_server.wire.inference_pb2.TorchServeHealthResponse,
+        modicum_server.generated.inference_pb2.TorchServeHealthResponse,
     ],
     default=grpc.UnaryUnaryMultiCallable[
         google.protobuf.empty_pb2.Empty,
-        modicum_server.wire.inference_pb2.TorchServeHealthResponse,
+        modicum_server.generated.inference_pb2.TorchServeHealthResponse,
     ],
 )
 
 _InferenceAPIsServiceStreamPredictionsType = typing_extensions.TypeVar(
     '_InferenceAPIsServiceStreamPredictionsType',
     grpc.UnaryStreamMultiCallable[
-        modicum_server.wire.inference_pb2.PredictionsRequest,
-        modicum_server.wire.inference_pb2.PredictionResponse,
+        modicum_server.generated.inference_pb2.PredictionsRequest,
+        modicum_server.generated.inference_pb2.PredictionResponse,
     ],
     grpc.aio.UnaryStreamMultiCallable[
-        modicum_server.wire.inference_pb2.PredictionsRequest,
-        modicum_server.wire.inference_pb2.PredictionResponse,
+        modicum_server.generated.inference_pb2.PredictionsRequest,
+        modicum_server.generated.inference_pb2.PredictionResponse,
     ],
     default=grpc.UnaryStreamMultiCallable[
-        modicum_server.wire.inference_pb2.PredictionsRequest,
-        modicum_server.wire.inference_pb2.PredictionResponse,
+        modicum_server.generated.inference_pb2.PredictionsRequest,
+        modicum_server.generated.inference_pb2.PredictionResponse,
     ],
 )
 
@@ -63,11 +63,11 @@ class InferenceAPIsServiceStub(typing.Generic[_InferenceAPIsServicePingType, _In
     def __init__(self: InferenceAPIsServiceStub[
         grpc.UnaryUnaryMultiCallable[
             google.protobuf.empty_pb2.Empty,
-            modicum_server.wire.inference_pb2.TorchServeHealthResponse,
+            modicum_server.generated.inference_pb2.TorchServeHealthResponse,
         ],
         grpc.UnaryStreamMultiCallable[
-            modicum_server.wire.inference_pb2.PredictionsRequest,
-            modicum_server.wire.inference_pb2.PredictionResponse,
+            modicum_server.generated.inference_pb2.PredictionsRequest,
+            modicum_server.generated.inference_pb2.PredictionResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -75,11 +75,11 @@ class InferenceAPIsServiceStub(typing.Generic[_InferenceAPIsServicePingType, _In
     def __init__(self: InferenceAPIsServiceStub[
         grpc.aio.UnaryUnaryMultiCallable[
             google.protobuf.empty_pb2.Empty,
-            modicum_server.wire.inference_pb2.TorchServeHealthResponse,
+            modicum_server.generated.inference_pb2.TorchServeHealthResponse,
         ],
         grpc.aio.UnaryStreamMultiCallable[
-            modicum_server.wire.inference_pb2.PredictionsRequest,
-            modicum_server.wire.inference_pb2.PredictionResponse,
+            modicum_server.generated.inference_pb2.PredictionsRequest,
+            modicum_server.generated.inference_pb2.PredictionResponse,
         ],
     ], channel: grpc.aio.Channel) -> None: ...
 
@@ -90,11 +90,11 @@ class InferenceAPIsServiceStub(typing.Generic[_InferenceAPIsServicePingType, _In
 InferenceAPIsServiceAsyncStub: typing_extensions.TypeAlias = InferenceAPIsServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         google.protobuf.empty_pb2.Empty,
-        modicum_server.wire.inference_pb2.TorchServeHealthResponse,
+        modicum_server.generated.inference_pb2.TorchServeHealthResponse,
     ],
     grpc.aio.UnaryStreamMultiCallable[
-        modicum_server.wire.inference_pb2.PredictionsRequest,
-        modicum_server.wire.inference_pb2.PredictionResponse,
+        modicum_server.generated.inference_pb2.PredictionsRequest,
+        modicum_server.generated.inference_pb2.PredictionResponse,
     ],
 ]
 
@@ -104,13 +104,13 @@ class InferenceAPIsServiceServicer(metaclass=abc.ABCMeta):
         self,
         request: google.protobuf.empty_pb2.Empty,
         context: _ServicerContext,
-    ) -> typing.Union[modicum_server.wire.inference_pb2.TorchServeHealthResponse, collections.abc.Awaitable[modicum_server.wire.inference_pb2.TorchServeHealthResponse]]: ...
+    ) -> typing.Union[modicum_server.generated.inference_pb2.TorchServeHealthResponse, collections.abc.Awaitable[modicum_server.generated.inference_pb2.TorchServeHealthResponse]]: ...
 
     @abc.abstractmethod
     def StreamPredictions(
         self,
-        request: modicum_server.wire.inference_pb2.PredictionsRequest,
+        request: modicum_server.generated.inference_pb2.PredictionsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[collections.abc.Iterator[modicum_server.wire.inference_pb2.PredictionResponse], collections.abc.AsyncIterator[modicum_server.wire.inference_pb2.PredictionResponse]]: ...
+    ) -> typing.Union[collections.abc.Iterator[modicum_server.generated.inference_pb2.PredictionResponse], collections.abc.AsyncIterator[modicum_server.generated.inference_pb2.PredictionResponse]]: ...
 
 def add_InferenceAPIsServiceServicer_to_server(servicer: InferenceAPIsServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -4,7 +4,7 @@ import grpc
 import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
-from modicum_server.wire import inference_pb2 as modicum__server_dot_wire_dot_inference__pb2
+from modicum_server.generated import inference_pb2 as modicum__server_dot_generated_dot_inference__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -19,7 +19,7 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in modicum_server/wire/inference_pb2_grpc.py depends on'
+        + ' but the generated code in modicum_server/generated/inference_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
@@ -38,12 +38,12 @@ class InferenceAPIsServiceStub(object):
         self.Ping = channel.unary_unary(
                 '/org.pytorch.serve.grpc.inference.InferenceAPIsService/Ping',
                 request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
-                response_deserializer=modicum__server_dot_wire_dot_inference__pb2.TorchServeHealthResponse.FromString,
+                response_deserializer=modicum__server_dot_generated_dot_inference__pb2.TorchServeHealthResponse.FromString,
                 _registered_method=True)
         self.StreamPredictions = channel.unary_stream(
                 '/org.pytorch.serve.grpc.inference.InferenceAPIsService/StreamPredictions',
-                request_serializer=modicum__server_dot_wire_dot_inference__pb2.PredictionsRequest.SerializeToString,
-                response_deserializer=modicum__server_dot_wire_dot_inference__pb2.PredictionResponse.FromString,
+                request_serializer=modicum__server_dot_generated_dot_inference__pb2.PredictionsRequest.SerializeToString,
+                response_deserializer=modicum__server_dot_generated_dot_inference__pb2.PredictionResponse.FromString,
                 _registered_method=True)
 
 
@@ -68,12 +68,12 @@ def add_InferenceAPIsServiceServicer_to_server(servicer, server):
             'Ping': grpc.unary_unary_rpc_method_handler(
                     servicer.Ping,
                     request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
-                    response_serializer=modicum__server_dot_wire_dot_inference__pb2.TorchServeHealthResponse.SerializeToString,
+                    response_serializer=modicum__server_dot_generated_dot_inference__pb2.TorchServeHealthResponse.SerializeToString,
             ),
             'StreamPredictions': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamPredictions,
-                    request_deserializer=modicum__server_dot_wire_dot_inference__pb2.PredictionsRequest.FromString,
-                    response_serializer=modicum__server_dot_wire_dot_inference__pb2.PredictionResponse.SerializeToString,
+                    request_deserializer=modicum__server_dot_generated_dot_inference__pb2.PredictionsRequest.FromString,
+                    response_serializer=modicum__server_dot_generated_dot_inference__pb2.PredictionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -102,7 +102,7 @@ class InferenceAPIsService(object):
             target,
             '/org.pytorch.serve.grpc.inference.InferenceAPIsService/Ping',
             google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
-            modicum__server_dot_wire_dot_inference__pb2.TorchServeHealthResponse.FromString,
+            modicum__server_dot_generated_dot_inference__pb2.TorchServeHealthResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -128,8 +128,8 @@ class InferenceAPIsService(object):
             request,
             target,
             '/org.pytorch.serve.grpc.inference.InferenceAPIsService/StreamPredictions',
-            modicum__server_dot_wire_dot_inference__pb2.PredictionsRequest.SerializeToString,
-            modicum__server_dot_wire_dot_inference__pb2.PredictionResponse.FromString,
+            modicum__server_dot_generated_dot_inference__pb2.PredictionsRequest.SerializeToString,
+            modicum__server_dot_generated_dot_inference__pb2.PredictionResponse.FromString,
             options,
             channel_credentials,
             insecure,
