@@ -7,9 +7,9 @@ import pytest
 from modicum.cli.requests import refuse_wrong_channels
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources import npy
+from modicum.sources.images import find_images
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum.sources.manifests import manifest_of
-from modicum.sources.pictures import pictures
 
 
 def write(path, array):
@@ -46,7 +46,7 @@ def test_arrays_in_class_folders_are_labelled_and_know_their_channels(tmp_path):
     write(tmp_path / "water" / "b.npy", np.zeros((8, 8), np.float32))
     (tmp_path / "water" / "c.png").write_bytes(b"c")
 
-    found = pictures(tmp_path)
+    found = find_images(tmp_path)
 
     assert [(one.item, one.label, one.channels) for one in found] == [
         ("water/b.npy", "water", 1),
@@ -61,7 +61,7 @@ def test_a_csv_can_name_arrays(tmp_path):
     write(tmp_path / "x" / "a.npy", np.zeros((8, 8, 4), np.uint8))
     (tmp_path / "list.csv").write_text("x/a.npy,7\n")
 
-    assert [(one.item, one.channels) for one in pictures(tmp_path / "list.csv")] == [("x/a.npy", 4)]
+    assert [(one.item, one.channels) for one in find_images(tmp_path / "list.csv")] == [("x/a.npy", 4)]
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_an_array_of_another_type_or_shape_is_refused_by_its_header(tmp_path, ar
     write(tmp_path / "a.npy", array)
 
     with pytest.raises(InvalidSource, match=rf"a\.npy: expected .*{says}"):
-        pictures(tmp_path)
+        find_images(tmp_path)
 
 
 @pytest.mark.parametrize("data", [b"", b"no array", b"\x93NUMPY\x01\x00\xff\xff{", b"\x93NUMPY\x07\x00"])
 def test_a_broken_array_is_sent_to_the_server(tmp_path, data):
     (tmp_path / "a.npy").write_bytes(data)
 
-    (found,) = pictures(tmp_path)
+    (found,) = find_images(tmp_path)
 
     assert (found.channels, found.content().size_bytes) == (None, len(data))
 
@@ -105,7 +105,7 @@ def test_a_broken_array_is_sent_to_the_server(tmp_path, data):
 def test_images_of_an_npz_are_sent_as_pictures_if_possible_and_else_as_arrays(tmp_path, images, suffix, channels):
     np.savez(tmp_path / "a.npz", images=images, labels=np.array([1, 0]))
 
-    found = pictures(tmp_path / "a.npz")
+    found = find_images(tmp_path / "a.npz")
 
     assert [(one.label, one.channels) for one in found] == [("1", channels), ("0", channels)]
     with found[0].content().open() as stream:
@@ -119,9 +119,9 @@ def test_an_npz_and_a_folder_of_the_same_arrays_have_the_same_digests(tmp_path):
         (tmp_path / "folder").mkdir(exist_ok=True)
         (tmp_path / "folder" / f"{place}.npy").write_bytes(npy.encoded(image))
 
-    of_npz, of_folder = (manifest_of(pictures(tmp_path / name)) for name in ("a.npz", "folder"))
+    of_npz, of_folder = (manifest_of(find_images(tmp_path / name)) for name in ("a.npz", "folder"))
 
-    assert [one.digest for one in of_npz.pictures] == [one.digest for one in of_folder.pictures]
+    assert [one.digest for one in of_npz.images] == [one.digest for one in of_folder.images]
 
 
 def test_an_input_of_13_channels_comes_from_a_file(tmp_path):
@@ -139,9 +139,9 @@ def test_an_input_of_no_or_too_many_channels_is_refused(channels):
 
 def test_images_are_refused_before_any_work_if_none_fits_the_input(tmp_path):
     write(tmp_path / "a.npy", np.zeros((8, 8, 13), np.uint8))
-    arrays = pictures(tmp_path)
+    arrays = find_images(tmp_path)
     (tmp_path / "b.png").write_bytes(b"b")
-    mixed = pictures(tmp_path)
+    mixed = find_images(tmp_path)
 
     with pytest.raises(InvalidArgument, match=r"images of 3 channels, as --input says, but a\.npy has 13"):
         refuse_wrong_channels(arrays, given(3))

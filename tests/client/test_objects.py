@@ -5,9 +5,9 @@ import os
 
 import pytest
 from modicum.errors import InvalidArgument, InvalidSource
+from modicum.sources.images import find_images
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
-from modicum.sources.pictures import pictures
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def photos(tmp_path):
 
 def objects_of(photos, **given) -> dict[str, tuple[str, bytes] | None]:
     """For each item, the kind of its objects and their bytes."""
-    return {one.item: one.objects and read(one.objects) for one in with_objects(pictures(photos), **given)}
+    return {one.item: one.objects and read(one.objects) for one in with_objects(find_images(photos), **given)}
 
 
 def read(objects) -> tuple[str, bytes]:
@@ -57,7 +57,7 @@ def test_masks_have_the_names_of_their_images_except_for_the_suffix(photos, tmp_
 
 def test_the_manifest_names_objects_and_its_digest_is_unchanged_without_them(photos, tmp_path):
     (tmp_path / "b.csv").write_text("cat/a.jpg,1,2,3,4\n")
-    found = pictures(photos)
+    found = find_images(photos)
 
     plain, boxed = manifest_of(found), manifest_of(with_objects(found, boxes=tmp_path / "b.csv"))
 
@@ -150,7 +150,7 @@ def test_a_pipe_is_named_and_not_waited_for(photos, tmp_path, name):
     given = {"masks": tmp_path / "masks"} if name.startswith("masks") else {"boxes": pipe}
 
     with pytest.raises(InvalidSource) as caught:
-        with_objects(pictures(photos), **given)
+        with_objects(find_images(photos), **given)
 
     assert str(caught.value).startswith(f"{pipe}: expected a file, got a pipe")
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from modicum.errors import InvalidSource
+from modicum.sources.images import find_images
 from modicum.sources.manifests import manifest_of
 from modicum.sources.model_files import model_file
-from modicum.sources.pictures import pictures
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
@@ -114,14 +114,14 @@ def test_a_pipe_or_device_among_the_pictures_is_named_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "b.png")
 
     with pytest.raises(InvalidSource, match=r"b\.png: expected a file, got a pipe"):
-        manifest_of(pictures(tmp_path))
+        manifest_of(find_images(tmp_path))
 
 
 def test_an_array_that_is_a_pipe_is_named_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "b.npy")
 
     with pytest.raises(InvalidSource, match=r"b\.npy: expected a file, got a pipe"):
-        pictures(tmp_path)
+        find_images(tmp_path)
 
 
 def test_a_socket_as_model_file_is_refused(tmp_path):
@@ -141,11 +141,11 @@ def test_an_impossible_file_name_is_reported(name):
 @pytest.mark.parametrize("name", ["a\x00b", "x" * 5000, "nowhere/../none"])
 def test_an_impossible_folder_is_reported(name):
     with pytest.raises(InvalidSource, match="expected"):
-        pictures(name)
+        find_images(name)
 
 
 def test_a_circular_link_is_reported(tmp_path):
     (tmp_path / "a.png").symlink_to(tmp_path / "a.png")
 
     with pytest.raises(InvalidSource, match=r"a\.png: cannot be read"):
-        manifest_of(pictures(tmp_path))
+        manifest_of(find_images(tmp_path))

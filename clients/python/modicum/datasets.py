@@ -8,9 +8,9 @@ from pathlib import Path
 
 from modicum.connection import Connection, new_request_id
 from modicum.resource_names import checked_id, resource_name
+from modicum.sources.images import find_images
 from modicum.sources.manifests import Manifest, manifest_of
 from modicum.sources.objects import with_objects
-from modicum.sources.pictures import pictures
 from modicum.timestamps import time_value
 from modicum.transfers import ProgressCallback, upload
 from modicum.v1 import dataset_pb2, dataset_service_pb2
@@ -60,7 +60,7 @@ class AsyncDatasets:
 
         Args:
             name: name of the data set. Changed content needs a new name.
-            source: a folder with or without class folders, a .csv or an .npz (see `modicum.sources.pictures`), or a
+            source: a folder with or without class folders, a .csv or an .npz (see `modicum.sources.images`), or a
                 manifest made from one of these.
             labels: a CSV of file,label for a folder without class folders.
             boxes: where the objects are: a CSV of file,left,top,right,bottom, or JSON (see `modicum.sources.objects`).
@@ -76,9 +76,9 @@ class AsyncDatasets:
         checked_id(name, "data set")
         manifest = source
         if not isinstance(manifest, Manifest):
-            found = with_objects(pictures(manifest, labels), boxes=boxes, masks=masks)
+            found = with_objects(find_images(manifest, labels), boxes=boxes, masks=masks)
             manifest = await asyncio.to_thread(manifest_of, found)
-        await upload(self._connection, [*manifest.pictures, *manifest.objects, manifest.content], progress)
+        await upload(self._connection, [*manifest.images, *manifest.objects, manifest.content], progress)
         request = dataset_service_pb2.CreateDatasetRequest(
             parent=self._connection.project,
             dataset_id=name,

@@ -132,7 +132,7 @@ class TransferFinding:
 
 @dataclass(frozen=True, slots=True)
 class ObjectsFinding:
-    """The picture's objects on the canvas: their `area` as a share of it, and the `share` of the subset within them."""
+    """The image's objects on the canvas: their `area` as a share of it, and the `share` of the subset within them."""
 
     area: float
     share: float | None

@@ -31,9 +31,9 @@ from modicum.errors import DataRefused, ModicumError
 from modicum.local import data_folder
 from modicum.resource_names import short_version, suggested_id
 from modicum.results import Result
+from modicum.sources.images import Image
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
-from modicum.sources.pictures import Picture
 from modicum.statistics import Statistics
 from modicum.versions import ModelVersion
 
@@ -43,7 +43,7 @@ class AuditRequest:
     """Everything that `modicum audit` was asked to do."""
 
     photos: Path
-    images: Sequence[Picture]
+    images: Sequence[Image]
     model: ModelRequest
     search: SearchRequest
     outputs: tuple[Output, ...]
@@ -129,7 +129,7 @@ def _registered(client: Client, request: AuditRequest, shown: View) -> ModelVers
     return client.models.wait(version)
 
 
-def uploaded(client: Client, photos: Path, images: Sequence[Picture], shown: View) -> Dataset:
+def uploaded(client: Client, photos: Path, images: Sequence[Image], shown: View) -> Dataset:
     """Upload images as a data set whose name holds a digest of them, so that changed images are a new data set."""
     total = len(images)
     manifest = manifest_of(images, lambda done: shown.show("reading images", done / total, f"{done} of {total}"))

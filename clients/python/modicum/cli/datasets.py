@@ -16,9 +16,9 @@ from modicum.cli.requests import check_range
 from modicum.client import Client
 from modicum.resource_names import last_part, printable
 from modicum.searches import INT32_MAX
+from modicum.sources.images import find_images
 from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
-from modicum.sources.pictures import pictures
 
 app = typer.Typer(cls=Group, no_args_is_help=True, help="Upload, show and delete data sets.")
 
@@ -78,7 +78,9 @@ def create(
     quiet: options.Quiet = False,
 ) -> None:
     """Create a data set from images. Only images that the server does not have yet are uploaded."""
-    manifest = manifest_of(with_objects(pictures(source, images.photo_labels), boxes=images.boxes, masks=images.masks))
+    manifest = manifest_of(
+        with_objects(find_images(source, images.photo_labels), boxes=images.boxes, masks=images.masks)
+    )
     with view(quiet=quiet) as shown, Client() as client:
         dataset = client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading images"))
     if as_json:

@@ -27,11 +27,11 @@ from modicum.searches import (
     TargetRule,
     control_plan,
 )
+from modicum.sources.images import Image, find_images
 from modicum.sources.inputs import InputSpecification, input_specification
 from modicum.sources.labels import class_labels
 from modicum.sources.model_files import ModelFile, model_file
 from modicum.sources.npy import PICTURE_CHANNELS
-from modicum.sources.pictures import Picture, pictures
 from modicum.statistics import Statistics
 
 #: Passes that backselect may spend on one image. Exact backselect reaches it at 66 x 66 pixels, after hours on a CPU.
@@ -221,7 +221,7 @@ def backselect_passes(pixels: int, fraction: float) -> int:
     return passes
 
 
-def refuse_unknown_labels(images: Sequence[Picture], model: ModelRequest) -> None:
+def refuse_unknown_labels(images: Sequence[Image], model: ModelRequest) -> None:
     """Refuse labels that are names where the model's classes have no names.
 
     Raises:
@@ -235,7 +235,7 @@ def refuse_unknown_labels(images: Sequence[Picture], model: ModelRequest) -> Non
         )
 
 
-def refuse_wrong_channels(images: Sequence[Picture], input_: InputSpecification) -> None:
+def refuse_wrong_channels(images: Sequence[Image], input_: InputSpecification) -> None:
     """Refuse images none of which has the input's channels. A single unfit image becomes a finding with a reason.
 
     Raises:
@@ -256,14 +256,14 @@ def _is_index(label: str) -> bool:
     return label.isascii() and label.isdigit()
 
 
-def checked_images(photos: Path, labels: Path | None, *, sample: int) -> list[Picture]:
+def checked_images(photos: Path, labels: Path | None, *, sample: int) -> list[Image]:
     """The images to audit.
 
     Raises:
         InvalidSource: there are no images, or the labels do not fit them.
         InvalidArgument: the sample is larger than the number of images.
     """
-    found = pictures(photos, labels)
+    found = find_images(photos, labels)
     if sample > len(found):
         raise InvalidArgument(
             f"--sample: expected at most {len(found)}, the number of images in {photos}; got {sample}"

@@ -34,7 +34,7 @@ def class_labels(source: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
-def picture_labels(path: Path) -> dict[str, str]:
+def image_labels(path: Path) -> dict[str, str]:
     """Labels by file name, from a CSV of two columns. The first row may be the header `file,label`.
 
     Raises:

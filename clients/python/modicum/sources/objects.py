@@ -12,9 +12,9 @@ from typing import Any
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.resource_names import printable
 from modicum.sources.contents import bytes_content, file_content, require_file
+from modicum.sources.images import SUFFIXES, Image, Objects
 from modicum.sources.labels import csv_rows, json_of
 from modicum.sources.paths import name_inside, refuse_outside_links
-from modicum.sources.pictures import SUFFIXES, Objects, Picture
 
 HEADER = ("file", "left", "top", "right", "bottom")
 EXPECTED = "expected left, top, right and bottom in pixels, with 0 <= left < right and 0 <= top < bottom"
@@ -24,12 +24,12 @@ Box = tuple[float, float, float, float]
 
 
 def with_objects(
-    pictures: Sequence[Picture], *, boxes: str | Path | None = None, masks: str | Path | None = None
-) -> list[Picture]:
+    images: Sequence[Image], *, boxes: str | Path | None = None, masks: str | Path | None = None
+) -> list[Image]:
     """The images, each with its objects if `boxes` or `masks` have any for it.
 
     Args:
-        pictures: the images of the data set.
+        images: the images of the data set.
         boxes: a CSV of file,left,top,right,bottom with one box per row, or JSON: `{file: [[left, top, right, bottom],
             ...]}`. Files are named like the items of the data set.
         masks: a folder of mask images. Each has the size and name of its image; the suffix may differ. Pixels that are
@@ -43,18 +43,18 @@ def with_objects(
     if boxes is not None and masks is not None:
         raise InvalidArgument("boxes and masks exclude each other; give only one of them")
     if boxes is not None:
-        return _boxed(pictures, Path(boxes))
-    return _masked(pictures, Path(masks)) if masks is not None else list(pictures)
+        return _boxed(images, Path(boxes))
+    return _masked(images, Path(masks)) if masks is not None else list(images)
 
 
-def _boxed(pictures: Sequence[Picture], path: Path) -> list[Picture]:
+def _boxed(images: Sequence[Image], path: Path) -> list[Image]:
     boxes_of_item = _read_json(path) if path.suffix.lower() == ".json" else _read_csv(path)
-    _refuse_unknown_items(boxes_of_item, [picture.item for picture in pictures], path)
+    _refuse_unknown_items(boxes_of_item, [image.item for image in images], path)
     return [
-        replace(picture, objects=_box_list(boxes_of_item[picture.item], picture.item))
-        if picture.item in boxes_of_item
-        else picture
-        for picture in pictures
+        replace(image, objects=_box_list(boxes_of_item[image.item], image.item))
+        if image.item in boxes_of_item
+        else image
+        for image in images
     ]
 
 
@@ -108,7 +108,7 @@ def _box(numbers: Any, where: str) -> Box:
     raise InvalidSource(f"{where}: {EXPECTED}; got {str(numbers)[:80]}")
 
 
-def _masked(pictures: Sequence[Picture], folder: Path) -> list[Picture]:
+def _masked(images: Sequence[Image], folder: Path) -> list[Image]:
     if not folder.is_dir():
         raise InvalidSource(f"{folder}: expected a folder of mask images; this folder does not exist")
     masks: dict[str, Path] = {}
@@ -121,12 +121,12 @@ def _masked(pictures: Sequence[Picture], folder: Path) -> list[Picture]:
         masks[name] = path
     if not masks:
         raise InvalidSource(f"{folder}: expected mask images, found none")
-    _refuse_unknown_items(masks, [_stem(Path(picture.item)) for picture in pictures], folder)
-    return [_with_mask(picture, masks.get(_stem(Path(picture.item)))) for picture in pictures]
+    _refuse_unknown_items(masks, [_stem(Path(image.item)) for image in images], folder)
+    return [_with_mask(image, masks.get(_stem(Path(image.item)))) for image in images]
 
 
-def _with_mask(picture: Picture, path: Path | None) -> Picture:
-    return picture if path is None else replace(picture, objects=Objects("mask", lambda: file_content(path)))
+def _with_mask(image: Image, path: Path | None) -> Image:
+    return image if path is None else replace(image, objects=Objects("mask", lambda: file_content(path)))
 
 
 def _is_mask(path: Path) -> bool:

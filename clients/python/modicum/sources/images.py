@@ -20,7 +20,7 @@ from modicum.errors import InvalidSource
 from modicum.resource_names import printable
 from modicum.sources import npy, png
 from modicum.sources.contents import Content, file_content, made_content, require_file
-from modicum.sources.labels import picture_labels
+from modicum.sources.labels import image_labels
 from modicum.sources.paths import refuse_outside_links
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff", npy.SUFFIX})
@@ -49,7 +49,7 @@ class Objects:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Image:
     """One image on disk.
 
     `item` is its id in the data set. `label` is a class name, a class index, or empty. `channels` is the number of
@@ -64,7 +64,7 @@ class Picture:
     objects: Objects | None = None
 
 
-def pictures(source: str | Path, labels: str | Path | None = None) -> list[Picture]:
+def find_images(source: str | Path, labels: str | Path | None = None) -> list[Image]:
     """The images of `source`, in the order of their items.
 
     - a folder with class folders: the name of a class folder is the label of its images;
@@ -90,7 +90,7 @@ def pictures(source: str | Path, labels: str | Path | None = None) -> list[Pictu
     if labels is not None:
         raise InvalidSource(f"{path}: labels can only be given for a folder; this file has its own labels")
     if path.suffix.lower() == ".csv":
-        return _listed(path.parent, picture_labels(path), path)
+        return _listed(path.parent, image_labels(path), path)
     if path.suffix.lower() == ".npz":
         return _arrays(path)
     raise InvalidSource(f"{path}: expected a folder of images, a .csv or an .npz")
@@ -104,7 +104,7 @@ def _mode(path: Path) -> int:
         return 0
 
 
-def _folder(folder: Path, labels: Path | None) -> list[Picture]:
+def _folder(folder: Path, labels: Path | None) -> list[Image]:
     found = sorted(_walk(folder), key=lambda path: path.as_posix())
     if not found:
         raise InvalidSource(f"{folder}: expected images ({' '.join(sorted(SUFFIXES))}), found none")
@@ -112,13 +112,13 @@ def _folder(folder: Path, labels: Path | None) -> list[Picture]:
     flat = [path for path in found if len(path.parts) == 1]
     labels = labels or (folder / LABELS_FILE if (folder / LABELS_FILE).is_file() else None)
     if labels:
-        return _labelled(folder, found, picture_labels(labels), labels)
+        return _labelled(folder, found, image_labels(labels), labels)
     if flat and len(flat) < len(found):
         raise InvalidSource(
             f"{folder}: expected images only in class folders, but {len(flat)} are beside them; move these into class "
             "folders, or give a CSV of file,label"
         )
-    return [_picture(folder, path, "" if flat else path.parts[0]) for path in found]
+    return [_image(folder, path, "" if flat else path.parts[0]) for path in found]
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -144,16 +144,16 @@ def _unreadable(error: OSError) -> None:
     raise InvalidSource(f"{error.filename}: the folder cannot be read: {error.strerror}") from error
 
 
-def _labelled(folder: Path, found: list[Path], labels: dict[str, str], origin: Path) -> list[Picture]:
+def _labelled(folder: Path, found: list[Path], labels: dict[str, str], origin: Path) -> list[Image]:
     _refuse_absent(folder, labels, origin)
     by_place = {Path(name): label for name, label in labels.items()}
-    return [_picture(folder, path, by_place.get(path, "")) for path in found]
+    return [_image(folder, path, by_place.get(path, "")) for path in found]
 
 
-def _listed(folder: Path, labels: dict[str, str], origin: Path) -> list[Picture]:
+def _listed(folder: Path, labels: dict[str, str], origin: Path) -> list[Image]:
     _refuse_absent(folder, labels, origin)
     refuse_outside_links(folder, map(Path, labels))
-    return [_picture(folder, Path(name), labels[name]) for name in sorted(labels)]
+    return [_image(folder, Path(name), labels[name]) for name in sorted(labels)]
 
 
 def _refuse_absent(folder: Path, labels: dict[str, str], origin: Path) -> None:
@@ -165,12 +165,12 @@ def _refuse_absent(folder: Path, labels: dict[str, str], origin: Path) -> None:
         )
 
 
-def _picture(folder: Path, path: Path, label: str) -> Picture:
+def _image(folder: Path, path: Path, label: str) -> Image:
     channels = npy.file_channels(folder / path) if path.suffix.lower() == npy.SUFFIX else None
-    return Picture(path.as_posix(), label, lambda: file_content(folder / path), channels)
+    return Image(path.as_posix(), label, lambda: file_content(folder / path), channels)
 
 
-def _arrays(path: Path) -> list[Picture]:
+def _arrays(path: Path) -> list[Image]:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in ("images", "labels", "classes") if name in archive.files}
@@ -182,7 +182,7 @@ def _arrays(path: Path) -> list[Picture]:
     _refuse_images(path, images)
     names = _array_labels(path, len(images), arrays.get("labels"), arrays.get("classes"))
     digits = len(str(len(images) - 1))
-    return [_array_picture(images, place, f"{place:0{digits}d}", label) for place, label in enumerate(names)]
+    return [_array_image(images, place, f"{place:0{digits}d}", label) for place, label in enumerate(names)]
 
 
 def _refuse_images(path: Path, images: NDArray[Any]) -> None:
@@ -206,13 +206,13 @@ def _array_labels(path: Path, count: int, labels: NDArray[Any] | None, classes: 
     return [str(classes[label]) for label in labels.tolist()]
 
 
-def _array_picture(images: NDArray[Any], place: int, item: str, label: str) -> Picture:
+def _array_image(images: NDArray[Any], place: int, item: str, label: str) -> Image:
     channels = npy.channels_of(images.shape[1:], images.dtype)
-    pictured = images.dtype == np.uint8 and channels in npy.PICTURE_CHANNELS
-    encoded = png.encoded if pictured else npy.encoded
-    return Picture(
+    as_picture = images.dtype == np.uint8 and channels in npy.PICTURE_CHANNELS
+    encoded = png.encoded if as_picture else npy.encoded
+    return Image(
         item,
         label,
         lambda: made_content(lambda: encoded(images[place]), f"image {item}"),
-        None if pictured else channels,
+        None if as_picture else channels,
     )

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from modicum.errors import InvalidSource
 from modicum.sources import png
+from modicum.sources.images import find_images
 from modicum.sources.manifests import manifest_of
-from modicum.sources.pictures import pictures
 from PIL import Image
 
 
@@ -23,26 +23,26 @@ def write(folder: Path, *names: str) -> Path:
 
 
 def labels_of(found):
-    return {picture.item: picture.label for picture in found}
+    return {image.item: image.label for image in found}
 
 
 def test_class_folders_are_the_labels_of_their_images(tmp_path):
     write(tmp_path, "cat/b.jpg", "cat/deep/a.PNG", "dog/c.jpeg", "dog/readme.txt", ".hidden/d.jpg", "cat/.e.jpg")
 
-    found = pictures(tmp_path)
+    found = find_images(tmp_path)
 
     assert labels_of(found) == {"cat/b.jpg": "cat", "cat/deep/a.PNG": "cat", "dog/c.jpeg": "dog"}
-    assert [picture.item for picture in found] == ["cat/b.jpg", "cat/deep/a.PNG", "dog/c.jpeg"]
+    assert [image.item for image in found] == ["cat/b.jpg", "cat/deep/a.PNG", "dog/c.jpeg"]
 
 
 def test_a_folder_without_class_folders_has_labels_only_from_a_csv(tmp_path):
     write(tmp_path, "a.jpg", "b.jpg")
 
-    assert labels_of(pictures(tmp_path)) == {"a.jpg": "", "b.jpg": ""}
+    assert labels_of(find_images(tmp_path)) == {"a.jpg": "", "b.jpg": ""}
 
     (tmp_path / "labels.csv").write_text("file,label\na.jpg,tabby cat\n", encoding="utf-8-sig")
 
-    assert labels_of(pictures(tmp_path)) == {"a.jpg": "tabby cat", "b.jpg": ""}
+    assert labels_of(find_images(tmp_path)) == {"a.jpg": "tabby cat", "b.jpg": ""}
 
 
 def test_a_given_csv_of_labels_wins_over_that_in_the_folder(tmp_path):
@@ -50,14 +50,14 @@ def test_a_given_csv_of_labels_wins_over_that_in_the_folder(tmp_path):
     (photos / "labels.csv").write_text("a.jpg,1\n")
     (tmp_path / "other.csv").write_text("a.jpg,2\n")
 
-    assert labels_of(pictures(photos, tmp_path / "other.csv")) == {"a.jpg": "2"}
+    assert labels_of(find_images(photos, tmp_path / "other.csv")) == {"a.jpg": "2"}
 
 
 def test_a_csv_names_files_in_its_folder(tmp_path):
     write(tmp_path, "x/a.jpg", "b.jpg", "c.jpg")
     (tmp_path / "list.csv").write_text("x/a.jpg,cat\nb.jpg,dog\n")
 
-    assert labels_of(pictures(tmp_path / "list.csv")) == {"x/a.jpg": "cat", "b.jpg": "dog"}
+    assert labels_of(find_images(tmp_path / "list.csv")) == {"x/a.jpg": "cat", "b.jpg": "dog"}
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,14 @@ def test_an_ambiguous_folder_is_refused_with_the_reason(tmp_path, names, csv, sa
         (tmp_path / "labels.csv").write_text(csv)
 
     with pytest.raises(InvalidSource, match=says):
-        pictures(tmp_path)
+        find_images(tmp_path)
 
 
 def test_a_missing_or_unknown_source_is_refused(tmp_path):
     with pytest.raises(InvalidSource, match="not found; expected a folder of images"):
-        pictures(tmp_path / "absent")
+        find_images(tmp_path / "absent")
     with pytest.raises(InvalidSource, match=r"a folder of images, a \.csv or an \.npz"):
-        pictures(write(tmp_path, "a.zip") / "a.zip")
+        find_images(write(tmp_path, "a.zip") / "a.zip")
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (300, 100, 3)])
@@ -97,11 +97,11 @@ def test_an_array_written_as_png_decodes_to_the_same_pixels(shape):
     assert np.array_equal(decoded, pixels.squeeze() if shape[-1] == 1 else pixels)
 
 
-def test_the_images_of_an_npz_become_pictures_with_class_names(tmp_path):
+def test_the_images_of_an_npz_have_class_names(tmp_path):
     images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
     np.savez(tmp_path / "a.npz", images=images, labels=np.array([1, 0]), classes=np.array(["cat", "dog"]))
 
-    found = pictures(tmp_path / "a.npz")
+    found = find_images(tmp_path / "a.npz")
 
     assert labels_of(found) == {"0": "dog", "1": "cat"}
     with found[1].content().open() as stream:
@@ -124,25 +124,25 @@ def test_an_npz_of_another_form_is_refused_with_what_was_expected(tmp_path, arra
     np.savez(tmp_path / "a.npz", **arrays)
 
     with pytest.raises(InvalidSource, match=says):
-        pictures(tmp_path / "a.npz")
+        find_images(tmp_path / "a.npz")
 
 
 def test_equal_images_give_an_equal_manifest_with_one_line_per_image(tmp_path):
     write(tmp_path, "cat/ä.jpg", "dog/b.jpg")
     reported = []
 
-    first, second = manifest_of(pictures(tmp_path), reported.append), manifest_of(pictures(tmp_path))
+    first, second = manifest_of(find_images(tmp_path), reported.append), manifest_of(find_images(tmp_path))
 
     with first.content.open() as stream:
         lines = [json.loads(line) for line in stream.read().decode().splitlines()]
     assert first.digest == second.digest
     assert reported == [1, 2]
     assert [(line["item"], line["label"]) for line in lines] == [("cat/ä.jpg", "cat"), ("dog/b.jpg", "dog")]
-    assert [line["image"] for line in lines] == [content.digest for content in first.pictures]
+    assert [line["image"] for line in lines] == [content.digest for content in first.images]
 
 
 def test_an_image_that_disappears_is_named(tmp_path):
-    found = pictures(write(tmp_path, "a.jpg"))
+    found = find_images(write(tmp_path, "a.jpg"))
     (tmp_path / "a.jpg").unlink()
 
     with pytest.raises(InvalidSource, match=r"a\.jpg.*No such file"):
@@ -170,7 +170,7 @@ def test_a_damaged_npz_is_refused_with_what_was_expected(tmp_path, kind):
     damaged(tmp_path / "bad.npz", kind)
 
     with pytest.raises(InvalidSource, match=r"bad\.npz: not a valid \.npz of plain arrays"):
-        pictures(tmp_path / "bad.npz")
+        find_images(tmp_path / "bad.npz")
 
 
 def test_a_file_that_is_not_an_npz_and_classes_that_are_not_a_list_are_refused(tmp_path):
@@ -179,9 +179,9 @@ def test_a_file_that_is_not_an_npz_and_classes_that_are_not_a_list_are_refused(t
     np.savez(tmp_path / "two.npz", images=np.zeros((1, 8, 8), np.uint8), labels=np.array([0]), classes=np.array("cat"))
 
     with pytest.raises(InvalidSource, match="plain arrays"):
-        pictures(tmp_path / "one.npz")
+        find_images(tmp_path / "one.npz")
     with pytest.raises(InvalidSource, match="expected classes to be a list of names"):
-        pictures(tmp_path / "two.npz")
+        find_images(tmp_path / "two.npz")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.npz"])
@@ -189,7 +189,7 @@ def test_a_pipe_in_place_of_a_source_is_refused_and_not_waited_for(tmp_path, nam
     os.mkfifo(tmp_path / name)
 
     with pytest.raises(InvalidSource, match="got a pipe, a socket or a device"):
-        pictures(tmp_path / name)
+        find_images(tmp_path / name)
 
 
 OUTSIDE = [
@@ -219,7 +219,7 @@ def test_a_name_outside_the_folder_is_refused_with_its_line(tmp_path, secret, na
     given = {"list.csv": (photos / csv,), "labels.csv": (photos,), "../other.csv": (photos, photos / csv)}
 
     with pytest.raises(InvalidSource) as caught:
-        pictures(*given[csv])
+        find_images(*given[csv])
 
     assert str(caught.value).startswith(
         f"{photos / csv} line 3: expected the name of a file inside the folder of the images"
@@ -234,7 +234,7 @@ def test_a_link_that_leads_out_of_the_folder_is_refused_with_its_target(tmp_path
     (photos / "list.csv").write_text(csv or "")
 
     with pytest.raises(InvalidSource) as caught:
-        pictures(photos / "list.csv" if csv else photos)
+        find_images(photos / "list.csv" if csv else photos)
 
     assert str(caught.value).startswith(f"{photos}/cat/link.jpg: expected a file in {photos}, got a link to {secret}")
     assert "; copy that file into the folder" in str(caught.value)
@@ -246,7 +246,7 @@ def test_a_listed_file_behind_a_link_to_another_folder_is_refused(tmp_path):
     (photos / "list.csv").write_text("a.jpg,red\ncat/b.jpg,red\n")
 
     with pytest.raises(InvalidSource, match=r"cat/b\.jpg: expected a file in"):
-        pictures(photos / "list.csv")
+        find_images(photos / "list.csv")
 
 
 def test_links_within_the_folder_and_to_the_folder_are_followed(tmp_path):
@@ -255,5 +255,5 @@ def test_links_within_the_folder_and_to_the_folder_are_followed(tmp_path):
     (tmp_path / "link").symlink_to(photos)
     (photos / "list.csv").write_text("./cat/link.jpg,cat\ndog/..b.jpg,dog\n")
 
-    assert labels_of(pictures(tmp_path / "link")) == {"cat/a.jpg": "cat", "cat/link.jpg": "cat", "dog/b..jpg": "dog"}
-    assert [picture.item for picture in pictures(tmp_path / "link" / "list.csv")] == ["cat/link.jpg", "dog/..b.jpg"]
+    assert labels_of(find_images(tmp_path / "link")) == {"cat/a.jpg": "cat", "cat/link.jpg": "cat", "dog/b..jpg": "dog"}
+    assert [image.item for image in find_images(tmp_path / "link" / "list.csv")] == ["cat/link.jpg", "dog/..b.jpg"]
