@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 from pydantic import ValidationError
+from typer.core import TyperCommand, TyperGroup
 
 from modicum_server.errors import DependencyUnavailable, ModicumError
 from modicum_server.logs import log_as_json, log_for_people
@@ -28,8 +29,31 @@ HELP = """Run and administer a Modicum server.
 Exit codes: 0 done, 1 `selftest` found a wrong verdict, 2 wrong usage or settings, 3 not completed.
 """
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
-token_app = typer.Typer(no_args_is_help=True, help="Create and revoke the tokens with which clients log in.")
+
+class _Group(TyperGroup):
+    """A group whose --help is listed as a flag."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _as_flag(super().get_help_option(ctx))
+
+
+class _Command(TyperCommand):
+    """A command whose --help is listed as a flag."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _as_flag(super().get_help_option(ctx))
+
+
+def _as_flag(option: Any) -> Any:
+    if option is not None:
+        option.metavar = ""
+    return option
+
+
+app = typer.Typer(cls=_Group, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
+token_app = typer.Typer(
+    cls=_Group, no_args_is_help=True, help="Create and revoke the tokens with which clients log in."
+)
 app.add_typer(token_app, name="token")
 
 AwaitSchema = Annotated[bool, typer.Option("--await-schema", hidden=True, help="Wait for the database's schema.")]
@@ -38,7 +62,7 @@ Port = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=_Command)
 def up(
     data: Annotated[
         Path | None,
@@ -73,7 +97,7 @@ def up(
         _end(NOT_COMPLETED, str(error))
 
 
-@app.command()
+@app.command(cls=_Command)
 def serve(
     grpc_port: Port = None,
     http_port: Port = None,
@@ -103,7 +127,7 @@ def serve(
     _run(run)
 
 
-@app.command()
+@app.command(cls=_Command)
 def worker(
     metrics_port: Port = None,
     await_schema: AwaitSchema = False,
@@ -116,7 +140,7 @@ def worker(
     _run(lambda stop: run_worker(settings, stop, schema_seconds=schema_seconds))
 
 
-@app.command()
+@app.command(cls=_Command)
 def migrate() -> None:
     """Migrate the database in MODICUM_DATABASE_URL to the schema of this release."""
     from modicum_server.store.migrate import migrate as apply
@@ -128,7 +152,7 @@ def migrate() -> None:
     typer.echo("the schema is current")
 
 
-@app.command()
+@app.command(cls=_Command)
 def selftest(
     seed: Annotated[
         int,
@@ -145,7 +169,7 @@ def selftest(
     raise SystemExit(run(seed, say=typer.echo))
 
 
-@token_app.command("create")
+@token_app.command("create", cls=_Command)
 def token_create(
     principal: Annotated[str, typer.Option(metavar="NAME", help="Who uses the token.")],
     role: Annotated[
@@ -165,7 +189,7 @@ def token_create(
     typer.echo(token)
 
 
-@token_app.command("revoke")
+@token_app.command("revoke", cls=_Command)
 def token_revoke(principal: Annotated[str, typer.Option(metavar="NAME", help="Whose tokens to revoke.")]) -> None:
     """Revoke all tokens of a principal."""
     from modicum_server.bootstrap import revoke_tokens

@@ -71,7 +71,7 @@ def audit(
     ] = False,
     output: options.OutputOptions,
 ) -> None:
-    """Audit a model on images: find the few pixels that suffice for its confident decisions, and what they prove.
+    """Find the few pixels on which a model stays confident, and run controls that show how much this proves.
 
     The server is the one in MODICUM_ADDRESS. If that is not set, a local server is started.
 

@@ -25,7 +25,7 @@ from modicum.snapshots import AuditState
 from modicum.statistics import Statistics
 
 app = typer.Typer(
-    cls=Group, no_args_is_help=True, help="Manage audits on a server: create, watch, cancel, report, export, delete."
+    cls=Group, no_args_is_help=True, help="Create, list, show, watch, cancel, report, export and delete audits."
 )
 
 SUBSETS = "Subsets"

@@ -89,7 +89,7 @@ def check(
     run: options.RunOptions,
     output: options.OutputOptions,
 ) -> None:
-    """Audit an ensemble and its members on the same images, and say whether the ensemble mitigates it.
+    """Audit an ensemble and its members on the same images. Say whether the ensemble overinterprets less.
 
     Each member is searched twice: as it is, with the controls; and without controls, at a temperature at which it is
     confident on as many images as the ensemble.

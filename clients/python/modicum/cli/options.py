@@ -28,6 +28,14 @@ OUTPUT = "Output"
 #: The value of an option that takes none.
 FLAG = ""
 SERVER_CHOOSES = "With 0, the server chooses."
+METHODS = "; ".join(
+    f"{method}: {words}"
+    for method, words in (
+        (SearchMethod.MASK_OPTIMIZATION, "finds the smallest subsets for its passes"),
+        (SearchMethod.BACKSELECT, "removes the least useful pixel again and again, exact but slow"),
+        (SearchMethod.BATCHED_GRADIENT, "removes pixels by their gradients, fast but coarse"),
+    )
+)
 CONTROL_NAMES = ", ".join(control for control in Control if control is not Control.PIXEL_SUBSETS)
 
 
@@ -53,7 +61,8 @@ PhotoLabels = Annotated[
         IMAGES,
         "--photo-labels",
         "FILE.csv",
-        "Labels for a folder without class folders: rows of file,label. Default: labels.csv in the folder.",
+        "The true class of each image, for a folder without class folders: rows of file,label. Default: labels.csv "
+        "in the folder.",
     ),
 ]
 Combination = Annotated[
@@ -108,7 +117,12 @@ class ModelOptions:
     ] = "imagenet"
     labels: Annotated[
         Path | None,
-        option(MODEL, "--labels", "FILE", "Names of the classes, one per line, in the order of the model's outputs."),
+        option(
+            MODEL,
+            "--labels",
+            "FILE",
+            "Names of the classes (not the labels of the images), one per line, in the order of the model's outputs.",
+        ),
     ] = None
 
 
@@ -132,7 +146,8 @@ class ImageOptions:
             IMAGES,
             "--masks",
             "FOLDER",
-            "Where the objects are: a folder with a mask for each image, under the same name. Black is background.",
+            "Where the objects are: a folder with a black-and-white picture for each image, under the same name. Black "
+            "is background, anything else is object.",
         ),
     ] = None
 
@@ -147,7 +162,8 @@ class SearchOptions:
             SEARCH,
             "--threshold",
             "T",
-            "A subset is sufficient if the model's confidence on it is at least T. Repeat for several thresholds.",
+            "The confidence, from 0 to 1, from which on an image is searched and a subset suffices. Repeat for several "
+            "thresholds.",
         ),
     ] = field(default_factory=lambda: [DEFAULT_THRESHOLD])
     passes: Annotated[
@@ -156,8 +172,8 @@ class SearchOptions:
             SEARCH,
             "--passes",
             "N",
-            "Budget of mask_optimization per image: 10 or more, or 0 to let the server choose. A forward pass costs "
-            "1, a backward pass 2.",
+            "Budget of mask_optimization for one search of one image, 10 or more. A forward pass costs 1, a backward "
+            f"pass 2. {SERVER_CHOOSES}",
         ),
     ] = 0
     fill: Annotated[
@@ -172,7 +188,7 @@ class MethodOptions:
 
     method: Annotated[
         SearchMethod,
-        option(SEARCH, "--method", "METHOD", f"How subsets are searched: {', '.join(SearchMethod)}."),
+        option(SEARCH, "--method", "METHOD", f"How subsets are searched. {METHODS}."),
     ] = SearchMethod.MASK_OPTIMIZATION
     pixels_per_step: Annotated[
         int,
@@ -213,7 +229,7 @@ class ControlOptions:
             "CONTROL",
             "Run only the named controls; repeat for several. NAME:IMAGES limits the images (0: all). "
             "NAME:IMAGES:PASSES also sets the budget per image, for class_targeted (at least 10) and fill_robust (at "
-            f"least 41). Names: {CONTROL_NAMES}.",
+            f"least 41). Names: {CONTROL_NAMES}. docs/method.md says what each one asks.",
         ),
     ] = None
     no_controls: Annotated[bool, option(CONTROLS, "--no-controls", FLAG, "Run no controls.")] = False

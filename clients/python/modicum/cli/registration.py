@@ -17,7 +17,11 @@ Function = Callable[..., None]
 
 
 class Command(TyperCommand):
-    """A command that lists --help under the heading of its output options."""
+    """A command that lists --help under the heading of its output options, and arguments without braces."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The parts of the usage line."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def get_help_option(self, ctx: Any) -> Any:
         """The option --help."""
