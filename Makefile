@@ -37,7 +37,7 @@ test-all: test ## the same, and then the long tests: every fault, hostile progra
 soak: setup ## faults at random, audits all the time: SECONDS=600 SEED=n
 	$(BIN)/python -m tests.faults.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-check: setup ## lint, types, directions of imports, contract
+check: setup ## lint, types, import rules, API contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -58,7 +58,7 @@ $(PROTO_VENV)/.installed:
 		'grpcio-tools>=1.76,<1.77' 'mypy-protobuf>=3.6,<4' 'googleapis-common-protos>=1.66'
 	@touch $@
 
-proto: $(PROTO_VENV)/.installed ## generate the code of the contracts
+proto: $(PROTO_VENV)/.installed ## generate the code of the API contract and of the worker's protocol
 	$(PROTO_VENV)/bin/python proto/generate.py
 
 migrate: setup ## apply migrations to the database in MODICUM_DATABASE_URL

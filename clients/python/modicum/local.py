@@ -86,7 +86,7 @@ def attach(data: Path | None = None) -> Attachment:
     """
     folder = (data or data_folder()).absolute()
     if sys.platform == "win32":
-        raise LocalServerError("a local server needs Linux or macOS; set MODICUM_ADDRESS to the address of a server")
+        raise LocalServerError("a local server needs Linux; set MODICUM_ADDRESS to the address of a server")
     try:
         _make(folder)
         with _locked(folder / "start.lock", fcntl.LOCK_EX):
