@@ -129,7 +129,7 @@ async def refused(store, zombie) -> bool:
             await shards.hold(zombie),
             await shards.renew(zombie, lease_seconds=5, passes_done=1) is LeaseState.HELD,
             await shards.finish(zombie, passes_done=1),
-            await shards.hand_back(zombie, deaths=1, delay_seconds=0),
+            await shards.hand_back(zombie, failed_tries=1, delay_seconds=0),
             await shards.split(zombie),
         ]
     return not any(accepted)
@@ -159,26 +159,26 @@ async def test_passes_are_reported_while_a_shard_runs_and_never_counted_twice(st
     assert await passes(lambda t: t.audits.add_progress(audit.name, passes_done=9)) == 11
     assert await passes(lambda t: t.audits.add_progress(audit.name, passes_done=12)) == 12
     assert await passes(lambda t: t.shards.finish(first, passes_done=10)) == 14
-    assert await passes(lambda t: t.shards.hand_back(second, deaths=1, delay_seconds=0)) == 14
+    assert await passes(lambda t: t.shards.hand_back(second, failed_tries=1, delay_seconds=0)) == 14
     third = await scene.claim()
     assert await passes(lambda t: t.shards.finish(third, passes_done=5)) == 19
 
 
-async def test_a_shard_that_is_handed_back_waits_and_keeps_its_deaths(store, scene: Scene):
+async def test_a_shard_that_is_handed_back_waits_and_keeps_its_failed_tries(store, scene: Scene):
     await scene.audit()
     shard = await scene.claim()
 
     async with store.transaction() as transaction:
-        assert await transaction.shards.hand_back(shard, deaths=2, delay_seconds=0.5)
+        assert await transaction.shards.hand_back(shard, failed_tries=2, delay_seconds=0.5)
     async with store.transaction() as transaction:
         assert await transaction.shards.claim("worker", lease_seconds=5) is None
     await asyncio.sleep(0.6)
 
     again = await scene.claim()
-    assert again == replace(shard, attempt=2, deaths=2)
+    assert again == replace(shard, attempt=2, failed_tries=2)
 
 
-async def test_a_split_shard_is_two_halves_without_deaths(store, scene: Scene):
+async def test_a_split_shard_is_two_halves_without_failed_tries(store, scene: Scene):
     audit = await scene.audit(count=5)
     shard = await scene.claim()
 
@@ -188,7 +188,7 @@ async def test_a_split_shard_is_two_halves_without_deaths(store, scene: Scene):
 
     assert [half.positions for half in halves] == [(0, 1), (2, 3, 4)]
     assert [half.passes_planned for half in halves] == [20, 30]
-    assert {(half.deaths, half.attempt, half.audit) for half in halves} == {(0, 1, audit.name)}
+    assert {(half.failed_tries, half.attempt, half.audit) for half in halves} == {(0, 1, audit.name)}
 
 
 async def test_one_position_cannot_be_halved(store, scene: Scene):

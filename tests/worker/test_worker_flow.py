@@ -183,7 +183,7 @@ async def test_a_stopping_worker_hands_its_shard_back_with_what_it_found(scene: 
     shard = await scene.claim()
     assert shard is not None
     assert shard.attempt == 2
-    assert shard.deaths == 0
+    assert shard.failed_tries == 0
     assert len(await scene.findings(audit)) == model_server.searched.total()
     assert not model_server.running
 
@@ -332,7 +332,7 @@ async def test_summarising_twice_gives_equal_bytes(scene: Scene):
     context = WorkerContext(scene.store, scene.artifact_store, ArithmeticModelServer(), scene.settings, WorkerMetrics())
     async with Lease(scene.store, shard, lease_seconds=60, renew_seconds=60) as lease:
         async with scene.store.transaction() as transaction:
-            await transaction.shards.hand_back(shard, deaths=0, delay_seconds=0)
+            await transaction.shards.hand_back(shard, failed_tries=0, delay_seconds=0)
         lost = await summarise(context, Claim(shard, 0, lease))
     again = await scene.claim()
     assert again is not None

@@ -12,7 +12,7 @@ from modicum_server.domain.models import ModelVersion, VersionState
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
 from modicum_server.measures.matched_temperatures import TEMPERATURES
 from modicum_server.settings import Settings
-from modicum_server.worker.plan.prediction import StoredImages, prediction_task
+from modicum_server.worker.plan.ood_task import StoredImages, ood_task
 from modicum_server.worker.plan.score import StoredSubsets, score_plan
 from modicum_server.worker.plan.search import StoredSearch, refusal, search_task
 
@@ -48,7 +48,7 @@ def audit_of(*searches: Search, controls: tuple[ControlPlan, ...] = (), device: 
 
 
 def shard_of(stage: Stage, model_version: str, search_index: int = 0) -> Shard:
-    return Shard(5, "p", "a", stage, model_version, search_index, tuple(range(8)), 2, deaths=0, passes_planned=0)
+    return Shard(5, "p", "a", stage, model_version, search_index, tuple(range(8)), 2, failed_tries=0, passes_planned=0)
 
 
 def items(*positions: int) -> list[tuple[int, DatasetItem]]:
@@ -133,10 +133,10 @@ def test_a_score_task_asks_for_the_scorers_class_of_each_subset():
     assert [item.position for item in plan.task.work.items] == [3, 5]
 
 
-def test_a_prediction_task_keeps_every_pixel():
+def test_a_task_on_the_ood_data_set_keeps_every_pixel():
     stored = StoredImages(audit_of(SEARCH), FIRST, (FIRST, SECOND), parts=(), items=items(0, 7))
 
-    work = prediction_task(shard_of(Stage.SCORE, "first", -1), stored, SETTINGS).work
+    work = ood_task(shard_of(Stage.SCORE, "first", -1), stored, SETTINGS).work
 
     assert [(given.position, given.subset.size) for given in work.subsets] == [(0, 16), (7, 16)]
     assert [item.item for item in work.items] == ["0.png", "7.png"]

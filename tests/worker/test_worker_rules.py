@@ -116,7 +116,7 @@ def test_each_end_of_a_task_has_a_reason_and_a_number_of_tries(error, reason, tr
 
 
 def test_each_retry_waits_twice_as_long():
-    assert [retry_delay(deaths) for deaths in (1, 2, 3)] == [1.0, 2.0, 4.0]
+    assert [retry_delay(failed_tries) for failed_tries in (1, 2, 3)] == [1.0, 2.0, 4.0]
     assert retry_delay(5_000) == retry_delay(20)
 
 

@@ -226,11 +226,11 @@ class Shards(Protocol):
     async def finish(self, shard: Shard, *, passes_done: int) -> bool:
         """Delete it; False when this attempt no longer holds it. Its passes move to the audit."""
 
-    async def hand_back(self, shard: Shard, *, deaths: int, delay_seconds: float) -> bool:
-        """Return it for another attempt, with its deaths, which may begin after the delay."""
+    async def hand_back(self, shard: Shard, *, failed_tries: int, delay_seconds: float) -> bool:
+        """Return it for another attempt, with this count of failed tries, which may begin after the delay."""
 
     async def split(self, shard: Shard) -> bool:
-        """Replace it by two shards with half of its positions each, and 0 deaths."""
+        """Replace it by two shards with half of its positions each, and no failed tries."""
 
     async def remaining(self, audit: str, stage: Stage) -> int: ...
     async def expire(self) -> int:

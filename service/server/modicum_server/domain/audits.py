@@ -139,7 +139,8 @@ class NewShard:
 class Shard:
     """Work that a worker holds.
 
-    `attempt` guards every write. `deaths` counts how often the model's process died in it.
+    `attempt` guards every write. `failed_tries` counts the tries that failed, because the model's
+    process died, hung or refused the task, or because the server's own code failed.
     """
 
     id: int
@@ -150,7 +151,7 @@ class Shard:
     search_index: int
     positions: tuple[int, ...]
     attempt: int
-    deaths: int
+    failed_tries: int
     passes_planned: int
     waited_seconds: float = field(default=0.0, compare=False)
     """Time from when it could have been claimed to this claim."""

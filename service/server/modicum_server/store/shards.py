@@ -17,7 +17,7 @@ from modicum_server.domain.models import VersionState
 from modicum_server.postgres.connections import driver_connection
 from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
-from modicum_server.store.fairness import projects_by_turn
+from modicum_server.store.project_turns import projects_by_turn
 from modicum_server.store.projects import advisory_key
 
 _SHARDS = tables.shards.c
@@ -85,19 +85,19 @@ class PostgresShards:
         await self._move_passes(row.audit, max(row.passes_done, passes_done))
         return True
 
-    async def hand_back(self, shard: Shard, *, deaths: int, delay_seconds: float) -> bool:
-        """Queue it for another attempt, not before the delay has passed. Its deaths are stored."""
+    async def hand_back(self, shard: Shard, *, failed_tries: int, delay_seconds: float) -> bool:
+        """Queue it for another attempt, not before the delay has passed. The failed tries are stored."""
         row = await self._locked(shard)
         if row is None:
             return False
         query = update(tables.shards).where(_SHARDS.id == shard.id)
-        await self._connection.execute(query.values(**_GIVEN_UP, deaths=deaths, not_before=_in(delay_seconds)))
+        await self._connection.execute(query.values(**_GIVEN_UP, deaths=failed_tries, not_before=_in(delay_seconds)))
         await self._move_passes(row.audit, row.passes_done)
         await self._wake_jobs.defer(await driver_connection(self._connection), 1, delay_seconds=delay_seconds)
         return True
 
     async def split(self, shard: Shard) -> bool:
-        """Replace it by two halves of its positions, with deaths 0. Return False if it is no longer held.
+        """Replace it by two halves of its positions, without failed tries. Return False if it is no longer held.
 
         Raises:
             ValueError: It has fewer than two positions.
@@ -268,7 +268,7 @@ def _shard(row: Row[Any]) -> Shard:
         search_index=row.search_index,
         positions=tuple(row.positions),
         attempt=row.attempt,
-        deaths=row.deaths,
+        failed_tries=row.deaths,
         passes_planned=row.passes_planned,
         waited_seconds=max(float(row.waited), 0.0),
     )

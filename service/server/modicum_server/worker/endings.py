@@ -22,7 +22,7 @@ class DropShard:
 class HandBack:
     """Another attempt is to take the shard, after a delay."""
 
-    deaths: int
+    failed_tries: int
     delay_seconds: float
 
 

@@ -73,36 +73,36 @@ def failure_of(error: ModelServerError) -> TaskFailure:
             return TaskFailure("MODEL_DIED", "The model's process died.", TRIES, model_at_fault=True)
 
 
-def ending_after(error: ModelServerError, deaths: int, pauses: Pauses) -> HandBack | FailAudit | IsolateImage:
-    """Decide how a shard of an audit ends whose task failed; `deaths` counts its earlier failures.
+def ending_after(error: ModelServerError, failed_tries: int, pauses: Pauses) -> HandBack | FailAudit | IsolateImage:
+    """Decide how a shard of an audit ends whose task failed; `failed_tries` counts its earlier failures.
 
     IsolateImage assumes that the model is fit. A task on a grey image shows whether it is.
     """
     if isinstance(error, ModelServerDown):
-        return HandBack(deaths, pauses.down)
+        return HandBack(failed_tries, pauses.down)
     failure = failure_of(error)
     if failure.reason in _AUDIT_REASONS:
         return FailAudit(failure.for_audit)
-    if deaths + 1 < failure.tries:
-        return HandBack(deaths + 1, retry_delay(deaths + 1, pauses))
+    if failed_tries + 1 < failure.tries:
+        return HandBack(failed_tries + 1, retry_delay(failed_tries + 1, pauses))
     if failure.reason in _WORKER_REASONS:
         return FailAudit(failure.for_audit)
     return IsolateImage(_image_reason(failure))
 
 
-def check_ending_after(error: ModelServerError, deaths: int, pauses: Pauses) -> HandBack | RejectVersion:
-    """Decide how a CHECK shard ends whose task failed; `deaths` counts its earlier failures."""
+def check_ending_after(error: ModelServerError, failed_tries: int, pauses: Pauses) -> HandBack | RejectVersion:
+    """Decide how a CHECK shard ends whose task failed; `failed_tries` counts its earlier failures."""
     if isinstance(error, ModelServerDown):
-        return HandBack(deaths, pauses.down)
+        return HandBack(failed_tries, pauses.down)
     failure = failure_of(error)
-    if deaths + 1 >= (failure.tries if failure.model_at_fault else CHECK_TRIES):
+    if failed_tries + 1 >= (failure.tries if failure.model_at_fault else CHECK_TRIES):
         return RejectVersion(failure.reason, failure.detail)
-    return HandBack(deaths + 1, min(retry_delay(deaths + 1, pauses), LONGEST_CHECK_DELAY_SECONDS))
+    return HandBack(failed_tries + 1, min(retry_delay(failed_tries + 1, pauses), LONGEST_CHECK_DELAY_SECONDS))
 
 
-def retry_delay(deaths: int, pauses: Pauses = PAUSES) -> float:
+def retry_delay(failed_tries: int, pauses: Pauses = PAUSES) -> float:
     """Return the seconds to wait after that many failures of a shard."""
-    return pauses.retry * 2.0 ** min(deaths - 1, MOST_DOUBLINGS)
+    return pauses.retry * 2.0 ** min(failed_tries - 1, MOST_DOUBLINGS)
 
 
 def report_failure(context: WorkerContext, claim: Claim, error: ModelServerError) -> None:
@@ -116,7 +116,7 @@ def report_failure(context: WorkerContext, claim: Claim, error: ModelServerError
         model_version=claim.shard.model_version,
         shard=claim.shard.id,
         attempt=claim.shard.attempt,
-        deaths=claim.shard.deaths,
+        failed_tries=claim.shard.failed_tries,
         reason=type(error).__name__ if isinstance(error, ModelServerDown) else failure.reason,
         detail=str(error),
     )

@@ -11,7 +11,7 @@ from modicum_server.domain.tasks import Task
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
 from modicum_server.worker.plan.check import plan_check
-from modicum_server.worker.plan.prediction import plan_prediction
+from modicum_server.worker.plan.ood_task import plan_ood_task
 from modicum_server.worker.plan.score import ScorePlan, plan_score
 from modicum_server.worker.plan.search import plan_search
 from modicum_server.worker.plan.summary import Subject, plan_summary
@@ -53,7 +53,7 @@ async def score(context: WorkerContext, claim: Claim) -> Outcome:
 
 async def predict(context: WorkerContext, claim: Claim) -> Outcome:
     """SCORE of no search: one version predicts whole images of the out-of-distribution data set."""
-    task = await plan_prediction(context, claim.shard)
+    task = await plan_ood_task(context, claim.shard)
     if not isinstance(task, Task):
         return await settle(context, claim, task)
     ending = await run_task(context, claim, task, predictions(context, claim))

@@ -151,7 +151,7 @@ class Worker:
         settings, clock = self._context.settings, asyncio.get_running_loop().time
         facts = {"stage": shard.stage.value, "audit": shard.audit, "model_version": shard.model_version}
         log = _log.bind(worker=self._name, slot=slot, shard=shard.id, attempt=shard.attempt, **facts)
-        log.info("shard_claimed", positions=len(shard.positions), deaths=shard.deaths)
+        log.info("shard_claimed", positions=len(shard.positions), failed_tries=shard.failed_tries)
         self.metrics.shard_claimed(shard)
         started = clock()
         lease = Lease(
@@ -187,22 +187,22 @@ class Worker:
     async def _put_off(self, claim: Claim) -> Outcome:
         """Hand a claim back because something that it needs is away."""
         await asyncio.sleep(AWAY_SECONDS)
-        return await settle(self._context, claim, HandBack(claim.shard.deaths, AWAY_SECONDS))
+        return await settle(self._context, claim, HandBack(claim.shard.failed_tries, AWAY_SECONDS))
 
     async def _leave(self, claim: Claim) -> Outcome:
         """End a claim that is no longer wanted."""
         if claim.lease.lost:
             return Outcome.LOST
         if claim.lease.stopping:
-            return await settle(self._context, claim, HandBack(claim.shard.deaths, 0.0))
+            return await settle(self._context, claim, HandBack(claim.shard.failed_tries, 0.0))
         return await settle(self._context, claim, DropShard())
 
     async def _give_up(self, claim: Claim) -> Outcome:
         """End a claim on which our own code failed: try again a few times, then fail the audit so that it ends."""
-        deaths = claim.shard.deaths + 1
-        if deaths < TRIES or claim.shard.stage is Stage.CHECK:
-            delay = retry_delay(min(deaths, TRIES), self._context.pauses)
-            return await settle(self._context, claim, HandBack(deaths, delay))
+        failed_tries = claim.shard.failed_tries + 1
+        if failed_tries < TRIES or claim.shard.stage is Stage.CHECK:
+            delay = retry_delay(min(failed_tries, TRIES), self._context.pauses)
+            return await settle(self._context, claim, HandBack(failed_tries, delay))
         detail = f"The server failed in the stage {claim.shard.stage.value}. Its log says why."
         return await settle(self._context, claim, FailAudit(AuditFailure("INTERNAL", detail)))
 

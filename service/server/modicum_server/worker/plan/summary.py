@@ -9,7 +9,7 @@ from modicum_server.domain.models import ModelVersion
 from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.worker.context import WorkerContext
 from modicum_server.worker.endings import DropShard
-from modicum_server.worker.plan.ood_predictions import ood_predictions
+from modicum_server.worker.plan.stored_ood_predictions import ood_predictions
 from modicum_server.worker.stored_work import audited_versions, dataset_in_use, parts_of
 
 

@@ -29,7 +29,7 @@ async def run_check(context: WorkerContext, claim: Claim, task: Task) -> AcceptV
     except ModelServerError as error:
         claim.lease.check()
         report_failure(context, claim, error)
-        return check_ending_after(error, claim.shard.deaths, context.pauses)
+        return check_ending_after(error, claim.shard.failed_tries, context.pauses)
 
 
 async def _check(context: WorkerContext, claim: Claim, task: Task) -> ModelCheck:

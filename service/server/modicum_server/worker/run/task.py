@@ -44,14 +44,14 @@ async def run_task(context: WorkerContext, claim: Claim, task: Task, kind: Resul
 async def resolve(context: WorkerContext, claim: Claim, task: Task, error: ModelServerError) -> Ending:
     """Decide how the shard ends after its task failed. Where an image may be to blame, a grey image is tried too."""
     report_failure(context, claim, error)
-    ending = ending_after(error, claim.shard.deaths, context.pauses)
+    ending = ending_after(error, claim.shard.failed_tries, context.pauses)
     if not isinstance(ending, IsolateImage):
         return ending
     try:
         failure = await _failure_on_grey(context, claim, task)
     except ModelServerDown as down:
         report_failure(context, claim, down)
-        return ending_after(down, claim.shard.deaths, context.pauses)
+        return ending_after(down, claim.shard.failed_tries, context.pauses)
     return ending if failure is None else FailAudit(failure)
 
 

@@ -57,7 +57,7 @@ async def _end_complete_shard(context: WorkerContext, claim: Claim, remaining: R
     except TaskFailed as error:
         claim.lease.check()
         report_failure(context, claim, error)
-        return await settle(context, claim, ending_after(error, claim.shard.deaths, context.pauses), remaining)
+        return await settle(context, claim, ending_after(error, claim.shard.failed_tries, context.pauses), remaining)
 
 
 async def _end_shard(context: WorkerContext, claim: Claim, remaining: RemainingWork | None = None) -> Outcome:
@@ -97,7 +97,9 @@ async def _drop_shard(context: WorkerContext, claim: Claim) -> Outcome:
 
 async def _hand_back(context: WorkerContext, claim: Claim, ending: HandBack) -> Outcome:
     async with context.store.transaction() as transaction:
-        kept = await transaction.shards.hand_back(claim.shard, deaths=ending.deaths, delay_seconds=ending.delay_seconds)
+        kept = await transaction.shards.hand_back(
+            claim.shard, failed_tries=ending.failed_tries, delay_seconds=ending.delay_seconds
+        )
     return Outcome.HANDED_BACK if kept else Outcome.LOST
 
 

@@ -1,6 +1,7 @@
-"""The task of a SCORE shard of no search: one version predicts whole images of the out-of-distribution data set.
+"""Task: one version predicts whole images of the out-of-distribution data set.
 
-To the model's process each image is a subset that keeps every pixel. Nothing is masked, so the fill does not matter.
+It travels as a SCORE shard without a search. Each image is a subset that keeps every pixel. Nothing is masked, so the
+fill does not matter.
 """
 
 from collections.abc import Sequence
@@ -35,11 +36,11 @@ class StoredImages:
     items: Sequence[tuple[int, DatasetItem]]
 
 
-async def plan_prediction(context: WorkerContext, shard: Shard) -> Task | EndShard:
+async def plan_ood_task(context: WorkerContext, shard: Shard) -> Task | EndShard:
     """Plan what is left of the shard."""
     async with context.store.transaction() as transaction:
         stored = await _load(transaction, shard)
-    return EndShard() if stored is None else prediction_task(shard, stored, context.settings)
+    return EndShard() if stored is None else ood_task(shard, stored, context.settings)
 
 
 async def _load(transaction: Transaction, shard: Shard) -> StoredImages | None:
@@ -61,7 +62,7 @@ async def _load(transaction: Transaction, shard: Shard) -> StoredImages | None:
     )
 
 
-def prediction_task(shard: Shard, stored: StoredImages, settings: Settings) -> Task:
+def ood_task(shard: Shard, stored: StoredImages, settings: Settings) -> Task:
     """Return the task on the images that have no prediction yet."""
     specification = stored.audit.specification
     canvas = specification.canvas
