@@ -38,7 +38,7 @@ def test_while_no_mask_suffices_the_size_grows_slowly_in_the_first_half_of_the_s
 def test_an_image_that_needs_almost_half_its_pixels_has_a_mask_before_the_last_step(steps):
     _, ascended = ascend(lambda size: 10.0 if size >= 0.49 * PIXELS else -4.0, steps=steps)
 
-    assert ascended.found
+    assert ascended.whole_or_smaller_suffices
     assert int(ascended.mask.sum()) <= 0.5 * PIXELS
 
 
@@ -55,7 +55,7 @@ def test_masks_stay_small_if_the_whole_image_argues_for_another_class():
     sizes, ascended = ascend(lambda size: -8.0, steps=60, whole_margin=-12.0)
 
     assert max(sizes[1:]) <= 0.3 * PIXELS
-    assert not ascended.found
+    assert not ascended.whole_or_smaller_suffices
 
 
 @pytest.mark.parametrize(("whole_margin", "kept"), [(10.0, 0.0), (-12.0, MOMENTUM_IF_INSUFFICIENT)])
@@ -68,8 +68,8 @@ def test_steps_have_momentum_if_the_whole_image_argues_for_another_class(whole_m
         ascent.apply_gradients(ascent.next_batch(), margin, torch.tensor(gradient))
 
     second, third = 1 - kept, kept * (1 - kept) - (1 - kept)
-    score = 1 + second * 0.75 + third * 0.5  # the rate falls by a quarter in each step
-    assert ascent.leave(0).scores.tolist() == pytest.approx([score, -score])
+    value = 1 + second * 0.75 + third * 0.5  # the rate falls by a quarter in each step
+    assert ascent.leave(0).pixel_values.tolist() == pytest.approx([value, -value])
 
 
 def test_a_small_budget_finds_a_subset_if_half_the_pixels_suffice():

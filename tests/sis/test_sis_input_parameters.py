@@ -101,6 +101,6 @@ def test_declarations_that_differ_only_in_form_agree():
     same = Classifier(TinyNetwork(), mean=torch.full((3,), 0.1), std=(0.3, 0.3, 0.3)).input
     other = Classifier(TinyNetwork(), mean=(0.1, 0.1, 0.11), std=0.3).input
 
-    assert one.agree_with(same)
-    assert same.agree_with(one)
-    assert not one.agree_with(other)
+    assert one.equivalent_to(same)
+    assert same.equivalent_to(one)
+    assert not one.equivalent_to(other)

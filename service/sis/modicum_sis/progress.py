@@ -54,8 +54,8 @@ class Meter:
             self._fractions_count += 1
         self._report()
 
-    def stopped(self) -> bool:
-        """Whether the caller asked to stop. Called once in every step; after the first True it stays True."""
+    def poll_stop(self) -> bool:
+        """Ask the caller whether to stop. To be called once in every step; after the first True it stays True."""
         if not self._stopped and self._should_stop is not None:
             self._stopped = bool(self._should_stop())
         return self._stopped

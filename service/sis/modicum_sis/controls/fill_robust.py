@@ -118,7 +118,7 @@ def fill_robust(
         part = chosen[start : start + size]
         scorer = MaskScorer(classifier, canvas, rows=len(part), batch_size=size, meter=meter)
         yield from _Chunk(classifier, source, scorer, split, passes).results(part)
-        if meter.stopped():
+        if meter.poll_stop():
             return
 
 
@@ -154,7 +154,7 @@ class _Chunk:
         images = {row: self._prepare(row, finding) for row, finding in enumerate(findings)}
         searched = [one for one in images.values() if one.donors.are_enough]
         search = self._search(searched)
-        if self.scorer.meter.stopped():
+        if self.scorer.meter.poll_stop():
             return
         for row, one in images.items():
             result = self._unavailable(one) if search is None or one not in searched else self._verified(search, one)
@@ -185,7 +185,7 @@ class _Chunk:
         states = [one.state for one in searched]
         search = RobustSearch(self.scorer, self.split.donors.images, states, steps=steps_of(self.passes))
         if search.ascend():
-            search.resize()
+            search.find_smallest_size()
         return search
 
     def _verified(self, search: RobustSearch, one: _ControlledImage) -> FillRobust:

@@ -1,9 +1,9 @@
 """The search of the control `fill_robust`: every step has a new donor as its fill.
 
-See docs/method.md, "What a small subset does not prove". Every pixel has one real number, its score, as in
-`searches.ascent`. The mask is the pixels with the best scores. Each step puts the next donor where the mask is False,
-and adds the gradient of the margin to the scores, at a falling rate. Then it moves the size: down a little if the mask
-was sufficient with this donor, up nine times as far if not, but never to nearly all pixels.
+See docs/method.md, "What a small subset does not prove". Every pixel has one real number, its value, as in
+`ascent`. The mask is the pixels with the largest values. Each step puts the next donor where the mask is False, and
+adds the gradient of the margin to the values, at a falling rate. Then it moves the size: down a little if the mask was
+sufficient with this donor, up nine times as far if not, but never to nearly all pixels.
 
 One donor proves nothing, so no mask of the ascent is kept; its result is a ranking of the pixels. Along that ranking
 the smallest size is searched that suffices with nearly all searching donors. Images ascend side by side in the rows of
@@ -34,7 +34,7 @@ SHRINK, GROWTH = 0.03, 0.27
 """Changes of the logarithm of the size, at the full rate, after a sufficient and an insufficient step. The size is
 stable where nine in ten donors suffice, as verification requires."""
 LOWEST_RATE, LOWEST_SIZE_RATE = 0.05, 0.1
-"""The rates of scores and of sizes fall linearly to these shares of their first values."""
+"""The rates of the values and of the sizes fall linearly to these shares of their first values."""
 SEARCHING_SHARE = 0.95
 """Share of the searching donors with which a size must suffice. It is above the nine in ten of verification, because
 the mask was fitted to these donors."""
@@ -102,7 +102,7 @@ class RobustSearch:
 
     def __init__(self, scorer: MaskScorer, donors: Tensor, states: Sequence[SearchState], *, steps: int) -> None:
         self._scorer, self._donors, self._states, self._steps = scorer, donors, states, steps
-        self._scores = torch.zeros((scorer.rows, scorer.pixels), device=scorer.device)
+        self._pixel_values = torch.zeros((scorer.rows, scorer.pixels), device=scorer.device)
 
     def ascend(self) -> bool:
         """Run the ascent to its end. False if it was stopped, or if there are too few passes for an ascent."""
@@ -111,49 +111,49 @@ class RobustSearch:
         for one in self._states:
             one.log_size = math.log(max(1.0, FIRST_SIZE * self._scorer.pixels))
         for step in range(self._steps):
-            if self._scorer.meter.stopped():
+            if self._scorer.meter.poll_stop():
                 return False
             self._step(step)
         return True
 
-    def resize(self) -> bool:
+    def find_smallest_size(self) -> bool:
         """Search by bisection for the smallest size that suffices with the searching donors. False if stopped."""
         sizes = {one.row: self._clamped(math.exp(one.log_size)) for one in self._states}
         while sizes:
             trying = [one for one in self._states if one.row in sizes and one.can_test()]
-            if self._scorer.meter.stopped():
+            if self._scorer.meter.poll_stop():
                 return False
             held = self._hold(trying, [sizes[one.row] for one in trying])
             sizes = {one.row: size for one in trying if (size := self._next_size(one, sizes[one.row], held[one.row]))}
         return True
 
     def mask(self, one: SearchState, size: int) -> Tensor:
-        """The mask (H, W) of the pixels with the best scores, after the ascent."""
-        return choose_largest(self._scores[one.row : one.row + 1], [size])[0].view(self._scorer.shape)
+        """The mask (H, W) of the pixels with the largest values, after the ascent."""
+        return choose_largest(self._pixel_values[one.row : one.row + 1], [size])[0].view(self._scorer.shape)
 
     def _step(self, step: int) -> None:
-        """One donor, one gradient, and one change of scores and sizes, for all images."""
+        """One donor, one gradient, and one change of values and sizes, for all images."""
         rows = [one.row for one in self._states]
         masks = self._masks(rows, [self._clamped(math.exp(one.log_size)) for one in self._states])
         if not step:
-            masks = torch.ones_like(masks)  # start with the whole image: no scores are known yet
+            masks = torch.ones_like(masks)  # start with the whole image: no values are known yet
         for one in self._states:
             self._scorer.refill(one.row, self._donors[one.donor_at(step)])
-        scored, by_mask = self._scorer.margins_and_gradients(masks.view(-1, *self._scorer.shape), torch.tensor(rows))
+        margins, gradients = self._scorer.margins_and_gradients(masks.view(-1, *self._scorer.shape), torch.tensor(rows))
         rate = 1 - step / self._steps
-        self._move_scores(rows, by_mask.flatten(1).to(self._scores.dtype), max(rate, LOWEST_RATE))
-        for one, margin in zip(self._states, scored.double().cpu(), strict=True):
+        self._move_pixel_values(rows, gradients.flatten(1).to(self._pixel_values.dtype), max(rate, LOWEST_RATE))
+        for one, margin in zip(self._states, margins.double().cpu(), strict=True):
             one.passes -= GRADIENT_COST
             if step:
                 move = -SHRINK if bool(sufficient(margin, one.threshold)) else GROWTH
                 largest = math.log(LARGEST_SIZE * self._scorer.pixels)
                 one.log_size = min(largest, one.log_size + move * max(rate, LOWEST_SIZE_RATE))
 
-    def _move_scores(self, rows: list[int], gradients: Tensor, rate: float) -> None:
+    def _move_pixel_values(self, rows: list[int], gradients: Tensor, rate: float) -> None:
         push = gradients / gradients.square().mean(dim=1, keepdim=True).sqrt().clamp_min(TINY)
         # separate product and sum: fused ones round differently at the end of a row's vector registers
         step = push * rate
-        self._scores[self._at(rows)] += step
+        self._pixel_values[self._at(rows)] += step
 
     def _hold(self, trying: Sequence[SearchState], sizes: Sequence[int]) -> dict[int, bool]:
         """For each row, whether the mask of a size suffices with nearly all searching donors. Failures end early."""
@@ -192,7 +192,7 @@ class RobustSearch:
         return max(1, min(self._scorer.pixels - 1, round(size)))
 
     def _masks(self, rows: list[int], sizes: Sequence[int]) -> Tensor:
-        return choose_largest(self._scores[self._at(rows)], sizes)
+        return choose_largest(self._pixel_values[self._at(rows)], sizes)
 
     def _at(self, rows: list[int]) -> Tensor:
-        return torch.tensor(rows, device=self._scores.device)
+        return torch.tensor(rows, device=self._pixel_values.device)

@@ -16,8 +16,8 @@ PerChannel = float | Sequence[float]
 
 SLACK = 1e-5
 """The fill may exceed the bounds by this share of their distance, because float32 rounds decimals."""
-SAME_DIGITS = 1e-6
-"""Numbers whose relative difference is below this count as equal: one of them was rounded to float32."""
+TOLERANCE = 1e-6
+"""Numbers that differ by at most this, absolutely or relatively, count as equal: one was rounded to float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class InputParameters:
     input_size: tuple[int, int] | None
     fill_mean: tuple[float, ...]
 
-    def agree_with(self, other: "InputParameters") -> bool:
+    def equivalent_to(self, other: "InputParameters") -> bool:
         """Whether both mean the same. One value for all channels equals that value for each channel."""
         pairs = (
             (self.bounds, other.bounds),
@@ -66,15 +66,15 @@ def declared_input(
     means, deviations = _per_channel(mean, "mean"), _per_channel(std, "std")
     if min(deviations) <= 0:
         raise ParameterError(f"std must be positive in every channel; got {std}")
-    painted = means if fill_mean is None else _per_channel(fill_mean, "fill_mean")
+    fill_values = means if fill_mean is None else _per_channel(fill_mean, "fill_mean")
     slack = SLACK * (high - low)
-    if min(painted) < low - slack or max(painted) > high + slack:
+    if min(fill_values) < low - slack or max(fill_values) > high + slack:
         name, shown = ("mean", mean) if fill_mean is None else ("fill_mean", fill_mean)
         raise ParameterError(
             f"{name} must lie within the bounds {low:g} and {high:g}, because the mean fill shows it; got {shown}. "
             "Give bounds and mean in the same units (bytes have bounds (0, 255)), or set another fill_mean="
         )
-    return InputParameters((low, high), means, deviations, _size(input_size), painted)
+    return InputParameters((low, high), means, deviations, _size(input_size), fill_values)
 
 
 def _bounds(given: object) -> tuple[float, float]:
@@ -110,4 +110,4 @@ def _are_same(one: Sequence[float], another: Sequence[float]) -> bool:
     if not {len(one), len(another)} <= {1, count}:
         return False
     spread = (list(values) * (count // len(values)) for values in (one, another))
-    return all(math.isclose(a, b, rel_tol=SAME_DIGITS, abs_tol=SAME_DIGITS) for a, b in zip(*spread, strict=True))
+    return all(math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE) for a, b in zip(*spread, strict=True))

@@ -53,7 +53,7 @@ class ImagePool:
         threshold = raised(parameters.threshold, parameters.acceleration.aim)
         task = SearchTask(self._scorer, threshold, parameters.seed, self._admit)
         self._builder.classifier.prepare()
-        while self._prepared < count and not self._meter.stopped():
+        while self._prepared < count and not self._meter.poll_stop():
             before = self._prepared
             for row, proposal in self._search.propose(task):
                 self._conclude(row, proposal)
@@ -77,7 +77,7 @@ class ImagePool:
 
     def _may_prepare(self) -> bool:
         ahead = self._prepared - self._returned
-        return self._prepared < self._count and ahead < LOOKAHEAD * self._scorer.rows and not self._meter.stopped()
+        return self._prepared < self._count and ahead < LOOKAHEAD * self._scorer.rows and not self._meter.poll_stop()
 
     def _place(self, prepared: PreparedImage) -> AdmittedImage:
         assert prepared.fill is not None
@@ -95,7 +95,7 @@ class ImagePool:
                 f"expected {name}.propose to yield a proposal for every row that task.admit gave, also when stopped; "
                 f"it ended without rows {sorted(self._in_work)}. If nothing was found, yield a proposal without masks"
             )
-        if not admitted and not self._meter.stopped():
+        if not admitted and not self._meter.poll_stop():
             raise ContractBroken(
                 f"expected {name}.propose to call task.admit until it gives none; it ended without a call while "
                 f"{self._count - self._prepared} images waited. Call it, or write the search with propose_each"

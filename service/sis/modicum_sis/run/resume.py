@@ -104,7 +104,7 @@ def _check_declared(before: Parameters, now: Parameters) -> None:
         raise ParameterError(
             f"the run to resume had {had}; this run has {now_has}. Images are recognised by their digests. {way_out}"
         )
-    if before.input is not None and now.input is not None and not before.input.agree_with(now.input):
+    if before.input is not None and now.input is not None and not before.input.equivalent_to(now.input):
         raise ParameterError(
             f"the run to resume had a classifier with {before.input}; this classifier has {now.input}. "
             "Use the same bounds, mean, std, input_size and fill_mean, or search again"

@@ -142,7 +142,7 @@ def propose_each(
             if not ended:
                 return
             continue
-        if task.scorer.meter.stopped():
+        if task.scorer.meter.poll_stop():
             for row, proposal in scheduler.stop():
                 yield row, proposal or Proposal(masks=iter(()), trace=None, stopped=True)
             return

@@ -54,7 +54,7 @@ class BatchedGradient:
                 descent.enter(admitted)
             if not len(descent):
                 return
-            if task.scorer.meter.stopped():
+            if task.scorer.meter.poll_stop():
                 yield from ((row, proposal_of(descent.leave(row), task.threshold)) for row in descent.rows())
                 return
             for row in descent.step():

@@ -50,8 +50,8 @@ class GradientFree:
         source = generator(task.seed, admitted.digest, "gradient_free")
         stopped = False
         try:
-            state = yield from BlockRemover(budget, task.scorer.shape, source).remove_blocks(_start(task, admitted))
-            yield from Trader(budget, task.scorer.shape, source).trade(state)
+            kept = yield from BlockRemover(budget, task.scorer.shape, source).remove_blocks(_start(task, admitted))
+            yield from Trader(budget, task.scorer.shape, source).trade(kept)
         except BudgetExhausted:
             pass
         except Stop:

@@ -101,7 +101,7 @@ class _ImagesInWork:
                 if not ended:
                     return
                 continue
-            if self._scorer.meter.stopped():
+            if self._scorer.meter.poll_stop():
                 yield from self._stop()
                 return
             if self._gradients_are_due():
@@ -141,15 +141,17 @@ class _ImagesInWork:
 
     def _end_ascent(self, row: int) -> None:
         ascended, passes = self._ascent.leave(row), self._passes.pop(row)
-        if ascended.found:
-            self._shrink(row, ascended.mask, ascended.margin, passes=passes, scores=ascended.scores)
+        if ascended.whole_or_smaller_suffices:
+            self._shrink(row, ascended.mask, ascended.margin, passes=passes, pixel_values=ascended.pixel_values)
         else:
             self._unfound.append(row)
 
-    def _shrink(self, row: int, mask: Tensor, margin: float, *, passes: int, scores: Tensor | None = None) -> None:
+    def _shrink(
+        self, row: int, mask: Tensor, margin: float, *, passes: int, pixel_values: Tensor | None = None
+    ) -> None:
         restarts = self._restarts(self._admitted[row])
         shrinker = Shrinker(
-            mask, margin, threshold=self._task.threshold, passes=passes, scores=scores, restarts=restarts
+            mask, margin, threshold=self._task.threshold, passes=passes, pixel_values=pixel_values, restarts=restarts
         )
         self._shrinkers[row] = shrinker
         self._scheduler.open(row, shrinker.shrink())

@@ -22,10 +22,10 @@ GROWTH, DECAY = 1.15, 0.9
 LEAST_SIDE = 0.6
 """Below one, so that single pixels are tried a few times before the side grows to two again."""
 MOST_FAILURES = 15
-AFFORDABLE = 0.15
+END_SHARE_WITH_SINGLE_PIXELS = 0.15
 """After more than `MOST_FAILURES` failures in a row with single pixels, block removal ends if trying every kept pixel
 once costs at most this share of the passes left."""
-CHEAP = 0.03
+END_SHARE_WITH_BLOCKS = 0.03
 """Before that it ends at this share."""
 
 
@@ -48,33 +48,33 @@ class BlockRemover:
     Args:
         budget: counts the passes.
         shape: height and width of the canvas.
-        source: the source of random numbers.
+        generator: the source of random numbers.
     """
 
-    def __init__(self, budget: PassBudget, shape: tuple[int, int], source: torch.Generator) -> None:
-        self._budget, self._shape, self._source = budget, shape, source
+    def __init__(self, budget: PassBudget, shape: tuple[int, int], generator: torch.Generator) -> None:
+        self._budget, self._shape, self._generator = budget, shape, generator
         self._side, self._failures = FIRST_SIDE * max(shape), 0
 
-    def remove_blocks(self, state: ScoredMask) -> Procedure[ScoredMask]:
+    def remove_blocks(self, kept: ScoredMask) -> Procedure[ScoredMask]:
         """Remove blocks until every single pixel can be tried.
 
         Raises:
             BudgetExhausted: there were not enough passes for that.
         """
-        while not self._is_done(state):
-            found = self._budget.suffices(state.margin)
-            mask = self._changed(state.mask, put_back=not found and self._puts_back(state.mask))
+        while not self._is_done(kept):
+            found = self._budget.suffices(kept.margin)
+            mask = self._changed(kept.mask, put_back=not found and self._puts_back(kept.mask))
             margin = yield from self._budget.margin_of(mask)
-            better = self._budget.suffices(margin) if found else margin > state.margin
+            better = self._budget.suffices(margin) if found else margin > kept.margin
             if better:
-                state = ScoredMask(mask, margin)
+                kept = ScoredMask(mask, margin)
             self._adapt(better=better)
-        return state
+        return kept
 
-    def _is_done(self, state: ScoredMask) -> bool:
+    def _is_done(self, kept: ScoredMask) -> bool:
         single = self._side < 1.5 and self._failures > MOST_FAILURES  # noqa: PLR2004  (it rounds to one pixel)
-        share = AFFORDABLE if single else CHEAP
-        return self._budget.suffices(state.margin) and state.size <= share * self._budget.passes
+        share = END_SHARE_WITH_SINGLE_PIXELS if single else END_SHARE_WITH_BLOCKS
+        return self._budget.suffices(kept.margin) and kept.size <= share * self._budget.passes
 
     def _adapt(self, *, better: bool) -> None:
         self._failures = 0 if better else self._failures + 1
@@ -104,4 +104,4 @@ class BlockRemover:
         return slice(start, start + side)
 
     def _draw(self, count: int) -> int:
-        return draw_index(count, self._source)
+        return draw_index(count, self._generator)

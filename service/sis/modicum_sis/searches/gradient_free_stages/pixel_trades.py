@@ -28,74 +28,74 @@ class Trader:
     Args:
         budget: counts the passes, and keeps the best mask.
         shape: height and width of the canvas.
-        source: the source of random numbers.
+        generator: the source of random numbers.
     """
 
-    def __init__(self, budget: PassBudget, shape: tuple[int, int], source: torch.Generator) -> None:
-        self._budget, self._shape, self._source = budget, shape, source
+    def __init__(self, budget: PassBudget, shape: tuple[int, int], generator: torch.Generator) -> None:
+        self._budget, self._shape, self._generator = budget, shape, generator
 
-    def trade(self, state: ScoredMask) -> Procedure[ScoredMask]:
+    def trade(self, kept: ScoredMask) -> Procedure[ScoredMask]:
         """Remove and trade as long as there are pixels to remove and to add.
 
         Raises:
             BudgetExhausted: no passes are left; the budget holds the best mask.
         """
-        if not state.size:
-            return state
-        losses = torch.full(state.mask.shape, torch.inf, dtype=torch.float64)
-        pixels = _kept(state.mask)
-        losses[pixels.cpu()] = state.margin - (yield from self._budget.margins_without(state.mask, pixels))
-        state = yield from self._remove(state, losses, fresh=pixels)
-        while 0 < state.size < state.mask.numel():
+        if not kept.size:
+            return kept
+        losses = torch.full(kept.mask.shape, torch.inf, dtype=torch.float64)
+        pixels = _kept(kept.mask)
+        losses[pixels.cpu()] = kept.margin - (yield from self._budget.margins_without(kept.mask, pixels))
+        kept = yield from self._remove(kept, losses, fresh=pixels)
+        while 0 < kept.size < kept.mask.numel():
             tried = losses.clone()
-            larger = yield from self._add(state, tried)
+            larger = yield from self._add(kept, tried)
             if larger is None:
                 continue
             traded = yield from self._remove(larger, tried)
-            if (traded.size, -traded.margin) < (state.size, -state.margin):
-                state, losses = traded, tried
-        return state
+            if (traded.size, -traded.margin) < (kept.size, -kept.margin):
+                kept, losses = traded, tried
+        return kept
 
-    def _remove(self, state: ScoredMask, losses: Tensor, *, fresh: Tensor | None = None) -> Procedure[ScoredMask]:
+    def _remove(self, kept: ScoredMask, losses: Tensor, *, fresh: Tensor | None = None) -> Procedure[ScoredMask]:
         """Remove in rounds until none of the cheapest can go. Updates `losses` (p,); those of `fresh` are current."""
-        while state.size:
-            pixels = fresh if fresh is not None else _cheapest(state.mask, losses)
+        while kept.size:
+            pixels = fresh if fresh is not None else _cheapest(kept.mask, losses)
             if fresh is None:
-                losses[pixels.cpu()] = state.margin - (yield from self._budget.margins_without(state.mask, pixels))
-            smaller = yield from self._remove_some(state, losses, pixels)
+                losses[pixels.cpu()] = kept.margin - (yield from self._budget.margins_without(kept.mask, pixels))
+            smaller = yield from self._remove_some(kept, losses, pixels)
             if smaller is None:
                 break
-            state, fresh = smaller, None
-        return state
+            kept, fresh = smaller, None
+        return kept
 
-    def _remove_some(self, state: ScoredMask, losses: Tensor, pixels: Tensor) -> Procedure[ScoredMask | None]:
+    def _remove_some(self, kept: ScoredMask, losses: Tensor, pixels: Tensor) -> Procedure[ScoredMask | None]:
         """Remove as many as possible of these pixels, whose losses are known; None if not one can be removed."""
         known, order = torch.sort(losses[pixels.cpu()], stable=True)
         pixels = pixels[order.to(pixels.device)]
-        if not self._budget.suffices(state.margin - float(known[0])):
+        if not self._budget.suffices(kept.margin - float(known[0])):
             return None
-        count = sum(self._budget.suffices(margin) for margin in (state.margin - known.cumsum(dim=0)).tolist())
+        count = sum(self._budget.suffices(margin) for margin in (kept.margin - known.cumsum(dim=0)).tolist())
         while count > 1:
-            mask = _without(state.mask, pixels[:count])
+            mask = _without(kept.mask, pixels[:count])
             margin = yield from self._budget.margin_of(mask)
             if self._budget.suffices(margin):
                 return ScoredMask(mask, margin)
             count //= 2
-        return ScoredMask(_without(state.mask, pixels[:1]), state.margin - float(known[0]))
+        return ScoredMask(_without(kept.mask, pixels[:1]), kept.margin - float(known[0]))
 
-    def _add(self, state: ScoredMask, losses: Tensor) -> Procedure[ScoredMask | None]:
+    def _add(self, kept: ScoredMask, losses: Tensor) -> Procedure[ScoredMask | None]:
         """Add the best pixels that raise the margin; None if none does, or if they do not together."""
-        pixels = self._additions(state.mask)
-        margins = yield from self._budget.margins_of(_each_with(state.mask, pixels))
-        gains, order = torch.sort(margins - state.margin, descending=True, stable=True)
+        pixels = self._additions(kept.mask)
+        margins = yield from self._budget.margins_of(_each_with(kept.mask, pixels))
+        gains, order = torch.sort(margins - kept.margin, descending=True, stable=True)
         count = min(ADDITIONS, int((gains > 0).sum()))
         if not count:
             return None
         added = pixels[order[:count].to(pixels.device)]
         losses[added.cpu()] = gains[:count]
-        mask = state.mask.index_fill(0, added, value=True)
+        mask = kept.mask.index_fill(0, added, value=True)
         margin = yield from self._budget.margin_of(mask)
-        return ScoredMask(mask, margin) if margin > state.margin else None
+        return ScoredMask(mask, margin) if margin > kept.margin else None
 
     def _additions(self, mask: Tensor) -> Tensor:
         kept = mask.cpu().view(1, 1, *self._shape).double()
@@ -103,7 +103,7 @@ class Trader:
         weights = torch.where(touched, NEAR_WEIGHT, FAR_WEIGHT)
         weights[mask.cpu()] = 0.0
         count = min(ADDITIONS_TRIED, int((weights > 0).sum()))
-        return torch.multinomial(weights, count, generator=self._source).to(mask.device)
+        return torch.multinomial(weights, count, generator=self._generator).to(mask.device)
 
 
 def _kept(mask: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ class Shrinker:
         margin: its margin.
         threshold: the confidence to keep.
         passes: the pass-equivalents to spend.
-        scores: the last scores (p,) of the ascent; None if there was none.
+        pixel_values: the last values of the pixels (p,) of the ascent; None if there was none.
         restarts: the parameters of restarts; None for no restarts.
 
     Attributes:
@@ -98,12 +98,12 @@ class Shrinker:
         *,
         threshold: float,
         passes: int,
-        scores: Tensor | None = None,
+        pixel_values: Tensor | None = None,
         restarts: Restarts | None = None,
     ) -> None:
         self.best = _unshrunk(mask, margin)
         self.safe: ShrunkMask | None = None
-        self._threshold, self._passes, self._scores, self._restarts = threshold, passes, scores, restarts
+        self._threshold, self._passes, self._pixel_values, self._restarts = threshold, passes, pixel_values, restarts
         self._note(self.best)
 
     def shrink(self) -> Procedure[None]:
@@ -115,8 +115,8 @@ class Shrinker:
 
     def _stages(self) -> Procedure[None]:
         current = self.best
-        if self._scores is not None:
-            current = yield from self._resize(current, self._scores)
+        if self._pixel_values is not None:
+            current = yield from self._resize(current, self._pixel_values)
         current = yield from self._remove(current, CHEAPEST)
         current = yield from self._restart(current)
         yield from self._trade_on(current)
@@ -127,10 +127,10 @@ class Shrinker:
             if self._restarts is None or not self._restarts.are_worthwhile(self._passes):
                 break
             ascended = yield from self._restarts.ascend(first_size, self._score)
-            if ascended.found:
+            if ascended.whole_or_smaller_suffices:
                 candidate = _unshrunk(ascended.mask, ascended.margin)
                 self._note(candidate)
-                restarted = yield from self._resize(candidate, ascended.scores)
+                restarted = yield from self._resize(candidate, ascended.pixel_values)
                 if restarted.size <= LARGEST_RESTART * current.size:
                     restarted = yield from self._remove(restarted, CHEAPEST)
                 current = min(current, restarted, key=lambda kept: kept.rank)
@@ -150,14 +150,14 @@ class Shrinker:
             tried = torch.zeros_like(tried) if smaller else tried.index_fill(0, added, value=True)
             current = min(current, traded, key=lambda kept: kept.rank)
 
-    def _resize(self, kept: ShrunkMask, scores: Tensor) -> Procedure[ShrunkMask]:
-        """Search by bisection for the smallest size at which the pixels with the best scores (p,) suffice."""
+    def _resize(self, kept: ShrunkMask, pixel_values: Tensor) -> Procedure[ShrunkMask]:
+        """Search by bisection for the smallest size at which the pixels with the largest values (p,) suffice."""
         low, high = LEAST_RESIZED * kept.size, float(kept.size)
         for _ in range(SIZES_TRIED):
             size = round(math.sqrt(low * high))
             if not low < size < high:
                 break
-            mask = choose_largest(scores.unsqueeze(0), [size])
+            mask = choose_largest(pixel_values.unsqueeze(0), [size])
             reply = yield from self._score(ScoreMasks(mask))
             if self._holds(reply.margins)[0]:
                 high, kept = size, _unshrunk(mask[0], float(reply.margins[0]))
