@@ -5,7 +5,7 @@ import os
 import pytest
 from modicum.errors import InvalidArgument, InvalidSource
 from modicum.sources.inputs import BUILT_IN, InputSpecification, input_specification
-from modicum.sources.labels import class_labels, image_labels
+from modicum.sources.labels import class_names, true_labels
 from modicum.sources.model_files import model_file
 
 
@@ -46,10 +46,10 @@ def test_labels_can_be_a_list_a_text_file_or_a_json_file(tmp_path):
     (tmp_path / "a.json").write_text('["tabby cat", "snow leopard"]')
 
     expected = ("tabby cat", "snow leopard")
-    assert class_labels(["tabby cat", "snow leopard"]) == expected
-    assert class_labels(tmp_path / "a.txt") == expected
-    assert class_labels(str(tmp_path / "a.json")) == expected
-    assert class_labels(None) == ()
+    assert class_names(["tabby cat", "snow leopard"]) == expected
+    assert class_names(tmp_path / "a.txt") == expected
+    assert class_names(str(tmp_path / "a.json")) == expected
+    assert class_names(None) == ()
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_a_labels_file_of_another_form_is_refused(tmp_path, name, content, says)
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(InvalidSource, match=says):
-        class_labels(tmp_path / name)
+        class_names(tmp_path / name)
 
 
 def test_labels_in_a_pipe_are_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
 
-    for read in (class_labels, image_labels):
+    for read in (class_names, true_labels):
         with pytest.raises(InvalidSource, match="got a pipe, a socket or a device"):
             read(tmp_path / "pipe")
 
@@ -84,7 +84,7 @@ def test_a_cell_that_is_too_long_for_a_csv_is_refused_with_its_line(tmp_path):
     (tmp_path / "a.csv").write_text("a.jpg,cat\nb.jpg," + "x" * 131_073)
 
     with pytest.raises(InvalidSource, match="line 2: not a valid CSV"):
-        image_labels(tmp_path / "a.csv")
+        true_labels(tmp_path / "a.csv")
 
 
 def test_built_in_inputs_match_the_training_of_their_networks():

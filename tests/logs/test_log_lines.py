@@ -1,4 +1,4 @@
-"""Log lines: on stderr, one JSON object each where a program reads them, and none that ends the work it tells of."""
+"""Log lines go to stderr, as JSON objects where a program reads them. A full disk does not end the program."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ log.info("after")
 """
 
 
-def test_lines_that_a_full_disk_keeps_out_wait_until_there_is_room(tmp_path):
+def test_lines_that_do_not_fit_on_a_full_disk_are_written_when_there_is_room(tmp_path):
     with (tmp_path / "log").open("wb") as log:
         ended = subprocess.run([sys.executable, "-c", PROGRAM], stderr=log, check=False)
 
@@ -32,7 +32,7 @@ def test_lines_that_a_full_disk_keeps_out_wait_until_there_is_room(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["log_for_people", "log_as_json"])
-def test_lines_leave_stdout_to_what_a_command_answers(form):
+def test_log_lines_go_to_stderr_and_not_to_stdout(form):
     program = f"import structlog; from modicum_server import logs; logs.{form}(); structlog.get_logger().info('seen')"
 
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -1,10 +1,8 @@
-import asyncio
+"""Projects, tokens and roles in the store."""
 
 import pytest
 from modicum_server.domain.projects import Role
-from modicum_server.errors import DependencyUnavailable, ProjectNotFound
-from modicum_server.ports import RememberedRequest
-from modicum_server.store.postgres import PostgresStore
+from modicum_server.errors import ProjectNotFound
 
 DEFAULT = "projects/default"
 
@@ -62,53 +60,3 @@ async def test_creating_in_a_deleted_project_is_refused(store):
     with pytest.raises(ProjectNotFound):
         async with store.transaction() as transaction:
             await transaction.models.create("projects/gone/models/m")
-
-
-async def test_fifty_equal_requests_at_once_create_one_resource(store):
-    made = []
-
-    async def request() -> str:
-        async with store.transaction() as transaction:
-            remembered = await transaction.requests.find(DEFAULT, "id")
-            if remembered is not None:
-                return remembered.created
-            reply = f"thing {len(made)}"
-            made.append(reply)
-            await transaction.requests.remember(DEFAULT, "id", RememberedRequest("Create", "digest", reply))
-            return reply
-
-    replies = await asyncio.gather(*(request() for _ in range(50)))
-
-    assert made == ["thing 0"]
-    assert set(replies) == {"thing 0"}
-
-
-async def test_a_transaction_that_fails_leaves_nothing(store):
-    async def fail():
-        async with store.transaction() as transaction:
-            await transaction.projects.create("projects/p", admin="ann")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        await fail()
-
-    async with store.transaction() as transaction:
-        assert await transaction.projects.get("projects/p") is None
-
-
-async def test_a_store_without_its_database_is_unavailable():
-    store = PostgresStore("postgresql://modicum@/modicum?host=/nonexistent")
-
-    with pytest.raises(DependencyUnavailable):
-        await store.ping()
-    with pytest.raises(DependencyUnavailable):
-        async with store.transaction() as transaction:
-            await transaction.projects.get(DEFAULT)
-
-
-async def test_a_store_reconnects_after_its_connections_were_cut(store, cut_connections):
-    await store.ping()
-
-    cut_connections()
-
-    await store.ping()

@@ -50,7 +50,7 @@ class Measure:
             return f"unavailable: {self.unavailable}" if self.unavailable else "unavailable"
         if not self.method:
             return f"{number(self.value)} (n = {self.n}, no interval)"
-        level = "" if self.level == USUAL_LEVEL else f"{asked(self.level)} interval "
+        level = "" if self.level == USUAL_LEVEL else f"{exact_percent(self.level)} interval "
         return f"{number(self.value)} ({level}{number(self.low, 'open')} to {number(self.high, 'open')})"
 
 
@@ -63,8 +63,8 @@ def number(value: float | None, absent: str = "unavailable") -> str:
     return f"{value:.2g}"
 
 
-def asked(share: float) -> str:
-    """A share as exactly as somebody asked for it: 95%, 99.9%."""
+def exact_percent(share: float) -> str:
+    """A share that somebody chose, as exactly as it was given: 95%, 99.9%."""
     return f"{100 * share:.6g}%"
 
 
@@ -97,7 +97,7 @@ def measure_of(name: str, entry: Mapping[str, Any]) -> Measure:
 def measures_of(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Measure]:
     """The measures of a part of the result document, in the order in which they are shown.
 
-    A document of before tells neither order nor title: then they are called by their names.
+    Documents of older versions have neither order nor title; the name of the measure is used.
     """
     measures = (measure_of(name, entry) for name, entry in entries.items())
     return {measure.name: measure for measure in sorted(measures, key=lambda measure: measure.order)}

@@ -11,7 +11,7 @@ from modicum.errors import DeadlineExceeded, InvalidArgument, ModelRejected, Not
 from modicum.resource_names import checked_id, checked_text, resource_name
 from modicum.sources.contents import file_content
 from modicum.sources.inputs import InputSpecification, input_specification
-from modicum.sources.labels import class_labels
+from modicum.sources.labels import class_names
 from modicum.sources.model_files import model_file
 from modicum.transfers import ProgressCallback, upload
 from modicum.v1 import model_pb2, model_service_pb2
@@ -72,7 +72,7 @@ class AsyncModels:
             DeadlineExceeded: the check took longer than `timeout_seconds`.
         """
         file = model_file(weights=weights, exported=exported, torchscript=torchscript, architecture=architecture)
-        specification, names = input_specification(input), class_labels(labels)
+        specification, names = input_specification(input), class_names(labels)
         checked_id(name, "model")
         content = await asyncio.to_thread(file_content, file.path)
         await upload(self._connection, [content], progress)

@@ -73,7 +73,7 @@ def up(
     until_unused: Annotated[bool, typer.Option(hidden=True, help="Stop when no command uses the server.")] = False,
 ) -> None:
     """Run a whole server on this machine: Postgres, API, worker and TorchServe. Ctrl-C stops it."""
-    from modicum_server.local.folder import DataFolder, FolderInUse, Listening, default_folder
+    from modicum_server.local.folder import DataFolder, FolderInUse, ServerAddresses, default_folder
     from modicum_server.local.supervisor import LocalServer, StartFailed
 
     settings = _settings(grpc_port=grpc_port, http_port=http_port)
@@ -84,9 +84,9 @@ def up(
         path = data or default_folder()
         _end(USAGE, f"{path}: the data folder cannot be created: {error.strerror}; choose another folder with --data")
 
-    def announce(listening: Listening) -> None:
-        typer.echo(f"gRPC   {listening.grpc_address}")
-        typer.echo(f"HTTP   http://{listening.http_address}/metrics")
+    def announce(addresses: ServerAddresses) -> None:
+        typer.echo(f"gRPC   {addresses.grpc_address}")
+        typer.echo(f"HTTP   http://{addresses.http_address}/metrics")
         typer.echo(f"token  {folder.path / 'token'}")
 
     server = LocalServer(folder, settings, until_unused)

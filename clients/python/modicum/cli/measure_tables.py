@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from rich.markup import escape
 from rich.table import Table
 
-from modicum.measures import Measure, asked, number, percent
+from modicum.measures import Measure, exact_percent, number, percent
 from modicum.results import SearchResult
 
 #: Rows of the table of classes. The other classes are only counted.
@@ -74,7 +74,7 @@ def _title(measure: Measure) -> str:
 
 def _interval_title(measures: Iterable[Measure]) -> str:
     level = next((measure.level for measure in measures if measure.method), None)
-    return "interval" if level is None else f"{asked(level)} interval"
+    return "interval" if level is None else f"{exact_percent(level)} interval"
 
 
 def _interval(measure: Measure) -> str:

@@ -29,7 +29,7 @@ from modicum.searches import (
 )
 from modicum.sources.images import Image, find_images
 from modicum.sources.inputs import InputSpecification, input_specification
-from modicum.sources.labels import class_labels
+from modicum.sources.labels import class_names
 from modicum.sources.model_files import ModelFile, model_file
 from modicum.sources.npy import PICTURE_CHANNELS
 from modicum.statistics import Statistics
@@ -107,7 +107,7 @@ def model_request(name: str | None, options: ModelOptions) -> ModelRequest:
         architecture=options.architecture,
     )
     named = checked_id(name, "model") if name else suggested_id(file.path.stem)
-    return ModelRequest(named, file, input_specification(options.input_name), class_labels(options.labels))
+    return ModelRequest(named, file, input_specification(options.input_name), class_names(options.labels))
 
 
 def search_request(

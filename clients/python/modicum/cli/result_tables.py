@@ -11,7 +11,7 @@ from modicum.cli.comparisons import compared, lower_first, matrices, search_text
 from modicum.cli.measure_tables import classes_table, measures_table
 from modicum.comparisons import CheckedVersion, Mitigation
 from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls, PixelSubsetFinding
-from modicum.measures import asked, number, percent
+from modicum.measures import exact_percent, number, percent
 from modicum.resource_names import last_part, printable, short_version
 from modicum.results import Result, SearchResult
 from modicum.versions import ModelVersion
@@ -109,7 +109,7 @@ def mitigation_lines(check: Mitigation, called: Callable[[str], str] = short_ver
 
 def _level(check: Mitigation) -> str:
     levels = {measure.level for measure in check.measures.values() if measure.method}
-    return f", with {asked(levels.pop())} intervals" if len(levels) == 1 else ""
+    return f", with {exact_percent(levels.pop())} intervals" if len(levels) == 1 else ""
 
 
 def _beside(version: CheckedVersion) -> str:

@@ -20,7 +20,7 @@ from modicum.errors import InvalidSource
 from modicum.resource_names import printable
 from modicum.sources import npy, png
 from modicum.sources.contents import Content, file_content, made_content, require_file
-from modicum.sources.labels import image_labels
+from modicum.sources.labels import true_labels
 from modicum.sources.paths import refuse_outside_links
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff", npy.SUFFIX})
@@ -90,7 +90,7 @@ def find_images(source: str | Path, labels: str | Path | None = None) -> list[Im
     if labels is not None:
         raise InvalidSource(f"{path}: labels can only be given for a folder; this file has its own labels")
     if path.suffix.lower() == ".csv":
-        return _listed(path.parent, image_labels(path), path)
+        return _listed(path.parent, true_labels(path), path)
     if path.suffix.lower() == ".npz":
         return _arrays(path)
     raise InvalidSource(f"{path}: expected a folder of images, a .csv or an .npz")
@@ -112,7 +112,7 @@ def _folder(folder: Path, labels: Path | None) -> list[Image]:
     flat = [path for path in found if len(path.parts) == 1]
     labels = labels or (folder / LABELS_FILE if (folder / LABELS_FILE).is_file() else None)
     if labels:
-        return _labelled(folder, found, image_labels(labels), labels)
+        return _labelled(folder, found, true_labels(labels), labels)
     if flat and len(flat) < len(found):
         raise InvalidSource(
             f"{folder}: expected images only in class folders, but {len(flat)} are beside them; move these into class "

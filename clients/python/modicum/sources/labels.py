@@ -14,7 +14,7 @@ from modicum.sources.paths import name_inside
 HEADER = ("file", "label")
 
 
-def class_labels(source: str | Path | Sequence[str] | None) -> tuple[str, ...]:
+def class_names(source: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     """The names of the classes in the order of the outputs, from a list or a file. Empty for None.
 
     The file is text with one name per line, or a JSON list of strings.
@@ -34,7 +34,7 @@ def class_labels(source: str | Path | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
-def image_labels(path: Path) -> dict[str, str]:
+def true_labels(path: Path) -> dict[str, str]:
     """Labels by file name, from a CSV of two columns. The first row may be the header `file,label`.
 
     Raises:
@@ -86,14 +86,14 @@ def json_of(path: Path, expected: str) -> Any:
     """
     text = text_of(path)
     try:
-        return json.loads(text, object_pairs_hook=_without_doubles)
+        return json.loads(text, object_pairs_hook=_refuse_duplicate_keys)
     except RecursionError as error:
         raise InvalidSource(f"{expected}, but it is nested too deeply") from error
     except ValueError as error:  # not JSON, a key that occurs twice, or a number of thousands of digits
         raise InvalidSource(f"{expected}, but it is not valid: {error}") from error
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]

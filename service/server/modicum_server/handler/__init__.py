@@ -1,5 +1,5 @@
 """What runs inside TorchServe's model process: it reads a task from a slot's folder and sends chunks.
 
-This is the only part of the server that imports torch and `modicum_sis`, and only `entry` imports `ts`. It opens no
-socket, reaches no database, and reads nothing outside its slot's folder.
+Of the server, only this package and the programs `demo` and `selftest` import torch, and only `torchserve_entry`
+imports `ts`. This package opens no socket, reaches no database, and reads nothing outside its slot's folder.
 """

@@ -30,7 +30,7 @@ class FolderInUse(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class ServerAddresses:
     """The addresses of a local server, as they are in `DIR/server.json`."""
 
     pid: int
@@ -90,7 +90,7 @@ class DataFolder:
                 time.sleep(LOCK_RETRY_SECONDS)
             yield
 
-    def leave_if_unused(self) -> bool:
+    def withdraw_if_unused(self) -> bool:
         """Remove the announcement unless a command uses the server or is about to attach; return whether it did."""
         with (self.path / "start.lock").open("a") as start, (self.path / "users.lock").open("a") as users:
             if not (_lock_exclusively(start) and _lock_exclusively(users)):
@@ -110,10 +110,10 @@ class DataFolder:
             fresh.rename(path)
         return path.read_text().strip()
 
-    def announce(self, listening: Listening) -> None:
+    def announce(self, addresses: ServerAddresses) -> None:
         """Write the addresses of the server."""
         fresh = self.path / "server.json.new"
-        fresh.write_text(json.dumps(asdict(listening)))
+        fresh.write_text(json.dumps(asdict(addresses)))
         fresh.rename(self.path / "server.json")
 
     def withdraw(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from modicum_server.domain.projects import Role
 from modicum_server.errors import ModelServerDown
 from modicum_server.local.children import Child
-from modicum_server.local.folder import DataFolder, Listening
+from modicum_server.local.folder import DataFolder, ServerAddresses
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import token_digest
 
@@ -39,7 +39,7 @@ class LocalServer:
     settings: Settings
     until_unused: bool = False
 
-    async def run(self, stop: asyncio.Event, ready: Callable[[Listening], None]) -> None:
+    async def run(self, stop: asyncio.Event, ready: Callable[[ServerAddresses], None]) -> None:
         """Run until `stop`, or (if requested) until no command uses it.
 
         Raises:
@@ -50,11 +50,13 @@ class LocalServer:
             await self._prepare(database)
             await _first_of(database.keep(), self._serve(children, stop, ready))
 
-    async def _serve(self, children: "_Children", stop: asyncio.Event, ready: Callable[[Listening], None]) -> None:
+    async def _serve(
+        self, children: "_Children", stop: asyncio.Event, ready: Callable[[ServerAddresses], None]
+    ) -> None:
         """Announce the addresses of the API, and keep it and the worker running until the stop."""
-        listening = await children.keep_listening()
-        self.folder.announce(listening)
-        ready(listening)
+        addresses = await children.keep_listening()
+        self.folder.announce(addresses)
+        ready(addresses)
         try:
             await self._until_told(stop)
         finally:
@@ -127,7 +129,7 @@ class LocalServer:
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), USE_POLL_SECONDS)
-            if self.until_unused and self.folder.leave_if_unused():
+            if self.until_unused and self.folder.withdraw_if_unused():
                 return
 
 
@@ -160,7 +162,7 @@ class _Children:
     ready_file: Path
     _keepers: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def keep_listening(self) -> Listening:
+    async def keep_listening(self) -> ServerAddresses:
         """Wait for the addresses of the API. From then on, both children are restarted whenever they end."""
         end = asyncio.get_running_loop().time() + START_SECONDS
         while not self.ready_file.exists():
@@ -168,12 +170,12 @@ class _Children:
             if ended or asyncio.get_running_loop().time() > end:
                 raise StartFailed(f"the API did not start; the end of its log:\n{last_lines(self.api.log_file)}")
             await asyncio.sleep(POLL_SECONDS)
-        addresses = json.loads(self.ready_file.read_text())
-        listening = Listening(pid=os.getpid(), started=datetime.now(UTC).isoformat(), **addresses)
+        announced = json.loads(self.ready_file.read_text())
+        addresses = ServerAddresses(pid=os.getpid(), started=datetime.now(UTC).isoformat(), **announced)
         # After a restart it must listen on the same ports, which its clients know.
-        self.api.arguments = _serve(self.ready_file, listening.grpc_port, listening.http_port)
+        self.api.arguments = _serve(self.ready_file, addresses.grpc_port, addresses.http_port)
         self._keepers.extend(asyncio.create_task(child.keep_running()) for child in (self.api, self.worker))
-        return listening
+        return addresses
 
     async def stop(self, grace_seconds: float) -> None:
         """Stop both for good."""

@@ -61,7 +61,7 @@ def _require_length(line: bytes, number: int) -> None:
 
 def _read_line(line: bytes, number: int) -> DatasetItem:
     try:
-        row = json.loads(line, object_pairs_hook=lambda pairs: _without_doubles(pairs, number))
+        row = json.loads(line, object_pairs_hook=lambda pairs: _refuse_duplicate_keys(pairs, number))
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         raise _invalid(number, "the line is not JSON") from None
     if not isinstance(row, dict) or not all(isinstance(value, str) for value in row.values()):
@@ -74,7 +74,7 @@ def _read_line(line: bytes, number: int) -> DatasetItem:
         raise _invalid(number, str(error)) from None
 
 
-def _without_doubles(pairs: list[tuple[str, Any]], number: int) -> dict[str, Any]:
+def _refuse_duplicate_keys(pairs: list[tuple[str, Any]], number: int) -> dict[str, Any]:
     keys = [key for key, _ in pairs]
     if len(set(keys)) < len(keys):
         double = next(key for key in keys if keys.count(key) > 1)

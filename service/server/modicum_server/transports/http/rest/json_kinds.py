@@ -14,8 +14,8 @@ from modicum_server.usecases.rules import LARGEST_INT32, shown
 _WHOLE_NUMBER = re.compile("-?[0-9]+", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?|NaN|-?Infinity", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_FRACTIONS = {FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT}
-_INTEGERS = {
+_FLOAT_TYPES = {FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT}
+_INTEGER_TYPES = {
     FieldDescriptor.CPPTYPE_INT32: "a whole number of 32 bits",
     FieldDescriptor.CPPTYPE_INT64: "a whole number of 64 bits, as a number or as a string of digits",
     FieldDescriptor.CPPTYPE_UINT32: "a whole number of 32 bits, 0 or more",
@@ -33,12 +33,12 @@ def is_of_kind(field: FieldDescriptor, value: Any) -> bool:
         return _is_of_enum(field, value)
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         return isinstance(value, bool)
-    if field.cpp_type in _INTEGERS:
-        return _is_whole(value)
-    return _is_number(value) if field.cpp_type in _FRACTIONS else isinstance(value, str)
+    if field.cpp_type in _INTEGER_TYPES:
+        return _is_json_integer(value)
+    return _is_json_number(value) if field.cpp_type in _FLOAT_TYPES else isinstance(value, str)
 
 
-def expected(field: FieldDescriptor) -> str:
+def describe_expected(field: FieldDescriptor) -> str:
     """Describe what a field takes, for the caller."""
     if field.enum_type is not None:
         return f"one of {', '.join(value.name for value in field.enum_type.values)}"
@@ -48,10 +48,10 @@ def expected(field: FieldDescriptor) -> str:
         return "a time such as 2026-01-31T12:00:00Z"
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         return "true or false"
-    return "a number" if field.cpp_type in _FRACTIONS else _INTEGERS.get(field.cpp_type, "text")
+    return "a number" if field.cpp_type in _FLOAT_TYPES else _INTEGER_TYPES.get(field.cpp_type, "text")
 
 
-def came(value: Any) -> str:
+def describe_received(value: Any) -> str:
     """Describe a value by its JSON kind."""
     if value is None:
         return "null"
@@ -68,21 +68,21 @@ def _is_of_enum(field: FieldDescriptor, value: Any) -> bool:
     assert field.enum_type is not None
     if isinstance(value, str):
         return value in field.enum_type.values_by_name
-    return _is_integer(value) and abs(value) <= LARGEST_INT32
+    return _is_python_int(value) and abs(value) <= LARGEST_INT32
 
 
-def _is_integer(value: Any) -> bool:
+def _is_python_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_whole(value: Any) -> bool:
+def _is_json_integer(value: Any) -> bool:
     """Return whether it is a whole number: 1, 1.0 or 1e0 in JSON, but only digits in a string."""
     if isinstance(value, str):
         return _WHOLE_NUMBER.fullmatch(value) is not None
-    return value.is_integer() if isinstance(value, float) else _is_integer(value)
+    return value.is_integer() if isinstance(value, float) else _is_python_int(value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_json_number(value: Any) -> bool:
     if isinstance(value, str):
         return _NUMBER.fullmatch(value) is not None
-    return isinstance(value, float) or _is_integer(value)
+    return isinstance(value, float) or _is_python_int(value)

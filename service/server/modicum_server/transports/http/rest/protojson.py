@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from modicum_server.errors import FieldInvalid
-from modicum_server.transports.http.rest.json_kinds import came, expected, is_of_kind
+from modicum_server.transports.http.rest.json_kinds import describe_expected, describe_received, is_of_kind
 from modicum_server.transports.list_limits import too_long
 
 WELL_KNOWN = "google.protobuf."
@@ -144,7 +144,7 @@ def _fault(descriptor: Descriptor, value: Any, path: str) -> FieldInvalid:
 
 def _faults(descriptor: Descriptor, value: Any, path: str, fits: Fits) -> Iterator[FieldInvalid]:
     if not isinstance(value, dict):
-        yield FieldInvalid(path or WHOLE, f"expected an object, got {came(value)}")
+        yield FieldInvalid(path or WHOLE, f"expected an object, got {describe_received(value)}")
         return
     seen: set[str] = set()
     for name, item in value.items():
@@ -181,7 +181,7 @@ def _faults_of_field(field: FieldDescriptor, value: Any, path: str, fits: Fits) 
         for place, item in enumerate(value):
             yield from _faults_of_item(field, item, f"{path}[{place}]", fits)
     elif field.is_repeated and value is not None:
-        yield FieldInvalid(path, f"expected a list, got {came(value)}")
+        yield FieldInvalid(path, f"expected a list, got {describe_received(value)}")
     elif value is not None:
         yield from _faults_of_item(field, value, path, fits)
 
@@ -191,7 +191,7 @@ def _faults_of_item(field: FieldDescriptor, value: Any, path: str, fits: Fits) -
         assert field.message_type is not None
         yield from _faults(field.message_type, value, path, fits)
     elif not fits(field, value):
-        yield FieldInvalid(path, f"expected {expected(field)}, got {came(value)}")
+        yield FieldInvalid(path, f"expected {describe_expected(field)}, got {describe_received(value)}")
 
 
 def _is_taken(field: FieldDescriptor, value: Any) -> bool:

@@ -8,7 +8,7 @@ from modicum_server.transports.contract import services_of_contract
 from modicum_server.transports.http.rest.openapi.comments import comment_on
 from modicum_server.transports.http.rest.openapi.operations import body_of, enums_in_queries, operation_of, path_of
 from modicum_server.transports.http.rest.openapi.refusals import SOMETIMES, problem_response, refusal_responses
-from modicum_server.transports.http.rest.openapi.schemas import Body, Way, schemas_of
+from modicum_server.transports.http.rest.openapi.schemas import Body, Direction, schemas_of
 from modicum_server.transports.http.rest.routes import Binding, bindings_of
 from modicum_server.usecases.rules import UUID
 
@@ -143,5 +143,5 @@ def _components(bindings: list[Binding]) -> dict[str, Any]:
 def _bodies(bindings: list[Binding]) -> list[Body]:
     """Yield the messages that are bodies of requests or responses; streams are described in words."""
     sent = [body for binding in bindings if (body := body_of(binding)) is not None]
-    received = [Body(one.method.output_type, Way.RECEIVED) for one in bindings if not one.method.server_streaming]
+    received = [Body(one.method.output_type, Direction.RESPONSE) for one in bindings if not one.method.server_streaming]
     return [*sent, *received]

@@ -13,7 +13,7 @@ from modicum_server.transports.http.rest.openapi.examples import EXAMPLES, IDS
 from modicum_server.transports.http.rest.openapi.refusals import refusals_of
 from modicum_server.transports.http.rest.openapi.schemas import (
     Body,
-    Way,
+    Direction,
     has_behaviour,
     reference,
     required_of,
@@ -98,10 +98,10 @@ def body_of(binding: Binding) -> Body | None:
         return None
     if binding.body == WHOLE_BODY:
         elsewhere = frozenset(field for field, _ in binding.template.variables)
-        return Body(binding.method.input_type, Way.SENT, elsewhere)
+        return Body(binding.method.input_type, Direction.REQUEST, elsewhere)
     message = _body_field(binding).message_type
     assert message is not None, "a body of JSON is an object"
-    return Body(message, Way.SENT)
+    return Body(message, Direction.REQUEST)
 
 
 def _body_field(binding: Binding) -> FieldDescriptor:
@@ -190,7 +190,7 @@ def _body(binding: Binding) -> dict[str, Any]:
         text = "The bytes of the artifact. They are not read if the project already holds the artifact."
         return {"description": text, "content": {ANY_BYTES: bytes_}}
     example = EXAMPLES.get(body.message.full_name)
-    content = {"schema": reference(body.message, Way.SENT)} | ({} if example is None else {"example": example})
+    content = {"schema": reference(body.message, Direction.REQUEST)} | ({} if example is None else {"example": example})
     whole = binding.body == WHOLE_BODY
     needed = bool(required_of(body)) if whole else has_behaviour(_body_field(binding), "REQUIRED")
     return {"required": needed, "content": {JSON: content}}

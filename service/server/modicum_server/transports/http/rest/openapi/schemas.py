@@ -29,11 +29,11 @@ _SCALARS: Mapping[int, Schema] = {
 _WELL_KNOWN: Mapping[str, Schema] = {"google.protobuf.Timestamp": {"type": "string", "format": "date-time"}}
 
 
-class Way(StrEnum):
+class Direction(StrEnum):
     """The direction of a message; its value ends the name of the schema."""
 
-    RECEIVED = ""
-    SENT = "Input"
+    RESPONSE = ""
+    REQUEST = "Input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Body:
     """A message that is a body; `elsewhere` are its fields that are in the path."""
 
     message: Descriptor
-    way: Way
+    direction: Direction
     elsewhere: frozenset[str] = frozenset()
 
 
@@ -51,7 +51,7 @@ def schemas_of(bodies: Iterable[Body], enums: Iterable[EnumDescriptor]) -> dict[
     waiting = list(bodies)
     while waiting:
         body = waiting.pop()
-        name = name_of(body.message, body.way)
+        name = name_of(body.message, body.direction)
         if name in found:
             continue
         found[name] = _schema_of_body(body)
@@ -60,34 +60,34 @@ def schemas_of(bodies: Iterable[Body], enums: Iterable[EnumDescriptor]) -> dict[
                 found[name_of(field.enum_type)] = _schema_of_enum(field.enum_type)
             elif is_nested(field):
                 assert field.message_type is not None
-                waiting.append(Body(field.message_type, body.way))
+                waiting.append(Body(field.message_type, body.direction))
     return dict(sorted(found.items()))
 
 
-def name_of(kind: Descriptor | EnumDescriptor, way: Way = Way.RECEIVED) -> str:
+def name_of(kind: Descriptor | EnumDescriptor, direction: Direction = Direction.RESPONSE) -> str:
     """Return the name of a message's or enum's schema: its name without the package."""
-    return kind.full_name.removeprefix("modicum.v1.").removeprefix("google.protobuf.") + way
+    return kind.full_name.removeprefix("modicum.v1.").removeprefix("google.protobuf.") + direction
 
 
-def reference(kind: Descriptor | EnumDescriptor, way: Way = Way.RECEIVED) -> Schema:
+def reference(kind: Descriptor | EnumDescriptor, direction: Direction = Direction.RESPONSE) -> Schema:
     """Return the reference to a schema."""
-    return {"$ref": f"#/components/schemas/{name_of(kind, way)}"}
+    return {"$ref": f"#/components/schemas/{name_of(kind, direction)}"}
 
 
-def schema_of_field(field: FieldDescriptor, way: Way = Way.SENT) -> Schema:
+def schema_of_field(field: FieldDescriptor, direction: Direction = Direction.REQUEST) -> Schema:
     """Return the schema of a field's value, without its description."""
-    one = _schema_of_value(field, way)
+    one = _schema_of_value(field, direction)
     return {"type": "array", "items": one} if field.is_repeated else one
 
 
 def required_of(body: Body) -> list[str]:
     """Return the fields that a body always has, by JSON name."""
-    sure = (field for field in body.message.fields if _is_sure(field, body.way))
+    sure = (field for field in body.message.fields if _is_sure(field, body.direction))
     return [field.json_name for field in sure if field.name not in body.elsewhere]
 
 
-def _is_sure(field: FieldDescriptor, way: Way) -> bool:
-    return has_behaviour(field, "REQUIRED") if way is Way.SENT else not field.has_presence
+def _is_sure(field: FieldDescriptor, direction: Direction) -> bool:
+    return has_behaviour(field, "REQUIRED") if direction is Direction.REQUEST else not field.has_presence
 
 
 def has_behaviour(field: FieldDescriptor, *behaviours: str) -> bool:
@@ -97,24 +97,24 @@ def has_behaviour(field: FieldDescriptor, *behaviours: str) -> bool:
 
 
 def _schema_of_body(body: Body) -> Schema:
-    message, way = body.message, body.way
+    message, direction = body.message, body.direction
     schema: Schema = {
         "type": "object",
         "description": comment_on(message.full_name),
-        "properties": {field.json_name: _described(field, way) for field in message.fields},
+        "properties": {field.json_name: _described(field, direction) for field in message.fields},
     }
     if required := required_of(body):
         schema["required"] = required
-    if way is Way.SENT and message.full_name in EXAMPLES:
+    if direction is Direction.REQUEST and message.full_name in EXAMPLES:
         schema["examples"] = [EXAMPLES[message.full_name]]
     return schema
 
 
-def _described(field: FieldDescriptor, way: Way) -> Schema:
-    schema = schema_of_field(field, way) | {"description": comment_on(field.full_name)}
+def _described(field: FieldDescriptor, direction: Direction) -> Schema:
+    schema = schema_of_field(field, direction) | {"description": comment_on(field.full_name)}
     if has_behaviour(field, "OUTPUT_ONLY", "IDENTIFIER"):
         schema["readOnly"] = True
-    if way is Way.SENT and has_behaviour(field, "REQUIRED"):
+    if direction is Direction.REQUEST and has_behaviour(field, "REQUIRED"):
         schema |= _not_empty(field)
     return schema
 
@@ -126,12 +126,12 @@ def _not_empty(field: FieldDescriptor) -> Schema:
     return {"minLength": 1} if field.type == FieldDescriptor.TYPE_STRING else {}
 
 
-def _schema_of_value(field: FieldDescriptor, way: Way) -> Schema:
+def _schema_of_value(field: FieldDescriptor, direction: Direction) -> Schema:
     if field.enum_type is not None:
         return reference(field.enum_type)
     if is_nested(field):
         assert field.message_type is not None
-        return reference(field.message_type, way)
+        return reference(field.message_type, direction)
     if field.message_type is not None:
         return dict(_WELL_KNOWN[field.message_type.full_name])
     return dict(_SCALARS[field.type])
