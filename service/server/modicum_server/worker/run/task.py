@@ -30,8 +30,11 @@ async def run_task(context: WorkerContext, claim: Claim, task: Task, kind: Resul
         ):
             async for event in events:
                 if isinstance(event, TaskStarted | TaskFinished):
-                    writer.note(parameters_of(event, task))
-                await writer.add(kind.of_event(event))
+                    writer.record_parameters(parameters_of(event, task))
+                if results := kind.of_event(event):
+                    await writer.add(results)
+                else:
+                    await writer.passes_changed()
         claim.lease.check()
         expected.require_all()
     except ModelServerError as error:

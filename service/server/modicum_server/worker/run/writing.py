@@ -40,7 +40,7 @@ class ResultWriter(Generic[T]):
         self._noted: dict[str, object] = {}
         self._passes_written = 0
         self._changed = asyncio.Condition()
-        self._hurry = asyncio.Event()
+        self._flushing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
 
@@ -61,15 +61,19 @@ class ResultWriter(Generic[T]):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def add(self, results: Sequence[T] = ()) -> None:
-        """Take results, or look at the lease's passes again; wait while the buffer is full."""
+    async def add(self, results: Sequence[T]) -> None:
+        """Take results; wait while the buffer is full."""
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._buffer) < BUFFERED_RESULTS or self._failure)
             self._raise_failure()
             self._buffer.extend(results)
             self._changed.notify_all()
 
-    def note(self, parameters: Mapping[str, object]) -> None:
+    async def passes_changed(self) -> None:
+        """Look at the lease's passes again, and write them if they have grown. Waits like `add`."""
+        await self.add(())
+
+    def record_parameters(self, parameters: Mapping[str, object]) -> None:
         """Keep with the audit what influences its result. It is written with the next batch, or with the last one."""
         if not parameters:
             return
@@ -77,11 +81,11 @@ class ResultWriter(Generic[T]):
 
     @property
     def _work_waits(self) -> bool:
-        last = self._hurry.is_set() and self._noted
+        last = self._flushing.is_set() and self._noted
         return bool(self._buffer or last) or self._claim.lease.passes_done > self._passes_written
 
     async def _drain(self) -> None:
-        self._hurry.set()
+        self._flushing.set()
         async with self._changed:
             self._changed.notify_all()
             await self._changed.wait_for(lambda: not (self._buffer or self._noted) or self._failure)
@@ -100,7 +104,7 @@ class ResultWriter(Generic[T]):
                 # Not with `wait_for`: before Python 3.12 it can lose a cancellation that comes as the event is set.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._context.pauses.write):
-                        await self._hurry.wait()
+                        await self._flushing.wait()
                 await self._write_batch()
         except Exception as failure:  # noqa: BLE001 - raised again where results are handed in
             self._failure = failure
