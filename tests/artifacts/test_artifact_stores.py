@@ -140,7 +140,7 @@ async def test_more_bytes_than_announced_are_refused(store):
 async def test_two_uploads_of_one_artifact_do_not_mix(store):
     async with store.upload(PROJECT, DIGEST, size_bytes=len(DATA), offset=0) as first:
         await first.write(DATA)
-        with pytest.raises(UploadBusy, match="Another upload") as refused:
+        with pytest.raises(UploadBusy, match="another upload") as refused:
             await send(store)
         await first.commit()
 

@@ -81,7 +81,7 @@ def fill_while_an_audit_is_acknowledged(trial: Trial) -> None:
         with full_table(trial.stage, "audits"), pytest.raises(grpc.RpcError) as refused:
             calling.create(request).result()
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        assert "The database is full" in refused.value.details()
+        assert "the database is full" in refused.value.details()
         trial.follow(SUBJECT, calling.create(request).result().name)
     trial.submit_to(BESIDE)
 

@@ -80,7 +80,7 @@ def test_a_version_of_any_channels_size_and_class_count_is_accepted(stage, chann
 def test_an_input_of_no_or_too_many_channels_is_refused(stage, channels):
     version = version_of_program(stage, Corners(), input=tiny_input(channels))
 
-    assert stage.run(version, CheckWork())[-1].failure.detail.startswith("Expected an input of 1 to 64 channels")
+    assert stage.run(version, CheckWork())[-1].failure.detail.startswith("expected an input of 1 to 64 channels")
 
 
 def test_subsets_are_found_on_arrays_and_bad_ones_are_findings_with_a_reason(stage):

@@ -26,6 +26,11 @@ import re
 from collections.abc import Mapping
 
 
+def _message_of(docstring: str) -> str:
+    """A docstring as a message: these begin with a small letter and end without a full stop."""
+    return docstring[:1].lower() + docstring[1:].strip().removesuffix(".")
+
+
 class ModicumError(Exception):
     """Something went wrong."""
 
@@ -33,7 +38,7 @@ class ModicumError(Exception):
         self, message: str = "", *, reason: str = "", code: str = "", metadata: Mapping[str, str] | None = None
     ) -> None:
         """Take the message (default: the docstring of the class), the reason, the code and facts."""
-        super().__init__(message or (self.__doc__ or "").strip())
+        super().__init__(message or _message_of(self.__doc__ or ""))
         self.reason = reason or re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).upper()
         self.code = code
         self.metadata: Mapping[str, str] = dict(metadata or {})

@@ -32,12 +32,17 @@ from typing import Final
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
+def _message_of(docstring: str) -> str:
+    """Return a docstring as a message: these begin with a small letter and end without a full stop."""
+    return docstring[:1].lower() + docstring[1:].strip().removesuffix(".")
+
+
 class ModicumError(Exception):
     """Something went wrong."""
 
     def __init__(self, message: str = "", **metadata: str) -> None:
         """Take the message to show (the class's docstring if empty) and facts for programs, e.g. `digest=...`."""
-        super().__init__(message or (self.__doc__ or "").strip())
+        super().__init__(message or _message_of(self.__doc__ or ""))
         self.metadata: Mapping[str, str] = metadata
 
     @property

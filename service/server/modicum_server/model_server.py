@@ -117,7 +117,7 @@ class ExpectedResults:
         if self._missing_scores:
             raise missing_results(SCORES_MISSING, len({position for position, _ in self._missing_scores}))
         if self._missing_check:
-            what = "The model's process ended without the result of its check."
+            what = "the model's process ended without the result of its check"
             raise TaskFailed(CHECK_MISSING, what, model_at_fault=False)
 
     def _named(self, finding: Finding) -> Finding:
@@ -143,11 +143,11 @@ class ExpectedResults:
 
 def missing_results(reason: str, images: int) -> TaskFailed:
     """Return the failure of a task that ended without the results of so many images."""
-    what = f"The model's process ended without the results of {images} images."
+    what = f"the model's process ended without the results of {images} images"
     return TaskFailed(reason, what, model_at_fault=False)
 
 
 def _not_asked_for(what: str) -> TaskFailed:
     return TaskFailed(
-        NOT_ASKED_FOR, f"The model's process reported {what}, which its task does not have.", model_at_fault=False
+        NOT_ASKED_FOR, f"the model's process reported {what}, which its task does not have", model_at_fault=False
     )

@@ -17,11 +17,16 @@ SisError
 """
 
 
+def _message_of(docstring: str) -> str:
+    """A docstring as a message: these begin with a small letter and end without a full stop."""
+    return docstring[:1].lower() + docstring[1:].strip().removesuffix(".")
+
+
 class SisError(Exception):
     """The search for sufficient input subsets failed."""
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or type(self).__doc__)
+        super().__init__(message or _message_of(type(self).__doc__ or ""))
 
 
 class ParameterError(SisError, ValueError):

@@ -77,7 +77,7 @@ def _build_for_size(build: Callable[..., nn.Module], architecture: str, class_co
         raise ModelRefused(
             "INPUT_REFUSED",
             f"{architecture} cannot be built for an input of {size[0]} x {size[1]} pixels"
-            f"{first_line(error)}. Declare the size that the model was trained on.",
+            f"{first_line(error)}. Declare the size that the model was trained on",
         ) from error
 
 
@@ -135,7 +135,7 @@ def _group(group: str, architecture: str) -> Build:
     if group not in points:
         known = ", ".join(f"{name}:NAME" for name in sorted(points))
         raise ModelRefused(
-            "ARCHITECTURE_UNKNOWN", f"Expected an architecture of the form {known}; got {architecture!r}."
+            "ARCHITECTURE_UNKNOWN", f"expected an architecture of the form {known}; got {architecture!r}"
         )
     try:
         build: Build = points[group].load()
@@ -148,15 +148,15 @@ def _unknown(group: str, name: str, known: Sequence[str]) -> ModelRefused:
     close = [f"{group}:{match}" for match in difflib.get_close_matches(name, known, n=CLOSE_MATCHES)]
     first = [f"{group}:{match}" for match in sorted(known)[:10]]
     advice = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(first)} ..."
-    return ModelRefused("ARCHITECTURE_UNKNOWN", f"The architecture {group}:{name} does not exist; {advice}")
+    return ModelRefused("ARCHITECTURE_UNKNOWN", f"the architecture {group}:{name} does not exist; {advice}")
 
 
 def _unavailable(group: str, error: ImportError) -> TaskFailure:
     extra = {"efficientnet_lite": "demo"}.get(group, "worker")
     return TaskFailure(
         "ARCHITECTURE_UNAVAILABLE",
-        f"Architectures {group}:NAME need the package {error.name or group}, which this worker does not have. "
-        f"Install modicum-server[{extra}] on the worker.",
+        f"architectures {group}:NAME need the package {error.name or group}, which this worker does not have. "
+        f"Install modicum-server[{extra}] on the worker",
         model_at_fault=False,  # a worker with the package can load the version
     )
 

@@ -35,15 +35,15 @@ def check(loaded: Loaded, version: ModelVersion, progress: ProgressCounts) -> Ch
     progress.phase = "checking"
     size = loaded.input
     if not 1 <= size.channels <= MOST_CHANNELS:
-        raise ModelRefused("INPUT_REFUSED", f"Expected an input of 1 to {MOST_CHANNELS} channels; got {size.channels}.")
+        raise ModelRefused("INPUT_REFUSED", f"expected an input of 1 to {MOST_CHANNELS} channels; got {size.channels}")
     canvas = (size.channels, size.height, size.width)
     inspection = loaded.classifier.inspect(canvas)
     labels = len(version.class_labels)
     if labels and labels != inspection.class_count:
         raise ModelRefused(
             "CLASS_COUNT_MISMATCH",
-            f"Expected one class label per output. The model has {inspection.class_count} outputs, but the version has "
-            f"{labels} labels. Give the labels from its training in the order of its outputs.",
+            f"expected one class label per output. The model has {inspection.class_count} outputs, but the version has "
+            f"{labels} labels. Give the labels from its training in the order of its outputs",
         )
     progress.phase = "timing"  # a change counts as progress, so a slow model does not look like one that hangs
     return CheckAnswer(

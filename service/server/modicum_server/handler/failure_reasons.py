@@ -31,7 +31,7 @@ class TaskCancelled(TaskFailure):
     """The slot has the file `cancel`."""
 
     def __init__(self) -> None:
-        super().__init__("CANCELLED", "The task was cancelled before it ended.", model_at_fault=False)
+        super().__init__("CANCELLED", "the task was cancelled before it ended", model_at_fault=False)
 
 
 REFUSALS: dict[type[sis.ModelError], str] = {
@@ -62,17 +62,17 @@ def failure_of(error: BaseException) -> Failure:
 
 
 _OUT_OF_MEMORY = (
-    "The model and a batch of masked images do not fit into memory. "
-    "Use a worker with more memory, a smaller model or a smaller canvas."
+    "the model and a batch of masked images do not fit into memory. "
+    "Use a worker with more memory, a smaller model or a smaller canvas"
 )
-_BUG = "The handler has a bug: it raised an unexpected error. The worker's log shows it. Please report it."
+_BUG = "the handler has a bug: it raised an unexpected error. The worker's log shows it. Please report it"
 
 
 def _refusal_of(error: sis.CanvasRefused) -> str:
     return (
-        "The model's forward pass failed on a batch of normalised float32 images (B, C, H, W) of the declared input "
+        "the model's forward pass failed on a batch of normalised float32 images (B, C, H, W) of the declared input "
         f"size{first_line(error.__cause__)}. Check channels, height and width of the input "
-        "specification. Export programs with a dynamic batch dimension."
+        "specification. Export programs with a dynamic batch dimension"
     )
 
 

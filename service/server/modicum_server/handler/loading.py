@@ -78,8 +78,8 @@ def choose_device(asked: str, gpu_id: int | None = None) -> torch.device:
     if asked == "cuda":
         raise TaskFailure(
             "DEVICE_UNAVAILABLE",
-            "The audit asks for device cuda, but this worker has no GPU. "
-            "Ask for auto or cpu, or start a worker with a GPU.",
+            "the audit asks for device cuda, but this worker has no GPU. "
+            "Ask for auto or cpu, or start a worker with a GPU",
             model_at_fault=False,
         )
     return torch.device("cpu")
@@ -101,7 +101,7 @@ def load_version(slot: Slot, version: ModelVersion, parts: Mapping[str, ModelVer
         case InputDropout() as source:
             return _input_dropout(slot, version, source, parts, device)
     if version.input is None:
-        raise ModelRefused("INPUT_MISSING", "The version has no input specification.")
+        raise ModelRefused("INPUT_MISSING", "the version has no input specification")
     return Loaded(_classifier(module, version.input, device), version.input)
 
 
@@ -130,8 +130,8 @@ def _module_of_program(path: Path, kind: ExecutableKind, device: torch.device) -
         saver = "torch.jit.save" if kind is ExecutableKind.TORCHSCRIPT else "torch.export.save"
         raise ModelRefused(
             "PROGRAM_UNREADABLE",
-            f"Expected a program written by {saver}; torch {torch.__version__} cannot load it{first_line(error)}. "
-            "Export it again with this release of torch or an older one.",
+            f"expected a program written by {saver}; torch {torch.__version__} cannot load it{first_line(error)}. "
+            "Export it again with this release of torch or an older one",
         ) from error
 
 
@@ -153,7 +153,7 @@ def _classifier(module: nn.Module, specification: InputSpecification, device: to
 
 def _part(slot: Slot, name: str, parts: Mapping[str, ModelVersion], device: torch.device) -> Loaded:
     if name not in parts:
-        raise TaskFailure("PART_MISSING", f"The task does not include version {name}.", model_at_fault=False)
+        raise TaskFailure("PART_MISSING", f"the task does not include version {name}", model_at_fault=False)
     loaded = load_version(slot, parts[name], parts, device)
     size = loaded.input
     loaded.classifier.inspect((size.channels, size.height, size.width))  # finds class count and output kind
@@ -169,8 +169,8 @@ def _ensemble(
     if len(counts) != 1 or len(bounds) != 1:
         raise ModelRefused(
             "MEMBERS_DIFFER",
-            "The members of an ensemble must have the same classes and bounds. These have "
-            f"{_listed(counts)} classes and bounds {_listed(bounds)}. Use versions trained for the same task.",
+            "the members of an ensemble must have the same classes and bounds. These have "
+            f"{_listed(counts)} classes and bounds {_listed(bounds)}. Use versions trained for the same task",
         )
     module = EnsembleModule(tuple(member.classifier for member in members), source.combine)
     return _composite(module, members, version.input or members[0].input, device)

@@ -43,8 +43,8 @@ LIBRARIES = (
 """Distributions whose versions influence results, besides those with architectures."""
 
 DEVICE_BROKEN = (
-    "The device of this worker could not be started. "
-    "Look at the worker's log and at its GPU's driver, or ask for device cpu."
+    "the device of this worker could not be started. "
+    "Look at the worker's log and at its GPU's driver, or ask for device cpu"
 )
 
 log = logging.getLogger(__name__)
@@ -158,9 +158,7 @@ class TaskRun:
                 return self._search(loaded)
             case "score":
                 return self._score(loaded)
-        raise TaskFailure(
-            "NOT_IMPLEMENTED", "This worker does not support this kind of task yet.", model_at_fault=False
-        )
+        raise TaskFailure("NOT_IMPLEMENTED", "this worker does not support this kind of task yet", model_at_fault=False)
 
     def _score(self, loaded: Loaded) -> Finished:
         self.progress.phase = "preparing"

@@ -242,12 +242,12 @@ def check_canvas(canvas: Canvas, specification: InputSpecification) -> None:
     if canvas.channels != specification.channels:
         raise ModelRefused(
             "CANVAS_UNFIT",
-            f"Expected a canvas of {specification.channels} channels, like the version's input; got {canvas.channels}.",
+            f"expected a canvas of {specification.channels} channels, like the version's input; got {canvas.channels}",
         )
     if canvas.pixels > 8 * LARGEST_MASK_BYTES:
         raise TaskFailure(
             "CANVAS_TOO_LARGE",
-            f"Expected a canvas of at most {8 * LARGEST_MASK_BYTES:,} pixels; got {canvas.height} x {canvas.width}.",
+            f"expected a canvas of at most {8 * LARGEST_MASK_BYTES:,} pixels; got {canvas.height} x {canvas.width}",
             model_at_fault=False,
         )
 

@@ -37,7 +37,7 @@ class Slot:
             return Task.FromString((self.folder / "task.binpb").read_bytes())
         except Exception as error:  # protobuf's error type differs between its implementations
             raise TaskFailure(
-                "TASK_UNREADABLE", "The slot has no task that can be read.", model_at_fault=False
+                "TASK_UNREADABLE", "the slot has no task that can be read", model_at_fault=False
             ) from error
 
     def artifact(self, digest: str) -> Path:
@@ -50,7 +50,7 @@ class Slot:
         if not digest or not DIGEST_CHARACTERS.issuperset(digest) or not path.is_file():
             raise TaskFailure(
                 "ARTIFACT_MISSING",
-                f"Expected artifact {digest[:12]} in the slot, but it is missing.",
+                f"expected artifact {digest[:12]} in the slot, but it is missing",
                 model_at_fault=False,
             )
         return path

@@ -83,7 +83,7 @@ def _folder(data: Sequence[Mapping[str, Any]]) -> Path:
         return Path(bytes(named).decode() if isinstance(named, bytes | bytearray) else str(named))
     if FOLDER_VARIABLE in os.environ:
         return Path(os.environ[FOLDER_VARIABLE])
-    raise TaskFailure("SLOT_MISSING", "The call does not name the folder of its slot.", model_at_fault=False)
+    raise TaskFailure("SLOT_MISSING", "the call does not name the folder of its slot", model_at_fault=False)
 
 
 def _stream_to(context: Any) -> Callable[[Chunk], None]:

@@ -43,8 +43,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             raise
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
-            "The file is not a safetensors file and not a state dict saved by torch.save, or it is damaged or cut off. "
-            "Save the weights again with safetensors.torch.save_file(model.state_dict(), ...).",
+            "the file is not a safetensors file and not a state dict saved by torch.save, or it is damaged or cut off. "
+            "Save the weights again with safetensors.torch.save_file(model.state_dict(), ...)",
         ) from error
     _refuse_unusable(weights)
     return weights
@@ -70,8 +70,8 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], architecture: 
         ]
         raise ModelRefused(
             "STATE_DICT_MISMATCH",
-            f"Expected the {len(expected)} keys of {architecture}; got {len(given)}. "
-            f"{'; '.join(filter(None, complaints))}. Name the architecture that these weights were saved from.",
+            f"expected the {len(expected)} keys of {architecture}; got {len(given)}. "
+            f"{'; '.join(filter(None, complaints))}. Name the architecture that these weights were saved from",
         )
     _refuse_changed(expected, given, architecture)
     module.load_state_dict({**expected, **given})
@@ -88,9 +88,9 @@ def _refuse_changed(expected: Mapping[str, Tensor], given: Mapping[str, Tensor],
         types = (f"{key} {_type(expected[key])}, got {_type(given[key])}" for key in changed)
         raise ModelRefused(
             "STATE_DICT_MISMATCH",
-            f"The tensors must have the types of {architecture}, floating point in any precision; "
+            f"the tensors must have the types of {architecture}, floating point in any precision; "
             f"{_named('different type: expected', types, len(changed))}. Save the floating point weights of the "
-            "model before it was quantized or made complex, with safetensors.torch.save_file(model.state_dict(), ...).",
+            "model before it was quantized or made complex, with safetensors.torch.save_file(model.state_dict(), ...)",
         )
 
 
@@ -110,9 +110,9 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
             raise
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
-            "The file must hold a state dict of tensors only. It holds more than that (a whole model, TorchScript, a "
+            "the file must hold a state dict of tensors only. It holds more than that (a whole model, TorchScript, a "
             "torch.export program), or it is damaged. Save model.state_dict(), best with safetensors.torch.save_file. "
-            "Register a program as a program.",
+            "Register a program as a program",
         ) from error
     nested = next(
         (loaded[key] for key in NESTS if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping)), loaded
@@ -120,8 +120,8 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
     if not isinstance(nested, Mapping) or not nested or not all(isinstance(value, Tensor) for value in nested.values()):
         raise ModelRefused(
             "WEIGHTS_NOT_TENSORS",
-            "The file must hold a state dict, a mapping of names to tensors, but it holds something else. "
-            "Save model.state_dict().",
+            "the file must hold a state dict, a mapping of names to tensors, but it holds something else. "
+            "Save model.state_dict()",
         )
     weights = {str(key): value.detach() for key, value in nested.items()}
     _refuse_unusable(weights)
@@ -143,8 +143,8 @@ def _refuse_packed(path: Path) -> None:
     if unpacked > path.stat().st_size or any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
-            "Expected a file written by torch.save, which compresses nothing; got a compressed archive (.mar, .zip) "
-            f"that unpacks to {unpacked:,} bytes. Extract the weights and save them with safetensors.torch.save_file.",
+            "expected a file written by torch.save, which compresses nothing; got a compressed archive (.mar, .zip) "
+            f"that unpacks to {unpacked:,} bytes. Extract the weights and save them with safetensors.torch.save_file",
         )
 
 
@@ -159,9 +159,9 @@ def _refuse_unusable(weights: Mapping[str, Tensor]) -> None:
         named = (f"{key} ({fault})" for key, fault in faults.items())
         raise ModelRefused(
             "WEIGHTS_UNREADABLE",
-            "Every tensor must be dense, of plain numbers, with all of its values in the file; "
+            "every tensor must be dense, of plain numbers, with all of its values in the file; "
             f"{_named('unusable:', named, len(faults))}. Save the floating point weights of the loaded model, before "
-            "any quantization, with safetensors.torch.save_file(model.state_dict(), ...).",
+            "any quantization, with safetensors.torch.save_file(model.state_dict(), ...)",
         )
 
 

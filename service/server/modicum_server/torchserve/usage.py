@@ -33,13 +33,13 @@ class Usage:
     def excess(self) -> str:
         """Return which limit of files or threads is exceeded; "" when none is."""
         if self.files > MOST_FILES:
-            return f"The model's process wrote more than {MOST_FILES:,} files, the most that it may write"
+            return f"the model's process wrote more than {MOST_FILES:,} files, the most that it may write"
         if self.file_bytes > MOST_FILE_BYTES:
             return (
-                f"The model's process wrote more than {MOST_FILE_BYTES >> 20} MiB of files, the most that it may write"
+                f"the model's process wrote more than {MOST_FILE_BYTES >> 20} MiB of files, the most that it may write"
             )
         if self.threads > MOST_THREADS:
-            return f"The model's process started more than {MOST_THREADS:,} threads, the most that it may have"
+            return f"the model's process started more than {MOST_THREADS:,} threads, the most that it may have"
         return ""
 
 

@@ -54,8 +54,8 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         message = (
-            f"The worker cannot listen on {host}:{port} for its metrics. Set MODICUM_WORKER_METRICS_PORT to another"
-            " port or to 0, and MODICUM_WORKER_METRICS_HOST to an address of this machine."
+            f"the worker cannot listen on {host}:{port} for its metrics. Set MODICUM_WORKER_METRICS_PORT to another"
+            " port or to 0, and MODICUM_WORKER_METRICS_HOST to an address of this machine"
         )
         raise OSError(error.errno, message) from error
 

@@ -59,7 +59,7 @@ def failure_of(error: ModelServerError) -> TaskFailure:
     """Return what an error of the model server says of a task. ModelServerDown says nothing of a task."""
     match error:
         case ModelOutOfMemory() | TaskFailed(task_reason="MODEL_OUT_OF_MEMORY"):
-            detail = "The model's process ran out of memory. Try a smaller canvas, or a worker with more memory."
+            detail = "the model's process ran out of memory. Try a smaller canvas, or a worker with more memory"
             # Another worker, or this one at another time, may have the memory.
             return TaskFailure(_OUT_OF_MEMORY, detail, MEMORY_TRIES, model_at_fault=False)
         case TaskFailed(model_at_fault=True):
@@ -67,10 +67,10 @@ def failure_of(error: ModelServerError) -> TaskFailure:
         case TaskFailed():
             return TaskFailure(error.task_reason, str(error), TRIES, model_at_fault=False)
         case ModelHung():
-            detail = "The model's process showed no progress in time."
+            detail = "the model's process showed no progress in time"
             return TaskFailure("MODEL_HUNG", detail, TRIES, model_at_fault=True)
         case _:
-            return TaskFailure("MODEL_DIED", "The model's process died.", TRIES, model_at_fault=True)
+            return TaskFailure("MODEL_DIED", "the model's process died", TRIES, model_at_fault=True)
 
 
 def ending_after(error: ModelServerError, failed_tries: int, pauses: Pauses) -> HandBack | FailAudit | IsolateImage:

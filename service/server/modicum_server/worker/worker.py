@@ -203,7 +203,7 @@ class Worker:
         if failed_tries < TRIES or claim.shard.stage is Stage.CHECK:
             delay = retry_delay(min(failed_tries, TRIES), self._context.pauses)
             return await settle(self._context, claim, HandBack(failed_tries, delay))
-        detail = f"The server failed in the stage {claim.shard.stage.value}. Its log says why."
+        detail = f"the server failed in the stage {claim.shard.stage.value}. Its log says why"
         return await settle(self._context, claim, FailAudit(AuditFailure("INTERNAL", detail)))
 
     async def _unless_away(self, ending: Awaitable[Outcome]) -> Outcome:

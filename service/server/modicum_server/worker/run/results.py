@@ -77,7 +77,7 @@ def _transfer(score: SubsetScore, plan: ScorePlan) -> Transfer:
     classes = plan.classes[given.source]
     if predicted not in classes:
         expected = f"the version has classes 0 to {len(classes) - 1}"
-        raise TaskFailed("OUTPUT_SHAPE", f"The model predicted class {predicted}, but {expected}.", model_at_fault=True)
+        raise TaskFailed("OUTPUT_SHAPE", f"the model predicted class {predicted}, but {expected}", model_at_fault=True)
     sufficient = score.confidence >= plan.threshold
     transferred = TransferFinding(scorer, score.confidence, sufficient, classes.index(predicted))
     return Transfer(given.position, given.source, transferred)

@@ -47,7 +47,7 @@ def written_problem(refusal: Refusal) -> bytes:
 
 def path_unknown(path: str, request_id: str) -> Response:
     """Return the response to a path that no route has."""
-    detail = f"This server has no path {path[:200]!r}; /openapi.json lists its paths."
+    detail = f"this server has no path {path[:200]!r}; /openapi.json lists its paths"
     return Response(
         _written(status=404, detail=detail, reason=PATH_UNKNOWN, request_id=request_id), 404, media_type=MEDIA_TYPE
     )
@@ -56,14 +56,14 @@ def path_unknown(path: str, request_id: str) -> Response:
 def method_not_allowed(verb: str, allowed: Iterable[str], request_id: str) -> Response:
     """Return the response to a verb that the path does not allow."""
     listed = ", ".join(allowed)
-    detail = f"This path does not accept {verb[:20]!r}; it accepts {listed}."
+    detail = f"this path does not accept {verb[:20]!r}; it accepts {listed}"
     data = _written(status=405, detail=detail, reason=METHOD_NOT_ALLOWED, request_id=request_id)
     return Response(data, 405, {"Allow": listed}, MEDIA_TYPE)
 
 
 def request_malformed(request_id: str) -> Response:
     """Return the response to bytes that are not an HTTP request. They have no path and no request id."""
-    detail = "Not a valid HTTP/1.1 request: its first line, headers, length or chunks cannot be read."
+    detail = "not a valid HTTP/1.1 request: its first line, headers, length or chunks cannot be read"
     data = _written(status=400, detail=detail, reason=REQUEST_MALFORMED, request_id=request_id)
     return Response(data, 400, {"X-Request-ID": request_id, "Cache-Control": "no-store"}, MEDIA_TYPE)
 

@@ -1,0 +1,85 @@
+"""Error messages have one form: a small letter at the start, no full stop at the end (CONTRIBUTING.md, "How we write")."""
+
+import ast
+from collections.abc import Iterator
+
+import modicum.errors
+import modicum_server.errors
+import modicum_sis.errors
+import pytest
+
+from tests.docs.documents import ROOT
+
+PACKAGES = ("clients/python/modicum", "service/server/modicum_server", "service/sis/modicum_sis")
+GENERATED = frozenset({"v1", "generated"})
+#: What holds the text of a failure until it is shown.
+FAILURES = frozenset({"AuditFailure", "Failure", "ModelRefused", "TaskFailure"})
+#: Names that begin with a capital, besides those with a second capital or a digit (PostgreSQL, HTTP, UTF-8).
+NAMES = frozenset({"Landlock"})
+
+
+def kinds(kind: type[Exception]) -> Iterator[type[Exception]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from kinds(child)
+
+
+ROOTS = (modicum.errors.ModicumError, modicum_server.errors.ModicumError, modicum_sis.errors.SisError)
+HOLDERS = FAILURES | {kind.__name__ for root in ROOTS for kind in kinds(root)}
+#: Errors whose message is their docstring where nothing else is given.
+DOCUMENTED = [kind for root in ROOTS for kind in kinds(root) if kind.__init__ is root.__init__]
+
+
+def text_of(node: ast.expr) -> str:
+    """The text of a literal, with X where a value stands; empty for any other expression."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) if isinstance(part, ast.Constant) else "x" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def messages(source: str) -> Iterator[tuple[int, str]]:
+    """Lines and texts of the literal messages of errors: what is raised, or is made to be raised or stored."""
+    tree = ast.parse(source)
+    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise)]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    for call in calls:
+        if call in raised or ast.unparse(call.func).rpartition(".")[-1] in HOLDERS:
+            for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+                if " " in (text := text_of(argument)):
+                    yield call.lineno, text
+
+
+def is_well_formed(text: str) -> bool:
+    first = text.split(maxsplit=1)[0]
+    named = first in NAMES or any(letter.isupper() or letter.isdigit() for letter in first[1:])
+    return (named or not first[0].isupper()) and not (text.endswith(".") and not text.endswith("..."))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_messages_begin_with_a_small_letter_and_end_without_a_full_stop(package):
+    files = [path for path in (ROOT / package).rglob("*.py") if not GENERATED & set(path.parts)]
+
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for path in files
+        for line, text in messages(path.read_text(encoding="utf-8"))
+        if not is_well_formed(text)
+    ]
+
+    assert files
+    assert found == []
+
+
+@pytest.mark.parametrize("kind", DOCUMENTED, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+def test_a_docstring_becomes_a_message_of_that_form(kind):
+    message = str(kind())
+
+    assert message
+    assert is_well_formed(message)
+
+
+@pytest.mark.parametrize("text", ["The file is empty", "the file is empty.", "Expected 3 channels, got 4"])
+def test_another_form_is_found(text):
+    (found,) = messages(f"raise InvalidSource({text!r})")
+
+    assert not is_well_formed(found[1])
