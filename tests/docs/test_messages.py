@@ -1,4 +1,4 @@
-"""Error messages have one form: a small letter at the start, no full stop at the end (CONTRIBUTING.md, "How we write")."""
+"""Error messages begin with a small letter and end without a full stop (CONTRIBUTING.md, "How we write")."""
 
 import ast
 from collections.abc import Iterator
