@@ -1,8 +1,9 @@
 """Waiting until something is so, instead of for a time that may be too short on a loaded machine."""
 
 import asyncio
+import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 PATIENCE_SECONDS = 60.0
@@ -20,10 +21,14 @@ def eventually(look: Callable[[], T], what: str = "") -> T:
     return seen
 
 
-async def until(look: Callable[[], T], what: str = "") -> T:
+async def until(look: Callable[[], T | Awaitable[T]], what: str = "") -> T:
     """Look until there is something to see, while the event loop goes on; return it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (seen := look()):
+    while not (seen := await _seen(look())):
         assert time.monotonic() < deadline, f"not seen within {PATIENCE_SECONDS:g} s: {what or look}"
         await asyncio.sleep(POLL_SECONDS)
     return seen
+
+
+async def _seen(look: T | Awaitable[T]) -> T:
+    return await look if inspect.isawaitable(look) else look

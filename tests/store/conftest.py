@@ -1,12 +1,14 @@
 """A store over its own database."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import LiteralString
 
 import psycopg
 import pytest
 from modicum_server.store.postgres import PostgresStore
 
 from tests.store.store_scene import Scene
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -22,14 +24,38 @@ def scene(store: PostgresStore) -> Scene:
 
 
 @pytest.fixture
-def cut_connections(database_url: str) -> Callable[[], None]:
-    """Cut every connection to the test's database, as a restart of the server would."""
+def run_sql(database_url: str) -> Callable[[LiteralString], None]:
+    """Run a statement in the test's database, beside the store."""
 
-    def cut() -> None:
+    def run(statement: LiteralString) -> None:
         with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+            connection.execute(statement)
 
-    return cut
+    return run
+
+
+@pytest.fixture
+def cut_connections(run_sql: Callable[[LiteralString], None]) -> Callable[[], None]:
+    """Cut every connection to the test's database, as a restart of the server would."""
+    return lambda: run_sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+@pytest.fixture
+def until_one_waits(database_url: str) -> Callable[[], Awaitable[None]]:
+    """Wait until a transaction in the test's database waits for a lock that another one holds."""
+
+    async def until_waiting() -> None:
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+
+            async def waiting() -> bool:
+                found = await connection.execute(
+                    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
+                return found.rowcount > 0
+
+            await until(waiting, "a transaction that waits for a lock")
+
+    return until_waiting

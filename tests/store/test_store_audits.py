@@ -166,7 +166,7 @@ async def test_the_newest_succeeded_audit_with_its_own_result_is_reused(store, s
     assert reused.end_time is not None
 
 
-async def test_a_reused_audit_stays_until_the_other_refers_to_it(store, scene: Scene):
+async def test_a_reused_audit_stays_until_the_other_refers_to_it(store, scene: Scene, until_one_waits):
     origin = await scene.audit("origin", reuse_key="k")
     async with store.transaction() as transaction:
         await transaction.audits.succeed(origin.name, result_digest="5" * 64, artifacts=[])
@@ -179,14 +179,14 @@ async def test_a_reused_audit_stays_until_the_other_refers_to_it(store, scene: S
     async with store.transaction() as transaction:
         await transaction.audits.reusable(PROJECT, "k")
         deletion = asyncio.create_task(referrers())
-        await asyncio.sleep(0.2)
+        await until_one_waits()
         reusing = replace(origin, name=f"{PROJECT}/audits/again", reused_from=origin.name, result_digest="5" * 64)
         await transaction.audits.create(replace(reusing, state=AuditState.SUCCEEDED), range(4))
 
     assert await deletion == [f"{PROJECT}/audits/again", origin.name]
 
 
-async def test_an_audit_that_is_being_deleted_is_not_reused(store, scene: Scene):
+async def test_an_audit_that_is_being_deleted_is_not_reused(store, scene: Scene, until_one_waits):
     origin = await scene.audit("origin", reuse_key="k")
     async with store.transaction() as transaction:
         await transaction.audits.succeed(origin.name, result_digest="5" * 64, artifacts=[])
@@ -198,7 +198,7 @@ async def test_an_audit_that_is_being_deleted_is_not_reused(store, scene: Scene)
     async with store.transaction() as transaction:
         await transaction.audits.lock(origin.name)
         search = asyncio.create_task(reused())
-        await asyncio.sleep(0.2)
+        await until_one_waits()
         await transaction.audits.delete(origin.name)
 
     assert await search is None

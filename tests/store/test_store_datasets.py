@@ -100,7 +100,7 @@ async def test_versions_data_sets_and_audits_refer_to_artifacts(store, scene):
         assert await referrers("projects/other", "1" * 64) == []
 
 
-async def test_deleting_an_artifact_waits_for_transactions_that_may_refer_to_it(store):
+async def test_deleting_an_artifact_waits_for_transactions_that_may_refer_to_it(store, until_one_waits):
     async with store.transaction() as transaction:
         await transaction.artifacts.add(PROJECT, "3" * 64, 7)
 
@@ -111,23 +111,24 @@ async def test_deleting_an_artifact_waits_for_transactions_that_may_refer_to_it(
     async with store.transaction() as transaction:
         await transaction.artifacts.held(PROJECT, ["3" * 64])
         deletion = asyncio.create_task(delete())
-        await asyncio.sleep(0.2)
+        await until_one_waits()
         await transaction.datasets.create(NAME, "3" * 64, items(1))
 
     assert await deletion == [NAME]
 
 
-async def test_storing_and_deleting_the_same_bytes_wait_for_each_other(store):
-    digest = "3" * 64
+async def test_storing_and_deleting_the_same_bytes_wait_for_each_other(store, until_one_waits):
+    digest, locked = "3" * 64, asyncio.Event()
 
     async def bring():
         async with store.transaction() as transaction:
             assert not await transaction.artifacts.lock(digest)
-            await asyncio.sleep(0.2)
+            locked.set()
+            await until_one_waits()
             await transaction.artifacts.add(PROJECT, digest, 7)
 
     bringing = asyncio.create_task(bring())
-    await asyncio.sleep(0.1)
+    await locked.wait()
     async with store.transaction() as transaction:
         assert await transaction.artifacts.lock(digest)
 

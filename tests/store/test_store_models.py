@@ -125,7 +125,7 @@ async def test_references_to_a_version_are_listed(store, scene):
         assert await transaction.models.audits_of(ensemble) == []
 
 
-async def test_a_new_audit_cannot_refer_to_a_version_that_is_being_deleted(store, scene: Scene):
+async def test_a_new_audit_cannot_refer_to_a_version_that_is_being_deleted(store, scene: Scene, until_one_waits):
     version = await scene.model()
     async with store.transaction() as transaction:
         await transaction.datasets.create(f"{PROJECT}/datasets/photos", "3" * 64, items(1))
@@ -138,7 +138,7 @@ async def test_a_new_audit_cannot_refer_to_a_version_that_is_being_deleted(store
     async with store.transaction() as transaction:
         assert await transaction.models.audits_of(version) == []
         creation = asyncio.create_task(create())
-        await asyncio.sleep(0.2)
+        await until_one_waits()
         await transaction.models.delete_version(version)
 
     with pytest.raises(ModelVersionNotFound):
@@ -183,7 +183,9 @@ async def test_a_rejected_version_is_checked_again_once(store, scene: Scene):
 
 
 @pytest.mark.parametrize("of_model", [False, True])
-async def test_deleting_a_version_whose_check_is_ending_waits_for_no_worker(store, scene: Scene, of_model):
+async def test_deleting_a_version_whose_check_is_ending_waits_for_no_worker(
+    store, scene: Scene, until_one_waits, of_model
+):
     version = await scene.model(ready=False)
     async with store.transaction() as transaction:
         await transaction.shards.add(PROJECT, "", [NewShard(Stage.CHECK, version)])
@@ -204,7 +206,7 @@ async def test_deleting_a_version_whose_check_is_ending_waits_for_no_worker(stor
     async with store.transaction() as transaction:
         assert await transaction.models.audits_of(MODEL if of_model else version) == []
         version_locked.set()
-        await asyncio.sleep(0.2)
+        await until_one_waits()
         await (transaction.models.delete(MODEL) if of_model else transaction.models.delete_version(version))
 
     assert await ending

@@ -164,15 +164,15 @@ async def test_passes_are_reported_while_a_shard_runs_and_never_counted_twice(st
     assert await passes(lambda t: t.shards.finish(third, passes_done=5)) == 19
 
 
-async def test_a_shard_that_is_handed_back_waits_and_keeps_its_failed_tries(store, scene: Scene):
+async def test_a_shard_that_is_handed_back_waits_and_keeps_its_failed_tries(store, scene: Scene, run_sql):
     await scene.audit()
     shard = await scene.claim()
 
     async with store.transaction() as transaction:
-        assert await transaction.shards.hand_back(shard, failed_tries=2, delay_seconds=0.5)
+        assert await transaction.shards.hand_back(shard, failed_tries=2, delay_seconds=60)
     async with store.transaction() as transaction:
         assert await transaction.shards.claim("worker", lease_seconds=5) is None
-    await asyncio.sleep(0.6)
+    run_sql("UPDATE shards SET not_before = not_before - interval '60 s'")
 
     again = await scene.claim()
     assert again == replace(shard, attempt=2, failed_tries=2)
@@ -200,16 +200,20 @@ async def test_one_position_cannot_be_halved(store, scene: Scene):
             await transaction.shards.split(shard)
 
 
-async def test_two_concurrent_ends_of_the_last_shards_open_the_next_stage_once(store, scene: Scene):
+async def test_two_concurrent_ends_of_the_last_shards_open_the_next_stage_once(store, scene: Scene, until_one_waits):
     audit = await scene.audit(cut=[[0, 1], [2, 3]])
     shards = [await scene.claim(), await scene.claim()]
+
+    ended = []
 
     async def end(shard) -> int:
         async with store.transaction() as transaction:
             assert await transaction.shards.hold(shard)
             await transaction.findings.add(shard.audit, [finding(shard.positions[0], shard.model_version)])
             await transaction.shards.finish(shard, passes_done=1)
-            await asyncio.sleep(0.1)
+            ended.append(shard)
+            if len(ended) == 1:
+                await until_one_waits()
             return await transaction.shards.remaining(audit.name, Stage.SEARCH)
 
     assert sorted(await asyncio.gather(*(end(shard) for shard in shards))) == [0, 1]
@@ -236,25 +240,27 @@ async def test_two_concurrent_searches_for_expired_leases_count_each_once(store,
     for _ in range(6):
         await scene.claim(lease_seconds=PAST)
 
+    all_looked = asyncio.Barrier(3)
+
     async def expire() -> int:
         async with store.transaction() as transaction:
             count = await transaction.shards.expire()
-            await asyncio.sleep(0.1)
+            await all_looked.wait()
             return count
 
     assert sum(await asyncio.gather(expire(), expire(), expire())) == 6
 
 
-async def test_the_facts_describe_the_queue(store, scene: Scene):
+async def test_the_facts_describe_the_queue(store, scene: Scene, run_sql):
     await scene.audit(cut=[[0], [1], [2, 3]])
     await scene.claim()
-    await asyncio.sleep(0.2)
+    run_sql("UPDATE shards SET not_before = not_before - interval '60 s'")
 
     async with store.transaction() as transaction:
         facts = await transaction.shards.facts()
 
     assert (facts["queued"], facts["held"], facts["expired_total"]) == (2, 1, 0)
-    assert 0.2 <= facts["oldest_queued_seconds"] < 30
+    assert 60 <= facts["oldest_queued_seconds"] < 90
 
 
 async def test_an_empty_queue_has_facts_too(store):
