@@ -12,8 +12,9 @@ from modicum_server.domain.searches import Search, SearchMethod
 from modicum_server.domain.tasks import CheckWork, SearchWork, TaskFindings
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 
+from tests.waiting import until
 from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer, finding_of
-from tests.worker.worker_scene import Scene, until
+from tests.worker.worker_scene import Scene
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from modicum_server.domain.models import Ensemble, InputDropout, VersionState
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.tasks import SearchWork, TaskFindings
 from modicum_server.metrics.worker import WorkerMetrics
+from modicum_server.ports import Wakeups
 from modicum_server.queue.wakeups import QueueWakeups
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
@@ -23,8 +24,9 @@ from modicum_server.worker.shard_kinds import search, summarise
 from prometheus_client import generate_latest
 from sqlalchemy import make_url, text
 
+from tests.waiting import until
 from tests.worker.arithmetic_model_server import PASSES, ArithmeticModelServer, finding_of, subset_of
-from tests.worker.worker_scene import LABELS, PROJECT, SEARCH, SHORT_PAUSES, Scene, until
+from tests.worker.worker_scene import LABELS, PROJECT, SEARCH, SHORT_PAUSES, Scene, lost_leases
 
 DIGEST_LOCKED = (
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
@@ -99,18 +101,17 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(scene: Scene):
     first, second = ArithmeticModelServer(gate=asyncio.Event()), ArithmeticModelServer(gate=asyncio.Event())
     zombie = scene.work(first, lease_seconds=0.1, renew_seconds=60)
     await until(lambda: first.tasks)
-    await asyncio.sleep(0.2)
-    await scene.expire()
+    await until(scene.expired)
     scene.work(second)
     await until(lambda: second.tasks)
 
     first.gate.set()
-    await until(lambda: first.closed)
-    await asyncio.sleep(0.2)
+    await until(lambda: lost_leases(zombie))
 
+    assert 'outcome="lost"' in metrics_text(zombie)
+    assert first.closed
     assert await scene.findings(audit) == []
     assert (await scene.get(audit)).state is AuditState.RUNNING
-    assert 'outcome="lost"' in metrics_text(zombie)
     second.gate.set()
     assert (await scene.ended(audit)).state is AuditState.SUCCEEDED
     assert second.tasks[0].attempt > first.tasks[0].attempt
@@ -122,8 +123,7 @@ async def test_a_worker_that_learns_that_its_lease_is_lost_stops_its_task(scene:
     first, second = ArithmeticModelServer(gate=asyncio.Event()), ArithmeticModelServer(gate=asyncio.Event())
     scene.work(first, lease_seconds=0.1, renew_seconds=1.0)
     await until(lambda: first.tasks)
-    await asyncio.sleep(0.2)
-    await scene.expire()
+    await until(scene.expired)
     scene.work(second)
     await until(lambda: second.tasks)
 
@@ -245,12 +245,24 @@ async def test_two_workers_share_an_audit_and_exactly_one_ends_each_stage(scene:
     assert summaries == 1
 
 
+class IdleNoted:
+    """Wake-ups that note when a worker begins to wait for one."""
+
+    def __init__(self, wakeups: Wakeups) -> None:
+        self._wakeups, self.begun = wakeups, asyncio.Event()
+
+    async def wait(self, timeout_seconds: float) -> None:
+        self.begun.set()
+        await self._wakeups.wait(timeout_seconds)
+
+
 async def test_a_worker_that_waits_is_woken_by_the_queue(scene: Scene, database_url: str):
     version = await scene.register()
 
     async with QueueWakeups(database_url) as wakeups:
-        scene.work(ArithmeticModelServer(), wakeups=wakeups, pauses=replace(SHORT_PAUSES, idle=1000.0))
-        await asyncio.sleep(1.0)
+        idle = IdleNoted(wakeups)
+        scene.work(ArithmeticModelServer(), wakeups=idle, pauses=replace(SHORT_PAUSES, idle=1000.0))
+        await idle.begun.wait()
         audit = await scene.audit(version, images=2)
         ended = await scene.ended(audit)
         await scene.stop()

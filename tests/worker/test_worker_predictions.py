@@ -11,8 +11,9 @@ from modicum_server.domain.models import Ensemble
 from modicum_server.domain.tasks import ScoreWork
 from modicum_server.errors import ModelDied, TaskFailed
 
+from tests.waiting import until
 from tests.worker.arithmetic_model_server import ArithmeticModelServer
-from tests.worker.worker_scene import LABELS, PROJECT, SEARCH, Scene, until
+from tests.worker.worker_scene import LABELS, PROJECT, SEARCH, Scene, lost_leases
 
 SECOND = f"{PROJECT}/datasets/others"
 IMAGES, OTHERS = 4, 12
@@ -170,16 +171,14 @@ async def any_stored(scene: Scene, name: str, versions) -> bool:
 async def test_a_worker_that_lost_its_lease_writes_no_prediction(scene: Scene):
     together, _, name = await audit_of_an_ensemble(scene)
     zombie, next_one = (ArithmeticModelServer(score_gate=asyncio.Event()) for _ in range(2))
-    scene.work(zombie, lease_seconds=0.1, renew_seconds=60)
+    late = scene.work(zombie, lease_seconds=0.1, renew_seconds=60)
     await until(lambda: predicted(zombie))
-    await asyncio.sleep(0.2)
-    await scene.expire()
+    await until(scene.expired)
     scene.work(next_one)
     await until(lambda: predicted(next_one))
 
     zombie.score_gate.set()
-    await until(lambda: zombie.closed == len(zombie.tasks))
-    await asyncio.sleep(0.2)
+    await until(lambda: lost_leases(late))
 
     # with that shard gone, the first worker goes on with those of other versions, which are its own
     held = next_one.tasks[-1].model_version.name

@@ -7,9 +7,10 @@ import pytest
 from modicum_server.domain.audits import AuditState
 from modicum_server.store.postgres import PostgresStore
 
+from tests.waiting import until
 from tests.wire import Wire, distant_store, wired
 from tests.worker.arithmetic_model_server import ArithmeticModelServer
-from tests.worker.worker_scene import Scene, until
+from tests.worker.worker_scene import Scene
 
 
 @pytest.fixture

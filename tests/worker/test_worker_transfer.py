@@ -10,8 +10,9 @@ from modicum_server.domain.searches import Control, ControlPlan, TargetRule
 from modicum_server.domain.tasks import ScoreWork, SearchWork
 from modicum_server.errors import ModelDied, TaskFailed
 
+from tests.waiting import until
 from tests.worker.arithmetic_model_server import ArithmeticModelServer
-from tests.worker.worker_scene import LABELS, SEARCH, Scene, until
+from tests.worker.worker_scene import LABELS, SEARCH, Scene, lost_leases
 
 TRANSFER = (ControlPlan(Control.TRANSFER),)
 IMAGES = 8
@@ -261,16 +262,14 @@ async def test_a_worker_that_lost_its_lease_writes_no_score(scene: Scene):
     _, name = await audit_of_two(scene)
     zombie, next_one = ArithmeticModelServer(score_gate=asyncio.Event()), ArithmeticModelServer()
     next_one.score_gate = asyncio.Event()
-    scene.work(zombie, lease_seconds=0.1, renew_seconds=60)
+    late = scene.work(zombie, lease_seconds=0.1, renew_seconds=60)
     await until(lambda: scores(zombie))
-    await asyncio.sleep(0.2)
-    await scene.expire()
+    await until(scene.expired)
     scene.work(next_one)
     await until(lambda: scores(next_one))
 
     zombie.score_gate.set()
-    await until(lambda: zombie.closed == len(zombie.tasks))
-    await asyncio.sleep(0.2)
+    await until(lambda: lost_leases(late))
 
     lost = next(task for task in zombie.tasks if isinstance(task.work, ScoreWork))  # then it may take the other shard
     scorers = {score.model_version for each in (await transfers(scene, name)).values() for score in each}

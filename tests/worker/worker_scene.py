@@ -1,7 +1,7 @@
 """A project with a data set and a version in the real store, and workers with a model server of arithmetic."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from modicum_server.usecases.costs import cut_shards, planned_images
 from modicum_server.worker.pauses import Pauses
 from modicum_server.worker.worker import Worker
 
+from tests.waiting import until
 from tests.worker.arithmetic_model_server import CHECK, ArithmeticModelServer
 
 PROJECT = "projects/default"
@@ -35,7 +36,6 @@ INPUT = InputSpecification(
     mean=(0.5,) * 3,
     std=(1.0,) * 3,
 )
-PATIENCE_SECONDS = 60.0
 #: The waits themselves are tested with the rules, and by the store.
 SHORT_PAUSES = Pauses(write=0.02, retry=0.01, down=0.01)
 
@@ -225,19 +225,16 @@ class Scene:
         async with self.store.transaction() as transaction:
             return await transaction.shards.claim("test", lease_seconds=60)
 
-    async def expire(self) -> int:
+    async def expired(self) -> bool:
+        """Return dead leases to the queue; whether no lease is left."""
         async with self.store.transaction() as transaction:
-            return await transaction.shards.expire()
+            await transaction.shards.expire()
+            return (await transaction.shards.facts())["held"] == 0
 
     async def read(self, digest: str) -> bytes:
         return b"".join([piece async for piece in self.artifact_store.read(digest)])
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            holds = condition()
-            if await holds if asyncio.iscoroutine(holds) else holds:
-                return
-            await asyncio.sleep(0.02)
+def lost_leases(worker: Worker) -> float | None:
+    """How many leases the worker has lost."""
+    return worker.metrics.registry.get_sample_value("modicum_worker_lease_losses_total")
