@@ -1,0 +1,148 @@
+"""The rule of the spot test (docs/method.md, "The spot test"): from pairs of images to an outcome for each class.
+
+Every pair gives a difference: whether the class followed the place, less whether it followed the place of comparison.
+Pairs of one source belong together, so the mean over its pairs is one value, and sources are what is counted. Ends of
+intervals are those of Student's t over sources, with one source added that speaks against the claim: of sources that
+are all alike, t alone would be certain (Bonett and Price, 2012, add such pairs to an interval by the normal
+distribution).
+
+SUFFICIENT: the share of other images that the place makes the class is above `PASTED_LIMIT`, and for an own window above
+`OWN_LIMIT`. DECISIVE: and the share of the class's images that lose it under a cover is above `COVERED_LIMIT`. One-sided
+at 5% over all classes and places of a network (Holm, "A simple sequentially rejective multiple test procedure", 1979).
+NONE_FOUND: neither, and at every place the upper end of the first share, one-sided at 5%, is below `NONE_LIMIT`.
+INCONCLUSIVE: otherwise.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+PASTED_LIMIT = 0.10
+OWN_LIMIT = 0.10
+COVERED_LIMIT = 0.20
+NONE_LIMIT = 0.20
+ALPHA = 0.05
+LEAST_SOURCES = 8
+"""Below this many sources a place is not judged."""
+
+Floats = NDArray[np.float64]
+
+
+class SpotOutcome(StrEnum):
+    """What the spot test says of a class, or of a network."""
+
+    DECISIVE = "DECISIVE"
+    SUFFICIENT = "SUFFICIENT"
+    NONE_FOUND = "NONE_FOUND"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class TestedPlace:
+    """The differences at one kind of place of one class, from both halves; one value a source.
+
+    Attributes:
+        row: the class, or whatever names the row.
+        own: whether it is each image's own window.
+        pasted: (n,) of copies of the place.
+        covered: (m,) of covers of the place.
+    """
+
+    row: int | None
+    own: bool
+    pasted: Floats
+    covered: Floats
+
+    @property
+    def judged(self) -> bool:
+        """Whether there are enough sources."""
+        return len(self.pasted) >= LEAST_SOURCES
+
+    @property
+    def limit(self) -> float:
+        """The limit of the pasted share."""
+        return OWN_LIMIT if self.own else PASTED_LIMIT
+
+
+def by_source(sources: Sequence[int], here: Sequence[bool], elsewhere: Sequence[bool]) -> Floats:
+    """The mean difference of each source's pairs, (number of sources,)."""
+    names, places = np.unique(np.asarray(sources, dtype=np.int64), return_inverse=True)
+    differences = np.asarray(here, dtype=np.float64) - np.asarray(elsewhere, dtype=np.float64)
+    sums: Floats = np.bincount(places, weights=differences, minlength=len(names))
+    return sums / np.bincount(places, minlength=len(names))
+
+
+def p_value_above(values: Floats, limit: float) -> float:
+    """One-sided p of the hypothesis that the mean is at most `limit`; 1 without two values."""
+    if len(values) < 2:  # noqa: PLR2004  a spread needs two
+        return 1.0
+    from scipy.special import stdtr  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read
+
+    padded = np.append(values, 0.0)
+    error = _standard_error(padded)
+    return float(stdtr(len(padded) - 1, -(padded.mean() - limit) / error)) if error else float(padded.mean() <= limit)
+
+
+def low_end(values: Floats, alpha: float) -> float:
+    """One-sided lower end of the mean at level 1 - alpha."""
+    return _end(np.append(values, 0.0), -1, alpha)
+
+
+def high_end(values: Floats, alpha: float) -> float:
+    """One-sided upper end of the mean at level 1 - alpha."""
+    return _end(np.append(values, 1.0), 1, alpha)
+
+
+def judge_rows(places: Sequence[TestedPlace]) -> Mapping[int | None, SpotOutcome]:
+    """The outcome of each row with a tested place."""
+    judged = [place for place in places if place.judged]
+    sufficient = [p_value_above(place.pasted, place.limit) for place in judged]
+    decisive = [
+        max(p, p_value_above(place.covered, COVERED_LIMIT)) for p, place in zip(sufficient, judged, strict=True)
+    ]
+    outcomes = {place.row: SpotOutcome.INCONCLUSIVE for place in places}
+    for row in outcomes:
+        ends = [high_end(place.pasted, ALPHA) for place in judged if place.row == row]
+        if ends and max(ends) < NONE_LIMIT:
+            outcomes[row] = SpotOutcome.NONE_FOUND
+    for outcome, values in ((SpotOutcome.SUFFICIENT, sufficient), (SpotOutcome.DECISIVE, decisive)):
+        for place, found in zip(judged, holm(values, ALPHA), strict=True):
+            if found:
+                outcomes[place.row] = outcome
+    return outcomes
+
+
+def judge_network(rows: Mapping[int | None, SpotOutcome]) -> SpotOutcome:
+    """The outcome of a network: the strongest of its rows; NONE_FOUND only if that is so in every row."""
+    for found in (SpotOutcome.DECISIVE, SpotOutcome.SUFFICIENT):
+        if found in rows.values():
+            return found
+    if rows and set(rows.values()) == {SpotOutcome.NONE_FOUND}:
+        return SpotOutcome.NONE_FOUND
+    return SpotOutcome.INCONCLUSIVE
+
+
+def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
+    """Which hypotheses Holm's procedure rejects."""
+    rejected = [False] * len(p_values)
+    for done, place in enumerate(np.argsort(p_values, kind="stable").tolist()):
+        if p_values[place] > alpha / (len(p_values) - done):
+            break
+        rejected[place] = True
+    return rejected
+
+
+def _standard_error(values: Floats) -> float:
+    return float(values.std(ddof=1)) / math.sqrt(len(values))
+
+
+def _end(values: Floats, side: int, alpha: float) -> float:
+    from scipy.special import stdtrit  # noqa: PLC0415  takes long to read
+
+    if len(values) < 2:  # noqa: PLR2004  a spread needs two
+        return math.inf * side
+    return float(values.mean() + side * stdtrit(len(values) - 1, 1 - alpha) * _standard_error(values))

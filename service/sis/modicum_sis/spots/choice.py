@@ -1,0 +1,85 @@
+"""Chooses the places to test, on one half of the images: those that make most other images the class.
+
+Places are tried in rounds. Each round tries fewer places on more pairs of images (successive halving: Jamieson and
+Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016).
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from modicum_sis.spots.interventions import Composite, Interventions
+from modicum_sis.spots.places import Place, PlaceKind, densest, densest_windows, grid, own_windows, rings
+from modicum_sis.spots.sources import Pair, SplitImages
+
+ROUNDS = ((16, 8), (32, 3), (64, 1))
+"""Pairs that each place is tried on in a round, and how many places stay."""
+
+
+def fixed_places(canvas: tuple[int, int], masks: Sequence[Tensor]) -> list[Place]:
+    """The places at one position to try: where subsets lie most densely, a grid over the canvas, and rings."""
+    dense = list(densest_windows(sum_of_shares(masks))) if masks else []
+    return [*dict.fromkeys([*dense, *grid(canvas), *rings(canvas)])]
+
+
+def sum_of_shares(masks: Sequence[Tensor]) -> Tensor:
+    """How densely subsets lie (H, W); each counts once, whatever its size."""
+    return torch.stack([mask.float() / mask.sum() for mask in masks]).sum(dim=0)
+
+
+def choose_fixed(
+    interventions: Interventions, images: SplitImages, target_class: int | None, half: int
+) -> Place | None:
+    """The place at one position that makes most images the class; None without sources or others."""
+    sources, canvas = images.of_class(target_class, half), interventions.canvas[1:]
+    places = fixed_places(canvas, [images.masks[index] for index in sources if index in images.masks])
+    pairs = images.pairs(sources, half, f"choice {target_class}", most=sum(count for count, _ in ROUNDS))
+    regions = {place: place.region(canvas) for place in places}
+    return _best(interventions, images, places, pairs, lambda place, _: regions[place])
+
+
+def choose_own(interventions: Interventions, images: SplitImages, target_class: int | None, half: int) -> Place | None:
+    """The size of each image's own densest window that makes most images the class; None without subsets."""
+    canvas = interventions.canvas[1:]
+    sources = [index for index in images.of_class(target_class, half) if index in images.masks]
+    pairs = images.pairs(sources, half, f"own choice {target_class}", most=sum(count for count, _ in ROUNDS[:2]))
+    return _best(
+        interventions,
+        images,
+        own_windows(canvas),
+        pairs,
+        lambda place, source: own_place(place, images.masks[source]).region(canvas),
+    )
+
+
+def own_place(place: Place, mask: Tensor) -> Place:
+    """An image's own window: the densest one of this size in its subset's mask (H, W)."""
+    return place.at(*densest(mask.float(), place.height, place.width)) if place.kind is PlaceKind.OWN else place
+
+
+def _best(
+    interventions: Interventions,
+    images: SplitImages,
+    places: Sequence[Place],
+    pairs: Sequence[Pair],
+    region_of: Callable[[Place, int], Tensor],
+) -> Place | None:
+    """The place with most hits; of equals the smaller one, then the earlier one. Ends where no place has a hit."""
+    if not pairs or not places:
+        return None
+    canvas = interventions.canvas[1:]
+    hits, done = dict.fromkeys(places, 0), 0
+    for count, survivors in ROUNDS:
+        tried = pairs[done : done + count]
+        done += len(tried)
+        composites = [
+            Composite(pair.source, pair.other, region_of(place, pair.source)) for place in places for pair in tried
+        ]
+        seen = iter(interventions.classes(composites))
+        for place in places:
+            hits[place] += sum(next(seen) == images.predicted[pair.source] for pair in tried)
+        places = sorted(places, key=lambda place: (-hits[place], place.area(canvas)))[:survivors]
+        if not hits[places[0]] or done == len(pairs):
+            break
+    return places[0]

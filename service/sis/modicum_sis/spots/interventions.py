@@ -1,0 +1,85 @@
+"""Puts a place of one image into another, and asks the model what it sees."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from modicum_sis.images.source import ImageSource
+from modicum_sis.model.chunk_size import default_chunk_size
+from modicum_sis.model.classifier import Classifier
+from modicum_sis.numerics.full_precision import full_precision
+
+HELD_VALUES = 64 * 1024 * 1024
+"""Image values that are held in memory; further images are loaded again when they are needed."""
+UNKNOWN_CLASS = -1
+"""The class of an image on which the model returns NaN or infinity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """An image made of two: `inside` in a region, `outside` elsewhere. Both are indices of images."""
+
+    inside: int
+    outside: int
+    region: Tensor
+
+
+class Interventions:
+    """Runs the model on composites, in batches in full precision. Counts its forward passes."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        source: ImageSource,
+        *,
+        should_stop: Callable[[], bool] | None = None,
+        chunk_size: int | None = None,
+    ) -> None:
+        self.canvas = source.canvas()
+        self.passes = 0
+        self._classifier, self._source, self._should_stop = classifier, source, should_stop
+        self._chunk_size = chunk_size or default_chunk_size(self.canvas, classifier.device)
+        self._held: OrderedDict[int, Tensor] = OrderedDict()
+        self._most_held = max(2, HELD_VALUES // (self.canvas[0] * self.canvas[1] * self.canvas[2]))
+
+    def classes(self, composites: Sequence[Composite]) -> list[int]:
+        """The predicted class of each; `UNKNOWN_CLASS` where the scores are not finite.
+
+        Raises:
+            Stopped: the caller asked to stop.
+        """
+        return [predicted for chunk in self._chunks(composites) for predicted in self._predicted(chunk)]
+
+    def _chunks(self, composites: Sequence[Composite]) -> Iterator[Sequence[Composite]]:
+        for first in range(0, len(composites), self._chunk_size):
+            if self._should_stop is not None and self._should_stop():
+                raise Stopped
+            yield composites[first : first + self._chunk_size]
+
+    def _predicted(self, chunk: Sequence[Composite]) -> list[int]:
+        inside = torch.stack([self._image(one.inside) for one in chunk])
+        outside = torch.stack([self._image(one.outside) for one in chunk])
+        region = torch.stack([one.region for one in chunk])[:, None].to(inside.device)
+        with torch.no_grad(), full_precision():
+            logits = self._classifier.logits(torch.where(region, inside, outside))
+        self.passes += len(chunk)
+        finite = torch.isfinite(logits).all(dim=1)
+        classes: list[int] = torch.where(finite, logits.argmax(dim=1), UNKNOWN_CLASS).tolist()
+        return classes
+
+    def _image(self, index: int) -> Tensor:
+        if index in self._held:
+            self._held.move_to_end(index)
+            return self._held[index]
+        image, _ = self._source.load(index)
+        self._held[index] = image
+        if len(self._held) > self._most_held:
+            self._held.popitem(last=False)
+        return image
+
+
+class Stopped(Exception):
+    """The caller asked to stop."""

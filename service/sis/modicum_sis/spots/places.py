@@ -1,0 +1,148 @@
+"""Places of a canvas that a spot test can try: windows, rings at the edge, and each image's own densest window.
+
+See docs/method.md, "The spot test". Nothing here runs a model.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+
+LARGEST_AREA = 0.10
+"""Largest area of a window, as a share of the canvas."""
+AREAS = (LARGEST_AREA, LARGEST_AREA / 2, LARGEST_AREA / 4)
+ASPECTS = (1.0, 2.0, 0.5)
+"""Width divided by height."""
+GRID_STEPS = 5
+"""Windows of a grid in each direction."""
+NARROW_RINGS = (1, 2)
+"""Widths of the narrow rings, in pixels."""
+WIDE_RING_AREA = 0.2
+"""The wide ring is the narrowest one that covers this share of the canvas, as for the border share."""
+
+
+class PlaceKind(StrEnum):
+    """The kind of a place."""
+
+    WINDOW = "window"
+    RING = "ring"
+    OWN = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place, in pixels.
+
+    Attributes:
+        kind: a window at one position, a ring at the edge, or a window at each image's own position.
+        height: of the window; of a ring, its width.
+        width: of the window; of a ring, its width.
+        top: of the window; 0 for other kinds.
+        left: of the window; 0 for other kinds.
+    """
+
+    kind: PlaceKind
+    height: int
+    width: int
+    top: int = 0
+    left: int = 0
+
+    def region(self, canvas: tuple[int, int]) -> Tensor:
+        """The place as a mask (H, W). An own window has no region without its image: it is at the upper left."""
+        if self.kind is PlaceKind.RING:
+            return band(canvas, 0, self.width)
+        return window(canvas, self.top, self.left, self.height, self.width)
+
+    def area(self, canvas: tuple[int, int]) -> int:
+        """How many pixels it covers."""
+        return int(self.region(canvas).sum())
+
+    def at(self, top: int, left: int) -> "Place":
+        """The window of this size at a position."""
+        return Place(PlaceKind.WINDOW, self.height, self.width, top, left)
+
+
+def window(canvas: tuple[int, int], top: int, left: int, height: int, width: int) -> Tensor:
+    """A window as a mask (H, W)."""
+    region = torch.zeros(canvas, dtype=torch.bool)
+    region[top : top + height, left : left + width] = True
+    return region
+
+
+def band(canvas: tuple[int, int], offset: int, width: int) -> Tensor:
+    """A ring of a width, `offset` pixels inside the edge, as a mask (H, W)."""
+    height, full = canvas
+    region = torch.zeros(canvas, dtype=torch.bool)
+    region[offset : height - offset, offset : full - offset] = True
+    inner = offset + width
+    region[inner : height - inner, inner : full - inner] = False
+    return region
+
+
+def inner_band(canvas: tuple[int, int], area: int) -> Tensor:
+    """The band around the middle whose area is nearest to `area`: what a ring is compared with."""
+    offset = min(canvas) // 4
+    widths = range(1, max(1, min(canvas) // 2 - offset) + 1)
+    return min((band(canvas, offset, width) for width in widths), key=lambda region: abs(int(region.sum()) - area))
+
+
+def window_sizes(canvas: tuple[int, int]) -> list[tuple[int, int]]:
+    """Heights and widths of windows of every area and aspect, largest area first, each once."""
+    height, width = canvas
+    sizes: dict[tuple[int, int], None] = {}
+    for area in AREAS:
+        for aspect in ASPECTS:
+            pixels = area * height * width
+            size = (
+                min(height, max(1, round(math.sqrt(pixels / aspect)))),
+                min(width, max(1, round(math.sqrt(pixels * aspect)))),
+            )
+            sizes.setdefault(size)
+    return list(sizes)
+
+
+def rings(canvas: tuple[int, int]) -> list[Place]:
+    """The rings to try, narrowest first."""
+    pixels = canvas[0] * canvas[1]
+    widths = range(1, max(2, min(canvas) // 4))
+    wide = next((each for each in widths if int(band(canvas, 0, each).sum()) >= WIDE_RING_AREA * pixels), widths[-1])
+    return [Place(PlaceKind.RING, width, width) for width in sorted({*NARROW_RINGS, wide}) if width in widths]
+
+
+def grid(canvas: tuple[int, int]) -> list[Place]:
+    """Square windows of the largest area that cover the canvas, overlapping."""
+    height, width = window_sizes(canvas)[0]
+    return [
+        Place(PlaceKind.WINDOW, height, width, top, left)
+        for top in _steps(canvas[0] - height)
+        for left in _steps(canvas[1] - width)
+    ]
+
+
+def densest(density: Tensor, height: int, width: int) -> tuple[int, int]:
+    """Top and left of the window of this size with the largest sum of a density (H, W); the first of equals."""
+    sums = density.double().cumsum(0).cumsum(1)
+    sums = torch.nn.functional.pad(sums, (1, 0, 1, 0))
+    totals = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
+    place = int(totals.flatten().argmax())
+    return place // totals.shape[1], place % totals.shape[1]
+
+
+def densest_windows(density: Tensor) -> Iterator[Place]:
+    """The densest window of every size."""
+    canvas = (int(density.shape[0]), int(density.shape[1]))
+    for height, width in window_sizes(canvas):
+        yield Place(PlaceKind.WINDOW, height, width, *densest(density, height, width))
+
+
+def own_windows(canvas: tuple[int, int]) -> list[Place]:
+    """Sizes of each image's own window: squares, smallest first."""
+    square = window_sizes(canvas)[:: len(ASPECTS)]
+    return [Place(PlaceKind.OWN, height, width) for height, width in reversed(square)]
+
+
+def _steps(room: int) -> list[int]:
+    return sorted({round(step * room / (GRID_STEPS - 1)) for step in range(GRID_STEPS)})

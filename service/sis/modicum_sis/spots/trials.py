@@ -1,0 +1,260 @@
+"""The spot test: chooses places on one half of the images and tests them on the other, then swaps the halves.
+
+See docs/method.md, "The spot test". A place is tested in two ways. *Pasted*: it is copied into images of other classes;
+how many become the class? *Covered*: it is filled with what stands there in an image of another class; how many no
+longer keep the class? Each is compared, in pairs, with the same done elsewhere: at a random place of the same size, or
+for a ring on an inner band of about its area. Nothing is judged here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from modicum_sis.errors import ParameterError
+from modicum_sis.images.source import Images, ImageSource
+from modicum_sis.model.classifier import Classifier
+from modicum_sis.numerics.seeding import generator
+from modicum_sis.spots.choice import choose_fixed, choose_own, own_place
+from modicum_sis.spots.interventions import UNKNOWN_CLASS, Composite, Interventions, Stopped
+from modicum_sis.spots.places import Place, PlaceKind, inner_band, window
+from modicum_sis.spots.sources import HALVES, Pair, SplitImages, split_images
+
+MOST_PASTED = 400
+"""Most pairs of a half into which a place is pasted."""
+COVERINGS = 4
+"""How many images cover the place of each source."""
+MOST_COVERED = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What happened in each pair of images. All tuples have one entry a pair.
+
+    Attributes:
+        sources: the image whose place is copied or covered.
+        others: the image that it is copied into, or covered from.
+        here: whether the class followed the place: it appeared with the copy, or was lost under the cover.
+        elsewhere: the same for the place of comparison in the same two images.
+        tops: of the window of comparison, in pixels; 0 where it is a band.
+        lefts: of the window of comparison, in pixels; 0 where it is a band.
+    """
+
+    sources: tuple[int, ...]
+    others: tuple[int, ...]
+    here: tuple[bool, ...]
+    elsewhere: tuple[bool, ...]
+    tops: tuple[int, ...]
+    lefts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpotTrial:
+    """One place, chosen on one half of the images and tested on the other.
+
+    Attributes:
+        target_class: the class; None where every image argues for its own.
+        half: the half that it was tested on, 0 or 1.
+        place: the place.
+        windows: for an own place, the top and left of each source's window, by its index.
+        pasted: the outcomes of copying it.
+        covered: the outcomes of covering it.
+    """
+
+    target_class: int | None
+    half: int
+    place: Place
+    windows: Mapping[int, tuple[int, int]]
+    pasted: Outcomes
+    covered: Outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class SpotRow:
+    """What was tested of one class.
+
+    Attributes:
+        target_class: the class; None for the row in which every image argues for its own.
+        sources: how many images are predicted as the class, or have a prediction.
+        trials: the places that were tested, at most one at a fixed position and one own window for each half.
+        passes: forward passes that the row took.
+    """
+
+    target_class: int | None
+    sources: int
+    trials: tuple[SpotTrial, ...]
+    passes: int
+
+
+def spot_tests(
+    classifier: Classifier,
+    images: Images,
+    predicted: Sequence[int | None],
+    masks: Mapping[int, Tensor],
+    *,
+    seed: int = 0,
+    digests: Sequence[str] | None = None,
+    rows: Sequence[int | None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    chunk_size: int | None = None,
+) -> Iterator[SpotRow]:
+    """Test which small places decide, one row for each class with enough images, and one for all images together.
+
+    Args:
+        classifier: the classifier.
+        images: as in `find_subsets`.
+        predicted: the class that the classifier predicts on each image; None leaves the image out.
+        masks: by the index of an image, the mask (H, W) of a subset that argues for its predicted class. Images
+            without one can still be copied from at fixed places.
+        seed: of the halves, the pairs and the places of comparison.
+        digests: a name for each image, as given to `find_subsets`. Default: SHA-256 of its values.
+        rows: the classes to test; None in it stands for all images together. Default: `spot_rows`.
+        should_stop: asked before every pass; ends the run after the last whole row.
+        chunk_size: images of a pass. Default: as in `find_subsets`.
+
+    Raises:
+        ParameterError: as many predictions as images are needed; or a mask belongs to no image.
+        ImageError, ModelError: as `find_subsets`.
+    """
+    source = ImageSource(classifier, images, digests)
+    _check(len(source), predicted, masks)
+    names = digests if digests is not None else [source.load(index)[1] for index in range(len(source))]
+    split = split_images(predicted, {index: mask for index, mask in masks.items() if bool(mask.any())}, names, seed)
+    interventions = Interventions(classifier, source, should_stop=should_stop, chunk_size=chunk_size)
+    classifier.prepare()
+    try:
+        for target_class in [*split.classes(), None] if rows is None else rows:
+            yield _row(interventions, split, target_class)
+    except Stopped:
+        return
+
+
+def spot_rows(predicted: Sequence[int | None], digests: Sequence[str], seed: int = 0) -> list[int | None]:
+    """The rows of a spot test: the classes with enough images, rising, and None for all images together."""
+    return [*split_images(predicted, {}, digests, seed).classes(), None]
+
+
+def _check(count: int, predicted: Sequence[int | None], masks: Mapping[int, Tensor]) -> None:
+    if len(predicted) != count:
+        raise ParameterError(f"expected {count} predictions, one for each image; got {len(predicted)}")
+    if beyond := sorted(index for index in masks if not 0 <= index < count):
+        raise ParameterError(f"expected masks of images 0 to {count - 1}; got one of image {beyond[0]}")
+
+
+def _row(interventions: Interventions, images: SplitImages, target_class: int | None) -> SpotRow:
+    before = interventions.passes
+    trials = [
+        _trial(interventions, images, target_class, tested, place)
+        for tested in HALVES
+        for choose in (choose_fixed, choose_own)
+        if (place := choose(interventions, images, target_class, 1 - tested)) is not None
+    ]
+    return SpotRow(
+        target_class,
+        sum(len(images.of_class(target_class, half)) for half in HALVES),
+        tuple(trial for trial in trials if trial.pasted.sources),
+        interventions.passes - before,
+    )
+
+
+def _trial(
+    interventions: Interventions, images: SplitImages, target_class: int | None, half: int, place: Place
+) -> SpotTrial:
+    own = place.kind is PlaceKind.OWN
+    sources = [index for index in images.of_class(target_class, half) if not own or index in images.masks]
+    places = {index: own_place(place, images.masks[index]) if own else place for index in sources}
+    purpose = f"{target_class} {place.kind}"
+    pasted = images.pairs(sources, half, f"pasted {purpose}", most=MOST_PASTED)
+    covered = images.donors(sources, half, f"covered {purpose}", each=COVERINGS)[:MOST_COVERED]
+    return SpotTrial(
+        target_class=target_class,
+        half=half,
+        place=place,
+        windows={index: (one.top, one.left) for index, one in places.items()} if own else {},
+        pasted=_outcomes(interventions, images, places, pasted, _paste),
+        covered=_outcomes(interventions, images, places, covered, _cover),
+    )
+
+
+class _Intervention(Protocol):
+    """Makes the composite of a pair, and tells whether the class followed the place."""
+
+    name: str
+
+    def composite(self, pair: Pair, region: Tensor) -> Composite:
+        """The image that the model sees."""
+
+    def followed(self, seen: int, target_class: int | None) -> bool:
+        """Whether the class followed, where the model sees the class `seen`."""
+
+
+class _Paste:
+    name = "paste"
+
+    def composite(self, pair: Pair, region: Tensor) -> Composite:
+        return Composite(inside=pair.source, outside=pair.other, region=region)
+
+    def followed(self, seen: int, target_class: int | None) -> bool:
+        return seen == target_class
+
+
+class _Cover:
+    name = "cover"
+
+    def composite(self, pair: Pair, region: Tensor) -> Composite:
+        return Composite(inside=pair.other, outside=pair.source, region=region)
+
+    def followed(self, seen: int, target_class: int | None) -> bool:
+        return seen not in {target_class, UNKNOWN_CLASS}
+
+
+_paste, _cover = _Paste(), _Cover()
+
+
+def _outcomes(
+    interventions: Interventions,
+    images: SplitImages,
+    places: Mapping[int, Place],
+    pairs: Sequence[Pair],
+    intervention: _Intervention,
+) -> Outcomes:
+    canvas = interventions.canvas[1:]
+    drawn = generator(images.seed, "", f"spot comparison {intervention.name}")
+    corners = [_corner(places[pair.source], canvas, drawn) for pair in pairs]
+    here = [places[pair.source].region(canvas) for pair in pairs]
+    elsewhere = [_comparison(places[pair.source], corner, canvas) for pair, corner in zip(pairs, corners, strict=True)]
+
+    def followed(regions: Sequence[Tensor]) -> tuple[bool, ...]:
+        composites = [intervention.composite(pair, region) for pair, region in zip(pairs, regions, strict=True)]
+        seen = interventions.classes(composites)
+        return tuple(
+            intervention.followed(one, images.predicted[pair.source]) for one, pair in zip(seen, pairs, strict=True)
+        )
+
+    return Outcomes(
+        sources=tuple(pair.source for pair in pairs),
+        others=tuple(pair.other for pair in pairs),
+        here=followed(here),
+        elsewhere=followed(elsewhere),
+        tops=tuple(top for top, _ in corners),
+        lefts=tuple(left for _, left in corners),
+    )
+
+
+def _corner(place: Place, canvas: tuple[int, int], drawn: torch.Generator) -> tuple[int, int]:
+    """Top and left of a random window of the place's size; (0, 0) for a ring, which is compared with a band."""
+    if place.kind is PlaceKind.RING:
+        return 0, 0
+    top, left = (
+        int(torch.randint(room - size + 1, (1,), generator=drawn))
+        for room, size in zip(canvas, (place.height, place.width), strict=True)
+    )
+    return top, left
+
+
+def _comparison(place: Place, corner: tuple[int, int], canvas: tuple[int, int]) -> Tensor:
+    if place.kind is PlaceKind.RING:
+        return inner_band(canvas, place.area(canvas))
+    return window(canvas, *corner, place.height, place.width)
