@@ -57,6 +57,7 @@ class Control(StrEnum):
     TRANSFER = "transfer"
     SHORTCUT = "shortcut"
     PIXEL_SUBSETS = "pixel_subsets"
+    SPOT = "spot"
 
 
 #: Controls that search by themselves, with the smallest budget that the server accepts. Other controls take no budget.

@@ -9,16 +9,19 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from modicum_server.domain.findings import Finding
+from modicum_server.domain.spots import SpotRow, is_whole, positions_of
 from modicum_server.domain.tasks import (
     CheckWork,
     ScoreWork,
     SearchWork,
+    SpotWork,
     SubsetScore,
     Task,
     TaskChecked,
     TaskEvent,
     TaskFindings,
     TaskScores,
+    TaskSpots,
 )
 from modicum_server.errors import TaskFailed
 
@@ -26,6 +29,7 @@ NOT_ASKED_FOR = "HANDLER_BUG"
 FINDINGS_MISSING = "FINDINGS_MISSING"
 SCORES_MISSING = "SCORES_MISSING"
 CHECK_MISSING = "CHECK_MISSING"
+SPOTS_MISSING = "SPOTS_MISSING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class ExpectedResults:
         self._missing_findings = set(self._items)
         self._missing_scores = set(self._subsets)
         self._missing_check = isinstance(work, CheckWork)
+        self._missing_rows = set(work.rows) if isinstance(work, SpotWork) else set[int]()
+        self._positions = {item.position for item in work.items} if isinstance(work, SpotWork) else set[int]()
 
     def accept(self, event: TaskEvent) -> TaskEvent:
         """Take note of an event's results and return it, its findings under the names that the task gives them.
@@ -102,6 +108,9 @@ class ExpectedResults:
             case TaskScores():
                 for score in event.scores:
                     self._note(score)
+            case TaskSpots():
+                for row in event.rows:
+                    self._note_row(row)
             case TaskChecked():
                 self._missing_check = False
         return event
@@ -116,6 +125,9 @@ class ExpectedResults:
             raise missing_results(FINDINGS_MISSING, len(self._missing_findings))
         if self._missing_scores:
             raise missing_results(SCORES_MISSING, len({position for position, _ in self._missing_scores}))
+        if self._missing_rows:
+            what = f"The model's process ended without {len(self._missing_rows)} rows of the spot test."
+            raise TaskFailed(SPOTS_MISSING, what, model_at_fault=False)
         if self._missing_check:
             what = "the model's process ended without the result of its check"
             raise TaskFailed(CHECK_MISSING, what, model_at_fault=False)
@@ -139,6 +151,13 @@ class ExpectedResults:
         if self._subsets.get(place) != score.given:
             raise _not_asked_for(f"a score of a subset at position {score.given.position}")
         self._missing_scores.discard(place)
+
+    def _note_row(self, row: SpotRow) -> None:
+        if row.number not in (self.task.work.rows if isinstance(self.task.work, SpotWork) else ()):
+            raise _not_asked_for(f"row {row.number} of the spot test")
+        if not (positions_of(row) <= self._positions and is_whole(row)):
+            raise _not_asked_for("pairs of other images in the spot test, or pairs without results")
+        self._missing_rows.discard(row.number)
 
 
 def missing_results(reason: str, images: int) -> TaskFailed:

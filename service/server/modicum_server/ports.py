@@ -24,11 +24,12 @@ from modicum_server.domain.audits import (
     Stage,
 )
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
-from modicum_server.domain.findings import Finding, FoundSubset, Prediction, Transfer
+from modicum_server.domain.findings import Finding, FoundSubset, PredictedImage, Prediction, Transfer
 from modicum_server.domain.gauges import NewestAudits
 from modicum_server.domain.models import InputSpecification, Model, ModelCheck, ModelVersion
 from modicum_server.domain.projects import Principal, Project, Role
 from modicum_server.domain.searches import Canvas
+from modicum_server.domain.spots import SpotRow
 
 T = TypeVar("T")
 Keyed = tuple[str, T]
@@ -261,6 +262,9 @@ class Findings(Protocol):
     async def add_transfers(self, audit: str, search_index: int, transfers: Sequence[Transfer]) -> None:
         """Add transfer results to their findings (the first one of a version stays)."""
 
+    async def predicted(self, audit: str, model_version: str, search_index: int) -> Sequence[PredictedImage]:
+        """Images with a predicted class, each with its subset if that is evidence, by position."""
+
     async def get(self, name: str) -> Finding | None:
         """By resource name `.../findings/{version index}-{search index}-{position}`."""
 
@@ -276,6 +280,19 @@ class Predictions(Protocol):
 
     async def of(self, audit: str, model_version: str) -> Mapping[int, int | None]:
         """By position, the predicted class; None where there is a reason instead."""
+
+
+class Spots(Protocol):
+    """Rows of the spot test, unique per audit, version and class."""
+
+    async def add(self, audit: str, model_version: str, rows: Sequence[SpotRow]) -> None:
+        """Add them (the first one stays); no effect on an audit that has ended or is gone."""
+
+    async def of(self, audit: str, model_version: str) -> Sequence[SpotRow]:
+        """All rows of a version, by number."""
+
+    async def numbers(self, audit: str, model_version: str) -> frozenset[int]:
+        """The numbers of the rows that are stored."""
 
 
 class Gauges(Protocol):
@@ -303,6 +320,7 @@ class Transaction(Protocol):
     shards: Shards
     findings: Findings
     predictions: Predictions
+    spots: Spots
     gauges: Gauges
 
 

@@ -143,6 +143,11 @@ class _ControlEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTy
     be scored, eligible or not, for the predicted class, beside the first search for the predicted class. It is not a default
     control, and needs versions with a useful gradient.
     """
+    CONTROL_SPOT: _Control.ValueType  # 10
+    """Does a small place decide? Places are chosen on one half of the images and tested on the other: copied into images of other
+    classes, and covered. It runs when the searches have ended, on every image that could be scored. A default control; an
+    audit of fewer than 30 such images says that it did not run.
+    """
 
 class Control(_Control, metaclass=_ControlEnumTypeWrapper):
     """A control: a test of what a subset's size means."""
@@ -174,6 +179,11 @@ CONTROL_PIXEL_SUBSETS: Control.ValueType  # 9
 """Does the model still recognise the class in the last 5% of the pixels of BATCHED_GRADIENT? It runs on every image that could
 be scored, eligible or not, for the predicted class, beside the first search for the predicted class. It is not a default
 control, and needs versions with a useful gradient.
+"""
+CONTROL_SPOT: Control.ValueType  # 10
+"""Does a small place decide? Places are chosen on one half of the images and tested on the other: copied into images of other
+classes, and covered. It runs when the searches have ended, on every image that could be scored. A default control; an
+audit of fewer than 30 such images says that it did not run.
 """
 Global___Control: typing_extensions.TypeAlias = Control
 

@@ -124,6 +124,10 @@ OUT_OF_DISTRIBUTION = -1
 """Search index of SCORE shards that are of no search: positions are items of the out-of-distribution data set."""
 
 
+SPOTS = -2
+"""Search index of SCORE shards of the spot test: positions are numbers of rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewShard:
     """Work to be queued: items of one version and one search, about 60 s of planned passes."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from modicum_server.domain.pixel_subsets import FEWEST_PASSES as LEAST_DESCENT_PASSES
 from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control, Fill, Search, TargetRule
+from modicum_server.domain.spots import MOST_SPOT_IMAGES
 
 LEAST_CLIMB_PASSES = 41
 """Least budget of fill_robust: two steps of a climb and one verification by 32 donors. A test compares."""
@@ -33,7 +34,7 @@ class ControlFacts:
     """One control.
 
     Attributes:
-        result: the field of `FindingControls` that holds its result.
+        result: the field of `FindingControls` that holds its result; empty if its results are of no single image.
         images: which images it runs on.
         by_default: whether it runs unless the caller names the controls.
         default_images: on how many images it runs by default; 0 is all.
@@ -41,11 +42,12 @@ class ControlFacts:
         least_passes: the least budget that it can be given; 0 where it has no search of its own.
         scoring_passes: forward passes on an image, where it has no search of its own.
         uses_donors: whether it draws pixels from other images.
-        asks_others: whether other versions of the audit score the subsets, in a stage of its own.
+        asks_others: whether other versions of the audit score the subsets.
+        after_searches: whether it runs in a stage of its own, when all searches have ended.
         predicted_class_only: whether it runs only in searches for the predicted class.
     """
 
-    result: str
+    result: str = ""
     images: Images = Images.WITH_SUBSET
     by_default: bool = True
     default_images: int = 0
@@ -54,6 +56,7 @@ class ControlFacts:
     scoring_passes: int = 0
     uses_donors: bool = False
     asks_others: bool = False
+    after_searches: bool = False
     predicted_class_only: bool = False
 
     @property
@@ -76,7 +79,7 @@ CONTROLS: Final[Mapping[Control, ControlFacts]] = {
     Control.DILATED: ControlFacts("variants", scoring_passes=1),
     Control.MASK_ONLY: ControlFacts("variants", scoring_passes=2),  # white on the mean, and black on the mean
     Control.RANDOM: ControlFacts("variants", scoring_passes=1),
-    Control.TRANSFER: ControlFacts("transfers", asks_others=True),
+    Control.TRANSFER: ControlFacts("transfers", asks_others=True, after_searches=True),
     Control.SHORTCUT: ControlFacts("variants", images=Images.LABELLED, scoring_passes=1, predicted_class_only=True),
     Control.PIXEL_SUBSETS: ControlFacts(
         "pixel_subset",
@@ -85,6 +88,7 @@ CONTROLS: Final[Mapping[Control, ControlFacts]] = {
         least_passes=LEAST_DESCENT_PASSES,
         predicted_class_only=True,
     ),
+    Control.SPOT: ControlFacts(images=Images.SCORED, default_images=MOST_SPOT_IMAGES, after_searches=True),
 }
 
 SEARCH_RESULTS: Final = tuple(facts.result for facts in CONTROLS.values() if facts.searches)
@@ -93,6 +97,8 @@ EXTRA: Final = frozenset(control for control, facts in CONTROLS.items() if not f
 """Controls that run only where they are named. They turn no default off, and run beside one search of each version."""
 ASKING_OTHERS: Final = frozenset(control for control, facts in CONTROLS.items() if facts.asks_others)
 """Controls that need two versions or more."""
+AFTER_SEARCHES: Final = frozenset(control for control, facts in CONTROLS.items() if facts.after_searches)
+"""Controls that run in no task of a search."""
 
 
 def runs_in(search: Search, control: Control) -> bool:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.findings import Finding, TransferFinding
 from modicum_server.domain.models import InputSpecification, ModelCheck
+from modicum_server.domain.spots import SpotRow
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -20,6 +21,7 @@ TRANSFER: Final = TypeAdapter(TransferFinding)
 SPECIFICATION: Final = TypeAdapter(AuditSpecification)
 INPUT: Final = TypeAdapter(InputSpecification)
 CHECK: Final = TypeAdapter(ModelCheck)
+SPOT_ROW: Final = TypeAdapter(SpotRow)
 
 
 def document_of(form: TypeAdapter[T], value: T, *, only: set[str] | None = None) -> Document:

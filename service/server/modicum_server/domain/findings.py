@@ -166,6 +166,16 @@ class FoundSubset:
 
 
 @dataclass(frozen=True, slots=True)
+class PredictedImage:
+    """The class that a version predicts on an image, and a subset that argues for it if there is one."""
+
+    position: int
+    image_digest: str
+    predicted_class: int
+    subset: Subset | None
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """Another version's result, to be added to the finding of `source` on the image at that position."""
 

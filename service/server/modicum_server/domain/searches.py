@@ -44,6 +44,7 @@ class Control(StrEnum):
     TRANSFER = "transfer"
     SHORTCUT = "shortcut"
     PIXEL_SUBSETS = "pixel_subsets"
+    SPOT = "spot"
 
 
 LEAST_SEARCH_PASSES = 10

@@ -7,6 +7,7 @@ from modicum_server.domain.audits import AuditItem
 from modicum_server.domain.findings import Finding, FindingReason, Subset
 from modicum_server.domain.models import Executable, InputSpecification, ModelCheck, ModelVersion
 from modicum_server.domain.searches import Canvas, ControlPlan, Fill, Search
+from modicum_server.domain.spots import SpotRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,36 @@ class ScoreWork:
 
 
 @dataclass(frozen=True, slots=True)
+class SpotWork:
+    """Test which small places decide, in these rows. `framing` is as in `SearchWork`.
+
+    Attributes:
+        predicted: the class that the version predicts on each item.
+        subsets: by the index of an item, a subset that argues for that class.
+        rows: numbers of rows.
+    """
+
+    canvas: Canvas
+    seed: int
+    items: tuple[AuditItem, ...]
+    predicted: tuple[int, ...]
+    subsets: Mapping[int, Subset]
+    rows: tuple[int, ...]
+    framing: InputSpecification | None = None
+    max_image_pixels: int = 0
+
+
+Work = CheckWork | SearchWork | ScoreWork | SpotWork
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One task with one version. `parts` are the versions that an ensemble or a wrapper names."""
 
     id: str
     attempt: int
     model_version: ModelVersion
-    work: CheckWork | SearchWork | ScoreWork
+    work: Work
     parts: tuple[ModelVersion, ...] = ()
     device: str = "auto"
 
@@ -131,6 +155,14 @@ class TaskScores:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskSpots:
+    """Some rows of the spot test, and the task's pass-equivalents so far."""
+
+    rows: tuple[SpotRow, ...]
+    passes_done: int
+
+
+@dataclass(frozen=True, slots=True)
 class TaskChecked:
     """The result of a check."""
 
@@ -179,4 +211,4 @@ class TaskFinished:
     acceleration: Acceleration | None = None
 
 
-TaskEvent = TaskStarted | TaskHeartbeat | TaskFindings | TaskScores | TaskChecked | TaskFinished
+TaskEvent = TaskStarted | TaskHeartbeat | TaskFindings | TaskScores | TaskSpots | TaskChecked | TaskFinished

@@ -10,6 +10,7 @@ import builtins
 import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
+import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import modicum.v1.finding_pb2
 import modicum.v1.model_pb2
@@ -23,6 +24,34 @@ else:
     import typing_extensions
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+
+class _SpotKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _SpotKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_SpotKind.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    SPOT_KIND_UNSPECIFIED: _SpotKind.ValueType  # 0
+    """Unset."""
+    SPOT_KIND_WINDOW: _SpotKind.ValueType  # 1
+    """A window at one position."""
+    SPOT_KIND_RING: _SpotKind.ValueType  # 2
+    """A ring at the edge."""
+    SPOT_KIND_OWN: _SpotKind.ValueType  # 3
+    """A window at each image's own position."""
+
+class SpotKind(_SpotKind, metaclass=_SpotKindEnumTypeWrapper):
+    """The kind of a place."""
+
+SPOT_KIND_UNSPECIFIED: SpotKind.ValueType  # 0
+"""Unset."""
+SPOT_KIND_WINDOW: SpotKind.ValueType  # 1
+"""A window at one position."""
+SPOT_KIND_RING: SpotKind.ValueType  # 2
+"""A ring at the edge."""
+SPOT_KIND_OWN: SpotKind.ValueType  # 3
+"""A window at each image's own position."""
+Global___SpotKind: typing_extensions.TypeAlias = SpotKind
 
 @typing.final
 class Task(google.protobuf.message.Message):
@@ -39,6 +68,7 @@ class Task(google.protobuf.message.Message):
     CHECK_FIELD_NUMBER: builtins.int
     SEARCH_FIELD_NUMBER: builtins.int
     SCORE_FIELD_NUMBER: builtins.int
+    SPOT_FIELD_NUMBER: builtins.int
     id: builtins.str
     """Id of the shard or of the model check, for logs; chunks do not have it."""
     attempt: builtins.int
@@ -67,6 +97,10 @@ class Task(google.protobuf.message.Message):
     def score(self) -> Global___ScoreWork:
         """Score given subsets."""
 
+    @property
+    def spot(self) -> Global___SpotWork:
+        """Test which small places decide."""
+
     def __init__(
         self,
         *,
@@ -79,10 +113,11 @@ class Task(google.protobuf.message.Message):
         check: Global___CheckWork | None = ...,
         search: Global___SearchWork | None = ...,
         score: Global___ScoreWork | None = ...,
+        spot: Global___SpotWork | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["check", b"check", "model_version", b"model_version", "score", b"score", "search", b"search", "work", b"work"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "check", b"check", "device", b"device", "id", b"id", "model_version", b"model_version", "parts", b"parts", "score", b"score", "search", b"search", "threads", b"threads", "work", b"work"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["work", b"work"]) -> typing.Literal["check", "search", "score"] | None: ...
+    def HasField(self, field_name: typing.Literal["check", b"check", "model_version", b"model_version", "score", b"score", "search", b"search", "spot", b"spot", "work", b"work"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "check", b"check", "device", b"device", "id", b"id", "model_version", b"model_version", "parts", b"parts", "score", b"score", "search", b"search", "spot", b"spot", "threads", b"threads", "work", b"work"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["work", b"work"]) -> typing.Literal["check", "search", "score", "spot"] | None: ...
 
 Global___Task: typing_extensions.TypeAlias = Task
 
@@ -309,6 +344,71 @@ class ScoreWork(google.protobuf.message.Message):
 Global___ScoreWork: typing_extensions.TypeAlias = ScoreWork
 
 @typing.final
+class SpotWork(google.protobuf.message.Message):
+    """Test which small places decide, in some rows: one a class, and one of all classes together."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CANVAS_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    ITEMS_FIELD_NUMBER: builtins.int
+    PREDICTED_FIELD_NUMBER: builtins.int
+    SUBSETS_FIELD_NUMBER: builtins.int
+    SUBSET_ITEMS_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    FRAMING_FIELD_NUMBER: builtins.int
+    MAX_IMAGE_PIXELS_FIELD_NUMBER: builtins.int
+    seed: builtins.int
+    """Seed of the audit."""
+    max_image_pixels: builtins.int
+    """Most pixels of an image file; 0 means the handler's own limit."""
+    @property
+    def canvas(self) -> modicum.v1.search_pb2.Canvas:
+        """The canvas."""
+
+    @property
+    def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Item]:
+        """The items."""
+
+    @property
+    def predicted(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """For each item, the class that the version predicts on it."""
+
+    @property
+    def subsets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[modicum.v1.finding_pb2.Subset]:
+        """Subsets that argue for the predicted class of their item."""
+
+    @property
+    def subset_items(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """For each subset, its item as an index into `items`."""
+
+    @property
+    def rows(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Numbers of the rows: 0 is that of all classes together, that of a class is its index and one."""
+
+    @property
+    def framing(self) -> modicum.v1.model_pb2.InputSpecification:
+        """How image files become the canvas, as in SearchWork."""
+
+    def __init__(
+        self,
+        *,
+        canvas: modicum.v1.search_pb2.Canvas | None = ...,
+        seed: builtins.int = ...,
+        items: collections.abc.Iterable[Global___Item] | None = ...,
+        predicted: collections.abc.Iterable[builtins.int] | None = ...,
+        subsets: collections.abc.Iterable[modicum.v1.finding_pb2.Subset] | None = ...,
+        subset_items: collections.abc.Iterable[builtins.int] | None = ...,
+        rows: collections.abc.Iterable[builtins.int] | None = ...,
+        framing: modicum.v1.model_pb2.InputSpecification | None = ...,
+        max_image_pixels: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["canvas", b"canvas", "framing", b"framing"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "framing", b"framing", "items", b"items", "max_image_pixels", b"max_image_pixels", "predicted", b"predicted", "rows", b"rows", "seed", b"seed", "subset_items", b"subset_items", "subsets", b"subsets"]) -> None: ...
+
+Global___SpotWork: typing_extensions.TypeAlias = SpotWork
+
+@typing.final
 class Chunk(google.protobuf.message.Message):
     """One chunk of a stream, with at most 48 KiB of findings. A single finding with a larger mask has a chunk of its own."""
 
@@ -323,6 +423,7 @@ class Chunk(google.protobuf.message.Message):
     FINISHED_FIELD_NUMBER: builtins.int
     FAILURE_FIELD_NUMBER: builtins.int
     SCORES_FIELD_NUMBER: builtins.int
+    SPOTS_FIELD_NUMBER: builtins.int
     attempt: builtins.int
     """The task's attempt."""
     sequence: builtins.int
@@ -355,6 +456,10 @@ class Chunk(google.protobuf.message.Message):
     def scores(self) -> Global___Scores:
         """Scores of the given subsets."""
 
+    @property
+    def spots(self) -> Global___Spots:
+        """Rows of the spot test."""
+
     def __init__(
         self,
         *,
@@ -367,10 +472,11 @@ class Chunk(google.protobuf.message.Message):
         finished: Global___Finished | None = ...,
         failure: Global___Failure | None = ...,
         scores: Global___Scores | None = ...,
+        spots: Global___Spots | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["body", b"body", "check", b"check", "failure", b"failure", "findings", b"findings", "finished", b"finished", "heartbeat", b"heartbeat", "scores", b"scores", "started", b"started"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "body", b"body", "check", b"check", "failure", b"failure", "findings", b"findings", "finished", b"finished", "heartbeat", b"heartbeat", "scores", b"scores", "sequence", b"sequence", "started", b"started"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["body", b"body"]) -> typing.Literal["started", "heartbeat", "findings", "check", "finished", "failure", "scores"] | None: ...
+    def HasField(self, field_name: typing.Literal["body", b"body", "check", b"check", "failure", b"failure", "findings", b"findings", "finished", b"finished", "heartbeat", b"heartbeat", "scores", b"scores", "spots", b"spots", "started", b"started"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "body", b"body", "check", b"check", "failure", b"failure", "findings", b"findings", "finished", b"finished", "heartbeat", b"heartbeat", "scores", b"scores", "sequence", b"sequence", "spots", b"spots", "started", b"started"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["body", b"body"]) -> typing.Literal["started", "heartbeat", "findings", "check", "finished", "failure", "scores", "spots"] | None: ...
 
 Global___Chunk: typing_extensions.TypeAlias = Chunk
 
@@ -540,6 +646,217 @@ class Scores(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["entries", b"entries", "passes_done", b"passes_done"]) -> None: ...
 
 Global___Scores: typing_extensions.TypeAlias = Scores
+
+@typing.final
+class Spots(google.protobuf.message.Message):
+    """Rows of the spot test."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: builtins.int
+    PASSES_DONE_FIELD_NUMBER: builtins.int
+    passes_done: builtins.int
+    """Pass-equivalents spent in this task so far."""
+    @property
+    def entries(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SpotRow]:
+        """The rows."""
+
+    def __init__(
+        self,
+        *,
+        entries: collections.abc.Iterable[Global___SpotRow] | None = ...,
+        passes_done: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["entries", b"entries", "passes_done", b"passes_done"]) -> None: ...
+
+Global___Spots: typing_extensions.TypeAlias = Spots
+
+@typing.final
+class SpotRow(google.protobuf.message.Message):
+    """What was tested of one class, or of all classes together."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TARGET_CLASS_FIELD_NUMBER: builtins.int
+    SOURCES_FIELD_NUMBER: builtins.int
+    TRIALS_FIELD_NUMBER: builtins.int
+    PASSES_FIELD_NUMBER: builtins.int
+    target_class: builtins.int
+    """The class; absent in the row of all classes."""
+    sources: builtins.int
+    """Images that could be copied from."""
+    passes: builtins.int
+    """Forward passes that it took."""
+    @property
+    def trials(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SpotTrial]:
+        """The places that were tested."""
+
+    def __init__(
+        self,
+        *,
+        target_class: builtins.int | None = ...,
+        sources: builtins.int = ...,
+        trials: collections.abc.Iterable[Global___SpotTrial] | None = ...,
+        passes: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_target_class", b"_target_class", "target_class", b"target_class"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_target_class", b"_target_class", "passes", b"passes", "sources", b"sources", "target_class", b"target_class", "trials", b"trials"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_target_class", b"_target_class"]) -> typing.Literal["target_class"] | None: ...
+
+Global___SpotRow: typing_extensions.TypeAlias = SpotRow
+
+@typing.final
+class SpotTrial(google.protobuf.message.Message):
+    """One place, chosen on one half of the images and tested on the other."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HALF_FIELD_NUMBER: builtins.int
+    PLACE_FIELD_NUMBER: builtins.int
+    WINDOWS_FIELD_NUMBER: builtins.int
+    PASTED_FIELD_NUMBER: builtins.int
+    COVERED_FIELD_NUMBER: builtins.int
+    half: builtins.int
+    """The half that it was tested on, 0 or 1."""
+    @property
+    def place(self) -> Global___SpotPlace:
+        """The place."""
+
+    @property
+    def windows(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SpotWindow]:
+        """For an own place, the window of each source."""
+
+    @property
+    def pasted(self) -> Global___SpotOutcomes:
+        """Outcomes of copying it into images of other classes."""
+
+    @property
+    def covered(self) -> Global___SpotOutcomes:
+        """Outcomes of covering it from images of other classes."""
+
+    def __init__(
+        self,
+        *,
+        half: builtins.int = ...,
+        place: Global___SpotPlace | None = ...,
+        windows: collections.abc.Iterable[Global___SpotWindow] | None = ...,
+        pasted: Global___SpotOutcomes | None = ...,
+        covered: Global___SpotOutcomes | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["covered", b"covered", "pasted", b"pasted", "place", b"place"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["covered", b"covered", "half", b"half", "pasted", b"pasted", "place", b"place", "windows", b"windows"]) -> None: ...
+
+Global___SpotTrial: typing_extensions.TypeAlias = SpotTrial
+
+@typing.final
+class SpotPlace(google.protobuf.message.Message):
+    """A place, in pixels."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: builtins.int
+    HEIGHT_FIELD_NUMBER: builtins.int
+    WIDTH_FIELD_NUMBER: builtins.int
+    TOP_FIELD_NUMBER: builtins.int
+    LEFT_FIELD_NUMBER: builtins.int
+    kind: Global___SpotKind.ValueType
+    """Its kind."""
+    height: builtins.int
+    """Height of the window, or width of the ring."""
+    width: builtins.int
+    """Width of the window, or of the ring."""
+    top: builtins.int
+    """Top of the window; 0 for other kinds."""
+    left: builtins.int
+    """Left of the window; 0 for other kinds."""
+    def __init__(
+        self,
+        *,
+        kind: Global___SpotKind.ValueType = ...,
+        height: builtins.int = ...,
+        width: builtins.int = ...,
+        top: builtins.int = ...,
+        left: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["height", b"height", "kind", b"kind", "left", b"left", "top", b"top", "width", b"width"]) -> None: ...
+
+Global___SpotPlace: typing_extensions.TypeAlias = SpotPlace
+
+@typing.final
+class SpotWindow(google.protobuf.message.Message):
+    """The upper left corner of an image's own window."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: builtins.int
+    TOP_FIELD_NUMBER: builtins.int
+    LEFT_FIELD_NUMBER: builtins.int
+    source: builtins.int
+    """Position of the image."""
+    top: builtins.int
+    """Top, in pixels."""
+    left: builtins.int
+    """Left, in pixels."""
+    def __init__(
+        self,
+        *,
+        source: builtins.int = ...,
+        top: builtins.int = ...,
+        left: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["left", b"left", "source", b"source", "top", b"top"]) -> None: ...
+
+Global___SpotWindow: typing_extensions.TypeAlias = SpotWindow
+
+@typing.final
+class SpotOutcomes(google.protobuf.message.Message):
+    """What happened in each pair of images. All lists have one entry a pair."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SOURCES_FIELD_NUMBER: builtins.int
+    OTHERS_FIELD_NUMBER: builtins.int
+    HERE_FIELD_NUMBER: builtins.int
+    ELSEWHERE_FIELD_NUMBER: builtins.int
+    TOPS_FIELD_NUMBER: builtins.int
+    LEFTS_FIELD_NUMBER: builtins.int
+    @property
+    def sources(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Position of the image whose place is copied or covered."""
+
+    @property
+    def others(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Position of the image that it is copied into, or covered from."""
+
+    @property
+    def here(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bool]:
+        """Whether the class followed the place."""
+
+    @property
+    def elsewhere(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bool]:
+        """The same for the place of comparison."""
+
+    @property
+    def tops(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Top of the window of comparison; 0 where it is a band."""
+
+    @property
+    def lefts(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Left of the window of comparison; 0 where it is a band."""
+
+    def __init__(
+        self,
+        *,
+        sources: collections.abc.Iterable[builtins.int] | None = ...,
+        others: collections.abc.Iterable[builtins.int] | None = ...,
+        here: collections.abc.Iterable[builtins.bool] | None = ...,
+        elsewhere: collections.abc.Iterable[builtins.bool] | None = ...,
+        tops: collections.abc.Iterable[builtins.int] | None = ...,
+        lefts: collections.abc.Iterable[builtins.int] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["elsewhere", b"elsewhere", "here", b"here", "lefts", b"lefts", "others", b"others", "sources", b"sources", "tops", b"tops"]) -> None: ...
+
+Global___SpotOutcomes: typing_extensions.TypeAlias = SpotOutcomes
 
 @typing.final
 class CheckAnswer(google.protobuf.message.Message):

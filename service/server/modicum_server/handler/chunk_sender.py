@@ -18,6 +18,8 @@ from modicum_server.generated.worker_pb2 import (
     Finished,
     Heartbeat,
     Scores,
+    SpotRow,
+    Spots,
     Started,
 )
 from modicum_server.handler.progress_counts import ProgressCounts
@@ -35,14 +37,15 @@ PULSE_SECONDS = 0.25
 
 log = logging.getLogger(__name__)
 
-Entry = Findings.Entry | Scores.Entry
+Entry = Findings.Entry | Scores.Entry | SpotRow
 """Entries that wait for the next chunk. A task has entries of one kind."""
-Body = Started | Heartbeat | Findings | Scores | CheckAnswer | Finished | Failure
+Body = Started | Heartbeat | Findings | Scores | Spots | CheckAnswer | Finished | Failure
 FIELDS: dict[type[Body], str] = {
     Started: "started",
     Heartbeat: "heartbeat",
     Findings: "findings",
     Scores: "scores",
+    Spots: "spots",
     CheckAnswer: "check",
     Finished: "finished",
     Failure: "failure",
@@ -76,7 +79,7 @@ class Outbox:
             self._send(body)
 
     def add(self, entry: Entry) -> None:
-        """Send a finding or a score, now or together with later ones."""
+        """Send a finding, a score or a row, now or together with later ones."""
         size = entry.ByteSize() + 8  # its tag and length
         with self._lock:
             if self._pending_bytes + size > CHUNK_BYTES - ENVELOPE_BYTES:
@@ -128,11 +131,15 @@ class Outbox:
         self._sequence, self._sent_at = chunk.sequence, self._clock.now()
 
 
-def _joined(entries: Sequence[Entry], passes_done: int) -> Findings | Scores:
-    findings = [entry for entry in entries if isinstance(entry, Findings.Entry)]
-    if findings:
-        return Findings(entries=findings, passes_done=passes_done)
-    return Scores(entries=[entry for entry in entries if isinstance(entry, Scores.Entry)], passes_done=passes_done)
+def _joined(entries: Sequence[Entry], passes_done: int) -> Findings | Scores | Spots:
+    """The chunk's body. All entries are of one kind: that of the first."""
+    match entries[0]:
+        case Findings.Entry():
+            return Findings(entries=entries, passes_done=passes_done)  # type: ignore[arg-type]  # of one kind
+        case Scores.Entry():
+            return Scores(entries=entries, passes_done=passes_done)  # type: ignore[arg-type]
+        case SpotRow():
+            return Spots(entries=entries, passes_done=passes_done)  # type: ignore[arg-type]
 
 
 class Pulse:

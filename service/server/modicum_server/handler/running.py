@@ -27,6 +27,7 @@ from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.handler.scoring import prepare_score
 from modicum_server.handler.searching import prepare_search
 from modicum_server.handler.slot import Slot
+from modicum_server.handler.spots import prepare_spots
 
 LIBRARIES = (
     "torch",
@@ -158,12 +159,20 @@ class TaskRun:
                 return self._search(loaded)
             case "score":
                 return self._score(loaded)
+            case "spot":
+                return self._spot(loaded)
         raise TaskFailure("NOT_IMPLEMENTED", "this worker does not support this kind of task yet", model_at_fault=False)
 
     def _score(self, loaded: Loaded) -> Finished:
         self.progress.phase = "preparing"
         for entry in prepare_score(self.task.score, loaded, self.slot, self.progress).scores():
             self.outbox.add(entry)
+        return Finished(passes_done=self.progress.passes_done)
+
+    def _spot(self, loaded: Loaded) -> Finished:
+        self.progress.phase = "preparing"
+        for row in prepare_spots(self.task.spot, loaded, self.slot, self.progress).rows():
+            self.outbox.add(row)
         return Finished(passes_done=self.progress.passes_done)
 
     def _search(self, loaded: Loaded) -> Finished:

@@ -16,6 +16,7 @@ from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
+from modicum_server.domain.spots import SpotRow
 from modicum_server.measures import registry
 from modicum_server.measures.families import Titles, titled
 from modicum_server.measures.observations import Observations
@@ -40,6 +41,7 @@ def result_document(
     findings_digest: str,
     second: OutOfDistribution | None = None,
     parts: Sequence[ModelVersion] = (),
+    spots: Mapping[str, Sequence[SpotRow]] | None = None,
 ) -> dict[str, Any]:
     """Summarise an audit.
 
@@ -54,12 +56,13 @@ def result_document(
         findings_digest: SHA-256 of the findings artifact that holds these rows.
         second: what was predicted on the out-of-distribution data set, None without.
         parts: of the versions that are made of versions.
+        spots: by version, the rows of its spot test.
     """
     # Longer than a function should be: it is the document's outline, and stays one to be read beside the docs.
     tally = _Tally.of(audit.specification)
     for finding in findings:
         tally.add(finding)
-    audited = Audited(versions, audit.specification, tally.observations(), parameters, second, parts)
+    audited = Audited(versions, audit.specification, tally.observations(), parameters, second, parts, spots or {})
     across = {part.key: part.entries(audited) for part in registry.PARTS}
     return {
         "schema_version": SCHEMA_VERSION,

@@ -1,12 +1,14 @@
 """Parts of the result document across the versions of an audit, as they are registered. Computes none."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.ensembles import searched_by
 from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.searches import TargetRule
+from modicum_server.domain.spots import SpotRow
 from modicum_server.measures.families import Titles
 from modicum_server.measures.measure import Reading
 from modicum_server.measures.observations import Observations
@@ -23,6 +25,7 @@ class Audited:
         parameters: of the result.
         second: what was predicted on the out-of-distribution data set, None without.
         parts: of the versions that are made of versions, whether they were audited themselves or not.
+        spots: by version, the rows of its spot test.
     """
 
     versions: Sequence[ModelVersion]
@@ -31,11 +34,20 @@ class Audited:
     parameters: Mapping[str, Any]
     second: OutOfDistribution | None = None
     parts: Sequence[ModelVersion] = ()
+    spots: Mapping[str, Sequence[SpotRow]] = field(default_factory=dict)
 
     @property
     def known(self) -> Mapping[str, ModelVersion]:
         """Return versions and parts by name."""
         return {version.name: version for version in (*self.parts, *self.versions)}
+
+    @property
+    def spot_search(self) -> int:
+        """The index of the search whose subsets chose the places of the spot test."""
+        searches = self.specification.searches
+        return next(
+            index for index, one in enumerate(searches) if one.target_rule is TargetRule.PREDICTED and not one.matched
+        )
 
     def ran(self, index: int) -> frozenset[str]:
         """Return the names of the versions that the search of that index ran on."""

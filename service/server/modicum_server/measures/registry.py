@@ -23,6 +23,7 @@ from modicum_server.measures import (
     pixel_subsets,
     random_subset,
     shortcut,
+    spots,
     subset_fraction,
     subset_size,
     transfer,
@@ -84,7 +85,7 @@ def compared(audited: Audited) -> list[comparisons.Comparison]:
     return comparisons.compare_all(names, ran, audited.seen, compare, note)
 
 
-PARTS: tuple[Part, ...] = (mitigation.PART, transfer.PART)
+PARTS: tuple[Part, ...] = (mitigation.PART, transfer.PART, spots.PART)
 
 
 def measure_titles() -> Titles:

@@ -6,9 +6,10 @@ intervals are those of Student's t over sources, with one source added that spea
 are all alike, t alone would be certain (Bonett and Price, 2012, add such pairs to an interval by the normal
 distribution).
 
-SUFFICIENT: the share of other images that the place makes the class is above `PASTED_LIMIT`, and for an own window above
-`OWN_LIMIT`. DECISIVE: and the share of the class's images that lose it under a cover is above `COVERED_LIMIT`. One-sided
-at 5% over all classes and places of a network (Holm, "A simple sequentially rejective multiple test procedure", 1979).
+SUFFICIENT: the share of other images that the place makes the class is above `PASTED_LIMIT`, and for an own window
+above `OWN_LIMIT`. DECISIVE: and the share of the class's images that lose it under a cover is above `COVERED_LIMIT`.
+One-sided at 5% over all classes and places of a network (Holm, "A simple sequentially rejective multiple test
+procedure", 1979).
 NONE_FOUND: neither, and at every place the upper end of the first share, one-sided at 5%, is below `NONE_LIMIT`.
 INCONCLUSIVE: otherwise.
 """
@@ -41,18 +42,21 @@ class SpotOutcome(StrEnum):
     INCONCLUSIVE = "INCONCLUSIVE"
 
 
-@dataclass(frozen=True, slots=True)
+FOUND = frozenset({SpotOutcome.DECISIVE, SpotOutcome.SUFFICIENT})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TestedPlace:
     """The differences at one kind of place of one class, from both halves; one value a source.
 
     Attributes:
-        row: the class, or whatever names the row.
+        row: the number of the row.
         own: whether it is each image's own window.
         pasted: (n,) of copies of the place.
         covered: (m,) of covers of the place.
     """
 
-    row: int | None
+    row: int
     own: bool
     pasted: Floats
     covered: Floats
@@ -72,8 +76,9 @@ def by_source(sources: Sequence[int], here: Sequence[bool], elsewhere: Sequence[
     """The mean difference of each source's pairs, (number of sources,)."""
     names, places = np.unique(np.asarray(sources, dtype=np.int64), return_inverse=True)
     differences = np.asarray(here, dtype=np.float64) - np.asarray(elsewhere, dtype=np.float64)
-    sums: Floats = np.bincount(places, weights=differences, minlength=len(names))
-    return sums / np.bincount(places, minlength=len(names))
+    sums = np.bincount(places, weights=differences, minlength=len(names))
+    means: Floats = sums / np.bincount(places, minlength=len(names)).astype(np.float64)
+    return means
 
 
 def p_value_above(values: Floats, limit: float) -> float:
@@ -97,7 +102,7 @@ def high_end(values: Floats, alpha: float) -> float:
     return _end(np.append(values, 1.0), 1, alpha)
 
 
-def judge_rows(places: Sequence[TestedPlace]) -> Mapping[int | None, SpotOutcome]:
+def judge_rows(places: Sequence[TestedPlace]) -> Mapping[int, SpotOutcome]:
     """The outcome of each row with a tested place."""
     judged = [place for place in places if place.judged]
     sufficient = [p_value_above(place.pasted, place.limit) for place in judged]
@@ -116,7 +121,7 @@ def judge_rows(places: Sequence[TestedPlace]) -> Mapping[int | None, SpotOutcome
     return outcomes
 
 
-def judge_network(rows: Mapping[int | None, SpotOutcome]) -> SpotOutcome:
+def judge_network(rows: Mapping[int, SpotOutcome]) -> SpotOutcome:
     """The outcome of a network: the strongest of its rows; NONE_FOUND only if that is so in every row."""
     for found in (SpotOutcome.DECISIVE, SpotOutcome.SUFFICIENT):
         if found in rows.values():
@@ -124,6 +129,23 @@ def judge_network(rows: Mapping[int | None, SpotOutcome]) -> SpotOutcome:
     if rows and set(rows.values()) == {SpotOutcome.NONE_FOUND}:
         return SpotOutcome.NONE_FOUND
     return SpotOutcome.INCONCLUSIVE
+
+
+def sources_needed(places: Sequence[TestedPlace]) -> int | None:
+    """How many sources would show that no place decides, if they were like those seen; None if they would not show it.
+
+    0 where that is shown already.
+    """
+    needed = [_needed(place.pasted) for place in places if len(place.pasted)]
+    known = [count for count in needed if count is not None]
+    return max(known) if known and len(known) == len(needed) else None
+
+
+def _needed(values: Floats) -> int | None:
+    if high_end(values, ALPHA) < NONE_LIMIT:
+        return 0
+    counts = (round(len(values) * 1.25**step) for step in range(1, 24))
+    return next((count for count in counts if high_end(np.resize(values, count), ALPHA) < NONE_LIMIT), None)
 
 
 def holm(p_values: Sequence[float], alpha: float) -> list[bool]:

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from modicum_server.domain.audits import Audit, Shard
 from modicum_server.domain.findings import Finding, FindingReason, Prediction, Transfer
+from modicum_server.domain.spots import SpotRow
 from modicum_server.metrics.text_format import exemplar
 from modicum_server.model_server import Isolation, ModelServerHealth
 
@@ -123,6 +124,10 @@ class WorkerMetrics:
     def transfers_stored(self, transfers: Iterable[Transfer]) -> None:
         """Count the passes by which a version scored others' subsets."""
         self._forward.inc(sum(transfer.result.reason is None for transfer in transfers))
+
+    def spots_stored(self, rows: Iterable[SpotRow]) -> None:
+        """Count the passes of spot tests."""
+        self._forward.inc(sum(row.passes for row in rows))
 
     def predictions_stored(self, predictions: Iterable[Prediction]) -> None:
         """Count the passes on whole images of out-of-distribution data sets."""

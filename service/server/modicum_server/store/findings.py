@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    and_,
     any_,
     bindparam,
     func,
@@ -23,7 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.documents import TRANSFER, document_of
-from modicum_server.domain.findings import MEASURED_REASONS, Finding, FoundSubset, Transfer
+from modicum_server.domain.findings import MEASURED_REASONS, Finding, FoundSubset, PredictedImage, Transfer
 from modicum_server.errors import PageTokenInvalid
 from modicum_server.ports import Keyed
 from modicum_server.store import tables
@@ -103,6 +104,20 @@ class PostgresFindings:
         )
         rows = await self._connection.execute(query)
         return [FoundSubset(row.position, row.version, row.target_class, subset_of(row)) for row in rows]
+
+    async def predicted(self, audit: str, model_version: str, search_index: int) -> list[PredictedImage]:
+        """Images with a predicted class, each with its subset if that is evidence, by position."""
+        masks = _FINDINGS.subset_mask, _FINDINGS.subset_height, _FINDINGS.subset_width, _FINDINGS.subset_size
+        evidence = and_(*_EVIDENCE).label("evidence")
+        chosen = select(_FINDINGS.position, _FINDINGS.image_digest, _FINDINGS.predicted_class, evidence, *masks)
+        query = _of_search(chosen, audit, model_version, search_index).where(_FINDINGS.predicted_class.is_not(None))
+        rows = await self._connection.execute(query.order_by(_FINDINGS.position))
+        return [
+            PredictedImage(
+                row.position, row.image_digest, row.predicted_class, subset_of(row) if row.evidence else None
+            )
+            for row in rows
+        ]
 
     async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
         """Positions that have a finding."""

@@ -24,6 +24,7 @@ from modicum_server.store.projects import PostgresProjects
 from modicum_server.store.request_ids import PostgresRequests
 from modicum_server.store.schema import schema_of
 from modicum_server.store.shards import PostgresShards
+from modicum_server.store.spots import PostgresSpots
 
 #: Of procrastinate; without its schema every write that queues work fails.
 QUEUE_TABLE = "procrastinate_jobs"
@@ -42,6 +43,7 @@ class PostgresTransaction:
     shards: ports.Shards
     findings: ports.Findings
     predictions: ports.Predictions
+    spots: ports.Spots
     gauges: ports.Gauges
 
 
@@ -76,6 +78,7 @@ class PostgresStore:
             shards=PostgresShards(connection, self._wake_jobs),
             findings=PostgresFindings(connection),
             predictions=PostgresPredictions(connection),
+            spots=PostgresSpots(connection),
             gauges=PostgresGauges(connection),
         )
 

@@ -300,6 +300,17 @@ findings = Table(
     ),
 )
 
+spots = Table(
+    "spots",
+    metadata,
+    Column("audit_id", BigInteger, nullable=False),
+    Column("version_index", SmallInteger, nullable=False, comment="place of the version in the specification"),
+    Column("row_number", Integer, nullable=False, comment="0 for all classes together, otherwise the class and one"),
+    Column("row", JSONB, nullable=False, comment="what was tested, pair by pair"),
+    PrimaryKeyConstraint("audit_id", "version_index", "row_number"),
+    ForeignKeyConstraint(["audit_id"], ["audits.id"], ondelete="CASCADE"),
+)
+
 predictions = Table(
     "predictions",
     metadata,

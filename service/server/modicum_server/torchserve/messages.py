@@ -9,16 +9,19 @@ from modicum.v1 import finding_pb2, model_pb2
 from modicum_server.codec.enums import enum_value
 from modicum_server.codec.findings import finding_value, subset_message
 from modicum_server.codec.models import input_message, version_message
+from modicum_server.codec.records import record_of
 from modicum_server.codec.searches import canvas_message, control_plan_message, fill_number, search_message
 from modicum_server.domain.audits import AuditItem
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import ModelCheck, OutputKind
+from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.tasks import (
     Acceleration,
     CheckWork,
     GivenSubset,
     ScoreWork,
     SearchWork,
+    SpotWork,
     SubsetScore,
     Task,
     TaskChecked,
@@ -27,6 +30,7 @@ from modicum_server.domain.tasks import (
     TaskFinished,
     TaskHeartbeat,
     TaskScores,
+    TaskSpots,
     TaskStarted,
 )
 from modicum_server.errors import TaskFailed
@@ -54,6 +58,8 @@ def task_message(task: Task, threads: int) -> worker_pb2.Task:
             message.search.CopyFrom(search_work_message(task.work))
         case ScoreWork():
             message.score.CopyFrom(score_work_message(task.work))
+        case SpotWork():
+            message.spot.CopyFrom(spot_work_message(task.work))
     return message
 
 
@@ -88,6 +94,21 @@ def score_work_message(work: ScoreWork) -> worker_pb2.ScoreWork:
         subsets=[subset_message(given.subset) for given in work.subsets],
         target_classes=[given.target_class for given in work.subsets],
         subset_items=[places[given.position] for given in work.subsets],
+        framing=None if work.framing is None else input_message(work.framing),
+        max_image_pixels=work.max_image_pixels,
+    )
+
+
+def spot_work_message(work: SpotWork) -> worker_pb2.SpotWork:
+    """Spot work."""
+    return worker_pb2.SpotWork(
+        canvas=canvas_message(work.canvas),
+        seed=work.seed,
+        items=_items(work.items),
+        predicted=work.predicted,
+        subsets=[subset_message(subset) for subset in work.subsets.values()],
+        subset_items=work.subsets.keys(),
+        rows=work.rows,
         framing=None if work.framing is None else input_message(work.framing),
         max_image_pixels=work.max_image_pixels,
     )
@@ -130,6 +151,8 @@ def event_of(chunk: worker_pb2.Chunk, task: Task) -> TaskEvent:
             return findings_event(chunk.findings)
         case "scores":
             return scores_event(chunk.scores, task)
+        case "spots":
+            return spots_event(chunk.spots)
         case "check":
             return TaskChecked(check=check_of(chunk.check))
         case "finished":
@@ -193,6 +216,11 @@ def scores_event(message: worker_pb2.Scores, task: Task) -> TaskScores:
     given = task.work.subsets if isinstance(task.work, ScoreWork) else ()
     scores = tuple(_score(entry, given) for entry in message.entries)
     return TaskScores(scores=scores, passes_done=message.passes_done)
+
+
+def spots_event(message: worker_pb2.Spots) -> TaskSpots:
+    """Return the rows of the spot test as the handler wrote them."""
+    return TaskSpots(tuple(record_of(row, SpotRow) for row in message.entries), message.passes_done)
 
 
 def _score(entry: worker_pb2.Scores.Entry, given: Sequence[GivenSubset]) -> SubsetScore:

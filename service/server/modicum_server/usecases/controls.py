@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from modicum_server.domain.audits import AuditSpecification
-from modicum_server.domain.controls import ASKING_OTHERS, CONTROLS, EXTRA
+from modicum_server.domain.controls import AFTER_SEARCHES, ASKING_OTHERS, CONTROLS, EXTRA
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, TargetRule
 from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.usecases.draws import draw_order
@@ -23,14 +23,14 @@ def default_controls(version_count: int, canvas: Canvas) -> tuple[ControlPlan, .
 
 
 def plans_beside(specification: AuditSpecification, search: Search) -> tuple[ControlPlan, ...]:
-    """Return the controls that run in the task of a search. Other versions score subsets in a stage of their own.
+    """Return the controls that run in the task of a search. The others run in a stage of their own.
 
     A control with a budget of its own uses no threshold, and runs once: in the tasks of the search that `carrier`
     names.
     """
     if search.matched:
         return ()
-    left_out = ASKING_OTHERS if search == carrier(specification.searches) else ASKING_OTHERS | EXTRA
+    left_out = AFTER_SEARCHES if search == carrier(specification.searches) else AFTER_SEARCHES | EXTRA
     return tuple(plan for plan in specification.controls if plan.control not in left_out)
 
 
@@ -42,7 +42,16 @@ def carrier(searches: Sequence[Search]) -> Search | None:
 
 def transfer_plan(specification: AuditSpecification) -> ControlPlan | None:
     """Return the plan of the transfer control, or None where it does not run."""
-    return next((plan for plan in specification.controls if plan.control is Control.TRANSFER), None)
+    return _plan_of(specification, Control.TRANSFER)
+
+
+def spot_plan(specification: AuditSpecification) -> ControlPlan | None:
+    """Return the plan of the spot test, or None where it does not run: it needs subsets of the predicted class."""
+    return _plan_of(specification, Control.SPOT) if carrier(specification.searches) else None
+
+
+def _plan_of(specification: AuditSpecification, control: Control) -> ControlPlan | None:
+    return next((plan for plan in specification.controls if plan.control is control), None)
 
 
 def control_positions(plan: ControlPlan, *, seed: int, item_count: int) -> frozenset[int]:

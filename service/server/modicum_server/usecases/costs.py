@@ -15,8 +15,9 @@ from modicum_server.domain.ensembles import checked_together, index_of_matched, 
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.pixel_subsets import STEP_PASSES, Descent, descent_within
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
+from modicum_server.domain.spots import LEAST_CLASS_IMAGES, LEAST_SPOT_IMAGES, most_spot_passes
 from modicum_server.measures.shortcut import is_large_enough
-from modicum_server.usecases.controls import plans_beside, transfer_plan
+from modicum_server.usecases.controls import plans_beside, spot_plan, transfer_plan
 
 FIXED_PASSES = 10
 """Passes for the whole image, the bare fill and at most 8 verifications, of which nearly always one is needed."""
@@ -107,7 +108,19 @@ def planned_passes(
         for search in specification.searches
     )
     predicting = second_count * len(checked_together(versions))
-    return searching + _transfer_passes(specification, versions, item_count) + predicting
+    transferring = _transfer_passes(specification, versions, item_count)
+    return searching + transferring + predicting + _spot_passes(specification, versions, item_count)
+
+
+def _spot_passes(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
+    """Return the most passes of the spot tests: every class with enough images has a row, and so have all together."""
+    plan = spot_plan(specification)
+    images = item_count if plan is None or not plan.images else min(plan.images, item_count)
+    if plan is None or images < LEAST_SPOT_IMAGES:
+        return 0
+    most_rows = images // LEAST_CLASS_IMAGES
+    rows = [min(most_rows, version.check.class_count if version.check else most_rows) + 1 for version in versions]
+    return sum(most_spot_passes(images, count) for count in rows)
 
 
 def _transfer_passes(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
@@ -203,7 +216,8 @@ def shard_count(
         return sum(math.ceil(count / items) for items in most)
 
     transferring = searches * scoring(versions, others, images) if others else 0
-    return searching + transferring + scoring(checked_together(versions), 1, second_count)
+    testing = len(versions) if spot_plan(specification) else 0
+    return searching + transferring + testing + scoring(checked_together(versions), 1, second_count)
 
 
 def _most_scored(specification: AuditSpecification, scorer: ModelVersion, sources: int, shard_seconds: float) -> int:

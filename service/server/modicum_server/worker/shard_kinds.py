@@ -1,4 +1,4 @@
-"""The five kinds of shards. Each is planned, run and settled.
+"""The six kinds of shards. Each is planned, run and settled.
 
 Every function works on a claim to the end of its shard and raises ShardInterrupted when the shard is no longer wanted.
 What was found until then is stored, unless the lease was lost.
@@ -6,7 +6,7 @@ What was found until then is stored, unless the lease was lost.
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, Stage
+from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, SPOTS, Stage
 from modicum_server.domain.tasks import Task
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
@@ -14,12 +14,18 @@ from modicum_server.worker.plan.check import plan_check
 from modicum_server.worker.plan.ood_task import plan_ood_task
 from modicum_server.worker.plan.score import ScorePlan, plan_score
 from modicum_server.worker.plan.search import plan_search
+from modicum_server.worker.plan.spots import plan_spots
 from modicum_server.worker.plan.summary import Subject, plan_summary
 from modicum_server.worker.run.check import run_check
-from modicum_server.worker.run.results import findings, predictions, transfers
+from modicum_server.worker.run.results import findings, predictions, spots, transfers
 from modicum_server.worker.run.summary import run_summary, summary_folder
 from modicum_server.worker.run.task import run_task
-from modicum_server.worker.settle.remaining import RemainingFindings, RemainingPredictions, RemainingScores
+from modicum_server.worker.settle.remaining import (
+    RemainingFindings,
+    RemainingPredictions,
+    RemainingScores,
+    RemainingSpots,
+)
 from modicum_server.worker.settle.shards import settle
 from modicum_server.worker.settle.summary import settle_summary
 
@@ -60,6 +66,15 @@ async def predict(context: WorkerContext, claim: Claim) -> Outcome:
     return await settle(context, claim, ending, RemainingPredictions(claim.shard))
 
 
+async def test_spots(context: WorkerContext, claim: Claim) -> Outcome:
+    """SCORE of no search: one version, and the classes whose spots it tests."""
+    task = await plan_spots(context, claim.shard)
+    if not isinstance(task, Task):
+        return await settle(context, claim, task)
+    ending = await run_task(context, claim, task, spots(context, claim))
+    return await settle(context, claim, ending, RemainingSpots(claim.shard))
+
+
 async def summarise(context: WorkerContext, claim: Claim) -> Outcome:
     """SUMMARISE: write the findings artifact and the result document."""
     subject = await plan_summary(context, claim.shard)
@@ -82,4 +97,6 @@ async def work_on(context: WorkerContext, claim: Claim) -> Outcome:
     """Work on a claim, whatever its kind."""
     if claim.shard.search_index == OUT_OF_DISTRIBUTION:
         return await predict(context, claim)
+    if claim.shard.search_index == SPOTS:
+        return await test_spots(context, claim)
     return await _BY_STAGE[claim.shard.stage](context, claim)

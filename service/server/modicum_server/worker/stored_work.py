@@ -6,9 +6,10 @@ from modicum_server.domain.audits import Audit, AuditSpecification, Shard
 from modicum_server.domain.classes import scorable_sources
 from modicum_server.domain.composites import part_names
 from modicum_server.domain.datasets import Dataset
-from modicum_server.domain.findings import FoundSubset
+from modicum_server.domain.findings import FoundSubset, PredictedImage
 from modicum_server.domain.models import ModelVersion
 from modicum_server.ports import Transaction
+from modicum_server.usecases.controls import carrier, control_positions, spot_plan
 
 
 async def held_audit(transaction: Transaction, shard: Shard) -> Audit | None:
@@ -55,6 +56,23 @@ async def positions_without_prediction(transaction: Transaction, shard: Shard) -
     """Return the positions of a shard of the out-of-distribution data set that are still to be predicted, rising."""
     done: Mapping[int, int | None] = await transaction.predictions.of(shard.audit, shard.model_version)
     return tuple(sorted(set(shard.positions) - done.keys()))
+
+
+async def rows_without_spots(transaction: Transaction, shard: Shard) -> tuple[int, ...]:
+    """Return the rows of a shard of the spot test that are still to be tested, rising."""
+    done = await transaction.spots.numbers(shard.audit, shard.model_version)
+    return tuple(sorted(set(shard.positions) - done))
+
+
+async def predicted_images(transaction: Transaction, audit: Audit, version: str) -> list[PredictedImage]:
+    """Return the images of the spot test of one version: those of the plan that have a predicted class."""
+    specification = audit.specification
+    plan, search = spot_plan(specification), carrier(specification.searches)
+    if plan is None or search is None:
+        return []
+    planned = control_positions(plan, seed=specification.seed, item_count=audit.item_count)
+    images = await transaction.findings.predicted(audit.name, version, specification.searches.index(search))
+    return [image for image in images if image.position in planned]
 
 
 async def unscored_subsets(

@@ -36,11 +36,13 @@ class Interventions:
         source: ImageSource,
         *,
         should_stop: Callable[[], bool] | None = None,
+        passed: Callable[[int], object] | None = None,
         chunk_size: int | None = None,
     ) -> None:
         self.canvas = source.canvas()
         self.passes = 0
-        self._classifier, self._source, self._should_stop = classifier, source, should_stop
+        self._classifier, self._source = classifier, source
+        self._should_stop, self._passed = should_stop, passed
         self._chunk_size = chunk_size or default_chunk_size(self.canvas, classifier.device)
         self._held: OrderedDict[int, Tensor] = OrderedDict()
         self._most_held = max(2, HELD_VALUES // (self.canvas[0] * self.canvas[1] * self.canvas[2]))
@@ -66,6 +68,8 @@ class Interventions:
         with torch.no_grad(), full_precision():
             logits = self._classifier.logits(torch.where(region, inside, outside))
         self.passes += len(chunk)
+        if self._passed is not None:
+            self._passed(len(chunk))
         finite = torch.isfinite(logits).all(dim=1)
         classes: list[int] = torch.where(finite, logits.argmax(dim=1), UNKNOWN_CLASS).tolist()
         return classes

@@ -98,6 +98,7 @@ def spot_tests(
     digests: Sequence[str] | None = None,
     rows: Sequence[int | None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    passed: Callable[[int], object] | None = None,
     chunk_size: int | None = None,
 ) -> Iterator[SpotRow]:
     """Test which small places decide, one row for each class with enough images, and one for all images together.
@@ -112,6 +113,7 @@ def spot_tests(
         digests: a name for each image, as given to `find_subsets`. Default: SHA-256 of its values.
         rows: the classes to test; None in it stands for all images together. Default: `spot_rows`.
         should_stop: asked before every pass; ends the run after the last whole row.
+        passed: called with the number of forward passes after each batch.
         chunk_size: images of a pass. Default: as in `find_subsets`.
 
     Raises:
@@ -122,7 +124,7 @@ def spot_tests(
     _check(len(source), predicted, masks)
     names = digests if digests is not None else [source.load(index)[1] for index in range(len(source))]
     split = split_images(predicted, {index: mask for index, mask in masks.items() if bool(mask.any())}, names, seed)
-    interventions = Interventions(classifier, source, should_stop=should_stop, chunk_size=chunk_size)
+    interventions = Interventions(classifier, source, should_stop=should_stop, passed=passed, chunk_size=chunk_size)
     classifier.prepare()
     try:
         for target_class in [*split.classes(), None] if rows is None else rows:

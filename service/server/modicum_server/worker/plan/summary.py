@@ -1,11 +1,12 @@
 """What a SUMMARISE shard is about: everything that its result is made from, beside the findings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modicum_server.domain.audits import Audit, Shard
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.spots import SpotRow
 from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.worker.context import WorkerContext
 from modicum_server.worker.endings import DropShard
@@ -23,6 +24,7 @@ class Subject:
     parameters: Mapping[str, object]
     ood_predictions: OutOfDistribution | None
     parts: tuple[ModelVersion, ...]
+    spots: Mapping[str, Sequence[SpotRow]]
 
 
 async def plan_summary(context: WorkerContext, shard: Shard) -> Subject | DropShard:
@@ -38,5 +40,6 @@ async def plan_summary(context: WorkerContext, shard: Shard) -> Subject | DropSh
             tuple(versions),
             parameters=await transaction.audits.parameters(audit.name),
             ood_predictions=await ood_predictions(transaction, audit, versions),
+            spots={version.name: await transaction.spots.of(audit.name, version.name) for version in versions},
             parts=tuple([part for version in versions for part in await parts_of(transaction, version)]),
         )

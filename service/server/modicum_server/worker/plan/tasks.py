@@ -2,13 +2,13 @@
 
 from modicum_server.domain.audits import AuditSpecification, Shard
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.tasks import CheckWork, ScoreWork, SearchWork, Task
+from modicum_server.domain.tasks import Task, Work
 from modicum_server.settings import Settings
 
 
 def task_of(
     shard: Shard,
-    work: CheckWork | SearchWork | ScoreWork,
+    work: Work,
     *,
     version: ModelVersion,
     parts: tuple[ModelVersion, ...],

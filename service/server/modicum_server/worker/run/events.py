@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from modicum_server.domain.tasks import TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat, TaskScores
+from modicum_server.domain.tasks import TaskEvent, TaskFindings, TaskFinished, TaskHeartbeat, TaskScores, TaskSpots
 from modicum_server.errors import ModelServerError
 from modicum_server.model_server import ExpectedResults, ModelServer
 from modicum_server.worker.context import Claim
@@ -76,5 +76,5 @@ async def _close(stream: AsyncIterator[TaskEvent]) -> None:
 
 
 def _note_passes(event: TaskEvent, claim: Claim) -> None:
-    if isinstance(event, TaskHeartbeat | TaskFindings | TaskScores | TaskFinished):
+    if isinstance(event, TaskHeartbeat | TaskFindings | TaskScores | TaskSpots | TaskFinished):
         claim.lease.passes_done = max(claim.lease.passes_done, event.passes_done)

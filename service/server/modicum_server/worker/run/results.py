@@ -1,11 +1,12 @@
-"""The three kinds of results of tasks: what an event brings of them, how they are stored, and how they are counted."""
+"""The kinds of results of tasks: what an event brings of them, how they are stored, and how they are counted."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from modicum_server.domain.findings import Finding, Prediction, Transfer, TransferFinding
-from modicum_server.domain.tasks import SubsetScore, TaskEvent, TaskFindings, TaskScores
+from modicum_server.domain.spots import SpotRow
+from modicum_server.domain.tasks import SubsetScore, TaskEvent, TaskFindings, TaskScores, TaskSpots
 from modicum_server.errors import TaskFailed
 from modicum_server.ports import Transaction
 from modicum_server.worker.context import Claim, WorkerContext
@@ -63,6 +64,18 @@ def predictions(context: WorkerContext, claim: Claim) -> ResultKind[Prediction]:
         await transaction.predictions.add(claim.shard.audit, claim.shard.model_version, stored)
 
     return ResultKind(of_event, store, context.metrics.predictions_stored)
+
+
+def spots(context: WorkerContext, claim: Claim) -> ResultKind[SpotRow]:
+    """Return a version's rows of the spot test."""
+
+    def of_event(event: TaskEvent) -> Sequence[SpotRow]:
+        return event.rows if isinstance(event, TaskSpots) else ()
+
+    async def store(transaction: Transaction, stored: Sequence[SpotRow]) -> None:
+        await transaction.spots.add(claim.shard.audit, claim.shard.model_version, stored)
+
+    return ResultKind(of_event, store, context.metrics.spots_stored)
 
 
 def _scores(event: TaskEvent) -> Sequence[SubsetScore]:

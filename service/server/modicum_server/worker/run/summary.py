@@ -93,6 +93,7 @@ def _pack_and_summarise(subject: Subject, findings: Iterator[Finding], artifact:
         findings_digest=findings_digest,
         second=subject.ood_predictions,
         parts=subject.parts,
+        spots=subject.spots,
     )
     return Summary(artifact, findings_digest, canonical_json(document))
 

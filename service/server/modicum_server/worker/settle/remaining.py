@@ -6,13 +6,15 @@ from typing import Protocol
 
 from modicum_server.domain.audits import Shard
 from modicum_server.domain.findings import Finding, FindingReason, FoundSubset, Prediction, Transfer, TransferFinding
+from modicum_server.domain.spots import SpotRow, class_of_row
 from modicum_server.domain.tasks import SearchWork, Task
-from modicum_server.model_server import FINDINGS_MISSING, SCORES_MISSING
+from modicum_server.model_server import FINDINGS_MISSING, SCORES_MISSING, SPOTS_MISSING
 from modicum_server.ports import Transaction
 from modicum_server.worker.stored_work import (
     audited_versions,
     positions_without_finding,
     positions_without_prediction,
+    rows_without_spots,
     unscored_subsets,
 )
 
@@ -113,4 +115,24 @@ class RemainingPredictions:
         """Store the reason in place of predictions. No finding is new."""
         failed = [Prediction(position, reason=reason) for position in positions]
         await transaction.predictions.add(self.shard.audit, self.shard.model_version, failed)
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemainingSpots:
+    """What is left of a SCORE shard of the spot test. Its positions are numbers of rows."""
+
+    shard: Shard
+    missing: str = SPOTS_MISSING
+
+    async def positions(self, transaction: Transaction) -> tuple[int, ...]:
+        """Return the rows that are not tested, rising."""
+        return await rows_without_spots(transaction, self.shard)
+
+    async def record_failure(
+        self, transaction: Transaction, positions: Sequence[int], reason: FindingReason
+    ) -> Sequence[Finding]:
+        """Store the reason in place of what was tested. No finding is new."""
+        failed = [SpotRow(class_of_row(number), reason=reason) for number in positions]
+        await transaction.spots.add(self.shard.audit, self.shard.model_version, failed)
         return ()

@@ -1,19 +1,22 @@
 """Cuts the SCORE stage into shards.
 
-A shard is about one version and one search, or about one version and the out-of-distribution data set. Versions score
+A shard is about one version and one search, about one version and the out-of-distribution data set, or about the spot
+test of one version. Versions score
 each other's subsets only where they have the same classes; the result says where they do not.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, Audit, AuditSpecification, NewShard
+from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, SPOTS, Audit, AuditSpecification, NewShard, Stage
 from modicum_server.domain.classes import scorable_sources
 from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.spots import ALL_CLASSES, LEAST_CLASS_IMAGES, LEAST_SPOT_IMAGES, most_spot_passes
 from modicum_server.ports import Transaction
 from modicum_server.usecases.controls import control_positions, transfer_plan
 from modicum_server.usecases.costs import cut_scores
-from modicum_server.worker.stored_work import dataset_in_use
+from modicum_server.worker.stored_work import dataset_in_use, predicted_images
 
 
 async def score_shards(
@@ -23,6 +26,7 @@ async def score_shards(
     return [
         *await _transfer_shards(transaction, audit, versions, shard_seconds=shard_seconds),
         *await _prediction_shards(transaction, audit.specification, versions, shard_seconds=shard_seconds),
+        *[shard for version in versions for shard in await _spot_shards(transaction, audit, version.name)],
     ]
 
 
@@ -91,3 +95,15 @@ async def _prediction_shards(
             shard_seconds=shard_seconds,
         )
     ]
+
+
+async def _spot_shards(transaction: Transaction, audit: Audit, version: str) -> list[NewShard]:
+    """The shard of a version's spot test; none with too few images. Its halves are those of all its classes."""
+    images = await predicted_images(transaction, audit, version)
+    classes = {image.image_digest: image.predicted_class for image in images}
+    if len(classes) < LEAST_SPOT_IMAGES or len(set(classes.values())) == 1:
+        return []
+    counts = Counter(classes.values())
+    rows = sorted(one + 1 for one, count in counts.items() if count >= LEAST_CLASS_IMAGES)
+    passes = most_spot_passes(len(images), len(rows) + 1)
+    return [NewShard(Stage.SCORE, version, SPOTS, (ALL_CLASSES, *rows), passes_planned=passes)]

@@ -1,0 +1,129 @@
+"""Spots: small places of the canvas that were copied and covered to see whether the class follows them.
+
+The records of `modicum_sis.spots`, with positions of audit items in place of indices. See docs/method.md, "The spot
+test". Nothing is judged here.
+"""
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from modicum_server.domain.findings import FindingReason
+
+LEAST_CLASS_IMAGES = 8
+"""Fewest images of a predicted class for a row of its own. A test compares with the library."""
+LEAST_SPOT_IMAGES = 30
+"""Fewest images with a prediction for a spot test: with fewer, nothing can be concluded."""
+MOST_SPOT_IMAGES = 1000
+"""Images of the spot test by default."""
+CHOICE_PASSES = 2368
+"""Most forward passes by which one row chooses its places. A test compares with the library."""
+MOST_PASTED = 800
+"""Most images that a place of one row is copied into. A test compares with the library."""
+COVERINGS = 4
+"""Images that cover a place of one source. A test compares with the library."""
+ALL_CLASSES = 0
+"""Number of the row in which every image argues for its own class; that of a class is its index and one."""
+
+
+class SpotKind(StrEnum):
+    """The kind of a place."""
+
+    WINDOW = "WINDOW"
+    RING = "RING"
+    OWN = "OWN"
+
+
+@dataclass(frozen=True, slots=True)
+class SpotPlace:
+    """A place, in pixels: a window at one position, a ring of a width at the edge, or each image's own window."""
+
+    kind: SpotKind
+    height: int
+    width: int
+    top: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SpotWindow:
+    """The upper left corner of the own window of the image at a position."""
+
+    source: int
+    top: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpotOutcomes:
+    """What happened in each pair of images; all tuples have one entry a pair.
+
+    Attributes:
+        sources: position of the image whose place is copied or covered.
+        others: position of the image that it is copied into, or covered from.
+        here: whether the class followed the place.
+        elsewhere: the same for the place of comparison.
+        tops: of the window of comparison; 0 where it is a band.
+        lefts: of the window of comparison; 0 where it is a band.
+    """
+
+    sources: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()
+    here: tuple[bool, ...] = ()
+    elsewhere: tuple[bool, ...] = ()
+    tops: tuple[int, ...] = ()
+    lefts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpotTrial:
+    """A place, chosen on one half of the images and tested on the other, `half`."""
+
+    half: int
+    place: SpotPlace
+    windows: tuple[SpotWindow, ...] = ()
+    pasted: SpotOutcomes = SpotOutcomes()
+    covered: SpotOutcomes = SpotOutcomes()
+
+
+@dataclass(frozen=True, slots=True)
+class SpotRow:
+    """What was tested of one class of a version; of all classes together where `target_class` is None.
+
+    With a `reason` nothing was tested, and no other field counts. `sources` are the images that could be copied from.
+    """
+
+    target_class: int | None
+    sources: int = 0
+    trials: tuple[SpotTrial, ...] = ()
+    passes: int = 0
+    reason: FindingReason | None = None
+
+    @property
+    def number(self) -> int:
+        """Its number among the rows of its version."""
+        return ALL_CLASSES if self.target_class is None else self.target_class + 1
+
+
+def class_of_row(number: int) -> int | None:
+    """Return the class of a row by its number; None of the row of all classes."""
+    return None if number == ALL_CLASSES else number - 1
+
+
+def positions_of(row: SpotRow) -> set[int]:
+    """Return the positions of all images of a row."""
+    outcomes = [one for trial in row.trials for one in (trial.pasted, trial.covered)]
+    return {position for one in outcomes for position in (*one.sources, *one.others)}
+
+
+def is_whole(row: SpotRow) -> bool:
+    """Return whether every pair has all of its entries."""
+    outcomes = (one for trial in row.trials for one in (trial.pasted, trial.covered))
+    return all(len({len(getattr(one, field.name)) for field in fields(one)}) == 1 for one in outcomes)
+
+
+def most_spot_passes(images: int, rows: int) -> int:
+    """Return the most forward passes of a spot test of so many images and rows."""
+    choosing = rows * CHOICE_PASSES
+    pasting = rows * 4 * min(images, MOST_PASTED)  # here and elsewhere, at a fixed place and at an own one
+    covering = 2 * 4 * COVERINGS * images  # each image is a source of its class's row and of the row of all
+    return choosing + pasting + covering

@@ -1,0 +1,107 @@
+"""The spot test of a version on the items of a task. The library chooses and tests; here are its inputs and results."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from modicum_sis import Classifier
+from modicum_sis.spots.places import Place
+from modicum_sis.spots.trials import Outcomes, SpotTrial, spot_tests
+from modicum_sis.spots.trials import SpotRow as TestedRow
+
+from modicum_server.codec.models import input_value
+from modicum_server.codec.records import message_of
+from modicum_server.codec.searches import canvas_value
+from modicum_server.domain import spots
+from modicum_server.generated.worker_pb2 import SpotRow, SpotWork
+from modicum_server.handler.failure_reasons import TaskCancelled
+from modicum_server.handler.images import Decoder, TaskImages
+from modicum_server.handler.loading import Loaded
+from modicum_server.handler.progress_counts import ProgressCounts
+from modicum_server.handler.scoring import mask_of
+from modicum_server.handler.searching import check_canvas
+from modicum_server.handler.slot import Slot
+from modicum_server.images.pictures import MAX_PIXELS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpotRun:
+    """One spot task with a checked canvas."""
+
+    work: SpotWork
+    classifier: Classifier
+    images: TaskImages
+    progress: ProgressCounts
+    cancelled: Callable[[], bool]
+
+    def rows(self) -> Iterator[SpotRow]:
+        """Yield one message for each row of the task.
+
+        Raises:
+            TaskCancelled: the file `cancel` exists.
+        """
+        self.progress.phase = "spots"
+        tested = spot_tests(
+            self.classifier,
+            self.images,
+            list(self.work.predicted),
+            {item: mask_of(subset) for item, subset in zip(self.work.subset_items, self.work.subsets, strict=True)},
+            seed=self.work.seed,
+            digests=[item.image_digest for item in self.work.items],
+            rows=[spots.class_of_row(number) for number in self.work.rows],
+            should_stop=self.cancelled,
+            passed=self._count,
+        )
+        for row in tested:
+            yield message_of(self._row(row), SpotRow)
+        if self.cancelled():
+            raise TaskCancelled
+
+    def _count(self, passes: int) -> None:
+        self.progress.passes_done += passes
+
+    def _row(self, row: TestedRow) -> spots.SpotRow:
+        return spots.SpotRow(row.target_class, row.sources, tuple(self._trial(one) for one in row.trials), row.passes)
+
+    def _trial(self, trial: SpotTrial) -> spots.SpotTrial:
+        return spots.SpotTrial(
+            half=trial.half,
+            place=place_of(trial.place),
+            windows=tuple(
+                spots.SpotWindow(self._position(index), top, left) for index, (top, left) in trial.windows.items()
+            ),
+            pasted=self._outcomes(trial.pasted),
+            covered=self._outcomes(trial.covered),
+        )
+
+    def _outcomes(self, outcomes: Outcomes) -> spots.SpotOutcomes:
+        return spots.SpotOutcomes(
+            sources=tuple(map(self._position, outcomes.sources)),
+            others=tuple(map(self._position, outcomes.others)),
+            here=outcomes.here,
+            elsewhere=outcomes.elsewhere,
+            tops=outcomes.tops,
+            lefts=outcomes.lefts,
+        )
+
+    def _position(self, index: int) -> int:
+        return self.work.items[index].position
+
+
+def place_of(place: Place) -> spots.SpotPlace:
+    """Return the library's place as the domain's."""
+    return spots.SpotPlace(spots.SpotKind[place.kind.name], place.height, place.width, place.top, place.left)
+
+
+def prepare_spots(work: SpotWork, loaded: Loaded, slot: Slot, progress: ProgressCounts) -> SpotRun:
+    """Unpack a spot task and check that the version takes its canvas.
+
+    Raises:
+        TaskFailure: CANVAS_UNFIT, CANVAS_TOO_LARGE, ARTIFACT_MISSING.
+        modicum_sis.errors.ModelError: the version cannot be audited on this canvas.
+    """
+    canvas = canvas_value(work.canvas)
+    check_canvas(canvas, loaded.input)
+    loaded.classifier.inspect((canvas.channels, canvas.height, canvas.width))
+    framing = input_value(work.framing) if work.HasField("framing") else loaded.input
+    decoder = Decoder(slot, framing, canvas, work.max_image_pixels or MAX_PIXELS)
+    return SpotRun(work, loaded.classifier, TaskImages(decoder, work.items, kept=1), progress, slot.cancelled)
