@@ -10,12 +10,13 @@ from typing import Final
 
 from modicum_server.domain.pixel_subsets import FEWEST_PASSES as LEAST_DESCENT_PASSES
 from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control, Fill, Search, TargetRule
-from modicum_server.domain.spots import MOST_SPOT_IMAGES
 
 LEAST_CLIMB_PASSES = 41
 """Least budget of fill_robust: two steps of a climb and one verification by 32 donors. A test compares."""
 FILL_ROBUST_IMAGES = 64
 """Images of fill_robust by default: it searches once more, and its measures are medians."""
+SPOT_IMAGES = 1000
+"""Images of the spot test by default: it copies places between images, and more would add little."""
 
 
 class Images(StrEnum):
@@ -88,7 +89,7 @@ CONTROLS: Final[Mapping[Control, ControlFacts]] = {
         least_passes=LEAST_DESCENT_PASSES,
         predicted_class_only=True,
     ),
-    Control.SPOT: ControlFacts(images=Images.SCORED, default_images=MOST_SPOT_IMAGES, after_searches=True),
+    Control.SPOT: ControlFacts(images=Images.SCORED, default_images=SPOT_IMAGES, after_searches=True),
 }
 
 SEARCH_RESULTS: Final = tuple(facts.result for facts in CONTROLS.values() if facts.searches)

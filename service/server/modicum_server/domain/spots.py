@@ -13,8 +13,6 @@ LEAST_CLASS_IMAGES = 8
 """Fewest images of a predicted class for a row of its own. A test compares with the library."""
 LEAST_SPOT_IMAGES = 30
 """Fewest images with a prediction for a spot test: with fewer, nothing can be concluded."""
-MOST_SPOT_IMAGES = 1000
-"""Images of the spot test by default."""
 CHOICE_PASSES = 2368
 """Most forward passes by which one row chooses its places. A test compares with the library."""
 MOST_PASTED = 800

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modicum_server.domain.models import Executable, Weights
-from modicum_server.domain.tasks import ScoreWork, SearchWork, Task
+from modicum_server.domain.tasks import ScoreWork, SearchWork, SpotWork, Task
 from modicum_server.ports import ArtifactStore
 from modicum_server.torchserve.messages import task_message
 
@@ -82,6 +82,8 @@ def digests_of(task: Task) -> frozenset[str]:
     """Return the digests of all artifacts that a task needs."""
     versions = (task.model_version, *task.parts)
     digests = {version.source.digest for version in versions if isinstance(version.source, Weights | Executable)}
+    if isinstance(task.work, SpotWork):
+        digests |= {item.image_digest for item in task.work.items}
     if isinstance(task.work, SearchWork | ScoreWork):
         digests |= {item.image_digest for item in (*task.work.items, *task.work.donors)}
         digests |= {digest for item in task.work.items for digest in (item.boxes_digest, item.mask_digest) if digest}
