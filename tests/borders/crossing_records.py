@@ -1,9 +1,7 @@
 """Filled records that cross more than one border."""
 
 from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification
-from modicum_server.domain.findings import (
-    Finding,
-)
+from modicum_server.domain.findings import Finding, Subset
 from modicum_server.domain.models import (
     Ensemble,
     Executable,
@@ -11,11 +9,13 @@ from modicum_server.domain.models import (
     InputDropout,
     Weights,
 )
+from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.statistics import Statistics
 from modicum_server.domain.tasks import (
     GivenSubset,
     ScoreWork,
     SearchWork,
+    SpotWork,
     Task,
 )
 
@@ -39,3 +39,5 @@ ITEM = filled(AuditItem, position=3)
 GIVEN = filled(GivenSubset, position=3)
 SEARCH_TASK = filled(Task, work=filled(SearchWork, items=(ITEM,)))
 SCORE_TASK = filled(Task, work=filled(ScoreWork, items=(ITEM,), subsets=(GIVEN,)))
+SPOT_TASK = filled(Task, work=filled(SpotWork, items=(ITEM,), subsets={0: filled(Subset)}))
+SPOT_ROW = filled(SpotRow)

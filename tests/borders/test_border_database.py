@@ -24,7 +24,7 @@ from modicum_server.domain.models import (
 )
 from modicum_server.store.postgres import PostgresStore
 
-from tests.borders.crossing_records import SOURCES, VALID_STATISTICS
+from tests.borders.crossing_records import SOURCES, SPOT_ROW, VALID_STATISTICS
 from tests.borders.filled_records import DAY, assert_crosses, filled
 
 PROJECT = "projects/default"
@@ -98,6 +98,20 @@ async def test_what_measures_need_of_a_prediction_is_stored(store, prediction):
         came = await transaction.predictions.of(audit.name, version)
 
     assert came == {3: prediction.predicted_class}
+
+
+async def test_every_field_of_a_row_of_the_spot_test_is_stored(store):
+    audit = await stored_audit(store, state=domain_audits.AuditState.RUNNING)
+    (version,) = audit.specification.model_versions
+
+    async with store.transaction() as transaction:
+        await transaction.spots.add(audit.name, version, [SPOT_ROW])
+        await transaction.spots.add(audit.name, version, [replace(SPOT_ROW, sources=0)])
+        numbers = await transaction.spots.numbers(audit.name, version)
+        (came,) = await transaction.spots.of(audit.name, version)
+
+    assert came == SPOT_ROW
+    assert numbers == {SPOT_ROW.number}
 
 
 async def test_every_field_of_an_audit_is_stored(store):

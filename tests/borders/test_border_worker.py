@@ -2,11 +2,13 @@
 
 import ast
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from modicum_server import handler
 from modicum_server.codec import findings
+from modicum_server.codec.records import message_of
 from modicum_server.domain.findings import (
     Finding,
 )
@@ -14,12 +16,13 @@ from modicum_server.domain.tasks import (
     TaskChecked,
     TaskFindings,
     TaskScores,
+    TaskSpots,
 )
 from modicum_server.generated import worker_pb2
 from modicum_server.model_server import ExpectedResults
 from modicum_server.torchserve.messages import event_of, task_message
 
-from tests.borders.crossing_records import SCORE_TASK, SEARCH_TASK
+from tests.borders.crossing_records import SCORE_TASK, SEARCH_TASK, SPOT_ROW, SPOT_TASK
 from tests.borders.filled_records import assert_crosses, filled, filled_message
 
 TASKS = {
@@ -38,6 +41,7 @@ TASKS = {
         # the worker knows whose subset it is, and the handler which of the items
         frozenset({"work.subsets.0.source", "work.subsets.0.position"}),
     ),
+    "spot": (SPOT_TASK, {"work": "spot"}, frozenset()),
 }
 
 
@@ -52,7 +56,10 @@ def test_every_field_of_a_task_reaches_the_handler(kind):
     assert_crosses(task, message, but=but, renamed=renamed)
 
 
-@pytest.mark.parametrize("kind", [worker_pb2.SearchWork, worker_pb2.ScoreWork, worker_pb2.Item, worker_pb2.Task])
+@pytest.mark.parametrize(
+    "kind",
+    [worker_pb2.SearchWork, worker_pb2.ScoreWork, worker_pb2.SpotWork, worker_pb2.Item, worker_pb2.Task],
+)
 def test_the_handler_reads_every_field_of_a_task(kind):
     sources = [path.read_text() for path in Path(inspect.getfile(handler)).parent.glob("*.py")]
     trees = [ast.walk(ast.parse(source)) for source in sources]
@@ -99,6 +106,15 @@ def test_every_field_of_a_finding_reaches_the_worker():
     event = ExpectedResults(SEARCH_TASK).accept(event)
 
     assert_crosses(TaskFindings(findings=(sent,), passes_done=7), event)
+
+
+def test_every_field_of_a_row_of_the_spot_test_reaches_the_worker():
+    sent = replace(SPOT_ROW, reason=None)  # the worker itself writes why a row was not tested
+    spots = worker_pb2.Spots(entries=[message_of(sent, worker_pb2.SpotRow)], passes_done=7)
+
+    event = event_of(worker_pb2.Chunk.FromString(worker_pb2.Chunk(spots=spots).SerializeToString()), SPOT_TASK)
+
+    assert event == TaskSpots(rows=(sent,), passes_done=7)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,9 @@ from modicum_server.domain import (
     searches as domain_searches,
 )
 from modicum_server.domain import (
+    spots as domain_spots,
+)
+from modicum_server.domain import (
     statistics as domain_statistics,
 )
 from modicum_server.domain import (
@@ -36,17 +39,18 @@ from modicum_server.domain.models import (
     VersionState,
 )
 
-from tests.borders.crossing_records import AUDIT, FINDING, SCORE_TASK, SEARCH_TASK, SOURCES
+from tests.borders.crossing_records import AUDIT, FINDING, SCORE_TASK, SEARCH_TASK, SOURCES, SPOT_ROW, SPOT_TASK
 from tests.borders.filled_records import filled
 
 #: Records that are not written down anywhere by themselves.
 WITHIN_A_PROCESS: dict[ModuleType, set[str]] = {
     domain_audits: {"NewShard", "Shard"},  # columns, written and read by name in tests/store
-    domain_findings: {"FoundSubset"},  # a subset on its way from a query to a task
+    domain_findings: {"FoundSubset", "PredictedImage"},  # on their way from a query to a task
     domain_tasks: {"CheckWork", "SubsetScore"},  # nothing to fill; compared above by hand
     domain_datasets: set(),
     domain_models: set(),
     domain_searches: set(),
+    domain_spots: set(),
     domain_statistics: set(),
 }
 CROSSING = (
@@ -54,6 +58,8 @@ CROSSING = (
     FINDING,
     SEARCH_TASK,
     SCORE_TASK,
+    SPOT_TASK,
+    SPOT_ROW,
     *SOURCES.values(),
     *map(filled, (Model, Dataset, DatasetItem, Artifact)),
 )
@@ -64,6 +70,7 @@ COMPARED_BY_HAND = {
     "TaskHeartbeat",
     "TaskFindings",
     "TaskScores",
+    "TaskSpots",
     "TaskChecked",
     "TaskFinished",
     "Acceleration",

@@ -142,6 +142,7 @@ def document_and_rows(
     second=None,
     parts=(),
     statistics=DEFAULTS,
+    spots=None,
     **parameters,
 ):
     packed = pack(findings)
@@ -164,6 +165,7 @@ def document_and_rows(
         findings_digest=hashlib.sha256(packed).hexdigest(),
         second=second,
         parts=parts,
+        spots=spots,
     )
     return document, read(packed)
 

@@ -18,6 +18,7 @@ from modicum_server.domain.findings import (
 )
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
+from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
 from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures import registry
 from modicum_server.measures.out_of_distribution import OutOfDistribution, VersionPredictions
@@ -96,8 +97,17 @@ def whole_document(statistics: Statistics) -> dict[str, Any]:
             },
         ),
         statistics=statistics,
+        spots={VERSION: [SpotRow(None, IMAGES, (a_trial(IMAGES),))]},
     )
     return document
+
+
+def a_trial(count: int) -> SpotTrial:
+    """A place that every second of so many images follows."""
+    sources = tuple(range(count))
+    here, never = tuple(source % 2 == 0 for source in sources), (False,) * count
+    outcomes = SpotOutcomes(sources, sources[::-1], here, never, sources, sources)
+    return SpotTrial(0, SpotPlace(SpotKind.WINDOW, 2, 2, 1, 1), pasted=outcomes, covered=outcomes)
 
 
 def intervals(value: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

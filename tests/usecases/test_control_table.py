@@ -15,7 +15,7 @@ def test_the_table_has_every_control_in_their_order():
 
 
 def test_every_result_of_a_finding_is_that_of_a_control():
-    results = {facts.result for facts in CONTROLS.values()}
+    results = {facts.result for facts in CONTROLS.values() if facts.result}
 
     assert results == {field.name for field in fields(FindingControls)} - BESIDE_CONTROLS
 
@@ -24,5 +24,7 @@ def test_what_searches_has_passes_of_its_own_in_its_result_and_nothing_else_has(
     hints = FindingControls.__annotations__
 
     for control, facts in CONTROLS.items():
+        if not facts.result:  # of no single image
+            continue
         assert ("tuple" not in str(hints[facts.result])) is facts.searches, control
         assert not (facts.searches and facts.scoring_passes), control

@@ -41,11 +41,11 @@ def test_open_fields_get_their_defaults():
     assert filled.device == "auto"
 
 
-def test_fill_robust_runs_by_default_on_its_first_64_images_and_all_other_controls_on_every_one():
+def test_fill_robust_and_spot_run_by_default_on_some_images_and_all_other_controls_on_every_one():
     images = {plan.control: plan.images for plan in fill_in(given(), [version()], Settings()).controls}
 
-    assert {control for control, count in images.items() if count} == {Control.FILL_ROBUST}
-    assert images[Control.FILL_ROBUST] == 64
+    limited = {control: count for control, count in images.items() if count}
+    assert limited == {Control.FILL_ROBUST: 64, Control.SPOT: 1000}
 
 
 @pytest.mark.parametrize(("side", "runs"), [(27, False), (28, True)])

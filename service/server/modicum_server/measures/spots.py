@@ -134,7 +134,7 @@ def spot_reading(audited: Audited, tests: Sequence[SpotTest], version: str, sear
 def _spot_test(version: ModelVersion, audited: Audited, rows: Sequence[SpotRow]) -> SpotTest:
     index = audited.spot_search
     seen = audited.seen[version.name, index]
-    tested = {row.number: _tested_places(row) for row in rows}
+    tested = {row.number: _tested_places(row, seen.level) for row in rows}
     outcomes = judge_rows([place.tested for places in tested.values() for place in places])
     judged = tuple(
         JudgedRow(
@@ -158,7 +158,7 @@ def _spot_test(version: ModelVersion, audited: Audited, rows: Sequence[SpotRow])
     )
 
 
-def _tested_places(row: SpotRow) -> tuple[JudgedPlace, ...]:
+def _tested_places(row: SpotRow, level: float) -> tuple[JudgedPlace, ...]:
     """The fixed place and the own window, each with its trials from both halves."""
     places = []
     for own in (False, True):
@@ -169,18 +169,18 @@ def _tested_places(row: SpotRow) -> tuple[JudgedPlace, ...]:
                 for outcomes in ([trial.pasted for trial in trials], [trial.covered for trial in trials])
             )
             tested = TestedPlace(row.number, own, pasted, covered)
-            places.append(JudgedPlace(tested, trials, _differences(trials, tested)))
+            places.append(JudgedPlace(tested, trials, _differences(trials, tested, level)))
     return tuple(places)
 
 
-def _differences(trials: Sequence[SpotTrial], tested: TestedPlace) -> Measured:
+def _differences(trials: Sequence[SpotTrial], tested: TestedPlace, level: float) -> Measured:
     return {
-        "spot_pasted_difference": _difference(tested.pasted, [trial.pasted for trial in trials]),
-        "spot_covered_difference": _difference(tested.covered, [trial.covered for trial in trials]),
+        "spot_pasted_difference": _difference(tested.pasted, [trial.pasted for trial in trials], level),
+        "spot_covered_difference": _difference(tested.covered, [trial.covered for trial in trials], level),
     }
 
 
-def _difference(values: Floats, outcomes: Sequence[SpotOutcomes]) -> Measure:
+def _difference(values: Floats, outcomes: Sequence[SpotOutcomes], level: float) -> Measure:
     here = [one for outcome in outcomes for one in outcome.here]
     elsewhere = [one for outcome in outcomes for one in outcome.elsewhere]
     parameters = {
@@ -192,7 +192,8 @@ def _difference(values: Floats, outcomes: Sequence[SpotOutcomes]) -> Measure:
         return Measure(None, "difference", 0, parameters=parameters, unavailable="there are no pairs")
     interval = None
     if len(values) >= LEAST_CLASS_IMAGES:
-        interval = Interval(low_end(values, 0.025), high_end(values, 0.025), METHOD, len(values))
+        tail = (1 - level) / 2
+        interval = Interval(low_end(values, tail), high_end(values, tail), METHOD, len(values), level)
     return Measure(float(values.mean()), "difference", len(values), interval, parameters)
 
 
@@ -243,7 +244,8 @@ def _label(version: ModelVersion, row: SpotRow) -> str:
 def _sentence(test: SpotTest, canvas: Canvas) -> str:
     found = [row for row in test.rows if row.outcome in FOUND]
     if found:
-        return " ".join([*(_found_text(row, canvas) for row in found[:3]), _more_text(found[3:]), _judgement(found)])
+        texts = [*(_found_text(row, canvas) for row in found[:3]), _more_text(found[3:]), _judgement(found)]
+        return " ".join(text for text in texts if text)
     classes = [row for row in test.rows if row.row.target_class is not None]
     looked = "windows of up to 10% of the area, rings at the edge, and each image's own densest window"
     images = test.rows[-1].row.sources if test.rows else 0

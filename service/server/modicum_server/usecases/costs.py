@@ -114,13 +114,21 @@ def planned_passes(
 
 def _spot_passes(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
     """Return the most passes of the spot tests: every class with enough images has a row, and so have all together."""
-    plan = spot_plan(specification)
-    images = item_count if plan is None or not plan.images else min(plan.images, item_count)
-    if plan is None or images < LEAST_SPOT_IMAGES:
+    images = _spot_images(specification, item_count)
+    if not images:
         return 0
     most_rows = images // LEAST_CLASS_IMAGES
     rows = [min(most_rows, version.check.class_count if version.check else most_rows) + 1 for version in versions]
     return sum(most_spot_passes(images, count) for count in rows)
+
+
+def _spot_images(specification: AuditSpecification, item_count: int) -> int:
+    """Return the most images of a spot test; 0 where there are too few."""
+    plan = spot_plan(specification)
+    if plan is None:
+        return 0
+    images = min(plan.images, item_count) if plan.images else item_count
+    return images if images >= LEAST_SPOT_IMAGES else 0
 
 
 def _transfer_passes(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
@@ -216,7 +224,7 @@ def shard_count(
         return sum(math.ceil(count / items) for items in most)
 
     transferring = searches * scoring(versions, others, images) if others else 0
-    testing = len(versions) if spot_plan(specification) else 0
+    testing = len(versions) if _spot_images(specification, item_count) else 0
     return searching + transferring + testing + scoring(checked_together(versions), 1, second_count)
 
 
