@@ -6,7 +6,7 @@ places that were tried.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ from modicum_server.measures.spot_rule import (
 )
 
 CONTROL = "spot"
+EXAMPLES = 3
+"""Pairs of each half that are named, so that they can be shown."""
 METHOD = "t over sources, one source added"
 TOO_FEW = f"the spot test needs {LEAST_SPOT_IMAGES} images of two predicted classes"
 NOT_LOOKED_FOR = "A cue without a place, such as a texture, a colour cast or compression, is not looked for."
@@ -85,6 +87,7 @@ class JudgedRow:
             "reason": self.row.reason,
             "sources_needed": self.needed,
             "places": [place.as_json() for place in self.places],
+            "examples": _examples(self.strongest.trials) if self.outcome in FOUND and self.strongest else [],
         }
 
     @property
@@ -224,6 +227,21 @@ def _counts(outcomes: Sequence[SpotOutcomes]) -> list[dict[str, int]]:
     ]
 
 
+def _examples(trials: Sequence[SpotTrial]) -> list[dict[str, Any]]:
+    """Pairs in which the class followed the copy and not the place of comparison, each with the copied place."""
+    shown: list[dict[str, Any]] = []
+    for trial in trials:
+        corners = {window.source: (window.top, window.left) for window in trial.windows}
+        pairs = zip(*(getattr(trial.pasted, name) for name in ("sources", "others", "here", "elsewhere")), strict=True)
+        sources: set[int] = set()
+        for source, other, here, elsewhere in pairs:
+            if here and not elsewhere and source not in sources and len(sources) < EXAMPLES:
+                sources.add(source)
+                top, left = corners.get(source, (trial.place.top, trial.place.left))
+                shown.append({"source": source, "other": other, **asdict(replace(trial.place, top=top, left=left))})
+    return shown
+
+
 def _place_json(place: SpotPlace) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": place.kind.value, "width": place.width}
     if place.kind is not SpotKind.RING:
@@ -275,10 +293,13 @@ def _found_text(row: JudgedRow, canvas: Canvas) -> str:
     whose = "Of all classes together, a decision" if row.row.target_class is None else f"The decision for {row.label}"
     text = (
         f"{whose} follows {_where(place.trials, canvas)}: copied onto other pictures it makes {_here(pasted)} of them "
-        f"{subject} ({_elsewhere(pasted)} with the same size elsewhere)"
+        f"{subject} ({_elsewhere(pasted)} with a random place of that size)"
     )
     if row.outcome is SpotOutcome.DECISIVE:
-        text += f", and covered it costs {_here(covered)} of the pictures {subject} ({_elsewhere(covered)} elsewhere)"
+        text += (
+            f". When it is covered, {_here(covered)} of the pictures lose {subject} ({_elsewhere(covered)} with a "
+            "random place)"
+        )
     return f"{text}."
 
 
@@ -294,7 +315,7 @@ def _judgement(found: Sequence[JudgedRow]) -> str:
 def _where(trials: Sequence[SpotTrial], canvas: Canvas) -> str:
     place = trials[0].place
     if place.kind is SpotKind.OWN:
-        return f"a window of {place.height}x{place.width} pixels that lies elsewhere in each picture"
+        return f"a spot of {place.height}x{place.width} pixels whose place differs from picture to picture"
     if place.kind is SpotKind.RING:
         return f"the ring of {place.width} pixels at the edge"
     down = _third((place.top + place.height / 2) / canvas.height, ("upper", "", "lower"))

@@ -21,6 +21,7 @@ from modicum_server.reports.gallery import LoadImage, Scene
 from modicum_server.reports.lines import overview
 from modicum_server.reports.matrix import matrices
 from modicum_server.reports.sections import Sketch, sections
+from modicum_server.reports.spots import spot_pages
 from modicum_server.reports.wording import acceleration_text, reason_text, version_names
 
 
@@ -46,7 +47,9 @@ def render_html(
     page = _environment().get_template("report.html.j2")
     called = version_names(document)
     asked = asdict(DEFAULTS) | document["specification"].get("statistics", {})  # documents of before have none
-    drawn = sections(_sketches(document, load_image, inputs, labels), findings)
+    sketches = _sketches(document, load_image, inputs, labels)
+    drawn = sections(sketches, findings)
+    scenes = {version: sketch.scene for (version, _), sketch in sketches.items()}
     return page.render(
         document=document,
         sections=drawn,
@@ -54,6 +57,7 @@ def render_html(
         pairs=pairs(document, called),
         checks=checks(document, called),
         matrices=matrices(document, called),
+        spots=spot_pages(document, findings, scenes, called),
         title=_title(document),
         level=asked_text(asked["level"]),
         alpha=asked_text(asked["alpha"]),

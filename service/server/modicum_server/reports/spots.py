@@ -1,0 +1,185 @@
+"""The spot test on the page: what each class follows, with pictures of copies that changed the class. Knows no HTML."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modicum_server.domain.findings import Finding
+from modicum_server.domain.searches import Canvas
+from modicum_server.domain.spots import SpotKind
+from modicum_server.measures.measure import Measure, measure_from_json
+from modicum_server.measures.number_words import share_text
+from modicum_server.reports import panels
+from modicum_server.reports.gallery import Photograph, Scene
+from modicum_server.reports.wording import class_text
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedSpot:
+    """A copy that changed the class, in three pictures (data: addresses); `outline` is an SVG path on the canvas."""
+
+    source: str
+    other: str
+    copy: str
+    outline: str
+    source_class: str
+    other_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpotLine:
+    """One class: its outcome, where its place is, and both differences."""
+
+    label: str
+    outcome: str
+    tag: str
+    place: str
+    pasted: str
+    covered: str
+    sources: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpotPage:
+    """The spot test of one version."""
+
+    model: str
+    lines: tuple[SpotLine, ...]
+    pictures: tuple[tuple[str, tuple[CopiedSpot, ...]], ...]
+    canvas: Canvas
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    digest: str
+    predicted: int | None
+
+
+def spot_pages(
+    document: Mapping[str, Any],
+    findings: Iterable[Finding],
+    scenes: Mapping[str, Scene],
+    called: Callable[[str], str],
+) -> list[SpotPage]:
+    """Return the spot tests of a document, in its order. Older documents have none.
+
+    Args:
+        document: the result document.
+        findings: iterated once, if there are pictures to show.
+        scenes: by version, what its pictures need.
+        called: names a version.
+    """
+    tests = document.get("spots", ())
+    images = _images(tests, findings)
+    return [
+        SpotPage(
+            called(test["model_version"]),
+            tuple(_line(row) for row in (*test["rows"][1:], *test["rows"][:1]) if row["places"]),
+            tuple(
+                (row["label"], copies)
+                for row in test["rows"]
+                if (copies := _copies(row, images, test, scenes[test["model_version"]]))
+            ),
+            scenes[test["model_version"]].canvas,
+        )
+        for test in tests
+    ]
+
+
+def _images(tests: Sequence[Mapping[str, Any]], findings: Iterable[Finding]) -> Mapping[tuple[str, int], _Image]:
+    """The images of all examples, by version and position."""
+    wanted = {
+        (test["model_version"], test["search_index"], example[name])
+        for test in tests
+        for row in test["rows"]
+        for example in row["examples"]
+        for name in ("source", "other")
+    }
+    if not wanted:
+        return {}
+    return {
+        (finding.model_version, finding.position): _Image(finding.image_digest, finding.predicted_class)
+        for finding in findings
+        if (finding.model_version, finding.search_index, finding.position) in wanted
+    }
+
+
+def _line(row: Mapping[str, Any]) -> SpotLine:
+    strongest = max(row["places"], key=lambda place: _low(place["measures"]["spot_pasted_difference"]))
+    pasted, covered = (
+        measure_from_json(strongest["measures"][name]) for name in ("spot_pasted_difference", "spot_covered_difference")
+    )
+    return SpotLine(
+        label=row["label"],
+        outcome=row["outcome"].replace("_", " ").lower(),
+        tag=row["outcome"].lower(),
+        place=" / ".join(dict.fromkeys(_place_text(place) for place in strongest["places"])),
+        pasted=_difference_text(pasted),
+        covered=_difference_text(covered),
+        sources=pasted.n,
+    )
+
+
+def _low(measure: Mapping[str, Any]) -> float:
+    return -1.0 if measure["interval"] is None else float(measure["interval"]["low"])
+
+
+def _place_text(place: Mapping[str, Any]) -> str:
+    match place["kind"]:
+        case SpotKind.RING:
+            return f"ring of {place['width']} pixels"
+        case SpotKind.OWN:
+            return f"{place['height']}x{place['width']}, where each image's own subset is densest"
+    return f"{place['height']}x{place['width']} at {place['top']} from the top, {place['left']} from the left"
+
+
+def _difference_text(measure: Measure) -> str:
+    if measure.value is None:
+        return "none"
+    here, elsewhere = (share_text(measure.parameters[name] or 0.0) for name in ("here", "elsewhere"))
+    if measure.interval is None or measure.interval.low is None or measure.interval.high is None:
+        return f"{here} ({elsewhere})"
+    return f"{here} ({elsewhere}); by {share_text(measure.interval.low)} to {share_text(measure.interval.high)} more"
+
+
+def _copies(
+    row: Mapping[str, Any], images: Mapping[tuple[str, int], _Image], test: Mapping[str, Any], scene: Scene
+) -> tuple[CopiedSpot, ...]:
+    copies = []
+    for example in row["examples"]:
+        source, other = (images.get((test["model_version"], example[name])) for name in ("source", "other"))
+        if source is None or other is None:
+            continue
+        pictures = scene.photograph(source.digest), scene.photograph(other.digest)
+        if pictures[0] is not None and pictures[1] is not None:
+            labels = tuple(class_text(one.predicted, scene.labels) for one in (source, other))
+            copies.append(_copy(example, pictures[0], pictures[1], labels))
+    return tuple(copies)
+
+
+def _copy(example: Mapping[str, Any], source: Photograph, other: Photograph, labels: Sequence[str]) -> CopiedSpot:
+    region = _region(example, source.pixels.shape[:2])
+    return CopiedSpot(
+        source=panels.photograph_uri(source.pixels),
+        other=panels.photograph_uri(other.pixels),
+        copy=panels.photograph_uri(np.where(region[..., None], source.pixels, other.pixels)),
+        outline=panels.outline(region),
+        source_class=labels[0],
+        other_class=labels[1],
+    )
+
+
+def _region(example: Mapping[str, Any], canvas: tuple[int, ...]) -> panels.Mask:
+    """The copied place as a mask (H, W)."""
+    height, width = canvas
+    if example["kind"] == SpotKind.RING:
+        ring = example["width"]
+        region = np.ones((height, width), dtype=np.bool_)
+        region[ring : height - ring, ring : width - ring] = False
+        return region
+    region = np.zeros((height, width), dtype=np.bool_)
+    top, left = example["top"], example["left"]
+    region[top : top + example["height"], left : left + example["width"]] = True
+    return region
