@@ -16,10 +16,12 @@ from benchmarks.paper.page import PAGE as PAPER_PAGE
 from benchmarks.paper.page import write_page as write_paper
 from benchmarks.paper.run import RESULTS as PAPER_RESULTS
 from benchmarks.paper.run import measure as measure_paper
+from benchmarks.planted import run as planted
 from benchmarks.subjects import data_folder
 
 USAGE_ERROR = 2
 PAPER = "paper"
+TRUST = "trust"
 
 
 def main(
@@ -36,13 +38,17 @@ def main(
     if part in {"", PAPER} and not page_only:
         print(f"== {PAPER}", flush=True)
         measure_paper(data_folder(), into, quick=quick)
+    if part in {"", TRUST} and not page_only:
+        print(f"== {TRUST}: planted cues", flush=True)
+        planted.measure(data_folder(), into, quick=quick)
     for name, measure in chosen.items() if not page_only else ():
         print(f"== {name}", flush=True)
         taken = machine.taken(quick=quick)
         found = results.with_part(found, name, {"taken": taken, **measure(quick)})
         results.write(found, into / results.RESULTS)
     # read the file again: it is sorted, as a later --page-only reads it
-    write_page(results.read(into / results.RESULTS), results.read(results.EXACT), into)
+    networks = planted.read_rows(into / planted.ROWS)
+    write_page(results.read(into / results.RESULTS), results.read(results.EXACT), into, networks=networks)
     write_paper(results.read(into / PAPER_RESULTS), into)
     print(f"written: {results.RESULTS}, {PAGE}, {PAPER_PAGE}")
 
@@ -58,7 +64,7 @@ def parts(chosen: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
         },
         "memory": lambda quick: memory.measure(quick=quick),
         "load": lambda quick: load.measure(quick=quick),
-        "trust": lambda quick: trust.measure(quick=quick),
+        TRUST: lambda quick: trust.measure(quick=quick),
     }
     if chosen and chosen not in {*known, PAPER}:
         typer.echo(f"--part: expected one of {', '.join([*known, PAPER])}, got {chosen!r}", err=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks import load_tables, tables, trust_tables
 from benchmarks.picture import draw
+from benchmarks.planted import tables as planted_tables
 from benchmarks.prose import wrapped
 
 PAGE = Path("docs") / "reference" / "benchmarks.md"
@@ -33,18 +34,20 @@ QUICK = {
 }
 
 
-def write_page(results: dict[str, Any], exact: dict[str, Any], into: Path) -> None:
+def write_page(
+    results: dict[str, Any], exact: dict[str, Any], into: Path, *, networks: Sequence[dict[str, Any]] = ()
+) -> None:
     """Write the page and its picture below the folder `into`."""
     subjects = results["parts"].get("search", {}).get("subjects", [])
     if subjects:
         draw(subjects, into / PICTURE)
     page = into / PAGE
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(page_text(results, exact), encoding="utf-8")
+    page.write_text(page_text(results, exact, networks=networks), encoding="utf-8")
 
 
-def page_text(results: dict[str, Any], exact: dict[str, Any]) -> str:
-    """The page in Markdown."""
+def page_text(results: dict[str, Any], exact: dict[str, Any], *, networks: Sequence[dict[str, Any]] = ()) -> str:
+    """The page in Markdown. `networks` are the rows of planted cues."""
     parts = results["parts"]
     reference = exact["parts"].get("exact")
     sections = [
@@ -55,6 +58,7 @@ def page_text(results: dict[str, Any], exact: dict[str, Any]) -> str:
     ]
     sections += [*_service(parts.get("service")), *_memory(parts.get("memory")), *_load(parts.get("load"))]
     sections += _trust(parts.get("trust"))
+    sections += _planted(networks)
     sections += _runs(parts)
     return wrapped("\n".join(sections).rstrip()) + "\n"
 
@@ -110,6 +114,14 @@ def _trust(part: dict[str, Any] | None) -> Iterator[str]:
         return
     yield from _extent(part, "trust")
     yield from trust_tables.trust(part)
+
+
+def _planted(networks: Sequence[dict[str, Any]]) -> Iterator[str]:
+    yield "\n### Planted cues\n"
+    if not networks:
+        yield "Not measured yet: `make bench PART=trust`."
+        return
+    yield from planted_tables.planted(networks)
 
 
 def _extent(part: dict[str, Any], name: str) -> Iterator[str]:

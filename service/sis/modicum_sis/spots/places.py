@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -65,6 +66,7 @@ class Place:
         return Place(PlaceKind.WINDOW, self.height, self.width, top, left)
 
 
+@lru_cache(maxsize=4096)  # the same window is asked for again for every pair of images; nobody changes it
 def window(canvas: tuple[int, int], top: int, left: int, height: int, width: int) -> Tensor:
     """A window as a mask (H, W)."""
     region = torch.zeros(canvas, dtype=torch.bool)
@@ -72,6 +74,7 @@ def window(canvas: tuple[int, int], top: int, left: int, height: int, width: int
     return region
 
 
+@lru_cache(maxsize=256)
 def band(canvas: tuple[int, int], offset: int, width: int) -> Tensor:
     """A ring of a width, `offset` pixels inside the edge, as a mask (H, W)."""
     height, full = canvas
@@ -82,6 +85,7 @@ def band(canvas: tuple[int, int], offset: int, width: int) -> Tensor:
     return region
 
 
+@lru_cache(maxsize=256)
 def inner_band(canvas: tuple[int, int], area: int) -> Tensor:
     """The band around the middle whose area is nearest to `area`: what a ring is compared with."""
     offset = min(canvas) // 4

