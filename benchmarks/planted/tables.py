@@ -25,10 +25,12 @@ def planted(rows: Sequence[Row]) -> Iterator[str]:
         f"{len(trained)} networks with a planted cue and {len(clean)} clean ones were trained and audited in "
         f"{minutes:.0f} minutes, on one thread each. A cue is a patch or a ring of a colour or pattern (opaque, faint, "
         "or a tint), or a change of the whole picture (a wave, JPEG), in one, two or all of ten classes, on 50%, 75% "
-        f"or all of their pictures. An audit has {PASSES} passes an image and never sees the cue. *Follow* is the "
-        "share of other pictures that become the class when the cue is put into them. Found: DECISIVE or SUFFICIENT for "
-        "a class that has a cue, or for all classes together. Kinds that were set aside took no part in choosing a limit. "
-        "Intervals are Wilson's, 95%.\n"
+        f"or all of their pictures. An audit has {PASSES} passes an image and never sees the cue.\n"
+    )
+    yield (
+        "*Follow* is the share of other pictures that become the class when the cue is put into them. Found: DECISIVE "
+        "or SUFFICIENT for a class that has a cue, or for all classes together. Kinds that were set aside took no part "
+        "in choosing a limit. Intervals are Wilson's, 95%.\n"
     )
     yield from table(
         ("cues with a place", "look", "kinds", *(f"found with {images:,} images" for images in IMAGES)),
