@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from modicum_server.store.postgres import PostgresStore
 from sqlalchemy import make_url
 
@@ -78,12 +77,9 @@ def _open() -> asyncio.Event:
 
 
 @asynccontextmanager
-async def distant_store(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch, *, answers_within: float
-) -> AsyncIterator[PostgresStore]:
-    """A store at the other end of the wire, which waits so many seconds for an answer."""
-    monkeypatch.setattr("modicum_server.postgres.connections.LONGEST_WAIT_SECONDS", answers_within)
-    store = PostgresStore(wire.url)
+async def distant_store(wire: Wire, *, longest_wait_seconds: float) -> AsyncIterator[PostgresStore]:
+    """A store at the other end of the wire, which waits so many seconds for a reply."""
+    store = PostgresStore(wire.url, longest_wait_seconds=longest_wait_seconds)
     try:
         yield store
     finally:

@@ -159,9 +159,8 @@ async def test_without_its_database_a_wait_still_ends_in_time():
                 await wakeups.wait(0.1)
 
 
-async def test_jobs_are_cleared_away_again_after_connections_went_silent(store, database_url, monkeypatch):
-    monkeypatch.setattr("modicum_server.postgres.connections.LONGEST_WAIT_SECONDS", 3.0)
-    async with wired(database_url) as wire, QueueWakeups(wire.url):
+async def test_jobs_are_cleared_away_again_after_connections_went_silent(store, database_url):
+    async with wired(database_url) as wire, QueueWakeups(wire.url, longest_wait_seconds=3.0):
         await queue_shards(store)
         await no_jobs(database_url)
 

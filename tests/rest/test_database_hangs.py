@@ -17,11 +17,11 @@ from modicum_server.metrics.api import ApiMetrics
 from modicum_server.postgres.connections import POOL_SIZE
 from modicum_server.store.changes import CHANNEL, PostgresChanges
 from modicum_server.store.postgres import PostgresStore
+from modicum_server.transports.call_limits import Bounds
 
 from tests.rest.rest_stage import PATIENCE_SECONDS, PROJECT, TOKENS, Rest, Served
 from tests.wire import Wire, wired
 
-LIMIT = "modicum_server.transports.layers.AUTHENTICATION_SECONDS"
 NEVER_SECONDS = 1e6
 AUTHORIZED = (("authorization", f"Bearer {TOKENS['admin']}"),)
 
@@ -33,7 +33,7 @@ async def wire(database_url) -> AsyncIterator[Wire]:
 
 
 @pytest.fixture
-async def served_by_wire(wire, tmp_path, settings) -> AsyncIterator[Served]:
+async def served_by_wire(wire, tmp_path, settings, bounds) -> AsyncIterator[Served]:
     """Both interfaces of an API that has already queried its database through a wire."""
     store, changes, artifacts, metrics = (
         PostgresStore(wire.url),
@@ -41,7 +41,7 @@ async def served_by_wire(wire, tmp_path, settings) -> AsyncIterator[Served]:
         FolderArtifactStore(tmp_path),
         ApiMetrics(),
     )
-    api = build_api(store, changes, artifacts, settings, metrics=metrics)
+    api = build_api(store, changes, artifacts, settings, metrics=metrics, bounds=bounds)
     grpc_port, http_port = await api.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
@@ -84,9 +84,9 @@ async def test_a_deadline_covers_authentication(hanging, path):
     assert codes == ["DEADLINE_EXCEEDED"]
 
 
+@pytest.mark.parametrize("bounds", [Bounds(authentication_seconds=0.5)])
 @pytest.mark.parametrize("path", ["/v1/projects", f"/v1/{PROJECT}/audits/a:watch"])
-async def test_without_a_deadline_a_hanging_database_is_away(hanging, path, monkeypatch):
-    monkeypatch.setattr(LIMIT, 0.5)
+async def test_without_a_deadline_a_hanging_database_is_away(hanging, path):
     with structlog.testing.capture_logs() as lines:
         reply = await soon(hanging.rest().ask("GET", path))
         codes = await soon(codes_logged(lines))
@@ -95,8 +95,8 @@ async def test_without_a_deadline_a_hanging_database_is_away(hanging, path, monk
     assert codes == ["UNAVAILABLE"]
 
 
-async def test_without_a_deadline_grpc_reports_a_hanging_database_as_away(hanging, monkeypatch):
-    monkeypatch.setattr(LIMIT, 0.5)
+@pytest.mark.parametrize("bounds", [Bounds(authentication_seconds=0.5)])
+async def test_without_a_deadline_grpc_reports_a_hanging_database_as_away(hanging):
     stub = ProjectServiceStub(hanging.channel)
     with structlog.testing.capture_logs() as lines:
         with pytest.raises(grpc.aio.AioRpcError) as refused:

@@ -20,8 +20,8 @@ async def wire(database_url) -> AsyncIterator[Wire]:
 
 
 @pytest.fixture
-async def distant(wire, monkeypatch) -> AsyncIterator[PostgresStore]:
-    async with distant_store(wire, monkeypatch, answers_within=5.0) as store:
+async def distant(wire) -> AsyncIterator[PostgresStore]:
+    async with distant_store(wire, longest_wait_seconds=5.0) as store:
         yield store
 
 

@@ -36,23 +36,29 @@ IDLE_TIMEOUT = "idle_in_transaction_session_timeout"
 SEARCH_PATH = f"SELECT set_config('search_path', current_setting('search_path') || ', {QUEUE_SCHEMA}', false)"
 
 
-class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
-    """A connection on which every wait ends: a network that goes silent closes no connection.
+def bounded_connection(
+    longest_wait_seconds: float = LONGEST_WAIT_SECONDS,
+) -> type[psycopg.AsyncConnection[TupleRow]]:
+    """Return the class of connections on which every wait ends: a network that goes silent closes no connection.
 
     Without a reply psycopg asks the database to cancel, and closes the connection, which takes up to ten seconds more.
     """
 
-    async def wait(self, gen: PQGen[RV], *args: Any, **options: Any) -> RV:
-        """Wait for what the generator waits for.
+    class BoundedConnection(psycopg.AsyncConnection[TupleRow]):
+        async def wait(self, gen: PQGen[RV], *args: Any, **options: Any) -> RV:
+            """Wait for what the generator waits for.
 
-        Raises:
-            psycopg.OperationalError: it took too long.
-        """
-        try:
-            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
-                return await super().wait(gen, *args, **options)
-        except TimeoutError as error:
-            raise psycopg.OperationalError(f"the database did not respond within {LONGEST_WAIT_SECONDS:g} s") from error
+            Raises:
+                psycopg.OperationalError: it took too long.
+            """
+            try:
+                async with asyncio.timeout(longest_wait_seconds):
+                    return await super().wait(gen, *args, **options)
+            except TimeoutError as error:
+                message = f"the database did not respond within {longest_wait_seconds:g} s"
+                raise psycopg.OperationalError(message) from error
+
+    return BoundedConnection
 
 
 def sqlalchemy_url(database_url: str) -> str:
@@ -70,7 +76,7 @@ def shown_url(database_url: str) -> str:
     return make_url(database_url).render_as_string(hide_password=True)
 
 
-def open_engine(database_url: str) -> AsyncEngine:
+def open_engine(database_url: str, *, longest_wait_seconds: float = LONGEST_WAIT_SECONDS) -> AsyncEngine:
     """Return an engine. It connects on first use, and checks that a connection is alive before each use."""
     engine = create_async_engine(
         sqlalchemy_url(database_url),
@@ -79,7 +85,7 @@ def open_engine(database_url: str) -> AsyncEngine:
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
         connect_args={
-            "async_creator_fn": BoundedConnection.connect,
+            "async_creator_fn": bounded_connection(longest_wait_seconds).connect,
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             **KEEPALIVE,
         },

@@ -18,8 +18,9 @@ from psycopg_pool import PoolTimeout
 from modicum_server.postgres.connections import (
     CONNECT_TIMEOUT_SECONDS,
     KEEPALIVE,
+    LONGEST_WAIT_SECONDS,
     SEARCH_PATH,
-    BoundedConnection,
+    bounded_connection,
     libpq_url,
 )
 from modicum_server.postgres.wake_jobs import QUEUE, wake_app
@@ -49,13 +50,19 @@ _AWAY = (ProcrastinateException, psycopg.Error, PoolTimeout, OSError)
 class QueueWakeups:
     """`ports.Wakeups` over procrastinate: an asynchronous context that listens while it is open."""
 
-    def __init__(self, database_url: str, *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        poll_seconds: float = POLL_SECONDS,
+        longest_wait_seconds: float = LONGEST_WAIT_SECONDS,
+    ) -> None:
         """Take the address of the database. While this is open, a database that is away is tried again and again."""
         kwargs: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **KEEPALIVE}
         self._connector = PsycopgConnector(
             conninfo=libpq_url(database_url),
             kwargs=kwargs,
-            connection_class=BoundedConnection,
+            connection_class=bounded_connection(longest_wait_seconds),
             configure=_set_search_path,
             min_size=0,
             max_size=2,

@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.postgres.connections import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, BoundedConnection, libpq_url
+from modicum_server.postgres.connections import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, bounded_connection, libpq_url
 from modicum_server.store.probing import REPLY_SECONDS
 
 CHANNEL = "modicum_audit"
@@ -90,7 +90,7 @@ class PostgresChanges:
         pause = shortest
         while True:
             try:
-                async with await BoundedConnection.connect(self._url, autocommit=True) as connection:
+                async with await bounded_connection().connect(self._url, autocommit=True) as connection:
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
                     pause = shortest
                     self._mark_all()  # what was told while nobody listened is not told again

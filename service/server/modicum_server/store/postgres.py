@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server import ports
 from modicum_server.errors import DependencyUnavailable, SchemaOutdated
-from modicum_server.postgres.connections import open_engine
+from modicum_server.postgres.connections import LONGEST_WAIT_SECONDS, open_engine
 from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store.artifacts import PostgresArtifacts
 from modicum_server.store.audits import PostgresAudits
@@ -50,9 +50,9 @@ class PostgresTransaction:
 class PostgresStore:
     """`ports.Store`. READ COMMITTED; rows are locked where the ports say so."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, longest_wait_seconds: float = LONGEST_WAIT_SECONDS) -> None:
         """Take a `postgresql://` address; it is connected to when it is first used."""
-        self._engine = open_engine(database_url)
+        self._engine = open_engine(database_url, longest_wait_seconds=longest_wait_seconds)
         self._probing = Probing(self._engine)
         self._wake_jobs = WakeJobs()
 

@@ -9,6 +9,8 @@ class Bounds:
 
     longest_call_seconds: float = 120.0
     """Longest call without a stream, whatever its deadline."""
+    authentication_seconds: float = 10.0
+    """Longest authentication, of streams too: a database that takes longer hangs."""
     heartbeat_seconds: float = 15.0
     """Longest silence of a stream of events. Proxies close a stream that is silent for longer."""
     health_seconds: float = 5.0

@@ -19,6 +19,7 @@ from modicum_server.domain.projects import Principal
 from modicum_server.errors import DependencyUnavailable, FieldInvalid, ModicumError, TooManyCalls
 from modicum_server.ports import Store
 from modicum_server.transports.authentication import authenticate
+from modicum_server.transports.call_limits import Bounds
 from modicum_server.transports.call_metrics import CallMetrics
 from modicum_server.transports.calls import CURRENT, Call, CallerLeft
 from modicum_server.transports.errors import status_of_error
@@ -27,19 +28,14 @@ from modicum_server.transports.refusals import Refusal, deadline_refusal, refusa
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 
 REQUEST_ID_HEADER = "x-request-id"
-AUTHENTICATION_SECONDS = 10.0
-"""Longest authentication, of streams too: a database that takes longer hangs."""
-
 log = structlog.get_logger("modicum.rpc")
 
 
-def layers_of(
-    store: Store, metrics: CallMetrics, *, longest_call_seconds: float, most_calls: int | None = None
-) -> Sequence[Layer]:
+def layers_of(store: Store, metrics: CallMetrics, *, bounds: Bounds, most_calls: int | None = None) -> Sequence[Layer]:
     """Return the layers, from outside in. Without `most_calls`, the transport itself bounds the number of calls."""
-    bounds = () if most_calls is None else (bounded(most_calls),)
-    limit = limited(longest_call_seconds)
-    return (identified, measured(metrics), logged, errors_refused, *bounds, limit, authenticated(store))
+    counted = () if most_calls is None else (bounded(most_calls),)
+    limit, known = limited(bounds.longest_call_seconds), authenticated(store, bounds.authentication_seconds)
+    return (identified, measured(metrics), logged, errors_refused, *counted, limit, known)
 
 
 async def open_layers(stack: AsyncExitStack, layers: Sequence[Layer], call: Call) -> None:
@@ -149,26 +145,26 @@ def bounded(most: int) -> Layer:
     return layer
 
 
-def authenticated(store: Store) -> Layer:
+def authenticated(store: Store, longest_seconds: float) -> Layer:
     """Find the principal of the call; only probes need none."""
 
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
         if not call.probe:
-            call.principal = await _principal(store, call)
+            call.principal = await _principal(store, call, longest_seconds)
             call.wire.remaining_seconds()  # a bad deadline is reported only to callers with a token
         yield
 
     return layer
 
 
-async def _principal(store: Store, call: Call) -> Principal:
+async def _principal(store: Store, call: Call, longest_seconds: float) -> Principal:
     remaining = _remaining_seconds(call)
-    seconds = AUTHENTICATION_SECONDS if remaining is None else min(remaining, AUTHENTICATION_SECONDS)
+    seconds = longest_seconds if remaining is None else min(remaining, longest_seconds)
     try:
         return await authenticate(store, call.wire.header("authorization"), seconds)
     except TimeoutError as error:
-        if remaining is not None and remaining <= AUTHENTICATION_SECONDS:
+        if remaining is not None and remaining <= longest_seconds:
             raise _DeadlineMissed(seconds) from error
         raise DependencyUnavailable(f"the database did not respond within {seconds:g} s; try again") from error
 
