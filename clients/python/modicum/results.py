@@ -54,13 +54,15 @@ class SearchResult:
 class ModelResult:
     """What came of one version. The properties read its first search for the predicted class; `searches` has all.
 
-    `stamp` is what must be said wherever the version is named: "inference only" of input dropout.
+    `stamp` is what must be said wherever the version is named: "inference only" of input dropout. `summary` is what was
+    found, how sure that is and what to do next, in a few sentences; older documents have none.
     """
 
     model_version: str
     digest: str
     searches: tuple[SearchResult, ...]
     stamp: str = ""
+    summary: tuple[str, ...] = ()
 
     @property
     def first(self) -> SearchResult:
@@ -119,7 +121,15 @@ class ModelResult:
     @property
     def shortcut(self) -> str:
         """SHORTCUT, CLEAR or INCONCLUSIVE by the shortcut rule; empty where its control did not run."""
-        return next((one.outcome for one in self.first.readings if one.control == "shortcut"), "")
+        return self._outcome("shortcut")
+
+    @property
+    def spot(self) -> str:
+        """DECISIVE, SUFFICIENT, NONE_FOUND or INCONCLUSIVE by the spot test; empty where it did not run."""
+        return self._outcome("spot")
+
+    def _outcome(self, control: str) -> str:
+        return next((one.outcome for one in self.first.readings if one.control == control), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +178,7 @@ def result_of(document: Mapping[str, Any], findings_artifact: bytes) -> Result:
             entry["digest"],
             tuple(map(_search_result, entry["searches"])),
             entry.get("stamp", ""),
+            tuple(entry.get("summary", ())),
         )
         for entry in document["models"]
     )

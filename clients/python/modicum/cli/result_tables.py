@@ -13,7 +13,7 @@ from modicum.comparisons import CheckedVersion, Mitigation
 from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls, PixelSubsetFinding
 from modicum.measures import exact_percent, number, percent
 from modicum.resource_names import last_part, printable, short_version
-from modicum.results import Result, SearchResult
+from modicum.results import ModelResult, Result, SearchResult
 from modicum.versions import ModelVersion
 
 #: Rows of a table. The reports have all of them.
@@ -50,24 +50,7 @@ REASONS = {
 def show_result(console: Console, result: Result, versions: Mapping[str, ModelVersion]) -> None:
     """Print the findings and measures of every model. `versions`, by resource name, have the names of the classes."""
     for model in result.models:
-        version = versions.get(model.model_version)
-        for index, search in enumerate(model.searches):
-            findings = [
-                finding
-                for finding in result.findings
-                if finding.model_version == model.model_version and finding.search_index == index
-            ]
-            title = f"{result.called(model.model_version)}: {search_text(search.search)}"
-            console.print(_table(title, findings, version))
-            if len(findings) > MOST_ROWS:
-                console.print(f"... and {len(findings) - MOST_ROWS} more images; the report has all (--output FILE)")
-            for line in headline(search):
-                console.print(line, markup=False, soft_wrap=True)
-            console.print(measures_table(search))
-            classes = classes_table(search, partial(_class_name, version=version))
-            if classes is not None:
-                console.print(classes)
-            console.print()
+        _show_model(console, result, model, versions.get(model.model_version))
     for matrix in matrices(result):
         console.print(matrix)
     for pair in result.comparisons:
@@ -75,6 +58,30 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
     for check in result.mitigation:
         for line in mitigation_lines(check, result.called):
             console.print(line, markup=False, soft_wrap=True)
+
+
+def _show_model(console: Console, result: Result, model: ModelResult, version: ModelVersion | None) -> None:
+    """Print the summary of a model, and each of its searches."""
+    if model.summary:
+        console.print(" ".join(model.summary), markup=False, soft_wrap=True)
+        console.print()
+    for index, search in enumerate(model.searches):
+        findings = [
+            finding
+            for finding in result.findings
+            if finding.model_version == model.model_version and finding.search_index == index
+        ]
+        title = f"{result.called(model.model_version)}: {search_text(search.search)}"
+        console.print(_table(title, findings, version))
+        if len(findings) > MOST_ROWS:
+            console.print(f"... and {len(findings) - MOST_ROWS} more images; the report has all (--output FILE)")
+        for line in headline(search):
+            console.print(line, markup=False, soft_wrap=True)
+        console.print(measures_table(search))
+        classes = classes_table(search, partial(_class_name, version=version))
+        if classes is not None:
+            console.print(classes)
+        console.print()
 
 
 def mitigation_lines(check: Mitigation, called: Callable[[str], str] = short_version) -> Iterable[str]:

@@ -17,12 +17,14 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
-from modicum_server.measures import registry
+from modicum_server.measures import registry, spots
 from modicum_server.measures.families import Titles, titled
+from modicum_server.measures.measure import Measured
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.observer import Observer
 from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.measures.parts import Audited, Entry
+from modicum_server.measures.summary import summary_of
 
 SCHEMA_VERSION = 1
 FINDINGS_FORMAT = "jsonl+gzip"
@@ -158,23 +160,36 @@ def _other_passes(specification: AuditSpecification, search: Search) -> int:
 
 
 def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions) -> dict[str, Any]:
-    searches = range(len(audited.specification.searches))
+    searched = [index for index in range(len(audited.specification.searches)) if version.name in audited.ran(index)]
+    measured = {index: registry.measure(audited.seen[version.name, index]) for index in searched}
     return {
         "model_version": version.name,
         "digest": version.digest,
         "stamp": INFERENCE_ONLY if holds_input_dropout(version, audited.known) else "",
-        "searches": [
-            _search_json(version.name, index, audited, across)
-            for index in searches
-            if version.name in audited.ran(index)
-        ],
+        "summary": _summary(version.name, measured, audited, across),
+        "searches": [_search_json(version.name, index, measured[index], audited, across) for index in searched],
     }
 
 
-def _search_json(version: str, index: int, audited: Audited, across: AcrossVersions) -> dict[str, Any]:
+def _summary(version: str, measured: Mapping[int, Measured], audited: Audited, across: AcrossVersions) -> list[str]:
+    """The sentences about a version; none where it was searched for a random other class alone."""
+    index = audited.spot_search
+    if index is None or index not in measured:
+        return []
+    tests: Sequence[Any] = across[spots.PART.key]
+    return summary_of(
+        measured[index],
+        {reading.control: reading.outcome for reading in registry.read_controls(measured[index])},
+        next((test for test in tests if test.model_version == version), None),
+        spot_asked=any(plan.control is Control.SPOT for plan in audited.specification.controls),
+    )
+
+
+def _search_json(
+    version: str, index: int, measured: Measured, audited: Audited, across: AcrossVersions
+) -> dict[str, Any]:
     """One search of one version. Readings of the parts across versions are among its readings."""
     seen = audited.seen[version, index]
-    measured = registry.measure(seen)
     told = (part.reading(audited, across[part.key], version, index) for part in registry.PARTS if part.reading)
     readings = [*registry.read_controls(measured), *(reading for reading in told if reading is not None)]
     blind = version in audited.parameters.get("gradient_free", ())

@@ -42,12 +42,11 @@ class Audited:
         return {version.name: version for version in (*self.parts, *self.versions)}
 
     @property
-    def spot_search(self) -> int:
-        """The index of the search whose subsets chose the places of the spot test."""
-        searches = self.specification.searches
-        return next(
-            index for index, one in enumerate(searches) if one.target_rule is TargetRule.PREDICTED and not one.matched
-        )
+    def spot_search(self) -> int | None:
+        """The index of the first search for the predicted class, whose subsets chose the places of the spot test."""
+        searches = enumerate(self.specification.searches)
+        predicted = (index for index, one in searches if one.target_rule is TargetRule.PREDICTED and not one.matched)
+        return next(predicted, None)
 
     def ran(self, index: int) -> frozenset[str]:
         """Return the names of the versions that the search of that index ran on."""

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.searches import Canvas
 from modicum_server.domain.spots import (
     LEAST_CLASS_IMAGES,
     LEAST_SPOT_IMAGES,
@@ -126,16 +125,17 @@ def spot_tests_of(audited: Audited) -> list[SpotTest]:
     ]
 
 
-def spot_reading(audited: Audited, tests: Sequence[SpotTest], version: str, search_index: int) -> Reading | None:
+def spot_reading(_: Audited, tests: Sequence[SpotTest], version: str, search_index: int) -> Reading | None:
     """Return the sentence about a version, beside the search whose subsets chose the places."""
     test = next((one for one in tests if (one.model_version, one.search_index) == (version, search_index)), None)
     if test is None:
         return None
-    return Reading(CONTROL, _sentence(test, audited.specification.canvas), test.outcome.value)
+    return Reading(CONTROL, _sentence(test), test.outcome.value)
 
 
 def _spot_test(version: ModelVersion, audited: Audited, rows: Sequence[SpotRow]) -> SpotTest:
     index = audited.spot_search
+    assert index is not None, "a spot test needs a search for the predicted class"
     seen = audited.seen[version.name, index]
     tested = {row.number: _tested_places(row, seen.level) for row in rows}
     outcomes = judge_rows([place.tested for places in tested.values() for place in places])
@@ -259,10 +259,10 @@ def _label(version: ModelVersion, row: SpotRow) -> str:
     return f"class {row.target_class}"
 
 
-def _sentence(test: SpotTest, canvas: Canvas) -> str:
+def _sentence(test: SpotTest) -> str:
     found = [row for row in test.rows if row.outcome in FOUND]
     if found:
-        texts = [*(_found_text(row, canvas) for row in found[:3]), _more_text(found[3:]), _judgement(found)]
+        texts = [*(_found_text(row) for row in found[:3]), _more_text(found[3:]), _judgement(found)]
         return " ".join(text for text in texts if text)
     classes = [row for row in test.rows if row.row.target_class is not None]
     looked = "windows of up to 10% of the area, rings at the edge, and each image's own densest window"
@@ -285,14 +285,14 @@ def _sentence(test: SpotTest, canvas: Canvas) -> str:
     )
 
 
-def _found_text(row: JudgedRow, canvas: Canvas) -> str:
+def _found_text(row: JudgedRow) -> str:
     place = row.strongest
     assert place is not None, "a row is found at a place"
     pasted, covered = (place.measures[name] for name in ("spot_pasted_difference", "spot_covered_difference"))
     subject = "its class" if row.row.target_class is None else row.label
     whose = "Of all classes together, a decision" if row.row.target_class is None else f"The decision for {row.label}"
     text = (
-        f"{whose} follows {_where(place.trials, canvas)}: copied onto other pictures it makes {_here(pasted)} of them "
+        f"{whose} follows {place_text(place.trials)}: copied onto other pictures it makes {_here(pasted)} of them "
         f"{subject} ({_elsewhere(pasted)} with a random place of that size)"
     )
     if row.outcome is SpotOutcome.DECISIVE:
@@ -312,21 +312,14 @@ def _judgement(found: Sequence[JudgedRow]) -> str:
     return f"A person must say whether {what} evidence."
 
 
-def _where(trials: Sequence[SpotTrial], canvas: Canvas) -> str:
+def place_text(trials: Sequence[SpotTrial]) -> str:
+    """Return where the place of the first half is, in words."""
     place = trials[0].place
     if place.kind is SpotKind.OWN:
         return f"a spot of {place.height}x{place.width} pixels whose place differs from picture to picture"
     if place.kind is SpotKind.RING:
         return f"the ring of {place.width} pixels at the edge"
-    down = _third((place.top + place.height / 2) / canvas.height, ("upper", "", "lower"))
-    across = _third((place.left + place.width / 2) / canvas.width, ("left", "", "right"))
-    where = " ".join(part for part in (down, across) if part) or "centre"
-    corner = f"{place.top} from the top, {place.left} from the left"
-    return f"a spot of {place.height}x{place.width} pixels at the {where} ({corner})"
-
-
-def _third(share: float, words: tuple[str, str, str]) -> str:
-    return words[min(2, int(share * 3))]
+    return f"a spot of {place.height}x{place.width} pixels ({place.top} from the top, {place.left} from the left)"
 
 
 def _here(measure: Measure) -> str:

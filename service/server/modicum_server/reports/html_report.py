@@ -57,6 +57,8 @@ def render_html(
         pairs=pairs(document, called),
         checks=checks(document, called),
         matrices=matrices(document, called),
+        summaries=[(called(m["model_version"]), m.get("summary", ())) for m in document["models"]],
+        summarised=any(model.get("summary") for model in document["models"]),
         spots=spot_pages(document, findings, scenes, called),
         title=_title(document),
         level=asked_text(asked["level"]),
