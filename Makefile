@@ -7,6 +7,9 @@ PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS)
 WORKERS ?= $(shell expr $$(nproc) \* 3 / 2)
 PROTO_VENV := .venv-proto
 
+# The tests start many programs of this repository, which would compile its modules each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all soak check docs fmt proto migrate bench wheels version
 
@@ -32,7 +35,7 @@ test: setup ## the tests of every part, in parallel: WORKERS=n
 	$(PYTEST) -m 'not long'
 
 test-all: test ## the same, and then the long tests: every fault, hostile programs, every network
-	$(PYTEST) -m long
+	$(PYTEST) -m 'long or hypothesis' --hypothesis-profile=thorough
 
 soak: setup ## faults at random, audits all the time: SECONDS=600 SEED=n
 	$(BIN)/python -m tests.faults.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from captum.attr import IntegratedGradients, Saliency  # type: ignore[import-untyped]  # has no types
 from modicum_sis import Passes, Proposal, SearchTask, find_subsets
 from modicum_sis.numerics.margins import margins_of, sufficient
 from modicum_sis.numerics.ranking import choose_largest
@@ -78,6 +77,8 @@ class Attributed:
 
 def saliency(subject: Subject, index: int) -> Tensor:
     """|gradient of the margin|, the maximum over the channels: (H, W)."""
+    from captum.attr import Saliency  # type: ignore[import-untyped]  # noqa: PLC0415  # takes a second, and has no types
+
     image, score, _ = _described(subject, index)
     gradient: Tensor = Saliency(score).attribute(image)
     return gradient.amax(dim=1)[0].detach()
@@ -85,6 +86,8 @@ def saliency(subject: Subject, index: int) -> Tensor:
 
 def integrated_gradients(subject: Subject, index: int) -> Tensor:
     """Integrated gradients of the margin from the fill to the image, summed over the channels: (H, W)."""
+    from captum.attr import IntegratedGradients  # noqa: PLC0415  # takes a second
+
     image, score, fill = _described(subject, index)
     attributions: Tensor = IntegratedGradients(score).attribute(
         image, baselines=fill, n_steps=INTEGRATION_STEPS, internal_batch_size=INTEGRATION_BATCH

@@ -20,6 +20,8 @@ from sqlalchemy import make_url
 from tests import scheduling
 
 TEMPLATE = "modicum_template"
+#: A database is cloned in a tenth of the time. The server itself keeps what a crash must not take.
+QUICK_DATABASES = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "16MB"}
 _numbers = itertools.count(1)
 
 
@@ -29,9 +31,10 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # The models are tiny and the processes many: more threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # An example takes as long as the machine is loaded.
-    hypothesis.settings.register_profile("tests", deadline=None)
-    hypothesis.settings.load_profile("tests")
+    # No deadline: an example takes as long as the machine is loaded. `make test-all` asks for the thorough profile.
+    hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
+    hypothesis.settings.register_profile("thorough", deadline=None, max_examples=100)
+    hypothesis.settings.load_profile("quick")
 
 
 @pytest.hookimpl(trylast=True)
@@ -66,8 +69,7 @@ def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL for this run; its databases are made by `database_url`."""
     folder = Path(tempfile.mkdtemp(prefix="mt-"))
     folder.chmod(0o711)
-    # Without fsync a database is cloned in a tenth of the time; the server itself keeps it on.
-    postgres = EmbeddedPostgres(folder / "postgres", settings={"fsync": "off", "synchronous_commit": "off"})
+    postgres = EmbeddedPostgres(folder / "postgres", settings=QUICK_DATABASES)
     asyncio.run(postgres.start())
     try:
         yield postgres.url
@@ -99,7 +101,9 @@ def database_url(postgres_url: str, _template: str) -> Iterator[str]:
 def _database(postgres_url: str, template: str) -> Iterator[str]:
     name = sql.Identifier(f"test_{os.getpid()}_{next(_numbers)}")
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(name, sql.Identifier(template))
+        )
         yield _with_database(postgres_url, name.as_string().strip('"'))
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 

@@ -80,6 +80,7 @@ def test_every_method_finds_verified_subsets(place, method):
     assert all(row["verified_confidence"] >= 0.9 and row["subset"]["size"] > 0 for row in rows)
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_subsets_and_another_seed_different_ones(place):
     first, again, other = (
         audited(place, "--seed", seed, "--fill", "noise", "--no-reuse", "--sample", 9) for seed in (5, 5, 6)
@@ -90,6 +91,7 @@ def test_the_same_seed_gives_the_same_subsets_and_another_seed_different_ones(pl
     assert subsets(first) != subsets(other)
 
 
+@pytest.mark.long
 def test_a_sample_is_drawn_by_the_seed(place):
     first, again, other = (subsets(audited(place, "--sample", 3, "--seed", seed)) for seed in (1, 1, 2))
 
@@ -113,6 +115,7 @@ def test_each_threshold_is_its_own_search(place):
     assert [search["search"]["threshold"] for search in searches] == [0.9, 0.5]
 
 
+@pytest.mark.long
 def test_photographs_without_labels_only_lack_an_accuracy(place):
     result = audited(place, photos="flat")
 
@@ -143,6 +146,7 @@ def test_a_broken_photograph_is_a_finding_with_a_reason_and_the_audit_succeeds(p
     assert {failure["item"] for failure in result["failures"]} == set(reasons)
 
 
+@pytest.mark.long
 def test_an_audit_of_only_broken_photographs_is_refused(place):
     shutil.rmtree(place.folder / "flat")
     (place.folder / "flat").mkdir()
@@ -169,6 +173,7 @@ def test_photographs_of_any_shape_and_mode_are_framed_on_the_canvas(place):
     assert all(row["predicted_class"] is not None for row in rows)
 
 
+@pytest.mark.long
 def test_an_ensemble_and_a_wrapper_are_registered_and_audited(place):
     """An ensemble of the same network twice predicts as the network does."""
     input_words = ("--input", "input.toml", "--labels", "labels.txt")

@@ -97,6 +97,7 @@ def test_a_killed_server_leaves_no_process_and_the_next_one_ends_its_audit(short
         expect_every_finding_once(client.audits.get(name))
 
 
+@pytest.mark.long
 def test_ctrl_c_cancels_the_audit_and_the_server_stops(local_place):
     with local_place.started("modicum", *LONG_AUDIT, stderr=subprocess.PIPE) as command:
         name = next(found[1] for line in command.stderr if (found := re.match("projects/default/audits/(.*): 9", line)))

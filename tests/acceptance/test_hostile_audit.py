@@ -3,6 +3,7 @@
 import urllib.request
 import warnings
 
+import pytest
 import torch
 
 from tests.acceptance.acceptance_stage import SIZE
@@ -22,6 +23,7 @@ class ReadsToken(torch.nn.Module):
         return images.mean((2, 3)) + token.sum()
 
 
+@pytest.mark.long
 def test_a_program_that_reads_the_servers_token_is_refused_and_the_next_audit_succeeds(place, server):
     module = ReadsToken(str(server.place.data / "token"))
     assert module(torch.zeros(1, 3, SIZE, SIZE)).shape == (1, 3)  # nothing confines it here

@@ -7,16 +7,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.acceptance.acceptance_stage import ARCHITECTURE
+from tests.tiers import long
 
 WEIGHTS = ("--weights", "w.safetensors", "--architecture", ARCHITECTURE)
 INPUT = ("--input", "input.toml", "--labels", "labels.txt")
 QUICK = ("--threshold", "0.9", "--passes", "60")
 USAGE, NOT_COMPLETED, REFUSED = 2, 3, 5
-
-
-def long(value):
-    """One more case, for make test-all."""
-    return pytest.param(value, marks=pytest.mark.long)
 
 
 def audit(place, *words, photos="photos", model=WEIGHTS, search=QUICK, inputs=INPUT):

@@ -48,6 +48,7 @@ def register(client, place):
     )
 
 
+@pytest.mark.long
 def test_an_audit_goes_from_files_to_findings_and_reports(place):
     with Client() as client:
         model = register(client, place)

@@ -23,6 +23,7 @@ def test_the_library_example_finds_subsets(tmp_path):
     assert re.search(r"^for a random other class the same search finds one on \d+ of \d+$", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the kernel's packages
 def test_the_notebook_runs_and_draws_its_pictures():
     notebook = nbformat.read(EXAMPLES / "digits.ipynb", as_version=4)

@@ -14,7 +14,6 @@ Code = grpc.StatusCode
 FAULTS = {Code.INTERNAL, Code.UNKNOWN, Code.DEADLINE_EXCEEDED, Code.CANCELLED, Code.UNAVAILABLE}
 OURS = ("Traceback", ".py", "psycopg", "sqlalchemy", "Error(")
 AT_ONCE = 8
-EXAMPLES = 40
 BY_SERVICE = {
     service.name: [method.name for method in service.methods]
     for module in SERVICES
@@ -44,12 +43,13 @@ async def test_each_field_at_and_past_its_limits_gets_a_typed_reply(door, servic
                 expect_reply(reply, f"{name} where {said}")
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("service", BY_SERVICE)
 async def test_any_message_gets_a_typed_reply(door, service):
     names = BY_SERVICE[service]
 
     @settings(
-        max_examples=EXAMPLES * len(names) // 2,
+        max_examples=len(names) * settings.default.max_examples // 5,
         deadline=None,
         database=None,
         phases=(Phase.explicit, Phase.generate),

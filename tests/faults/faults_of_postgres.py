@@ -127,7 +127,6 @@ FAULTS = (
         strike=stop_and_start,
         also=back,
         signs=(NOT_WRITTEN, RpcLogged("ListAudits", "UNAVAILABLE")),
-        quick=True,
         fails_without=WITHOUT_MECHANISM,
     ),
     Fault(

@@ -147,7 +147,6 @@ FAULTS = (
         submits=False,
         strike=kill_before_the_commit,
         signs=(STARTED,),
-        quick=True,
         fails_without=WITHOUT_MECHANISM,
     ),
     Fault(

@@ -58,6 +58,7 @@ async def test_killed_it_restarts_at_the_same_address_with_its_data(postgres, ca
     assert f"exit code -9 and is being started again; its log is {postgres.log}" in capsys.readouterr().err
 
 
+@pytest.mark.long
 async def test_terminated_by_another_process_it_restarts_despite_an_open_connection(postgres, capsys):
     url, first = postgres.url, postgres.pid
     keeping_it = asyncio.create_task(keep_running(postgres))
@@ -77,6 +78,7 @@ async def test_terminated_by_another_process_it_restarts_despite_an_open_connect
     assert "exit code 0 and is being started again" in said
 
 
+@pytest.mark.long
 async def test_a_running_postgres_is_left_alone(postgres, capsys):
     first = postgres.pid
     keeping_it = asyncio.create_task(keep_running(postgres, look_seconds=0.05))
@@ -86,6 +88,7 @@ async def test_a_running_postgres_is_left_alone(postgres, capsys):
     assert (postgres.pid, capsys.readouterr().err) == (first, "")
 
 
+@pytest.mark.long
 async def test_a_restart_waits_for_processes_that_a_killed_postmaster_left(postgres):
     async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as connection:
         (orphan,) = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
@@ -117,6 +120,7 @@ async def test_a_postgres_that_keeps_dying_is_given_up_with_the_path_of_its_log(
     killing.cancel()
 
 
+@pytest.mark.long
 async def test_the_log_of_the_last_run_is_kept_beside_that_of_this_one(short_folder):
     for _ in range(2):
         postgres = EmbeddedPostgres(short_folder / "postgres")

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from modicum import Client, errors
 
+from tests.tiers import long
+
 USAGE, NOT_COMPLETED = 2, 3
 READY_SECONDS = 60
 
@@ -55,7 +57,9 @@ def running(ready: Path, *arguments: object, **variables: str) -> Iterator["subp
             process.kill()
 
 
-@pytest.mark.parametrize("command", [("serve",), ("worker",), ("migrate",), ("token", "create", "--principal", "me")])
+@pytest.mark.parametrize(
+    "command", [("serve",), *map(long, (("worker",), ("migrate",), ("token", "create", "--principal", "me")))]
+)
 def test_a_command_without_its_settings_names_them(command):
     done = run(*command)
 
@@ -74,8 +78,8 @@ def test_a_command_without_a_place_for_artifacts_names_it():
     ("variable", "value", "said"),
     [
         ("MODICUM_GRPC_PORT", "seven", ("MODICUM_GRPC_PORT", "seven")),
-        ("MODICUM_LEASE_SECONDS", "-1", ("MODICUM_LEASE_SECONDS", "-1")),
-        ("MODICUM_SLOTS", "0", ("MODICUM_SLOTS", "0")),
+        long("MODICUM_LEASE_SECONDS", "-1", ("MODICUM_LEASE_SECONDS", "-1")),
+        long("MODICUM_SLOTS", "0", ("MODICUM_SLOTS", "0")),
         ("MODICUM_TLS_CERT", "chain.pem", ("MODICUM_TLS_KEY", "both")),
     ],
 )
@@ -86,7 +90,9 @@ def test_an_invalid_setting_is_named_with_its_value(variable, value, said):
     assert all(word in done.stderr for word in said), done.stderr
 
 
-@pytest.mark.parametrize("command", [("migrate",), ("token", "create", "--principal", "me"), ("serve",), ("worker",)])
+@pytest.mark.parametrize(
+    "command", [("serve",), *map(long, (("migrate",), ("token", "create", "--principal", "me"), ("worker",)))]
+)
 def test_a_missing_database_is_reported(command, tmp_path):
     done = run(
         *command,
@@ -116,7 +122,7 @@ def test_migrating_twice_changes_nothing_the_second_time(empty_database_url):
     assert first.stdout == again.stdout == "the schema is current\n"
 
 
-@pytest.mark.parametrize("command", ["serve", "worker"])
+@pytest.mark.parametrize("command", ["worker", long("serve")])
 def test_a_database_without_the_schema_is_reported_with_the_migrate_command(empty_database_url, tmp_path, command):
     done = run(
         *(command, *(("--grpc-port", 0, "--http-port", 0) if command == "serve" else ("--metrics-port", 0))),
@@ -142,7 +148,9 @@ def test_an_api_started_before_its_schema_serves_once_the_schema_exists(empty_da
         assert ready.exists()
 
 
-@pytest.mark.parametrize("command", [("serve", "--grpc-port", 0, "--http-port", 0), ("worker", "--metrics-port", 0)])
+@pytest.mark.parametrize(
+    "command", [("serve", "--grpc-port", 0, "--http-port", 0), long(("worker", "--metrics-port", 0))]
+)
 def test_a_process_that_waits_for_its_schema_stops_on_sigterm(empty_database_url, tmp_path, command):
     settings = {"MODICUM_DATABASE_URL": empty_database_url, "MODICUM_ARTIFACTS_URL": str(tmp_path / "artifacts")}
     with subprocess.Popen(
@@ -201,7 +209,7 @@ def _picture(folder: Path) -> Path:
     return folder / "photos"
 
 
-@pytest.mark.parametrize("option", ["--grpc-port", "--http-port"])
+@pytest.mark.parametrize("option", ["--grpc-port", long("--http-port")])
 def test_a_port_in_use_is_reported(database_url, tmp_path, option):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -219,6 +227,7 @@ def test_a_port_in_use_is_reported(database_url, tmp_path, option):
     assert "choose another port" in done.stderr
 
 
+@pytest.mark.long
 def test_a_second_server_on_a_folder_says_so_and_the_first_goes_on(short_folder):
     up = ("up", "--data", short_folder / "data", "--grpc-port", 0, "--http-port", 0)
     with running(short_folder / "data" / "server.json", *up):
@@ -235,6 +244,7 @@ def test_a_second_server_on_a_folder_says_so_and_the_first_goes_on(short_folder)
     assert not (short_folder / "data" / "server.json").exists()
 
 
+@pytest.mark.long
 def test_up_reports_a_port_in_use(short_folder):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -98,6 +98,7 @@ async def test_it_ends_with_the_process_that_started_it_and_starts_again_at_once
     await again.stop()
 
 
+@pytest.mark.long
 async def test_a_pid_file_that_a_power_cut_left_does_not_keep_it_from_starting(short_folder):
     folder = short_folder / "postgres"
     postgres = EmbeddedPostgres(folder)
@@ -115,6 +116,7 @@ async def test_a_pid_file_that_a_power_cut_left_does_not_keep_it_from_starting(s
     await postgres.stop()
 
 
+@pytest.mark.long
 async def test_permissions_outside_the_data_folder_stay_as_they_are(short_folder):
     outside = [short_folder, *short_folder.parents, Path(sys.prefix)]
     before = [path.stat().st_mode for path in outside]
@@ -147,6 +149,7 @@ async def test_as_root_an_unreachable_folder_is_refused_with_a_solution(short_fo
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 async def test_as_root_programs_that_nobody_can_reach_are_copied(short_folder, monkeypatch):
     monkeypatch.setattr(postgres_binaries, "_reachable", lambda _: False)

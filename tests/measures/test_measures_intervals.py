@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import scipy  # `scipy.stats` takes a second, and is imported at its first use
 from hypothesis import given
 from hypothesis import strategies as st
 from modicum_server.measures import intervals
@@ -15,7 +16,6 @@ from modicum_server.measures.intervals import (
     wilson,
     with_two_images_added,
 )
-from scipy import stats
 
 REPEATS = 4000
 SIMULATION_ERROR = 3 * math.sqrt(0.95 * 0.05 / REPEATS)
@@ -27,7 +27,7 @@ LEAST_COVERAGE = 0.95 - 0.03 - SIMULATION_ERROR
 def test_wilson_intervals_equal_scipys(successes, n):
     interval = wilson(successes, n)
 
-    expected = stats.binomtest(successes, n).proportion_ci(0.95, "wilson")
+    expected = scipy.stats.binomtest(successes, n).proportion_ci(0.95, "wilson")
     assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
     assert (interval.method, interval.level, interval.n) == ("wilson", 0.95, n)
 
@@ -40,7 +40,7 @@ def test_order_statistics_equal_scipys(q, n):
 
     interval = order_statistics(values, q)
 
-    expected = stats.quantile_test(values, p=q).confidence_interval(0.95)
+    expected = scipy.stats.quantile_test(values, p=q).confidence_interval(0.95)
     assert interval.low == (None if math.isnan(expected.low) else expected.low)
     assert interval.high == (None if math.isnan(expected.high) else expected.high)
 
@@ -122,7 +122,7 @@ def test_wilson_covers_the_true_share_as_often_as_it_says(share, n):
 @pytest.mark.parametrize("n", [13, 50])
 def test_order_statistics_cover_the_true_quantile_as_often_as_they_say(q, n):
     samples = np.random.default_rng(12).lognormal(size=(REPEATS, n))
-    truth = stats.lognorm(1).ppf(q)
+    truth = scipy.stats.lognorm(1).ppf(q)
 
     intervals = [order_statistics(sample, q) for sample in samples]
     covered = np.mean(
@@ -151,7 +151,7 @@ def test_a_bootstrap_is_close_to_scipys():
     values = np.random.default_rng(1).normal(0.2, 1.0, 80)
 
     ours = bootstrap_mean(values)
-    theirs = stats.bootstrap((values,), np.mean, n_resamples=10_000, method="percentile").confidence_interval
+    theirs = scipy.stats.bootstrap((values,), np.mean, n_resamples=10_000, method="percentile").confidence_interval
 
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
     assert (ours.method, ours.n, ours.level) == ("bootstrap", 80, 0.95)

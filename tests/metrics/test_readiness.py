@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.faults.stage import Stage
 from tests.metrics.prometheus_running import eventually
+from tests.tiers import long
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 AUDITS = "modicum.v1.AuditService"
@@ -107,10 +108,10 @@ def health(stage: Stage, service: str) -> int:
 @pytest.mark.parametrize(
     ("failing", "dependencies"),
     [
-        pytest.param(postgres_stopped, {"database", "schema", "queue"}, id="Postgres stopped"),
+        long(postgres_stopped, {"database", "schema", "queue"}, id="Postgres stopped"),
         pytest.param(queue_schema_gone, {"queue"}, id="queue schema missing"),
         pytest.param(artifact_folder_gone, {"artifact_store"}, id="artifact folder missing"),
-        pytest.param(artifact_folder_unwritable, {"artifact_store"}, id="artifact folder unwritable"),
+        long(artifact_folder_unwritable, {"artifact_store"}, id="artifact folder unwritable"),
     ],
 )
 def test_a_failing_dependency_turns_readiness_and_not_liveness_and_comes_back(

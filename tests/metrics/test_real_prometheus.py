@@ -140,6 +140,7 @@ def test_a_model_that_is_deleted_leaves_no_series_behind(watched):
     assert prometheus.value('modicum_model_overinterpretation_rate{model="m"}') is not None
 
 
+@pytest.mark.long
 def test_the_death_of_a_worker_with_an_audit_raises_an_alert(watched):
     stage, prometheus = watched.stage, watched.prometheus
     with closed(stage.database.url, Point.FINDING, project=SUBJECT, stored=0) as gate:

@@ -159,6 +159,7 @@ async def test_without_its_database_a_wait_still_ends_in_time():
                 await wakeups.wait(0.1)
 
 
+@pytest.mark.long
 async def test_jobs_are_cleared_away_again_after_connections_went_silent(store, database_url):
     async with wired(database_url) as wire, QueueWakeups(wire.url, longest_wait_seconds=3.0):
         await queue_shards(store)

@@ -21,6 +21,7 @@ from openapi_spec_validator import validate
 
 from tests.rest.rest_stage import PROJECT, TOKENS, Rest
 from tests.rest.two_doors import METHODS
+from tests.tiers import long
 
 #: Settings for schemathesis, each with its reason.
 CONFIGURATION = """
@@ -214,9 +215,7 @@ async def test_document_and_page_are_public_and_load_nothing(served):
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "phases", ["coverage", pytest.param("examples,coverage,fuzzing", marks=pytest.mark.long)], ids=["coverage", "all"]
-)
+@pytest.mark.parametrize("phases", ["examples", long("examples,coverage,fuzzing")], ids=["examples", "all"])
 async def test_schemathesis_finds_no_fault(served, tmp_path, phases):
     audit = await served.audit(IDS["audits"], model=IDS["models"], dataset=IDS["datasets"])
     await served.succeed(audit, findings=4)

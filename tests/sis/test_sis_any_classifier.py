@@ -9,6 +9,8 @@ import torch
 from modicum_sis import Classifier, Finding, MaskOptimization, find_subsets
 from torch import Tensor, nn
 
+from tests.tiers import long
+
 THRESHOLD = 0.9
 SURE = 0.97
 Canvas = tuple[int, int, int]
@@ -151,8 +153,14 @@ NETWORKS = {
     "timm mobilenet": (lambda: timm_model("mobilenetv3_small_050", in_chans=1), (1, 64, 64), 200),
 }
 
+#: Of each kind of input and of each library one is in `make test`.
+QUICK = {"grey 8x8", "4 channels, 8x512", "21,841 classes", "torchvision vision transformer", "timm vision transformer"}
+QUICK_AND_LONG = [
+    pytest.param(*row, id=name) if name in QUICK else long(*row, id=name) for name, row in NETWORKS.items()
+]
 
-@pytest.mark.parametrize(("build", "canvas", "passes"), NETWORKS.values(), ids=NETWORKS.keys())
+
+@pytest.mark.parametrize(("build", "canvas", "passes"), QUICK_AND_LONG)
 def test_any_network_gets_a_verified_subset_within_its_budget(build, canvas, passes):
     image = random_image(canvas)
     module = Opinionated(seeded(build), image[0])

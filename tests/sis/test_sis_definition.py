@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from modicum_sis import BackSelect, BatchedGradient, Classifier, Reason, backselect, find_subsets
 
@@ -115,7 +115,6 @@ def assert_agrees(finding, order, scores, kept):
         assert set(finding.subset.mask.flatten().nonzero().flatten().tolist()) == pixels
 
 
-@settings(max_examples=40, deadline=None)
 @given(kind=kinds, seed=seeds, shape=shapes)
 def test_backselect_follows_its_definition_on_one_two_and_three_axes(kind, seed, shape):
     function, features, fill = function_of(kind, seed, shape)
@@ -128,7 +127,6 @@ def test_backselect_follows_its_definition_on_one_two_and_three_axes(kind, seed,
     torch.testing.assert_close(trace.scores, torch.tensor(scores, dtype=torch.float64), rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
 @given(kind=kinds, seed=seeds, canvas=canvases, fraction=fractions, chunk_size=st.sampled_from([1, 2, 7]))
 def test_back_select_follows_its_definition_for_every_chunk_size(kind, seed, canvas, fraction, chunk_size):
     function, image, fill = function_of(kind, seed, canvas)
@@ -139,7 +137,6 @@ def test_back_select_follows_its_definition_for_every_chunk_size(kind, seed, can
     assert_agrees(finding, *backselect_by_definition(score, image, fill, fraction=fraction, axes=2))
 
 
-@settings(max_examples=40, deadline=None)
 @given(kind=kinds, seed=seeds, canvas=canvases, per_step=st.sampled_from([1, 2, 3, 5, 40]))
 def test_batched_gradient_follows_its_definition_and_its_last_step_may_be_shorter(kind, seed, canvas, per_step):
     function, image, fill = function_of(kind, seed, canvas)

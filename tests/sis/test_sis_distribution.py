@@ -14,6 +14,8 @@ from modicum_sis import BatchedGradient, Classifier, MaskOptimization, find_subs
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
+from tests.tiers import long
+
 MEAN, STD, THRESHOLD = 0.3, 0.37, 0.9
 SIDE, TRAINING, STEPS, BATCH = 12, 1_500, 150, 64
 FEWEST_IMAGES = 100
@@ -141,7 +143,13 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize(("search", "change"), CHANGES.values(), ids=CHANGES)
+QUICK = {"float64", "other last bits, batched_gradient"}
+
+
+@pytest.mark.parametrize(
+    ("search", "change"),
+    [pytest.param(*row, id=name) if name in QUICK else long(*row, id=name) for name, row in CHANGES.items()],
+)
 def test_the_same_images_are_eligible_and_sizes_agree_in_distribution(trained, reference, search, change):
     assert_agree(outcome_of(trained, search, **change), reference)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from modicum_sis import (
     FILLS,
@@ -27,6 +27,7 @@ from modicum_sis import (
 from torch import Tensor, nn
 
 from tests.sis.sis_models import LinearScores, PairedScores, smooth_network, two_classes
+from tests.tiers import long
 
 MEAN, STD, FILL_MEAN = 0.5, 0.5, 0.75
 DONORS = 5
@@ -166,7 +167,6 @@ def described(finding):
     return finding.digest, told, repr(finding.margin), mask, finding.verified_confidence, trace, finding.passes
 
 
-@settings(max_examples=50, deadline=None)
 @given(scene=scenes())
 def test_a_reported_subset_is_sufficient_when_its_masked_image_is_scored_alone(scene):
     for finding in scene.findings():
@@ -178,7 +178,6 @@ def test_a_reported_subset_is_sufficient_when_its_masked_image_is_scored_alone(s
         assert margins[gaps.argmin()] >= log_odds(scene.threshold) - scene.slack
 
 
-@settings(max_examples=30, deadline=None)
 @given(scene=scenes())
 def test_an_image_is_eligible_when_its_predicted_class_reaches_the_threshold_and_then_has_a_subset(scene):
     for finding in scene.findings():
@@ -193,7 +192,6 @@ def test_an_image_is_eligible_when_its_predicted_class_reaches_the_threshold_and
             assert finding.reason == (None if finding.eligible else Reason.NOT_ELIGIBLE)
 
 
-@settings(max_examples=30, deadline=None)
 @given(scene=scenes())
 def test_an_empty_mask_means_a_confident_bare_fill_and_a_whole_image_an_exhausted_budget(scene):
     for finding in scene.findings():
@@ -208,7 +206,6 @@ def test_an_empty_mask_means_a_confident_bare_fill_and_a_whole_image_an_exhauste
         assert finding.budget_exhausted == (finding.subset.size == nothing.numel())
 
 
-@settings(max_examples=30, deadline=None)
 @given(scene=scenes())
 def test_every_pass_is_counted_and_stays_within_the_plan(scene):
     module = copy.deepcopy(scene.module)
@@ -230,7 +227,6 @@ def test_every_pass_is_counted_and_stays_within_the_plan(scene):
         assert finding.passes.equivalents <= (scene.search.planned_passes(scene.images.shape[1:]) if searched else 2)
 
 
-@settings(max_examples=30, deadline=None)
 @given(scene=scenes(fills=["mean", "black", "white", "noise", "blur"]))
 def test_every_entry_of_a_trace_is_the_confidence_of_its_mask(scene):
     for finding in scene.findings():
@@ -248,7 +244,6 @@ def test_every_entry_of_a_trace_is_the_confidence_of_its_mask(scene):
             )
 
 
-@settings(max_examples=30, deadline=None)
 @given(scene=scenes(), thresholds=st.lists(st.floats(0.01, 0.999), min_size=2, max_size=5))
 def test_a_lower_threshold_never_gives_a_larger_subset_of_a_trace(scene, thresholds):
     for finding in scene.findings():
@@ -264,7 +259,6 @@ def test_a_lower_threshold_never_gives_a_larger_subset_of_a_trace(scene, thresho
         assert sizes == sorted(sizes)
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     scene=scenes(kinds=["arithmetic"]),
     thresholds=st.tuples(st.floats(0.5, 0.9), st.floats(0.91, 0.999)),
@@ -277,7 +271,6 @@ def test_a_search_whose_order_ignores_the_threshold_finds_no_larger_subset_at_a_
         assert higher.subset is None or lower.subset.size <= higher.subset.size
 
 
-@settings(max_examples=30, deadline=None)
 @given(scene=scenes(kinds=["arithmetic"]), data=st.data())
 def test_a_finding_does_not_depend_on_other_images_position_or_chunk_size(scene, data):
     alone = [
@@ -313,7 +306,7 @@ def test_images_that_finish_early_do_not_influence_the_searched_ones(search):
         assert described(finding) == described(single)
 
 
-@pytest.mark.parametrize("fill", ["mean", "noise", "marginal"])
+@pytest.mark.parametrize("fill", ["noise", *map(long, ("mean", "marginal"))])
 @pytest.mark.parametrize("search", some_searches, ids=str)
 def test_two_runs_of_a_network_are_equal_bit_by_bit(search, fill):
     scene = scene_of("network", 3, canvas=(3, 6, 5), fill=fill, search=search, chunk_size=2, threshold=0.5)

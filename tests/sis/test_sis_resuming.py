@@ -27,6 +27,7 @@ from tests.sis.sis_models import (
     random_images,
     rescored,
 )
+from tests.tiers import long
 
 EVIDENCE = torch.tensor([[0.25, 2.0, 0.25, 0.25], [2.0, 8.0, 0.25, 0.25]])
 SEARCHES = {
@@ -46,7 +47,7 @@ def size(finding):
 
 
 @each_search
-@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("share", [0.3, *map(long, (0.05, 0.6, 0.9))])
 def test_a_killed_and_resumed_run_ends_verified_and_never_larger(search, share):
     classifier, images = network_classifier(), random_images(8)
     passes = sum(finding.passes.equivalents for finding in find(classifier, images, search))
@@ -67,7 +68,7 @@ def test_a_killed_and_resumed_run_ends_verified_and_never_larger(search, share):
         assert after.passes.equivalents >= before.passes.equivalents
 
 
-@pytest.mark.parametrize("passes", [30, 200, 420, 700])
+@pytest.mark.parametrize("passes", [30, 200, *map(long, (420, 700))])
 def test_the_budget_holds_over_both_runs(passes):
     classifier, images, search = network_classifier(), random_images(8), MaskOptimization(200)
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from modicum_sis import (
     BackSelect,
@@ -168,7 +168,6 @@ def described(finding):
     return finding.digest, finding.confidence, mask, finding.verified_confidence, trace, finding.passes, finding.reason
 
 
-@settings(max_examples=15, deadline=None)
 @given(order=st.permutations(range(4)), search=st.sampled_from(list(SEARCHES.values())[2:]))
 def test_a_finding_does_not_depend_on_other_images(order, search):
     weights = torch.tensor([[1.0, -0.5, 2.0], [0.25, 4.0, -1.0]])
@@ -182,7 +181,6 @@ def test_a_finding_does_not_depend_on_other_images(order, search):
         assert described(shuffled[place]) == described(straight[index])
 
 
-@settings(max_examples=25, deadline=None)
 @given(thresholds=st.tuples(st.floats(0.5, 0.99), st.floats(0.5, 0.99)))
 def test_a_lower_threshold_never_gives_a_larger_subset_of_one_trace(thresholds):
     finding = search_one(linear_classifier(EVIDENCE / 2), ones(1, 2, 4), BatchedGradient(), threshold=0.9)

@@ -25,6 +25,7 @@ async def distant(wire) -> AsyncIterator[PostgresStore]:
         yield store
 
 
+@pytest.mark.long
 async def test_a_transaction_whose_connection_went_silent_ends_and_the_next_one_has_another(distant, wire):
     async def silenced() -> None:
         async with distant.transaction() as transaction:

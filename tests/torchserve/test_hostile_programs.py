@@ -6,6 +6,7 @@ The table of docs/explanation/isolation.md is what these tests see.
 import asyncio
 import itertools
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from modicum_server.torchserve.adapter import TorchServe
 from modicum_server.torchserve.confinement.plan import Level
 from modicum_server.torchserve.isolation import candidates
 
+from tests.tiers import long
 from tests.torchserve import hostile_programs as hostile
 from tests.torchserve.hostile_stage import Programs, Stage, listening, read_report
 
@@ -34,7 +36,7 @@ HARMLESS = {"read the system's list of users", "write into its own tmp", "read T
 pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=LEVELS)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[LEVELS[0], long(LEVELS[1])])
 async def stage(request, tmp_path_factory):
     level = request.param
     if level not in candidates():
@@ -142,15 +144,18 @@ async def test_a_torchscript_reaches_the_system_and_no_ones_files(stage, module,
 
 
 ENDS = {
-    "fills its tmp": (hostile.program_doing(hostile.FILLS_TMP), "MODEL_LIMIT_EXCEEDED"),
-    "nests folders deeper than a path": (hostile.program_doing(hostile.NESTS_TMP), "MODEL_LIMIT_EXCEEDED"),
-    "starts 1,500 threads": (hostile.program_doing(hostile.STARTS_THREADS), "MODEL_LIMIT_EXCEEDED"),
-    "takes memory while it loads": (hostile.program_doing(hostile.TAKES_MEMORY), "MODEL_OUT_OF_MEMORY"),
-    "takes memory that it could share": (hostile.program_doing(hostile.TAKES_SHARED_MEMORY), "MODEL_OUT_OF_MEMORY"),
-    "takes memory in its forward": (hostile.scripted(hostile.TakesMemory()), "MODEL_OUT_OF_MEMORY"),
-    "loops for ever": (hostile.scripted(hostile.LoopsForEver()), "MODEL_HUNG"),
-    "leaves the process": (hostile.program_doing(hostile.LEAVES_THE_PROCESS), "MODEL_DIED"),
-    "raises SystemExit": (hostile.program_doing(hostile.EXITS), "HANDLER_BUG"),
+    "fills its tmp": (partial(hostile.program_doing, hostile.FILLS_TMP), "MODEL_LIMIT_EXCEEDED"),
+    "nests folders deeper than a path": (partial(hostile.program_doing, hostile.NESTS_TMP), "MODEL_LIMIT_EXCEEDED"),
+    "starts 1,500 threads": (partial(hostile.program_doing, hostile.STARTS_THREADS), "MODEL_LIMIT_EXCEEDED"),
+    "takes memory while it loads": (partial(hostile.program_doing, hostile.TAKES_MEMORY), "MODEL_OUT_OF_MEMORY"),
+    "takes memory that it could share": (
+        partial(hostile.program_doing, hostile.TAKES_SHARED_MEMORY),
+        "MODEL_OUT_OF_MEMORY",
+    ),
+    "takes memory in its forward": (partial(hostile.scripted, hostile.TakesMemory()), "MODEL_OUT_OF_MEMORY"),
+    "loops for ever": (partial(hostile.scripted, hostile.LoopsForEver()), "MODEL_HUNG"),
+    "leaves the process": (partial(hostile.program_doing, hostile.LEAVES_THE_PROCESS), "MODEL_DIED"),
+    "raises SystemExit": (partial(hostile.program_doing, hostile.EXITS), "HANDLER_BUG"),
 }
 
 
@@ -162,7 +167,7 @@ QUICK_END = "leaves the process"
     "does", [pytest.param(does, marks=() if does == QUICK_END else pytest.mark.long) for does in ENDS]
 )
 async def test_a_greedy_program_ends_typed_and_its_neighbour_and_the_next_task_go_on(stage, does, monkeypatch):
-    program, reason = ENDS[does]
+    make, reason = ENDS[does]
     kind = ExecutableKind.TORCHSCRIPT if "forward" in does or "loops" in does else ExecutableKind.EXPORTED
     neighbour = asyncio.create_task(stage.run_weights(slot=1))
 
@@ -171,7 +176,7 @@ async def test_a_greedy_program_ends_typed_and_its_neighbour_and_the_next_task_g
             hurried = stage.server._settings.model_copy(update={"hang_seconds": HANG_SECONDS})
             patch.setattr(stage.server, "_settings", hurried)
         with pytest.raises(ModelServerError) as ended:
-            await stage.run(program, kind)
+            await stage.run(make(), kind)
     after = await stage.run_weights(slot=0)
 
     assert getattr(ended.value, "task_reason", ended.value.reason) == reason

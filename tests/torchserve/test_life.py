@@ -126,6 +126,7 @@ async def test_it_listens_on_loopback_only_and_stopping_leaves_no_process_and_no
     assert not slot_folder.exists()
 
 
+@pytest.mark.long
 @pytest.mark.acceptance
 async def test_a_handler_that_does_not_load_is_told_with_what_it_wrote(tmp_path):
     handler = tmp_path / "broken_handler.py"
@@ -136,6 +137,7 @@ async def test_a_handler_that_does_not_load_is_told_with_what_it_wrote(tmp_path)
         await server.start()
 
 
+@pytest.mark.long
 @pytest.mark.acceptance
 def test_a_killed_worker_leaves_no_process(tmp_path):
     script = f"""

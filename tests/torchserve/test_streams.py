@@ -9,6 +9,7 @@ import pytest
 from modicum_server.domain.tasks import TaskFinished, TaskHeartbeat, TaskStarted
 from modicum_server.errors import ModelDied, ModelHung, ModelOutOfMemory, ModelServerDown, TaskFailed
 
+from tests.tiers import long
 from tests.torchserve.torchserve_stage import DIGEST, Never, RunningTask, heard, task
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
@@ -64,7 +65,7 @@ async def test_a_second_task_waits_for_the_slot(server):
     assert all(isinstance(events[-1], TaskFinished) for events in both)
 
 
-@pytest.mark.parametrize("what", ["crash", "killed"])
+@pytest.mark.parametrize("what", ["killed", long("crash")])
 async def test_the_death_of_a_model_process_is_told_and_the_next_task_runs(server, what):
     # TorchServe tells a killed process from one that ended only when it sees the exit status in time
     with pytest.raises((ModelDied, ModelOutOfMemory) if what == "killed" else ModelDied):
@@ -94,7 +95,7 @@ async def test_a_gap_in_the_sequence_is_a_death_and_the_next_task_runs(server):
     assert isinstance((await heard(server, "stream"))[-1], TaskFinished)
 
 
-@pytest.mark.parametrize("what", ["hang", "silence"])
+@pytest.mark.parametrize("what", ["hang", long("silence")])
 async def test_a_task_without_progress_is_hung_its_process_is_replaced(server, what):
     before = await pid_of(server)
 
@@ -105,6 +106,7 @@ async def test_a_task_without_progress_is_hung_its_process_is_replaced(server, w
     assert isinstance((await heard(server, "stream"))[-1], TaskFinished)
 
 
+@pytest.mark.long
 async def test_a_worker_that_was_stopped_for_long_does_not_blame_the_model(server):
     before = await pid_of(server)
     task = RunningTask(server, "obey")
@@ -145,7 +147,7 @@ async def test_a_cancelled_task_that_does_not_obey_is_killed(server):
     assert isinstance((await heard(server, "stream"))[-1], TaskFinished)
 
 
-@pytest.mark.parametrize("what", ["obey", "ignore"])
+@pytest.mark.parametrize("what", ["obey", long("ignore")])
 async def test_closing_the_iterator_frees_the_slot(server, what):
     events = server.run(0, task(what), Never())
     await anext(events)
@@ -166,6 +168,7 @@ async def test_cancelling_the_reader_frees_the_slot(server):
     assert isinstance((await heard(server, "stream"))[-1], TaskFinished)
 
 
+@pytest.mark.long
 async def test_a_killed_torchserve_is_told_comes_back_and_leaves_no_orphan(server):
     running = await server._supervisor.ready(30)
     orphan = running.model_process("slot0")
@@ -181,6 +184,7 @@ async def test_a_killed_torchserve_is_told_comes_back_and_leaves_no_orphan(serve
     assert not running.folder.path.exists()
 
 
+@pytest.mark.long
 async def test_a_frozen_torchserve_is_replaced(server):
     running = await server._supervisor.ready(30)
     os.kill(running.process.pid, signal.SIGSTOP)

@@ -74,6 +74,7 @@ async def until_all_succeeded(scene: Scene) -> None:
         states = {audit.state for project in AUDITS for audit in await stored(scene, project)}
 
 
+@pytest.mark.long
 async def test_of_many_queued_audits_none_is_lost_turns_are_taken_and_every_watch_sees_the_end(
     scene: Scene, changes: PostgresChanges, database_url: str
 ):

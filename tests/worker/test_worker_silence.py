@@ -36,6 +36,7 @@ async def test_an_idle_worker_claims_again(distant, wire, scene: Scene):
     assert (await scene.ended(audit)).state is AuditState.SUCCEEDED
 
 
+@pytest.mark.long
 async def test_what_a_worker_found_is_stored_over_another_connection(distant, wire, scene: Scene):
     version = await scene.register()
     audit = await scene.audit(version, images=2)
