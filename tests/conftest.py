@@ -20,6 +20,8 @@ from sqlalchemy import make_url
 from tests import scheduling
 
 TEMPLATE = "modicum_template"
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 2 << 30
 #: A database is cloned in a tenth of the time. The server itself keeps what a crash must not take.
 QUICK_DATABASES = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "16MB"}
 _numbers = itertools.count(1)
@@ -64,10 +66,17 @@ def short_folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _memory() -> Path | None:
+    """Return the file system in memory if there is room: a database is cloned there ten times as fast."""
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK):
+        return None
+    return MEMORY if shutil.disk_usage(MEMORY).free >= MEMORY_BYTES else None
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL for this run; its databases are made by `database_url`."""
-    folder = Path(tempfile.mkdtemp(prefix="mt-"))
+    folder = Path(tempfile.mkdtemp(prefix="mt-", dir=_memory()))
     folder.chmod(0o711)
     postgres = EmbeddedPostgres(folder / "postgres", settings=QUICK_DATABASES)
     asyncio.run(postgres.start())

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
+
 COMMAND = [sys.executable, "-m", "modicum"]
 
 #: The command, stopped in the middle of its imports.
@@ -105,20 +107,19 @@ main()
 
 def test_an_interrupt_while_the_local_server_starts_ends_the_command_at_once(tmp_path):
     stand_in = str(Path(__file__).with_name("local_server_stand_in.py"))
-    data = tmp_path / "data"
-    environment = {**os.environ, "MODICUM_DATA": str(data), "STAND_IN": "lingers"}
+    starts = tmp_path / "data" / "starts"
+    environment = {**os.environ, "MODICUM_DATA": str(starts.parent), "STAND_IN": "lingers"}
     command = [sys.executable, "-c", HANGING.format(stand_in=stand_in), "models", "list"]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        while not (data / "starts").exists():
-            time.sleep(0.02)
+        eventually(lambda: starts.exists() and starts.read_text(), "the server to start")
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
 
     assert process.returncode == 130
     assert said == "modicum: interrupted\n"
-    server = int((data / "starts").read_text().split()[0])
+    server = int(starts.read_text().split()[0])
     os.kill(server, 0)  # it is still at its goodbye: the command did not wait for it
     wait_until_gone(server)
 

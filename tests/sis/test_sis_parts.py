@@ -130,7 +130,7 @@ def test_shrinking_begins_with_sizes_along_the_last_ranking_of_the_ascent():
     weights[:10] = 1.0
     start = torch.arange(100) >= 5  # half of the best pixels are missing from the ascent's best mask
     scores = -torch.arange(100.0)
-    shrinker = Shrinker(start, 5.9, threshold=0.99, passes=SIZES_TRIED, scores=scores)
+    shrinker = Shrinker(start, 5.9, threshold=0.99, passes=SIZES_TRIED, pixel_values=scores)
 
     sizes = [int(request.part(0, request.count).sum()) for request in requests_of(shrinker, weights)]
 
@@ -142,7 +142,7 @@ def test_shrinking_begins_with_sizes_along_the_last_ranking_of_the_ascent():
 def test_sizes_along_the_last_ranking_rise_again_if_they_do_not_suffice():
     weights = torch.full((100,), 0.05, dtype=torch.float64)
     shrinker = Shrinker(
-        torch.ones(100, dtype=torch.bool), 5.0, threshold=0.99, passes=SIZES_TRIED, scores=torch.arange(100.0)
+        torch.ones(100, dtype=torch.bool), 5.0, threshold=0.99, passes=SIZES_TRIED, pixel_values=torch.arange(100.0)
     )
 
     sizes = [int(request.part(0, request.count).sum()) for request in requests_of(shrinker, weights)]
