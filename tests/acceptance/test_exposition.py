@@ -47,7 +47,7 @@ def audited(place):
 
 
 def test_the_api_exposes_calls_audits_by_state_and_the_queue(server, audited):
-    values = samples(f"{server.http}/metrics")
+    values = eventually(lambda: of_an_answering_database(samples(f"{server.http}/metrics")))
 
     assert total(values, "modicum_audits", state="SUCCEEDED") >= 1
     assert total(values, "modicum_audits_acknowledged_total") >= 1
@@ -55,7 +55,11 @@ def test_the_api_exposes_calls_audits_by_state_and_the_queue(server, audited):
     assert total(values, "modicum_rpc_duration_seconds_count") >= 5
     assert total(values, "modicum_upload_bytes_total") > 1000
     assert ("modicum_queue_age_seconds", frozenset()) in values
-    assert total(values, "modicum_dependency_up", dependency="database") == 1
+
+
+def of_an_answering_database(values):
+    """The values of a scrape that did not wait too long for the database; a loaded machine can make one do so."""
+    return values if total(values, "modicum_dependency_up", dependency="database") == 1 else None
 
 
 def test_the_worker_exposes_images_passes_and_audit_durations(server, audited):
