@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS)
-# Many tests wait for a process to start: more of them than cores are at work at a time.
-WORKERS ?= $(shell expr $$(nproc) \* 3 / 2)
+# Many tests wait for a process to start: two of them are at work for each core.
+WORKERS ?= $(shell expr $$(nproc) \* 2)
 PROTO_VENV := .venv-proto
 
 # The tests start many programs of this repository, which would compile its modules each time.
