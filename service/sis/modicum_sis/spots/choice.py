@@ -4,7 +4,7 @@ Places are tried in rounds. Each round tries fewer places on more pairs of image
 Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -17,15 +17,19 @@ ROUNDS = ((16, 8), (32, 3), (64, 1))
 """Pairs that each place is tried on in a round, and how many places stay."""
 
 
-def fixed_places(canvas: tuple[int, int], masks: Sequence[Tensor]) -> list[Place]:
+def fixed_places(canvas: tuple[int, int], masks: Iterable[Tensor]) -> list[Place]:
     """The places at one position to try: where subsets lie most densely, a grid over the canvas, and rings."""
-    dense = list(densest_windows(sum_of_shares(masks))) if masks else []
+    density = sum_of_shares(canvas, masks)
+    dense = densest_windows(density) if bool(density.any()) else ()
     return [*dict.fromkeys([*dense, *grid(canvas), *rings(canvas)])]
 
 
-def sum_of_shares(masks: Sequence[Tensor]) -> Tensor:
-    """How densely subsets lie (H, W); each counts once, whatever its size."""
-    return torch.stack([mask.float() / mask.sum() for mask in masks]).sum(dim=0)
+def sum_of_shares(canvas: tuple[int, int], masks: Iterable[Tensor]) -> Tensor:
+    """How densely subsets lie (H, W); each counts once, whatever its size. Holds one mask at a time."""
+    density = torch.zeros(canvas, dtype=torch.float64)
+    for mask in masks:
+        density += mask.double() / mask.sum()
+    return density
 
 
 def choose_fixed(
@@ -33,7 +37,7 @@ def choose_fixed(
 ) -> Place | None:
     """The place at one position that makes most images the class; None without sources or others."""
     sources, canvas = images.of_class(target_class, half), interventions.canvas[1:]
-    places = fixed_places(canvas, [images.masks[index] for index in sources if index in images.masks])
+    places = fixed_places(canvas, (images.masks[index] for index in sources if index in images.subsets))
     pairs = images.pairs(sources, half, f"choice {target_class}", most=sum(count for count, _ in ROUNDS))
     regions = {place: place.region(canvas) for place in places}
     return _best(interventions, images, places, pairs, lambda place, _: regions[place])
@@ -42,7 +46,7 @@ def choose_fixed(
 def choose_own(interventions: Interventions, images: SplitImages, target_class: int | None, half: int) -> Place | None:
     """The size of each image's own densest window that makes most images the class; None without subsets."""
     canvas = interventions.canvas[1:]
-    sources = [index for index in images.of_class(target_class, half) if index in images.masks]
+    sources = [index for index in images.of_class(target_class, half) if index in images.subsets]
     pairs = images.pairs(sources, half, f"own choice {target_class}", most=sum(count for count, _ in ROUNDS[:2]))
     return _best(
         interventions,
@@ -73,9 +77,9 @@ def _best(
     for count, survivors in ROUNDS:
         tried = pairs[done : done + count]
         done += len(tried)
-        composites = [
+        composites = (
             Composite(pair.source, pair.other, region_of(place, pair.source)) for place in places for pair in tried
-        ]
+        )
         seen = iter(interventions.classes(composites))
         for place in places:
             hits[place] += sum(next(seen) == images.predicted[pair.source] for pair in tried)

@@ -1,7 +1,8 @@
 """Puts a place of one image into another, and asks the model what it sees."""
 
+import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,7 @@ from modicum_sis.numerics.full_precision import full_precision
 HELD_VALUES = 64 * 1024 * 1024
 """Image values that are held in memory; further images are loaded again when they are needed."""
 UNKNOWN_CLASS = -1
-"""The class of an image on which the model returns NaN or infinity."""
+"""The class of an image on which the model returns NaN or infinity, and of one with NaN, which it is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +48,34 @@ class Interventions:
         self._held: OrderedDict[int, Tensor] = OrderedDict()
         self._most_held = max(2, HELD_VALUES // (self.canvas[0] * self.canvas[1] * self.canvas[2]))
 
-    def classes(self, composites: Sequence[Composite]) -> list[int]:
-        """The predicted class of each; `UNKNOWN_CLASS` where the scores are not finite.
+    def classes(self, composites: Iterable[Composite]) -> list[int]:
+        """The predicted class of each; `UNKNOWN_CLASS` where there is none. Holds one batch of composites at a time.
 
         Raises:
             Stopped: the caller asked to stop.
         """
         return [predicted for chunk in self._chunks(composites) for predicted in self._predicted(chunk)]
 
-    def _chunks(self, composites: Sequence[Composite]) -> Iterator[Sequence[Composite]]:
-        for first in range(0, len(composites), self._chunk_size):
+    def _chunks(self, composites: Iterable[Composite]) -> Iterator[Sequence[Composite]]:
+        coming = iter(composites)
+        while chunk := tuple(itertools.islice(coming, self._chunk_size)):
             if self._should_stop is not None and self._should_stop():
                 raise Stopped
-            yield composites[first : first + self._chunk_size]
+            yield chunk
 
     def _predicted(self, chunk: Sequence[Composite]) -> list[int]:
         inside = torch.stack([self._image(one.inside) for one in chunk])
         outside = torch.stack([self._image(one.outside) for one in chunk])
         region = torch.stack([one.region for one in chunk])[:, None].to(inside.device)
+        images = torch.where(region, inside, outside)
+        missing = images.isnan()
         with torch.no_grad(), full_precision():
-            logits = self._classifier.logits(torch.where(region, inside, outside))
+            logits = self._classifier.logits(images.masked_fill(missing, self._classifier.bounds[0]))
         self.passes += len(chunk)
         if self._passed is not None:
             self._passed(len(chunk))
-        finite = torch.isfinite(logits).all(dim=1)
-        classes: list[int] = torch.where(finite, logits.argmax(dim=1), UNKNOWN_CLASS).tolist()
+        known = logits.isfinite().all(dim=1) & ~missing.flatten(1).any(dim=1)
+        classes: list[int] = torch.where(known, logits.argmax(dim=1), UNKNOWN_CLASS).tolist()
         return classes
 
     def _image(self, index: int) -> Tensor:

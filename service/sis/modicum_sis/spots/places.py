@@ -23,6 +23,8 @@ NARROW_RINGS = (1, 2)
 """Widths of the narrow rings, in pixels."""
 WIDE_RING_AREA = 0.2
 """The wide ring is the narrowest one that covers this share of the canvas, as for the border share."""
+LARGEST_RING_AREA = 1 / 3
+"""Largest area of a ring, as a share of the canvas: a ring that holds most of a small canvas is no small place."""
 
 
 class PlaceKind(StrEnum):
@@ -59,14 +61,15 @@ class Place:
 
     def area(self, canvas: tuple[int, int]) -> int:
         """How many pixels it covers."""
-        return int(self.region(canvas).sum())
+        if self.kind is PlaceKind.RING:
+            return band_area(canvas, 0, self.width)
+        return self.height * self.width
 
     def at(self, top: int, left: int) -> "Place":
         """The window of this size at a position."""
         return Place(PlaceKind.WINDOW, self.height, self.width, top, left)
 
 
-@lru_cache(maxsize=4096)  # the same window is asked for again for every pair of images; nobody changes it
 def window(canvas: tuple[int, int], top: int, left: int, height: int, width: int) -> Tensor:
     """A window as a mask (H, W)."""
     region = torch.zeros(canvas, dtype=torch.bool)
@@ -74,7 +77,7 @@ def window(canvas: tuple[int, int], top: int, left: int, height: int, width: int
     return region
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=8)  # the same ring is asked for again for every pair of images; nobody changes it
 def band(canvas: tuple[int, int], offset: int, width: int) -> Tensor:
     """A ring of a width, `offset` pixels inside the edge, as a mask (H, W)."""
     height, full = canvas
@@ -85,12 +88,20 @@ def band(canvas: tuple[int, int], offset: int, width: int) -> Tensor:
     return region
 
 
-@lru_cache(maxsize=256)
+def band_area(canvas: tuple[int, int], offset: int, width: int) -> int:
+    """How many pixels a band covers."""
+
+    def inside(edge: int) -> int:
+        return max(0, canvas[0] - 2 * edge) * max(0, canvas[1] - 2 * edge)
+
+    return inside(offset) - inside(offset + width)
+
+
 def inner_band(canvas: tuple[int, int], area: int) -> Tensor:
     """The band around the middle whose area is nearest to `area`: what a ring is compared with."""
     offset = min(canvas) // 4
     widths = range(1, max(1, min(canvas) // 2 - offset) + 1)
-    return min((band(canvas, offset, width) for width in widths), key=lambda region: abs(int(region.sum()) - area))
+    return band(canvas, offset, min(widths, key=lambda width: abs(band_area(canvas, offset, width) - area)))
 
 
 def window_sizes(canvas: tuple[int, int]) -> list[tuple[int, int]]:
@@ -109,11 +120,11 @@ def window_sizes(canvas: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def rings(canvas: tuple[int, int]) -> list[Place]:
-    """The rings to try, narrowest first."""
-    pixels = canvas[0] * canvas[1]
-    widths = range(1, max(2, min(canvas) // 4))
-    wide = next((each for each in widths if int(band(canvas, 0, each).sum()) >= WIDE_RING_AREA * pixels), widths[-1])
-    return [Place(PlaceKind.RING, width, width) for width in sorted({*NARROW_RINGS, wide}) if width in widths]
+    """The rings to try, narrowest first; none on a canvas where the narrowest is too large."""
+    areas = {width: band_area(canvas, 0, width) / (canvas[0] * canvas[1]) for width in range(1, max(2, min(canvas)))}
+    wide = next(width for width, area in areas.items() if area >= WIDE_RING_AREA)
+    widths = sorted({*NARROW_RINGS, wide} & areas.keys())
+    return [Place(PlaceKind.RING, width, width) for width in widths if areas[width] <= LARGEST_RING_AREA]
 
 
 def grid(canvas: tuple[int, int]) -> list[Place]:

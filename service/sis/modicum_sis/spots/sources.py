@@ -1,5 +1,6 @@
 """Which images a spot test copies from, and which it copies into: halves of the images, and pairs within a half."""
 
+import itertools
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,13 +31,15 @@ class SplitImages:
 
     Attributes:
         predicted: the class of each image.
-        masks: by index, the mask (H, W) of a subset that is not empty.
+        masks: by index, the mask (H, W) of a subset.
+        subsets: the indices whose mask is not empty.
         halves: the indices of each half.
         seed: of everything that is drawn.
     """
 
     predicted: Sequence[int | None]
     masks: Mapping[int, Tensor]
+    subsets: frozenset[int]
     halves: tuple[tuple[int, ...], tuple[int, ...]]
     seed: int
 
@@ -45,6 +48,11 @@ class SplitImages:
         if target_class is None:
             return self.halves[half][:MOST_POOLED_SOURCES]
         return tuple(index for index in self.halves[half] if self.predicted[index] == target_class)
+
+    def count(self, target_class: int | None) -> int:
+        """How many images are predicted as a class; all of both halves where there is none."""
+        images = itertools.chain.from_iterable(self.halves)
+        return sum(target_class is None or self.predicted[index] == target_class for index in images)
 
     def classes(self) -> list[int]:
         """The classes with enough images for a test of their own, rising."""
@@ -109,4 +117,5 @@ def split_images(
             halves[(place + number) % 2].append(indices[at])
     order = [torch.randperm(len(each), generator=generator(seed, "", "spot order")).tolist() for each in halves]
     mixed = tuple(tuple(half[at] for at in places) for half, places in zip(halves, order, strict=True))
-    return SplitImages(predicted, masks, (mixed[0], mixed[1]), seed)
+    subsets = frozenset(index for index, mask in masks.items() if bool(mask.any()))
+    return SplitImages(predicted, masks, subsets, (mixed[0], mixed[1]), seed)

@@ -6,7 +6,7 @@ longer keep the class? Each is compared, in pairs, with the same done elsewhere:
 for a ring on an inner band of about its area. Nothing is judged here.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,7 @@ MOST_PASTED = 400
 COVERINGS = 4
 """How many images cover the place of each source."""
 MOST_COVERED = 400
+"""Most pairs of a half in which a place is covered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,10 @@ def spot_tests(
         images: as in `find_subsets`.
         predicted: the class that the classifier predicts on each image; None leaves the image out.
         masks: by the index of an image, the mask (H, W) of a subset that argues for its predicted class. Images
-            without one can still be copied from at fixed places.
+            without one can still be copied from at fixed places. Masks are looked up when they are needed.
         seed: of the halves, the pairs and the places of comparison.
-        digests: a name for each image, as given to `find_subsets`. Default: SHA-256 of its values.
+        digests: a name for each image, as given to `find_subsets`. Default: SHA-256 of its values; images with NaN are
+            then left out.
         rows: the classes to test; None in it stands for all images together. Default: `spot_rows`.
         should_stop: asked before every pass; ends the run after the last whole row.
         passed: called with the number of forward passes after each batch.
@@ -122,8 +124,10 @@ def spot_tests(
     """
     source = ImageSource(classifier, images, digests)
     _check(len(source), predicted, masks)
-    names = digests if digests is not None else [source.load(index)[1] for index in range(len(source))]
-    split = split_images(predicted, {index: mask for index, mask in masks.items() if bool(mask.any())}, names, seed)
+    names = digests
+    if names is None:
+        predicted, names = _named(source, predicted)
+    split = split_images(predicted, masks, names, seed)
     interventions = Interventions(classifier, source, should_stop=should_stop, passed=passed, chunk_size=chunk_size)
     classifier.prepare()
     try:
@@ -145,6 +149,14 @@ def _check(count: int, predicted: Sequence[int | None], masks: Mapping[int, Tens
         raise ParameterError(f"expected masks of images 0 to {count - 1}; got one of image {beyond[0]}")
 
 
+def _named(source: ImageSource, predicted: Sequence[int | None]) -> tuple[list[int | None], list[str]]:
+    """The predictions without those of images with NaN, and the digest of every image."""
+    loaded = (source.load(index) for index in range(len(source)))
+    found = [(bool(image.isnan().any()), digest) for image, digest in loaded]
+    kept = [None if broken else one for one, (broken, _) in zip(predicted, found, strict=True)]
+    return kept, [digest for _, digest in found]
+
+
 def _row(interventions: Interventions, images: SplitImages, target_class: int | None) -> SpotRow:
     before = interventions.passes
     trials = [
@@ -155,7 +167,7 @@ def _row(interventions: Interventions, images: SplitImages, target_class: int | 
     ]
     return SpotRow(
         target_class,
-        sum(len(images.of_class(target_class, half)) for half in HALVES),
+        images.count(target_class),
         tuple(trial for trial in trials if trial.pasted.sources),
         interventions.passes - before,
     )
@@ -165,7 +177,7 @@ def _trial(
     interventions: Interventions, images: SplitImages, target_class: int | None, half: int, place: Place
 ) -> SpotTrial:
     own = place.kind is PlaceKind.OWN
-    sources = [index for index in images.of_class(target_class, half) if not own or index in images.masks]
+    sources = [index for index in images.of_class(target_class, half) if not own or index in images.subsets]
     places = {index: own_place(place, images.masks[index]) if own else place for index in sources}
     purpose = f"{target_class} {place.kind}"
     pasted = images.pairs(sources, half, f"pasted {purpose}", most=MOST_PASTED)
@@ -225,11 +237,11 @@ def _outcomes(
     canvas = interventions.canvas[1:]
     drawn = generator(images.seed, "", f"spot comparison {intervention.name}")
     corners = [_corner(places[pair.source], canvas, drawn) for pair in pairs]
-    here = [places[pair.source].region(canvas) for pair in pairs]
-    elsewhere = [_comparison(places[pair.source], corner, canvas) for pair, corner in zip(pairs, corners, strict=True)]
+    here = (places[pair.source].region(canvas) for pair in pairs)
+    elsewhere = (_comparison(places[pair.source], corner, canvas) for pair, corner in zip(pairs, corners, strict=True))
 
-    def followed(regions: Sequence[Tensor]) -> tuple[bool, ...]:
-        composites = [intervention.composite(pair, region) for pair, region in zip(pairs, regions, strict=True)]
+    def followed(regions: Iterable[Tensor]) -> tuple[bool, ...]:
+        composites = (intervention.composite(pair, region) for pair, region in zip(pairs, regions, strict=True))
         seen = interventions.classes(composites)
         return tuple(
             intervention.followed(one, images.predicted[pair.source]) for one, pair in zip(seen, pairs, strict=True)
