@@ -128,12 +128,15 @@ def rings(canvas: tuple[int, int]) -> list[Place]:
 
 
 def grid(canvas: tuple[int, int]) -> list[Place]:
-    """Square windows of the largest area that cover the canvas, overlapping."""
-    height, width = window_sizes(canvas)[0]
+    """Windows of the largest area and the canvas' shape that cover the canvas, overlapping."""
+    height = max(1, round(math.sqrt(LARGEST_AREA) * canvas[0]))
+    width = min(canvas[1], max(1, round(LARGEST_AREA * canvas[0] * canvas[1] / height)))
+    rooms = canvas[0] - height, canvas[1] - width
+    count = GRID_STEPS if all(rooms) else GRID_STEPS**2  # along a line there are as many as on an area
     return [
         Place(PlaceKind.WINDOW, height, width, top, left)
-        for top in _steps(canvas[0] - height)
-        for left in _steps(canvas[1] - width)
+        for top in _steps(rooms[0], count)
+        for left in _steps(rooms[1], count)
     ]
 
 
@@ -159,5 +162,5 @@ def own_windows(canvas: tuple[int, int]) -> list[Place]:
     return [Place(PlaceKind.OWN, height, width) for height, width in reversed(square)]
 
 
-def _steps(room: int) -> list[int]:
-    return sorted({round(step * room / (GRID_STEPS - 1)) for step in range(GRID_STEPS)})
+def _steps(room: int, count: int) -> list[int]:
+    return sorted({round(step * room / (count - 1)) for step in range(count)})

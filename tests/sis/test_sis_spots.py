@@ -1,0 +1,409 @@
+"""The spot test on models that a person can check: one bright corner, or a bright spot anywhere, makes class 1."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from modicum_server.domain import spots as bounds
+from modicum_sis import Classifier
+from modicum_sis.errors import ParameterError
+from modicum_sis.spots import choice, places, sources, trials
+from modicum_sis.spots.places import Place, PlaceKind
+from modicum_sis.spots.sources import split_images
+from modicum_sis.spots.trials import SpotRow, spot_rows, spot_tests
+from torch import Tensor, nn
+
+SIDE = 12
+CANVASES = [(12, 12), (32, 32), (224, 224), (20, 60), (1, 8), (8, 1), (2, 9), (3, 3), (1, 1)]
+
+
+class BrightCorner(nn.Module):
+    """Class 1 where the pixel at the upper left is bright, else class 0."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        bright = images[:, 0, 0, 0] - 0.75
+        return torch.stack([-bright, bright], dim=1)
+
+
+class BrightAnywhere(nn.Module):
+    """Class 1 where any pixel is bright, else class 0."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        bright = images.amax(dim=(1, 2, 3)) - 0.75
+        return torch.stack([-bright, bright], dim=1)
+
+
+class MeanLight(nn.Module):
+    """Class 1 where most of the image is light, else class 0: no small place decides."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        light = images.mean(dim=(1, 2, 3)) - 0.5
+        return torch.stack([-light, light], dim=1)
+
+
+def classifier_of(module: nn.Module) -> Classifier:
+    return Classifier(module, bounds=(0, 1), mean=0.0, std=1.0)
+
+
+def dim_images(count: int) -> Tensor:
+    return 0.25 * torch.rand(count, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(3))
+
+
+def with_corner(count: int = 32) -> tuple[Tensor, list[int | None]]:
+    """Every second image has the bright corner."""
+    images = dim_images(count)
+    images[1::2, 0, 0, 0] = 1.0
+    return images, [index % 2 for index in range(count)]
+
+
+def with_moving_spot(count: int = 32) -> tuple[Tensor, list[int | None], dict[int, Tensor]]:
+    """Every second image has one bright pixel, elsewhere in each; it is the image's subset."""
+    images, masks = dim_images(count), {}
+    for index in range(1, count, 2):
+        top, left = (index * 5) % SIDE, (index * 7) % SIDE
+        images[index, 0, top, left] = 1.0
+        masks[index] = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+        masks[index][top, left] = True
+    return images, [index % 2 for index in range(count)], masks
+
+
+def of_class(rows: list[SpotRow], target_class: int | None) -> SpotRow:
+    return next(row for row in rows if row.target_class == target_class)
+
+
+def share(answers: tuple[bool, ...]) -> float:
+    return sum(answers) / len(answers)
+
+
+@pytest.mark.parametrize("canvas", [(32, 32), (64, 48), (224, 224)])
+def test_windows_have_their_area_within_a_tenth(canvas):
+    pixels = canvas[0] * canvas[1]
+    sizes = places.window_sizes(canvas)
+
+    assert len(sizes) == len(places.AREAS) * len(places.ASPECTS)
+    for (height, width), area in zip(sizes, [area for area in places.AREAS for _ in places.ASPECTS], strict=True):
+        assert height * width == pytest.approx(area * pixels, rel=0.1)
+
+
+@pytest.mark.parametrize("canvas", CANVASES)
+def test_every_place_lies_on_the_canvas_and_has_the_area_that_it_says(canvas):
+    density = torch.rand(canvas, generator=torch.Generator().manual_seed(0))
+    tried = [*places.grid(canvas), *places.rings(canvas), *places.densest_windows(density), *places.own_windows(canvas)]
+
+    for place in tried:
+        region = place.region(canvas)
+        assert region.shape == canvas
+        assert int(region.sum()) == place.area(canvas) >= 1
+
+
+@pytest.mark.parametrize("canvas", [*CANVASES, (10, 1000), (1, 100)])
+def test_the_grid_covers_the_whole_canvas_with_at_most_25_windows(canvas):
+    tried = places.grid(canvas)
+
+    assert bool(torch.stack([place.region(canvas) for place in tried]).any(dim=0).all())
+    assert len(tried) <= places.GRID_STEPS**2
+
+
+def test_rings_are_one_and_two_pixels_and_the_narrowest_of_a_fifth_of_the_area():
+    assert [ring.width for ring in places.rings((224, 224))] == [1, 2, 12]
+    assert [ring.width for ring in places.rings((28, 28))] == [1, 2]
+    assert places.band_area((224, 224), 0, 11) < 0.2 * 224 * 224 <= places.band_area((224, 224), 0, 12)
+
+
+@pytest.mark.parametrize("canvas", [(1, 8), (8, 1), (2, 9), (3, 3), (8, 8)])
+def test_a_ring_that_fills_most_of_a_small_canvas_is_not_tried(canvas):
+    assert places.rings(canvas) == []
+
+
+def test_the_densest_window_is_the_one_of_a_search_by_hand():
+    density = torch.randint(0, 4, (7, 9), generator=torch.Generator().manual_seed(5)).float()
+
+    for height, width in [(1, 1), (2, 3), (7, 9), (7, 1)]:
+        sums = {
+            (top, left): float(density[top : top + height, left : left + width].sum())
+            for top in range(7 - height + 1)
+            for left in range(9 - width + 1)
+        }
+        assert places.densest(density, height, width) == max(sums, key=sums.get)
+
+
+@pytest.mark.parametrize("canvas", [(12, 12), (32, 32), (224, 224), (20, 60)])
+def test_a_ring_is_compared_with_the_inner_band_of_nearest_area(canvas):
+    offset = min(canvas) // 4
+    bands = [places.band(canvas, offset, width) for width in range(1, min(canvas) // 2 - offset + 1)]
+    for ring in places.rings(canvas):
+        area = ring.area(canvas)
+
+        inner = places.inner_band(canvas, area)
+
+        assert not bool(inner[:offset].any() | inner[:, :offset].any())
+        assert abs(int(inner.sum()) - area) == min(abs(int(band.sum()) - area) for band in bands)
+
+
+def test_halves_have_as_many_of_each_class_and_no_image_twice():
+    predicted = [index % 3 for index in range(50)]
+
+    split = split_images(predicted, {}, [str(index) for index in range(50)], seed=1)
+
+    first, second = split.halves
+    assert sorted((*first, *second)) == list(range(50))
+    for one in range(3):
+        assert abs(sum(predicted[index] == one for index in first) - sum(predicted[i] == one for i in second)) <= 1
+
+
+def test_halves_do_not_depend_on_the_order_of_the_images():
+    predicted, digests = [index % 3 for index in range(50)], [f"{index * 37 % 50:02}" for index in range(50)]
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(0)).tolist()
+
+    split = split_images(predicted, {}, digests, seed=1)
+    turned = split_images([predicted[one] for one in order], {}, [digests[one] for one in order], seed=1)
+
+    names = [[digests[index] for index in half] for half in split.halves]
+    assert [[digests[order[index]] for index in half] for half in turned.halves] == names
+
+
+def test_copies_and_images_without_a_prediction_are_left_out():
+    split = split_images([0, 0, None, 1], {}, ["a", "a", "b", "c"], seed=1)
+
+    assert sorted((*split.halves[0], *split.halves[1])) == [0, 3]
+
+
+def test_pairs_use_each_other_image_once_and_never_one_of_the_sources_class():
+    predicted = [index % 3 for index in range(60)]
+    split = split_images(predicted, {}, [str(index) for index in range(60)], seed=1)
+
+    pairs = split.pairs(split.of_class(0, 1), 1, "a test", most=100)
+
+    assert len(pairs) == len({pair.other for pair in pairs}) == 20
+    assert all(predicted[pair.other] != 0 == predicted[pair.source] for pair in pairs)
+    assert {pair.other for pair in pairs} | {pair.source for pair in pairs} <= set(split.halves[1])
+    uses = [sum(pair.source == source for pair in pairs) for source in split.of_class(0, 1)]
+    assert set(uses) == {2}
+
+
+def test_a_source_is_covered_by_different_images_of_other_classes_from_its_half():
+    predicted = [index % 2 for index in range(40)]
+    split = split_images(predicted, {}, [str(index) for index in range(40)], seed=1)
+
+    pairs = split.donors(split.of_class(1, 0), 0, "a test", each=4)
+
+    assert len(set(pairs)) == len(pairs) == 4 * 10
+    assert {predicted[pair.other] for pair in pairs} == {0}
+    assert {pair.other for pair in pairs} <= set(split.halves[0])
+
+
+def test_a_fixed_place_covers_the_corner_that_decides():
+    images, predicted = with_corner()
+
+    rows = list(spot_tests(classifier_of(BrightCorner()), images, predicted, {}))
+
+    assert [row.target_class for row in rows] == [0, 1, None]
+    for trial in of_class(rows, 1).trials:
+        assert trial.place.kind is not PlaceKind.OWN
+        assert bool(trial.place.region((SIDE, SIDE))[0, 0])
+        assert share(trial.pasted.here) == share(trial.covered.here) == 1.0
+        assert share(trial.pasted.elsewhere) < 0.5
+    assert {trial.half for trial in of_class(rows, 1).trials} == {0, 1}
+    assert [row.sources for row in rows] == [16, 16, 32]
+
+
+def test_an_own_window_finds_a_spot_that_moves():
+    images, predicted, masks = with_moving_spot()
+
+    row = of_class(list(spot_tests(classifier_of(BrightAnywhere()), images, predicted, masks)), 1)
+
+    own = [trial for trial in row.trials if trial.place.kind is PlaceKind.OWN]
+    assert len(own) == 2
+    for trial in own:
+        assert share(trial.pasted.here) == share(trial.covered.here) == 1.0
+        assert share(trial.pasted.elsewhere) < 0.3
+        for index, (top, left) in trial.windows.items():
+            assert bool((masks[index] & trial.place.at(top, left).region((SIDE, SIDE))).any())
+
+
+def test_every_outcome_is_what_the_model_says_of_the_composite_made_by_hand():
+    images, predicted, masks = with_moving_spot()
+    model = BrightAnywhere()
+
+    rows = list(spot_tests(classifier_of(model), images, predicted, masks))
+
+    def seen(inside: int, outside: int, region: Tensor) -> int:
+        return int(model(torch.where(region, images[inside], images[outside])[None]).argmax())
+
+    for trial in (trial for row in rows for trial in row.trials):
+        for pasting, outcomes in ((True, trial.pasted), (False, trial.covered)):
+            for place, (source, other) in enumerate(zip(outcomes.sources, outcomes.others, strict=True)):
+                here = trial.place.at(*trial.windows[source]) if trial.windows else trial.place
+                if here.kind is PlaceKind.RING:
+                    elsewhere = places.inner_band((SIDE, SIDE), here.area((SIDE, SIDE)))
+                else:
+                    elsewhere = here.at(outcomes.tops[place], outcomes.lefts[place]).region((SIDE, SIDE))
+                for region, answer in (
+                    (here.region((SIDE, SIDE)), outcomes.here[place]),
+                    (elsewhere, outcomes.elsewhere[place]),
+                ):
+                    pair = (source, other) if pasting else (other, source)
+                    assert answer == ((seen(*pair, region) == predicted[source]) is pasting)
+
+
+def test_no_class_follows_a_place_where_only_the_whole_image_counts():
+    images = dim_images(32)
+    images[1::2] += 0.75
+
+    rows = list(spot_tests(classifier_of(MeanLight()), images, [index % 2 for index in range(32)], {}))
+
+    for trial in (trial for row in rows for trial in row.trials):
+        assert not any((*trial.pasted.here, *trial.pasted.elsewhere, *trial.covered.here, *trial.covered.elsewhere))
+
+
+def test_rows_are_equal_bit_by_bit_for_a_seed_and_in_every_chunk_size_and_differ_for_another_seed():
+    images, predicted, masks = with_moving_spot()
+    model = classifier_of(BrightAnywhere())
+
+    first, again, small = (
+        list(spot_tests(model, images, predicted, masks, seed=4, chunk_size=size)) for size in (None, None, 3)
+    )
+
+    assert first == again == small
+    assert first != list(spot_tests(model, images, predicted, masks, seed=5))
+
+
+def test_an_image_with_nan_or_without_a_prediction_is_left_out():
+    images, predicted = with_corner(36)
+    images[3] = torch.nan
+    predicted[5] = None
+
+    rows = list(spot_tests(classifier_of(BrightCorner()), images, predicted, {}))
+
+    used = {
+        index
+        for row in rows
+        for trial in row.trials
+        for outcomes in (trial.pasted, trial.covered)
+        for index in (*outcomes.sources, *outcomes.others)
+    }
+    assert used == set(range(36)) - {3, 5}
+
+
+def test_the_model_is_never_shown_an_image_with_nan():
+    images, predicted = with_corner()
+    images[3] = torch.nan
+    module = BrightCorner()
+    module.register_forward_pre_hook(lambda _, inputs: pytest.fail("NaN") if bool(inputs[0].isnan().any()) else None)
+
+    rows = list(spot_tests(classifier_of(module), images, predicted, {}, digests=[str(one) for one in range(32)]))
+
+    outcomes = of_class(rows, 1).trials[0].pasted
+    assert not any(here for source, here in zip(outcomes.sources, outcomes.here, strict=True) if source == 3)
+
+
+class NanWhereBright(BrightAnywhere):
+    def forward(self, images: Tensor) -> Tensor:
+        bright = images.amax(dim=(1, 2, 3), keepdim=True)[:, 0, 0] > 0.75
+        return super().forward(images).masked_fill(bright, torch.nan)
+
+
+def test_a_class_that_cannot_be_computed_follows_no_place():
+    images, predicted, masks = with_moving_spot()
+
+    row = of_class(list(spot_tests(classifier_of(NanWhereBright()), images, predicted, masks)), 1)
+
+    assert not any(any(trial.pasted.here) for trial in row.trials)
+
+
+def test_images_of_one_class_have_nothing_to_be_copied_into():
+    images, _ = with_corner()
+
+    rows = list(spot_tests(classifier_of(BrightCorner()), images, [0] * 32, {}))
+
+    assert [(row.target_class, row.trials, row.passes) for row in rows] == [(0, (), 0), (None, (), 0)]
+
+
+def test_a_class_of_fewer_than_eight_images_has_no_row_of_its_own():
+    predicted = [0] * 8 + [1] * 7
+
+    assert spot_rows(predicted, [str(index) for index in range(15)]) == [0, None]
+    assert spot_rows([], []) == [None]
+
+
+def test_an_empty_mask_counts_as_none():
+    images, predicted = with_corner()
+
+    rows = list(spot_tests(classifier_of(BrightCorner()), images, predicted, {1: torch.zeros(SIDE, SIDE).bool()}))
+
+    assert rows == list(spot_tests(classifier_of(BrightCorner()), images, predicted, {}))
+
+
+def test_a_run_that_is_stopped_ends_after_a_whole_row():
+    images, predicted = with_corner()
+    spent: list[int] = []
+    whole = list(spot_tests(classifier_of(BrightCorner()), images, predicted, {}))
+
+    rows = list(
+        spot_tests(
+            classifier_of(BrightCorner()),
+            images,
+            predicted,
+            {},
+            passed=spent.append,
+            should_stop=lambda: sum(spent) >= whole[0].passes + 1,
+            chunk_size=16,
+        )
+    )
+
+    assert rows == whole[:1]
+
+
+def test_passes_are_those_of_the_rows_and_what_is_counted():
+    images, predicted, masks = with_moving_spot()
+    spent: list[int] = []
+
+    rows = list(spot_tests(classifier_of(BrightAnywhere()), images, predicted, masks, passed=spent.append))
+
+    assert sum(spent) == sum(row.passes for row in rows)
+    assert sum(spent) <= bounds.most_spot_passes(len(images), len(rows))
+
+
+@pytest.mark.parametrize("canvas", [canvas for canvas in CANVASES if canvas != (1, 1)])
+def test_every_canvas_can_be_tested(canvas):
+    images = torch.rand(32, 1, *canvas, generator=torch.Generator().manual_seed(0))
+    images[:, 0, 0, 0] = torch.arange(32) % 2
+    masks = {index: torch.ones(canvas, dtype=torch.bool) for index in range(32)}
+
+    rows = list(spot_tests(classifier_of(BrightCorner()), images, [index % 2 for index in range(32)], masks, rows=[1]))
+
+    assert {trial.half for trial in rows[0].trials} == {0, 1}
+
+
+def test_as_many_predictions_as_images_are_needed_and_masks_of_images():
+    images, predicted = with_corner()
+
+    with pytest.raises(ParameterError, match="expected 32 predictions"):
+        list(spot_tests(classifier_of(BrightCorner()), images, predicted[1:], {}))
+    with pytest.raises(ParameterError, match="got one of image 32"):
+        list(spot_tests(classifier_of(BrightCorner()), images, predicted, {32: torch.ones(SIDE, SIDE).bool()}))
+
+
+def test_the_servers_bounds_are_the_librarys():
+    masks = [torch.rand(224, 224, generator=torch.Generator().manual_seed(0)) > 0.5]
+    tried = {"fixed": len(choice.fixed_places((224, 224), masks)), "own": len(places.own_windows((224, 224)))}
+
+    left = [choice.ROUNDS[0][1], choice.ROUNDS[1][1]]
+    pairs = [count for count, _ in choice.ROUNDS]
+    fixed = tried["fixed"] * pairs[0] + left[0] * pairs[1] + left[1] * pairs[2]
+    own = tried["own"] * (pairs[0] + pairs[1])  # it has no third round
+
+    assert len(sources.HALVES) * (fixed + own) == bounds.CHOICE_PASSES
+    assert len(sources.HALVES) * trials.MOST_PASTED == bounds.MOST_PASTED
+    assert trials.COVERINGS == bounds.COVERINGS
+    assert sources.LEAST_SOURCES == bounds.LEAST_CLASS_IMAGES
+
+
+def test_an_own_place_has_the_size_of_its_kind_and_the_position_of_the_mask():
+    mask = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    mask[5:7, 8:10] = True
+    place = Place(PlaceKind.OWN, 2, 2)
+
+    assert choice.own_place(place, mask) == Place(PlaceKind.WINDOW, 2, 2, 5, 8)
+    fixed = replace(place, kind=PlaceKind.WINDOW)
+    assert choice.own_place(fixed, mask) == fixed
