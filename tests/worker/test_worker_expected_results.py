@@ -8,17 +8,20 @@ from modicum_server.domain.audits import AuditItem
 from modicum_server.domain.findings import Finding, FindingReason
 from modicum_server.domain.models import ModelVersion, VersionState
 from modicum_server.domain.searches import Canvas, Fill
+from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial, SpotWindow
 from modicum_server.domain.tasks import (
     CheckWork,
     GivenSubset,
     ScoreWork,
     SearchWork,
+    SpotWork,
     SubsetScore,
     Task,
     TaskChecked,
     TaskFindings,
     TaskFinished,
     TaskScores,
+    TaskSpots,
 )
 from modicum_server.errors import TaskFailed
 from modicum_server.model_server import ExpectedResults
@@ -32,6 +35,11 @@ VERSION = ModelVersion("v", WEIGHTS, INPUT, LABELS, "2" * 64, VersionState.READY
 GIVEN = tuple(GivenSubset(position, source, 0, subset_of(1)) for position, source in [(4, "u"), (4, "w"), (5, "u")])
 SEARCH_TASK = Task("s", 1, VERSION, SearchWork(CANVAS, SEARCH, search_index=1, seed=0, items=ITEMS))
 SCORE_TASK = Task("s", 1, VERSION, ScoreWork(CANVAS, Fill.MEAN, 0.9, 0, ITEMS, GIVEN))
+SPOT_TASK = Task("s", 1, VERSION, SpotWork(CANVAS, 0, ITEMS, (2, 3), {}, rows=(0, 3)))
+PAIR = SpotOutcomes((4,), (5,), (True,), (False,), (0,), (0,))
+OWN = SpotTrial(0, SpotPlace(SpotKind.OWN, 2, 2), (SpotWindow(4, 2, 2),), PAIR, PAIR)
+RING = SpotTrial(1, SpotPlace(SpotKind.RING, 1, 1), (), PAIR, PAIR)
+ROW = SpotRow(2, 1, (OWN, RING), passes=7)
 CHECK_TASK = Task("s", 1, VERSION, CheckWork())
 
 
@@ -114,3 +122,61 @@ def test_a_task_with_all_of_its_results_is_done(task, events):
         expected.accept(event)
 
     expected.require_all()
+
+
+def spots(*rows: SpotRow) -> TaskSpots:
+    return TaskSpots(rows, passes_done=9)
+
+
+def test_rows_of_the_spot_test_that_were_asked_for_pass_as_they_are():
+    expected, event = ExpectedResults(SPOT_TASK), spots(ROW, replace(ROW, target_class=None))
+
+    assert expected.accept(event) is event
+    expected.require_all()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(replace(ROW, target_class=1), id="a class that was not asked for"),
+        pytest.param(replace(ROW, target_class=-1), id="a class that has the number of all classes"),
+        pytest.param(replace(ROW, sources=3), id="more sources than images"),
+        pytest.param(replace(ROW, sources=-1), id="a negative count"),
+        pytest.param(replace(ROW, passes=-1), id="negative passes"),
+        pytest.param(replace(ROW, trials=(OWN, OWN)), id="a place twice"),
+    ],
+)
+def test_a_row_that_was_not_asked_for_or_cannot_be_is_refused(row):
+    with pytest.raises(TaskFailed, match="which its task does not have"):
+        ExpectedResults(SPOT_TASK).accept(spots(row))
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        pytest.param(replace(OWN, half=2), id="a third half"),
+        pytest.param(replace(OWN, pasted=replace(PAIR, others=(6,))), id="another image"),
+        pytest.param(replace(OWN, covered=replace(PAIR, here=())), id="a pair without a result"),
+        pytest.param(replace(OWN, windows=(SpotWindow(6, 0, 0),)), id="a window of another image"),
+        pytest.param(replace(OWN, windows=(SpotWindow(4, 3, 0),)), id="a window beyond the canvas"),
+        pytest.param(replace(OWN, place=SpotPlace(SpotKind.OWN, -2, 2)), id="a negative size"),
+        pytest.param(replace(OWN, place=SpotPlace(SpotKind.WINDOW, 2, 2, -1, 0)), id="a negative top"),
+        pytest.param(replace(RING, place=SpotPlace(SpotKind.RING, 4, 4)), id="a ring wider than the canvas"),
+        pytest.param(replace(RING, place=SpotPlace(SpotKind.RING, 0, 0)), id="a ring of no width"),
+    ],
+)
+def test_a_place_or_a_pair_that_cannot_be_is_refused(trial):
+    with pytest.raises(TaskFailed, match="which its task does not have") as caught:
+        ExpectedResults(SPOT_TASK).accept(spots(replace(ROW, trials=(trial,))))
+
+    assert (caught.value.task_reason, caught.value.model_at_fault) == ("HANDLER_BUG", False)
+
+
+def test_a_spot_task_that_ends_without_a_row_has_failed():
+    expected = ExpectedResults(SPOT_TASK)
+    expected.accept(spots(ROW))
+
+    with pytest.raises(TaskFailed, match="1 rows of the spot test") as caught:
+        expected.require_all()
+
+    assert caught.value.task_reason == "SPOTS_MISSING"

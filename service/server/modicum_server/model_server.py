@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from modicum_server.domain.findings import Finding
-from modicum_server.domain.spots import SpotRow, is_whole, positions_of
+from modicum_server.domain.spots import SpotRow, class_of_row, is_on_canvas, is_plausible, is_whole, positions_of
 from modicum_server.domain.tasks import (
     CheckWork,
     ScoreWork,
@@ -153,10 +153,17 @@ class ExpectedResults:
         self._missing_scores.discard(place)
 
     def _note_row(self, row: SpotRow) -> None:
-        if row.number not in (self.task.work.rows if isinstance(self.task.work, SpotWork) else ()):
-            raise _not_asked_for(f"row {row.number} of the spot test")
+        work = self.task.work
+        if (
+            not isinstance(work, SpotWork)
+            or row.number not in work.rows
+            or class_of_row(row.number) != row.target_class
+        ):
+            raise _not_asked_for(f"a row of the spot test for class {row.target_class}")
         if not (positions_of(row) <= self._positions and is_whole(row)):
             raise _not_asked_for("pairs of other images in the spot test, or pairs without results")
+        if not (is_on_canvas(row, work.canvas) and is_plausible(row, len(work.items))):
+            raise _not_asked_for("places outside the canvas in the spot test, or impossible counts")
         self._missing_rows.discard(row.number)
 
 

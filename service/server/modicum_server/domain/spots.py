@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.searches import Canvas
 
 LEAST_CLASS_IMAGES = 8
 """Fewest images of a predicted class for a row of its own. A test compares with the library."""
@@ -110,7 +111,31 @@ def class_of_row(number: int) -> int | None:
 def positions_of(row: SpotRow) -> set[int]:
     """Return the positions of all images of a row."""
     outcomes = [one for trial in row.trials for one in (trial.pasted, trial.covered)]
-    return {position for one in outcomes for position in (*one.sources, *one.others)}
+    windows = {window.source for trial in row.trials for window in trial.windows}
+    return windows.union(*((*one.sources, *one.others) for one in outcomes))
+
+
+def is_on_canvas(row: SpotRow, canvas: Canvas) -> bool:
+    """Return whether every place lies on the canvas, and every own window of a source too."""
+    return all(_is_place(trial, canvas) for trial in row.trials)
+
+
+def _is_place(trial: SpotTrial, canvas: Canvas) -> bool:
+    place = trial.place
+    if place.kind is SpotKind.RING:
+        return 0 < place.height == place.width < min(canvas.height, canvas.width)
+    corners = [(place.top, place.left), *((window.top, window.left) for window in trial.windows)]
+    return all(
+        0 <= top < top + place.height <= canvas.height and 0 <= left < left + place.width <= canvas.width
+        for top, left in corners
+    )
+
+
+def is_plausible(row: SpotRow, images: int) -> bool:
+    """Return whether its counts are possible with so many images, and each half has at most one place of a kind."""
+    places = [(trial.half, trial.place.kind is SpotKind.OWN) for trial in row.trials]
+    halves = {half for half, _ in places} <= {0, 1}
+    return halves and len(set(places)) == len(places) and 0 <= row.sources <= images and row.passes >= 0
 
 
 def is_whole(row: SpotRow) -> bool:

@@ -42,6 +42,8 @@ from modicum_server.measures.spot_rule import (
 CONTROL = "spot"
 EXAMPLES = 3
 """Pairs of each half that are named, so that they can be shown."""
+NAMED = 6
+"""Classes that a sentence names; of more it gives the number."""
 METHOD = "t over sources, one source added"
 TOO_FEW = f"the spot test needs {LEAST_SPOT_IMAGES} images of two predicted classes"
 NOT_LOOKED_FOR = "A cue without a place, such as a texture, a colour cast or compression, is not looked for."
@@ -266,9 +268,9 @@ def _sentence(test: SpotTest) -> str:
         return " ".join(text for text in texts if text)
     classes = [row for row in test.rows if row.row.target_class is not None]
     looked = "windows of up to 10% of the area, rings at the edge, and each image's own densest window"
-    images = test.rows[-1].row.sources if test.rows else 0
+    images = max((row.row.sources for row in test.rows), default=0)
     scope = f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}" if classes else "all classes together"
-    untested = f" {test.untested} classes have too few images for a test of their own." if test.untested else ""
+    untested = f" {_untested_text(test.untested)}" if test.untested else ""
     if test.outcome is SpotOutcome.NONE_FOUND:
         return (
             f"No spot was found that decides, in {scope} with {images} images; tried were {looked}.{untested} "
@@ -280,9 +282,21 @@ def _sentence(test: SpotTest) -> str:
     failed = any(row.row.reason is not None for row in open_rows)
     broken = " Some classes could not be tested because the model's process failed." if failed else ""
     return (
-        f"Whether a spot decides is not settled for {enumeration([row.label for row in open_rows][:6])} "
+        f"Whether a spot decides is not settled for {_some([row.label for row in open_rows])} "
         f"({images} images; tried were {looked}).{more}{untested}{broken} {NOT_LOOKED_FOR}"
     )
+
+
+def _untested_text(classes: int) -> str:
+    if classes == 1:
+        return "1 class has too few images for a test of its own."
+    return f"{classes} classes have too few images for a test of their own."
+
+
+def _some(labels: Sequence[str]) -> str:
+    """The first labels, and how many more there are."""
+    more = [f"{len(labels) - NAMED} more"] if len(labels) > NAMED else []
+    return enumeration([*labels[:NAMED], *more])
 
 
 def _found_text(row: JudgedRow) -> str:

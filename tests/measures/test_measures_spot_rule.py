@@ -1,0 +1,137 @@
+"""The rule of the spot test: known values by hand, and how often it errs on simulated networks."""
+
+import math
+
+import numpy as np
+import pytest
+from modicum_server.measures import spot_rule
+from modicum_server.measures.spot_rule import SpotOutcome, by_source, high_end, holm, low_end, p_value_above
+
+NOTHING = np.zeros(0)
+
+
+def place(row=1, *, pasted=NOTHING, covered=NOTHING, own=False):
+    return spot_rule.TestedPlace(row, own, np.asarray(pasted, dtype=float), np.asarray(covered, dtype=float))
+
+
+def outcome(*places):
+    return spot_rule.judge_rows(places)[places[0].row]
+
+
+def test_pairs_of_one_source_are_one_value():
+    values = by_source([7, 3, 7, 3], [True, True, False, True], [False, True, False, False])
+
+    assert values.tolist() == [0.5, 0.5]
+    assert by_source([], [], []).tolist() == []
+
+
+def test_ends_are_those_of_t_with_one_source_added_against_the_claim():
+    # 14 zeros and a one: mean 1/15, standard error 1/15; t of 14 degrees is 1.7613
+    assert high_end(np.zeros(14), 0.05) == pytest.approx((1 + 1.7613) / 15, abs=1e-4)
+    # 15 zeros and a one: t of 15 degrees is 1.7531
+    assert high_end(np.zeros(15), 0.05) == pytest.approx((1 + 1.7531) / 16, abs=1e-4)
+    # 8 ones and a zero: mean 8/9, standard error 1/9; t of 8 degrees is 1.8595
+    assert low_end(np.ones(8), 0.05) == pytest.approx((8 - 1.8595) / 9, abs=1e-4)
+
+
+def test_without_values_every_end_is_open():
+    assert (low_end(NOTHING, 0.05), high_end(NOTHING, 0.05)) == (-math.inf, math.inf)
+
+
+def test_p_is_one_where_nothing_follows_and_small_where_all_do():
+    assert p_value_above(np.zeros(30), 0.1) == 1.0
+    assert p_value_above(np.ones(1), 0.1) == 1.0
+    assert p_value_above(np.ones(8), 0.1) < 1e-4
+
+
+def test_holm_stops_at_the_first_p_that_is_too_large():
+    assert holm([0.04, 0.01, 0.02], 0.05) == [True, True, True]
+    assert holm([0.04, 0.01, 0.03], 0.05) == [False, True, False]
+    assert holm([], 0.05) == []
+
+
+@pytest.mark.parametrize(("sources", "says"), [(8, "INCONCLUSIVE"), (12, "INCONCLUSIVE"), (13, "NONE_FOUND")])
+def test_sources_that_never_follow_show_nothing_until_there_are_thirteen(sources, says):
+    assert outcome(place(pasted=np.zeros(sources), covered=np.zeros(sources))) == says
+
+
+def test_fewer_than_eight_sources_are_not_judged():
+    assert outcome(place(pasted=np.ones(7), covered=np.ones(7))) is SpotOutcome.INCONCLUSIVE
+
+
+def test_a_place_that_all_follow_is_decisive_and_one_that_only_copies_is_sufficient():
+    assert outcome(place(pasted=np.ones(8), covered=np.ones(8))) is SpotOutcome.DECISIVE
+    assert outcome(place(pasted=np.ones(8), covered=np.zeros(8))) is SpotOutcome.SUFFICIENT
+    assert outcome(place(pasted=np.zeros(30), covered=np.ones(30))) is SpotOutcome.NONE_FOUND
+
+
+def test_what_is_found_at_one_place_stands_before_none_at_another():
+    assert outcome(place(pasted=np.zeros(30)), place(pasted=np.ones(30), own=True)) is SpotOutcome.SUFFICIENT
+
+
+def test_none_is_found_only_where_every_place_says_so():
+    # a place with too few sources is not tested, and keeps its class from nothing
+    assert outcome(place(pasted=np.zeros(30)), place(pasted=np.zeros(3), own=True)) is SpotOutcome.NONE_FOUND
+
+
+def test_a_network_is_as_strong_as_its_strongest_row_and_none_only_if_all_are():
+    network = spot_rule.judge_network
+    decisive, sufficient, none, unclear = SpotOutcome
+
+    assert network({1: none, 2: sufficient, 3: decisive}) is decisive
+    assert network({1: none, 2: sufficient, 3: unclear}) is sufficient
+    assert network({1: none, 2: none}) is none
+    assert network({1: none, 2: unclear}) is unclear
+    assert network({}) is unclear
+
+
+def test_the_sources_that_are_needed_would_settle_it():
+    few = place(pasted=np.zeros(8))
+
+    needed = spot_rule.sources_needed([few])
+
+    assert needed is not None
+    assert high_end(np.zeros(needed), 0.05) < spot_rule.NONE_LIMIT
+    assert spot_rule.sources_needed([place(pasted=np.zeros(30))]) == 0
+    assert spot_rule.sources_needed([few, place(pasted=np.ones(8))]) is None
+    assert spot_rule.sources_needed([]) is None
+
+
+def simulated(draw, shares, *, pairs=4):
+    """The differences of sources, each with its own share of pairs that follow."""
+    return draw.binomial(pairs, shares) / pairs
+
+
+def test_at_most_a_twentieth_of_networks_whose_places_move_eight_per_cent_are_flagged():
+    draw = np.random.default_rng(0)
+
+    def flagged():
+        places = [
+            place(row, pasted=simulated(draw, np.full(30, 0.08)), covered=np.ones(30), own=own)
+            for row in range(1, 11)
+            for own in (False, True)
+        ]
+        return bool(spot_rule.FOUND & set(spot_rule.judge_rows(places).values()))
+
+    assert np.mean([flagged() for _ in range(200)]) <= 0.05
+
+
+def test_cues_that_half_of_the_sources_carry_are_found():
+    draw = np.random.default_rng(1)
+
+    def found():
+        places = [place(row, pasted=simulated(draw, np.full(30, 0.02))) for row in range(2, 11)]
+        cue = place(1, pasted=draw.random(30) < 0.5)
+        return spot_rule.judge_rows([cue, *places])[1] in spot_rule.FOUND
+
+    assert np.mean([found() for _ in range(200)]) >= 0.9
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.3])
+def test_upper_ends_cover_the_share_of_sources_that_differ(share):
+    draw = np.random.default_rng(2)
+
+    def covers():
+        return high_end(simulated(draw, draw.beta(share * 2, (1 - share) * 2, 30)), 0.05) >= share
+
+    assert np.mean([covers() for _ in range(600)]) >= 0.95
