@@ -51,7 +51,7 @@ def connect(family, kind, address):
 
 def send_datagram(port):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        return sender.sendto(b"x", ("127.0.0.1", port)) == 1
+        return sender.sendto(b"x", (PLAN["address"], port)) == 1
 
 
 def make_outside_socket():
@@ -263,9 +263,11 @@ ATTEMPTS = {
     "change the mode of Python's files": change_open_file,
     "hold a lease on Python's files": lambda: lease(os.__file__),
     "watch the data folder": lambda: watch(Path(PLAN["token"]).parent),
-    "connect to a database's port": lambda: connect(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", PLAN["port"])),
+    "connect to a database's port": lambda: connect(
+        socket.AF_INET, socket.SOCK_STREAM, (PLAN["address"], PLAN["port"])
+    ),
     "connect to TorchServe's management": lambda: connect(
-        socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", PLAN["management"])
+        socket.AF_INET, socket.SOCK_STREAM, (PLAN["management_address"], PLAN["management"])
     ),
     "connect to a neighbour's Unix socket": lambda: connect(
         socket.AF_UNIX, socket.SOCK_STREAM, PLAN["neighbour_socket"]

@@ -100,10 +100,16 @@ class Stage:
             "keys": str(running.folder.keys),
             "server": running.process.pid,
             "management": int(settings["grpc_management_port"]),
+            "address": LISTENING,
             "port": self.listener.port,
+            "management_address": "127.0.0.1",
             "datagrams": self.listener.path,
             "system_tmp": str(self.folder),
         }
+
+
+LISTENING = "127.0.0.77"
+"""An address of loopback that nothing else uses: a TorchServe that starts beside this asks ports of 127.0.0.1."""
 
 
 class Listener:
@@ -137,7 +143,7 @@ def listening():
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as unix,
     ):
-        tcp.bind(("127.0.0.1", 0))
+        tcp.bind((LISTENING, 0))
         tcp.listen()
         udp.bind(tcp.getsockname())
         unix.bind(str(Path(folder, "datagrams")))

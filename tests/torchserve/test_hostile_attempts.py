@@ -17,7 +17,7 @@ from modicum_server.torchserve.isolation import CODE_MUST_NOT, Isolation
 
 from tests.torchserve import hostile_payload
 from tests.torchserve import hostile_programs as hostile
-from tests.torchserve.hostile_stage import Programs, check_task, listening, read_report
+from tests.torchserve.hostile_stage import LISTENING, Programs, check_task, listening, read_report
 from tests.torchserve.torchserve_stage import Never
 
 PATIENCE_SECONDS = 60
@@ -56,7 +56,8 @@ def plan_of(folder, listener, server):
     places = {name: str(path) for name, path in files.items()}
     places |= dict.fromkeys(("neighbour_tmp", "slot", "system_tmp"), str(folder))
     places |= {"neighbour_socket": str(folder / "socket"), "datagrams": listener.path}
-    return places | {"server": server, "port": listener.port, "management": listener.port}
+    addresses = {"address": LISTENING, "management_address": LISTENING}
+    return places | addresses | {"server": server, "port": listener.port, "management": listener.port}
 
 
 def reported(home, run):
