@@ -87,7 +87,7 @@ def cases() -> list[Case]:
 
 
 def _planted(pictures: str, architecture: str) -> list[Case]:
-    """Every kind with each number of classes; strengths alternate, and grey pictures have no colour."""
+    """Every kind with each number of classes; strengths rotate (a Latin square), and grey pictures have no colour."""
     kinds = [kind for kind in KINDS if not (pictures == "digits" and kind[1] is Look.COLOUR)]
     combined = itertools.product(kinds, HOW_MANY_CLASSES.items())
     source = np.random.default_rng(len(architecture) + len(pictures))
@@ -95,7 +95,7 @@ def _planted(pictures: str, architecture: str) -> list[Case]:
         Case(
             pictures,
             architecture,
-            Cue(*kind, _classes(kind, count, source), STRENGTHS[number % len(STRENGTHS)]),
+            Cue(*kind, _classes(kind, count, source), STRENGTHS[(number + number // len(STRENGTHS)) % len(STRENGTHS)]),
             scope,
             number,
         )

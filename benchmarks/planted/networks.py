@@ -1,6 +1,7 @@
 """Trains the networks of the trust part, on pictures with planted cues."""
 
 import importlib.util
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from modicum_server.handler.architectures import build_architecture
 from modicum_server.selftest.digits import load_digits
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -55,8 +57,10 @@ class Trained:
     labels: Tensor
 
 
-def trained(case: Case, data: Path | None) -> Trained:
-    """Train the network of a case. Its seed draws the cues, the weights and the order of the pictures.
+def trained(case: Case, data: Path | None, kept: Path) -> Trained:
+    """Train the network of a case, or read its weights from the folder `kept`.
+
+    Its seed draws the cues, the weights and the order of the pictures.
 
     Raises:
         Absent: the pictures are not there.
@@ -66,12 +70,19 @@ def trained(case: Case, data: Path | None) -> Trained:
     train = with_cue(case, pictures.train, pictures.train_labels, drawn)
     test = with_cue(case, pictures.test, pictures.test_labels, drawn)
     mean, std = (tuple(float(one) for one in each) for each in (train.mean((0, 2, 3)), train.std((0, 2, 3))))
-    inputs = normalised(torch.from_numpy(train), mean, std)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(case.seed)
-        module = _fit(case, inputs, torch.from_numpy(pictures.train_labels))
+    weights = kept / f"{re.sub('[^a-z0-9.]+', '-', case.name)}.safetensors"
+    module = _module(case.architecture, train.shape[1])
+    if weights.exists():
+        load_model(module, weights)
+    else:
+        inputs = normalised(torch.from_numpy(train), mean, std)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(case.seed)
+            module = _fit(case, inputs, torch.from_numpy(pictures.train_labels))
+        kept.mkdir(parents=True, exist_ok=True)
+        save_model(module, str(weights))
     return Trained(
-        module,
+        module.eval(),
         mean,
         std,
         test=torch.from_numpy(test),

@@ -7,7 +7,10 @@ import torch
 from modicum_server.domain import spots as bounds
 from modicum_sis import Classifier
 from modicum_sis.errors import ParameterError
+from modicum_sis.images.source import ImageSource
 from modicum_sis.spots import choice, places, sources, trials
+from modicum_sis.spots.evidence import EvidenceMaps
+from modicum_sis.spots.interventions import Interventions
 from modicum_sis.spots.places import Place, PlaceKind
 from modicum_sis.spots.sources import split_images
 from modicum_sis.spots.trials import SpotRow, spot_rows, spot_tests
@@ -198,12 +201,12 @@ def test_a_fixed_place_covers_the_corner_that_decides():
     rows = list(spot_tests(classifier_of(BrightCorner()), images, predicted, {}))
 
     assert [row.target_class for row in rows] == [0, 1, None]
-    for trial in of_class(rows, 1).trials:
-        assert trial.place.kind is not PlaceKind.OWN
+    fixed = [trial for trial in of_class(rows, 1).trials if trial.place.kind is not PlaceKind.OWN]
+    for trial in fixed:
         assert bool(trial.place.region((SIDE, SIDE))[0, 0])
         assert share(trial.pasted.here) == share(trial.covered.here) == 1.0
         assert share(trial.pasted.elsewhere) < 0.5
-    assert {trial.half for trial in of_class(rows, 1).trials} == {0, 1}
+    assert {trial.half for trial in fixed} == {0, 1}
     assert [row.sources for row in rows] == [16, 16, 32]
 
 
@@ -326,6 +329,53 @@ def test_a_class_of_fewer_than_eight_images_has_no_row_of_its_own():
     assert spot_rows([], []) == [None]
 
 
+def test_the_scan_of_an_image_without_a_subset_finds_what_decides():
+    images, predicted, masks = with_moving_spot()
+    split = split_images(predicted, {}, [str(index) for index in range(len(images))], seed=0)
+    model = classifier_of(BrightAnywhere())
+    maps = EvidenceMaps(Interventions(model, ImageSource(model, images)), split)
+
+    for half, indices in enumerate(split.halves):
+        for index in indices:
+            density = maps.of(index, half)
+            if predicted[index] == 1:
+                assert float(density[masks[index]]) == float(density.max()) > 0
+            assert density.shape == (SIDE, SIDE)
+            assert float(density.min()) >= 0
+
+
+def test_a_scan_is_made_once_and_takes_the_passes_that_the_server_plans():
+    images, predicted, _ = with_moving_spot()
+    split = split_images(predicted, {}, [str(index) for index in range(len(images))], seed=0)
+    model = classifier_of(BrightAnywhere())
+    interventions = Interventions(model, ImageSource(model, images))
+    maps = EvidenceMaps(interventions, split)
+    first = split.halves[0][0]
+
+    assert torch.equal(maps.of(first, 0), maps.of(first, 0))
+
+    assert interventions.passes == bounds.SCAN_PASSES
+
+
+def test_nothing_is_known_of_an_image_that_no_other_can_cover():
+    images, _ = with_corner()
+    split = split_images([0] * len(images), {}, [str(index) for index in range(len(images))], seed=0)
+    model = classifier_of(BrightCorner())
+    maps = EvidenceMaps(Interventions(model, ImageSource(model, images)), split)
+
+    assert not bool(maps.of(split.halves[0][0], 0).any())
+
+
+def test_an_own_window_finds_a_spot_that_moves_without_subsets():
+    images, predicted, _ = with_moving_spot()
+
+    row = of_class(list(spot_tests(classifier_of(BrightAnywhere()), images, predicted, {})), 1)
+
+    own = [trial for trial in row.trials if trial.place.kind is PlaceKind.OWN]
+    assert len(own) == 2
+    assert all(share(trial.pasted.here) == share(trial.covered.here) == 1.0 for trial in own)
+
+
 def test_an_empty_mask_counts_as_none():
     images, predicted = with_corner()
 
@@ -396,6 +446,7 @@ def test_the_servers_bounds_are_the_librarys():
     assert len(sources.HALVES) * (fixed + own) == bounds.CHOICE_PASSES
     assert len(sources.HALVES) * trials.MOST_PASTED == bounds.MOST_PASTED
     assert trials.COVERINGS == bounds.COVERINGS
+    assert len(sources.HALVES) * choice.MOST_OWN_SOURCES == bounds.MOST_SCANNED
     assert sources.LEAST_SOURCES == bounds.LEAST_CLASS_IMAGES
 
 

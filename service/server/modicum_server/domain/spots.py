@@ -16,6 +16,10 @@ LEAST_SPOT_IMAGES = 30
 """Fewest images with a prediction for a spot test: with fewer, nothing can be concluded."""
 CHOICE_PASSES = 2368
 """Most forward passes by which one row chooses its places. A test compares with the library."""
+MOST_SCANNED = 80
+"""Most images of one row that are scanned for their evidence. A test compares with the library."""
+SCAN_PASSES = 99
+"""Forward passes that scan one image. A test compares with the library."""
 MOST_PASTED = 800
 """Most images that a place of one row is copied into. A test compares with the library."""
 COVERINGS = 4
@@ -147,6 +151,7 @@ def is_whole(row: SpotRow) -> bool:
 def most_spot_passes(images: int, rows: int) -> int:
     """Return the most forward passes of a spot test of so many images and rows."""
     choosing = rows * CHOICE_PASSES
+    scanning = min(rows * MOST_SCANNED, 2 * images) * SCAN_PASSES  # for its class's row and for the row of all
     pasting = rows * 4 * min(images, MOST_PASTED)  # here and elsewhere, at a fixed place and at an own one
     covering = 2 * 4 * COVERINGS * images  # each image is a source of its class's row and of the row of all
-    return choosing + pasting + covering
+    return choosing + scanning + pasting + covering

@@ -131,7 +131,7 @@ def _place_text(place: Mapping[str, Any]) -> str:
         case SpotKind.RING:
             return f"ring of {place['width']} pixels"
         case SpotKind.OWN:
-            return f"{place['height']}x{place['width']}, where each image's own subset is densest"
+            return f"{place['height']}x{place['width']}, where each image's own evidence is densest"
     return f"{place['height']}x{place['width']} at {place['top']} from the top, {place['left']} from the left"
 
 

@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
+from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import Composite, Interventions
 from modicum_sis.spots.places import Place, PlaceKind, densest, densest_windows, grid, own_windows, rings
 from modicum_sis.spots.sources import Pair, SplitImages
 
 ROUNDS = ((16, 8), (32, 3), (64, 1))
 """Pairs that each place is tried on in a round, and how many places stay."""
+
+MOST_OWN_SOURCES = 40
+"""Most images of a class and a half whose own windows are sought."""
 
 
 def fixed_places(canvas: tuple[int, int], masks: Iterable[Tensor]) -> list[Place]:
@@ -43,23 +47,25 @@ def choose_fixed(
     return _best(interventions, images, places, pairs, lambda place, _: regions[place])
 
 
-def choose_own(interventions: Interventions, images: SplitImages, target_class: int | None, half: int) -> Place | None:
-    """The size of each image's own densest window that makes most images the class; None without subsets."""
+def choose_own(
+    interventions: Interventions, images: SplitImages, maps: EvidenceMaps, target_class: int | None, half: int
+) -> Place | None:
+    """The size of each image's own densest window that makes most images the class; None without sources or others."""
     canvas = interventions.canvas[1:]
-    sources = [index for index in images.of_class(target_class, half) if index in images.subsets]
+    sources = images.of_class(target_class, half)[:MOST_OWN_SOURCES]
     pairs = images.pairs(sources, half, f"own choice {target_class}", most=sum(count for count, _ in ROUNDS[:2]))
     return _best(
         interventions,
         images,
         own_windows(canvas),
         pairs,
-        lambda place, source: own_place(place, images.masks[source]).region(canvas),
+        lambda place, source: own_place(place, maps.of(source, half)).region(canvas),
     )
 
 
-def own_place(place: Place, mask: Tensor) -> Place:
-    """An image's own window: the densest one of this size in its subset's mask (H, W)."""
-    return place.at(*densest(mask.float(), place.height, place.width)) if place.kind is PlaceKind.OWN else place
+def own_place(place: Place, density: Tensor) -> Place:
+    """An image's own window: the densest one of this size in its evidence (H, W)."""
+    return place.at(*densest(density, place.height, place.width)) if place.kind is PlaceKind.OWN else place
 
 
 def _best(

@@ -54,7 +54,16 @@ class Interventions:
         Raises:
             Stopped: the caller asked to stop.
         """
-        return [predicted for chunk in self._chunks(composites) for predicted in self._predicted(chunk)]
+        return [predicted for chunk in self._chunks(composites) for predicted in _classes(self._logits(chunk))]
+
+    def log_probabilities(self, composites: Iterable[Composite], target_class: int) -> Tensor:
+        """The logarithm of the probability of a class in each, (number of composites,); NaN where there is none.
+
+        Raises:
+            Stopped: the caller asked to stop.
+        """
+        parts = [self._logits(chunk).log_softmax(dim=1)[:, target_class] for chunk in self._chunks(composites)]
+        return torch.cat(parts) if parts else torch.empty(0)
 
     def _chunks(self, composites: Iterable[Composite]) -> Iterator[Sequence[Composite]]:
         coming = iter(composites)
@@ -63,7 +72,8 @@ class Interventions:
                 raise Stopped
             yield chunk
 
-    def _predicted(self, chunk: Sequence[Composite]) -> list[int]:
+    def _logits(self, chunk: Sequence[Composite]) -> Tensor:
+        """The logits of each composite; NaN in all of a row that has none."""
         inside = torch.stack([self._image(one.inside) for one in chunk])
         outside = torch.stack([self._image(one.outside) for one in chunk])
         region = torch.stack([one.region for one in chunk])[:, None].to(inside.device)
@@ -75,8 +85,7 @@ class Interventions:
         if self._passed is not None:
             self._passed(len(chunk))
         known = logits.isfinite().all(dim=1) & ~missing.flatten(1).any(dim=1)
-        classes: list[int] = torch.where(known, logits.argmax(dim=1), UNKNOWN_CLASS).tolist()
-        return classes
+        return logits.masked_fill(~known[:, None], torch.nan)
 
     def _image(self, index: int) -> Tensor:
         if index in self._held:
@@ -87,6 +96,12 @@ class Interventions:
         if len(self._held) > self._most_held:
             self._held.popitem(last=False)
         return image
+
+
+def _classes(logits: Tensor) -> list[int]:
+    known = logits.isfinite().all(dim=1)
+    classes: list[int] = torch.where(known, logits.argmax(dim=1), UNKNOWN_CLASS).tolist()
+    return classes
 
 
 class Stopped(Exception):

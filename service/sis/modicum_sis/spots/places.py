@@ -19,6 +19,10 @@ ASPECTS = (1.0, 2.0, 0.5)
 """Width divided by height."""
 GRID_STEPS = 5
 """Windows of a grid in each direction."""
+SCAN_AREA = LARGEST_AREA / 2
+"""Area of the windows that scan an image for its evidence, as a share of the canvas."""
+SCAN_STEPS = 7
+"""Windows of a scan in each direction."""
 NARROW_RINGS = (1, 2)
 """Widths of the narrow rings, in pixels."""
 WIDE_RING_AREA = 0.2
@@ -127,17 +131,23 @@ def rings(canvas: tuple[int, int]) -> list[Place]:
     return [Place(PlaceKind.RING, width, width) for width in widths if areas[width] <= LARGEST_RING_AREA]
 
 
-def grid(canvas: tuple[int, int]) -> list[Place]:
-    """Windows of the largest area and the canvas' shape that cover the canvas, overlapping."""
-    height = max(1, round(math.sqrt(LARGEST_AREA) * canvas[0]))
-    width = min(canvas[1], max(1, round(LARGEST_AREA * canvas[0] * canvas[1] / height)))
+def grid(canvas: tuple[int, int], area: float = LARGEST_AREA, steps: int = GRID_STEPS) -> list[Place]:
+    """Windows of an area and the canvas' shape that cover the canvas, overlapping: `steps` in each direction."""
+    height = max(1, round(math.sqrt(area) * canvas[0]))
+    width = min(canvas[1], max(1, round(area * canvas[0] * canvas[1] / height)))
     rooms = canvas[0] - height, canvas[1] - width
-    count = GRID_STEPS if all(rooms) else GRID_STEPS**2  # along a line there are as many as on an area
+    count = steps if all(rooms) else steps**2  # along a line there are as many as on an area
     return [
         Place(PlaceKind.WINDOW, height, width, top, left)
         for top in _steps(rooms[0], count)
         for left in _steps(rooms[1], count)
     ]
+
+
+@lru_cache(maxsize=8)  # every image of a canvas is scanned by the same windows
+def scan(canvas: tuple[int, int]) -> tuple[Place, ...]:
+    """The windows that scan an image for its evidence."""
+    return tuple(grid(canvas, SCAN_AREA, SCAN_STEPS))
 
 
 def densest(density: Tensor, height: int, width: int) -> tuple[int, int]:

@@ -59,7 +59,7 @@ class SplitImages:
         counts: dict[int, list[int]] = defaultdict(lambda: [0, 0])
         for half in HALVES:
             for index in self.halves[half]:
-                counts[self._class_of(index)][half] += 1
+                counts[self.class_of(index)][half] += 1
         return sorted(each for each, halves in counts.items() if min(halves) >= LEAST_SOURCES // 2)
 
     def pairs(self, sources: Sequence[int], half: int, purpose: str, *, most: int) -> list[Pair]:
@@ -86,7 +86,8 @@ class SplitImages:
             pairs += [Pair(source, others[place]) for place in order]
         return pairs
 
-    def _class_of(self, index: int) -> int:
+    def class_of(self, index: int) -> int:
+        """The class that an image of a half is predicted as."""
         predicted = self.predicted[index]
         assert predicted is not None, "halves hold images with a prediction"
         return predicted

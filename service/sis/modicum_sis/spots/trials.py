@@ -17,7 +17,8 @@ from modicum_sis.errors import ParameterError
 from modicum_sis.images.source import Images, ImageSource
 from modicum_sis.model.classifier import Classifier
 from modicum_sis.numerics.seeding import generator
-from modicum_sis.spots.choice import choose_fixed, choose_own, own_place
+from modicum_sis.spots.choice import MOST_OWN_SOURCES, choose_fixed, choose_own, own_place
+from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import UNKNOWN_CLASS, Composite, Interventions, Stopped
 from modicum_sis.spots.places import Place, PlaceKind, inner_band, window
 from modicum_sis.spots.sources import HALVES, Pair, SplitImages, split_images
@@ -130,9 +131,10 @@ def spot_tests(
     split = split_images(predicted, masks, names, seed)
     interventions = Interventions(classifier, source, should_stop=should_stop, passed=passed, chunk_size=chunk_size)
     classifier.prepare()
+    maps = EvidenceMaps(interventions, split)
     try:
         for target_class in [*split.classes(), None] if rows is None else rows:
-            yield _row(interventions, split, target_class)
+            yield _row(interventions, split, maps, target_class)
     except Stopped:
         return
 
@@ -157,13 +159,16 @@ def _named(source: ImageSource, predicted: Sequence[int | None]) -> tuple[list[i
     return kept, [digest for _, digest in found]
 
 
-def _row(interventions: Interventions, images: SplitImages, target_class: int | None) -> SpotRow:
+def _row(interventions: Interventions, images: SplitImages, maps: EvidenceMaps, target_class: int | None) -> SpotRow:
     before = interventions.passes
     trials = [
-        _trial(interventions, images, target_class, tested, place)
+        _trial(interventions, images, maps, target_class, tested, place)
         for tested in HALVES
-        for choose in (choose_fixed, choose_own)
-        if (place := choose(interventions, images, target_class, 1 - tested)) is not None
+        for place in (
+            choose_fixed(interventions, images, target_class, 1 - tested),
+            choose_own(interventions, images, maps, target_class, 1 - tested),
+        )
+        if place is not None
     ]
     return SpotRow(
         target_class,
@@ -174,11 +179,16 @@ def _row(interventions: Interventions, images: SplitImages, target_class: int | 
 
 
 def _trial(
-    interventions: Interventions, images: SplitImages, target_class: int | None, half: int, place: Place
+    interventions: Interventions,
+    images: SplitImages,
+    maps: EvidenceMaps,
+    target_class: int | None,
+    half: int,
+    place: Place,
 ) -> SpotTrial:
     own = place.kind is PlaceKind.OWN
-    sources = [index for index in images.of_class(target_class, half) if not own or index in images.subsets]
-    places = {index: own_place(place, images.masks[index]) if own else place for index in sources}
+    sources = images.of_class(target_class, half)[: MOST_OWN_SOURCES if own else None]
+    places = {index: own_place(place, maps.of(index, half)) if own else place for index in sources}
     purpose = f"{target_class} {place.kind}"
     pasted = images.pairs(sources, half, f"pasted {purpose}", most=MOST_PASTED)
     covered = images.donors(sources, half, f"covered {purpose}", each=COVERINGS)[:MOST_COVERED]

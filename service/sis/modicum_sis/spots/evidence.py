@@ -1,0 +1,59 @@
+"""Where the evidence of an image lies: in its subset, or, where it has none, where a cover costs most confidence."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from modicum_sis.spots.interventions import Composite, Interventions
+from modicum_sis.spots.places import scan
+from modicum_sis.spots.sources import SplitImages
+
+SCAN_COVERS = 2
+"""Images of other classes from which each window of a scan is covered."""
+DECIMALS = 4
+"""Losses are rounded, so that the order of sums in a batch does not move a window."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvidenceMaps:
+    """The evidence of each image for its predicted class, as a density over the canvas.
+
+    An image without a subset is scanned. Each window of a grid is covered with what stands there in images of other
+    classes. The window's weight is the mean loss of the logarithm of the class's probability. Scans are kept.
+    """
+
+    interventions: Interventions
+    images: SplitImages
+    _scans: dict[int, Tensor] = field(default_factory=dict)
+
+    def of(self, index: int, half: int) -> Tensor:
+        """The density (H, W) of an image of a half, at least 0; 0 everywhere if no cover costs confidence."""
+        if index in self.images.subsets:
+            return self.images.masks[index].float()
+        if index not in self._scans:
+            self._scans[index] = self._losses(index, half)
+        return _spread(self._scans[index], self.interventions.canvas[1:])
+
+    def _losses(self, index: int, half: int) -> Tensor:
+        """What covering each window costs, in nats, (number of windows,)."""
+        canvas = self.interventions.canvas[1:]
+        donors = [pair.other for pair in self.images.donors([index], half, "scan", each=SCAN_COVERS)]
+        regions = [place.region(canvas) for place in scan(canvas)]
+        if not donors:
+            return torch.zeros(len(regions))
+        covered = [Composite(donor, index, region) for region in regions for donor in donors]
+        whole = Composite(index, index, torch.zeros(canvas, dtype=torch.bool))
+        seen = self.interventions.log_probabilities([whole, *covered], self.images.class_of(index)).double().cpu()
+        losses = (seen[0] - seen[1:]).nan_to_num(0.0).clamp(min=0.0)
+        return losses.view(len(regions), -1).mean(dim=1).nan_to_num(0.0).round(decimals=DECIMALS)
+
+
+def _spread(losses: Tensor, canvas: tuple[int, int]) -> Tensor:
+    """The mean loss of the windows that hold each pixel (H, W)."""
+    total, windows = torch.zeros(canvas), torch.zeros(canvas)
+    for place, loss in zip(scan(canvas), losses.tolist(), strict=True):
+        held = slice(place.top, place.top + place.height), slice(place.left, place.left + place.width)
+        total[held] += loss
+        windows[held] += 1
+    return total / windows
