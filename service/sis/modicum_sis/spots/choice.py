@@ -47,10 +47,9 @@ def choose_fixed(
     return _best(interventions, images, places, pairs, lambda place, _: regions[place])
 
 
-def choose_own(
-    interventions: Interventions, images: SplitImages, maps: EvidenceMaps, target_class: int | None, half: int
-) -> Place | None:
+def choose_own(maps: EvidenceMaps, target_class: int | None, half: int) -> Place | None:
     """The size of each image's own densest window that makes most images the class; None without sources or others."""
+    interventions, images = maps.interventions, maps.images
     canvas = interventions.canvas[1:]
     sources = images.of_class(target_class, half)[:MOST_OWN_SOURCES]
     pairs = images.pairs(sources, half, f"own choice {target_class}", most=sum(count for count, _ in ROUNDS[:2]))

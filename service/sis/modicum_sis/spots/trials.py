@@ -134,7 +134,7 @@ def spot_tests(
     maps = EvidenceMaps(interventions, split)
     try:
         for target_class in [*split.classes(), None] if rows is None else rows:
-            yield _row(interventions, split, maps, target_class)
+            yield _row(maps, target_class)
     except Stopped:
         return
 
@@ -159,14 +159,15 @@ def _named(source: ImageSource, predicted: Sequence[int | None]) -> tuple[list[i
     return kept, [digest for _, digest in found]
 
 
-def _row(interventions: Interventions, images: SplitImages, maps: EvidenceMaps, target_class: int | None) -> SpotRow:
+def _row(maps: EvidenceMaps, target_class: int | None) -> SpotRow:
+    interventions, images = maps.interventions, maps.images
     before = interventions.passes
     trials = [
-        _trial(interventions, images, maps, target_class, tested, place)
+        _trial(maps, target_class, tested, place)
         for tested in HALVES
         for place in (
             choose_fixed(interventions, images, target_class, 1 - tested),
-            choose_own(interventions, images, maps, target_class, 1 - tested),
+            choose_own(maps, target_class, 1 - tested),
         )
         if place is not None
     ]
@@ -178,14 +179,8 @@ def _row(interventions: Interventions, images: SplitImages, maps: EvidenceMaps, 
     )
 
 
-def _trial(
-    interventions: Interventions,
-    images: SplitImages,
-    maps: EvidenceMaps,
-    target_class: int | None,
-    half: int,
-    place: Place,
-) -> SpotTrial:
+def _trial(maps: EvidenceMaps, target_class: int | None, half: int, place: Place) -> SpotTrial:
+    interventions, images = maps.interventions, maps.images
     own = place.kind is PlaceKind.OWN
     sources = images.of_class(target_class, half)[: MOST_OWN_SOURCES if own else None]
     places = {index: own_place(place, maps.of(index, half)) if own else place for index in sources}
