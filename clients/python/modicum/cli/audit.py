@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from modicum.cli import options
-from modicum.cli.consoles import print_error, print_json, stdout
+from modicum.cli.consoles import print_error, print_json, printing, stdout
 from modicum.cli.exit_codes import INTERRUPTED
 from modicum.cli.outputs import Output, checked_outputs, write_outputs
 from modicum.cli.progress import View, upload_progress, view
@@ -101,12 +101,13 @@ def _run(request: AuditRequest, *, local: bool, as_json: bool, quiet: bool) -> N
         done = audited(client, [model], dataset, request.search, shown, reuse=request.reuse)
         result = done.result()
         write_outputs(done, request.outputs)
-    if as_json:
-        print_json(result.document)
-    else:
-        show_result(stdout(), result, {model.name: model})
-        for output in request.outputs:
-            stdout().print(f"wrote {output.path}", markup=False, soft_wrap=True)
+    with printing():
+        if as_json:
+            print_json(result.document)
+        else:
+            show_result(stdout(), result, {model.name: model})
+            for output in request.outputs:
+                stdout().print(f"wrote {output.path}", markup=False, soft_wrap=True)
     _refuse_unmeasured(result)
 
 

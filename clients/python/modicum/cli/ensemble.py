@@ -8,7 +8,7 @@ import typer
 
 from modicum.cli import options
 from modicum.cli.audit import audited, connected, uploaded
-from modicum.cli.consoles import print_json, stdout
+from modicum.cli.consoles import print_json, printing, stdout
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
 from modicum.cli.options import IMAGES, MODEL, STATISTICS, option
 from modicum.cli.outputs import checked_outputs, write_outputs
@@ -131,11 +131,17 @@ def _name_of(members: Sequence[ModelVersion]) -> str:
 
 
 def _show_verdict(result: Result, *, as_json: bool) -> None:
-    if as_json:
-        print_json(result.document["mitigation"])
-    else:
-        for one in result.mitigation:
-            for line in mitigation_lines(one, result.called):
-                stdout().print(line, markup=False, soft_wrap=True)
     verdicts = {one.verdict for one in result.mitigation}
-    raise typer.Exit(next((code for verdict, code in CODES if verdict in verdicts), INCONCLUSIVE))
+    code = next((code for verdict, code in CODES if verdict in verdicts), INCONCLUSIVE)
+    with printing():
+        if as_json:
+            print_json(result.document["mitigation"])
+        else:
+            _print_verdict(result)
+    raise typer.Exit(code)
+
+
+def _print_verdict(result: Result) -> None:
+    for one in result.mitigation:
+        for line in mitigation_lines(one, result.called):
+            stdout().print(line, markup=False, soft_wrap=True)

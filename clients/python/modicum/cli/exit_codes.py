@@ -11,7 +11,7 @@ import typer
 
 from modicum import errors
 from modicum.cli import interrupts
-from modicum.cli.consoles import print_error
+from modicum.cli.consoles import discard, flush_results, print_error
 from modicum.resource_names import printable
 
 DONE = 0
@@ -63,6 +63,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         try:
             with interrupts.raising():
                 command(*args, **kwargs)
+            flush_results()
         except errors.ModicumError as error:
             print_error(f"{error} [{error.reason}]")
             raise typer.Exit(exit_code(error)) from None
@@ -70,7 +71,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             print_error("interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard(sys.stdout)
             raise typer.Exit(DONE) from None
         except (typer.Exit, typer.BadParameter):
             raise
