@@ -29,7 +29,7 @@ from tests.borders.filled_records import DAY, assert_crosses, filled
 
 PROJECT = "projects/default"
 MODEL = f"{PROJECT}/models/net"
-PHOTOS, OTHERS = f"{PROJECT}/datasets/photos", f"{PROJECT}/datasets/others"
+PHOTOS, OTHERS, CHANGED = (f"{PROJECT}/datasets/{name}" for name in ("photos", "others", "changed"))
 #: The database's own, and the state that a version begins in.
 OF_THE_DATABASE = frozenset({"name", "create_time", "check_time", "state", "check", "reject_reason", "reject_detail"})
 
@@ -42,17 +42,18 @@ async def store(database_url: str) -> AsyncIterator[PostgresStore]:
 
 
 async def stored_audit(store: PostgresStore, **given) -> Audit:
-    """An audit in the database, of one version and two data sets that are there."""
+    """An audit in the database, of one version and three data sets that are there."""
     async with store.transaction() as transaction:
         await transaction.models.create(MODEL)
         version = await transaction.models.create_version(MODEL, filled(ModelVersion, state=VersionState.PENDING))
-        for dataset in (PHOTOS, OTHERS):
+        for dataset in (PHOTOS, OTHERS, CHANGED):
             await transaction.datasets.create(dataset, "3" * 64, [filled(DatasetItem)])
         specification = filled(
             AuditSpecification,
             model_versions=(version.name,),
             dataset=PHOTOS,
             out_of_distribution_dataset=OTHERS,
+            counterfactual_dataset=CHANGED,
             statistics=VALID_STATISTICS,
         )
         audit = filled(Audit, name=f"{PROJECT}/audits/one", specification=specification, **given)
@@ -88,16 +89,24 @@ async def test_every_field_of_a_transfer_is_stored(store):
     assert_crosses(given, came.controls.transfers[0])
 
 
-@pytest.mark.parametrize("prediction", [Prediction(3, predicted_class=5), Prediction(3, reason=FindingReason.INTERNAL)])
-async def test_what_measures_need_of_a_prediction_is_stored(store, prediction):
+@pytest.mark.parametrize(
+    "prediction",
+    [
+        Prediction(3, predicted_class=5),
+        Prediction(3, predicted_class=5, confidence=0.25),
+        Prediction(3, reason=FindingReason.INTERNAL),
+    ],
+)
+async def test_every_field_of_a_prediction_is_stored(store, prediction):
     audit = await stored_audit(store, state=domain_audits.AuditState.RUNNING)
     (version,) = audit.specification.model_versions
 
     async with store.transaction() as transaction:
-        await transaction.predictions.add(audit.name, version, [prediction])
-        came = await transaction.predictions.of(audit.name, version)
+        await transaction.predictions.add(audit.name, version, -3, [prediction])
+        came = await transaction.predictions.of(audit.name, version, -3)
+        others = await transaction.predictions.of(audit.name, version, -1)
 
-    assert came == {3: prediction.predicted_class}
+    assert (came, others) == ({3: prediction}, {})
 
 
 async def test_every_field_of_a_row_of_the_spot_test_is_stored(store):

@@ -6,6 +6,7 @@ from modicum_server.domain.models import Ensemble, ModelVersion, VersionState, W
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
 from modicum_server.usecases.controls import control_positions
 from modicum_server.usecases.costs import (
+    OtherImages,
     cut_scores,
     cut_shards,
     default_pixels_per_step,
@@ -239,11 +240,12 @@ def test_shards_that_predict_the_out_of_distribution_data_set_are_counted():
     together = replace(version(None), name="w", source=Ensemble(("u", "v")))
     versions = [*members, together]
 
-    without, beside = (
-        shard_count(specification(), versions, 10, shard_seconds=60, second_count=count) for count in (0, 100)
+    without, beside, paired = (
+        shard_count(specification(), versions, 10, shard_seconds=60, others=others)
+        for others in (OtherImages(), OtherImages(second_count=100), OtherImages(pair_count=100))
     )
 
-    assert beside - without == 3 * 4
+    assert beside - without == paired - without == 3 * 4
 
 
 def test_each_version_and_search_has_shards_of_its_own():

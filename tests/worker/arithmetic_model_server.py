@@ -79,6 +79,7 @@ class ArithmeticModelServer:
     check: ModelCheck = CHECK
     image_seconds: float = 0.0
     forgotten: frozenset[int] = frozenset()
+    unreadable: frozenset[int] = frozenset()
     gate: asyncio.Event | None = None
     deadly_scores: dict[int, ModelServerError] = field(default_factory=dict)
     forgotten_scores: frozenset[int] = frozenset()
@@ -175,6 +176,8 @@ class ArithmeticModelServer:
         return SubsetScore(given, 0.95, given.target_class)
 
     def _found(self, item: AuditItem, work: SearchWork) -> Finding:
+        if item.position in self.unreadable:
+            return unreadable(item)
         found = finding_of(item)
         if not work.critical_temperatures:
             return found

@@ -12,7 +12,7 @@ from modicum_server.domain.models import ModelVersion, VersionState
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod
 from modicum_server.measures.matched_temperatures import TEMPERATURES
 from modicum_server.settings import Settings
-from modicum_server.worker.plan.ood_task import StoredImages, ood_task
+from modicum_server.worker.plan.prediction_task import StoredImage, StoredImages, prediction_task
 from modicum_server.worker.plan.score import StoredSubsets, score_plan
 from modicum_server.worker.plan.search import StoredSearch, refusal, search_task
 
@@ -133,10 +133,26 @@ def test_a_score_task_asks_for_the_scorers_class_of_each_subset():
     assert [item.position for item in plan.task.work.items] == [3, 5]
 
 
-def test_a_task_on_the_ood_data_set_keeps_every_pixel():
-    stored = StoredImages(audit_of(SEARCH), FIRST, (FIRST, SECOND), parts=(), items=items(0, 7))
+def stored_images(*positions, target_class=0):
+    return [StoredImage(position, item, target_class) for position, item in items(*positions)]
 
-    work = ood_task(shard_of(Stage.SCORE, "first", -1), stored, SETTINGS).work
+
+def test_a_task_on_counterfactuals_asks_for_the_class_of_the_original():
+    images = [*stored_images(0, target_class=4), *stored_images(7, target_class=2)]
+    stored = StoredImages(audit_of(SEARCH), FIRST, (FIRST, SECOND), parts=(), images=images)
+
+    work = prediction_task(shard_of(Stage.SCORE, "first", -3), stored, SETTINGS).work
+
+    assert [(given.position, given.target_class, given.subset.size) for given in work.subsets] == [
+        (0, 4, 16),
+        (7, 2, 16),
+    ]
+
+
+def test_a_task_on_the_ood_data_set_keeps_every_pixel():
+    stored = StoredImages(audit_of(SEARCH), FIRST, (FIRST, SECOND), parts=(), images=stored_images(0, 7))
+
+    work = prediction_task(shard_of(Stage.SCORE, "first", -1), stored, SETTINGS).work
 
     assert [(given.position, given.subset.size) for given in work.subsets] == [(0, 16), (7, 16)]
     assert [item.item for item in work.items] == ["0.png", "7.png"]

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from modicum_server.domain.audits import AuditState, Stage
+from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, AuditState, Stage
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import Ensemble
@@ -41,7 +41,8 @@ def predicted(server: ArithmeticModelServer) -> list[ScoreWork]:
 
 async def predictions(scene: Scene, audit: str, versions) -> dict[str, dict[int, int | None]]:
     async with scene.store.transaction() as transaction:
-        return {version: dict(await transaction.predictions.of(audit, version)) for version in versions}
+        found = {version: await transaction.predictions.of(audit, version, OUT_OF_DISTRIBUTION) for version in versions}
+    return {version: {place: one.predicted_class for place, one in by.items()} for version, by in found.items()}
 
 
 async def check_of(scene: Scene, audit: str) -> dict:

@@ -139,10 +139,20 @@ class Scene:
         name: str = "several",
         controls: tuple[ControlPlan, ...] = (),
         second: str = "",
+        counterfactual: str = "",
     ) -> str:
         """An audit of several versions under several searches, cut as the API cuts it."""
         specification = AuditSpecification(
-            tuple(versions), DATASET, Canvas(3, 4, 4), tuple(searches), controls, 0, 0, "auto", second
+            tuple(versions),
+            DATASET,
+            Canvas(3, 4, 4),
+            tuple(searches),
+            controls,
+            seed=0,
+            sample=0,
+            device="auto",
+            out_of_distribution_dataset=second,
+            counterfactual_dataset=counterfactual,
         )
         async with self.store.transaction() as transaction:
             found = [await transaction.models.version(version) for version in versions]

@@ -56,6 +56,7 @@ class AsyncAudits:
         canvas: Canvas | None = None,
         matched: bool = False,
         out_of_distribution: Dataset | str = "",
+        counterfactual: Dataset | str = "",
         level: float | None = None,
         alpha: float | None = None,
         ratio_limit: float | None = None,
@@ -92,6 +93,8 @@ class AsyncAudits:
                 The ensemble and all of its members must be among the models.
             out_of_distribution: for an ensemble mitigation check: a second, labelled data set, or its name, on which
                 accuracy must hold too. The ensemble and all of its members must be among the models.
+            counterfactual: a data set of the same pictures without a suspected cue, or another camera's, or its name.
+                Its items are paired with those of `dataset` by item name; labels come from `dataset`.
             level: level of every interval in the result, 0.5 to 0.999. Default: 0.95.
             alpha: the overinterpretation rate counts subsets of at most this share of the pixels. Default: 0.05.
             ratio_limit: an ensemble is MITIGATED only if the interval of the ratio of subset fractions lies above this,
@@ -139,6 +142,7 @@ class AsyncAudits:
             out_of_distribution_dataset=self._dataset_name(out_of_distribution, "out_of_distribution")
             if out_of_distribution
             else "",
+            counterfactual_dataset=self._dataset_name(counterfactual, "counterfactual") if counterfactual else "",
             statistics=Statistics(level=level, alpha=alpha, ratio_limit=ratio_limit, accuracy_limit=accuracy_limit),
         )
         request = audit_service_pb2.CreateAuditRequest(

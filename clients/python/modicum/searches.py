@@ -143,6 +143,7 @@ class AuditSpecification:
     device: str
     out_of_distribution_dataset: str = ""
     statistics: Statistics = Statistics()  # noqa: RUF009  # frozen, so one may stand for all
+    counterfactual_dataset: str = ""
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit the fields of the messages.
@@ -240,6 +241,7 @@ def specification_message(specification: AuditSpecification, *, no_controls: boo
         no_controls=no_controls,
         out_of_distribution_dataset=specification.out_of_distribution_dataset,
         statistics=statistics_message(specification.statistics),
+        counterfactual_dataset=specification.counterfactual_dataset,
     )
 
 
@@ -260,6 +262,7 @@ def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecifica
         device=message.device,
         out_of_distribution_dataset=message.out_of_distribution_dataset,
         statistics=statistics_value(message.statistics),
+        counterfactual_dataset=message.counterfactual_dataset,
     )
 
 

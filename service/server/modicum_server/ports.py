@@ -120,6 +120,9 @@ class Datasets(Protocol):
         """Items whose index is greater than `after` (-1 at the start), in order."""
 
     async def items_at(self, name: str, indices: Sequence[int]) -> list[DatasetItem]: ...
+    async def named(self, name: str, items: Sequence[str]) -> Mapping[str, DatasetItem]:
+        """Those of the items that the data set has, by item name."""
+
     async def labels(self, name: str) -> frozenset[str]:
         """The distinct labels, without the empty one."""
 
@@ -265,6 +268,12 @@ class Findings(Protocol):
     async def predicted(self, audit: str, model_version: str, search_index: int) -> Sequence[PredictedImage]:
         """Images with a predicted class, each with its subset if that is evidence, by position."""
 
+    async def predictions(self, audit: str, model_version: str, search_index: int) -> Mapping[int, Prediction]:
+        """By position, the class predicted on the whole image, where there is one.
+
+        The confidence in it is known from searches for the predicted class only.
+        """
+
     async def get(self, name: str) -> Finding | None:
         """By resource name `.../findings/{version index}-{search index}-{position}`."""
 
@@ -273,13 +282,16 @@ class Findings(Protocol):
 
 
 class Predictions(Protocol):
-    """Predictions on whole images of the out-of-distribution data set, unique per audit, version and item."""
+    """Predictions on whole images of an audit's other data sets, unique per audit, version, data set and position.
 
-    async def add(self, audit: str, model_version: str, predictions: Sequence[Prediction]) -> None:
+    A `search_index` of `domain.audits` names the data set: OUT_OF_DISTRIBUTION or COUNTERFACTUAL.
+    """
+
+    async def add(self, audit: str, model_version: str, search_index: int, predictions: Sequence[Prediction]) -> None:
         """Add them (the first one stays); no effect on an audit that has ended or is gone."""
 
-    async def of(self, audit: str, model_version: str) -> Mapping[int, int | None]:
-        """By position, the predicted class; None where there is a reason instead."""
+    async def of(self, audit: str, model_version: str, search_index: int) -> Mapping[int, Prediction]:
+        """By position."""
 
 
 class Spots(Protocol):

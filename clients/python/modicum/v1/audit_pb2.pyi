@@ -81,6 +81,7 @@ class AuditSpecification(google.protobuf.message.Message):
     NO_CONTROLS_FIELD_NUMBER: builtins.int
     OUT_OF_DISTRIBUTION_DATASET_FIELD_NUMBER: builtins.int
     STATISTICS_FIELD_NUMBER: builtins.int
+    COUNTERFACTUAL_DATASET_FIELD_NUMBER: builtins.int
     dataset: builtins.str
     """Resource name of the data set."""
     seed: builtins.int
@@ -94,6 +95,11 @@ class AuditSpecification(google.protobuf.message.Message):
     out_of_distribution_dataset: builtins.str
     """Resource name of a second, labelled data set, unlike the training data of the versions. If an ensemble and all of its
     members are audited, their accuracy on it is part of the mitigation check. May be empty.
+    """
+    counterfactual_dataset: builtins.str
+    """Resource name of a counterfactual data set: the same pictures without a suspected cue, or another camera's. Its items
+    are paired with those of `dataset` by item name, and every version predicts both pictures of each pair. Labels come
+    from `dataset`. At least one audited item must have a partner. May be empty.
     """
     @property
     def model_versions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
@@ -131,9 +137,10 @@ class AuditSpecification(google.protobuf.message.Message):
         no_controls: builtins.bool = ...,
         out_of_distribution_dataset: builtins.str = ...,
         statistics: Global___Statistics | None = ...,
+        counterfactual_dataset: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["canvas", b"canvas", "statistics", b"statistics"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "controls", b"controls", "dataset", b"dataset", "device", b"device", "model_versions", b"model_versions", "no_controls", b"no_controls", "out_of_distribution_dataset", b"out_of_distribution_dataset", "sample", b"sample", "searches", b"searches", "seed", b"seed", "statistics", b"statistics"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "controls", b"controls", "counterfactual_dataset", b"counterfactual_dataset", "dataset", b"dataset", "device", b"device", "model_versions", b"model_versions", "no_controls", b"no_controls", "out_of_distribution_dataset", b"out_of_distribution_dataset", "sample", b"sample", "searches", b"searches", "seed", b"seed", "statistics", b"statistics"]) -> None: ...
 
 Global___AuditSpecification: typing_extensions.TypeAlias = AuditSpecification
 

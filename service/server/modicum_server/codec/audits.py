@@ -35,6 +35,7 @@ def specification_message(value: AuditSpecification) -> audit_pb2.AuditSpecifica
         no_controls=all(plan.control in EXTRA for plan in value.controls),
         out_of_distribution_dataset=value.out_of_distribution_dataset,
         statistics=statistics_message(value.statistics),
+        counterfactual_dataset=value.counterfactual_dataset,
     )
 
 
@@ -52,6 +53,7 @@ def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecifica
         device=message.device,
         out_of_distribution_dataset=message.out_of_distribution_dataset,
         statistics=statistics_value(message.statistics),
+        counterfactual_dataset=message.counterfactual_dataset,
     )
 
 

@@ -38,7 +38,7 @@ class Stage(StrEnum):
 class AuditSpecification:
     """What an audit is to do, with every default filled in.
 
-    `sample` 0 means all items. An empty `out_of_distribution_dataset` means none.
+    `sample` 0 means all items. An empty `out_of_distribution_dataset` or `counterfactual_dataset` means none.
     """
 
     model_versions: tuple[str, ...]
@@ -51,16 +51,26 @@ class AuditSpecification:
     device: str
     out_of_distribution_dataset: str = ""
     statistics: Statistics = DEFAULTS
+    counterfactual_dataset: str = ""
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The names of its data sets."""
+        named = (self.dataset, self.out_of_distribution_dataset, self.counterfactual_dataset)
+        return tuple(name for name in named if name)
 
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON.
 
-        Default statistics are left out: audits from before there were statistics have none.
+        Default statistics are left out, and so is an empty name of a counterfactual data set: audits from before there
+        were such fields have none.
         """
         values = asdict(self)
         if self.statistics == DEFAULTS:
             del values["statistics"]
+        if not self.counterfactual_dataset:
+            del values["counterfactual_dataset"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
@@ -126,6 +136,10 @@ OUT_OF_DISTRIBUTION = -1
 
 SPOTS = -2
 """Search index of SCORE shards of the spot test: positions are numbers of rows."""
+
+
+COUNTERFACTUAL = -3
+"""Search index of SCORE shards of the counterfactual data set: positions are those of the paired items of the audit."""
 
 
 @dataclass(frozen=True, slots=True)

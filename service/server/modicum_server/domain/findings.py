@@ -243,14 +243,20 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a version predicts on a whole image of the out-of-distribution data set: nothing if there is a `reason`.
+    """What a version predicts on a whole image of another data set: nothing if there is a `reason`.
 
-    `position` is the item's index in that data set. `predicted_class` is a class of the version.
+    Attributes:
+        position: of the image. In the out-of-distribution data set, the item's index. In the counterfactual data set,
+            the position of its partner among the audit's items.
+        predicted_class: a class of the version.
+        reason: why there is no prediction.
+        confidence: in the class that the version predicts on the partner; None without a partner.
     """
 
     position: int
     predicted_class: int | None = None
     reason: FindingReason | None = None
+    confidence: float | None = None
 
 
 def whole_subset(height: int, width: int) -> Subset:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
@@ -92,6 +93,17 @@ class Search:
     def digest(self) -> str:
         """SHA-256 of the search: with the image and the version it is the key of a finding."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def whole_image_search(searches: Sequence[Search]) -> int:
+    """Return the index of the search whose findings tell what is predicted on whole images.
+
+    That is the first for the predicted class, which every version runs; without one, the first.
+    """
+    predicted = (
+        index for index, one in enumerate(searches) if one.target_rule is TargetRule.PREDICTED and not one.matched
+    )
+    return next(predicted, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,7 @@ class PostgresAudits:
         missing = set(wanted) - set((await self._connection.scalars(there)).all())
         if missing:
             raise ModelVersionNotFound(f"{min(missing)}: there is no model version with this name", name=min(missing))
-        named = {audit.specification.dataset, audit.specification.out_of_distribution_dataset} - {""}
+        named = {*audit.specification.datasets}
         there = select(datasets.name).where(datasets.name.in_(named)).with_for_update(key_share=True, read=True)
         gone = named - set((await self._connection.scalars(there)).all())
         if gone:

@@ -69,6 +69,12 @@ class PostgresDatasets:
         found = {row.item_index: item_of(row) for row in await self._connection.execute(query)}
         return [found[index] for index in indices]
 
+    async def named(self, name: str, items: Sequence[str]) -> dict[str, DatasetItem]:
+        """Return those of the items that the data set has, by item name."""
+        wanted = any_(literal(list(items), ARRAY(Text)))
+        query = _ITEMS_OF.where(_DATASETS.name == name, _ITEMS.item == wanted)
+        return {row.item: item_of(row) for row in await self._connection.execute(query)}
+
     async def labels(self, name: str) -> frozenset[str]:
         """Return the distinct labels, without the empty one."""
         query = select(_ITEMS.label).join(tables.datasets, _DATASETS.id == _ITEMS.dataset_id)
@@ -79,8 +85,11 @@ class PostgresDatasets:
         """Return at most 10 names of audits of it. Locks it, so that no audit can begin to refer to it."""
         await self._connection.execute(select(_DATASETS.id).where(_DATASETS.name == name).with_for_update())
         audits = tables.audits.c
-        second = audits.specification["out_of_distribution_dataset"].astext
-        query = select(audits.name).where(or_(audits.dataset == name, second == name)).order_by("name").limit(REFERRERS)
+        others = [
+            audits.specification[field].astext == name
+            for field in ("out_of_distribution_dataset", "counterfactual_dataset")
+        ]
+        query = select(audits.name).where(or_(audits.dataset == name, *others)).order_by("name").limit(REFERRERS)
         return list((await self._connection.scalars(query)).all())
 
 

@@ -24,7 +24,14 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.documents import TRANSFER, document_of
-from modicum_server.domain.findings import MEASURED_REASONS, Finding, FoundSubset, PredictedImage, Transfer
+from modicum_server.domain.findings import (
+    MEASURED_REASONS,
+    Finding,
+    FoundSubset,
+    PredictedImage,
+    Prediction,
+    Transfer,
+)
 from modicum_server.errors import PageTokenInvalid
 from modicum_server.ports import Keyed
 from modicum_server.store import tables
@@ -118,6 +125,19 @@ class PostgresFindings:
             )
             for row in rows
         ]
+
+    async def predictions(self, audit: str, model_version: str, search_index: int) -> dict[int, Prediction]:
+        """By position, the class predicted on the whole image, where there is one."""
+        chosen = select(_FINDINGS.position, _FINDINGS.predicted_class, _FINDINGS.target_class, _FINDINGS.confidence)
+        query = _of_search(chosen, audit, model_version, search_index).where(_FINDINGS.predicted_class.is_not(None))
+        return {
+            row.position: Prediction(
+                row.position,
+                row.predicted_class,
+                confidence=row.confidence if row.target_class == row.predicted_class else None,
+            )
+            for row in await self._connection.execute(query)
+        }
 
     async def done_positions(self, audit: str, model_version: str, search_index: int) -> frozenset[int]:
         """Positions that have a finding."""

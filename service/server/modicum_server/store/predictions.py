@@ -1,4 +1,4 @@
-"""Predictions on whole images of an audit's out-of-distribution data set, unique per audit, version and item."""
+"""Predictions on whole images of an audit's other data sets, unique per audit, version, data set and position."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from modicum_server.domain.findings import Prediction
+from modicum_server.domain.findings import FindingReason, Prediction
 from modicum_server.store import tables
 from modicum_server.store.audits import ENDED
 
@@ -20,7 +20,7 @@ class PostgresPredictions:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, audit: str, model_version: str, predictions: Sequence[Prediction]) -> None:
+    async def add(self, audit: str, model_version: str, search_index: int, predictions: Sequence[Prediction]) -> None:
         """Store them. A prediction that is there stays. No effect on an audit that has ended or is gone."""
         if not predictions:
             return
@@ -33,19 +33,33 @@ class PostgresPredictions:
             {
                 "audit_id": row.id,
                 "version_index": version_index,
+                "search_index": search_index,
                 "position": one.position,
                 "predicted_class": one.predicted_class,
                 "reason": None if one.reason is None else one.reason.value,
+                "confidence": one.confidence,
             }
             for one in predictions
         ]
         await self._connection.execute(insert(tables.predictions).on_conflict_do_nothing(), values)
 
-    async def of(self, audit: str, model_version: str) -> Mapping[int, int | None]:
-        """Return the predicted class by position; None if there is a reason instead."""
+    async def of(self, audit: str, model_version: str, search_index: int) -> Mapping[int, Prediction]:
+        """Return the predictions by position."""
         query = (
-            select(_PREDICTIONS.position, _PREDICTIONS.predicted_class)
+            select(tables.predictions)
             .join(tables.audits, _AUDITS.id == _PREDICTIONS.audit_id)
-            .where(_AUDITS.name == audit, _AUDITS.model_versions[_PREDICTIONS.version_index + 1] == model_version)
+            .where(
+                _AUDITS.name == audit,
+                _AUDITS.model_versions[_PREDICTIONS.version_index + 1] == model_version,
+                _PREDICTIONS.search_index == search_index,
+            )
         )
-        return {row.position: row.predicted_class for row in await self._connection.execute(query)}
+        return {
+            row.position: Prediction(
+                row.position,
+                row.predicted_class,
+                None if row.reason is None else FindingReason(row.reason),
+                row.confidence,
+            )
+            for row in await self._connection.execute(query)
+        }

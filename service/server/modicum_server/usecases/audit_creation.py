@@ -18,7 +18,8 @@ from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit
-from modicum_server.usecases.costs import cut_shards, planned_images, planned_passes, shard_count
+from modicum_server.usecases.costs import OtherImages, cut_shards, planned_images, planned_passes, shard_count
+from modicum_server.usecases.counterfactuals import Counterfactual, require_counterfactual
 from modicum_server.usecases.datasets import require_dataset
 from modicum_server.usecases.draws import draw_sample
 from modicum_server.usecases.labels import labels_of, require_labels
@@ -125,6 +126,11 @@ class AuditCreation:
             item_count=dataset.item_count,
             sample=specification.sample,
         )
+        counterfactual = None
+        if asked.counterfactual_dataset:
+            counterfactual = await require_counterfactual(
+                transaction, asked.counterfactual_dataset, dataset, indices, versions
+            )
         audit = self._described(
             principal,
             name=name,
@@ -132,6 +138,7 @@ class AuditCreation:
             versions=versions,
             dataset=dataset,
             second=second,
+            counterfactual=counterfactual,
             item_count=len(indices),
         )
         return _Plan(audit, versions, indices)
@@ -145,16 +152,26 @@ class AuditCreation:
         versions: Sequence[ModelVersion],
         dataset: Dataset,
         second: Dataset | None,
+        counterfactual: Counterfactual | None,
         item_count: int,
     ) -> Audit:
-        second_count = 0 if second is None else second.item_count
-        passes = planned_passes(specification, versions, item_count, second_count=second_count)
+        others = OtherImages(
+            0 if second is None else second.item_count, 0 if counterfactual is None else counterfactual.pair_count
+        )
+        passes = planned_passes(specification, versions, item_count, others=others)
         check(FIELD, passes, "passes_planned")
-        self._require_size(specification, versions, item_count, second_count)
+        self._require_size(specification, versions, item_count, others)
         return Audit(
             name=name,
             specification=specification,
-            reuse_key=reuse_key(specification, versions, dataset, self._settings, second=second),
+            reuse_key=reuse_key(
+                specification,
+                versions,
+                dataset,
+                self._settings,
+                second=second,
+                counterfactual=None if counterfactual is None else counterfactual.dataset,
+            ),
             item_count=item_count,
             state=AuditState.QUEUED,
             sequence=FIRST_SEQUENCE,
@@ -167,10 +184,14 @@ class AuditCreation:
         )
 
     def _require_size(
-        self, specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, second_count: int
+        self,
+        specification: AuditSpecification,
+        versions: Sequence[ModelVersion],
+        item_count: int,
+        others: OtherImages,
     ) -> None:
         seconds = self._settings.shard_seconds
-        shards = shard_count(specification, versions, item_count, shard_seconds=seconds, second_count=second_count)
+        shards = shard_count(specification, versions, item_count, shard_seconds=seconds, others=others)
         most = self._settings.max_audit_shards
         if shards > most:
             raise AuditTooLarge(

@@ -96,18 +96,35 @@ def planned_images(specification: AuditSpecification, versions: Sequence[ModelVe
     return item_count * sum(len(searched_by(search, versions)) for search in specification.searches)
 
 
-def planned_passes(
-    specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, *, second_count: int = 0
-) -> int:
-    """Return the most pass-equivalents of the audit: every image is eligible, and no search ends early.
+@dataclass(frozen=True, slots=True)
+class OtherImages:
+    """Images of an audit beside those that are searched, each predicted once.
 
-    `second_count` is the number of items of the out-of-distribution data set.
+    Attributes:
+        second_count: items of the out-of-distribution data set, for the versions of a mitigation check.
+        pair_count: audited items with a partner in the counterfactual data set, for every version.
     """
+
+    second_count: int = 0
+    pair_count: int = 0
+
+
+NO_OTHERS = OtherImages()
+
+
+def planned_passes(
+    specification: AuditSpecification,
+    versions: Sequence[ModelVersion],
+    item_count: int,
+    *,
+    others: OtherImages = NO_OTHERS,
+) -> int:
+    """Return the most pass-equivalents of the audit: every image is eligible, and no search ends early."""
     searching = sum(
         _passes_of_search(specification, search, item_count) * len(searched_by(search, versions))
         for search in specification.searches
     )
-    predicting = second_count * len(checked_together(versions))
+    predicting = others.second_count * len(checked_together(versions)) + others.pair_count * len(versions)
     transferring = _transfer_passes(specification, versions, item_count)
     return searching + transferring + predicting + _spot_passes(specification, versions, item_count)
 
@@ -207,25 +224,26 @@ def shard_count(
     item_count: int,
     *,
     shard_seconds: float,
-    second_count: int = 0,
+    others: OtherImages = NO_OTHERS,
 ) -> int:
     """Return the most shards that an audit is cut into: SEARCH (of matched searches too) and SCORE. Makes none.
 
     SCORE shards are cut from what was found, after all searches have ended. This counts one subset for each image and
-    version. `second_count` is the number of items of the out-of-distribution data set.
+    version.
     """
     works = _works(specification, versions, item_count, shard_seconds)
     searching = sum(math.ceil(item_count / work.most_items) for work in works)
-    images, others = _transferred_images(specification, item_count), len(versions) - 1
+    images, sources = _transferred_images(specification, item_count), len(versions) - 1
     searches = sum(not search.matched for search in specification.searches)
 
     def scoring(scorers: Sequence[ModelVersion], sources: int, count: int) -> int:
         most = (_most_scored(specification, scorer, sources, shard_seconds) for scorer in scorers)
         return sum(math.ceil(count / items) for items in most)
 
-    transferring = searches * scoring(versions, others, images) if others else 0
+    transferring = searches * scoring(versions, sources, images) if sources else 0
     testing = len(versions) if _spot_images(specification, item_count) else 0
-    return searching + transferring + testing + scoring(checked_together(versions), 1, second_count)
+    predicting = scoring(checked_together(versions), 1, others.second_count) + scoring(versions, 1, others.pair_count)
+    return searching + transferring + testing + predicting
 
 
 def _most_scored(specification: AuditSpecification, scorer: ModelVersion, sources: int, shard_seconds: float) -> int:

@@ -19,6 +19,7 @@ from modicum_server.usecases.rules import check
 
 FIELD = "audit.specification"
 SECOND_FIELD = f"{FIELD}.out_of_distribution_dataset"
+COUNTERFACTUAL_FIELD = f"{FIELD}.counterfactual_dataset"
 AUTO = "auto"
 
 
@@ -44,6 +45,8 @@ def check_draft(draft: AuditDraft, project: str) -> None:
     _check_name(f"{FIELD}.dataset", "dataset", asked.dataset, project)
     if asked.out_of_distribution_dataset:
         _check_name(SECOND_FIELD, "dataset", asked.out_of_distribution_dataset, project)
+    if asked.counterfactual_dataset:
+        _check_name(COUNTERFACTUAL_FIELD, "dataset", asked.counterfactual_dataset, project)
     check(f"{FIELD}.searches", asked.searches)
     for place, search in enumerate(asked.searches):
         _check_search(f"{FIELD}.searches[{place}]", search)

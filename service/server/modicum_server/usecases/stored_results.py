@@ -26,10 +26,12 @@ def reuse_key(
     settings: Settings,
     *,
     second: Dataset | None = None,
+    counterfactual: Dataset | None = None,
 ) -> str:
     """Return the SHA-256 of specification, digests, library version, dtype, device kind and the limit on image files.
 
-    `second` is the out-of-distribution data set, where there is one.
+    `second` is the out-of-distribution data set, where there is one, and `counterfactual` the counterfactual one. Keys
+    of audits from before there were counterfactual data sets stay valid.
 
     Where the specification leaves the device open, the workers' setting is used. Where that leaves it open too, the key
     says "auto", and `reusable_audit` compares the devices that the workers chose.
@@ -44,6 +46,7 @@ def reuse_key(
             "dtype": DTYPE,
             "device": settings.device if specification.device == AUTO else specification.device,
             "max_image_pixels": settings.max_image_pixels,
+            **({} if counterfactual is None else {"counterfactual_manifest_digest": counterfactual.manifest_digest}),
         }
     )
 

@@ -6,12 +6,12 @@ What was found until then is stored, unless the lease was lost.
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, SPOTS, Stage
+from modicum_server.domain.audits import COUNTERFACTUAL, OUT_OF_DISTRIBUTION, SPOTS, Stage
 from modicum_server.domain.tasks import Task
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
 from modicum_server.worker.plan.check import plan_check
-from modicum_server.worker.plan.ood_task import plan_ood_task
+from modicum_server.worker.plan.prediction_task import plan_predictions
 from modicum_server.worker.plan.score import ScorePlan, plan_score
 from modicum_server.worker.plan.search import plan_search
 from modicum_server.worker.plan.spots import plan_spots
@@ -58,8 +58,8 @@ async def score(context: WorkerContext, claim: Claim) -> Outcome:
 
 
 async def predict(context: WorkerContext, claim: Claim) -> Outcome:
-    """SCORE of no search: one version predicts whole images of the out-of-distribution data set."""
-    task = await plan_ood_task(context, claim.shard)
+    """SCORE of no search: one version predicts whole images of another data set."""
+    task = await plan_predictions(context, claim.shard)
     if not isinstance(task, Task):
         return await settle(context, claim, task)
     ending = await run_task(context, claim, task, predictions(context, claim))
@@ -95,7 +95,7 @@ _BY_STAGE: Mapping[Stage, Callable[[WorkerContext, Claim], Awaitable[Outcome]]] 
 
 async def work_on(context: WorkerContext, claim: Claim) -> Outcome:
     """Work on a claim, whatever its kind."""
-    if claim.shard.search_index == OUT_OF_DISTRIBUTION:
+    if claim.shard.search_index in {OUT_OF_DISTRIBUTION, COUNTERFACTUAL}:
         return await predict(context, claim)
     if claim.shard.search_index == SPOTS:
         return await test_spots(context, claim)

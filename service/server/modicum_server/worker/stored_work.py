@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from modicum_server.domain.audits import Audit, AuditSpecification, Shard
 from modicum_server.domain.classes import scorable_sources
 from modicum_server.domain.composites import part_names
-from modicum_server.domain.datasets import Dataset
-from modicum_server.domain.findings import FoundSubset, PredictedImage
+from modicum_server.domain.datasets import Dataset, DatasetItem
+from modicum_server.domain.findings import FoundSubset, PredictedImage, Prediction
 from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.searches import whole_image_search
 from modicum_server.ports import Transaction
 from modicum_server.usecases.controls import carrier, control_positions, spot_plan
 
@@ -52,9 +53,27 @@ async def positions_without_finding(transaction: Transaction, shard: Shard) -> t
     return tuple(sorted(set(shard.positions) - done))
 
 
+async def counterfactual_items(
+    transaction: Transaction, audit: Audit, positions: Sequence[int]
+) -> dict[int, DatasetItem]:
+    """Return the counterfactual partner of each audited item at these positions that has one, by position."""
+    name = audit.specification.counterfactual_dataset
+    if not name:
+        return {}
+    items = await transaction.audits.items(audit.name, positions)
+    partners = await transaction.datasets.named(name, [item.item for _, item in items])
+    return {position: partners[item.item] for position, item in items if item.item in partners}
+
+
+async def original_predictions(transaction: Transaction, audit: Audit, version: str) -> Mapping[int, Prediction]:
+    """Return what a version predicts on the audited images, by position, where it could."""
+    index = whole_image_search(audit.specification.searches)
+    return await transaction.findings.predictions(audit.name, version, index)
+
+
 async def positions_without_prediction(transaction: Transaction, shard: Shard) -> tuple[int, ...]:
-    """Return the positions of a shard of the out-of-distribution data set that are still to be predicted, rising."""
-    done: Mapping[int, int | None] = await transaction.predictions.of(shard.audit, shard.model_version)
+    """Return the positions of a shard of another data set that are still to be predicted, rising."""
+    done = await transaction.predictions.of(shard.audit, shard.model_version, shard.search_index)
     return tuple(sorted(set(shard.positions) - done.keys()))
 
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from modicum_server.domain.audits import Audit
+from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, Audit
 from modicum_server.domain.classes import class_index, classes_by_name
 from modicum_server.domain.ensembles import checked_together
+from modicum_server.domain.findings import Prediction
 from modicum_server.domain.models import ModelVersion
 from modicum_server.measures.out_of_distribution import OutOfDistribution, VersionPredictions
 from modicum_server.ports import Transaction
@@ -26,7 +27,9 @@ async def ood_predictions(
     dataset = await dataset_in_use(transaction, name)
     labels = await _labels(transaction, name)
     compared = {
-        version.name: _compared(labels, version, await transaction.predictions.of(audit.name, version.name))
+        version.name: _compared(
+            labels, version, await transaction.predictions.of(audit.name, version.name, OUT_OF_DISTRIBUTION)
+        )
         for version in checked_together(versions)
     }
     return OutOfDistribution(name, dataset.manifest_digest, dataset.item_count, compared)
@@ -43,10 +46,11 @@ async def _labels(transaction: Transaction, dataset: str) -> dict[int, str]:
 
 
 def _compared(
-    labels: Mapping[int, str], version: ModelVersion, predicted: Mapping[int, int | None]
+    labels: Mapping[int, str], version: ModelVersion, predicted: Mapping[int, Prediction]
 ) -> VersionPredictions:
     by_name = classes_by_name(version.class_labels)
-    pairs = [(predicted.get(index), class_index(label, by_name)) for index, label in labels.items()]
+    classes = {index: one.predicted_class for index, one in predicted.items()}
+    pairs = [(classes.get(index), class_index(label, by_name)) for index, label in labels.items()]
     return VersionPredictions(
         np.array([one is not None for one, _ in pairs], dtype=np.bool_),
         np.array([one is not None and one == label for one, label in pairs], dtype=np.bool_),

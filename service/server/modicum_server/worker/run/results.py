@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from modicum_server.domain.audits import COUNTERFACTUAL, Shard
 from modicum_server.domain.findings import Finding, Prediction, Transfer, TransferFinding
 from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.tasks import SubsetScore, TaskEvent, TaskFindings, TaskScores, TaskSpots
@@ -58,10 +59,11 @@ def predictions(context: WorkerContext, claim: Claim) -> ResultKind[Prediction]:
     """Return a version's predictions on whole images."""
 
     def of_event(event: TaskEvent) -> Sequence[Prediction]:
-        return [_prediction(score) for score in _scores(event)]
+        return [_prediction(score, claim.shard) for score in _scores(event)]
 
     async def store(transaction: Transaction, stored: Sequence[Prediction]) -> None:
-        await transaction.predictions.add(claim.shard.audit, claim.shard.model_version, stored)
+        shard = claim.shard
+        await transaction.predictions.add(shard.audit, shard.model_version, shard.search_index, stored)
 
     return ResultKind(of_event, store, context.metrics.predictions_stored)
 
@@ -96,7 +98,9 @@ def _transfer(score: SubsetScore, plan: ScorePlan) -> Transfer:
     return Transfer(given.position, given.source, transferred)
 
 
-def _prediction(score: SubsetScore) -> Prediction:
+def _prediction(score: SubsetScore, shard: Shard) -> Prediction:
+    """The score as a prediction. Its confidence is of a partner's class, which only a counterfactual has."""
     if score.reason is not None:
         return Prediction(score.given.position, reason=score.reason)
-    return Prediction(score.given.position, score.predicted_class)
+    confidence = score.confidence if shard.search_index == COUNTERFACTUAL else None
+    return Prediction(score.given.position, score.predicted_class, confidence=confidence)

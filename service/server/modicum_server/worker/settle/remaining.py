@@ -100,7 +100,7 @@ class RemainingScores:
 
 @dataclass(frozen=True, slots=True)
 class RemainingPredictions:
-    """What is left of a SCORE shard of the out-of-distribution data set."""
+    """What is left of a SCORE shard of the out-of-distribution or the counterfactual data set."""
 
     shard: Shard
     missing: str = SCORES_MISSING
@@ -114,7 +114,8 @@ class RemainingPredictions:
     ) -> Sequence[Finding]:
         """Store the reason in place of predictions. No finding is new."""
         failed = [Prediction(position, reason=reason) for position in positions]
-        await transaction.predictions.add(self.shard.audit, self.shard.model_version, failed)
+        shard = self.shard
+        await transaction.predictions.add(shard.audit, shard.model_version, shard.search_index, failed)
         return ()
 
 

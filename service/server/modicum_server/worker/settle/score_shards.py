@@ -1,14 +1,21 @@
 """Cuts the SCORE stage into shards.
 
-A shard is about one version and one search, about one version and the out-of-distribution data set, or about the spot
-test of one version. Versions score
-each other's subsets only where they have the same classes; the result says where they do not.
+A shard is about one version and one search, about one version and another data set, or about the spot test of one
+version. Versions score each other's subsets only where they have the same classes; the result says where they do not.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from modicum_server.domain.audits import OUT_OF_DISTRIBUTION, SPOTS, Audit, AuditSpecification, NewShard, Stage
+from modicum_server.domain.audits import (
+    COUNTERFACTUAL,
+    OUT_OF_DISTRIBUTION,
+    SPOTS,
+    Audit,
+    AuditSpecification,
+    NewShard,
+    Stage,
+)
 from modicum_server.domain.classes import scorable_sources
 from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import ModelVersion
@@ -16,7 +23,12 @@ from modicum_server.domain.spots import ALL_CLASSES, LEAST_CLASS_IMAGES, LEAST_S
 from modicum_server.ports import Transaction
 from modicum_server.usecases.controls import control_positions, transfer_plan
 from modicum_server.usecases.costs import cut_scores
-from modicum_server.worker.stored_work import dataset_in_use, predicted_images
+from modicum_server.worker.stored_work import (
+    counterfactual_items,
+    dataset_in_use,
+    original_predictions,
+    predicted_images,
+)
 
 
 async def score_shards(
@@ -26,6 +38,7 @@ async def score_shards(
     return [
         *await _transfer_shards(transaction, audit, versions, shard_seconds=shard_seconds),
         *await _prediction_shards(transaction, audit.specification, versions, shard_seconds=shard_seconds),
+        *await _counterfactual_shards(transaction, audit, versions, shard_seconds=shard_seconds),
         *[shard for version in versions for shard in await _spot_shards(transaction, audit, version.name)],
     ]
 
@@ -95,6 +108,21 @@ async def _prediction_shards(
             shard_seconds=shard_seconds,
         )
     ]
+
+
+async def _counterfactual_shards(
+    transaction: Transaction, audit: Audit, versions: Sequence[ModelVersion], *, shard_seconds: float
+) -> list[NewShard]:
+    """The shards of the counterfactual data set: for each version, the pairs whose original it predicted."""
+    pairs = await counterfactual_items(transaction, audit, range(audit.item_count))
+    shards: list[NewShard] = []
+    for version in versions if pairs else ():
+        predicted = await original_predictions(transaction, audit, version.name)
+        positions = sorted(pairs.keys() & predicted.keys())
+        shards += cut_scores(
+            audit.specification, version, COUNTERFACTUAL, positions, sources=1, shard_seconds=shard_seconds
+        )
+    return shards
 
 
 async def _spot_shards(transaction: Transaction, audit: Audit, version: str) -> list[NewShard]:
