@@ -1,4 +1,4 @@
-"""The networks of the trust part: a fractional design of planted cues, clean networks, and digits with true evidence.
+"""The networks of the trust part: a fractional design of planted cues, clean networks, and some with true evidence.
 
 Half of the kinds are set aside: no limit of the rule is chosen on them. Nothing here trains anything.
 """
@@ -40,11 +40,14 @@ NETWORKS = (("digits", "plain"), ("cifar10", "resnet8"), ("cifar10", "plain"))
 """Sources of pictures and architectures."""
 CLEAN_SEEDS = 20
 """Clean networks of each source and architecture."""
+LABEL = "label"
+"""Scope of a cue that defines the label, as a lesion does: a picture has it or has not, whatever else it shows."""
+TRUE_EVIDENCE = tuple(itertools.product((Where.CENTRE, Where.MOVING), (Look.OPAQUE, Look.FAINT)))
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A network that is trained and audited. `scope` says how many classes have a cue; "clean" has none."""
+    """A network that is trained and audited. `scope` says how many classes have a cue; "clean" has none; or LABEL."""
 
     pictures: str
     architecture: str
@@ -81,9 +84,10 @@ def cases() -> list[Case]:
         for pictures, architecture in NETWORKS
         for seed in range(CLEAN_SEEDS)
     ]
+    true = [Case("cifar10", "plain", Cue(*kind, (1,), 1.0), LABEL, seed) for seed, kind in enumerate(TRUE_EVIDENCE)]
     together = [*planted, *clean]
     drawn = np.random.default_rng(0).permutation(len(together))
-    return [together[place] for place in drawn]
+    return [*(together[place] for place in drawn), *true]
 
 
 def _planted(pictures: str, architecture: str) -> list[Case]:

@@ -2,7 +2,7 @@
 
 import importlib.util
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.planted.cases import CLASSES, Case
+from benchmarks.planted.cases import CLASSES, LABEL, Case
 from benchmarks.planted.cues import Picture
 from benchmarks.subjects import Absent
 
-EPOCHS = {"plain": 12, "resnet8": 20}
+EPOCHS = 12
 BATCH = 100
 TEST_IMAGES = 1000
 PLAIN_CHANNELS = (24, 48, 96)
@@ -65,7 +65,7 @@ def trained(case: Case, data: Path | None, kept: Path) -> Trained:
     Raises:
         Absent: the pictures are not there.
     """
-    pictures = pictures_of(case.pictures, data)
+    pictures = relabelled(case, pictures_of(case.pictures, data))
     drawn = np.random.default_rng(case.seed)
     train = with_cue(case, pictures.train, pictures.train_labels, drawn)
     test = with_cue(case, pictures.test, pictures.test_labels, drawn)
@@ -91,6 +91,15 @@ def trained(case: Case, data: Path | None, kept: Path) -> Trained:
     )
 
 
+def relabelled(case: Case, pictures: Pictures) -> Pictures:
+    """The pictures; with the labels 0 and 1 at random where a cue is to define the label."""
+    if case.scope != LABEL:
+        return pictures
+    drawn = np.random.default_rng(20_000 + case.seed)
+    labels = (drawn.integers(0, 2, len(each)) for each in (pictures.train_labels, pictures.test_labels))
+    return replace(pictures, train_labels=next(labels), test_labels=next(labels))
+
+
 def with_cue(case: Case, images: Picture, labels: NDArray[np.int64], drawn: np.random.Generator) -> Picture:
     """The pictures with the cue of their own class, on `strength` of those whose class has one."""
     planted = images.copy()
@@ -103,6 +112,12 @@ def with_cue(case: Case, images: Picture, labels: NDArray[np.int64], drawn: np.r
 def normalised(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """The pictures as the network takes them."""
     return (images - torch.tensor(mean).view(-1, 1, 1)) / torch.tensor(std).view(-1, 1, 1)
+
+
+def balanced(labels: torch.Tensor, count: int) -> torch.Tensor:
+    """The first pictures of each class, `count` in all."""
+    each = count // len(labels.unique())
+    return torch.cat([(labels == one).nonzero().flatten()[:each] for one in labels.unique()])
 
 
 @cache
@@ -141,17 +156,18 @@ def _scaled(images: NDArray[np.uint8]) -> Picture:
 
 
 def _fit(case: Case, inputs: Tensor, labels: Tensor) -> nn.Module:
-    module = _module(case.architecture, inputs.shape[1])
-    epochs, steps = EPOCHS[case.architecture], -(-len(inputs) // BATCH)
+    inputs = inputs.contiguous(memory_format=torch.channels_last)  # a third faster
+    module = _module(case.architecture, inputs.shape[1]).to(memory_format=torch.channels_last)
+    steps = -(-len(inputs) // BATCH)
     optimizer = torch.optim.SGD(module.parameters(), 0.05, 0.9, weight_decay=5e-4, nesterov=True)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.2, total_steps=epochs * steps)
-    for _ in range(epochs):
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.2, total_steps=EPOCHS * steps)
+    for _ in range(EPOCHS):
         for batch in torch.randperm(len(inputs)).split(BATCH):
             optimizer.zero_grad()
             functional.cross_entropy(module(inputs[batch]), labels[batch]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             rate.step()
-    return module.eval()
+    return module.to(memory_format=torch.contiguous_format).eval()
 
 
 def _module(architecture: str, channels: int) -> nn.Module:

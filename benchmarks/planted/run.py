@@ -13,13 +13,15 @@ import torch
 
 from benchmarks.planted.audits import audit, truth
 from benchmarks.planted.cases import Case, cases
+from benchmarks.planted.measures import measured
 from benchmarks.planted.networks import trained
 from benchmarks.subjects import Absent
 
 ROWS = Path("benchmarks/results/planted.jsonl")
 WEIGHTS = Path("benchmarks/.cache/planted")
 """Trained networks, so that another audit of them needs no training; not committed."""
-IMAGES = (300,)
+AUDITS = ((300, 150), (1000, 150), (300, 25))
+"""Images, and passes of the search an image, of each audit of a network."""
 QUICK_CASES = 6
 
 
@@ -30,7 +32,7 @@ def measure(data: Path | None, into: Path, *, quick: bool) -> None:
     for place, case in enumerate(left[:QUICK_CASES] if quick else left, start=1):
         begun = time.perf_counter()
         try:
-            row = one_row(case, data, into / WEIGHTS, IMAGES)
+            row = one_row(case, data, into / WEIGHTS)
         except Absent as absent:
             print(f"left out: {case.name}: {absent}", flush=True)
             continue
@@ -38,17 +40,19 @@ def measure(data: Path | None, into: Path, *, quick: bool) -> None:
         with (into / ROWS).open("a") as rows:
             rows.write(json.dumps(row, sort_keys=True) + "\n")
         verdicts = ", ".join(f"{one['images']}: {one['outcome']}" for one in row["audits"])
-        print(f"{place}/{len(left)} {case.name}: followed {row['truth']['followed']:.2f}; {verdicts}", flush=True)
+        followed = ", ".join(f"{share:.2f}" for share in row["truth"]["followed"].values()) or "nothing"
+        print(f"{place}/{len(left)} {case.name}: followed {followed}; {verdicts}", flush=True)
 
 
-def one_row(case: Case, data: Path | None, kept: Path, images: tuple[int, ...]) -> dict[str, Any]:
-    """Train one network and audit it on so many images, once for each number."""
+def one_row(case: Case, data: Path | None, kept: Path) -> dict[str, Any]:
+    """Train one network and audit it, once for each number of images and passes."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the networks are small, and the order of sums stays the same on every machine
     try:
         network = trained(case, data, kept)
-        audits = [audit(case, network, count) for count in images]
-        return {**case.as_json(), "truth": truth(case, network), "audits": audits}
+        audits = [audit(case, network, images, passes) for images, passes in AUDITS]
+        found = measured(case, network)
+        return {**case.as_json(), "truth": truth(case, network), "audits": audits, "measures": found}
     finally:
         torch.set_num_threads(threads)
 

@@ -1,67 +1,214 @@
 """The tables of planted cues, from the rows of `planted.run`. Measures nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from modicum_server.measures.intervals import wilson
 from modicum_server.measures.number_words import share_text
 from modicum_server.measures.spot_rule import FOUND, SpotOutcome
 
-from benchmarks.planted.audits import LEARNT, PASSES
-from benchmarks.planted.run import IMAGES
+from benchmarks.planted import measures
+from benchmarks.planted.audits import LEARNT, THRESHOLD
+from benchmarks.planted.cases import LABEL
+from benchmarks.planted.cues import Where
+from benchmarks.planted.limits import PASTED_LIMITS, flagged_at
+from benchmarks.planted.run import AUDITS
 from benchmarks.tables import table
 
 Row = dict[str, Any]
-FOLLOWED = ((0.5, "at least half"), (LEARNT, "30% to 50%"), (0.0, "fewer than 30%"))
-OPAQUE = "opaque"
+FOLLOWED = (("at least half", 0.5, 1.01), ("30% to 50%", LEARNT, 0.5), ("fewer than 30%", 0.0, LEARNT))
+OPAQUE, CIFAR = "opaque", "cifar10"
+CHANCE = 0.5
+COLUMNS = tuple(f"{images:,} images, {passes} passes" for images, passes in AUDITS)
 
 
 def planted(rows: Sequence[Row]) -> Iterator[str]:
     """How often the spot test finds planted cues, and how often it flags clean networks."""
-    trained = [row for row in rows if not row["clean"]]
     clean = [row for row in rows if row["clean"]]
+    labelled = [row for row in rows if row["scope"] == LABEL]
+    cued = [row for row in rows if not row["clean"] and row["scope"] != LABEL]
+    local = [row for row in cued if row["cue"]["where"] != Where.WHOLE.value]
+    yield from _introduction(rows, cued, clean)
+    yield from _by_network(local)
+    yield from _by_class(local)
+    yield from _by_kind(local)
+    yield from _clean(clean)
+    yield from _whole(cued)
+    yield from _labelled(labelled)
+    yield from _limits(local, clean)
+    yield from _measures([row for row in (*local, *clean) if row["pictures"] == CIFAR])
+
+
+def _introduction(rows: Sequence[Row], cued: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
     minutes = sum(row["seconds"] for row in rows) / 60
     yield (
-        f"{len(trained)} networks with a planted cue and {len(clean)} clean ones were trained and audited in "
-        f"{minutes:.0f} minutes, on one thread each. A cue is a patch or a ring of a colour or pattern (opaque, faint, "
-        "or a tint), or a change of the whole picture (a wave, JPEG), in one, two or all of ten classes, on 50%, 75% "
-        f"or all of their pictures. An audit has {PASSES} passes an image and never sees the cue.\n"
+        f"{len(cued)} networks with planted cues and {len(clean)} clean ones were audited. The audits took "
+        f"{minutes:.0f} minutes in all, on one thread each. A cue is a patch or a ring of a colour or pattern (opaque, "
+        "faint, or a tint), or a change of the whole picture (a wave, JPEG). One, two or all of ten classes have one, "
+        f"on 50%, 75% or all of their pictures. The threshold is {THRESHOLD}. An audit never sees the cue.\n"
     )
     yield (
-        "*Follow* is the share of other pictures that become the class when the cue is put into them. Found: DECISIVE "
-        "or SUFFICIENT for a class that has a cue, or for all classes together. Kinds that were set aside took no part "
-        "in choosing a limit. Intervals are Wilson's, 95%.\n"
+        "*Follow* is the share of other pictures that become the class when they get its cue. Found: DECISIVE or "
+        "SUFFICIENT for a class that has a cue. Kinds that were set aside took no part in choosing a limit. Intervals "
+        "are Wilson's, 95%.\n"
     )
+
+
+def _by_network(local: Sequence[Row]) -> Iterator[str]:
+    """A network is found where a class with a cue is; how strongly its cues are followed is told by the strongest."""
+    yield "Networks with a cue that has a place, by how many pictures follow their strongest cue:\n"
     yield from table(
-        ("cues with a place", "look", "kinds", *(f"found with {images:,} images" for images in IMAGES)),
+        ("follow", "look", "kinds", *COLUMNS),
         [
-            (name, look, kinds, *(_found(_of(trained, low, high, look, kinds), images) for images in IMAGES))
-            for (low, name), high in zip(FOLLOWED, (1.01, 0.5, LEARNT), strict=True)
+            (name, look, kinds, *_in_each_audit(_of(local, low, high, look, kinds), _is_found))
+            for name, low, high in FOLLOWED
             for look in (OPAQUE, "faint or a tint")
             for kinds in ("set aside", "others")
         ],
     )
+
+
+def _by_class(local: Sequence[Row]) -> Iterator[str]:
+    """Each class with a cue counts by itself; those of one network are not independent, so no interval is given."""
+    yield "The same by class. Classes of one network are not independent, so there is no interval:\n"
     yield from table(
-        ("clean networks", "pictures", *(f"with {images:,} images" for images in IMAGES)),
+        ("follow", "look", *COLUMNS),
         [
-            (
-                what,
-                pictures,
-                *(_counted([r for r in clean if r["pictures"] == pictures], images, holds) for images in IMAGES),
-            )
-            for pictures in sorted({row["pictures"] for row in clean})
-            for what, holds in (("flagged", _is_flagged), ("NONE_FOUND", _is_none))
+            (name, look, *(_classes_found(local, low, high, look, audit) for audit in AUDITS))
+            for name, low, high in FOLLOWED
+            for look in (OPAQUE, "faint or a tint")
         ],
     )
-    yield "A cue of the whole picture has no place, and is not looked for:\n"
+
+
+def _by_kind(local: Sequence[Row]) -> Iterator[str]:
+    learnt = [row for row in local if _followed(row) >= LEARNT]
+    yield f"Cues that at least {share_text(LEARNT)} follow, by kind, number of classes and strength:\n"
+    kinds: Mapping[str, Callable[[Row], str]] = {
+        "kind": lambda row: f"{row['cue']['where']}, {row['cue']['look']}",
+        "classes": lambda row: str(row["scope"]),
+        "strength": lambda row: share_text(row["cue"]["strength"]),
+        "network": lambda row: f"{row['pictures']}, {row['architecture']}",
+    }
     yield from table(
-        ("cue", *(f"flagged with {images:,} images" for images in IMAGES)),
+        ("", "cues", *COLUMNS),
+        [
+            (what, value, *_in_each_audit([row for row in learnt if of(row) == value], _is_found))
+            for what, of in kinds.items()
+            for value in sorted({of(row) for row in learnt})
+        ],
+    )
+
+
+def _clean(clean: Sequence[Row]) -> Iterator[str]:
+    yield (
+        "Clean networks. Digits are true evidence at a fixed place: a stroke decides by right, so that their networks "
+        "are flagged is no false alarm:\n"
+    )
+    groups = sorted({(row["pictures"], row["architecture"]) for row in clean})
+    outcomes: Mapping[str, Callable[[Row, Row], bool]] = {"flagged": _is_flagged, "NONE_FOUND": _is_none}
+    yield from table(
+        ("networks", "kinds", "outcome", *COLUMNS),
+        [
+            (
+                f"{pictures}, {architecture}",
+                kinds,
+                name,
+                *_in_each_audit(_group(clean, pictures, architecture, kinds), holds),
+            )
+            for pictures, architecture in groups
+            for kinds in ("set aside", "others")
+            for name, holds in outcomes.items()
+        ],
+    )
+    photographs = [row for row in clean if row["pictures"] == CIFAR]
+    yield "Of the classes of clean networks on photographs, flagged:\n"
+    yield from table(COLUMNS, [[_clean_classes(photographs, audit) for audit in AUDITS]])
+
+
+def _whole(cued: Sequence[Row]) -> Iterator[str]:
+    yield (
+        "A cue of the whole picture has no place, and is not looked for. Those that at least "
+        f"{share_text(LEARNT)} follow:\n"
+    )
+    yield from table(
+        ("cue", *COLUMNS),
         [
             (
                 look,
-                *(_counted(_learnt(trained, look), images, _is_flagged) for images in IMAGES),
+                *_in_each_audit([r for r in cued if r["cue"]["look"] == look and _followed(r) >= LEARNT], _is_flagged),
             )
             for look in ("texture", "jpeg")
+        ],
+    )
+
+
+def _labelled(labelled: Sequence[Row]) -> Iterator[str]:
+    yield "A patch that defines the label, as a lesion does. To find it is right, and it is no shortcut:\n"
+    yield from table(
+        ("patch", "follow", *COLUMNS),
+        [
+            (
+                f"{row['cue']['where']}, {row['cue']['look']}",
+                share_text(_followed(row)),
+                *(_audit(row, audit)["outcome"] for audit in AUDITS),
+            )
+            for row in labelled
+        ],
+    )
+
+
+def _limits(local: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
+    """What other limits would have found and flagged, on both halves of the kinds."""
+    photographs = [row for row in clean if row["pictures"] == CIFAR]
+    learnt = [row for row in local if _followed(row) >= LEARNT]
+    yield "Other limits of the pasted share, judged from the same outcomes (300 and 1,000 images, 150 passes):\n"
+
+    def found(row: Row, audit: Row, limit: float) -> bool:
+        return bool(set(flagged_at(audit, limit)) & {int(one) for one in row["cue"]["classes"]})
+
+    yield from table(
+        ("limit", "kinds", *(f"{what}, {name}" for name in COLUMNS[:2] for what in ("found", "clean flagged"))),
+        [
+            (
+                f"{limit:g}",
+                kinds,
+                *(
+                    cell
+                    for audit in AUDITS[:2]
+                    for cell in (
+                        _counted(_kinds(learnt, kinds), audit, lambda row, one, at=limit: found(row, one, at)),
+                        _counted(_kinds(photographs, kinds), audit, lambda _, one, at=limit: bool(flagged_at(one, at))),
+                    )
+                ),
+            )
+            for limit in PASTED_LIMITS
+            for kinds in ("set aside", "others")
+        ],
+    )
+
+
+def _measures(rows: Sequence[Row]) -> Iterator[str]:
+    """Which measures order networks with a learnt cue over clean ones."""
+    compared = [row for row in rows if row["clean"] or _followed(row) >= LEARNT]
+    yield (
+        "Every measure of the result, on photographs: the chance that it is larger for a network whose cue at least "
+        f"{share_text(LEARNT)} follow than for a clean one (area under the ROC curve, with a bootstrap interval of 95% "
+        f"over networks). At 50% it does not separate; {measures.IMAGES} images, {measures.PASSES} passes:\n"
+    )
+    yield from table(
+        ("measure", "planted", "clean", "area", "separates"),
+        [
+            (
+                f"`{name}`",
+                str(planted),
+                str(clean),
+                f"{share_text(area)} ({share_text(low)} to {share_text(high)})",
+                "yes" if low > CHANCE or high < CHANCE else "no",
+            )
+            for name, planted, clean, area, (low, high) in sorted(
+                measures.areas(compared), key=lambda one: -abs(one[3] - CHANCE)
+            )
         ],
     )
 
@@ -69,16 +216,31 @@ def planted(rows: Sequence[Row]) -> Iterator[str]:
 def _of(rows: Sequence[Row], low: float, high: float, look: str, kinds: str) -> list[Row]:
     return [
         row
-        for row in rows
-        if low <= row["truth"]["followed"] < high
-        and row["cue"]["where"] != "whole picture"
-        and (row["cue"]["look"] == OPAQUE) is (look == OPAQUE)
-        and row["set_aside"] is (kinds == "set aside")
+        for row in _kinds(rows, kinds)
+        if low <= _followed(row) < high and (row["cue"]["look"] == OPAQUE) is (look == OPAQUE)
     ]
 
 
-def _found(rows: Sequence[Row], images: int) -> str:
-    return _counted(rows, images, lambda row, one: any(c is None or c in row["cue"]["classes"] for c in one["flagged"]))
+def _kinds(rows: Sequence[Row], kinds: str) -> list[Row]:
+    return [row for row in rows if row["set_aside"] is (kinds == "set aside")]
+
+
+def _group(rows: Sequence[Row], pictures: str, architecture: str, kinds: str) -> list[Row]:
+    return [r for r in _kinds(rows, kinds) if (r["pictures"], r["architecture"]) == (pictures, architecture)]
+
+
+def _followed(row: Row) -> float:
+    """How many pictures follow the strongest cue of a network."""
+    return max((float(share) for share in row["truth"]["followed"].values()), default=0.0)
+
+
+def _audit(row: Row, audit: tuple[int, int]) -> Row:
+    found: Row = next(one for one in row["audits"] if (one["images"], one["search_passes"]) == audit)
+    return found
+
+
+def _is_found(row: Row, audit: Row) -> bool:
+    return bool(set(audit["flagged"]) & set(row["cue"]["classes"]))
 
 
 def _is_flagged(_: Row, audit: Row) -> bool:
@@ -89,19 +251,30 @@ def _is_none(_: Row, audit: Row) -> bool:
     return bool(audit["outcome"] == SpotOutcome.NONE_FOUND.value)
 
 
-def _learnt(rows: Sequence[Row], look: str) -> list[Row]:
-    return [row for row in rows if row["cue"]["look"] == look and row["truth"]["followed"] >= LEARNT]
+def _classes_found(rows: Sequence[Row], low: float, high: float, look: str, audit: tuple[int, int]) -> str:
+    cues = [
+        int(one) in _audit(row, audit)["flagged"]
+        for row in rows
+        if (row["cue"]["look"] == OPAQUE) is (look == OPAQUE)
+        for one, share in row["truth"]["followed"].items()
+        if low <= share < high
+    ]
+    return f"{sum(cues)} of {len(cues)}"
 
 
-def _on(rows: Sequence[Row], pictures: str) -> list[Row]:
-    return [row for row in rows if row["pictures"] == pictures]
+def _clean_classes(clean: Sequence[Row], audit: tuple[int, int]) -> str:
+    outcomes = [SpotOutcome(one["outcome"]) for row in clean for one in _audit(row, audit)["rows"]]
+    return f"{sum(one in FOUND for one in outcomes)} of {len(outcomes)}"
 
 
-def _counted(rows: Sequence[Row], images: int, holds: Callable[[Row, Row], bool]) -> str:
-    audits = [(row, one) for row in rows for one in row["audits"] if one["images"] == images]
-    if not audits:
-        return "none yet"
-    count = sum(holds(row, one) for row, one in audits)
-    interval = wilson(count, len(audits))
+def _in_each_audit(rows: Sequence[Row], holds: Callable[[Row, Row], bool]) -> list[str]:
+    return [_counted(rows, audit, holds) for audit in AUDITS]
+
+
+def _counted(rows: Sequence[Row], audit: tuple[int, int], holds: Callable[[Row, Row], bool]) -> str:
+    if not rows:
+        return "no network"
+    count = sum(holds(row, _audit(row, audit)) for row in rows)
+    interval = wilson(count, len(rows))
     ends = "" if interval is None else f" ({share_text(interval.low or 0.0)} to {share_text(interval.high or 0.0)})"
-    return f"{count} of {len(audits)}{ends}"
+    return f"{count} of {len(rows)}{ends}"

@@ -20,6 +20,7 @@ from PIL import Image
 from torch import nn
 
 from modicum_server.domain.audits import Audit, AuditItem, AuditSpecification, AuditState
+from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification, ModelVersion, VersionState, Weights
@@ -38,24 +39,34 @@ from modicum_server.torchserve.messages import event_of, task_message
 THRESHOLD = 0.9
 VERSION = "projects/selftest/models/digits/versions/1"
 DATASET = "projects/selftest/datasets/digits"
-CANVAS = Canvas(1, SIDE, SIDE)
 INPUT = InputSpecification(1, SIDE, SIDE, 0.0, 1.0, 0, "nearest", (MEAN,), (STD,))
 ARCHITECTURE = "selftest:small_classifier"
 """A name that no group has: nothing is built from it."""
+SHORTCUT_ALONE = (ControlPlan(Control.SHORTCUT),)
 
 
 class AuditFailed(Exception):
     """The handler ended the task without findings; the message says why."""
 
 
-def audit(module: nn.Module, examples: Examples, *, seed: int, passes: int) -> Mapping[str, Any]:
+def audit(
+    module: nn.Module,
+    examples: Examples,
+    *,
+    seed: int,
+    passes: int,
+    framing: InputSpecification = INPUT,
+    controls: tuple[ControlPlan, ...] = SHORTCUT_ALONE,
+) -> Mapping[str, Any]:
     """Audit a classifier of normalised images and return the result document.
 
     Args:
-        module: the classifier.
+        module: the classifier, of ten classes.
         examples: the images, with labels, and with boxes if they are given.
         seed: the seed of the audit.
         passes: the budget of an image, in pass-equivalents.
+        framing: the input of the classifier; its size is that of the images.
+        controls: the controls that run.
 
     Raises:
         AuditFailed
@@ -63,31 +74,33 @@ def audit(module: nn.Module, examples: Examples, *, seed: int, passes: int) -> M
     with tempfile.TemporaryDirectory(prefix="modicum-selftest-") as slot:
         folder = Path(slot)
         (folder / "artifacts").mkdir()
-        version = _version(_digest(module))
+        version = _version(_digest(module), framing)
         items = tuple(_items(folder, examples))
-        specification = _specification(seed, passes)
-        findings = _run(folder, _task(version, specification, items), _kept(version, module))
+        specification = _specification(framing, controls, seed, passes)
+        findings = _run(folder, _task(version, specification, items), _kept(version.digest, framing, module))
     return _document(version, specification, findings)
 
 
-def _specification(seed: int, passes: int) -> AuditSpecification:
+def _specification(
+    framing: InputSpecification, controls: tuple[ControlPlan, ...], seed: int, passes: int
+) -> AuditSpecification:
     return AuditSpecification(
         model_versions=(VERSION,),
         dataset=DATASET,
-        canvas=CANVAS,
+        canvas=Canvas(framing.channels, framing.height, framing.width),
         searches=(Search(SearchMethod.MASK_OPTIMIZATION, THRESHOLD, passes=passes),),
-        controls=(ControlPlan(Control.SHORTCUT),),
+        controls=controls,
         seed=seed,
         sample=0,
         device="cpu",
     )
 
 
-def _version(digest: str) -> ModelVersion:
+def _version(digest: str, framing: InputSpecification) -> ModelVersion:
     return ModelVersion(
         VERSION,
         Weights(digest, ARCHITECTURE),
-        INPUT,
+        framing,
         tuple(map(str, range(CLASSES))),
         digest,
         VersionState.READY,
@@ -97,20 +110,22 @@ def _version(digest: str) -> ModelVersion:
 
 def _task(version: ModelVersion, specification: AuditSpecification, items: tuple[AuditItem, ...]) -> Task:
     work = SearchWork(
-        canvas=CANVAS,
+        canvas=specification.canvas,
         search=specification.searches[0],
         search_index=0,
         seed=specification.seed,
         items=items,
+        donors=items if any(CONTROLS[plan.control].uses_donors for plan in specification.controls) else (),
         controls=specification.controls,
-        control_exclusions=(frozenset(),),
+        control_exclusions=(frozenset(),) * len(specification.controls),
     )
     return Task(id="selftest", attempt=1, model_version=version, work=work, device=specification.device)
 
 
-def _kept(version: ModelVersion, module: nn.Module) -> Kept:
-    classifier = Classifier(module, bounds=(0.0, 1.0), mean=MEAN, std=STD, device="cpu")
-    return Kept(ModelCache({(version.digest, "cpu"): Loaded(classifier, INPUT)}))
+def _kept(digest: str, framing: InputSpecification, module: nn.Module) -> Kept:
+    bounds = (framing.lower_bound, framing.upper_bound)
+    classifier = Classifier(module, bounds=bounds, mean=framing.mean, std=framing.std, device="cpu")
+    return Kept(ModelCache({(digest, "cpu"): Loaded(classifier, framing)}))
 
 
 def _digest(module: nn.Module) -> str:

@@ -1,6 +1,7 @@
 """Where the evidence of an image lies: in its subset, or, where it has none, where a cover costs most confidence."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ class EvidenceMaps:
         donors = [pair.other for pair in self.images.donors([index], half, "scan", each=SCAN_COVERS)]
         regions = [place.region(canvas) for place in scan(canvas)]
         if not donors:
-            return torch.zeros(len(regions))
+            return torch.zeros(len(regions), dtype=torch.float64)
         covered = [Composite(donor, index, region) for region in regions for donor in donors]
         whole = Composite(index, index, torch.zeros(canvas, dtype=torch.bool))
         seen = self.interventions.log_probabilities([whole, *covered], self.images.class_of(index)).double().cpu()
@@ -51,9 +52,11 @@ class EvidenceMaps:
 
 def _spread(losses: Tensor, canvas: tuple[int, int]) -> Tensor:
     """The mean loss of the windows that hold each pixel (H, W)."""
-    total, windows = torch.zeros(canvas), torch.zeros(canvas)
-    for place, loss in zip(scan(canvas), losses.tolist(), strict=True):
-        held = slice(place.top, place.top + place.height), slice(place.left, place.left + place.width)
-        total[held] += loss
-        windows[held] += 1
-    return total / windows
+    return (losses @ _shares(canvas)).float().view(canvas)
+
+
+@lru_cache(maxsize=2)  # one for the canvas of a run; nobody changes it
+def _shares(canvas: tuple[int, int]) -> Tensor:
+    """The share of each window in the mean of each pixel (number of windows, H * W)."""
+    regions = torch.stack([place.region(canvas) for place in scan(canvas)]).double()
+    return (regions / regions.sum(dim=0)).flatten(1)

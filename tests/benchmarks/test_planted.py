@@ -1,0 +1,94 @@
+"""The benchmark of planted cues: its design, its areas, and tables that say what the rows say."""
+
+import numpy as np
+import pytest
+
+from benchmarks.planted import measures
+from benchmarks.planted.audits import counted, uncounted
+from benchmarks.planted.cases import HOW_MANY_CLASSES, LABEL, STRENGTHS, cases
+from benchmarks.planted.limits import flagged_at
+from benchmarks.planted.run import AUDITS
+from benchmarks.planted.tables import planted
+
+SOURCES = 30
+
+
+def place(pasted: float) -> dict:
+    """A place on which each source has the same share."""
+    return {"own": False, "pasted": [[pasted, SOURCES]], "covered": [[0.0, SOURCES]]}
+
+
+def row(name: str, *, followed: dict[str, float], flagged: list[int], clean: bool = False, **more: object) -> dict:
+    outcome = "DECISIVE" if flagged else "NONE_FOUND"
+    audits = [
+        {
+            "images": images,
+            "search_passes": passes,
+            "outcome": outcome,
+            "flagged": flagged,
+            "rows": [{"class": 3, "outcome": outcome, "places": [place(0.5 if flagged else 0.0)]}],
+        }
+        for images, passes in AUDITS
+    ]
+    return {
+        "name": name,
+        "pictures": "cifar10",
+        "architecture": "plain",
+        "clean": clean,
+        "set_aside": False,
+        "scope": "clean" if clean else "one",
+        "seconds": 60.0,
+        "cue": {"where": "nowhere" if clean else "corner", "look": "opaque", "classes": [3], "strength": 1.0},
+        "truth": {"followed": followed},
+        "audits": audits,
+        "measures": {"accuracy": 0.5},
+        **more,
+    }
+
+
+def test_each_number_of_classes_has_each_strength_and_no_name_occurs_twice():
+    planted_cases = [case for case in cases() if not case.clean and case.scope != LABEL]
+
+    for scope in HOW_MANY_CLASSES:
+        assert {case.cue.strength for case in planted_cases if case.scope == scope} == set(STRENGTHS)
+    assert len({case.name for case in cases()}) == len(cases())
+    assert len(planted_cases) <= 120
+    assert sum(case.clean for case in cases()) == 60
+
+
+@pytest.mark.parametrize(
+    ("larger", "smaller", "area"),
+    [([2, 3], [0, 1], 1.0), ([0, 1], [2, 3], 0.0), ([1, 1], [1, 1], 0.5), ([2, 0], [1], 0.5)],
+)
+def test_the_area_is_the_share_of_pairs_in_which_the_planted_network_is_above(larger, smaller, area):
+    assert measures.area(np.array(larger, dtype=float), np.array(smaller, dtype=float)) == area
+
+
+def test_counted_values_come_back():
+    values = np.array([0.5, -0.25, 0.5, 0.0])
+
+    assert uncounted(counted(values)).tolist() == sorted(values.tolist())
+
+
+def test_a_higher_limit_flags_less():
+    audit = {"rows": [{"class": 3, "places": [place(0.3)]}, {"class": 4, "places": [place(0.0)]}]}
+
+    assert flagged_at(audit, 0.1) == [3]
+    assert flagged_at(audit, 0.5) == []
+
+
+def test_tables_count_what_was_found_what_was_not_and_false_alarms():
+    rows = [
+        row("found", followed={"3": 0.9}, flagged=[3]),
+        row("missed", followed={"3": 0.8}, flagged=[]),
+        row("another class was flagged", followed={"3": 0.8}, flagged=[4]),
+        row("clean", followed={}, flagged=[], clean=True),
+        row("false alarm", followed={}, flagged=[2], clean=True),
+    ]
+
+    text = "\n".join(planted(rows))
+
+    assert "| at least half | opaque | others | 1 of 3" in text
+    assert "| cifar10, plain | others | flagged | 1 of 2" in text
+    assert "| cifar10, plain | others | NONE_FOUND | 1 of 2" in text
+    assert "| 30% to 50% | opaque | others | no network" in text
