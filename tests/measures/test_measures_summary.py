@@ -1,13 +1,18 @@
 """The summary of a version: what it says in which situation."""
 
-import pytest
-from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
-from modicum_server.measures.measure import Measure
-from modicum_server.measures.spot_rule import SpotOutcome
-from modicum_server.measures.spots import JudgedRow, SpotTest, _tested_places
-from modicum_server.measures.summary import NEXT_STEP, NOT_TESTED, summary_of
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-RATE = {"overinterpretation_rate": Measure(0.9, "share", 100, parameters={"alpha": 0.05})}
+import numpy as np
+import pytest
+from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
+from modicum_server.measures.intervals import Interval
+from modicum_server.measures.measure import Measure, share
+from modicum_server.measures.spot_rule import SpotOutcome, judge_network
+from modicum_server.measures.spots import JudgedRow, SpotTest, _tested_places
+from modicum_server.measures.summary import NEXT_STEP, summary_of
+
 RIVAL = SpotPlace(SpotKind.WINDOW, 10, 10, 4, 3)
 
 
@@ -19,75 +24,149 @@ def row(target_class, label, outcome, *, followed=0.0, needed=None, sources=30) 
     return JudgedRow(tested, label, outcome, _tested_places(tested, 0.95), needed)
 
 
-def spot_test(*rows: JudgedRow, outcome: SpotOutcome) -> SpotTest:
+def failed(target_class, label) -> JudgedRow:
+    tested = SpotRow(target_class, reason=FindingReason.MODEL_DIED)
+    return JudgedRow(tested, label, SpotOutcome.INCONCLUSIVE, (), None)
+
+
+def spot_test(*rows: JudgedRow) -> SpotTest:
+    outcome = judge_network({one.row.number: one.outcome for one in rows})
     return SpotTest("version", 0, outcome, rows, 0, {})
 
 
-def summary(test=None, outcomes=None, *, measured=RATE, spot_asked=True) -> list[str]:
-    return summary_of(measured, outcomes or {}, test, spot_asked=spot_asked)
+def rate(successes, count) -> dict[str, Measure]:
+    small = share(np.arange(count) < successes, empty="no image is eligible", parameters={"alpha": 0.05})
+    return {"overinterpretation_rate": small}
+
+
+def drop(region) -> dict[str, Measure]:
+    interval = Interval(0.3, 0.5, "bootstrap", 100)
+    return {"shortcut_accuracy_drop": Measure(0.4, "difference", 100, interval, {"region": region})}
 
 
 EVERYONE = row(None, "all classes together", SpotOutcome.NONE_FOUND, sources=300)
+CAT = row(3, "cat", SpotOutcome.DECISIVE, followed=0.6)
+CAT_FOLLOWS = (
+    "The decision for cat follows a spot of 10x10 pixels (4 from the top, 3 from the left): copied, it makes 60% of 30 "
+    "other pictures cat, and a place of that size elsewhere 0% of them. The difference is 60% (95% interval 40% to "
+    "79%) over 30 pictures that were copied from."
+)
+MANY = "For 90% of 100 searched images (95% interval 83% to 94%), 5% of the pixels or fewer suffice."
+FEW = "For 5 of 6 searched images, 5% of the pixels or fewer suffice."
+ANY = (
+    "For 90% of 100 searched images (95% interval 83% to 94%), 5% of the pixels or fewer suffice. Such subsets exist "
+    "for other classes as well, which says more about what masks can do than about what this model learned."
+)
+OTHERS = "other backgrounds and cues without a place, such as textures, colours or compression."
+NOT_TESTED = f"Not tested: {OTHERS}"
+NOT_ASKED = f"Not tested: whether a small place decides (the control was not asked for), {OTHERS}"
 
 
-def test_a_class_that_follows_a_spot_comes_first_with_what_to_do_next():
-    cat = row(3, "cat", SpotOutcome.DECISIVE, followed=0.6)
+@dataclass(frozen=True)
+class Situation:
+    """What was measured, and what the summary says of it."""
 
-    first, second, *_, last = summary(spot_test(EVERYONE, cat, outcome=SpotOutcome.DECISIVE))
+    says: tuple[str, ...]
+    test: SpotTest | None = None
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    measured: Mapping[str, Measure] = field(default_factory=lambda: rate(90, 100))
+    asked: bool = True
 
-    assert first == (
-        "The decision for cat follows a spot of 10x10 pixels (4 from the top, 3 from the left): copied onto other "
-        "pictures it makes 60% of them cat (0% with a random place; 30 pictures were copied from)."
-    )
-    assert (second, last) == (NEXT_STEP, NOT_TESTED)
+
+RING_COSTS = (
+    "Filling the ring at the edge with the mean costs 40% of the accuracy (95% interval 30% to 50%): a shortcut."
+)
+TOO_FEW = (
+    f"Not tested: whether a small place decides (that takes at least 30 images of two predicted classes), {OTHERS}"
+)
+FEW_FOLLOW = (
+    "The decision for cat follows a spot of 10x10 pixels (4 from the top, 3 from the left): copied, it makes 8 of 9 "
+    "other pictures cat, and a place of that size elsewhere 0 of them. The difference is 89% (95% interval 50% to "
+    "100%) over 9 pictures that were copied from."
+)
+
+
+SITUATIONS = {
+    "an audit without the spot test opens with its subsets": Situation((MANY, NOT_ASKED), asked=False),
+    "few images are counted": Situation((FEW, NOT_ASKED), measured=rate(5, 6), asked=False),
+    "all of few images are counted": Situation(
+        ("For 6 of 6 searched images, 5% of the pixels or fewer suffice.", NOT_ASKED), measured=rate(6, 6), asked=False
+    ),
+    "no image was searched": Situation(
+        ("Nothing is known of small subsets: no image is eligible.", NOT_ASKED), measured=rate(0, 0), asked=False
+    ),
+    "subsets of any class": Situation((ANY, NOT_ASKED), outcomes={"class_targeted": "ANY_CLASS"}, asked=False),
+    "a shortcut comes before the subsets": Situation(
+        (
+            RING_COSTS,
+            MANY,
+            NOT_ASKED,
+        ),
+        outcomes={"shortcut": "SHORTCUT"},
+        measured={**rate(90, 100), **drop("ring")},
+        asked=False,
+    ),
+    "too few images for the spot test that was asked for": Situation(
+        (
+            MANY,
+            TOO_FEW,
+        ),
+    ),
+    "a class that follows a spot comes first, with what to do next": Situation(
+        (CAT_FOLLOWS, NEXT_STEP, MANY, NOT_TESTED), spot_test(EVERYONE, CAT)
+    ),
+    "a spot of few images is counted": Situation(
+        (
+            FEW_FOLLOW,
+            NEXT_STEP,
+            MANY,
+            NOT_TESTED,
+        ),
+        spot_test(EVERYONE, row(3, "cat", SpotOutcome.SUFFICIENT, followed=0.9, sources=9)),
+    ),
+    "nothing found names what was looked through": Situation(
+        ("No spot that decides was found in 10 classes with 300 images.", MANY, NOT_TESTED),
+        spot_test(EVERYONE, *(row(place, f"class {place}", SpotOutcome.NONE_FOUND) for place in range(10))),
+    ),
+    "nothing found in all classes together": Situation(
+        ("No spot that decides was found in all classes together with 300 images.", MANY, NOT_TESTED),
+        spot_test(EVERYONE),
+    ),
+    "what is not settled says how many images would": Situation(
+        (
+            "These 300 images do not settle whether a spot decides for cat. About 45 images of each would settle it.",
+            MANY,
+            NOT_TESTED,
+        ),
+        spot_test(EVERYONE, row(3, "cat", SpotOutcome.INCONCLUSIVE, needed=45)),
+    ),
+    "rows that failed are not tested, and the others are said": Situation(
+        (
+            "No spot that decides was found in 1 class with 300 images.",
+            MANY,
+            f"Not tested: whether a small place decides for dog (the model's process failed), {OTHERS}",
+        ),
+        spot_test(EVERYONE, row(3, "cat", SpotOutcome.NONE_FOUND), failed(4, "dog")),
+    ),
+    "a spot test that failed as a whole is not tested": Situation(
+        (MANY, f"Not tested: whether a small place decides (the model's process failed), {OTHERS}"),
+        spot_test(failed(None, "all classes together"), failed(4, "dog")),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_the_summary_says_what_its_situation_is(name):
+    situation = SITUATIONS[name]
+
+    said = summary_of(situation.measured, situation.outcomes, situation.test, spot_asked=situation.asked)
+
+    assert tuple(said) == situation.says
 
 
 def test_more_classes_than_fit_are_counted():
     found = [row(place, f"class {place}", SpotOutcome.SUFFICIENT, followed=0.6) for place in range(5)]
 
-    sentences = summary(spot_test(EVERYONE, *found, outcome=SpotOutcome.SUFFICIENT))
+    sentences = summary_of(rate(90, 100), {}, spot_test(EVERYONE, *found), spot_asked=True)
 
     assert sentences[3:5] == ["2 further classes follow a spot, too.", NEXT_STEP]
-
-
-def test_none_found_names_what_was_looked_through_and_never_says_that_there_is_none():
-    classes = [row(place, f"class {place}", SpotOutcome.NONE_FOUND) for place in range(10)]
-
-    first, *_, last = summary(spot_test(EVERYONE, *classes, outcome=SpotOutcome.NONE_FOUND))
-
-    assert first == "No spot that decides was found in 10 classes with 300 images."
-    assert last == NOT_TESTED
-
-
-def test_what_is_not_settled_says_how_many_images_would():
-    open_row = row(3, "cat", SpotOutcome.INCONCLUSIVE, needed=45)
-
-    first, *_ = summary(spot_test(EVERYONE, open_row, outcome=SpotOutcome.INCONCLUSIVE))
-
-    assert first == (
-        "These 300 images do not settle whether a spot decides for cat. About 45 images of each would settle it."
-    )
-
-
-@pytest.mark.parametrize(
-    ("asked", "said"), [(True, "that takes 30 images of two predicted classes"), (False, "was not asked for")]
-)
-def test_a_spot_test_that_did_not_run_says_why(asked, said):
-    assert said in summary(spot_asked=asked)[0]
-
-
-def test_a_shortcut_and_subsets_of_any_class_are_said():
-    measured = {**RATE, "shortcut_accuracy_drop": Measure(0.4, "difference", 100, parameters={"region": "ring"})}
-
-    sentences = summary(outcomes={"shortcut": "SHORTCUT", "class_targeted": "ANY_CLASS"}, measured=measured)
-
-    assert sentences[1] == "Filling the ring at the edge with the mean costs 40% of the accuracy: a shortcut."
-    assert sentences[2].startswith(
-        "For 90% of the searched images, 5% of the pixels or fewer suffice. Such subsets exist"
-    )
-
-
-def test_without_a_searched_image_nothing_is_said_of_subsets():
-    nothing = {"overinterpretation_rate": Measure(None, "share", 0, unavailable="none")}
-
-    assert len(summary(measured=nothing)) == 2

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
-from modicum_server.measures.intervals import Interval
+from modicum_server.measures.intervals import SMALLEST_SAMPLE, Interval
 
 OPEN_END = "open"
 
@@ -15,6 +15,11 @@ def share_text(share: float) -> str:
         return f"{percent:.0f}%"
     decimals = min(4, 1 - math.floor(math.log10(abs(percent))))
     return f"{percent:.{decimals}f}%"
+
+
+def part_text(share: float, count: int) -> str:
+    """Return what stands before "of {count}": a share as per cent, and as a number where there is no interval ("5")."""
+    return share_text(share) if count >= SMALLEST_SAMPLE else str(round(share * count))
 
 
 def ratio_text(ratio: float) -> str:

@@ -198,7 +198,8 @@ def _difference(values: Floats, outcomes: Sequence[SpotOutcomes], level: float) 
     interval = None
     if len(values) >= LEAST_CLASS_IMAGES:
         tail = (1 - level) / 2
-        interval = Interval(low_end(values, tail), high_end(values, tail), METHOD, len(values), level)
+        low, high = max(-1.0, low_end(values, tail)), min(1.0, high_end(values, tail))
+        interval = Interval(low, high, METHOD, len(values), level)
     return Measure(float(values.mean()), "difference", len(values), interval, parameters)
 
 
