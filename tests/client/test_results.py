@@ -334,6 +334,19 @@ def test_a_result_without_the_control_has_no_matrix(result):
     assert result.findings[0].controls.transfers == ()
 
 
+def with_reading(control: str, outcome: str) -> dict:
+    entry = DOCUMENT["models"][0]["searches"][0]
+    told = {**entry, "readings": [*entry["readings"], {"control": control, "text": "It says.", "outcome": outcome}]}
+    return {**DOCUMENT, "models": [{**DOCUMENT["models"][0], "searches": [told]}]}
+
+
+def test_the_spot_test_is_a_property_of_a_model_and_empty_where_it_did_not_run():
+    tested = result_of(with_reading("spot", "NONE_FOUND"), gzip.compress(b"")).models[0]
+
+    assert tested.spot == "NONE_FOUND"
+    assert result_of(DOCUMENT, gzip.compress(b"")).models[0].spot == ""
+
+
 def test_the_properties_of_a_model_come_from_its_search_for_the_predicted_class():
     entry = DOCUMENT["models"][0]["searches"][0]
     found = {"other_class_found_share": share(0.4, 0.3, 0.5)}

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from modicum.v1 import model_pb2, search_pb2
-from modicum_server.generated.worker_pb2 import CheckWork, Chunk, Item, ScoreWork, SearchWork, Task
+from modicum_server.generated.worker_pb2 import CheckWork, Chunk, Item, ScoreWork, SearchWork, SpotWork, Task
 from modicum_server.handler.running import Kept, run_task
 from PIL import Image
 from safetensors.torch import save
 from torch import nn
 
+Work = CheckWork | SearchWork | ScoreWork | SpotWork
 ATTEMPT = 7
 VERSION = "projects/default/models/tiny/versions/1"
 
@@ -30,9 +31,14 @@ class Stage:
         (self.folder / "artifacts" / digest).write_bytes(data)
         return digest
 
-    def run(self, version: model_pb2.ModelVersion, work: CheckWork | SearchWork | ScoreWork, **task) -> list[Chunk]:
+    def run(self, version: model_pb2.ModelVersion, work: Work, **task) -> list[Chunk]:
         message = Task(id="task", attempt=ATTEMPT, model_version=version, device="cpu", threads=2, **task)
-        fields = {CheckWork: message.check, SearchWork: message.search, ScoreWork: message.score}
+        fields = {
+            CheckWork: message.check,
+            SearchWork: message.search,
+            ScoreWork: message.score,
+            SpotWork: message.spot,
+        }
         fields[type(work)].CopyFrom(work)
         (self.folder / "task.binpb").write_bytes(message.SerializeToString())
         chunks: list[Chunk] = []

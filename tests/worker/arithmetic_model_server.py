@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from modicum_server.domain.audits import AuditItem
 from modicum_server.domain.findings import Finding, FindingControls, FindingReason, Passes, Subset
 from modicum_server.domain.models import ModelCheck, OutputKind
+from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial, class_of_row
 from modicum_server.domain.tasks import (
     CheckWork,
     GivenSubset,
     ScoreWork,
     SearchWork,
+    SpotWork,
     SubsetScore,
     Task,
     TaskChecked,
@@ -24,6 +26,7 @@ from modicum_server.domain.tasks import (
     TaskFinished,
     TaskHeartbeat,
     TaskScores,
+    TaskSpots,
     TaskStarted,
 )
 from modicum_server.errors import ExecutableNotEnclosed, ModelServerError, TaskFailed
@@ -31,11 +34,24 @@ from modicum_server.model_server import Cancellation, ModelServerHealth
 
 CHECK = ModelCheck(class_count=10, output_kind=OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=1.0)
 PASSES = Passes(forward=3, backward=1)
+SPOT_PASSES = 40
 
 
 def subset_of(position: int) -> Subset:
     size = position % 16 + 1
     return Subset(mask=((0xFFFF << (16 - size)) & 0xFFFF).to_bytes(2, "big"), height=4, width=4, size=size)
+
+
+def spot_row_of(number: int, work: SpotWork) -> SpotRow:
+    """Pixel (1, 2) was copied from each image of the class into one of another class; only class 3 follows it."""
+    target_class = class_of_row(number)
+    classes = {item.position: one for item, one in zip(work.items, work.predicted, strict=True)}
+    sources = tuple(place for place, one in classes.items() if target_class in {None, one})
+    others = tuple(next(place for place, one in classes.items() if one != classes[source]) for source in sources)
+    follow, nothing = (target_class == 3,) * len(sources), (0,) * len(sources)
+    outcomes = SpotOutcomes(sources, others, follow, (False,) * len(sources), nothing, nothing)
+    trial = SpotTrial(0, SpotPlace(SpotKind.WINDOW, 1, 1, 1, 2), (), outcomes, outcomes)
+    return SpotRow(target_class, len(sources), (trial,), SPOT_PASSES)
 
 
 def critical_temperature_of(position: int) -> float:
@@ -70,7 +86,10 @@ class ArithmeticIsolation:
 
 @dataclass
 class ArithmeticModelServer:
-    """`deadly` raises when the search comes to that position, `deadly_scores` when a score does, `grey` at a check."""
+    """`deadly` raises when the search comes to that position, `deadly_scores` when a score does, `grey` at a check.
+
+    `deadly_rows` raises at a row of the spot test, one error a try, and `row_gates` holds it until the event.
+    """
 
     slots: int = 1
     encloses_code: bool = True
@@ -85,9 +104,13 @@ class ArithmeticModelServer:
     forgotten_scores: frozenset[int] = frozenset()
     unscored: dict[int, FindingReason] = field(default_factory=dict)
     score_gate: asyncio.Event | None = None
+    deadly_rows: dict[int, list[ModelServerError]] = field(default_factory=dict)
+    forgotten_rows: frozenset[int] = frozenset()
+    row_gates: dict[int, asyncio.Event] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
     searched: Counter[int] = field(default_factory=Counter)
     scored: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    tested: Counter[int] = field(default_factory=Counter)
     cancelled_seen: int = 0
     closed: int = 0
     running: bool = False
@@ -123,16 +146,34 @@ class ArithmeticModelServer:
                 yield TaskChecked(self.check)
                 yield TaskFinished(2, 1)
                 return
-            events = (
-                self._score(task, task.work, cancelled)
-                if isinstance(task.work, ScoreWork)
-                else self._search(task.work, cancelled)
-            )
-            async for event in events:
+            async for event in self._events(task, cancelled):
                 yield event
         finally:
             self.busy.discard(slot)
             self.closed += 1
+
+    def _events(self, task: Task, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
+        match task.work:
+            case ScoreWork():
+                return self._score(task, task.work, cancelled)
+            case SpotWork():
+                return self._test(task.work, cancelled)
+            case SearchWork():
+                return self._search(task.work, cancelled)
+        raise AssertionError(task.work)
+
+    async def _test(self, work: SpotWork, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
+        for passes, number in enumerate(work.rows, start=1):
+            while (gate := self.row_gates.get(number)) and not gate.is_set():
+                yield TaskHeartbeat(passes, "spots")
+                await asyncio.sleep(0.02)
+                self._leave_if(cancelled)
+            if self.deadly_rows.get(number):
+                raise self.deadly_rows[number].pop()
+            self.tested[number] += 1
+            if number not in self.forgotten_rows:
+                yield TaskSpots((spot_row_of(number, work),), SPOT_PASSES * passes)
+        yield TaskFinished(SPOT_PASSES * len(work.rows), 0)
 
     async def _search(self, work: SearchWork, cancelled: Cancellation) -> AsyncIterator[TaskEvent]:
         passes = 0

@@ -45,6 +45,11 @@ def asked_text(share: float) -> str:
     return f"{share * 100:.6g}%"
 
 
+def pixels_text(count: int) -> str:
+    """Return "1 pixel", "2 pixels"."""
+    return f"{count} pixel" if count == 1 else f"{count} pixels"
+
+
 def confidence_text(confidence: float | None) -> str:
     """Return a confidence with three decimals, never rounded up to 1."""
     if confidence is None or math.isnan(confidence):

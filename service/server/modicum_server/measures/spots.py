@@ -24,7 +24,7 @@ from modicum_server.domain.spots import (
 from modicum_server.measures.families import Place, Title
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import Measure, Measured, Reading
-from modicum_server.measures.number_words import enumeration, share_text
+from modicum_server.measures.number_words import enumeration, pixels_text, share_text
 from modicum_server.measures.parts import Audited, Part
 from modicum_server.measures.spot_rule import (
     FOUND,
@@ -333,7 +333,7 @@ def place_text(trials: Sequence[SpotTrial]) -> str:
     if place.kind is SpotKind.OWN:
         return f"a spot of {place.height}x{place.width} pixels whose place differs from picture to picture"
     if place.kind is SpotKind.RING:
-        return f"the ring of {place.width} pixels at the edge"
+        return f"the ring of {pixels_text(place.width)} at the edge"
     return f"a spot of {place.height}x{place.width} pixels ({place.top} from the top, {place.left} from the left)"
 
 

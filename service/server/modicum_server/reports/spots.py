@@ -10,7 +10,7 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.searches import Canvas
 from modicum_server.domain.spots import SpotKind
 from modicum_server.measures.measure import Measure, measure_from_json
-from modicum_server.measures.number_words import share_text
+from modicum_server.measures.number_words import pixels_text, share_text
 from modicum_server.reports import panels
 from modicum_server.reports.gallery import Photograph, Scene
 from modicum_server.reports.wording import class_text
@@ -129,7 +129,7 @@ def _low(measure: Mapping[str, Any]) -> float:
 def _place_text(place: Mapping[str, Any]) -> str:
     match place["kind"]:
         case SpotKind.RING:
-            return f"ring of {place['width']} pixels"
+            return f"ring of {pixels_text(place['width'])}"
         case SpotKind.OWN:
             return f"{place['height']}x{place['width']}, where each image's own evidence is densest"
     return f"{place['height']}x{place['width']} at {place['top']} from the top, {place['left']} from the left"

@@ -1,0 +1,121 @@
+"""The spot test on the page: its table, and pictures of copies that changed the class."""
+
+import io
+from base64 import b64decode
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial, SpotWindow
+from PIL import Image
+
+from tests.measures.example_audit import SIDE, VERSION, finding
+from tests.reports.report_pages import page_of, read
+
+CAT_IMAGES, IMAGES = 20, 40
+"""Images 0 to 19 are cats, 20 to 39 are dogs."""
+CORNER = SpotPlace(SpotKind.WINDOW, 2, 3, 1, 4)
+NOTHING = SpotOutcomes()
+FINDINGS = [
+    finding(at, predicted_class=int(at >= CAT_IMAGES), target_class=int(at >= CAT_IMAGES), label=int(at >= CAT_IMAGES))
+    for at in range(IMAGES)
+]
+
+
+def outcomes(*, follow: bool) -> SpotOutcomes:
+    cats, dogs = tuple(range(CAT_IMAGES)), tuple(range(CAT_IMAGES, IMAGES))
+    return SpotOutcomes(cats, dogs, (follow,) * 20, (False,) * 20, (0,) * 20, (0,) * 20)
+
+
+def rows(place: SpotPlace = CORNER, *, follow: bool = True, windows=()) -> dict[str, list[SpotRow]]:
+    trial = SpotTrial(0, place, windows, outcomes(follow=follow), outcomes(follow=follow))
+    return {
+        VERSION: [SpotRow(None, IMAGES, (replace(trial, pasted=NOTHING, covered=NOTHING),)), SpotRow(0, 20, (trial,))]
+    }
+
+
+def bright(digest: str) -> bytes:
+    """A grey picture; its shade follows from the digest."""
+    data = io.BytesIO()
+    Image.new("RGB", (SIDE, SIDE), (int(digest[:2], 16),) * 3).save(data, "PNG")
+    return data.getvalue()
+
+
+def pictures_of(page: str) -> list[np.ndarray]:
+    """The pictures of the spot test."""
+    section = page.split("Does a small place decide?")[1].split("</section>", maxsplit=1)[0]
+    uris = [part.split('"')[0] for part in section.split('<img src="')[1:]]
+    return [np.asarray(Image.open(io.BytesIO(b64decode(uri.split(",")[1]))).convert("RGB")) for uri in uris]
+
+
+def test_the_table_says_what_each_class_follows_and_where():
+    page = page_of(FINDINGS, spots=rows())
+
+    said = read(page)
+    assert not said.unbalanced
+    assert said.pictures_without_text == 0
+    assert "cat decisive 2x3 at 1 from the top, 4 from the left 100% (0%)" in said.text
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (SpotPlace(SpotKind.RING, 1, 1), "ring of 1 pixel 100%"),
+        (SpotPlace(SpotKind.OWN, 2, 2), "where each image's own evidence is densest"),
+    ],
+)
+def test_places_of_every_kind_are_named(place, said):
+    windows = tuple(SpotWindow(at, 0, 0) for at in range(CAT_IMAGES)) if place.kind is SpotKind.OWN else ()
+
+    assert said in read(page_of(FINDINGS, spots=rows(place, windows=windows))).text
+
+
+def test_a_copy_is_shown_as_the_model_saw_it_with_its_source_and_the_other_picture():
+    source, other, copy, *others = pictures_of(page_of(FINDINGS, load_image=bright, spots=rows()))
+
+    region = np.zeros((SIDE, SIDE), dtype=bool)
+    region[1:3, 4:7] = True
+    assert (copy[region] == source[region]).all()
+    assert (copy[~region] == other[~region]).all()
+    assert not (source == other).all()
+    assert len(others) == 6, "three copies are shown, in three pictures each"
+
+
+def test_an_own_window_is_shown_where_it_lies_in_its_source():
+    windows = tuple(SpotWindow(at, 6, 5) for at in range(CAT_IMAGES))
+    place = SpotPlace(SpotKind.OWN, 2, 3)
+
+    source, other, copy, *_ = pictures_of(page_of(FINDINGS, load_image=bright, spots=rows(place, windows=windows)))
+
+    changed = (copy != other).any(axis=2)
+    assert changed[6:, 5:].all()
+    assert changed.sum() == 6
+    assert (copy[6:, 5:] == source[6:, 5:]).all()
+
+
+def test_names_of_classes_are_escaped_wherever_they_stand():
+    hostile = ("<script>alert(1)</script>", '"><img src=x onerror=y>', "owl & co")
+
+    page = page_of(FINDINGS, labels=hostile, class_labels={VERSION: hostile}, spots=rows())
+
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert not read(page).unbalanced
+    assert f"{hostile[0]} decisive" in read(page).text
+
+
+def test_nothing_found_shows_a_table_and_no_picture():
+    page = page_of(FINDINGS, spots=rows(follow=False))
+
+    assert "cat none found" in read(page).text
+    assert pictures_of(page) == []
+
+
+def test_a_picture_that_is_gone_leaves_the_table():
+    page = page_of(FINDINGS, load_image=lambda _: None, spots=rows())
+
+    assert "cat decisive" in read(page).text
+
+
+def test_a_page_without_the_test_has_no_section():
+    assert "Does a small place decide?" not in page_of(FINDINGS)
