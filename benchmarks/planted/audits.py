@@ -1,7 +1,7 @@
 """What is true of a planted network, by intervention with the cue itself, and what the spot test says without it."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ from modicum_sis import Classifier, MaskOptimization, find_subsets, has_evidence
 from modicum_sis.spots.places import PlaceKind
 from modicum_sis.spots.trials import SpotRow, spot_tests
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmarks.planted.cases import Case
 from benchmarks.planted.networks import Trained, balanced, normalised
 
 THRESHOLD = 0.9
+BATCH = 50
 LEARNT = 0.3
 """A cue counts as learnt where at least this share of other pictures follows it."""
 
@@ -50,24 +52,27 @@ def _followed(case: Case, network: Trained, target_class: int, drawn: np.random.
 
 
 def audit(case: Case, network: Trained, images: int, passes: int) -> dict[str, Any]:
-    """Search subsets on so many test pictures, equally many of each class, test spots, and judge.
+    """Search subsets on so many test pictures, equally many of each class, test spots, and judge."""
+    return spot_audit(case, network, balanced(network.labels, images), passes)
+
+
+def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dict[str, Any]:
+    """Search subsets on the chosen test pictures, unless there are no passes; test spots; judge.
 
     Each place keeps how often its differences have each value, so that other limits can be judged from the row.
     """
-    chosen = balanced(network.labels, images)
     shown = network.test[chosen]
     classifier = Classifier(network.module, (0.0, 1.0), network.mean, network.std)
     begun = time.perf_counter()
-    found = list(find_subsets(classifier, shown, threshold=THRESHOLD, search=MaskOptimization(passes), seed=case.seed))
+    masks = dict(_subsets(classifier, shown, passes, case.seed)) if passes else {}
     searched = time.perf_counter()
-    masks = {one.index: one.subset.mask for one in found if one.subset is not None and has_evidence(one)}
     predicted = _predicted(network, shown).tolist()
     rows = list(spot_tests(classifier, shown, predicted, masks, seed=case.seed))
     tested = time.perf_counter()
     places = [place for number, row in enumerate(rows) for place in _places(row, number)]
     outcomes = judge_rows(places)
     return {
-        "images": images,
+        "images": len(chosen),
         "search_passes": passes,
         "outcome": judge_network(outcomes).value,
         "flagged": [rows[number].target_class for number, outcome in outcomes.items() if outcome in FOUND],
@@ -77,6 +82,12 @@ def audit(case: Case, network: Trained, images: int, passes: int) -> dict[str, A
         "search_seconds": round(searched - begun, 1),
         "spot_seconds": round(tested - searched, 1),
     }
+
+
+def _subsets(classifier: Classifier, images: Tensor, passes: int, seed: int) -> Iterator[tuple[int, Tensor]]:
+    for one in find_subsets(classifier, images, threshold=THRESHOLD, search=MaskOptimization(passes), seed=seed):
+        if one.subset is not None and has_evidence(one):
+            yield one.index, one.subset.mask
 
 
 def _places(row: SpotRow, number: int) -> list[TestedPlace]:
@@ -117,5 +128,5 @@ def uncounted(values: Iterable[tuple[float, int]]) -> NDArray[np.float64]:
 
 def _predicted(network: Trained, images: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
-        parts = [network.module(normalised(part, network.mean, network.std)).argmax(1) for part in images.split(500)]
+        parts = [network.module(normalised(part, network.mean, network.std)).argmax(1) for part in images.split(BATCH)]
     return torch.cat(parts)

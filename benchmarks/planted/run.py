@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.planted import photographs
 from benchmarks.planted.audits import audit, truth
 from benchmarks.planted.cases import Case, cases
 from benchmarks.planted.measures import measured
@@ -28,7 +29,7 @@ QUICK_CASES = 6
 def measure(data: Path | None, into: Path, *, quick: bool) -> None:
     """Train and audit what has no row yet; with `quick` at most a few networks."""
     done = {row["name"] for row in read_rows(into / ROWS)}
-    left = [case for case in cases() if case.name not in done]
+    left = [case for case in [*cases(), *photographs.CASES] if case.name not in done]
     for place, case in enumerate(left[:QUICK_CASES] if quick else left, start=1):
         begun = time.perf_counter()
         try:
@@ -49,6 +50,8 @@ def one_row(case: Case, data: Path | None, kept: Path) -> dict[str, Any]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the networks are small, and the order of sums stays the same on every machine
     try:
+        if case.pictures == photographs.PICTURES:
+            return photographs.photographs_row(case, data, kept)
         network = trained(case, data, kept)
         audits = [audit(case, network, images, passes) for images, passes in AUDITS]
         found = measured(case, network)

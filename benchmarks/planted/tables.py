@@ -12,6 +12,7 @@ from benchmarks.planted.audits import LEARNT, THRESHOLD
 from benchmarks.planted.cases import LABEL
 from benchmarks.planted.cues import Where
 from benchmarks.planted.limits import PASTED_LIMITS, flagged_at
+from benchmarks.planted.photographs import PICTURES
 from benchmarks.planted.run import AUDITS
 from benchmarks.tables import table
 
@@ -22,8 +23,9 @@ CHANCE = 0.5
 COLUMNS = tuple(f"{images:,} images, {passes} passes" for images, passes in AUDITS)
 
 
-def planted(rows: Sequence[Row]) -> Iterator[str]:
+def planted(all_rows: Sequence[Row]) -> Iterator[str]:
     """How often the spot test finds planted cues, and how often it flags clean networks."""
+    rows = [row for row in all_rows if row["pictures"] != PICTURES]
     clean = [row for row in rows if row["clean"]]
     labelled = [row for row in rows if row["scope"] == LABEL]
     cued = [row for row in rows if not row["clean"] and row["scope"] != LABEL]
@@ -35,6 +37,7 @@ def planted(rows: Sequence[Row]) -> Iterator[str]:
     yield from _clean(clean)
     yield from _whole(cued)
     yield from _labelled(labelled)
+    yield from _photographs([row for row in all_rows if row["pictures"] == PICTURES])
     yield from _limits(local, clean)
     yield from _measures([row for row in (*local, *clean) if row["pictures"] == CIFAR])
 
@@ -154,6 +157,29 @@ def _labelled(labelled: Sequence[Row]) -> Iterator[str]:
                 *(_audit(row, audit)["outcome"] for audit in AUDITS),
             )
             for row in labelled
+        ],
+    )
+
+
+def _photographs(rows: Sequence[Row]) -> Iterator[str]:
+    yield (
+        "A network of ImageNet's size (EfficientNet-Lite0), as it was, and trained on so that a mark pulls pictures to "
+        "a class. One picture a class, 250 pictures, one in ten with the mark; places come from scans alone:\n"
+    )
+    yield from table(
+        ("mark", "follow", "outcome", "found for", "passes", "minutes"),
+        [
+            (
+                "none" if row["clean"] else f"{row['cue']['where']}, {row['cue']['look']}",
+                "" if row["clean"] else share_text(_followed(row)),
+                one["outcome"],
+                ", ".join("all classes together" if each is None else f"class {each}" for each in one["flagged"])
+                or "none",
+                f"{one['spot_passes']:,}",
+                f"{one['spot_seconds'] / 60:.0f}",
+            )
+            for row in rows
+            for one in row["audits"]
         ],
     )
 

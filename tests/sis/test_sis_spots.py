@@ -91,7 +91,8 @@ def test_windows_have_their_area_within_a_tenth(canvas):
 @pytest.mark.parametrize("canvas", CANVASES)
 def test_every_place_lies_on_the_canvas_and_has_the_area_that_it_says(canvas):
     density = torch.rand(canvas, generator=torch.Generator().manual_seed(0))
-    tried = [*places.grid(canvas), *places.rings(canvas), *places.densest_windows(density), *places.own_windows(canvas)]
+    tried = [*places.grid(canvas), *places.stripes(canvas), *places.rings(canvas)]
+    tried += [*places.densest_windows(density), *places.own_windows(canvas)]
 
     for place in tried:
         region = place.region(canvas)
@@ -105,6 +106,15 @@ def test_the_grid_covers_the_whole_canvas_with_at_most_25_windows(canvas):
 
     assert bool(torch.stack([place.region(canvas) for place in tried]).any(dim=0).all())
     assert len(tried) <= places.GRID_STEPS**2
+
+
+@pytest.mark.parametrize("canvas", [(12, 12), (32, 32), (224, 224), (20, 60), (1, 8)])
+def test_stripes_go_over_whole_rows_and_whole_columns_and_cover_the_canvas(canvas):
+    tried = places.stripes(canvas)
+
+    for along in (0, 1):
+        over = [place for place in tried if (place.height, place.width)[along] == canvas[along]]
+        assert bool(torch.stack([place.region(canvas) for place in over]).any(dim=0).all())
 
 
 def test_rings_are_one_and_two_pixels_and_the_narrowest_of_a_fifth_of_the_area():

@@ -14,7 +14,7 @@ LEAST_CLASS_IMAGES = 8
 """Fewest images of a predicted class for a row of its own. A test compares with the library."""
 LEAST_SPOT_IMAGES = 30
 """Fewest images with a prediction for a spot test: with fewer, nothing can be concluded."""
-CHOICE_PASSES = 2368
+CHOICE_PASSES = 3200
 """Most forward passes by which one row chooses its places. A test compares with the library."""
 MOST_SCANNED = 80
 """Most images of one row that are scanned for their evidence. A test compares with the library."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import Composite, Interventions
-from modicum_sis.spots.places import Place, PlaceKind, densest, densest_windows, grid, own_windows, rings
+from modicum_sis.spots.places import Place, PlaceKind, densest, densest_windows, grid, own_windows, rings, stripes
 from modicum_sis.spots.sources import Pair, SplitImages
 
 ROUNDS = ((16, 8), (32, 3), (64, 1))
@@ -22,10 +22,10 @@ MOST_OWN_SOURCES = 40
 
 
 def fixed_places(canvas: tuple[int, int], masks: Iterable[Tensor]) -> list[Place]:
-    """The places at one position to try: where subsets lie most densely, a grid over the canvas, and rings."""
+    """The places at one position to try: where subsets lie most densely, a grid over the canvas, stripes, and rings."""
     density = sum_of_shares(canvas, masks)
     dense = densest_windows(density) if bool(density.any()) else ()
-    return [*dict.fromkeys([*dense, *grid(canvas), *rings(canvas)])]
+    return [*dict.fromkeys([*dense, *grid(canvas), *stripes(canvas), *rings(canvas)])]
 
 
 def sum_of_shares(canvas: tuple[int, int], masks: Iterable[Tensor]) -> Tensor:

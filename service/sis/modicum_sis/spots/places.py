@@ -19,6 +19,8 @@ ASPECTS = (1.0, 2.0, 0.5)
 """Width divided by height."""
 GRID_STEPS = 5
 """Windows of a grid in each direction."""
+STRIPE_STEPS = 13
+"""Stripes of the largest area in each direction: whole rows, and whole columns."""
 SCAN_AREA = LARGEST_AREA / 2
 """Area of the windows that scan an image for its evidence, as a share of the canvas."""
 SCAN_STEPS = 7
@@ -141,6 +143,15 @@ def grid(canvas: tuple[int, int], area: float = LARGEST_AREA, steps: int = GRID_
         Place(PlaceKind.WINDOW, height, width, top, left)
         for top in _steps(rooms[0], count)
         for left in _steps(rooms[1], count)
+    ]
+
+
+def stripes(canvas: tuple[int, int]) -> list[Place]:
+    """Windows of the largest area over whole rows, and over whole columns, that cover the canvas, overlapping."""
+    height, width = (max(1, round(LARGEST_AREA * side)) for side in canvas)
+    return [
+        *(Place(PlaceKind.WINDOW, height, canvas[1], top, 0) for top in _steps(canvas[0] - height, STRIPE_STEPS)),
+        *(Place(PlaceKind.WINDOW, canvas[0], width, 0, left) for left in _steps(canvas[1] - width, STRIPE_STEPS)),
     ]
 
 
