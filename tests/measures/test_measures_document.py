@@ -5,7 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
+from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import Fill, Search, SearchMethod
+from modicum_server.domain.spots import SpotRow
 from modicum_server.measures import canonical_json
 
 from tests.measures.example_audit import (
@@ -95,6 +97,14 @@ def test_passes_of_re_scored_variants_are_counted():
     document, _ = document_and_rows([finding(0, controls=variants()), finding(1)])
 
     assert document["passes"]["forward"] == 2 * 100 + 4
+
+
+def test_passes_of_the_spot_test_are_counted():
+    rows = {VERSION: [SpotRow(None, passes=30), SpotRow(0, passes=12), SpotRow(1, reason=FindingReason.MODEL_DIED)]}
+
+    document, _ = document_and_rows([finding(0)], spots=rows)
+
+    assert document["passes"] == {"forward": 100 + 42, "backward": 50, "equivalents": 100 + 42 + 2 * 50}
 
 
 def test_an_audit_without_findings_has_a_document():

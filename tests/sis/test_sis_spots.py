@@ -414,6 +414,15 @@ def test_a_run_that_is_stopped_ends_after_a_whole_row():
     assert rows == whole[:1]
 
 
+def test_a_row_takes_the_same_passes_whichever_rows_are_tested_with_it():
+    images, predicted, masks = with_moving_spot()
+    together = list(spot_tests(classifier_of(BrightAnywhere()), images, predicted, masks, rows=[None, 0, 1]))
+
+    alone = [list(spot_tests(classifier_of(BrightAnywhere()), images, predicted, masks, rows=[one])) for one in (1, 0)]
+
+    assert [row.passes for row in together[:0:-1]] == [row.passes for (row,) in alone]
+
+
 def test_passes_are_those_of_the_rows_and_what_is_counted():
     images, predicted, masks = with_moving_spot()
     spent: list[int] = []

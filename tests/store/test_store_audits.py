@@ -16,6 +16,7 @@ from modicum_server.domain.findings import (
     Trace,
 )
 from modicum_server.domain.searches import Fill
+from modicum_server.domain.spots import SpotRow
 from modicum_server.errors import PageTokenInvalid
 from modicum_server.ports import AuditFilter
 from modicum_server.store.changes import PostgresChanges
@@ -164,6 +165,23 @@ async def test_the_newest_succeeded_audit_with_its_own_result_is_reused(store, s
             reused.name,
         ]
     assert reused.end_time is not None
+
+
+async def test_an_audit_whose_spot_test_failed_in_part_is_not_reused(store, scene: Scene):
+    version = await scene.model()
+    names = ["whole", "broken"]
+    for name in names:
+        await scene.audit(name, version=version, reuse_key="k")
+    async with store.transaction() as transaction:
+        for name, reason in zip(names, (None, FindingReason.MODEL_DIED), strict=True):
+            audit = f"{PROJECT}/audits/{name}"
+            await transaction.spots.add(audit, version, [SpotRow(None), SpotRow(3, reason=reason)])
+            await transaction.audits.succeed(audit, result_digest="5" * 64, artifacts=[])
+
+    async with store.transaction() as transaction:
+        reused = await transaction.audits.reusable(PROJECT, "k")
+
+    assert reused.name == f"{PROJECT}/audits/whole", "it is the older one, but its rows were all tested"
 
 
 async def test_a_reused_audit_stays_until_the_other_refers_to_it(store, scene: Scene, until_one_waits):

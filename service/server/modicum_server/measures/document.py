@@ -64,6 +64,7 @@ def result_document(
     tally = _Tally.of(audit.specification)
     for finding in findings:
         tally.add(finding)
+    tally.forward += sum(row.passes for rows in (spots or {}).values() for row in rows)
     audited = Audited(versions, audit.specification, tally.observations(), parameters, second, parts, spots or {})
     across = {part.key: part.entries(audited) for part in registry.PARTS}
     return {

@@ -21,20 +21,39 @@ class EvidenceMaps:
     """The evidence of each image for its predicted class, as a density over the canvas.
 
     An image without a subset is scanned. Each window of a grid is covered with what stands there in images of other
-    classes. The window's weight is the mean loss of the logarithm of the class's probability. Scans are kept.
+    classes. The window's weight is the mean loss of the logarithm of the class's probability. Scans are kept. A scan
+    counts in the row of its image's class where there is one, so that a row has the same passes whatever came before.
     """
 
     interventions: Interventions
     images: SplitImages
     _scans: dict[int, Tensor] = field(default_factory=dict)
+    _passes: dict[int, int] = field(default_factory=dict)
 
     def of(self, index: int, half: int) -> Tensor:
         """The density (H, W) of an image of a half, at least 0; 0 everywhere if no cover costs confidence."""
         if index in self.images.subsets:
             return self.images.masks[index].float()
         if index not in self._scans:
+            before = self.interventions.passes
             self._scans[index] = self._losses(index, half)
+            self._passes[index] = self.interventions.passes - before
         return _spread(self._scans[index], self.interventions.canvas[1:])
+
+    @property
+    def passes(self) -> int:
+        """Forward passes of all scans so far."""
+        return sum(self._passes.values())
+
+    def passes_in(self, target_class: int | None) -> int:
+        """Forward passes of the scans so far that count in the row of a class, or in that of all classes."""
+        classes = {index: self.images.class_of(index) for index in self._passes}
+        alone = set(self.images.classes())
+        return sum(
+            passes
+            for index, passes in self._passes.items()
+            if (classes[index] if classes[index] in alone else None) == target_class
+        )
 
     def _losses(self, index: int, half: int) -> Tensor:
         """What covering each window costs, in nats, (number of windows,)."""

@@ -81,7 +81,7 @@ class SpotRow:
         target_class: the class; None for the row in which every image argues for its own.
         sources: how many images are predicted as the class, or have a prediction.
         trials: the places that were tested, at most one at a fixed position and one own window for each half.
-        passes: forward passes that the row took.
+        passes: forward passes that the row took; the scan of an image counts in the row of its class.
     """
 
     target_class: int | None
@@ -161,7 +161,7 @@ def _named(source: ImageSource, predicted: Sequence[int | None]) -> tuple[list[i
 
 def _row(maps: EvidenceMaps, target_class: int | None) -> SpotRow:
     interventions, images = maps.interventions, maps.images
-    before = interventions.passes
+    before = interventions.passes - maps.passes
     trials = [
         _trial(maps, target_class, tested, place)
         for tested in HALVES
@@ -175,7 +175,7 @@ def _row(maps: EvidenceMaps, target_class: int | None) -> SpotRow:
         target_class,
         images.count(target_class),
         tuple(trial for trial in trials if trial.pasted.sources),
-        interventions.passes - before,
+        interventions.passes - maps.passes - before + maps.passes_in(target_class),
     )
 
 
