@@ -1,4 +1,4 @@
-"""The extra `local`: the server of the same version.
+"""The extras: `gate`, what judging takes, and `local`, the server of the same version.
 
 Wheels that `tools/wheels.py` builds, and builds outside the repository, require it by name and version. A build in a
 checkout requires the checkout's own server and search library, so that `pip install './clients/python[local]'` works.
@@ -10,12 +10,15 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
+#: What reading a policy and judging by it take.
+GATE = ["jsonschema>=4.20", "pyyaml>=6", "scipy>=1.14"]
+
 
 class LocalServer(MetadataHookInterface):
     """Fills in what pyproject.toml cannot say."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Add the extra `local`."""
+        """Add the extras."""
         repository = Path(self.root).resolve().parents[1]
         checkout = (repository / "service" / "sis" / "pyproject.toml").exists()
         if checkout and not os.environ.get("MODICUM_WHEELS"):
@@ -25,4 +28,4 @@ class LocalServer(MetadataHookInterface):
             ]
         else:
             server = [f"modicum-server[local]=={metadata['version']}"]
-        metadata["optional-dependencies"] = {"local": server}
+        metadata["optional-dependencies"] = {"gate": GATE, "local": [*server, *GATE]}

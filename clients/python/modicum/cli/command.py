@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from modicum.cli import audits, datasets, ensemble, models
+from modicum.cli import audits, datasets, ensemble, models, policy
 from modicum.cli.audit import audit
 from modicum.cli.options import FLAG
 from modicum.cli.registration import Group, command
@@ -22,6 +22,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(audits.app, name="audits")
 app.add_typer(ensemble.app, name="ensemble")
+app.add_typer(policy.app, name="policy")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # the form that typer calls

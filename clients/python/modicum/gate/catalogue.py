@@ -1,0 +1,31 @@
+"""The rules that a policy may name, and names that were probably meant. `tools/gate_rules.py` writes the list."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import resources
+
+from modicum.gate.policy import Kind, KnownRule
+
+PUT_MOST = 8
+"""Names that a message lists at most."""
+
+
+@cache
+def known_rules() -> Mapping[str, KnownRule]:
+    """Return every rule by its id."""
+    text = resources.files("modicum.gate").joinpath("rules.json").read_text(encoding="utf-8")
+    return {one["id"]: KnownRule(**{**one, "kind": Kind(one["kind"])}) for one in json.loads(text)}
+
+
+def did_you_mean(given: str, names: Iterable[str]) -> str:
+    """Return the end of a message: the nearest name, or some of the names."""
+    all_names = sorted(names)
+    nearest = difflib.get_close_matches(given.lower().replace("_", "-"), all_names, n=1) or difflib.get_close_matches(
+        given.lower(), all_names, n=1
+    )
+    if nearest:
+        return f"did you mean {nearest[0]!r}?"
+    more = f" and {len(all_names) - PUT_MOST} more" if len(all_names) > PUT_MOST else ""
+    return f"expected one of {', '.join(all_names[:PUT_MOST])}{more}"

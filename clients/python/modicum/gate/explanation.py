@@ -1,0 +1,101 @@
+"""A policy in words: what each rule does, when it fails and passes, and what it needs. Judges nothing."""
+
+from collections.abc import Iterator
+
+from modicum.gate.policy import Inconclusive, Kind, Level, Policy, Rule
+
+ONE_SIDED = "95%"
+INCONCLUSIVE_WORDS = {
+    Inconclusive.FAIL: "ends with exit code 4",
+    Inconclusive.WARN: "ends with exit code 0 and a warning",
+    Inconclusive.ALLOW: "ends with exit code 0, and says so",
+}
+
+
+def explained(policy: Policy) -> Iterator[str]:
+    """Yield the policy in words, line by line."""
+    errors = sum(rule.level is Level.ERROR for rule in policy.rules)
+    warnings = len(policy.rules) - errors
+    yield f"{policy.file}: preset {policy.preset}, {_count(errors, 'rule')} of level error, {warnings} of level warn."
+    yield (
+        f"A model with nothing wrong fails with a chance of at most {policy.error_budget:g} over all rules of level "
+        f"error together. It passes where every such rule is within its limit, one-sided at {ONE_SIDED}. "
+        f"Anything else is inconclusive and {INCONCLUSIVE_WORDS[policy.inconclusive]}."
+    )
+    if policy.require:
+        floors = ", ".join(f"{name.replace('_', ' ')} {least}" for name, least in policy.require.items())
+        yield f"Evidence below these floors is inconclusive: {floors}."
+    for rule in policy.rules:
+        yield ""
+        yield from _rule(rule)
+    yield from _exceptions(policy)
+
+
+def requirement(rule: Rule) -> str:
+    """Return what passes, as the end of a sentence."""
+    parts = []
+    if rule.id == "spot":
+        return f"no small place that decides, in rows that hold at least {rule.min_assessed:.0%} of the images"
+    if rule.known.kind is not Kind.MEASURE:
+        return f"the outcome {' or '.join(rule.expect)}"
+    if rule.max is not None:
+        parts.append(f"at most {rule.max:g}")
+    if rule.min is not None:
+        parts.append(f"at least {rule.min:g}")
+    if rule.max_regression is not None:
+        parts.append(f"at most {rule.max_regression:g} below the baseline")
+    if rule.min_ratio_to_baseline is not None:
+        parts.append(f"at least {rule.min_ratio_to_baseline:g} times the baseline")
+    return " and ".join(parts)
+
+
+def _rule(rule: Rule) -> Iterator[str]:
+    origin = "preset" if rule.mark is None else f"line {rule.mark.line}"
+    yield f"{rule.id} ({rule.level}, {origin}): {rule.known.title}"
+    yield f"  passes with {requirement(rule)}"
+    yield f"  needs {_needs(rule)}"
+    scope = _scope(rule)
+    if scope:
+        yield f"  judges only {scope}"
+
+
+def _needs(rule: Rule) -> str:
+    if rule.id == "spot":
+        return "the control spot: images of at least two predicted classes, from about 100 images on"
+    if rule.known.kind is Kind.READING:
+        return f"the control {rule.known.name}"
+    if rule.known.kind is Kind.VERDICT:
+        return f"a result with {rule.known.name}"
+    what = f"the measure {rule.known.name}, as a share with its counts or with an interval"
+    return f"{what}, and a baseline on the same images" if rule.needs_baseline else what
+
+
+def _scope(rule: Rule) -> str:
+    parts = []
+    if isinstance(rule.classes, tuple):
+        parts.append(f"the classes {', '.join(rule.classes)}")
+    elif rule.classes is not None:
+        parts.append("all classes together" if rule.classes == "pooled" else "each class and all together")
+    if rule.search is not None:
+        parts.append(f"search {rule.search}")
+    if rule.dataset is not None:
+        parts.append(f"the data set {rule.dataset}")
+    return ", ".join(parts)
+
+
+def _exceptions(policy: Policy) -> Iterator[str]:
+    if policy.accept or policy.waivers:
+        yield ""
+    for one in policy.accept:
+        box = one.place
+        yield (
+            f"Accepted by {one.owner}, for {one.class_label}: places inside {box.height}x{box.width} pixels, "
+            f"{box.top} from the top and {box.left} from the left ({one.reason})."
+        )
+    for waiver in policy.waivers:
+        of = f" for {waiver.class_label}" if waiver.class_label else ""
+        yield f"Waived by {waiver.owner} until {waiver.expires}: {waiver.rule}{of} ({waiver.reason})."
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -1,0 +1,140 @@
+"""A policy as values: what a result must show for a model to pass. Reads no file and judges nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from modicum.gate.marked_yaml import Mark
+
+DEFAULT_ERROR_BUDGET = 0.01
+DEFAULT_PRESET = "recommended"
+ALL_TOGETHER = "all classes together"
+"""What the spot test calls its row of all classes."""
+
+
+class Kind(StrEnum):
+    """What of a result document a rule is about."""
+
+    MEASURE = "measure"
+    READING = "reading"
+    VERDICT = "verdict"
+
+
+class Level(StrEnum):
+    """What a rule does: nothing, a warning, or a decision."""
+
+    OFF = "off"
+    WARN = "warn"
+    ERROR = "error"
+
+
+class Inconclusive(StrEnum):
+    """What an inconclusive verdict does to the exit code."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRule:
+    """A rule that a policy may name. `name` is that of the measure, the control, or the part of the document."""
+
+    id: str
+    kind: Kind
+    name: str
+    title: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule of a policy. `mark` is where it stands; None for a rule of the preset."""
+
+    known: KnownRule
+    level: Level
+    max: float | None = None
+    min: float | None = None
+    max_regression: float | None = None
+    min_ratio_to_baseline: float | None = None
+    expect: tuple[str, ...] = ()
+    classes: str | tuple[str, ...] | None = None
+    search: int | None = None
+    dataset: str | None = None
+    min_assessed: float = 0.9
+    mark: Mark | None = None
+
+    @property
+    def id(self) -> str:
+        """Its stable id."""
+        return self.known.id
+
+    @property
+    def needs_baseline(self) -> bool:
+        """Whether it compares with a baseline."""
+        return self.max_regression is not None or self.min_ratio_to_baseline is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box in pixels of the canvas."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def holds(self, place: Mapping[str, Any]) -> bool:
+        """Return whether a place of the document lies inside it; one without a position does not."""
+        if "top" not in place or "left" not in place:
+            return False
+        return bool(
+            self.top <= place["top"]
+            and self.left <= place["left"]
+            and place["top"] + place["height"] <= self.top + self.height
+            and place["left"] + place["width"] <= self.left + self.width
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A place that a person holds for evidence."""
+
+    rule: str
+    class_label: str
+    place: Box
+    reason: str
+    owner: str
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A failure that is tolerated until the end of a day."""
+
+    rule: str
+    reason: str
+    owner: str
+    expires: date
+    class_label: str | None
+    model_digest: str | None
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A whole policy. `rules` are those of the preset and its own, without those that are off."""
+
+    file: str
+    digest: str
+    audit: Mapping[str, Any] = field(default_factory=dict)
+    require: Mapping[str, int] = field(default_factory=dict)
+    error_budget: float = DEFAULT_ERROR_BUDGET
+    inconclusive: Inconclusive = Inconclusive.FAIL
+    baseline: str | None = None
+    preset: str = DEFAULT_PRESET
+    rules: tuple[Rule, ...] = ()
+    accept: tuple[Acceptance, ...] = ()
+    waivers: tuple[Waiver, ...] = ()

@@ -1,0 +1,264 @@
+"""From the file `modicum.yaml` to a policy. What is wrong is said with its place, what was expected and what came."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, timedelta
+from functools import cache
+from importlib import resources
+from pathlib import Path as FilePath
+from typing import Any
+
+from modicum.errors import PolicyError
+from modicum.gate.catalogue import did_you_mean, known_rules
+from modicum.gate.marked_yaml import NEEDS_EXTRA, Mark, Marked, Path, marked_yaml
+from modicum.gate.policy import Acceptance, Box, Inconclusive, Kind, Level, Policy, Rule, Waiver
+from modicum.gate.presets import PRESETS
+
+LONGEST_WAIVER = timedelta(days=180)
+MOST_BYTES = 1024 * 1024
+LIMITS = ("max", "min", "max_regression", "min_ratio_to_baseline")
+BASELINE_LIMITS = ("max_regression", "min_ratio_to_baseline")
+TYPE_WORDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+}
+
+
+Problem = tuple[Mark, str]
+"""What is wrong with a policy, and where."""
+
+
+def read_policy(path: FilePath, *, today: date) -> Policy:
+    """Return the policy in the file.
+
+    Raises:
+        PolicyError: it cannot be read, or is not a valid policy; every problem has a line of its own.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read: {error.strerror}; `modicum policy init` writes one") from error
+    if len(data) > MOST_BYTES:
+        raise PolicyError(f"{path}: expected a policy of at most {MOST_BYTES:,} bytes, got {len(data):,}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{path}: expected text in UTF-8; byte {error.start} is not") from error
+    return policy_of(text, str(path), today=today)
+
+
+def policy_of(text: str, file: str, *, today: date) -> Policy:
+    """Return the policy that the text describes; `file` is what messages call it.
+
+    Raises:
+        PolicyError: it is not a valid policy.
+    """
+    marked = marked_yaml(text, file)
+    if not isinstance(marked.value, dict):
+        raise PolicyError(
+            f"{marked.mark(())}: expected a mapping that begins with `version: 1`, got {_came(marked.value)}"
+        )
+    _refuse(_form_problems(marked))
+    _refuse(_meaning_problems(marked, today))
+    return _policy(marked, hashlib.sha256(text.encode()).hexdigest())
+
+
+@cache
+def policy_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a policy."""
+    text = resources.files("modicum").joinpath("schemas", "policy-v1.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def _refuse(problems: Iterator[Problem]) -> None:
+    found = sorted(problems, key=lambda problem: (problem[0].line, problem[0].column))
+    if found:
+        raise PolicyError("\n".join(f"{mark}: {text}" for mark, text in found))
+
+
+def _form_problems(marked: Marked) -> Iterator[Problem]:
+    try:
+        import jsonschema  # noqa: PLC0415  # of the extra `gate`
+    except ImportError as error:
+        raise PolicyError(NEEDS_EXTRA, reason="GATE_NOT_INSTALLED") from error
+    validator = jsonschema.Draft202012Validator(policy_schema())
+    for found in validator.iter_errors(marked.value):
+        yield from _form_problem(marked, tuple(found.absolute_path), found)
+
+
+def _form_problem(marked: Marked, path: Path, error: Any) -> Iterator[Problem]:
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        for key in error.instance:
+            if key not in known:
+                yield marked.mark((*path, key)), f"unknown key {key!r}; {did_you_mean(key, known)}"
+    elif error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        for name in missing:
+            yield marked.mark(path), f"{_called(path)} has no {name!r}; add it: {_about(error.schema, name)}"
+    else:
+        yield marked.value_mark(path), f"{_called(path)}: expected {_expected(error)}, got {_came(error.instance)}"
+
+
+def _about(schema: Mapping[str, Any], name: str) -> str:
+    return str(schema["properties"][name].get("description", name)).rstrip(".")
+
+
+def _called(path: Path) -> str:
+    return ".".join(map(str, path)) or "the policy"
+
+
+def _expected(error: Any) -> str:
+    wanted = error.validator_value
+    words: dict[str, Callable[[], str]] = {
+        "const": lambda: str(wanted),
+        "enum": lambda: f"one of {', '.join(map(str, wanted))}{_nearest(error.instance, wanted)}",
+        "type": lambda: " or ".join(TYPE_WORDS[one] for one in ([wanted] if isinstance(wanted, str) else wanted)),
+        "minimum": lambda: f"{wanted} or more",
+        "maximum": lambda: f"at most {wanted}",
+        "exclusiveMinimum": lambda: f"a number above {wanted}",
+        "exclusiveMaximum": lambda: f"a number below {wanted}",
+        "minItems": lambda: "a list with at least one entry",
+        "minLength": lambda: "some text",
+        "minProperties": lambda: "one key",
+        "maxProperties": lambda: "one key alone",
+        "pattern": lambda: str(error.schema.get("description", wanted)).rstrip("."),
+    }
+    return words[error.validator]()
+
+
+def _nearest(given: Any, names: list[Any]) -> str:
+    hint = did_you_mean(str(given), map(str, names))
+    return f" ({hint})" if hint.startswith("did") else ""
+
+
+def _came(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "an empty list" if not value else "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"the text {value!r}" if isinstance(value, str) else str(value)
+
+
+def _meaning_problems(marked: Marked, today: date) -> Iterator[Problem]:
+    policy = marked.value
+    for name, given in policy.get("rules", {}).items():
+        yield from _rule_problems(marked, name, {"level": given} if isinstance(given, str) else given)
+    for part in ("accept", "waivers"):
+        for index, entry in enumerate(policy.get(part, ())):
+            if entry["rule"] not in known_rules():
+                hint = did_you_mean(entry["rule"], known_rules())
+                yield marked.value_mark((part, index, "rule")), f"unknown rule {entry['rule']!r}; {hint}"
+    for index, entry in enumerate(policy.get("waivers", ())):
+        yield from _expiry_problems(marked, ("waivers", index, "expires"), entry["expires"], today)
+
+
+def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Iterator[Problem]:
+    path, known = ("rules", name), known_rules().get(name)
+    if known is None:
+        yield marked.mark(path), f"unknown rule {name!r}; {did_you_mean(name, known_rules())}"
+        return
+    limits = [limit for limit in LIMITS if limit in given]
+    for limit in limits if known.kind is not Kind.MEASURE else ():
+        yield marked.mark((*path, limit)), f"{name} is a {known.kind} and has no {limit}; use `expect` or remove it"
+    if known.kind is Kind.MEASURE and "expect" in given:
+        yield marked.mark((*path, "expect")), f"{name} is a measure and has no outcome; use `max` or `min`"
+    if name != "spot" and "min_assessed" in given:
+        yield marked.mark((*path, "min_assessed")), f"{name} has no min_assessed; only spot has; remove it"
+    if given.get("level", "error") != "off" and not _is_complete(marked.value, name, given):
+        what = "a limit: max, min, max_regression or min_ratio_to_baseline"
+        wanted = what if known.kind is Kind.MEASURE else "the outcomes that pass, in `expect`"
+        yield marked.mark(path), f"{name}: expected {wanted}, got none, and the preset has none either"
+    if "baseline" not in marked.value:
+        for limit in (one for one in BASELINE_LIMITS if one in given):
+            yield (
+                marked.mark((*path, limit)),
+                f"{limit} needs `baseline: {{file: FILE.json}}`; add it or remove the limit",
+            )
+
+
+def _is_complete(policy: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> bool:
+    """Whether the rule says what passes; what it leaves out comes from the preset's rule of that id."""
+    return name == "spot" or any(key in _merged(policy, name, given) for key in (*LIMITS, "expect"))
+
+
+def _merged(policy: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the rule with the preset's limits, where it gives none itself."""
+    preset = PRESETS[policy.get("preset", "recommended")].get(name, {})
+    own = any(key in given for key in (*LIMITS, "expect"))
+    kept = {key: value for key, value in preset.items() if not own or key not in (*LIMITS, "expect")}
+    return {**kept, **given}
+
+
+def _expiry_problems(marked: Marked, path: Path, text: str, today: date) -> Iterator[Problem]:
+    try:
+        expires = date.fromisoformat(text)
+    except ValueError:
+        yield marked.value_mark(path), f"{_called(path)}: expected a day as YYYY-MM-DD, got {text!r}"
+        return
+    if expires > today + LONGEST_WAIVER:
+        latest = f"at most {LONGEST_WAIVER.days} days ahead ({today + LONGEST_WAIVER})"
+        yield marked.value_mark(path), f"{_called(path)}: expected a day {latest}, got {expires}"
+
+
+def _policy(marked: Marked, digest: str) -> Policy:
+    given = marked.value
+    options: dict[str, Any] = {
+        name: given[name] for name in ("audit", "require", "error_budget", "preset") if name in given
+    }
+    if "inconclusive" in given:
+        options["inconclusive"] = Inconclusive(given["inconclusive"])
+    return Policy(
+        file=marked.file,
+        digest=digest,
+        baseline=given.get("baseline", {}).get("file"),
+        rules=tuple(_rules(marked)),
+        accept=tuple(_acceptance(marked, index, one) for index, one in enumerate(given.get("accept", ()))),
+        waivers=tuple(_waiver(marked, index, one) for index, one in enumerate(given.get("waivers", ()))),
+        **options,
+    )
+
+
+def _rules(marked: Marked) -> Iterator[Rule]:
+    """The rules that are on, in the order of the catalogue."""
+    policy = marked.value
+    own = {
+        name: _merged(policy, name, {"level": given} if isinstance(given, str) else given)
+        for name, given in policy.get("rules", {}).items()
+    }
+    whole = {**PRESETS[policy.get("preset", "recommended")], **own}
+    for name, known in known_rules().items():
+        if name in whole:
+            given = {**whole[name]}
+            level = Level(given.pop("level", "error"))
+            lists = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
+            mark = marked.mark(("rules", name)) if name in own else None
+            if level is not Level.OFF:
+                yield Rule(known=known, level=level, mark=mark, **{**given, **lists})
+
+
+def _acceptance(marked: Marked, index: int, given: Mapping[str, Any]) -> Acceptance:
+    mark = marked.value_mark(("accept", index))
+    return Acceptance(given["rule"], given["class"], Box(**given["place"]), given["reason"], given["owner"], mark)
+
+
+def _waiver(marked: Marked, index: int, given: Mapping[str, Any]) -> Waiver:
+    digest = given.get("model_digest")
+    return Waiver(
+        rule=given["rule"],
+        reason=given["reason"],
+        owner=given["owner"],
+        expires=date.fromisoformat(given["expires"]),
+        class_label=given.get("class"),
+        model_digest=None if digest is None else digest.removeprefix("sha256:"),
+        mark=marked.value_mark(("waivers", index)),
+    )

@@ -1,0 +1,33 @@
+"""The presets: rules to begin with, and every number in them.
+
+They are starting points. The trust benchmark calibrates them: `recommended` is to fail only on what that benchmark
+shows to separate networks with a planted cue from clean ones. Today that is the spot test alone; all else warns.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+MOST_ACCURACY_DROP = 0.05
+"""Accuracy that filling the ring, or all that lies outside the objects, may cost."""
+STRICT_ACCURACY_DROP = 0.02
+MIN_ASSESSED = 0.9
+"""Share of the images that rows of the spot test without a spot must hold."""
+STRICT_ASSESSED = 0.95
+
+Rules = Mapping[str, Mapping[str, Any]]
+
+PRESETS: Mapping[str, Rules] = {
+    "recommended": {
+        "spot": {"level": "error", "min_assessed": MIN_ASSESSED},
+        "shortcut-accuracy-drop": {"level": "warn", "max": MOST_ACCURACY_DROP},
+    },
+    "strict": {
+        "spot": {"level": "error", "min_assessed": STRICT_ASSESSED},
+        "shortcut-accuracy-drop": {"level": "error", "max": STRICT_ACCURACY_DROP},
+        "mitigation": {"level": "error", "expect": ["MITIGATED"]},
+    },
+    "report-only": {
+        "spot": {"level": "warn", "min_assessed": MIN_ASSESSED},
+        "shortcut-accuracy-drop": {"level": "warn", "max": MOST_ACCURACY_DROP},
+    },
+}

@@ -1,0 +1,214 @@
+"""Policies: what is valid, and what is said of what is not."""
+
+import json
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from modicum.errors import PolicyError
+from modicum.gate.catalogue import known_rules
+from modicum.gate.explanation import explained
+from modicum.gate.marked_yaml import marked_yaml
+from modicum.gate.policy import Level
+from modicum.gate.policy_file import policy_of, policy_schema
+from modicum.gate.presets import PRESETS
+
+from tools import gate_rules
+
+TODAY = date(2026, 11, 27)
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "policy.md"
+
+
+def policy(text):
+    return policy_of(f"version: 1\n{text}", "modicum.yaml", today=TODAY)
+
+
+def refused(text):
+    with pytest.raises(PolicyError) as raised:
+        policy(text)
+    return str(raised.value)
+
+
+def test_a_policy_of_one_line_has_the_rules_of_the_recommended_preset():
+    rules = policy("").rules
+
+    assert [(rule.id, rule.level) for rule in rules] == [("spot", Level.ERROR), ("shortcut-accuracy-drop", Level.WARN)]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_valid_by_itself(preset):
+    assert {rule.id for rule in policy(f"preset: {preset}").rules} == set(PRESETS[preset])
+
+
+def test_a_rule_of_the_policy_replaces_that_of_the_preset_and_keeps_its_limit():
+    rules = {rule.id: rule for rule in policy("rules:\n  spot: off\n  shortcut-accuracy-drop: error").rules}
+
+    assert set(rules) == {"shortcut-accuracy-drop"}
+    assert (rules["shortcut-accuracy-drop"].level, rules["shortcut-accuracy-drop"].max) == (Level.ERROR, 0.05)
+
+
+def test_off_yes_and_dates_are_text_and_numbers_are_numbers():
+    value = marked_yaml("{a: off, b: yes, c: 2027-03-01, d: 1, e: 1e-3, f: '1', g: true, h: .nan}", "f").value
+
+    assert value == {"a": "off", "b": "yes", "c": "2027-03-01", "d": 1, "e": 0.001, "f": "1", "g": True, "h": ".nan"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("waiver: []", "modicum.yaml:2:1: unknown key 'waiver'; did you mean 'waivers'?"),
+        (
+            "rules:\n  accuracy: eror",
+            "modicum.yaml:3:13: rules.accuracy: expected one of off, warn, error (did you mean 'error'?), got the text",
+        ),
+        ("rules:\n  acuracy: off", "modicum.yaml:3:3: unknown rule 'acuracy'; did you mean 'accuracy'?"),
+        (
+            "rules:\n  accuracy: {levl: warn, min: 1}",
+            "modicum.yaml:3:14: unknown key 'levl'; did you mean 'level'?",
+        ),
+        (
+            "rules:\n  spot: error\n  spot: warn",
+            "modicum.yaml:4:3: the key 'spot' comes twice; it is already on line 3: remove one",
+        ),
+        ("error_budget: no", "modicum.yaml:2:15: error_budget: expected a number, got the text 'no'"),
+        ("error_budget: 0", "modicum.yaml:2:15: error_budget: expected a number above 0, got 0"),
+        ("rules: []", "modicum.yaml:2:8: rules: expected a mapping, got an empty list"),
+        (
+            "rules:\n  accuracy: warn",
+            "modicum.yaml:3:3: accuracy: expected a limit: max, min, max_regression or min_ratio_to_baseline, got none",
+        ),
+        ("rules:\n  spot: {max: 3}", "modicum.yaml:3:10: spot is a verdict and has no max; use `expect` or remove it"),
+        (
+            "rules:\n  accuracy: {max_regression: 0.02}",
+            "modicum.yaml:3:14: max_regression needs `baseline: {file: FILE.json}`; add it or remove the limit",
+        ),
+        (
+            "waivers:\n  - {rule: spot, reason: r, expires: 2027-01-01}",
+            "modicum.yaml:3:5: waivers.0 has no 'owner'; add it: Who answers for it",
+        ),
+        (
+            "waivers:\n  - {rule: spot, reason: r, owner: o, expires: 2027-02-30}",
+            "modicum.yaml:3:48: waivers.0.expires: expected a day as YYYY-MM-DD, got '2027-02-30'",
+        ),
+        ("a: &x 1\nb: *x", "modicum.yaml:2:4: expected a value; a policy has no aliases: write the value out"),
+        ("a: [", "modicum.yaml:2:5: expected YAML"),
+        ("a: 1\n---\nb: 2", "expected YAML"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place_and_what_was_expected(text, says):
+    assert says in refused(text)
+
+
+def test_every_problem_is_said_in_the_order_of_lines():
+    lines = refused("waiver: []\nerror_budget: no\nrules:\n  accuracy: eror").splitlines()
+
+    assert [line.split(":")[1] for line in lines] == ["2", "3", "5"]
+
+
+def test_a_waiver_may_last_180_days_and_no_longer():
+    entry = "waivers:\n  - {{rule: spot, reason: r, owner: o, expires: {}}}"
+
+    (waiver,) = policy(entry.format(TODAY + timedelta(days=180))).waivers
+
+    assert waiver.expires == TODAY + timedelta(days=180)
+    assert "expected a day at most 180 days ahead (2027-05-26), got 2027-05-27" in refused(
+        entry.format(TODAY + timedelta(days=181))
+    )
+
+
+def test_a_text_that_is_no_mapping_is_refused():
+    with pytest.raises(PolicyError, match="expected a mapping that begins with `version: 1`, got a list"):
+        policy_of("[1]", "modicum.yaml", today=TODAY)
+
+
+def test_the_schema_is_valid_and_describes_every_key():
+    import jsonschema  # noqa: PLC0415
+
+    schema = policy_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+    undescribed = [name for name, one in keys_of(schema) if "description" not in one]
+
+    assert undescribed == []
+
+
+def test_the_page_of_the_policy_names_every_key():
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert [name for name, _ in keys_of(policy_schema()) if f"`{name}`" not in page] == []
+
+
+def keys_of(schema):
+    """Every key of the schema with what it says of it."""
+    for name, one in schema.get("properties", {}).items():
+        yield name, one
+        yield from keys_of(one)
+    for part in ("items", "additionalProperties"):
+        if isinstance(schema.get(part), dict):
+            yield from keys_of(schema[part])
+    for one in schema.get("$defs", {}).values():
+        yield from keys_of(one)
+
+
+def test_every_measure_reading_and_verdict_of_the_server_is_a_rule():
+    assert gate_rules.FILE.read_text(encoding="utf-8") == gate_rules.text(), "run tools/gate_rules.py"
+    assert {"accuracy", "spot", "mitigation", "class-targeted"} <= set(known_rules())
+
+
+def test_a_policy_is_explained_in_words():
+    text = "\n".join(
+        explained(
+            policy(
+                "rules:\n  accuracy: {min: 0.8, classes: [cat]}\n"
+                "waivers:\n  - {rule: spot, class: cat, reason: ticket 12, owner: us, expires: 2027-01-01}"
+            )
+        )
+    )
+
+    assert "accuracy (error, line 3): Accuracy\n  passes with at least 0.8" in text
+    assert "judges only the classes cat" in text
+    assert "Waived by us until 2027-01-01: spot for cat (ticket 12)." in text
+
+
+def test_the_gate_imports_neither_the_network_nor_protobuf_nor_torch():
+    program = (
+        "import sys, pkgutil, importlib, modicum.gate\n"
+        "for one in pkgutil.iter_modules(modicum.gate.__path__): importlib.import_module(f'modicum.gate.{one.name}')\n"
+        "print(sorted(set(sys.modules) & {'grpc', 'google', 'torch', 'scipy', 'yaml', 'jsonschema', 'modicum_server'}))"
+    )
+
+    seen = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert seen.stdout == "[]\n"
+
+
+def command(folder, *arguments):
+    program = [sys.executable, "-c", "from modicum.cli import main; main()", "policy", *arguments]
+    return subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_command_writes_checks_and_explains_a_policy_and_never_overwrites_one(tmp_path):
+    written, checked, explanation = (command(tmp_path, one) for one in ("init", "check", "explain"))
+    again = command(tmp_path, "init")
+
+    assert [one.returncode for one in (written, checked, explanation, again)] == [0, 0, 0, 2]
+    assert checked.stdout == "modicum.yaml: valid; 1 rules of level error, 1 of level warn\n"
+    assert "spot (error, line 26)" in explanation.stdout
+    assert "expected a new file, but it exists" in again.stderr
+
+
+def test_a_wrong_policy_ends_the_command_with_2_and_its_place(tmp_path):
+    (tmp_path / "modicum.yaml").write_text("version: 1\nrule: {}\n", encoding="utf-8")
+
+    ended = command(tmp_path, "check")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "modicum.yaml:2:1: unknown key 'rule'; did you mean 'rules'?" in ended.stderr
+
+
+def test_the_schema_is_published_as_json_at_its_place():
+    root = Path(__file__).resolve().parents[2]
+
+    assert json.loads((root / "clients/python/modicum/schemas/policy-v1.json").read_text()) == policy_schema()

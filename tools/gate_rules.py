@@ -1,0 +1,50 @@
+"""The rules that a policy may name: one for each measure, reading and verdict that a result document can hold.
+
+python tools/gate_rules.py            writes them to clients/python/modicum/gate/rules.json
+python tools/gate_rules.py --check    only says whether that file differs
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from modicum_server.domain.searches import Control
+from modicum_server.measures import mitigation, registry, spots
+
+FILE = Path(__file__).resolve().parents[1] / "clients/python/modicum/gate/rules.json"
+#: Parts of the document whose entries end in one of a few words.
+VERDICTS = {
+    "spot": (spots.PART.key, "outcome", "Spot test: whether a small place decides"),
+    "mitigation": (mitigation.PART.key, "verdict", "Whether an ensemble mitigates overinterpretation"),
+}
+
+
+def rules() -> list[dict[str, str]]:
+    """Return the rules in the order of the document."""
+    measures = [
+        {"id": name.replace("_", "-"), "kind": "measure", "name": name, "title": title.text}
+        for name, title in registry.measure_titles().items()
+    ]
+    readings = [
+        {"id": name.replace("_", "-"), "kind": "reading", "name": name, "title": f"Reading of the control {name}"}
+        for name in map(str, Control)
+        if name not in VERDICTS
+    ]
+    verdicts = [
+        {"id": name, "kind": "verdict", "name": key, "field": field, "title": title}
+        for name, (key, field, title) in VERDICTS.items()
+    ]
+    return [*verdicts, *measures, *readings]
+
+
+def text() -> str:
+    """Return the file's text."""
+    return json.dumps(rules(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv:
+        sys.exit(
+            None if FILE.read_text(encoding="utf-8") == text() else f"{FILE.name} differs: run tools/gate_rules.py"
+        )
+    FILE.write_text(text(), encoding="utf-8")
