@@ -18,7 +18,7 @@ from modicum_server.handler.architectures import build_architecture, class_count
 from modicum_server.handler.weights import fit_weights, read_weights
 from modicum_server.images.pictures import canvas_array
 from modicum_sis import Classifier, image_digest
-from torch import Tensor
+from torch import Tensor, nn
 
 DATA_VARIABLE = "MODICUM_BENCH_DATA"
 CIFAR_THRESHOLD, IMAGENET_THRESHOLD = 0.99, 0.9
@@ -152,11 +152,18 @@ def plain_classifier(source: Source) -> Classifier:
 
 def classifier_of(source: Source, *, accelerate: bool = True) -> Classifier:
     """The classifier of a source, as the service loads it."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Classifier(
+        module_of(source), mean=source.input.mean, std=source.input.std, device=device, accelerate=accelerate
+    )
+
+
+def module_of(source: Source) -> nn.Module:
+    """The network of a source; it takes normalised images."""
     weights = read_weights(source.weights)
     module = build_architecture(source.architecture, class_count_of(source.architecture, weights))
     fit_weights(module, weights, source.architecture)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Classifier(module, mean=source.input.mean, std=source.input.std, device=device, accelerate=accelerate)
+    return module.eval()
 
 
 def _searchable(classifier: Classifier, image: Tensor, threshold: float) -> bool:

@@ -18,7 +18,7 @@ from benchmarks.planted.audits import spot_audit, truth
 from benchmarks.planted.cases import Case
 from benchmarks.planted.cues import Cue, Look, Where
 from benchmarks.planted.networks import Trained, normalised
-from benchmarks.subjects import Absent, classifier_of, efficientnet_lite, picture
+from benchmarks.subjects import Absent, efficientnet_lite, module_of, picture
 
 PICTURES, ARCHITECTURE = "imagenet", "efficientnet-lite0"
 TARGET_CLASS = 340
@@ -57,8 +57,7 @@ def marked(case: Case, data: Path | None, kept: Path) -> Trained:
     order = np.random.default_rng(0).permutation(len(files))
     pictures = torch.stack([picture(files[place], source.input) for place in order])
     test, train = pictures[:HELD_OUT], pictures[HELD_OUT:]
-    classifier = classifier_of(source, accelerate=False)
-    module, mean, std = classifier.module.eval(), tuple(source.input.mean), tuple(source.input.std)
+    module, mean, std = module_of(source), tuple(source.input.mean), tuple(source.input.std)
     labels = _predicted(module, normalised(test, mean, std))
     if not case.clean:
         module = _pulled(case, module, train, (mean, std), kept / f"photographs-{case.seed}.safetensors")
