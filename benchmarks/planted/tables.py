@@ -5,9 +5,9 @@ from typing import Any
 
 from modicum_server.measures.intervals import wilson
 from modicum_server.measures.number_words import share_text
-from modicum_server.measures.spot_rule import FOUND, SpotOutcome
+from modicum_server.measures.spot_rule import ALPHA, FOUND, SpotOutcome
 
-from benchmarks.planted import measures
+from benchmarks.planted import measures, simulation
 from benchmarks.planted.audits import LEARNT, THRESHOLD
 from benchmarks.planted.cases import LABEL
 from benchmarks.planted.cues import Where
@@ -39,6 +39,7 @@ def planted(all_rows: Sequence[Row]) -> Iterator[str]:
     yield from _labelled(labelled)
     yield from _photographs([row for row in all_rows if row["pictures"] == PICTURES])
     yield from _limits(local, clean)
+    yield from _simulated()
     yield from _measures([row for row in (*local, *clean) if row["pictures"] == CIFAR])
 
 
@@ -210,6 +211,26 @@ def _limits(local: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
             )
             for limit in PASTED_LIMITS
             for kinds in ("set aside", "others")
+        ],
+    )
+
+
+def _simulated() -> Iterator[str]:
+    yield (
+        "The intervals, simulated where a wrong verdict is likeliest: each of "
+        f"{simulation.PLACES} places makes other images the class at exactly the limit "
+        f"({simulation.RUNS:,} classes each). Nominal is {share_text(ALPHA)}, before Holm's correction:\n"
+    )
+    yield from table(
+        ("images of the class", "these", "wrongly found", "wrongly NONE_FOUND"),
+        [
+            (
+                str(one.sources),
+                "are alike" if one.spread == simulation.ALIKE else "differ",
+                f"{one.found:.1%}",
+                f"{one.none:.1%}",
+            )
+            for one in simulation.simulated()
         ],
     )
 

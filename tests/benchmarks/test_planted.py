@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.planted import measures
+from benchmarks.planted import measures, simulation
 from benchmarks.planted.audits import counted, uncounted
 from benchmarks.planted.cases import HOW_MANY_CLASSES, LABEL, STRENGTHS, cases
 from benchmarks.planted.limits import flagged_at
@@ -75,6 +75,12 @@ def test_a_higher_limit_flags_less():
 
     assert flagged_at(audit, 0.1) == [3]
     assert flagged_at(audit, 0.5) == []
+
+
+def test_the_intervals_hold_at_the_limits_where_places_were_chosen_by_chance():
+    for one in simulation.simulated(runs=200):
+        assert one.found <= 0.10
+        assert one.none <= 0.10
 
 
 def test_tables_count_what_was_found_what_was_not_and_false_alarms():
