@@ -23,10 +23,16 @@ class EvidenceMaps:
     An image without a subset is scanned. Each window of a grid is covered with what stands there in images of other
     classes. The window's weight is the mean loss of the logarithm of the class's probability. Scans are kept. A scan
     counts in the row of its image's class where there is one, so that a row has the same passes whatever came before.
+
+    Attributes:
+        interventions: what covers the windows.
+        images: the images.
+        classes: the classes with a row of their own.
     """
 
     interventions: Interventions
     images: SplitImages
+    classes: frozenset[int] = frozenset()
     _scans: dict[int, Tensor] = field(default_factory=dict)
     _passes: dict[int, int] = field(default_factory=dict)
 
@@ -48,11 +54,10 @@ class EvidenceMaps:
     def passes_in(self, target_class: int | None) -> int:
         """Forward passes of the scans so far that count in the row of a class, or in that of all classes."""
         classes = {index: self.images.class_of(index) for index in self._passes}
-        alone = set(self.images.classes())
         return sum(
             passes
             for index, passes in self._passes.items()
-            if (classes[index] if classes[index] in alone else None) == target_class
+            if (classes[index] if classes[index] in self.classes else None) == target_class
         )
 
     def _losses(self, index: int, half: int) -> Tensor:

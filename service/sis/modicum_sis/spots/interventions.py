@@ -1,8 +1,9 @@
 """Puts a place of one image into another, and asks the model what it sees."""
 
+import copy
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,6 +48,17 @@ class Interventions:
         self._chunk_size = chunk_size or default_chunk_size(self.canvas, classifier.device)
         self._held: OrderedDict[int, Tensor] = OrderedDict()
         self._most_held = max(2, HELD_VALUES // (self.canvas[0] * self.canvas[1] * self.canvas[2]))
+        self._objects: Mapping[int, Tensor] | None = None
+
+    def outside(self, objects: Mapping[int, Tensor]) -> "Interventions":
+        """The same where no pixel on an object of either image moves; it counts its own passes.
+
+        Args:
+            objects: by index of an image, where its objects are (H, W); of every image that is asked for.
+        """
+        restricted = copy.copy(self)  # images that are held serve both
+        restricted.passes, restricted._objects = 0, objects  # noqa: SLF001  it is of this class
+        return restricted
 
     def classes(self, composites: Iterable[Composite]) -> list[int]:
         """The predicted class of each; `UNKNOWN_CLASS` where there is none. Holds one batch of composites at a time.
@@ -76,7 +88,7 @@ class Interventions:
         """The logits of each composite; NaN in all of a row that has none."""
         inside = torch.stack([self._image(one.inside) for one in chunk])
         outside = torch.stack([self._image(one.outside) for one in chunk])
-        region = torch.stack([one.region for one in chunk])[:, None].to(inside.device)
+        region = torch.stack([self._moved(one) for one in chunk])[:, None].to(inside.device)
         images = torch.where(region, inside, outside)
         missing = images.isnan()
         with torch.no_grad(), full_precision():
@@ -86,6 +98,12 @@ class Interventions:
             self._passed(len(chunk))
         known = logits.isfinite().all(dim=1) & ~missing.flatten(1).any(dim=1)
         return logits.masked_fill(~known[:, None], torch.nan)
+
+    def _moved(self, composite: Composite) -> Tensor:
+        """The pixels that a composite moves (H, W)."""
+        if self._objects is None:
+            return composite.region
+        return composite.region & ~(self._objects[composite.inside] | self._objects[composite.outside])
 
     def _image(self, index: int) -> Tensor:
         if index in self._held:

@@ -20,6 +20,7 @@ from modicum_sis.numerics.seeding import generator
 from modicum_sis.spots.choice import MOST_OWN_SOURCES, choose_fixed, choose_own, own_place
 from modicum_sis.spots.evidence import EvidenceMaps
 from modicum_sis.spots.interventions import UNKNOWN_CLASS, Composite, Interventions, Stopped
+from modicum_sis.spots.outside import dividing, images_with_objects, share_on
 from modicum_sis.spots.places import Place, PlaceKind, inner_band, window
 from modicum_sis.spots.sources import HALVES, Pair, SplitImages, split_images
 
@@ -63,6 +64,8 @@ class SpotTrial:
         windows: for an own place, the top and left of each source's window, by its index.
         pasted: the outcomes of copying it.
         covered: the outcomes of covering it.
+        outside: whether only pixels outside the objects of both images were copied and covered.
+        on_objects: by index of a source with objects, the share of the place's pixels that lie on them.
     """
 
     target_class: int | None
@@ -71,6 +74,8 @@ class SpotTrial:
     windows: Mapping[int, tuple[int, int]]
     pasted: Outcomes
     covered: Outcomes
+    outside: bool
+    on_objects: Mapping[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,8 @@ class SpotRow:
     Attributes:
         target_class: the class; None for the row in which every image argues for its own.
         sources: how many images are predicted as the class, or have a prediction.
-        trials: the places that were tested, at most one at a fixed position and one own window for each half.
+        trials: the places that were tested, at most one at a fixed position and one own window for each half, and as
+            many outside the objects.
         passes: forward passes that the row took; the scan of an image counts in the row of its class.
     """
 
@@ -98,6 +104,7 @@ def spot_tests(
     *,
     seed: int = 0,
     digests: Sequence[str] | None = None,
+    objects: Mapping[int, Tensor] | None = None,
     rows: Sequence[int | None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     passed: Callable[[int], object] | None = None,
@@ -114,27 +121,34 @@ def spot_tests(
         seed: of the halves, the pairs and the places of comparison.
         digests: a name for each image, as given to `find_subsets`. Default: SHA-256 of its values; images with NaN are
             then left out.
+        objects: by index of an image, where its objects are (H, W). Images whose objects cover a part of the canvas are
+            tested once more among themselves, with places of which only what lies outside the objects is moved.
         rows: the classes to test; None in it stands for all images together. Default: `spot_rows`.
         should_stop: asked before every pass; ends the run after the last whole row.
         passed: called with the number of forward passes after each batch.
         chunk_size: images of a pass. Default: as in `find_subsets`.
 
     Raises:
-        ParameterError: as many predictions as images are needed; or a mask belongs to no image.
+        ParameterError: as many predictions as images are needed; or a mask or objects belong to no image.
         ImageError, ModelError: as `find_subsets`.
     """
     source = ImageSource(classifier, images, digests)
-    _check(len(source), predicted, masks)
+    objects = dividing(objects or {})
+    _check(len(source), predicted, [*masks, *objects])
     names = digests
     if names is None:
         predicted, names = _named(source, predicted)
     split = split_images(predicted, masks, names, seed)
     interventions = Interventions(classifier, source, should_stop=should_stop, passed=passed, chunk_size=chunk_size)
     classifier.prepare()
-    maps = EvidenceMaps(interventions, split)
+    classes = split.classes()
+    runs = [_Run(EvidenceMaps(interventions, split, frozenset(classes)), objects)]
+    if objects:
+        restricted = interventions.outside(objects), images_with_objects(split, objects)
+        runs.append(_Run(EvidenceMaps(*restricted, frozenset(classes)), objects, outside=True))
     try:
-        for target_class in [*split.classes(), None] if rows is None else rows:
-            yield _row(maps, target_class)
+        for target_class in [*classes, None] if rows is None else rows:
+            yield _row(runs, target_class)
     except Stopped:
         return
 
@@ -144,11 +158,11 @@ def spot_rows(predicted: Sequence[int | None], digests: Sequence[str], seed: int
     return [*split_images(predicted, {}, digests, seed).classes(), None]
 
 
-def _check(count: int, predicted: Sequence[int | None], masks: Mapping[int, Tensor]) -> None:
+def _check(count: int, predicted: Sequence[int | None], indices: Iterable[int]) -> None:
     if len(predicted) != count:
         raise ParameterError(f"expected {count} predictions, one for each image; got {len(predicted)}")
-    if beyond := sorted(index for index in masks if not 0 <= index < count):
-        raise ParameterError(f"expected masks of images 0 to {count - 1}; got one of image {beyond[0]}")
+    if beyond := sorted(index for index in indices if not 0 <= index < count):
+        raise ParameterError(f"expected masks and objects of images 0 to {count - 1}; got one of image {beyond[0]}")
 
 
 def _named(source: ImageSource, predicted: Sequence[int | None]) -> tuple[list[int | None], list[str]]:
@@ -159,42 +173,71 @@ def _named(source: ImageSource, predicted: Sequence[int | None]) -> tuple[list[i
     return kept, [digest for _, digest in found]
 
 
-def _row(maps: EvidenceMaps, target_class: int | None) -> SpotRow:
-    interventions, images = maps.interventions, maps.images
-    before = interventions.passes - maps.passes
-    trials = [
-        _trial(maps, target_class, tested, place)
-        for tested in HALVES
-        for place in (
-            choose_fixed(interventions, images, target_class, 1 - tested),
-            choose_own(maps, target_class, 1 - tested),
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """The test of all images, or, `outside`, of what lies outside the objects of those that have some."""
+
+    maps: EvidenceMaps
+    objects: Mapping[int, Tensor]
+    outside: bool = False
+
+    def trials(self, target_class: int | None) -> list[SpotTrial]:
+        """The places of a row, tested."""
+        interventions, images = self.maps.interventions, self.maps.images
+        trials = [
+            self._trial(target_class, tested, place)
+            for tested in HALVES
+            for place in (
+                choose_fixed(interventions, images, target_class, 1 - tested),
+                choose_own(self.maps, target_class, 1 - tested),
+            )
+            if place is not None
+        ]
+        return [trial for trial in trials if trial.pasted.sources]
+
+    def _trial(self, target_class: int | None, half: int, place: Place) -> SpotTrial:
+        interventions, images = self.maps.interventions, self.maps.images
+        own = place.kind is PlaceKind.OWN
+        sources = images.of_class(target_class, half)[: MOST_OWN_SOURCES if own else None]
+        places = {index: own_place(place, self.maps.of(index, half)) if own else place for index in sources}
+        purpose = f"{target_class} {place.kind}"
+        pasted = images.pairs(sources, half, f"pasted {purpose}", most=MOST_PASTED)
+        covered = images.donors(sources, half, f"covered {purpose}", each=COVERINGS)[:MOST_COVERED]
+        return SpotTrial(
+            target_class=target_class,
+            half=half,
+            place=place,
+            windows={index: (one.top, one.left) for index, one in places.items()} if own else {},
+            pasted=_outcomes(interventions, images, places, pasted, _paste),
+            covered=_outcomes(interventions, images, places, covered, _cover),
+            outside=self.outside,
+            on_objects=self._on_objects(places),
         )
-        if place is not None
-    ]
+
+    def _on_objects(self, places: Mapping[int, Place]) -> dict[int, float]:
+        canvas = self.maps.interventions.canvas[1:]
+        return {
+            index: share_on(self.objects[index], place.region(canvas))
+            for index, place in places.items()
+            if index in self.objects
+        }
+
+
+def _row(runs: Sequence[_Run], target_class: int | None) -> SpotRow:
+    before = sum(_passes(run.maps) for run in runs)
+    trials = [trial for run in runs for trial in run.trials(target_class)]
+    made = sum(_passes(run.maps) for run in runs) - before
     return SpotRow(
         target_class,
-        images.count(target_class),
-        tuple(trial for trial in trials if trial.pasted.sources),
-        interventions.passes - maps.passes - before + maps.passes_in(target_class),
+        runs[0].maps.images.count(target_class),
+        tuple(trials),
+        made + sum(run.maps.passes_in(target_class) for run in runs),
     )
 
 
-def _trial(maps: EvidenceMaps, target_class: int | None, half: int, place: Place) -> SpotTrial:
-    interventions, images = maps.interventions, maps.images
-    own = place.kind is PlaceKind.OWN
-    sources = images.of_class(target_class, half)[: MOST_OWN_SOURCES if own else None]
-    places = {index: own_place(place, maps.of(index, half)) if own else place for index in sources}
-    purpose = f"{target_class} {place.kind}"
-    pasted = images.pairs(sources, half, f"pasted {purpose}", most=MOST_PASTED)
-    covered = images.donors(sources, half, f"covered {purpose}", each=COVERINGS)[:MOST_COVERED]
-    return SpotTrial(
-        target_class=target_class,
-        half=half,
-        place=place,
-        windows={index: (one.top, one.left) for index, one in places.items()} if own else {},
-        pasted=_outcomes(interventions, images, places, pasted, _paste),
-        covered=_outcomes(interventions, images, places, covered, _cover),
-    )
+def _passes(maps: EvidenceMaps) -> int:
+    """Forward passes so far, without those of scans."""
+    return maps.interventions.passes - maps.passes
 
 
 class _Intervention(Protocol):
