@@ -1,6 +1,6 @@
 """Step (a): accuracy on full images, on 5% of the pixels chosen by a descent, and on as many random pixels; the curve.
 
-Masked images show the mean fill. The measures are the service's: Wilson for shares, bootstrap for paired differences.
+Masked images show the mean fill. The measures and their intervals are the service's.
 """
 
 from typing import Any

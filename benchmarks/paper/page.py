@@ -22,8 +22,10 @@ logits), all from the folder that `MODICUM_BENCH_DATA` names. `make bench PART=p
 The table compares **directions**, not the paper's figures. The paper's networks are different, were trained on more
 data, and could not be checked. The interval and the rule in the table decide whether our result agrees. The threshold
 is {THRESHOLD:g}, and masked pixels show the mean colour unless a fill is named. Square brackets hold 95% intervals:
-Wilson for shares, order statistics for medians, bootstrap over images for paired differences and ratios. Below ten
-images there is no interval. The outcomes are not independent, because searches and thresholds use the same images.
+Wilson for shares, order statistics for medians, bootstrap over images for ratios, and [square and
+add](../decisions/0037-paired-differences-square-and-add.md) for paired differences. The differences of freshly trained
+networks have bootstrap intervals until that step is run again. Below ten images there is no interval.
+The outcomes are not independent, because searches and thresholds use the same images.
 
 5% subsets are the 52 of 1,024 pixels that batched_gradient keeps when it argues for the predicted class. It runs on
 every image, eligible or not, and removes k pixels a step. The paper uses k = {PAPER_PIXELS_PER_STEP}; this page does

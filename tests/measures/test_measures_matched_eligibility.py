@@ -36,7 +36,7 @@ def test_a_member_that_is_eligible_on_two_images_fewer_is_not_matched_and_the_re
     assert check["verdict"] == "INCONCLUSIVE"
     (reason,) = check["reasons"]
     assert reason == (
-        "at its matched temperature two, version 1 is eligible on 158 of 160 images and the ensemble on 160; these "
+        "at its matched temperature two, version 1 is eligible on 198 of 200 images and the ensemble on 200; these "
         "numbers differ by more than 1"
     )
 
@@ -51,7 +51,7 @@ def test_a_member_that_is_eligible_on_two_images_more_is_not_matched_either():
 
     assert check["verdict"] == "INCONCLUSIVE"
     assert [reason.split(" these")[0] for reason in check["reasons"]] == [
-        f"at its matched temperature {name}, version 1 is eligible on 160 of 160 images and the ensemble on 158;"
+        f"at its matched temperature {name}, version 1 is eligible on 200 of 200 images and the ensemble on 198;"
         for name in ("one", "two")
     ]
 

@@ -180,7 +180,7 @@ def test_the_drop_counts_every_labelled_image_eligible_or_not():
         "chance_accuracy": 0.6,
         "differing": 10,
     }
-    assert drop["interval"]["method"] == "bootstrap"
+    assert drop["interval"]["method"] == "square and add"
 
 
 def test_an_image_that_is_right_only_without_its_ring_makes_up_for_one_that_is_lost():

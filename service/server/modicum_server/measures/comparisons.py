@@ -2,6 +2,7 @@
 
 The ratio of subset fractions is over the images that are eligible in both and searched in both: others say nothing of
 both. Its interval is a bootstrap over images, so it holds for images like these and not for the two searches' luck.
+Differences of shares have intervals that hold where few images differ (`intervals.square_and_add`).
 """
 
 import itertools
@@ -14,14 +15,12 @@ from numpy.typing import NDArray
 
 from modicum_server.domain.searches import TargetRule
 from modicum_server.measures.families import PairFamily, Title
-from modicum_server.measures.intervals import LEVEL, Interval, bootstrap_mean, with_two_images_added
+from modicum_server.measures.intervals import LEVEL, Interval, bootstrap_mean, square_and_add
 from modicum_server.measures.measure import Measure, Measured
 from modicum_server.measures.observations import Observations
 
 NONE_IN_BOTH = "no image was searched to its end with both versions"
 NONE_LABELLED = "no labelled image has a prediction of both versions"
-WIDER = "with_two_images_added"
-"""Parameter of a difference of which few images have one: the ends of `intervals.with_two_images_added`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +96,19 @@ def mean_of(values: NDArray[np.float64], *, unit: str, empty: str, level: float 
 
 
 def difference_of(differences: NDArray[np.float64], *, empty: str, most: float = 1.0, level: float = LEVEL) -> Measure:
-    """Return the mean of paired differences, none beyond `most`, with its interval; unavailable, as a mean, of nothing.
+    """Return the mean of paired differences, none beyond `most`, with its interval; unavailable of nothing.
 
-    Its parameters tell how many images differ (`differing`) and, where these are few, the ends of the interval that
-    allows for images that differ and were not met (`with_two_images_added`): few differences are no certainty.
+    The parameter `differing` counts the images that differ.
     """
-    mean = mean_of(differences, unit="difference", level=level, empty=empty)
-    if mean.value is None:
-        return mean
-    wider = with_two_images_added(differences, most=most, level=level)
-    ends = {} if wider is None else {WIDER: {"low": wider.low, "high": wider.high}}
-    return replace(mean, parameters={"differing": int(np.count_nonzero(differences)), **ends})
+    if len(differences) == 0:
+        return Measure(None, "difference", 0, unavailable=empty)
+    return Measure(
+        float(differences.mean()),
+        "difference",
+        len(differences),
+        square_and_add(differences, most=most, level=level),
+        {"differing": int(np.count_nonzero(differences))},
+    )
 
 
 def difference_to_mean(shown: NDArray[np.int64], *, empty: str, level: float = LEVEL) -> Measure:
@@ -120,11 +121,7 @@ def difference_to_mean(shown: NDArray[np.int64], *, empty: str, level: float = L
     total = difference_of(gains, most=others, level=level, empty=empty)
     if total.value is None:
         return total
-    parameters = dict(total.parameters)
-    if WIDER in parameters:
-        parameters[WIDER] = {end: value / others for end, value in parameters[WIDER].items()}
-    interval = _divided(total.interval, others)
-    return replace(total, value=total.value / others, interval=interval, parameters=parameters)
+    return replace(total, value=total.value / others, interval=_divided(total.interval, others))
 
 
 def _divided(interval: Interval | None, divisor: int) -> Interval | None:

@@ -5,7 +5,7 @@ interval of the difference in accuracy (ensemble less the mean of its members, o
 accuracy limit (-0.02 by default), on the audited images and on the out-of-distribution data set if there is one.
 NOT_MITIGATED: the ratio's interval lies below the ratio limit. INCONCLUSIVE: otherwise, with fewer than 30 images, or
 without labels; the reasons say what is missing. The 30 cannot be changed: a verdict on fewer images would be one on the
-sample. Cautions change no verdict. They say that accuracy seems no lower only because few of the images differ.
+sample.
 
 See docs/method.md, "The ensemble mitigation check".
 """
@@ -14,7 +14,6 @@ import math
 from collections.abc import Iterator, Mapping
 
 from modicum_server.domain.statistics import DEFAULTS, Statistics
-from modicum_server.measures.comparisons import WIDER
 from modicum_server.measures.matched_eligibility import MOST_APART, MatchedEligibility
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.number_words import short_name
@@ -68,23 +67,6 @@ def _accuracy_reasons(test: Measure, second: Measure | None, limit: float) -> It
         yield f"fewer than {LEAST_IMAGES} out-of-distribution images were predicted by all ({second.n})"
     elif second is not None and _end(second, low=True) <= limit:
         yield f"on out-of-distribution images {not_lower}"
-
-
-def cautions(measures: Mapping[str, Measure], asked: Statistics = DEFAULTS) -> tuple[str, ...]:
-    """Return where an interval lies above the accuracy limit, and would not if a few more images differed."""
-    return tuple(
-        f"only {measure.parameters['differing']} of {measure.n} {images} differ in accuracy, so the bootstrap interval "
-        f"is too narrow: with two images added it is {_range(measure.parameters[WIDER])}, which contains "
-        f"{asked.accuracy_limit:g}"
-        for name, images in (("accuracy_difference", "images"), (DIFFERENCE, "out-of-distribution images"))
-        if (measure := measures.get(name)) is not None
-        and WIDER in measure.parameters
-        and _end(measure, low=True) > asked.accuracy_limit >= measure.parameters[WIDER]["low"]
-    )
-
-
-def _range(ends: Mapping[str, float]) -> str:
-    return f"{ends['low']:.3f} to {ends['high']:.3f}"
 
 
 def _end(measure: Measure, *, low: bool) -> float:
