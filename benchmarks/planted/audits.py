@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from modicum_server.measures.spot_rule import (
+from modicum.gate.spot_rule import (
     FOUND,
     SpotOutcome,
     TestedPlace,

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from modicum_server.measures.spot_rule import ALPHA, TestedPlace, holm, p_value_above
+from modicum.gate.spot_rule import ALPHA, TestedPlace, holm, p_value_above
 
 from benchmarks.planted.audits import uncounted
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from modicum_server.measures.spot_rule import ALPHA, NONE_LIMIT, PASTED_LIMIT, high_end, p_value_above
+from modicum.gate.spot_rule import ALPHA, NONE_LIMIT, PASTED_LIMIT, high_end, p_value_above
 from numpy.typing import NDArray
 
 PLACES = 60

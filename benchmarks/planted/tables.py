@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from modicum.gate.spot_rule import ALPHA, FOUND, SpotOutcome
 from modicum_server.measures.intervals import wilson
 from modicum_server.measures.number_words import share_text
-from modicum_server.measures.spot_rule import ALPHA, FOUND, SpotOutcome
 
 from benchmarks.planted import measures, simulation
 from benchmarks.planted.audits import LEARNT, THRESHOLD

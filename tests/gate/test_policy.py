@@ -101,6 +101,10 @@ def test_what_is_wrong_is_said_with_its_place_and_what_was_expected(text, says):
     assert says in refused(text)
 
 
+def test_a_digest_of_digits_alone_is_text():
+    assert marked_yaml(f"a: {'7' * 64}", "f").value == {"a": "7" * 64}
+
+
 def test_every_problem_is_said_in_the_order_of_lines():
     lines = refused("waiver: []\nerror_budget: no\nrules:\n  accuracy: eror").splitlines()
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from modicum.gate.spot_rule import SpotOutcome, judge_network
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import Measure, share
-from modicum_server.measures.spot_rule import SpotOutcome, judge_network
 from modicum_server.measures.spots import JudgedRow, SpotTest, _tested_places
 from modicum_server.measures.summary import NEXT_STEP, summary_of
 

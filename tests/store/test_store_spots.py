@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from modicum.gate.spot_rule import by_source, low_end
 from modicum_server.domain.audits import AuditFailure
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial, SpotWindow
-from modicum_server.measures.spot_rule import by_source, low_end
 from modicum_server.store.postgres import PostgresStore
 
 from tests.store.store_scene import Scene

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Path = tuple[str | int, ...]
 """The keys and indexes that lead to a value."""
+LONGEST_NUMBER = 32
+"""Characters; longer text is a digest, though all of it may be digits."""
 NEEDS_EXTRA = "policies need the extra `gate`: run pip install 'modicum[gate]'"
 
 
@@ -123,7 +125,7 @@ def scalar(text: str) -> Any:
         return None
     if text in {"true", "false"}:
         return text == "true"
-    for kind in (int, float):
+    for kind in (int, float) if len(text) <= LONGEST_NUMBER else ():
         if not text[-1:].isdigit() or "_" in text:
             break
         try:

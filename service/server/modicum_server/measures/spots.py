@@ -10,6 +10,18 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from modicum.gate.spot_rule import (
+    FOUND,
+    Floats,
+    SpotOutcome,
+    TestedPlace,
+    by_source,
+    high_end,
+    judge_network,
+    judge_rows,
+    low_end,
+    sources_needed,
+)
 
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.spots import (
@@ -26,18 +38,6 @@ from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import Measure, Measured, Reading
 from modicum_server.measures.number_words import enumeration, pixels_text, share_text
 from modicum_server.measures.parts import Audited, Part
-from modicum_server.measures.spot_rule import (
-    FOUND,
-    Floats,
-    SpotOutcome,
-    TestedPlace,
-    by_source,
-    high_end,
-    judge_network,
-    judge_rows,
-    low_end,
-    sources_needed,
-)
 
 CONTROL = "spot"
 EXAMPLES = 3

@@ -5,11 +5,12 @@ All rules are here, and a test holds them to a table of situations. Computes no 
 
 from collections.abc import Mapping, Sequence
 
+from modicum.gate.spot_rule import FOUND, SpotOutcome
+
 from modicum_server.domain.spots import LEAST_SPOT_IMAGES
 from modicum_server.measures.measure import Measured
 from modicum_server.measures.number_words import asked_text, enumeration, interval_text, part_text, share_text
 from modicum_server.measures.shortcut import RING
-from modicum_server.measures.spot_rule import FOUND, SpotOutcome
 from modicum_server.measures.spots import JudgedRow, SpotTest, place_text
 
 MOST_ROWS = 3

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from modicum_server.measures import spot_rule
-from modicum_server.measures.spot_rule import SpotOutcome, by_source, high_end, holm, low_end, p_value_above
+from modicum.gate import spot_rule
+from modicum.gate.spot_rule import SpotOutcome, by_source, high_end, holm, low_end, p_value_above
 
 NOTHING = np.zeros(0)
 

@@ -1,0 +1,257 @@
+"""From a result document and a policy to a verdict. Pure: no clock, no file, no network.
+
+FAIL: a rule's p, over its checks by Bonferroni, is small enough by Holm's procedure over the rules of level error,
+within the policy's error budget. So a model with nothing wrong fails with at most that chance over all rules together.
+PASS: every check lies within, one-sided at 95%; all must, so nothing is corrected. INCONCLUSIVE: otherwise, and
+wherever something is missing. A rule of level warn is judged at the whole budget by itself, and decides nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from modicum.errors import PolicyError
+from modicum.gate.explanation import requirement
+from modicum.gate.measures import ONE_SIDED, checks_of, outcome_check
+from modicum.gate.policy import Kind, Level, Policy, Rule, Waiver
+from modicum.gate.spot_rule import holm
+from modicum.gate.spots import accepted_places, spot_checks
+from modicum.gate.tails import bonferroni
+from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict
+
+Document = Mapping[str, Any]
+#: What of the audit a search of the document must have been measured with.
+AS_ASKED = ("threshold", "fill")
+SCHEMA_VERSION = 1
+
+
+def judge(document: Document, policy: Policy, *, today: date) -> Verdict:
+    """Return the verdict of the policy on a result document.
+
+    Raises:
+        PolicyError: it is no result document, or a rule of the policy's own needs what the document cannot have.
+    """
+    _refuse_other_documents(document)
+    left_out = dict(_left_out(policy, document))
+    rules = [rule for rule in policy.rules if rule.id not in left_out]
+    digests = {model["model_version"]: model["digest"] for model in document["models"]}
+    excuses = _Excuses([waiver for waiver in policy.waivers if waiver.expires >= today], digests)
+    judged = _judged([(rule, _checks(rule, document, policy)) for rule in rules], policy, excuses)
+    expired = tuple(_expired(waiver) for waiver in policy.waivers if waiver.expires < today)
+    return Verdict(
+        outcome=_overall([one.outcome for one in judged if one.rule.level is Level.ERROR], expired),
+        policy=policy,
+        result=_identity(document),
+        rules=tuple(judged),
+        expired=expired,
+        left_out=left_out,
+        notes=tuple(_notes(document, policy, judged)),
+    )
+
+
+def _refuse_other_documents(document: Document) -> None:
+    if document.get("kind") == KIND:
+        raise PolicyError("expected a result document, got a verdict; judge the result that it is about")
+    if document.get("schema_version") != SCHEMA_VERSION or "models" not in document:
+        raise PolicyError(
+            f"expected a result document of schema version {SCHEMA_VERSION}, as `modicum audit --output FILE.json` "
+            "writes it"
+        )
+
+
+def _left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:
+    """Rules of the preset that the document has nothing for. The policy's own rule of that kind is an error."""
+    labelled = document["dataset"]["labelled"]
+    for rule in policy.rules:
+        if rule.needs_baseline:
+            raise PolicyError(f"{rule.mark}: {rule.id}: limits against a baseline cannot be judged yet; use max or min")
+        if rule.dataset is not None and rule.dataset != document["dataset"]["name"].rsplit("/", 1)[-1]:
+            yield rule.id, f"it is about the data set {rule.dataset}"
+        elif rule.mark is None and rule.id != "spot" and not _has_evidence(rule, document):
+            yield rule.id, "the result has nothing for it"
+        elif rule.known.kind is Kind.MEASURE and not labelled and "accuracy" in rule.known.name:
+            raise PolicyError(
+                f"{rule.mark}: {rule.id} needs labels, but no image of the result has one; remove the rule"
+            )
+
+
+def _has_evidence(rule: Rule, document: Document) -> bool:
+    if rule.known.kind is Kind.VERDICT:
+        return bool(document.get(rule.known.name))
+    searches = [search for model in document["models"] for search in model["searches"]]
+    if rule.known.kind is Kind.READING:
+        return any(one["control"] == rule.known.name for search in searches for one in search["readings"])
+    measures = [search["measures"].get(rule.known.name) for search in searches]
+    return any(measure is not None and measure["value"] is not None for measure in measures)
+
+
+def _checks(rule: Rule, document: Document, policy: Policy) -> list[Check]:
+    if rule.id == "mitigation":
+        checks = [_mitigation(rule, entry, document) for entry in document.get("mitigation", ())]
+    else:
+        checks = [check for model in document["models"] for check in _of_model(rule, document, model, policy)]
+    return checks or [Check(model_version="", holds=False, reason=f"the result has no {rule.known.name}")]
+
+
+def _mitigation(rule: Rule, entry: Document, document: Document) -> Check:
+    return outcome_check(rule, entry["ensemble"], entry["verdict"], document, "; ".join(entry["reasons"]))
+
+
+def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -> Iterator[Check]:
+    version = model["model_version"]
+    search = _search(rule, model, policy)
+    if search is None:
+        yield Check(
+            model_version=version, holds=False, reason="no search of the result was measured as the policy asks"
+        )
+        return
+    weak = _too_weak(search, policy)
+    checks = (
+        spot_checks(rule, document, version, policy.accept)
+        if rule.id == "spot"
+        else checks_of(rule, document, model, search)
+    )
+    for check in checks:
+        yield replace(check, holds=False, passes=False, reason=weak) if weak else check
+
+
+def _search(rule: Rule, model: Document, policy: Policy) -> Document | None:
+    """The search that a rule is about: by its number, else the first for the predicted class, as the policy asks."""
+    if rule.search is not None:
+        searches = model["searches"]
+        return searches[rule.search] if rule.search < len(searches) else None
+    for search in model["searches"]:
+        asked = {name: policy.audit[name] for name in AS_ASKED if name in policy.audit}
+        plain = search["search"]["target_rule"] == "predicted" and not search["search"].get("matched", False)
+        if plain and all(search["search"][name] == value for name, value in asked.items()):
+            return dict(search)
+    return None
+
+
+def _too_weak(search: Document, policy: Policy) -> str:
+    """What the evidence lacks of the policy's floors; empty if nothing."""
+    counts, passes = search["counts"], search["search"].get("passes", 0)
+    least_passes = max(policy.require.get("passes", 0), policy.audit.get("passes", 0))
+    has = {"images": counts["images"] - counts["failed"], "eligible_images": counts["eligible"]}
+    for name, number in has.items():
+        least = policy.require.get(name, 0)
+        if number < least:
+            return f"the policy requires {least} {name.replace('_', ' ')}, the result has {number}"
+    if 0 < passes < least_passes:
+        return f"the policy requires {least_passes} passes an image, the result has {passes}"
+    return ""
+
+
+def _judged(rules: Sequence[tuple[Rule, list[Check]]], policy: Policy, excuses: "_Excuses") -> list[RuleVerdict]:
+    """Judge the rules of level error at their shares of the budget, and each of level warn at all of it."""
+    errors = {rule.id: _over_checks(checks) for rule, checks in rules if rule.level is Level.ERROR}
+    shares = holm_shares(errors, policy.error_budget)
+    verdicts = []
+    for rule, checks in rules:
+        p = _over_checks(checks)
+        share, fails = shares.get(rule.id, (policy.error_budget, p <= policy.error_budget))
+        decided = tuple(_decided(rule, checks, share if fails else 0.0, excuses))
+        outcome = _worst([check.outcome for check in decided])
+        verdicts.append(
+            RuleVerdict(rule=rule, requirement=requirement(rule), outcome=outcome, p=p, share=share, checks=decided)
+        )
+    return verdicts
+
+
+def holm_shares(p_values: Mapping[str, float], budget: float) -> dict[str, tuple[float, bool]]:
+    """Return the share of the budget at which each rule is judged, and whether it fails (Holm, 1979)."""
+    shares, share, going = {}, 0.0, True
+    for done, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        share = budget / (len(p_values) - done) if going else share
+        going = going and p_values[name] <= share
+        shares[name] = (share, going)
+    return shares
+
+
+def _over_checks(checks: Sequence[Check]) -> float:
+    """P of the hypothesis that a rule holds in all of its checks, by Bonferroni over those that can be judged."""
+    return bonferroni([check.p for check in checks if check.holds])
+
+
+def _decided(rule: Rule, checks: Sequence[Check], share: float, excuses: "_Excuses") -> Iterator[Check]:
+    """Each check with its outcome; of a rule that fails, those that Holm's procedure finds at the rule's share."""
+    judged = [check for check in checks if check.holds]
+    failing = {id(check) for check, fails in zip(judged, holm([one.p for one in judged], share), strict=True) if fails}
+    for check in checks:
+        if id(check) in failing and share > 0:
+            waiver = excuses.of(rule, check)
+            waived = "" if waiver is None else f"waived by {waiver.owner} until {waiver.expires}: {waiver.reason}"
+            yield replace(check, outcome=Outcome.WAIVED if waived else Outcome.FAIL, waived=waived, reason="")
+        elif check.passes and check.holds:
+            yield replace(check, outcome=Outcome.PASS)
+        else:
+            yield replace(check, outcome=Outcome.INCONCLUSIVE, reason=check.reason or _why_open(check))
+
+
+def _why_open(check: Check) -> str:
+    if check.p <= ONE_SIDED:
+        return "beyond the limit at 5%, not within this policy's error budget"
+    return "the evidence lies on both sides of the limit"
+
+
+def _worst(outcomes: Iterable[Outcome]) -> Outcome:
+    order = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WAIVED, Outcome.PASS)
+    return min(outcomes, key=order.index)
+
+
+def _overall(outcomes: Sequence[Outcome], expired: Sequence[str]) -> Outcome:
+    if expired:
+        return Outcome.FAIL
+    worst = _worst([*outcomes, Outcome.PASS])
+    return Outcome.PASS if worst is Outcome.WAIVED else worst
+
+
+@dataclass(frozen=True, slots=True)
+class _Excuses:
+    """The waivers that have not expired, and the digests of the versions that they may name."""
+
+    waivers: Sequence[Waiver]
+    digests: Mapping[str, str]
+
+    def of(self, rule: Rule, check: Check) -> Waiver | None:
+        """Return the first waiver of a failing check."""
+        digest = self.digests.get(check.model_version)
+        return next((one for one in self.waivers if _is_about(one, rule, check.subject, digest)), None)
+
+
+def _is_about(waiver: Waiver, rule: Rule, subject: str, digest: str | None) -> bool:
+    named = waiver.class_label in {None, subject} and waiver.model_digest in {None, digest}
+    return waiver.rule == rule.id and named
+
+
+def _expired(waiver: Waiver) -> str:
+    return (
+        f"{waiver.mark}: the waiver of {waiver.rule} by {waiver.owner} expired on {waiver.expires}; mend the model, or "
+        "renew it"
+    )
+
+
+def _identity(document: Document) -> dict[str, Any]:
+    """What a verdict says of the result that it is about."""
+    return {
+        "audit": document["audit"],
+        "created": document["created"],
+        "specification_digest": document["specification_digest"],
+        "findings_digest": document["findings"]["digest"],
+        "dataset": document["dataset"]["name"],
+        "model_digests": {model["model_version"]: model["digest"] for model in document["models"]},
+    }
+
+
+def _notes(document: Document, policy: Policy, judged: Sequence[RuleVerdict]) -> Iterator[str]:
+    for model in document["models"]:
+        yield from accepted_places(document, model["model_version"], policy.accept)
+    checks = [(one.rule, check) for one in judged for check in one.checks]
+    for rule, check in checks:
+        if check.waived:
+            yield f"{rule.id} fails{f' for {check.subject}' if check.subject else ''}, {check.waived}"
+    excused = [(rule.id, check.subject) for rule, check in checks if check.waived]
+    for waiver in policy.waivers:
+        if not any(name == waiver.rule and waiver.class_label in {None, subject} for name, subject in excused):
+            yield f"the waiver of {waiver.rule} by {waiver.owner} excuses nothing; remove it"

@@ -1,0 +1,97 @@
+"""Rules of measures, readings and verdicts: what each says of a result document. The spot rule is in `spots`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from modicum.gate.policy import Kind, Rule
+from modicum.gate.tails import Number, bonferroni, number_of, p_above, p_below
+from modicum.gate.verdict import Check
+
+ONE_SIDED = 0.05
+"""A rule passes where its p of lying beyond the limit is at most this."""
+Document = Mapping[str, Any]
+
+
+def checks_of(rule: Rule, document: Document, model: Document, search: Document) -> Iterator[Check]:
+    """Yield the checks of a rule of a measure or a reading, for one version under one search."""
+    version = model["model_version"]
+    if rule.known.kind is Kind.READING:
+        yield _reading(rule, version, search, document)
+        return
+    measure = search["measures"].get(rule.known.name)
+    if measure is None:
+        reason = f"the result has no measure {rule.known.name}; run the control that it needs"
+        yield Check(model_version=version, holds=False, reason=reason)
+        return
+    labels = _labels(document)
+    for subject, one in _subjects(rule, measure, labels):
+        yield _measured(rule, version, subject, one)
+
+
+def _subjects(rule: Rule, measure: Document, labels: Mapping[str, str]) -> Iterator[tuple[str, Document | None]]:
+    """The measure itself or those of its classes, by class label where the document knows one."""
+    groups = {labels.get(index, f"class {index}"): one for index, one in measure.get("groups", {}).items()}
+    if isinstance(rule.classes, tuple):
+        for name in rule.classes:
+            yield name, groups.get(name, groups.get(f"class {name}"))
+        return
+    yield "", measure
+    if rule.classes == "all":
+        yield from groups.items()
+
+
+def _labels(document: Document) -> dict[str, str]:
+    rows = [row for test in document.get("spots", ()) for row in test["rows"]]
+    return {str(row["target_class"]): row["label"] for row in rows if row["target_class"] is not None}
+
+
+def _measured(rule: Rule, version: str, subject: str, measure: Document | None) -> Check:
+    if measure is None:
+        return Check(model_version=version, subject=subject, holds=False, reason=f"the result has no class {subject}")
+    number = number_of(measure)
+    check = Check(
+        model_version=version,
+        subject=subject,
+        value=number.value,
+        unit=number.unit,
+        n=number.n,
+        low=number.low,
+        high=number.high,
+        level=None if number.low is None and number.high is None else number.level,
+    )
+    if number.value is None:
+        return replace(check, holds=False, reason=f"not measured: {number.unavailable or 'no value'}")
+    return replace(check, p=_p_fail(rule, number), passes=_p_pass(rule, number) <= ONE_SIDED)
+
+
+def _p_fail(rule: Rule, number: Number) -> float:
+    """P of the hypothesis that the number is within all limits."""
+    each = [p_above(number, rule.max)] if rule.max is not None else []
+    each += [p_below(number, rule.min)] if rule.min is not None else []
+    return bonferroni(each)
+
+
+def _p_pass(rule: Rule, number: Number) -> float:
+    """P of the hypothesis that the number is beyond a limit."""
+    each = [p_below(number, rule.max)] if rule.max is not None else []
+    each += [p_above(number, rule.min)] if rule.min is not None else []
+    return max(each, default=1.0)
+
+
+def _reading(rule: Rule, version: str, search: Document, document: Document) -> Check:
+    reading = next((one for one in search["readings"] if one["control"] == rule.known.name), None)
+    if reading is None:
+        reason = f"the result has no reading of the control {rule.known.name}; run that control"
+        return Check(model_version=version, holds=False, reason=reason)
+    return outcome_check(rule, version, reading["outcome"], document, reading["text"])
+
+
+def outcome_check(rule: Rule, version: str, outcome: str, document: Document, text: str) -> Check:
+    """Return the check of an outcome in words. It was decided at the result's level, so p is 1 less that level."""
+    found = Check(model_version=version, subject=outcome, reason=text)
+    if outcome in rule.expect:
+        return replace(found, passes=True)
+    if outcome == "INCONCLUSIVE":
+        return replace(found, holds=False)
+    return replace(found, p=1 - document["specification"]["statistics"]["level"])

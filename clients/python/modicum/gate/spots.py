@@ -1,0 +1,153 @@
+"""The rule `spot`: no small place decides, for any class. Judged anew from the counts of every source.
+
+A row of the spot test is a class, or all classes together. It fails where a place is found at the rule's share of the
+error budget. The rule passes where nothing is found at 5% and every row is NONE_FOUND, if the rows hold enough of the
+images. Places that a person accepted are left out of all of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modicum.gate.policy import ALL_TOGETHER, Acceptance, Rule
+from modicum.gate.spot_rule import (
+    FOUND,
+    Floats,
+    SpotOutcome,
+    TestedPlace,
+    judge_rows,
+    p_value_above,
+)
+from modicum.gate.tails import bonferroni
+from modicum.gate.verdict import Check
+
+Document = Mapping[str, Any]
+NOT_TESTED = "the result has no spot test; run the control spot on at least 30 images of two predicted classes"
+FOUND_AT_5 = "found at 5%, not within this policy's error budget"
+PASTED = "spot_pasted_difference"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    """A row, its places that were not accepted, and how many were."""
+
+    number: int
+    label: str
+    entry: Document
+    places: tuple[TestedPlace, ...]
+    accepted: tuple[str, ...]
+
+    @property
+    def p(self) -> float:
+        """Over its places, by Bonferroni."""
+        return bonferroni([p_value_above(place.pasted, place.limit) for place in self.places if place.judged])
+
+
+def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[Acceptance]) -> Iterator[Check]:
+    """Yield a check for each row of a version's spot test, and one for the images that the rows hold."""
+    test = next((one for one in document.get("spots", ()) if one["model_version"] == version), None)
+    if test is None or not test["rows"]:
+        yield Check(model_version=version, holds=False, reason=NOT_TESTED)
+        return
+    rows = [_row(number, entry, accept) for number, entry in enumerate(test["rows"])]
+    outcomes = judge_rows([place for row in rows for place in row.places])
+    wanted = [row for row in rows if _is_wanted(row, rule)]
+    for row in wanted:
+        yield _check(row, outcomes.get(row.number), version)
+    for name in rule.classes if isinstance(rule.classes, tuple) else ():
+        if name not in {row.label for row in rows}:
+            yield Check(model_version=version, subject=name, holds=False, reason="this class has no row of its own")
+    if rule.classes is None or rule.classes == "all":
+        yield _assessed(rule, document, test, version)
+
+
+def accepted_places(document: Document, version: str, accept: Sequence[Acceptance]) -> list[str]:
+    """Return which places were accepted, in words."""
+    test: Document = next((one for one in document.get("spots", ()) if one["model_version"] == version), {"rows": ()})
+    return [text for number, entry in enumerate(test["rows"]) for text in _row(number, entry, accept).accepted]
+
+
+def _is_wanted(row: _Row, rule: Rule) -> bool:
+    if rule.classes == "pooled":
+        return row.entry["target_class"] is None
+    return not isinstance(rule.classes, tuple) or row.label in rule.classes
+
+
+def _row(number: int, entry: Document, accept: Sequence[Acceptance]) -> _Row:
+    label = ALL_TOGETHER if entry["target_class"] is None else entry["label"]
+    places, accepted = [], []
+    for place in entry["places"]:
+        by = next((one for one in accept if one.class_label == label and _is_inside(one, place)), None)
+        if by is None:
+            values = (_by_source(place["pasted"]), _by_source(place["covered"]))
+            places.append(TestedPlace(number, place["own"], *values))
+        else:
+            accepted.append(f"accepted by {by.owner}, for {label}: {by.reason}")
+    return _Row(number, label, entry, tuple(places), tuple(accepted))
+
+
+def _is_inside(acceptance: Acceptance, place: Document) -> bool:
+    return bool(place["places"]) and all(acceptance.place.holds(one) for one in place["places"])
+
+
+def _by_source(counts: Sequence[Document]) -> Floats:
+    """The mean difference of each source, as `spot_rule.by_source` has it of the pairs."""
+    return np.array([(one["here"] - one["elsewhere"]) / one["pairs"] for one in counts], dtype=np.float64)
+
+
+def _check(row: _Row, outcome: SpotOutcome | None, version: str) -> Check:
+    strongest: Document = max(
+        (place["measures"][PASTED] for place in row.entry["places"] if place["measures"][PASTED]["value"] is not None),
+        key=lambda measure: float(measure["value"]),
+        default={},
+    )
+    interval = strongest.get("interval") or {}
+    all_accepted = bool(row.accepted) and not row.places
+    return Check(
+        model_version=version,
+        subject=row.label,
+        value=strongest.get("value"),
+        unit=strongest.get("unit", ""),
+        n=strongest.get("n", 0),
+        low=interval.get("low"),
+        high=interval.get("high"),
+        level=interval.get("level"),
+        p=row.p,
+        passes=outcome is SpotOutcome.NONE_FOUND or all_accepted,
+        reason=_reason(row, outcome, all_accepted=all_accepted),
+    )
+
+
+def _reason(row: _Row, outcome: SpotOutcome | None, *, all_accepted: bool) -> str:
+    if all_accepted:
+        return "; ".join(row.accepted)
+    if outcome in FOUND:
+        return FOUND_AT_5
+    if outcome is SpotOutcome.NONE_FOUND:
+        return "no place decides"
+    needed = row.entry.get("sources_needed")
+    enough = f"; about {needed} images of it would settle it" if needed else ""
+    return f"not settled with {row.entry['sources']} images{enough}"
+
+
+def _assessed(rule: Rule, document: Document, test: Document, version: str) -> Check:
+    """Whether the rows of classes hold enough of the images."""
+    model = next(one for one in document["models"] if one["model_version"] == version)
+    counts = model["searches"][0]["counts"]
+    images = counts["images"] - counts["failed"]
+    held = sum(row["sources"] for row in test["rows"] if row["target_class"] is not None)
+    share = min(1.0, held / images) if images else 0.0
+    enough = share >= rule.min_assessed
+    few = f"{test['untested_classes']} classes have too few images for a row of their own"
+    return Check(
+        model_version=version,
+        subject="images in rows of classes",
+        value=share,
+        unit="share",
+        n=images,
+        passes=enough,
+        holds=enough,
+        reason="" if enough else f"at least {rule.min_assessed:.0%} are needed; {few}",
+    )

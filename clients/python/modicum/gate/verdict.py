@@ -1,0 +1,155 @@
+"""A verdict as values, and as the JSON document from which every output is rendered. Judges nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from modicum.gate.policy import Level, Policy, Rule
+
+KIND = "modicum.verdict"
+SCHEMA_VERSION = 1
+
+
+class Outcome(StrEnum):
+    """What a rule, or a policy, says of a result. WAIVED is of a rule that fails and is tolerated."""
+
+    PASS = "PASS"  # noqa: S105  # no password
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    WAIVED = "WAIVED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What a rule says of one version, under one search, and of one class where it is judged by class.
+
+    Attributes:
+        p: of the hypothesis that the rule holds; small where it fails.
+        passes: whether it lies within, one-sided at 95%.
+        holds: whether the evidence may be judged at all; where it may not, `reason` says why.
+        reason: what is missing, or what was found.
+    """
+
+    model_version: str
+    subject: str = ""
+    value: float | None = None
+    unit: str = ""
+    n: int = 0
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    p: float = 1.0
+    passes: bool = False
+    holds: bool = True
+    reason: str = ""
+    outcome: Outcome = Outcome.INCONCLUSIVE
+    waived: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleVerdict:
+    """What one rule says. `share` is the part of the error budget at which it was judged; p is over all its checks."""
+
+    rule: Rule
+    requirement: str
+    outcome: Outcome
+    p: float
+    share: float
+    checks: tuple[Check, ...]
+
+    @property
+    def worst(self) -> Check:
+        """The check that decides."""
+        order = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.WAIVED, Outcome.PASS)
+        return min(self.checks, key=lambda check: (order.index(check.outcome), check.p))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a policy says of a result.
+
+    Attributes:
+        expired: waivers that have expired, in words; each is a violation.
+        left_out: rules of the preset that the result has nothing for, and why.
+        notes: what a reader must know beside the rules, such as accepted places.
+    """
+
+    outcome: Outcome
+    policy: Policy
+    result: Mapping[str, Any]
+    rules: tuple[RuleVerdict, ...]
+    expired: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The verdict in one sentence."""
+        errors = [one for one in self.rules if one.rule.level is Level.ERROR]
+        deciding = [one.rule.id for one in errors if one.outcome is self.outcome]
+        if self.outcome is Outcome.PASS:
+            return f"PASS: {_count(len(errors), 'rule')} of level error within limits" if errors else NOTHING_REQUIRED
+        if not deciding:
+            return f"{self.outcome}: {_count(len(self.expired), 'waiver')} expired"
+        return (
+            f"{self.outcome}: {', '.join(deciding)} ({len(deciding)} of {_count(len(errors), 'rule')} of level error)"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "kind": KIND,
+            "schema_version": SCHEMA_VERSION,
+            "outcome": self.outcome.value,
+            "summary": self.summary,
+            "policy": {
+                "file": self.policy.file,
+                "digest": self.policy.digest,
+                "preset": self.policy.preset,
+                "error_budget": self.policy.error_budget,
+                "inconclusive": self.policy.inconclusive.value,
+            },
+            "result": dict(self.result),
+            "rules": [_rule_json(one) for one in self.rules],
+            "expired_waivers": list(self.expired),
+            "left_out": dict(self.left_out),
+            "notes": list(self.notes),
+        }
+
+
+NOTHING_REQUIRED = "PASS: the policy has no rule of level error, so nothing was required"
+
+
+def _rule_json(one: RuleVerdict) -> dict[str, Any]:
+    return {
+        "id": one.rule.id,
+        "title": one.rule.known.title,
+        "level": one.rule.level.value,
+        "outcome": one.outcome.value,
+        "requirement": one.requirement,
+        "p": one.p,
+        "share": one.share,
+        "line": None if one.rule.mark is None else one.rule.mark.line,
+        "column": None if one.rule.mark is None else one.rule.mark.column,
+        "checks": [_check_json(check) for check in one.checks],
+    }
+
+
+def _check_json(check: Check) -> dict[str, Any]:
+    return {
+        "model_version": check.model_version,
+        "subject": check.subject,
+        "outcome": check.outcome.value,
+        "value": check.value,
+        "unit": check.unit,
+        "n": check.n,
+        "interval": None if check.level is None else {"low": check.low, "high": check.high, "level": check.level},
+        "p": check.p,
+        "reason": check.reason,
+        "waived": check.waived,
+    }
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -1,0 +1,106 @@
+"""Result documents whose verdict a person can compute."""
+
+from datetime import date
+
+from modicum.gate.judging import judge
+from modicum.gate.policy_file import policy_of
+
+TODAY = date(2026, 11, 27)
+VERSION = "projects/default/models/m/versions/1"
+DIGEST = "ab" * 32
+
+
+def share(successes, n, **more):
+    """A share with its counts; the interval is not looked at."""
+    value = successes / n if n else None
+    unavailable = {} if n else {"unavailable": "no labelled image has a prediction"}
+    return {"value": value, "unit": "share", "n": n, "interval": None, "parameters": {"successes": successes}} | {
+        **unavailable,
+        **more,
+    }
+
+
+def difference(low, high, *, level=0.95, method="bootstrap", **parameters):
+    """A difference with its interval."""
+    interval = {"low": low, "high": high, "level": level, "method": method, "n": 100}
+    return {
+        "value": (low + high) / 2,
+        "unit": "difference",
+        "n": 100,
+        "interval": interval,
+        "parameters": parameters,
+    }
+
+
+def place(pasted, *, own=False, top=8, left=8):
+    """A place of a spot row: (sources that follow, sources that do not), one pair a source."""
+    follow, stay = pasted
+    counts = [
+        {"source": source, "pairs": 4, "here": 4 if source < follow else 0, "elsewhere": 0}
+        for source in range(follow + stay)
+    ]
+    value = follow / (follow + stay)
+    box = {"half": 0, "kind": "WINDOW", "width": 4, "height": 4, "top": top, "left": left}
+    measure = {"value": value, "unit": "difference", "n": follow + stay, "interval": None, "parameters": {}}
+    return {
+        "own": own,
+        "places": [box],
+        "measures": {"spot_pasted_difference": measure},
+        "pasted": counts,
+        "covered": counts,
+    }
+
+
+def row(target_class, *places, label=None, sources=100):
+    """A row of the spot test."""
+    return {
+        "target_class": target_class,
+        "label": label or ("all classes together" if target_class is None else f"class {target_class}"),
+        "sources": sources,
+        "outcome": "",
+        "sources_needed": 40,
+        "places": list(places),
+        "examples": [],
+    }
+
+
+CLEAN = (
+    row(None, place((0, 60)), sources=200),
+    row(0, place((0, 60)), label="cat"),
+    row(1, place((0, 60)), label="dog"),
+)
+
+
+def document(measures=None, *, spots=CLEAN, readings=(), untested=0, search=None, counts=None, level=0.95, **more):
+    """A document of one version under one search."""
+    searched = {"threshold": 0.9, "fill": "mean", "passes": 300, "target_rule": "predicted", "matched": False}
+    entry = {
+        "search": {**searched, **(search or {})},
+        "measures": measures or {},
+        "readings": list(readings),
+        "counts": {"images": 200, "failed": 0, "eligible": 150, **(counts or {})},
+    }
+    test = {"model_version": VERSION, "search_index": 0, "untested_classes": untested, "rows": list(spots)}
+    return {
+        "schema_version": 1,
+        "audit": "projects/default/audits/a",
+        "created": "2026-11-27T00:00:00Z",
+        "specification": {"statistics": {"level": level}},
+        "specification_digest": "cd" * 32,
+        "findings": {"digest": "ef" * 32},
+        "dataset": {"name": "projects/default/datasets/photos", "labelled": 200},
+        "models": [{"model_version": VERSION, "digest": DIGEST, "searches": [entry]}],
+        "spots": [test] if spots else [],
+        "mitigation": [],
+        **more,
+    }
+
+
+def verdict(policy, of, *, today=TODAY):
+    """The verdict of a policy's text, without its first line, on a document."""
+    return judge(of, policy_of(f"version: 1\n{policy}", "modicum.yaml", today=TODAY), today=today)
+
+
+def outcomes(given):
+    """The outcome of each rule by its id."""
+    return {one.rule.id: str(one.outcome) for one in given.rules}

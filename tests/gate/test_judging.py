@@ -1,0 +1,278 @@
+"""Verdicts on result documents, computed by hand: what fails, what passes, and what is inconclusive."""
+
+from datetime import timedelta
+
+import pytest
+from modicum.errors import PolicyError
+from modicum.gate.judging import holm_shares
+from modicum.gate.tails import number_of, p_above, p_below
+
+from tests.gate.documents import CLEAN, DIGEST, TODAY, difference, document, outcomes, place, row, share, verdict
+
+NO_SPOT = "rules:\n  spot: off\n"
+PLANTED = (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2])
+
+
+def test_tails_of_shares_are_exact():
+    number = number_of(share(10, 10))
+
+    assert p_above(number, 0.5) == pytest.approx(0.5**10)
+    assert p_below(number, 0.5) == 1.0
+    assert p_below(number_of(share(0, 10)), 0.5) == pytest.approx(0.5**10)
+
+
+@pytest.mark.parametrize(
+    ("measure", "p"),
+    [
+        (difference(0.2, 0.4), 0.025),
+        (difference(0.2, 0.4, level=0.999), 0.005),
+        (difference(0.2, 0.4, level=0.999, method="order statistics"), 0.0005),
+        (difference(0.05, 0.4), 1.0),
+        (difference(0.2, 0.4, with_two_images_added={"low": 0.05, "high": 0.5}), 1.0),
+        ({**difference(0.2, 0.4), "interval": None}, 1.0),
+    ],
+)
+def test_of_an_interval_only_the_bound_of_its_tail_is_known(measure, p):
+    assert p_above(number_of(measure), 0.1) == pytest.approx(p)
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "outcome"),
+    [
+        (90, 100, "PASS"),
+        (80, 100, "INCONCLUSIVE"),
+        (82, 100, "INCONCLUSIVE"),
+        (60, 100, "FAIL"),
+        (4, 5, "INCONCLUSIVE"),
+    ],
+)
+def test_a_share_fails_beyond_its_limit_passes_within_and_is_inconclusive_between(right, n, outcome):
+    given = verdict(f"{NO_SPOT}  accuracy: {{min: 0.8}}", document({"accuracy": share(right, n)}))
+
+    assert outcomes(given) == {"accuracy": outcome}
+    assert given.outcome == outcome
+
+
+def test_a_missing_measure_is_never_a_pass():
+    given = verdict(f"{NO_SPOT}  random-accuracy: {{max: 0.2}}", document())
+
+    (check,) = given.rules[0].checks
+    assert (given.outcome, check.reason) == (
+        "INCONCLUSIVE",
+        "the result has no measure random_accuracy; run the control that it needs",
+    )
+
+
+def test_two_limits_hold_together():
+    policy = f"{NO_SPOT}  eligible-share: {{min: 0.2, max: 0.8}}"
+
+    assert verdict(policy, document({"eligible_share": share(50, 100)})).outcome == "PASS"
+    assert verdict(policy, document({"eligible_share": share(99, 100)})).outcome == "FAIL"
+    assert verdict(policy, document({"eligible_share": share(2, 100)})).outcome == "FAIL"
+
+
+def test_an_interval_at_95_percent_cannot_fail_within_a_budget_of_one_percent_and_says_so():
+    policy = f"{NO_SPOT}  shortcut-accuracy-drop: {{level: error, max: 0.1}}"
+    given = verdict(policy, document({"shortcut_accuracy_drop": difference(0.2, 0.4)}))
+    surer = verdict(policy, document({"shortcut_accuracy_drop": difference(0.2, 0.4, level=0.999)}))
+
+    assert (given.outcome, given.rules[0].checks[0].reason) == (
+        "INCONCLUSIVE",
+        "beyond the limit at 5%, not within this policy's error budget",
+    )
+    assert surer.outcome == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("p_values", "failing"),
+    [
+        ({"a": 0.004, "b": 0.009}, {"a", "b"}),
+        ({"a": 0.004, "b": 0.011}, {"a"}),
+        ({"a": 0.006, "b": 0.006}, set()),
+        ({"a": 0.006}, {"a"}),
+        ({}, set()),
+    ],
+)
+def test_rules_share_the_budget_by_holms_procedure(p_values, failing):
+    shares = holm_shares(p_values, 0.01)
+
+    assert {name for name, (_, fails) in shares.items() if fails} == failing
+
+
+def test_a_rule_by_class_shares_its_part_of_the_budget_among_the_classes():
+    groups = {"0": share(60, 100), "1": share(95, 100)}
+    measures = {"accuracy": share(155, 200, groups=groups)}
+
+    given = verdict(f"{NO_SPOT}  accuracy: {{min: 0.8, classes: [cat, dog]}}", document(measures))
+
+    assert [(check.subject, str(check.outcome)) for check in given.rules[0].checks] == [
+        ("cat", "FAIL"),
+        ("dog", "PASS"),
+    ]
+
+
+def test_a_class_that_the_result_lacks_is_inconclusive_by_name():
+    given = verdict(f"{NO_SPOT}  accuracy: {{min: 0.5, classes: [bird]}}", document({"accuracy": share(90, 100)}))
+
+    assert (given.outcome, given.rules[0].worst.reason) == ("INCONCLUSIVE", "the result has no class bird")
+
+
+def test_a_warning_decides_nothing():
+    given = verdict(f"{NO_SPOT}  accuracy: {{level: warn, min: 0.8}}", document({"accuracy": share(10, 100)}))
+
+    assert (given.outcome, outcomes(given)) == ("PASS", {"accuracy": "FAIL"})
+    assert given.summary == "PASS: the policy has no rule of level error, so nothing was required"
+
+
+def test_a_reading_passes_by_its_outcome_and_fails_only_at_a_level_within_the_budget():
+    policy = f"{NO_SPOT}  random: {{expect: [THESE_PIXELS]}}"
+
+    def read(outcome, level):
+        reading = {"control": "random", "outcome": outcome, "text": "what was seen"}
+        return str(verdict(policy, document(readings=[reading], level=level)).outcome)
+
+    assert [read("THESE_PIXELS", 0.95), read("ANY_PIXELS", 0.95), read("ANY_PIXELS", 0.995)] == [
+        "PASS",
+        "INCONCLUSIVE",
+        "FAIL",
+    ]
+    assert read("INCONCLUSIVE", 0.995) == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"counts": {"eligible": 99}}, "the policy requires 100 eligible images, the result has 99"),
+        ({"search": {"passes": 10}}, "the policy requires 150 passes an image, the result has 10"),
+    ],
+)
+def test_evidence_below_a_floor_is_inconclusive(more, reason):
+    given = verdict("require: {eligible_images: 100, passes: 150}", document(**more))
+
+    assert (given.outcome, given.rules[0].worst.reason) == ("INCONCLUSIVE", reason)
+
+
+def test_a_result_at_another_threshold_is_inconclusive():
+    given = verdict("audit: {threshold: 0.5}", document())
+
+    assert given.rules[0].worst.reason == "no search of the result was measured as the policy asks"
+    assert given.outcome == "INCONCLUSIVE"
+
+
+def test_a_clean_network_passes_the_spot_rule():
+    given = verdict("", document())
+
+    assert (given.outcome, outcomes(given)) == ("PASS", {"spot": "PASS"})
+    assert given.left_out == {"shortcut-accuracy-drop": "the result has nothing for it"}
+
+
+def test_a_planted_spot_fails_and_names_its_class():
+    given = verdict("", document(spots=PLANTED))
+
+    assert given.outcome == "FAIL"
+    assert given.rules[0].worst.subject == "cat"
+    assert given.summary == "FAIL: spot (1 of 1 rule of level error)"
+
+
+def test_a_spot_found_at_5_percent_alone_is_inconclusive_and_says_so():
+    weak = (CLEAN[0], row(0, place((6, 6)), label="cat"), CLEAN[2])
+
+    given = verdict("", document(spots=weak))
+
+    assert (given.outcome, given.rules[0].worst.subject, given.rules[0].worst.reason) == (
+        "INCONCLUSIVE",
+        "cat",
+        "found at 5%, not within this policy's error budget",
+    )
+
+
+def test_classes_without_a_row_of_their_own_are_inconclusive_where_they_hold_too_many_images():
+    given = verdict("", document(spots=CLEAN[:2], untested=3))
+
+    assert given.outcome == "INCONCLUSIVE"
+    assert given.rules[0].worst.reason == (
+        "at least 90% are needed; 3 classes have too few images for a row of their own"
+    )
+    assert verdict("rules:\n  spot: {classes: pooled}", document(spots=CLEAN[:2], untested=3)).outcome == "PASS"
+
+
+def test_a_result_without_a_spot_test_is_inconclusive():
+    assert verdict("", document(spots=())).outcome == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("places", [(), (place((4, 0)),)], ids=["no place", "four sources"])
+def test_a_row_that_cannot_be_judged_is_inconclusive_and_never_fails(places):
+    given = verdict("", document(spots=(CLEAN[0], row(0, *places, label="cat"), CLEAN[2])))
+
+    assert (given.outcome, given.rules[0].worst.subject) == ("INCONCLUSIVE", "cat")
+
+
+ACCEPT = """accept:
+  - {{rule: spot, class: {}, place: {{top: {}, left: 0, height: 20, width: 20}}, reason: the lesion, owner: us}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("class_label", "top", "outcome"), [("cat", 0, "PASS"), ("dog", 0, "FAIL"), ("cat", 9, "FAIL")]
+)
+def test_a_place_inside_an_accepted_box_of_its_class_passes_and_is_shown(class_label, top, outcome):
+    given = verdict(ACCEPT.format(class_label, top), document(spots=PLANTED))
+
+    assert given.outcome == outcome
+    assert ("accepted by us, for cat: the lesion" in given.notes) == (outcome == "PASS")
+
+
+WAIVER = "waivers:\n  - {{rule: spot, class: cat, {}reason: ticket 12, owner: us, expires: {}}}\n"
+
+
+def test_a_waived_failure_stays_visible_and_decides_nothing():
+    given = verdict(WAIVER.format("", TODAY), document(spots=PLANTED))
+
+    assert (given.outcome, outcomes(given)) == ("PASS", {"spot": "WAIVED"})
+    assert given.notes == (f"spot fails for cat, waived by us until {TODAY}: ticket 12",)
+
+
+def test_a_waiver_of_another_model_excuses_nothing_and_says_so():
+    given = verdict(WAIVER.format(f"model_digest: {'0c' * 32}, ", TODAY), document(spots=PLANTED))
+    this = verdict(WAIVER.format(f"model_digest: 'sha256:{DIGEST}', ", TODAY), document(spots=PLANTED))
+
+    assert (given.outcome, this.outcome) == ("FAIL", "PASS")
+    assert given.notes == ("the waiver of spot by us excuses nothing; remove it",)
+
+
+def test_an_expired_waiver_is_a_violation_of_a_clean_network_too():
+    given = verdict(WAIVER.format("", TODAY), document(), today=TODAY + timedelta(days=1))
+
+    assert given.outcome == "FAIL"
+    assert "expired on 2026-11-27" in given.expired[0]
+    assert given.summary == "FAIL: 1 waiver expired"
+
+
+def test_a_waiver_never_turns_inconclusive_into_pass():
+    weak = (CLEAN[0], row(0, place((6, 6)), label="cat"), CLEAN[2])
+
+    assert verdict(WAIVER.format("", TODAY), document(spots=weak)).outcome == "INCONCLUSIVE"
+
+
+def test_a_rule_of_labels_without_labels_is_an_error():
+    unlabelled = document(
+        {"accuracy": share(0, 0)}, dataset={"name": "projects/default/datasets/photos", "labelled": 0}
+    )
+
+    with pytest.raises(
+        PolicyError, match=r"modicum.yaml:4:3: accuracy needs labels, but no image of the result has one"
+    ):
+        verdict(f"{NO_SPOT}  accuracy: {{min: 0.8}}", unlabelled)
+
+
+def test_a_rule_of_another_data_set_is_left_out():
+    given = verdict("rules:\n  spot: {dataset: others}", document(spots=PLANTED))
+
+    assert given.left_out["spot"] == "it is about the data set others"
+
+
+def test_a_verdict_in_place_of_a_result_is_refused():
+    with pytest.raises(PolicyError, match="got a verdict; judge the result that it is about"):
+        verdict("", verdict("", document()).as_json())
+    with pytest.raises(PolicyError, match="expected a result document of schema version 1"):
+        verdict("", {"models": []})
