@@ -52,8 +52,11 @@ def _followed(case: Case, network: Trained, target_class: int, drawn: np.random.
 
 
 def audit(case: Case, network: Trained, images: int, passes: int) -> dict[str, Any]:
-    """Search subsets on so many test pictures, equally many of each class, test spots, and judge."""
-    return spot_audit(case, network, balanced(network.labels, images), passes)
+    """Search subsets on so many test pictures, equally many of each class, test spots, and judge.
+
+    Where a class has too few pictures there are fewer: `shown` says how many.
+    """
+    return {**spot_audit(case, network, balanced(network.labels, images), passes), "images": images}
 
 
 def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dict[str, Any]:
@@ -73,6 +76,7 @@ def spot_audit(case: Case, network: Trained, chosen: Tensor, passes: int) -> dic
     outcomes = judge_rows(places)
     return {
         "images": len(chosen),
+        "shown": len(chosen),
         "search_passes": passes,
         "outcome": judge_network(outcomes).value,
         "flagged": [rows[number].target_class for number, outcome in outcomes.items() if outcome in FOUND],

@@ -27,8 +27,8 @@ QUICK_CASES = 6
 
 
 def measure(data: Path | None, into: Path, *, quick: bool) -> None:
-    """Train and audit what has no row yet; with `quick` at most a few networks."""
-    done = {row["name"] for row in read_rows(into / ROWS)}
+    """Train and audit what has no whole row yet; with `quick` at most a few networks."""
+    done = {row["name"] for row in read_rows(into / ROWS) if is_whole(row)}
     left = [case for case in [*cases(), *photographs.CASES] if case.name not in done]
     for place, case in enumerate(left[:QUICK_CASES] if quick else left, start=1):
         begun = time.perf_counter()
@@ -43,6 +43,12 @@ def measure(data: Path | None, into: Path, *, quick: bool) -> None:
         verdicts = ", ".join(f"{one['images']}: {one['outcome']}" for one in row["audits"])
         followed = ", ".join(f"{share:.2f}" for share in row["truth"]["followed"].values()) or "nothing"
         print(f"{place}/{len(left)} {case.name}: followed {followed}; {verdicts}", flush=True)
+
+
+def is_whole(row: dict[str, Any]) -> bool:
+    """Whether a row has all audits."""
+    made = {(one["images"], one["search_passes"]) for one in row["audits"]}
+    return row["pictures"] == photographs.PICTURES or made >= set(AUDITS)
 
 
 def one_row(case: Case, data: Path | None, kept: Path) -> dict[str, Any]:
@@ -61,8 +67,8 @@ def one_row(case: Case, data: Path | None, kept: Path) -> dict[str, Any]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """All rows that were written, in their order."""
-    return list(_lines(path)) if path.exists() else []
+    """The last row of each network."""
+    return list({row["name"]: row for row in _lines(path)}.values()) if path.exists() else []
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

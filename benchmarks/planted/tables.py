@@ -155,7 +155,7 @@ def _labelled(labelled: Sequence[Row]) -> Iterator[str]:
             (
                 f"{row['cue']['where']}, {row['cue']['look']}",
                 share_text(_followed(row)),
-                *(_audit(row, audit)["outcome"] for audit in AUDITS),
+                *(", ".join(one["outcome"] for _, one in _with([row], audit)) or "not run" for audit in AUDITS),
             )
             for row in labelled
         ],
@@ -281,9 +281,9 @@ def _followed(row: Row) -> float:
     return max((float(share) for share in row["truth"]["followed"].values()), default=0.0)
 
 
-def _audit(row: Row, audit: tuple[int, int]) -> Row:
-    found: Row = next(one for one in row["audits"] if (one["images"], one["search_passes"]) == audit)
-    return found
+def _with(rows: Sequence[Row], audit: tuple[int, int]) -> list[tuple[Row, Row]]:
+    """The rows that have this audit, with it."""
+    return [(r, one) for r in rows for one in r["audits"] if (one["images"], one["search_passes"]) == audit]
 
 
 def _is_found(row: Row, audit: Row) -> bool:
@@ -300,8 +300,8 @@ def _is_none(_: Row, audit: Row) -> bool:
 
 def _classes_found(rows: Sequence[Row], low: float, high: float, look: str, audit: tuple[int, int]) -> str:
     cues = [
-        int(one) in _audit(row, audit)["flagged"]
-        for row in rows
+        int(one) in made["flagged"]
+        for row, made in _with(rows, audit)
         if (row["cue"]["look"] == OPAQUE) is (look == OPAQUE)
         for one, share in row["truth"]["followed"].items()
         if low <= share < high
@@ -310,7 +310,7 @@ def _classes_found(rows: Sequence[Row], low: float, high: float, look: str, audi
 
 
 def _clean_classes(clean: Sequence[Row], audit: tuple[int, int]) -> str:
-    outcomes = [SpotOutcome(one["outcome"]) for row in clean for one in _audit(row, audit)["rows"]]
+    outcomes = [SpotOutcome(one["outcome"]) for _, made in _with(clean, audit) for one in made["rows"]]
     return f"{sum(one in FOUND for one in outcomes)} of {len(outcomes)}"
 
 
@@ -319,9 +319,10 @@ def _in_each_audit(rows: Sequence[Row], holds: Callable[[Row, Row], bool]) -> li
 
 
 def _counted(rows: Sequence[Row], audit: tuple[int, int], holds: Callable[[Row, Row], bool]) -> str:
-    if not rows:
+    made = _with(rows, audit)
+    if not made:
         return "no network"
-    count = sum(holds(row, _audit(row, audit)) for row in rows)
-    interval = wilson(count, len(rows))
+    count = sum(holds(row, one) for row, one in made)
+    interval = wilson(count, len(made))
     ends = "" if interval is None else f" ({share_text(interval.low or 0.0)} to {share_text(interval.high or 0.0)})"
-    return f"{count} of {len(rows)}{ends}"
+    return f"{count} of {len(made)}{ends}"
