@@ -143,6 +143,7 @@ def document_and_rows(
     parts=(),
     statistics=DEFAULTS,
     spots=None,
+    counterfactual=None,
     **parameters,
 ):
     packed = pack(findings)
@@ -166,6 +167,7 @@ def document_and_rows(
         second=second,
         parts=parts,
         spots=spots,
+        counterfactual=counterfactual,
     )
     return document, read(packed)
 

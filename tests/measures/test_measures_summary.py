@@ -8,10 +8,12 @@ import pytest
 from modicum.gate.spot_rule import SpotOutcome, judge_network
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
+from modicum_server.measures.counterfactual_pairs import ClassRow, CounterfactualTest
+from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.measure import Measure, share
 from modicum_server.measures.spots import JudgedRow, SpotTest, _tested_places
-from modicum_server.measures.summary import NEXT_STEP, summary_of
+from modicum_server.measures.summary import NEXT_STEP, WITHOUT_A_PLACE, summary_of, summary_without_search
 
 RIVAL = SpotPlace(SpotKind.WINDOW, 10, 10, 4, 3)
 
@@ -44,6 +46,31 @@ def drop(region) -> dict[str, Measure]:
     return {"shortcut_accuracy_drop": Measure(0.4, "difference", 100, interval, {"region": region})}
 
 
+def paired(outcome: CounterfactualOutcome, *, after: int) -> CounterfactualTest:
+    """What the counterfactual set says of a class cat: 95 of 100 originals are right, and `after` counterfactuals."""
+    measures = {
+        "counterfactual_original_accuracy": share(np.arange(100) < 95, empty=""),
+        "counterfactual_accuracy": share(np.arange(100) < after, empty=""),
+        "counterfactual_accuracy_loss": Measure((95 - after) / 100, "difference", 100),
+        "counterfactual_changed_share": share(np.arange(100) < 95 - after, empty=""),
+    }
+    cat = ClassRow(3, "cat", 100, outcome, measures)
+    return CounterfactualTest("version", 0, outcome, measures, (cat,), (), (), {"unpaired": 0, "failed": 0})
+
+
+CAT_FALLS = (
+    "Accuracy falls from 95% to 3.0% on class cat when the picture is replaced by its counterfactual (100 pairs, a "
+    "loss of 92%)."
+)
+UNSETTLED = (
+    "These 100 pairs do not settle whether accuracy falls when the picture is replaced by its counterfactual: it goes "
+    "from 95% to 85%."
+)
+NEITHER = (
+    "Not tested: whether a small place decides (the control was not asked for) and what the counterfactual set leaves "
+    "unchanged."
+)
+UNCHANGED = "Not tested: what the counterfactual set leaves unchanged."
 EVERYONE = row(None, "all classes together", SpotOutcome.NONE_FOUND, sources=300)
 CAT = row(3, "cat", SpotOutcome.DECISIVE, followed=0.6)
 CAT_FOLLOWS = (
@@ -57,7 +84,7 @@ ANY = (
     "For 90% of 100 searched images (95% interval 83% to 94%), 5% of the pixels or fewer suffice. Such subsets exist "
     "for other classes as well, which says more about what masks can do than about what this model learned."
 )
-OTHERS = "other backgrounds and cues without a place, such as textures, colours or compression."
+OTHERS = "other backgrounds and cues without a place."
 NOT_TESTED = f"Not tested: {OTHERS}"
 NOT_ASKED = f"Not tested: whether a small place decides (the control was not asked for), {OTHERS}"
 
@@ -71,6 +98,7 @@ class Situation:
     outcomes: Mapping[str, str] = field(default_factory=dict)
     measured: Mapping[str, Measure] = field(default_factory=lambda: rate(90, 100))
     asked: bool = True
+    counterfactual: CounterfactualTest | None = None
 
 
 RING_COSTS = (
@@ -140,6 +168,36 @@ SITUATIONS = {
         ),
         spot_test(EVERYONE, row(3, "cat", SpotOutcome.INCONCLUSIVE, needed=45)),
     ),
+    "a class that the counterfactual set loses comes before everything else": Situation(
+        (
+            CAT_FALLS,
+            CAT_FOLLOWS,
+            NEXT_STEP,
+            MANY,
+            UNCHANGED,
+        ),
+        spot_test(EVERYONE, CAT),
+        counterfactual=paired(CounterfactualOutcome.ACCURACY_FALLS, after=3),
+    ),
+    "accuracy that holds on a counterfactual set comes after the spots": Situation(
+        (
+            "No spot that decides was found in all classes together with 300 images.",
+            "Accuracy holds when the picture is replaced by its counterfactual: it goes from 95% to 94%.",
+            MANY,
+            UNCHANGED,
+        ),
+        spot_test(EVERYONE),
+        counterfactual=paired(CounterfactualOutcome.ACCURACY_HOLDS, after=94),
+    ),
+    "pairs that settle nothing say so": Situation(
+        (
+            UNSETTLED,
+            MANY,
+            NEITHER,
+        ),
+        asked=False,
+        counterfactual=paired(CounterfactualOutcome.INCONCLUSIVE, after=85),
+    ),
     "rows that failed are not tested, and the others are said": Situation(
         (
             "No spot that decides was found in 1 class with 300 images.",
@@ -159,9 +217,15 @@ SITUATIONS = {
 def test_the_summary_says_what_its_situation_is(name):
     situation = SITUATIONS[name]
 
-    said = summary_of(situation.measured, situation.outcomes, situation.test, spot_asked=situation.asked)
+    said = summary_of(
+        situation.measured,
+        situation.outcomes,
+        situation.test,
+        situation.counterfactual,
+        spot_asked=situation.asked,
+    )
 
-    assert tuple(said) == situation.says
+    assert tuple(said) == (*situation.says, WITHOUT_A_PLACE)
 
 
 def test_more_classes_than_fit_are_counted():
@@ -170,3 +234,10 @@ def test_more_classes_than_fit_are_counted():
     sentences = summary_of(rate(90, 100), {}, spot_test(EVERYONE, *found), spot_asked=True)
 
     assert sentences[3:5] == ["2 further classes follow a spot, too.", NEXT_STEP]
+
+
+def test_a_search_for_other_classes_alone_says_what_it_does_not_tell():
+    fallen = paired(CounterfactualOutcome.ACCURACY_FALLS, after=3)
+
+    assert summary_without_search(None)[-1] == WITHOUT_A_PLACE
+    assert summary_without_search(fallen)[0].startswith("Accuracy falls from 95% to 3.0% on class cat")

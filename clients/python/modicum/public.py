@@ -3,6 +3,7 @@
 from modicum.audit import AsyncAudit
 from modicum.client import AsyncClient, Audit, Client
 from modicum.comparisons import CheckedVersion, Comparison, Mitigation, Transfer
+from modicum.counterfactuals import CounterfactualClass, CounterfactualPrediction, CounterfactualTest
 from modicum.datasets import Dataset, DatasetItem
 from modicum.errors import (
     AlreadyExists,
@@ -62,6 +63,9 @@ __all__ = [
     "Comparison",
     "Control",
     "ControlPlan",
+    "CounterfactualClass",
+    "CounterfactualPrediction",
+    "CounterfactualTest",
     "DataLoss",
     "DataRefused",
     "Dataset",

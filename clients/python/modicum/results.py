@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modicum.comparisons import Comparison, Mitigation, Transfer, comparison_of, mitigation_of, transfer_of
+from modicum.counterfactuals import CounterfactualTest, counterfactual_of
 from modicum.errors import ServiceError
 from modicum.findings import Finding, findings_of
 from modicum.measures import Measure, measures_of
@@ -128,6 +129,11 @@ class ModelResult:
         """DECISIVE, SUFFICIENT, NONE_FOUND or INCONCLUSIVE by the spot test; empty where it did not run."""
         return self._outcome("spot")
 
+    @property
+    def counterfactual(self) -> str:
+        """ACCURACY_FALLS, ACCURACY_HOLDS or INCONCLUSIVE by the counterfactual set; empty without one."""
+        return self._outcome("counterfactual")
+
     def _outcome(self, control: str) -> str:
         return next((one.outcome for one in self.first.readings if one.control == control), "")
 
@@ -137,7 +143,8 @@ class Result:
     """The result document as it came, and what is in it: models in the audit's order, findings in the rows' order.
 
     `comparisons` are of every pair of models under every search, `mitigation` of every ensemble with its members,
-    `transfer` of every model's subsets with every other model, where that control ran.
+    `transfer` of every model's subsets with every other model, where that control ran, `counterfactuals` of every model
+    on the counterfactual data set, where there is one.
     """
 
     document: Mapping[str, Any] = field(repr=False)
@@ -146,6 +153,7 @@ class Result:
     comparisons: tuple[Comparison, ...] = ()
     mitigation: tuple[Mitigation, ...] = ()
     transfer: tuple[Transfer, ...] = ()
+    counterfactuals: tuple[CounterfactualTest, ...] = ()
 
     def called(self, model_version: str) -> str:
         """The version's name for people, with its stamp where it has one: robust/1 (inference only)."""
@@ -185,7 +193,15 @@ def result_of(document: Mapping[str, Any], findings_artifact: bytes) -> Result:
     comparisons = tuple(map(comparison_of, document.get("comparisons", ())))
     mitigation = tuple(map(mitigation_of, document.get("mitigation", ())))
     transfer = tuple(map(transfer_of, document.get("transfer", ())))
-    return Result(document, models, tuple(findings_of(findings_artifact)), comparisons, mitigation, transfer)
+    return Result(
+        document,
+        models,
+        tuple(findings_of(findings_artifact)),
+        comparisons,
+        mitigation,
+        transfer,
+        tuple(map(counterfactual_of, document.get("counterfactuals", ()))),
+    )
 
 
 def _search_result(entry: Mapping[str, Any]) -> SearchResult:

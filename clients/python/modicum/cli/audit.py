@@ -10,6 +10,7 @@ from typing import Annotated
 
 from modicum.cli import options
 from modicum.cli.consoles import print_error, print_json, printing, stdout
+from modicum.cli.counterfactuals import Counterfactuals, checked_counterfactuals
 from modicum.cli.exit_codes import INTERRUPTED
 from modicum.cli.outputs import Output, checked_outputs, write_outputs
 from modicum.cli.progress import View, upload_progress, view
@@ -44,6 +45,7 @@ class AuditRequest:
 
     photos: Path
     images: Sequence[Image]
+    counterfactuals: Counterfactuals | None
     model: ModelRequest
     search: SearchRequest
     outputs: tuple[Output, ...]
@@ -77,6 +79,7 @@ def audit(
 
     Exit codes: 0 done, 2 wrong usage, 3 not completed, 5 model or data refused, 130 interrupted.
     """
+    found = checked_images(photos, images.photo_labels, sample=run.sample)
     request = AuditRequest(
         photos=photos,
         outputs=checked_outputs(output.output or ()),
@@ -84,9 +87,10 @@ def audit(
         search=search_request(
             search, method, controls, run, statistics=Statistics(level=statistics.level, alpha=statistics.alpha)
         ),
-        images=with_objects(
-            checked_images(photos, images.photo_labels, sample=run.sample), boxes=images.boxes, masks=images.masks
-        ),
+        images=with_objects(found, boxes=images.boxes, masks=images.masks),
+        counterfactuals=None
+        if images.counterfactual is None
+        else checked_counterfactuals(images.counterfactual, found),
         reuse=not run.no_reuse,
     )
     refuse_slow_backselect(request.search, request.model.input)
@@ -98,7 +102,15 @@ def audit(
 def _run(request: AuditRequest, *, local: bool, as_json: bool, quiet: bool) -> None:
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
         model, dataset = _registered(client, request, shown), uploaded(client, request.photos, request.images, shown)
-        done = audited(client, [model], dataset, request.search, shown, reuse=request.reuse)
+        done = audited(
+            client,
+            [model],
+            dataset,
+            request.search,
+            shown,
+            reuse=request.reuse,
+            counterfactual=_uploaded_counterfactuals(client, request, shown),
+        )
         result = done.result()
         write_outputs(done, request.outputs)
     with printing():
@@ -138,6 +150,15 @@ def uploaded(client: Client, photos: Path, images: Sequence[Image], shown: View)
     return client.datasets.upload(name, manifest, progress=upload_progress(shown, "uploading images"))
 
 
+def _uploaded_counterfactuals(client: Client, request: AuditRequest, shown: View) -> Dataset | str:
+    """Upload those that pair; an empty name where there are none."""
+    given = request.counterfactuals
+    if given is None:
+        return ""
+    shown.say(str(given))
+    return uploaded(client, given.photos, given.images, shown)
+
+
 def audited(
     client: Client,
     models: Sequence[ModelVersion],
@@ -147,6 +168,7 @@ def audited(
     *,
     reuse: bool,
     out_of_distribution: Dataset | str = "",
+    counterfactual: Dataset | str = "",
 ) -> Audit:
     """Run an audit to its end, or reuse a stored result. Ctrl-C cancels the audit."""
     name = f"audit-{uuid.uuid4().hex[:12]}"
@@ -156,6 +178,7 @@ def audited(
             dataset=dataset,
             **search.arguments,
             out_of_distribution=out_of_distribution,
+            counterfactual=counterfactual,
             reuse=reuse,
             name=name,
         )

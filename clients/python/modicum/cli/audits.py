@@ -83,6 +83,15 @@ def create(
         option(MODEL, "--model", "VERSION", "MODEL (its latest version) or MODEL/VERSION. Repeat for several."),
     ],
     dataset: Annotated[str, option(IMAGES, "--dataset", "NAME", "Name of the data set.")],
+    counterfactual: Annotated[
+        str,
+        option(
+            IMAGES,
+            "--counterfactual",
+            "NAME",
+            "Name of a data set of the same images without a suspected cue, or another camera's, paired by item name.",
+        ),
+    ] = "",
     search: options.SearchOptions,
     method: options.MethodOptions,
     controls: options.ControlOptions,
@@ -103,6 +112,7 @@ def create(
         audit = client.audits.create(
             models=model,
             dataset=dataset,
+            counterfactual=counterfactual,
             name=name,
             **request.arguments,
             reuse=not run.no_reuse,

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from modicum.cli.comparisons import compared, lower_first, matrices, search_text
+from modicum.cli.counterfactuals import show_counterfactuals
 from modicum.cli.measure_tables import classes_table, measures_table
 from modicum.comparisons import CheckedVersion, Mitigation
 from modicum.findings import ClassTargetedFinding, FillRobustFinding, Finding, FindingControls, PixelSubsetFinding
@@ -51,6 +52,7 @@ def show_result(console: Console, result: Result, versions: Mapping[str, ModelVe
     """Print the findings and measures of every model. `versions`, by resource name, have the names of the classes."""
     for model in result.models:
         _show_model(console, result, model, versions.get(model.model_version))
+    show_counterfactuals(console, result)
     for matrix in matrices(result):
         console.print(matrix)
     for pair in result.comparisons:

@@ -17,14 +17,15 @@ from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
-from modicum_server.measures import registry, spots
+from modicum_server.measures import counterfactuals, registry, spots
+from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.families import Titles, titled
 from modicum_server.measures.measure import Measured
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.observer import Observer
 from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.measures.parts import Audited, Entry
-from modicum_server.measures.summary import summary_of
+from modicum_server.measures.summary import summary_of, summary_without_search
 
 SCHEMA_VERSION = 1
 FINDINGS_FORMAT = "jsonl+gzip"
@@ -44,6 +45,7 @@ def result_document(
     second: OutOfDistribution | None = None,
     parts: Sequence[ModelVersion] = (),
     spots: Mapping[str, Sequence[SpotRow]] | None = None,
+    counterfactual: CounterfactualSet | None = None,
 ) -> dict[str, Any]:
     """Summarise an audit.
 
@@ -59,13 +61,24 @@ def result_document(
         second: what was predicted on the out-of-distribution data set, None without.
         parts: of the versions that are made of versions.
         spots: by version, the rows of its spot test.
+        counterfactual: what was predicted on both sides of the counterfactual set's pairs, None without.
     """
     # Longer than a function should be: it is the document's outline, and stays one to be read beside the docs.
     tally = _Tally.of(audit.specification)
     for finding in findings:
         tally.add(finding)
     tally.forward += sum(row.passes for rows in (spots or {}).values() for row in rows)
-    audited = Audited(versions, audit.specification, tally.observations(), parameters, second, parts, spots or {})
+    tally.forward += 0 if counterfactual is None else counterfactual.passes
+    audited = Audited(
+        versions,
+        audit.specification,
+        tally.observations(),
+        parameters,
+        second=second,
+        parts=parts,
+        spots=spots or {},
+        counterfactual=counterfactual,
+    )
     across = {part.key: part.entries(audited) for part in registry.PARTS}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -173,17 +186,23 @@ def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions)
 
 
 def _summary(version: str, measured: Mapping[int, Measured], audited: Audited, across: AcrossVersions) -> list[str]:
-    """The sentences about a version; none where it was searched for a random other class alone."""
+    """The sentences about a version."""
     index = audited.spot_search
+    paired = _of_version(across[counterfactuals.PART.key], version)
     if index is None or index not in measured:
-        return []
-    tests: Sequence[Any] = across[spots.PART.key]
+        return summary_without_search(paired)
     return summary_of(
         measured[index],
         {reading.control: reading.outcome for reading in registry.read_controls(measured[index])},
-        next((test for test in tests if test.model_version == version), None),
+        _of_version(across[spots.PART.key], version),
+        paired,
         spot_asked=any(plan.control is Control.SPOT for plan in audited.specification.controls),
     )
+
+
+def _of_version(tests: Sequence[Any], version: str) -> Any:
+    """The test of a version; None without."""
+    return next((test for test in tests if test.model_version == version), None)
 
 
 def _search_json(

@@ -65,6 +65,11 @@ def short_name(name: str) -> str:
     return parts[-1]
 
 
+def class_label(index: int, labels: Sequence[str]) -> str:
+    """Return a class by its name, or by its number where it has none."""
+    return labels[index] if 0 <= index < len(labels) else f"class {index}"
+
+
 def enumeration(parts: Sequence[str]) -> str:
     """Return "a, b and c"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -9,6 +9,7 @@ from modicum_server.domain.ensembles import searched_by
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import TargetRule
 from modicum_server.domain.spots import SpotRow
+from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.families import Titles
 from modicum_server.measures.measure import Reading
 from modicum_server.measures.observations import Observations
@@ -26,6 +27,7 @@ class Audited:
         second: what was predicted on the out-of-distribution data set, None without.
         parts: of the versions that are made of versions, whether they were audited themselves or not.
         spots: by version, the rows of its spot test.
+        counterfactual: what was predicted on both sides of the counterfactual set's pairs, None without.
     """
 
     versions: Sequence[ModelVersion]
@@ -35,6 +37,7 @@ class Audited:
     second: OutOfDistribution | None = None
     parts: Sequence[ModelVersion] = ()
     spots: Mapping[str, Sequence[SpotRow]] = field(default_factory=dict)
+    counterfactual: CounterfactualSet | None = None
 
     @property
     def known(self) -> Mapping[str, ModelVersion]:

@@ -11,6 +11,7 @@ from modicum_server.measures import (
     border_share,
     class_targeted,
     comparisons,
+    counterfactuals,
     dilated,
     eligibility,
     fill_robust,
@@ -85,7 +86,7 @@ def compared(audited: Audited) -> list[comparisons.Comparison]:
     return comparisons.compare_all(names, ran, audited.seen, compare, note)
 
 
-PARTS: tuple[Part, ...] = (mitigation.PART, transfer.PART, spots.PART)
+PARTS: tuple[Part, ...] = (mitigation.PART, transfer.PART, spots.PART, counterfactuals.PART)
 
 
 def measure_titles() -> Titles:

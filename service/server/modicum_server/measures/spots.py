@@ -46,7 +46,6 @@ NAMED = 6
 """Classes that a sentence names; of more it gives the number."""
 METHOD = "t over sources, one source added"
 TOO_FEW = f"the spot test needs {LEAST_SPOT_IMAGES} images of two predicted classes"
-NOT_LOOKED_FOR = "A cue without a place, such as a texture, a colour cast or compression, is not looked for."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,10 +272,7 @@ def _sentence(test: SpotTest) -> str:
     scope = f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}" if classes else "all classes together"
     untested = f" {_untested_text(test.untested)}" if test.untested else ""
     if test.outcome is SpotOutcome.NONE_FOUND:
-        return (
-            f"No spot was found that decides, in {scope} with {images} images; tried were {looked}.{untested} "
-            f"{NOT_LOOKED_FOR}"
-        )
+        return f"No spot was found that decides, in {scope} with {images} images; tried were {looked}.{untested}"
     open_rows = [row for row in test.rows if row.outcome is SpotOutcome.INCONCLUSIVE]
     needed = max((row.needed for row in open_rows if row.needed is not None), default=None)
     more = f" About {needed} images of a class would settle it." if needed is not None else ""
@@ -284,7 +280,7 @@ def _sentence(test: SpotTest) -> str:
     broken = " Some classes could not be tested because the model's process failed." if failed else ""
     return (
         f"Whether a spot decides is not settled for {_some([row.label for row in open_rows])} "
-        f"({images} images; tried were {looked}).{more}{untested}{broken} {NOT_LOOKED_FOR}"
+        f"({images} images; tried were {looked}).{more}{untested}{broken}"
     )
 
 

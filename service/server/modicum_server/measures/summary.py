@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from modicum.gate.spot_rule import FOUND, SpotOutcome
 
 from modicum_server.domain.spots import LEAST_SPOT_IMAGES
+from modicum_server.measures import counterfactuals
+from modicum_server.measures.counterfactual_pairs import CounterfactualTest
+from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.measure import Measured
 from modicum_server.measures.number_words import asked_text, enumeration, interval_text, part_text, share_text
 from modicum_server.measures.shortcut import RING
@@ -15,12 +18,33 @@ from modicum_server.measures.spots import JudgedRow, SpotTest, place_text
 
 MOST_ROWS = 3
 """Classes that are named with their spots; further ones are only counted."""
-OTHER_CUES = ("other backgrounds", "cues without a place, such as textures, colours or compression")
+OTHER_CUES = ("other backgrounds", "cues without a place")
+UNCHANGED_CUES = ("what the counterfactual set leaves unchanged",)
+WITHOUT_A_PLACE = (
+    "No window finds a cue without a place, such as a texture, a colour cast or JPEG quality. That takes a "
+    "counterfactual set."
+)
 NEXT_STEP = "Is that evidence? If not, add pictures without it, or cover it in training."
 
 
+SEARCHED_FOR_OTHERS = (
+    "This audit searched for random other classes alone, so it does not say what small parts of the images decide."
+)
+
+
+def summary_without_search(counterfactual: CounterfactualTest | None) -> list[str]:
+    """Return the sentences of a version that was searched for a random other class alone."""
+    paired = [] if counterfactual is None else counterfactuals.findings(counterfactual)
+    return [*paired, SEARCHED_FOR_OTHERS, WITHOUT_A_PLACE]
+
+
 def summary_of(
-    measured: Measured, outcomes: Mapping[str, str], test: SpotTest | None, *, spot_asked: bool
+    measured: Measured,
+    outcomes: Mapping[str, str],
+    test: SpotTest | None,
+    counterfactual: CounterfactualTest | None = None,
+    *,
+    spot_asked: bool,
 ) -> list[str]:
     """Return the sentences of one version: what was found first, what was not tested last.
 
@@ -28,14 +52,20 @@ def summary_of(
         measured: its measures under the search whose subsets chose the spots.
         outcomes: the outcomes of its readings there, by control.
         test: its spot test; None where it did not run.
+        counterfactual: what the counterfactual set says of it; None without one.
         spot_asked: whether the audit asked for it.
     """
     tested = [] if test is None else [row for row in test.rows if row.row.reason is None]
+    paired = [] if counterfactual is None else counterfactuals.findings(counterfactual)
+    fell = counterfactual is not None and counterfactual.outcome is CounterfactualOutcome.ACCURACY_FALLS
     return [
+        *(paired if fell else []),
         *(_about_found(tested) or _about_no_spot(tested)),
+        *([] if fell else paired),
         *_about_shortcut(measured, outcomes),
         _about_subsets(measured, outcomes),
-        _not_tested(test, spot_asked=spot_asked),
+        _not_tested(test, counterfactual, spot_asked=spot_asked),
+        WITHOUT_A_PLACE,
     ]
 
 
@@ -80,8 +110,9 @@ def _found(row: JudgedRow) -> str:
     )
 
 
-def _not_tested(test: SpotTest | None, *, spot_asked: bool) -> str:
-    parts = [_spots_not_tested(test, spot_asked=spot_asked), *OTHER_CUES]
+def _not_tested(test: SpotTest | None, counterfactual: CounterfactualTest | None, *, spot_asked: bool) -> str:
+    cues = OTHER_CUES if counterfactual is None else UNCHANGED_CUES
+    parts = [_spots_not_tested(test, spot_asked=spot_asked), *cues]
     return f"Not tested: {enumeration([part for part in parts if part])}."
 
 

@@ -17,6 +17,7 @@ from modicum_server.domain.statistics import DEFAULTS
 from modicum_server.images.pictures import MAX_PIXELS
 from modicum_server.measures.number_words import asked_text, confidence_text, short_name
 from modicum_server.reports.comparisons import checks, pairs
+from modicum_server.reports.counterfactuals import counterfactual_pages
 from modicum_server.reports.gallery import LoadImage, Scene
 from modicum_server.reports.lines import overview
 from modicum_server.reports.matrix import matrices
@@ -60,6 +61,7 @@ def render_html(
         summaries=[(called(m["model_version"]), m.get("summary", ())) for m in document["models"]],
         summarised=any(model.get("summary") for model in document["models"]),
         spots=spot_pages(document, findings, scenes, called),
+        counterfactuals=counterfactual_pages(document, scenes, called),
         title=_title(document),
         level=asked_text(asked["level"]),
         alpha=asked_text(asked["alpha"]),

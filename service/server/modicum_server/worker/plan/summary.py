@@ -7,9 +7,11 @@ from modicum_server.domain.audits import Audit, Shard
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.spots import SpotRow
+from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.worker.context import WorkerContext
 from modicum_server.worker.endings import DropShard
+from modicum_server.worker.plan.stored_counterfactuals import counterfactual_set
 from modicum_server.worker.plan.stored_ood_predictions import ood_predictions
 from modicum_server.worker.stored_work import audited_versions, dataset_in_use, parts_of
 
@@ -25,6 +27,7 @@ class Subject:
     ood_predictions: OutOfDistribution | None
     parts: tuple[ModelVersion, ...]
     spots: Mapping[str, Sequence[SpotRow]]
+    counterfactual: CounterfactualSet | None
 
 
 async def plan_summary(context: WorkerContext, shard: Shard) -> Subject | DropShard:
@@ -41,5 +44,6 @@ async def plan_summary(context: WorkerContext, shard: Shard) -> Subject | DropSh
             parameters=await transaction.audits.parameters(audit.name),
             ood_predictions=await ood_predictions(transaction, audit, versions),
             spots={version.name: await transaction.spots.of(audit.name, version.name) for version in versions},
+            counterfactual=await counterfactual_set(transaction, audit, versions),
             parts=tuple([part for version in versions for part in await parts_of(transaction, version)]),
         )

@@ -1,0 +1,157 @@
+"""A counterfactual set on this machine: which images pair, what is refused before anything is sent; and its tables."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from modicum.cli.measure_tables import MOST_CLASSES
+from modicum.counterfactuals import CounterfactualTest
+from modicum.errors import InvalidArgument
+from modicum.measures import Measure, percent
+from modicum.resource_names import printable
+from modicum.results import Result
+from modicum.sources.images import Image, find_images
+
+MOST_NAMED = 5
+"""Images that are named where some have no counterfactual; further ones are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactuals:
+    """The counterfactuals that pair with an image to audit, and the images without one."""
+
+    photos: Path
+    images: Sequence[Image]
+    unpaired: Sequence[str]
+    unused: int
+
+    def __str__(self) -> str:
+        """How many images have a counterfactual, and which have none."""
+        paired = len(self.images)
+        parts = [
+            f"{paired} of {paired + len(self.unpaired)} images have a counterfactual in {printable(str(self.photos))}"
+        ]
+        if self.unpaired:
+            named = ", ".join(map(printable, self.unpaired[:MOST_NAMED]))
+            more = len(self.unpaired) - MOST_NAMED
+            parts.append(f"none for {named}" + (f" and {more} more" if more > 0 else ""))
+        if self.unused:
+            parts.append(f"{self.unused} of its images have the name of no image to audit and are left out")
+        return "; ".join(parts)
+
+
+def checked_counterfactuals(photos: Path, images: Sequence[Image]) -> Counterfactuals:
+    """The counterfactuals of the images to audit, paired by their names.
+
+    Raises:
+        InvalidSource: there are no images.
+        InvalidArgument: nothing pairs, or a counterfactual has the name of another class.
+    """
+    found = {image.item: image for image in find_images(photos, None)}
+    originals = {image.item: image for image in images}
+    paired = [found[item] for item in originals if item in found]
+    if not paired:
+        raise InvalidArgument(
+            f"--counterfactual: expected images with the names of those to audit, such as {printable(images[0].item)}, "
+            f"but {printable(str(photos))} has none, its first is {printable(next(iter(found)))}; a name holds the "
+            "folder and the ending of the file"
+        )
+    for image in paired:
+        _refuse_other_class(originals[image.item], image)
+    unpaired = tuple(item for item in originals if item not in found)
+    return Counterfactuals(photos, paired, unpaired, len(found) - len(paired))
+
+
+def _refuse_other_class(original: Image, counterfactual: Image) -> None:
+    """Refuse two labels that are both names and differ. Where one is an index, the server knows its name."""
+    labels = original.label, counterfactual.label
+    if not all(labels) or labels[0] == labels[1] or any(label.isascii() and label.isdigit() for label in labels):
+        return
+    raise InvalidArgument(
+        f"--counterfactual: expected the label {printable(labels[0])!r} for {printable(original.item)}, as among the "
+        f"images to audit, got {printable(labels[1])!r}; a counterfactual has the class of its original"
+    )
+
+
+def show_counterfactuals(console: Console, result: Result) -> None:
+    """Print what the counterfactual set says of each model."""
+    for test in result.counterfactuals:
+        for line in counterfactual_lines(test):
+            console.print(line, markup=False, soft_wrap=True)
+        for table in (_labelled_table(test), _predicted_table(test)):
+            if table is not None:
+                console.print(table)
+        console.print()
+
+
+def counterfactual_lines(test: CounterfactualTest) -> Iterable[str]:
+    """The counterfactual set in lines: its outcome, its pairs and what could not be used."""
+    total = test.pairs + test.unpaired
+    yield f"counterfactual set: {test.outcome}, {test.pairs} of {total} images have a counterfactual"
+    for items, count, what in (
+        (test.unpaired_items, test.unpaired, "without a counterfactual"),
+        ([f"{one['item']} ({one['reason']})" for one in test.failed_items], test.failed, "without a prediction"),
+    ):
+        if count:
+            named = ", ".join(map(printable, items[:MOST_NAMED]))
+            more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
+            yield f"  {what}: {named}{more}"
+
+
+def _labelled_table(test: CounterfactualTest) -> Table | None:
+    """Accuracy on both sides of the pairs by class, the largest loss first; None without labels."""
+    if not test.classes:
+        return None
+    table = _table("counterfactual set by class", ("class", "pairs", "originals", "counterfactuals", "loss", "outcome"))
+    rows = sorted(test.classes, key=lambda row: -(row.accuracy_loss.value or 0.0))
+    for label, pairs, measures, outcome in [
+        ("all", test.accuracy_loss.n, test.measures, test.outcome),
+        *((row.label, row.pairs, row.measures, row.outcome) for row in rows[:MOST_CLASSES]),
+    ]:
+        sides = (
+            percent(float(measures[name])) for name in ("counterfactual_original_accuracy", "counterfactual_accuracy")
+        )
+        loss = measures["counterfactual_accuracy_loss"]
+        said = outcome.lower().replace("_", " ")
+        table.add_row(*map(escape, (printable(label), f"{pairs:,}", *sides, _with_interval(loss), said)))
+    return _captioned(table, len(rows))
+
+
+def _predicted_table(test: CounterfactualTest) -> Table | None:
+    """Changed predictions by the class of the original, and where they go; None where none changes."""
+    rows = [row for row in test.predicted_classes if row.changed_share.value]
+    if not rows:
+        return None
+    table = _table("predictions that change", ("original is predicted", "pairs", "changed", "counterfactuals are"))
+    for row in sorted(rows, key=lambda row: -(row.changed_share.value or 0.0))[:MOST_CLASSES]:
+        to = ", ".join(f"{printable(label)} {pairs:,}" for label, pairs in row.to.items() if label != row.label)
+        table.add_row(*map(escape, (printable(row.label), f"{row.pairs:,}", _with_interval(row.changed_share), to)))
+    return _captioned(table, len(rows))
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _captioned(table: Table, rows: int) -> Table:
+    if rows > MOST_CLASSES:
+        table.caption = f"and {rows - MOST_CLASSES:,} more classes; the report has them: --output FILE.json"
+        table.caption_justify = "left"
+    return table
+
+
+def _with_interval(measure: Measure) -> str:
+    """A share or a difference of shares as per cent, with its interval."""
+    if measure.value is None:
+        return measure.unavailable
+    if not measure.method:
+        return f"{percent(measure.value)} (no interval)"
+    low, high = ("open" if one is None else percent(one) for one in (measure.low, measure.high))
+    return f"{percent(measure.value)} ({low} to {high})"

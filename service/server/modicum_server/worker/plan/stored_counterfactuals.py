@@ -1,0 +1,35 @@
+"""Reads the counterfactual set of an audit: its pairs, and what the versions predicted on both sides."""
+
+from collections.abc import Sequence
+
+from modicum_server.domain.audits import COUNTERFACTUAL, Audit
+from modicum_server.domain.models import ModelVersion
+from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
+from modicum_server.ports import Transaction
+from modicum_server.worker.stored_work import counterfactual_items, dataset_in_use, original_predictions
+
+
+async def counterfactual_set(
+    transaction: Transaction, audit: Audit, versions: Sequence[ModelVersion]
+) -> CounterfactualSet | None:
+    """Return the counterfactual set; None where the audit has none."""
+    name = audit.specification.counterfactual_dataset
+    if not name:
+        return None
+    dataset = await dataset_in_use(transaction, name)
+    items = dict(await transaction.audits.items(audit.name, range(audit.item_count)))
+    partners = await counterfactual_items(transaction, audit, range(audit.item_count))
+    return CounterfactualSet(
+        name,
+        dataset.manifest_digest,
+        dataset.item_count,
+        pairs={
+            place: Pair(items[place].item, items[place].image_digest, partner.image_digest)
+            for place, partner in partners.items()
+        },
+        unpaired=tuple(item.item for place, item in items.items() if place not in partners),
+        originals={one.name: await original_predictions(transaction, audit, one.name) for one in versions},
+        counterfactuals={
+            one.name: await transaction.predictions.of(audit.name, one.name, COUNTERFACTUAL) for one in versions
+        },
+    )

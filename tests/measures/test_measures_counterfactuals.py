@@ -1,0 +1,146 @@
+"""The counterfactual set in the result document: accuracy and predictions in pairs, by class, in words."""
+
+from dataclasses import replace
+
+import pytest
+from modicum_server.domain.findings import FindingReason, Prediction
+from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
+
+from tests.measures.example_audit import VERSION, document_and_rows, finding
+
+CAT, DOG, OWL = range(3)
+PAIRS = 60
+
+
+def rows(*, labels: bool = True):
+    """Sixty images, of classes cat, dog and owl in turn; the version is right on all of them."""
+    return [
+        finding(place, label=place % 3 if labels else None, predicted_class=place % 3, target_class=place % 3)
+        for place in range(PAIRS)
+    ]
+
+
+def changed(place: int) -> int:
+    """Cats become owls where there are counterfactuals; other classes stay."""
+    return OWL if place % 3 == CAT else place % 3
+
+
+def paired(predict=changed, *, pairs=range(PAIRS), failed=(), unpaired=()) -> CounterfactualSet:
+    originals = {place: Prediction(place, place % 3, confidence=0.90 + place / 1000) for place in range(PAIRS)}
+    predictions = {place: Prediction(place, predict(place), confidence=0.1) for place in pairs}
+    predictions |= {place: Prediction(place, reason=FindingReason.IMAGE_UNREADABLE) for place in failed}
+    return CounterfactualSet(
+        "projects/default/datasets/changed",
+        "8" * 64,
+        70,
+        {place: Pair(f"image-{place}.png", f"{place:064x}", f"{place + 500:064x}") for place in pairs},
+        tuple(unpaired),
+        {VERSION: originals},
+        {VERSION: predictions},
+    )
+
+
+def told(given: CounterfactualSet | None, **options):
+    """The entry of the version, its reading, and its summary."""
+    document, _ = document_and_rows(rows(**options), counterfactual=given)
+    (model,) = document["models"]
+    readings = {one["control"]: one for one in model["searches"][0]["readings"]}
+    entries = document["counterfactuals"]
+    return (entries[0] if entries else None), readings.get("counterfactual"), model["summary"]
+
+
+def test_a_class_that_is_lost_is_a_finding_with_both_accuracies_and_where_it_goes():
+    entry, reading, summary = told(paired())
+
+    assert entry["outcome"] == reading["outcome"] == "ACCURACY_FALLS"
+    measures = {name: round(one["value"], 3) for name, one in entry["measures"].items()}
+    assert measures == {
+        "counterfactual_accuracy_loss": 0.333,
+        "counterfactual_original_accuracy": 1.0,
+        "counterfactual_accuracy": 0.667,
+        "counterfactual_changed_share": 0.333,
+    }
+    outcomes = {row["label"]: row["outcome"] for row in entry["classes"]}
+    assert outcomes == {"cat": "ACCURACY_FALLS", "dog": "ACCURACY_HOLDS", "owl": "ACCURACY_HOLDS"}
+    (cats,) = [row for row in entry["predicted_classes"] if row["label"] == "cat"]
+    assert cats["to"] == [{"class": OWL, "label": "owl", "pairs": 20}]
+    assert cats["measures"]["counterfactual_changed_share"]["value"] == 1.0
+    sentence = "Accuracy falls from 100% to 0% on class cat when the picture is replaced by its counterfactual"
+    assert reading["text"].startswith(sentence)
+    assert summary[0].startswith(sentence)
+
+
+def test_the_changed_predictions_of_which_the_version_was_surest_come_first():
+    examples = told(paired())[0]["examples"]
+
+    assert [one["position"] for one in examples] == list(range(57, 21, -3))
+    first = examples[0]
+    assert (first["item"], first["image_digest"]) == ("image-57.png", f"{57:064x}")
+    assert first["counterfactual_digest"] == f"{557:064x}"
+    assert (first["label"], first["predicted_class"], first["counterfactual_class"]) == (CAT, CAT, OWL)
+    assert (first["confidence"], first["confidence_left"]) == (pytest.approx(0.957), 0.1)
+
+
+def test_accuracy_that_holds_is_said_of_these_pairs_and_what_was_not_changed_stays_untested():
+    entry, reading, summary = told(paired(lambda place: place % 3))
+
+    assert entry["outcome"] == "ACCURACY_HOLDS"
+    assert reading["text"].startswith("Accuracy holds when the picture is replaced by its counterfactual: it goes from")
+    assert "what the counterfactual set leaves unchanged" in summary[-2]
+
+
+def test_without_labels_only_changed_predictions_are_told_and_there_is_no_verdict():
+    entry, reading, _ = told(paired(), labels=False)
+
+    assert (entry["outcome"], entry["classes"]) == ("INCONCLUSIVE", [])
+    assert entry["measures"]["counterfactual_accuracy_loss"]["unavailable"] == (
+        "no pair with both predictions has a label"
+    )
+    assert entry["measures"]["counterfactual_changed_share"]["value"] == pytest.approx(1 / 3)
+    assert "33% of 60 predictions change" in reading["text"]
+    assert "it is not known whether accuracy falls" in reading["text"]
+
+
+def test_pairs_that_could_not_be_used_are_counted_and_named():
+    entry, reading, _ = told(paired(pairs=range(40), failed=(2, 3), unpaired=[f"image-{n}.png" for n in range(40, 60)]))
+
+    assert {name: entry[name] for name in ("item_count", "pairs", "unpaired", "failed", "same_picture")} == {
+        "item_count": 70,
+        "pairs": 40,
+        "unpaired": 20,
+        "failed": 2,
+        "same_picture": 0,
+    }
+    assert entry["unpaired_items"][:2] == ["image-40.png", "image-41.png"]
+    assert entry["failed_items"] == [
+        {"item": "image-2.png", "reason": "IMAGE_UNREADABLE"},
+        {"item": "image-3.png", "reason": "IMAGE_UNREADABLE"},
+    ]
+    assert entry["measures"]["counterfactual_accuracy_loss"]["n"] == 38
+    assert "20 audited images have no partner." in reading["text"]
+    assert "2 audited images have no prediction on one of the two pictures." in reading["text"]
+
+
+def test_a_set_of_which_nothing_could_be_predicted_says_nothing():
+    entry, reading, _ = told(paired(pairs=range(10), failed=range(10)))
+
+    assert entry["outcome"] == "INCONCLUSIVE"
+    assert "says nothing: no pair has a prediction on both of its pictures" in reading["text"]
+
+
+def test_an_audit_without_a_counterfactual_set_has_no_entry_and_its_summary_says_so():
+    entry, reading, summary = told(None)
+
+    assert (entry, reading) == (None, None)
+    assert "other backgrounds and cues without a place" in summary[-2]
+
+
+def test_few_pairs_of_a_class_are_counted_and_not_judged():
+    given = paired()
+    few = replace(given, pairs={place: pair for place, pair in given.pairs.items() if place % 3 or place < 12})
+
+    entry, reading, _ = told(few)
+
+    (cats,) = [row for row in entry["classes"] if row["label"] == "cat"]
+    assert (cats["pairs"], cats["outcome"]) == (4, "INCONCLUSIVE")
+    assert "1 class has fewer than 10 pairs and no verdict of its own." in reading["text"]
