@@ -12,6 +12,7 @@ from modicum_server.domain.findings import (
     ObjectsFinding,
     Passes,
     PixelSubsetFinding,
+    Prediction,
     ScoredVariant,
     Trace,
     TransferFinding,
@@ -21,6 +22,7 @@ from modicum_server.domain.searches import Control, ControlPlan, TargetRule
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
 from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures import registry
+from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
 from modicum_server.measures.out_of_distribution import OutOfDistribution, VersionPredictions
 
 from tests.measures.example_audit import (
@@ -98,8 +100,24 @@ def whole_document(statistics: Statistics) -> dict[str, Any]:
         ),
         statistics=statistics,
         spots={VERSION: [SpotRow(None, IMAGES, (a_trial(IMAGES),))]},
+        counterfactual=some_counterfactuals(),
     )
     return document
+
+
+def some_counterfactuals() -> CounterfactualSet:
+    """Partners of all images; every third is predicted as another class."""
+    originals = {place: Prediction(place, 0, confidence=0.9) for place in range(IMAGES)}
+    partners = {place: Prediction(place, int(place % 3 == 0), confidence=0.5) for place in range(IMAGES)}
+    return CounterfactualSet(
+        "projects/default/datasets/changed",
+        "8" * 64,
+        IMAGES,
+        {place: Pair(f"{place}.png", "1" * 64, "2" * 64) for place in range(IMAGES)},
+        (),
+        originals=dict.fromkeys(VERSIONS, originals),
+        counterfactuals=dict.fromkeys(VERSIONS, partners),
+    )
 
 
 def a_trial(count: int) -> SpotTrial:
