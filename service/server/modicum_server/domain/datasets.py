@@ -14,6 +14,11 @@ class DatasetItem:
     boxes_digest: str = ""
     mask_digest: str = ""
 
+    @property
+    def has_objects(self) -> bool:
+        """Whether boxes or a mask tell where its objects are."""
+        return bool(self.boxes_digest or self.mask_digest)
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:

@@ -78,14 +78,27 @@ class SpotOutcomes:
 
 
 @dataclass(frozen=True, slots=True)
+class SpotObjects:
+    """For each image with objects, by position, the share of the place's pixels that lie on them."""
+
+    sources: tuple[int, ...] = ()
+    shares: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SpotTrial:
-    """A place, chosen on one half of the images and tested on the other, `half`."""
+    """A place, chosen on one half of the images and tested on the other, `half`.
+
+    Where `outside`, only what lies outside the objects of both images of a pair was copied and covered.
+    """
 
     half: int
     place: SpotPlace
     windows: tuple[SpotWindow, ...] = ()
     pasted: SpotOutcomes = SpotOutcomes()
     covered: SpotOutcomes = SpotOutcomes()
+    outside: bool = False
+    on_objects: SpotObjects = SpotObjects()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,8 @@ def positions_of(row: SpotRow) -> set[int]:
     """Return the positions of all images of a row."""
     outcomes = [one for trial in row.trials for one in (trial.pasted, trial.covered)]
     windows = {window.source for trial in row.trials for window in trial.windows}
-    return windows.union(*((*one.sources, *one.others) for one in outcomes))
+    objects = {source for trial in row.trials for source in trial.on_objects.sources}
+    return windows.union(objects, *((*one.sources, *one.others) for one in outcomes))
 
 
 def is_on_canvas(row: SpotRow, canvas: Canvas) -> bool:
@@ -137,21 +151,25 @@ def _is_place(trial: SpotTrial, canvas: Canvas) -> bool:
 
 def is_plausible(row: SpotRow, images: int) -> bool:
     """Return whether its counts are possible with so many images, and each half has at most one place of a kind."""
-    places = [(trial.half, trial.place.kind is SpotKind.OWN) for trial in row.trials]
-    halves = {half for half, _ in places} <= {0, 1}
+    places = [(trial.half, trial.place.kind is SpotKind.OWN, trial.outside) for trial in row.trials]
+    halves = {half for half, *_ in places} <= {0, 1}
     return halves and len(set(places)) == len(places) and 0 <= row.sources <= images and row.passes >= 0
 
 
 def is_whole(row: SpotRow) -> bool:
-    """Return whether every pair has all of its entries."""
-    outcomes = (one for trial in row.trials for one in (trial.pasted, trial.covered))
-    return all(len({len(getattr(one, field.name)) for field in fields(one)}) == 1 for one in outcomes)
+    """Return whether every pair has all of its entries, and every share on objects is one."""
+    listed = (one for trial in row.trials for one in (trial.pasted, trial.covered, trial.on_objects))
+    shares = (share for trial in row.trials for share in trial.on_objects.shares)
+    return all(len({len(getattr(one, field.name)) for field in fields(one)}) == 1 for one in listed) and all(
+        0 <= share <= 1 for share in shares
+    )
 
 
-def most_spot_passes(images: int, rows: int) -> int:
-    """Return the most forward passes of a spot test of so many images and rows."""
+def most_spot_passes(images: int, rows: int, *, with_objects: int = 0) -> int:
+    """Return the most forward passes of a spot test of so many images and rows; those with objects are tested twice."""
+    outside = most_spot_passes(with_objects, rows) if with_objects else 0
     choosing = rows * CHOICE_PASSES
     scanning = min(rows * MOST_SCANNED, 2 * images) * SCAN_PASSES  # for its class's row and for the row of all
     pasting = rows * 4 * min(images, MOST_PASTED)  # here and elsewhere, at a fixed place and at an own one
     covering = 2 * 4 * COVERINGS * images  # each image is a source of its class's row and of the row of all
-    return choosing + scanning + pasting + covering
+    return choosing + scanning + pasting + covering + outside

@@ -716,8 +716,12 @@ class SpotTrial(google.protobuf.message.Message):
     WINDOWS_FIELD_NUMBER: builtins.int
     PASTED_FIELD_NUMBER: builtins.int
     COVERED_FIELD_NUMBER: builtins.int
+    OUTSIDE_FIELD_NUMBER: builtins.int
+    ON_OBJECTS_FIELD_NUMBER: builtins.int
     half: builtins.int
     """The half that it was tested on, 0 or 1."""
+    outside: builtins.bool
+    """Whether only what lies outside the objects of both images was copied and covered."""
     @property
     def place(self) -> Global___SpotPlace:
         """The place."""
@@ -734,6 +738,10 @@ class SpotTrial(google.protobuf.message.Message):
     def covered(self) -> Global___SpotOutcomes:
         """Outcomes of covering it from images of other classes."""
 
+    @property
+    def on_objects(self) -> Global___SpotObjects:
+        """How much of the place lies on the objects of each source that has some."""
+
     def __init__(
         self,
         *,
@@ -742,11 +750,39 @@ class SpotTrial(google.protobuf.message.Message):
         windows: collections.abc.Iterable[Global___SpotWindow] | None = ...,
         pasted: Global___SpotOutcomes | None = ...,
         covered: Global___SpotOutcomes | None = ...,
+        outside: builtins.bool = ...,
+        on_objects: Global___SpotObjects | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["covered", b"covered", "pasted", b"pasted", "place", b"place"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["covered", b"covered", "half", b"half", "pasted", b"pasted", "place", b"place", "windows", b"windows"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["covered", b"covered", "on_objects", b"on_objects", "pasted", b"pasted", "place", b"place"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["covered", b"covered", "half", b"half", "on_objects", b"on_objects", "outside", b"outside", "pasted", b"pasted", "place", b"place", "windows", b"windows"]) -> None: ...
 
 Global___SpotTrial: typing_extensions.TypeAlias = SpotTrial
+
+@typing.final
+class SpotObjects(google.protobuf.message.Message):
+    """How much of a place lies on objects. Both lists have one entry an image."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SOURCES_FIELD_NUMBER: builtins.int
+    SHARES_FIELD_NUMBER: builtins.int
+    @property
+    def sources(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Position of the image."""
+
+    @property
+    def shares(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Share of the place's pixels that lie on its objects."""
+
+    def __init__(
+        self,
+        *,
+        sources: collections.abc.Iterable[builtins.int] | None = ...,
+        shares: collections.abc.Iterable[builtins.float] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["shares", b"shares", "sources", b"sources"]) -> None: ...
+
+Global___SpotObjects: typing_extensions.TypeAlias = SpotObjects
 
 @typing.final
 class SpotPlace(google.protobuf.message.Message):

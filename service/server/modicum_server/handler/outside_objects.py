@@ -4,33 +4,23 @@ The shortcut control scores the whole image once more, with everything outside i
 without objects the ring at the canvas' edge (docs/method.md, "The shortcut rule"). A measure interprets the result.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import modicum_sis.findings as sis
-import numpy as np
 import torch
 from modicum_sis import Classifier
 from modicum_sis.scoring.verification import confidence_of
-from numpy.typing import NDArray
 from torch import Tensor
 
 from modicum_server.domain.findings import FindingControls, ObjectsFinding, ScoredVariant
-from modicum_server.errors import ObjectsInvalid
-from modicum_server.generated.worker_pb2 import Item
 from modicum_server.handler.controls import PlannedControl, Searched
 from modicum_server.handler.images import Decoder, TaskImages
+from modicum_server.handler.objects import Mask, objects_of
 from modicum_server.handler.progress_counts import ProgressCounts
-from modicum_server.images.objects import objects_on_canvas
-from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable
 from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED
 from modicum_server.measures.ring import Ring
 from modicum_server.measures.shortcut import is_large_enough
-
-log = logging.getLogger(__name__)
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +40,7 @@ class OutsideObjects:
         for one in searched:
             if one.found.reason is sis.Reason.NOT_FINITE or self.images.reason(one.found.index) is not None:
                 continue
-            objects = self._objects(one.item)
+            objects = objects_of(self.decoder, one.item)
             controls = results.get(one.position, FindingControls())
             if objects is not None:
                 controls = replace(controls, objects=_objects_finding(objects, one.found))
@@ -89,24 +79,6 @@ class OutsideObjects:
         return torch.where(
             torch.from_numpy(kept).to(image.device), image, self.classifier.fill_mean.expand(image.shape)
         )
-
-    def _objects(self, item: Item) -> Mask | None:
-        """Return where the item's objects are on the canvas; None without objects, or when they cannot be used."""
-        if not (item.boxes_digest or item.mask_digest):
-            return None
-        slot = self.decoder.slot
-        try:
-            return objects_on_canvas(
-                slot.artifact(item.image_digest).read_bytes(),
-                self.decoder.specification,
-                self.decoder.canvas,
-                boxes=slot.artifact(item.boxes_digest).read_bytes() if item.boxes_digest else None,
-                mask=slot.artifact(item.mask_digest).read_bytes() if item.mask_digest else b"",
-                max_pixels=self.decoder.max_pixels,
-            )
-        except (ObjectsInvalid, PictureUnreadable, PictureTooLarge):
-            log.exception("the boxes or the mask of %s could not be used", item.item)
-            return None
 
 
 def _objects_finding(objects: Mask, found: sis.Finding) -> ObjectsFinding:

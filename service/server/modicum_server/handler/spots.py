@@ -18,6 +18,7 @@ from modicum_server.generated.worker_pb2 import SpotRow, SpotWork
 from modicum_server.handler.failure_reasons import TaskCancelled
 from modicum_server.handler.images import Decoder, TaskImages
 from modicum_server.handler.loading import Loaded
+from modicum_server.handler.objects import ObjectMasks
 from modicum_server.handler.progress_counts import ProgressCounts
 from modicum_server.handler.scoring import mask_of
 from modicum_server.handler.searching import check_canvas
@@ -48,6 +49,7 @@ class SpotRun:
     work: SpotWork
     classifier: Classifier
     images: TaskImages
+    decoder: Decoder
     progress: ProgressCounts
     cancelled: Callable[[], bool]
 
@@ -65,6 +67,7 @@ class SpotRun:
             SubsetMasks(dict(zip(self.work.subset_items, self.work.subsets, strict=True))),
             seed=self.work.seed,
             digests=[item.image_digest for item in self.work.items],
+            objects=ObjectMasks(self.decoder, self.work.items),
             rows=[spots.class_of_row(number) for number in self.work.rows],
             should_stop=self.cancelled,
             passed=self._count,
@@ -89,6 +92,10 @@ class SpotRun:
             ),
             pasted=self._outcomes(trial.pasted),
             covered=self._outcomes(trial.covered),
+            outside=trial.outside,
+            on_objects=spots.SpotObjects(
+                tuple(map(self._position, trial.on_objects)), tuple(trial.on_objects.values())
+            ),
         )
 
     def _outcomes(self, outcomes: Outcomes) -> spots.SpotOutcomes:
@@ -122,4 +129,5 @@ def prepare_spots(work: SpotWork, loaded: Loaded, slot: Slot, progress: Progress
     loaded.classifier.inspect((canvas.channels, canvas.height, canvas.width))
     framing = input_value(work.framing) if work.HasField("framing") else loaded.input
     decoder = Decoder(slot, framing, canvas, work.max_image_pixels or MAX_PIXELS)
-    return SpotRun(work, loaded.classifier, TaskImages(decoder, work.items, kept=1), progress, slot.cancelled)
+    images = TaskImages(decoder, work.items, kept=1)
+    return SpotRun(work, loaded.classifier, images, decoder, progress, slot.cancelled)

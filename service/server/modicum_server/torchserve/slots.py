@@ -82,10 +82,10 @@ def digests_of(task: Task) -> frozenset[str]:
     """Return the digests of all artifacts that a task needs."""
     versions = (task.model_version, *task.parts)
     digests = {version.source.digest for version in versions if isinstance(version.source, Weights | Executable)}
-    if isinstance(task.work, SpotWork):
-        digests |= {item.image_digest for item in task.work.items}
     if isinstance(task.work, SearchWork | ScoreWork):
-        digests |= {item.image_digest for item in (*task.work.items, *task.work.donors)}
+        digests |= {item.image_digest for item in task.work.donors}
+    if isinstance(task.work, SearchWork | ScoreWork | SpotWork):
+        digests |= {item.image_digest for item in task.work.items}
         digests |= {digest for item in task.work.items for digest in (item.boxes_digest, item.mask_digest) if digest}
     return frozenset(digests)
 

@@ -18,6 +18,7 @@ from modicum_server.ports import Store, Transaction
 from modicum_server.settings import Settings
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import require_audit
+from modicum_server.usecases.controls import control_positions, spot_plan
 from modicum_server.usecases.costs import OtherImages, cut_shards, planned_images, planned_passes, shard_count
 from modicum_server.usecases.counterfactuals import Counterfactual, require_counterfactual
 from modicum_server.usecases.datasets import require_dataset
@@ -140,6 +141,7 @@ class AuditCreation:
             second=second,
             counterfactual=counterfactual,
             item_count=len(indices),
+            object_count=await _object_count(transaction, specification, indices),
         )
         return _Plan(audit, versions, indices)
 
@@ -154,9 +156,12 @@ class AuditCreation:
         second: Dataset | None,
         counterfactual: Counterfactual | None,
         item_count: int,
+        object_count: int,
     ) -> Audit:
         others = OtherImages(
-            0 if second is None else second.item_count, 0 if counterfactual is None else counterfactual.pair_count
+            second_count=0 if second is None else second.item_count,
+            pair_count=0 if counterfactual is None else counterfactual.pair_count,
+            object_count=object_count,
         )
         passes = planned_passes(specification, versions, item_count, others=others)
         check(FIELD, passes, "passes_planned")
@@ -224,6 +229,18 @@ class AuditCreation:
         )
         await transaction.shards.add(project, audit.name, shards)
         return created
+
+
+async def _object_count(transaction: Transaction, specification: AuditSpecification, indices: Sequence[int]) -> int:
+    """Return how many images of the spot test have objects; 0 where it was not asked for."""
+    plan = spot_plan(specification)
+    if plan is None:
+        return 0
+    positions = control_positions(plan, seed=specification.seed, item_count=len(indices))
+    items = await transaction.datasets.items_at(
+        specification.dataset, [indices[position] for position in sorted(positions)]
+    )
+    return sum(item.has_objects for item in items)
 
 
 async def _second_dataset(

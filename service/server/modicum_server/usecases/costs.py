@@ -103,10 +103,12 @@ class OtherImages:
     Attributes:
         second_count: items of the out-of-distribution data set, for the versions of a mitigation check.
         pair_count: audited items with a partner in the counterfactual data set, for every version.
+        object_count: items of the spot test that have objects, and are tested once more outside them.
     """
 
     second_count: int = 0
     pair_count: int = 0
+    object_count: int = 0
 
 
 NO_OTHERS = OtherImages()
@@ -126,17 +128,19 @@ def planned_passes(
     )
     predicting = others.second_count * len(checked_together(versions)) + others.pair_count * len(versions)
     transferring = _transfer_passes(specification, versions, item_count)
-    return searching + transferring + predicting + _spot_passes(specification, versions, item_count)
+    return searching + transferring + predicting + _spot_passes(specification, versions, item_count, others)
 
 
-def _spot_passes(specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int) -> int:
+def _spot_passes(
+    specification: AuditSpecification, versions: Sequence[ModelVersion], item_count: int, others: OtherImages
+) -> int:
     """Return the most passes of the spot tests: every class with enough images has a row, and so have all together."""
     images = _spot_images(specification, item_count)
     if not images:
         return 0
     most_rows = images // LEAST_CLASS_IMAGES
     rows = [min(most_rows, version.check.class_count if version.check else most_rows) + 1 for version in versions]
-    return sum(most_spot_passes(images, count) for count in rows)
+    return sum(most_spot_passes(images, count, with_objects=others.object_count) for count in rows)
 
 
 def _spot_images(specification: AuditSpecification, item_count: int) -> int:

@@ -71,7 +71,7 @@ def spot_task(shard: Shard, stored: StoredPredictions, settings: Settings) -> Ta
     work = SpotWork(
         canvas=specification.canvas,
         seed=specification.seed,
-        items=tuple(AuditItem(position, item.item, item.image_digest, None) for position, item in stored.items),
+        items=tuple(_task_item(position, item) for position, item in stored.items),
         predicted=tuple(image.predicted_class for image in stored.predicted),
         subsets=subsets,
         rows=stored.rows,
@@ -79,3 +79,10 @@ def spot_task(shard: Shard, stored: StoredPredictions, settings: Settings) -> Ta
         max_image_pixels=settings.max_image_pixels,
     )
     return task_of(shard, work, version=stored.version, parts=stored.parts, device=device_of(specification, settings))
+
+
+def _task_item(position: int, item: DatasetItem) -> AuditItem:
+    """The item with its objects. Its label plays no part."""
+    return AuditItem(
+        position, item.item, item.image_digest, None, boxes_digest=item.boxes_digest, mask_digest=item.mask_digest
+    )

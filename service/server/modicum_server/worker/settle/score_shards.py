@@ -133,5 +133,7 @@ async def _spot_shards(transaction: Transaction, audit: Audit, version: str) -> 
         return []
     counts = Counter(classes.values())
     rows = sorted(one + 1 for one, count in counts.items() if count >= LEAST_CLASS_IMAGES)
-    passes = most_spot_passes(len(images), len(rows) + 1)
+    items = await transaction.audits.items(audit.name, [image.position for image in images])
+    with_objects = sum(item.has_objects for _, item in items)
+    passes = most_spot_passes(len(images), len(rows) + 1, with_objects=with_objects)
     return [NewShard(Stage.SCORE, version, SPOTS, (ALL_CLASSES, *rows), passes_planned=passes)]
