@@ -32,7 +32,7 @@ def difference(low, high, *, level=0.95, method="bootstrap", **parameters):
     }
 
 
-def place(pasted, *, own=False, top=8, left=8):
+def place(pasted, *, own=False, top=8, left=8, outside=False):
     """A place of a spot row: (sources that follow, sources that do not), one pair a source."""
     follow, stay = pasted
     counts = [
@@ -44,6 +44,7 @@ def place(pasted, *, own=False, top=8, left=8):
     measure = {"value": value, "unit": "difference", "n": follow + stay, "interval": None, "parameters": {}}
     return {
         "own": own,
+        "outside": outside,
         "places": [box],
         "measures": {"spot_pasted_difference": measure},
         "pasted": counts,

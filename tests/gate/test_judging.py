@@ -174,6 +174,20 @@ def test_a_planted_spot_fails_and_names_its_class():
     assert given.summary == "FAIL: spot (1 of 1 rule of level error)"
 
 
+def test_a_spot_outside_the_objects_fails_although_the_whole_images_show_none():
+    beside = (CLEAN[0], row(0, place((0, 60)), place((60, 0), outside=True), label="cat"), CLEAN[2])
+
+    given = verdict("", document(spots=beside))
+
+    assert (given.outcome, given.rules[0].worst.subject) == ("FAIL", "cat")
+
+
+def test_what_is_not_settled_outside_the_objects_keeps_no_class_from_passing():
+    beside = (CLEAN[0], row(0, place((0, 60)), place((0, 9), outside=True), label="cat"), CLEAN[2])
+
+    assert verdict("", document(spots=beside)).outcome == "PASS"
+
+
 def test_a_spot_found_at_5_percent_alone_is_inconclusive_and_says_so():
     weak = (CLEAN[0], row(0, place((6, 6)), label="cat"), CLEAN[2])
 

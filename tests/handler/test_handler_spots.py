@@ -183,6 +183,37 @@ def test_a_task_that_contradicts_itself_is_a_fault_of_ours(stage: Stage, fields)
     assert not chunks[-1].failure.model_at_fault
 
 
+def test_places_outside_the_objects_are_tested_where_items_have_boxes_or_masks(stage: Stage):
+    made = items(stage)
+    white = np.zeros((8, 8), dtype=np.uint8)
+    white[4:, 4:] = 255
+    boxes, mask = stage.put(b"[[4, 4, 8, 8]]"), stage.put(png(white))
+    for item in made[: IMAGES // 2]:
+        item.boxes_digest = boxes
+    for item in made[IMAGES // 2 :]:
+        item.mask_digest = mask
+
+    (row,) = rows_of(stage.run(version(stage), spot_work(made, rows=[BRIGHT])))
+
+    outside = [trial for trial in row.trials if trial.outside]
+    assert {trial.half for trial in outside} == {0, 1}
+    assert all(all(trial.pasted.here) for trial in outside if trial.place.kind != SPOT_KIND_OWN)
+    kept = {(region.source, region.subset.size) for trial in outside for region in trial.regions}
+    assert kept
+    assert all(source >= FIRST_POSITION and size > 0 for source, size in kept)
+    whole = [trial for trial in row.trials if not trial.outside]
+    assert all(set(trial.on_objects.sources) >= set(trial.pasted.sources) for trial in whole)
+
+
+def test_boxes_that_do_not_fit_their_image_count_as_none(stage: Stage):
+    made = items(stage)
+    made[0].boxes_digest = stage.put(b"[[4, 4, 80, 8]]")
+
+    (row,) = rows_of(stage.run(version(stage), spot_work(made, rows=[BRIGHT])))
+
+    assert not any(trial.outside or trial.on_objects.sources for trial in row.trials)
+
+
 def test_a_canvas_of_other_channels_is_refused(stage: Stage):
     work = spot_work(items(stage))
     work.canvas.channels = 3

@@ -1,29 +1,39 @@
 """The summary of a version: what it says in which situation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from modicum.gate.spot_rule import SpotOutcome, judge_network
 from modicum_server.domain.findings import FindingReason
-from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
+from modicum_server.domain.spots import SpotKind, SpotObjects, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
 from modicum_server.measures.counterfactual_pairs import ClassRow, CounterfactualTest
 from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.intervals import Interval
+from modicum_server.measures.judged_spots import JudgedRow, SpotTest
 from modicum_server.measures.measure import Measure, share
-from modicum_server.measures.spots import JudgedRow, SpotTest, _tested_places
-from modicum_server.measures.summary import NEXT_STEP, WITHOUT_A_PLACE, summary_of, summary_without_search
+from modicum_server.measures.spots import places_of
+from modicum_server.measures.summary import (
+    NEXT_STEP,
+    SHORTCUT_STEP,
+    WITHOUT_A_PLACE,
+    summary_of,
+    summary_without_search,
+)
 
 RIVAL = SpotPlace(SpotKind.WINDOW, 10, 10, 4, 3)
 
 
-def row(target_class, label, outcome, *, followed=0.0, needed=None, sources=30) -> JudgedRow:
+def row(target_class, label, outcome, *, followed=0.0, needed=None, sources=30, share=None, outside=None) -> JudgedRow:
     here = tuple(place < round(followed * sources) for place in range(sources))
     places = tuple(range(sources))
     outcomes = SpotOutcomes(places, places[::-1], here, (False,) * sources, places, places)
-    tested = SpotRow(target_class, sources, (SpotTrial(0, RIVAL, pasted=outcomes, covered=outcomes),))
-    return JudgedRow(tested, label, outcome, _tested_places(tested, 0.95), needed)
+    trial = SpotTrial(0, RIVAL, pasted=outcomes, covered=outcomes)
+    on_objects = SpotObjects() if share is None else SpotObjects(places, (share,) * sources)
+    tested = SpotRow(target_class, sources, (replace(trial, on_objects=on_objects), replace(trial, outside=True)))
+    whole, beside = (places_of(tested, 0.95, outside=where) for where in (False, True))
+    return JudgedRow(tested, label, outcome, whole, needed, beside, outside)
 
 
 def failed(target_class, label) -> JudgedRow:
@@ -78,6 +88,7 @@ CAT_FOLLOWS = (
     "other pictures cat, and a place of that size elsewhere 0% of them. The difference is 60% (95% interval 40% to "
     "79%) over 30 pictures that were copied from."
 )
+INSIDE = "It lies inside the objects: 90% of it is on them (95% interval 81% to 91%)."
 MANY = "For 90% of 100 searched images (95% interval 83% to 94%), 5% of the pixels or fewer suffice."
 FEW = "For 5 of 6 searched images, 5% of the pixels or fewer suffice."
 ANY = (
@@ -151,6 +162,32 @@ SITUATIONS = {
             NOT_TESTED,
         ),
         spot_test(EVERYONE, row(3, "cat", SpotOutcome.SUFFICIENT, followed=0.9, sources=9)),
+    ),
+    "a spot on the objects is said to be inside": Situation(
+        (
+            f"{CAT_FOLLOWS} {INSIDE}",
+            NEXT_STEP,
+            MANY,
+            NOT_TESTED,
+        ),
+        spot_test(EVERYONE, row(3, "cat", SpotOutcome.DECISIVE, followed=0.6, share=0.9)),
+    ),
+    "what decides outside the objects is a shortcut and needs no person": Situation(
+        (CAT_FOLLOWS.replace("left)", "left), as far as it lies outside the objects"), SHORTCUT_STEP, MANY, NOT_TESTED),
+        spot_test(
+            EVERYONE, row(3, "cat", SpotOutcome.DECISIVE, followed=0.6, share=0.3, outside=SpotOutcome.SUFFICIENT)
+        ),
+    ),
+    "a shortcut comes before what a person must judge": Situation(
+        (
+            CAT_FOLLOWS.replace("left)", "left), as far as it lies outside the objects").replace("cat", "dog"),
+            SHORTCUT_STEP,
+            CAT_FOLLOWS,
+            NEXT_STEP,
+            MANY,
+            NOT_TESTED,
+        ),
+        spot_test(EVERYONE, CAT, row(4, "dog", SpotOutcome.NONE_FOUND, followed=0.6, outside=SpotOutcome.SUFFICIENT)),
     ),
     "nothing found names what was looked through": Situation(
         ("No spot that decides was found in 10 classes with 300 images.", MANY, NOT_TESTED),

@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial, SpotWindow
+from modicum_server.domain.findings import Subset
+from modicum_server.domain.spots import (
+    SpotKind,
+    SpotOutcomes,
+    SpotPlace,
+    SpotRegion,
+    SpotRow,
+    SpotTrial,
+    SpotWindow,
+)
 from PIL import Image
 
 from tests.measures.example_audit import SIDE, VERSION, finding
@@ -91,6 +100,24 @@ def test_an_own_window_is_shown_where_it_lies_in_its_source():
     assert changed[6:, 5:].all()
     assert changed.sum() == 6
     assert (copy[6:, 5:] == source[6:, 5:]).all()
+
+
+def test_a_copy_outside_the_objects_is_shown_with_the_pixels_that_were_copied():
+    mask = np.zeros((SIDE, SIDE), dtype=bool)
+    mask[2, 5:7] = True
+    region = Subset(np.packbits(mask).tobytes(), SIDE, SIDE, 2)
+    found = outcomes(follow=True)
+    beside = SpotTrial(0, CORNER, (), found, found, outside=True, regions=(SpotRegion(0, CAT_IMAGES, region),))
+    tested = rows()[VERSION]
+    spots = {VERSION: [tested[0], replace(tested[1], trials=(*tested[1].trials, beside))]}
+
+    page = page_of(FINDINGS, load_image=bright, spots=spots)
+
+    source, other, copy, *_ = pictures_of(page)
+    assert ((copy != other).any(axis=2) == mask).all()
+    assert (copy[mask] == source[mask]).all()
+    assert "cat shortcut" in read(page).text
+    assert "outside: only what lies outside the objects was copied" in read(page).text
 
 
 def test_names_of_classes_are_escaped_wherever_they_stand():

@@ -1,14 +1,24 @@
 """The rule for what a model server reports: what the task asked for, all of it, under the names of the task."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from modicum_server.domain.audits import AuditItem
-from modicum_server.domain.findings import Finding, FindingReason
+from modicum_server.domain.findings import Finding, FindingReason, Subset
 from modicum_server.domain.models import ModelVersion, VersionState
 from modicum_server.domain.searches import Canvas, Fill
-from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial, SpotWindow
+from modicum_server.domain.spots import (
+    SpotKind,
+    SpotObjects,
+    SpotOutcomes,
+    SpotPlace,
+    SpotRegion,
+    SpotRow,
+    SpotTrial,
+    SpotWindow,
+)
 from modicum_server.domain.tasks import (
     CheckWork,
     GivenSubset,
@@ -39,7 +49,8 @@ SPOT_TASK = Task("s", 1, VERSION, SpotWork(CANVAS, 0, ITEMS, (2, 3), {}, rows=(0
 PAIR = SpotOutcomes((4,), (5,), (True,), (False,), (0,), (0,))
 OWN = SpotTrial(0, SpotPlace(SpotKind.OWN, 2, 2), (SpotWindow(4, 2, 2),), PAIR, PAIR)
 RING = SpotTrial(1, SpotPlace(SpotKind.RING, 1, 1), (), PAIR, PAIR)
-ROW = SpotRow(2, 1, (OWN, RING), passes=7)
+OUTSIDE = replace(RING, outside=True, on_objects=SpotObjects((4,), (0.5,)), regions=(SpotRegion(4, 5, subset_of(1)),))
+ROW = SpotRow(2, 1, (OWN, RING, OUTSIDE), passes=7)
 CHECK_TASK = Task("s", 1, VERSION, CheckWork())
 
 
@@ -163,6 +174,13 @@ def test_a_row_that_was_not_asked_for_or_cannot_be_is_refused(row):
         pytest.param(replace(OWN, place=SpotPlace(SpotKind.WINDOW, 2, 2, -1, 0)), id="a negative top"),
         pytest.param(replace(RING, place=SpotPlace(SpotKind.RING, 4, 4)), id="a ring wider than the canvas"),
         pytest.param(replace(RING, place=SpotPlace(SpotKind.RING, 0, 0)), id="a ring of no width"),
+        pytest.param(replace(RING, on_objects=SpotObjects((6,), (0.5,))), id="objects of another image"),
+        pytest.param(replace(RING, on_objects=SpotObjects((4,), ())), id="objects without a share"),
+        pytest.param(replace(RING, on_objects=SpotObjects((4,), (1.5,))), id="a share above 1"),
+        pytest.param(replace(RING, on_objects=SpotObjects((4,), (math.nan,))), id="a share that is no number"),
+        pytest.param(replace(RING, regions=(SpotRegion(6, 5, subset_of(1)),)), id="pixels of another image"),
+        pytest.param(replace(RING, regions=(SpotRegion(4, 5, Subset(b"1", 8, 1, 1)),)), id="pixels of another canvas"),
+        pytest.param(replace(RING, regions=(SpotRegion(4, 5, Subset(b"1", 4, 4, 1)),)), id="a mask that is too short"),
     ],
 )
 def test_a_place_or_a_pair_that_cannot_be_is_refused(trial):

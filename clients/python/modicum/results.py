@@ -126,7 +126,7 @@ class ModelResult:
 
     @property
     def spot(self) -> str:
-        """DECISIVE, SUFFICIENT, NONE_FOUND or INCONCLUSIVE by the spot test; empty where it did not run."""
+        """SHORTCUT, DECISIVE, SUFFICIENT, NONE_FOUND or INCONCLUSIVE by the spot test; empty where it did not run."""
         return self._outcome("spot")
 
     @property

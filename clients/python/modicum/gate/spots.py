@@ -2,7 +2,8 @@
 
 A row of the spot test is a class, or all classes together. It fails where a place is found at the rule's share of the
 error budget. The rule passes where nothing is found at 5% and every row is NONE_FOUND, if the rows hold enough of the
-images. Places that a person accepted are left out of all of it.
+images. Places outside the objects are judged by themselves: they can be found, and a row is NONE_FOUND by its places on
+the whole images. Places that a person accepted are left out of all of it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,12 +56,23 @@ def spot_checks(rule: Rule, document: Document, version: str, accept: Sequence[A
     outcomes = judge_rows([place for row in rows for place in row.places])
     wanted = [row for row in rows if _is_wanted(row, rule)]
     for row in wanted:
-        yield _check(row, outcomes.get(row.number), version)
+        yield _check(row, _outcome(row, outcomes), version)
     for name in rule.classes if isinstance(rule.classes, tuple) else ():
         if name not in {row.label for row in rows}:
             yield Check(model_version=version, subject=name, holds=False, reason="this class has no row of its own")
     if rule.classes is None or rule.classes == "all":
         yield _assessed(rule, document, test, version)
+
+
+def _outcome(row: _Row, outcomes: Mapping[int, SpotOutcome]) -> SpotOutcome | None:
+    """The outcome of a row: what is found outside the objects stands before what the whole images say."""
+    outside = outcomes.get(_number(row.number, outside=True))
+    return outside if outside in FOUND else outcomes.get(row.number)
+
+
+def _number(row: int, *, outside: bool) -> int:
+    """The number by which places of a row are judged together."""
+    return ~row if outside else row
 
 
 def accepted_places(document: Document, version: str, accept: Sequence[Acceptance]) -> list[str]:
@@ -82,7 +94,8 @@ def _row(number: int, entry: Document, accept: Sequence[Acceptance]) -> _Row:
         by = next((one for one in accept if one.class_label == label and _is_inside(one, place)), None)
         if by is None:
             values = (_by_source(place["pasted"]), _by_source(place["covered"]))
-            places.append(TestedPlace(number, place["own"], *values))
+            judged = _number(number, outside=place.get("outside", False))
+            places.append(TestedPlace(judged, place["own"], *values))
         else:
             accepted.append(f"accepted by {by.owner}, for {label}: {by.reason}")
     return _Row(number, label, entry, tuple(places), tuple(accepted))

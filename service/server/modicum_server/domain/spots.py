@@ -7,7 +7,7 @@ test". Nothing is judged here.
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.findings import FindingReason, Subset
 from modicum_server.domain.searches import Canvas
 
 LEAST_CLASS_IMAGES = 8
@@ -86,10 +86,20 @@ class SpotObjects:
 
 
 @dataclass(frozen=True, slots=True)
+class SpotRegion:
+    """The pixels that were copied from the image at one position into the image at another."""
+
+    source: int
+    other: int
+    subset: Subset
+
+
+@dataclass(frozen=True, slots=True)
 class SpotTrial:
     """A place, chosen on one half of the images and tested on the other, `half`.
 
-    Where `outside`, only what lies outside the objects of both images of a pair was copied and covered.
+    Where `outside`, only what lies outside the objects of both images of a pair was copied and covered. The `regions`
+    are those of a few pairs in which the class followed the copy, so that they can be shown.
     """
 
     half: int
@@ -99,6 +109,7 @@ class SpotTrial:
     covered: SpotOutcomes = SpotOutcomes()
     outside: bool = False
     on_objects: SpotObjects = SpotObjects()
+    regions: tuple[SpotRegion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +141,17 @@ def positions_of(row: SpotRow) -> set[int]:
     outcomes = [one for trial in row.trials for one in (trial.pasted, trial.covered)]
     windows = {window.source for trial in row.trials for window in trial.windows}
     objects = {source for trial in row.trials for source in trial.on_objects.sources}
-    return windows.union(objects, *((*one.sources, *one.others) for one in outcomes))
+    regions = {place for trial in row.trials for one in trial.regions for place in (one.source, one.other)}
+    return windows.union(objects, regions, *((*one.sources, *one.others) for one in outcomes))
 
 
 def is_on_canvas(row: SpotRow, canvas: Canvas) -> bool:
-    """Return whether every place lies on the canvas, and every own window of a source too."""
-    return all(_is_place(trial, canvas) for trial in row.trials)
+    """Return whether every place lies on the canvas, every own window of a source, and every region that was copied."""
+    regions = (region.subset for trial in row.trials for region in trial.regions)
+    return all(_is_place(trial, canvas) for trial in row.trials) and all(
+        (one.height, one.width) == (canvas.height, canvas.width) and len(one.mask) == -(-canvas.pixels // 8)
+        for one in regions
+    )
 
 
 def _is_place(trial: SpotTrial, canvas: Canvas) -> bool:

@@ -718,6 +718,7 @@ class SpotTrial(google.protobuf.message.Message):
     COVERED_FIELD_NUMBER: builtins.int
     OUTSIDE_FIELD_NUMBER: builtins.int
     ON_OBJECTS_FIELD_NUMBER: builtins.int
+    REGIONS_FIELD_NUMBER: builtins.int
     half: builtins.int
     """The half that it was tested on, 0 or 1."""
     outside: builtins.bool
@@ -742,6 +743,10 @@ class SpotTrial(google.protobuf.message.Message):
     def on_objects(self) -> Global___SpotObjects:
         """How much of the place lies on the objects of each source that has some."""
 
+    @property
+    def regions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SpotRegion]:
+        """Outside the objects, the pixels that were copied in a few pairs in which the class followed."""
+
     def __init__(
         self,
         *,
@@ -752,11 +757,41 @@ class SpotTrial(google.protobuf.message.Message):
         covered: Global___SpotOutcomes | None = ...,
         outside: builtins.bool = ...,
         on_objects: Global___SpotObjects | None = ...,
+        regions: collections.abc.Iterable[Global___SpotRegion] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["covered", b"covered", "on_objects", b"on_objects", "pasted", b"pasted", "place", b"place"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["covered", b"covered", "half", b"half", "on_objects", b"on_objects", "outside", b"outside", "pasted", b"pasted", "place", b"place", "windows", b"windows"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["covered", b"covered", "half", b"half", "on_objects", b"on_objects", "outside", b"outside", "pasted", b"pasted", "place", b"place", "regions", b"regions", "windows", b"windows"]) -> None: ...
 
 Global___SpotTrial: typing_extensions.TypeAlias = SpotTrial
+
+@typing.final
+class SpotRegion(google.protobuf.message.Message):
+    """The pixels that were copied from one image into another."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: builtins.int
+    OTHER_FIELD_NUMBER: builtins.int
+    SUBSET_FIELD_NUMBER: builtins.int
+    source: builtins.int
+    """Position of the image that they come from."""
+    other: builtins.int
+    """Position of the image that they were copied into."""
+    @property
+    def subset(self) -> modicum.v1.finding_pb2.Subset:
+        """The pixels."""
+
+    def __init__(
+        self,
+        *,
+        source: builtins.int = ...,
+        other: builtins.int = ...,
+        subset: modicum.v1.finding_pb2.Subset | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["subset", b"subset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["other", b"other", "source", b"source", "subset", b"subset"]) -> None: ...
+
+Global___SpotRegion: typing_extensions.TypeAlias = SpotRegion
 
 @typing.final
 class SpotObjects(google.protobuf.message.Message):

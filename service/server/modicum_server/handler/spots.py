@@ -16,6 +16,7 @@ from modicum_server.codec.searches import canvas_value
 from modicum_server.domain import spots
 from modicum_server.generated.worker_pb2 import SpotRow, SpotWork
 from modicum_server.handler.failure_reasons import TaskCancelled
+from modicum_server.handler.findings import subset_of
 from modicum_server.handler.images import Decoder, TaskImages
 from modicum_server.handler.loading import Loaded
 from modicum_server.handler.objects import ObjectMasks
@@ -93,6 +94,10 @@ class SpotRun:
             pasted=self._outcomes(trial.pasted),
             covered=self._outcomes(trial.covered),
             outside=trial.outside,
+            regions=tuple(
+                spots.SpotRegion(self._position(source), self._position(other), subset_of(region))
+                for (source, other), region in trial.regions.items()
+            ),
             on_objects=spots.SpotObjects(
                 tuple(map(self._position, trial.on_objects)), tuple(trial.on_objects.values())
             ),

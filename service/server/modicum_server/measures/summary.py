@@ -5,16 +5,17 @@ All rules are here, and a test holds them to a table of situations. Computes no 
 
 from collections.abc import Mapping, Sequence
 
-from modicum.gate.spot_rule import FOUND, SpotOutcome
+from modicum.gate.spot_rule import SpotOutcome
 
 from modicum_server.domain.spots import LEAST_SPOT_IMAGES
 from modicum_server.measures import counterfactuals
 from modicum_server.measures.counterfactual_pairs import CounterfactualTest
 from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
+from modicum_server.measures.judged_spots import JudgedRow, SpotTest
 from modicum_server.measures.measure import Measured
 from modicum_server.measures.number_words import asked_text, enumeration, interval_text, part_text, share_text
 from modicum_server.measures.shortcut import RING
-from modicum_server.measures.spots import JudgedRow, SpotTest, place_text
+from modicum_server.measures.spot_words import location_text, place_text
 
 MOST_ROWS = 3
 """Classes that are named with their spots; further ones are only counted."""
@@ -24,6 +25,7 @@ WITHOUT_A_PLACE = (
     "No window finds a cue without a place, such as a texture, a colour cast or JPEG quality. That takes a "
     "counterfactual set."
 )
+SHORTCUT_STEP = "That lies outside the objects: a shortcut. Add pictures without it, or cover it in training."
 NEXT_STEP = "Is that evidence? If not, add pictures without it, or cover it in training."
 
 
@@ -70,13 +72,19 @@ def summary_of(
 
 
 def _about_found(rows: Sequence[JudgedRow]) -> list[str]:
-    found = [row for row in rows if row.outcome in FOUND]
+    """Classes with a shortcut come first, and say what to do; a person judges the others."""
+    shortcuts = [row for row in rows if row.shortcut is not None]
+    others = [row for row in rows if row.found and row.shortcut is None]
+    return [*_of_kind(shortcuts, SHORTCUT_STEP), *_of_kind(others, NEXT_STEP)]
+
+
+def _of_kind(found: Sequence[JudgedRow], next_step: str) -> list[str]:
     if not found:
         return []
     named = [row for row in found if row.row.target_class is not None] or found
     more = len(named) - MOST_ROWS
     others = [f"{more} further {_classes(more)} follow a spot, too."] if more > 0 else []
-    return [*(_found(row) for row in named[:MOST_ROWS]), *others, NEXT_STEP]
+    return [*(_found(row) for row in named[:MOST_ROWS]), *others, next_step]
 
 
 def _about_no_spot(rows: Sequence[JudgedRow]) -> list[str]:
@@ -92,7 +100,7 @@ def _about_no_spot(rows: Sequence[JudgedRow]) -> list[str]:
 
 
 def _found(row: JudgedRow) -> str:
-    place = row.strongest
+    place = row.shortcut or row.strongest
     assert place is not None, "a row is found at a place"
     pasted = place.measures["spot_pasted_difference"]
     pairs = pasted.parameters["pairs"]
@@ -104,9 +112,9 @@ def _found(row: JudgedRow) -> str:
     follow = "follow" if own else "follows"
     difference = f"{share_text(pasted.value or 0.0)}{interval_text(pasted.interval)}"
     return (
-        f"{subject} {follow} {place_text(place.trials)}: copied, it makes {here} of {pairs} other pictures {made}, "
+        f"{subject} {follow} {place_text(place)}: copied, it makes {here} of {pairs} other pictures {made}, "
         f"and a place of that size elsewhere {elsewhere} of them. The difference is {difference} over {pasted.n} "
-        "pictures that were copied from."
+        f"pictures that were copied from.{location_text(place)}"
     )
 
 

@@ -1,16 +1,18 @@
 """The spot test on the page: what each class follows, with pictures of copies that changed the class. Knows no HTML."""
 
+import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from modicum.gate.spot_rule import FOUND
 
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.searches import Canvas
 from modicum_server.domain.spots import SpotKind
 from modicum_server.measures.measure import Measure, measure_from_json
-from modicum_server.measures.number_words import pixels_text, share_text
+from modicum_server.measures.number_words import interval_text, pixels_text, share_text
 from modicum_server.reports import panels
 from modicum_server.reports.gallery import Photograph, Scene
 from modicum_server.reports.wording import class_text
@@ -36,6 +38,7 @@ class SpotLine:
     outcome: str
     tag: str
     place: str
+    objects: str
     pasted: str
     covered: str
     sources: int
@@ -49,6 +52,11 @@ class SpotPage:
     lines: tuple[SpotLine, ...]
     pictures: tuple[tuple[str, tuple[CopiedSpot, ...]], ...]
     canvas: Canvas
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether it is known of a place how much of it lies on objects."""
+        return any(line.objects for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,8 @@ def _images(tests: Sequence[Mapping[str, Any]], findings: Iterable[Finding]) -> 
 
 
 def _line(row: Mapping[str, Any]) -> SpotLine:
-    strongest = max(row["places"], key=lambda place: _low(place["measures"]["spot_pasted_difference"]))
+    shown = [place for place in row["places"] if place.get("outside", False) is _is_outside(row)]
+    strongest = max(shown or row["places"], key=lambda place: _low(place["measures"]["spot_pasted_difference"]))
     pasted, covered = (
         measure_from_json(strongest["measures"][name]) for name in ("spot_pasted_difference", "spot_covered_difference")
     )
@@ -116,10 +125,25 @@ def _line(row: Mapping[str, Any]) -> SpotLine:
         outcome=row["outcome"].replace("_", " ").lower(),
         tag=row["outcome"].lower(),
         place=" / ".join(dict.fromkeys(_place_text(place) for place in strongest["places"])),
+        objects=_objects_text(strongest),
         pasted=_difference_text(pasted),
         covered=_difference_text(covered),
         sources=pasted.n,
     )
+
+
+def _is_outside(row: Mapping[str, Any]) -> bool:
+    """Whether the place that is shown was tested outside the objects."""
+    return row.get("outside_outcome") in FOUND
+
+
+def _objects_text(place: Mapping[str, Any]) -> str:
+    if place.get("outside", False):
+        return "outside: only what lies outside the objects was copied"
+    if place.get("location") is None:
+        return ""
+    share = measure_from_json(place["measures"]["spot_object_share"])
+    return f"{place['location'].lower()}: {share_text(share.value or 0.0)} of it{interval_text(share.interval)}"
 
 
 def _low(measure: Mapping[str, Any]) -> float:
@@ -174,6 +198,9 @@ def _copy(example: Mapping[str, Any], source: Photograph, other: Photograph, lab
 def _region(example: Mapping[str, Any], canvas: tuple[int, ...]) -> panels.Mask:
     """The copied place as a mask (H, W)."""
     height, width = canvas
+    if "mask" in example:
+        bits = np.unpackbits(np.frombuffer(base64.b64decode(example["mask"]), dtype=np.uint8), count=height * width)
+        return bits.astype(np.bool_).reshape(height, width)
     if example["kind"] == SpotKind.RING:
         ring = example["width"]
         region = np.ones((height, width), dtype=np.bool_)

@@ -77,6 +77,12 @@ class Interventions:
         parts = [self._logits(chunk).log_softmax(dim=1)[:, target_class] for chunk in self._chunks(composites)]
         return torch.cat(parts) if parts else torch.empty(0)
 
+    def moved(self, composite: Composite) -> Tensor:
+        """The pixels that a composite moves (H, W)."""
+        if self._objects is None:
+            return composite.region
+        return composite.region & ~(self._objects[composite.inside] | self._objects[composite.outside])
+
     def _chunks(self, composites: Iterable[Composite]) -> Iterator[Sequence[Composite]]:
         coming = iter(composites)
         while chunk := tuple(itertools.islice(coming, self._chunk_size)):
@@ -88,7 +94,7 @@ class Interventions:
         """The logits of each composite; NaN in all of a row that has none."""
         inside = torch.stack([self._image(one.inside) for one in chunk])
         outside = torch.stack([self._image(one.outside) for one in chunk])
-        region = torch.stack([self._moved(one) for one in chunk])[:, None].to(inside.device)
+        region = torch.stack([self.moved(one) for one in chunk])[:, None].to(inside.device)
         images = torch.where(region, inside, outside)
         missing = images.isnan()
         with torch.no_grad(), full_precision():
@@ -98,12 +104,6 @@ class Interventions:
             self._passed(len(chunk))
         known = logits.isfinite().all(dim=1) & ~missing.flatten(1).any(dim=1)
         return logits.masked_fill(~known[:, None], torch.nan)
-
-    def _moved(self, composite: Composite) -> Tensor:
-        """The pixels that a composite moves (H, W)."""
-        if self._objects is None:
-            return composite.region
-        return composite.region & ~(self._objects[composite.inside] | self._objects[composite.outside])
 
     def _image(self, index: int) -> Tensor:
         if index in self._held:

@@ -30,6 +30,8 @@ COVERINGS = 4
 """How many images cover the place of each source."""
 MOST_COVERED = 400
 """Most pairs of a half in which a place is covered."""
+SHOWN = 3
+"""Pairs of a half whose copied pixels are kept, so that they can be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class SpotTrial:
         covered: the outcomes of covering it.
         outside: whether only pixels outside the objects of both images were copied and covered.
         on_objects: by index of a source with objects, the share of the place's pixels that lie on them.
+        regions: outside the objects, by source and other, the pixels (H, W) that were copied, of a few pairs in which
+            the class followed the copy alone, each of another source.
     """
 
     target_class: int | None
@@ -76,6 +80,7 @@ class SpotTrial:
     covered: Outcomes
     outside: bool
     on_objects: Mapping[int, float]
+    regions: Mapping[tuple[int, int], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,16 +208,30 @@ class _Run:
         purpose = f"{target_class} {place.kind}"
         pasted = images.pairs(sources, half, f"pasted {purpose}", most=MOST_PASTED)
         covered = images.donors(sources, half, f"covered {purpose}", each=COVERINGS)[:MOST_COVERED]
+        outcomes = _outcomes(interventions, images, places, pasted, _paste)
         return SpotTrial(
             target_class=target_class,
             half=half,
             place=place,
             windows={index: (one.top, one.left) for index, one in places.items()} if own else {},
-            pasted=_outcomes(interventions, images, places, pasted, _paste),
+            pasted=outcomes,
             covered=_outcomes(interventions, images, places, covered, _cover),
             outside=self.outside,
             on_objects=self._on_objects(places),
+            regions=self._regions(places, outcomes) if self.outside else {},
         )
+
+    def _regions(self, places: Mapping[int, Place], outcomes: Outcomes) -> dict[tuple[int, int], Tensor]:
+        interventions = self.maps.interventions
+        canvas = interventions.canvas[1:]
+        shown: dict[int, int] = {}
+        for source, other, here, elsewhere in zip(
+            outcomes.sources, outcomes.others, outcomes.here, outcomes.elsewhere, strict=True
+        ):
+            if here and not elsewhere and len(shown) < SHOWN:
+                shown.setdefault(source, other)
+        composites = [Composite(source, other, places[source].region(canvas)) for source, other in shown.items()]
+        return {(one.inside, one.outside): interventions.moved(one) for one in composites}
 
     def _on_objects(self, places: Mapping[int, Place]) -> dict[int, float]:
         canvas = self.maps.interventions.canvas[1:]

@@ -1,0 +1,202 @@
+"""What the spot test of a version says, and its JSON. Judges nothing: `spots` does.
+
+A place that decides need not be wrong: a lesion that is always at the centre decides by right. It is called a SHORTCUT
+only where it lies outside the objects of the images. NONE_FOUND is about the places that were tried.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from modicum.gate.spot_rule import ALPHA, FOUND, SpotOutcome, TestedPlace, low_end
+
+from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
+from modicum_server.measures.measure import Measured
+from modicum_server.measures.spot_objects import Location
+
+EXAMPLES = 3
+"""Pairs of each half that are named, so that they can be shown."""
+SHORTCUT = "SHORTCUT"
+"""Outcome where a place outside the objects decides. It stands before those of the rule."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedPlace:
+    """One kind of place of a row, from both halves.
+
+    Attributes:
+        tested: its differences.
+        trials: its tests.
+        measures: the differences and, where images have objects, how much of the place lies on them.
+        location: where it lies; None where no image has objects.
+    """
+
+    tested: TestedPlace
+    trials: tuple[SpotTrial, ...]
+    measures: Measured
+    location: Location | None = None
+
+    @property
+    def outside(self) -> bool:
+        """Whether only what lies outside the objects was copied and covered."""
+        return self.trials[0].outside
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values, with the counts of every source, so that it can be judged at another level."""
+        return {
+            "own": self.tested.own,
+            "outside": self.outside,
+            "location": self.location,
+            "places": [{"half": trial.half, **_place_json(trial.place)} for trial in self.trials],
+            "measures": {name: measure.as_json() for name, measure in self.measures.items()},
+            "pasted": _counts([trial.pasted for trial in self.trials]),
+            "covered": _counts([trial.covered for trial in self.trials]),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedRow:
+    """A row and what it says.
+
+    Attributes:
+        row: what was tested.
+        label: the name of its class.
+        outcome: of the places on the whole images.
+        places: on the whole images.
+        needed: sources that would settle it; None where that is not known.
+        outside: the places outside the objects.
+        outside_outcome: of those; None where no image has objects.
+    """
+
+    row: SpotRow
+    label: str
+    outcome: SpotOutcome
+    places: tuple[JudgedPlace, ...]
+    needed: int | None
+    outside: tuple[JudgedPlace, ...] = ()
+    outside_outcome: SpotOutcome | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        shown = self.shortcut or self.strongest
+        return {
+            "target_class": self.row.target_class,
+            "label": self.label,
+            "sources": self.row.sources,
+            "outcome": self.verdict,
+            "whole_outcome": self.outcome.value,
+            "outside_outcome": self.outside_outcome,
+            "shortcut": self.why,
+            "reason": self.row.reason,
+            "sources_needed": self.needed,
+            "places": [place.as_json() for place in (*self.places, *self.outside)],
+            "examples": _examples(shown.trials) if self.found and shown else [],
+        }
+
+    @property
+    def strongest(self) -> JudgedPlace | None:
+        """The place on the whole images whose copies the class follows most surely."""
+        return _strongest(self.places)
+
+    @property
+    def shortcut(self) -> JudgedPlace | None:
+        """The place outside the objects that decides, if there is one."""
+        if self.outside_outcome in FOUND:
+            return _strongest(self.outside)
+        place = self.strongest
+        beside = place is not None and place.location is Location.OUTSIDE
+        return place if beside and self.outcome in FOUND else None
+
+    @property
+    def why(self) -> str:
+        """Why the place is called a shortcut; empty where it is not."""
+        if self.shortcut is None:
+            return ""
+        if self.shortcut.outside:
+            return "only what lies outside the objects was copied and covered"
+        return "the place lies outside the objects"
+
+    @property
+    def found(self) -> bool:
+        """Whether a place decides, wherever it lies."""
+        return self.outcome in FOUND or self.shortcut is not None
+
+    @property
+    def verdict(self) -> str:
+        """The outcome with what is known of the objects."""
+        return SHORTCUT if self.shortcut is not None else self.outcome.value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpotTest:
+    """The spot test of one version. `untested` classes were predicted on too few images for a row of their own."""
+
+    model_version: str
+    search_index: int
+    outcome: SpotOutcome
+    rows: tuple[JudgedRow, ...]
+    untested: int
+    measures: Measured
+
+    @property
+    def verdict(self) -> str:
+        """The outcome with what is known of the objects."""
+        return SHORTCUT if any(row.shortcut is not None for row in self.rows) else self.outcome.value
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "model_version": self.model_version,
+            "search_index": self.search_index,
+            "outcome": self.verdict,
+            "untested_classes": self.untested,
+            "rows": [row.as_json() for row in self.rows],
+            "measures": {name: measure.as_json() for name, measure in self.measures.items()},
+        }
+
+
+def _strongest(places: Sequence[JudgedPlace]) -> JudgedPlace | None:
+    return max(places, key=lambda place: low_end(place.tested.pasted, ALPHA), default=None)
+
+
+def _counts(outcomes: Sequence[SpotOutcomes]) -> list[dict[str, int]]:
+    """For each source: its position, its pairs, and in how many the class followed, here and elsewhere."""
+    counts: dict[int, list[int]] = {}
+    for outcome in outcomes:
+        for source, here, elsewhere in zip(outcome.sources, outcome.here, outcome.elsewhere, strict=True):
+            each = counts.setdefault(source, [0, 0, 0])
+            for place, value in enumerate((1, here, elsewhere)):
+                each[place] += value
+    return [
+        {"source": source, "pairs": pairs, "here": here, "elsewhere": elsewhere}
+        for source, (pairs, here, elsewhere) in sorted(counts.items())
+    ]
+
+
+def _examples(trials: Sequence[SpotTrial]) -> list[dict[str, Any]]:
+    """Pairs in which the class followed the copy and not the place of comparison, each with the copied place."""
+    shown: list[dict[str, Any]] = []
+    for trial in trials:
+        corners = {window.source: (window.top, window.left) for window in trial.windows}
+        regions = {(region.source, region.other): region.subset for region in trial.regions}
+        pairs = zip(*(getattr(trial.pasted, name) for name in ("sources", "others", "here", "elsewhere")), strict=True)
+        sources: set[int] = set()
+        for source, other, here, elsewhere in pairs:
+            if here and not elsewhere and source not in sources and len(sources) < EXAMPLES:
+                sources.add(source)
+                region = regions.get((source, other))
+                top, left = corners.get(source, (trial.place.top, trial.place.left))
+                moved = {} if region is None else {"mask": base64.b64encode(region.mask).decode()}
+                place = asdict(replace(trial.place, top=top, left=left))
+                shown.append({"source": source, "other": other, **place, **moved})
+    return shown
+
+
+def _place_json(place: SpotPlace) -> dict[str, Any]:
+    described: dict[str, Any] = {"kind": place.kind.value, "width": place.width}
+    if place.kind is not SpotKind.RING:
+        described["height"] = place.height
+    if place.kind is SpotKind.WINDOW:
+        described |= {"top": place.top, "left": place.left}
+    return described

@@ -1,0 +1,153 @@
+"""The sentences about the spot test of a version. Decides nothing."""
+
+from collections.abc import Sequence
+
+from modicum.gate.spot_rule import SpotOutcome
+
+from modicum_server.domain.spots import SpotKind, SpotPlace
+from modicum_server.measures.judged_spots import JudgedPlace, JudgedRow, SpotTest
+from modicum_server.measures.measure import Measure
+from modicum_server.measures.number_words import enumeration, interval_text, pixels_text, share_text
+from modicum_server.measures.spot_objects import Location
+
+NAMED = 6
+"""Classes that a sentence names; of more it gives the number."""
+DESCRIBED = 3
+"""Classes that are described with their places; further ones are only named."""
+
+
+def spot_sentence(test: SpotTest) -> str:
+    """Return what the test says: what was found, or what was looked for."""
+    said = _found_sentences(test) or _nothing_sentences(test)
+    return " ".join(text for text in said if text)
+
+
+def _found_sentences(test: SpotTest) -> list[str]:
+    """Shortcuts come first; a person judges the other places."""
+    shortcuts = [row for row in test.rows if row.shortcut is not None]
+    others = [row for row in test.rows if row.found and row.shortcut is None]
+    return (
+        [
+            *(_found_text(row) for row in shortcuts[:DESCRIBED]),
+            _more_text(shortcuts[DESCRIBED:]),
+            *(_found_text(row) for row in others[:DESCRIBED]),
+            _more_text(others[DESCRIBED:]),
+            _judgement(others),
+        ]
+        if shortcuts or others
+        else []
+    )
+
+
+def _nothing_sentences(test: SpotTest) -> list[str]:
+    classes = [row for row in test.rows if row.row.target_class is not None]
+    looked = "windows of up to 10% of the area, rings at the edge, and each image's own densest window"
+    images = max((row.row.sources for row in test.rows), default=0)
+    scope = f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}" if classes else "all classes together"
+    after = [_outside_text(test), _untested_text(test.untested)]
+    if test.outcome is SpotOutcome.NONE_FOUND:
+        return [f"No spot was found that decides, in {scope} with {images} images; tried were {looked}.", *after]
+    open_rows = [row for row in test.rows if row.outcome is SpotOutcome.INCONCLUSIVE]
+    needed = max((row.needed for row in open_rows if row.needed is not None), default=None)
+    names = _some([row.label for row in open_rows])
+    return [
+        f"Whether a spot decides is not settled for {names} ({images} images; tried were {looked}).",
+        f"About {needed} images of a class would settle it." if needed is not None else "",
+        "Some classes could not be tested because the model's process failed." if _failed(open_rows) else "",
+        *after,
+    ]
+
+
+def _failed(rows: Sequence[JudgedRow]) -> bool:
+    return any(row.row.reason is not None for row in rows)
+
+
+def _outside_text(test: SpotTest) -> str:
+    """What the test outside the objects says where it found nothing; empty where no image has objects."""
+    tested = [row for row in test.rows if row.outside_outcome is not None]
+    if not tested:
+        return ""
+    unsettled = [row.label for row in tested if row.outside_outcome is SpotOutcome.INCONCLUSIVE]
+    if not unsettled:
+        return "None was found outside the objects either."
+    return f"Whether a spot outside the objects decides is not settled for {_some(unsettled)}."
+
+
+def _untested_text(classes: int) -> str:
+    if not classes:
+        return ""
+    if classes == 1:
+        return "1 class has too few images for a test of its own."
+    return f"{classes} classes have too few images for a test of their own."
+
+
+def _some(labels: Sequence[str]) -> str:
+    """The first labels, and how many more there are."""
+    more = [f"{len(labels) - NAMED} more"] if len(labels) > NAMED else []
+    return enumeration([*labels[:NAMED], *more])
+
+
+def _found_text(row: JudgedRow) -> str:
+    place = row.shortcut or row.strongest
+    assert place is not None, "a row is found at a place"
+    pasted, covered = (place.measures[name] for name in ("spot_pasted_difference", "spot_covered_difference"))
+    subject = "its class" if row.row.target_class is None else row.label
+    whose = "Of all classes together, a decision" if row.row.target_class is None else f"The decision for {row.label}"
+    text = (
+        f"{whose} follows {place_text(place)}: copied onto other pictures it makes {_here(pasted)} of them "
+        f"{subject} ({_elsewhere(pasted)} with a random place of that size)"
+    )
+    outcome = row.outside_outcome if place.outside else row.outcome
+    if outcome is SpotOutcome.DECISIVE:
+        text += (
+            f". When it is covered, {_here(covered)} of the pictures lose {subject} ({_elsewhere(covered)} with a "
+            "random place)"
+        )
+    return f"{text}.{location_text(place)}{_shortcut_text(row)}"
+
+
+def _shortcut_text(row: JudgedRow) -> str:
+    return f" That is a shortcut: {row.why}." if row.shortcut is not None else ""
+
+
+def location_text(place: JudgedPlace) -> str:
+    """Return " It lies on the objects: …", with the share; empty where that is not known."""
+    share = place.measures.get("spot_object_share")
+    if place.location is None or share is None or share.value is None:
+        return ""
+    where = {Location.INSIDE: "inside the objects", Location.OUTSIDE: "outside the objects"}
+    lies = where.get(place.location, "neither clearly inside nor clearly outside the objects")
+    return f" It lies {lies}: {share_text(share.value)} of it is on them{interval_text(share.interval)}."
+
+
+def _more_text(rows: Sequence[JudgedRow]) -> str:
+    return f"The same is so for {enumeration([row.label for row in rows])}." if rows else ""
+
+
+def _judgement(found: Sequence[JudgedRow]) -> str:
+    if not found:
+        return ""
+    what = "this spot is" if len(found) == 1 else "these spots are"
+    return f"A person must say whether {what} evidence."
+
+
+def place_text(judged: JudgedPlace) -> str:
+    """Return where the place of the first half is, in words."""
+    rest = ", as far as it lies outside the objects" if judged.outside else ""
+    return f"{_shape_text(judged.trials[0].place)}{rest}"
+
+
+def _shape_text(place: SpotPlace) -> str:
+    if place.kind is SpotKind.OWN:
+        return f"a spot of {place.height}x{place.width} pixels whose place differs from picture to picture"
+    if place.kind is SpotKind.RING:
+        return f"the ring of {pixels_text(place.width)} at the edge"
+    return f"a spot of {place.height}x{place.width} pixels ({place.top} from the top, {place.left} from the left)"
+
+
+def _here(measure: Measure) -> str:
+    return share_text(measure.parameters["here"] or 0.0)
+
+
+def _elsewhere(measure: Measure) -> str:
+    return share_text(measure.parameters["elsewhere"] or 0.0)

@@ -1,0 +1,166 @@
+"""The spot test in the result document: what lies outside the objects decides whether a spot is a shortcut."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from modicum_server.domain.findings import Subset
+from modicum_server.domain.searches import Control, ControlPlan
+from modicum_server.domain.spots import SpotKind, SpotObjects, SpotOutcomes, SpotPlace, SpotRegion, SpotRow, SpotTrial
+from modicum_server.measures.judged_spots import EXAMPLES
+from modicum_server.measures.spot_objects import Location, location_of, object_share
+from modicum_sis.spots.trials import SHOWN
+
+from tests.measures.example_audit import SIDE, VERSION, document_and_rows, finding
+
+CATS, IMAGES = 20, 40
+CORNER = SpotPlace(SpotKind.WINDOW, 2, 3, 1, 4)
+FINDINGS = [
+    finding(at, predicted_class=int(at >= CATS), target_class=int(at >= CATS), label=int(at >= CATS))
+    for at in range(IMAGES)
+]
+CAT_IMAGES = tuple(range(CATS))
+MASK = np.arange(SIDE * SIDE) < 3
+REGION = Subset(np.packbits(MASK).tobytes(), SIDE, SIDE, 3)
+
+
+def trial(*, follow: bool, outside: bool = False, share: float | None = None, regions=()) -> SpotTrial:
+    outcomes = SpotOutcomes(
+        CAT_IMAGES, tuple(range(CATS, IMAGES)), (follow,) * CATS, (False,) * CATS, (0,) * CATS, (0,) * CATS
+    )
+    on = SpotObjects() if share is None else SpotObjects(CAT_IMAGES, (share,) * CATS)
+    return SpotTrial(0, CORNER, (), outcomes, outcomes, outside, on, regions)
+
+
+def spot_test(*trials: SpotTrial) -> tuple[dict, dict, str]:
+    """The spot test, its row of cats and its reading."""
+    rows = {VERSION: [SpotRow(None, IMAGES, ()), SpotRow(0, CATS, trials)]}
+    document, _ = document_and_rows(FINDINGS, spots=rows, plans=(ControlPlan(Control.SPOT),))
+    (test,) = document["spots"]
+    readings = document["models"][0]["searches"][0]["readings"]
+    (said,) = [reading for reading in readings if reading["control"] == "spot"]
+    assert said["outcome"] == test["outcome"]
+    return test, test["rows"][1], said["text"]
+
+
+def test_a_spot_that_decides_is_no_shortcut_where_nothing_is_known_of_objects():
+    test, cats, said = spot_test(trial(follow=True))
+
+    assert (test["outcome"], cats["outcome"], cats["shortcut"], cats["outside_outcome"]) == (
+        "DECISIVE",
+        "DECISIVE",
+        "",
+        None,
+    )
+    assert cats["places"][0]["location"] is None
+    assert said.endswith("A person must say whether this spot is evidence.")
+
+
+def test_a_spot_on_the_objects_is_said_to_be_inside_and_no_shortcut():
+    _, cats, said = spot_test(trial(follow=True, share=0.9), trial(follow=False, outside=True))
+
+    assert (cats["outcome"], cats["outside_outcome"]) == ("DECISIVE", "NONE_FOUND")
+    assert cats["places"][0]["location"] == "INSIDE"
+    assert "It lies inside the objects: 90% of it is on them (95% interval 77% to 91%)." in said
+    assert "shortcut" not in said
+
+
+def test_what_decides_outside_the_objects_is_a_shortcut_with_the_reason():
+    test, cats, said = spot_test(trial(follow=True, share=0.4), trial(follow=True, outside=True))
+
+    assert (test["outcome"], cats["outcome"], cats["whole_outcome"]) == ("SHORTCUT", "SHORTCUT", "DECISIVE")
+    assert cats["shortcut"] == "only what lies outside the objects was copied and covered"
+    assert "as far as it lies outside the objects: copied onto other pictures it makes 100% of them cat" in said
+    assert said.endswith("That is a shortcut: only what lies outside the objects was copied and covered.")
+
+
+def test_a_shortcut_is_found_although_the_whole_images_show_nothing():
+    test, cats, _ = spot_test(trial(follow=False, share=0.4), trial(follow=True, outside=True))
+
+    assert (test["outcome"], cats["outcome"], cats["whole_outcome"]) == ("SHORTCUT", "SHORTCUT", "NONE_FOUND")
+
+
+def test_a_place_that_no_object_touches_is_a_shortcut_by_where_it_lies():
+    shares = replace(trial(follow=True), on_objects=SpotObjects(tuple(range(40)), (0.0,) * 40))
+
+    _, cats, said = spot_test(shares)
+
+    assert (cats["outcome"], cats["shortcut"]) == ("SHORTCUT", "the place lies outside the objects")
+    assert cats["places"][0]["location"] == "OUTSIDE"
+    assert "It lies outside the objects: 0% of it is on them" in said
+
+
+def test_a_place_across_the_objects_is_left_to_a_person():
+    _, cats, said = spot_test(trial(follow=True, share=0.3))
+
+    assert (cats["outcome"], cats["places"][0]["location"]) == ("DECISIVE", "ACROSS")
+    assert "It lies neither clearly inside nor clearly outside the objects: 30% of it is on them" in said
+
+
+def test_where_nothing_is_found_the_reading_says_so_of_what_lies_outside():
+    everyone = replace(trial(follow=False, share=0.4), half=1)
+    beside = trial(follow=False, outside=True)
+    rows = {VERSION: [SpotRow(None, IMAGES, (everyone, beside)), SpotRow(0, CATS, (everyone, beside))]}
+    document, _ = document_and_rows(FINDINGS, spots=rows, plans=(ControlPlan(Control.SPOT),))
+
+    readings = {one["control"]: one for one in document["models"][0]["searches"][0]["readings"]}
+
+    assert readings["spot"]["outcome"] == "NONE_FOUND"
+    assert "None was found outside the objects either." in readings["spot"]["text"]
+
+
+def test_an_unsettled_test_outside_never_reads_as_none_found():
+    few = SpotOutcomes(CAT_IMAGES[:9], tuple(range(20, 29)), (False,) * 9, (False,) * 9, (0,) * 9, (0,) * 9)
+    beside = SpotTrial(0, CORNER, (), few, few, outside=True)
+    plain = trial(follow=False)
+    rows = {VERSION: [SpotRow(None, IMAGES, (plain,)), SpotRow(0, CATS, (plain, beside))]}
+    document, _ = document_and_rows(FINDINGS, spots=rows, plans=(ControlPlan(Control.SPOT),))
+
+    readings = {one["control"]: one for one in document["models"][0]["searches"][0]["readings"]}
+
+    assert "Whether a spot outside the objects decides is not settled for cat." in readings["spot"]["text"]
+
+
+def test_examples_outside_the_objects_name_the_pixels_that_were_copied():
+    regions = (SpotRegion(0, CATS, REGION),)
+
+    _, cats, _ = spot_test(trial(follow=True), trial(follow=True, outside=True, regions=regions))
+
+    first, second, *_ = cats["examples"]
+    assert (first["source"], first["other"]) == (0, CATS)
+    assert "mask" in first
+    assert "mask" not in second, "the library keeps the pixels of the pairs that are shown"
+    assert EXAMPLES == SHOWN
+
+
+@pytest.mark.parametrize(
+    ("shares", "location"),
+    [
+        ((0.95,) * 20, Location.INSIDE),
+        ((0.0,) * 40, Location.OUTSIDE),
+        ((0.0,) * 12, Location.ACROSS),
+        ((0.5,) * 20, Location.ACROSS),
+        ((1.0,) * 7, Location.ACROSS),
+        ((), None),
+    ],
+)
+def test_a_place_lies_where_its_interval_says(shares, location):
+    tested = replace(trial(follow=False), on_objects=SpotObjects(tuple(range(len(shares))), shares))
+
+    assert location_of(object_share([tested], 0.95)) is location
+
+
+def test_the_object_share_is_the_mean_over_sources_of_both_halves_with_its_interval():
+    halves = [
+        replace(trial(follow=False), on_objects=SpotObjects((0, 1, 2, 3), shares))
+        for shares in ((0.2,) * 4, (0.6,) * 4)
+    ]
+
+    share = object_share(halves, 0.95)
+
+    assert share.value == pytest.approx(0.4)
+    assert share.n == 8
+    # with a 0 or a 1 added: means 3.2 / 9 and 4.2 / 9, t of 8 degrees 2.306
+    low, high = [*([0.2] * 4), *([0.6] * 4), 0.0], [*([0.2] * 4), *([0.6] * 4), 1.0]
+    assert share.interval.low == pytest.approx(np.mean(low) - 2.306 * np.std(low, ddof=1) / 3, abs=1e-3)
+    assert share.interval.high == pytest.approx(np.mean(high) + 2.306 * np.std(high, ddof=1) / 3, abs=1e-3)
