@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from modicum_server.domain.searches import Control
-from modicum_server.measures import mitigation, registry, spots
+from modicum_server.measures import counterfactuals, mitigation, registry, spots
 
 FILE = Path(__file__).resolve().parents[1] / "clients/python/modicum/gate/rules.json"
 #: Parts of the document whose entries end in one of a few words.
@@ -30,6 +30,14 @@ def rules() -> list[dict[str, str]]:
         for name in map(str, Control)
         if name not in VERDICTS
     ]
+    readings.append(
+        {
+            "id": counterfactuals.CONTROL,
+            "kind": "reading",
+            "name": counterfactuals.CONTROL,
+            "title": "Reading of the counterfactual set",
+        }
+    )
     verdicts = [
         {"id": name, "kind": "verdict", "name": key, "field": field, "title": title}
         for name, (key, field, title) in VERDICTS.items()
