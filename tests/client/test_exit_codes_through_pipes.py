@@ -54,7 +54,7 @@ def stored(script, content):
 def succeeded(script, document):
     """Let the scripted audit succeed with this document."""
     rows = stored(script, gzip.compress(b""))
-    whole = {"schema_version": 1, "models": [], "mitigation": [], "findings": {"digest": rows}, **document}
+    whole = {"schema_version": 1, "models": [], "mitigation": [], **document, "findings": {"digest": rows}}
     script.audit.state = audit_pb2.Audit.STATE_SUCCEEDED
     script.audit.result_digest = stored(script, json.dumps(whole).encode())
     script.watches = [([(2, "SUCCEEDED")], "end")] * 4

@@ -65,12 +65,7 @@ def audit(
     controls: options.ControlOptions,
     statistics: options.StatisticsOptions,
     run: options.RunOptions,
-    local: Annotated[
-        bool,
-        options.option(
-            options.RUN, "--local", options.FLAG, "Use the local server even if MODICUM_ADDRESS names another."
-        ),
-    ] = False,
+    local: options.Local = False,
     output: options.OutputOptions,
 ) -> None:
     """Find the few pixels on which a model stays confident, and run controls that show how much this proves.
@@ -79,27 +74,56 @@ def audit(
 
     Exit codes: 0 done, 2 wrong usage, 3 not completed, 5 model or data refused, 130 interrupted.
     """
-    found = checked_images(photos, images.photo_labels, sample=run.sample)
-    request = AuditRequest(
-        photos=photos,
-        outputs=checked_outputs(output.output or ()),
+    request = audit_request(
+        photos,
         model=model_request(name, model),
+        images=images,
         search=search_request(
             search, method, controls, run, statistics=Statistics(level=statistics.level, alpha=statistics.alpha)
         ),
-        images=with_objects(found, boxes=images.boxes, masks=images.masks),
-        counterfactuals=None
-        if images.counterfactual is None
-        else checked_counterfactuals(images.counterfactual, found),
+        outputs=checked_outputs(output.output or ()),
         reuse=not run.no_reuse,
+    )
+    result, version = measured(request, local=local, quiet=output.quiet)
+    with printing():
+        _print_result(result, version, request.outputs, as_json=output.as_json)
+    refuse_unmeasured(result)
+
+
+def audit_request(
+    photos: Path,
+    *,
+    model: ModelRequest,
+    images: options.ImageOptions,
+    search: SearchRequest,
+    outputs: tuple[Output, ...],
+    reuse: bool,
+) -> AuditRequest:
+    """The request, checked as far as possible before anything is sent.
+
+    Raises:
+        InvalidArgument: an option is invalid, or does not fit the images.
+        InvalidSource: a file is not what was expected.
+    """
+    found = checked_images(photos, images.photo_labels, sample=search.sample)
+    counterfactual = images.counterfactual
+    request = AuditRequest(
+        photos=photos,
+        images=with_objects(found, boxes=images.boxes, masks=images.masks),
+        counterfactuals=None if counterfactual is None else checked_counterfactuals(counterfactual, found),
+        model=model,
+        search=search,
+        outputs=outputs,
+        reuse=reuse,
     )
     refuse_slow_backselect(request.search, request.model.input)
     refuse_unknown_labels(request.images, request.model)
     refuse_wrong_channels(request.images, request.model.input)
-    _run(request, local=local, as_json=output.as_json, quiet=output.quiet)
+    return request
 
 
-def _run(request: AuditRequest, *, local: bool, as_json: bool, quiet: bool) -> None:
+def measured(request: AuditRequest, *, local: bool, quiet: bool) -> tuple[Result, ModelVersion]:
+    """Register the model, upload the images, audit or reuse a stored result, and write the outputs."""
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
         model, dataset = _registered(client, request, shown), uploaded(client, request.photos, request.images, shown)
         done = audited(
@@ -113,14 +137,16 @@ def _run(request: AuditRequest, *, local: bool, as_json: bool, quiet: bool) -> N
         )
         result = done.result()
         write_outputs(done, request.outputs)
-    with printing():
-        if as_json:
-            print_json(result.document)
-        else:
-            show_result(stdout(), result, {model.name: model})
-            for output in request.outputs:
-                stdout().print(f"wrote {output.path}", markup=False, soft_wrap=True)
-    _refuse_unmeasured(result)
+    return result, model
+
+
+def _print_result(result: Result, version: ModelVersion, outputs: Sequence[Output], *, as_json: bool) -> None:
+    if as_json:
+        print_json(result.document)
+        return
+    show_result(stdout(), result, {version.name: version})
+    for output in outputs:
+        stdout().print(f"wrote {output.path}", markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -207,8 +233,12 @@ def cancelling(client: Client, name: str) -> Iterator[None]:
         raise
 
 
-def _refuse_unmeasured(result: Result) -> None:
-    """End with an error where every image failed."""
+def refuse_unmeasured(result: Result) -> None:
+    """End with an error where every image failed.
+
+    Raises:
+        DataRefused: no image could be measured.
+    """
     counts = [search.counts for model in result.models for search in model.searches]
     if counts and all(count["images"] and count["failed"] == count["images"] for count in counts):
         raise DataRefused("no image could be measured; the table says why", reason="NO_IMAGE_MEASURED")

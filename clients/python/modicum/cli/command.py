@@ -6,6 +6,8 @@ import typer
 
 from modicum.cli import audits, datasets, ensemble, models, policy
 from modicum.cli.audit import audit
+from modicum.cli.gate import gate
+from modicum.cli.judge import judge
 from modicum.cli.options import FLAG
 from modicum.cli.registration import Group, command
 from modicum.version import VERSION
@@ -18,6 +20,8 @@ app = typer.Typer(
     help="Audit image classifiers for overinterpretation: confident decisions that rest on a few meaningless pixels.",
 )
 command(app)(audit)
+command(app)(gate)
+command(app)(judge)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(audits.app, name="audits")

@@ -55,6 +55,7 @@ Quiet = Annotated[bool, option(OUTPUT, "--quiet", FLAG, "Show no progress.")]
 Outputs = Annotated[
     list[Path] | None, option(OUTPUT, "--output", "FILE", "Write the result to FILE.json or FILE.html. Repeatable.")
 ]
+Local = Annotated[bool, option(RUN, "--local", FLAG, "Use the local server even if MODICUM_ADDRESS names another.")]
 PhotoLabels = Annotated[
     Path | None,
     option(

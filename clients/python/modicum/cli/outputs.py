@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,10 +31,25 @@ def checked_outputs(paths: Sequence[Path]) -> tuple[Output, ...]:
 
 
 def _checked(path: Path) -> Output:
-    form = FORM_OF_SUFFIX.get(path.suffix.lower())
-    if form is None:
-        expected, came = " or ".join(FORM_OF_SUFFIX), path.suffix or "no suffix"
+    return Output(path, FORM_OF_SUFFIX[checked_suffix(path, FORM_OF_SUFFIX)])
+
+
+def checked_suffix(path: Path, suffixes: Iterable[str]) -> str:
+    """The first of the suffixes that the file's name ends in. The file is checked to be writable.
+
+    Raises:
+        InvalidArgument: the name ends in none of them, or the file cannot be written.
+    """
+    known = tuple(suffixes)
+    suffix = next((one for one in known if path.name.lower().endswith(one)), None)
+    if suffix is None:
+        expected, came = " or ".join(known), path.suffix or "no suffix"
         raise InvalidArgument(f"output {path}: expected a file ending in {expected}, got {came}")
+    _check_place(path)
+    return suffix
+
+
+def _check_place(path: Path) -> None:
     folder = path.absolute().parent
     if not folder.is_dir():
         raise InvalidArgument(f"output {path}: its folder does not exist; create {folder} first")
@@ -44,7 +59,6 @@ def _checked(path: Path) -> Output:
         )
     if path.is_file() or not path.exists():
         _try_folder(path, folder)
-    return Output(path, form)
 
 
 def _try_folder(path: Path, folder: Path) -> None:
@@ -58,11 +72,15 @@ def _try_folder(path: Path, folder: Path) -> None:
 def write_outputs(audit: Audit, outputs: Sequence[Output]) -> None:
     """Fetch each report and write it."""
     for output in outputs:
-        _write(output.path, audit.report(output.form))
+        write_file(output.path, audit.report(output.form))
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a temporary file and move it into place. Write to /dev/stdout and the like directly."""
+def write_file(path: Path, data: bytes) -> None:
+    """Write a temporary file and move it into place. Write to /dev/stdout and the like directly.
+
+    Raises:
+        OutputNotWritten: the disk is full, or permissions are missing.
+    """
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)

@@ -113,7 +113,7 @@ def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -
         else checks_of(rule, document, model, search)
     )
     for check in checks:
-        yield replace(check, holds=False, passes=False, reason=weak) if weak else check
+        yield replace(check, holds=False, passes=False, reason=weak, unsettled="") if weak else check
 
 
 def _search(rule: Rule, model: Document, policy: Policy) -> Document | None:
@@ -182,14 +182,15 @@ def _decided(rule: Rule, checks: Sequence[Check], share: float, excuses: "_Excus
         if id(check) in failing and share > 0:
             waiver = excuses.of(rule, check)
             waived = "" if waiver is None else f"waived by {waiver.owner} until {waiver.expires}: {waiver.reason}"
-            yield replace(check, outcome=Outcome.WAIVED if waived else Outcome.FAIL, waived=waived, reason="")
+            yield replace(check, outcome=Outcome.WAIVED if waived else Outcome.FAIL, waived=waived)
         elif check.passes and check.holds:
             yield replace(check, outcome=Outcome.PASS)
         else:
-            yield replace(check, outcome=Outcome.INCONCLUSIVE, reason=check.reason or _why_open(check))
+            told = [check.reason, check.unsettled or (_why_unsettled(check) if check.holds else "")]
+            yield replace(check, outcome=Outcome.INCONCLUSIVE, reason="; ".join(text for text in told if text))
 
 
-def _why_open(check: Check) -> str:
+def _why_unsettled(check: Check) -> str:
     if check.p <= ONE_SIDED:
         return "beyond the limit at 5%, not within this policy's error budget"
     return "the evidence lies on both sides of the limit"

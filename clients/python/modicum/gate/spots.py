@@ -111,35 +111,51 @@ def _by_source(counts: Sequence[Document]) -> Floats:
 
 
 def _check(row: _Row, outcome: SpotOutcome | None, version: str) -> Check:
-    strongest: Document = max(
-        (place["measures"][PASTED] for place in row.entry["places"] if place["measures"][PASTED]["value"] is not None),
-        key=lambda measure: float(measure["value"]),
-        default={},
-    )
-    interval = strongest.get("interval") or {}
+    place = _strongest(row)
+    measure: Document = {} if place is None else place["measures"][PASTED]
+    interval = measure.get("interval") or {}
     all_accepted = bool(row.accepted) and not row.places
     return Check(
         model_version=version,
         subject=row.label,
-        value=strongest.get("value"),
-        unit=strongest.get("unit", ""),
-        n=strongest.get("n", 0),
+        value=measure.get("value"),
+        unit=measure.get("unit", ""),
+        n=measure.get("n", 0),
         low=interval.get("low"),
         high=interval.get("high"),
         level=interval.get("level"),
         p=row.p,
         passes=outcome is SpotOutcome.NONE_FOUND or all_accepted,
-        reason=_reason(row, outcome, all_accepted=all_accepted),
+        reason="; ".join(row.accepted) if all_accepted else _reason(place, outcome),
+        unsettled=FOUND_AT_5 if outcome in FOUND else _unsettled(row),
     )
 
 
-def _reason(row: _Row, outcome: SpotOutcome | None, *, all_accepted: bool) -> str:
-    if all_accepted:
-        return "; ".join(row.accepted)
-    if outcome in FOUND:
-        return FOUND_AT_5
+def _strongest(row: _Row) -> Document | None:
+    """The place that copies follow most often; accepted places too, so that they stay visible."""
+    measured = [place for place in row.entry["places"] if place["measures"][PASTED]["value"] is not None]
+    return max(measured, key=lambda place: float(place["measures"][PASTED]["value"]), default=None)
+
+
+def _reason(place: Document | None, outcome: SpotOutcome | None) -> str:
+    if place is None or outcome is None or outcome is SpotOutcome.INCONCLUSIVE:
+        return ""
     if outcome is SpotOutcome.NONE_FOUND:
         return "no place decides"
+    return f"{_place_words(place)} decides"
+
+
+def _place_words(tested: Document) -> str:
+    if tested["own"]:
+        return "a spot whose place differs from picture to picture"
+    one: Document = tested["places"][0]
+    if "top" in one:
+        size, place = f"{one['height']}x{one['width']}", f"{one['top']} from the top and {one['left']} from the left"
+        return f"a spot of {size} pixels, {place},"
+    return f"a {one['kind'].lower().replace('_', ' ')} of {one['width']} pixels at the edge"
+
+
+def _unsettled(row: _Row) -> str:
     needed = row.entry.get("sources_needed")
     enough = f"; about {needed} images of it would settle it" if needed else ""
     return f"not settled with {row.entry['sources']} images{enough}"

@@ -29,6 +29,7 @@ class Check:
         passes: whether it lies within, one-sided at 95%.
         holds: whether the evidence may be judged at all; where it may not, `reason` says why.
         reason: what is missing, or what was found.
+        unsettled: why it is inconclusive, where it neither fails nor passes.
     """
 
     model_version: str
@@ -43,6 +44,7 @@ class Check:
     passes: bool = False
     holds: bool = True
     reason: str = ""
+    unsettled: str = ""
     outcome: Outcome = Outcome.INCONCLUSIVE
     waived: str = ""
 

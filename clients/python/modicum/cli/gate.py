@@ -1,0 +1,80 @@
+"""`modicum gate`: from photographs, a model and a policy to a verdict and its exit code, in one command."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from modicum.cli import options
+from modicum.cli.audit import audit_request, measured, refuse_unmeasured
+from modicum.cli.outputs import checked_outputs
+from modicum.cli.policy import policy_from
+from modicum.cli.requests import SearchRequest, model_request, search_request
+from modicum.cli.verdicts import VerdictOptions, end_with, judged, verdict_outputs
+from modicum.searches import Fill
+from modicum.statistics import Statistics
+
+
+def gate(
+    photos: options.Photos,
+    *,
+    model: options.ModelOptions,
+    name: Annotated[
+        str | None, options.option(options.MODEL, "--name", "NAME", "Name of the model. Default: its file's name.")
+    ] = None,
+    images: options.ImageOptions,
+    verdict: VerdictOptions,
+    result: Annotated[
+        list[Path] | None,
+        options.option(
+            options.OUTPUT,
+            "--result",
+            "FILE",
+            "Keep the result document in FILE.json, or its page in FILE.html. Repeatable.",
+        ),
+    ] = None,
+    no_reuse: Annotated[
+        bool, options.option(options.RUN, "--no-reuse", options.FLAG, "Audit again even if an equal result is stored.")
+    ] = False,
+    local: options.Local = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Audit a model as a policy asks, or reuse an equal result, and judge it: PASS, FAIL or INCONCLUSIVE.
+
+    What is measured stands in the policy, under `audit`. The server is the one in MODICUM_ADDRESS. If that is not set,
+    a local server is started.
+
+    Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 5 model or data refused, 130
+    interrupted.
+    """
+    outputs, policy = verdict_outputs(verdict), policy_from(verdict.policy)
+    request = audit_request(
+        photos,
+        model=model_request(name, model),
+        images=images,
+        search=search_of(policy.audit),
+        outputs=checked_outputs(result or ()),
+        reuse=not no_reuse,
+    )
+    found, _ = measured(request, local=local, quiet=quiet)
+    refuse_unmeasured(found)
+    end_with(judged(found.document, policy, "the result"), outputs, verdict)
+
+
+def search_of(audit: Mapping[str, Any]) -> SearchRequest:
+    """The searches and controls that a policy asks for; what it leaves out is as `modicum audit` has it.
+
+    Raises:
+        InvalidArgument: a control is unknown.
+    """
+    return search_request(
+        options.SearchOptions(
+            threshold=[audit.get("threshold", options.DEFAULT_THRESHOLD)],
+            passes=audit.get("passes", 0),
+            fill=Fill(audit.get("fill", Fill.MEAN)),
+            seed=audit.get("seed", 0),
+        ),
+        options.MethodOptions(),
+        options.ControlOptions(control=audit.get("controls")),
+        options.RunOptions(sample=audit.get("sample", 0), device=audit.get("device", "auto")),
+        statistics=Statistics(level=audit.get("level"), alpha=audit.get("alpha")),
+    )

@@ -1,0 +1,59 @@
+"""`modicum judge`: a verdict on a stored result, by a policy. A file is judged without a server."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from modicum.cli.policy import policy_from
+from modicum.cli.verdicts import VerdictOptions, end_with, judged, verdict_outputs
+from modicum.errors import InvalidSource
+
+
+def judge(
+    result: Annotated[
+        str,
+        typer.Argument(
+            metavar="RESULT", help="A result document in a FILE.json, or the name of an audit on the server."
+        ),
+    ],
+    *,
+    verdict: VerdictOptions,
+) -> None:
+    """Judge a stored result by a policy: PASS, FAIL or INCONCLUSIVE. A file needs no server.
+
+    Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 130 interrupted.
+    """
+    outputs, policy = verdict_outputs(verdict), policy_from(verdict.policy)
+    document = _document(result)
+    end_with(judged(document, policy, result), outputs, verdict)
+
+
+def _document(result: str) -> Mapping[str, Any]:
+    """The document in a file, if there is one of that name or the name ends in .json; else that of an audit."""
+    path = Path(result)
+    if path.suffix.lower() == ".json" or path.exists():
+        return read_document(path)
+    from modicum.client import Client  # noqa: PLC0415  # a file is judged without gRPC
+
+    with Client() as client:
+        return client.audits.get(result).result().document
+
+
+def read_document(path: Path) -> Mapping[str, Any]:
+    """Read a result document.
+
+    Raises:
+        InvalidSource: it cannot be read, or is not a JSON object.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidSource(f"{path}: expected a result document in JSON; {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidSource(f"{path}: expected a result document, got {type(document).__name__}")
+    return document

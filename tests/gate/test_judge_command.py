@@ -1,0 +1,127 @@
+"""`modicum judge` as a shell sees them: exit codes, outputs, and what is refused."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from tests.gate.documents import CLEAN, document, place, row, share
+
+COMMAND = shlex.join([sys.executable, "-c", "from modicum.cli import main; main()"])
+DOCUMENTS = {
+    "clean": document(),
+    "planted": document(spots=(CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2])),
+    "open": document(spots=(CLEAN[0], row(0, place((6, 6)), label="cat"), CLEAN[2])),
+}
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Runs a line of bash, in which `modicum` is the command, in a folder with results and a policy."""
+    for name, one in DOCUMENTS.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(one), encoding="utf-8")
+    (tmp_path / "modicum.yaml").write_text("version: 1\n", encoding="utf-8")
+    environment = {**os.environ, "MODICUM_ADDRESS": "127.0.0.1:1"}
+
+    def run(line, **more):
+        program = f'modicum() {{ {COMMAND} "$@"; }}; {line}'
+        return subprocess.run(
+            ["bash", "-c", program],
+            cwd=tmp_path,
+            env={**environment, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(("name", "code"), [("clean", 0), ("planted", 1), ("open", 4)])
+@pytest.mark.parametrize(
+    "reader", ["%s | head -1; exit ${PIPESTATUS[0]}", "%s >&-", "%s | true; exit ${PIPESTATUS[0]}"]
+)
+def test_the_verdict_is_the_exit_code_whatever_reads_it(shell, name, code, reader):
+    ended = shell(reader % f"modicum judge {name}.json")
+
+    assert (ended.returncode, ended.stderr) == (code, "")
+
+
+def test_every_output_is_written_from_one_verdict(shell, tmp_path):
+    suffixes = (".json", ".xml", ".md", ".sarif", ".html", ".codequality.json", ".metrics.txt")
+    outputs = " ".join(f"--output v{suffix}" for suffix in suffixes)
+
+    ended = shell(f"modicum judge planted.json {outputs}")
+
+    assert ended.returncode == 1
+    assert ended.stdout.startswith("FAIL: spot")
+    assert [one for one in suffixes if not (tmp_path / f"v{one}").stat().st_size] == []
+    assert json.loads((tmp_path / "v.json").read_text())["outcome"] == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("policy", "options", "says"),
+    [
+        ("inconclusive: warn", "", "warning: the verdict is INCONCLUSIVE; the policy says warn, so the exit code is 0"),
+        ("inconclusive: allow", "", "the policy allows that, so the exit code is 0"),
+        ("", "--exit-zero", "the exit code is 0 because of --exit-zero; without it, it is 4"),
+        ("preset: report-only", "", ""),
+    ],
+)
+def test_what_an_inconclusive_verdict_does_is_up_to_the_policy_and_is_said(shell, tmp_path, policy, options, says):
+    (tmp_path / "modicum.yaml").write_text(f"version: 1\n{policy}\n", encoding="utf-8")
+
+    ended = shell(f"modicum judge open.json {options}")
+
+    assert ended.returncode == 0
+    assert says in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("modicum judge v.json", "got a verdict; judge the result that it is about"),
+        ("modicum judge absent.json", "absent.json: cannot be read: No such file or directory"),
+        ("modicum judge half.json", "half.json: expected a result document in JSON"),
+        ("modicum judge part.json", "part.json: expected a whole result document, but it has no 'specification'"),
+        ("modicum judge clean.json --policy absent.yaml", "absent.yaml: cannot be read"),
+        ("modicum judge clean.json --output v.pdf", "expected a file ending in .codequality.json or"),
+    ],
+)
+def test_what_cannot_be_judged_ends_with_2_and_says_why(shell, tmp_path, line, says):
+    verdict = {"kind": "modicum.verdict", "schema_version": 1}
+    part = {name: value for name, value in DOCUMENTS["clean"].items() if name != "specification"}
+    reading = [{"control": "random", "outcome": "ANY_PIXELS", "text": ""}]
+    part["models"] = [{**part["models"][0], "searches": [{**part["models"][0]["searches"][0], "readings": reading}]}]
+    for name, text in (("v", json.dumps(verdict)), ("half", '{"a": '), ("part", json.dumps(part))):
+        (tmp_path / f"{name}.json").write_text(text, encoding="utf-8")
+    (tmp_path / "modicum.yaml").write_text("version: 1\nrules:\n  random: {expect: [THESE_PIXELS]}\n", encoding="utf-8")
+
+    ended = shell(line)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert says in ended.stderr
+
+
+def test_an_unreachable_server_is_not_completed(shell):
+    ended = shell("modicum judge some-audit", MODICUM_TIMEOUT_SECONDS="1")
+
+    assert ended.returncode == 3
+    assert "no Modicum server can be reached" in ended.stderr
+
+
+def test_a_class_of_few_images_is_judged_by_its_counts(shell, tmp_path):
+    measures = {"accuracy": share(155, 200, groups={"0": share(60, 100), "1": share(95, 100)})}
+    (tmp_path / "some.json").write_text(json.dumps(document(measures)), encoding="utf-8")
+    (tmp_path / "modicum.yaml").write_text(
+        "version: 1\nrules:\n  accuracy: {min: 0.8, classes: [cat, dog]}\n", encoding="utf-8"
+    )
+
+    ended = shell("modicum judge some.json")
+
+    assert ended.returncode == 1
+    assert "FAIL         accuracy (error): cat 60%" in ended.stdout
