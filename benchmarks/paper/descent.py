@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from modicum_sis import PixelSubset, Trace, __version__, generator, pixel_subsets
+from modicum_sis import BatchedGradient, PixelSubset, Trace, __version__, generator, pixel_subsets
 from modicum_sis.controls.pixel_subsets import KEPT_SHARE, RANDOM_SUBSET
 from numpy.typing import NDArray
 
@@ -121,7 +121,7 @@ def _block(network: Network, photographs: Photographs, pixels_per_step: int) -> 
         pixel_subsets(
             network.classifier,
             photographs.images,
-            pixels_per_step=pixels_per_step,
+            search=BatchedGradient(pixels_per_step),
             seed=SEED,
             chunk_size=CHUNK,
         )
@@ -135,13 +135,14 @@ def _block(network: Network, photographs: Photographs, pixels_per_step: int) -> 
 def _joined(name: str, found: Sequence[PixelSubset], count: int, seconds: float) -> Descent:
     if len(found) < count:
         raise Absent(f"{name}: the bare fill alone is certain for {count - len(found)} images, which have no descent")
+    traces = [one.trace for one in found if one.trace is not None]
     return Descent(
         predicted=np.array([one.target_class for one in found], dtype=np.int64),
         masks=np.stack([one.mask.numpy() for one in found]),
         chosen=np.array([one.predicted_class for one in found], dtype=np.int64),
         by_chance=np.array([one.random_predicted_class for one in found], dtype=np.int64),
-        order=np.stack([one.trace.order.numpy() for one in found]).astype(np.int32),
-        kept=found[0].trace.kept.numpy().astype(np.int64),
-        curve=np.stack([one.trace.confidences.double().numpy() for one in found]),
+        order=np.stack([trace.order.numpy() for trace in traces]).astype(np.int32),
+        kept=traces[0].kept.numpy().astype(np.int64),
+        curve=np.stack([trace.confidences.double().numpy() for trace in traces]),
         seconds=np.array(seconds),
     )

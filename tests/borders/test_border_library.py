@@ -8,6 +8,7 @@ import torch
 from modicum_server.domain.findings import (
     FindingControls,
 )
+from modicum_server.domain.searches import SearchMethod
 from modicum_server.generated import worker_pb2
 from modicum_server.handler import findings
 from modicum_sis import BackSelect, load_findings, save_findings
@@ -42,7 +43,7 @@ LIBRARY = {
     ),
     "pixel_subset": (
         lambda: filled(findings.PixelSubset, SIS_LEAVES),
-        findings.pixel_subset_of,
+        lambda found: findings.pixel_subset_of(found, SearchMethod.BATCHED_GRADIENT),
         frozenset({"index", "target_class", "mask", "trace"}),
     ),
 }
@@ -65,7 +66,7 @@ def test_every_field_of_what_the_library_found_is_reported(name):
             {"position", "item", "image_digest", "model_version", "search_index", "label", "controls"},
         ),
         (lambda: findings.fill_robust_of(LIBRARY["fill_robust"][0]()), set()),
-        (lambda: findings.pixel_subset_of(LIBRARY["pixel_subset"][0]()), set()),
+        (lambda: LIBRARY["pixel_subset"][1](LIBRARY["pixel_subset"][0]()), set()),
         (lambda: findings.class_targeted_of(filled(findings.ClassTargeted, SIS_LEAVES)), set()),
     ],
     ids=["finding", "fill_robust", "pixel_subset", "class_targeted"],

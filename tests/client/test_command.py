@@ -71,6 +71,11 @@ GOOD = (*NAMELESS, "--labels", "labels.txt")
         (("photos", *GOOD, "--fraction", "1"), "below 1"),
         (("photos", *GOOD, "--passes", "9"), "--passes: expected 0 (the server chooses) or 10 to"),
         (("photos", *GOOD, "--pixel-subsets", "15"), "--pixel-subsets: expected 0 (the server chooses) or 16 to"),
+        (("photos", *GOOD, "--pixel-subsets-method", "batched_gradient"), "expected --pixel-subsets PASSES too"),
+        (
+            ("photos", *GOOD, "--pixel-subsets", "0", "--pixel-subsets-method", "backselect"),
+            "--pixel-subsets-method: expected mask_optimization or batched_gradient, got backselect",
+        ),
         (
             ("photos", *GOOD, "--method", "backselect", "--passes", "50"),
             "--passes belongs to --method mask_optimization, but the method is backselect; remove --passes or",

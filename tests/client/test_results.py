@@ -184,7 +184,7 @@ def test_the_last_pixels_of_an_image_are_read_and_shown(result):
     assert np.array_equal(measured.subset.mask, MASK)
     assert (measured.predicted_class, measured.random_predicted_class, measured.passes.equivalents) == (1, 0, 20)
     assert measured.trace.kept == (6, 3)
-    shown = "below the threshold: not searched; confidence on the last 3 pixels 0.75, on as many random ones 0.25"
+    shown = "below the threshold: not searched; confidence on the chosen 3 pixels 0.75, on as many random ones 0.25"
     assert shown in console.file.getvalue()
 
 

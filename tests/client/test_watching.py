@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import grpc
 import pytest
-from modicum import Statistics, errors
+from modicum import InvalidArgument, Statistics, errors
 from modicum.cli.exit_codes import exit_code
 from modicum.cli.watching import Pace, duration, watched
 from modicum.searches import specification_value
@@ -46,6 +46,20 @@ def test_a_budget_of_pixel_subsets_is_sent_beside_the_controls(client, script, c
     assert (specification.controls[-1].control, specification.controls[-1].passes) == (9, 300)
     assert len(specification.controls) == 1 + len(controls or ())
     assert specification.no_controls is alone
+
+
+@pytest.mark.parametrize(("method", "number"), [(None, 0), ("batched_gradient", 2), ("mask_optimization", 3)])
+def test_the_method_of_pixel_subsets_is_sent_where_it_is_named(client, script, method, number):
+    named = {} if method is None else {"pixel_subsets_method": method}
+    client.audits.create(models=["m"], dataset="d", thresholds=[0.9], pixel_subsets=300, **named)
+
+    (plan,) = script.calls["CreateAudit"][0].audit.specification.controls
+    assert plan.method == number
+
+
+def test_a_method_of_pixel_subsets_without_a_budget_is_refused(client):
+    with pytest.raises(InvalidArgument, match="pixel_subsets_method: expected pixel_subsets too"):
+        client.audits.create(models=["m"], dataset="d", thresholds=[0.9], pixel_subsets_method="batched_gradient")
 
 
 def test_only_given_statistics_are_sent(client, script):

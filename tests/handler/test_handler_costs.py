@@ -3,13 +3,19 @@
 import dataclasses
 
 import pytest
+from modicum_server.domain import pixel_subsets as pixel_subset_rules
 from modicum_server.domain import tasks
 from modicum_server.domain.controls import CONTROLS
 from modicum_server.domain.pixel_subsets import KEPT_SHARE
-from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Canvas, Control, Search, SearchMethod
+from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Canvas, Control, ControlPlan, Search, SearchMethod
 from modicum_server.generated import worker_pb2
 from modicum_server.handler.search_objects import search_method
-from modicum_server.usecases.costs import default_pixels_per_step, pixel_subset_descent, search_passes
+from modicum_server.usecases.costs import (
+    control_passes,
+    default_pixels_per_step,
+    pixel_subset_descent,
+    search_passes,
+)
 from modicum_server.usecases.rules import RULES
 from modicum_sis import Acceleration as SisAcceleration
 from modicum_sis import BatchedGradient, MaskOptimization, ParameterError, planned_pixel_subset_passes
@@ -45,8 +51,17 @@ def test_the_server_s_pixels_a_step_are_the_library_s(canvas):
 def test_the_server_s_descent_is_the_library_s(canvas, passes):
     ours = pixel_subset_descent(passes, Canvas(*canvas))
 
-    assert ours.passes == planned_pixel_subset_passes(canvas, ours.pixels_per_step if passes else None)
+    search = BatchedGradient(ours.pixels_per_step if passes else None)
+    assert ours.passes == planned_pixel_subset_passes(canvas, search)
     assert KEPT_SHARE == SIS_KEPT_SHARE
+
+
+def test_the_server_s_budget_of_optimised_pixel_subsets_is_the_library_s():
+    for passes in (0, pixel_subset_rules.FEWEST_PASSES, 1000):
+        plan = ControlPlan(Control.PIXEL_SUBSETS, passes=passes, method=SearchMethod.MASK_OPTIMIZATION)
+        ours = control_passes(plan, SEARCHES["optimised"], Canvas(3, 32, 32))
+
+        assert ours == planned_pixel_subset_passes((3, 32, 32), MaskOptimization(passes) if passes else None)
 
 
 def test_the_server_takes_just_the_budgets_that_the_library_takes():

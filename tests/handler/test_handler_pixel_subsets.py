@@ -5,8 +5,9 @@ import pytest
 import torch
 from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.codec.findings import finding_value
+from modicum_server.domain.searches import SearchMethod
 from modicum_server.generated.worker_pb2 import Positions
-from modicum_sis import Classifier, pixel_subsets
+from modicum_sis import BatchedGradient, Classifier, MaskOptimization, pixel_subsets
 
 from tests.handler.handler_stage import Corners, findings, items_of, png, search_work, version_of_program
 
@@ -22,40 +23,45 @@ def shades(light: int) -> np.ndarray:
     return array
 
 
-def task(stage, *, passes=0, pictures=None, **fields):
+UNSET, OPTIMISED = search_pb2.SEARCH_METHOD_UNSPECIFIED, search_pb2.SEARCH_METHOD_MASK_OPTIMIZATION
+
+
+def task(stage, *, passes=0, method=UNSET, pictures=None, **fields):
     items = items_of(stage, pictures or [png(shades(CONFIDENT)), png(shades(FAINT))])
-    plan = search_pb2.ControlPlan(control=search_pb2.CONTROL_PIXEL_SUBSETS, passes=passes)
+    plan = search_pb2.ControlPlan(control=search_pb2.CONTROL_PIXEL_SUBSETS, passes=passes, method=method)
     return search_work(items, controls=[plan], **fields)
 
 
-def expected(work, pixels_per_step):
+def expected(work, search):
     images = torch.stack([torch.from_numpy(shades(light)) for light in (CONFIDENT, FAINT)]).unsqueeze(1) / 255
     digests = [item.image_digest for item in work.items]
-    return list(
-        pixel_subsets(
-            Classifier(Corners()), images, pixels_per_step=pixels_per_step, fill="black", seed=1, digests=digests
-        )
-    )
+    return list(pixel_subsets(Classifier(Corners()), images, search=search, fill="black", seed=1, digests=digests))
 
 
 @pytest.mark.parametrize(
-    ("passes", "pixels_per_step"),
+    ("method", "passes", "search"),
     [
-        pytest.param(0, 1, id="the method's own"),
-        pytest.param(16, 64, id="one step"),
-        pytest.param(13 + 3 * 10, 7, id="ten steps of at most seven"),
+        pytest.param(UNSET, 0, BatchedGradient(1), id="a task of 0.1.0"),
+        pytest.param(UNSET, 16, BatchedGradient(64), id="one step"),
+        pytest.param(UNSET, 13 + 3 * 10, BatchedGradient(7), id="ten steps of at most seven"),
+        pytest.param(OPTIMISED, 50, MaskOptimization(50), id="optimised"),
+        pytest.param(OPTIMISED, 0, MaskOptimization(300), id="optimised, without a budget"),
     ],
 )
-def test_the_control_says_what_the_library_says_within_its_budget(stage, passes, pixels_per_step):
-    work = task(stage, passes=passes)
+def test_the_control_says_what_the_library_says_within_its_budget(stage, method, passes, search):
+    work = task(stage, method=method, passes=passes)
 
     found = findings(stage.run(version_of_program(stage, Corners()), work))
 
     answers = [finding_value(found[at], at).controls.pixel_subset for at in range(2)]
-    for said, own in zip(answers, expected(work, pixels_per_step), strict=True):
+    for said, own in zip(answers, expected(work, search), strict=True):
         kept = np.unpackbits(np.frombuffer(said.subset.mask, np.uint8)).reshape(SIDE, SIDE).astype(bool)
         assert np.array_equal(kept, own.mask.numpy())
-        assert (said.subset.size, said.trace.kept) == (KEPT, tuple(own.trace.kept.tolist()))
+        assert (said.subset.size, said.trace.kept) == (
+            KEPT,
+            () if own.trace is None else tuple(own.trace.kept.tolist()),
+        )
+        assert said.method == (SearchMethod.MASK_OPTIMIZATION if method else None)
         assert (said.predicted_class, said.random_predicted_class) == (own.predicted_class, own.random_predicted_class)
         assert said.confidence == pytest.approx(own.confidence, rel=1e-5)
         assert said.random_confidence == pytest.approx(own.random_confidence, rel=1e-5)

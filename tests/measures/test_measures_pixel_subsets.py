@@ -9,7 +9,7 @@ from modicum_server.codec.findings import finding_message, finding_value
 from modicum_server.domain.documents import FINDING, value_of
 from modicum_server.domain.findings import FindingControls, Passes, PixelSubsetFinding, Trace
 from modicum_server.domain.pixel_subsets import FEWEST_PASSES, Descent, descent_within, kept_pixels
-from modicum_server.domain.searches import Canvas
+from modicum_server.domain.searches import Canvas, SearchMethod
 from modicum_server.measures import finding_row
 from modicum_server.measures.intervals import bootstrap_mean, bootstrap_means
 from modicum_server.measures.observer import Observer
@@ -88,7 +88,7 @@ def test_accuracies_are_of_the_same_labelled_images_whether_eligible_or_not():
 def test_without_labels_the_accuracies_say_so():
     measures, reading = measured_and_reading([finding(0, label=None, controls=descended())])
 
-    assert measures["pixel_subsets_accuracy"]["unavailable"] == "no image that was descended has a label"
+    assert measures["pixel_subsets_accuracy"]["unavailable"] == "no image with a pixel subset has a label"
     assert "accuracy" not in reading["text"]
 
 
@@ -127,13 +127,13 @@ def test_an_image_with_a_nan_confidence_is_left_out():
         name: one["parameters"]["left_out"] for name, one in measures.items() if name.startswith("pixel_subsets")
     }
     assert set(left_out.values()) == {3}
-    assert "; 3 images have no descent: fewer than 10 images" in reading["text"]
+    assert "; 3 images have no pixel subset: fewer than 10 images" in reading["text"]
 
 
 def test_images_without_a_descent_are_counted():
     _, reading = measured_and_reading([finding(0, controls=descended()), finding(1)])
 
-    assert "on whole images; 1 image has no descent: fewer than 10 images" in reading["text"]
+    assert "on whole images; 1 image has no pixel subset: fewer than 10 images" in reading["text"]
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,32 @@ def test_the_sentence_gives_shares_and_accuracies():
     _, reading = measured_and_reading([finding(place, controls=descended()) for place in range(20)])
 
     assert reading["text"] == (
-        "In the 5% of the pixels that a descent leaves, 100% of 20 images (95% interval 84% to 100%) keep their "
+        "In the 5% of the pixels that batched_gradient chose, 100% of 20 images (95% interval 84% to 100%) keep their "
         "class, and in as many random pixels 0% (95% interval 0% to 16%); accuracy is 100% there, 0% on the random "
         "ones and 100% on whole images: most images are recognised from so few of their pixels if they are "
         "the right ones."
     )
+
+
+def test_the_pixels_of_the_optimiser_have_no_curve_and_its_name_in_the_sentence():
+    optimised = descended(method=SearchMethod.MASK_OPTIMIZATION, trace=Trace((), ()))
+
+    measures, reading = measured_and_reading([finding(place, controls=optimised) for place in range(20)])
+
+    assert measures["pixel_subsets_accuracy"]["value"] == 1
+    assert measures["pixel_subsets_accuracy"]["parameters"]["method"] == "mask_optimization"
+    assert "curve" not in measures["pixel_subsets_confidence_mean"]["parameters"]
+    assert reading["text"].startswith("In the 5% of the pixels that mask_optimization chose, 100% of 20 images")
+    assert reading["outcome"] == "FEW_PIXELS"
+
+
+def test_a_row_of_0_1_0_is_read_as_a_descent():
+    row = finding_row(finding(controls=descended()))
+    del row["controls"]["pixel_subset"]["method"]
+
+    measures, _ = measured_and_reading([value_of(FINDING, row)])
+
+    assert measures["pixel_subsets_accuracy"]["parameters"]["method"] == "batched_gradient"
 
 
 def test_its_passes_are_in_those_of_the_audit():

@@ -1,8 +1,10 @@
 """With the pixel-subsets control, the report draws how confidence falls as pixels are removed."""
 
 import re
+from dataclasses import replace
 
 from modicum_server.domain.findings import FindingControls, Passes, PixelSubsetFinding, Trace
+from modicum_server.domain.searches import SearchMethod
 from modicum_server.reports import plots
 
 from tests.measures.example_audit import finding, not_eligible, subset
@@ -21,7 +23,7 @@ def test_the_page_has_the_curve_its_band_its_reading_and_its_figures():
     assert seen.pictures_without_text == 0
     assert TITLE in seen.text
     assert "few pixels" in seen.text
-    assert "Accuracy on the last 5% of the pixels 100%" in seen.text
+    assert "Accuracy on the chosen 5% of the pixels 100%" in seen.text
     (line,) = re.findall(r'<polyline class="curve" points="([^"]+)"', page)
     assert len(line.split()) == 41
     assert '<polygon class="band"' in page
@@ -41,6 +43,15 @@ def test_an_audit_without_a_subset_has_its_curve_all_the_same():
 
 def test_where_the_control_did_not_run_there_is_no_curve():
     assert TITLE not in read(page_of([finding()])).text
+
+
+def test_pixels_of_the_optimiser_have_figures_and_no_curve():
+    optimised = replace(ANSWER, trace=Trace((), ()), method=SearchMethod.MASK_OPTIMIZATION)
+
+    text = read(page_of([finding(0, controls=FindingControls(pixel_subset=optimised))])).text
+
+    assert "Accuracy on the chosen 5% of the pixels" in text
+    assert TITLE not in text
 
 
 def test_the_curve_falls_from_the_whole_image_on_the_left_to_the_bare_fill_on_the_right():

@@ -93,18 +93,19 @@ def test_fill_robust_costs_its_plan_or_the_searchs_passes_or_600_on_its_images(r
 
 
 @pytest.mark.parametrize(
-    ("requested", "cost"),
+    ("method", "requested", "cost"),
     [
-        pytest.param(0, 13 + 3 * 1024, id="one pixel a step"),
-        pytest.param(16, 16, id="one step"),
-        pytest.param(1000, 13 + 3 * 256, id="329 steps allow 4 pixels a step, which take 256"),
+        pytest.param(None, 0, 13 + 3 * 1024, id="an audit of 0.1.0, one pixel a step"),
+        pytest.param(SearchMethod.BATCHED_GRADIENT, 16, 16, id="one step"),
+        pytest.param(SearchMethod.BATCHED_GRADIENT, 1000, 13 + 3 * 256, id="329 steps of 4 pixels, which take 256"),
+        pytest.param(SearchMethod.MASK_OPTIMIZATION, 1000, 1000, id="the optimiser's budget"),
     ],
 )
-def test_pixel_subsets_cost_their_descent_once_a_version(requested, cost):
+def test_pixel_subsets_cost_their_search_once_a_version(method, requested, cost):
     searches = tuple(search(SearchMethod.MASK_OPTIMIZATION, passes=passes) for passes in (100, 200))
     with_control, without = (
         planned_passes(specification(controls=plans, searches=searches), [version(1.0)], 10)
-        for plans in ((ControlPlan(Control.PIXEL_SUBSETS, images=4, passes=requested),), ())
+        for plans in ((ControlPlan(Control.PIXEL_SUBSETS, images=4, passes=requested, method=method),), ())
     )
 
     assert with_control - without == 4 * cost

@@ -1,4 +1,6 @@
-from dataclasses import replace
+import hashlib
+import json
+from dataclasses import asdict, replace
 
 import pytest
 from modicum.v1 import audit_pb2
@@ -55,7 +57,7 @@ def test_the_shortcut_control_runs_by_default_from_28x28_on(side, runs):
     assert (Control.SHORTCUT in {plan.control for plan in filled.controls}) is runs
 
 
-PIXELS = ControlPlan(Control.PIXEL_SUBSETS, passes=100)
+PIXELS = ControlPlan(Control.PIXEL_SUBSETS, passes=100, method=SearchMethod.BATCHED_GRADIENT)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +81,49 @@ def test_pixel_subsets_run_only_when_requested_and_keep_the_default_controls(con
     }
 
     assert fill_in(requested, [version()], Settings()).controls == expected[runs]
+
+
+@pytest.mark.parametrize(
+    ("requested", "filled"),
+    [
+        pytest.param((None, 0), (SearchMethod.MASK_OPTIMIZATION, 300), id="nothing"),
+        pytest.param((None, 100), (SearchMethod.MASK_OPTIMIZATION, 100), id="a budget"),
+        pytest.param((SearchMethod.BATCHED_GRADIENT, 0), (SearchMethod.BATCHED_GRADIENT, 0), id="a method"),
+    ],
+)
+def test_pixel_subsets_have_the_optimiser_of_300_passes_unless_asked_otherwise(requested, filled):
+    method, passes = requested
+    plan = ControlPlan(Control.PIXEL_SUBSETS, passes=passes, method=method)
+
+    *_, found = fill_in(given(controls=(plan,)), [version()], Settings()).controls
+
+    assert (found.method, found.passes) == filled
+
+
+@pytest.mark.parametrize(
+    ("control", "method", "message"),
+    [
+        (Control.FILL, SearchMethod.BATCHED_GRADIENT, "expected no method for fill, got batched_gradient"),
+        (
+            Control.PIXEL_SUBSETS,
+            SearchMethod.BACKSELECT,
+            "expected mask_optimization or batched_gradient for pixel_subsets, got backselect",
+        ),
+    ],
+)
+def test_a_method_that_a_control_does_not_take_is_refused(control, method, message):
+    with pytest.raises(FieldInvalid, match=rf"controls\[0\]\.method: {message}"):
+        check_draft(given(controls=(ControlPlan(control, method=method),)), PROJECT)
+
+
+def test_an_audit_of_a_control_without_a_method_has_the_digest_that_it_had_before_there_were_methods():
+    plain = fill_in(given(controls=(ControlPlan(Control.FILL),)), [version()], Settings())
+    values = asdict(plain)
+    for absent in ("statistics", "counterfactual_dataset"):
+        del values[absent]
+    del values["controls"][0]["method"]
+
+    assert plain.digest == hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ class AsyncAudits:
         sample: int = 0,
         controls: Sequence[Control | ControlPlan | str] | None = None,
         pixel_subsets: int | None = None,
+        pixel_subsets_method: SearchMethod | str | None = None,
         device: str = "auto",
         canvas: Canvas | None = None,
         matched: bool = False,
@@ -84,9 +85,9 @@ class AsyncAudits:
             sample: audit so many items, drawn at random by the seed; 0: all.
             controls: the controls to run; "fill:8" runs fill on 8 images. Default: the server's controls. An empty
                 sequence runs none.
-            pixel_subsets: also measure the accuracy on the 5% of the pixels that a descent by gradients keeps longest,
-                with this budget per image in pass-equivalents: 16 or more, or 0: the server chooses. Default: not
-                measured.
+            pixel_subsets: also measure the accuracy on the best 5% of the pixels that a search finds, with this budget
+                per image in pass-equivalents: 16 or more, or 0: the server chooses. Default: not measured.
+            pixel_subsets_method: that search: mask_optimization or batched_gradient. Default: the server chooses.
             device: auto, cpu or cuda.
             canvas: the size of images and masks. Default: the smallest input size of the versions.
             matched: for an ensemble mitigation check: also search the members at temperatures matched to the ensemble.
@@ -135,7 +136,7 @@ class AsyncAudits:
                 if not again or rule is TargetRule.PREDICTED
                 for threshold in thresholds
             ),
-            controls=_plans(controls, pixel_subsets),
+            controls=_plans(controls, pixel_subsets, pixel_subsets_method),
             seed=seed,
             sample=sample,
             device=checked_text(device, "device"),
@@ -200,10 +201,15 @@ class AsyncAudits:
 
 
 def _plans(
-    controls: Sequence[Control | ControlPlan | str] | None, pixel_subsets: int | None
+    controls: Sequence[Control | ControlPlan | str] | None,
+    pixel_subsets: int | None,
+    method: SearchMethod | str | None,
 ) -> tuple[ControlPlan, ...]:
     """The named controls, and pixel subsets if asked for. If none is named, the server adds its default controls."""
     plans = tuple(control_plan(control) for control in controls or ())
-    return (
-        plans if pixel_subsets is None else (*plans, control_plan(ControlPlan(Control.PIXEL_SUBSETS, 0, pixel_subsets)))
-    )
+    if pixel_subsets is None:
+        if method is not None:
+            raise InvalidArgument("pixel_subsets_method: expected pixel_subsets too, which is its budget; got None")
+        return plans
+    chosen = search_method(method) if method is not None else None
+    return (*plans, control_plan(ControlPlan(Control.PIXEL_SUBSETS, 0, pixel_subsets, chosen)))

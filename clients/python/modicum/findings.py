@@ -83,9 +83,10 @@ class FillRobustFinding:
 
 @dataclass(frozen=True, slots=True)
 class PixelSubsetFinding:
-    """The image on the 5% of its pixels that a descent by gradients left to the last, and on as many random ones.
+    """The image on the 5% of its pixels that a search chose, and on as many random ones.
 
-    Both confidences are in the class predicted on the whole image; `trace` is the whole descent.
+    Both confidences are in the class predicted on the whole image; `trace` is the whole descent of batched_gradient,
+    and empty with mask_optimization. `method` is empty in findings of 0.1.0, which had batched_gradient alone.
     """
 
     subset: Subset
@@ -95,6 +96,7 @@ class PixelSubsetFinding:
     random_predicted_class: int
     trace: Trace
     passes: Passes
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,14 +108,14 @@ class ModelResult:
 
     @property
     def pixel_subsets_accuracy(self) -> Measure:
-        """Accuracy on the 5% of the pixels that a descent leaves to the last; where that control ran."""
+        """Accuracy on the 5% of the pixels that a search chose; where the pixel-subsets control ran."""
         return self.first.measure("pixel_subsets_accuracy")
 
     @property
     def confidence_curve(self) -> tuple[Mapping[str, float | None], ...]:
         """The mean confidence over the share of pixels kept: `kept_share`, `confidence`, and its ends `low` and `high`.
 
-        Rising by the kept share; empty where the pixel-subsets control did not run.
+        Rising by the kept share; empty where the pixel-subsets control did not descend by batched_gradient.
         """
         return tuple(self.first.measure("pixel_subsets_confidence_mean").parameters.get("curve", ()))
 

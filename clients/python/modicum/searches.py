@@ -113,11 +113,15 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class ControlPlan:
-    """A control, how many images it runs on (0: all with a subset), and its budget per image (0: the search's)."""
+    """A control, how many images it runs on (0: all with a subset), and its budget per image (0: the search's).
+
+    `method` is the search of pixel_subsets; None: the server chooses. In audits of 0.1.0 it was batched_gradient.
+    """
 
     control: Control
     images: int = 0
     passes: int = 0
+    method: SearchMethod | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit the fields of the messages.
@@ -253,10 +257,7 @@ def specification_value(message: audit_pb2.AuditSpecification) -> AuditSpecifica
         dataset=message.dataset,
         canvas=Canvas(canvas.channels, canvas.height, canvas.width) if message.HasField("canvas") else None,
         searches=_search_values(message.searches),
-        controls=tuple(
-            ControlPlan(Control(_word(search_pb2.Control.Name(plan.control), "CONTROL_")), plan.images, plan.passes)
-            for plan in message.controls
-        ),
+        controls=tuple(_control_value(plan) for plan in message.controls),
         seed=message.seed,
         sample=message.sample,
         device=message.device,
@@ -285,7 +286,14 @@ def _search_message(search: Search) -> search_pb2.Search:
 
 def _control_message(plan: ControlPlan) -> search_pb2.ControlPlan:
     control = search_pb2.Control.Value(f"CONTROL_{plan.control.upper()}")
-    return search_pb2.ControlPlan(control=control, images=plan.images, passes=plan.passes)
+    method = search_pb2.SearchMethod.Value(f"SEARCH_METHOD_{(plan.method or 'unspecified').upper()}")
+    return search_pb2.ControlPlan(control=control, images=plan.images, passes=plan.passes, method=method)
+
+
+def _control_value(message: search_pb2.ControlPlan) -> ControlPlan:
+    control = Control(_word(search_pb2.Control.Name(message.control), "CONTROL_"))
+    method = _word(search_pb2.SearchMethod.Name(message.method), "SEARCH_METHOD_") if message.method else None
+    return ControlPlan(control, message.images, message.passes, SearchMethod(method) if method else None)
 
 
 def _search_values(messages: Sequence[search_pb2.Search]) -> tuple[Search, ...]:

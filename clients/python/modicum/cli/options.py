@@ -250,8 +250,18 @@ class ControlOptions:
             CONTROLS,
             "--pixel-subsets",
             "PASSES",
-            "Also measure the accuracy on the 5% of the pixels that remain when gradients decide what is removed. "
-            "Budget per image: 16 or more, or 0 to let the server choose.",
+            "Also measure the accuracy on the best 5% of the pixels that a search finds. Budget per image: 16 or more, "
+            "or 0 to let the server choose.",
+        ),
+    ] = None
+    pixel_subsets_method: Annotated[
+        SearchMethod | None,
+        option(
+            CONTROLS,
+            "--pixel-subsets-method",
+            "METHOD",
+            "The search of --pixel-subsets: mask_optimization, or batched_gradient, which also draws how confidence "
+            "falls as pixels are removed. Default: mask_optimization.",
         ),
     ] = None
 

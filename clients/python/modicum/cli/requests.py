@@ -83,6 +83,7 @@ class SearchRequest:
     device: str
     controls: tuple[ControlPlan, ...] | None
     pixel_subsets: int | None
+    pixel_subsets_method: SearchMethod | None
     matched: bool
     statistics: Statistics
 
@@ -141,7 +142,8 @@ def search_request(
         sample=run.sample,
         device=run.device,
         controls=_control_plans(controls),
-        pixel_subsets=_pixel_subsets(controls.pixel_subsets),
+        pixel_subsets=_pixel_subsets(controls),
+        pixel_subsets_method=controls.pixel_subsets_method,
         matched=matched,
         statistics=statistics,
     )
@@ -183,9 +185,17 @@ def _control_plans(options: ControlOptions) -> tuple[ControlPlan, ...] | None:
     return tuple(map(control_plan, options.control)) if options.control else None
 
 
-def _pixel_subsets(passes: int | None) -> int | None:
+def _pixel_subsets(options: ControlOptions) -> int | None:
+    passes, method = options.pixel_subsets, options.pixel_subsets_method
     if passes is not None:
         check_range("--pixel-subsets", passes, INT64_MAX, least=FEWEST_CONTROL_PASSES[Control.PIXEL_SUBSETS])
+    elif method is not None:
+        raise InvalidArgument("--pixel-subsets-method: expected --pixel-subsets PASSES too, which runs the control")
+    if method is SearchMethod.BACKSELECT:
+        raise InvalidArgument(
+            "--pixel-subsets-method: expected mask_optimization or batched_gradient, got backselect, which would take "
+            "hours"
+        )
     return passes
 
 

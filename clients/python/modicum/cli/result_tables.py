@@ -159,18 +159,18 @@ def _class_name(index: int | None, version: ModelVersion | None) -> str:
 
 
 def _notes(finding: Finding, version: ModelVersion | None) -> str:
-    descended = [_last_pixels(finding.controls.pixel_subset)] if finding.controls.pixel_subset else []
+    chosen = [_chosen_pixels(finding.controls.pixel_subset)] if finding.controls.pixel_subset else []
     if finding.reason:
-        return "; ".join([REASONS.get(finding.reason, finding.reason.lower().replace("_", " ")), *descended])
+        return "; ".join([REASONS.get(finding.reason, finding.reason.lower().replace("_", " ")), *chosen])
     if finding.baseline_confident:
-        return "; ".join(["the bare fill alone is sufficient", *descended])
+        return "; ".join(["the bare fill alone is sufficient", *chosen])
     notes = ["no smaller subset found"] if finding.budget_exhausted else []
-    return "; ".join([*notes, *_control_notes(finding.controls, version), *descended])
+    return "; ".join([*notes, *_control_notes(finding.controls, version), *chosen])
 
 
-def _last_pixels(found: PixelSubsetFinding) -> str:
-    last, random = f"{found.confidence:.2f}", f"{found.random_confidence:.2f}"
-    return f"confidence on the last {found.subset.size} pixels {last}, on as many random ones {random}"
+def _chosen_pixels(found: PixelSubsetFinding) -> str:
+    chosen, random = f"{found.confidence:.2f}", f"{found.random_confidence:.2f}"
+    return f"confidence on the chosen {found.subset.size} pixels {chosen}, on as many random ones {random}"
 
 
 def _control_notes(controls: FindingControls, version: ModelVersion | None) -> list[str]:

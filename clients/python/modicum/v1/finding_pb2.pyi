@@ -368,8 +368,8 @@ Global___FillRobustFinding: typing_extensions.TypeAlias = FillRobustFinding
 
 @typing.final
 class PixelSubsetFinding(google.protobuf.message.Message):
-    """Result of the pixel-subsets control on one image: the model's prediction on the last pixels of a descent by gradients for
-    the predicted class, and on as many random pixels.
+    """Result of the pixel-subsets control on one image: the model's prediction on the pixels that a search chose for the predicted
+    class, and on as many random pixels.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -381,6 +381,7 @@ class PixelSubsetFinding(google.protobuf.message.Message):
     RANDOM_PREDICTED_CLASS_FIELD_NUMBER: builtins.int
     TRACE_FIELD_NUMBER: builtins.int
     PASSES_FIELD_NUMBER: builtins.int
+    METHOD_FIELD_NUMBER: builtins.int
     confidence: builtins.float
     """Confidence in the predicted class on these pixels alone."""
     predicted_class: builtins.int
@@ -389,13 +390,15 @@ class PixelSubsetFinding(google.protobuf.message.Message):
     """Confidence in the predicted class on as many random pixels alone."""
     random_predicted_class: builtins.int
     """The class predicted on the random pixels alone."""
+    method: modicum.v1.search_pb2.SearchMethod.ValueType
+    """The search that chose the pixels. Unset in findings of 0.1.0, which had BATCHED_GRADIENT alone."""
     @property
     def subset(self) -> Global___Subset:
-        """The last pixels: 5% of all, rounded up."""
+        """The chosen pixels: 5% of all, rounded up."""
 
     @property
     def trace(self) -> Global___Trace:
-        """The whole descent, from all pixels to the bare fill."""
+        """The whole descent of BATCHED_GRADIENT, from all pixels to the bare fill. Empty with MASK_OPTIMIZATION."""
 
     @property
     def passes(self) -> Global___Passes:
@@ -411,9 +414,10 @@ class PixelSubsetFinding(google.protobuf.message.Message):
         random_predicted_class: builtins.int = ...,
         trace: Global___Trace | None = ...,
         passes: Global___Passes | None = ...,
+        method: modicum.v1.search_pb2.SearchMethod.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["passes", b"passes", "subset", b"subset", "trace", b"trace"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["confidence", b"confidence", "passes", b"passes", "predicted_class", b"predicted_class", "random_confidence", b"random_confidence", "random_predicted_class", b"random_predicted_class", "subset", b"subset", "trace", b"trace"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["confidence", b"confidence", "method", b"method", "passes", b"passes", "predicted_class", b"predicted_class", "random_confidence", b"random_confidence", "random_predicted_class", b"random_predicted_class", "subset", b"subset", "trace", b"trace"]) -> None: ...
 
 Global___PixelSubsetFinding: typing_extensions.TypeAlias = PixelSubsetFinding
 

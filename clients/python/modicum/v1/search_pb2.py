@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17modicum/v1/search.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\"K\n\x06\x43\x61nvas\x12\x16\n\x08\x63hannels\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06height\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x13\n\x05width\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\"\xe4\x01\n\x06Search\x12(\n\x06method\x18\x01 \x01(\x0e\x32\x18.modicum.v1.SearchMethod\x12\x17\n\tthreshold\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12\x1e\n\x04\x66ill\x18\x03 \x01(\x0e\x32\x10.modicum.v1.Fill\x12+\n\x0btarget_rule\x18\x04 \x01(\x0e\x32\x16.modicum.v1.TargetRule\x12\x0e\n\x06passes\x18\x05 \x01(\x03\x12\x17\n\x0fpixels_per_step\x18\x06 \x01(\x05\x12\x10\n\x08\x66raction\x18\x07 \x01(\x01\x12\x0f\n\x07matched\x18\x08 \x01(\x08\"Y\n\x0b\x43ontrolPlan\x12*\n\x07\x63ontrol\x18\x01 \x01(\x0e\x32\x13.modicum.v1.ControlB\x04\xe2\x41\x01\x02\x12\x0e\n\x06images\x18\x02 \x01(\x05\x12\x0e\n\x06passes\x18\x03 \x01(\x03*\x94\x01\n\x0cSearchMethod\x12\x1d\n\x19SEARCH_METHOD_UNSPECIFIED\x10\x00\x12\x1c\n\x18SEARCH_METHOD_BACKSELECT\x10\x01\x12\"\n\x1eSEARCH_METHOD_BATCHED_GRADIENT\x10\x02\x12#\n\x1fSEARCH_METHOD_MASK_OPTIMIZATION\x10\x03*}\n\x04\x46ill\x12\x14\n\x10\x46ILL_UNSPECIFIED\x10\x00\x12\r\n\tFILL_MEAN\x10\x01\x12\x0e\n\nFILL_BLACK\x10\x02\x12\x0e\n\nFILL_WHITE\x10\x03\x12\x0e\n\nFILL_NOISE\x10\x04\x12\r\n\tFILL_BLUR\x10\x05\x12\x11\n\rFILL_MARGINAL\x10\x06*b\n\nTargetRule\x12\x1b\n\x17TARGET_RULE_UNSPECIFIED\x10\x00\x12\x19\n\x15TARGET_RULE_PREDICTED\x10\x01\x12\x1c\n\x18TARGET_RULE_RANDOM_OTHER\x10\x02*\x82\x02\n\x07\x43ontrol\x12\x17\n\x13\x43ONTROL_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONTROL_CLASS_TARGETED\x10\x01\x12\x10\n\x0c\x43ONTROL_FILL\x10\x02\x12\x17\n\x13\x43ONTROL_FILL_ROBUST\x10\x03\x12\x13\n\x0f\x43ONTROL_DILATED\x10\x04\x12\x15\n\x11\x43ONTROL_MASK_ONLY\x10\x05\x12\x12\n\x0e\x43ONTROL_RANDOM\x10\x06\x12\x14\n\x10\x43ONTROL_TRANSFER\x10\x07\x12\x14\n\x10\x43ONTROL_SHORTCUT\x10\x08\x12\x19\n\x15\x43ONTROL_PIXEL_SUBSETS\x10\t\x12\x10\n\x0c\x43ONTROL_SPOT\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17modicum/v1/search.proto\x12\nmodicum.v1\x1a\x1fgoogle/api/field_behavior.proto\"K\n\x06\x43\x61nvas\x12\x16\n\x08\x63hannels\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06height\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x13\n\x05width\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\"\xe4\x01\n\x06Search\x12(\n\x06method\x18\x01 \x01(\x0e\x32\x18.modicum.v1.SearchMethod\x12\x17\n\tthreshold\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12\x1e\n\x04\x66ill\x18\x03 \x01(\x0e\x32\x10.modicum.v1.Fill\x12+\n\x0btarget_rule\x18\x04 \x01(\x0e\x32\x16.modicum.v1.TargetRule\x12\x0e\n\x06passes\x18\x05 \x01(\x03\x12\x17\n\x0fpixels_per_step\x18\x06 \x01(\x05\x12\x10\n\x08\x66raction\x18\x07 \x01(\x01\x12\x0f\n\x07matched\x18\x08 \x01(\x08\"\x83\x01\n\x0b\x43ontrolPlan\x12*\n\x07\x63ontrol\x18\x01 \x01(\x0e\x32\x13.modicum.v1.ControlB\x04\xe2\x41\x01\x02\x12\x0e\n\x06images\x18\x02 \x01(\x05\x12\x0e\n\x06passes\x18\x03 \x01(\x03\x12(\n\x06method\x18\x04 \x01(\x0e\x32\x18.modicum.v1.SearchMethod*\x94\x01\n\x0cSearchMethod\x12\x1d\n\x19SEARCH_METHOD_UNSPECIFIED\x10\x00\x12\x1c\n\x18SEARCH_METHOD_BACKSELECT\x10\x01\x12\"\n\x1eSEARCH_METHOD_BATCHED_GRADIENT\x10\x02\x12#\n\x1fSEARCH_METHOD_MASK_OPTIMIZATION\x10\x03*}\n\x04\x46ill\x12\x14\n\x10\x46ILL_UNSPECIFIED\x10\x00\x12\r\n\tFILL_MEAN\x10\x01\x12\x0e\n\nFILL_BLACK\x10\x02\x12\x0e\n\nFILL_WHITE\x10\x03\x12\x0e\n\nFILL_NOISE\x10\x04\x12\r\n\tFILL_BLUR\x10\x05\x12\x11\n\rFILL_MARGINAL\x10\x06*b\n\nTargetRule\x12\x1b\n\x17TARGET_RULE_UNSPECIFIED\x10\x00\x12\x19\n\x15TARGET_RULE_PREDICTED\x10\x01\x12\x1c\n\x18TARGET_RULE_RANDOM_OTHER\x10\x02*\x82\x02\n\x07\x43ontrol\x12\x17\n\x13\x43ONTROL_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONTROL_CLASS_TARGETED\x10\x01\x12\x10\n\x0c\x43ONTROL_FILL\x10\x02\x12\x17\n\x13\x43ONTROL_FILL_ROBUST\x10\x03\x12\x13\n\x0f\x43ONTROL_DILATED\x10\x04\x12\x15\n\x11\x43ONTROL_MASK_ONLY\x10\x05\x12\x12\n\x0e\x43ONTROL_RANDOM\x10\x06\x12\x14\n\x10\x43ONTROL_TRANSFER\x10\x07\x12\x14\n\x10\x43ONTROL_SHORTCUT\x10\x08\x12\x19\n\x15\x43ONTROL_PIXEL_SUBSETS\x10\t\x12\x10\n\x0c\x43ONTROL_SPOT\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,18 +42,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCH'].fields_by_name['threshold']._serialized_options = b'\342A\001\002'
   _globals['_CONTROLPLAN'].fields_by_name['control']._loaded_options = None
   _globals['_CONTROLPLAN'].fields_by_name['control']._serialized_options = b'\342A\001\002'
-  _globals['_SEARCHMETHOD']._serialized_start=472
-  _globals['_SEARCHMETHOD']._serialized_end=620
-  _globals['_FILL']._serialized_start=622
-  _globals['_FILL']._serialized_end=747
-  _globals['_TARGETRULE']._serialized_start=749
-  _globals['_TARGETRULE']._serialized_end=847
-  _globals['_CONTROL']._serialized_start=850
-  _globals['_CONTROL']._serialized_end=1108
+  _globals['_SEARCHMETHOD']._serialized_start=515
+  _globals['_SEARCHMETHOD']._serialized_end=663
+  _globals['_FILL']._serialized_start=665
+  _globals['_FILL']._serialized_end=790
+  _globals['_TARGETRULE']._serialized_start=792
+  _globals['_TARGETRULE']._serialized_end=890
+  _globals['_CONTROL']._serialized_start=893
+  _globals['_CONTROL']._serialized_end=1151
   _globals['_CANVAS']._serialized_start=72
   _globals['_CANVAS']._serialized_end=147
   _globals['_SEARCH']._serialized_start=150
   _globals['_SEARCH']._serialized_end=378
-  _globals['_CONTROLPLAN']._serialized_start=380
-  _globals['_CONTROLPLAN']._serialized_end=469
+  _globals['_CONTROLPLAN']._serialized_start=381
+  _globals['_CONTROLPLAN']._serialized_end=512
 # @@protoc_insertion_point(module_scope)

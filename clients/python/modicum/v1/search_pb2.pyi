@@ -139,7 +139,7 @@ class _ControlEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTy
     control on canvases of at least 28x28; it does not run on smaller ones.
     """
     CONTROL_PIXEL_SUBSETS: _Control.ValueType  # 9
-    """Does the model still recognise the class in the last 5% of the pixels of BATCHED_GRADIENT? It runs on every image that could
+    """Does the model still recognise the class in the best 5% of the pixels that a search finds? It runs on every image that could
     be scored, eligible or not, for the predicted class, beside the first search for the predicted class. It is not a default
     control, and needs versions with a useful gradient.
     """
@@ -176,7 +176,7 @@ the ring at the canvas' edge filled with the mean, or everything outside the obj
 control on canvases of at least 28x28; it does not run on smaller ones.
 """
 CONTROL_PIXEL_SUBSETS: Control.ValueType  # 9
-"""Does the model still recognise the class in the last 5% of the pixels of BATCHED_GRADIENT? It runs on every image that could
+"""Does the model still recognise the class in the best 5% of the pixels that a search finds? It runs on every image that could
 be scored, eligible or not, for the predicted class, beside the first search for the predicted class. It is not a default
 control, and needs versions with a useful gradient.
 """
@@ -275,6 +275,7 @@ class ControlPlan(google.protobuf.message.Message):
     CONTROL_FIELD_NUMBER: builtins.int
     IMAGES_FIELD_NUMBER: builtins.int
     PASSES_FIELD_NUMBER: builtins.int
+    METHOD_FIELD_NUMBER: builtins.int
     control: Global___Control.ValueType
     """The control."""
     images: builtins.int
@@ -283,9 +284,13 @@ class ControlPlan(google.protobuf.message.Message):
     """
     passes: builtins.int
     """The budget per image in pass-equivalents. For CLASS_TARGETED (10 or more) and FILL_ROBUST (41 or more), 0 means the budget
-    of the search itself; for FILL_ROBUST beside a search without a budget, 600. PIXEL_SUBSETS (16 or more) removes as few
-    pixels per step as its budget allows; 0 means the pixels per step of BATCHED_GRADIENT. All other controls do not search,
-    and take 0.
+    of the search itself; for FILL_ROBUST beside a search without a budget, 600. For PIXEL_SUBSETS
+    (16 or more), 0 means 300 with MASK_OPTIMIZATION; BATCHED_GRADIENT removes as few pixels per step as its budget allows, and 0
+    means its own pixels per step. All other controls do not search, and take 0.
+    """
+    method: Global___SearchMethod.ValueType
+    """For PIXEL_SUBSETS: MASK_OPTIMIZATION or BATCHED_GRADIENT. Unset means MASK_OPTIMIZATION in a request, and BATCHED_GRADIENT in
+    an audit of 0.1.0, which had no other. All other controls leave it unset.
     """
     def __init__(
         self,
@@ -293,7 +298,8 @@ class ControlPlan(google.protobuf.message.Message):
         control: Global___Control.ValueType = ...,
         images: builtins.int = ...,
         passes: builtins.int = ...,
+        method: Global___SearchMethod.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["control", b"control", "images", b"images", "passes", b"passes"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["control", b"control", "images", b"images", "method", b"method", "passes", b"passes"]) -> None: ...
 
 Global___ControlPlan: typing_extensions.TypeAlias = ControlPlan

@@ -60,7 +60,8 @@ def search_value(message: search_pb2.Search) -> Search:
 def control_plan_message(value: ControlPlan) -> search_pb2.ControlPlan:
     """Control plan."""
     control = enum_number(search_pb2.Control, "CONTROL", value.control)
-    return search_pb2.ControlPlan(control=control, images=value.images, passes=value.passes)
+    method = enum_number(search_pb2.SearchMethod, "SEARCH_METHOD", value.method)
+    return search_pb2.ControlPlan(control=control, images=value.images, passes=value.passes, method=method)
 
 
 def control_plan_value(message: search_pb2.ControlPlan) -> ControlPlan | None:
@@ -68,4 +69,5 @@ def control_plan_value(message: search_pb2.ControlPlan) -> ControlPlan | None:
     control = enum_value(search_pb2.Control, "CONTROL", message.control, Control)
     if control is None:
         return None
-    return ControlPlan(control=control, images=message.images, passes=message.passes)
+    method = enum_value(search_pb2.SearchMethod, "SEARCH_METHOD", message.method, SearchMethod)
+    return ControlPlan(control=control, images=message.images, passes=message.passes, method=method)

@@ -63,14 +63,17 @@ class AuditSpecification:
     def digest(self) -> str:
         """SHA-256 of the canonical JSON.
 
-        Default statistics are left out, and so is an empty name of a counterfactual data set: audits from before there
-        were such fields have none.
+        Default statistics are left out, and so are an empty name of a counterfactual data set and the method of a
+        control without one: audits from before there were such fields have none.
         """
         values = asdict(self)
         if self.statistics == DEFAULTS:
             del values["statistics"]
         if not self.counterfactual_dataset:
             del values["counterfactual_dataset"]
+        for plan in values["controls"]:
+            if plan["method"] is None:
+                del plan["method"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

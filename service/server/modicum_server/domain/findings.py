@@ -7,7 +7,7 @@ from pydantic import computed_field
 
 from modicum_server.domain.controls import SEARCH_RESULTS
 from modicum_server.domain.json_types import Base64, Number
-from modicum_server.domain.searches import Fill
+from modicum_server.domain.searches import Fill, SearchMethod
 
 
 class FindingReason(StrEnum):
@@ -97,9 +97,10 @@ class FillRobustFinding:
 
 @dataclass(frozen=True, slots=True)
 class PixelSubsetFinding:
-    """Result of the pixel-subsets control: the image on the last pixels of a descent, and on as many random ones.
+    """Result of the pixel-subsets control: the image on the pixels that a search chose, and on as many random ones.
 
-    `subset` holds the last pixels. Both confidences are in the predicted class. `trace` is the whole descent.
+    Both confidences are in the predicted class. `trace` is the whole descent of batched_gradient, and empty with
+    mask_optimization. `method` is None in findings of 0.1.0, which had batched_gradient alone.
     """
 
     subset: Subset
@@ -109,6 +110,7 @@ class PixelSubsetFinding:
     random_predicted_class: int
     trace: Trace
     passes: Passes
+    method: SearchMethod | None = None
 
 
 @dataclass(frozen=True, slots=True)

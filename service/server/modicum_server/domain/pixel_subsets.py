@@ -1,15 +1,20 @@
-"""The budget of the pixel-subsets control, and the pixels a step that follow from it. Pure arithmetic.
+"""The searches of the pixel-subsets control, and what follows from its budget. Pure arithmetic.
 
-The control descends by `batched_gradient` to the bare fill. The library plans the same passes; a test compares them.
+`mask_optimization` searches for a number of pixels and spends its budget. `batched_gradient` descends to the bare fill,
+and its pixels a step follow from the budget. The library plans the same passes; a test compares them.
 """
 
 import math
 from dataclasses import dataclass
 
-from modicum_server.domain.searches import Canvas
+from modicum_server.domain.searches import Canvas, SearchMethod
 
+METHODS = (SearchMethod.MASK_OPTIMIZATION, SearchMethod.BATCHED_GRADIENT)
+"""The searches that can choose a number of pixels, the default first."""
+DEFAULT_PASSES = 300
+"""The budget of mask_optimization."""
 KEPT_SHARE = 0.05
-"""Of the pixels that are left to be scored; the paper's."""
+"""Of the pixels that are chosen to be scored; the paper's."""
 FIXED_PASSES = 13
 """The whole image, the bare fill and at most 8 verifications; the whole image, its subset and the random one."""
 STEP_PASSES = 3
@@ -34,7 +39,7 @@ class Descent:
 
 
 def kept_pixels(canvas: Canvas) -> int:
-    """Return how many pixels are kept to be scored: 52 of 1,024."""
+    """Return how many pixels are chosen to be scored: 52 of 1,024."""
     return math.ceil(KEPT_SHARE * canvas.pixels)
 
 

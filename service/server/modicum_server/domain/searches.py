@@ -108,8 +108,13 @@ def whole_image_search(searches: Sequence[Search]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ControlPlan:
-    """A control, on how many images it runs (0: all with a subset), and its budget (0: that of the search)."""
+    """A control, on how many images it runs (0: all with a subset), and its budget (0: that of the search).
+
+    `method` is the search of `pixel_subsets`. It is None for other controls, and in audits of 0.1.0, which had
+    batched_gradient alone.
+    """
 
     control: Control
     images: int = 0
     passes: int = 0
+    method: SearchMethod | None = None

@@ -26,7 +26,7 @@ from modicum_sis.images.source import Images, Selection
 
 from modicum_server.domain.controls import budget_of, runs_in
 from modicum_server.domain.findings import FillFinding, FindingControls, ScoredVariant
-from modicum_server.domain.searches import Control, Fill, Search
+from modicum_server.domain.searches import Control, Fill, Search, SearchMethod
 from modicum_server.generated.worker_pb2 import Item
 from modicum_server.handler.findings import class_targeted_of, fill_robust_of
 from modicum_server.handler.progress_counts import ProgressCounts
@@ -35,11 +35,15 @@ from modicum_server.handler.search_objects import search_method
 
 @dataclass(frozen=True, slots=True)
 class PlannedControl:
-    """A control of the task, its budget (0: that of the search), and the positions on which it does not run."""
+    """A control of the task, its budget (0: that of the search), and the positions on which it does not run.
+
+    `method` is the search of `pixel_subsets`; None is batched_gradient.
+    """
 
     control: Control
     passes: int
     excluded: frozenset[int]
+    method: SearchMethod | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,7 @@ from modicum_server.domain.findings import (
     Subset,
     Trace,
 )
+from modicum_server.domain.searches import SearchMethod
 from modicum_server.generated.worker_pb2 import Item
 
 TRACE_POINTS = 256
@@ -88,7 +89,7 @@ def fill_robust_of(result: FillRobust) -> FillRobustFinding:
     )
 
 
-def pixel_subset_of(result: PixelSubset) -> PixelSubsetFinding:
+def pixel_subset_of(result: PixelSubset, method: SearchMethod | None) -> PixelSubsetFinding:
     """Return the result of the pixel-subsets control."""
     return PixelSubsetFinding(
         subset=subset_of(result.mask),
@@ -96,8 +97,9 @@ def pixel_subset_of(result: PixelSubset) -> PixelSubsetFinding:
         predicted_class=result.predicted_class,
         random_confidence=result.random_confidence,
         random_predicted_class=result.random_predicted_class,
-        trace=trace_of(result.trace),
+        trace=Trace((), ()) if result.trace is None else trace_of(result.trace),
         passes=passes_of(result.passes),
+        method=method,
     )
 
 

@@ -1,19 +1,19 @@
 """The pixel-subsets control on all images of a chunk, eligible or not (docs/method.md, "Pixel subsets").
 
-`modicum_sis.pixel_subsets` descends and scores; its results become the domain's here. A measure computes the accuracy.
+`modicum_sis.pixel_subsets` searches and scores; its results become the domain's here. A measure computes the accuracy.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import modicum_sis.findings as sis
-from modicum_sis import Classifier, Donors, pixel_subsets
-from modicum_sis.controls.pixel_subsets import SCORING_PASSES
+from modicum_sis import BatchedGradient, Classifier, Donors, MaskOptimization, pixel_subsets
+from modicum_sis.controls.pixel_subsets import SCORING_PASSES, PixelSearch
 from modicum_sis.images.source import Selection
 
 from modicum_server.domain.findings import FindingControls
-from modicum_server.domain.pixel_subsets import KEPT_SHARE, descent_within
-from modicum_server.domain.searches import Fill
+from modicum_server.domain.pixel_subsets import DEFAULT_PASSES, KEPT_SHARE, descent_within
+from modicum_server.domain.searches import Fill, SearchMethod
 from modicum_server.handler.controls import PlannedControl, Searched
 from modicum_server.handler.findings import pixel_subset_of
 from modicum_server.handler.images import TaskImages
@@ -48,7 +48,7 @@ class PixelSubsets:
             self.classifier,
             Selection(self.images, [one.found.index for one in chosen]),
             kept_share=KEPT_SHARE,
-            pixels_per_step=self._pixels_per_step(self.plan.passes),
+            search=self._search(self.plan),
             fill=self.fill.value,
             seed=self.seed,
             donors=self.donors,
@@ -60,12 +60,16 @@ class PixelSubsets:
         for one in found:
             self.progress.passes_done += SCORING_PASSES
             position = chosen[one.index].position
-            results[position] = replace(results.get(position, FindingControls()), pixel_subset=pixel_subset_of(one))
+            results[position] = replace(
+                results.get(position, FindingControls()), pixel_subset=pixel_subset_of(one, self.plan.method)
+            )
         return results
 
-    def _pixels_per_step(self, passes: int) -> int | None:
-        """Return the pixels a step that the budget allows; without a budget, those of the library."""
-        return descent_within(passes, self.images.canvas).pixels_per_step if passes else None
+    def _search(self, plan: PlannedControl) -> PixelSearch:
+        """Return the search of the plan. A descent without a budget has the library's pixels a step."""
+        if plan.method is SearchMethod.MASK_OPTIMIZATION:
+            return MaskOptimization(passes=plan.passes or DEFAULT_PASSES)
+        return BatchedGradient(descent_within(plan.passes, self.images.canvas).pixels_per_step if plan.passes else None)
 
     def _runs(self, one: Searched) -> bool:
         return (

@@ -229,7 +229,7 @@ def planned_controls(work: SearchWork) -> tuple[PlannedControl, ...]:
         plan = control_plan_value(message)
         excluded = work.control_exclusions[place].positions if place < len(work.control_exclusions) else ()
         if plan is not None:
-            planned.append(PlannedControl(plan.control, plan.passes, frozenset(excluded)))
+            planned.append(PlannedControl(plan.control, plan.passes, frozenset(excluded), plan.method))
     return tuple(planned)
 
 

@@ -1,11 +1,11 @@
-"""The pixel-subsets control (docs/method.md, "Pixel subsets"): what is recognised in the last 5% of the pixels?
+"""The pixel-subsets control (docs/method.md, "Pixel subsets"): what is recognised in the best 5% of the pixels?
 
 It runs on every image that could be scored, eligible or not. Accuracies are over the labelled ones among them, always
-the same images: on the kept pixels, on as many random ones, and on the whole image. Images without a descent are
+the same images: on the chosen pixels, on as many random ones, and on the whole image. Images without a result are
 counted: they failed, were not drawn for a plan of fewer images, or have a confidence that is NaN.
 
 Rule of the reading, on the share of images that keep their predicted class. ANY_PIXELS: the lower end of the share on
-random pixels is above 0.5. FEW_PIXELS: otherwise, the lower end of the share on the kept pixels is above 0.5, and that
+random pixels is above 0.5. FEW_PIXELS: otherwise, that of the share on the chosen pixels is above 0.5, and that
 of the paired difference is above 0. MORE_PIXELS: the upper end of the share is below 0.5. Otherwise, or below n = 10,
 INCONCLUSIVE.
 """
@@ -26,15 +26,16 @@ from modicum_server.measures.pixel_subset_curves import GRID
 from modicum_server.measures.rescored import LESS, MORE, against_limit
 
 CONTROL = "pixel_subsets"
-NOT_LABELLED = "no image that was descended has a label"
+NOT_LABELLED = "no image with a pixel subset has a label"
 
 
 def pixel_subsets(seen: Observations) -> Measured:
     """Return the measures of the control, none if it did not run.
 
     Beside the accuracies and the shares that keep the class, it returns the mean confidence in the predicted class on
-    the kept pixels. Its parameter `curve` is that mean over the share of pixels kept, with its interval. The parameter
-    `left_out` of each measure is the number of images without a descent.
+    the chosen pixels. After descents its parameter `curve` is that mean over the share of pixels kept, with its
+    interval. Each measure has the parameters `method`, the search that chose the pixels, and `left_out`, the number of
+    images without a result.
     """
     found = seen.descents
     if not len(found.place):
@@ -44,6 +45,7 @@ def pixel_subsets(seen: Observations) -> Measured:
         "kept_share": KEPT_SHARE,
         "kept_pixels": kept_pixels(seen.canvas),
         "left_out": len(seen.position) - len(found.place),
+        "method": found.method.value,
     }
     take = _Taking(seen.level, parameters)
     accuracies = _accuracies(
@@ -54,13 +56,13 @@ def pixel_subsets(seen: Observations) -> Measured:
         whole=whole == label,
     )
     kept, kept_by_chance = found.predicted == whole, found.random_predicted == whole
-    curve = _curve(found.curve, seen.level)
+    curve = {} if np.isnan(found.curve).any() else {"curve": _curve(found.curve, seen.level)}
     return {
         **accuracies,
         "pixel_subsets_class_kept_share": take.share(kept),
         "pixel_subsets_random_class_kept_share": take.share(kept_by_chance),
         "pixel_subsets_class_kept_gain": take.difference(kept, kept_by_chance),
-        "pixel_subsets_confidence_mean": take.mean(found.confidence, curve=curve),
+        "pixel_subsets_confidence_mean": take.mean(found.confidence, **curve),
         "pixel_subsets_random_confidence_mean": take.mean(found.random_confidence),
     }
 
@@ -119,8 +121,8 @@ def pixel_subsets_reading(measured: Measured) -> Reading | None:
         return None
     by_chance = measured["pixel_subsets_random_class_kept_share"]
     fact = (
-        f"In the {KEPT_SHARE:.0%} of the pixels that a descent leaves, {share_text(kept.value)} of {kept.n} "
-        f"images{interval_text(kept.interval)} keep their class, and in as many random pixels "
+        f"In the {KEPT_SHARE:.0%} of the pixels that {kept.parameters['method']} chose, {share_text(kept.value)} of "
+        f"{kept.n} images{interval_text(kept.interval)} keep their class, and in as many random pixels "
         f"{share_text(by_chance.value or 0.0)}{interval_text(by_chance.interval)}{_accuracy_text(measured)}"
         f"{_left_out_text(kept)}"
     )
@@ -139,7 +141,7 @@ def _accuracy_text(measured: Measured) -> str:
 
 def _left_out_text(kept: Measure) -> str:
     left_out = kept.parameters["left_out"]
-    return f"; {left_out:,} {'image has' if left_out == 1 else 'images have'} no descent" if left_out else ""
+    return f"; {left_out:,} {'image has' if left_out == 1 else 'images have'} no pixel subset" if left_out else ""
 
 
 def _outcome(measured: Measured) -> str:
@@ -166,17 +168,17 @@ def _conclusion(outcome: str, n: int) -> str:
 FAMILY = Family(
     pixel_subsets,
     {
-        "pixel_subsets_accuracy": Title("Accuracy on the last 5% of the pixels"),
+        "pixel_subsets_accuracy": Title("Accuracy on the chosen 5% of the pixels"),
         "pixel_subsets_random_accuracy": Title("Accuracy on a random 5% of the pixels, the same images"),
         "pixel_subsets_whole_accuracy": Title("Accuracy on whole images, the same images"),
-        "pixel_subsets_accuracy_gain": Title("Accuracy on the last 5% minus that on a random 5%"),
-        "pixel_subsets_accuracy_drop": Title("Accuracy on whole images minus that on the last 5%"),
-        "pixel_subsets_class_kept_share": Title("Images that keep their class on the last 5% of the pixels"),
+        "pixel_subsets_accuracy_gain": Title("Accuracy on the chosen 5% minus that on a random 5%"),
+        "pixel_subsets_accuracy_drop": Title("Accuracy on whole images minus that on the chosen 5%"),
+        "pixel_subsets_class_kept_share": Title("Images that keep their class on the chosen 5% of the pixels"),
         "pixel_subsets_random_class_kept_share": Title("Images that keep their class on a random 5% of the pixels"),
         "pixel_subsets_class_kept_gain": Title(
-            "Images that keep their class on the last 5% minus those on a random 5%"
+            "Images that keep their class on the chosen 5% minus those on a random 5%"
         ),
-        "pixel_subsets_confidence_mean": Title("Confidence on the last 5% of the pixels, mean"),
+        "pixel_subsets_confidence_mean": Title("Confidence on the chosen 5% of the pixels, mean"),
         "pixel_subsets_random_confidence_mean": Title("Confidence on a random 5% of the pixels, mean"),
     },
     pixel_subsets_reading,

@@ -175,7 +175,7 @@ def _descent(measured: Mapping[str, Measure]) -> plots.Curve | None:
     if DESCENT not in measured:
         return None
     parameters = measured[DESCENT].parameters
-    return plots.curve(parameters["curve"], parameters["kept_share"])
+    return plots.curve(parameters.get("curve", ()), parameters["kept_share"])
 
 
 def _points(seen: Observations, margins: Sequence[float]) -> list[tuple[float, float, str]]:

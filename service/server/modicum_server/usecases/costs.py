@@ -13,7 +13,7 @@ from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
 from modicum_server.domain.controls import CONTROLS, budget_of, runs_in
 from modicum_server.domain.ensembles import checked_together, index_of_matched, searched_by
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.pixel_subsets import STEP_PASSES, Descent, descent_within
+from modicum_server.domain.pixel_subsets import DEFAULT_PASSES, STEP_PASSES, Descent, descent_within
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
 from modicum_server.domain.spots import LEAST_CLASS_IMAGES, LEAST_SPOT_IMAGES, most_spot_passes
 from modicum_server.measures.shortcut import is_large_enough
@@ -80,6 +80,8 @@ def control_passes(plan: ControlPlan, search: Search, canvas: Canvas) -> int:
             return plan.passes or search_passes(search, canvas)
         case Control.FILL_ROBUST:
             return budget_of(plan.control, plan.passes, search)
+        case Control.PIXEL_SUBSETS if plan.method is SearchMethod.MASK_OPTIMIZATION:
+            return plan.passes or DEFAULT_PASSES
         case Control.PIXEL_SUBSETS:
             return pixel_subset_descent(plan.passes, canvas).passes
         case _:
@@ -87,7 +89,7 @@ def control_passes(plan: ControlPlan, search: Search, canvas: Canvas) -> int:
 
 
 def pixel_subset_descent(passes: int, canvas: Canvas) -> Descent:
-    """Return the descent of the pixel-subsets control within its budget; budget 0 means the method's pixels a step."""
+    """Return the descent of batched_gradient for pixel subsets within a budget; 0 means the method's pixels a step."""
     return descent_within(passes, canvas) if passes else Descent(canvas, default_pixels_per_step(canvas))
 
 

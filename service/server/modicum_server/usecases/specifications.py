@@ -8,7 +8,7 @@ from modicum_server.domain.controls import ASKING_OTHERS, CONTROLS, EXTRA
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import Ensemble, InputSpecification, ModelVersion
-from modicum_server.domain.pixel_subsets import MOST_PIXELS
+from modicum_server.domain.pixel_subsets import DEFAULT_PASSES, METHODS, MOST_PIXELS
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
 from modicum_server.errors import CanvasUnfit, FieldInvalid, GradientMissing
 from modicum_server.settings import Settings
@@ -115,6 +115,7 @@ def _check_controls(draft: AuditDraft) -> None:
     for place, plan in enumerate(plans):
         check(f"{FIELD}.controls[{place}].images", plan.images)
         _check_budget(f"{FIELD}.controls[{place}].passes", plan)
+        _check_method(f"{FIELD}.controls[{place}].method", plan)
         if plan.control in ASKING_OTHERS and len(draft.specification.model_versions) == 1:
             raise FieldInvalid(
                 f"{FIELD}.controls[{place}].control",
@@ -140,6 +141,15 @@ def _check_budget(field: str, plan: ControlPlan) -> None:
             f"expected {least} or more for {plan.control}, or 0 for the server's default, got {plan.passes}",
         )
     check(field, plan.passes)
+
+
+def _check_method(field: str, plan: ControlPlan) -> None:
+    if plan.method is None:
+        return
+    if plan.control is not Control.PIXEL_SUBSETS:
+        raise FieldInvalid(field, f"expected no method for {plan.control}, got {plan.method}")
+    if plan.method not in METHODS:
+        raise FieldInvalid(field, f"expected {' or '.join(METHODS)} for {plan.control}, got {plan.method}")
 
 
 def _check_canvas(canvas: Canvas) -> None:
@@ -175,6 +185,7 @@ def fill_in(draft: AuditDraft, versions: Sequence[ModelVersion], settings: Setti
 def _filled_controls(draft: AuditDraft, version_count: int, canvas: Canvas) -> tuple[ControlPlan, ...]:
     """Return the named controls or the default ones; those with a budget of their own are added to either."""
     asked = draft.specification.controls
+    asked = tuple(_filled_pixel_subsets(plan) if plan.control is Control.PIXEL_SUBSETS else plan for plan in asked)
     by_budget = tuple(plan for plan in asked if plan.control in EXTRA)
     if by_budget and canvas.pixels > MOST_PIXELS:
         raise FieldInvalid(
@@ -185,6 +196,13 @@ def _filled_controls(draft: AuditDraft, version_count: int, canvas: Canvas) -> t
     if draft.no_controls or len(by_budget) < len(asked):
         return asked
     return (*default_controls(version_count, canvas), *by_budget)
+
+
+def _filled_pixel_subsets(plan: ControlPlan) -> ControlPlan:
+    """Return the plan with a method, and with a budget if the method has a default one."""
+    method = plan.method or METHODS[0]
+    passes = DEFAULT_PASSES if method is SearchMethod.MASK_OPTIMIZATION else 0
+    return replace(plan, method=method, passes=plan.passes or passes)
 
 
 def _smallest_canvas(inputs: Sequence[InputSpecification]) -> Canvas:
