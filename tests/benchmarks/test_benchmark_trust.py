@@ -12,7 +12,7 @@ def runs(case: str, expected: str, verdicts: list[str]) -> list[dict]:
 
 
 def part(verdicts: list[str]) -> dict:
-    found = runs("no mark", "CLEAR", verdicts)
+    found = runs("no mark", "NONE_SEEN", verdicts)
     return {
         "taken": {"quick": False},
         "seeds": len(verdicts),
@@ -24,27 +24,27 @@ def part(verdicts: list[str]) -> dict:
 
 
 def test_right_verdicts_are_counted_with_wilsons_interval():
-    case = trust.summary(runs("no mark", "CLEAR", ["CLEAR"] * 18 + ["INCONCLUSIVE", "SHORTCUT"]))
+    case = trust.summary(runs("no mark", "NONE_SEEN", ["NONE_SEEN"] * 18 + ["INCONCLUSIVE", "SHORTCUT"]))
 
     assert (case["right"], case["n"]) == (18, 20)
-    assert case["verdicts"] == {"CLEAR": 18, "INCONCLUSIVE": 1, "SHORTCUT": 1}
+    assert case["verdicts"] == {"NONE_SEEN": 18, "INCONCLUSIVE": 1, "SHORTCUT": 1}
     assert case["interval"]["method"] == "wilson"
     assert round(case["interval"]["low"], 3) == 0.699
 
 
 def test_below_ten_seeds_there_is_no_interval():
-    assert trust.summary(runs("no mark", "CLEAR", ["CLEAR"] * 3))["interval"] is None
+    assert trust.summary(runs("no mark", "NONE_SEEN", ["NONE_SEEN"] * 3))["interval"] is None
 
 
 def test_the_page_shows_every_case():
-    text = "\n".join(trust_tables.trust(part(["CLEAR"] * 19 + ["INCONCLUSIVE"])))
+    text = "\n".join(trust_tables.trust(part(["NONE_SEEN"] * 19 + ["INCONCLUSIVE"])))
 
-    assert "| no mark | CLEAR | 19 CLEAR and 1 INCONCLUSIVE | 19 of 20 | 76% to 99% |" in text
+    assert "| no mark | NONE_SEEN | 1 INCONCLUSIVE and 19 NONE_SEEN | 19 of 20 | 76% to 99% |" in text
     assert "| no mark | 90% (90% to 90%) | 250 (250 to 250) | 100% (100% to 100%) | 27% | 20% (20% to 20%) |" in text
 
 
 def test_the_page_says_that_the_cases_are_easy_ones():
-    text = "\n".join(trust_tables.trust(part(["CLEAR"] * 20)))
+    text = "\n".join(trust_tables.trust(part(["NONE_SEEN"] * 20)))
 
     assert "Both are easy cases. The digits are drawn in faint ink, 30% of full" in text
 

@@ -161,8 +161,23 @@ def test_a_finding_without_a_subset_says_why(result):
 
 
 def test_a_document_of_another_schema_is_refused():
-    with pytest.raises(ServiceError, match="reads 1"):
-        document_of(b'{"schema_version": 2}')
+    with pytest.raises(ServiceError, match="schema 3, this client reads 1 and 2"):
+        document_of(b'{"schema_version": 3}')
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_document_of_this_schema_and_of_the_one_before_is_read(version):
+    assert document_of(json.dumps({"schema_version": version}).encode()) == {"schema_version": version}
+
+
+def test_an_old_result_keeps_the_outcome_that_it_has():
+    (model,) = DOCUMENT["models"]
+    old = {"control": "shortcut", "text": "costs 1%: clear.", "outcome": "CLEAR"}
+    searches = [{**search, "readings": [old]} for search in model["searches"]]
+
+    result = result_of({**DOCUMENT, "models": [{**model, "searches": searches}]}, gzip.compress(b""))
+
+    assert result.models[0].shortcut == "CLEAR"
 
 
 def test_the_last_pixels_of_an_image_are_read_and_shown(result):

@@ -289,5 +289,5 @@ def test_a_rule_of_another_data_set_is_left_out():
 def test_a_verdict_in_place_of_a_result_is_refused():
     with pytest.raises(PolicyError, match="got a verdict; judge the result that it is about"):
         verdict("", verdict("", document()).as_json())
-    with pytest.raises(PolicyError, match="expected a result document of schema version 1"):
+    with pytest.raises(PolicyError, match="expected a result document of schema version 1 or 2"):
         verdict("", {"models": []})

@@ -68,16 +68,16 @@ def reading_of(findings):
 
 RING_CASES = [
     pytest.param(images(in_ring=True, lost=0.5), "SHORTCUT", id="subsets in the ring, and it is missed"),
-    pytest.param(images(in_ring=False), "CLEAR", id="subsets elsewhere, and it is not missed"),
-    pytest.param(images(in_ring=True), "INCONCLUSIVE", id="subsets in the ring, but it is not missed"),
-    pytest.param(images(in_ring=False, lost=0.5), "INCONCLUSIVE", id="subsets elsewhere, but it is missed"),
+    pytest.param(images(in_ring=False), "NONE_SEEN", id="subsets elsewhere, and it is not missed"),
+    pytest.param(images(in_ring=True), "NONE_SEEN", id="subsets in the ring, but it is not missed"),
+    pytest.param(images(in_ring=False, lost=0.5), "SHORTCUT", id="subsets elsewhere, but it is missed"),
     pytest.param(images(in_ring=True, lost=0.15), "INCONCLUSIVE", id="the drop's lower end is below the limit"),
     pytest.param(images(in_ring=False, lost=0.05), "INCONCLUSIVE", id="the drop's upper end is above the limit"),
-    pytest.param(images(29, in_ring=True, lost=0.5), "INCONCLUSIVE", id="29 eligible images"),
-    pytest.param(images(30, in_ring=True, lost=0.5), "SHORTCUT", id="30 eligible images"),
+    pytest.param(images(29, in_ring=True, lost=0.5), "INCONCLUSIVE", id="29 images"),
+    pytest.param(images(30, in_ring=True, lost=0.5), "SHORTCUT", id="30 images"),
     pytest.param(images(in_ring=False, wrong=0.5), "INCONCLUSIVE", id="accuracy at chance"),
     pytest.param(images(in_ring=False, wrong=0.4), "INCONCLUSIVE", id="accuracy whose interval holds chance"),
-    pytest.param(images(in_ring=False, wrong=0.1), "CLEAR", id="accuracy whose interval lies above chance"),
+    pytest.param(images(in_ring=False, wrong=0.1), "NONE_SEEN", id="accuracy whose interval lies above chance"),
 ]
 
 
@@ -88,13 +88,9 @@ def test_the_ring_is_read_by_the_rule(findings, outcome):
 
 OBJECT_CASES = [
     pytest.param(with_objects(area=0.4, share=0.0, lost=0.5), "SHORTCUT", id="subsets outside, and that is missed"),
-    pytest.param(with_objects(area=0.4, share=0.9), "CLEAR", id="subsets in the objects, and nothing is missed"),
-    pytest.param(with_objects(area=0.4, share=0.0), "INCONCLUSIVE", id="subsets outside, but that is not missed"),
-    pytest.param(with_objects(area=0.9, share=0.6, lost=0.5), "SHORTCUT", id="40% outside where chance is 10%"),
-    pytest.param(with_objects(area=0.9, share=0.75, lost=0.5), "INCONCLUSIVE", id="25% outside where chance is 10%"),
-    pytest.param(
-        with_objects(area=0.15, share=0.0, lost=0.5), "INCONCLUSIVE", id="small objects, out of the rule's reach"
-    ),
+    pytest.param(with_objects(area=0.4, share=0.9), "NONE_SEEN", id="subsets in the objects, and nothing is missed"),
+    pytest.param(with_objects(area=0.4, share=0.0), "NONE_SEEN", id="subsets outside, but that is not missed"),
+    pytest.param(with_objects(area=0.15, share=0.0, lost=0.5), "SHORTCUT", id="small objects, and the rest is missed"),
     pytest.param(
         images(in_ring=True, lost=0.5) + with_objects(29, area=0.4, share=0.9, first=COUNT),
         "INCONCLUSIVE",
@@ -102,7 +98,7 @@ OBJECT_CASES = [
     ),
     pytest.param(
         images(in_ring=True, lost=0.5) + with_objects(area=0.4, share=0.9, first=COUNT),
-        "CLEAR",
+        "NONE_SEEN",
         id="the objects take the ring's place",
     ),
     pytest.param(
@@ -118,17 +114,69 @@ def test_objects_are_read_by_the_rule(findings, outcome):
     assert reading_of(findings)["outcome"] == outcome
 
 
-def test_the_rule_needs_thirty_images_for_every_measure():
+def test_the_rule_needs_thirty_labelled_images_and_no_subset():
     few_labelled = images(10, in_ring=False) + [
         replace(one, label=None, position=100 + one.position) for one in images(in_ring=False)
     ]
-    few_searched = [
-        replace(one, subset=None, baseline_confident=True) if one.position >= 12 else one
-        for one in images(in_ring=False)
-    ]
+    without_subsets = [replace(one, subset=None, baseline_confident=True) for one in images(in_ring=False)]
 
     assert "fewer than 30 labelled images without that region (10)" in reading_of(few_labelled)["text"]
-    assert "fewer than 30 images with a subset (12)" in reading_of(few_searched)["text"]
+    assert reading_of(without_subsets) == {
+        "control": "shortcut",
+        "outcome": "NONE_SEEN",
+        "text": "Filling the ring at the canvas' edge with the mean costs 0% of accuracy (95% interval -8.8% to 8.8%); "
+        "no subset was found, so where it lies is not known: no reliance on the ring was seen.",
+    }
+
+
+def of_classes(counts, lost):
+    """Images that are all right: so many of each class, and so many of them lost without the ring."""
+    found = []
+    for label, (count, gone) in enumerate(zip(counts, lost, strict=True)):
+        for place in range(count):
+            still = (label + 1) % len(counts) if place < gone else label
+            controls = filled("ring_filled", still)
+            named = {"label": label, "predicted_class": label, "target_class": label}
+            found.append(finding(len(found), 4, subset=subset_in(~RING), controls=controls, **named))
+    return found
+
+
+CLASS_CASES = [
+    pytest.param([30] * 10, [0] * 9 + [27], "SHORTCUT", id="one class in ten rests on the ring"),
+    pytest.param([30] * 10, [0] * 9 + [12], "SHORTCUT", id="two fifths of one class in ten"),
+    pytest.param([30] * 10, [0] * 9 + [8], "INCONCLUSIVE", id="too few of one class in ten to tell"),
+    pytest.param([30] * 10, [1] * 10, "NONE_SEEN", id="3% of every class"),
+    pytest.param([150, 10], [0, 10], "SHORTCUT", id="a class of ten images"),
+    pytest.param([150, 9], [0, 9], "INCONCLUSIVE", id="a class of nine images is not judged, but the drop is open"),
+]
+
+
+@pytest.mark.parametrize(("counts", "lost", "outcome"), CLASS_CASES)
+def test_every_class_is_read_by_itself(counts, lost, outcome):
+    assert reading_of(of_classes(counts, lost))["outcome"] == outcome
+
+
+def test_the_sentence_names_the_classes_that_rest_on_the_ring():
+    text = reading_of(of_classes([30] * 10, [27, 0, *[0] * 7, 28]))["text"]
+
+    assert ", by predicted class 93% (95% interval 75% to 98%) for class 9 and 90%" in text
+    assert "for cat;" in text
+    assert text.endswith("the decision uses the ring; a person must say whether there is evidence in it.")
+
+
+def test_the_sentence_counts_classes_with_too_few_images():
+    text = reading_of(of_classes([60, 60, 9, 3], [0] * 4))["text"]
+
+    assert text.endswith("no reliance on the ring was seen; 2 classes have too few images to be looked at alone.")
+
+
+def test_a_class_must_stand_out_among_all_classes():
+    drop = measures_of(of_classes([30] * 10, [0] * 9 + [9]))["shortcut_accuracy_drop"]
+
+    last = drop["groups"]["9"]
+    assert last["interval"]["low"] > 0.10 > last["parameters"]["low_over_classes"]
+    assert last["parameters"]["label"] == "class 9"
+    assert (last["value"], last["n"]) == (0.3, 30)
 
 
 def test_accuracy_is_compared_with_chance_on_the_images_of_the_drop():
@@ -174,7 +222,6 @@ def test_the_drop_counts_every_labelled_image_eligible_or_not():
     assert (drop["n"], drop["value"]) == (50, 0.2)
     assert drop["parameters"] == {
         "region": "ring",
-        "eligible": COUNT,
         "accuracy_low": pytest.approx(0.9287, abs=1e-4),  # Wilson, 50 of 50
         "accuracy_filled": 0.8,
         "chance_accuracy": 0.6,
@@ -216,8 +263,10 @@ def test_without_objects_the_object_share_says_so():
     assert measured["object_share_median"]["unavailable"] == "no item with a subset has boxes or a mask"
 
 
-def test_the_sentence_gives_share_chance_and_drop():
+def test_the_sentence_gives_drop_share_and_chance():
     assert reading_of(images(in_ring=True, lost=0.5))["text"] == (
-        "100% of the median subset lies in the ring at the canvas' edge (chance 44%), and filling it with the mean "
-        "costs 50% of accuracy (95% interval 35% to 65%): the decision rests on what lies beside the object."
+        "Filling the ring at the canvas' edge with the mean costs 50% of accuracy (95% interval 33% to 65%), by "
+        "predicted class 50% (95% interval 24% to 70%) for cat and 50% (95% interval 24% to 70%) for dog; 100% of the "
+        "median subset lies in the ring (chance 44%): the decision uses the ring; a person must say whether there is "
+        "evidence in it."
     )

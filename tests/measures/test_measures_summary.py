@@ -113,7 +113,8 @@ class Situation:
 
 
 RING_COSTS = (
-    "Filling the ring at the edge with the mean costs 40% of the accuracy (95% interval 30% to 50%): a shortcut."
+    "Filling the ring at the edge with the mean costs 40% of the accuracy (95% interval 30% to 50%). If no evidence "
+    "lies there, this is a shortcut."
 )
 TOO_FEW = (
     f"Not tested: whether a small place decides (that takes at least 30 images of two predicted classes), {OTHERS}"

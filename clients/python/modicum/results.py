@@ -12,7 +12,8 @@ from modicum.findings import Finding, findings_of
 from modicum.measures import Measure, measures_of
 from modicum.resource_names import short_version
 
-SCHEMA_VERSION = 1
+#: Of the result documents that this client reads. In 1 the outcome NONE_SEEN was called CLEAR, by another rule.
+SCHEMA_VERSIONS = (1, 2)
 
 #: Measures that are only half the truth, with what must stand beside them.
 BESIDE = {"overinterpretation_rate": {"class-targeted": "overinterpretation_rate_class_targeted"}}
@@ -121,7 +122,10 @@ class ModelResult:
 
     @property
     def shortcut(self) -> str:
-        """SHORTCUT, CLEAR or INCONCLUSIVE by the shortcut rule; empty where its control did not run."""
+        """SHORTCUT, NONE_SEEN or INCONCLUSIVE by the shortcut rule; empty where its control did not run.
+
+        A result of schema 1 has CLEAR instead of NONE_SEEN, by a rule that also asked where the subsets lie.
+        """
         return self._outcome("shortcut")
 
     @property
@@ -169,9 +173,10 @@ def document_of(data: bytes) -> Mapping[str, Any]:
         ServiceError: it is of a schema that this client does not read.
     """
     document: Mapping[str, Any] = json.loads(data)
-    if document.get("schema_version") != SCHEMA_VERSION:
+    if document.get("schema_version") not in SCHEMA_VERSIONS:
+        told = " and ".join(map(str, SCHEMA_VERSIONS))
         raise ServiceError(
-            f"the result is of schema {document.get('schema_version')!r}, this client reads {SCHEMA_VERSION}; "
+            f"the result is of schema {document.get('schema_version')!r}, this client reads {told}; "
             "install a modicum that fits the server",
             reason="SCHEMA_UNKNOWN",
         )

@@ -23,7 +23,8 @@ from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict
 Document = Mapping[str, Any]
 #: What of the audit a search of the document must have been measured with.
 AS_ASKED = ("threshold", "fill")
-SCHEMA_VERSION = 1
+#: Of the result documents that it judges.
+SCHEMA_VERSIONS = (1, 2)
 
 
 def judge(document: Document, policy: Policy, *, today: date) -> Verdict:
@@ -53,10 +54,10 @@ def judge(document: Document, policy: Policy, *, today: date) -> Verdict:
 def _refuse_other_documents(document: Document) -> None:
     if document.get("kind") == KIND:
         raise PolicyError("expected a result document, got a verdict; judge the result that it is about")
-    if document.get("schema_version") != SCHEMA_VERSION or "models" not in document:
+    if document.get("schema_version") not in SCHEMA_VERSIONS or "models" not in document:
+        known = " or ".join(map(str, SCHEMA_VERSIONS))
         raise PolicyError(
-            f"expected a result document of schema version {SCHEMA_VERSION}, as `modicum audit --output FILE.json` "
-            "writes it"
+            f"expected a result document of schema version {known}, as `modicum audit --output FILE.json` writes it"
         )
 
 

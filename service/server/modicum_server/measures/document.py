@@ -27,7 +27,7 @@ from modicum_server.measures.out_of_distribution import OutOfDistribution
 from modicum_server.measures.parts import Audited, Entry
 from modicum_server.measures.summary import summary_of, summary_without_search
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FINDINGS_FORMAT = "jsonl+gzip"
 INFERENCE_ONLY = "inference only"
 """Stamp of input dropout, also as a member: the authors train with it, here it is put around what was not."""
@@ -64,7 +64,7 @@ def result_document(
         counterfactual: what was predicted on both sides of the counterfactual set's pairs, None without.
     """
     # Longer than a function should be: it is the document's outline, and stays one to be read beside the docs.
-    tally = _Tally.of(audit.specification)
+    tally = _Tally.of(audit.specification, {version.name: version.class_labels for version in versions})
     for finding in findings:
         tally.add(finding)
     tally.forward += sum(row.passes for rows in (spots or {}).values() for row in rows)
@@ -133,11 +133,15 @@ class _Tally:
     backward: int = 0
 
     @classmethod
-    def of(cls, specification: AuditSpecification) -> "_Tally":
+    def of(cls, specification: AuditSpecification, class_labels: Mapping[str, tuple[str, ...]]) -> "_Tally":
         return cls(
             {
                 (version, index): Observer(
-                    search, specification.canvas, specification.statistics, _other_passes(specification, search)
+                    search,
+                    specification.canvas,
+                    specification.statistics,
+                    _other_passes(specification, search),
+                    class_labels.get(version, ()),
                 )
                 for version in specification.model_versions
                 for index, search in enumerate(specification.searches)

@@ -89,6 +89,7 @@ class Observations:
         transfers: by the name of another version, what it said of the subsets.
         descents: what the pixel-subsets control said of the images that it ran on.
         other_passes: budget an image of the class-targeted control, 0 where its method has none in passes.
+        class_labels: names of the version's classes; empty where it has none.
     """
 
     search: Search
@@ -121,6 +122,11 @@ class Observations:
     transfers: dict[str, Transferred]
     descents: Descents
     other_passes: int
+    class_labels: tuple[str, ...] = ()
+
+    def class_name(self, index: int) -> str:
+        """Return a class's name, or its number where it has none."""
+        return self.class_labels[index] if 0 <= index < len(self.class_labels) else f"class {index}"
 
     @property
     def level(self) -> float:

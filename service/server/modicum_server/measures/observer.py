@@ -92,13 +92,15 @@ class _VariantColumn:
 class Observer:
     """Takes the findings of one version and one search, one at a time, and keeps a few numbers of each.
 
-    `other_passes` is the class-targeted control's own budget, 0 for that of the search.
+    `other_passes` is the class-targeted control's own budget, 0 for that of the search. `class_labels` are the
+    version's.
     """
 
     search: Search
     canvas: Canvas
     statistics: Statistics = DEFAULTS
     other_passes: int = 0
+    class_labels: tuple[str, ...] = ()
     _ring: Ring = field(init=False)
     _columns: dict[str, "array[Any]"] = field(init=False)
     _fills: dict[str, _FillColumn] = field(init=False, default_factory=dict)
@@ -174,6 +176,7 @@ class Observer:
             transfers=transfers,
             descents=self._descents.descents(),
             other_passes=self.other_passes or self.search.passes,
+            class_labels=self.class_labels,
         )
 
     def _append(self, image: Mapping[str, float]) -> None:

@@ -2,37 +2,39 @@
 
 The region is the ring at the canvas' edge. If an image of the audit has boxes or a mask, the region is what lies
 outside its objects, and only images with objects count. The drop is the paired loss of accuracy when the region is
-filled with `mean`. The rule never sees where a mark was planted.
+filled with `mean`, over all images and by predicted class. The rule never sees where a mark was planted. Where the
+subsets lie is described and decides nothing.
 
-SHORTCUT: the lower end of the median share of the subset's pixels in the region is above its chance level (the region's
-area) + 0.2, and the lower end of the drop is above 0.10. CLEAR: both upper ends are below those limits. INCONCLUSIVE:
-otherwise; or with fewer than 30 eligible images, or images behind the drop or the median; or if the interval of the
-accuracy does not lie above chance. Chance is the share of the most frequent label, which a constant prediction would
-reach; both are over the images of the drop. Not for canvases below 28x28.
+SHORTCUT: the lower end of the drop is above 0.10, over all images or for a class. A class needs ten images; its lower
+end is that of an interval whose error is divided by the number of such classes (Bonferroni). NONE_SEEN: otherwise, the
+upper end over all images is below 0.10, no class of ten images loses more than 0.10, and the interval of the accuracy
+lies above chance. INCONCLUSIVE: otherwise, or with fewer than 30 images. Chance is the share of the most frequent
+label, which a constant prediction would reach; both are over the images of the drop. Not for canvases below 28x28.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from modicum_server.domain.searches import Canvas
+from modicum_server.measures.by_class import by_class
 from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.families import Family, Title
+from modicum_server.measures.intervals import square_and_add
 from modicum_server.measures.measure import Measure, Measured, Reading, share
-from modicum_server.measures.number_words import interval_text, share_text
-from modicum_server.measures.object_share import divides
-from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED, Observations, Rescored
+from modicum_server.measures.number_words import enumeration, interval_text, share_text
+from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED, Booleans, Floats, Observations, Rescored
 
 CONTROL = "shortcut"
-SHARE_LIMIT = 0.2
-"""Of the share of a median subset that lies in the region, above chance."""
 DROP_LIMIT = 0.10
 LEAST_IMAGES = 30
 SMALLEST_SIDE = 28
 """Pixels; the ring of a smaller canvas takes in too much of what it should surround."""
+MOST_NAMED = 3
+"""Classes that a sentence names."""
 RING, OUTSIDE = "ring", "outside the objects"
 NOT_RUN = "the shortcut control ran on no labelled image"
 TOO_SMALL = f"the shortcut control does not run on canvases below {SMALLEST_SIDE}x{SMALLEST_SIDE}"
@@ -41,14 +43,13 @@ TOO_SMALL = f"the shortcut control does not run on canvases below {SMALLEST_SIDE
 def shortcut(seen: Observations) -> Measured:
     """Return `shortcut_accuracy_drop`: accuracy on the whole images less that with the region filled, in pairs.
 
-    Its parameters are what the rule needs beside it: `region`, `eligible` images, `accuracy_low`, the lower end of the
-    accuracy on the whole images (None of so few that there is no interval), `accuracy_filled`, `chance_accuracy`.
+    Its parameters are what the rule needs beside it: `region`, `accuracy_low`, the lower end of the accuracy on the
+    whole images (None of so few that there is no interval), `accuracy_filled`, `chance_accuracy`. Its groups, by
+    predicted class, have the class's `label` and `low_over_classes`, the lower end that the rule uses.
     """
     outside = bool((~np.isnan(seen.object_area)).any())
     filled = seen.variants.get(OUTSIDE_FILLED if outside else RING_FILLED)
-    searchable = seen.eligible & ~seen.failed
-    eligible = int((searchable & divides(seen)).sum() if outside else searchable.sum())
-    parameters: dict[str, Any] = {"region": OUTSIDE if outside else RING, "eligible": eligible}
+    parameters: dict[str, Any] = {"region": OUTSIDE if outside else RING}
     if filled is None or not (filled.ran & seen.labelled).any():
         why = NOT_RUN if is_large_enough(seen.canvas) else TOO_SMALL
         return {"shortcut_accuracy_drop": Measure(None, "difference", 0, parameters=parameters, unavailable=why)}
@@ -61,17 +62,33 @@ def is_large_enough(canvas: Canvas) -> bool:
 
 
 def _drop(seen: Observations, filled: Rescored, parameters: Mapping[str, Any]) -> Measure:
-    told = filled.ran & seen.labelled
-    labels, still = seen.label[told], (filled.predicted == seen.label)[told]
-    drop = difference_of(seen.correct[told].astype(np.float64) - still, level=seen.level, empty=NOT_RUN)
-    _, counts = np.unique(labels, return_counts=True)
+    told, still = filled.ran & seen.labelled, filled.predicted == seen.label
+    lost = seen.correct.astype(np.float64) - still
+    drop = by_class(lambda where: difference_of(lost[where], level=seen.level, empty=NOT_RUN), told, seen.predicted)
+    _, counts = np.unique(seen.label[told], return_counts=True)
     whole = share(seen.correct[told], level=seen.level, empty=NOT_RUN).interval
     known = {
         "accuracy_low": None if whole is None else whole.low,
-        "accuracy_filled": float(still.mean()),
-        "chance_accuracy": float(counts.max() / len(labels)),
+        "accuracy_filled": float(still[told].mean()),
+        "chance_accuracy": float(counts.max() / told.sum()),
     }
-    return replace(drop, parameters={**drop.parameters, **parameters, **known})
+    groups = _told_classes(seen, lost, told, drop.groups)
+    return replace(drop, parameters={**drop.parameters, **parameters, **known}, groups=groups)
+
+
+def _told_classes(
+    seen: Observations, lost: Floats, told: Booleans, groups: Mapping[str, Measure]
+) -> Mapping[str, Measure]:
+    """The groups with what the rule needs of each: its name, and its lower end among so many classes."""
+    judged = sum(group.interval is not None for group in groups.values())
+    level = 1 - (1 - seen.level) / max(1, judged)
+
+    def told_of(index: str) -> dict[str, Any]:
+        interval = square_and_add(lost[told & (seen.predicted == int(index))], level=level)
+        low = {} if interval is None else {"low_over_classes": interval.low}
+        return {"label": seen.class_name(int(index)), **low}
+
+    return {index: replace(group, parameters={**group.parameters, **told_of(index)}) for index, group in groups.items()}
 
 
 def shortcut_reading(measured: Measured) -> Reading | None:
@@ -86,41 +103,61 @@ def shortcut_reading(measured: Measured) -> Reading | None:
 def judge(measured: Measured) -> tuple[str, str]:
     """Return the verdict by the rule above, and its sentence."""
     drop = measured["shortcut_accuracy_drop"]
-    eligible, chance = drop.parameters["eligible"], drop.parameters["chance_accuracy"]
-    for count, what in (
-        (eligible, "eligible images"),
-        (drop.n, "labelled images without that region"),
-        (_where(measured).n, "images with a subset"),
-    ):
-        if count < LEAST_IMAGES:
-            return "INCONCLUSIVE", f"fewer than {LEAST_IMAGES} {what} ({count}), so no verdict"
-    low = drop.parameters["accuracy_low"]
+    place = "what lies outside the objects" if _is_outside(drop) else "the ring"
+    if drop.n < LEAST_IMAGES:
+        return (
+            "INCONCLUSIVE",
+            f"fewer than {LEAST_IMAGES} labelled images without that region ({drop.n}), so no verdict",
+        )
+    if loses_everywhere(drop) or losing_classes(drop):
+        if _is_outside(drop):
+            return "SHORTCUT", f"the decision uses {place}"
+        return "SHORTCUT", "the decision uses the ring; a person must say whether there is evidence in it"
+    low, chance = drop.parameters["accuracy_low"], drop.parameters["chance_accuracy"]
     if low is None or low <= chance:
         return "INCONCLUSIVE", f"accuracy is not clearly above chance ({share_text(chance)}), so no verdict"
-    shares, drops = _excess(measured), _ends(drop)
-    if shares[0] > SHARE_LIMIT and drops[0] > DROP_LIMIT:
-        return "SHORTCUT", "the decision rests on what lies beside the object"
-    if shares[1] < SHARE_LIMIT and drops[1] < DROP_LIMIT:
-        return "CLEAR", "the decision does not rest on what lies beside the object"
-    return "INCONCLUSIVE", "these images do not settle whether the decision rests on what lies beside the object"
+    open_classes = [group for group in drop.groups.values() if group.interval and (group.value or 0.0) > DROP_LIMIT]
+    if open_classes:
+        return "INCONCLUSIVE", f"it costs {_costs(open_classes)}, on too few images to tell"
+    if _ends(drop)[1] < DROP_LIMIT:
+        return "NONE_SEEN", f"no reliance on {place} was seen{_untold(drop)}"
+    return "INCONCLUSIVE", f"these images do not settle whether the decision uses {place}"
 
 
-def _excess(measured: Measured) -> tuple[float, float]:
-    """Both ends of the share of the median subset in the region, less chance."""
-    where = _where(measured)
-    low, high = _ends(where)
-    if _is_outside(measured):
-        return -high, -low
-    return low - where.parameters["chance"], high - where.parameters["chance"]
+def loses_everywhere(drop: Measure) -> bool:
+    """Return whether the drop over all images is a finding."""
+    return drop.n >= LEAST_IMAGES and _ends(drop)[0] > DROP_LIMIT
 
 
-def _is_outside(measured: Measured) -> bool:
-    return bool(measured["shortcut_accuracy_drop"].parameters["region"] == OUTSIDE)
+def losing_classes(drop: Measure) -> list[Measure]:
+    """Return the drops of the classes for which it is a finding, the largest first."""
+    found = [group for group in drop.groups.values() if group.parameters.get("low_over_classes", 0.0) > DROP_LIMIT]
+    return sorted(found, key=lambda group: -(group.value or 0.0))
 
 
-def _where(measured: Measured) -> Measure:
-    """The measure of where the subsets lie."""
-    return measured["object_share_excess_median" if _is_outside(measured) else "border_share_median"]
+def class_losses_text(groups: Sequence[Measure]) -> str:
+    """Return "50% (95% interval 40% to 60%) for cat and 30% for dog"; beyond three classes, how many more."""
+    named = [
+        f"{share_text(group.value or 0.0)}{interval_text(group.interval)} for {group.parameters['label']}"
+        for group in groups[:MOST_NAMED]
+    ]
+    more = len(groups) - MOST_NAMED
+    return enumeration([*named, f"as much for {more} more"] if more > 0 else named)
+
+
+def _costs(groups: Sequence[Measure]) -> str:
+    return class_losses_text(sorted(groups, key=lambda group: -(group.value or 0.0)))
+
+
+def _untold(drop: Measure) -> str:
+    """The classes that were too small to be looked at."""
+    few = sum(group.interval is None for group in drop.groups.values())
+    names = "class has" if few == 1 else "classes have"
+    return f"; {few:,} {names} too few images to be looked at alone" if few else ""
+
+
+def _is_outside(drop: Measure) -> bool:
+    return bool(drop.parameters["region"] == OUTSIDE)
 
 
 def _ends(measure: Measure) -> tuple[float, float]:
@@ -131,16 +168,23 @@ def _ends(measure: Measure) -> tuple[float, float]:
 
 
 def _fact(measured: Measured) -> str:
-    drop, outside = measured["shortcut_accuracy_drop"], _is_outside(measured)
-    where = measured["object_share_median" if outside else "border_share_median"]
-    place = "in the objects" if outside else "in the ring at the canvas' edge"
-    beside = "what lies outside them" if outside else "it"
-    lost = f"filling {beside} with the mean costs {share_text(drop.value or 0.0)} of accuracy"
-    lost += interval_text(drop.interval)
+    drop = measured["shortcut_accuracy_drop"]
+    outside = _is_outside(drop)
+    region = "what lies outside the objects" if outside else "the ring at the canvas' edge"
+    fact = f"Filling {region} with the mean costs {share_text(drop.value or 0.0)} of accuracy"
+    fact += interval_text(drop.interval)
+    classes = losing_classes(drop)
+    fact += f", by predicted class {class_losses_text(classes)}" if classes else ""
+    return fact + _where_text(measured["object_share_median" if outside else "border_share_median"], outside=outside)
+
+
+def _where_text(where: Measure, *, outside: bool) -> str:
+    """Where the subsets lie."""
     if where.value is None:
-        return f"No subset was found, so its share {place} is not known; {lost}"
+        return "; no subset was found, so where it lies is not known"
+    place = "in the objects" if outside else "in the ring"
     chance = share_text(where.parameters["chance"])
-    return f"{share_text(where.value)} of the median subset lies {place} (chance {chance}), and {lost}"
+    return f"; {share_text(where.value)} of the median subset lies {place} (chance {chance})"
 
 
 FAMILY = Family(

@@ -14,7 +14,7 @@ from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.judged_spots import JudgedRow, SpotTest
 from modicum_server.measures.measure import Measured
 from modicum_server.measures.number_words import asked_text, enumeration, interval_text, part_text, share_text
-from modicum_server.measures.shortcut import RING
+from modicum_server.measures.shortcut import RING, class_losses_text, loses_everywhere, losing_classes
 from modicum_server.measures.spot_words import location_text, place_text
 
 MOST_ROWS = 3
@@ -140,9 +140,12 @@ def _about_shortcut(measured: Measured, outcomes: Mapping[str, str]) -> list[str
     drop = measured.get("shortcut_accuracy_drop")
     if outcomes.get("shortcut") != "SHORTCUT" or drop is None:
         return []
-    region = "the ring at the edge" if drop.parameters["region"] == RING else "everything outside the objects"
-    lost = f"{share_text(drop.value or 0.0)} of the accuracy{interval_text(drop.interval)}"
-    return [f"Filling {region} with the mean costs {lost}: a shortcut."]
+    on_ring = drop.parameters["region"] == RING
+    region = "the ring at the edge" if on_ring else "everything outside the objects"
+    everywhere = f"{share_text(drop.value or 0.0)} of the accuracy{interval_text(drop.interval)}"
+    lost = everywhere if loses_everywhere(drop) else f"accuracy: {class_losses_text(losing_classes(drop))}"
+    what = "If no evidence lies there, this is a shortcut" if on_ring else "No object lies there: this is a shortcut"
+    return [f"Filling {region} with the mean costs {lost}. {what}."]
 
 
 def _about_subsets(measured: Measured, outcomes: Mapping[str, str]) -> str:

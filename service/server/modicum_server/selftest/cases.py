@@ -95,7 +95,7 @@ def _squeezed(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 CORNER = Case("mark in the corner", "SHORTCUT", marked_in_the_corner)
-UNMARKED = Case("no mark", "CLEAR", unmarked)
+UNMARKED = Case("no mark", "NONE_SEEN", unmarked)
 RANDOM_LABELS = Case("random labels", "INCONCLUSIVE", with_random_labels, train_images=MEMORISED_IMAGES, epochs=30)
 MIDDLE = Case("mark in the middle, with boxes", "SHORTCUT", marked_in_the_middle)
 CASES = (CORNER, UNMARKED, RANDOM_LABELS, MIDDLE)
