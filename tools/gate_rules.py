@@ -17,6 +17,8 @@ VERDICTS = {
     "spot": (spots.PART.key, "outcome", "Spot test: whether a small place decides"),
     "mitigation": (mitigation.PART.key, "verdict", "Whether an ensemble mitigates overinterpretation"),
 }
+#: Parts with an entry for each version whose measures are rules.
+MEASURED = (counterfactuals.PART,)
 
 
 def rules() -> list[dict[str, str]]:
@@ -24,6 +26,11 @@ def rules() -> list[dict[str, str]]:
     measures = [
         {"id": name.replace("_", "-"), "kind": "measure", "name": name, "title": title.text}
         for name, title in registry.measure_titles().items()
+    ]
+    of_parts = [
+        {"id": name.replace("_", "-"), "kind": "measure", "name": name, "part": part.key, "title": title.text}
+        for part in MEASURED
+        for name, title in part.titles.items()
     ]
     readings = [
         {"id": name.replace("_", "-"), "kind": "reading", "name": name, "title": f"Reading of the control {name}"}
@@ -42,7 +49,7 @@ def rules() -> list[dict[str, str]]:
         {"id": name, "kind": "verdict", "name": key, "field": field, "title": title}
         for name, (key, field, title) in VERDICTS.items()
     ]
-    return [*verdicts, *measures, *readings]
+    return [*verdicts, *measures, *of_parts, *readings]
 
 
 def text() -> str:

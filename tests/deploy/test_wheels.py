@@ -75,7 +75,16 @@ def test_the_command_with_a_local_server_requires_the_server_of_its_version_by_n
     described = Parser().parsestr(_metadata(wheels["modicum"]))
 
     required = f"modicum-server[local]=={described['Version']}; extra == 'local'"
-    assert [line for line in described.get_all("Requires-Dist") if "extra ==" in line] == [required]
+    assert [line for line in described.get_all("Requires-Dist") if "modicum" in line] == [required]
+
+
+def test_the_gate_is_an_extra_that_the_local_server_brings_along(wheels):
+    described = Parser().parsestr(_metadata(wheels["modicum"]))
+
+    lines = described.get_all("Requires-Dist")
+    gate = {line.partition(";")[0] for line in lines if "extra == 'gate'" in line}
+    assert gate == {"jsonschema>=4.20", "pyyaml>=6", "scipy>=1.14"}
+    assert gate <= {line.partition(";")[0] for line in lines if "extra == 'local'" in line}
 
 
 def test_the_server_migrates_an_empty_database_with_the_contents_of_its_wheel(wheels, empty_database_url, tmp_path):

@@ -72,7 +72,9 @@ CLEAN = (
 )
 
 
-def document(measures=None, *, spots=CLEAN, readings=(), untested=0, search=None, counts=None, level=0.95, **more):
+def document(
+    measures=None, *, spots=CLEAN, readings=(), untested=0, search=None, counts=None, level=0.95, seed=0, **more
+):
     """A document of one version under one search."""
     searched = {"threshold": 0.9, "fill": "mean", "passes": 300, "target_rule": "predicted", "matched": False}
     entry = {
@@ -86,7 +88,7 @@ def document(measures=None, *, spots=CLEAN, readings=(), untested=0, search=None
         "schema_version": 1,
         "audit": "projects/default/audits/a",
         "created": "2026-11-27T00:00:00Z",
-        "specification": {"statistics": {"level": level}},
+        "specification": {"seed": seed, "sample": 0, "statistics": {"level": level, "alpha": 0.05}},
         "specification_digest": "cd" * 32,
         "findings": {"digest": "ef" * 32},
         "dataset": {"name": "projects/default/datasets/photos", "labelled": 200},

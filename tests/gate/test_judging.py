@@ -2,12 +2,26 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from modicum.errors import PolicyError
 from modicum.gate.judging import holm_shares
 from modicum.gate.tails import number_of, p_above, p_below
+from scipy.special import stdtr
 
-from tests.gate.documents import CLEAN, DIGEST, TODAY, difference, document, outcomes, place, row, share, verdict
+from tests.gate.documents import (
+    CLEAN,
+    DIGEST,
+    TODAY,
+    VERSION,
+    difference,
+    document,
+    outcomes,
+    place,
+    row,
+    share,
+    verdict,
+)
 
 NO_SPOT = "rules:\n  spot: off\n"
 PLANTED = (CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2])
@@ -36,6 +50,30 @@ def test_of_an_interval_only_the_bound_of_its_tail_is_known(measure, p):
     assert p_above(number_of(measure), 0.1) == pytest.approx(p)
 
 
+def paired(gained, lost, n):
+    return {**difference(0.0, 0.0, differing=gained + lost), "value": (gained - lost) / n, "n": n}
+
+
+def test_paired_differences_are_judged_by_their_counts_at_any_level():
+    """Of 100 pairs 30 lose and none gains: t of 101 values, 30 of 1 and one of -1, against 0.1."""
+    values = np.array([1.0] * 30 + [-1.0] + [0.0] * 70)
+    t = (values.mean() - 0.1) / (values.std(ddof=1) / np.sqrt(101))
+
+    assert p_above(number_of(paired(30, 0, 100)), 0.1) == pytest.approx(stdtr(100, -t))
+    assert p_below(number_of(paired(0, 0, 50)), 0.05) == pytest.approx(0.95**50)
+    assert p_above(number_of(paired(0, 0, 50)), -0.05) == pytest.approx(0.95**50)
+    assert p_above(number_of(paired(9, 0, 9)), 0.1) == 1.0
+
+
+@pytest.mark.parametrize("mean", [0.05, 0.1])
+def test_paired_tails_hold_their_error_at_the_limit(mean):
+    draws = np.random.default_rng(3).choice([1, -1, 0], p=[mean + 0.02, 0.02, 0.96 - mean], size=(2000, 150))
+    numbers = [number_of(paired(int((one == 1).sum()), int((one == -1).sum()), 150)) for one in draws]
+
+    assert np.mean([p_above(number, mean) <= 0.01 for number in numbers]) <= 0.015
+    assert np.mean([p_below(number, mean) <= 0.05 for number in numbers]) <= 0.065
+
+
 @pytest.mark.parametrize(
     ("right", "n", "outcome"),
     [
@@ -59,7 +97,7 @@ def test_a_missing_measure_is_never_a_pass():
     (check,) = given.rules[0].checks
     assert (given.outcome, check.reason) == (
         "INCONCLUSIVE",
-        "the result has no measure random_accuracy; run the control that it needs",
+        "the result has no measure random_accuracy; run what it needs",
     )
 
 
@@ -159,11 +197,52 @@ def test_a_result_at_another_threshold_is_inconclusive():
     assert given.outcome == "INCONCLUSIVE"
 
 
+@pytest.mark.parametrize(("name", "asked"), [("seed", 1), ("alpha", 0.1), ("level", 0.99)])
+def test_a_result_that_was_measured_otherwise_is_inconclusive_and_says_how(name, asked):
+    given = verdict(f"audit: {{{name}: {asked}}}", document())
+
+    assert given.outcome == "INCONCLUSIVE"
+    assert f"the policy asks for {name} {asked}, the result was measured with" in given.rules[0].worst.reason
+
+
+COUNTERFACTUALS = {
+    "model_version": VERSION,
+    "outcome": "ACCURACY_FALLS",
+    "measures": {"counterfactual_accuracy_loss": paired(30, 0, 200)},
+    "classes": [
+        {"class": 0, "label": "cat", "measures": {"counterfactual_accuracy_loss": paired(30, 0, 100)}},
+        {"class": 1, "label": "dog", "measures": {"counterfactual_accuracy_loss": paired(0, 0, 100)}},
+    ],
+}
+
+
+READING = {"control": "counterfactual", "outcome": "ACCURACY_FALLS", "text": "Accuracy falls."}
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        ("counterfactual-accuracy-loss: {level: error}", [("", "FAIL")]),
+        ("counterfactual-accuracy-loss: {max: 0.05, classes: all}", [("", "FAIL"), ("cat", "FAIL"), ("dog", "PASS")]),
+        ("counterfactual-accuracy-loss: {max: 0.3, classes: [dog]}", [("dog", "PASS")]),
+        ("counterfactual: {expect: [ACCURACY_HOLDS]}", [("ACCURACY_FALLS", "INCONCLUSIVE")]),
+        ("counterfactual: {expect: [ACCURACY_FALLS]}", [("ACCURACY_FALLS", "PASS")]),
+    ],
+)
+def test_a_counterfactual_set_is_judged_by_its_pairs_overall_and_by_class(rule, found):
+    given = verdict(f"{NO_SPOT}  {rule}", document(counterfactuals=[COUNTERFACTUALS], readings=[READING]))
+
+    judged = next(one for one in given.rules if one.rule.id == rule.partition(":")[0])
+    assert [(check.subject, str(check.outcome)) for check in judged.checks] == found
+
+
 def test_a_clean_network_passes_the_spot_rule():
     given = verdict("", document())
 
     assert (given.outcome, outcomes(given)) == ("PASS", {"spot": "PASS"})
-    assert given.left_out == {"shortcut-accuracy-drop": "the result has nothing for it"}
+    assert given.left_out == dict.fromkeys(
+        ("shortcut-accuracy-drop", "counterfactual-accuracy-loss"), "the result has nothing for it"
+    )
 
 
 def test_a_planted_spot_fails_and_names_its_class():

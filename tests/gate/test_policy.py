@@ -34,7 +34,11 @@ def refused(text):
 def test_a_policy_of_one_line_has_the_rules_of_the_recommended_preset():
     rules = policy("").rules
 
-    assert [(rule.id, rule.level) for rule in rules] == [("spot", Level.ERROR), ("shortcut-accuracy-drop", Level.WARN)]
+    assert [(rule.id, rule.level) for rule in rules] == [
+        ("spot", Level.ERROR),
+        ("shortcut-accuracy-drop", Level.WARN),
+        ("counterfactual-accuracy-loss", Level.WARN),
+    ]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -45,7 +49,7 @@ def test_every_preset_is_valid_by_itself(preset):
 def test_a_rule_of_the_policy_replaces_that_of_the_preset_and_keeps_its_limit():
     rules = {rule.id: rule for rule in policy("rules:\n  spot: off\n  shortcut-accuracy-drop: error").rules}
 
-    assert set(rules) == {"shortcut-accuracy-drop"}
+    assert set(rules) == {"shortcut-accuracy-drop", "counterfactual-accuracy-loss"}
     assert (rules["shortcut-accuracy-drop"].level, rules["shortcut-accuracy-drop"].max) == (Level.ERROR, 0.05)
 
 
@@ -159,6 +163,7 @@ def keys_of(schema):
 def test_every_measure_reading_and_verdict_of_the_server_is_a_rule():
     assert gate_rules.FILE.read_text(encoding="utf-8") == gate_rules.text(), "run tools/gate_rules.py"
     assert {"accuracy", "spot", "mitigation", "class-targeted"} <= set(known_rules())
+    assert len(known_rules()) == len(gate_rules.rules()), "two rules have one id"
 
 
 def test_a_policy_is_explained_in_words():
@@ -198,7 +203,7 @@ def test_the_command_writes_checks_and_explains_a_policy_and_never_overwrites_on
     again = command(tmp_path, "init")
 
     assert [one.returncode for one in (written, checked, explanation, again)] == [0, 0, 0, 2]
-    assert checked.stdout == "modicum.yaml: valid; 1 rules of level error, 1 of level warn\n"
+    assert checked.stdout == "modicum.yaml: valid; 1 rules of level error, 2 of level warn\n"
     assert "spot (error, line 26)" in explanation.stdout
     assert "expected a new file, but it exists" in again.stderr
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from modicum.errors import PolicyError
 from modicum.gate.explanation import requirement
-from modicum.gate.measures import ONE_SIDED, checks_of, outcome_check
+from modicum.gate.measures import ONE_SIDED, checks_of, measure_in, outcome_check
 from modicum.gate.policy import Kind, Level, Policy, Rule, Waiver
 from modicum.gate.spot_rule import holm
 from modicum.gate.spots import accepted_places, spot_checks
@@ -83,20 +83,25 @@ def _has_evidence(rule: Rule, document: Document) -> bool:
     searches = [search for model in document["models"] for search in model["searches"]]
     if rule.known.kind is Kind.READING:
         return any(one["control"] == rule.known.name for search in searches for one in search["readings"])
-    measures = [search["measures"].get(rule.known.name) for search in searches]
+    measures = [
+        measure_in(rule, document, model["model_version"], search)
+        for model in document["models"]
+        for search in model["searches"]
+    ]
     return any(measure is not None and measure["value"] is not None for measure in measures)
 
 
 def _checks(rule: Rule, document: Document, policy: Policy) -> list[Check]:
-    if rule.id == "mitigation":
-        checks = [_mitigation(rule, entry, document) for entry in document.get("mitigation", ())]
+    if rule.known.kind is Kind.VERDICT and rule.id != "spot":
+        checks = [_verdict_check(rule, entry, document) for entry in document.get(rule.known.name, ())]
     else:
         checks = [check for model in document["models"] for check in _of_model(rule, document, model, policy)]
     return checks or [Check(model_version="", holds=False, reason=f"the result has no {rule.known.name}")]
 
 
-def _mitigation(rule: Rule, entry: Document, document: Document) -> Check:
-    return outcome_check(rule, entry["ensemble"], entry["verdict"], document, "; ".join(entry["reasons"]))
+def _verdict_check(rule: Rule, entry: Document, document: Document) -> Check:
+    version = entry["model_version"] if "model_version" in entry else entry["ensemble"]
+    return outcome_check(rule, version, entry[rule.known.field], document, "; ".join(entry.get("reasons", ())))
 
 
 def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -> Iterator[Check]:
@@ -107,7 +112,7 @@ def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -
             model_version=version, holds=False, reason="no search of the result was measured as the policy asks"
         )
         return
-    weak = _too_weak(search, policy)
+    weak = _measured_otherwise(document, policy) or _too_weak(search, policy)
     checks = (
         spot_checks(rule, document, version, policy.accept)
         if rule.id == "spot"
@@ -128,6 +133,16 @@ def _search(rule: Rule, model: Document, policy: Policy) -> Document | None:
         if plain and all(search["search"][name] == value for name, value in asked.items()):
             return dict(search)
     return None
+
+
+def _measured_otherwise(document: Document, policy: Policy) -> str:
+    """What of the whole audit differs from what the policy asks; empty if nothing."""
+    specification = document["specification"]
+    has = {**{name: specification.get(name) for name in ("seed", "sample")}, **specification["statistics"]}
+    for name in ("seed", "sample", "alpha", "level"):
+        if name in policy.audit and has.get(name) != policy.audit[name]:
+            return f"the policy asks for {name} {policy.audit[name]}, the result was measured with {has.get(name)}"
+    return ""
 
 
 def _too_weak(search: Document, policy: Policy) -> str:

@@ -19,14 +19,28 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
     if rule.known.kind is Kind.READING:
         yield _reading(rule, version, search, document)
         return
-    measure = search["measures"].get(rule.known.name)
+    measure = measure_in(rule, document, version, search)
     if measure is None:
-        reason = f"the result has no measure {rule.known.name}; run the control that it needs"
+        reason = f"the result has no measure {rule.known.name}; run what it needs"
         yield Check(model_version=version, holds=False, reason=reason)
         return
     labels = _labels(document)
     for subject, one in _subjects(rule, measure, labels):
         yield _measured(rule, version, subject, one)
+
+
+def measure_in(rule: Rule, document: Document, version: str, search: Document) -> Document | None:
+    """Return the measure of a rule, with the same of each class as its `groups`; None if the document has none."""
+    if not rule.known.part:
+        found: Document | None = search["measures"].get(rule.known.name)
+        return found
+    entries = document.get(rule.known.part, ())
+    entry = next((one for one in entries if one["model_version"] == version), None)
+    if entry is None or rule.known.name not in entry["measures"]:
+        return None
+    rows = entry.get("classes", ())
+    groups = {str(row["class"]): row["measures"][rule.known.name] for row in rows if rule.known.name in row["measures"]}
+    return {**entry["measures"][rule.known.name], "groups": groups}
 
 
 def _subjects(rule: Rule, measure: Document, labels: Mapping[str, str]) -> Iterator[tuple[str, Document | None]]:
@@ -42,8 +56,10 @@ def _subjects(rule: Rule, measure: Document, labels: Mapping[str, str]) -> Itera
 
 
 def _labels(document: Document) -> dict[str, str]:
-    rows = [row for test in document.get("spots", ()) for row in test["rows"]]
-    return {str(row["target_class"]): row["label"] for row in rows if row["target_class"] is not None}
+    """Names of classes by their index. Spot tests and counterfactual sets tell them."""
+    tested = [(row["target_class"], row["label"]) for test in document.get("spots", ()) for row in test["rows"]]
+    paired = [(row["class"], row["label"]) for test in document.get("counterfactuals", ()) for row in test["classes"]]
+    return {str(index): label for index, label in (*paired, *tested) if index is not None}
 
 
 def _measured(rule: Rule, version: str, subject: str, measure: Document | None) -> Check:

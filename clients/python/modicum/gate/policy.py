@@ -40,13 +40,18 @@ class Inconclusive(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KnownRule:
-    """A rule that a policy may name. `name` is that of the measure, the control, or the part of the document."""
+    """A rule that a policy may name.
+
+    `name` is that of the measure, the control, or the part of the document that holds a verdict; `field` the verdict's
+    key there. `part` is the part whose entries hold the measure, empty where a search does.
+    """
 
     id: str
     kind: Kind
     name: str
     title: str
     field: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from typing import Any
 MOST_ACCURACY_DROP = 0.05
 """Accuracy that filling the ring, or all that lies outside the objects, may cost."""
 STRICT_ACCURACY_DROP = 0.02
+MOST_COUNTERFACTUAL_LOSS = 0.05
+"""Accuracy that may be lost when pictures are replaced by their counterfactuals."""
 MIN_ASSESSED = 0.9
 """Share of the images that rows of the spot test without a spot must hold."""
 STRICT_ASSESSED = 0.95
@@ -20,14 +22,17 @@ PRESETS: Mapping[str, Rules] = {
     "recommended": {
         "spot": {"level": "error", "min_assessed": MIN_ASSESSED},
         "shortcut-accuracy-drop": {"level": "warn", "max": MOST_ACCURACY_DROP},
+        "counterfactual-accuracy-loss": {"level": "warn", "max": MOST_COUNTERFACTUAL_LOSS},
     },
     "strict": {
         "spot": {"level": "error", "min_assessed": STRICT_ASSESSED},
         "shortcut-accuracy-drop": {"level": "error", "max": STRICT_ACCURACY_DROP},
+        "counterfactual-accuracy-loss": {"level": "error", "max": MOST_COUNTERFACTUAL_LOSS},
         "mitigation": {"level": "error", "expect": ["MITIGATED"]},
     },
     "report-only": {
         "spot": {"level": "warn", "min_assessed": MIN_ASSESSED},
         "shortcut-accuracy-drop": {"level": "warn", "max": MOST_ACCURACY_DROP},
+        "counterfactual-accuracy-loss": {"level": "warn", "max": MOST_COUNTERFACTUAL_LOSS},
     },
 }

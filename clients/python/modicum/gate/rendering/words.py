@@ -52,8 +52,10 @@ def remarks(verdict: Document) -> Iterator[str]:
     """Yield what stands beside the rules: expired waivers, notes, and rules that were left out."""
     yield from verdict["expired_waivers"]
     yield from verdict["notes"]
-    for name, why in verdict["left_out"].items():
-        yield f"left out: {name}, because {why}"
+    left_out: Document = verdict["left_out"]
+    for why in dict.fromkeys(left_out.values()):
+        names = ", ".join(name for name, reason in left_out.items() if reason == why)
+        yield f"left out: {names}, because {why}"
 
 
 def tested(rule: Document) -> str:
