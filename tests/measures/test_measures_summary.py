@@ -8,6 +8,7 @@ import pytest
 from modicum.gate.spot_rule import SpotOutcome, judge_network
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.spots import SpotKind, SpotObjects, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
+from modicum_server.measures import counterfactuals
 from modicum_server.measures.counterfactual_pairs import ClassRow, CounterfactualTest
 from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.intervals import Interval
@@ -69,8 +70,8 @@ def paired(outcome: CounterfactualOutcome, *, after: int) -> CounterfactualTest:
 
 
 CAT_FALLS = (
-    "Accuracy falls from 95% to 3.0% on class cat when the picture is replaced by its counterfactual (100 pairs, a "
-    "loss of 92%)."
+    "Accuracy falls from 95% to 3.0% on class cat when the picture is replaced by its counterfactual: a loss of 92% "
+    "over 100 pairs."
 )
 UNSETTLED = (
     "These 100 pairs do not settle whether accuracy falls when the picture is replaced by its counterfactual: it goes "
@@ -209,6 +210,7 @@ SITUATIONS = {
     "a class that the counterfactual set loses comes before everything else": Situation(
         (
             CAT_FALLS,
+            counterfactuals.NEXT_STEP,
             CAT_FOLLOWS,
             NEXT_STEP,
             MANY,

@@ -1,5 +1,7 @@
 """The counterfactual data set: once the searches have ended, every version predicts the partners of the images."""
 
+import json
+
 from modicum_server.domain.audits import COUNTERFACTUAL, AuditState
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import FindingReason, Prediction
@@ -50,6 +52,27 @@ async def test_every_version_predicts_the_partner_of_each_image_once_and_whole(s
     # the image of a position is that of the partner by name, wherever it stands in its data set
     assert {item.image_digest for work in works for item in work.items if item.position == 9} == {f"{50:064x}"}
     assert audit.progress.passes_done == 2 * (IMAGES * 5 + PAIRS)
+
+
+async def test_the_result_compares_both_sides_of_the_pairs(scene: Scene):
+    versions, name = await audit_with_counterfactuals(scene)
+    scene.work(ArithmeticModelServer())
+    await scene.ended(name)
+
+    entries = json.loads(await scene.read((await scene.get(name)).result_digest))["counterfactuals"]
+
+    assert [entry["model_version"] for entry in entries] == list(versions)
+    first = entries[0]
+    assert (first["dataset"], first["item_count"], first["pairs"]) == (CHANGED, PAIRS + 1, PAIRS)
+    assert first["unpaired_items"] == ["10.png", "11.png"]
+    values = {name: (one["value"], one["n"]) for name, one in first["measures"].items()}
+    assert values == {
+        "counterfactual_original_accuracy": (1.0, PAIRS),
+        "counterfactual_accuracy": (0.5, PAIRS),
+        "counterfactual_accuracy_loss": (0.5, PAIRS),
+        "counterfactual_changed_share": (0.5, PAIRS),
+    }
+    assert first["examples"][0]["counterfactual_digest"] == f"{58:064x}"
 
 
 async def test_a_partner_that_cannot_be_read_is_stored_with_its_reason(scene: Scene):

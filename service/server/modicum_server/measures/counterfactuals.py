@@ -16,6 +16,7 @@ from modicum_server.measures.parts import Audited, Part
 
 CONTROL = "counterfactual"
 REPLACED = "when the picture is replaced by its counterfactual"
+NEXT_STEP = "Decisions rest on what the two pictures of a pair differ in. If that is no evidence, train on both."
 MOST_NAMED = 3
 """Classes that a sentence tells of; further ones are only counted."""
 
@@ -39,7 +40,7 @@ def findings(test: CounterfactualTest) -> list[str]:
         named = [_falls(row) for row in test.fallen[:MOST_NAMED]]
         more = len(test.fallen) - len(named)
         others = [f"It falls on {more} further {'class' if more == 1 else 'classes'}, too."] if more else []
-        return [*(named or [f"Accuracy falls {_from_to(test.measures)} {REPLACED}."]), *others]
+        return [*(named or [f"Accuracy falls {_from_to(test.measures)} {REPLACED}."]), *others, NEXT_STEP]
     if test.outcome is CounterfactualOutcome.ACCURACY_HOLDS:
         return [f"Accuracy holds {REPLACED}: it goes {_from_to(test.measures)}."]
     return [f"These {loss.n} pairs do not settle whether accuracy falls {REPLACED}: it goes {_from_to(test.measures)}."]
@@ -72,8 +73,8 @@ def _left_out(test: CounterfactualTest) -> list[str]:
 def _falls(row: ClassRow) -> str:
     loss = row.measures["counterfactual_accuracy_loss"]
     return (
-        f"Accuracy falls {_from_to(row.measures)} on class {row.label} {REPLACED} ({row.pairs} pairs, a loss of "
-        f"{share_text(loss.value or 0.0)}{interval_text(loss.interval)})."
+        f"Accuracy falls {_from_to(row.measures)} on class {row.label} {REPLACED}: a loss of "
+        f"{share_text(loss.value or 0.0)} over {row.pairs} pairs{interval_text(loss.interval)}."
     )
 
 
