@@ -35,10 +35,8 @@ def test_every_field_of_a_finding_reaches_the_client():
 
     came = client_findings.finding_of(row)
 
-    packed = {
-        "subset.mask": "subset.packed",
-        "controls.pixel_subset.subset.mask": "controls.pixel_subset.subset.packed",
-    }
+    owners = ("", "controls.pixel_subset.", "controls.class_targeted.", "controls.fill_robust.")
+    packed = {f"{owner}subset.mask": f"{owner}subset.packed" for owner in owners}
     assert_crosses(FINDING, came, renamed=packed)
 
 

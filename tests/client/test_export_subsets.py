@@ -133,6 +133,56 @@ def test_an_archive_has_every_subset_as_it_was_verified(exported, tmp_path):
     assert (manifest["audit"], manifest["dataset_digest"]) == ("projects/default/audits/a", "m" * 64)
 
 
+def with_controls(row):
+    """The row with other subsets of the two controls: the lower right pixel, and the right column."""
+    other = {**ROW["controls"]["class_targeted"], "target_class": 1, "size": 1, "subset": subset(MASK[::-1, ::-1])}
+    robust = {
+        "size": 2,
+        "size_ratio": 2.0,
+        "verifying_donors": 12,
+        "sufficient_donors": 11,
+        "confidence": 0.9,
+        "budget_exhausted": False,
+        "reason": None,
+        "subset": subset(np.array([[False, True], [False, True]])),
+    }
+    return {**row, "controls": {**row["controls"], "class_targeted": other, "fill_robust": robust}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("class_targeted", {"mask": [[False, False], [False, True]], "target": 1, "verified": True}),
+        ("fill_robust", {"mask": [[False, True], [False, True]], "target": 0, "verified": False}),
+    ],
+)
+def test_subsets_of_controls_are_exported_with_the_class_that_they_argue_for(exported, tmp_path, kind, expected):
+    audit = exported(rows=[with_controls(ROWS[0]), *ROWS[1:]])
+
+    masked = audit.export_subsets(tmp_path / "set.npz", subsets=kind)
+
+    with np.load(tmp_path / "set.npz", allow_pickle=False) as arrays:
+        assert arrays["masks"].tolist() == [expected["mask"]]
+        assert arrays["targets"].tolist() == [expected["target"]]
+    assert masked.manifest["subsets"] == kind
+    assert masked.manifest["fill"]["verified"] is expected["verified"]
+    assert masked.manifest["counts"] == {"findings": 5, "exported": 1, "baseline_confident": 1, "without_subset": 3}
+
+
+def test_a_result_that_kept_no_masks_of_controls_says_so(exported, tmp_path):
+    with pytest.raises(errors.InvalidArgument, match="search 0 has no mask of a subset of the control class_targeted"):
+        exported().export_subsets(tmp_path / "set.npz", subsets="class_targeted")
+
+
+def test_an_unknown_kind_of_subsets_is_refused_before_any_call(exported, script, tmp_path):
+    audit = exported()
+    script.calls.clear()
+
+    with pytest.raises(errors.InvalidArgument, match="subsets: expected one of search, class_targeted, fill_robust"):
+        audit.export_subsets(tmp_path / "set.npz", subsets="transfer")
+    assert not script.calls
+
+
 def test_a_folder_has_class_folders_and_no_name_leads_out_of_it(exported, tmp_path):
     exported().export_subsets(tmp_path / "set", fill="black")
 

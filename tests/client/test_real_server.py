@@ -65,7 +65,7 @@ def test_an_audit_goes_from_files_to_findings_and_reports(place):
         _expect_pixel_subsets(result)
         assert b"<html" in audit.report("html")[:200]
         assert len(json.loads(audit.report("json"))["rows"]) == 4
-        _expect_masked_set(place, audit)
+        _expect_masked_sets(place, audit)
         _expect_identity(client, place, model, audit)
         _expect_command(place, model)
         _expect_arrays(client, place)
@@ -124,18 +124,27 @@ def _expect_pixel_subsets(result):
     assert len(result.models[0].confidence_curve) == 41
 
 
-def _expect_masked_set(place, audit):
-    """The network is as confident in every exported image as when the subset was verified."""
-    masked = audit.export_subsets(place / "set.npz")
+def _expect_masked_sets(place, audit):
+    """The network is as confident in every exported image as when the subset was verified, also of other classes."""
+    findings = {finding.item: finding for finding in audit.result().findings}
+    own = {item: finding.verified_confidence for item, finding in findings.items()}
+    _expect_confidences(place, audit, "search", own)
+    others = {item: one.controls.class_targeted for item, one in findings.items()}
+    found = {item: one.verified_confidence for item, one in others.items() if one is not None and one.size}
+    assert found
+    _expect_confidences(place, audit, "class_targeted", found)
+
+
+def _expect_confidences(place, audit, subsets, verified):
+    masked = audit.export_subsets(place / f"{subsets}.npz", subsets=subsets)
     network = build_cifar_resnet("cifar_resnet20", len(CLASSES)).eval()
     network.load_state_dict(load_file(place / "w.safetensors"))
 
-    with np.load(place / "set.npz", allow_pickle=False) as arrays:
+    with np.load(place / f"{subsets}.npz", allow_pickle=False) as arrays:
         mean, std = (torch.tensor(masked.manifest[name]).view(3, 1, 1) for name in ("mean", "std"))
         images, targets = torch.from_numpy(arrays["images"]), arrays["targets"].tolist()
     with torch.no_grad():
         confidences = network((images - mean) / std).softmax(1)
-    verified = {finding.item: finding.verified_confidence for finding in audit.result().findings}
     assert len(images) == len(masked.exports)
     for row, target, export in zip(confidences, targets, masked.exports, strict=True):
         assert float(row[target]) == pytest.approx(verified[export.finding.item], abs=1e-4)

@@ -1,6 +1,7 @@
 """Controls beside a search: what they ask, on which images, and that they say what the library says."""
 
 import pytest
+import torch
 from modicum.v1 import search_pb2
 from modicum_server.generated.worker_pb2 import Positions
 from modicum_sis import (
@@ -24,6 +25,7 @@ from tests.handler.handler_stage import (
     controls,
     findings,
     items_of,
+    mask_of,
     png,
     search_work,
     version_of_program,
@@ -49,8 +51,12 @@ def test_the_class_targeted_control_argues_for_another_class(stage):
         if answer.found:
             assert answer.size_ratio == answer.size / finding.subset.size
             assert answer.verified_confidence >= 0.6
+            kept = canvases([half]) * torch.from_numpy(mask_of(answer))
+            confidence = float(Corners()(kept).detach().softmax(1)[0, answer.target_class])
+            assert confidence == pytest.approx(answer.verified_confidence, abs=1e-5)
         else:
             assert (answer.size, answer.size_ratio, answer.verified_confidence) == (0, 0, 0)
+            assert not answer.HasField("subset")
 
 
 def test_the_fill_control_scores_the_subset_under_every_other_fill(stage):

@@ -7,9 +7,19 @@ from modicum.v1 import finding_pb2, search_pb2
 from modicum_server.codec.findings import finding_value
 from modicum_server.generated.worker_pb2 import Positions
 from modicum_sis import BackSelect, Classifier, fill_robust, find_subsets, gather_donors
+from modicum_sis.controls.donor_split import DonorSplit
 from torch import nn
 
-from tests.handler.handler_stage import Corners, canvases, findings, items_of, png, search_work, version_of_program
+from tests.handler.handler_stage import (
+    Corners,
+    canvases,
+    findings,
+    items_of,
+    mask_of,
+    png,
+    search_work,
+    version_of_program,
+)
 
 SIDE = 8
 
@@ -44,6 +54,25 @@ def task(stage, *, donors, passes=300, control=search_pb2.CONTROL_FILL_ROBUST, *
     plan = search_pb2.ControlPlan(control=control, passes=passes)
     given = items_of(stage, [png(dim(place)) for place in range(donors)])
     return search_work(items, donors=given, controls=[plan], **fields)
+
+
+def test_the_mask_that_comes_back_suffices_with_the_donors_that_verified_it(stage):
+    work = task(stage, donors=24)
+
+    found = findings(stage.run(version_of_program(stage, Quarters()), work))
+
+    classifier, pictures = Classifier(Quarters()), canvases([dim(place) for place in range(24)])
+    digests = [item.image_digest for item in work.donors]
+    split = DonorSplit(gather_donors(classifier, pictures, seed=1, digests=digests), seed=1)
+    for at, image in enumerate(canvases([lit(0), lit(1)])):
+        robust = found[at].controls.fill_robust
+        mask = torch.from_numpy(mask_of(robust))
+        verifying = split.for_image(image, work.items[at].image_digest, at).verifying
+        alone = torch.where(mask, image, split.donors.images[list(verifying)])
+        confidences = Quarters()(alone).detach().softmax(1)[:, at]
+        assert int(mask.sum()) == robust.size
+        assert len(confidences) == robust.verifying_donors
+        assert int((confidences >= 0.9).sum()) == robust.sufficient_donors
 
 
 def test_the_control_says_what_the_library_says_and_its_passes_are_counted(stage):

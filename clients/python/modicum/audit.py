@@ -15,7 +15,7 @@ from modicum.errors import AuditCancelled, AuditFailed, DeadlineExceeded, Invali
 from modicum.grpc_errors import error_of
 from modicum.masked_files import checked_target, refuse_unfit_for_png, reporting_disk_errors
 from modicum.masked_files import write as write_masked
-from modicum.masked_sets import MaskedSet, chosen_fill, chosen_model, chosen_search, masked_set
+from modicum.masked_sets import MaskedSet, chosen_fill, chosen_kind, chosen_model, chosen_search, masked_set
 from modicum.models import AsyncModels
 from modicum.results import Result, document_of, result_of
 from modicum.retrying import BROKEN_STREAM, STREAMS
@@ -140,7 +140,9 @@ class AsyncAudit:
         await self._report_into(data, form)
         return data.getvalue()
 
-    async def export_subsets(self, output: str | Path, model: str = "", search: int = 0, fill: str = "") -> MaskedSet:
+    async def export_subsets(
+        self, output: str | Path, model: str = "", search: int = 0, fill: str = "", subsets: str = "search"
+    ) -> MaskedSet:
         """Write a masked data set: each image with everything outside its subset masked. Waits until the audit ends.
 
         Args:
@@ -149,19 +151,22 @@ class AsyncAudit:
             model: the model to export; needed only if several were audited.
             search: number of the search in the audit, from 0.
             fill: what replaces masked pixels: mean, black or white. Default: the fill of the search.
+            subsets: which subsets: those of the `search`, or of the control `class_targeted` or `fill_robust`.
 
         Raises:
-            InvalidArgument: the output cannot be written, the model, search or fill is unknown, or there is no subset.
+            InvalidArgument: the output cannot be written, there is no subset, or the model, the search, the fill or the
+                kind of subsets is unknown.
             AuditFailed: the audit failed; `reason` says why.
             OutputNotWritten: the disk is full, or permissions are missing.
         """
-        target = checked_target(Path(output))
+        target, kind = checked_target(Path(output)), chosen_kind(subsets)
         result = await self.result()
         chosen, own = chosen_model(result, model), chosen_search(result, search)["fill"]
         painted = chosen_fill(own, fill)
         version, specification = await self._input_of(chosen.model_version)
         refuse_unfit_for_png(target, specification.channels)
-        masked = masked_set(result, chosen, search, painted, specification, classes=list(version.class_labels))
+        classes = list(version.class_labels)
+        masked = masked_set(result, chosen, search, painted, specification, kind=kind, classes=classes)
         with reporting_disk_errors(target), tempfile.TemporaryFile(dir=target.path.parent) as canvas:
             await self._report_into(canvas, "canvas")
             await asyncio.to_thread(write_masked, target, masked, canvas)

@@ -54,7 +54,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class ClassTargetedFinding:
-    """Could the same search have argued for `target_class`? `size_ratio` is other / predicted, 0 when not `found`."""
+    """Could the same search have argued for `target_class`? `size_ratio` is other / predicted, 0 when not `found`.
+
+    `subset` argues for that class. It is None when not `found`, and in results of servers up to 0.1.0.
+    """
 
     target_class: int
     found: bool
@@ -62,13 +65,15 @@ class ClassTargetedFinding:
     size_ratio: float
     verified_confidence: float
     passes: Passes = Passes(0, 0)  # frozen, so one may stand for all
+    subset: Subset | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FillRobustFinding:
     """What suffices whatever other image stands elsewhere: with at least nine in ten of the donors that verified.
 
-    `size` is that of the canvas with `budget_exhausted`. Without a subset it is 0, and `reason` says why.
+    `size` is that of the canvas with `budget_exhausted`. Without a subset it is 0, and `reason` says why. `subset` is
+    None then, and in results of servers up to 0.1.0.
     """
 
     size: int
@@ -79,6 +84,7 @@ class FillRobustFinding:
     budget_exhausted: bool
     reason: str
     passes: Passes = Passes(0, 0)  # frozen, so one may stand for all
+    subset: Subset | None = None
 
 
 @dataclass(frozen=True, slots=True)

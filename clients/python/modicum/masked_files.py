@@ -161,7 +161,7 @@ def _write_archive(path: Path, masked: MaskedSet, images: _Images) -> None:
         _stream(archive, "masks", np.dtype(bool), (len(exports), *canvas[1:]), masks)
         for name, values in {
             "labels": np.array([masked.label_of(export) for export in exports], dtype=np.int64),
-            "targets": np.array([finding.target_class for finding in findings], dtype=np.int64),
+            "targets": np.array([export.target_class for export in exports], dtype=np.int64),
             "sizes": np.array([export.subset.size for export in exports], dtype=np.int64),
             "items": np.array([finding.item for finding in findings]),
             "image_digests": np.array([finding.image_digest for finding in findings]),
@@ -219,7 +219,7 @@ def _entry(export: Export) -> dict[str, Any]:
         "item": finding.item,
         "image_digest": finding.image_digest,
         "label": finding.label,
-        "target": finding.target_class,
+        "target": export.target_class,
         "size": export.subset.size,
     }
 

@@ -6,6 +6,7 @@ which only works for a fill that is one colour.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,21 @@ COLOURS = (Fill.MEAN, Fill.BLACK, Fill.WHITE)
 SCHEMA_VERSION = 1
 
 
+class SubsetKind(StrEnum):
+    """Which of an image's subsets is exported: the search's, or that of a control with a search of its own."""
+
+    SEARCH = "search"
+    CLASS_TARGETED = "class_targeted"
+    FILL_ROBUST = "fill_robust"
+
+
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A finding and the subset that is exported."""
+    """A finding, the subset that is exported, and the class that it argues for."""
 
     finding: Finding
     subset: Subset
+    target_class: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +104,26 @@ def chosen_fill(own: str, fill: str) -> Fill:
     return Fill(fill or own)
 
 
+def chosen_kind(kind: str) -> SubsetKind:
+    """The kind of subsets of that name.
+
+    Raises:
+        InvalidArgument: there is no such kind.
+    """
+    if kind not in tuple(SubsetKind):
+        raise InvalidArgument(f"subsets: expected one of {', '.join(SubsetKind)}, got {str(kind)!r}")
+    return SubsetKind(kind)
+
+
 def masked_set(
-    result: Result, model: ModelResult, search: int, fill: Fill, specification: InputSpecification, **facts: Any
+    result: Result,
+    model: ModelResult,
+    search: int,
+    fill: Fill,
+    specification: InputSpecification,
+    *,
+    kind: SubsetKind = SubsetKind.SEARCH,
+    **facts: Any,
 ) -> MaskedSet:
     """The masked data set of one model and one search. `facts` are copied into the manifest.
 
@@ -107,30 +135,50 @@ def masked_set(
         for finding in result.findings
         if finding.model_version == model.model_version and finding.search_index == search
     ]
-    exports = tuple(
-        Export(finding, finding.subset)
-        for finding in findings
-        if finding.subset is not None and not finding.baseline_confident
-    )
+    exports = tuple(export for finding in findings if (export := _export(finding, kind)) is not None)
     if not exports:
+        what = "found no subset" if kind is SubsetKind.SEARCH else f"has no mask of a subset of the control {kind}"
         raise InvalidArgument(
-            f"nothing to export: search {search} found no subset on any of the {len(findings)} images of "
+            f"nothing to export: search {search} {what} on any of the {len(findings)} images of "
             f"{short_version(model.model_version)}"
         )
+    bare = sum(finding.baseline_confident for finding in findings)
     colour = np.array(colour_of(fill, specification), dtype=np.float32)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         **facts,
         **_origin(result, model, search),
-        **_looks(fill, chosen_search(result, search)["fill"], colour, specification),
+        **_looks(fill, _own_fill(result, search, kind), colour, specification),
+        "subsets": kind.value,
         "counts": {
             "findings": len(findings),
             "exported": len(exports),
-            "baseline_confident": sum(finding.baseline_confident for finding in findings),
-            "without_subset": sum(finding.subset is None for finding in findings),
+            "baseline_confident": bare,
+            "without_subset": len(findings) - len(exports) - bare,
         },
     }
     return MaskedSet(exports, specification, colour, tuple(facts.get("classes", ())), manifest)
+
+
+def _export(finding: Finding, kind: SubsetKind) -> Export | None:
+    """The finding's subset of this kind; None without one that keeps a part of the image."""
+    if finding.baseline_confident:
+        return None
+    if kind is SubsetKind.SEARCH:
+        return None if finding.subset is None else Export(finding, finding.subset, finding.target_class)
+    other, robust = finding.controls.class_targeted, finding.controls.fill_robust
+    if kind is SubsetKind.CLASS_TARGETED:
+        if other is None or other.subset is None or not other.size:
+            return None
+        return Export(finding, other.subset, other.target_class)
+    if robust is None or robust.subset is None:
+        return None
+    return Export(finding, robust.subset, finding.target_class)
+
+
+def _own_fill(result: Result, search: int, kind: SubsetKind) -> str:
+    """The fill under which subsets of this kind were verified; fill-robust ones were under no single one."""
+    return "" if kind is SubsetKind.FILL_ROBUST else str(chosen_search(result, search)["fill"])
 
 
 def colour_of(fill: Fill, specification: InputSpecification) -> tuple[float, ...]:

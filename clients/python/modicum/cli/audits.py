@@ -18,7 +18,7 @@ from modicum.cli.watching import watched
 from modicum.client import Audit, Client
 from modicum.errors import InvalidArgument
 from modicum.masked_files import checked_target
-from modicum.masked_sets import COLOURS
+from modicum.masked_sets import COLOURS, SubsetKind
 from modicum.resource_names import last_part, short_version
 from modicum.searches import Fill
 from modicum.snapshots import AuditState
@@ -188,12 +188,22 @@ def export_subsets(
             f"What replaces masked pixels: {', '.join(COLOURS)}. Default: the fill of the search.",
         ),
     ] = None,
+    subsets: Annotated[
+        SubsetKind,
+        option(
+            SUBSETS,
+            "--subsets",
+            "KIND",
+            f"Which subsets: {', '.join(SubsetKind)}. The last two are those of the controls.",
+        ),
+    ] = SubsetKind.SEARCH,
     as_json: options.Json = False,
 ) -> None:
     """Write a masked data set: each image with everything outside its subset masked. Train on it with your own code."""
     checked_target(output)
     with Client() as client:
-        masked = client.audits.get(name).export_subsets(output, model=model, search=search, fill=fill or "")
+        audit = client.audits.get(name)
+        masked = audit.export_subsets(output, model=model, search=search, fill=fill or "", subsets=subsets)
     if as_json:
         print_json(masked.manifest)
         return

@@ -170,6 +170,7 @@ class ClassTargetedFinding(google.protobuf.message.Message):
     SIZE_RATIO_FIELD_NUMBER: builtins.int
     VERIFIED_CONFIDENCE_FIELD_NUMBER: builtins.int
     PASSES_FIELD_NUMBER: builtins.int
+    SUBSET_FIELD_NUMBER: builtins.int
     target_class: builtins.int
     """The other class that was searched for."""
     found: builtins.bool
@@ -184,6 +185,10 @@ class ClassTargetedFinding(google.protobuf.message.Message):
     def passes(self) -> Global___Passes:
         """Passes spent."""
 
+    @property
+    def subset(self) -> Global___Subset:
+        """The subset for the other class; absent if none was found, and in audits of releases up to 0.1.0."""
+
     def __init__(
         self,
         *,
@@ -193,9 +198,10 @@ class ClassTargetedFinding(google.protobuf.message.Message):
         size_ratio: builtins.float = ...,
         verified_confidence: builtins.float = ...,
         passes: Global___Passes | None = ...,
+        subset: Global___Subset | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["passes", b"passes"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["found", b"found", "passes", b"passes", "size", b"size", "size_ratio", b"size_ratio", "target_class", b"target_class", "verified_confidence", b"verified_confidence"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["passes", b"passes", "subset", b"subset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["found", b"found", "passes", b"passes", "size", b"size", "size_ratio", b"size_ratio", "subset", b"subset", "target_class", b"target_class", "verified_confidence", b"verified_confidence"]) -> None: ...
 
 Global___ClassTargetedFinding: typing_extensions.TypeAlias = ClassTargetedFinding
 
@@ -331,6 +337,7 @@ class FillRobustFinding(google.protobuf.message.Message):
     BUDGET_EXHAUSTED_FIELD_NUMBER: builtins.int
     PASSES_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
+    SUBSET_FIELD_NUMBER: builtins.int
     size: builtins.int
     """Number of pixels of the subset: those of the canvas if nothing smaller was verified, 0 if there is no subset."""
     size_ratio: builtins.float
@@ -349,6 +356,10 @@ class FillRobustFinding(google.protobuf.message.Message):
     def passes(self) -> Global___Passes:
         """Passes spent, verification included."""
 
+    @property
+    def subset(self) -> Global___Subset:
+        """The subset; absent with a reason, and in audits of releases up to 0.1.0."""
+
     def __init__(
         self,
         *,
@@ -360,9 +371,10 @@ class FillRobustFinding(google.protobuf.message.Message):
         budget_exhausted: builtins.bool = ...,
         passes: Global___Passes | None = ...,
         reason: Global___FindingReason.ValueType = ...,
+        subset: Global___Subset | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["passes", b"passes"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["budget_exhausted", b"budget_exhausted", "confidence", b"confidence", "passes", b"passes", "reason", b"reason", "size", b"size", "size_ratio", b"size_ratio", "sufficient_donors", b"sufficient_donors", "verifying_donors", b"verifying_donors"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["passes", b"passes", "subset", b"subset"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["budget_exhausted", b"budget_exhausted", "confidence", b"confidence", "passes", b"passes", "reason", b"reason", "size", b"size", "size_ratio", b"size_ratio", "subset", b"subset", "sufficient_donors", b"sufficient_donors", "verifying_donors", b"verifying_donors"]) -> None: ...
 
 Global___FillRobustFinding: typing_extensions.TypeAlias = FillRobustFinding
 

@@ -67,7 +67,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class ClassTargetedFinding:
-    """Result of the class-targeted control. `size_ratio` is other / predicted, 0 if nothing was found."""
+    """Result of the class-targeted control. `size_ratio` is other / predicted, 0 if nothing was found.
+
+    `subset` argues for the other class. It is None if nothing was found, and in findings of releases up to 0.1.0.
+    """
 
     target_class: int
     found: bool
@@ -75,6 +78,7 @@ class ClassTargetedFinding:
     size_ratio: Number
     verified_confidence: Number
     passes: Passes
+    subset: Subset | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class FillRobustFinding:
 
     `size` is that of the whole canvas with `budget_exhausted`, and 0 with a reason. `size_ratio` compares it with the
     search's own subset, and is 0 if either is missing or empty. At least nine in ten donors reach `confidence`.
+    `subset` is None with a reason, and in findings of releases up to 0.1.0.
     """
 
     size: int
@@ -93,6 +98,7 @@ class FillRobustFinding:
     budget_exhausted: bool
     passes: Passes
     reason: FindingReason | None = None
+    subset: Subset | None = None
 
 
 @dataclass(frozen=True, slots=True)

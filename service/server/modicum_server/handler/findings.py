@@ -72,6 +72,7 @@ def class_targeted_of(other: ClassTargeted) -> ClassTargetedFinding:
         size_ratio=other.size_ratio or 0.0,
         verified_confidence=finding.verified_confidence or 0.0,
         passes=passes_of(finding.passes),
+        subset=None if finding.subset is None else subset_of(finding.subset.mask),
     )
 
 
@@ -86,6 +87,7 @@ def fill_robust_of(result: FillRobust) -> FillRobustFinding:
         budget_exhausted=result.budget_exhausted,
         passes=passes_of(result.passes),
         reason=None if result.reason is None else FindingReason(result.reason.value),
+        subset=None if result.subset is None else subset_of(result.subset.mask),
     )
 
 
