@@ -245,6 +245,7 @@ def test_messages_are_joined_without_stray_punctuation(code, text, reason, says)
         ({"models": [7]}, "models: expected a model, a version, or the name of one; got 7"),
         ({"dataset": MODEL}, "dataset: expected a data set or its name, got Model(name="),
         ({"out_of_distribution": MODEL}, "out_of_distribution: expected a data set or its name, got Model(name="),
+        ({"counterfactual": MODEL}, "counterfactual: expected a data set or its name, got Model(name="),
         ({"controls": "random"}, "controls: expected a list of controls, e.g. ['random'], got 'random'"),
         ({"controls": Control.RANDOM}, "controls: expected a list of controls, e.g. ['random'], got <Control.RANDOM"),
         (

@@ -26,6 +26,17 @@ async def test_items_are_returned_in_the_order_of_the_given_indices(store):
         assert await transaction.datasets.items_at(NAME, [3, 0]) == [items(5)[3], items(5)[0]]
 
 
+async def test_items_are_found_by_their_names_and_unknown_names_are_left_out(store):
+    first, _, third = items(3)
+    async with store.transaction() as transaction:
+        await transaction.datasets.create(NAME, "m" * 64, items(3))
+        await transaction.datasets.create(f"{NAME}-2", "n" * 64, items(5))
+
+        found = await transaction.datasets.named(NAME, [third.item, "gone.png", first.item])
+
+    assert found == {first.item: first, third.item: third}
+
+
 async def test_labels_are_the_different_ones_without_the_empty_one(store):
     labelled = [DatasetItem(str(place), f"{place:064x}", label) for place, label in enumerate(["b", "", "a", "b"])]
     async with store.transaction() as transaction:

@@ -102,6 +102,7 @@ SPECIFICATION = {
     "device": "cpu",
     "out_of_distribution_dataset": "projects/default/datasets/others",
     "statistics": {"level": 0.9, "alpha": 0.1, "ratio_limit": 2.0, "accuracy_limit": -0.1},
+    "counterfactual_dataset": "projects/default/datasets/changed",
 }
 READ = AuditSpecification(
     model_versions=("projects/default/models/net/versions/1",),
@@ -114,6 +115,7 @@ READ = AuditSpecification(
     device="cpu",
     out_of_distribution_dataset="projects/default/datasets/others",
     statistics=Statistics(0.9, 0.1, 2.0, -0.1),
+    counterfactual_dataset="projects/default/datasets/changed",
 )
 
 
@@ -124,10 +126,10 @@ async def test_a_specification_of_today_is_read(database_url, store, scene, audi
 
 
 async def test_a_specification_without_what_was_added_since_is_read(database_url, store, scene, audit):
-    added = ("out_of_distribution_dataset", "statistics")
+    added = ("out_of_distribution_dataset", "statistics", "counterfactual_dataset")
     early = {name: value for name, value in SPECIFICATION.items() if name not in added}
     await overwrite(database_url, tables.audits, specification=early)
 
     assert (await scene.get(audit.name)).specification == replace(
-        READ, out_of_distribution_dataset="", statistics=Statistics()
+        READ, out_of_distribution_dataset="", statistics=Statistics(), counterfactual_dataset=""
     )
