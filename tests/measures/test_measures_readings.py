@@ -59,7 +59,7 @@ def test_the_class_targeted_sentence_gives_share_and_ratio():
     assert readings["class_targeted"]["text"] == (
         "For 100% of 20 images (95% interval 84% to 100%) the same search finds a subset for a random other class, "
         "in the median 1.3 times as large (95% interval 1.3 to 1.3): "
-        "the mask, not the pixels, carries much of the decision."
+        "this search can argue for any class, so what it finds for the predicted class shows no more than that."
     )
 
 

@@ -177,6 +177,41 @@ def test_the_reading_follows_the_rule(kept, outcome, words):
     assert f"with tiny, version 2 for {kept[OTHER_VERSION]:.0%} of 30 (95% interval " in reading["text"]
 
 
+def audit_of_classes(kept, *, count=20):
+    """An audit of the first version's subsets, so many images a class. `kept`: by class, the share that keeps it."""
+    findings = []
+    for label, share in enumerate(kept):
+        for place in range(count):
+            said = label if place < share * count else (label + 1) % len(kept)
+            named = {"predicted_class": label, "target_class": label}
+            position = label * count + place
+            findings.append(scored(position, (OTHER_VERSION, 0.95, said), **named))
+            findings.append(finding(position, model_version=OTHER_VERSION, **named))
+    return findings
+
+
+@pytest.mark.parametrize(
+    ("kept", "outcome"),
+    [((1.0, 1.0, 0.0), "MIXED"), ((1.0, 1.0, 0.4), "PATTERN"), ((0.0, 0.0, 1.0), "MIXED"), ((0.0, 0.1, 0.0), "QUIRK")],
+)
+def test_a_class_whose_pattern_is_not_shared_like_the_others_is_no_pattern(kept, outcome):
+    written, matrix = matrix_of(audit_of_classes(kept))
+
+    groups = matrix[VERSION, OTHER_VERSION, 0]["transfer_agreed_class_kept_share"]["groups"]
+    assert [groups[str(index)]["value"] for index in range(3)] == list(kept)
+    assert controls_read(written)["transfer"]["outcome"] == outcome
+
+
+def test_the_reading_names_the_class_whose_pattern_is_not_shared():
+    written, _ = matrix_of(audit_of_classes((1.0, 1.0, 0.0)))
+
+    assert controls_read(written)["transfer"]["text"] == (
+        "Of images on which both versions are confident of the same class, the subset keeps that class with tiny, "
+        "version 2 for 67% of 60 (95% interval 54% to 77%). By class it differs: owl with tiny, version 2 for 0% of "
+        "20 (95% interval 0% to 16%): the versions do not share the pattern of every class."
+    )
+
+
 def test_a_version_that_agrees_on_no_image_is_named_and_keeps_the_verdict_open():
     findings = audit_with({OTHER_VERSION: 1.0, THIRD: 0.0}, scorers=(OTHER_VERSION, THIRD))
     unsure = [replace(one, eligible=False) if one.model_version == THIRD else one for one in findings]

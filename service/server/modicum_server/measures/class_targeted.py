@@ -7,7 +7,8 @@ Rule of the reading. ANY_CLASS: the lower end of the share of bare fills is abov
 share is, and the upper end of the median size ratio is at most 2. THIS_CLASS: the upper end of the found share is below
 0.5; or the lower end of the ratio is above 2 and the upper end of the share of bare fills is below 0.5, so that the
 ratio describes most images. Otherwise, or below n = 10, INCONCLUSIVE. An open end counts as beyond every limit. A
-search that found nothing counts as larger than all.
+search that found nothing counts as larger than all. The outcome is about this search: that it can argue for any class
+does not say what the model uses on whole images.
 """
 
 import math
@@ -98,12 +99,12 @@ def _conclusion(outcome: str, bare: Measure, n: int) -> str:
     if outcome == "ANY_CLASS" and _low(bare) > FOUND_LIMIT:
         return "the fill alone makes the model confident of other classes, so another fill is needed"
     if outcome == "ANY_CLASS":
-        return "the mask, not the pixels, carries much of the decision"
+        return "this search can argue for any class, so what it finds for the predicted class shows no more than that"
     if outcome == "THIS_CLASS":
-        return "the search finds subsets for the predicted class far more easily, so the pixels carry weight"
+        return "this search argues far more easily for the predicted class than for another"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
-    return "these images do not settle whether the mask or the pixels carry the decision"
+    return "these images do not settle whether this search can argue for any class"
 
 
 def _low(measure: Measure) -> float:

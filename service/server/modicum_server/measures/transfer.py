@@ -5,13 +5,15 @@ the subset. So each measure is given twice: over all scored subsets, and over th
 versions are confident, at the threshold, of the same class.
 
 Rule of the reading, on the share of agreed subsets that keep their class. PATTERN: its lower end is above 0.5 with
-every version that scored. QUIRK: its upper end is below 0.5 with every one. MIXED: each version gives one or the other.
-Otherwise, or below n = 10, INCONCLUSIVE. Versions can share a pattern that is wrong: they may have learned one
-shortcut.
+every version that scored. QUIRK: its upper end is below 0.5 with every one. MIXED: each version gives one or the other,
+or a class lies on the other side of 0.5 than all of them together: most subsets can be shared while those of one
+class, which has a cue of its own, are not. A class needs ten such images, and its interval's error is divided by the
+number of such classes and versions. Otherwise, or below n = 10, INCONCLUSIVE. Versions can share a pattern that is
+wrong: they may have learned one shortcut.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,8 +22,9 @@ import numpy as np
 from modicum_server.domain.classes import same_classes
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.searches import Control, TargetRule
+from modicum_server.measures.by_class import by_class
 from modicum_server.measures.families import Title
-from modicum_server.measures.intervals import SMALLEST_SAMPLE
+from modicum_server.measures.intervals import SMALLEST_SAMPLE, wilson
 from modicum_server.measures.measure import Measure, Measured, Reading, quantile_measure, share
 from modicum_server.measures.number_words import enumeration, interval_text, share_text, short_name
 from modicum_server.measures.observations import UNKNOWN, Booleans, Observations, Rescored
@@ -32,6 +35,9 @@ CONTROL = "transfer"
 AGREED = "transfer_agreed"
 NOTHING_SCORED = "no subset of this version was scored by the other one"
 NONE_AGREED = "no subset was scored of an image on which both versions are confident of the same class"
+MOST_NAMED = 3
+"""Classes that a sentence names."""
+OF_CLASSES = "the versions do not share the pattern of every class"
 OTHER_CLASSES = "the two versions do not have the same classes"
 
 Seen = Mapping[tuple[str, int], Observations]
@@ -85,7 +91,7 @@ def transfer(source: ModelVersion, scorer: ModelVersion, seen: Seen, index: int)
     parameters = {"threshold": ours.search.threshold, "unscored": results.unscored}
     scored, kept = results.scored, results.scored.predicted == ours.target
     agreed = scored.ran & _agreed(ours, theirs, classes)
-    measures = partial(_measures, scored, kept, level=ours.level, parameters=parameters)
+    measures = partial(_measures, scored, kept, of=ours, parameters=parameters)
     return {
         **measures(CONTROL, scored.ran, empty=NOTHING_SCORED),
         **measures(AGREED, agreed, empty=NONE_AGREED),
@@ -99,11 +105,20 @@ def transfer_reading(pairs: Sequence[Transfer]) -> Reading | None:
     if not known:
         return None
     shares = enumeration([_share_with(name, measure) for name, measure in known.items()])
+    exceptions = _exceptions(known)
     outcome = _outcome([against_limit(measure) for measure in kept.values()])  # who cannot be compared settles nothing
+    if exceptions and outcome != "INCONCLUSIVE":
+        outcome = "MIXED"
     fact = f"Of images on which both versions are confident of the same class, the subset keeps that class {shares}"
     if unknown := sorted(kept.keys() - known.keys()):
         fact += f"; there are no such images with {enumeration([short_name(name) for name in unknown])}"
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, max(one.n for one in known.values()))}.", outcome)
+    if exceptions:
+        fact += f". By class it differs: {enumeration(exceptions[:MOST_NAMED])}"
+        fact += f", and {more} times more" if (more := len(exceptions) - MOST_NAMED) > 0 else ""
+    conclusion = (
+        OF_CLASSES if exceptions and outcome == "MIXED" else _conclusion(outcome, max(one.n for one in known.values()))
+    )
+    return Reading(CONTROL, f"{fact}: {conclusion}.", outcome)
 
 
 def reading_of(audited: Audited, transfers: Sequence[Transfer], version: str, index: int) -> Reading | None:
@@ -137,18 +152,28 @@ def _measures(
     name: str,
     where: Booleans,
     *,
-    level: float,
+    of: Observations,
     parameters: Mapping[str, Any],
     empty: str,
 ) -> Measured:
+    level = of.level
     share_of = partial(share, empty=empty, level=level, parameters=parameters)
     return {
-        f"{name}_class_kept_share": share_of(kept[where]),
+        f"{name}_class_kept_share": _named(by_class(lambda one: share_of(kept[one]), where, of.target), of),
         f"{name}_sufficient_share": share_of(scored.sufficient[where]),
         f"{name}_confidence_median": quantile_measure(
             scored.confidence[where], 0.5, unit="confidence", empty=empty, level=level, parameters=parameters
         ),
     }
+
+
+def _named(measure: Measure, of: Observations) -> Measure:
+    """The measure, its groups with the label of their class."""
+    groups = {
+        index: replace(group, parameters={**group.parameters, "label": of.class_name(int(index))})
+        for index, group in measure.groups.items()
+    }
+    return replace(measure, groups=groups)
 
 
 def _unavailable(name: str, reason: str) -> Measured:
@@ -157,6 +182,29 @@ def _unavailable(name: str, reason: str) -> Measured:
         f"{name}_sufficient_share": Measure(None, "share", 0, unavailable=reason),
         f"{name}_confidence_median": Measure(None, "confidence", 0, unavailable=reason),
     }
+
+
+def _exceptions(known: Mapping[str, Measure]) -> list[str]:
+    """The classes that lie on the other side of the limit than all classes with a version together, in words."""
+    classes = [
+        (scorer, measure, group)
+        for scorer, measure in known.items()
+        for group in measure.groups.values()
+        if group.interval is not None
+    ]
+    return [
+        f"{group.parameters['label']} with {short_name(scorer)} for {share_text(group.value or 0.0)} of {group.n}"
+        f"{interval_text(group.interval)}"
+        for scorer, measure, group in classes
+        if against_limit(measure) * against_limit(_among(group, len(classes))) < 0
+    ]
+
+
+def _among(group: Measure, count: int) -> Measure:
+    """The share of one class with the interval that it has among so many."""
+    assert group.interval is not None
+    level = 1 - (1 - group.interval.level) / count
+    return replace(group, interval=wilson(group.parameters["successes"], group.n, level))
 
 
 def _share_with(scorer: str, kept: Measure) -> str:
