@@ -220,6 +220,35 @@ def test_a_fixed_place_covers_the_corner_that_decides():
     assert [row.sources for row in rows] == [16, 16, 32]
 
 
+class BrightColumn(nn.Module):
+    """Class 1 where all of a column is bright, else class 0."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        bright = images.amin(dim=2).amax(dim=(1, 2)) - 0.75
+        return torch.stack([-bright, bright], dim=1)
+
+
+def test_a_stripe_is_chosen_where_no_window_does_as_much():
+    images = dim_images(32)
+    images[1::2, 0, :, 5] = 1.0
+
+    rows = list(spot_tests(classifier_of(BrightColumn()), images, [index % 2 for index in range(32)], {}))
+
+    fixed = [trial for trial in of_class(rows, 1).trials if trial.place.kind is not PlaceKind.OWN]
+    assert [(trial.place.height, trial.place.top) for trial in fixed] == [(SIDE, 0), (SIDE, 0)]
+    assert all(trial.place.left <= 5 < trial.place.left + trial.place.width for trial in fixed)
+    assert all(share(trial.pasted.here) == 1.0 for trial in fixed)
+
+
+def test_a_stripe_is_not_chosen_where_a_window_does_as_much():
+    images, predicted = with_corner()
+
+    rows = list(spot_tests(classifier_of(BrightCorner()), images, predicted, {}))
+
+    for trial in (trial for row in rows for trial in row.trials):
+        assert (trial.place.kind is PlaceKind.RING) or SIDE not in {trial.place.height, trial.place.width}
+
+
 def test_an_own_window_finds_a_spot_that_moves():
     images, predicted, masks = with_moving_spot()
 
@@ -455,12 +484,12 @@ def test_as_many_predictions_as_images_are_needed_and_masks_of_images():
 
 def test_the_servers_bounds_are_the_librarys():
     masks = [torch.rand(224, 224, generator=torch.Generator().manual_seed(0)) > 0.5]
-    tried = {"fixed": len(choice.fixed_places((224, 224), masks)), "own": len(places.own_windows((224, 224)))}
+    canvas = (224, 224)
+    first, second, third = (count for count, _ in choice.ROUNDS)
+    later = choice.ROUNDS[0][1] * second + choice.ROUNDS[1][1] * third
 
-    left = [choice.ROUNDS[0][1], choice.ROUNDS[1][1]]
-    pairs = [count for count, _ in choice.ROUNDS]
-    fixed = tried["fixed"] * pairs[0] + left[0] * pairs[1] + left[1] * pairs[2]
-    own = tried["own"] * (pairs[0] + pairs[1])  # it has no third round
+    fixed = sum(len(tried) * first + later for tried in (choice.fixed_places(canvas, masks), places.stripes(canvas)))
+    own = len(places.own_windows(canvas)) * (first + second)  # it has no third round
 
     assert len(sources.HALVES) * (fixed + own) == bounds.CHOICE_PASSES
     assert len(sources.HALVES) * trials.MOST_PASTED == bounds.MOST_PASTED

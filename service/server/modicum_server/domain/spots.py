@@ -14,9 +14,9 @@ LEAST_CLASS_IMAGES = 8
 """Fewest images of a predicted class for a row of its own. A test compares with the library."""
 LEAST_SPOT_IMAGES = 30
 """Fewest images with a prediction for a spot test: with fewer, nothing can be concluded."""
-CHOICE_PASSES = 3200
+CHOICE_PASSES = 4096
 """Most forward passes by which one row chooses its places. A test compares with the library."""
-MOST_SCANNED = 80
+MOST_SCANNED = 60
 """Most images of one row that are scanned for their evidence. A test compares with the library."""
 SCAN_PASSES = 99
 """Forward passes that scan one image. A test compares with the library."""
