@@ -275,7 +275,7 @@ def test_a_spot_found_at_5_percent_alone_is_inconclusive_and_says_so():
     worst = given.rules[0].worst
     assert (given.outcome, worst.subject) == ("INCONCLUSIVE", "cat")
     assert worst.reason == (
-        "a spot of 4x4 pixels, 8 from the top and 8 from the left, decides; found at 5%, not within this policy's "
+        "a spot of 4x4 pixels (8 from the top and 8 from the left) decides; found at 5%, not within this policy's "
         "error budget"
     )
 

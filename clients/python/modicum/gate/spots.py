@@ -102,7 +102,12 @@ def _row(number: int, entry: Document, accept: Sequence[Acceptance]) -> _Row:
 
 
 def _is_inside(acceptance: Acceptance, place: Document) -> bool:
-    return bool(place["places"]) and all(acceptance.place.holds(one) for one in place["places"])
+    """Whether a place was accepted. What was copied outside the objects alone is no evidence, and never is."""
+    return (
+        not place.get("outside")
+        and bool(place["places"])
+        and all(acceptance.place.holds(one) for one in place["places"])
+    )
 
 
 def _by_source(counts: Sequence[Document]) -> Floats:
@@ -142,7 +147,8 @@ def _reason(place: Document | None, outcome: SpotOutcome | None) -> str:
         return ""
     if outcome is SpotOutcome.NONE_FOUND:
         return "no place decides"
-    return f"{_place_words(place)} decides"
+    where = ", as far as it lies outside the objects," if place.get("outside") else ""
+    return f"{_place_words(place)}{where} decides"
 
 
 def _place_words(tested: Document) -> str:
@@ -151,7 +157,7 @@ def _place_words(tested: Document) -> str:
     one: Document = tested["places"][0]
     if "top" in one:
         size, place = f"{one['height']}x{one['width']}", f"{one['top']} from the top and {one['left']} from the left"
-        return f"a spot of {size} pixels, {place},"
+        return f"a spot of {size} pixels ({place})"
     return f"a {one['kind'].lower().replace('_', ' ')} of {one['width']} pixels at the edge"
 
 

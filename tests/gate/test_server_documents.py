@@ -1,0 +1,100 @@
+"""The gate on documents that the server makes: it judges the same sources, and finds what the server finds."""
+
+from datetime import date
+
+import pytest
+from modicum.gate.judging import judge
+from modicum.gate.policy_file import policy_of
+from modicum.gate.spots import _row
+from modicum_server.domain.searches import Control, ControlPlan
+from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
+from modicum_server.measures.spots import places_of
+
+from tests.measures.example_audit import VERSION, document_and_rows, finding
+
+CATS, IMAGES = 40, 80
+FINDINGS = [
+    finding(at, predicted_class=int(at >= CATS), target_class=int(at >= CATS), label=int(at >= CATS))
+    for at in range(IMAGES)
+]
+EVERYONE = tuple(range(IMAGES))
+
+
+def trial(sources, *, follow, half=0, outside=False, kind=SpotKind.WINDOW):
+    """Two pairs a source, of which the first follows."""
+    twice = tuple(source for source in sources for _ in range(2))
+    here = tuple(follow and at % 2 == 0 for at in range(len(twice)))
+    zero = (0,) * len(twice)
+    outcomes = SpotOutcomes(twice, tuple(reversed(twice)), here, (False,) * len(twice), zero, zero)
+    return SpotTrial(half, SpotPlace(kind, 2, 3, 1, 4), (), outcomes, outcomes, outside)
+
+
+def served(*cats):
+    """A document whose spot test has these trials of class 0, and nothing that decides for class 1 and for all."""
+    rows = [
+        SpotRow(None, IMAGES, (trial(EVERYONE, follow=False),)),
+        SpotRow(0, CATS, cats),
+        SpotRow(1, IMAGES - CATS, (trial(EVERYONE[CATS:], follow=False),)),
+    ]
+    return document_and_rows(FINDINGS, spots={VERSION: rows}, plans=(ControlPlan(Control.SPOT),))[0], rows
+
+
+def judged(document, policy=""):
+    today = date(2026, 11, 27)
+    return judge(document, policy_of(f"version: 1\n{policy}", "modicum.yaml", today=today), today=today)
+
+
+def test_the_document_holds_the_very_values_that_the_server_judged():
+    halves = (trial(EVERYONE[:20], follow=True), trial(EVERYONE[20:CATS], follow=False, half=1))
+    document, rows = served(*halves)
+
+    read = _row(1, document["spots"][0]["rows"][1], ()).places
+
+    (server,) = [place.tested for place in places_of(rows[1], 0.95)]
+    assert sorted(read[0].pasted) == sorted(server.pasted)
+    assert sorted(read[0].covered) == sorted(server.covered)
+
+
+@pytest.mark.parametrize(
+    ("cats", "server", "gate"),
+    [
+        pytest.param([{"follow": False}], "NONE_FOUND", "PASS", id="nothing decides"),
+        pytest.param([{"follow": True}], "DECISIVE", "FAIL", id="a place decides"),
+        pytest.param([{"follow": False}, {"follow": True, "outside": True}], "SHORTCUT", "FAIL", id="a shortcut"),
+    ],
+)
+def test_the_gate_finds_what_the_server_finds(cats, server, gate):
+    document, _ = served(*(trial(EVERYONE[:CATS], **one) for one in cats))
+
+    verdict = judged(document)
+
+    assert (document["spots"][0]["outcome"], str(verdict.outcome)) == (server, gate)
+
+
+ACCEPT = "accept: [{rule: spot, class: cat, place: {top: 0, left: 0, height: 9, width: 9}, reason: it is, owner: us}]"
+
+
+@pytest.mark.parametrize(("outside", "gate"), [(False, "PASS"), (True, "FAIL")])
+def test_an_accepted_place_is_no_excuse_for_what_decides_outside_the_objects(outside, gate):
+    document, _ = served(*(trial(EVERYONE[:CATS], follow=True, outside=one) for one in {False, outside}))
+
+    assert str(judged(document, ACCEPT).outcome) == gate
+
+
+def test_a_rule_of_every_kind_can_be_judged_on_what_the_server_writes():
+    document, _ = served(trial(EVERYONE[:CATS], follow=False))
+    policy = """rules:
+  accuracy: {min: 0.5, classes: all}
+  subset-fraction-median: {max: 0.9}
+  overinterpretation-rate: {level: warn, max: 0.99}
+"""
+
+    verdict = judged(document, policy)
+
+    accuracy = next(one for one in verdict.rules if one.rule.id == "accuracy")
+    assert {one.rule.id for one in verdict.rules} >= {"spot", "subset-fraction-median", "overinterpretation-rate"}
+    assert [(check.subject, check.n, str(check.outcome)) for check in accuracy.checks] == [
+        ("", IMAGES, "PASS"),
+        ("cat", CATS, "PASS"),
+        ("dog", CATS, "PASS"),
+    ]
