@@ -59,7 +59,7 @@ def test_images_without_a_partner_or_a_prediction_are_named():
 
     assert "40 of 70 images have a counterfactual in changed." in said
     assert "image-59.png and 10 more." in said
-    assert "image-2.png (IMAGE_UNREADABLE)" in said
+    assert "image-2.png (the image cannot be read, or it does not fit the input)" in said
 
 
 def test_without_labels_there_is_no_table_of_accuracy():

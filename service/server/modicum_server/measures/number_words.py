@@ -67,7 +67,7 @@ def short_name(name: str) -> str:
 
 def class_label(index: int, labels: Sequence[str]) -> str:
     """Return a class by its name, or by its number where it has none."""
-    return labels[index] if 0 <= index < len(labels) else f"class {index}"
+    return labels[index] if 0 <= index < len(labels) and labels[index] else f"class {index}"
 
 
 def enumeration(parts: Sequence[str]) -> str:

@@ -34,6 +34,7 @@ from modicum_server.measures.families import Place, Title
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.judged_spots import JudgedPlace, JudgedRow, SpotTest
 from modicum_server.measures.measure import Measure, Measured, Reading
+from modicum_server.measures.number_words import class_label
 from modicum_server.measures.parts import Audited, Part
 from modicum_server.measures.spot_objects import location_of, object_share
 from modicum_server.measures.spot_words import spot_sentence
@@ -154,9 +155,7 @@ def _headline(rows: Sequence[JudgedRow]) -> Measured:
 def _label(version: ModelVersion, row: SpotRow) -> str:
     if row.target_class is None:
         return "all classes together"
-    if 0 <= row.target_class < len(version.class_labels):
-        return version.class_labels[row.target_class]
-    return f"class {row.target_class}"
+    return class_label(row.target_class, version.class_labels)
 
 
 PART = Part(

@@ -130,7 +130,7 @@ class WorkerMetrics:
         self._forward.inc(sum(row.passes for row in rows))
 
     def predictions_stored(self, predictions: Iterable[Prediction]) -> None:
-        """Count the passes on whole images of out-of-distribution data sets."""
+        """Count the passes on whole images of out-of-distribution and counterfactual data sets."""
         self._forward.inc(sum(prediction.reason is None for prediction in predictions))
 
     def shard_claimed(self, shard: Shard) -> None:

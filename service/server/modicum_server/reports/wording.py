@@ -7,7 +7,14 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.searches import SearchMethod
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.number_words import OPEN_END, confidence_text, ratio_text, share_text, short_name
+from modicum_server.measures.number_words import (
+    OPEN_END,
+    class_label,
+    confidence_text,
+    ratio_text,
+    share_text,
+    short_name,
+)
 
 REASONS: Mapping[str, str] = {
     FindingReason.NOT_ELIGIBLE: "below the threshold on the whole image, so not searched",
@@ -104,7 +111,7 @@ def class_text(index: int | None, labels: Sequence[str]) -> str:
     """Return the name of a class, or its number without one."""
     if index is None or index < 0:
         return "unknown"
-    return labels[index] if index < len(labels) and labels[index] else f"class {index}"
+    return class_label(index, labels)
 
 
 def budget_text(search: Mapping[str, Any]) -> str:
