@@ -105,9 +105,9 @@ def random_masks(photographs: Photographs) -> NDArray[np.bool_]:
     return masks.reshape(len(photographs), height, width)
 
 
-def masks_digest(descent: Descent) -> str:
+def masks_digest(masks: NDArray[np.bool_]) -> str:
     """A digest of the masks' bits. Equal masks have equal digests on every machine."""
-    return hashlib.sha256(np.packbits(descent.masks).tobytes()).hexdigest()
+    return hashlib.sha256(np.packbits(masks).tobytes()).hexdigest()
 
 
 def _block(network: Network, photographs: Photographs, pixels_per_step: int) -> Descent:

@@ -5,7 +5,7 @@ whole interval lies on its side of the limit, and fails if it lies on the other 
 contains the limit, or if there are too few images for an interval.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -47,14 +47,14 @@ class Direction:
 def directions(parts: Mapping[str, Any]) -> Iterator[Direction]:
     """Every statement that the results cover, in the order of the page."""
     figures = {name: part["figures"] for name, part in parts.items()}
-    for row in figures.get("accuracy", ()):
-        yield from _of_accuracy(row)
+    yield from _of_accuracies(figures.get("choices", ()), figures.get("accuracy", ()))
     for row in figures.get("correctness", ()):
         yield _of_correctness(row)
     if "mitigation" in figures:
         yield from _of_mitigation(figures["mitigation"])
-    if "sufficiency" in figures:
-        yield from _of_sufficiency(figures["sufficiency"])
+    for step in ("chosen_sufficiency", "sufficiency"):
+        if step in figures:
+            yield from _of_sufficiency(figures[step])
     for row in (*figures.get("searches", {"rows": ()})["rows"], *figures.get("exhaustive", ())):
         if row["fill"] == "mean":
             yield _of_size(row)
@@ -90,15 +90,23 @@ def ends(measure: Measured) -> tuple[float | None, float | None]:
     return (None, None) if interval is None else (interval["low"], interval["high"])
 
 
-def _of_accuracy(row: Mapping[str, Any]) -> Iterator[Direction]:
-    subject = f"{row['name']}, batched_gradient, k = {row['pixels_per_step']}"
+def _of_accuracies(choices: Sequence[Mapping[str, Any]], descents: Sequence[Mapping[str, Any]]) -> Iterator[Direction]:
+    """Of every search and network once: a choice of the first images that a row of descents covers is left out."""
+    by_descent = [(f"{row['name']}, batched_gradient, k = {row['pixels_per_step']}", row) for row in descents]
+    by_choice = [(f"{row['name']}, {row['search']}", row) for row in choices]
+    covered = {subject for subject, _ in by_descent}
+    for subject, row in (*(each for each in by_choice if each[0] not in covered), *by_descent):
+        yield from _of_accuracy(row, subject)
+
+
+def _of_accuracy(row: Mapping[str, Any], subject: str) -> Iterator[Direction]:
     yield Direction(
         "On the 5% of the pixels that backward selection leaves, a network is nearly as accurate as on full images.",
         subject,
         f"accuracy on subsets less that on full images above {-NEARLY:+.2f}",
         points_text(row["subsets_less_full"]),
         above(row["subsets_less_full"], -NEARLY),
-        f"on the 5% that the descent leaves, it is less accurate than on full images by more than {NEARLY}",
+        f"on the 5% that this search leaves, it is less accurate than on full images by more than {NEARLY}",
     )
     yield Direction(
         "On as many random pixels it is less accurate.",
@@ -149,7 +157,7 @@ def _of_sufficiency(figures: Mapping[str, Any]) -> Iterator[Direction]:
     yield Direction(
         "A network trained only on 5% subsets is nearly as accurate on 5% subsets as a network trained on full "
         "images is on full images.",
-        f"fresh {figures['architecture']}",
+        f"fresh {figures['architecture']}, {figures['search']}",
         f"difference in accuracy above {-NEARLY:+.2f}",
         points_text(less_full),
         above(less_full, -NEARLY),
@@ -157,7 +165,7 @@ def _of_sufficiency(figures: Mapping[str, Any]) -> Iterator[Direction]:
     )
     yield Direction(
         "It is more accurate than one trained and tested on random 5% subsets.",
-        f"fresh {figures['architecture']}",
+        f"fresh {figures['architecture']}, {figures['search']}",
         "difference in accuracy above 0",
         points_text(less_random),
         above(less_random, 0),

@@ -20,6 +20,11 @@ class Extent:
     Attributes:
         test: test images of each network's descents; the ensemble is last.
         test_as_paper: the same for descents that remove one pixel per step.
+        chosen: test images of each network on which the strong search chooses 5% of the pixels.
+        chosen_passes: its pass-equivalents, there and for the fresh networks.
+        compared: the first of them, on which other searches choose too.
+        compared_budgets: other pass-equivalents of mask_optimization there.
+        exactly: images on which exact backselect chooses.
         by_correctness: limit of correctly predicted images for mask_optimization; it searches all the others.
         pairs: images that are eligible in both networks and their ensemble, searched by mask_optimization.
         training: training images for which masks are made and on which the fresh networks are trained.
@@ -34,6 +39,11 @@ class Extent:
 
     test: tuple[int, int, int]
     test_as_paper: tuple[int, int, int]
+    chosen: int
+    chosen_passes: int
+    compared: int
+    compared_budgets: tuple[int, ...]
+    exactly: int
     by_correctness: int
     pairs: int
     training: int
@@ -49,6 +59,11 @@ class Extent:
 FULL = Extent(
     test=(1000, 1000, 200),
     test_as_paper=(200, 40, 12),
+    chosen=1000,
+    chosen_passes=100,
+    compared=100,
+    compared_budgets=(300,),
+    exactly=10,
     by_correctness=60,
     pairs=100,
     training=2000,
@@ -63,6 +78,11 @@ FULL = Extent(
 QUICK = Extent(
     test=(60, 40, 40),
     test_as_paper=(10, 10, 10),
+    chosen=40,
+    chosen_passes=50,
+    compared=20,
+    compared_budgets=(100,),
+    exactly=0,
     by_correctness=10,
     pairs=12,
     training=100,

@@ -1,7 +1,7 @@
 """Runs the steps in sequence and writes each one's results as soon as it is measured."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import numpy as np
 from modicum_sis import Donors, gather_donors
 
 from benchmarks import machine, results
-from benchmarks.paper import accuracy, exhaustive, mitigation, searches, sizes, sufficiency
+from benchmarks.paper import accuracy, choices, exhaustive, mitigation, searches, sizes, sufficiency
+from benchmarks.paper.choice import chosen
 from benchmarks.paper.descent import descended
 from benchmarks.paper.extent import FULL, PAPER_PIXELS_PER_STEP, PIXELS_PER_STEP, QUICK, SEED, Extent
 from benchmarks.paper.material import Material, Photographs, gathered
@@ -66,6 +67,8 @@ class Run:
 
     def measure(self) -> None:
         """Run all steps."""
+        self._choices()
+        self._chosen_sufficiency()
         self._accuracy(PIXELS_PER_STEP, self._extent.test)
         self._correctness()
         self._specimens()
@@ -74,6 +77,30 @@ class Run:
         self._searches()
         self._accuracy(PAPER_PIXELS_PER_STEP, self._extent.test_as_paper)
         self._exhaustive()
+
+    def _choices(self) -> None:
+        """Add a row for each network and search, the searches of few passes first."""
+        rows: list[dict[str, Any]] = []
+        for chooser, count, block in choices.planned(self._extent):
+            for network in self._material.networks:
+                rows.append(choices.measure(network, self._whole.first(count), chooser, block))
+                self._record.add("choices", rows, sum(row["seconds"] for row in rows))
+
+    def _chosen_sufficiency(self) -> None:
+        chooser = choices.strong(self._extent)
+        self._train(
+            "chosen_sufficiency",
+            chooser.words,
+            lambda photographs: chosen(self._first, photographs, chooser),
+            self._whole.first(self._extent.chosen),
+        )
+
+    def _train(
+        self, step: str, search: str, choose: Callable[[Photographs], sufficiency.Chosen], test: Photographs
+    ) -> None:
+        training, extent = self._material.training, self._extent
+        figures = sufficiency.measure(self._first, training, test, extent, search=search, choose=choose)
+        self._record.add(step, figures, figures["masks_seconds"] + figures["training_seconds"])
 
     def _accuracy(self, pixels_per_step: int, counts: Sequence[int]) -> None:
         """Add a row for each network to the existing rows."""
@@ -94,8 +121,8 @@ class Run:
         self._record.add("specimens", figures)
 
     def _sufficiency(self) -> None:
-        figures = sufficiency.measure(self._first, self._material.training, self._whole, self._extent)
-        self._record.add("sufficiency", figures, figures["masks_seconds"] + figures["training_seconds"])
+        search = f"batched_gradient, k = {PIXELS_PER_STEP}"
+        self._train("sufficiency", search, lambda photographs: descended(self._first, photographs), self._whole)
 
     def _mitigation(self) -> None:
         members, ensemble = self._material.networks, self._material.ensemble

@@ -1,14 +1,14 @@
 """Step (d): are 5% of the pixels enough to learn from? Fresh networks on full images, 5% subsets, random 5% subsets.
 
-The subsets come from one trained network's descents on the training and test images. Its masks are made for the class
-that it predicts; the labels are the true ones. Each fresh network is tested on test images of all three kinds. Each
+One trained network's masks give the subsets of the training and test images. They are made for the class that it
+predicts; the labels are the true ones. Each fresh network is tested on test images of all three kinds. Each
 seed is one network: an interval covers images like these, and the rows show how much a seed matters.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,13 +18,27 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.paper.accuracy import BATCH, NO_IMAGES, painted
-from benchmarks.paper.descent import Descent, descended, masks_digest, random_masks
-from benchmarks.paper.extent import PIXELS_PER_STEP, Extent
+from benchmarks.paper.descent import masks_digest, random_masks
+from benchmarks.paper.extent import Extent
 from benchmarks.paper.material import Network, Photographs
 from benchmarks.paper.training import ARCHITECTURE, fresh, train
 
 FULL, SUBSETS, RANDOM = "full images", "5% subsets", "random 5% subsets"
 KINDS = (FULL, SUBSETS, RANDOM)
+
+
+class Chosen(Protocol):
+    """Pixels that a search chose."""
+
+    @property
+    def masks(self) -> NDArray[np.bool_]:
+        """5% of the pixels of each image, (n, H, W)."""
+        ...
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """How long that took, ()."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,11 +53,19 @@ Correct = dict[str, dict[int, dict[str, NDArray[np.bool_]]]]
 """By what was trained on, by seed, by what was tested on: for each test image."""
 
 
-def measure(network: Network, training: Photographs, test: Photographs, extent: Extent) -> dict[str, Any]:
-    """Measure all three kinds and all seeds. Return JSON values."""
-    masks = descended(network, training)
+def measure(
+    network: Network,
+    training: Photographs,
+    test: Photographs,
+    extent: Extent,
+    *,
+    search: str,
+    choose: Callable[[Photographs], Chosen],
+) -> dict[str, Any]:
+    """Measure all three kinds and all seeds. Return JSON values. `choose` makes the masks, `search` names it."""
+    chosen, tested_on = choose(training), choose(test)
     begun = time.perf_counter()
-    kinds = _kinds(network, training, masks, test)
+    kinds = _kinds(network, (training, chosen.masks), (test, tested_on.masks))
     class_count = len(np.unique(training.labels))
     correct: Correct = {kind: {} for kind in KINDS}
     curves = []
@@ -65,9 +87,9 @@ def measure(network: Network, training: Photographs, test: Photographs, extent: 
     return {
         "architecture": ARCHITECTURE,
         "masks_of": network.name,
-        "pixels_per_step": PIXELS_PER_STEP,
-        "masks_digest": masks_digest(masks),
-        "masks_seconds": round(float(masks.seconds), 1),
+        "search": search,
+        "masks_digest": masks_digest(chosen.masks),
+        "masks_seconds": round(float(chosen.seconds), 1),
         "training_seconds": round(time.perf_counter() - begun, 1),
         "training": len(training),
         "test": len(test),
@@ -78,7 +100,11 @@ def measure(network: Network, training: Photographs, test: Photographs, extent: 
     }
 
 
-def _kinds(network: Network, training: Photographs, descent: Descent, test: Photographs) -> Mapping[str, Kind]:
+Masked = tuple[Photographs, NDArray[np.bool_]]
+"""Images and the 5% subset of each, (n, H, W)."""
+
+
+def _kinds(network: Network, training: Masked, test: Masked) -> Mapping[str, Kind]:
     """All kinds use the mean and deviation of the network's input, so that the fill is zero."""
     fill = network.classifier.fill_mean
     deviation = torch.tensor(network.classifier.input.std).view(-1, 1, 1)
@@ -90,9 +116,9 @@ def _kinds(network: Network, training: Photographs, descent: Descent, test: Phot
         return normalised(painted(photographs.images, masks, fill))
 
     return {
-        FULL: Kind(normalised(training.images), normalised(test.images)),
-        SUBSETS: Kind(under(training, descent.masks), under(test, descended(network, test).masks)),
-        RANDOM: Kind(under(training, random_masks(training)), under(test, random_masks(test))),
+        FULL: Kind(normalised(training[0].images), normalised(test[0].images)),
+        SUBSETS: Kind(under(*training), under(*test)),
+        RANDOM: Kind(*(under(images, random_masks(images)) for images, _ in (training, test))),
     }
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from modicum_sis import Classifier, gather_donors
+from modicum_sis import BatchedGradient, Classifier, MaskOptimization, gather_donors
 
 from benchmarks import results
-from benchmarks.paper import accuracy, cache, descent, exhaustive, mitigation, run, searches, sizes
+from benchmarks.paper import accuracy, cache, choices, descent, exhaustive, mitigation, run, searches, sizes
+from benchmarks.paper.choice import ByBackselect, ByControl, chosen
 from benchmarks.paper.descent import descended, kept_pixels, masks_digest, random_masks
 from benchmarks.paper.directions import Outcome, above, at_most, below, directions
 from benchmarks.paper.extent import QUICK
@@ -72,7 +73,7 @@ def test_the_step_of_a_descent_changes_the_curve_and_not_the_masks(network):
 
     assert (many.curve.shape, one.curve.shape) == ((1, 5), (1, 65))
     assert np.array_equal(many.masks, one.masks)
-    assert masks_digest(many) == masks_digest(one)
+    assert masks_digest(many.masks) == masks_digest(one.masks)
 
 
 def test_the_smallest_sufficient_step_of_a_descent_is_its_subset_at_any_threshold(network):
@@ -134,6 +135,56 @@ def test_images_in_blocks_are_those_without(network, monkeypatch):
     assert np.array_equal(whole.masks, blocks.masks)
     assert np.array_equal(whole.curve, blocks.curve)
     assert blocks.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("chooser", "words"),
+    [
+        (ByControl(MaskOptimization(40)), "mask_optimization, 40 passes"),
+        (ByControl(BatchedGradient(16)), "batched_gradient, k = 16"),
+        (ByBackselect(0.5), "backselect, fraction 0.5"),
+        (ByBackselect(), "backselect, exact"),
+    ],
+)
+def test_every_search_chooses_the_important_pixels_and_is_kept(network, monkeypatch, chooser, words):
+    images = photographs(1.0, 0.99)
+
+    found = chosen(network, images, chooser, block=1)
+    monkeypatch.setattr(type(chooser), "choose", None)
+    again = chosen(network, images, chooser, block=1)
+
+    assert chooser.words == words
+    assert np.array_equal(found.masks, np.stack([CORNER] * 2))
+    assert found.predicted.tolist() == found.chosen.tolist() == [1, 1]
+    assert found.confidence == pytest.approx(torch.sigmoid(torch.tensor([6.0, 5.84])).tolist(), rel=1e-5)
+    assert np.array_equal(found.by_chance, again.by_chance)
+    assert np.array_equal(found.passes, again.passes)
+
+
+def test_all_searches_are_compared_with_the_same_random_pixels(network):
+    images = photographs(*(1.0 - place / 1000 for place in range(12)))
+
+    found = [chosen(network, images, each).by_chance for each in (ByControl(MaskOptimization(40)), ByBackselect(0.5))]
+
+    assert np.array_equal(*found)
+
+
+def test_a_row_of_a_strong_search_has_its_accuracies_its_differences_and_its_passes(network):
+    brightness = [1.0 - place / 1000 for place in range(12)]
+
+    row = choices.measure(network, photographs(*brightness, labels=[1] * 9 + [0] * 3), choices.strong(QUICK))
+
+    assert [row[kind]["value"] for kind in ("full", "subsets", "random")] == [0.75, 0.75, 0.25]
+    assert (row["search"], row["n"], row["same_class"]["value"]) == ("mask_optimization, 50 passes", 12, 1)
+    assert row["subsets_less_full"]["value"] == 0
+    assert row["passes"] <= 50
+
+
+def test_the_slowest_search_comes_last_and_only_where_it_is_planned():
+    with_exact = [chooser.words for chooser, *_ in choices.planned(replace(QUICK, exactly=1))]
+
+    assert with_exact[-1] == "backselect, exact"
+    assert [chooser.words for chooser, *_ in choices.planned(QUICK)] == with_exact[:-1]
 
 
 def test_random_pixels_are_as_many_and_an_image_s_own():
@@ -313,7 +364,7 @@ def test_the_page_says_in_plain_words_where_ours_differs(network, tmp_path):
 
     page = (tmp_path / PAGE).read_text()
     assert [each.outcome for each in directions({"accuracy": part})][::2] == [Outcome.SAME, Outcome.DIFFERENT]
-    assert "- **Ours differs**, Corner, batched_gradient, k = 16: on the 5% that the descent leaves" in page
+    assert "- **Ours differs**, Corner, batched_gradient, k = 16: on the 5% that this search leaves" in page
     assert (tmp_path / "docs" / "images" / "paper-curves.png").stat().st_size > 0
     assert "Not measured yet: `make bench PART=paper`." in page
 
@@ -331,6 +382,48 @@ def test_the_page_says_what_a_temperature_does_and_what_the_verdict_is(network):
     verdict = "**INCONCLUSIVE** (no out-of-distribution data set): fewer than 30 images"
     assert f"- mask_optimization, 300 passes: {verdict}" in page
     assert "The whole part took 2 minutes" in page
+
+
+def choices_part(weak, strong):
+    part = measured([])
+    part["figures"] = [
+        {
+            **dict.fromkeys(("full", "random", "same_class", "confidence", "subsets_less_random"), measure),
+            "name": "Net",
+            "search": search,
+            "n": 40,
+            "passes": 100.0,
+            "subsets": {**measure, "value": value},
+            "subsets_less_full": interval(*ends),
+        }
+        for measure in ({"value": 0.9, "n": 40, "interval": None},)
+        for search, value, ends in (
+            ("mask_optimization, 100 passes", 0.9, strong),
+            ("batched_gradient, k = 16", 0.2, weak),
+        )
+    ]
+    return part
+
+
+def test_where_a_strong_search_keeps_what_a_weak_one_loses_the_page_names_the_search_as_the_cause():
+    page = " ".join(page_text({"parts": {"choices": choices_part((-0.8, -0.6), (-0.02, 0.02))}}).split())
+
+    assert "5% subsets is 20% (Net) by batched_gradient, and 90% (Net) by mask_optimization" in page
+    assert "So the weak search is the cause" in page
+
+
+@pytest.mark.parametrize(("weak", "strong"), [((-0.1, 0.1), (-0.02, 0.02)), ((-0.8, -0.6), (-0.1, 0.1))])
+def test_where_that_is_open_the_page_names_no_cause(weak, strong):
+    assert "is the cause" not in page_text({"parts": {"choices": choices_part(weak, strong)}})
+
+
+def test_rows_of_one_statement_count_once():
+    page = " ".join(page_text({"parts": {"choices": choices_part((-0.8, -0.6), (-0.02, 0.02))}}).split())
+
+    assert (
+        "Of 2 statements, 0 agree with the paper in every row that is not open, 0 differ in every such row, 1 depend "
+        "on the search or the network, and 1 are open throughout."
+    ) in page
 
 
 def test_without_the_data_the_part_says_so_and_writes_nothing(tmp_path, capsys):
