@@ -8,7 +8,6 @@ for a ring on an inner band of about its area. Nothing is judged here.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,10 +17,11 @@ from modicum_sis.images.source import Images, ImageSource
 from modicum_sis.model.classifier import Classifier
 from modicum_sis.numerics.seeding import generator
 from modicum_sis.spots.choice import MOST_OWN_SOURCES, choose_fixed, choose_own, own_place
+from modicum_sis.spots.copying import COVER, PASTE, Intervention, comparison, followed
 from modicum_sis.spots.evidence import EvidenceMaps
-from modicum_sis.spots.interventions import UNKNOWN_CLASS, Composite, Interventions, Stopped
+from modicum_sis.spots.interventions import Composite, Interventions, Stopped
 from modicum_sis.spots.outside import dividing, images_with_objects, share_on
-from modicum_sis.spots.places import Place, PlaceKind, inner_band, window
+from modicum_sis.spots.places import Place, PlaceKind
 from modicum_sis.spots.sources import HALVES, Pair, SplitImages, split_images
 
 MOST_PASTED = 400
@@ -208,14 +208,14 @@ class _Run:
         purpose = f"{target_class} {place.kind}"
         pasted = images.pairs(sources, half, f"pasted {purpose}", most=MOST_PASTED)
         covered = images.donors(sources, half, f"covered {purpose}", each=COVERINGS)[:MOST_COVERED]
-        outcomes = _outcomes(interventions, images, places, pasted, _paste)
+        outcomes = _outcomes(interventions, images, places, pasted, PASTE)
         return SpotTrial(
             target_class=target_class,
             half=half,
             place=place,
             windows={index: (one.top, one.left) for index, one in places.items()} if own else {},
             pasted=outcomes,
-            covered=_outcomes(interventions, images, places, covered, _cover),
+            covered=_outcomes(interventions, images, places, covered, COVER),
             outside=self.outside,
             on_objects=self._on_objects(places),
             regions=self._regions(places, outcomes) if self.outside else {},
@@ -259,66 +259,23 @@ def _passes(maps: EvidenceMaps) -> int:
     return maps.interventions.passes - maps.passes
 
 
-class _Intervention(Protocol):
-    """Makes the composite of a pair, and tells whether the class followed the place."""
-
-    name: str
-
-    def composite(self, pair: Pair, region: Tensor) -> Composite:
-        """The image that the model sees."""
-
-    def followed(self, seen: int, target_class: int | None) -> bool:
-        """Whether the class followed, where the model sees the class `seen`."""
-
-
-class _Paste:
-    name = "paste"
-
-    def composite(self, pair: Pair, region: Tensor) -> Composite:
-        return Composite(inside=pair.source, outside=pair.other, region=region)
-
-    def followed(self, seen: int, target_class: int | None) -> bool:
-        return seen == target_class
-
-
-class _Cover:
-    name = "cover"
-
-    def composite(self, pair: Pair, region: Tensor) -> Composite:
-        return Composite(inside=pair.other, outside=pair.source, region=region)
-
-    def followed(self, seen: int, target_class: int | None) -> bool:
-        return seen not in {target_class, UNKNOWN_CLASS}
-
-
-_paste, _cover = _Paste(), _Cover()
-
-
 def _outcomes(
     interventions: Interventions,
     images: SplitImages,
     places: Mapping[int, Place],
     pairs: Sequence[Pair],
-    intervention: _Intervention,
+    intervention: Intervention,
 ) -> Outcomes:
     canvas = interventions.canvas[1:]
     drawn = generator(images.seed, "", f"spot comparison {intervention.name}")
     corners = [_corner(places[pair.source], canvas, drawn) for pair in pairs]
     here = (places[pair.source].region(canvas) for pair in pairs)
-    elsewhere = (_comparison(places[pair.source], corner, canvas) for pair, corner in zip(pairs, corners, strict=True))
-
-    def followed(regions: Iterable[Tensor]) -> tuple[bool, ...]:
-        composites = (intervention.composite(pair, region) for pair, region in zip(pairs, regions, strict=True))
-        seen = interventions.classes(composites)
-        return tuple(
-            intervention.followed(one, images.predicted[pair.source]) for one, pair in zip(seen, pairs, strict=True)
-        )
-
+    elsewhere = (comparison(places[pair.source], corner, canvas) for pair, corner in zip(pairs, corners, strict=True))
     return Outcomes(
         sources=tuple(pair.source for pair in pairs),
         others=tuple(pair.other for pair in pairs),
-        here=followed(here),
-        elsewhere=followed(elsewhere),
+        here=followed(interventions, intervention, pairs, here, images.predicted),
+        elsewhere=followed(interventions, intervention, pairs, elsewhere, images.predicted),
         tops=tuple(top for top, _ in corners),
         lefts=tuple(left for _, left in corners),
     )
@@ -333,9 +290,3 @@ def _corner(place: Place, canvas: tuple[int, int], drawn: torch.Generator) -> tu
         for room, size in zip(canvas, (place.height, place.width), strict=True)
     )
     return top, left
-
-
-def _comparison(place: Place, corner: tuple[int, int], canvas: tuple[int, int]) -> Tensor:
-    if place.kind is PlaceKind.RING:
-        return inner_band(canvas, place.area(canvas))
-    return window(canvas, *corner, place.height, place.width)
