@@ -60,6 +60,7 @@ def audit(
         str | None, options.option(options.MODEL, "--name", "NAME", "Name of the model. Default: its file's name.")
     ] = None,
     images: options.ImageOptions,
+    counterfactual: options.Counterfactuals = None,
     search: options.SearchOptions,
     method: options.MethodOptions,
     controls: options.ControlOptions,
@@ -78,6 +79,7 @@ def audit(
         photos,
         model=model_request(name, model),
         images=images,
+        counterfactual=counterfactual,
         search=search_request(
             search, method, controls, run, statistics=Statistics(level=statistics.level, alpha=statistics.alpha)
         ),
@@ -95,6 +97,7 @@ def audit_request(
     *,
     model: ModelRequest,
     images: options.ImageOptions,
+    counterfactual: Path | None,
     search: SearchRequest,
     outputs: tuple[Output, ...],
     reuse: bool,
@@ -106,7 +109,6 @@ def audit_request(
         InvalidSource: a file is not what was expected.
     """
     found = checked_images(photos, images.photo_labels, sample=search.sample)
-    counterfactual = images.counterfactual
     request = AuditRequest(
         photos=photos,
         images=with_objects(found, boxes=images.boxes, masks=images.masks),

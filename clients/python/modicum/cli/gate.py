@@ -22,6 +22,7 @@ def gate(
         str | None, options.option(options.MODEL, "--name", "NAME", "Name of the model. Default: its file's name.")
     ] = None,
     images: options.ImageOptions,
+    counterfactual: options.Counterfactuals = None,
     verdict: VerdictOptions,
     result: Annotated[
         list[Path] | None,
@@ -51,6 +52,7 @@ def gate(
         photos,
         model=model_request(name, model),
         images=images,
+        counterfactual=counterfactual,
         search=search_of(policy.audit),
         outputs=checked_outputs(result or ()),
         reuse=not no_reuse,

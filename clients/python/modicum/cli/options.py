@@ -66,6 +66,16 @@ PhotoLabels = Annotated[
         "in the folder.",
     ),
 ]
+Counterfactuals = Annotated[
+    Path | None,
+    option(
+        IMAGES,
+        "--counterfactual",
+        "PHOTOS",
+        "The same images without a suspected cue, or another camera's, under the same names. Each is predicted once "
+        "and compared with its original. Labels come from the audited images.",
+    ),
+]
 Combination = Annotated[
     Combine, option(MODEL, "--combine", "RULE", f"How the members' outputs are combined: {', '.join(Combine)}.")
 ]
@@ -129,7 +139,7 @@ class ModelOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageOptions:
-    """What is known about the images: their classes, where their objects are, and what they look like without a cue."""
+    """What is known about the images: their classes, and where their objects are."""
 
     photo_labels: PhotoLabels = None
     boxes: Annotated[
@@ -149,16 +159,6 @@ class ImageOptions:
             "FOLDER",
             "Where the objects are: a folder with a black-and-white picture for each image, under the same name. Black "
             "is background, anything else is object.",
-        ),
-    ] = None
-    counterfactual: Annotated[
-        Path | None,
-        option(
-            IMAGES,
-            "--counterfactual",
-            "PHOTOS",
-            "The same images without a suspected cue, or another camera's, under the same names. Each is predicted "
-            "once and compared with its original. Labels come from the audited images.",
         ),
     ] = None
 
