@@ -24,6 +24,7 @@ KINDS = (
     (Where.CENTRE, Look.COLOUR),
     (Where.WHOLE, Look.TEXTURE),
     (Where.WHOLE, Look.JPEG),
+    (Where.LINE, Look.OPAQUE),
 )
 SET_ASIDE = frozenset(
     {

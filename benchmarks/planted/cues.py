@@ -25,6 +25,7 @@ class Where(StrEnum):
     CORNER = "corner"
     MOVING = "moving"
     RING = "ring"
+    LINE = "line"
     WHOLE = "whole picture"
 
 
@@ -67,6 +68,8 @@ class Cue:
             case Where.RING:
                 region[:] = True
                 region[1:-1, 1:-1] = False
+            case Where.LINE:
+                region[:, width // 3] = True
             case Where.CENTRE:
                 top, left = (height - side) // 2, (width - side) // 2
                 region[top : top + side, left : left + side] = True
