@@ -48,8 +48,8 @@ def _introduction(rows: Sequence[Row], cued: Sequence[Row], clean: Sequence[Row]
     yield (
         f"{len(cued)} networks with planted cues and {len(clean)} clean ones were audited. The audits took "
         f"{minutes:.0f} minutes in all, on one thread each. A cue is a patch, a line or a ring of a colour or pattern "
-        "(opaque, faint, or a tint), or a change of the whole picture (a wave, JPEG). One, two or all of ten classes have one, "
-        f"on 50%, 75% or all of their pictures. The threshold is {THRESHOLD}. An audit never sees the cue.\n"
+        "(opaque, faint, or a tint), or a change of the whole picture (a wave, JPEG). One, two or all of ten classes "
+        f"have one, on 50%, 75% or all of their pictures. The threshold is {THRESHOLD}. An audit never sees the cue.\n"
     )
     yield (
         "*Follow* is the share of other pictures that become the class when they get its cue. Found: DECISIVE or "
