@@ -135,6 +135,34 @@ def test_an_audit_without_a_counterfactual_set_has_no_entry_and_its_summary_says
     assert "other backgrounds and cues without a place" in summary[-2]
 
 
+def test_all_pairs_have_an_outcome_of_their_own_beside_that_of_the_network():
+    """Four of twenty cats are too few of all pairs and of the cats; nine are too few of all pairs alone."""
+    few = paired(lambda place: OWL if place < 12 and place % 3 == CAT else place % 3)
+    many = paired(lambda place: OWL if place < 27 and place % 3 == CAT else place % 3)
+
+    entries = [told(given)[0] for given in (few, many)]
+
+    assert [one["outcome"] for one in entries] == ["INCONCLUSIVE", "ACCURACY_FALLS"]
+    assert [one["pooled_outcome"] for one in entries] == ["INCONCLUSIVE", "INCONCLUSIVE"]
+
+
+def test_pairs_of_the_same_picture_are_counted():
+    given = paired()
+    same = replace(
+        given,
+        pairs={
+            place: replace(pair, counterfactual_digest=pair.image_digest)
+            for place, pair in given.pairs.items()
+            if place < 30
+        },
+    )
+
+    entry, reading, _ = told(same)
+
+    assert entry["same_picture"] == 30
+    assert "30 audited images have a partner that is the same picture." in reading["text"]
+
+
 def test_few_pairs_of_a_class_are_counted_and_not_judged():
     given = paired()
     few = replace(given, pairs={place: pair for place, pair in given.pairs.items() if place % 3 or place < 12})

@@ -38,15 +38,17 @@ class CounterfactualPrediction:
 class CounterfactualTest:
     """What a counterfactual data set says of one version.
 
-    `outcome` is ACCURACY_FALLS, ACCURACY_HOLDS or INCONCLUSIVE. `pairs` audited images have a partner, `unpaired` have
-    none, and `failed` pairs have no prediction on one of their pictures; `unpaired_items` and `failed_items` name the
-    first of them. `classes` are by label (empty without labels), `predicted_classes` by the class predicted on the
-    original. `examples` are the changed predictions of which the version was most confident, as in the document.
+    `outcome` is ACCURACY_FALLS, ACCURACY_HOLDS or INCONCLUSIVE, `pooled_outcome` that of all pairs by themselves.
+    `pairs` audited images have a partner, `unpaired` have none, and `failed` pairs have no prediction on one of their
+    pictures; `unpaired_items` and `failed_items` name the first of them. `classes` are by label (empty without labels),
+    `predicted_classes` by the class predicted on the original. `examples` are the changed predictions of which the
+    version was most confident, as in the document.
     """
 
     model_version: str
     search_index: int
     outcome: str
+    pooled_outcome: str
     dataset: str
     pairs: int
     unpaired: int
@@ -85,6 +87,7 @@ def counterfactual_of(entry: Mapping[str, Any]) -> CounterfactualTest:
         model_version=entry["model_version"],
         search_index=entry["search_index"],
         outcome=entry["outcome"],
+        pooled_outcome=entry["pooled_outcome"],
         dataset=entry["dataset"],
         pairs=entry["pairs"],
         unpaired=entry["unpaired"],

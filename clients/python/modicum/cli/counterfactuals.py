@@ -109,7 +109,7 @@ def _labelled_table(test: CounterfactualTest) -> Table | None:
     table = _table("counterfactual set by class", ("class", "pairs", "originals", "counterfactuals", "loss", "outcome"))
     rows = sorted(test.classes, key=lambda row: -(row.accuracy_loss.value or 0.0))
     for label, pairs, measures, outcome in [
-        ("all", test.accuracy_loss.n, test.measures, test.outcome),
+        ("all", test.accuracy_loss.n, test.measures, test.pooled_outcome),
         *((row.label, row.pairs, row.measures, row.outcome) for row in rows[:MOST_CLASSES]),
     ]:
         sides = (

@@ -114,6 +114,8 @@ class CounterfactualTest:
     """What the counterfactual set says of one version.
 
     Attributes:
+        outcome: of the network: that of its classes, or of all pairs.
+        pooled_outcome: of all pairs by themselves.
         classes: rows by label, most pairs first; empty without labels.
         predicted: rows by the class predicted on the original, most pairs first.
         examples: the changed predictions that are shown, as JSON values.
@@ -123,6 +125,7 @@ class CounterfactualTest:
     model_version: str
     search_index: int
     outcome: CounterfactualOutcome
+    pooled_outcome: CounterfactualOutcome
     measures: Measured
     classes: tuple[ClassRow, ...]
     predicted: tuple[PredictedRow, ...]
@@ -135,6 +138,7 @@ class CounterfactualTest:
             "model_version": self.model_version,
             "search_index": self.search_index,
             "outcome": self.outcome.value,
+            "pooled_outcome": self.pooled_outcome.value,
             **self.source,
             "measures": _measures_json(self.measures),
             "classes": [row.as_json() for row in self.classes],
@@ -171,6 +175,7 @@ def _test(version: ModelVersion, index: int, given: CounterfactualSet, seen: Obs
         version.name,
         index,
         judge_network(outcomes, losses, measures["counterfactual_original_accuracy"].value or 0.0),
+        outcomes[ALL],
         measures,
         classes=_class_rows(version, paired, outcomes, seen.level),
         predicted=_predicted_rows(version, paired, seen.level),

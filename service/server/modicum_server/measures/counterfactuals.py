@@ -65,8 +65,12 @@ def _few(classes: int) -> list[str]:
 
 
 def _left_out(test: CounterfactualTest) -> list[str]:
-    unpaired, failed = (test.source[name] for name in ("unpaired", "failed"))
-    kinds = ((unpaired, "no partner"), (failed, "no prediction on one of the two pictures"))
+    unpaired, failed, same = (test.source[name] for name in ("unpaired", "failed", "same_picture"))
+    kinds = (
+        (unpaired, "no partner"),
+        (failed, "no prediction on one of the two pictures"),
+        (same, "a partner that is the same picture"),
+    )
     return [f"{count} audited {'image has' if count == 1 else 'images have'} {what}." for count, what in kinds if count]
 
 

@@ -86,7 +86,7 @@ def counterfactual_pages(
 def _page(test: Mapping[str, Any], scene: Scene, model: str) -> CounterfactualPage:
     losses = sorted(test["classes"], key=lambda row: -row["measures"]["counterfactual_accuracy_loss"]["value"])
     changes = [row for row in test["predicted_classes"] if _changed(row)]
-    overall = [_loss_line({**test, "label": "all pairs"})] if losses else []
+    overall = [_loss_line({**test, "label": "all pairs", "outcome": test["pooled_outcome"]})] if losses else []
     return CounterfactualPage(
         model=model,
         dataset=test["dataset"],
