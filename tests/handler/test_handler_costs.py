@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from modicum_server.domain import pixel_subsets as pixel_subset_rules
 from modicum_server.domain import tasks
-from modicum_server.domain.controls import CONTROLS
+from modicum_server.domain.controls import CONTROLS, FINDING_CLIMB_PASSES
 from modicum_server.domain.pixel_subsets import KEPT_SHARE
 from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Canvas, Control, ControlPlan, Search, SearchMethod
 from modicum_server.generated import worker_pb2
@@ -20,7 +20,7 @@ from modicum_server.usecases.rules import RULES
 from modicum_sis import Acceleration as SisAcceleration
 from modicum_sis import BatchedGradient, MaskOptimization, ParameterError, planned_pixel_subset_passes
 from modicum_sis.controls.pixel_subsets import KEPT_SHARE as SIS_KEPT_SHARE
-from modicum_sis.controls.robust_search import LEAST_STEPS, steps_of
+from modicum_sis.controls.robust_search import LEAST_STEPS, can_find, steps_of
 
 CANVASES = [(1, 1, 2), (1, 8, 8), (3, 7, 13), (3, 32, 32), (3, 33, 32), (3, 224, 224), (1, 480, 640)]
 SEARCHES = {
@@ -77,6 +77,13 @@ def test_the_least_budget_of_the_fill_robust_control_is_that_of_a_climb():
 
     assert steps_of(fewest) == LEAST_STEPS
     assert steps_of(fewest - 1) < LEAST_STEPS
+
+
+def test_the_budget_from_which_the_fill_robust_control_finds_anything_is_the_library_s():
+    enough = [passes for passes in range(600) if can_find(passes, verifying=32, searching=32)]
+
+    assert set(range(FINDING_CLIMB_PASSES, 600)) <= set(enough)
+    assert FINDING_CLIMB_PASSES - 1 not in enough
 
 
 def test_all_that_the_library_says_of_its_passes_has_a_place_in_the_result():

@@ -138,3 +138,15 @@ def test_its_passes_are_in_those_of_the_audit():
     assert with_control["passes"]["forward"] - without["passes"]["forward"] == 200
     assert with_control["passes"]["backward"] - without["passes"]["backward"] == 90
     assert FindingControls(fill_robust=ANSWER).passes == Passes(200, 90)
+
+
+def test_a_budget_at_which_nothing_can_be_found_is_the_reason():
+    small = FindingControls(fill_robust=replace(UNAVAILABLE, verifying_donors=32))
+
+    measured = measures_of([finding(place, controls=small) for place in range(12)])
+
+    assert measured["fill_robust_found_share"]["unavailable"] == (
+        "its budget is too small for 12 images: beside a whole pool of donors it finds nothing with fewer than 222 "
+        "passes an image, so give it at least as many"
+    )
+    assert reading_of([finding(place, controls=small) for place in range(12)]) is None

@@ -26,7 +26,25 @@ def test_the_overinterpretation_rate_counts_subsets_of_at_most_five_percent():
     measured = measures_of([finding(0, 2), finding(1, 3), finding(2, 4), finding(3, 40)])
 
     assert measured["overinterpretation_rate"]["value"] == 0.5
-    assert measured["overinterpretation_rate"]["parameters"] == {"alpha": 0.05, "threshold": 0.9, "successes": 2}
+    assert measured["overinterpretation_rate"]["parameters"] == {
+        "alpha": 0.05,
+        "threshold": 0.9,
+        "baseline_confident": 0,
+        "successes": 2,
+    }
+
+
+def test_the_rate_says_how_many_images_need_no_pixel_and_a_second_figure_counts_them():
+    bare = [finding(20 + place, None, baseline_confident=True) for place in range(5)]
+
+    measured = measures_of(
+        [finding(place, 2) for place in range(6)] + [finding(6 + place, 40) for place in range(9)] + bare
+    )
+
+    rate = measured["overinterpretation_rate"]
+    assert (rate["value"], rate["n"], rate["parameters"]["baseline_confident"]) == (0.4, 15, 5)
+    second = measured["overinterpretation_rate_with_baseline_confident"]
+    assert (second["value"], second["n"]) == (0.55, 20)
 
 
 def test_a_subset_of_exactly_five_percent_counts():
@@ -269,5 +287,5 @@ def test_a_measure_without_a_value_says_why(findings):
 def test_registered_measures_have_different_names():
     measured = measures_of(mixed_findings())
 
-    assert len(measured) == 40
+    assert len(measured) == 41
     assert len(FAMILIES) == len(set(map(id, FAMILIES)))

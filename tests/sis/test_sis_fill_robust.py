@@ -280,15 +280,14 @@ def test_results_hold_with_nine_in_ten_verifying_donors_by_an_independent_softma
         assert holding == result.sufficient_donors >= donors.needed
 
 
-def test_if_nothing_smaller_holds_the_result_is_the_whole_image_with_budget_exhausted():
+@pytest.mark.parametrize("passes", [30, 41, 100])
+def test_a_budget_at_which_nothing_can_be_found_is_not_spent(passes):
     classifier, image = linear_classifier(forced_evidence()), ones(1, SIDE, SIDE)
 
-    (result,) = fill_robust(classifier, image, findings_of(classifier, image), donors=dark_donors(40), passes=30)
+    (result,) = fill_robust(classifier, image, findings_of(classifier, image), donors=dark_donors(40), passes=passes)
 
-    assert result.budget_exhausted
-    assert result.subset.fraction == 1
-    assert result.sufficient_donors == result.verifying_donors == 20
-    assert result.confidence == findings_of(classifier, image)[0].confidence
+    assert (result.reason.name, result.subset, result.verifying_donors) == ("FILL_UNAVAILABLE", None, 20)
+    assert result.passes.equivalents == 0
 
 
 def test_findings_without_evidence_are_skipped():

@@ -12,7 +12,9 @@ from modicum_server.domain.pixel_subsets import FEWEST_PASSES as LEAST_DESCENT_P
 from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control, Fill, Search, TargetRule
 
 LEAST_CLIMB_PASSES = 41
-"""Least budget of fill_robust: two steps of a climb and one verification by 32 donors. A test compares."""
+"""Least budget of fill_robust at the door: two steps of a climb and one verification by 32 donors. A test compares."""
+FINDING_CLIMB_PASSES = 222
+"""Budget below which fill_robust finds nothing beside a whole pool of donors, 32 of them verifying. A test compares."""
 FILL_ROBUST_IMAGES = 64
 """Images of fill_robust by default: it searches once more, and its measures are medians."""
 SPOT_IMAGES = 1000

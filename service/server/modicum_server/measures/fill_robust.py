@@ -6,12 +6,14 @@ the median ratio to the search's own subset is above 2, so the search's subsets 
 Otherwise, or below n = 10, INCONCLUSIVE: the passes may have been too few, which says nothing about the model. An open
 end counts as beyond every limit.
 
-Images with fewer than 8 verifying donors are left out and counted. If nothing smaller was verified, the size is that of
+Images with fewer than 8 verifying donors are left out and counted, and so are those with a budget at which the search
+can find nothing: it would only say that the budget was small. If nothing smaller was verified, the size is that of
 the whole image. If nothing was found, it is larger than all.
 """
 
 import math
 
+from modicum_server.domain.controls import FINDING_CLIMB_PASSES
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, quantile_measure, share
@@ -21,6 +23,8 @@ from modicum_server.measures.observations import Observations
 CONTROL = "fill_robust"
 NEEDED_SHARE = 0.9
 """Of the verifying donors, with which a subset must suffice."""
+FEWEST_VERIFYING = 8
+"""Donors that must verify a subset."""
 FRACTION_LIMIT = 0.05
 RATIO_LIMIT = 2.0
 FOUND_LIMIT = 0.5
@@ -68,7 +72,15 @@ def _empty(seen: Observations) -> str:
     if not unavailable:
         return NOT_RUN
     most = int(seen.robust_donors[seen.robust_unavailable].max())
-    return f"too few donors for {unavailable} images: at most {most} donors could verify a subset, and 8 are needed"
+    if most >= FEWEST_VERIFYING:
+        return (
+            f"its budget is too small for {unavailable} images: beside a whole pool of donors it finds nothing with "
+            f"fewer than {FINDING_CLIMB_PASSES} passes an image, so give it at least as many"
+        )
+    return (
+        f"too few donors for {unavailable} images: at most {most} donors could verify a subset, and {FEWEST_VERIFYING} "
+        "are needed"
+    )
 
 
 def _parameters(seen: Observations) -> dict[str, float]:

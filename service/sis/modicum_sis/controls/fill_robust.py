@@ -15,7 +15,7 @@ from torch import Tensor
 
 from modicum_sis.controls.controllable_findings import has_evidence, image_of
 from modicum_sis.controls.donor_split import DonorSplit, ImageDonors
-from modicum_sis.controls.robust_search import RobustSearch, SearchState, steps_of
+from modicum_sis.controls.robust_search import VERIFICATIONS, RobustSearch, SearchState, can_find, steps_of
 from modicum_sis.errors import GradientMissing
 from modicum_sis.findings import Finding, Passes, Reason, Subset
 from modicum_sis.images.fills import Donors, ready_donors
@@ -31,8 +31,6 @@ from modicum_sis.validation import whole_number
 
 PASSES = 600
 """Default budget of one image in pass-equivalents, verification included."""
-VERIFICATIONS = 2
-"""The passes of this many verifications are reserved."""
 LARGER = 1.2
 """A mask that fails with the verifying donors is tried again at this many times its size. Each further attempt
 multiplies this factor by itself once more, while passes last."""
@@ -51,8 +49,9 @@ class FillRobust:
         budget_exhausted: whether nothing smaller than the whole image was verified.
         size_ratio: the subset's size / the finding's; None if either is missing, or the finding's is empty.
         passes: the passes spent on it, verification included.
-        reason: FILL_UNAVAILABLE with fewer than 8 verifying donors, or none to search with. NOT_FOUND if the whole
-            image is not sufficient for the class and nothing was verified.
+        reason: FILL_UNAVAILABLE with fewer than 8 verifying donors, or none to search with, or with a budget at which
+            the search can find nothing (`robust_search.can_find`). NOT_FOUND if the whole image is not sufficient for
+            the class and nothing was verified.
     """
 
     index: int
@@ -152,7 +151,7 @@ class _Chunk:
     def results(self, findings: Sequence[Finding]) -> Iterator[FillRobust]:
         """Yield results in the order of the findings. If the run is stopped, searched images are left out."""
         images = {row: self._prepare(row, finding) for row, finding in enumerate(findings)}
-        searched = [one for one in images.values() if one.donors.are_enough]
+        searched = [one for one in images.values() if one.donors.are_enough and self._can_find(one)]
         search = self._search(searched)
         if self.scorer.meter.poll_stop():
             return
@@ -162,6 +161,9 @@ class _Chunk:
             fraction = None if result.subset is None else result.subset.fraction
             self.scorer.meter.finish_image(planned=self.passes, spent=spent.equivalents, fraction=fraction)
             yield replace(result, passes=spent)
+
+    def _can_find(self, one: _ControlledImage) -> bool:
+        return can_find(self.passes, verifying=len(one.donors.verifying), searching=len(one.donors.searching))
 
     def _prepare(self, row: int, finding: Finding) -> _ControlledImage:
         image = image_of(self.source, finding)

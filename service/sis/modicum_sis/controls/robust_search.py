@@ -27,6 +27,8 @@ from modicum_sis.scoring.score_requests import GRADIENT_COST
 ASCENT_SHARE = 2 / 3
 """Share of the passes for the ascent, after those of one verification are reserved."""
 LEAST_STEPS = 2
+VERIFICATIONS = 2
+"""The passes of this many verifications are reserved."""
 FIRST_SIZE, LARGEST_SIZE = 0.5, 0.75
 """Shares of the pixels in the first mask after the whole image, and in the largest mask of the ascent. Nearly whole
 images are a trap: nearly all of them suffice, so their gradients rank only the missing pixels."""
@@ -88,6 +90,15 @@ class SearchState:
 def steps_of(passes: int) -> int:
     """The steps of an ascent within a budget. They are the same for all images, which stay side by side."""
     return max(0, int(ASCENT_SHARE * (passes - MOST_VERIFYING) / GRADIENT_COST))
+
+
+def can_find(passes: int, *, verifying: int, searching: int) -> bool:
+    """Whether a budget lasts for an ascent, one test of a size with the searching donors, and two verifications.
+
+    With less, no size is ever tested, and the search finds nothing on any image.
+    """
+    steps = steps_of(passes)
+    return steps >= LEAST_STEPS and passes - GRADIENT_COST * steps >= VERIFICATIONS * verifying + searching
 
 
 class RobustSearch:
