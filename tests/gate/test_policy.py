@@ -81,12 +81,16 @@ def test_off_yes_and_dates_are_text_and_numbers_are_numbers():
         ("rules: []", "modicum.yaml:2:8: rules: expected a mapping, got an empty list"),
         (
             "rules:\n  accuracy: warn",
-            "modicum.yaml:3:3: accuracy: expected a limit: max, min, max_regression or min_ratio_to_baseline, got none",
+            "modicum.yaml:3:3: accuracy: expected a limit: max, min or max_regression, got none",
         ),
         ("rules:\n  spot: {max: 3}", "modicum.yaml:3:10: spot is a verdict and has no max; use `expect` or remove it"),
         (
             "rules:\n  accuracy: {max_regression: 0.02}",
             "modicum.yaml:3:14: max_regression needs `baseline: {file: FILE.json}`; add it or remove the limit",
+        ),
+        (
+            "rules:\n  eligible-share: {max_regression: 0.02}",
+            "modicum.yaml:3:20: max_regression is of accuracy alone; use max or min for eligible-share",
         ),
         (
             "waivers:\n  - {rule: spot, reason: r, expires: 2027-01-01}",

@@ -1,12 +1,13 @@
 """`modicum audit`: from a folder of images and a model's file to a result, in one command."""
 
+import json
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from modicum.cli import options
 from modicum.cli.consoles import print_error, print_json, printing, stdout
@@ -86,10 +87,10 @@ def audit(
         outputs=checked_outputs(output.output or ()),
         reuse=not run.no_reuse,
     )
-    result, version = measured(request, local=local, quiet=output.quiet)
+    found = measured(request, local=local, quiet=output.quiet)
     with printing():
-        _print_result(result, version, request.outputs, as_json=output.as_json)
-    refuse_unmeasured(result)
+        _print_result(found, request.outputs, as_json=output.as_json)
+    refuse_unmeasured(found.result)
 
 
 def audit_request(
@@ -124,7 +125,16 @@ def audit_request(
     return request
 
 
-def measured(request: AuditRequest, *, local: bool, quiet: bool) -> tuple[Result, ModelVersion]:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What an audit gave: its result, its version, and its document with rows where these were asked for."""
+
+    result: Result
+    version: ModelVersion
+    document: Mapping[str, Any]
+
+
+def measured(request: AuditRequest, *, local: bool, quiet: bool, with_rows: bool = False) -> Measured:
     """Register the model, upload the images, audit or reuse a stored result, and write the outputs."""
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
         model, dataset = _registered(client, request, shown), uploaded(client, request.photos, request.images, shown)
@@ -139,14 +149,15 @@ def measured(request: AuditRequest, *, local: bool, quiet: bool) -> tuple[Result
         )
         result = done.result()
         write_outputs(done, request.outputs)
-    return result, model
+        document = json.loads(done.report("json")) if with_rows else result.document
+    return Measured(result, model, document)
 
 
-def _print_result(result: Result, version: ModelVersion, outputs: Sequence[Output], *, as_json: bool) -> None:
+def _print_result(found: Measured, outputs: Sequence[Output], *, as_json: bool) -> None:
     if as_json:
-        print_json(result.document)
+        print_json(found.document)
         return
-    show_result(stdout(), result, {version.name: version})
+    show_result(stdout(), found.result, {found.version.name: found.version})
     for output in outputs:
         stdout().print(f"wrote {output.path}", markup=False, soft_wrap=True)
 

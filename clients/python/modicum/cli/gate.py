@@ -9,7 +9,7 @@ from modicum.cli.audit import audit_request, measured, refuse_unmeasured
 from modicum.cli.outputs import checked_outputs
 from modicum.cli.policy import policy_from
 from modicum.cli.requests import SearchRequest, model_request, search_request
-from modicum.cli.verdicts import VerdictOptions, end_with, judged, verdict_outputs
+from modicum.cli.verdicts import VerdictOptions, baseline_of, end_with, judged, verdict_outputs
 from modicum.searches import Fill
 from modicum.statistics import Statistics
 
@@ -48,6 +48,7 @@ def gate(
     interrupted.
     """
     outputs, policy = verdict_outputs(verdict), policy_from(verdict.policy)
+    baseline = baseline_of(policy)
     request = audit_request(
         photos,
         model=model_request(name, model),
@@ -57,9 +58,9 @@ def gate(
         outputs=checked_outputs(result or ()),
         reuse=not no_reuse,
     )
-    found, _ = measured(request, local=local, quiet=quiet)
-    refuse_unmeasured(found)
-    end_with(judged(found.document, policy, "the result"), outputs, verdict)
+    found = measured(request, local=local, quiet=quiet, with_rows=baseline is not None)
+    refuse_unmeasured(found.result)
+    end_with(judged(found.document, policy, "the result", baseline=baseline), outputs, verdict)
 
 
 def search_of(audit: Mapping[str, Any]) -> SearchRequest:

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from modicum.cli.policy import policy_from
-from modicum.cli.verdicts import VerdictOptions, end_with, judged, verdict_outputs
-from modicum.errors import InvalidSource
+from modicum.cli.verdicts import VerdictOptions, baseline_of, end_with, judged, read_document, verdict_outputs
 
 
 def judge(
@@ -28,7 +27,7 @@ def judge(
     """
     outputs, policy = verdict_outputs(verdict), policy_from(verdict.policy)
     document = _document(result)
-    end_with(judged(document, policy, result), outputs, verdict)
+    end_with(judged(document, policy, result, baseline=baseline_of(policy)), outputs, verdict)
 
 
 def _document(result: str) -> Mapping[str, Any]:
@@ -39,21 +38,5 @@ def _document(result: str) -> Mapping[str, Any]:
     from modicum.client import Client  # noqa: PLC0415  # a file is judged without gRPC
 
     with Client() as client:
-        return client.audits.get(result).result().document
-
-
-def read_document(path: Path) -> Mapping[str, Any]:
-    """Read a result document.
-
-    Raises:
-        InvalidSource: it cannot be read, or is not a JSON object.
-    """
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InvalidSource(f"{path}: expected a result document in JSON; {error}") from error
-    if not isinstance(document, dict):
-        raise InvalidSource(f"{path}: expected a result document, got {type(document).__name__}")
-    return document
+        report: Mapping[str, Any] = json.loads(client.audits.get(result).report("json"))
+        return report

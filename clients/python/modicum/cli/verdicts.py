@@ -1,5 +1,6 @@
 """How a verdict leaves the command: its outputs, its ten lines, and its exit code."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,8 +14,9 @@ from modicum.cli.consoles import print_error, print_json, printing, stdout
 from modicum.cli.exit_codes import DONE, INCONCLUSIVE, VIOLATED
 from modicum.cli.options import FLAG, OUTPUT, option
 from modicum.cli.outputs import checked_suffix, write_file
-from modicum.errors import InvalidSource
+from modicum.errors import InvalidSource, PolicyError
 from modicum.gate.judging import judge
+from modicum.gate.marked_yaml import NEEDS_EXTRA
 from modicum.gate.policy import Inconclusive, Policy
 from modicum.gate.rendering.forms import FORMS
 from modicum.gate.rendering.terminal import terminal_lines
@@ -64,17 +66,45 @@ def verdict_outputs(asked: VerdictOptions) -> tuple[VerdictOutput, ...]:
     return tuple(VerdictOutput(path, checked_suffix(path, FORMS)) for path in asked.output or ())
 
 
-def judged(document: Mapping[str, Any], policy: Policy, source: str) -> Verdict:
-    """Judge a result document of today.
+def baseline_of(policy: Policy) -> Mapping[str, Any] | None:
+    """Read the baseline that a policy names, from its file beside the policy.
 
     Raises:
-        InvalidSource: a part of the document is missing; names `source`.
-        PolicyError: the policy cannot be applied to it.
+        InvalidSource: it cannot be read.
+    """
+    return None if policy.baseline is None else read_document(Path(policy.file).parent / policy.baseline)
+
+
+def judged(document: Mapping[str, Any], policy: Policy, source: str, *, baseline: Mapping[str, Any] | None) -> Verdict:
+    """Judge a result document as of today.
+
+    Raises:
+        InvalidSource: a part of a document is missing; names `source`.
+        PolicyError: the policy cannot be applied to it, or the extra `gate` is missing.
     """
     try:
-        return judge(document, policy, today=datetime.now(UTC).date())
+        return judge(document, policy, today=datetime.now(UTC).date(), baseline=baseline)
     except KeyError as error:
         raise InvalidSource(f"{source}: expected a whole result document, but it has no {error}") from error
+    except ModuleNotFoundError as error:
+        raise PolicyError(NEEDS_EXTRA, reason="GATE_NOT_INSTALLED") from error
+
+
+def read_document(path: Path) -> Mapping[str, Any]:
+    """Read a result document.
+
+    Raises:
+        InvalidSource: it cannot be read, or is not a JSON object.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidSource(f"{path}: expected a result document in JSON; {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidSource(f"{path}: expected a result document, got {type(document).__name__}")
+    return document
 
 
 def exit_code_of(verdict: Verdict) -> int:

@@ -43,9 +43,7 @@ def requirement(rule: Rule) -> str:
     if rule.min is not None:
         parts.append(f"at least {rule.min:g}")
     if rule.max_regression is not None:
-        parts.append(f"at most {rule.max_regression:g} below the baseline")
-    if rule.min_ratio_to_baseline is not None:
-        parts.append(f"at least {rule.min_ratio_to_baseline:g} times the baseline")
+        parts.append(f"at most {rule.max_regression:g} lost against the baseline, on the same images")
     return " and ".join(parts)
 
 

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from modicum.errors import PolicyError
+from modicum.gate.baselines import baseline_check
 from modicum.gate.explanation import requirement
 from modicum.gate.measures import ONE_SIDED, checks_of, measure_in, outcome_check
 from modicum.gate.policy import Kind, Level, Policy, Rule, Waiver
@@ -23,12 +24,13 @@ from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict
 Document = Mapping[str, Any]
 #: What of the audit a search of the document must have been measured with.
 AS_ASKED = ("threshold", "fill")
+NOT_AS_ASKED = "no search of the result was measured as the policy asks"
 #: Of the result documents that it judges.
 SCHEMA_VERSIONS = (1, 2)
 
 
-def judge(document: Document, policy: Policy, *, today: date) -> Verdict:
-    """Return the verdict of the policy on a result document.
+def judge(document: Document, policy: Policy, *, today: date, baseline: Document | None = None) -> Verdict:
+    """Return the verdict of the policy on a result document; `baseline` is the document that the policy names.
 
     Raises:
         PolicyError: it is no result document, or a rule of the policy's own needs what the document cannot have.
@@ -38,7 +40,7 @@ def judge(document: Document, policy: Policy, *, today: date) -> Verdict:
     rules = [rule for rule in policy.rules if rule.id not in left_out]
     digests = {model["model_version"]: model["digest"] for model in document["models"]}
     excuses = _Excuses([waiver for waiver in policy.waivers if waiver.expires >= today], digests)
-    judged = _judged([(rule, _checks(rule, document, policy)) for rule in rules], policy, excuses)
+    judged = _judged([(rule, _checks(rule, document, policy, baseline)) for rule in rules], policy, excuses)
     expired = tuple(_expired(waiver) for waiver in policy.waivers if waiver.expires < today)
     return Verdict(
         outcome=_overall([one.outcome for one in judged if one.rule.level is Level.ERROR], expired),
@@ -65,8 +67,6 @@ def _left_out(policy: Policy, document: Document) -> Iterator[tuple[str, str]]:
     """Rules of the preset that the document has nothing for. The policy's own rule of that kind is an error."""
     labelled = document["dataset"]["labelled"]
     for rule in policy.rules:
-        if rule.needs_baseline:
-            raise PolicyError(f"{rule.mark}: {rule.id}: limits against a baseline cannot be judged yet; use max or min")
         if rule.dataset is not None and rule.dataset != document["dataset"]["name"].rsplit("/", 1)[-1]:
             yield rule.id, f"it is about the data set {rule.dataset}"
         elif rule.mark is None and rule.id != "spot" and not _has_evidence(rule, document):
@@ -91,12 +91,30 @@ def _has_evidence(rule: Rule, document: Document) -> bool:
     return any(measure is not None and measure["value"] is not None for measure in measures)
 
 
-def _checks(rule: Rule, document: Document, policy: Policy) -> list[Check]:
+def _checks(rule: Rule, document: Document, policy: Policy, baseline: Document | None) -> list[Check]:
     if rule.known.kind is Kind.VERDICT and rule.id != "spot":
         checks = [_verdict_check(rule, entry, document) for entry in document.get(rule.known.name, ())]
     else:
         checks = [check for model in document["models"] for check in _of_model(rule, document, model, policy)]
+    if rule.needs_baseline:
+        checks += [_against(rule, document, model, policy, baseline) for model in document["models"]]
     return checks or [Check(model_version="", holds=False, reason=f"the result has no {rule.known.name}")]
+
+
+def _against(rule: Rule, document: Document, model: Document, policy: Policy, baseline: Document | None) -> Check:
+    version, search = model["model_version"], _search(rule, model, policy)
+    if baseline is None:
+        return Check(model_version=version, holds=False, reason="there is no baseline")
+    if search is None:
+        return Check(model_version=version, holds=False, reason=NOT_AS_ASKED)
+    check = baseline_check(rule, document, version, model["searches"].index(search), baseline)
+    return _unless_weak(check, document, search, policy)
+
+
+def _unless_weak(check: Check, document: Document, search: Document, policy: Policy) -> Check:
+    """The check; inconclusive where the evidence is weaker than the policy asks, or was measured otherwise."""
+    weak = _measured_otherwise(document, policy) or _too_weak(search, policy)
+    return replace(check, holds=False, passes=False, reason=weak, unsettled="") if weak else check
 
 
 def _verdict_check(rule: Rule, entry: Document, document: Document) -> Check:
@@ -108,18 +126,15 @@ def _of_model(rule: Rule, document: Document, model: Document, policy: Policy) -
     version = model["model_version"]
     search = _search(rule, model, policy)
     if search is None:
-        yield Check(
-            model_version=version, holds=False, reason="no search of the result was measured as the policy asks"
-        )
+        yield Check(model_version=version, holds=False, reason=NOT_AS_ASKED)
         return
-    weak = _measured_otherwise(document, policy) or _too_weak(search, policy)
     checks = (
         spot_checks(rule, document, version, policy.accept)
         if rule.id == "spot"
         else checks_of(rule, document, model, search)
     )
     for check in checks:
-        yield replace(check, holds=False, passes=False, reason=weak, unsettled="") if weak else check
+        yield _unless_weak(check, document, search, policy)
 
 
 def _search(rule: Rule, model: Document, policy: Policy) -> Document | None:

@@ -63,7 +63,6 @@ class Rule:
     max: float | None = None
     min: float | None = None
     max_regression: float | None = None
-    min_ratio_to_baseline: float | None = None
     expect: tuple[str, ...] = ()
     classes: str | tuple[str, ...] | None = None
     search: int | None = None
@@ -79,7 +78,7 @@ class Rule:
     @property
     def needs_baseline(self) -> bool:
         """Whether it compares with a baseline."""
-        return self.max_regression is not None or self.min_ratio_to_baseline is not None
+        return self.max_regression is not None
 
 
 @dataclass(frozen=True, slots=True)

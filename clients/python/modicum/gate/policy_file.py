@@ -17,8 +17,8 @@ from modicum.gate.presets import PRESETS
 
 LONGEST_WAIVER = timedelta(days=180)
 MOST_BYTES = 1024 * 1024
-LIMITS = ("max", "min", "max_regression", "min_ratio_to_baseline")
-BASELINE_LIMITS = ("max_regression", "min_ratio_to_baseline")
+LIMITS = ("max", "min", "max_regression")
+WITH_BASELINE = "max_regression"
 TYPE_WORDS = {
     "object": "a mapping",
     "array": "a list",
@@ -175,15 +175,18 @@ def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Itera
     if name != "spot" and "min_assessed" in given:
         yield marked.mark((*path, "min_assessed")), f"{name} has no min_assessed; only spot has; remove it"
     if given.get("level", "error") != "off" and not _is_complete(marked.value, name, given):
-        what = "a limit: max, min, max_regression or min_ratio_to_baseline"
+        what = "a limit: max, min or max_regression"
         wanted = what if known.kind is Kind.MEASURE else "the outcomes that pass, in `expect`"
         yield marked.mark(path), f"{name}: expected {wanted}, got none, and the preset has none either"
-    if "baseline" not in marked.value:
-        for limit in (one for one in BASELINE_LIMITS if one in given):
-            yield (
-                marked.mark((*path, limit)),
-                f"{limit} needs `baseline: {{file: FILE.json}}`; add it or remove the limit",
-            )
+    if WITH_BASELINE in given:
+        yield from _baseline_problems(marked, name, marked.mark((*path, WITH_BASELINE)))
+
+
+def _baseline_problems(marked: Marked, name: str, mark: Mark) -> Iterator[Problem]:
+    if name != "accuracy":
+        yield mark, f"{WITH_BASELINE} is of accuracy alone; use max or min for {name}"
+    elif "baseline" not in marked.value:
+        yield mark, f"{WITH_BASELINE} needs `baseline: {{file: FILE.json}}`; add it or remove the limit"
 
 
 def _is_complete(policy: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> bool:

@@ -112,19 +112,40 @@ def p_below(number: Number, limit: float) -> float:
 
 def _paired_above(pairs: Pairs, limit: float) -> float:
     """Return p of the hypothesis that the mean difference is at most `limit`, with one lost pair added."""
-    n, lost = pairs.gained + pairs.lost + pairs.equal + 1, pairs.lost + 1
-    mean = (pairs.gained - lost) / n
-    spread = (pairs.gained + lost - n * mean**2) / (n - 1)
-    if n <= FEWEST_PAIRS or spread <= 0:
+    n, mean, error = _with_one_lost(pairs)
+    if n <= FEWEST_PAIRS or error == 0:
         return 1.0
     from scipy.special import stdtr  # type: ignore[import-untyped]  # noqa: PLC0415  # of the extra `gate`
 
-    p = float(stdtr(n - 1, (limit - mean) / math.sqrt(spread / n)))
+    p = float(stdtr(n - 1, (limit - mean) / error))
     if pairs.lost == 0 and limit > 0:
         return max(p, _binomial_above(pairs.gained, n - 1, limit))
     if pairs.gained == 0 and limit < 0:
         return max(p, _binomial_above(n - 1 - pairs.lost, n - 1, 1 + limit))
     return p
+
+
+def paired_ends(pairs: Pairs, level: float) -> tuple[float, float] | None:
+    """Return the interval of the mean difference that these tails give; None below `FEWEST_PAIRS`."""
+    low, high = _paired_end(pairs, level), _paired_end(pairs.reversed, level)
+    return None if low is None or high is None else (max(-1.0, low), min(1.0, -high))
+
+
+def _paired_end(pairs: Pairs, level: float) -> float | None:
+    n, mean, error = _with_one_lost(pairs)
+    if n <= FEWEST_PAIRS:
+        return None
+    from scipy.special import stdtrit  # noqa: PLC0415  # of the extra `gate`
+
+    return float(mean - stdtrit(n - 1, (1 + level) / 2) * error)
+
+
+def _with_one_lost(pairs: Pairs) -> tuple[int, float, float]:
+    """The number of pairs, their mean and its standard error, with one lost pair added."""
+    n, lost = pairs.gained + pairs.lost + pairs.equal + 1, pairs.lost + 1
+    mean = (pairs.gained - lost) / n
+    spread = (pairs.gained + lost - n * mean**2) / max(1, n - 1)
+    return n, mean, math.sqrt(max(0.0, spread) / n)
 
 
 def bonferroni(p_values: Sequence[float]) -> float:
