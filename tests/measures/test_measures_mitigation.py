@@ -40,6 +40,15 @@ def test_forty_images_with_equal_predictions_do_not_show_that_accuracy_is_no_low
     assert check["reasons"] == ["the ensemble's accuracy may be 0.02 or more below its members'"]
 
 
+def test_a_mitigated_verdict_is_about_this_search_and_says_where_the_rate_does_not_move():
+    check = checked(audit_of(LARGER))
+
+    assert check["cautions"][0] == (
+        "the ensemble needs larger subsets under this search; another search may say otherwise"
+    )
+    assert check["cautions"][1] == "the overinterpretation rate is not clearly lower than the members'"
+
+
 def test_subsets_that_are_no_larger_do_not_mitigate():
     check = checked(audit_of({**LARGER, (BOTH, 0): 6}))
 
@@ -131,7 +140,7 @@ def test_versions_whose_mean_fills_differ_are_a_caution():
     check = checked(audit_of(LARGER), inputs={TWO: replace(INPUT, fill_mean=(0.25, 0.25, 0.25))})
 
     assert check["verdict"] == "MITIGATED"
-    assert check["cautions"] == [
+    assert check["cautions"][2:] == [
         "the mean fill is not the same: 0.5 with both, version 1; 0.5 with one, version 1; 0.25 with two, version 1"
     ]
 

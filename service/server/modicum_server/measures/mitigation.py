@@ -37,7 +37,7 @@ from modicum_server.measures.fill_notes import differing_fills
 from modicum_server.measures.matched_eligibility import MatchedEligibility, matched_eligibility
 from modicum_server.measures.matched_temperatures import matched_temperatures
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.mitigation_rule import LEAST_IMAGES, judge
+from modicum_server.measures.mitigation_rule import LEAST_IMAGES, MITIGATED, cautions, judge
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.out_of_distribution import DIFFERENCE, OutOfDistribution
 from modicum_server.measures.overinterpretation import small
@@ -176,7 +176,7 @@ def _check(
         search_index=seen.index,
         verdict=verdict,
         reasons=reasons,
-        cautions=(),
+        cautions=cautions(measures) if verdict == MITIGATED else (),
         measures=measures,
         temperatures=temperatures,
         eligibility=eligibility,

@@ -69,6 +69,15 @@ def _accuracy_reasons(test: Measure, second: Measure | None, limit: float) -> It
         yield f"on out-of-distribution images {not_lower}"
 
 
+def cautions(measures: Mapping[str, Measure]) -> tuple[str, ...]:
+    """Return what stands beside MITIGATED: it is about this search, and `R` may not move."""
+    rate = measures["overinterpretation_rate_difference"]
+    told = "the ensemble needs larger subsets under this search; another search may say otherwise"
+    if rate.value is not None and _end(rate, low=False) >= 0:
+        return told, "the overinterpretation rate is not clearly lower than the members'"
+    return (told,)
+
+
 def _end(measure: Measure, *, low: bool) -> float:
     """An end of the interval; an unknown one is as bad as can be."""
     end = None if measure.interval is None else (measure.interval.low if low else measure.interval.high)
