@@ -41,7 +41,7 @@ TASKS = {
         # the worker knows whose subset it is, and the handler which of the items
         frozenset({"work.subsets.0.source", "work.subsets.0.position"}),
     ),
-    "spot": (SPOT_TASK, {"work": "spot"}, frozenset()),
+    "spot": (SPOT_TASK, {"work": "spot"}, frozenset({"work.chosen.0.reason"})),  # rows that failed are not sent
 }
 
 

@@ -214,6 +214,22 @@ def test_boxes_that_do_not_fit_their_image_count_as_none(stage: Stage):
     assert not any(trial.outside or trial.on_objects.sources for trial in row.trials)
 
 
+def test_rows_of_another_version_are_tested_on_their_places_and_pairs(stage: Stage):
+    made = items(stage)
+    boxes = stage.put(b"[[4, 4, 8, 8]]")
+    for item in made:
+        item.boxes_digest = boxes
+    chosen = rows_of(stage.run(version(stage), spot_work(made, with_subset=[1, 3])))
+
+    again = rows_of(stage.run(version(stage), spot_work(made, chosen=chosen)))
+
+    for row, before in zip(again, chosen, strict=True):
+        assert 0 < row.passes < before.passes
+        assert [(one.pasted, one.covered) for one in row.trials] == [
+            (one.pasted, one.covered) for one in before.trials
+        ], "it is the same model"
+
+
 def test_a_canvas_of_other_channels_is_refused(stage: Stage):
     work = spot_work(items(stage))
     work.canvas.channels = 3

@@ -143,6 +143,7 @@ def document_and_rows(
     parts=(),
     statistics=DEFAULTS,
     spots=None,
+    retests=None,
     counterfactual=None,
     **parameters,
 ):
@@ -167,6 +168,7 @@ def document_and_rows(
         second=second,
         parts=parts,
         spots=spots,
+        retests=retests,
         counterfactual=counterfactual,
     )
     return document, read(packed)

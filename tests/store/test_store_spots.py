@@ -8,7 +8,7 @@ from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial, SpotWindow
 from modicum_server.store.postgres import PostgresStore
 
-from tests.store.store_scene import Scene
+from tests.store.store_scene import PROJECT, Scene
 
 SOURCES = (0, 0, 1, 2)
 PASTED = SpotOutcomes(
@@ -85,6 +85,25 @@ async def test_rows_belong_to_their_audit_and_version(store, scene: Scene):
 
     assert await rows_of(store, other, version) == []
     assert await rows_of(store, audit, "projects/default/models/net/versions/99") == []
+
+
+async def test_rows_that_another_version_chose_are_apart_from_its_own(store, scene: Scene):
+    first, second = await scene.model("first"), await scene.model("second")
+    one = await scene.audit("base", version=first)
+    specification = replace(one.specification, model_versions=(first, second))
+    async with store.transaction() as transaction:
+        await transaction.audits.create(
+            replace(one, name=f"{PROJECT}/audits/two", specification=specification), range(4)
+        )
+        await transaction.spots.add(f"{PROJECT}/audits/two", second, [CAT], chosen_by=first)
+        await transaction.spots.add(f"{PROJECT}/audits/two", second, [replace(CAT, passes=9)], chosen_by=first)
+        await transaction.spots.add(f"{PROJECT}/audits/two", second, [EVERYONE])
+
+    async with store.transaction() as transaction:
+        assert await transaction.spots.of(f"{PROJECT}/audits/two", second, chosen_by=first) == [CAT]
+        assert await transaction.spots.numbers(f"{PROJECT}/audits/two", second, chosen_by=first) == {1}
+        assert await transaction.spots.of(f"{PROJECT}/audits/two", second) == [EVERYONE]
+        assert await transaction.spots.of(f"{PROJECT}/audits/two", first, chosen_by=second) == []
 
 
 async def test_an_audit_that_has_ended_takes_no_row(store, scene: Scene):

@@ -29,12 +29,12 @@ from modicum_server.domain.tasks import (
     TaskSpots,
     TaskStarted,
 )
-from modicum_server.errors import ExecutableNotEnclosed, ModelServerError, TaskFailed
+from modicum_server.errors import ExecutableNotEnclosed, ModelDied, ModelServerError, TaskFailed
 from modicum_server.model_server import Cancellation, ModelServerHealth
 
 CHECK = ModelCheck(class_count=10, output_kind=OutputKind.LOGITS, useful_gradient=True, pass_milliseconds=1.0)
 PASSES = Passes(forward=3, backward=1)
-SPOT_PASSES = 40
+SPOT_PASSES, RETEST_PASSES = 40, 7
 
 
 def subset_of(position: int) -> Subset:
@@ -44,6 +44,8 @@ def subset_of(position: int) -> Subset:
 
 def spot_row_of(number: int, work: SpotWork) -> SpotRow:
     """Pixel (1, 2) was copied from each image of the class into one of another class; only class 3 follows it."""
+    if work.chosen:
+        return retested_row_of(next(row for row in work.chosen if row.number == number))
     target_class = class_of_row(number)
     classes = {item.position: one for item, one in zip(work.items, work.predicted, strict=True)}
     sources = tuple(place for place, one in classes.items() if target_class in {None, one})
@@ -52,6 +54,18 @@ def spot_row_of(number: int, work: SpotWork) -> SpotRow:
     outcomes = SpotOutcomes(sources, others, follow, (False,) * len(sources), nothing, nothing)
     trial = SpotTrial(0, SpotPlace(SpotKind.WINDOW, 1, 1, 1, 2), (), outcomes, outcomes)
     return SpotRow(target_class, len(sources), (trial,), SPOT_PASSES)
+
+
+def retested_row_of(row: SpotRow) -> SpotRow:
+    """A version that is tested on another's places follows none of them."""
+
+    def unfollowed(outcomes: SpotOutcomes) -> SpotOutcomes:
+        return replace(outcomes, here=(False,) * len(outcomes.here))
+
+    trials = tuple(
+        replace(trial, pasted=unfollowed(trial.pasted), covered=unfollowed(trial.covered)) for trial in row.trials
+    )
+    return replace(row, trials=trials, passes=RETEST_PASSES)
 
 
 def critical_temperature_of(position: int) -> float:
@@ -106,6 +120,7 @@ class ArithmeticModelServer:
     score_gate: asyncio.Event | None = None
     deadly_rows: dict[int, list[ModelServerError]] = field(default_factory=dict)
     forgotten_rows: frozenset[int] = frozenset()
+    deadly_retests: bool = False
     row_gates: dict[int, asyncio.Event] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
     searched: Counter[int] = field(default_factory=Counter)
@@ -168,6 +183,8 @@ class ArithmeticModelServer:
                 yield TaskHeartbeat(passes, "spots")
                 await asyncio.sleep(0.02)
                 self._leave_if(cancelled)
+            if work.chosen and self.deadly_retests:
+                raise ModelDied
             if self.deadly_rows.get(number):
                 raise self.deadly_rows[number].pop()
             self.tested[number] += 1

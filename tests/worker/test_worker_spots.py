@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 import pytest
 from modicum_server.domain.audits import AuditState
@@ -12,8 +13,14 @@ from modicum_server.domain.tasks import SpotWork
 from modicum_server.errors import ModelDied, TaskFailed
 
 from tests.waiting import until
-from tests.worker.arithmetic_model_server import ArithmeticModelServer, spot_row_of
-from tests.worker.worker_scene import SEARCH, Scene, lost_leases
+from tests.worker.arithmetic_model_server import (
+    RETEST_PASSES,
+    SPOT_PASSES,
+    ArithmeticModelServer,
+    retested_row_of,
+    spot_row_of,
+)
+from tests.worker.worker_scene import LABELS, SEARCH, Scene, lost_leases
 
 IMAGES = 80
 ROWS = 11
@@ -183,11 +190,57 @@ async def test_a_cancelled_audit_ends_in_its_spot_test(scene: Scene):
     assert (await scene.get(name)).state is AuditState.CANCELLED
 
 
-async def test_versions_are_tested_apart(scene: Scene):
-    versions = [await scene.register(digest=digest * 64) for digest in "25"]
-    name = await scene.audit_of(versions, searches=(SEARCH,), images=IMAGES, controls=SPOT)
+async def audited_pair(scene: Scene, *, labels: Sequence[tuple[str, ...]] = (LABELS, LABELS)) -> tuple[list[str], str]:
+    versions = [
+        await scene.register(digest=digest * 64, class_labels=names) for digest, names in zip("25", labels, strict=True)
+    ]
+    return versions, await scene.audit_of(versions, searches=(SEARCH,), images=IMAGES, controls=SPOT)
+
+
+async def retests_of(scene: Scene, audit: str, versions: list[str]) -> list[SpotRow]:
+    async with scene.store.transaction() as transaction:
+        return await transaction.spots.of(audit, versions[1], chosen_by=versions[0])
+
+
+async def test_the_places_of_the_first_version_are_tested_on_the_second_with_the_same_pairs(scene: Scene):
+    versions, name = await audited_pair(scene)
+    server = ArithmeticModelServer()
+    scene.work(server)
+
+    audit = await scene.ended(name)
+
+    assert audit.state is AuditState.SUCCEEDED
+    chosen = await rows_of(scene, name, versions[0])
+    assert [len(chosen), len(await rows_of(scene, name, versions[1]))] == [ROWS, ROWS]
+    assert await retests_of(scene, name, versions) == [retested_row_of(row) for row in chosen]
+    works = [task.work for task in server.tasks if isinstance(task.work, SpotWork)]
+    assert [bool(work.chosen) for work in works] == [False, False, True]
+    document = json.loads(await scene.read(audit.result_digest))
+    (pair,) = document["comparisons"]
+    difference = pair["measures"]["spot_pasted_version_difference"]
+    assert difference["groups"]["d"]["value"] == 1.0, "the first follows its spot, the second does not"
+    assert difference["groups"]["a"]["value"] == 0.0
+    assert document["passes"]["forward"] == 2 * IMAGES * 3 + 2 * ROWS * SPOT_PASSES + ROWS * RETEST_PASSES
+
+
+async def test_a_retest_on_which_the_model_fails_keeps_the_reason_and_the_audit_ends(scene: Scene):
+    versions, name = await audited_pair(scene)
+    server = ArithmeticModelServer(deadly_retests=True)
+    scene.work(server)
+
+    audit = await scene.ended(name)
+
+    assert audit.state is AuditState.SUCCEEDED
+    assert {row.reason for row in await retests_of(scene, name, versions)} == {FindingReason.MODEL_DIED}
+    (pair,) = json.loads(await scene.read(audit.result_digest))["comparisons"]
+    assert pair["measures"]["spot_pasted_version_difference"]["value"] is None
+
+
+async def test_versions_of_other_classes_are_tested_apart(scene: Scene):
+    versions, name = await audited_pair(scene, labels=(LABELS, LABELS[::-1]))
     scene.work(ArithmeticModelServer())
 
     await scene.ended(name)
 
     assert [len(await rows_of(scene, name, version)) for version in versions] == [ROWS, ROWS]
+    assert await retests_of(scene, name, versions) == []

@@ -295,15 +295,18 @@ class Predictions(Protocol):
 
 
 class Spots(Protocol):
-    """Rows of the spot test, unique per audit, version and class."""
+    """Rows of the spot test, unique per audit, version and class.
 
-    async def add(self, audit: str, model_version: str, rows: Sequence[SpotRow]) -> None:
+    With `chosen_by` they are those of the places that were chosen for that version and tested on `model_version`.
+    """
+
+    async def add(self, audit: str, model_version: str, rows: Sequence[SpotRow], *, chosen_by: str = "") -> None:
         """Add them (the first one stays); no effect on an audit that has ended or is gone."""
 
-    async def of(self, audit: str, model_version: str) -> Sequence[SpotRow]:
+    async def of(self, audit: str, model_version: str, *, chosen_by: str = "") -> Sequence[SpotRow]:
         """All rows of a version, by number."""
 
-    async def numbers(self, audit: str, model_version: str) -> frozenset[int]:
+    async def numbers(self, audit: str, model_version: str, *, chosen_by: str = "") -> frozenset[int]:
         """The numbers of the rows that are stored."""
 
 

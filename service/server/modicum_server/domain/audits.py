@@ -145,6 +145,15 @@ COUNTERFACTUAL = -3
 """Search index of SCORE shards of the counterfactual data set: positions are those of the paired items of the audit."""
 
 
+RETESTS = -10
+"""Search index of SCORE shards that test the spots of the version at index i of the audit on another: RETESTS - i."""
+
+
+def retested_version(search_index: int) -> int | None:
+    """Return the index of the version whose spots a shard tests on another; None for all other shards."""
+    return RETESTS - search_index if search_index <= RETESTS else None
+
+
 @dataclass(frozen=True, slots=True)
 class NewShard:
     """Work to be queued: items of one version and one search, about 60 s of planned passes."""

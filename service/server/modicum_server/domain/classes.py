@@ -42,3 +42,9 @@ def _class_count(version: ModelVersion) -> int | None:
     if version.check is not None:
         return version.check.class_count
     return len(version.class_labels) or None
+
+
+def have_same_classes(first: ModelVersion, second: ModelVersion) -> bool:
+    """Return whether both versions number the same classes in the same way."""
+    places = same_classes(first, second)
+    return places is not None and places == tuple(range(len(places)))

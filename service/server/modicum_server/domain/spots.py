@@ -181,11 +181,17 @@ def is_whole(row: SpotRow) -> bool:
     )
 
 
+def most_retest_passes(images: int, rows: int, *, with_objects: int = 0) -> int:
+    """Return the most forward passes of testing the spots of so many images and rows on another version."""
+    outside = most_retest_passes(with_objects, rows) if with_objects else 0
+    pasting = rows * 4 * min(images, MOST_PASTED)  # here and elsewhere, at a fixed place and at an own one
+    covering = 2 * 4 * COVERINGS * images  # each image is a source of its class's row and of the row of all
+    return pasting + covering + outside
+
+
 def most_spot_passes(images: int, rows: int, *, with_objects: int = 0) -> int:
     """Return the most forward passes of a spot test of so many images and rows; those with objects are tested twice."""
     outside = most_spot_passes(with_objects, rows) if with_objects else 0
     choosing = rows * CHOICE_PASSES
     scanning = min(rows * MOST_SCANNED, 2 * images) * SCAN_PASSES  # for its class's row and for the row of all
-    pasting = rows * 4 * min(images, MOST_PASTED)  # here and elsewhere, at a fixed place and at an own one
-    covering = 2 * 4 * COVERINGS * images  # each image is a source of its class's row and of the row of all
-    return choosing + scanning + pasting + covering + outside
+    return choosing + scanning + most_retest_passes(images, rows) + outside

@@ -77,6 +77,7 @@ class SpotWork:
         predicted: the class that the version predicts on each item.
         subsets: by the index of an item, a subset that argues for that class.
         rows: numbers of rows.
+        chosen: rows of another version, whose places and pairs are tested; empty where places are to be chosen.
     """
 
     canvas: Canvas
@@ -87,6 +88,7 @@ class SpotWork:
     rows: tuple[int, ...]
     framing: InputSpecification | None = None
     max_image_pixels: int = 0
+    chosen: tuple[SpotRow, ...] = ()
 
 
 Work = CheckWork | SearchWork | ScoreWork | SpotWork

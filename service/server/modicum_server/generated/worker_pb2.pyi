@@ -358,6 +358,7 @@ class SpotWork(google.protobuf.message.Message):
     ROWS_FIELD_NUMBER: builtins.int
     FRAMING_FIELD_NUMBER: builtins.int
     MAX_IMAGE_PIXELS_FIELD_NUMBER: builtins.int
+    CHOSEN_FIELD_NUMBER: builtins.int
     seed: builtins.int
     """Seed of the audit."""
     max_image_pixels: builtins.int
@@ -390,6 +391,10 @@ class SpotWork(google.protobuf.message.Message):
     def framing(self) -> modicum.v1.model_pb2.InputSpecification:
         """How image files become the canvas, as in SearchWork."""
 
+    @property
+    def chosen(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SpotRow]:
+        """Rows of another version, whose places and pairs are tested; empty where places are to be chosen."""
+
     def __init__(
         self,
         *,
@@ -402,9 +407,10 @@ class SpotWork(google.protobuf.message.Message):
         rows: collections.abc.Iterable[builtins.int] | None = ...,
         framing: modicum.v1.model_pb2.InputSpecification | None = ...,
         max_image_pixels: builtins.int = ...,
+        chosen: collections.abc.Iterable[Global___SpotRow] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["canvas", b"canvas", "framing", b"framing"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "framing", b"framing", "items", b"items", "max_image_pixels", b"max_image_pixels", "predicted", b"predicted", "rows", b"rows", "seed", b"seed", "subset_items", b"subset_items", "subsets", b"subsets"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["canvas", b"canvas", "chosen", b"chosen", "framing", b"framing", "items", b"items", "max_image_pixels", b"max_image_pixels", "predicted", b"predicted", "rows", b"rows", "seed", b"seed", "subset_items", b"subset_items", "subsets", b"subsets"]) -> None: ...
 
 Global___SpotWork: typing_extensions.TypeAlias = SpotWork
 

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from modicum.v1.finding_pb2 import Subset
 from modicum_sis import Classifier
 from modicum_sis.spots.places import Place
+from modicum_sis.spots.retests import spot_retests
 from modicum_sis.spots.trials import Outcomes, SpotTrial, spot_tests
 from modicum_sis.spots.trials import SpotRow as TestedRow
 from torch import Tensor
 
 from modicum_server.codec.models import input_value
-from modicum_server.codec.records import message_of
+from modicum_server.codec.records import message_of, record_of
 from modicum_server.codec.searches import canvas_value
 from modicum_server.domain import spots
 from modicum_server.generated.worker_pb2 import SpotRow, SpotWork
+from modicum_server.handler.chosen_spots import tested_row_of
 from modicum_server.handler.failure_reasons import TaskCancelled
 from modicum_server.handler.findings import subset_of
 from modicum_server.handler.images import Decoder, TaskImages
@@ -61,7 +63,13 @@ class SpotRun:
             TaskCancelled: the file `cancel` exists.
         """
         self.progress.phase = "spots"
-        tested = spot_tests(
+        for row in self._retested() if self.work.chosen else self._tested():
+            yield message_of(self._row(row), SpotRow)
+        if self.cancelled():
+            raise TaskCancelled
+
+    def _tested(self) -> Iterator[TestedRow]:
+        return spot_tests(
             self.classifier,
             self.images,
             list(self.work.predicted),
@@ -73,10 +81,19 @@ class SpotRun:
             should_stop=self.cancelled,
             passed=self._count,
         )
-        for row in tested:
-            yield message_of(self._row(row), SpotRow)
-        if self.cancelled():
-            raise TaskCancelled
+
+    def _retested(self) -> Iterator[TestedRow]:
+        indices = {item.position: index for index, item in enumerate(self.work.items)}
+        return spot_retests(
+            self.classifier,
+            self.images,
+            [tested_row_of(record_of(row, spots.SpotRow), indices) for row in self.work.chosen],
+            list(self.work.predicted),
+            digests=[item.image_digest for item in self.work.items],
+            objects=ObjectMasks(self.decoder, self.work.items),
+            should_stop=self.cancelled,
+            passed=self._count,
+        )
 
     def _count(self, passes: int) -> None:
         self.progress.passes_done += passes

@@ -45,6 +45,7 @@ def result_document(
     second: OutOfDistribution | None = None,
     parts: Sequence[ModelVersion] = (),
     spots: Mapping[str, Sequence[SpotRow]] | None = None,
+    retests: Mapping[tuple[str, str], Sequence[SpotRow]] | None = None,
     counterfactual: CounterfactualSet | None = None,
 ) -> dict[str, Any]:
     """Summarise an audit.
@@ -61,13 +62,15 @@ def result_document(
         second: what was predicted on the out-of-distribution data set, None without.
         parts: of the versions that are made of versions.
         spots: by version, the rows of its spot test.
+        retests: by pair of versions, the rows of the first as the second was tested on them.
         counterfactual: what was predicted on both sides of the counterfactual set's pairs, None without.
     """
     # Longer than a function should be: it is the document's outline, and stays one to be read beside the docs.
     tally = _Tally.of(audit.specification, {version.name: version.class_labels for version in versions})
     for finding in findings:
         tally.add(finding)
-    tally.forward += sum(row.passes for rows in (spots or {}).values() for row in rows)
+    both = (*(spots or {}).values(), *(retests or {}).values())
+    tally.forward += sum(row.passes for rows in both for row in rows)
     tally.forward += 0 if counterfactual is None else counterfactual.passes
     audited = Audited(
         versions,
@@ -77,6 +80,7 @@ def result_document(
         second=second,
         parts=parts,
         spots=spots or {},
+        retests=retests or {},
         counterfactual=counterfactual,
     )
     across = {part.key: part.entries(audited) for part in registry.PARTS}

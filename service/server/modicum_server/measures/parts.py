@@ -27,6 +27,7 @@ class Audited:
         second: what was predicted on the out-of-distribution data set, None without.
         parts: of the versions that are made of versions, whether they were audited themselves or not.
         spots: by version, the rows of its spot test.
+        retests: by pair of versions, the rows of the first as the second was tested on them.
         counterfactual: what was predicted on both sides of the counterfactual set's pairs, None without.
     """
 
@@ -37,6 +38,7 @@ class Audited:
     second: OutOfDistribution | None = None
     parts: Sequence[ModelVersion] = ()
     spots: Mapping[str, Sequence[SpotRow]] = field(default_factory=dict)
+    retests: Mapping[tuple[str, str], Sequence[SpotRow]] = field(default_factory=dict)
     counterfactual: CounterfactualSet | None = None
 
     @property

@@ -6,6 +6,8 @@ have groups, the tables by class. A measure of two versions is a `PairFamily`, w
 versions in the document is a `Part`, with a line in `PARTS`; its readers decide where else it is shown.
 """
 
+from dataclasses import replace
+
 from modicum_server.measures import (
     accuracy,
     border_share,
@@ -24,6 +26,7 @@ from modicum_server.measures import (
     pixel_subsets,
     random_subset,
     shortcut,
+    spot_comparisons,
     spots,
     subset_fraction,
     subset_size,
@@ -83,7 +86,18 @@ def compared(audited: Audited) -> list[comparisons.Comparison]:
     def note(first: str, second: str, index: int) -> str:
         return differing_fills([known[first], known[second]], searches[index], known)
 
-    return comparisons.compare_all(names, ran, audited.seen, compare, note)
+    pairs = comparisons.compare_all(names, ran, audited.seen, compare, note)
+    return [replace(pair, measures={**pair.measures, **_on_same_spots(audited, pair)}) for pair in pairs]
+
+
+def _on_same_spots(audited: Audited, pair: comparisons.Comparison) -> Measured:
+    """Return the measures of the spots of the first version on both; none where they were not tested."""
+    tested = audited.retests.get((pair.first, pair.second), ())
+    if not tested or pair.search_index != audited.spot_search:
+        return {}
+    first, second = (audited.seen[name, pair.search_index] for name in (pair.first, pair.second))
+    names = audited.known[pair.first].class_labels
+    return spot_comparisons.spot_comparison(first, second, audited.spots[pair.first], tested, names)
 
 
 PARTS: tuple[Part, ...] = (mitigation.PART, transfer.PART, spots.PART, counterfactuals.PART)
@@ -96,4 +110,5 @@ def measure_titles() -> Titles:
 
 def pair_titles() -> Titles:
     """Return the titles of the measures of pairs, in the order in which they are shown."""
-    return {name: title for family in PAIRS for name, title in family.titles.items()}
+    families = (*(family.titles for family in PAIRS), spot_comparisons.TITLES)
+    return {name: title for titles in families for name, title in titles.items()}

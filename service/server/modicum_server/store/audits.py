@@ -24,7 +24,6 @@ from modicum_server.store.datasets import item_of
 from modicum_server.store.projects import advisory_key
 
 _AUDITS = tables.audits.c
-_SPOTS = tables.spots.c
 ENDED = [state.value for state in AuditState if state.terminal]
 
 
@@ -75,15 +74,19 @@ class PostgresAudits:
     async def reusable(self, project: str, reuse_key: str) -> Audit | None:
         """The newest audit of that key that SUCCEEDED with a whole result of its own; it is not deleted meanwhile.
 
-        A result is whole if no row of its spot test has a reason in place of what was tested.
+        A result is whole if no row of its spot tests has a reason in place of what was tested.
         """
-        failed = select(_SPOTS.audit_id).where(_SPOTS.audit_id == _AUDITS.id, _SPOTS.row["reason"].astext.is_not(None))
+        failed, failed_again = (
+            select(rows.audit_id).where(rows.audit_id == _AUDITS.id, rows.row["reason"].astext.is_not(None))
+            for rows in (tables.spots.c, tables.spot_retests.c)
+        )
         query = AUDIT.where(
             _AUDITS.project == project,
             _AUDITS.answer_key == reuse_key,
             _AUDITS.state == "SUCCEEDED",
             _AUDITS.reused_from == "",
             ~failed.exists(),
+            ~failed_again.exists(),
         )
         # FOR SHARE and not FOR KEY SHARE: a deletion locks the row before it looks who refers to it.
         held = query.order_by(_AUDITS.id.desc()).limit(1).with_for_update(read=True, of=tables.audits)

@@ -311,6 +311,18 @@ spots = Table(
     ForeignKeyConstraint(["audit_id"], ["audits.id"], ondelete="CASCADE"),
 )
 
+spot_retests = Table(
+    "spot_retests",
+    metadata,
+    Column("audit_id", BigInteger, nullable=False),
+    Column("version_index", SmallInteger, nullable=False, comment="place of the version in the specification"),
+    Column("chosen_by", SmallInteger, nullable=False, comment="place of the version whose places were tested"),
+    Column("row_number", Integer, nullable=False, comment="0 for all classes together, otherwise the class and one"),
+    Column("row", JSONB, nullable=False, comment="what was tested, pair by pair"),
+    PrimaryKeyConstraint("audit_id", "version_index", "chosen_by", "row_number"),
+    ForeignKeyConstraint(["audit_id"], ["audits.id"], ondelete="CASCADE"),
+)
+
 predictions = Table(
     "predictions",
     metadata,

@@ -9,7 +9,7 @@ from modicum.v1 import finding_pb2, model_pb2
 from modicum_server.codec.enums import enum_value
 from modicum_server.codec.findings import finding_value, subset_message
 from modicum_server.codec.models import input_message, version_message
-from modicum_server.codec.records import record_of
+from modicum_server.codec.records import message_of, record_of
 from modicum_server.codec.searches import canvas_message, control_plan_message, fill_number, search_message
 from modicum_server.domain.audits import AuditItem
 from modicum_server.domain.findings import FindingReason
@@ -111,6 +111,7 @@ def spot_work_message(work: SpotWork) -> worker_pb2.SpotWork:
         rows=work.rows,
         framing=None if work.framing is None else input_message(work.framing),
         max_image_pixels=work.max_image_pixels,
+        chosen=[message_of(row, worker_pb2.SpotRow) for row in work.chosen],
     )
 
 

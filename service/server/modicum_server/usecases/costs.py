@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from modicum_server.domain.audits import AuditSpecification, NewShard, Stage
+from modicum_server.domain.classes import have_same_classes
 from modicum_server.domain.controls import CONTROLS, budget_of, runs_in
 from modicum_server.domain.ensembles import checked_together, index_of_matched, searched_by
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.pixel_subsets import DEFAULT_PASSES, STEP_PASSES, Descent, descent_within
 from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search, SearchMethod, TargetRule
-from modicum_server.domain.spots import LEAST_CLASS_IMAGES, LEAST_SPOT_IMAGES, most_spot_passes
+from modicum_server.domain.spots import LEAST_CLASS_IMAGES, LEAST_SPOT_IMAGES, most_retest_passes, most_spot_passes
 from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.usecases.controls import plans_beside, spot_plan, transfer_plan
 
@@ -142,7 +143,14 @@ def _spot_passes(
         return 0
     most_rows = images // LEAST_CLASS_IMAGES
     rows = [min(most_rows, version.check.class_count if version.check else most_rows) + 1 for version in versions]
-    return sum(most_spot_passes(images, count, with_objects=others.object_count) for count in rows)
+    testing = sum(most_spot_passes(images, count, with_objects=others.object_count) for count in rows)
+    pairs = (
+        count
+        for place, (first, count) in enumerate(zip(versions, rows, strict=True))
+        for second in versions[place + 1 :]
+        if have_same_classes(first, second)
+    )
+    return testing + sum(most_retest_passes(images, count, with_objects=others.object_count) for count in pairs)
 
 
 def _spot_images(specification: AuditSpecification, item_count: int) -> int:

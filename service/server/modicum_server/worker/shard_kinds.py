@@ -6,7 +6,7 @@ What was found until then is stored, unless the lease was lost.
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from modicum_server.domain.audits import COUNTERFACTUAL, OUT_OF_DISTRIBUTION, SPOTS, Stage
+from modicum_server.domain.audits import COUNTERFACTUAL, OUT_OF_DISTRIBUTION, SPOTS, Stage, retested_version
 from modicum_server.domain.tasks import Task
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.endings import Outcome
@@ -97,6 +97,6 @@ async def work_on(context: WorkerContext, claim: Claim) -> Outcome:
     """Work on a claim, whatever its kind."""
     if claim.shard.search_index in {OUT_OF_DISTRIBUTION, COUNTERFACTUAL}:
         return await predict(context, claim)
-    if claim.shard.search_index == SPOTS:
+    if claim.shard.search_index == SPOTS or retested_version(claim.shard.search_index) is not None:
         return await test_spots(context, claim)
     return await _BY_STAGE[claim.shard.stage](context, claim)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from modicum_server.domain.audits import Audit, AuditSpecification, Shard
+from modicum_server.domain.audits import Audit, AuditSpecification, Shard, retested_version
 from modicum_server.domain.classes import scorable_sources
 from modicum_server.domain.composites import part_names
 from modicum_server.domain.datasets import Dataset, DatasetItem
@@ -79,8 +79,16 @@ async def positions_without_prediction(transaction: Transaction, shard: Shard) -
 
 async def rows_without_spots(transaction: Transaction, shard: Shard) -> tuple[int, ...]:
     """Return the rows of a shard of the spot test that are still to be tested, rising."""
-    done = await transaction.spots.numbers(shard.audit, shard.model_version)
+    chosen_by = await chooser_of(transaction, shard)
+    done = await transaction.spots.numbers(shard.audit, shard.model_version, chosen_by=chosen_by)
     return tuple(sorted(set(shard.positions) - done))
+
+
+async def chooser_of(transaction: Transaction, shard: Shard) -> str:
+    """Return the version whose spots a shard tests on its own version; empty where it tests its own."""
+    index = retested_version(shard.search_index)
+    audit = None if index is None else await transaction.audits.get(shard.audit)
+    return "" if audit is None or index is None else audit.specification.model_versions[index]
 
 
 async def predicted_images(transaction: Transaction, audit: Audit, version: str) -> list[PredictedImage]:

@@ -7,6 +7,7 @@ from modicum_server.domain.audits import Audit, AuditItem, Shard
 from modicum_server.domain.datasets import DatasetItem
 from modicum_server.domain.findings import PredictedImage
 from modicum_server.domain.models import ModelVersion
+from modicum_server.domain.spots import SpotRow
 from modicum_server.domain.tasks import SpotWork, Task
 from modicum_server.ports import Transaction
 from modicum_server.settings import Settings
@@ -16,6 +17,7 @@ from modicum_server.worker.endings import EndShard
 from modicum_server.worker.plan.tasks import device_of, task_of
 from modicum_server.worker.stored_work import (
     audited_versions,
+    chooser_of,
     held_audit,
     parts_of,
     predicted_images,
@@ -25,7 +27,10 @@ from modicum_server.worker.stored_work import (
 
 @dataclass(frozen=True, slots=True)
 class StoredPredictions:
-    """What the task is made from; `items` are the images of `predicted`, in its order, by position."""
+    """What the task is made from; `items` are the images of `predicted`, in its order, by position.
+
+    `chosen` are rows of another version that are tested on this one; `predicted` is then what that version predicts.
+    """
 
     audit: Audit
     version: ModelVersion
@@ -34,6 +39,7 @@ class StoredPredictions:
     predicted: Sequence[PredictedImage]
     items: Sequence[tuple[int, DatasetItem]]
     rows: tuple[int, ...]
+    chosen: Sequence[SpotRow] = ()
 
 
 async def plan_spots(context: WorkerContext, shard: Shard) -> Task | EndShard:
@@ -52,7 +58,9 @@ async def _load(transaction: Transaction, shard: Shard) -> StoredPredictions | N
     rows = await rows_without_spots(transaction, shard)
     if not rows:
         return None
-    predicted = await predicted_images(transaction, audit, shard.model_version)
+    chosen_by = await chooser_of(transaction, shard)
+    chosen = await transaction.spots.of(shard.audit, chosen_by) if chosen_by else ()
+    predicted = await predicted_images(transaction, audit, chosen_by or shard.model_version)
     return StoredPredictions(
         audit,
         version,
@@ -61,6 +69,7 @@ async def _load(transaction: Transaction, shard: Shard) -> StoredPredictions | N
         predicted=predicted,
         items=await transaction.audits.items(shard.audit, [image.position for image in predicted]),
         rows=rows,
+        chosen=[row for row in chosen if row.number in rows],
     )
 
 
@@ -77,6 +86,7 @@ def spot_task(shard: Shard, stored: StoredPredictions, settings: Settings) -> Ta
         rows=stored.rows,
         framing=framing_of(specification.canvas, stored.versions),
         max_image_pixels=settings.max_image_pixels,
+        chosen=tuple(stored.chosen),
     )
     return task_of(shard, work, version=stored.version, parts=stored.parts, device=device_of(specification, settings))
 

@@ -1,5 +1,6 @@
 """What a SUMMARISE shard is about: everything that its result is made from, beside the findings."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.spots import SpotRow
 from modicum_server.measures.counterfactual_set import CounterfactualSet
 from modicum_server.measures.out_of_distribution import OutOfDistribution
+from modicum_server.ports import Transaction
 from modicum_server.worker.context import WorkerContext
 from modicum_server.worker.endings import DropShard
 from modicum_server.worker.plan.stored_counterfactuals import counterfactual_set
@@ -27,6 +29,7 @@ class Subject:
     ood_predictions: OutOfDistribution | None
     parts: tuple[ModelVersion, ...]
     spots: Mapping[str, Sequence[SpotRow]]
+    retests: Mapping[tuple[str, str], Sequence[SpotRow]]
     counterfactual: CounterfactualSet | None
 
 
@@ -45,5 +48,16 @@ async def plan_summary(context: WorkerContext, shard: Shard) -> Subject | DropSh
             ood_predictions=await ood_predictions(transaction, audit, versions),
             spots={version.name: await transaction.spots.of(audit.name, version.name) for version in versions},
             counterfactual=await counterfactual_set(transaction, audit, versions),
+            retests=await _retests(transaction, audit),
             parts=tuple([part for version in versions for part in await parts_of(transaction, version)]),
         )
+
+
+async def _retests(transaction: Transaction, audit: Audit) -> Mapping[tuple[str, str], Sequence[SpotRow]]:
+    """The rows of the first version of a pair as the second one was tested on them."""
+    pairs = itertools.combinations(audit.specification.model_versions, 2)
+    return {
+        (first, second): rows
+        for first, second in pairs
+        if (rows := await transaction.spots.of(audit.name, second, chosen_by=first))
+    }

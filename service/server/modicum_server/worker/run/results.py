@@ -12,6 +12,7 @@ from modicum_server.errors import TaskFailed
 from modicum_server.ports import Transaction
 from modicum_server.worker.context import Claim, WorkerContext
 from modicum_server.worker.plan.score import ScorePlan
+from modicum_server.worker.stored_work import chooser_of
 
 T = TypeVar("T")
 
@@ -75,7 +76,8 @@ def spots(context: WorkerContext, claim: Claim) -> ResultKind[SpotRow]:
         return event.rows if isinstance(event, TaskSpots) else ()
 
     async def store(transaction: Transaction, stored: Sequence[SpotRow]) -> None:
-        await transaction.spots.add(claim.shard.audit, claim.shard.model_version, stored)
+        chosen_by = await chooser_of(transaction, claim.shard)
+        await transaction.spots.add(claim.shard.audit, claim.shard.model_version, stored, chosen_by=chosen_by)
 
     return ResultKind(of_event, store, context.metrics.spots_stored)
 

@@ -94,6 +94,7 @@ def _pack_and_summarise(subject: Subject, findings: Iterator[Finding], artifact:
         second=subject.ood_predictions,
         parts=subject.parts,
         spots=subject.spots,
+        retests=subject.retests,
         counterfactual=subject.counterfactual,
     )
     return Summary(artifact, findings_digest, canonical_json(document))

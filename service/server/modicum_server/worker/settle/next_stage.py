@@ -1,8 +1,9 @@
 """Opens the stage that follows a stage whose last shard ends.
 
 After SEARCH come the searches at matched temperatures, where there are any, then SCORE, where there is anything to
-score, then SUMMARISE. The chosen temperatures are noted with the audit: they influence the result, and show that the
-shards of the matched searches were cut.
+score. Where spots of one version are to be tested on another, SCORE goes on with these. Then comes SUMMARISE. The
+chosen temperatures are noted with the audit: they influence the result, and show that the shards of the matched
+searches were cut.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from modicum_server.domain.models import Ensemble, ModelVersion
 from modicum_server.measures.matched_temperatures import TEMPERATURES, matched_temperature
 from modicum_server.ports import Transaction
 from modicum_server.usecases.costs import cut_shards
+from modicum_server.worker.settle.retest_shards import retest_shards
 from modicum_server.worker.settle.score_shards import score_shards
 from modicum_server.worker.stored_work import audited_versions
 
@@ -27,6 +29,11 @@ async def open_next_stage(transaction: Transaction, shard: Shard, audit: Audit, 
         if shards:
             await transaction.audits.start(audit.name, Stage.SCORE)
             await transaction.shards.add(shard.project, audit.name, shards)
+            return
+    if shard.stage is Stage.SCORE:
+        retests = await retest_shards(transaction, audit, await audited_versions(transaction, audit.specification))
+        if retests:
+            await transaction.shards.add(shard.project, audit.name, retests)
             return
     await transaction.audits.start(audit.name, Stage.SUMMARISE)
     await transaction.shards.add(shard.project, audit.name, [NewShard(Stage.SUMMARISE, model_version="")])

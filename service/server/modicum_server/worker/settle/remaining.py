@@ -12,6 +12,7 @@ from modicum_server.model_server import FINDINGS_MISSING, SCORES_MISSING, SPOTS_
 from modicum_server.ports import Transaction
 from modicum_server.worker.stored_work import (
     audited_versions,
+    chooser_of,
     positions_without_finding,
     positions_without_prediction,
     rows_without_spots,
@@ -135,5 +136,6 @@ class RemainingSpots:
     ) -> Sequence[Finding]:
         """Store the reason in place of what was tested. No finding is new."""
         failed = [SpotRow(class_of_row(number), reason=reason) for number in positions]
-        await transaction.spots.add(self.shard.audit, self.shard.model_version, failed)
+        chosen_by = await chooser_of(transaction, self.shard)
+        await transaction.spots.add(self.shard.audit, self.shard.model_version, failed, chosen_by=chosen_by)
         return ()
