@@ -23,8 +23,8 @@ The table compares **directions**, not the paper's figures. The paper's networks
 data, and could not be checked. The interval and the rule in the table decide whether our result agrees. The threshold
 is {THRESHOLD:g}, and masked pixels show the mean colour unless a fill is named. Square brackets hold 95% intervals:
 Wilson for shares, order statistics for medians, bootstrap over images for ratios, and [square and
-add](../decisions/0037-paired-differences-square-and-add.md) for paired differences. The differences of freshly trained
-networks have bootstrap intervals until that step is run again. Below ten images there is no interval.
+add](../decisions/0037-paired-differences-square-and-add.md) for paired differences. The differences of networks
+trained on descents have bootstrap intervals until that step is run again. Below ten images there is no interval.
 The rows of a statement are not independent, because they use the same images.
 
 5% subsets are the 52 of 1,024 pixels that a search chooses for the predicted class, on every image, eligible or not.
