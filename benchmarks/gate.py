@@ -114,7 +114,7 @@ def _spots(rates: tuple[float, float], drawn: Drawn) -> list[dict[str, Any]]:
         {
             "target_class": None if number == 0 else number - 1,
             "label": f"class {number}",
-            "sources": SOURCES,
+            "sources": CLASSES * SOURCES if number == 0 else SOURCES,
             "places": [_place(share_of_row, drawn, own=own) for own in (False, True)],
         }
         for number, share_of_row in enumerate(shares)

@@ -81,7 +81,7 @@ def _parts(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     others = [
         (f"{folder}", f"{words} {', '.join(users_of(name))}", OTHERS)
         for name, folder, words in (
-            ("modicum", "clients/python/modicum", "its contract v1: for"),
+            ("modicum", "clients/python/modicum", "contract v1, spot rule: for"),
             ("modicum_sis", "service/sis/modicum_sis", "the searches: for"),
         )
     ]

@@ -290,6 +290,10 @@ def test_classes_without_a_row_of_their_own_are_inconclusive_where_they_hold_too
     assert verdict("rules:\n  spot: {classes: pooled}", document(spots=CLEAN[:2], untested=3)).outcome == "PASS"
 
 
+def test_images_that_the_spot_test_did_not_take_count_as_neither_assessed_nor_missing():
+    assert verdict("", document(counts={"images": 5000})).outcome == "PASS"
+
+
 def test_a_result_without_a_spot_test_is_inconclusive():
     assert verdict("", document(spots=())).outcome == "INCONCLUSIVE"
 
