@@ -9,7 +9,7 @@ from modicum.errors import PolicyError
 from modicum.gate.judging import judge
 from modicum.gate.policy_file import policy_of
 
-from tests.gate.documents import TODAY, VERSION, document, share
+from tests.gate.documents import DIGEST, TODAY, VERSION, document, share
 
 POLICY = """version: 1
 baseline: {file: main.json}
@@ -64,6 +64,7 @@ def test_accuracy_is_compared_on_the_same_images(right, outcome):
     assert str(verdict.outcome) == outcome
     assert check.value == pytest.approx((sum(right) - 180) / 200)
     assert check.low < check.value < check.high
+    assert verdict.as_json()["result"]["baseline"]["model_digests"] == {BASELINE: DIGEST}
 
 
 def test_only_images_of_both_results_count():

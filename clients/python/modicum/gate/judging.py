@@ -45,7 +45,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
     return Verdict(
         outcome=_overall([one.outcome for one in judged if one.rule.level is Level.ERROR], expired),
         policy=policy,
-        result=_identity(document),
+        result={**_identity(document), "baseline": None if baseline is None else _identity(baseline)},
         rules=tuple(judged),
         expired=expired,
         left_out=left_out,
@@ -265,7 +265,7 @@ def _expired(waiver: Waiver) -> str:
 
 
 def _identity(document: Document) -> dict[str, Any]:
-    """What a verdict says of the result that it is about."""
+    """What a verdict says of a result that it is about."""
     return {
         "audit": document["audit"],
         "created": document["created"],
