@@ -15,8 +15,14 @@ COUNT = 200
 """So many images that accuracy is seen to be no lower where all versions predict alike."""
 
 
-def checked(findings, *, searches=(SEARCH, MATCHED), second=None, **parameters):
+def checked(findings, **parameters):
     """The only check of an audit of two members and their ensemble."""
+    (check,) = checks(findings, **parameters)
+    return check
+
+
+def checks(findings, *, searches=(SEARCH, MATCHED), second=None, **parameters):
+    """The checks of an audit of two members and their ensemble."""
     document, _ = document_and_rows(
         findings,
         versions=(ONE, TWO, BOTH),
@@ -26,8 +32,7 @@ def checked(findings, *, searches=(SEARCH, MATCHED), second=None, **parameters):
         second=second,
         **parameters,
     )
-    (check,) = document["mitigation"]
-    return check
+    return document["mitigation"]
 
 
 def audit_of(sizes, *, count=COUNT, spread=lambda place: 0, **changes):

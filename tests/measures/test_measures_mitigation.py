@@ -7,7 +7,7 @@ import pytest
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.statistics import DEFAULTS
 
-from tests.measures.ensemble_audit import BOTH, COUNT, LARGER, MATCHED, ONE, TWO, audit_of, checked
+from tests.measures.ensemble_audit import BOTH, COUNT, LARGER, MATCHED, ONE, TWO, audit_of, checked, checks
 from tests.measures.example_audit import INPUT, SEARCH, document_and_rows, finding, not_eligible
 
 
@@ -37,7 +37,11 @@ def test_forty_images_with_equal_predictions_do_not_show_that_accuracy_is_no_low
     assert difference["interval"]["method"] == "square and add"
     assert difference["interval"]["low"] == pytest.approx(-0.0876, abs=1e-4)
     assert check["verdict"] == "INCONCLUSIVE"
-    assert check["reasons"] == ["the ensemble's accuracy may be 0.02 or more below its members'"]
+    (reason,) = check["reasons"]
+    assert reason == (
+        "the ensemble's accuracy may be 0.02 or more below its members'; more images are needed: 189 where no "
+        "prediction differs, and there are 40"
+    )
 
 
 def test_a_mitigated_verdict_is_about_this_search_and_says_where_the_rate_does_not_move():
@@ -143,6 +147,34 @@ def test_versions_whose_mean_fills_differ_are_a_caution():
     assert check["cautions"][2:] == [
         "the mean fill is not the same: 0.5 with both, version 1; 0.5 with one, version 1; 0.25 with two, version 1"
     ]
+
+
+def test_searches_with_different_verdicts_are_a_caution_beside_each():
+    stricter = replace(SEARCH, threshold=0.99)
+    sizes = {**LARGER, (ONE, 2): 8, (TWO, 2): 8, (BOTH, 2): 8, (ONE, 3): 8, (TWO, 3): 8}
+    searches = (SEARCH, MATCHED, stricter, replace(stricter, matched=True))
+
+    first, second = checks(audit_of(sizes), searches=searches)
+
+    assert (first["verdict"], second["verdict"]) == ("MITIGATED", "NOT_MITIGATED")
+    assert (
+        first["cautions"][-1]
+        == second["cautions"][-1]
+        == (
+            "the searches disagree: MITIGATED with threshold 0.9, mask_optimization, mean fill, 600 passes; "
+            "NOT_MITIGATED with threshold 0.99, mask_optimization, mean fill, 600 passes"
+        )
+    )
+
+
+def test_searches_with_one_verdict_are_no_caution():
+    stricter = replace(SEARCH, threshold=0.99)
+    sizes = {**LARGER, **{(name, index + 2): size for (name, index), size in LARGER.items()}}
+    searches = (SEARCH, MATCHED, stricter, replace(stricter, matched=True))
+
+    first, second = checks(audit_of(sizes), searches=searches)
+
+    assert not any("disagree" in caution for caution in (*first["cautions"], *second["cautions"]))
 
 
 def test_an_ensemble_without_its_members_is_not_checked():

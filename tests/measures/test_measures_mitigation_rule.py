@@ -65,3 +65,32 @@ def test_reasons_name_the_requested_limits():
 
     assert [reason.rsplit(" ", 1)[1] for reason in reasons[:2]] == ["1.5", "1.5"]
     assert reasons[2] == "the ensemble's accuracy may be 0.1 or more below its members'"
+
+
+@pytest.mark.parametrize(
+    ("statistics", "n", "more"),
+    [
+        # 1.96^2 * 0.98 / 0.02 = 188.2
+        (Statistics(), 188, "; more images are needed: 189 where no prediction differs, and there are 188"),
+        (Statistics(), 189, ""),
+        # 1.96^2 * 0.95 / 0.05 = 72.99
+        (Statistics(accuracy_limit=-0.05), 72, "; more images are needed: 73 where no prediction differs, and there"),
+        # 1.645^2 * 0.98 / 0.02 = 132.6
+        (Statistics(level=0.9), 100, "; more images are needed: 133 where no prediction differs, and there are 100"),
+        (Statistics(accuracy_limit=0), 100, ""),
+    ],
+)
+def test_too_few_images_for_the_accuracy_condition_are_counted(statistics, n, more):
+    measures = {
+        "subset_fraction_ratio": measure(1.2, 1.6),
+        "matched_subset_fraction_ratio": measure(1.2, 1.6),
+        "accuracy_difference": measure(-0.2, 0.05, n=n),
+        "ood_accuracy_difference": measure(-0.2, 0.05, n=n),
+    }
+
+    _, reasons = judge(measures, {}, statistics)
+
+    said = f"the ensemble's accuracy may be {abs(statistics.accuracy_limit):g} or more below its members'"
+    assert reasons[0].startswith(said + more)
+    assert reasons[1].startswith(f"on out-of-distribution images {said}{more}")
+    assert all(("more images" in reason) == bool(more) for reason in reasons)

@@ -49,9 +49,13 @@ class Measure:
         if self.value is None:
             return f"unavailable: {self.unavailable}" if self.unavailable else "unavailable"
         if not self.method:
-            return f"{number(self.value)} (n = {self.n}, no interval)"
+            return f"{self._number(self.value)} (n = {self.n}, no interval)"
         level = "" if self.level == USUAL_LEVEL else f"{exact_percent(self.level)} interval "
-        return f"{number(self.value)} ({level}{number(self.low, 'open')} to {number(self.high, 'open')})"
+        return f"{self._number(self.value)} ({level}{self._number(self.low)} to {self._number(self.high)})"
+
+    def _number(self, value: float | None) -> str:
+        """The value or an end of the interval. Images are counted in whole ones."""
+        return number(value, "open") if value is None or self.unit != "images" else f"{value:.0f}"
 
 
 def number(value: float | None, absent: str = "unavailable") -> str:

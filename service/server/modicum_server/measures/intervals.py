@@ -163,10 +163,25 @@ def _difference_ends(gained: float, lost: float, n: int, level: float) -> tuple[
     )
 
 
-def _wilson_ends(share: float, n: int, level: float) -> tuple[float, float]:
+def normal_quantile(level: float) -> float:
+    """Return how many standard deviations on either side hold this share of a normal variable."""
     from scipy.special import ndtri  # type: ignore[import-untyped]  # noqa: PLC0415  takes long to read, see below
 
-    z = float(ndtri((1 + level) / 2))
+    return float(ndtri((1 + level) / 2))
+
+
+def images_without_difference(limit: float, level: float = LEVEL) -> int | None:
+    """Return the least images, of which none differs, whose `square_and_add` lies above a limit below 0.
+
+    Wilson's upper end for a share of 0 is z^2 / (n + z^2). None for a limit of 0 or above: no number is enough.
+    """
+    if limit >= 0:
+        return None
+    return max(SMALLEST_SAMPLE, math.floor(normal_quantile(level) ** 2 * (1 + limit) / -limit) + 1)
+
+
+def _wilson_ends(share: float, n: int, level: float) -> tuple[float, float]:
+    z = normal_quantile(level)
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     reach = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     low = 0.0 if share == 0 else max(0.0, centre - reach)

@@ -37,7 +37,8 @@ from modicum_server.measures.fill_notes import differing_fills
 from modicum_server.measures.matched_eligibility import MatchedEligibility, matched_eligibility
 from modicum_server.measures.matched_temperatures import matched_temperatures
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.mitigation_rule import LEAST_IMAGES, MITIGATED, cautions, judge
+from modicum_server.measures.mitigation_power import IMAGES_NEEDED, POWER, LogRatios, power_measures
+from modicum_server.measures.mitigation_rule import LEAST_IMAGES, MITIGATED, cautions, disagreement, judge
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.out_of_distribution import DIFFERENCE, OutOfDistribution
 from modicum_server.measures.overinterpretation import small
@@ -131,9 +132,16 @@ def check_ensembles(
             matched = index_of_matched(searches, index)
             used = {} if matched is None else temperatures.get(matched, {})
             check = _check(version, members, _Seen(seen, index, matched), used, second)
-            note = differing_fills([version, *members], searches[index], known)
-            checks.append(replace(check, cautions=(*check.cautions, note)) if note else check)
-    return checks
+            checks.append(_cautioned(check, differing_fills([version, *members], searches[index], known)))
+    return [_cautioned(check, _disagreement(check.ensemble, checks, searches)) for check in checks]
+
+
+def _cautioned(check: "Mitigation", caution: str) -> "Mitigation":
+    return replace(check, cautions=(*check.cautions, caution)) if caution else check
+
+
+def _disagreement(ensemble: str, checks: Sequence["Mitigation"], searches: Sequence[Search]) -> str:
+    return disagreement([(searches[one.search_index], one.verdict) for one in checks if one.ensemble == ensemble])
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,19 +203,26 @@ def _measures(
 ) -> dict[str, Measure]:
     """Of the ensemble and its members; `matched` are the members' at matched temperatures, empty without."""
     unmatched = Measure(None, "ratio", 0, unavailable=NOT_MATCHED)
+    ratios, matched_ratios = _log_ratios(whole, parts), _log_ratios(whole, matched) if matched else None
     return {
-        "subset_fraction_ratio": _ratio(whole, parts),
-        "matched_subset_fraction_ratio": _ratio(whole, matched) if matched else unmatched,
+        "subset_fraction_ratio": _ratio(ratios, whole.level),
+        "matched_subset_fraction_ratio": unmatched if matched_ratios is None else _ratio(matched_ratios, whole.level),
         "accuracy_difference": _accuracy(whole, parts),
         "overinterpretation_rate_difference": _rate(whole, parts),
+        **power_measures(ratios, matched_ratios, whole.statistics, NOT_MATCHED),
     }
 
 
-def _ratio(whole: Observations, parts: Sequence[Observations]) -> Measure:
+def _log_ratios(whole: Observations, parts: Sequence[Observations]) -> LogRatios:
     all_aligned = aligned([whole, *parts])
     both = in_all(all_aligned)
     logs = np.log(np.stack([one.size[places][both] for one, places in all_aligned]))
-    return ratio_of(logs[0] - logs[1:].mean(axis=0), level=whole.level, empty=NONE_IN_ALL)
+    one, places = all_aligned[0]
+    return LogRatios(one.position[places][both], logs[0] - logs[1:].mean(axis=0))
+
+
+def _ratio(ratios: LogRatios, level: float) -> Measure:
+    return ratio_of(ratios.logs, level=level, empty=NONE_IN_ALL)
 
 
 def _accuracy(whole: Observations, parts: Sequence[Observations]) -> Measure:
@@ -248,5 +263,7 @@ PART = Part(
         "accuracy_difference": Title("Accuracy, ensemble minus the mean of its members"),
         DIFFERENCE: Title("The same on out-of-distribution images"),
         "overinterpretation_rate_difference": Title("Overinterpretation rate, ensemble minus the mean of its members"),
+        POWER: Title("Power: chance that both ratios are seen above the limit if each is 1.2; accuracy apart"),
+        IMAGES_NEEDED: Title("Images for a power of 80%"),
     },
 )

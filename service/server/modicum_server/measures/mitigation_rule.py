@@ -11,9 +11,11 @@ See docs/method.md, "The ensemble mitigation check".
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from modicum_server.domain.searches import Search
 from modicum_server.domain.statistics import DEFAULTS, Statistics
+from modicum_server.measures.intervals import images_without_difference
 from modicum_server.measures.matched_eligibility import MOST_APART, MatchedEligibility
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.number_words import short_name
@@ -43,7 +45,7 @@ def judge(
     elif matched.n < LEAST_IMAGES or _end(matched, low=True) <= limit:
         reasons.append(f"at matched temperatures the ratio is not clearly above {limit:g}")
     reasons.extend(_not_matched(name, counted) for name, counted in eligibility.items() if not counted.holds)
-    reasons.extend(_accuracy_reasons(accuracy, measures.get(DIFFERENCE), asked.accuracy_limit))
+    reasons.extend(_accuracy_reasons(accuracy, measures.get(DIFFERENCE), asked))
     return ("INCONCLUSIVE", tuple(reasons)) if reasons else (MITIGATED, ())
 
 
@@ -54,19 +56,29 @@ def _not_matched(member: str, counted: MatchedEligibility) -> str:
     )
 
 
-def _accuracy_reasons(test: Measure, second: Measure | None, limit: float) -> Iterator[str]:
+def _accuracy_reasons(test: Measure, second: Measure | None, asked: Statistics) -> Iterator[str]:
     """What keeps accuracy from being seen not to be lower, on the test set and on an out-of-distribution set."""
+    limit = asked.accuracy_limit
     not_lower = f"the ensemble's accuracy may be {abs(limit):g} or more below its members'"
     if test.value is not None and test.n < LEAST_IMAGES:
-        yield f"fewer than {LEAST_IMAGES} images have a label ({test.n})"
+        yield f"fewer than {LEAST_IMAGES} images have a label ({test.n}){_more_images(test.n, asked)}"
     elif test.value is not None and _end(test, low=True) <= limit:
-        yield not_lower
+        yield f"{not_lower}{_more_images(test.n, asked)}"
     if second is not None and second.value is None:
         yield second.unavailable
     elif second is not None and second.n < LEAST_IMAGES:
-        yield f"fewer than {LEAST_IMAGES} out-of-distribution images were predicted by all ({second.n})"
+        few = f"fewer than {LEAST_IMAGES} out-of-distribution images were predicted by all ({second.n})"
+        yield f"{few}{_more_images(second.n, asked)}"
     elif second is not None and _end(second, low=True) <= limit:
-        yield f"on out-of-distribution images {not_lower}"
+        yield f"on out-of-distribution images {not_lower}{_more_images(second.n, asked)}"
+
+
+def _more_images(n: int, asked: Statistics) -> str:
+    """How many images the accuracy condition takes, where there are fewer; else nothing."""
+    needed = images_without_difference(asked.accuracy_limit, asked.level)
+    if needed is None or n >= needed:
+        return ""
+    return f"; more images are needed: {needed} where no prediction differs, and there are {n}"
 
 
 def cautions(measures: Mapping[str, Measure]) -> tuple[str, ...]:
@@ -76,6 +88,19 @@ def cautions(measures: Mapping[str, Measure]) -> tuple[str, ...]:
     if rate.value is not None and _end(rate, low=False) >= 0:
         return told, "the overinterpretation rate is not clearly lower than the members'"
     return (told,)
+
+
+def disagreement(verdicts: Sequence[tuple[Search, str]]) -> str:
+    """Return the caution about one ensemble's verdicts under several searches; empty where all are alike."""
+    if len({verdict for _, verdict in verdicts}) <= 1:
+        return ""
+    told = "; ".join(f"{verdict} with {_search_words(search)}" for search, verdict in verdicts)
+    return f"the searches disagree: {told}"
+
+
+def _search_words(search: Search) -> str:
+    budget = f", {search.passes:,} passes" if search.passes else ""
+    return f"threshold {search.threshold:g}, {search.method}, {search.fill} fill{budget}"
 
 
 def _end(measure: Measure, *, low: bool) -> float:

@@ -82,6 +82,8 @@ def number_text(value: float, unit: str) -> str:
         return share_text(value)
     if unit == "ratio":
         return f"{_ratio_text(value)} times"
+    if unit == "images":
+        return f"{value:,.0f}"
     if unit == "pixels":
         return pixels_text(value)
     if unit == "confidence":
