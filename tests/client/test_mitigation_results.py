@@ -88,6 +88,18 @@ def test_the_limits_of_the_verdict_are_shown():
     )
 
 
+def test_numbers_of_images_are_shown_whole():
+    needed = {**measure(45.0, "images"), "interval": None, "n": 8}
+    many = {**measure(1234.0, "images"), "title": "Images for a power of 80%"}
+    many["interval"] = {**many["interval"], "low": 38.0, "high": 1520.0}
+    measures = {"fewer": {**needed, "title": "Few"}, "ratio_images_needed": many}
+
+    lines = list(mitigation_lines(checked({**CHECK, "measures": measures})))
+
+    assert "  images for a power of 80%: 1234 (38 to 1520)" in lines
+    assert "  few: 45 (n = 8, no interval)" in lines
+
+
 def test_eligible_images_are_shown_after_the_matched_temperatures():
     lines = list(mitigation_lines(checked(CHECK)))
 

@@ -53,6 +53,17 @@ def test_level_and_limits_of_the_verdict_are_shown(audited):
     ) in seen.text
 
 
+def test_the_power_and_the_images_that_it_takes_stand_in_the_table(audited):
+    matched = [finding(place, model_version=name, search_index=1) for place in range(12) for name in VERSIONS[:2]]
+    audited["findings"] += matched
+
+    text = read(page_of(**audited, searches=(SEARCH, replace(SEARCH, matched=True)))).text
+
+    assert "both ratios are seen above the limit if each is 1.2; accuracy apart 0% 0% to 0% 12" in text
+    assert "Images for a power of 80% 30 30 to 30 12" in text
+    assert "more images are needed: 189 where no prediction differs, and there are 12" in text
+
+
 def test_a_missing_time_is_shown_as_missing(audited):
     text = read(page_of(**audited)).text
 
