@@ -19,10 +19,11 @@ from modicum_server.domain.findings import (
 )
 from modicum_server.domain.models import Ensemble
 from modicum_server.domain.searches import Control, ControlPlan, TargetRule
-from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
+from modicum_server.domain.spots import SpotKind, SpotObjects, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
 from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures import registry
 from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
+from modicum_server.measures.mitigation_power import IMAGES_NEEDED, POWER
 from modicum_server.measures.out_of_distribution import OutOfDistribution, VersionPredictions
 
 from tests.measures.example_audit import (
@@ -77,6 +78,8 @@ def whole_document(statistics: Statistics) -> dict[str, Any]:
                 place,
                 1 + place % 30 + VERSIONS.index(name),
                 label=place % 4 // 3,
+                predicted_class=place % 2,
+                target_class=place % 2,
                 model_version=name,
                 search_index=index,
                 controls=every_control(place, name),
@@ -100,6 +103,7 @@ def whole_document(statistics: Statistics) -> dict[str, Any]:
         ),
         statistics=statistics,
         spots={VERSION: [SpotRow(None, IMAGES, (a_trial(IMAGES),))]},
+        retests={(VERSION, OTHER_VERSION): [SpotRow(None, IMAGES, (a_trial(IMAGES),))]},
         counterfactual=some_counterfactuals(),
     )
     return document
@@ -125,7 +129,9 @@ def a_trial(count: int) -> SpotTrial:
     sources = tuple(range(count))
     here, never = tuple(source % 2 == 0 for source in sources), (False,) * count
     outcomes = SpotOutcomes(sources, sources[::-1], here, never, sources, sources)
-    return SpotTrial(0, SpotPlace(SpotKind.WINDOW, 2, 2, 1, 1), pasted=outcomes, covered=outcomes)
+    shares = SpotObjects(sources, tuple(source / count for source in sources))
+    place = SpotPlace(SpotKind.WINDOW, 2, 2, 1, 1)
+    return SpotTrial(0, place, pasted=outcomes, covered=outcomes, on_objects=shares)
 
 
 def intervals(value: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -151,7 +157,12 @@ def test_every_interval_of_a_result_has_the_requested_level():
     }
     assert {one["level"] for (_, one), _ in found} == {0.95}
     assert {one["level"] for _, (_, one) in found} == {0.5}
-    ends = [(first, second) for (_, first), (_, second) in found if None not in (*first.values(), *second.values())]
+    ends = [
+        (first, second)
+        for (name, first), (_, second) in found
+        if name not in {POWER, IMAGES_NEEDED}  # of a verdict at that level, so these are other quantities
+        and None not in (*first.values(), *second.values())
+    ]
     assert all(first["low"] <= second["low"] <= second["high"] <= first["high"] for first, second in ends)
     assert sum(first["high"] > second["high"] for first, second in ends) > len(ends) / 2
 
