@@ -104,7 +104,7 @@ def test_the_optimiser_of_300_passes_is_the_default_and_argues_better_than_a_des
     )
 
     assert [torch.equal(one.mask, other.mask) for one, other in zip(by_default, named, strict=True)] == [True] * 6
-    assert all(one.confidence >= other.confidence - 1e-6 for one, other in zip(by_default, descents, strict=True))
+    assert sum(one.confidence for one in by_default) > sum(one.confidence for one in descents)
     assert {one.passes.equivalents for one in by_default} == {299}  # 98 gradients and 5 single passes
 
 

@@ -71,9 +71,9 @@ FAMILY = Family(
     overinterpretation,
     {
         "overinterpretation_rate": Title("Overinterpretation rate", Place.HEADLINE),
-        "overinterpretation_rate_with_baseline_confident": Title(
-            "The same, counting images for which the bare fill alone suffices"
-        ),
         "overinterpretation_rate_class_targeted": Title("The same for a random other class", Place.HEADLINE),
+        "overinterpretation_rate_with_baseline_confident": Title(
+            "Overinterpretation rate, counting images for which the bare fill alone suffices"
+        ),
     },
 )
