@@ -112,8 +112,8 @@ def test_the_measures_of_a_search_are_numbered_as_they_are_registered():
 
     assert names[:3] == [
         "overinterpretation_rate",
-        "overinterpretation_rate_with_baseline_confident",
         "overinterpretation_rate_class_targeted",
+        "overinterpretation_rate_with_baseline_confident",
     ]
     assert [measures[name]["order"] for name in names] == list(range(len(names)))
     assert names == [name for name in registry.measure_titles() if name in measures]
