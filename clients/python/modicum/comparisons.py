@@ -81,8 +81,8 @@ class CheckedVersion:
 class Mitigation:
     """The mitigation check of an ensemble under one search.
 
-    `verdict` is MITIGATED, NOT_MITIGATED or INCONCLUSIVE, `reasons` say why no clearer one, `cautions` where it
-    rests on few images that differ, or on mean fills that do, `stamp` what was not looked at. `temperatures` are
+    `verdict` is MITIGATED, NOT_MITIGATED or INCONCLUSIVE, `reasons` say why no clearer one, `cautions` what it
+    rests on and where searches or mean fills differ, `stamp` what was not looked at. `temperatures` are
     the members' matched ones; `matched_eligibility` tells by member on how many images it was eligible at these
     (`member`), and the ensemble (`ensemble`), of those that both scored (`scored_by_both`); empty where none was
     matched, and in results of before. `limits` are those of the verdict: the intervals of the ratios are to lie
