@@ -90,10 +90,13 @@ CAT_FOLLOWS = (
     "79%) over 30 pictures that were copied from."
 )
 INSIDE = "It lies inside the objects: 90% of it is on them (95% interval 81% to 91%)."
-MANY = "For 90% of 100 searched images (95% interval 83% to 94%), 5% of the pixels or fewer suffice."
-FEW = "For 5 of 6 searched images, 5% of the pixels or fewer suffice."
+SUFFICE = "the search found that 5% of the pixels or fewer suffice on its fill."
+MORE = "A stronger search may find more."
+MANY = f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} {MORE}"
+FEW = f"For 5 of 6 searched images, {SUFFICE} {MORE}"
+NONE_BRINGS = "no place that was tried makes 20% of other pictures its class."
 ANY = (
-    "For 90% of 100 searched images (95% interval 83% to 94%), 5% of the pixels or fewer suffice. Such subsets exist "
+    f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} Such subsets exist "
     "for other classes as well, which says more about what masks can do than about what this model learned."
 )
 OTHERS = "other backgrounds and cues without a place."
@@ -131,7 +134,7 @@ SITUATIONS = {
     "an audit without the spot test opens with its subsets": Situation((MANY, NOT_ASKED), asked=False),
     "few images are counted": Situation((FEW, NOT_ASKED), measured=rate(5, 6), asked=False),
     "all of few images are counted": Situation(
-        ("For 6 of 6 searched images, 5% of the pixels or fewer suffice.", NOT_ASKED), measured=rate(6, 6), asked=False
+        (f"For 6 of 6 searched images, {SUFFICE} {MORE}", NOT_ASKED), measured=rate(6, 6), asked=False
     ),
     "no image was searched": Situation(
         ("Nothing is known of small subsets: no image is eligible.", NOT_ASKED), measured=rate(0, 0), asked=False
@@ -192,16 +195,41 @@ SITUATIONS = {
         spot_test(EVERYONE, CAT, row(4, "dog", SpotOutcome.NONE_FOUND, followed=0.6, outside=SpotOutcome.SUFFICIENT)),
     ),
     "nothing found names what was looked through": Situation(
-        ("No spot that decides was found in 10 classes with 300 images.", MANY, NOT_TESTED),
+        (f"No spot that decides was found in 10 classes, over 300 images: {NONE_BRINGS}", MANY, NOT_TESTED),
         spot_test(EVERYONE, *(row(place, f"class {place}", SpotOutcome.NONE_FOUND) for place in range(10))),
     ),
     "nothing found in all classes together": Situation(
-        ("No spot that decides was found in all classes together with 300 images.", MANY, NOT_TESTED),
+        (
+            f"No spot that decides was found in all classes together, over 300 images: {NONE_BRINGS}",
+            MANY,
+            NOT_TESTED,
+        ),
         spot_test(EVERYONE),
+    ),
+    "classes with too few images are not tested": Situation(
+        (
+            f"No spot that decides was found in all classes together, over 300 images: {NONE_BRINGS}",
+            MANY,
+            f"Not tested: whether a small place decides for 9 classes (fewer than 8 images each), {OTHERS}",
+        ),
+        replace(spot_test(EVERYONE), untested=9),
+    ),
+    "the other classes are told of beside what was found": Situation(
+        (
+            CAT_FOLLOWS,
+            NEXT_STEP,
+            "No spot was found for 1 other class; it is not settled for deer.",
+            MANY,
+            NOT_TESTED,
+        ),
+        spot_test(
+            EVERYONE, CAT, row(4, "dog", SpotOutcome.NONE_FOUND), row(5, "deer", SpotOutcome.INCONCLUSIVE, needed=45)
+        ),
     ),
     "what is not settled says how many images would": Situation(
         (
-            "These 300 images do not settle whether a spot decides for cat. About 45 images of each would settle it.",
+            "These 300 images do not settle whether a spot decides for cat.",
+            "If more images are like these, about 45 of a class would show that none decides.",
             MANY,
             NOT_TESTED,
         ),
@@ -221,7 +249,7 @@ SITUATIONS = {
     ),
     "accuracy that holds on a counterfactual set comes after the spots": Situation(
         (
-            "No spot that decides was found in all classes together with 300 images.",
+            f"No spot that decides was found in all classes together, over 300 images: {NONE_BRINGS}",
             "Accuracy holds when the picture is replaced by its counterfactual: it goes from 95% to 94%.",
             MANY,
             UNCHANGED,
@@ -240,7 +268,7 @@ SITUATIONS = {
     ),
     "rows that failed are not tested, and the others are said": Situation(
         (
-            "No spot that decides was found in 1 class with 300 images.",
+            f"No spot that decides was found in 1 class, over 300 images: {NONE_BRINGS}",
             MANY,
             f"Not tested: whether a small place decides for dog (the model's process failed), {OTHERS}",
         ),

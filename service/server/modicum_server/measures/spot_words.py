@@ -41,7 +41,7 @@ def _found_sentences(test: SpotTest) -> list[str]:
 
 def _nothing_sentences(test: SpotTest) -> list[str]:
     classes = [row for row in test.rows if row.row.target_class is not None]
-    looked = "windows of up to 10% of the area, rings at the edge, and each image's own densest window"
+    looked = "windows of up to 10% of the area, stripes, rings at the edge, and each image's own densest window"
     images = max((row.row.sources for row in test.rows), default=0)
     scope = f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}" if classes else "all classes together"
     after = [_outside_text(test), _untested_text(test.untested)]
@@ -52,7 +52,7 @@ def _nothing_sentences(test: SpotTest) -> list[str]:
     names = _some([row.label for row in open_rows])
     return [
         f"Whether a spot decides is not settled for {names} ({images} images; tried were {looked}).",
-        f"About {needed} images of a class would settle it." if needed is not None else "",
+        f"If more images are like these, about {needed} of a class would show that none decides." if needed else "",
         "Some classes could not be tested because the model's process failed." if _failed(open_rows) else "",
         *after,
     ]
@@ -132,9 +132,10 @@ def _judgement(found: Sequence[JudgedRow]) -> str:
 
 
 def place_text(judged: JudgedPlace) -> str:
-    """Return where the place of the first half is, in words."""
+    """Return where the place is, in words; the halves of the images may have chosen two."""
     rest = ", as far as it lies outside the objects" if judged.outside else ""
-    return f"{_shape_text(judged.trials[0].place)}{rest}"
+    shapes = dict.fromkeys(_shape_text(trial.place) for trial in judged.trials)
+    return f"{' or, for the other half of the pictures, '.join(shapes)}{rest}"
 
 
 def _shape_text(place: SpotPlace) -> str:

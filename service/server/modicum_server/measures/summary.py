@@ -5,9 +5,9 @@ All rules are here, and a test holds them to a table of situations. Computes no 
 
 from collections.abc import Mapping, Sequence
 
-from modicum.gate.spot_rule import SpotOutcome
+from modicum.gate.spot_rule import NONE_LIMIT, SpotOutcome
 
-from modicum_server.domain.spots import LEAST_SPOT_IMAGES
+from modicum_server.domain.spots import LEAST_CLASS_IMAGES, LEAST_SPOT_IMAGES
 from modicum_server.measures import counterfactuals
 from modicum_server.measures.counterfactual_pairs import CounterfactualTest
 from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
@@ -63,6 +63,7 @@ def summary_of(
     return [
         *(paired if fell else []),
         *(_about_found(tested) or _about_no_spot(tested)),
+        *_about_rest(tested),
         *([] if fell else paired),
         *_about_shortcut(measured, outcomes),
         _about_subsets(measured, outcomes),
@@ -92,11 +93,31 @@ def _about_no_spot(rows: Sequence[JudgedRow]) -> list[str]:
         return []
     images = max(row.row.sources for row in rows)
     unsettled = [row for row in rows if row.outcome is SpotOutcome.INCONCLUSIVE]
-    if not unsettled:
-        return [f"No spot that decides was found in {_scope(rows)} with {images} images."]
-    needed = max((row.needed for row in unsettled if row.needed), default=0)
-    enough = f" About {needed} images of each would settle it." if needed else ""
-    return [f"These {images} images do not settle whether a spot decides for {_names(unsettled)}.{enough}"]
+    if unsettled:
+        text = f"These {images} images do not settle whether a spot decides for {_names(unsettled)}."
+        return [text, *_images_needed(unsettled)]
+    none = f"no place that was tried makes {share_text(NONE_LIMIT)} of other pictures its class"
+    return [f"No spot that decides was found in {_scope(rows)}, over {images} images: {none}."]
+
+
+def _images_needed(unsettled: Sequence[JudgedRow]) -> list[str]:
+    """How many images would settle it; the row of all classes together counts where no class does."""
+    classes = [row for row in unsettled if row.row.target_class is not None]
+    needed = max((row.needed for row in classes or unsettled if row.needed), default=0)
+    whose = "of a class" if classes else "in all"
+    return [f"If more images are like these, about {needed} {whose} would show that none decides."] if needed else []
+
+
+def _about_rest(rows: Sequence[JudgedRow]) -> list[str]:
+    """What is known of the other classes where a spot was found for some."""
+    if not any(row.found for row in rows):
+        return []
+    rest = [row for row in rows if not row.found and row.row.target_class is not None]
+    none = sum(row.outcome is SpotOutcome.NONE_FOUND for row in rest)
+    unsettled = [row for row in rest if row.outcome is SpotOutcome.INCONCLUSIVE]
+    said = [f"no spot was found for {none} other {_classes(none)}"] if none else []
+    said += [f"it is not settled for {_names(unsettled)}"] if unsettled else []
+    return [f"{'; '.join(said).capitalize()}."] if said else []
 
 
 def _found(row: JudgedRow) -> str:
@@ -133,7 +154,10 @@ def _spots_not_tested(test: SpotTest | None, *, spot_asked: bool) -> str:
         return f"{question} (that takes at least {LEAST_SPOT_IMAGES} images of two predicted classes)"
     failed = [row for row in test.rows if row.row.reason is not None]
     whose = "" if len(failed) == len(test.rows) else f" for {_names(failed)}" if failed else ""
-    return f"{question}{whose} (the model's process failed)" if failed else ""
+    untested = f" for {test.untested} {_classes(test.untested)} (fewer than {LEAST_CLASS_IMAGES} images each)"
+    reasons = [f"{whose} (the model's process failed)" if failed else "", untested if test.untested else ""]
+    open_ones = [reason for reason in reasons if reason]
+    return f"{question}{' and'.join(open_ones)}" if open_ones else ""
 
 
 def _about_shortcut(measured: Measured, outcomes: Mapping[str, str]) -> list[str]:
@@ -154,13 +178,13 @@ def _about_subsets(measured: Measured, outcomes: Mapping[str, str]) -> str:
         return f"Nothing is known of small subsets: {rate.unavailable}."
     few = asked_text(rate.parameters["alpha"])
     images = f"{part_text(rate.value, rate.n)} of {rate.n} searched images{interval_text(rate.interval)}"
-    text = f"For {images}, {few} of the pixels or fewer suffice"
+    text = f"For {images}, the search found that {few} of the pixels or fewer suffice on its fill"
     if outcomes.get("class_targeted") == "ANY_CLASS":
         return (
             f"{text}. Such subsets exist for other classes as well, which says more about what masks can do than about "
             "what this model learned."
         )
-    return f"{text}."
+    return f"{text}. A stronger search may find more."
 
 
 def _scope(rows: Sequence[JudgedRow]) -> str:
