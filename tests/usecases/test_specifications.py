@@ -137,6 +137,14 @@ def test_a_control_budget_that_is_too_small_to_run_is_refused(control, fewest):
         check_draft(given(controls=(ControlPlan(control, passes=fewest - 1),)), PROJECT)
 
 
+def test_a_spot_test_on_too_few_images_is_refused():
+    for images in (0, 30):
+        check_draft(given(controls=(ControlPlan(Control.SPOT, images),)), PROJECT)
+
+    with pytest.raises(FieldInvalid, match=r"controls\[0\]\.images: expected 30 or more for spot, .* got 29"):
+        check_draft(given(controls=(ControlPlan(Control.SPOT, 29),)), PROJECT)
+
+
 @pytest.mark.parametrize("control", ["fill", "dilated", "mask_only", "random", "transfer", "shortcut"])
 def test_a_control_without_a_search_of_its_own_has_no_budget(control):
     plans = [ControlPlan(Control.FILL), ControlPlan(Control(control), 5, 100)]

@@ -10,6 +10,7 @@ from typing import Final
 
 from modicum_server.domain.pixel_subsets import FEWEST_PASSES as LEAST_DESCENT_PASSES
 from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control, Fill, Search, TargetRule
+from modicum_server.domain.spots import LEAST_SPOT_IMAGES
 
 LEAST_CLIMB_PASSES = 41
 """Least budget of fill_robust at the door: two steps of a climb and one verification by 32 donors. A test compares."""
@@ -41,6 +42,7 @@ class ControlFacts:
         images: which images it runs on.
         by_default: whether it runs unless the caller names the controls.
         default_images: on how many images it runs by default; 0 is all.
+        least_images: the fewest images that it can be asked to run on.
         default_passes: budget beside a search that has none in passes; 0 where it takes the search's own.
         least_passes: the least budget that it can be given; 0 where it has no search of its own.
         scoring_passes: forward passes on an image, where it has no search of its own.
@@ -54,6 +56,7 @@ class ControlFacts:
     images: Images = Images.WITH_SUBSET
     by_default: bool = True
     default_images: int = 0
+    least_images: int = 1
     default_passes: int = 0
     least_passes: int = 0
     scoring_passes: int = 0
@@ -91,7 +94,9 @@ CONTROLS: Final[Mapping[Control, ControlFacts]] = {
         least_passes=LEAST_DESCENT_PASSES,
         predicted_class_only=True,
     ),
-    Control.SPOT: ControlFacts(images=Images.SCORED, default_images=SPOT_IMAGES, after_searches=True),
+    Control.SPOT: ControlFacts(
+        images=Images.SCORED, default_images=SPOT_IMAGES, least_images=LEAST_SPOT_IMAGES, after_searches=True
+    ),
 }
 
 SEARCH_RESULTS: Final = tuple(facts.result for facts in CONTROLS.values() if facts.searches)

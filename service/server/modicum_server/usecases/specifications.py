@@ -113,7 +113,7 @@ def _check_controls(draft: AuditDraft) -> None:
     if draft.no_controls and any(plan.control not in EXTRA for plan in plans):
         raise FieldInvalid(f"{FIELD}.no_controls", "expected false, because controls are given too")
     for place, plan in enumerate(plans):
-        check(f"{FIELD}.controls[{place}].images", plan.images)
+        _check_images(f"{FIELD}.controls[{place}].images", plan)
         _check_budget(f"{FIELD}.controls[{place}].passes", plan)
         _check_method(f"{FIELD}.controls[{place}].method", plan)
         if plan.control in ASKING_OTHERS and len(draft.specification.model_versions) == 1:
@@ -129,6 +129,12 @@ def _check_controls(draft: AuditDraft) -> None:
                 "control out",
             )
     _check_distinct(f"{FIELD}.controls", [plan.control for plan in plans])
+
+
+def _check_images(field: str, plan: ControlPlan) -> None:
+    check(field, plan.images)
+    if 0 < plan.images < (least := CONTROLS[plan.control].least_images):
+        raise FieldInvalid(field, f"expected {least} or more for {plan.control}, or 0 for all, got {plan.images}")
 
 
 def _check_budget(field: str, plan: ControlPlan) -> None:
