@@ -10,7 +10,6 @@ from typing import Final
 
 from modicum_server.domain.pixel_subsets import FEWEST_PASSES as LEAST_DESCENT_PASSES
 from modicum_server.domain.searches import LEAST_SEARCH_PASSES, Control, Fill, Search, TargetRule
-from modicum_server.domain.spots import LEAST_SPOT_IMAGES
 
 LEAST_CLIMB_PASSES = 41
 """Least budget of fill_robust at the door: two steps of a climb and one verification by 32 donors. A test compares."""
@@ -18,6 +17,8 @@ FINDING_CLIMB_PASSES = 222
 """Budget below which fill_robust finds nothing beside a whole pool of donors, 32 of them verifying. A test compares."""
 FILL_ROBUST_IMAGES = 64
 """Images of fill_robust by default: it searches once more, and its measures are medians."""
+LEAST_SPOT_IMAGES = 30
+"""Fewest images with a prediction for a spot test: with fewer, nothing can be concluded."""
 SPOT_IMAGES = 1000
 """Images of the spot test by default: it copies places between images, and more would add little."""
 

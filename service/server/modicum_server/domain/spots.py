@@ -12,8 +12,6 @@ from modicum_server.domain.searches import Canvas
 
 LEAST_CLASS_IMAGES = 8
 """Fewest images of a predicted class for a row of its own. A test compares with the library."""
-LEAST_SPOT_IMAGES = 30
-"""Fewest images with a prediction for a spot test: with fewer, nothing can be concluded."""
 CHOICE_PASSES = 4096
 """Most forward passes by which one row chooses its places. A test compares with the library."""
 MOST_SCANNED = 60

@@ -21,10 +21,10 @@ from modicum.gate.spot_rule import (
     sources_needed,
 )
 
+from modicum_server.domain.controls import LEAST_SPOT_IMAGES
 from modicum_server.domain.models import ModelVersion
 from modicum_server.domain.spots import (
     LEAST_CLASS_IMAGES,
-    LEAST_SPOT_IMAGES,
     SpotKind,
     SpotOutcomes,
     SpotRow,

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from modicum.gate.spot_rule import NONE_LIMIT, SpotOutcome
 
-from modicum_server.domain.spots import LEAST_CLASS_IMAGES, LEAST_SPOT_IMAGES
+from modicum_server.domain.controls import LEAST_SPOT_IMAGES
+from modicum_server.domain.spots import LEAST_CLASS_IMAGES
 from modicum_server.measures import counterfactuals
 from modicum_server.measures.counterfactual_pairs import CounterfactualTest
 from modicum_server.measures.counterfactual_rule import CounterfactualOutcome

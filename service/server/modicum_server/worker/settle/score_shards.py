@@ -17,9 +17,10 @@ from modicum_server.domain.audits import (
     Stage,
 )
 from modicum_server.domain.classes import scorable_sources
+from modicum_server.domain.controls import LEAST_SPOT_IMAGES
 from modicum_server.domain.ensembles import checked_together
 from modicum_server.domain.models import ModelVersion
-from modicum_server.domain.spots import ALL_CLASSES, LEAST_CLASS_IMAGES, LEAST_SPOT_IMAGES, most_spot_passes
+from modicum_server.domain.spots import ALL_CLASSES, LEAST_CLASS_IMAGES, most_spot_passes
 from modicum_server.ports import Transaction
 from modicum_server.usecases.controls import control_positions, transfer_plan
 from modicum_server.usecases.costs import cut_scores
