@@ -127,8 +127,14 @@ def test_the_sentence_gives_share_donors_fraction_and_ratio():
     assert reading_of([finding(place, 3, controls=robust(12)) for place in range(20)])["text"] == (
         "For 100% of 20 images (95% interval 84% to 100%) a part suffices with at least 9 in 10 of 29 other images as "
         "the fill; the median is 19% of the pixels (95% interval 19% to 19%), 4.0 times the search's own "
-        "subset (95% interval 4.0 to 4.0): the search's subsets are so small only because of their fill."
+        "subset (95% interval 4.0 to 4.0): a search that must suffice on other images as the fill needed larger parts."
     )
+
+
+def test_few_pixels_are_said_to_suffice_with_the_fills_that_were_tried():
+    text = reading_of([finding(place, 1, controls=robust(3)) for place in range(20)])["text"]
+
+    assert text.endswith(": few pixels suffice with nine in ten of the images that were tried as the fill.")
 
 
 def test_its_passes_are_in_those_of_the_audit():

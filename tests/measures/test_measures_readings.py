@@ -51,6 +51,22 @@ def test_half_found_is_inconclusive():
     readings = readings_of([finding(place, 3, controls=controls(size)) for place, size in enumerate(sizes)])
 
     assert readings["class_targeted"]["outcome"] == "INCONCLUSIVE"
+    assert readings["class_targeted"]["text"].endswith(
+        "no verdict, because it is open whether a search finds one for more than half of such images."
+    )
+
+
+def test_found_for_every_image_at_an_open_size_ratio_says_that_the_ratio_is_open():
+    sizes = [4, 8] * 10
+
+    reading = readings_of([finding(place, 3, controls=controls(size)) for place, size in enumerate(sizes)])[
+        "class_targeted"
+    ]
+
+    assert reading["outcome"] == "INCONCLUSIVE"
+    assert reading["text"].endswith(
+        ": no verdict, because it is open whether subsets for other classes are more than 2.0 times as large."
+    )
 
 
 def test_the_class_targeted_sentence_gives_share_and_ratio():
@@ -58,7 +74,7 @@ def test_the_class_targeted_sentence_gives_share_and_ratio():
 
     assert readings["class_targeted"]["text"] == (
         "For 100% of 20 images (95% interval 84% to 100%) the same search finds a subset for a random other class, "
-        "in the median 1.3 times as large (95% interval 1.3 to 1.3): "
+        "in the median 1.3 times as large as for the predicted class (95% interval 1.3 to 1.3): "
         "this search can argue for any class, so what it finds for the predicted class shows no more than that."
     )
 
@@ -99,6 +115,28 @@ def test_the_fill_control_is_read_by_its_rule(surviving, count, outcome):
     findings = [finding(place, 3, controls=on_all_fills(sufficient=place < surviving)) for place in range(count)]
 
     assert readings_of(findings)["fill"]["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    ("surviving", "conclusion"),
+    [
+        (20, ": most of them suffice on black, blur, marginal, noise and white too."),
+        (1, ": most of them no longer suffice on black, blur, marginal, noise and white, so they depend on the fill."),
+    ],
+)
+def test_the_fill_sentence_names_the_fills_on_which_most_subsets_suffice_or_fail(surviving, conclusion):
+    findings = [finding(place, 3, controls=on_all_fills(sufficient=place < surviving)) for place in range(20)]
+
+    assert readings_of(findings)["fill"]["text"].endswith(conclusion)
+
+
+def test_a_subset_that_fails_on_one_fill_only_is_said_to_fail_on_that_one():
+    scored = tuple(FillFinding(fill, 0.5, fill is not Fill.WHITE) for fill in Fill if fill is not Fill.MEAN)
+
+    reading = readings_of([finding(place, 3, controls=FindingControls(fills=scored)) for place in range(20)])["fill"]
+
+    assert reading["outcome"] == "DEPENDS_ON_FILL"
+    assert reading["text"].endswith(": most of them no longer suffice on white, so they depend on the fill.")
 
 
 def on_all_fills(*, sufficient: bool, without: Fill | None = None) -> FindingControls:
@@ -153,6 +191,14 @@ def test_variants_of_the_subset_are_read_by_their_rules(control, high, low, surv
     outcome = readings_of(findings)[control]["outcome"]
 
     assert outcome == {(20, 20): high, (1, 20): low}.get((surviving, count), "INCONCLUSIVE")
+
+
+def test_random_pixels_that_do_not_suffice_are_said_to_be_as_many():
+    findings = [finding(place, 3, controls=variants(sufficient=False)) for place in range(20)]
+
+    text = readings_of(findings)["random"]["text"]
+
+    assert text.endswith(": on most images as many random pixels do not suffice.")
 
 
 def test_subsets_that_fall_below_the_threshold_and_keep_their_class_are_weakened_and_not_destroyed():

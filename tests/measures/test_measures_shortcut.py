@@ -164,6 +164,19 @@ def test_the_sentence_names_the_classes_that_rest_on_the_ring():
     assert text.endswith("the decision uses the ring; a person must say whether there is evidence in it.")
 
 
+def test_the_sentence_names_three_classes_and_bounds_the_losses_of_the_others():
+    text = reading_of(of_classes([30] * 10, [27, 28, 29, 26, 25, *[0] * 5]))["text"]
+
+    assert "and at most as much for 2 more;" in text
+
+
+def test_classes_with_too_few_images_to_tell_say_what_was_filled():
+    text = reading_of(of_classes([100, 10], [0, 3]))["text"]
+
+    assert ": filling the ring costs 30% " in text
+    assert text.endswith("on too few images to tell.")
+
+
 def test_the_sentence_counts_classes_with_too_few_images():
     text = reading_of(of_classes([60, 60, 9, 3], [0] * 4))["text"]
 

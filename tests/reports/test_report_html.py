@@ -69,7 +69,10 @@ def test_the_headline_gives_the_rate_its_interval_and_its_companion():
     text = read(page_of(FEW)).text
 
     assert "For 100% of the images that were searched, 5% of the pixels or fewer suffice" in text
-    assert "That is 12 of 12 (95% interval 76% to 100%). It is a lower bound" in text
+    assert (
+        "That is 12 of 12 (95% interval 76% to 100%). It is a lower bound: a stronger search may find smaller subsets."
+        in text
+    )
     assert (
         "the same search finds that 5% of the pixels suffice on 0% of 12 images (95% interval 0% to 24%), clearly less "
         "often."
@@ -250,6 +253,27 @@ def test_unlabelled_images_have_neither_accuracy_nor_a_plot_by_correctness():
     assert "Subset fraction by correctness" not in text
     assert "no image with a label was scored" in text
     assert "class 0" in text
+
+
+def test_the_page_defines_pass_equivalents_where_it_first_uses_them():
+    before, after = read(page_of([finding()])).text.split("pass-equivalents", maxsplit=1)
+
+    assert "pass-equivalent" not in before
+    assert after.startswith(" (a forward pass of one image counts 1, a backward pass 2)")
+
+
+def test_the_glossary_gives_the_rule_of_the_spot_test_and_its_limits():
+    entry = read(page_of([finding()])).text.split("Spot test ", maxsplit=1)[1]
+
+    outcomes = ("SUFFICIENT", "above 0.10", "DECISIVE", "above 0.20", "Holm", "NONE_FOUND", "below 0.20", "Student's t")
+    assert [entry.index(said) for said in outcomes] == sorted(entry.index(said) for said in outcomes)
+
+
+@pytest.mark.parametrize(("mistakes", "shown"), [(9, False), (10, True)])
+def test_a_plot_by_correctness_needs_ten_misclassified_images(mistakes, shown):
+    findings = [finding(place, 2, label=int(place < mistakes)) for place in range(20)]
+
+    assert ("Subset fraction by correctness" in read(page_of(findings)).text) is shown
 
 
 def test_several_versions_and_searches_stand_side_by_side():

@@ -90,6 +90,15 @@ def test_a_copy_is_shown_as_the_model_saw_it_with_its_source_and_the_other_pictu
     assert len(others) == 6, "three copies are shown, in three pictures each"
 
 
+def test_copies_are_captioned_with_the_share_of_copies_that_worked():
+    tested = rows()[VERSION]
+    (trial,) = tested[1].trials
+    some = replace(trial.pasted, here=(True,) * 15 + (False,) * 5)
+    spots = {VERSION: [tested[0], replace(tested[1], trials=(replace(trial, pasted=some),))]}
+
+    assert "cat Examples of the 75% of copies that worked." in read(page_of(FINDINGS, spots=spots)).text
+
+
 def test_an_own_window_is_shown_where_it_lies_in_its_source():
     windows = tuple(SpotWindow(at, 6, 5) for at in range(CAT_IMAGES))
     place = SpotPlace(SpotKind.OWN, 2, 3)

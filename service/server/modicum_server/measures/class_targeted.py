@@ -74,13 +74,14 @@ def class_targeted_reading(measured: Measured) -> Reading | None:
         f"finds a subset for a random other class"
     )
     if ratio.value is not None:
-        fact += f", in the median {times_text(ratio.value)} as large{interval_text(ratio.interval, ratio_text)}"
+        fact += f", in the median {times_text(ratio.value)} as large as for the predicted class"
+        fact += interval_text(ratio.interval, ratio_text)
     elif ratio.interval is not None and ratio.interval.low is not None:
-        fact += f", in the median at least {times_text(ratio.interval.low)} as large"
+        fact += f", in the median at least {times_text(ratio.interval.low)} as large as for the predicted class"
     if bare.value:
         fact += f"; for {share_text(bare.value)} the bare fill alone suffices{interval_text(bare.interval)}"
     outcome = _outcome(found, bare, ratio)
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, bare, found.n)}.", outcome)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, found, bare, ratio)}.", outcome)
 
 
 def _outcome(found: Measure, bare: Measure, ratio: Measure) -> str:
@@ -95,16 +96,26 @@ def _outcome(found: Measure, bare: Measure, ratio: Measure) -> str:
     return "INCONCLUSIVE"
 
 
-def _conclusion(outcome: str, bare: Measure, n: int) -> str:
+def _conclusion(outcome: str, found: Measure, bare: Measure, ratio: Measure) -> str:
     if outcome == "ANY_CLASS" and _low(bare) > FOUND_LIMIT:
         return "the fill alone makes the model confident of other classes, so another fill is needed"
     if outcome == "ANY_CLASS":
         return "this search can argue for any class, so what it finds for the predicted class shows no more than that"
     if outcome == "THIS_CLASS":
         return "this search argues far more easily for the predicted class than for another"
-    if n < SMALLEST_SAMPLE:
+    if found.n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
-    return "these images do not settle whether this search can argue for any class"
+    return f"no verdict, because {_open_question(found, ratio)}"
+
+
+def _open_question(found: Measure, ratio: Measure) -> str:
+    if _low(found) <= FOUND_LIMIT:
+        return "it is open whether a search finds one for more than half of such images"
+    if ratio.interval is None:
+        return f"the sizes of fewer than {SMALLEST_SAMPLE} subsets can be compared"
+    if _low(ratio) <= RATIO_LIMIT:
+        return f"it is open whether subsets for other classes are more than {times_text(RATIO_LIMIT)} as large"
+    return "it is open whether the bare fill alone suffices for more than half of such images"
 
 
 def _low(measure: Measure) -> float:

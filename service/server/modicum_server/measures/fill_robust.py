@@ -1,8 +1,8 @@
 """The fill-robust control: which subset suffices whatever other image stands elsewhere?
 
-Rule of the reading. FEW_PIXELS: the upper end of the median fraction is at most 0.05, so few pixels suffice whatever
-other image stands elsewhere. THE_FILL: otherwise, the lower end of the found share is above 0.5, and the lower end of
-the median ratio to the search's own subset is above 2, so the search's subsets are small only because of their fill.
+Rule of the reading. FEW_PIXELS: the upper end of the median fraction is at most 0.05, so few pixels suffice with nine
+in ten of the donors as the fill. THE_FILL: otherwise, the lower end of the found share is above 0.5, and the lower end
+of the median ratio to the search's own subset is above 2, so larger parts are needed than on that search's own fill.
 Otherwise, or below n = 10, INCONCLUSIVE: the passes may have been too few, which says nothing about the model. An open
 end counts as beyond every limit.
 
@@ -113,9 +113,9 @@ def _is_found_for_most(found: Measure) -> bool:
 
 def _conclusion(outcome: str, found: Measure) -> str:
     if outcome == "FEW_PIXELS":
-        return "few pixels carry the decision by themselves, whatever surrounds them"
+        return "few pixels suffice with nine in ten of the images that were tried as the fill"
     if outcome == "THE_FILL":
-        return "the search's subsets are so small only because of their fill"
+        return "a search that must suffice on other images as the fill needed larger parts"
     if found.n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
     if not _is_found_for_most(found):

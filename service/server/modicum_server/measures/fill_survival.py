@@ -55,7 +55,7 @@ def fill_reading(measured: Measured) -> Reading | None:
     fact = f"Of {n} subsets found on the {searched} fill, {shares} still suffice"
     if missing := tried.keys() - survival.keys():
         fact += f"; none could be scored on {enumeration(sorted(missing))}"
-    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, n)}.", outcome)
+    return Reading(CONTROL, f"{fact}: {_conclusion(outcome, survival, n)}.", outcome)
 
 
 def _share_on(fill: str, measure: Measure, n: int) -> str:
@@ -66,18 +66,24 @@ def _share_on(fill: str, measure: Measure, n: int) -> str:
 def _outcome(tried: Mapping[str, Measure]) -> str:
     intervals = [measure.interval for measure in tried.values()]
     known = [interval for interval in intervals if interval is not None]
-    if any(interval.high is not None and interval.high < LIMIT for interval in known):
+    if any(_fails_for_most(measure) for measure in tried.values()):
         return "DEPENDS_ON_FILL"
     if len(known) == len(intervals) and all(interval.low is not None and interval.low > LIMIT for interval in known):
         return "SURVIVES"
     return "INCONCLUSIVE"
 
 
-def _conclusion(outcome: str, n: int) -> str:
+def _fails_for_most(measure: Measure) -> bool:
+    interval = measure.interval
+    return interval is not None and interval.high is not None and interval.high < LIMIT
+
+
+def _conclusion(outcome: str, survival: Mapping[str, Measure], n: int) -> str:
     if outcome == "SURVIVES":
-        return "what surrounds the kept pixels matters little"
+        return f"most of them suffice on {enumeration(list(survival))} too"
     if outcome == "DEPENDS_ON_FILL":
-        return "the kept pixels suffice only together with the fill on which they were found"
+        failing = enumeration([fill for fill, measure in survival.items() if _fails_for_most(measure)])
+        return f"most of them no longer suffice on {failing}, so they depend on the fill"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} subsets, so no verdict"
     return "these subsets do not settle whether the fill is part of the evidence"

@@ -45,7 +45,7 @@ def _conclusion(outcome: str, n: int) -> str:
     if outcome == "ANY_PIXELS":
         return "any pixels suffice, so the subsets' pixels are not special"
     if outcome == "THESE_PIXELS":
-        return "it matters which pixels are kept, not how many"
+        return "on most images as many random pixels do not suffice"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
     return "these images do not settle whether any pixels would suffice"

@@ -118,7 +118,7 @@ def judge(measured: Measured) -> tuple[str, str]:
         return "INCONCLUSIVE", f"accuracy is not clearly above chance ({share_text(chance)}), so no verdict"
     open_classes = [group for group in drop.groups.values() if group.interval and (group.value or 0.0) > DROP_LIMIT]
     if open_classes:
-        return "INCONCLUSIVE", f"it costs {_costs(open_classes)}, on too few images to tell"
+        return "INCONCLUSIVE", f"filling {place} costs {_costs(open_classes)}, on too few images to tell"
     if _ends(drop)[1] < DROP_LIMIT:
         return "NONE_SEEN", f"no reliance on {place} was seen{_untold(drop)}"
     return "INCONCLUSIVE", f"these images do not settle whether the decision uses {place}"
@@ -142,7 +142,7 @@ def class_losses_text(groups: Sequence[Measure]) -> str:
         for group in groups[:MOST_NAMED]
     ]
     more = len(groups) - MOST_NAMED
-    return enumeration([*named, f"as much for {more} more"] if more > 0 else named)
+    return enumeration([*named, f"at most as much for {more} more"] if more > 0 else named)
 
 
 def _costs(groups: Sequence[Measure]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.searches import Canvas, Fill, Search, SearchMethod, TargetRule
 from modicum_server.measures import registry
+from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, measure_from_json
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.observer import Observer
@@ -105,7 +106,7 @@ class Sketch:
             readings=tuple(self.result["readings"]),
             distribution=plots.strips(_by_target(seen), alpha),
             scatter=plots.scatter(_points(seen, self._margins), seen.search.threshold, alpha),
-            correctness=plots.strips(_by_correctness(seen), alpha) if seen.labelled.any() else None,
+            correctness=plots.strips(_by_correctness(seen), alpha),
             descent=_descent(measured),
             canvas=self.scene.canvas,
             groups=tuple((name, self._cards(places)) for name, places in self._choice.groups),
@@ -163,7 +164,10 @@ def _by_target(seen: Observations) -> list[plots.Values]:
 
 
 def _by_correctness(seen: Observations) -> list[plots.Values]:
+    """Empty below ten misclassified images."""
     known = seen.measured & seen.labelled
+    if int((known & ~seen.correct).sum()) < SMALLEST_SAMPLE:
+        return []
     return [
         plots.Values("Correct predictions", "first", tuple(seen.fraction[known & seen.correct].tolist())),
         plots.Values("Incorrect predictions", "third", tuple(seen.fraction[known & ~seen.correct].tolist())),

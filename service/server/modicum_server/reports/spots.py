@@ -31,6 +31,15 @@ class CopiedSpot:
 
 
 @dataclass(frozen=True, slots=True)
+class SpotPictures:
+    """Copies that changed the class of one row; `worked` is the share of its copies that did."""
+
+    label: str
+    worked: str
+    copies: tuple[CopiedSpot, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SpotLine:
     """One class: its outcome, where its place is, and both differences."""
 
@@ -50,7 +59,7 @@ class SpotPage:
 
     model: str
     lines: tuple[SpotLine, ...]
-    pictures: tuple[tuple[str, tuple[CopiedSpot, ...]], ...]
+    pictures: tuple[SpotPictures, ...]
     canvas: Canvas
 
     @property
@@ -86,7 +95,7 @@ def spot_pages(
             called(test["model_version"]),
             tuple(_line(row) for row in (*test["rows"][1:], *test["rows"][:1]) if row["places"]),
             tuple(
-                (row["label"], copies)
+                SpotPictures(row["label"], _worked_text(row), copies)
                 for row in test["rows"]
                 if (copies := _copies(row, images, test, scenes[test["model_version"]]))
             ),
@@ -115,8 +124,7 @@ def _images(tests: Sequence[Mapping[str, Any]], findings: Iterable[Finding]) -> 
 
 
 def _line(row: Mapping[str, Any]) -> SpotLine:
-    shown = [place for place in row["places"] if place.get("outside", False) is _is_outside(row)]
-    strongest = max(shown or row["places"], key=lambda place: _low(place["measures"]["spot_pasted_difference"]))
+    strongest = _strongest(row)
     pasted, covered = (
         measure_from_json(strongest["measures"][name]) for name in ("spot_pasted_difference", "spot_covered_difference")
     )
@@ -130,6 +138,17 @@ def _line(row: Mapping[str, Any]) -> SpotLine:
         covered=_difference_text(covered),
         sources=pasted.n,
     )
+
+
+def _strongest(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The place that is shown."""
+    shown = [place for place in row["places"] if place.get("outside", False) is _is_outside(row)]
+    return max(shown or row["places"], key=lambda place: _low(place["measures"]["spot_pasted_difference"]))
+
+
+def _worked_text(row: Mapping[str, Any]) -> str:
+    pasted = measure_from_json(_strongest(row)["measures"]["spot_pasted_difference"])
+    return share_text(pasted.parameters["here"] or 0.0)
 
 
 def _is_outside(row: Mapping[str, Any]) -> bool:

@@ -96,7 +96,7 @@ def _certainty(rate: Measure) -> str:
             "Read what follows as single cases."
         )
     ends = interval_text(rate.interval).strip(" ()")
-    return f"That is {_tally(rate)} ({ends}). It is a lower bound: a stronger search finds smaller subsets."
+    return f"That is {_tally(rate)} ({ends}). It is a lower bound: a stronger search may find smaller subsets."
 
 
 def _bound(rate: Measure) -> str:
@@ -128,7 +128,7 @@ def _comparison(rate: Measure, other: Measure) -> str:
         return ", clearly less often"
     if (second.low or 0) > (first.high or 0):
         return ", clearly more often"
-    return "; the two intervals overlap, so it is not known which is more frequent"
+    return "; the two shares have images in common and their intervals overlap, so no difference is claimed"
 
 
 def _sizes(fraction: Measure) -> str:
