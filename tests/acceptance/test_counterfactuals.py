@@ -44,15 +44,27 @@ def test_a_class_that_loses_its_cue_is_named_in_summary_table_document_and_page(
     result = json.loads((paired.folder / "result.json").read_text())
     (entry,) = result["counterfactuals"]
     assert (entry["outcome"], entry["pairs"], entry["unpaired"]) == ("ACCURACY_FALLS", 41, 1)
-    outcomes = {row["label"]: row["outcome"] for row in entry["classes"]}
-    assert outcomes.pop(CLASSES[0]) == "ACCURACY_FALLS"
-    assert "ACCURACY_FALLS" not in outcomes.values()
+    assert entry["same_picture"] == 41 - EACH
+    assert {row["label"]: row["outcome"] for row in entry["classes"]} == {CLASSES[0]: "ACCURACY_FALLS"}
     assert {one["predicted_class"] for one in entry["examples"]} == {0}
     assert all(one["confidence_left"] < one["confidence"] for one in entry["examples"])
     page = (paired.folder / "report.html").read_text()
     assert "What happens without the cue?" in page
     assert page.count('the counterfactual"') == len(entry["examples"])
     assert page.count("No window finds a cue without a place") == 1
+
+
+def test_a_copy_in_which_one_picture_differs_is_no_evidence_that_accuracy_holds(paired):
+    for changed in (paired.folder / "changed" / CLASSES[0]).iterdir():
+        if changed.name != "0.png":
+            changed.write_bytes((paired.folder / "pictures" / CLASSES[0] / changed.name).read_bytes())
+
+    done = audited(paired, "--output", "result.json")
+
+    assert done.code == 0, done.messages
+    assert "41 pairs are the same picture and tell nothing." in done.output
+    (entry,) = json.loads((paired.folder / "result.json").read_text())["counterfactuals"]
+    assert (entry["outcome"], entry["measures"]["counterfactual_accuracy_loss"]["n"]) == ("INCONCLUSIVE", 1)
 
 
 def test_an_equal_audit_is_reused_with_its_counterfactual_set_and_one_without_it_is_not(paired):

@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from tests.measures.example_audit import document_and_rows
-from tests.measures.test_measures_counterfactuals import paired, rows
+from tests.measures.test_measures_counterfactuals import paired, rows, same_picture
 
 
 def pictures(folder, *names):
@@ -107,6 +107,15 @@ def test_what_could_not_be_used_is_printed_by_name():
     assert "image-20.png" in lines[1]
     assert lines[1].endswith("and 35 more")
     assert lines[2] == "  without a prediction: image-3.png (IMAGE_UNREADABLE)"
+
+
+def test_pairs_of_the_same_picture_are_counted_apart():
+    (test,) = result(same_picture(paired(), range(59))).counterfactuals
+
+    lines = [*counterfactual_lines(test)]
+
+    assert (test.outcome, test.same_picture, test.accuracy_loss.n) == ("INCONCLUSIVE", 59, 1)
+    assert lines[1] == "  the same picture twice, left out of the figures: 59"
 
 
 def test_a_result_from_before_there_were_counterfactual_sets_has_none():

@@ -94,7 +94,7 @@ def test_without_labels_only_changed_predictions_are_told_and_there_is_no_verdic
 
     assert (entry["outcome"], entry["classes"]) == ("INCONCLUSIVE", [])
     assert entry["measures"]["counterfactual_accuracy_loss"]["unavailable"] == (
-        "no pair with both predictions has a label"
+        "no pair of two different pictures with both predictions has a label"
     )
     assert entry["measures"]["counterfactual_changed_share"]["value"] == pytest.approx(1 / 3)
     assert "33% of 60 predictions change" in reading["text"]
@@ -125,7 +125,7 @@ def test_a_set_of_which_nothing_could_be_predicted_says_nothing():
     entry, reading, _ = told(paired(pairs=range(10), failed=range(10)))
 
     assert entry["outcome"] == "INCONCLUSIVE"
-    assert "says nothing: no pair has a prediction on both of its pictures" in reading["text"]
+    assert "says nothing: no pair of two different pictures has a prediction on both" in reading["text"]
 
 
 def test_an_audit_without_a_counterfactual_set_has_no_entry_and_its_summary_says_so():
@@ -146,21 +146,47 @@ def test_all_pairs_have_an_outcome_of_their_own_beside_that_of_the_network():
     assert [one["pooled_outcome"] for one in entries] == ["INCONCLUSIVE", "INCONCLUSIVE"]
 
 
-def test_pairs_of_the_same_picture_are_counted():
-    given = paired()
-    same = replace(
-        given,
-        pairs={
-            place: replace(pair, counterfactual_digest=pair.image_digest)
-            for place, pair in given.pairs.items()
-            if place < 30
-        },
-    )
+def same_picture(given: CounterfactualSet, places) -> CounterfactualSet:
+    """The set, with the original itself as the partner at these positions."""
+    same = {n: replace(given.pairs[n], counterfactual_digest=given.pairs[n].image_digest) for n in places}
+    return replace(given, pairs={**given.pairs, **same})
 
-    entry, reading, _ = told(same)
 
-    assert entry["same_picture"] == 30
-    assert "30 audited images have a partner that is the same picture." in reading["text"]
+def kept(place: int) -> int:
+    """Nothing changes."""
+    return place % 3
+
+
+@pytest.mark.parametrize(
+    ("differing", "predict", "outcome", "said"),
+    [
+        (30, changed, "ACCURACY_FALLS", "30 pairs are the same picture and tell nothing."),
+        (59, kept, "ACCURACY_HOLDS", "1 pair is the same picture and tells nothing."),
+        (20, kept, "INCONCLUSIVE", "These 20 pairs do not settle whether accuracy falls"),
+        (9, kept, "INCONCLUSIVE", "9 pairs of two different pictures have both predictions and a label, and a verdict"),
+        (1, kept, "INCONCLUSIVE", "1 pair of two different pictures has both predictions and a label, and a verdict"),
+        (0, kept, "INCONCLUSIVE", "says nothing: no pair of two different pictures has a prediction on both."),
+    ],
+)
+def test_pairs_of_the_same_picture_are_counted_apart_and_are_evidence_of_nothing(differing, predict, outcome, said):
+    entry, reading, summary = told(same_picture(paired(predict), range(differing, PAIRS)))
+
+    assert entry["outcome"] == reading["outcome"] == outcome
+    assert (entry["pairs"], entry["same_picture"], entry["failed"]) == (PAIRS, PAIRS - differing, 0)
+    assert {one["n"] for one in entry["measures"].values()} == {differing}
+    assert sum(row["pairs"] for row in entry["classes"]) == differing
+    assert sum(row["pairs"] for row in entry["predicted_classes"]) == differing
+    assert said in reading["text"]
+    assert any("the same picture and tell" in sentence for sentence in summary)
+
+
+def test_predictions_on_the_same_picture_are_in_no_share_of_changed_predictions():
+    """Twelve of the sixty pairs differ; the model changes its mind on four of them, and nowhere else."""
+    entry, reading, _ = told(same_picture(paired(), range(12, 60)), labels=False)
+
+    share = entry["measures"]["counterfactual_changed_share"]
+    assert (share["value"], share["n"]) == (pytest.approx(4 / 12), 12)
+    assert "33% of 12 predictions change" in reading["text"]
 
 
 def test_few_pairs_of_a_class_are_counted_and_not_judged():

@@ -66,7 +66,9 @@ def paired(outcome: CounterfactualOutcome, *, after: int) -> CounterfactualTest:
         "counterfactual_changed_share": share(np.arange(100) < 95 - after, empty=""),
     }
     cat = ClassRow(3, "cat", 100, outcome, measures)
-    return CounterfactualTest("version", 0, outcome, outcome, measures, (cat,), (), (), {"unpaired": 0, "failed": 0})
+    return CounterfactualTest(
+        "version", 0, outcome, outcome, measures, (cat,), (), (), {"unpaired": 0, "failed": 0, "same_picture": 0}
+    )
 
 
 CAT_FALLS = (

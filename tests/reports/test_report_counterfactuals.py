@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from tests.measures.example_audit import SIDE
-from tests.measures.test_measures_counterfactuals import paired, rows
+from tests.measures.test_measures_counterfactuals import paired, rows, same_picture
 from tests.reports.report_pages import page_of, read
 
 TITLE = "What happens without the cue?"
@@ -60,6 +60,13 @@ def test_images_without_a_partner_or_a_prediction_are_named():
     assert "40 of 70 images have a counterfactual in changed." in said
     assert "image-59.png and 10 more." in said
     assert "image-2.png (the image cannot be read, or it does not fit the input)" in said
+
+
+def test_pairs_of_the_same_picture_are_counted_apart():
+    said = read(page_of(rows(), counterfactual=same_picture(paired(), range(30)))).text
+
+    assert "60 of 60 images have a counterfactual in changed. 30 pairs are the same picture and tell nothing" in said
+    assert "all pairs accuracy falls 30 100%" in said
 
 
 def test_without_labels_there_is_no_table_of_accuracy():

@@ -39,10 +39,11 @@ class CounterfactualTest:
     """What a counterfactual data set says of one version.
 
     `outcome` is ACCURACY_FALLS, ACCURACY_HOLDS or INCONCLUSIVE, `pooled_outcome` that of all pairs by themselves.
-    `pairs` audited images have a partner, `unpaired` have none, and `failed` pairs have no prediction on one of their
-    pictures; `unpaired_items` and `failed_items` name the first of them. `classes` are by label (empty without labels),
-    `predicted_classes` by the class predicted on the original. `examples` are the changed predictions of which the
-    version was most confident, as in the document.
+    `pairs` audited images have a partner, and `unpaired` have none. `same_picture` of the pairs hold the same picture
+    twice; no figure counts them. `failed` pairs have no prediction on one of their pictures. `unpaired_items` and
+    `failed_items` name the first of them. `classes` are by label (empty without labels), `predicted_classes` by the
+    class predicted on the original. `examples` are the changed predictions of which the version was most confident, as
+    in the document.
     """
 
     model_version: str
@@ -51,6 +52,7 @@ class CounterfactualTest:
     pooled_outcome: str
     dataset: str
     pairs: int
+    same_picture: int
     unpaired: int
     failed: int
     unpaired_items: tuple[str, ...]
@@ -90,6 +92,7 @@ def counterfactual_of(entry: Mapping[str, Any]) -> CounterfactualTest:
         pooled_outcome=entry["pooled_outcome"],
         dataset=entry["dataset"],
         pairs=entry["pairs"],
+        same_picture=entry["same_picture"],
         unpaired=entry["unpaired"],
         failed=entry["failed"],
         unpaired_items=tuple(entry["unpaired_items"]),

@@ -92,6 +92,8 @@ def counterfactual_lines(test: CounterfactualTest) -> Iterable[str]:
     """The counterfactual set in lines: its outcome, its pairs and what could not be used."""
     total = test.pairs + test.unpaired
     yield f"counterfactual set: {test.outcome}, {test.pairs} of {total} images have a counterfactual"
+    if test.same_picture:
+        yield f"  the same picture twice, left out of the figures: {test.same_picture}"
     for items, count, what in (
         (test.unpaired_items, test.unpaired, "without a counterfactual"),
         ([f"{one['item']} ({one['reason']})" for one in test.failed_items], test.failed, "without a prediction"),

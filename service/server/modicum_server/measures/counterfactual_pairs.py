@@ -1,5 +1,7 @@
 """What a version predicts on both sides of the pairs of a counterfactual set, measured overall and by class.
 
+Pairs of the same picture are left out of all of it; `CounterfactualSet.predicted` has the others.
+
 The rule is in `counterfactual_rule`; the words are in `counterfactuals`.
 """
 
@@ -24,13 +26,13 @@ from modicum_server.measures.parts import Audited
 
 EXAMPLES = 12
 """Pairs that are shown, those with the highest confidence on the original first."""
-NO_PAIR = "no pair has a prediction on both of its pictures"
-NO_LABEL = "no pair with both predictions has a label"
+NO_PAIR = "no pair of two different pictures has a prediction on both"
+NO_LABEL = "no pair of two different pictures with both predictions has a label"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairedPredictions:
-    """Both predictions of the pairs that have them; arrays of one entry a pair.
+    """Both predictions of the pairs of different pictures that have them; arrays of one entry a pair.
 
     Attributes:
         position: of the original among the audit's items.
@@ -207,12 +209,11 @@ def _losses(paired: PairedPredictions) -> dict[int, Floats]:
 def _measures(paired: PairedPredictions, where: Booleans, level: float) -> Measured:
     """The measures of some of the pairs."""
     known = where & paired.labelled
+    unknown = NO_LABEL if where.any() else NO_PAIR
     return {
-        "counterfactual_accuracy_loss": difference_of(paired.losses[known], level=level, empty=NO_LABEL),
-        "counterfactual_original_accuracy": share(
-            (paired.original == paired.label)[known], level=level, empty=NO_LABEL
-        ),
-        "counterfactual_accuracy": share((paired.counterfactual == paired.label)[known], level=level, empty=NO_LABEL),
+        "counterfactual_accuracy_loss": difference_of(paired.losses[known], level=level, empty=unknown),
+        "counterfactual_original_accuracy": share((paired.original == paired.label)[known], level=level, empty=unknown),
+        "counterfactual_accuracy": share((paired.counterfactual == paired.label)[known], level=level, empty=unknown),
         "counterfactual_changed_share": share(paired.changed[where], level=level, empty=NO_PAIR),
     }
 

@@ -1,5 +1,7 @@
 """The rule of the counterfactual set (docs/method.md, "The counterfactual set"): from losses in pairs to an outcome.
 
+The losses are those of pairs of two different pictures. A picture beside itself loses nothing, whatever decides.
+
 The loss of a pair is 1 where the original is predicted right and its counterfactual wrong, -1 where it is the other way
 round, and 0 otherwise. Its mean is the accuracy on the originals less that on the counterfactuals.
 

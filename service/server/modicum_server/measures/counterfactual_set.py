@@ -18,6 +18,11 @@ class Pair:
     image_digest: str
     counterfactual_digest: str
 
+    @property
+    def same_picture(self) -> bool:
+        """Whether both sides hold one picture. Such a pair tells nothing of the model, and no measure counts it."""
+        return self.image_digest == self.counterfactual_digest
+
 
 @dataclass(frozen=True, slots=True)
 class CounterfactualSet:
@@ -46,10 +51,15 @@ class CounterfactualSet:
         """Forward passes on counterfactuals; those on originals are the searches'."""
         return sum(one.reason is None for found in self.counterfactuals.values() for one in found.values())
 
+    @property
+    def differing(self) -> list[int]:
+        """The positions of the pairs whose two pictures differ."""
+        return [place for place, pair in sorted(self.pairs.items()) if not pair.same_picture]
+
     def predicted(self, version: str) -> dict[int, tuple[Prediction, Prediction]]:
-        """Return both predictions of each pair that has both, by position."""
+        """Return both predictions of each pair of different pictures that has both, by position."""
         originals, counterfactuals = self.originals[version], self.counterfactuals[version]
-        both = ((place, originals.get(place), counterfactuals.get(place)) for place in sorted(self.pairs))
+        both = ((place, originals.get(place), counterfactuals.get(place)) for place in self.differing)
         return {
             place: (one, other)
             for place, one, other in both
@@ -58,13 +68,14 @@ class CounterfactualSet:
 
     def as_json(self, version: str) -> dict[str, Any]:
         """Return the data set as JSON values, with what of it a version could not use."""
-        failed = [place for place in sorted(self.pairs) if place not in self.predicted(version)]
+        predicted = self.predicted(version)
+        failed = [place for place in self.differing if place not in predicted]
         return {
             "dataset": self.dataset,
             "manifest_digest": self.manifest_digest,
             "item_count": self.item_count,
             "pairs": len(self.pairs),
-            "same_picture": sum(one.image_digest == one.counterfactual_digest for one in self.pairs.values()),
+            "same_picture": len(self.pairs) - len(self.differing),
             "unpaired": len(self.unpaired),
             "unpaired_items": list(self.unpaired[:MOST_NAMED]),
             "failed": len(failed),

@@ -11,7 +11,7 @@ from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.families import Place, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measured, Reading
-from modicum_server.measures.number_words import interval_text, share_text
+from modicum_server.measures.number_words import interval_text, part_text, share_text
 from modicum_server.measures.parts import Audited, Part
 
 CONTROL = "counterfactual"
@@ -32,7 +32,11 @@ def counterfactual_reading(
 
 
 def findings(test: CounterfactualTest) -> list[str]:
-    """Return what was found, in a sentence or two."""
+    """Return what was found, in a sentence or two, and how many pairs had no part in it."""
+    return [*_found(test), *_same_picture(test.source["same_picture"])]
+
+
+def _found(test: CounterfactualTest) -> list[str]:
     loss = test.measures["counterfactual_accuracy_loss"]
     if loss.value is None:
         return [_unlabelled(test)]
@@ -43,17 +47,39 @@ def findings(test: CounterfactualTest) -> list[str]:
         return [*(named or [f"Accuracy falls {_from_to(test.measures)} {REPLACED}."]), *others, NEXT_STEP]
     if test.outcome is CounterfactualOutcome.ACCURACY_HOLDS:
         return [f"Accuracy holds {REPLACED}: it goes {_from_to(test.measures)}."]
+    if loss.n < SMALLEST_SAMPLE:
+        return [_too_few(loss.n)]
     return [f"These {loss.n} pairs do not settle whether accuracy falls {REPLACED}: it goes {_from_to(test.measures)}."]
+
+
+def _too_few(pairs: int) -> str:
+    which = "1 pair of two different pictures has" if pairs == 1 else f"{pairs} pairs of two different pictures have"
+    return (
+        f"Too few pairs tell whether accuracy falls {REPLACED}: {which} both predictions and a label, and a verdict "
+        f"takes at least {SMALLEST_SAMPLE}."
+    )
+
+
+def _same_picture(pairs: int) -> list[str]:
+    """What is said of the pairs whose two pictures are one."""
+    if not pairs:
+        return []
+    said = "1 pair is the same picture and tells" if pairs == 1 else f"{pairs} pairs are the same picture and tell"
+    return [f"{said} nothing."]
 
 
 def _details(test: CounterfactualTest) -> list[str]:
     loss, changed = (test.measures[f"counterfactual_{name}"] for name in ("accuracy_loss", "changed_share"))
     parts = []
     if loss.value is not None:
-        parts.append(f"Over all {loss.n} pairs the loss is {share_text(loss.value)}{interval_text(loss.interval)}.")
+        parts.append(f"Over {_all_text(loss.n)} the loss is {share_text(loss.value)}{interval_text(loss.interval)}.")
         if changed.value is not None:
             parts.append(f"Predictions change on {share_text(changed.value)}{interval_text(changed.interval)}.")
     return [*parts, *_few(sum(row.pairs < SMALLEST_SAMPLE for row in test.classes)), *_left_out(test)]
+
+
+def _all_text(pairs: int) -> str:
+    return "1 pair" if pairs == 1 else f"all {pairs} pairs"
 
 
 def _few(classes: int) -> list[str]:
@@ -65,12 +91,8 @@ def _few(classes: int) -> list[str]:
 
 
 def _left_out(test: CounterfactualTest) -> list[str]:
-    unpaired, failed, same = (test.source[name] for name in ("unpaired", "failed", "same_picture"))
-    kinds = (
-        (unpaired, "no partner"),
-        (failed, "no prediction on one of the two pictures"),
-        (same, "a partner that is the same picture"),
-    )
+    unpaired, failed = (test.source[name] for name in ("unpaired", "failed"))
+    kinds = ((unpaired, "no partner"), (failed, "no prediction on one of the two pictures"))
     return [f"{count} audited {'image has' if count == 1 else 'images have'} {what}." for count, what in kinds if count]
 
 
@@ -94,8 +116,9 @@ def _unlabelled(test: CounterfactualTest) -> str:
     changed = test.measures["counterfactual_changed_share"]
     if changed.value is None:
         return f"The counterfactual set says nothing: {changed.unavailable}."
+    part = part_text(changed.value, changed.n)
     return (
-        f"{share_text(changed.value)} of {changed.n} predictions change {REPLACED}{interval_text(changed.interval)}. "
+        f"{part} of {changed.n} predictions change {REPLACED}{interval_text(changed.interval)}. "
         "Without labels it is not known whether accuracy falls."
     )
 

@@ -58,6 +58,7 @@ class CounterfactualPage:
     model: str
     dataset: str
     pairs: int
+    same_picture: int
     unpaired: int
     unpaired_items: Sequence[str]
     failed: int
@@ -91,6 +92,7 @@ def _page(test: Mapping[str, Any], scene: Scene, model: str) -> CounterfactualPa
         model=model,
         dataset=test["dataset"],
         pairs=test["pairs"],
+        same_picture=test["same_picture"],
         unpaired=test["unpaired"],
         unpaired_items=test["unpaired_items"],
         failed=test["failed"],
