@@ -80,6 +80,15 @@ def test_the_headline_gives_the_rate_its_interval_and_its_companion():
     assert "The median subset holds 3.1% of the pixels" in text
 
 
+def test_rates_whose_intervals_overlap_are_described_and_no_difference_is_claimed():
+    text = read(page_of([finding(place, 2, controls=controls(3, black=True)) for place in range(12)])).text
+
+    assert (
+        "on 100% of 12 images (95% interval 76% to 100%); the two shares have images in common and their intervals "
+        "overlap, so no difference is claimed."
+    ) in text
+
+
 def test_a_search_without_a_gradient_is_said_and_no_other():
     findings = [finding(place) for place in range(12)]
     sentence = "This version has no useful gradient. Its subsets come from a search by forward passes alone"
