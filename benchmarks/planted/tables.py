@@ -36,8 +36,10 @@ def planted(all_rows: Sequence[Row]) -> Iterator[str]:
     yield from _by_kind(local)
     yield from _clean(clean)
     yield from _whole(cued)
-    yield from _labelled(labelled)
-    yield from _photographs([row for row in all_rows if row["pictures"] == PICTURES])
+    if labelled:
+        yield from _labelled(labelled)
+    if photographs := [row for row in all_rows if row["pictures"] == PICTURES]:
+        yield from _photographs(photographs)
     yield from _limits(local, clean)
     yield from _simulated()
     yield from _measures([row for row in (*local, *clean) if row["pictures"] == CIFAR])
