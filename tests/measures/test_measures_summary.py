@@ -136,7 +136,7 @@ SITUATIONS = {
     "an audit without the spot test opens with its subsets": Situation((MANY, NOT_ASKED), asked=False),
     "few images are counted": Situation((FEW, NOT_ASKED), measured=rate(5, 6), asked=False),
     "all of few images are counted": Situation(
-        (f"For 6 of 6 searched images, {SUFFICE} {MORE}", NOT_ASKED), measured=rate(6, 6), asked=False
+        (f"For 6 of 6 searched images, {SUFFICE}", NOT_ASKED), measured=rate(6, 6), asked=False
     ),
     "no image was searched": Situation(
         ("Nothing is known of small subsets: no image is eligible.", NOT_ASKED), measured=rate(0, 0), asked=False

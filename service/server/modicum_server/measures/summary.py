@@ -185,7 +185,7 @@ def _about_subsets(measured: Measured, outcomes: Mapping[str, str]) -> str:
             f"{text}. Such subsets exist for other classes as well, which says more about what masks can do than about "
             "what this model learned."
         )
-    return f"{text}. A stronger search may find more."
+    return f"{text}." if rate.value == 1 else f"{text}. A stronger search may find more."
 
 
 def _scope(rows: Sequence[JudgedRow]) -> str:
