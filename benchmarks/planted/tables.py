@@ -61,7 +61,7 @@ def _introduction(rows: Sequence[Row], cued: Sequence[Row], clean: Sequence[Row]
 
 
 def _by_network(local: Sequence[Row]) -> Iterator[str]:
-    """A network is found where a class with a cue is; how strongly its cues are followed is told by the strongest."""
+    """A network counts as found if one of its classes with a cue is. Its strongest cue decides its row."""
     yield "Networks with a cue that has a place, by how many pictures follow their strongest cue:\n"
     yield from table(
         ("follow", "look", "kinds", *COLUMNS),

@@ -21,7 +21,7 @@ WHOLE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number of a document: its interval and, of a share, its counts. An end that is None is open."""
+    """A number of a document, with its interval. A share also has its counts. None is an open end."""
 
     value: float | None
     unit: str

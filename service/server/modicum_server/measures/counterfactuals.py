@@ -16,7 +16,9 @@ from modicum_server.measures.parts import Audited, Part
 
 CONTROL = "counterfactual"
 REPLACED = "when the picture is replaced by its counterfactual"
-NEXT_STEP = "Decisions rest on what the two pictures of a pair differ in. If that is no evidence, train on both."
+NEXT_STEP = (
+    "Decisions rest on the difference between the two pictures of a pair. If that is not evidence, train on both."
+)
 MOST_NAMED = 3
 """Classes that a sentence tells of; further ones are only counted."""
 
