@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from modicum.cli import options
 from modicum.cli.consoles import print_error, print_json, printing, stdout
@@ -54,14 +54,8 @@ class AuditRequest:
 
 
 def audit(
-    photos: options.Photos,
     *,
-    model: options.ModelOptions,
-    name: Annotated[
-        str | None, options.option(options.MODEL, "--name", "NAME", "Name of the model. Default: its file's name.")
-    ] = None,
-    images: options.ImageOptions,
-    counterfactual: options.Counterfactuals = None,
+    subject: options.SubjectOptions,
     search: options.SearchOptions,
     method: options.MethodOptions,
     controls: options.ControlOptions,
@@ -77,10 +71,7 @@ def audit(
     Exit codes: 0 done, 2 wrong usage, 3 not completed, 5 model or data refused, 130 interrupted.
     """
     request = audit_request(
-        photos,
-        model=model_request(name, model),
-        images=images,
-        counterfactual=counterfactual,
+        subject,
         search=search_request(
             search, method, controls, run, statistics=Statistics(level=statistics.level, alpha=statistics.alpha)
         ),
@@ -94,14 +85,7 @@ def audit(
 
 
 def audit_request(
-    photos: Path,
-    *,
-    model: ModelRequest,
-    images: options.ImageOptions,
-    counterfactual: Path | None,
-    search: SearchRequest,
-    outputs: tuple[Output, ...],
-    reuse: bool,
+    subject: options.SubjectOptions, *, search: SearchRequest, outputs: tuple[Output, ...], reuse: bool
 ) -> AuditRequest:
     """The request, checked as far as possible before anything is sent.
 
@@ -109,11 +93,13 @@ def audit_request(
         InvalidArgument: an option is invalid, or does not fit the images.
         InvalidSource: a file is not what was expected.
     """
-    found = checked_images(photos, images.photo_labels, sample=search.sample)
+    model = model_request(subject.name, subject.model)
+    given, paired = subject.images, subject.counterfactual
+    found = checked_images(subject.photos, given.photo_labels, sample=search.sample)
     request = AuditRequest(
-        photos=photos,
-        images=with_objects(found, boxes=images.boxes, masks=images.masks),
-        counterfactuals=None if counterfactual is None else checked_counterfactuals(counterfactual, found),
+        photos=subject.photos,
+        images=with_objects(found, boxes=given.boxes, masks=given.masks),
+        counterfactuals=None if paired is None else checked_counterfactuals(paired, found),
         model=model,
         search=search,
         outputs=outputs,

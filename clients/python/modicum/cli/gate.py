@@ -8,21 +8,15 @@ from modicum.cli import options
 from modicum.cli.audit import audit_request, measured, refuse_unmeasured
 from modicum.cli.outputs import checked_outputs
 from modicum.cli.policy import policy_from
-from modicum.cli.requests import SearchRequest, model_request, search_request
+from modicum.cli.requests import SearchRequest, search_request
 from modicum.cli.verdicts import VerdictOptions, baseline_of, end_with, judged, verdict_outputs
 from modicum.searches import Fill
 from modicum.statistics import Statistics
 
 
 def gate(
-    photos: options.Photos,
     *,
-    model: options.ModelOptions,
-    name: Annotated[
-        str | None, options.option(options.MODEL, "--name", "NAME", "Name of the model. Default: its file's name.")
-    ] = None,
-    images: options.ImageOptions,
-    counterfactual: options.Counterfactuals = None,
+    subject: options.SubjectOptions,
     verdict: VerdictOptions,
     result: Annotated[
         list[Path] | None,
@@ -50,10 +44,7 @@ def gate(
     outputs, policy = verdict_outputs(verdict), policy_from(verdict.policy)
     baseline = baseline_of(policy)
     request = audit_request(
-        photos,
-        model=model_request(name, model),
-        images=images,
-        counterfactual=counterfactual,
+        subject,
         search=search_of(policy.audit),
         outputs=checked_outputs(result or ()),
         reuse=not no_reuse,

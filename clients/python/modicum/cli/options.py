@@ -164,6 +164,17 @@ class ImageOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectOptions:
+    """What an audit is about: a model, and images."""
+
+    photos: Photos
+    model: ModelOptions
+    name: Annotated[str | None, option(MODEL, "--name", "NAME", "Name of the model. Default: its file's name.")] = None
+    images: ImageOptions
+    counterfactual: Counterfactuals = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOptions:
     """What a subset must reach, and what its search may cost."""
 

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from inspect import Parameter, Signature
 from typing import Any, get_type_hints
@@ -39,7 +39,8 @@ class Group(TyperGroup):
 def command(app: typer.Typer, name: str | None = None) -> Callable[[Function], Function]:
     """Make the function a command of `app`, named after it unless `name` is given.
 
-    A parameter whose type is a dataclass is a group of options: each of its fields becomes an option of the command.
+    A parameter whose type is a dataclass is a group: each of its fields becomes a parameter of the command, and a field
+    that is a group itself gives its own.
     """
 
     def register(function: Function) -> Function:
@@ -51,7 +52,7 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Function], F
 def with_options(function: Function) -> Function:
     """The function with the fields of its groups as parameters; it makes each group when it is called."""
     hints = get_type_hints(function, include_extras=True)
-    groups = {name: kind for name, kind in hints.items() if is_dataclass(kind) and isinstance(kind, type)}
+    groups = {name: kind for name, kind in hints.items() if _is_group(kind)}
     parameters: list[Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name in groups:
@@ -61,10 +62,7 @@ def with_options(function: Function) -> Function:
 
     @functools.wraps(function)
     def run(**given: Any) -> None:
-        made = {
-            name: kind(**{option.name: given.pop(option.name) for option in fields(kind)})
-            for name, kind in groups.items()
-        }
+        made = {name: _made(kind, given) for name, kind in groups.items()}
         function(**given, **made)
 
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -78,16 +76,32 @@ def _help_of(function: Function) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-def _parameters(group: type[Any]) -> list[Parameter]:
+def _is_group(kind: Any) -> bool:
+    return isinstance(kind, type) and is_dataclass(kind)
+
+
+def _made(group: type[Any], given: dict[str, Any]) -> Any:
+    """The group, with its values taken out of those that were given."""
     hints = get_type_hints(group, include_extras=True)
-    return [
-        Parameter(option.name, Parameter.KEYWORD_ONLY, default=_default(option), annotation=hints[option.name])
-        for option in fields(group)
-    ]
+    names = [option.name for option in fields(group)]
+    return group(**{name: _made(hints[name], given) if _is_group(hints[name]) else given.pop(name) for name in names})
+
+
+def _parameters(group: type[Any]) -> Iterator[Parameter]:
+    """The parameters of a group's fields; an argument has no default."""
+    hints = get_type_hints(group, include_extras=True)
+    for option in fields(group):
+        hint = hints[option.name]
+        if _is_group(hint):
+            yield from _parameters(hint)
+        else:
+            yield Parameter(option.name, Parameter.KEYWORD_ONLY, default=_default(option), annotation=hint)
 
 
 def _default(option: Field[Any]) -> Any:
-    return option.default if option.default_factory is MISSING else option.default_factory()
+    if option.default_factory is not MISSING:
+        return option.default_factory()
+    return Parameter.empty if option.default is MISSING else option.default
 
 
 def _as_flag(option: Any, heading: str | None) -> Any:
