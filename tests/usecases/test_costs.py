@@ -14,7 +14,7 @@ from modicum_server.usecases.costs import (
     search_passes,
     shard_count,
 )
-from modicum_server.usecases.draws import draw_sample
+from modicum_server.usecases.draws import draw_order, draw_sample
 
 from tests.usecases.usecases_stage import CHECK, INPUT, PROJECT, now
 
@@ -186,8 +186,25 @@ def test_shards_take_about_the_planned_time(milliseconds, sizes):
     shards = cut_shards(specification(), [version(milliseconds)], 90, shard_seconds=60)
 
     assert [len(shard.positions) for shard in shards] == sizes
-    assert [position for shard in shards for position in shard.positions] == list(range(90))
+    assert sorted(position for shard in shards for position in shard.positions) == list(range(90))
     assert {shard.stage for shard in shards} == {Stage.SEARCH}
+
+
+def test_the_first_shards_hold_the_first_images_of_the_seeded_order_and_not_of_the_data_set():
+    shards = cut_shards(specification(), [version(300.0)], 90, shard_seconds=60)
+
+    order = draw_order(seed=specification().seed, item_count=90)
+    expected = [tuple(sorted(order[first : first + 6])) for first in range(0, 90, 6)]
+    assert [shard.positions for shard in shards] == expected
+    assert shards[0].positions != tuple(range(6))
+
+
+def test_every_version_and_search_takes_the_images_in_the_same_order():
+    searches = (search(SearchMethod.MASK_OPTIMIZATION, passes=9), search(SearchMethod.BACKSELECT, fraction=0.5))
+    shards = cut_shards(specification(searches=searches), [version(None), version(None)], 32, shard_seconds=60)
+
+    assert len(shards) == 4
+    assert len({shard.positions for shard in shards}) == 1
 
 
 def test_a_shard_of_a_very_slow_model_has_four_items_all_the_same():

@@ -19,6 +19,7 @@ from modicum_server.domain.searches import Canvas, Control, ControlPlan, Search,
 from modicum_server.domain.spots import LEAST_CLASS_IMAGES, most_retest_passes, most_spot_passes
 from modicum_server.measures.shortcut import is_large_enough
 from modicum_server.usecases.controls import plans_beside, spot_plan, transfer_plan
+from modicum_server.usecases.draws import draw_order
 
 FIXED_PASSES = 10
 """Passes for the whole image, the bare fill and at most 8 verifications, of which nearly always one is needed."""
@@ -193,14 +194,18 @@ def cut_shards(
 ) -> list[NewShard]:
     """Cut the SEARCH stage into shards of about `shard_seconds`, each of one version and one search.
 
-    The items of a version and a search are spread evenly; fewer than 4 make one shard. The searches of a version follow
-    each other, so that a worker can keep it loaded. Matched searches are cut later, when the others have ended.
+    The items of a version and a search are spread evenly, in the seeded order in which controls take them; fewer than 4
+    make one shard. So the images of the first shards are drawn at random, whatever the order of the data set. The
+    searches of a version follow each other, so that a worker can keep it loaded. Matched searches are cut later, when
+    the others have ended.
     """
+    order = draw_order(seed=specification.seed, item_count=item_count)
     return [
         NewShard(Stage.SEARCH, work.version, work.search_index, positions, work.passes * len(positions) // item_count)
         for work in _works(specification, versions, item_count, shard_seconds)
         if work.matched is matched
-        for positions in _spread(item_count, work.most_items)
+        for part in _spread(item_count, work.most_items)
+        for positions in [tuple(sorted(order[place] for place in part))]
     ]
 
 

@@ -17,7 +17,7 @@ def draw_sample(*, seed: int, manifest_digest: str, item_count: int, sample: int
 
 
 def draw_order(*, seed: int, item_count: int) -> tuple[int, ...]:
-    """Return the audit's positions in the order in which controls take them."""
+    """Return the audit's positions in the order in which controls take them and searches work on them."""
     return tuple(int(position) for position in _generator("controls", seed, "").permutation(item_count))
 
 
