@@ -11,6 +11,7 @@ import torch
 import typer
 
 from benchmarks import load, loop, machine, memory, results, search, service, trust
+from benchmarks.gate import run as gate
 from benchmarks.page import PAGE, write_page
 from benchmarks.paper.page import PAGE as PAPER_PAGE
 from benchmarks.paper.page import write_page as write_paper
@@ -25,7 +26,7 @@ TRUST = "trust"
 
 
 def main(
-    part: Annotated[str, typer.Option(help="search, service, memory, load, trust or paper; all unless given")] = "",
+    part: Annotated[str, typer.Option(help="search, service, memory, load, trust, gate or paper; default: all")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="fewer images and budgets")] = False,  # noqa: FBT002  a flag
     threads: Annotated[int, typer.Option(min=0, help="torch threads; 0: one a core")] = 0,
     into: Annotated[Path, typer.Option(help="folder of the results and the page")] = results.ROOT,
@@ -65,6 +66,7 @@ def parts(chosen: str) -> Mapping[str, Callable[[bool], dict[str, Any]]]:
         "memory": lambda quick: memory.measure(quick=quick),
         "load": lambda quick: load.measure(quick=quick),
         TRUST: lambda quick: trust.measure(quick=quick),
+        "gate": lambda quick: gate.measure(quick=quick),
     }
     if chosen and chosen not in {*known, PAPER}:
         typer.echo(f"--part: expected one of {', '.join([*known, PAPER])}, got {chosen!r}", err=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import load_tables, tables, trust_tables
+from benchmarks.gate import tables as gate_tables
 from benchmarks.picture import draw
 from benchmarks.planted import tables as planted_tables
 from benchmarks.prose import wrapped
@@ -13,8 +14,8 @@ PAGE = Path("docs") / "reference" / "benchmarks.md"
 PICTURE = Path("docs") / "images" / "benchmarks-search.png"
 INTRODUCTION = """# Benchmarks
 
-`make bench` writes this page. It measures on the machine where it runs. `PART=search|service|memory|load|trust` runs
-one part, and `QUICK=1` takes fewer images and budgets. `PART=paper` writes [its own page](paper.md).
+`make bench` writes this page. It measures on the machine where it runs. `PART=search|service|memory|load|trust|gate`
+runs one part, and `QUICK=1` takes fewer images and budgets. `PART=paper` writes [its own page](paper.md).
 `MODICUM_BENCH_DATA` names the folder of outside data: `cifar10-test-1k/`, `cifar_resnet20.safetensors`,
 `cifar_resnet32.safetensors`. All figures are in [benchmarks.json](../../benchmarks/results/benchmarks.json).
 
@@ -30,6 +31,7 @@ QUICK = {
     "service": "Run with `QUICK=1`: fewer images, the service on one model only.\n",
     "memory": "Run with `QUICK=1`: the largest audit has 2,000 images, not 10,000.\n",
     "trust": "Run with `QUICK=1`: three seeds; the full run has twenty.\n",
+    "gate": "Run with `QUICK=1`: fewer verdicts; the full run has 10,000 for each row.\n",
     "load": "Run with `QUICK=1`: 500 audits and 100 watches; the full run has 10,000 and 1,000.\n",
 }
 
@@ -59,6 +61,7 @@ def page_text(results: dict[str, Any], exact: dict[str, Any], *, networks: Seque
     sections += [*_service(parts.get("service")), *_memory(parts.get("memory")), *_load(parts.get("load"))]
     sections += _trust(parts.get("trust"))
     sections += _planted(networks)
+    sections += _gate(parts.get("gate"))
     sections += _runs(parts)
     return wrapped("\n".join(sections).rstrip()) + "\n"
 
@@ -122,6 +125,15 @@ def _planted(networks: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield "Not measured yet: `make bench PART=trust`."
         return
     yield from planted_tables.planted(networks)
+
+
+def _gate(part: dict[str, Any] | None) -> Iterator[str]:
+    yield "\n### Verdicts of the gate\n"
+    if part is None:
+        yield "Not measured yet: `make bench PART=gate`."
+        return
+    yield from _extent(part, "gate")
+    yield from gate_tables.gate(part)
 
 
 def _extent(part: dict[str, Any], name: str) -> Iterator[str]:

@@ -1,12 +1,16 @@
-"""The simulation of the gate: its cases are what they say, and errors stay rare."""
+"""The simulation of the gate: its cases are what they say, errors stay rare, and the page tells them."""
+
+from itertools import islice
 
 import numpy as np
 import pytest
+from modicum_server.measures.intervals import wilson
 
-from benchmarks import gate
+from benchmarks.gate import measures, run, tables
+from benchmarks.gate.rows import CASES
 
 
-@pytest.mark.parametrize("make", gate.KINDS.values(), ids=gate.KINDS)
+@pytest.mark.parametrize("make", measures.KINDS.values(), ids=measures.KINDS)
 def test_a_drawn_measure_has_the_rate_that_was_asked_for(make):
     values = [make(0.1, np.random.default_rng(seed))["value"] for seed in range(400)]
 
@@ -14,21 +18,41 @@ def test_a_drawn_measure_has_the_rate_that_was_asked_for(make):
 
 
 @pytest.fixture(scope="module")
-def rows():
-    return {(one.kind, one.rules, one.case): one.outcomes for one in gate.simulated(20)}
+def found():
+    return list(run.simulated(20))
 
 
-def test_every_kind_number_and_case_is_simulated(rows):
-    assert len(rows) == len(gate.KINDS) * len(gate.RULES) * len(gate.CASES) + len(gate.CASES)
+@pytest.fixture
+def rows(found):
+    return {(one.kind, one.rules, one.case): one.outcomes for one in found}
+
+
+def test_every_kind_is_simulated_in_every_case_with_as_many_verdicts(found, rows):
+    assert len(found) == len(rows) == len({(kind, rules) for kind, rules, _ in rows}) * len(CASES)
     assert {sum(outcomes.values()) for outcomes in rows.values()} == {20}
 
 
 def test_rules_at_their_limits_seldom_fail_and_never_pass_together(rows):
     at_the_limit = [outcomes for (_, rules, case), outcomes in rows.items() if case == "all at the limit" and rules > 1]
 
-    assert max(outcomes["FAIL"] for outcomes in at_the_limit) <= 2
-    assert {outcomes["PASS"] for outcomes in at_the_limit} == {0}
+    assert max(outcomes.get("FAIL", 0) for outcomes in at_the_limit) <= 2
+    assert {outcomes.get("PASS", 0) for outcomes in at_the_limit} == {0}
 
 
 def test_a_rule_that_lies_beyond_never_passes(rows):
-    assert {outcomes["PASS"] for (_, _, case), outcomes in rows.items() if case == "one beyond"} == {0}
+    assert {outcomes.get("PASS", 0) for (_, _, case), outcomes in rows.items() if case == "one beyond"} == {0}
+
+
+def test_a_row_draws_the_same_whatever_rows_come_before_it(found):
+    alone = next(islice(run.simulated(20), 1))
+
+    assert alone == found[0]
+
+
+def test_the_page_tells_shares_with_their_intervals(found):
+    low, high = (100 * end for end in (wilson(2, 20).low, wilson(2, 20).high))
+    row = {"kind": "share", "rules": 8, "case": "all within", "outcomes": {"PASS": 18, "INCONCLUSIVE": 2}}
+
+    text = "\n".join(tables.gate({"verdicts": 20, "rows": [row]}))
+
+    assert f"| 8 | all within | 0.00% [0.00, 16.11] | 90.00% [69.90, 97.21] | 10.00% [{low:.2f}, {high:.2f}] |" in text

@@ -1,0 +1,43 @@
+"""The gate part's tables, from its figures. Measures nothing."""
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from modicum.gate.policy import DEFAULT_ERROR_BUDGET
+from modicum.gate.spot_rule import NONE_LIMIT, PASTED_LIMIT
+from modicum_server.measures.intervals import wilson
+
+from benchmarks.gate.documents import IMAGES
+from benchmarks.gate.rows import AT_LIMIT, BEYOND, ONE_AT_LIMIT, WITHIN
+from benchmarks.tables import table
+
+OUTCOMES = ("FAIL", "PASS", "INCONCLUSIVE")
+
+
+def gate(part: Mapping[str, Any]) -> Iterator[str]:
+    """How often verdicts are wrong and how often open, by kind of rule and by where the true values lie."""
+    yield (
+        f"The gate judged synthetic results, {part['verdicts']:,} for each row, with an error budget of "
+        f"{DEFAULT_ERROR_BUDGET:.0%} and, unless the kind says otherwise, {IMAGES} images. No model ran. Square "
+        "brackets hold 95% intervals (Wilson), in percent.\n"
+    )
+    yield (
+        f'A FAIL is an error in the rows "{AT_LIMIT}", "{ONE_AT_LIMIT}" and "{WITHIN}". A PASS is an error in the rows '
+        f'"{AT_LIMIT}", "{ONE_AT_LIMIT}" and "{BEYOND}". `spot` has two limits: it fails above {PASTED_LIMIT:g}, where '
+        f"its rows lie, and passes below {NONE_LIMIT:g}, so a PASS at its limit is no error.\n"
+    )
+    for kind, rows in groupby(part["rows"], key=lambda row: str(row["kind"])):
+        yield f"#### {kind.capitalize()}\n"
+        yield from table(("rules", "true values", *OUTCOMES), [_cells(row, part["verdicts"]) for row in rows])
+
+
+def _cells(row: Mapping[str, Any], verdicts: int) -> tuple[str, ...]:
+    shares = (_percent(row["outcomes"].get(name, 0), verdicts) for name in OUTCOMES)
+    return str(row["rules"]), row["case"], *shares
+
+
+def _percent(count: int, total: int) -> str:
+    interval = wilson(count, total)
+    ends = "" if interval is None else f" [{100 * (interval.low or 0):.2f}, {100 * (interval.high or 0):.2f}]"
+    return f"{100 * count / total:.2f}%{ends}"
