@@ -8,6 +8,7 @@ from modicum.gate.policy_file import policy_of
 TODAY = date(2026, 11, 27)
 VERSION = "projects/default/models/m/versions/1"
 DIGEST = "ab" * 32
+WEIGHTS = "0d" * 32
 
 
 def share(successes, n, **more):
@@ -92,7 +93,14 @@ def document(
         "specification_digest": "cd" * 32,
         "findings": {"digest": "ef" * 32},
         "dataset": {"name": "projects/default/datasets/photos", "labelled": 200},
-        "models": [{"model_version": VERSION, "digest": DIGEST, "searches": [entry]}],
+        "models": [
+            {
+                "model_version": VERSION,
+                "digest": DIGEST,
+                "weights_digests": {VERSION: WEIGHTS},
+                "searches": [entry],
+            }
+        ],
         "spots": [test] if spots else [],
         "mitigation": [],
         **more,

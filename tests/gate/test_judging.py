@@ -14,6 +14,7 @@ from tests.gate.documents import (
     DIGEST,
     TODAY,
     VERSION,
+    WEIGHTS,
     difference,
     document,
     outcomes,
@@ -344,6 +345,24 @@ def test_an_expired_waiver_is_a_violation_of_a_clean_network_too():
     assert given.outcome == "FAIL"
     assert "expired on 2026-11-27" in given.expired[0]
     assert given.summary == "FAIL: 1 waiver expired"
+
+
+def test_a_verdict_says_when_it_was_judged_and_how_long_its_waivers_hold():
+    two = WAIVER.format("", "2027-01-31") + "  - {rule: spot, reason: r, owner: us, expires: 2027-03-01}\n"
+
+    waived, plain = (verdict(policy, document()).as_json() for policy in (two, ""))
+
+    assert (waived["judged_on"], waived["policy"]["first_expiry"]) == ("2026-11-27", "2027-01-31")
+    assert plain["policy"]["first_expiry"] is None
+
+
+def test_a_verdict_names_the_weights_unless_a_version_of_the_result_does_not():
+    named = document()
+    older = {name: value for name, value in named["models"][0].items() if name != "weights_digests"}
+    other = {**older, "model_version": "projects/default/models/o/versions/1"}
+
+    assert verdict("", named).result["weights_digests"] == {VERSION: WEIGHTS}
+    assert verdict("", {**named, "models": [named["models"][0], other]}).result["weights_digests"] == {}
 
 
 def test_a_waiver_never_turns_inconclusive_into_pass():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from modicum_server.domain.findings import FindingReason
+from modicum_server.domain.models import Ensemble, Executable, ExecutableKind, Weights
 from modicum_server.domain.searches import Fill, Search, SearchMethod
 from modicum_server.domain.spots import SpotRow
 from modicum_server.measures import canonical_json
@@ -19,6 +20,7 @@ from tests.measures.example_audit import (
     finding,
     mixed_findings,
     variants,
+    version,
 )
 
 GOLDEN = Path(__file__).parent / "golden" / "result.json"
@@ -117,3 +119,15 @@ def test_canonical_json_sorts_its_keys_and_refuses_nan():
     assert canonical_json({"b": 1, "a": "é"}) == '{"a":"é","b":1}'.encode()
     with pytest.raises(ValueError, match="not JSON compliant"):
         canonical_json({"value": float("nan")})
+
+
+def test_each_version_names_the_files_of_weights_that_it_runs():
+    both = "projects/default/models/both/versions/1"
+    sources = {VERSION: Weights("1a" * 32, "x:y"), both: Ensemble((VERSION, OTHER_VERSION))}
+    part = version(OTHER_VERSION, Executable("2b" * 32, ExecutableKind.EXPORTED))
+    findings = [finding(0, model_version=name) for name in (VERSION, both)]
+
+    document, _ = document_and_rows(findings, versions=(VERSION, both), sources=sources, parts=(part,))
+
+    files = [model["weights_digests"] for model in document["models"]]
+    assert files == [{VERSION: "1a" * 32}, {VERSION: "1a" * 32, OTHER_VERSION: "2b" * 32}]

@@ -45,6 +45,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
     return Verdict(
         outcome=_overall([one.outcome for one in judged if one.rule.level is Level.ERROR], expired),
         policy=policy,
+        judged_on=today,
         result={**_identity(document), "baseline": None if baseline is None else _identity(baseline)},
         rules=tuple(judged),
         expired=expired,
@@ -273,7 +274,14 @@ def _identity(document: Document) -> dict[str, Any]:
         "findings_digest": document["findings"]["digest"],
         "dataset": document["dataset"]["name"],
         "model_digests": {model["model_version"]: model["digest"] for model in document["models"]},
+        "weights_digests": _weights_digests(document),
     }
+
+
+def _weights_digests(document: Document) -> dict[str, str]:
+    """SHA-256 of each file that the versions run; empty where a version names none, as older documents do not."""
+    files = [model.get("weights_digests", {}) for model in document["models"]]
+    return {name: digest for one in files for name, digest in one.items()} if all(files) else {}
 
 
 def _notes(document: Document, policy: Policy, judged: Sequence[RuleVerdict]) -> Iterator[str]:

@@ -142,3 +142,8 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     accept: tuple[Acceptance, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+
+    @property
+    def first_expiry(self) -> date | None:
+        """The last day on which all of its waivers hold; None without any."""
+        return min((waiver.expires for waiver in self.waivers), default=None)

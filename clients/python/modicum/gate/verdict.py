@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -72,6 +73,7 @@ class Verdict:
     """What a policy says of a result.
 
     Attributes:
+        judged_on: the day (UTC) with which the expiry of waivers was compared.
         expired: waivers that have expired, in words; each is a violation.
         left_out: rules of the preset that the result has nothing for, and why.
         notes: what a reader must know beside the rules, such as accepted places.
@@ -79,6 +81,7 @@ class Verdict:
 
     outcome: Outcome
     policy: Policy
+    judged_on: date
     result: Mapping[str, Any]
     rules: tuple[RuleVerdict, ...]
     expired: tuple[str, ...] = ()
@@ -105,12 +108,14 @@ class Verdict:
             "schema_version": SCHEMA_VERSION,
             "outcome": self.outcome.value,
             "summary": self.summary,
+            "judged_on": self.judged_on.isoformat(),
             "policy": {
                 "file": self.policy.file,
                 "digest": self.policy.digest,
                 "preset": self.policy.preset,
                 "error_budget": self.policy.error_budget,
                 "inconclusive": self.policy.inconclusive.value,
+                "first_expiry": None if self.policy.first_expiry is None else self.policy.first_expiry.isoformat(),
             },
             "result": dict(self.result),
             "rules": [_rule_json(one) for one in self.rules],

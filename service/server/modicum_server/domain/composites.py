@@ -1,8 +1,8 @@
-"""Facts about a version made of versions that follow from its parts: its mean fill, whether it has input dropout."""
+"""Facts about a version made of versions that follow from its parts: mean fill, weights, input dropout."""
 
 from collections.abc import Mapping
 
-from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion
+from modicum_server.domain.models import Ensemble, InputDropout, ModelVersion, artifact_of
 
 
 def holds_input_dropout(version: ModelVersion, known: Mapping[str, ModelVersion]) -> bool:
@@ -23,6 +23,16 @@ def mean_fill(version: ModelVersion, known: Mapping[str, ModelVersion]) -> tuple
         return declared
     values = declared or (0.0,)
     return values * asked.channels if len(values) == 1 else values
+
+
+def weights_digests(version: ModelVersion, known: Mapping[str, ModelVersion]) -> dict[str, str]:
+    """Return the SHA-256 of each file of weights or of a program that it runs.
+
+    The keys are the names of the versions that hold the files. `known` are its parts by name.
+    """
+    own = {version.name: digest} if (digest := artifact_of(version.source)) else {}
+    parts = [weights_digests(known[name], known) for name in part_names(version) if name in known]
+    return {**own, **{name: digest for part in parts for name, digest in part.items()}}
 
 
 def part_names(version: ModelVersion) -> tuple[str, ...]:

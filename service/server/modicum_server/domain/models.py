@@ -96,6 +96,11 @@ class InputDropout:
 Source = Weights | Executable | Ensemble | InputDropout
 
 
+def artifact_of(source: Source) -> str:
+    """Return the digest of the bytes that a source is made of; empty without."""
+    return source.digest if isinstance(source, Weights | Executable) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A name under which versions are registered."""

@@ -11,7 +11,7 @@ from datetime import UTC
 from typing import Any
 
 from modicum_server.domain.audits import Audit, AuditSpecification
-from modicum_server.domain.composites import holds_input_dropout
+from modicum_server.domain.composites import holds_input_dropout, weights_digests
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
@@ -187,6 +187,7 @@ def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions)
     return {
         "model_version": version.name,
         "digest": version.digest,
+        "weights_digests": weights_digests(version, audited.known),
         "stamp": INFERENCE_ONLY if holds_input_dropout(version, audited.known) else "",
         "summary": _summary(version.name, measured, audited, across),
         "searches": [_search_json(version.name, index, measured[index], audited, across) for index in searched],

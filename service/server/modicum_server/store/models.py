@@ -7,14 +7,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.documents import CHECK, INPUT, document_of, value_of
-from modicum_server.domain.models import Model, ModelCheck, ModelVersion, VersionState
+from modicum_server.domain.models import Model, ModelCheck, ModelVersion, VersionState, artifact_of
 from modicum_server.errors import ModelNotFound, ModelVersionNotFound
 from modicum_server.ports import Keyed
 from modicum_server.postgres.connections import driver_connection
 from modicum_server.postgres.wake_jobs import WakeJobs
 from modicum_server.store import tables
 from modicum_server.store.projects import project_of
-from modicum_server.store.source_documents import artifact_of, parts_of, source_document, source_of
+from modicum_server.store.source_documents import parts_of, source_document, source_of
 
 REFERRERS = 10
 _VERSIONS = tables.model_versions.c

@@ -34,11 +34,6 @@ def source_of(document: Document) -> Source:
     return source
 
 
-def artifact_of(source: Source) -> str:
-    """Return the digest of the bytes that a source is made of; empty without."""
-    return source.digest if isinstance(source, Weights | Executable) else ""
-
-
 def parts_of(source: Source) -> list[str]:
     """Return the versions that a source is made of."""
     match source:
