@@ -115,3 +115,11 @@ def verdict(policy, of, *, today=TODAY):
 def outcomes(given):
     """The outcome of each rule by its id."""
     return {one.rule.id: str(one.outcome) for one in given.rules}
+
+
+#: A result document by the verdict of the preset `recommended`: it passes, fails, and is inconclusive.
+DOCUMENTS = {
+    "clean": document(),
+    "planted": document(spots=(CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2])),
+    "open": document(spots=(CLEAN[0], row(0, place((6, 6)), label="cat"), CLEAN[2])),
+}

@@ -10,6 +10,7 @@ from modicum.cli.gate import gate
 from modicum.cli.judge import judge
 from modicum.cli.options import FLAG
 from modicum.cli.registration import Group, command
+from modicum.cli.render import render
 from modicum.version import VERSION
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 command(app)(audit)
 command(app)(gate)
 command(app)(judge)
+command(app)(render)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(audits.app, name="audits")

@@ -41,7 +41,7 @@ def gate(
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 5 model or data refused, 130
     interrupted.
     """
-    outputs, policy = verdict_outputs(verdict), policy_from(verdict.policy)
+    outputs, policy = verdict_outputs(verdict.output or ()), policy_from(verdict.policy)
     baseline = baseline_of(policy)
     request = audit_request(
         subject,

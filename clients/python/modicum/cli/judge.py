@@ -25,7 +25,7 @@ def judge(
 
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 130 interrupted.
     """
-    outputs, policy = verdict_outputs(verdict), policy_from(verdict.policy)
+    outputs, policy = verdict_outputs(verdict.output or ()), policy_from(verdict.policy)
     document = _document(result)
     end_with(judged(document, policy, result, baseline=baseline_of(policy)), outputs, verdict)
 

@@ -39,9 +39,10 @@ METHODS = "; ".join(
 CONTROL_NAMES = ", ".join(control for control in Control if control is not Control.PIXEL_SUBSETS)
 
 
-def option(heading: str, name: str, value: str, text: str, **more: Any) -> Any:
-    """One option: its heading and name, what its value is called, and its help."""
-    return typer.Option(name, metavar=value, help=text, rich_help_panel=heading, **more)
+def option(heading: str, name: str, value: str, text: str, *, short: str = "", **more: Any) -> Any:
+    """One option: its heading and name, what its value is called, its help, and a short name if it has one."""
+    names = (name, short) if short else (name,)
+    return typer.Option(*names, metavar=value, help=text, rich_help_panel=heading, **more)
 
 
 Photos = Annotated[
@@ -53,7 +54,8 @@ Photos = Annotated[
 Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]
 Quiet = Annotated[bool, option(OUTPUT, "--quiet", FLAG, "Show no progress.")]
 Outputs = Annotated[
-    list[Path] | None, option(OUTPUT, "--output", "FILE", "Write the result to FILE.json or FILE.html. Repeatable.")
+    list[Path] | None,
+    option(OUTPUT, "--output", "FILE", "Write the result to FILE.json or FILE.html. Repeatable.", short="-o"),
 ]
 Local = Annotated[bool, option(RUN, "--local", FLAG, "Use the local server even if MODICUM_ADDRESS names another.")]
 PhotoLabels = Annotated[

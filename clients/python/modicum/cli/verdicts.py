@@ -1,7 +1,7 @@
 """How a verdict leaves the command: its outputs, its ten lines, and its exit code."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,18 @@ SAID = {
 }
 
 
+VerdictOutputs = Annotated[
+    list[Path] | None,
+    option(
+        OUTPUT,
+        "--output",
+        "FILE",
+        f"Write the verdict to a file, by its suffix: {', '.join(FORMS)}. Repeatable.",
+        short="-o",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictOptions:
     """By which policy to judge, and where the verdict goes."""
@@ -40,12 +52,7 @@ class VerdictOptions:
     exit_zero: Annotated[
         bool, option(POLICY, "--exit-zero", FLAG, "Exit with 0 whatever the verdict; errors keep their codes.")
     ] = False
-    output: Annotated[
-        list[Path] | None,
-        option(
-            OUTPUT, "--output", "FILE", f"Write the verdict to a file, by its suffix: {', '.join(FORMS)}. Repeatable."
-        ),
-    ] = None
+    output: VerdictOutputs = None
     as_json: options.Json = False
 
 
@@ -57,13 +64,13 @@ class VerdictOutput:
     suffix: str
 
 
-def verdict_outputs(asked: VerdictOptions) -> tuple[VerdictOutput, ...]:
+def verdict_outputs(paths: Sequence[Path]) -> tuple[VerdictOutput, ...]:
     """The outputs. Each is checked to be writable.
 
     Raises:
         InvalidArgument: a suffix is unknown, or a file cannot be written.
     """
-    return tuple(VerdictOutput(path, checked_suffix(path, FORMS)) for path in asked.output or ())
+    return tuple(VerdictOutput(path, checked_suffix(path, FORMS)) for path in paths)
 
 
 def baseline_of(policy: Policy) -> Mapping[str, Any] | None:
@@ -117,16 +124,30 @@ def exit_code_of(verdict: Verdict) -> int:
 def end_with(verdict: Verdict, outputs: tuple[VerdictOutput, ...], asked: VerdictOptions) -> NoReturn:
     """Write the outputs, print the verdict, and end the command with its exit code."""
     code, document = exit_code_of(verdict), verdict.as_json()
-    for output in outputs:
-        write_file(output.path, FORMS[output.suffix](document))
+    write_verdict(document, outputs)
     if verdict.outcome is Outcome.INCONCLUSIVE and code == DONE:
         print_error(SAID[verdict.policy.inconclusive])
     if asked.exit_zero and code != DONE:
         print_error(f"the exit code is 0 because of --exit-zero; without it, it is {code}")
     with printing():
-        if asked.as_json:
-            print_json(document)
-        else:
-            for line in [*terminal_lines(document), *(f"wrote {output.path}" for output in outputs)]:
-                stdout().print(line, markup=False, highlight=False, soft_wrap=True)
+        print_verdict(document, outputs, as_json=asked.as_json)
     raise typer.Exit(DONE if asked.exit_zero else code)
+
+
+def write_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput]) -> None:
+    """Write a verdict's document in each of the forms.
+
+    Raises:
+        OutputNotWritten: the disk is full, or permissions are missing.
+    """
+    for output in outputs:
+        write_file(output.path, FORMS[output.suffix](document))
+
+
+def print_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput], *, as_json: bool) -> None:
+    """Print a verdict's document in ten lines at most, and the files that were written; or as JSON."""
+    if as_json:
+        print_json(document)
+        return
+    for line in [*terminal_lines(document), *(f"wrote {output.path}" for output in outputs)]:
+        stdout().print(line, markup=False, highlight=False, soft_wrap=True)

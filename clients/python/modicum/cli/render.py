@@ -1,0 +1,33 @@
+"""`modicum render`: any output of a verdict that was stored. Judges nothing, and needs no server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modicum.cli import options
+from modicum.cli.consoles import printing
+from modicum.cli.verdicts import VerdictOutputs, print_verdict, verdict_outputs, write_verdict
+from modicum.gate.verdict_file import read_verdict
+
+
+def render(
+    verdict: Annotated[
+        Path,
+        typer.Argument(
+            metavar="VERDICT", help="A verdict that `modicum gate` or `modicum judge` wrote with --output FILE.json."
+        ),
+    ],
+    *,
+    output: VerdictOutputs = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write outputs of a stored verdict, and print it. Nothing is judged again, so the exit code says nothing of it.
+
+    Exit codes: 0 written, 2 wrong usage or no verdict, 3 not written, 130 interrupted.
+    """
+    outputs = verdict_outputs(output or ())
+    document = read_verdict(verdict)
+    write_verdict(document, outputs)
+    with printing():
+        print_verdict(document, outputs, as_json=as_json)

@@ -1,0 +1,36 @@
+"""The command, as a shell runs it, in a folder with results and a policy."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from tests.gate.documents import DOCUMENTS
+
+COMMAND = shlex.join([sys.executable, "-c", "from modicum.cli import main; main()"])
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Runs a line of bash, in which `modicum` is the command, in a folder with results and a policy."""
+    for name, one in DOCUMENTS.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(one), encoding="utf-8")
+    (tmp_path / "modicum.yaml").write_text("version: 1\n", encoding="utf-8")
+    environment = {**os.environ, "MODICUM_ADDRESS": "127.0.0.1:1"}
+
+    def run(line, **more):
+        program = f'modicum() {{ {COMMAND} "$@"; }}; {line}'
+        return subprocess.run(
+            ["bash", "-c", program],
+            cwd=tmp_path,
+            env={**environment, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+
+    return run
