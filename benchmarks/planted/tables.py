@@ -1,24 +1,22 @@
 """The tables of planted cues, from the rows of `planted.run`. Measures nothing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from modicum.gate.spot_rule import ALPHA, FOUND, SpotOutcome
-from modicum_server.measures.intervals import wilson
 from modicum_server.measures.number_words import share_text
 
 from benchmarks.planted import measures, simulation
 from benchmarks.planted.audits import LEARNT, THRESHOLD
 from benchmarks.planted.cases import LABEL
+from benchmarks.planted.counting import CIFAR, FOLLOWED, Row, followed, tally, with_audit
 from benchmarks.planted.cues import Where
 from benchmarks.planted.limits import PASTED_LIMITS, flagged_at
 from benchmarks.planted.photographs import PICTURES
 from benchmarks.planted.run import AUDITS
+from benchmarks.planted.verdicts import verdicts
 from benchmarks.tables import table
 
-Row = dict[str, Any]
-FOLLOWED = (("at least half", 0.5, 1.01), ("30% to 50%", LEARNT, 0.5), ("fewer than 30%", 0.0, LEARNT))
-OPAQUE, CIFAR = "opaque", "cifar10"
+OPAQUE = "opaque"
 CHANCE = 0.5
 COLUMNS = tuple(f"{images:,} images, {passes} passes" for images, passes in AUDITS)
 
@@ -40,6 +38,7 @@ def planted(all_rows: Sequence[Row]) -> Iterator[str]:
         yield from _labelled(labelled)
     if photographs := [row for row in all_rows if row["pictures"] == PICTURES]:
         yield from _photographs(photographs)
+    yield from verdicts(local, clean)
     yield from _limits(local, clean)
     yield from _simulated()
     yield from _measures([row for row in (*local, *clean) if row["pictures"] == CIFAR])
@@ -88,7 +87,7 @@ def _by_class(local: Sequence[Row]) -> Iterator[str]:
 
 
 def _by_kind(local: Sequence[Row]) -> Iterator[str]:
-    learnt = [row for row in local if _followed(row) >= LEARNT]
+    learnt = [row for row in local if followed(row) >= LEARNT]
     yield f"Cues that at least {share_text(LEARNT)} follow, by kind, number of classes and strength:\n"
     kinds: Mapping[str, Callable[[Row], str]] = {
         "kind": lambda row: f"{row['cue']['where']}, {row['cue']['look']}",
@@ -142,7 +141,7 @@ def _whole(cued: Sequence[Row]) -> Iterator[str]:
         [
             (
                 look,
-                *_in_each_audit([r for r in cued if r["cue"]["look"] == look and _followed(r) >= LEARNT], _is_flagged),
+                *_in_each_audit([r for r in cued if r["cue"]["look"] == look and followed(r) >= LEARNT], _is_flagged),
             )
             for look in ("texture", "jpeg")
         ],
@@ -156,8 +155,8 @@ def _labelled(labelled: Sequence[Row]) -> Iterator[str]:
         [
             (
                 f"{row['cue']['where']}, {row['cue']['look']}",
-                share_text(_followed(row)),
-                *(", ".join(one["outcome"] for _, one in _with([row], audit)) or "not run" for audit in AUDITS),
+                share_text(followed(row)),
+                *(", ".join(one["outcome"] for _, one in with_audit([row], audit)) or "not run" for audit in AUDITS),
             )
             for row in labelled
         ],
@@ -174,7 +173,7 @@ def _photographs(rows: Sequence[Row]) -> Iterator[str]:
         [
             (
                 "none" if row["clean"] else f"{row['cue']['where']}, {row['cue']['look']}",
-                "" if row["clean"] else share_text(_followed(row)),
+                "" if row["clean"] else share_text(followed(row)),
                 one["outcome"],
                 ", ".join("all classes together" if each is None else f"class {each}" for each in one["flagged"])
                 or "none",
@@ -190,7 +189,7 @@ def _photographs(rows: Sequence[Row]) -> Iterator[str]:
 def _limits(local: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
     """What other limits would have found and flagged, on both halves of the kinds."""
     photographs = [row for row in clean if row["pictures"] == CIFAR]
-    learnt = [row for row in local if _followed(row) >= LEARNT]
+    learnt = [row for row in local if followed(row) >= LEARNT]
     yield "Other limits of the pasted share, judged from the same outcomes (300 and 1,000 images, 150 passes):\n"
 
     def found(row: Row, audit: Row, limit: float) -> bool:
@@ -206,8 +205,8 @@ def _limits(local: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
                     cell
                     for audit in AUDITS[:2]
                     for cell in (
-                        _counted(_kinds(learnt, kinds), audit, lambda row, one, at=limit: found(row, one, at)),
-                        _counted(_kinds(photographs, kinds), audit, lambda _, one, at=limit: bool(flagged_at(one, at))),
+                        tally(_kinds(learnt, kinds), audit, lambda row, one, at=limit: found(row, one, at)),
+                        tally(_kinds(photographs, kinds), audit, lambda _, one, at=limit: bool(flagged_at(one, at))),
                     )
                 ),
             )
@@ -239,7 +238,7 @@ def _simulated() -> Iterator[str]:
 
 def _measures(rows: Sequence[Row]) -> Iterator[str]:
     """Which measures order networks with a learnt cue over clean ones."""
-    compared = [row for row in rows if row["clean"] or _followed(row) >= LEARNT]
+    compared = [row for row in rows if row["clean"] or followed(row) >= LEARNT]
     yield (
         "Every measure of the result, on photographs: the chance that it is larger for a network whose cue at least "
         f"{share_text(LEARNT)} follow than for a clean one (area under the ROC curve, with a bootstrap interval of 95% "
@@ -266,7 +265,7 @@ def _of(rows: Sequence[Row], low: float, high: float, look: str, kinds: str) -> 
     return [
         row
         for row in _kinds(rows, kinds)
-        if low <= _followed(row) < high and (row["cue"]["look"] == OPAQUE) is (look == OPAQUE)
+        if low <= followed(row) < high and (row["cue"]["look"] == OPAQUE) is (look == OPAQUE)
     ]
 
 
@@ -276,16 +275,6 @@ def _kinds(rows: Sequence[Row], kinds: str) -> list[Row]:
 
 def _group(rows: Sequence[Row], pictures: str, architecture: str, kinds: str) -> list[Row]:
     return [r for r in _kinds(rows, kinds) if (r["pictures"], r["architecture"]) == (pictures, architecture)]
-
-
-def _followed(row: Row) -> float:
-    """How many pictures follow the strongest cue of a network."""
-    return max((float(share) for share in row["truth"]["followed"].values()), default=0.0)
-
-
-def _with(rows: Sequence[Row], audit: tuple[int, int]) -> list[tuple[Row, Row]]:
-    """The rows that have this audit, with it."""
-    return [(r, one) for r in rows for one in r["audits"] if (one["images"], one["search_passes"]) == audit]
 
 
 def _is_found(row: Row, audit: Row) -> bool:
@@ -303,7 +292,7 @@ def _is_none(_: Row, audit: Row) -> bool:
 def _classes_found(rows: Sequence[Row], low: float, high: float, look: str, audit: tuple[int, int]) -> str:
     cues = [
         int(one) in made["flagged"]
-        for row, made in _with(rows, audit)
+        for row, made in with_audit(rows, audit)
         if (row["cue"]["look"] == OPAQUE) is (look == OPAQUE)
         for one, share in row["truth"]["followed"].items()
         if low <= share < high
@@ -312,19 +301,9 @@ def _classes_found(rows: Sequence[Row], low: float, high: float, look: str, audi
 
 
 def _clean_classes(clean: Sequence[Row], audit: tuple[int, int]) -> str:
-    outcomes = [SpotOutcome(one["outcome"]) for _, made in _with(clean, audit) for one in made["rows"]]
+    outcomes = [SpotOutcome(one["outcome"]) for _, made in with_audit(clean, audit) for one in made["rows"]]
     return f"{sum(one in FOUND for one in outcomes)} of {len(outcomes)}"
 
 
 def _in_each_audit(rows: Sequence[Row], holds: Callable[[Row, Row], bool]) -> list[str]:
-    return [_counted(rows, audit, holds) for audit in AUDITS]
-
-
-def _counted(rows: Sequence[Row], audit: tuple[int, int], holds: Callable[[Row, Row], bool]) -> str:
-    made = _with(rows, audit)
-    if not made:
-        return "no network"
-    count = sum(holds(row, one) for row, one in made)
-    interval = wilson(count, len(made))
-    ends = "" if interval is None else f" ({share_text(interval.low or 0.0)} to {share_text(interval.high or 0.0)})"
-    return f"{count} of {len(made)}{ends}"
+    return [tally(rows, audit, holds) for audit in AUDITS]

@@ -9,6 +9,7 @@ from benchmarks.planted.cases import HOW_MANY_CLASSES, LABEL, STRENGTHS, cases
 from benchmarks.planted.limits import flagged_at
 from benchmarks.planted.run import AUDITS
 from benchmarks.planted.tables import planted
+from benchmarks.planted.verdicts import PRESETS, verdict_of
 
 SOURCES = 30
 
@@ -26,7 +27,12 @@ def row(name: str, *, followed: dict[str, float], flagged: list[int], clean: boo
             "search_passes": passes,
             "outcome": outcome,
             "flagged": flagged,
-            "rows": [{"class": 3, "outcome": outcome, "places": [place(0.5 if flagged else 0.0)]}],
+            "shown": SOURCES,
+            "subsets": SOURCES,
+            "rows": [
+                {"class": 3, "outcome": outcome, "places": [place(0.5 if flagged else 0.0)]},
+                {"class": None, "outcome": "NONE_FOUND", "places": [place(0.0)]},
+            ],
         }
         for images, passes in AUDITS
     ]
@@ -98,3 +104,29 @@ def test_tables_count_what_was_found_what_was_not_and_false_alarms():
     assert "| cifar10, plain | others | flagged | 1 of 2" in text
     assert "| cifar10, plain | others | NONE_FOUND | 1 of 2" in text
     assert "| 30% to 50% | opaque | others | no network" in text
+    assert "| `recommended` | clean, photographs | 1,000 | 1 of 2 | 1 of 2 | 0 of 2 |" in text
+    assert "It passed 1 of 2: the bar is missed. It failed 1 of 2." in text
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    ("differences", "verdict"),
+    [
+        ([[0.5, SOURCES]], "FAIL"),
+        ([[0.0, SOURCES]], "PASS"),
+        ([[0.0, 21], [0.5, 9]], "INCONCLUSIVE"),
+        ([[0.5, 5]], "INCONCLUSIVE"),
+    ],
+)
+def test_a_preset_judges_the_kept_differences_of_each_source(differences, verdict, preset):
+    audit = row("", followed={}, flagged=[])["audits"][0]
+    audit["rows"][0]["places"][0]["pasted"] = differences
+
+    assert verdict_of(audit, preset) == verdict
+
+
+def test_images_in_no_row_of_a_class_leave_a_verdict_open():
+    audit = row("", followed={}, flagged=[])["audits"][0]
+
+    assert verdict_of(audit, "recommended") == "PASS"
+    assert verdict_of({**audit, "shown": 2 * SOURCES}, "recommended") == "INCONCLUSIVE"

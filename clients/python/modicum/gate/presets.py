@@ -1,7 +1,8 @@
 """The presets: rules to begin with, and every number in them.
 
-They are starting points. The trust benchmark calibrates them: `recommended` is to fail only on what that benchmark
-shows to separate networks with a planted cue from clean ones. Today that is the spot test alone; all else warns.
+`recommended` fails only on what the trust benchmark shows to separate networks with a planted cue from clean ones.
+Today that is the spot test alone; all else warns. What the presets say of these networks stands in
+docs/reference/benchmarks.md, "Planted cues". The limits of the other rules are starting points.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,34 @@
+"""How rows of planted networks are grouped and counted. Measures nothing."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from modicum_server.measures.intervals import wilson
+from modicum_server.measures.number_words import share_text
+
+from benchmarks.planted.audits import LEARNT
+
+Row = dict[str, Any]
+CIFAR = "cifar10"
+FOLLOWED = (("at least half", 0.5, 1.01), ("30% to 50%", LEARNT, 0.5), ("fewer than 30%", 0.0, LEARNT))
+
+
+def followed(row: Row) -> float:
+    """Return how many pictures follow the strongest cue of a network, as a share."""
+    return max((float(share) for share in row["truth"]["followed"].values()), default=0.0)
+
+
+def with_audit(rows: Sequence[Row], audit: tuple[int, int]) -> list[tuple[Row, Row]]:
+    """Return the rows that have the audit of so many images and passes, with it."""
+    return [(r, one) for r in rows for one in r["audits"] if (one["images"], one["search_passes"]) == audit]
+
+
+def tally(rows: Sequence[Row], audit: tuple[int, int], holds: Callable[[Row, Row], bool]) -> str:
+    """Return of how many rows with the audit something holds, with Wilson's interval of 95%."""
+    made = with_audit(rows, audit)
+    if not made:
+        return "no network"
+    count = sum(holds(row, one) for row, one in made)
+    interval = wilson(count, len(made))
+    ends = "" if interval is None else f" ({share_text(interval.low or 0.0)} to {share_text(interval.high or 0.0)})"
+    return f"{count} of {len(made)}{ends}"
