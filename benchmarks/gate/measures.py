@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from modicum.gate.catalogue import known_rules
-from modicum.gate.policy import KnownRule
 
 from benchmarks.gate.documents import IMAGES, document, outcome, policy
 from benchmarks.gate.rows import CASES, Drawn, Row, Truths
@@ -45,7 +44,7 @@ def rows() -> Iterator[Row]:
 
 
 def _drawing(make: MakeMeasure, count: int, case: str) -> Callable[[Drawn], str]:
-    names = [one.name for one in _plain_rules()][:count]
+    names = plain_rules(count)
     by = policy("spot: off", *(f"{name.replace('_', '-')}: {{max: {TRUTHS.limit}}}" for name in names))
     values = TRUTHS.of(case)
 
@@ -55,8 +54,7 @@ def _drawing(make: MakeMeasure, count: int, case: str) -> Callable[[Drawn], str]
     return draw
 
 
-def _plain_rules() -> list[KnownRule]:
-    """Rules of measures of one search that need no label."""
-    return [
-        one for one in known_rules().values() if one.kind == "measure" and not one.part and "accura" not in one.name
-    ]
+def plain_rules(count: int) -> list[str]:
+    """Return the names of so many measures of one search that need no label."""
+    known = known_rules().values()
+    return [one.name for one in known if one.kind == "measure" and not one.part and "accura" not in one.name][:count]

@@ -13,12 +13,13 @@ from typing import Any
 
 from modicum.errors import PolicyError
 from modicum.gate.baselines import baseline_check
+from modicum.gate.early_stop import stop_notes
 from modicum.gate.explanation import requirement
-from modicum.gate.measures import ONE_SIDED, checks_of, measure_in, outcome_check
+from modicum.gate.measures import checks_of, measure_in, outcome_check
 from modicum.gate.policy import Kind, Level, Policy, Rule, Waiver
 from modicum.gate.spot_rule import holm
 from modicum.gate.spots import accepted_places, spot_checks
-from modicum.gate.tails import bonferroni
+from modicum.gate.tails import ONE_SIDED, bonferroni
 from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict
 
 Document = Mapping[str, Any]
@@ -275,6 +276,7 @@ def _identity(document: Document) -> dict[str, Any]:
         "dataset": document["dataset"]["name"],
         "model_digests": {model["model_version"]: model["digest"] for model in document["models"]},
         "weights_digests": _weights_digests(document),
+        "stopping": document.get("stopping"),
     }
 
 
@@ -285,6 +287,7 @@ def _weights_digests(document: Document) -> dict[str, str]:
 
 
 def _notes(document: Document, policy: Policy, judged: Sequence[RuleVerdict]) -> Iterator[str]:
+    yield from stop_notes(document)
     for model in document["models"]:
         yield from accepted_places(document, model["model_version"], policy.accept)
     checks = [(one.rule, check) for one in judged for check in one.checks]

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from modicum.gate.early_stop import Looks, looks_of
 from modicum.gate.policy import Kind, Rule
-from modicum.gate.tails import Number, bonferroni, number_of, p_above, p_below
+from modicum.gate.tails import ONE_SIDED, number_of, p_beyond, p_within
 from modicum.gate.verdict import Check
 
-ONE_SIDED = 0.05
-"""A rule passes where its p of lying beyond the limit is at most this."""
 Document = Mapping[str, Any]
 
 
@@ -26,9 +25,9 @@ def checks_of(rule: Rule, document: Document, model: Document, search: Document)
         return
     if rule.max is None and rule.min is None:
         return  # the baseline alone decides
-    labels = _labels(document)
+    labels, looks = _labels(document), looks_of(document)
     for subject, one in _subjects(rule, measure, labels):
-        yield _measured(rule, version, subject, one)
+        yield _measured(rule, version, subject, one, looks)
 
 
 def measure_in(rule: Rule, document: Document, version: str, search: Document) -> Document | None:
@@ -64,10 +63,10 @@ def _labels(document: Document) -> dict[str, str]:
     return {str(index): label for index, label in (*paired, *tested) if index is not None}
 
 
-def _measured(rule: Rule, version: str, subject: str, measure: Document | None) -> Check:
+def _measured(rule: Rule, version: str, subject: str, measure: Document | None, looks: Looks) -> Check:
     if measure is None:
         return Check(model_version=version, subject=subject, holds=False, reason=f"the result has no class {subject}")
-    number = number_of(measure)
+    number = number_of(measure, looks)
     check = Check(
         model_version=version,
         subject=subject,
@@ -80,21 +79,8 @@ def _measured(rule: Rule, version: str, subject: str, measure: Document | None) 
     )
     if number.value is None:
         return replace(check, holds=False, reason=f"not measured: {number.unavailable or 'no value'}")
-    return replace(check, p=_p_fail(rule, number), passes=_p_pass(rule, number) <= ONE_SIDED)
-
-
-def _p_fail(rule: Rule, number: Number) -> float:
-    """P of the hypothesis that the number is within all limits."""
-    each = [p_above(number, rule.max)] if rule.max is not None else []
-    each += [p_below(number, rule.min)] if rule.min is not None else []
-    return bonferroni(each)
-
-
-def _p_pass(rule: Rule, number: Number) -> float:
-    """P of the hypothesis that the number is beyond a limit."""
-    each = [p_below(number, rule.max)] if rule.max is not None else []
-    each += [p_above(number, rule.min)] if rule.min is not None else []
-    return max(each, default=1.0)
+    limits = {"at_most": rule.max, "at_least": rule.min}
+    return replace(check, p=p_beyond(number, **limits), passes=p_within(number, **limits) <= ONE_SIDED)
 
 
 def _reading(rule: Rule, version: str, search: Document, document: Document) -> Check:

@@ -1,10 +1,11 @@
 """Tails: how surely a number lies beyond a limit, and how surely within. Must not know which number.
 
-Shares have exact binomial tails (Clopper and Pearson, 1934). Paired differences of -1, 0 and 1 have the tail of
-Student's t over pairs, with one pair added that speaks against the claim, as the spot rule adds a source; where no pair
-differs the other way, the exact binomial tail counts if it is larger. Of any other number the document holds an
-interval at one level, so only a bound is known: where the interval lies beyond the limit, p is at most its tail. 10,000
-resamples have no tail below 1/200, so a bootstrap's bound is never smaller than that.
+Shares have exact binomial tails (Clopper and Pearson, 1934); those of an audit that may end early are in `early_stop`.
+Paired differences of -1, 0 and 1 have the tail of Student's t over pairs, with one pair added that speaks against the
+claim, as the spot rule adds a source; where no pair differs the other way, the exact binomial tail counts if it is
+larger. Of any other number the document holds an interval at one level, so only a bound is known: where the interval
+lies beyond the limit, p is at most its tail. 10,000 resamples have no tail below 1/200, so a bootstrap's bound is never
+smaller than that.
 """
 
 import math
@@ -12,16 +13,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modicum.gate.early_stop import Looks, p_when_looked_at
+
 BOOTSTRAP_TAIL = 1 / 200
 FEWEST_PAIRS = 10
 """Below this many pairs nothing is judged."""
 WHOLE = 1e-6
 """How far a number of pairs may be from a whole number."""
+ONE_SIDED = 0.05
+"""A rule passes where its p of lying beyond the limit is at most this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number of a document, with its interval. A share also has its counts. None is an open end."""
+    """A number of a document, with its interval. A share also has its counts. None is an open end.
+
+    `looks` matters to shares alone: other numbers are judged at the end of an audit with what there is.
+    """
 
     value: float | None
     unit: str
@@ -33,6 +41,7 @@ class Number:
     successes: int | None = None
     pairs: "Pairs | None" = None
     unavailable: str = ""
+    looks: Looks = Looks.ONCE
 
     @property
     def smallest_tail(self) -> float:
@@ -55,8 +64,8 @@ class Pairs:
         return Pairs(self.lost, self.gained, self.equal)
 
 
-def number_of(measure: Mapping[str, Any]) -> Number:
-    """Return the number of a measure of the document.
+def number_of(measure: Mapping[str, Any], looks: Looks = Looks.ONCE) -> Number:
+    """Return the number of a measure of the document, whose images were looked at so often.
 
     Where few images differ, the wider of the measure's two intervals counts (`with_two_images_added`).
     """
@@ -73,6 +82,7 @@ def number_of(measure: Mapping[str, Any]) -> Number:
         successes=parameters.get("successes") if measure.get("unit") == "share" else None,
         pairs=_pairs(measure),
         unavailable=measure.get("unavailable", ""),
+        looks=looks,
     )
 
 
@@ -93,7 +103,7 @@ def p_above(number: Number, limit: float) -> float:
     if number.value is None:
         return 1.0
     if number.successes is not None:
-        return _binomial_above(number.successes, number.n, limit)
+        return _share_above(number, number.successes, limit)
     if number.pairs is not None:
         return _paired_above(number.pairs, limit)
     return number.smallest_tail if number.low is not None and number.low > limit else 1.0
@@ -104,10 +114,29 @@ def p_below(number: Number, limit: float) -> float:
     if number.value is None:
         return 1.0
     if number.successes is not None:
-        return _binomial_above(number.n - number.successes, number.n, 1 - limit)
+        return _share_above(number, number.n - number.successes, 1 - limit)
     if number.pairs is not None:
         return _paired_above(number.pairs.reversed, -limit)
     return number.smallest_tail if number.high is not None and number.high < limit else 1.0
+
+
+def p_beyond(number: Number, *, at_most: float | None, at_least: float | None) -> float:
+    """Return p of the hypothesis that the number keeps its limits."""
+    each = [p_above(number, at_most)] if at_most is not None else []
+    each += [p_below(number, at_least)] if at_least is not None else []
+    return bonferroni(each)
+
+
+def p_within(number: Number, *, at_most: float | None, at_least: float | None) -> float:
+    """Return p of the hypothesis that the number lies beyond a limit; 1 without limits."""
+    each = [p_below(number, at_most)] if at_most is not None else []
+    each += [p_above(number, at_least)] if at_least is not None else []
+    return max(each, default=1.0)
+
+
+def _share_above(number: Number, successes: int, share: float) -> float:
+    exact = _binomial_above(successes, number.n, share)
+    return p_when_looked_at(exact, successes, number.n, share, number.looks)
 
 
 def _paired_above(pairs: Pairs, limit: float) -> float:

@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from modicum.gate.early_stop import Looks, extent, looks_of
 from modicum.gate.policy import Level, Policy, Rule
 
 KIND = "modicum.verdict"
@@ -90,7 +91,13 @@ class Verdict:
 
     @property
     def summary(self) -> str:
-        """The verdict in one sentence."""
+        """The verdict in one sentence, with the images looked at out of those planned where these differ."""
+        if looks_of(self.result) is Looks.EARLY:
+            return f"{self._decision}, after {extent(self.result['stopping'])}"
+        return self._decision
+
+    @property
+    def _decision(self) -> str:
         errors = [one for one in self.rules if one.rule.level is Level.ERROR]
         deciding = [one.rule.id for one in errors if one.outcome is self.outcome]
         if self.outcome is Outcome.PASS:

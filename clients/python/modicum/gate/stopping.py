@@ -1,0 +1,82 @@
+"""When an audit may end early: limits of shares, and whether the images so far settle them. Reads no clock."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modicum.gate.early_stop import Looks
+from modicum.gate.tails import ONE_SIDED, Number, number_of, p_beyond, p_within
+
+LOOK_IMAGES = 32
+"""Images between two looks, at least."""
+MOST_LOOKS = 64
+ALL_WITHIN = "every share lies within its limits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareLimit:
+    """A limit of a share, for every version of the audit.
+
+    Attributes:
+        measure: name of the measure in the result document.
+        search_index: the search that it is of.
+        at_most: upper limit; None if there is none.
+        at_least: lower limit; None if there is none.
+        error: the chance that a share within its limits is found beyond one, over all versions.
+    """
+
+    measure: str
+    search_index: int = 0
+    at_most: float | None = None
+    at_least: float | None = None
+    error: float = ONE_SIDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """How an audit may end before all its images are done. Without limits, it ends early only when a caller stops it.
+
+    Attributes:
+        limits: the audit ends once a share lies beyond one.
+        within_ends: it also ends once every share lies within its limits, one-sided at 95%.
+        least_eligible_images: it does not end by itself before each version has so many under each search.
+    """
+
+    limits: tuple[ShareLimit, ...] = ()
+    within_ends: bool = False
+    least_eligible_images: int = 0
+
+
+def look_images(planned: int) -> int:
+    """Return after how many images each look follows: 32, or more so that there are at most 64 looks."""
+    return LOOK_IMAGES * max(1, -(-planned // (LOOK_IMAGES * MOST_LOOKS)))
+
+
+def settled(stopping: Stopping, measured: Sequence[Sequence[Mapping[str, Any] | None]]) -> tuple[str, ...]:
+    """Return why an audit may end now, in words; nothing while it may not.
+
+    Args:
+        stopping: the limits.
+        measured: for each limit the measures of all versions, as in the result document; None where there is none.
+    """
+    each = [
+        (limit, [Number(None, "", 0) if one is None else number_of(one, Looks.EARLY) for one in measures])
+        for limit, measures in zip(stopping.limits, measured, strict=True)
+    ]
+    beyond = tuple(text for limit, numbers in each for text in _beyond(limit, numbers))
+    if beyond or not stopping.within_ends:
+        return beyond
+    kept = bool(each) and all(_is_within(limit, number) for limit, numbers in each for number in numbers)
+    return (ALL_WITHIN,) if kept else ()
+
+
+def _beyond(limit: ShareLimit, numbers: Sequence[Number]) -> Iterator[str]:
+    for number in numbers:
+        p = p_beyond(number, at_most=limit.at_most, at_least=limit.at_least)
+        if number.successes is not None and p * len(numbers) <= limit.error:
+            yield f"{limit.measure} lies beyond its limit ({number.successes} of {number.n})"
+
+
+def _is_within(limit: ShareLimit, number: Number) -> bool:
+    p = p_within(number, at_most=limit.at_most, at_least=limit.at_least)
+    return number.successes is not None and p <= ONE_SIDED

@@ -1,0 +1,110 @@
+"""Shares that may be looked at early: the e-process against arithmetic and integration, and verdicts on cut audits."""
+
+import numpy as np
+import pytest
+from modicum.gate.early_stop import EARLY_PART, Looks, ever_above, p_when_looked_at
+from modicum.gate.tails import number_of, p_above, p_below, p_beyond, p_within
+from scipy.integrate import quad
+
+from tests.gate.documents import document, share, verdict
+
+POLICY = "rules:\n  spot: off\n  overinterpretation-rate: {max: 0.1}\n"
+
+
+def cut(images, planned=640):
+    """What a document says of an audit that ended after so many of its images."""
+    why = [] if images == planned else ["somebody stopped it"]
+    return {"planned": planned, "images": images, "why": why}
+
+
+@pytest.mark.parametrize(("found", "n", "limit"), [(0, 1, 0.1), (3, 5, 0.1), (12, 40, 0.2), (2, 90, 0.5), (1, 1, 0.9)])
+def test_the_e_process_is_the_likelihood_ratio_mixed_over_larger_shares(found, n, limit):
+    def ratio(larger):
+        return (larger / limit) ** found * ((1 - larger) / (1 - limit)) ** (n - found) / (1 - limit)
+
+    mixed, _ = quad(ratio, limit, 1)
+
+    assert ever_above(found, n, limit) == pytest.approx(min(1, 1 / mixed))
+
+
+def test_one_image_that_is_found_raises_the_e_process_as_arithmetic_says():
+    """Of shares uniform on (0.5, 1) the mean is 0.75, so one image multiplies the bet by 0.75 / 0.5."""
+    assert ever_above(1, 1, 0.5) == pytest.approx(0.5 / 0.75)
+
+
+@pytest.mark.parametrize(
+    ("found", "n", "limit", "p"), [(0, 0, 0.1, 1.0), (5, 5, 1.0, 1.0), (1, 5, 0.0, 0.0), (0, 5, 0.0, 1.0)]
+)
+def test_no_image_and_limits_at_the_ends_are_decided_without_a_bet(found, n, limit, p):
+    assert ever_above(found, n, limit) == p
+
+
+def test_a_look_at_very_many_images_neither_overflows_nor_decides_by_an_underflow():
+    assert ever_above(0, 1_000_000, 0.1) == 1.0
+    assert ever_above(1_000_000, 1_000_000, 0.1) == 0.0
+    assert 0 < ever_above(101_500, 1_000_000, 0.1) < 0.01
+
+
+@pytest.mark.parametrize("limit", [0.02, 0.1, 0.5, 0.9])
+def test_whoever_looks_after_every_image_seldom_sees_a_small_p_at_the_limit(limit):
+    found = np.cumsum(np.random.default_rng(5).random((2000, 300)) < limit, axis=1)
+    smallest = [min(ever_above(int(k), at + 1, limit) for at, k in enumerate(one)) for one in found[:400]]
+
+    assert np.mean(np.array(smallest) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+
+
+def test_early_looks_spend_a_fifth_of_the_error_and_the_planned_end_the_rest():
+    """9 of 30 above 0.1: the exact test's p is divided by 0.8 at the planned end, the e-process's by 0.2 before."""
+    early, exact = ever_above(9, 30, 0.1), p_above(number_of(share(9, 30)), 0.1)
+
+    assert EARLY_PART == 0.2
+    assert p_above(number_of(share(9, 30), Looks.EARLY), 0.1) == pytest.approx(early / 0.2)
+    assert p_above(number_of(share(9, 30), Looks.LAST), 0.1) == pytest.approx(exact / 0.8)
+    assert p_above(number_of(share(9, 30), Looks.ONCE), 0.1) == exact
+
+
+def test_the_planned_end_keeps_what_early_looks_have_shown():
+    assert p_when_looked_at(0.5, 30, 30, 0.1, Looks.LAST) == ever_above(30, 30, 0.1) / EARLY_PART
+
+
+def test_both_sides_of_a_limit_are_looked_at_alike():
+    assert p_below(number_of(share(2, 90), Looks.EARLY), 0.1) == pytest.approx(ever_above(88, 90, 0.9) / EARLY_PART)
+
+
+def test_limits_on_both_sides_share_the_error():
+    number = number_of(share(50, 60), Looks.EARLY)
+
+    assert p_beyond(number, at_most=0.1, at_least=0.05) == 2 * p_above(number, 0.1)
+    assert p_within(number, at_most=0.9, at_least=0.1) == max(p_below(number, 0.9), p_above(number, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("found", "images", "outcome"),
+    [(30, 96, "FAIL"), (1, 128, "PASS"), (13, 128, "INCONCLUSIVE"), (20, 128, "INCONCLUSIVE"), (40, 640, "PASS")],
+)
+def test_a_cut_audit_is_judged_by_what_may_be_looked_at_early(found, images, outcome):
+    given = verdict(POLICY, document({"overinterpretation_rate": share(found, images)}, stopping=cut(images)))
+
+    assert given.outcome == outcome
+
+
+def test_a_share_that_fails_when_looked_at_once_may_be_open_when_it_was_cut():
+    measures = {"overinterpretation_rate": share(23, 128)}
+
+    assert verdict(POLICY, document(measures)).outcome == "FAIL"
+    assert verdict(POLICY, document(measures, stopping=cut(128))).outcome == "INCONCLUSIVE"
+
+
+def test_the_verdict_names_images_out_of_planned_and_why_it_ended():
+    given = verdict(POLICY, document({"overinterpretation_rate": share(1, 128)}, stopping=cut(128, planned=1640)))
+
+    assert given.summary == "PASS: 1 rule of level error within limits, after 128 of 1,640 images"
+    assert given.notes[0] == "the audit ended after 128 of 1,640 images: somebody stopped it"
+    assert given.as_json()["result"]["stopping"]["images"] == 128
+
+
+def test_an_audit_that_could_have_been_cut_and_was_not_says_nothing_of_it():
+    given = verdict(POLICY, document({"overinterpretation_rate": share(40, 640)}, stopping=cut(640)))
+
+    assert given.summary == "PASS: 1 rule of level error within limits"
+    assert given.notes == ()
