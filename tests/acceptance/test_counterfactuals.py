@@ -51,7 +51,7 @@ def test_a_class_that_loses_its_cue_is_named_in_summary_table_document_and_page(
     page = (paired.folder / "report.html").read_text()
     assert "What happens without the cue?" in page
     assert page.count('the counterfactual"') == len(entry["examples"])
-    assert page.count("No window finds a cue without a place") == 1
+    assert page.count("The spot test does not look for cues without a place") == 1
 
 
 def test_a_copy_in_which_one_picture_differs_is_no_evidence_that_accuracy_holds(paired):

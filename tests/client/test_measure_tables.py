@@ -88,6 +88,14 @@ def test_the_table_has_every_measure_with_a_value_in_the_order_of_the_document(s
     ]
 
 
+def test_a_difference_of_shares_is_in_percentage_points():
+    lost = entry(-0.035, -0.12, 0.006, unit="difference", **said("Accuracy lost", 0))
+
+    (row,) = rows_of(printed(measures_table(result_with(model(measures={"lost": lost})).models[0].searches[0])))
+
+    assert row == ["Accuracy lost", "-3.5 points", "-12 to 0.6", "40"]
+
+
 def test_the_level_comes_from_the_document_and_measures_without_a_value_are_counted(search):
     text = printed(measures_table(search))
 

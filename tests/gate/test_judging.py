@@ -262,6 +262,22 @@ def test_a_spot_outside_the_objects_fails_although_the_whole_images_show_none():
     assert (given.outcome, given.rules[0].worst.subject) == ("FAIL", "cat")
 
 
+def test_a_spot_that_is_called_a_shortcut_says_why_and_so_does_one_that_was_accepted():
+    why = "the counterfactual set shows a loss for cat"
+    cats = row(0, place((60, 0)), label="cat") | {"shortcut": why}
+    accepted = """
+rules: {spot: error}
+accept:
+  - {rule: spot, class: cat, place: {top: 8, left: 8, height: 4, width: 4}, reason: scar, owner: me}
+"""
+
+    found, passed = (verdict(policy, document(spots=(CLEAN[0], cats, CLEAN[2]))) for policy in ("", accepted))
+
+    assert (found.outcome, passed.outcome) == ("FAIL", "PASS")
+    assert found.rules[0].worst.reason.endswith(f"decides; called a shortcut: {why}")
+    assert any(check.reason.endswith(f"called a shortcut: {why}") for check in passed.rules[0].checks)
+
+
 def test_what_is_not_settled_outside_the_objects_keeps_no_class_from_passing():
     beside = (CLEAN[0], row(0, place((0, 60)), place((0, 9), outside=True), label="cat"), CLEAN[2])
 

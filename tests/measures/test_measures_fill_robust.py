@@ -134,7 +134,10 @@ def test_the_sentence_gives_share_donors_fraction_and_ratio():
 def test_few_pixels_are_said_to_suffice_with_the_fills_that_were_tried():
     text = reading_of([finding(place, 1, controls=robust(3)) for place in range(20)])["text"]
 
-    assert text.endswith(": few pixels suffice with nine in ten of the images that were tried as the fill.")
+    assert text.endswith(
+        ": on half of the images or more, 5% of the pixels or fewer suffice with nine in ten of the images that were "
+        "tried as the fill."
+    )
 
 
 def test_its_passes_are_in_those_of_the_audit():

@@ -167,8 +167,8 @@ def test_the_sentence_gives_shares_and_accuracies():
     assert reading["text"] == (
         "In the 5% of the pixels that batched_gradient chose, 100% of 20 images (95% interval 84% to 100%) keep their "
         "class, and in as many random pixels 0% (95% interval 0% to 16%); accuracy is 100% there, 0% on the random "
-        "ones and 100% on whole images: most images are recognised from so few of their pixels if they are "
-        "the right ones."
+        "ones and 100% on whole images: most images keep their class on so few pixels if a search "
+        "chooses them, and fewer do on random ones."
     )
 
 

@@ -75,7 +75,8 @@ def test_the_class_targeted_sentence_gives_share_and_ratio():
     assert readings["class_targeted"]["text"] == (
         "For 100% of 20 images (95% interval 84% to 100%) the same search finds a subset for a random other class, "
         "in the median 1.3 times as large as for the predicted class (95% interval 1.3 to 1.3): "
-        "this search can argue for any class, so what it finds for the predicted class shows no more than that."
+        "on most images this search argues for another class with subsets at most 2.0 times as large, so what it finds "
+        "for the predicted class shows no more than that."
     )
 
 
@@ -209,8 +210,8 @@ def test_subsets_that_fall_below_the_threshold_and_keep_their_class_are_weakened
     assert reading["outcome"] == "WEAKENED"
     assert reading["text"] == (
         "With the neighbouring pixels of the image added, 0% of 20 subsets (95% interval 0% to 16%) still suffice, and "
-        "100% (95% interval 84% to 100%) keep their class: more of the same image lowers the confidence but mostly "
-        "keeps the class."
+        "100% (95% interval 84% to 100%) keep their class: beside their neighbouring pixels most subsets keep "
+        "their class but no longer suffice."
     )
 
 
@@ -227,8 +228,8 @@ def test_the_sentence_on_the_shape_gives_both_medians():
 
     assert readings["mask_only"]["text"] == (
         "The bare shapes of 20 masks, painted on the mean, leave a median confidence of 0.720 in white (95% "
-        "interval 0.720 to 0.720) and 0.720 in black (95% interval 0.720 to 0.720): the shape alone reaches the "
-        "threshold in at least one paint, whatever the kept pixels show."
+        "interval 0.720 to 0.720) and 0.720 in black (95% interval 0.720 to 0.720): in at least one paint the "
+        "shape alone leaves a confidence above one half on most images."
     )
 
 

@@ -124,7 +124,8 @@ def test_the_rule_needs_thirty_labelled_images_and_no_subset():
     assert reading_of(without_subsets) == {
         "control": "shortcut",
         "outcome": "NONE_SEEN",
-        "text": "Filling the ring at the canvas' edge with the mean costs 0% of accuracy (95% interval -8.8% to 8.8%); "
+        "text": "Filling the ring at the canvas' edge with the mean costs 0 percentage points of accuracy (95% "
+        "interval -8.8 to 8.8); "
         "no subset was found, so where it lies is not known: no reliance on the ring was seen.",
     }
 
@@ -159,9 +160,9 @@ def test_every_class_is_read_by_itself(counts, lost, outcome):
 def test_the_sentence_names_the_classes_that_rest_on_the_ring():
     text = reading_of(of_classes([30] * 10, [27, 0, *[0] * 7, 28]))["text"]
 
-    assert ", by predicted class 93% (95% interval 75% to 98%) for class 9 and 90%" in text
+    assert ", by predicted class 93 percentage points (95% interval 75 to 98) for class 9 and 90 percentage" in text
     assert "for cat;" in text
-    assert text.endswith("the decision uses the ring; a person must say whether there is evidence in it.")
+    assert text.endswith("to what was there or to the fill; a person must say whether there is evidence in it.")
 
 
 def test_the_sentence_names_three_classes_and_bounds_the_losses_of_the_others():
@@ -173,7 +174,7 @@ def test_the_sentence_names_three_classes_and_bounds_the_losses_of_the_others():
 def test_classes_with_too_few_images_to_tell_say_what_was_filled():
     text = reading_of(of_classes([100, 10], [0, 3]))["text"]
 
-    assert ": filling the ring costs 30% " in text
+    assert ": filling the ring costs 30 percentage points " in text
     assert text.endswith("on too few images to tell.")
 
 
@@ -278,8 +279,8 @@ def test_without_objects_the_object_share_says_so():
 
 def test_the_sentence_gives_drop_share_and_chance():
     assert reading_of(images(in_ring=True, lost=0.5))["text"] == (
-        "Filling the ring at the canvas' edge with the mean costs 50% of accuracy (95% interval 33% to 65%), by "
-        "predicted class 50% (95% interval 24% to 70%) for cat and 50% (95% interval 24% to 70%) for dog; 100% of the "
-        "median subset lies in the ring (chance 44%): the decision uses the ring; a person must say whether there is "
-        "evidence in it."
+        "Filling the ring at the canvas' edge with the mean costs 50 percentage points of accuracy (95% interval "
+        "33 to 65), by predicted class 50 percentage points (95% interval 24 to 70) for cat and 50 percentage points "
+        "(95% interval 24 to 70) for dog; 100% of the median subset lies in the ring (chance 44%): decisions react "
+        "when the ring is filled, to what was there or to the fill; a person must say whether there is evidence in it."
     )

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from modicum_server.domain.findings import Subset
+from modicum_server.domain.findings import Prediction, Subset
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.spots import SpotKind, SpotObjects, SpotOutcomes, SpotPlace, SpotRegion, SpotRow, SpotTrial
+from modicum_server.measures.counterfactual_set import CounterfactualSet, Pair
 from modicum_server.measures.judged_spots import EXAMPLES
 from modicum_server.measures.spot_objects import Location, location_of, object_share
 from modicum_sis.spots.trials import SHOWN
@@ -32,10 +33,20 @@ def trial(*, follow: bool, outside: bool = False, share: float | None = None, re
     return SpotTrial(0, CORNER, (), outcomes, outcomes, outside, on, regions)
 
 
-def spot_test(*trials: SpotTrial) -> tuple[dict, dict, str]:
+def changed(lost) -> CounterfactualSet:
+    """A set that makes owls of the images in `lost` and leaves the classes of the others; all pictures differ."""
+    originals = {at: Prediction(at, int(at >= CATS), confidence=0.9) for at in range(IMAGES)}
+    predicted = {at: replace(one, predicted_class=2) if at in lost else one for at, one in originals.items()}
+    pairs = {at: Pair(f"image-{at}.png", f"{at:064x}", f"{at + 500:064x}") for at in range(IMAGES)}
+    return CounterfactualSet("changed", "8" * 64, IMAGES, pairs, (), {VERSION: originals}, {VERSION: predicted})
+
+
+def spot_test(*trials: SpotTrial, counterfactual=None) -> tuple[dict, dict, str]:
     """The spot test, its row of cats and its reading."""
     rows = {VERSION: [SpotRow(None, IMAGES, ()), SpotRow(0, CATS, trials)]}
-    document, _ = document_and_rows(FINDINGS, spots=rows, plans=(ControlPlan(Control.SPOT),))
+    document, _ = document_and_rows(
+        FINDINGS, spots=rows, plans=(ControlPlan(Control.SPOT),), counterfactual=counterfactual
+    )
     (test,) = document["spots"]
     readings = document["models"][0]["searches"][0]["readings"]
     (said,) = [reading for reading in readings if reading["control"] == "spot"]
@@ -61,7 +72,10 @@ def test_a_spot_on_the_objects_is_said_to_be_inside_and_no_shortcut():
 
     assert (cats["outcome"], cats["outside_outcome"]) == ("DECISIVE", "NONE_FOUND")
     assert cats["places"][0]["location"] == "INSIDE"
-    assert "It lies inside the objects: 90% of it is on them (95% interval 77% to 91%)." in said
+    assert (
+        "It lies inside the objects: 90% of it is on them (95% interval 77% to 91%), over 20 pictures whose objects"
+        in said
+    )
     assert "shortcut" not in said
 
 
@@ -88,6 +102,59 @@ def test_a_place_that_no_object_touches_is_a_shortcut_by_where_it_lies():
     assert (cats["outcome"], cats["shortcut"]) == ("SHORTCUT", "the place lies outside the objects")
     assert cats["places"][0]["location"] == "OUTSIDE"
     assert "It lies outside the objects: 0% of it is on them" in said
+
+
+@pytest.mark.parametrize("share", [None, 0.9], ids=["objects unknown", "inside the objects"])
+def test_a_spot_is_called_a_shortcut_where_the_counterfactual_set_shows_a_loss_for_its_class(share):
+    test, cats, said = spot_test(trial(follow=True, share=share), counterfactual=changed(lost=range(CATS)))
+
+    assert (test["outcome"], cats["outcome"], cats["whole_outcome"]) == ("SHORTCUT", "SHORTCUT", "DECISIVE")
+    assert cats["shortcut"] == "the counterfactual set shows a loss for cat"
+    assert said.endswith(
+        "It is called a shortcut because the counterfactual set shows a loss for cat, from 100% accuracy to 0%. That "
+        "holds if the set changes this spot and nothing else, which only its maker knows."
+    )
+
+
+def test_a_loss_of_another_class_makes_no_shortcut():
+    test, cats, said = spot_test(trial(follow=True), counterfactual=changed(lost=range(CATS, IMAGES)))
+
+    assert (test["outcome"], cats["outcome"], cats["shortcut"]) == ("DECISIVE", "DECISIVE", "")
+    assert "shortcut" not in said
+
+
+def test_a_loss_makes_no_shortcut_where_no_spot_decides():
+    test, cats, _ = spot_test(trial(follow=False), counterfactual=changed(lost=range(CATS)))
+
+    assert (test["outcome"], cats["outcome"], cats["shortcut"]) == ("INCONCLUSIVE", "NONE_FOUND", "")
+
+
+@pytest.mark.parametrize(("lost", "outcome"), [(range(IMAGES), "SHORTCUT"), (range(4), "DECISIVE")])
+def test_a_spot_of_all_classes_together_asks_for_a_loss_over_all_pairs(lost, outcome):
+    rows = {VERSION: [SpotRow(None, IMAGES, (trial(follow=True),))]}
+
+    document, _ = document_and_rows(
+        FINDINGS, spots=rows, plans=(ControlPlan(Control.SPOT),), counterfactual=changed(lost=lost)
+    )
+
+    assert document["spots"][0]["rows"][0]["outcome"] == outcome
+
+
+def test_each_half_has_its_own_place_and_its_own_counts():
+    first, second = (replace(trial(follow=half == 0), half=half) for half in (0, 1))
+    moved = SpotOutcomes(CAT_IMAGES[10:], tuple(range(30, 40)), *((False,) * 10,) * 2, *((0,) * 10,) * 2)
+    first = replace(first, pasted=replace(moved, sources=CAT_IMAGES[:10], here=(True,) * 10))
+    second = replace(second, place=replace(CORNER, top=5), pasted=moved)
+
+    _, cats, said = spot_test(first, second)
+
+    (place,) = cats["places"]
+    assert [(one["half"], one["top"], one["pasted"]["pairs"], one["pasted"]["here"]) for one in place["places"]] == [
+        (0, 1, 10, 1.0),
+        (1, 5, 10, 0.0),
+    ]
+    assert {(one["half"], one["here"]) for one in place["pasted"]} == {(0, 1), (1, 0)}
+    assert "By itself the first makes 100% of 10 of them, and the second 0% of 10." in said
 
 
 def test_a_place_across_the_objects_is_left_to_a_person():

@@ -16,6 +16,7 @@ from modicum_server.measures.judged_spots import JudgedRow, SpotTest
 from modicum_server.measures.measure import Measure, share
 from modicum_server.measures.spots import places_of
 from modicum_server.measures.summary import (
+    LOSS_STEP,
     NEXT_STEP,
     SHORTCUT_STEP,
     WITHOUT_A_PLACE,
@@ -72,9 +73,12 @@ def paired(outcome: CounterfactualOutcome, *, after: int) -> CounterfactualTest:
 
 
 CAT_FALLS = (
-    "Accuracy falls from 95% to 3.0% on class cat when the picture is replaced by its counterfactual: a loss of 92% "
-    "over 100 pairs."
+    "Accuracy falls from 95% to 3.0% on class cat when the picture is replaced by its counterfactual: a loss of 92 "
+    "percentage points over 100 pairs."
 )
+CAT_LOST = paired(CounterfactualOutcome.ACCURACY_FALLS, after=3)
+CAT_IS_LOST = f"The counterfactual set shows a loss for cat, so this is called a shortcut. {LOSS_STEP}"
+ALL_ARE_LOST = f"The counterfactual set shows a loss over all pairs, so this is called a shortcut. {LOSS_STEP}"
 UNSETTLED = (
     "These 100 pairs do not settle whether accuracy falls when the picture is replaced by its counterfactual: it goes "
     "from 95% to 85%."
@@ -86,17 +90,26 @@ NEITHER = (
 UNCHANGED = "Not tested: what the counterfactual set leaves unchanged."
 EVERYONE = row(None, "all classes together", SpotOutcome.NONE_FOUND, sources=300)
 CAT = row(3, "cat", SpotOutcome.DECISIVE, followed=0.6)
-CAT_FOLLOWS = (
-    "The decision for cat follows a spot of 10x10 pixels (4 from the top, 3 from the left): copied, it makes 60% of 30 "
-    "other pictures cat, and a place of that size elsewhere 0% of them. The difference is 60% (95% interval 40% to "
-    "79%) over 30 pictures that were copied from."
+WHERE = "a spot of 10x10 pixels (4 from the top, 3 from the left)"
+BRINGS = (
+    "copied, it makes 60% of 30 other pictures cat, and a random place of that size 0% of them. The difference is 60 "
+    "percentage points (95% interval 40 to 79) over 30 pictures that were copied from."
 )
-INSIDE = "It lies inside the objects: 90% of it is on them (95% interval 81% to 91%)."
+COVERED = "When it is covered, 60% of the pictures lose cat (0% with a random place of that size)."
+CAT_FOLLOWS = f"The decision for cat follows {WHERE}: {BRINGS} {COVERED}"
+OUTSIDE_IS_ENOUGH = f"For cat a small place is enough, {WHERE}, as far as it lies outside the objects: {BRINGS}"
+INSIDE = (
+    "It lies inside the objects: 90% of it is on them (95% interval 81% to 91%), over 30 pictures whose objects are "
+    "known."
+)
 SUFFICE = "the search found that 5% of the pixels or fewer suffice on its fill."
 MORE = "A stronger search may find more."
 MANY = f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} {MORE}"
 FEW = f"For 5 of 6 searched images, {SUFFICE} {MORE}"
-NONE_BRINGS = "no place that was tried makes 20% of other pictures its class."
+NONE_BRINGS = (
+    "Each place that was chosen makes less than 20 percentage points more of other pictures its class than a place "
+    "elsewhere does (one-sided, 95%)."
+)
 ANY = (
     f"For 90% of 100 searched images (95% interval 83% to 94%), {SUFFICE} Such subsets exist "
     "for other classes as well, which says more about what masks can do than about what this model learned."
@@ -104,6 +117,42 @@ ANY = (
 OTHERS = "other backgrounds and cues without a place."
 NOT_TESTED = f"Not tested: {OTHERS}"
 NOT_ASKED = f"Not tested: whether a small place decides (the control was not asked for), {OTHERS}"
+
+
+ALL_FOLLOW = (
+    CAT_FOLLOWS.replace("The decision for cat", "Of all classes together, a decision")
+    .replace("pictures cat", "pictures the class that it came from")
+    .replace("lose cat", "lose their class")
+)
+TWO_PLACES = CAT_FOLLOWS.replace(
+    f"{WHERE}: copied", f"{WHERE} or, for the other half of the pictures, {WHERE.replace('4', '20')}: copied"
+).replace("copied from.", "copied from. By itself the first makes 100% of 15 of them, and the second 20% of 15.")
+RING_FOLLOWS = CAT_FOLLOWS.replace(WHERE, "the ring of 2 pixels at the edge").replace(
+    "a random place of that size", "a band of about its area further in"
+)
+
+
+def two_places() -> JudgedRow:
+    """Cats of which each half chose another place: the first brings all of 15 pictures, the second 3 of 15."""
+    halves = [
+        replace(
+            CAT.row.trials[0], half=half, place=replace(RIVAL, top=top), **dict.fromkeys(("pasted", "covered"), one)
+        )
+        for half, top, one in ((0, 4, outcomes_of(range(15), 15)), (1, 20, outcomes_of(range(15, 30), 3)))
+    ]
+    tested = replace(CAT.row, trials=tuple(halves))
+    return replace(CAT, row=tested, places=places_of(tested, 0.95), outside=())
+
+
+def outcomes_of(sources, followed) -> SpotOutcomes:
+    here = tuple(place < followed for place in range(len(sources)))
+    zeros = (0,) * len(sources)
+    return SpotOutcomes(tuple(sources), tuple(sources)[::-1], here, (False,) * len(sources), zeros, zeros)
+
+
+def ring() -> JudgedRow:
+    tested = replace(CAT.row, trials=(replace(CAT.row.trials[0], place=SpotPlace(SpotKind.RING, 2, 2)),))
+    return replace(CAT, row=tested, places=places_of(tested, 0.95), outside=())
 
 
 @dataclass(frozen=True)
@@ -119,16 +168,16 @@ class Situation:
 
 
 RING_COSTS = (
-    "Filling the ring at the edge with the mean costs 40% of the accuracy (95% interval 30% to 50%). If no evidence "
-    "lies there, this is a shortcut."
+    "Filling the ring at the edge with the mean costs 40 percentage points of accuracy (95% interval 30 to 50). If no "
+    "evidence lies there and the fill itself does not disturb, it is a shortcut."
 )
 TOO_FEW = (
     f"Not tested: whether a small place decides (that takes at least 30 images of two predicted classes), {OTHERS}"
 )
 FEW_FOLLOW = (
-    "The decision for cat follows a spot of 10x10 pixels (4 from the top, 3 from the left): copied, it makes 8 of 9 "
-    "other pictures cat, and a place of that size elsewhere 0 of them. The difference is 89% (95% interval 50% to "
-    "100%) over 9 pictures that were copied from."
+    f"For cat a small place is enough, {WHERE}: copied, it makes 8 of 9 other pictures cat, and a random place of that "
+    "size 0 of them. The difference is 89 percentage points (95% interval 50 to 100) over 9 pictures that were copied "
+    "from."
 )
 
 
@@ -180,14 +229,14 @@ SITUATIONS = {
         spot_test(EVERYONE, row(3, "cat", SpotOutcome.DECISIVE, followed=0.6, share=0.9)),
     ),
     "what decides outside the objects is a shortcut and needs no person": Situation(
-        (CAT_FOLLOWS.replace("left)", "left), as far as it lies outside the objects"), SHORTCUT_STEP, MANY, NOT_TESTED),
+        (OUTSIDE_IS_ENOUGH, SHORTCUT_STEP, MANY, NOT_TESTED),
         spot_test(
             EVERYONE, row(3, "cat", SpotOutcome.DECISIVE, followed=0.6, share=0.3, outside=SpotOutcome.SUFFICIENT)
         ),
     ),
     "a shortcut comes before what a person must judge": Situation(
         (
-            CAT_FOLLOWS.replace("left)", "left), as far as it lies outside the objects").replace("cat", "dog"),
+            OUTSIDE_IS_ENOUGH.replace("cat", "dog"),
             SHORTCUT_STEP,
             CAT_FOLLOWS,
             NEXT_STEP,
@@ -197,12 +246,13 @@ SITUATIONS = {
         spot_test(EVERYONE, CAT, row(4, "dog", SpotOutcome.NONE_FOUND, followed=0.6, outside=SpotOutcome.SUFFICIENT)),
     ),
     "nothing found names what was looked through": Situation(
-        (f"No spot that decides was found in 10 classes, over 300 images: {NONE_BRINGS}", MANY, NOT_TESTED),
+        ("No spot that decides was found in 10 classes, over 300 images.", NONE_BRINGS, MANY, NOT_TESTED),
         spot_test(EVERYONE, *(row(place, f"class {place}", SpotOutcome.NONE_FOUND) for place in range(10))),
     ),
     "nothing found in all classes together": Situation(
         (
-            f"No spot that decides was found in all classes together, over 300 images: {NONE_BRINGS}",
+            "No spot that decides was found in all classes together, over 300 images.",
+            NONE_BRINGS,
             MANY,
             NOT_TESTED,
         ),
@@ -210,7 +260,8 @@ SITUATIONS = {
     ),
     "classes with too few images are not tested": Situation(
         (
-            f"No spot that decides was found in all classes together, over 300 images: {NONE_BRINGS}",
+            "No spot that decides was found in all classes together, over 300 images.",
+            NONE_BRINGS,
             MANY,
             f"Not tested: whether a small place decides for 9 classes (fewer than 8 images each), {OTHERS}",
         ),
@@ -231,27 +282,60 @@ SITUATIONS = {
     "what is not settled says how many images would": Situation(
         (
             "These 300 images do not settle whether a spot decides for cat.",
-            "If more images are like these, about 45 of a class would show that none decides.",
+            "If more images are like these, NONE_FOUND takes about 45 of a class.",
             MANY,
             NOT_TESTED,
         ),
         spot_test(EVERYONE, row(3, "cat", SpotOutcome.INCONCLUSIVE, needed=45)),
     ),
     "a class that the counterfactual set loses comes before everything else": Situation(
+        (CAT_FALLS, counterfactuals.NEXT_STEP, CAT_FOLLOWS, CAT_IS_LOST, MANY, UNCHANGED),
+        spot_test(EVERYONE, replace(CAT, lost=CAT_LOST.measures)),
+        counterfactual=CAT_LOST,
+    ),
+    "a spot of a class that the counterfactual set does not lose is left to a person": Situation(
+        (CAT_FALLS, counterfactuals.NEXT_STEP, CAT_FOLLOWS.replace("cat", "dog"), NEXT_STEP, MANY, UNCHANGED),
+        spot_test(EVERYONE, row(4, "dog", SpotOutcome.DECISIVE, followed=0.6)),
+        counterfactual=CAT_LOST,
+    ),
+    "a spot of all classes together is called a shortcut where accuracy falls over all pairs": Situation(
+        (CAT_FALLS, counterfactuals.NEXT_STEP, ALL_FOLLOW, ALL_ARE_LOST, MANY, UNCHANGED),
+        spot_test(replace(row(None, "all", SpotOutcome.DECISIVE, followed=0.6), lost=CAT_LOST.measures)),
+        counterfactual=CAT_LOST,
+    ),
+    "a loss without a spot is no shortcut": Situation(
         (
             CAT_FALLS,
             counterfactuals.NEXT_STEP,
-            CAT_FOLLOWS,
-            NEXT_STEP,
+            "No spot that decides was found in 1 class, over 300 images.",
+            NONE_BRINGS,
             MANY,
             UNCHANGED,
         ),
-        spot_test(EVERYONE, CAT),
-        counterfactual=paired(CounterfactualOutcome.ACCURACY_FALLS, after=3),
+        spot_test(EVERYONE, replace(row(3, "cat", SpotOutcome.NONE_FOUND), lost=CAT_LOST.measures)),
+        counterfactual=CAT_LOST,
+    ),
+    "objects say more than the counterfactual set": Situation(
+        (CAT_FALLS, counterfactuals.NEXT_STEP, OUTSIDE_IS_ENOUGH, SHORTCUT_STEP, MANY, UNCHANGED),
+        spot_test(
+            EVERYONE,
+            replace(
+                row(3, "cat", SpotOutcome.DECISIVE, followed=0.6, share=0.3, outside=SpotOutcome.SUFFICIENT),
+                lost=CAT_LOST.measures,
+            ),
+        ),
+        counterfactual=CAT_LOST,
+    ),
+    "a place that each half chose for itself has figures of its own": Situation(
+        (TWO_PLACES, NEXT_STEP, MANY, NOT_TESTED), spot_test(EVERYONE, two_places())
+    ),
+    "a ring is compared with a band": Situation(
+        (RING_FOLLOWS, NEXT_STEP, MANY, NOT_TESTED), spot_test(EVERYONE, ring())
     ),
     "accuracy that holds on a counterfactual set comes after the spots": Situation(
         (
-            f"No spot that decides was found in all classes together, over 300 images: {NONE_BRINGS}",
+            "No spot that decides was found in all classes together, over 300 images.",
+            NONE_BRINGS,
             "Accuracy holds when the picture is replaced by its counterfactual: it goes from 95% to 94%.",
             MANY,
             UNCHANGED,
@@ -270,7 +354,8 @@ SITUATIONS = {
     ),
     "rows that failed are not tested, and the others are said": Situation(
         (
-            f"No spot that decides was found in 1 class, over 300 images: {NONE_BRINGS}",
+            "No spot that decides was found in 1 class, over 300 images.",
+            NONE_BRINGS,
             MANY,
             f"Not tested: whether a small place decides for dog (the model's process failed), {OTHERS}",
         ),
@@ -303,7 +388,7 @@ def test_more_classes_than_fit_are_counted():
 
     sentences = summary_of(rate(90, 100), {}, spot_test(EVERYONE, *found), spot_asked=True)
 
-    assert sentences[3:5] == ["2 further classes follow a spot, too.", NEXT_STEP]
+    assert sentences[3:5] == ["A spot was found for 2 further classes, too.", NEXT_STEP]
 
 
 def test_a_search_for_other_classes_alone_says_what_it_does_not_tell():

@@ -160,10 +160,10 @@ def audit_with(kept, *, scorers=(OTHER_VERSION,), count=30):
 @pytest.mark.parametrize(
     ("kept", "outcome", "words"),
     [
-        ({OTHER_VERSION: 0.9, THIRD: 0.8}, "PATTERN", "the versions share this pattern"),
-        ({OTHER_VERSION: 0.1, THIRD: 0.2}, "QUIRK", "belongs to this version alone"),
+        ({OTHER_VERSION: 0.9, THIRD: 0.8}, "PATTERN", "so they share these patterns"),
+        ({OTHER_VERSION: 0.1, THIRD: 0.2}, "QUIRK", "they do not share these patterns"),
         ({OTHER_VERSION: 0.9, THIRD: 0.1}, "MIXED", "some other versions see the class"),
-        ({OTHER_VERSION: 0.9, THIRD: 0.5}, "INCONCLUSIVE", "do not settle whether the pattern belongs"),
+        ({OTHER_VERSION: 0.9, THIRD: 0.5}, "INCONCLUSIVE", "do not settle whether the other versions share"),
     ],
 )
 def test_the_reading_follows_the_rule(kept, outcome, words):

@@ -30,8 +30,8 @@ def test_the_tables_say_what_each_class_loses_and_where_its_predictions_go():
     said = read(page)
     assert not said.unbalanced
     assert said.pictures_without_text == 0
-    assert "cat accuracy falls 20 100% 0% 100%" in said.text
-    assert "dog accuracy holds 20 100% 100% 0%" in said.text
+    assert "cat accuracy falls 20 100% 0% 100" in said.text
+    assert "dog accuracy holds 20 100% 100% 0" in said.text
     assert "owl 20" in said.text.split("Their counterfactuals are predicted")[1]
 
 
@@ -80,5 +80,5 @@ def test_a_page_without_a_counterfactual_set_has_no_section_for_it():
     assert TITLE not in page_of(rows())
 
 
-def test_the_page_says_once_that_no_window_finds_a_cue_without_a_place():
-    assert page_of(rows(), counterfactual=paired()).count("No window finds a cue without a place") == 1
+def test_the_page_says_once_that_cues_without_a_place_are_not_looked_for():
+    assert page_of(rows(), counterfactual=paired()).count("The spot test does not look for cues without a place") == 1

@@ -16,6 +16,9 @@ from modicum_server.domain.spots import (
     SpotTrial,
     SpotWindow,
 )
+from modicum_server.measures.intervals import Interval
+from modicum_server.measures.measure import Measure
+from modicum_server.reports.wording import interval_ends, value_text
 from PIL import Image
 
 from tests.measures.example_audit import SIDE, VERSION, finding
@@ -88,6 +91,36 @@ def test_a_copy_is_shown_as_the_model_saw_it_with_its_source_and_the_other_pictu
     assert (copy[~region] == other[~region]).all()
     assert not (source == other).all()
     assert len(others) == 6, "three copies are shown, in three pictures each"
+
+
+def test_classes_with_a_spot_come_first_and_stand_out():
+    nothing, found = rows(follow=False)[VERSION][1], rows()[VERSION][1]
+    spots = {VERSION: [rows()[VERSION][0], nothing, replace(found, target_class=1)]}
+
+    page = page_of(FINDINGS, spots=spots)
+
+    said = read(page).text
+    assert said.index("dog decisive") < said.index("cat none found")
+    table = page.split("The spot test by class")[1]
+    assert table.count('<tr class="found">') == 1
+    assert '<tr class="found"><th scope="row">dog</th><td><span class="tag decisive">' in table
+
+
+def test_places_that_the_halves_chose_have_shares_of_their_own():
+    (trial,) = rows()[VERSION][1].trials
+    none = replace(trial, half=1, place=replace(CORNER, top=0), pasted=outcomes(follow=False))
+    spots = {VERSION: [rows()[VERSION][0], SpotRow(0, CAT_IMAGES, (trial, none))]}
+
+    said = read(page_of(FINDINGS, spots=spots)).text
+
+    assert "2x3 at 1 from the top, 4 from the left / 2x3 at 0 from the top, 4 from the left 100% (0%) / 0% (0%)" in said
+
+
+def test_a_difference_is_in_percentage_points():
+    difference = Measure(-0.035, "difference", 40, Interval(-0.12, 0.006, "", 40))
+
+    assert "100% (0%); by 85 to 100 points more" in read(page_of(FINDINGS, spots=rows())).text
+    assert (value_text(difference), interval_ends(difference)) == ("-3.5 points", "-12 to 0.60")
 
 
 def test_copies_are_captioned_with_the_share_of_copies_that_worked():

@@ -77,6 +77,12 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.2g}%" if 0 < fraction < 0.0995 else f"{fraction:.0%}"  # noqa: PLR2004  # two digits
 
 
+def points(difference: float) -> str:
+    """A difference of two shares in percentage points, without the unit: 12, -3.5."""
+    sign = "-" if difference < 0 else ""
+    return f"{sign}{percent(abs(difference)).removesuffix('%')}"
+
+
 def measure_of(name: str, entry: Mapping[str, Any]) -> Measure:
     """The measure of that name as the result document has it."""
     interval = entry.get("interval") or {}

@@ -1,6 +1,6 @@
 """A counterfactual set on this machine: which images pair, what is refused before anything is sent; and its tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from rich.table import Table
 from modicum.cli.measure_tables import MOST_CLASSES
 from modicum.counterfactuals import CounterfactualTest
 from modicum.errors import InvalidArgument
-from modicum.measures import Measure, percent
+from modicum.measures import Measure, percent, points
 from modicum.resource_names import printable
 from modicum.results import Result
 from modicum.sources.images import Image, find_images
@@ -108,7 +108,9 @@ def _labelled_table(test: CounterfactualTest) -> Table | None:
     """Accuracy on both sides of the pairs by class, the largest loss first; None without labels."""
     if not test.classes:
         return None
-    table = _table("counterfactual set by class", ("class", "pairs", "originals", "counterfactuals", "loss", "outcome"))
+    table = _table(
+        "counterfactual set by class", ("class", "pairs", "originals", "counterfactuals", "loss in points", "outcome")
+    )
     rows = sorted(test.classes, key=lambda row: -(row.accuracy_loss.value or 0.0))
     for label, pairs, measures, outcome in [
         ("all", test.accuracy_loss.n, test.measures, test.pooled_outcome),
@@ -119,7 +121,7 @@ def _labelled_table(test: CounterfactualTest) -> Table | None:
         )
         loss = measures["counterfactual_accuracy_loss"]
         said = outcome.lower().replace("_", " ")
-        table.add_row(*map(escape, (printable(label), f"{pairs:,}", *sides, _with_interval(loss), said)))
+        table.add_row(*map(escape, (printable(label), f"{pairs:,}", *sides, _with_interval(loss, points), said)))
     return _captioned(table, len(rows))
 
 
@@ -149,11 +151,11 @@ def _captioned(table: Table, rows: int) -> Table:
     return table
 
 
-def _with_interval(measure: Measure) -> str:
-    """A share or a difference of shares as per cent, with its interval."""
+def _with_interval(measure: Measure, text: Callable[[float], str] = percent) -> str:
+    """A share as per cent, or a difference of shares as `points`, with its interval."""
     if measure.value is None:
         return measure.unavailable
     if not measure.method:
-        return f"{percent(measure.value)} (no interval)"
-    low, high = ("open" if one is None else percent(one) for one in (measure.low, measure.high))
-    return f"{percent(measure.value)} ({low} to {high})"
+        return f"{text(measure.value)} (no interval)"
+    low, high = ("open" if one is None else text(one) for one in (measure.low, measure.high))
+    return f"{text(measure.value)} ({low} to {high})"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from rich.markup import escape
 from rich.table import Table
 
-from modicum.measures import Measure, exact_percent, number, percent
+from modicum.measures import Measure, exact_percent, number, percent, points
 from modicum.results import SearchResult
 
 #: Rows of the table of classes. The other classes are only counted.
@@ -63,7 +63,7 @@ def classes_table(search: SearchResult, class_name: Callable[[int], str]) -> Tab
 
 
 def value_text(measure: Measure) -> str:
-    """The value with its unit: 62%, 1.20 times, 28 pixels."""
+    """The value with its unit: 62%, 1.20 times, 28 pixels; a difference of shares in percentage points: 12 points."""
     return "unavailable" if measure.value is None else _number(measure.value, measure.unit, end=False)
 
 
@@ -98,5 +98,7 @@ def _number(value: float, unit: str, *, end: bool) -> str:
         return percent(value)
     if unit == "confidence":
         return f"{value:.3f}"
+    if unit == "difference":
+        return points(value) if end else f"{points(value)} points"
     text = f"{value:,.0f}" if unit == "pixels" and value == int(value) else number(value)
-    return text if end or unit in {"", "difference"} else f"{text} {'times' if unit == 'ratio' else unit}"
+    return text if end or not unit else f"{text} {'times' if unit == 'ratio' else unit}"

@@ -131,7 +131,7 @@ def _check(row: _Row, outcome: SpotOutcome | None, version: str) -> Check:
         level=interval.get("level"),
         p=row.p,
         passes=outcome is SpotOutcome.NONE_FOUND or all_accepted,
-        reason="; ".join(row.accepted) if all_accepted else _reason(place, outcome),
+        reason="; ".join([*row.accepted, *_called(row)]) if all_accepted else _reason(row, place, outcome),
         unsettled=FOUND_AT_5 if outcome in FOUND else _unsettled(row),
     )
 
@@ -142,13 +142,19 @@ def _strongest(row: _Row) -> Document | None:
     return max(measured, key=lambda place: float(place["measures"][PASTED]["value"]), default=None)
 
 
-def _reason(place: Document | None, outcome: SpotOutcome | None) -> str:
+def _called(row: _Row) -> list[str]:
+    """Why the spot is called a shortcut, if it is. Who accepted it as evidence must see that."""
+    why = row.entry.get("shortcut")
+    return [f"called a shortcut: {why}"] if why else []
+
+
+def _reason(row: _Row, place: Document | None, outcome: SpotOutcome | None) -> str:
     if place is None or outcome is None or outcome is SpotOutcome.INCONCLUSIVE:
         return ""
     if outcome is SpotOutcome.NONE_FOUND:
         return "no place decides"
     where = ", as far as it lies outside the objects," if place.get("outside") else ""
-    return f"{_place_words(place)}{where} decides"
+    return "; ".join([f"{_place_words(place)}{where} decides", *_called(row)])
 
 
 def _place_words(tested: Document) -> str:

@@ -98,14 +98,23 @@ def _outcome(found: Measure, bare: Measure, ratio: Measure) -> str:
 
 def _conclusion(outcome: str, found: Measure, bare: Measure, ratio: Measure) -> str:
     if outcome == "ANY_CLASS" and _low(bare) > FOUND_LIMIT:
-        return "the fill alone makes the model confident of other classes, so another fill is needed"
+        return "on most images the fill alone makes the model confident of another class, so another fill is needed"
     if outcome == "ANY_CLASS":
-        return "this search can argue for any class, so what it finds for the predicted class shows no more than that"
+        return (
+            "on most images this search argues for another class with subsets at most "
+            f"{times_text(RATIO_LIMIT)} as large, so what it finds for the predicted class shows no more than that"
+        )
     if outcome == "THIS_CLASS":
-        return "this search argues far more easily for the predicted class than for another"
+        return f"this search argues more easily for the predicted class than for another{_fewer_passes(found)}"
     if found.n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
     return f"no verdict, because {_open_question(found, ratio)}"
+
+
+def _fewer_passes(found: Measure) -> str:
+    """What a reader must know where the other class was searched with less."""
+    passes, searched = (found.parameters.get(name, 0) for name in ("passes", "searched_passes"))
+    return f", which was searched with {searched:,} passes" if passes < searched else ""
 
 
 def _open_question(found: Measure, ratio: Measure) -> str:

@@ -150,13 +150,18 @@ class CounterfactualTest:
 
     @property
     def fallen(self) -> tuple[ClassRow, ...]:
-        """The classes whose accuracy falls, the largest loss first.
-
-        Another control learns here whether the counterfactual set shows a loss for a class. With that, and not without,
-        a place that decides for the class may be called a shortcut.
-        """
+        """The classes whose accuracy falls, the largest loss first."""
         fallen = [row for row in self.classes if row.outcome is CounterfactualOutcome.ACCURACY_FALLS]
         return tuple(sorted(fallen, key=lambda row: -(row.measures["counterfactual_accuracy_loss"].value or 0.0)))
+
+    def lost(self, target_class: int | None) -> Measured | None:
+        """Return the measures of a class whose accuracy falls, or of all pairs for None; None where it does not fall.
+
+        The spot test asks this: with a loss, and not without, a place that decides for the class is called a shortcut.
+        """
+        if target_class is None:
+            return self.measures if self.pooled_outcome is CounterfactualOutcome.ACCURACY_FALLS else None
+        return next((row.measures for row in self.fallen if row.index == target_class), None)
 
 
 def counterfactual_tests_of(audited: Audited) -> list[CounterfactualTest]:

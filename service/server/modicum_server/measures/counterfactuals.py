@@ -10,8 +10,14 @@ from modicum_server.measures.counterfactual_pairs import ClassRow, Counterfactua
 from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.families import Place, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
-from modicum_server.measures.measure import Measured, Reading
-from modicum_server.measures.number_words import interval_text, part_text, share_text
+from modicum_server.measures.measure import Measure, Measured, Reading
+from modicum_server.measures.number_words import (
+    interval_text,
+    part_text,
+    points_number,
+    points_text,
+    share_text,
+)
 from modicum_server.measures.parts import Audited, Part
 
 CONTROL = "counterfactual"
@@ -74,7 +80,7 @@ def _details(test: CounterfactualTest) -> list[str]:
     loss, changed = (test.measures[f"counterfactual_{name}"] for name in ("accuracy_loss", "changed_share"))
     parts = []
     if loss.value is not None:
-        parts.append(f"Over {_all_text(loss.n)} the loss is {share_text(loss.value)}{interval_text(loss.interval)}.")
+        parts.append(f"Over {_all_text(loss.n)} the loss is {_loss_text(loss)}.")
         if changed.value is not None:
             parts.append(f"Predictions change on {share_text(changed.value)}{interval_text(changed.interval)}.")
     return [*parts, *_few(sum(row.pairs < SMALLEST_SAMPLE for row in test.classes)), *_left_out(test)]
@@ -102,8 +108,12 @@ def _falls(row: ClassRow) -> str:
     loss = row.measures["counterfactual_accuracy_loss"]
     return (
         f"Accuracy falls {_from_to(row.measures)} on class {row.label} {REPLACED}: a loss of "
-        f"{share_text(loss.value or 0.0)} over {row.pairs} pairs{interval_text(loss.interval)}."
+        f"{points_text(loss.value or 0.0)} over {row.pairs} pairs{interval_text(loss.interval, points_number)}."
     )
+
+
+def _loss_text(loss: Measure) -> str:
+    return f"{points_text(loss.value or 0.0)}{interval_text(loss.interval, points_number)}"
 
 
 def _from_to(measures: Measured) -> str:

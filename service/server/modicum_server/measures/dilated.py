@@ -58,14 +58,14 @@ def _outcome(survived: Measure, kept: Measure) -> str:
 
 def _conclusion(outcome: str, n: int) -> str:
     if outcome == "SURVIVES":
-        return "more of the same image does not undo the evidence"
+        return "most subsets suffice beside their neighbouring pixels, too"
     if outcome == "DESTROYED":
-        return "more of the same image undoes the evidence, so it was a pattern of isolated pixels"
+        return "most subsets lose their class beside their own neighbouring pixels"
     if outcome == "WEAKENED":
-        return "more of the same image lowers the confidence but mostly keeps the class"
+        return "beside their neighbouring pixels most subsets keep their class but no longer suffice"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} subsets, so no verdict"
-    return "these images do not settle whether the subsets need to be isolated pixels"
+    return "these images do not settle whether the subsets suffice beside their neighbouring pixels"
 
 
 FAMILY = Family(

@@ -17,7 +17,7 @@ from modicum_server.domain.controls import FINDING_CLIMB_PASSES
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, Measured, Parameters, Reading, quantile_measure, share
-from modicum_server.measures.number_words import interval_text, ratio_text, share_text, times_text
+from modicum_server.measures.number_words import asked_text, interval_text, ratio_text, share_text, times_text
 from modicum_server.measures.observations import Observations
 
 CONTROL = "fill_robust"
@@ -113,7 +113,10 @@ def _is_found_for_most(found: Measure) -> bool:
 
 def _conclusion(outcome: str, found: Measure) -> str:
     if outcome == "FEW_PIXELS":
-        return "few pixels suffice with nine in ten of the images that were tried as the fill"
+        return (
+            f"on half of the images or more, {asked_text(FRACTION_LIMIT)} of the pixels or fewer suffice with nine in "
+            "ten of the images that were tried as the fill"
+        )
     if outcome == "THE_FILL":
         return "a search that must suffice on other images as the fill needed larger parts"
     if found.n < SMALLEST_SAMPLE:

@@ -1,7 +1,9 @@
 """What the spot test of a version says, and its JSON. Judges nothing: `spots` does.
 
 A place that decides need not be wrong: a lesion that is always at the centre decides by right. It is called a SHORTCUT
-only where it lies outside the objects of the images. NONE_FOUND is about the places that were tried.
+only where it lies outside the objects of the images, or where the counterfactual set shows a loss for its class. The
+set shows no more than that: whether it changes this spot and nothing else is known to the person who made it.
+NONE_FOUND is about the places that were tried.
 """
 
 import base64
@@ -18,7 +20,7 @@ from modicum_server.measures.spot_objects import Location
 EXAMPLES = 3
 """Pairs of each half that are named, so that they can be shown."""
 SHORTCUT = "SHORTCUT"
-"""Outcome where a place outside the objects decides. It stands before those of the rule."""
+"""Outcome where a place decides that may be called so (`JudgedRow.shortcut`). It stands before those of the rule."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,10 +50,10 @@ class JudgedPlace:
             "own": self.tested.own,
             "outside": self.outside,
             "location": self.location,
-            "places": [{"half": trial.half, **_place_json(trial.place)} for trial in self.trials],
+            "places": [_trial_json(trial) for trial in self.trials],
             "measures": {name: measure.as_json() for name, measure in self.measures.items()},
-            "pasted": _counts([trial.pasted for trial in self.trials]),
-            "covered": _counts([trial.covered for trial in self.trials]),
+            "pasted": [count for trial in self.trials for count in _counts(trial.half, trial.pasted)],
+            "covered": [count for trial in self.trials for count in _counts(trial.half, trial.covered)],
         }
 
 
@@ -67,6 +69,8 @@ class JudgedRow:
         needed: sources that would settle it; None where that is not known.
         outside: the places outside the objects.
         outside_outcome: of those; None where no image has objects.
+        lost: what the counterfactual set measured of the class, or of all pairs for the row of all classes; None
+            where it shows no loss.
     """
 
     row: SpotRow
@@ -76,6 +80,7 @@ class JudgedRow:
     needed: int | None
     outside: tuple[JudgedPlace, ...] = ()
     outside_outcome: SpotOutcome | None = None
+    lost: Measured | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -100,7 +105,7 @@ class JudgedRow:
         return _strongest(self.places)
 
     @property
-    def shortcut(self) -> JudgedPlace | None:
+    def beside_objects(self) -> JudgedPlace | None:
         """The place outside the objects that decides, if there is one."""
         if self.outside_outcome in FOUND:
             return _strongest(self.outside)
@@ -109,10 +114,19 @@ class JudgedRow:
         return place if beside and self.outcome in FOUND else None
 
     @property
+    def shortcut(self) -> JudgedPlace | None:
+        """The place that decides and is called a shortcut, if there is one."""
+        confirmed = self.lost is not None and self.outcome in FOUND
+        return self.beside_objects or (self.strongest if confirmed else None)
+
+    @property
     def why(self) -> str:
         """Why the place is called a shortcut; empty where it is not."""
         if self.shortcut is None:
             return ""
+        if self.beside_objects is None:
+            whose = "over all pairs" if self.row.target_class is None else f"for {self.label}"
+            return f"the counterfactual set shows a loss {whose}"
         if self.shortcut.outside:
             return "only what lies outside the objects was copied and covered"
         return "the place lies outside the objects"
@@ -124,7 +138,7 @@ class JudgedRow:
 
     @property
     def verdict(self) -> str:
-        """The outcome with what is known of the objects."""
+        """The outcome with what objects and the counterfactual set say of the place."""
         return SHORTCUT if self.shortcut is not None else self.outcome.value
 
 
@@ -141,7 +155,7 @@ class SpotTest:
 
     @property
     def verdict(self) -> str:
-        """The outcome with what is known of the objects."""
+        """The outcome with what objects and the counterfactual set say of the places."""
         return SHORTCUT if any(row.shortcut is not None for row in self.rows) else self.outcome.value
 
     def as_json(self) -> dict[str, Any]:
@@ -160,16 +174,15 @@ def _strongest(places: Sequence[JudgedPlace]) -> JudgedPlace | None:
     return max(places, key=lambda place: low_end(place.tested.pasted, ALPHA), default=None)
 
 
-def _counts(outcomes: Sequence[SpotOutcomes]) -> list[dict[str, int]]:
-    """For each source: its position, its pairs, and in how many the class followed, here and elsewhere."""
+def _counts(half: int, outcomes: SpotOutcomes) -> list[dict[str, int]]:
+    """For each source of a half: its position, its pairs, and in how many the class followed, here and elsewhere."""
     counts: dict[int, list[int]] = {}
-    for outcome in outcomes:
-        for source, here, elsewhere in zip(outcome.sources, outcome.here, outcome.elsewhere, strict=True):
-            each = counts.setdefault(source, [0, 0, 0])
-            for place, value in enumerate((1, here, elsewhere)):
-                each[place] += value
+    for source, here, elsewhere in zip(outcomes.sources, outcomes.here, outcomes.elsewhere, strict=True):
+        each = counts.setdefault(source, [0, 0, 0])
+        for place, value in enumerate((1, here, elsewhere)):
+            each[place] += value
     return [
-        {"source": source, "pairs": pairs, "here": here, "elsewhere": elsewhere}
+        {"half": half, "source": source, "pairs": pairs, "here": here, "elsewhere": elsewhere}
         for source, (pairs, here, elsewhere) in sorted(counts.items())
     ]
 
@@ -191,6 +204,22 @@ def _examples(trials: Sequence[SpotTrial]) -> list[dict[str, Any]]:
                 place = asdict(replace(trial.place, top=top, left=left))
                 shown.append({"source": source, "other": other, **place, **moved})
     return shown
+
+
+def _trial_json(trial: SpotTrial) -> dict[str, Any]:
+    """The place of one half with what happened there: pairs, and shares in which the class followed."""
+    return {
+        "half": trial.half,
+        **_place_json(trial.place),
+        "pasted": _shares(trial.pasted),
+        "covered": _shares(trial.covered),
+    }
+
+
+def _shares(outcomes: SpotOutcomes) -> dict[str, Any]:
+    pairs = len(outcomes.here)
+    shares = {"here": sum(outcomes.here) / pairs, "elsewhere": sum(outcomes.elsewhere) / pairs} if pairs else {}
+    return {"pairs": pairs, "here": None, "elsewhere": None, **shares}
 
 
 def _place_json(place: SpotPlace) -> dict[str, Any]:

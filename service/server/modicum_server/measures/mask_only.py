@@ -43,9 +43,12 @@ def _left(paint: str, median: Measure) -> str:
 
 def _conclusion(outcome: str, n: int) -> str:
     if outcome == "SHAPE":
-        return "the shape alone reaches the threshold in at least one paint, whatever the kept pixels show"
+        return "in at least one paint the shape alone leaves a confidence above one half on most images"
     if outcome == "NOT_THE_SHAPE":
-        return "the shape alone does not suffice, so what the kept pixels show matters"
+        return (
+            "in neither paint does the shape alone leave a confidence of one half on most images, so what the kept "
+            "pixels show counts"
+        )
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} masks, so no verdict"
     return "these images do not settle how much of the evidence is the shape"

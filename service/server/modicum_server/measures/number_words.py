@@ -22,6 +22,21 @@ def part_text(share: float, count: int) -> str:
     return share_text(share) if count >= SMALLEST_SAMPLE else str(round(share * count))
 
 
+def points_number(difference: float) -> str:
+    """Return a difference of two shares in percentage points, without the unit ("12", "-3.5", "0.54")."""
+    return share_text(difference).removesuffix("%")
+
+
+def points_text(difference: float) -> str:
+    """Return a difference of two shares as a sentence has it ("12 percentage points")."""
+    return f"{points_number(difference)} percentage points"
+
+
+def short_points_text(difference: float) -> str:
+    """Return a difference of two shares as a table has it ("12 points")."""
+    return f"{points_number(difference)} points"
+
+
 def ratio_text(ratio: float) -> str:
     """Return a ratio with one decimal, without one from 100 on."""
     return f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"  # noqa: PLR2004

@@ -155,14 +155,14 @@ def _outcome(measured: Measured) -> str:
 
 def _conclusion(outcome: str, n: int) -> str:
     if outcome == "ANY_PIXELS":
-        return "most images are recognised from any few of their pixels"
+        return "most images keep their class on as few random pixels"
     if outcome == "FEW_PIXELS":
-        return "most images are recognised from so few of their pixels if they are the right ones"
+        return "most images keep their class on so few pixels if a search chooses them, and fewer do on random ones"
     if outcome == "MORE_PIXELS":
-        return "most images are not recognised from so few of their pixels"
+        return "most images do not keep their class on the pixels that this search chose"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
-    return "these images do not settle whether most images are recognised from so few pixels"
+    return "these images do not settle whether most images keep their class on so few pixels"
 
 
 FAMILY = Family(

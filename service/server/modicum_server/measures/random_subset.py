@@ -43,12 +43,12 @@ def random_reading(measured: Measured) -> Reading | None:
 
 def _conclusion(outcome: str, n: int) -> str:
     if outcome == "ANY_PIXELS":
-        return "any pixels suffice, so the subsets' pixels are not special"
+        return "on most images as many random pixels suffice, so the subsets' pixels are not special there"
     if outcome == "THESE_PIXELS":
         return "on most images as many random pixels do not suffice"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} images, so no verdict"
-    return "these images do not settle whether any pixels would suffice"
+    return "these images do not settle whether as many random pixels would suffice"
 
 
 FAMILY = Family(

@@ -25,7 +25,13 @@ from modicum_server.measures.comparisons import difference_of
 from modicum_server.measures.families import Family, Title
 from modicum_server.measures.intervals import square_and_add
 from modicum_server.measures.measure import Measure, Measured, Reading, share
-from modicum_server.measures.number_words import enumeration, interval_text, share_text
+from modicum_server.measures.number_words import (
+    enumeration,
+    interval_text,
+    points_number,
+    points_text,
+    share_text,
+)
 from modicum_server.measures.observations import OUTSIDE_FILLED, RING_FILLED, Booleans, Floats, Observations, Rescored
 
 CONTROL = "shortcut"
@@ -110,9 +116,10 @@ def judge(measured: Measured) -> tuple[str, str]:
             f"fewer than {LEAST_IMAGES} labelled images without that region ({drop.n}), so no verdict",
         )
     if loses_everywhere(drop) or losing_classes(drop):
+        reacts = f"decisions react when {place} is filled, to what was there or to the fill"
         if _is_outside(drop):
-            return "SHORTCUT", f"the decision uses {place}"
-        return "SHORTCUT", "the decision uses the ring; a person must say whether there is evidence in it"
+            return "SHORTCUT", f"{reacts}; no object lies there"
+        return "SHORTCUT", f"{reacts}; a person must say whether there is evidence in it"
     low, chance = drop.parameters["accuracy_low"], drop.parameters["chance_accuracy"]
     if low is None or low <= chance:
         return "INCONCLUSIVE", f"accuracy is not clearly above chance ({share_text(chance)}), so no verdict"
@@ -121,7 +128,7 @@ def judge(measured: Measured) -> tuple[str, str]:
         return "INCONCLUSIVE", f"filling {place} costs {_costs(open_classes)}, on too few images to tell"
     if _ends(drop)[1] < DROP_LIMIT:
         return "NONE_SEEN", f"no reliance on {place} was seen{_untold(drop)}"
-    return "INCONCLUSIVE", f"these images do not settle whether the decision uses {place}"
+    return "INCONCLUSIVE", f"these images do not settle whether decisions react when {place} is filled"
 
 
 def loses_everywhere(drop: Measure) -> bool:
@@ -136,9 +143,10 @@ def losing_classes(drop: Measure) -> list[Measure]:
 
 
 def class_losses_text(groups: Sequence[Measure]) -> str:
-    """Return "50% (95% interval 40% to 60%) for cat and 30% for dog"; beyond three classes, how many more."""
+    """Return "50 percentage points (95% interval 40 to 60) for cat and ... for dog"; beyond three, how many more."""
     named = [
-        f"{share_text(group.value or 0.0)}{interval_text(group.interval)} for {group.parameters['label']}"
+        f"{points_text(group.value or 0.0)}{interval_text(group.interval, points_number)} for "
+        f"{group.parameters['label']}"
         for group in groups[:MOST_NAMED]
     ]
     more = len(groups) - MOST_NAMED
@@ -171,8 +179,8 @@ def _fact(measured: Measured) -> str:
     drop = measured["shortcut_accuracy_drop"]
     outside = _is_outside(drop)
     region = "what lies outside the objects" if outside else "the ring at the canvas' edge"
-    fact = f"Filling {region} with the mean costs {share_text(drop.value or 0.0)} of accuracy"
-    fact += interval_text(drop.interval)
+    fact = f"Filling {region} with the mean costs {points_text(drop.value or 0.0)} of accuracy"
+    fact += interval_text(drop.interval, points_number)
     classes = losing_classes(drop)
     fact += f", by predicted class {class_losses_text(classes)}" if classes else ""
     return fact + _where_text(measured["object_share_median" if outside else "border_share_median"], outside=outside)

@@ -2,18 +2,26 @@
 
 from collections.abc import Sequence
 
-from modicum.gate.spot_rule import SpotOutcome
+from modicum.gate.spot_rule import NONE_LIMIT, SpotOutcome
 
-from modicum_server.domain.spots import SpotKind, SpotPlace
+from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace
 from modicum_server.measures.judged_spots import JudgedPlace, JudgedRow, SpotTest
 from modicum_server.measures.measure import Measure
-from modicum_server.measures.number_words import enumeration, interval_text, pixels_text, share_text
+from modicum_server.measures.number_words import (
+    enumeration,
+    interval_text,
+    part_text,
+    pixels_text,
+    points_text,
+    share_text,
+)
 from modicum_server.measures.spot_objects import Location
 
 NAMED = 6
 """Classes that a sentence names; of more it gives the number."""
 DESCRIBED = 3
 """Classes that are described with their places; further ones are only named."""
+ONLY_THIS = "That holds if the set changes this spot and nothing else, which only its maker knows."
 
 
 def spot_sentence(test: SpotTest) -> str:
@@ -46,16 +54,35 @@ def _nothing_sentences(test: SpotTest) -> list[str]:
     scope = f"{len(classes)} {'class' if len(classes) == 1 else 'classes'}" if classes else "all classes together"
     after = [_outside_text(test), _untested_text(test.untested)]
     if test.outcome is SpotOutcome.NONE_FOUND:
-        return [f"No spot was found that decides, in {scope} with {images} images; tried were {looked}.", *after]
+        return [
+            f"No spot was found that decides, in {scope} with {images} images; tried were {looked}.",
+            none_text(),
+            *after,
+        ]
     open_rows = [row for row in test.rows if row.outcome is SpotOutcome.INCONCLUSIVE]
-    needed = max((row.needed for row in open_rows if row.needed is not None), default=None)
     names = _some([row.label for row in open_rows])
     return [
         f"Whether a spot decides is not settled for {names} ({images} images; tried were {looked}).",
-        f"If more images are like these, about {needed} of a class would show that none decides." if needed else "",
+        needed_text(open_rows),
         "Some classes could not be tested because the model's process failed." if _failed(open_rows) else "",
         *after,
     ]
+
+
+def none_text() -> str:
+    """Return what NONE_FOUND says: each place that was tested moves few images more than a place elsewhere does."""
+    return (
+        "Each place that was chosen makes less than "
+        f"{points_text(NONE_LIMIT)} more of other pictures its class than a place elsewhere does (one-sided, 95%)."
+    )
+
+
+def needed_text(unsettled: Sequence[JudgedRow]) -> str:
+    """Return how many images would settle it, or nothing; the row of all classes counts where no class is open."""
+    classes = [row for row in unsettled if row.row.target_class is not None]
+    needed = max((row.needed for row in classes or unsettled if row.needed), default=0)
+    whose = "of a class" if classes else "in all"
+    return f"If more images are like these, NONE_FOUND takes about {needed} {whose}." if needed else ""
 
 
 def _failed(rows: Sequence[JudgedRow]) -> bool:
@@ -90,24 +117,74 @@ def _some(labels: Sequence[str]) -> str:
 def _found_text(row: JudgedRow) -> str:
     place = row.shortcut or row.strongest
     assert place is not None, "a row is found at a place"
-    pasted, covered = (place.measures[name] for name in ("spot_pasted_difference", "spot_covered_difference"))
+    pasted = place.measures["spot_pasted_difference"]
     subject = "its class" if row.row.target_class is None else row.label
-    whose = "Of all classes together, a decision" if row.row.target_class is None else f"The decision for {row.label}"
     text = (
-        f"{whose} follows {place_text(place)}: copied onto other pictures it makes {_here(pasted)} of them "
-        f"{subject} ({_elsewhere(pasted)} with a random place of that size)"
+        f"{opening_text(row, place)}: copied onto other pictures it makes {_here(pasted)} of them {subject} "
+        f"({_elsewhere(pasted)} with {elsewhere_text(place)}).{halves_text(place)}{covered_text(row, place)}"
     )
-    outcome = row.outside_outcome if place.outside else row.outcome
-    if outcome is SpotOutcome.DECISIVE:
-        text += (
-            f". When it is covered, {_here(covered)} of the pictures lose {subject} ({_elsewhere(covered)} with a "
-            "random place)"
-        )
-    return f"{text}.{location_text(place)}{_shortcut_text(row)}"
+    return f"{text}{location_text(place)}{_shortcut_text(row)}"
+
+
+def opening_text(row: JudgedRow, place: JudgedPlace) -> str:
+    """Return that the class follows the place, or that the place suffices where covering it was not shown to matter."""
+    follows = _outcome_at(row, place) is SpotOutcome.DECISIVE
+    if row.row.target_class is None:
+        return f"Of all classes together, a decision {'follows' if follows else 'can be made by'} {place_text(place)}"
+    if follows:
+        return f"The decision for {row.label} follows {place_text(place)}"
+    return f"For {row.label} a small place is enough, {place_text(place)}"
+
+
+def covered_text(row: JudgedRow, place: JudgedPlace) -> str:
+    """Return what covering the place costs, where it is DECISIVE; empty otherwise."""
+    if _outcome_at(row, place) is not SpotOutcome.DECISIVE:
+        return ""
+    covered = place.measures["spot_covered_difference"]
+    subject = "their class" if row.row.target_class is None else row.label
+    return (
+        f" When it is covered, {_here(covered)} of the pictures lose {subject} ({_elsewhere(covered)} with "
+        f"{elsewhere_text(place)})."
+    )
+
+
+def _outcome_at(row: JudgedRow, place: JudgedPlace) -> SpotOutcome | None:
+    return row.outside_outcome if place.outside else row.outcome
+
+
+def elsewhere_text(place: JudgedPlace) -> str:
+    """Return what the place is compared with."""
+    rings = {trial.place.kind is SpotKind.RING for trial in place.trials}
+    names = {True: "a band of about its area further in", False: "a random place of that size"}
+    return " or ".join(names[ring] for ring in sorted(rings))
+
+
+def halves_text(place: JudgedPlace) -> str:
+    """Return what each place brings by itself, where the halves of the images chose two; empty otherwise."""
+    if len({_shape_text(trial.place) for trial in place.trials}) == 1:
+        return ""
+    first, second = (_brought(trial.pasted) for trial in place.trials)
+    return f" By itself the first makes {first} of them, and the second {second}."
+
+
+def _brought(outcomes: SpotOutcomes) -> str:
+    pairs = len(outcomes.here)
+    return f"{part_text(sum(outcomes.here) / pairs, pairs)} of {pairs}"
 
 
 def _shortcut_text(row: JudgedRow) -> str:
-    return f" That is a shortcut: {row.why}." if row.shortcut is not None else ""
+    if row.shortcut is None:
+        return ""
+    if row.beside_objects is not None:
+        return f" That is a shortcut: {row.why}."
+    return f" It is called a shortcut because {row.why}{_from_to(row)}. {ONLY_THIS}"
+
+
+def _from_to(row: JudgedRow) -> str:
+    assert row.lost is not None, "the counterfactual set shows a loss"
+    names = ("counterfactual_original_accuracy", "counterfactual_accuracy")
+    original, counterfactual = (share_text(row.lost[name].value or 0.0) for name in names)
+    return f", from {original} accuracy to {counterfactual}"
 
 
 def location_text(place: JudgedPlace) -> str:
@@ -117,11 +194,12 @@ def location_text(place: JudgedPlace) -> str:
         return ""
     where = {Location.INSIDE: "inside the objects", Location.OUTSIDE: "outside the objects"}
     lies = where.get(place.location, "neither clearly inside nor clearly outside the objects")
-    return f" It lies {lies}: {share_text(share.value)} of it is on them{interval_text(share.interval)}."
+    on_them = f"{share_text(share.value)} of it is on them{interval_text(share.interval)}"
+    return f" It lies {lies}: {on_them}, over {share.n} pictures whose objects are known."
 
 
 def _more_text(rows: Sequence[JudgedRow]) -> str:
-    return f"The same is so for {enumeration([row.label for row in rows])}." if rows else ""
+    return f"A spot was found for {enumeration([row.label for row in rows])}, too." if rows else ""
 
 
 def _judgement(found: Sequence[JudgedRow]) -> str:

@@ -1,8 +1,9 @@
 """The spot test of a version: does a small place decide, for a class or for all classes together?
 
 The rule is in `spot_rule`. A place that decides need not be wrong: a lesion that is always at the centre decides by
-right. It is called a SHORTCUT only where it lies outside the objects (`spot_objects`); otherwise a person must say
-whether it is evidence. NONE_FOUND is about the places that were tried.
+right. It is called a SHORTCUT only where it lies outside the objects (`spot_objects`) or where the counterfactual set
+shows a loss for its class; otherwise a person must say whether it is evidence. NONE_FOUND is about the places that were
+tried.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ from modicum_server.domain.spots import (
     SpotRow,
     SpotTrial,
 )
+from modicum_server.measures.counterfactual_pairs import CounterfactualTest, counterfactual_tests_of
 from modicum_server.measures.families import Place, Title
 from modicum_server.measures.intervals import Interval
 from modicum_server.measures.judged_spots import JudgedPlace, JudgedRow, SpotTest
@@ -46,8 +48,11 @@ TOO_FEW = f"the spot test needs {LEAST_SPOT_IMAGES} images of two predicted clas
 
 def spot_tests_of(audited: Audited) -> list[SpotTest]:
     """Return the spot test of each version that has one, in the specification's order."""
+    paired = {test.model_version: test for test in counterfactual_tests_of(audited)}
     return [
-        _spot_test(version, audited, rows) for version in audited.versions if (rows := audited.spots.get(version.name))
+        _spot_test(version, audited, rows, paired.get(version.name))
+        for version in audited.versions
+        if (rows := audited.spots.get(version.name))
     ]
 
 
@@ -59,7 +64,9 @@ def spot_reading(_: Audited, tests: Sequence[SpotTest], version: str, search_ind
     return Reading(CONTROL, spot_sentence(test), test.verdict)
 
 
-def _spot_test(version: ModelVersion, audited: Audited, rows: Sequence[SpotRow]) -> SpotTest:
+def _spot_test(
+    version: ModelVersion, audited: Audited, rows: Sequence[SpotRow], paired: CounterfactualTest | None
+) -> SpotTest:
     index = audited.spot_search
     assert index is not None, "a spot test needs a search for the predicted class"
     seen = audited.seen[version.name, index]
@@ -74,6 +81,7 @@ def _spot_test(version: ModelVersion, audited: Audited, rows: Sequence[SpotRow])
             sources_needed([place.tested for place in places]),
             beside,
             outcomes.get(_key(row, outside=True)),
+            None if paired is None else paired.lost(row.target_class),
         )
         for row, places, beside in tested
     )

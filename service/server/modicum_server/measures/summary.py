@@ -5,7 +5,7 @@ All rules are here, and a test holds them to a table of situations. Computes no 
 
 from collections.abc import Mapping, Sequence
 
-from modicum.gate.spot_rule import NONE_LIMIT, SpotOutcome
+from modicum.gate.spot_rule import SpotOutcome
 
 from modicum_server.domain.controls import LEAST_SPOT_IMAGES
 from modicum_server.domain.spots import LEAST_CLASS_IMAGES
@@ -14,19 +14,36 @@ from modicum_server.measures.counterfactual_pairs import CounterfactualTest
 from modicum_server.measures.counterfactual_rule import CounterfactualOutcome
 from modicum_server.measures.judged_spots import JudgedRow, SpotTest
 from modicum_server.measures.measure import Measured
-from modicum_server.measures.number_words import asked_text, enumeration, interval_text, part_text, share_text
+from modicum_server.measures.number_words import (
+    asked_text,
+    enumeration,
+    interval_text,
+    part_text,
+    points_number,
+    points_text,
+)
 from modicum_server.measures.shortcut import RING, class_losses_text, loses_everywhere, losing_classes
-from modicum_server.measures.spot_words import location_text, place_text
+from modicum_server.measures.spot_words import (
+    ONLY_THIS,
+    covered_text,
+    elsewhere_text,
+    halves_text,
+    location_text,
+    needed_text,
+    none_text,
+    opening_text,
+)
 
 MOST_ROWS = 3
 """Classes that are named with their spots; further ones are only counted."""
 OTHER_CUES = ("other backgrounds", "cues without a place")
 UNCHANGED_CUES = ("what the counterfactual set leaves unchanged",)
 WITHOUT_A_PLACE = (
-    "No window finds a cue without a place, such as a texture, a colour cast or JPEG quality. That takes a "
-    "counterfactual set."
+    "The spot test does not look for cues without a place, such as a texture, a colour cast or JPEG quality. "
+    "That takes a counterfactual set."
 )
 SHORTCUT_STEP = "That lies outside the objects: a shortcut. Add pictures without it, or cover it in training."
+LOSS_STEP = f"{ONLY_THIS} If so, add pictures without it, or cover it in training."
 NEXT_STEP = "Is that evidence? If not, add pictures without it, or cover it in training."
 
 
@@ -75,9 +92,17 @@ def summary_of(
 
 def _about_found(rows: Sequence[JudgedRow]) -> list[str]:
     """Classes with a shortcut come first, and say what to do; a person judges the others."""
-    shortcuts = [row for row in rows if row.shortcut is not None]
+    beside = [row for row in rows if row.beside_objects is not None]
+    lost = [row for row in rows if row.shortcut is not None and row.beside_objects is None]
     others = [row for row in rows if row.found and row.shortcut is None]
-    return [*_of_kind(shortcuts, SHORTCUT_STEP), *_of_kind(others, NEXT_STEP)]
+    return [*_of_kind(beside, SHORTCUT_STEP), *_of_kind(lost, _loss_step(lost)), *_of_kind(others, NEXT_STEP)]
+
+
+def _loss_step(rows: Sequence[JudgedRow]) -> str:
+    """What the counterfactual set adds to spots of these classes: it shows a loss, and no more."""
+    named = [row for row in rows if row.row.target_class is not None]
+    whose = f"for {_names(named)}" if named else "over all pairs"
+    return f"The counterfactual set shows a loss {whose}, so this is called a shortcut. {LOSS_STEP}"
 
 
 def _of_kind(found: Sequence[JudgedRow], next_step: str) -> list[str]:
@@ -85,7 +110,7 @@ def _of_kind(found: Sequence[JudgedRow], next_step: str) -> list[str]:
         return []
     named = [row for row in found if row.row.target_class is not None] or found
     more = len(named) - MOST_ROWS
-    others = [f"{more} further {_classes(more)} follow a spot, too."] if more > 0 else []
+    others = [f"A spot was found for {more} further {_classes(more)}, too."] if more > 0 else []
     return [*(_found(row) for row in named[:MOST_ROWS]), *others, next_step]
 
 
@@ -96,17 +121,8 @@ def _about_no_spot(rows: Sequence[JudgedRow]) -> list[str]:
     unsettled = [row for row in rows if row.outcome is SpotOutcome.INCONCLUSIVE]
     if unsettled:
         text = f"These {images} images do not settle whether a spot decides for {_names(unsettled)}."
-        return [text, *_images_needed(unsettled)]
-    none = f"no place that was tried makes {share_text(NONE_LIMIT)} of other pictures its class"
-    return [f"No spot that decides was found in {_scope(rows)}, over {images} images: {none}."]
-
-
-def _images_needed(unsettled: Sequence[JudgedRow]) -> list[str]:
-    """How many images would settle it; the row of all classes together counts where no class does."""
-    classes = [row for row in unsettled if row.row.target_class is not None]
-    needed = max((row.needed for row in classes or unsettled if row.needed), default=0)
-    whose = "of a class" if classes else "in all"
-    return [f"If more images are like these, about {needed} {whose} would show that none decides."] if needed else []
+        return [one for one in (text, needed_text(unsettled)) if one]
+    return [f"No spot that decides was found in {_scope(rows)}, over {images} images.", none_text()]
 
 
 def _about_rest(rows: Sequence[JudgedRow]) -> list[str]:
@@ -127,16 +143,12 @@ def _found(row: JudgedRow) -> str:
     pasted = place.measures["spot_pasted_difference"]
     pairs = pasted.parameters["pairs"]
     here, elsewhere = (part_text(pasted.parameters[name] or 0.0, pairs) for name in ("here", "elsewhere"))
-    own = row.row.target_class is None
-    subject, made = (
-        ("Decisions", "the class that it came from") if own else (f"The decision for {row.label}", row.label)
-    )
-    follow = "follow" if own else "follows"
-    difference = f"{share_text(pasted.value or 0.0)}{interval_text(pasted.interval)}"
+    made = "the class that it came from" if row.row.target_class is None else row.label
+    difference = f"{points_text(pasted.value or 0.0)}{interval_text(pasted.interval, points_number)}"
     return (
-        f"{subject} {follow} {place_text(place)}: copied, it makes {here} of {pairs} other pictures {made}, "
-        f"and a place of that size elsewhere {elsewhere} of them. The difference is {difference} over {pasted.n} "
-        f"pictures that were copied from.{location_text(place)}"
+        f"{opening_text(row, place)}: copied, it makes {here} of {pairs} other pictures {made}, and "
+        f"{elsewhere_text(place)} {elsewhere} of them. The difference is {difference} over {pasted.n} pictures that "
+        f"were copied from.{halves_text(place)}{covered_text(row, place)}{location_text(place)}"
     )
 
 
@@ -167,10 +179,10 @@ def _about_shortcut(measured: Measured, outcomes: Mapping[str, str]) -> list[str
         return []
     on_ring = drop.parameters["region"] == RING
     region = "the ring at the edge" if on_ring else "everything outside the objects"
-    everywhere = f"{share_text(drop.value or 0.0)} of the accuracy{interval_text(drop.interval)}"
+    everywhere = f"{points_text(drop.value or 0.0)} of accuracy{interval_text(drop.interval, points_number)}"
     lost = everywhere if loses_everywhere(drop) else f"accuracy: {class_losses_text(losing_classes(drop))}"
-    what = "If no evidence lies there, this is a shortcut" if on_ring else "No object lies there: this is a shortcut"
-    return [f"Filling {region} with the mean costs {lost}. {what}."]
+    what = "If no evidence lies there and" if on_ring else "No object lies there. If"
+    return [f"Filling {region} with the mean costs {lost}. {what} the fill itself does not disturb, it is a shortcut."]
 
 
 def _about_subsets(measured: Measured, outcomes: Mapping[str, str]) -> str:

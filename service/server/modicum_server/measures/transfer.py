@@ -222,14 +222,14 @@ def _outcome(settled: Sequence[int]) -> str:
 
 def _conclusion(outcome: str, n: int) -> str:
     if outcome == "PATTERN":
-        return "other versions see the class in the same pixels, so the versions share this pattern"
+        return "the other versions see the class in most of the same subsets, so they share these patterns"
     if outcome == "QUIRK":
-        return "other versions do not see the class there, so this pattern belongs to this version alone"
+        return "the other versions do not see the class in most of these subsets, so they do not share these patterns"
     if outcome == "MIXED":
-        return "some other versions see the class in these pixels, and others do not"
+        return "some other versions see the class in most of these subsets, and others do not"
     if n < SMALLEST_SAMPLE:
         return f"fewer than {SMALLEST_SAMPLE} such images, so no verdict"
-    return "these images do not settle whether the pattern belongs to this version alone"
+    return "these images do not settle whether the other versions share these patterns"
 
 
 PART = Part(

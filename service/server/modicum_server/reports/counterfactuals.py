@@ -6,7 +6,7 @@ from typing import Any
 
 from modicum_server.measures.intervals import SMALLEST_SAMPLE
 from modicum_server.measures.measure import Measure, measure_from_json
-from modicum_server.measures.number_words import confidence_text, share_text
+from modicum_server.measures.number_words import confidence_text, points_number, share_text
 from modicum_server.reports import panels
 from modicum_server.reports.gallery import Scene
 from modicum_server.reports.wording import class_text
@@ -121,7 +121,7 @@ def _loss_line(row: Mapping[str, Any]) -> LossLine:
         pairs=loss.n,
         original=share_text(original.value or 0.0),
         counterfactual=share_text(counterfactual.value or 0.0),
-        loss=_with_interval(loss),
+        loss=_points_with_interval(loss),
     )
 
 
@@ -131,12 +131,17 @@ def _change_line(row: Mapping[str, Any]) -> ChangeLine:
     return ChangeLine(row["label"], row["pairs"], _with_interval(changed), ", ".join(others[:MOST_ROWS]))
 
 
-def _with_interval(measure: Measure) -> str:
-    """A share, or a difference of shares, with its interval."""
-    value, interval = share_text(measure.value or 0.0), measure.interval
+def _with_interval(measure: Measure, number: Callable[[float], str] = share_text) -> str:
+    """A share with its interval, written by `number`."""
+    value, interval = number(measure.value or 0.0), measure.interval
     if interval is None or interval.low is None or interval.high is None:
         return f"{value} (no interval below n = {SMALLEST_SAMPLE})"
-    return f"{value} ({share_text(interval.low)} to {share_text(interval.high)})"
+    return f"{value} ({number(interval.low)} to {number(interval.high)})"
+
+
+def _points_with_interval(measure: Measure) -> str:
+    """A difference of shares in percentage points, as the column's head says."""
+    return _with_interval(measure, points_number)
 
 
 def _shown(example: Mapping[str, Any], scene: Scene) -> ShownPair | None:

@@ -6,16 +6,32 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from modicum.gate.spot_rule import FOUND
+from modicum.gate.spot_rule import FOUND, SpotOutcome
 
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.searches import Canvas
 from modicum_server.domain.spots import SpotKind
+from modicum_server.measures.judged_spots import SHORTCUT
 from modicum_server.measures.measure import Measure, measure_from_json
-from modicum_server.measures.number_words import interval_text, pixels_text, share_text
+from modicum_server.measures.number_words import (
+    interval_text,
+    pixels_text,
+    points_number,
+    share_text,
+    short_points_text,
+)
 from modicum_server.reports import panels
 from modicum_server.reports.gallery import Photograph, Scene
 from modicum_server.reports.wording import class_text
+
+OUTCOMES = (
+    SHORTCUT,
+    SpotOutcome.DECISIVE,
+    SpotOutcome.SUFFICIENT,
+    SpotOutcome.INCONCLUSIVE,
+    SpotOutcome.NONE_FOUND,
+)
+"""In the order in which classes are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +48,28 @@ class CopiedSpot:
 
 @dataclass(frozen=True, slots=True)
 class SpotPictures:
-    """Copies that changed the class of one row; `worked` is the share of its copies that did."""
+    """Copies that changed the class of one row; `worked` is the share of its copies that did.
+
+    `why` says why the place is called a shortcut; it is empty where it is not.
+    """
 
     label: str
     worked: str
+    why: str
     copies: tuple[CopiedSpot, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SpotLine:
-    """One class: its outcome, where its place is, and both differences."""
+    """One class: its outcome, where its places are, and both differences.
+
+    Where the halves of the images chose two places, `pasted` and `covered` have a share for each, in the same order.
+    """
 
     label: str
     outcome: str
     tag: str
+    found: bool
     place: str
     objects: str
     pasted: str
@@ -93,16 +117,21 @@ def spot_pages(
     return [
         SpotPage(
             called(test["model_version"]),
-            tuple(_line(row) for row in (*test["rows"][1:], *test["rows"][:1]) if row["places"]),
+            tuple(_line(row) for row in _ordered(test["rows"]) if row["places"]),
             tuple(
-                SpotPictures(row["label"], _worked_text(row), copies)
-                for row in test["rows"]
+                SpotPictures(row["label"], _worked_text(row), row.get("shortcut", ""), copies)
+                for row in _ordered(test["rows"])
                 if (copies := _copies(row, images, test, scenes[test["model_version"]]))
             ),
             scenes[test["model_version"]].canvas,
         )
         for test in tests
     ]
+
+
+def _ordered(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows as they are shown: what was found first, and of each outcome all classes together last."""
+    return sorted(rows, key=lambda row: (OUTCOMES.index(row["outcome"]), row["target_class"] is None))
 
 
 def _images(tests: Sequence[Mapping[str, Any]], findings: Iterable[Finding]) -> Mapping[tuple[str, int], _Image]:
@@ -132,10 +161,11 @@ def _line(row: Mapping[str, Any]) -> SpotLine:
         label=row["label"],
         outcome=row["outcome"].replace("_", " ").lower(),
         tag=row["outcome"].lower(),
+        found=row["outcome"] in {*FOUND, SHORTCUT},
         place=" / ".join(dict.fromkeys(_place_text(place) for place in strongest["places"])),
         objects=_objects_text(strongest),
-        pasted=_difference_text(pasted),
-        covered=_difference_text(covered),
+        pasted=_difference_text(pasted, _shares_text(strongest, "pasted", pasted)),
+        covered=_difference_text(covered, _shares_text(strongest, "covered", covered)),
         sources=pasted.n,
     )
 
@@ -178,13 +208,21 @@ def _place_text(place: Mapping[str, Any]) -> str:
     return f"{place['height']}x{place['width']} at {place['top']} from the top, {place['left']} from the left"
 
 
-def _difference_text(measure: Measure) -> str:
+def _shares_text(strongest: Mapping[str, Any], kind: str, together: Measure) -> str:
+    """The share at each place and, in brackets, elsewhere. Older documents have none of each place alone."""
+    places = strongest["places"]
+    several = len({_place_text(place) for place in places}) > 1 and all(kind in place for place in places)
+    shares = [place[kind] for place in places] if several else [together.parameters]
+    return " / ".join(f"{share_text(one['here'] or 0.0)} ({share_text(one['elsewhere'] or 0.0)})" for one in shares)
+
+
+def _difference_text(measure: Measure, shares: str) -> str:
     if measure.value is None:
         return "none"
-    here, elsewhere = (share_text(measure.parameters[name] or 0.0) for name in ("here", "elsewhere"))
     if measure.interval is None or measure.interval.low is None or measure.interval.high is None:
-        return f"{here} ({elsewhere})"
-    return f"{here} ({elsewhere}); by {share_text(measure.interval.low)} to {share_text(measure.interval.high)} more"
+        return shares
+    low, high = points_number(measure.interval.low), short_points_text(measure.interval.high)
+    return f"{shares}; by {low} to {high} more"
 
 
 def _copies(

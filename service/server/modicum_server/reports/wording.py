@@ -11,9 +11,11 @@ from modicum_server.measures.number_words import (
     OPEN_END,
     class_label,
     confidence_text,
+    points_number,
     ratio_text,
     share_text,
     short_name,
+    short_points_text,
 )
 
 REASONS: Mapping[str, str] = {
@@ -88,6 +90,8 @@ def number_text(value: float, unit: str) -> str:
         return pixels_text(value)
     if unit == "confidence":
         return confidence_text(value)
+    if unit == "difference":
+        return short_points_text(value)
     return f"{value:,.3g}"
 
 
@@ -100,6 +104,8 @@ def _end_text(value: float, unit: str) -> str:
     """Return an end of an interval. The unit is with the value already, except for the per cent sign."""
     if unit == "ratio":
         return _ratio_text(value)
+    if unit == "difference":
+        return points_number(value)
     return f"{value:,.0f}" if unit == "pixels" else number_text(value, unit)
 
 

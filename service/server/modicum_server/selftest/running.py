@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from modicum_server.measures.measure import Measure, measure_from_json
-from modicum_server.measures.number_words import interval_text, share_text
+from modicum_server.measures.number_words import interval_text, points_number, share_text, short_points_text
 from modicum_server.measures.shortcut import CONTROL
 from modicum_server.selftest.auditing import audit
 from modicum_server.selftest.cases import CASES, Case
@@ -86,6 +86,6 @@ def row(outcome: Outcome) -> tuple[str, ...]:
         str(outcome.eligible),
         "none" if outcome.region_share is None else share_text(outcome.region_share),
         "" if outcome.region_chance is None else share_text(outcome.region_chance),
-        f"{share_text(outcome.drop.value or 0.0)}{interval_text(outcome.drop.interval)}",
+        f"{short_points_text(outcome.drop.value or 0.0)}{interval_text(outcome.drop.interval, points_number)}",
         f"{outcome.seconds:.1f}",
     )
