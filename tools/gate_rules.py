@@ -21,6 +21,10 @@ VERDICTS = {
 MEASURED = (counterfactuals.PART,)
 
 
+#: Rules about a result and its baseline together: the id, and the measure of two versions that it is like.
+AGAINST_BASELINE = {"subset-fraction": "subset_fraction_ratio"}
+
+
 def rules() -> list[dict[str, str]]:
     """Return the rules in the order of the document."""
     measures = [
@@ -49,7 +53,16 @@ def rules() -> list[dict[str, str]]:
         {"id": name, "kind": "verdict", "name": key, "field": field, "title": title}
         for name, (key, field, title) in VERDICTS.items()
     ]
-    return [*verdicts, *measures, *of_parts, *readings]
+    compared = [
+        {
+            "id": name,
+            "kind": "baseline",
+            "name": ratio,
+            "title": f"{registry.pair_titles()[ratio].text} to the baseline",
+        }
+        for name, ratio in AGAINST_BASELINE.items()
+    ]
+    return [*verdicts, *measures, *of_parts, *readings, *compared]
 
 
 def text() -> str:

@@ -13,9 +13,9 @@ VERSION = "projects/default/models/m/versions/1"
 IMAGES = 300
 
 
-def policy(*rules: str) -> Policy:
-    """Return a policy of these rules alone, each `id: {...}`."""
-    lines = ["version: 1", "rules:", *(f"  {rule}" for rule in rules)]
+def policy(*rules: str, keys: Sequence[str] = ()) -> Policy:
+    """Return a policy of these rules alone, each `id: {...}`, and of further keys."""
+    lines = ["version: 1", *keys, "rules:", *(f"  {rule}" for rule in rules)]
     return policy_of("\n".join(lines), "", today=DAY)
 
 

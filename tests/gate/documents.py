@@ -107,6 +107,46 @@ def document(
     }
 
 
+SEARCH = {"method": "mask_optimization", "threshold": 0.9, "fill": "mean", "target_rule": "predicted", "passes": 300}
+
+
+def image(at, *, label=0, predicted=0, size=8, eligible=True, version=VERSION, **more):
+    """The row of an image. Without a size the search found nothing smaller."""
+    searched = eligible and size is not None
+    return {
+        "image_digest": f"{at:064x}",
+        "model_version": version,
+        "search_index": 0,
+        "label": label,
+        "predicted_class": predicted,
+        "target_class": predicted,
+        "eligible": eligible,
+        "reason": None if eligible else "NOT_ELIGIBLE",
+        "baseline_confident": False,
+        "budget_exhausted": eligible and size is None,
+        "subset": {"size": size} if searched else None,
+        **more,
+    }
+
+
+def with_rows(images, version=VERSION, *, search=None, gradient_free=False, mean_fill=(0.5,), **parameters):
+    """A result with the rows of its images, as a report in JSON has them."""
+    right = [one["label"] == one["predicted_class"] for one in images]
+    searched = {**SEARCH, **(search or {})}
+    whole = document(
+        {"accuracy": share(sum(right), len(right))}, rows=[{**one, "model_version": version} for one in images]
+    )
+    whole["specification"] |= {
+        "canvas": {"channels": 3, "height": 8, "width": 8},
+        "searches": [{**searched, "digest": "12" * 32}],
+    }
+    whole["parameters"] = {"device": "cpu", "dtype": "float32", "versions": {"torch": "2.4"}, **parameters}
+    whole["models"][0] |= {"model_version": version, "mean_fill": list(mean_fill)}
+    whole["models"][0]["searches"][0] |= {"search": searched, "gradient_free": gradient_free}
+    whole["spots"] = [{**one, "model_version": version} for one in whole["spots"]]
+    return whole
+
+
 def verdict(policy, of, *, today=TODAY):
     """The verdict of a policy's text, without its first line, on a document."""
     return judge(of, policy_of(f"version: 1\n{policy}", "modicum.yaml", today=TODAY), today=today)

@@ -1,15 +1,16 @@
-"""Accuracy against a baseline: paired on the same images of other audits, or inconclusive with the reason."""
+"""Rules against a baseline: paired on the same images of other audits, or inconclusive with the reason."""
 
 import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from modicum.errors import PolicyError
 from modicum.gate.judging import judge
 from modicum.gate.policy_file import policy_of
 
-from tests.gate.documents import DIGEST, TODAY, VERSION, document, share
+from tests.gate.documents import DIGEST, TODAY, VERSION, image, with_rows
 
 POLICY = """version: 1
 baseline: {file: main.json}
@@ -20,28 +21,18 @@ rules:
 BASELINE = "projects/default/models/main/versions/1"
 
 
-def audited(right, version=VERSION, *, labels=None, **parameters):
+def audited(right, version=VERSION, *, labels=None, **more):
     """A result of images that are predicted right or wrong, the label of each 0 unless given."""
     labels = labels or [0] * len(right)
-    rows = [
-        {
-            "image_digest": f"{at:064x}",
-            "model_version": version,
-            "search_index": 0,
-            "label": label,
-            "predicted_class": label if is_right else label + 1,
-        }
+    images = [
+        image(at, label=label, predicted=label if is_right else label + 1)
         for at, (is_right, label) in enumerate(zip(right, labels, strict=True))
     ]
-    whole = document({"accuracy": share(sum(right), len(right))}, rows=rows)
-    whole["specification"]["canvas"] = {"channels": 3, "height": 8, "width": 8}
-    whole["parameters"] = {"device": "cpu", "dtype": "float32", "versions": {"torch": "2.4"}, **parameters}
-    whole["models"][0]["model_version"] = version
-    return whole
+    return with_rows(images, version, **more)
 
 
-def judged(result, baseline):
-    return judge(result, policy_of(POLICY, "modicum.yaml", today=TODAY), today=TODAY, baseline=baseline)
+def judged(result, baseline, policy=POLICY):
+    return judge(result, policy_of(policy, "modicum.yaml", today=TODAY), today=TODAY, baseline=baseline)
 
 
 MAIN = audited([True] * 180 + [False] * 20, BASELINE)
@@ -110,3 +101,101 @@ def test_the_command_reads_the_baseline_beside_the_policy(tmp_path):
 
     assert ended.returncode == 1, ended.stderr
     assert "accuracy (error): less the baseline -0.20" in ended.stdout
+
+
+RATIO = """version: 1
+baseline: {file: main.json}
+rules:
+  spot: off
+  subset-fraction: {level: error, min_ratio_to_baseline: 0.8}
+"""
+
+
+def sized(sizes, version=VERSION, *, not_eligible=0, **more):
+    """A result whose subsets have these sizes; the last images are not eligible."""
+    images = [image(at, size=size, eligible=at < len(sizes) - not_eligible) for at, size in enumerate(sizes)]
+    return with_rows(images, version, **more)
+
+
+def spread(sizes, factor, seed=0):
+    """Sizes, each times a factor that varies from image to image."""
+    factors = np.random.default_rng(seed).lognormal(np.log(factor), 0.2, len(sizes))
+    return [max(1, round(size * one)) for size, one in zip(sizes, factors, strict=True)]
+
+
+SIZES = [20 + at % 20 for at in range(100)]
+BEFORE = sized(SIZES, BASELINE)
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome", "value"),
+    [
+        pytest.param(sized(SIZES), "PASS", 1.0, id="the same"),
+        pytest.param(sized(spread(SIZES, 1.3)), "PASS", 1.3, id="larger"),
+        pytest.param(sized(spread(SIZES, 0.5)), "FAIL", 0.5, id="half as large"),
+        pytest.param(sized(spread(SIZES, 0.8)), "INCONCLUSIVE", 0.8, id="at the limit"),
+    ],
+)
+def test_sizes_are_compared_on_the_same_images(result, outcome, value):
+    verdict = judged(result, BEFORE, RATIO)
+
+    (check,) = verdict.rules[0].checks
+    assert str(verdict.outcome) == outcome
+    assert check.value == pytest.approx(value, rel=0.05)
+    assert check.low <= check.value <= check.high
+    assert (check.unit, check.n) == ("ratio", 100)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "left_out", "outcome", "says"),
+    [
+        pytest.param(
+            spread(SIZES, 1.3), 2, "INCONCLUSIVE", "98 are eligible, 100 with the baseline: softer", id="soft"
+        ),
+        pytest.param(spread(SIZES, 1.3), 1, "PASS", "", id="one image apart"),
+        pytest.param(spread(SIZES, 0.5), 2, "FAIL", "", id="softer, and smaller all the same"),
+    ],
+)
+def test_softer_logits_cannot_pass(sizes, left_out, outcome, says):
+    verdict = judged(sized(sizes, not_eligible=left_out), BEFORE, RATIO)
+
+    assert str(verdict.outcome) == outcome
+    assert says in verdict.rules[0].worst.reason
+
+
+def test_sharper_logits_cannot_fail_and_can_pass():
+    softer = sized(SIZES, BASELINE, not_eligible=10)
+
+    smaller, larger = (judged(sized(spread(SIZES, factor)), softer, RATIO) for factor in (0.5, 1.3))
+
+    assert (str(smaller.outcome), str(larger.outcome)) == ("INCONCLUSIVE", "PASS")
+    assert "100 are eligible, 90 with the baseline: sharper logits" in smaller.rules[0].worst.reason
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"search": {"passes": 600}}, "passes"),
+        ({"search": {"fill": "black"}}, "fill"),
+        ({"search": {"threshold": 0.8}}, "threshold"),
+        ({"device": "cuda:0"}, "device"),
+        ({"versions": {"torch": "2.5"}}, "versions"),
+        ({"mean_fill": [0.4]}, "mean_fill"),
+        ({"gradient_free": True}, "gradient_free"),
+    ],
+)
+def test_sizes_that_were_measured_otherwise_are_not_compared(more, field):
+    verdict = judged(sized(SIZES), sized(SIZES, BASELINE, **more), RATIO)
+
+    assert (str(verdict.outcome), verdict.rules[0].worst.reason) == (
+        "INCONCLUSIVE",
+        f"the baseline was measured otherwise: {field} differs",
+    )
+
+
+def test_images_that_were_not_searched_in_both_do_not_count():
+    few = sized(SIZES[:5], BASELINE)
+
+    verdict = judged(sized(SIZES), few, RATIO)
+
+    assert verdict.rules[0].worst.reason == "only 5 images were searched to the end in both results"

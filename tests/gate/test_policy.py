@@ -90,7 +90,7 @@ def test_off_yes_and_dates_are_text_and_numbers_are_numbers():
         ),
         (
             "rules:\n  eligible-share: {max_regression: 0.02}",
-            "modicum.yaml:3:20: max_regression is of accuracy alone; use max or min for eligible-share",
+            "modicum.yaml:3:20: max_regression is of accuracy alone; remove it from eligible-share",
         ),
         (
             "waivers:\n  - {rule: spot, reason: r, expires: 2027-01-01}",

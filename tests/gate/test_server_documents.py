@@ -3,14 +3,17 @@
 from datetime import date
 
 import pytest
+from modicum.gate import paired
 from modicum.gate.judging import judge
 from modicum.gate.policy_file import policy_of
 from modicum.gate.spots import _row
+from modicum_server.domain.findings import MEASURED_REASONS
 from modicum_server.domain.searches import Control, ControlPlan
 from modicum_server.domain.spots import SpotKind, SpotOutcomes, SpotPlace, SpotRow, SpotTrial
+from modicum_server.measures.rows import finding_row
 from modicum_server.measures.spots import places_of
 
-from tests.measures.example_audit import VERSION, document_and_rows, finding
+from tests.measures.example_audit import OTHER_VERSION, VERSION, document_and_rows, finding
 
 CATS, IMAGES = 40, 80
 FINDINGS = [
@@ -98,3 +101,31 @@ def test_a_rule_of_every_kind_can_be_judged_on_what_the_server_writes():
         ("cat", CATS, "PASS"),
         ("dog", CATS, "PASS"),
     ]
+
+
+def reported(findings, **more):
+    """A report in JSON: a document with its rows."""
+    document, rows = document_and_rows(findings, **more)
+    return {**document, "rows": [finding_row(one) for one in rows]}
+
+
+def test_the_ratio_to_a_baseline_is_the_servers_comparison_of_two_versions():
+    first = [finding(at, 3 + at % 5) for at in range(30)]
+    second = [finding(at, 2 + at % 7, model_version=OTHER_VERSION) for at in range(5, 40)]
+    together, _ = document_and_rows([*first, *second], versions=(VERSION, OTHER_VERSION))
+    policy = "version: 1\nbaseline: {file: b}\nrules: {subset-fraction: {min_ratio_to_baseline: 0.1}}"
+
+    verdict = judge(
+        reported(first),
+        policy_of(policy, "modicum.yaml", today=date(2026, 11, 27)),
+        today=date(2026, 11, 27),
+        baseline=reported(second, versions=(OTHER_VERSION,)),
+    )
+
+    check = next(one for one in verdict.rules if one.rule.id == "subset-fraction").checks[0]
+    served = together["comparisons"][0]["measures"]["subset_fraction_ratio"]
+    assert (check.value, check.n) == (pytest.approx(served["value"]), served["n"])
+
+
+def test_the_gate_and_the_server_tell_failed_images_by_the_same_reasons():
+    assert set(map(str, MEASURED_REASONS)) == paired.MEASURED_REASONS

@@ -1,98 +1,134 @@
-"""Accuracy against a baseline: two results of other audits, paired by the digests of their images.
+"""Rules against a baseline: two results of other audits, paired by the digests of their images.
 
-Both results must hold their rows, as a report in JSON does. What influences predictions must be equal in both: canvas,
-device, number type and library versions.
+What influences predictions must be equal in both: canvas, device, number type and library versions. For sizes of
+subsets the search, its mean fill and whether it had a gradient must be equal, too. Softer logits alone enlarge subsets:
+a version that is eligible on fewer of the images than the baseline cannot pass a ratio rule, and one that is eligible
+on more cannot fail it, because the ratio does not tell what did it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from modicum.errors import PolicyError
+import numpy as np
+
+from modicum.gate.baseline_file import Compared, ImageResult, SearchResult
+from modicum.gate.means import Mean, mean_ends
+from modicum.gate.paired import Sizes, is_softer, log_ratios
 from modicum.gate.policy import Rule
-from modicum.gate.tails import Number, Pairs, p_above, p_below, paired_ends
+from modicum.gate.tails import FEWEST_PAIRS, Number, Pairs, p_above, p_below, paired_ends
 from modicum.gate.verdict import Check
 
-Document = Mapping[str, Any]
 LEVEL = 0.95
 ONE_SIDED = 0.05
-EQUAL = ("device", "dtype", "versions")
-NO_ROWS = "{} has no rows, so it cannot be compared; write it with `modicum audits report AUDIT --output FILE.json`"
+FOR_ACCURACY = ("canvas", "device", "dtype", "versions")
+LESS, OVER = "less the baseline", "over the baseline"
+Images = Sequence[tuple[ImageResult, ImageResult]]
 
 
-def baseline_check(rule: Rule, document: Document, version: str, search: int, baseline: Document) -> Check:
-    """Return whether a version's accuracy is lower than the baseline's by more than the rule allows.
+def baseline_check(rule: Rule, version: str, ours: Compared, search: Mapping[str, Any], baseline: Compared) -> Check:
+    """Return what a rule says of a version beside the baseline, under the search that the rule is about."""
+    if rule.max_regression is not None:
+        return _accuracy_check(rule, Check(model_version=version, subject=LESS), ours, search, baseline)
+    return _ratio_check(rule, Check(model_version=version, subject=OVER), ours, search, baseline)
 
-    Raises:
-        PolicyError: a result has no rows, or the baseline has several versions.
-    """
-    check = Check(model_version=version, subject="less the baseline")
-    apart = next(_differences(document, baseline), "")
+
+def _accuracy_check(rule: Rule, check: Check, ours: Compared, search: Mapping[str, Any], baseline: Compared) -> Check:
+    apart = next(_differing(ours.conditions, baseline.conditions, FOR_ACCURACY), "")
     if apart:
         return _unjudged(check, f"the baseline was measured otherwise: {apart} differs")
-    ours, theirs = _rows(document, version, search, "the result"), _baseline_rows(baseline)
-    both = ours.keys() & theirs.keys()
-    if any(ours[image][0] != theirs[image][0] for image in both):
+    pairs = [
+        both
+        for both in _pairs(_searched(ours, search), baseline.searches[0])
+        if all(one.label is not None and one.predicted is not None for one in both)
+    ]
+    if any(mine.label != theirs.label for mine, theirs in pairs):
         return _unjudged(check, "images have other labels in the baseline")
-    return _judged(rule, version, [(_is_right(ours[one]), _is_right(theirs[one])) for one in both])
+    assert rule.max_regression is not None, "the rule is about accuracy"
+    return _accuracy(check, [(_is_right(mine), _is_right(theirs)) for mine, theirs in pairs], -rule.max_regression)
+
+
+def _accuracy(check: Check, right: Sequence[tuple[bool, bool]], limit: float) -> Check:
+    gained = sum(mine and not theirs for mine, theirs in right)
+    lost = sum(theirs and not mine for mine, theirs in right)
+    pairs, n = Pairs(gained, lost, len(right) - gained - lost), len(right)
+    number = Number((gained - lost) / n if n else None, "difference", n, pairs=pairs)
+    ends = paired_ends(pairs, LEVEL)
+    if ends is None:
+        return _unjudged(check, f"only {n} labelled images are in both results")
+    return _judged(check, number, ends, limit)
+
+
+def _ratio_check(rule: Rule, check: Check, ours: Compared, search: Mapping[str, Any], baseline: Compared) -> Check:
+    apart = next(_differing(ours.conditions, baseline.conditions, tuple(ours.conditions)), "")
+    mine, theirs = _searched(ours, search), _nearest(baseline, search)
+    apart = apart or next(_differing(mine.search, theirs.search, tuple(mine.search)), "")
+    if apart or mine.gradient_free != theirs.gradient_free:
+        return _unjudged(check, f"the baseline was measured otherwise: {apart or 'gradient_free'} differs")
+    pairs = _pairs(mine, theirs)
+    logs = log_ratios(*(_sizes(side) for side in zip(*pairs, strict=True))) if pairs else np.array([])
+    if len(logs) < FEWEST_PAIRS:
+        return _unjudged(check, f"only {len(logs)} images were searched to the end in both results")
+    assert rule.min_ratio_to_baseline is not None, "the rule is about a ratio"
+    mean = Mean.of(logs, logarithms=True)
+    number = Number(mean.value, "ratio", mean.n, mean=mean)
+    return _unless_temperature(_judged(check, number, mean_ends(mean, LEVEL), rule.min_ratio_to_baseline), pairs)
+
+
+def _unless_temperature(check: Check, pairs: Images) -> Check:
+    """The check, without the outcome that a change of the logits' scale alone could have made."""
+    scored = [both for both in pairs if all(one.predicted is not None for one in both)]
+    mine, theirs = (sum(both[side].eligible for both in scored) for side in (0, 1))
+    told = f"of {len(scored)} images {mine} are eligible, {theirs} with the baseline"
+    if is_softer(mine, theirs):
+        return replace(check, passes=False, unsettled=f"{told}: softer logits alone enlarge subsets")
+    if is_softer(theirs, mine):
+        return replace(check, p=1.0, unsettled=f"{told}: sharper logits alone shrink subsets")
+    return check
+
+
+def _judged(check: Check, number: Number, ends: tuple[float | None, float | None], limit: float) -> Check:
+    return replace(
+        check,
+        value=number.value,
+        unit=number.unit,
+        n=number.n,
+        low=ends[0],
+        high=ends[1],
+        level=LEVEL,
+        p=p_below(number, limit),
+        passes=p_above(number, limit) <= ONE_SIDED,
+    )
 
 
 def _unjudged(check: Check, reason: str) -> Check:
-    return Check(model_version=check.model_version, subject=check.subject, holds=False, reason=reason)
+    return replace(check, holds=False, reason=reason)
 
 
-def _judged(rule: Rule, version: str, right: list[tuple[bool, bool]]) -> Check:
-    assert rule.max_regression is not None, "the rule compares with a baseline"
-    gained, lost = (
-        sum(ours and not theirs for ours, theirs in right),
-        sum(theirs and not ours for ours, theirs in right),
-    )
-    pairs, n = Pairs(gained, lost, len(right) - gained - lost), len(right)
-    value = (gained - lost) / n if n else None
-    number = Number(value, "difference", n, pairs=pairs)
-    low, high = paired_ends(pairs, LEVEL) or (None, None)
-    return Check(
-        model_version=version,
-        subject="less the baseline",
-        value=value,
-        unit="difference",
-        n=n,
-        low=low,
-        high=high,
-        level=None if low is None else LEVEL,
-        p=p_below(number, -rule.max_regression),
-        passes=p_above(number, -rule.max_regression) <= ONE_SIDED,
-        holds=low is not None,
-        reason="" if low is not None else f"only {n} labelled images are in both results",
-    )
+def _differing(ours: Mapping[str, Any], theirs: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    """Names of what differs, or is not known."""
+    return (name for name in names if ours.get(name) is None or ours.get(name) != theirs.get(name))
 
 
-def _differences(document: Document, baseline: Document) -> Iterator[str]:
-    if document["specification"]["canvas"] != baseline["specification"]["canvas"]:
-        yield "canvas"
-    for name in EQUAL:
-        if document["parameters"].get(name) != baseline["parameters"].get(name):
-            yield name
+def _searched(side: Compared, search: Mapping[str, Any]) -> SearchResult:
+    return next(one for one in side.searches if one.search == search)
 
 
-def _baseline_rows(baseline: Document) -> dict[str, tuple[int, int]]:
-    versions = [model["model_version"] for model in baseline["models"]]
-    if len(versions) != 1:
-        raise PolicyError(f"the baseline: expected a result of one version, got {len(versions)}")
-    return _rows(baseline, versions[0], 0, "the baseline")
+def _nearest(side: Compared, search: Mapping[str, Any]) -> SearchResult:
+    """The search of the baseline that differs in the fewest fields."""
+    return min(side.searches, key=lambda one: sum(1 for _ in _differing(search, one.search, tuple(search))))
 
 
-def _rows(document: Document, version: str, search: int, called: str) -> dict[str, tuple[int, int]]:
-    """Label and predicted class of every labelled image that was predicted, by its digest."""
-    if "rows" not in document:
-        raise PolicyError(NO_ROWS.format(called))
-    return {
-        row["image_digest"]: (row["label"], row["predicted_class"])
-        for row in document["rows"]
-        if (row["model_version"], row["search_index"]) == (version, search)
-        and row["label"] is not None
-        and row["predicted_class"] is not None
-    }
+def _pairs(mine: SearchResult, theirs: SearchResult) -> Images:
+    """The results on each image that both searches saw, in one order."""
+    both = sorted(mine.images.keys() & theirs.images.keys())
+    return [(mine.images[image], theirs.images[image]) for image in both]
 
 
-def _is_right(row: tuple[int, int]) -> bool:
-    return row[0] == row[1]
+def _sizes(images: Sequence[ImageResult]) -> Sizes:
+    sizes = [np.nan if one.size is None else one.size for one in images]
+    return Sizes(np.array([one.image for one in images]), np.array(sizes, dtype=np.float64))
+
+
+def _is_right(image: ImageResult) -> bool:
+    return image.label == image.predicted

@@ -36,7 +36,7 @@ def requirement(rule: Rule) -> str:
     parts = []
     if rule.id == "spot":
         return f"no small place that decides, in rows that hold at least {rule.min_assessed:.0%} of the images"
-    if rule.known.kind is not Kind.MEASURE:
+    if rule.known.kind in {Kind.READING, Kind.VERDICT}:
         return f"the outcome {' or '.join(rule.expect)}"
     if rule.max is not None:
         parts.append(f"at most {rule.max:g}")
@@ -44,6 +44,8 @@ def requirement(rule: Rule) -> str:
         parts.append(f"at least {rule.min:g}")
     if rule.max_regression is not None:
         parts.append(f"at most {rule.max_regression:g} lost against the baseline, on the same images")
+    if rule.min_ratio_to_baseline is not None:
+        parts.append(f"a ratio to the baseline of at least {rule.min_ratio_to_baseline:g}, on the same images")
     return " and ".join(parts)
 
 
@@ -66,6 +68,8 @@ def _needs(rule: Rule) -> str:
         return f"the control {rule.known.name}"
     if rule.known.kind is Kind.VERDICT:
         return f"a result with {rule.known.name}"
+    if rule.known.kind is Kind.BASELINE:
+        return "a baseline of the same images, that was searched in the same way"
     what = f"the measure {rule.known.name}, as a share with its counts or with an interval"
     return f"{what}, and a baseline on the same images" if rule.needs_baseline else what
 

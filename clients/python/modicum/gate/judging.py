@@ -12,9 +12,11 @@ from datetime import date
 from typing import Any
 
 from modicum.errors import PolicyError
+from modicum.gate.baseline_file import Compared, baseline_side, compared
 from modicum.gate.baselines import baseline_check
 from modicum.gate.early_stop import stop_notes
 from modicum.gate.explanation import requirement
+from modicum.gate.identity import identity
 from modicum.gate.measures import checks_of, measure_in, outcome_check
 from modicum.gate.policy import Kind, Level, Policy, Rule, Waiver
 from modicum.gate.spot_rule import holm
@@ -31,7 +33,9 @@ SCHEMA_VERSIONS = (1, 2)
 
 
 def judge(document: Document, policy: Policy, *, today: date, baseline: Document | None = None) -> Verdict:
-    """Return the verdict of the policy on a result document; `baseline` is the document that the policy names.
+    """Return the verdict of the policy on a result document.
+
+    `baseline` is what the policy names: a baseline file, or a result document with its rows.
 
     Raises:
         PolicyError: it is no result document, or a rule of the policy's own needs what the document cannot have.
@@ -41,13 +45,14 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
     rules = [rule for rule in policy.rules if rule.id not in left_out]
     digests = {model["model_version"]: model["digest"] for model in document["models"]}
     excuses = _Excuses([waiver for waiver in policy.waivers if waiver.expires >= today], digests)
-    judged = _judged([(rule, _checks(rule, document, policy, baseline)) for rule in rules], policy, excuses)
+    side = None if baseline is None else baseline_side(baseline)
+    judged = _judged([(rule, _checks(rule, document, policy, side)) for rule in rules], policy, excuses)
     expired = tuple(_expired(waiver) for waiver in policy.waivers if waiver.expires < today)
     return Verdict(
         outcome=_overall([one.outcome for one in judged if one.rule.level is Level.ERROR], expired),
         policy=policy,
         judged_on=today,
-        result={**_identity(document), "baseline": None if baseline is None else _identity(baseline)},
+        result={**identity(document), "baseline": None if side is None else {**side.result, "digest": side.digest}},
         rules=tuple(judged),
         expired=expired,
         left_out=left_out,
@@ -93,23 +98,25 @@ def _has_evidence(rule: Rule, document: Document) -> bool:
     return any(measure is not None and measure["value"] is not None for measure in measures)
 
 
-def _checks(rule: Rule, document: Document, policy: Policy, baseline: Document | None) -> list[Check]:
+def _checks(rule: Rule, document: Document, policy: Policy, baseline: Compared | None) -> list[Check]:
+    checks: list[Check] = []
     if rule.known.kind is Kind.VERDICT and rule.id != "spot":
         checks = [_verdict_check(rule, entry, document) for entry in document.get(rule.known.name, ())]
-    else:
+    elif rule.known.kind is not Kind.BASELINE:
         checks = [check for model in document["models"] for check in _of_model(rule, document, model, policy)]
     if rule.needs_baseline:
         checks += [_against(rule, document, model, policy, baseline) for model in document["models"]]
     return checks or [Check(model_version="", holds=False, reason=f"the result has no {rule.known.name}")]
 
 
-def _against(rule: Rule, document: Document, model: Document, policy: Policy, baseline: Document | None) -> Check:
+def _against(rule: Rule, document: Document, model: Document, policy: Policy, baseline: Compared | None) -> Check:
     version, search = model["model_version"], _search(rule, model, policy)
     if baseline is None:
         return Check(model_version=version, holds=False, reason="there is no baseline")
     if search is None:
         return Check(model_version=version, holds=False, reason=NOT_AS_ASKED)
-    check = baseline_check(rule, document, version, model["searches"].index(search), baseline)
+    ours = compared(document, version, called="the result")
+    check = baseline_check(rule, version, ours, search["search"], baseline)
     return _unless_weak(check, document, search, policy)
 
 
@@ -264,26 +271,6 @@ def _expired(waiver: Waiver) -> str:
         f"{waiver.mark}: the waiver of {waiver.rule} by {waiver.owner} expired on {waiver.expires}; mend the model, or "
         "renew it"
     )
-
-
-def _identity(document: Document) -> dict[str, Any]:
-    """What a verdict says of a result that it is about."""
-    return {
-        "audit": document["audit"],
-        "created": document["created"],
-        "specification_digest": document["specification_digest"],
-        "findings_digest": document["findings"]["digest"],
-        "dataset": document["dataset"]["name"],
-        "model_digests": {model["model_version"]: model["digest"] for model in document["models"]},
-        "weights_digests": _weights_digests(document),
-        "stopping": document.get("stopping"),
-    }
-
-
-def _weights_digests(document: Document) -> dict[str, str]:
-    """SHA-256 of each file that the versions run; empty where a version names none, as older documents do not."""
-    files = [model.get("weights_digests", {}) for model in document["models"]]
-    return {name: digest for one in files for name, digest in one.items()} if all(files) else {}
 
 
 def _notes(document: Document, policy: Policy, judged: Sequence[RuleVerdict]) -> Iterator[str]:

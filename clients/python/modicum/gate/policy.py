@@ -15,11 +15,12 @@ ALL_TOGETHER = "all classes together"
 
 
 class Kind(StrEnum):
-    """What of a result document a rule is about."""
+    """What of a result document a rule is about. BASELINE is of the document and its baseline together."""
 
     MEASURE = "measure"
     READING = "reading"
     VERDICT = "verdict"
+    BASELINE = "baseline"
 
 
 class Level(StrEnum):
@@ -63,6 +64,7 @@ class Rule:
     max: float | None = None
     min: float | None = None
     max_regression: float | None = None
+    min_ratio_to_baseline: float | None = None
     expect: tuple[str, ...] = ()
     classes: str | tuple[str, ...] | None = None
     search: int | None = None
@@ -78,7 +80,7 @@ class Rule:
     @property
     def needs_baseline(self) -> bool:
         """Whether it compares with a baseline."""
-        return self.max_regression is not None
+        return self.max_regression is not None or self.min_ratio_to_baseline is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,21 @@ from typing import Any
 from modicum.errors import PolicyError
 from modicum.gate.catalogue import did_you_mean, known_rules
 from modicum.gate.marked_yaml import NEEDS_EXTRA, Mark, Marked, Path, marked_yaml
-from modicum.gate.policy import Acceptance, Box, Inconclusive, Kind, Level, Policy, Rule, Waiver
+from modicum.gate.policy import Acceptance, Box, Inconclusive, Kind, KnownRule, Level, Policy, Rule, Waiver
 from modicum.gate.presets import PRESETS
 
 LONGEST_WAIVER = timedelta(days=180)
 MOST_BYTES = 1024 * 1024
-LIMITS = ("max", "min", "max_regression")
-WITH_BASELINE = "max_regression"
+LIMITS = ("max", "min", "max_regression", "min_ratio_to_baseline")
+#: By a limit against the baseline, the rule that may have it.
+WITH_BASELINE = {"max_regression": "accuracy", "min_ratio_to_baseline": "subset-fraction"}
+#: By the kind of a rule, the limits that it may have, in words.
+EXPECTED = {
+    Kind.MEASURE: "a limit: max, min or max_regression",
+    Kind.BASELINE: "the limit min_ratio_to_baseline",
+    Kind.READING: "the outcomes that pass, in `expect`",
+    Kind.VERDICT: "the outcomes that pass, in `expect`",
+}
 TYPE_WORDS = {
     "object": "a mapping",
     "array": "a list",
@@ -168,25 +176,27 @@ def _rule_problems(marked: Marked, name: str, given: Mapping[str, Any]) -> Itera
         yield marked.mark(path), f"unknown rule {name!r}; {did_you_mean(name, known_rules())}"
         return
     limits = [limit for limit in LIMITS if limit in given]
-    for limit in limits if known.kind is not Kind.MEASURE else ():
-        yield marked.mark((*path, limit)), f"{name} is a {known.kind} and has no {limit}; use `expect` or remove it"
-    if known.kind is Kind.MEASURE and "expect" in given:
-        yield marked.mark((*path, "expect")), f"{name} is a measure and has no outcome; use `max` or `min`"
+    for limit in limits:
+        yield from _limit_problems(marked, known, limit)
+    if known.kind in {Kind.MEASURE, Kind.BASELINE} and "expect" in given:
+        yield marked.mark((*path, "expect")), f"{name} has no outcome; expected {EXPECTED[known.kind]}"
     if name != "spot" and "min_assessed" in given:
         yield marked.mark((*path, "min_assessed")), f"{name} has no min_assessed; only spot has; remove it"
     if given.get("level", "error") != "off" and not _is_complete(marked.value, name, given):
-        what = "a limit: max, min or max_regression"
-        wanted = what if known.kind is Kind.MEASURE else "the outcomes that pass, in `expect`"
-        yield marked.mark(path), f"{name}: expected {wanted}, got none, and the preset has none either"
-    if WITH_BASELINE in given:
-        yield from _baseline_problems(marked, name, marked.mark((*path, WITH_BASELINE)))
+        yield marked.mark(path), f"{name}: expected {EXPECTED[known.kind]}, got none, and the preset has none either"
 
 
-def _baseline_problems(marked: Marked, name: str, mark: Mark) -> Iterator[Problem]:
-    if name != "accuracy":
-        yield mark, f"{WITH_BASELINE} is of accuracy alone; use max or min for {name}"
-    elif "baseline" not in marked.value:
-        yield mark, f"{WITH_BASELINE} needs `baseline: {{file: FILE.json}}`; add it or remove the limit"
+def _limit_problems(marked: Marked, known: KnownRule, limit: str) -> Iterator[Problem]:
+    """What is wrong with a limit of a rule, if anything."""
+    mark, of = marked.mark(("rules", known.id, limit)), WITH_BASELINE.get(limit)
+    if known.kind in {Kind.READING, Kind.VERDICT}:
+        yield mark, f"{known.id} is a {known.kind} and has no {limit}; use `expect` or remove it"
+    elif of is not None and known.id != of:
+        yield mark, f"{limit} is of {of} alone; remove it from {known.id}"
+    elif of is None and known.kind is Kind.BASELINE:
+        yield mark, f"{known.id} is compared with the baseline alone and has no {limit}; use min_ratio_to_baseline"
+    elif of is not None and "baseline" not in marked.value:
+        yield mark, f"{limit} needs `baseline: {{file: FILE.json}}`; add it or remove the limit"
 
 
 def _is_complete(policy: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> bool:

@@ -3,9 +3,9 @@
 Shares have exact binomial tails (Clopper and Pearson, 1934); those of an audit that may end early are in `early_stop`.
 Paired differences of -1, 0 and 1 have the tail of Student's t over pairs, with one pair added that speaks against the
 claim, as the spot rule adds a source; where no pair differs the other way, the exact binomial tail counts if it is
-larger. Of any other number the document holds an interval at one level, so only a bound is known: where the interval
-lies beyond the limit, p is at most its tail. 10,000 resamples have no tail below 1/200, so a bootstrap's bound is never
-smaller than that.
+larger. Those of means are in `means`. Of any other number the document holds an interval at one level, so only a bound
+is known: where the interval lies beyond the limit, p is at most its tail. 10,000 resamples have no tail below 1/200, so
+a bootstrap's bound is never smaller than that.
 """
 
 import math
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modicum.gate.early_stop import Looks, p_when_looked_at
+from modicum.gate.means import Mean, mean_above, mean_below
 
 BOOTSTRAP_TAIL = 1 / 200
 FEWEST_PAIRS = 10
@@ -40,6 +41,7 @@ class Number:
     method: str = ""
     successes: int | None = None
     pairs: "Pairs | None" = None
+    mean: Mean | None = None
     unavailable: str = ""
     looks: Looks = Looks.ONCE
 
@@ -106,6 +108,8 @@ def p_above(number: Number, limit: float) -> float:
         return _share_above(number, number.successes, limit)
     if number.pairs is not None:
         return _paired_above(number.pairs, limit)
+    if number.mean is not None:
+        return mean_above(number.mean, limit) if number.n >= FEWEST_PAIRS else 1.0
     return number.smallest_tail if number.low is not None and number.low > limit else 1.0
 
 
@@ -117,6 +121,8 @@ def p_below(number: Number, limit: float) -> float:
         return _share_above(number, number.n - number.successes, 1 - limit)
     if number.pairs is not None:
         return _paired_above(number.pairs.reversed, -limit)
+    if number.mean is not None:
+        return mean_below(number.mean, limit) if number.n >= FEWEST_PAIRS else 1.0
     return number.smallest_tail if number.high is not None and number.high < limit else 1.0
 
 

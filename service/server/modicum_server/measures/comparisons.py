@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from modicum.gate.paired import Sizes, log_ratios
 from numpy.typing import NDArray
 
 from modicum_server.domain.searches import TargetRule
@@ -69,9 +70,8 @@ def compare_all(
 
 def comparison(first: Observations, second: Observations) -> Measured:
     """Return `subset_fraction_ratio` and `accuracy_difference`."""
+    ratios = log_ratios(*(Sizes(one.position, one.size) for one in (first, second)))
     _, ours, theirs = np.intersect1d(first.position, second.position, assume_unique=True, return_indices=True)
-    both = first.measured[ours] & second.measured[theirs]
-    ratios = np.log(first.size[ours][both] / second.size[theirs][both])
     scored = first.labelled[ours] & second.labelled[theirs]
     gains = first.correct[ours][scored].astype(np.float64) - second.correct[theirs][scored]
     return {

@@ -11,7 +11,7 @@ from datetime import UTC
 from typing import Any
 
 from modicum_server.domain.audits import Audit, AuditSpecification
-from modicum_server.domain.composites import holds_input_dropout, weights_digests
+from modicum_server.domain.composites import holds_input_dropout, mean_fill, weights_digests
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelVersion
@@ -188,6 +188,8 @@ def _model_json(version: ModelVersion, audited: Audited, across: AcrossVersions)
         "model_version": version.name,
         "digest": version.digest,
         "weights_digests": weights_digests(version, audited.known),
+        "class_labels": list(version.class_labels),
+        "mean_fill": list(mean_fill(version, audited.known)),
         "stamp": INFERENCE_ONLY if holds_input_dropout(version, audited.known) else "",
         "summary": _summary(version.name, measured, audited, across),
         "searches": [_search_json(version.name, index, measured[index], audited, across) for index in searched],

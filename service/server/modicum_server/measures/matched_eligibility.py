@@ -10,11 +10,10 @@ prediction. Must not judge: `mitigation` does.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from modicum.gate.paired import MOST_APART
+
 from modicum_server.measures.checked_versions import aligned
 from modicum_server.measures.observations import Observations
-
-MOST_APART = 1
-"""Images by which the two counts may differ."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ See docs/method.md, "The ensemble mitigation check".
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from modicum.gate.paired import MOST_APART
+
 from modicum_server.domain.searches import Search
 from modicum_server.domain.statistics import DEFAULTS, Statistics
 from modicum_server.measures.intervals import images_without_difference
-from modicum_server.measures.matched_eligibility import MOST_APART, MatchedEligibility
+from modicum_server.measures.matched_eligibility import MatchedEligibility
 from modicum_server.measures.measure import Measure
 from modicum_server.measures.number_words import short_name
 from modicum_server.measures.out_of_distribution import DIFFERENCE

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from modicum.gate.paired import measured_size
 from numpy.typing import NDArray
 
 from modicum_server.domain.findings import (
@@ -118,8 +119,8 @@ class Observer:
         """Take a finding."""
         reason, subset, controls = finding.reason, finding.subset, finding.controls
         failed, other = finding.failed, controls.class_targeted
-        searched = not failed and (subset is not None or finding.budget_exhausted or reason is FindingReason.NOT_FOUND)
-        measured = searched and not finding.baseline_confident
+        size = self._size(finding)
+        measured = not math.isnan(size)
         shown = subset if measured and not finding.budget_exhausted else None
         found = shown is not None
         predicted = _known(finding.predicted_class)
@@ -143,7 +144,7 @@ class Observer:
                 "label": _known(finding.label),
                 "predicted": predicted,
                 "target": _known(finding.target_class),
-                "size": self._size(finding) if measured else math.nan,
+                "size": size,
                 "border_share": math.nan if shown is None else self._ring.share(unpack_mask(shown)),
                 "object_area": math.nan if objects is None else objects.area,
                 "object_share": _number(objects.share) if objects is not None and found else math.nan,
@@ -209,9 +210,13 @@ class Observer:
             column.add(scored.get(name))
 
     def _size(self, finding: Finding) -> float:
-        if finding.budget_exhausted:
-            return float(self.canvas.pixels)
-        return math.inf if finding.subset is None else float(finding.subset.size)
+        return measured_size(
+            reason=finding.reason,
+            subset=None if finding.subset is None else finding.subset.size,
+            budget_exhausted=finding.budget_exhausted,
+            baseline_confident=finding.baseline_confident,
+            pixels=self.canvas.pixels,
+        )
 
 
 def observe(

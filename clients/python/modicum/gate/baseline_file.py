@@ -1,0 +1,201 @@
+"""What a comparison needs of a result: of one version, under which conditions, what each image gave. And its file.
+
+Made of a result with its rows. A file of it is what a policy compares with; its digest is over all of it. Compares
+nothing.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modicum.errors import PolicyError
+from modicum.gate.identity import identity
+from modicum.gate.paired import measured_size
+
+KIND = "modicum.baseline"
+SCHEMA_VERSION = 1
+Document = Mapping[str, Any]
+NO_ROWS = "{} has no rows, so it cannot be compared; {}"
+WAY_OUT = "write it with `modicum audits report AUDIT --output FILE.json`, or add `--findings FILE`"
+NOT_FINITE = "NOT_FINITE"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """What one search gave on one image.
+
+    Attributes:
+        image: SHA-256 of its file.
+        label: class index; None if unknown.
+        predicted: class index; None where the model gave no prediction.
+        eligible: whether the predicted class reaches the threshold.
+        size: pixels kept; None where nothing was measured (`paired.measured_size`).
+    """
+
+    image: str
+    label: int | None
+    predicted: int | None
+    eligible: bool
+    size: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """One search of the version: what was asked, whether it ran without a gradient, and each image by its digest."""
+
+    search: Document
+    gradient_free: bool
+    images: Mapping[str, ImageResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One version's side of a comparison.
+
+    Attributes:
+        conditions: canvas, mean fill and parameters, by name; both sides must have equal ones.
+        result: the names and digests of the result that it was taken from.
+        digest: SHA-256 of all of it.
+    """
+
+    conditions: Document
+    result: Document
+    searches: tuple[SearchResult, ...]
+    digest: str = ""
+
+
+def compared(document: Document, version: str, *, called: str) -> Compared:
+    """Return a version's side of a comparison, of a result with its rows.
+
+    Raises:
+        PolicyError: the result, which messages call `called`, has no rows.
+    """
+    if "rows" not in document:
+        raise PolicyError(NO_ROWS.format(called, WAY_OUT))
+    model = next(one for one in document["models"] if one["model_version"] == version)
+    canvas = document["specification"]["canvas"]
+    pixels = canvas["height"] * canvas["width"]
+    rows: list[list[ImageResult]] = [[] for _ in document["specification"]["searches"]]
+    for row in document["rows"]:
+        if row["model_version"] == version:
+            rows[row["search_index"]].append(_image(row, pixels))
+    parameters = document["parameters"]
+    side = Compared(
+        conditions={
+            "canvas": canvas,
+            "mean_fill": model.get("mean_fill"),
+            "device": str(parameters["device"]).partition(":")[0],
+            "dtype": parameters["dtype"],
+            "versions": parameters["versions"],
+        },
+        result=identity(document),
+        searches=tuple(_searches(model, document["specification"]["searches"], rows)),
+    )
+    return _with_digest(side)
+
+
+def baseline_side(document: Document) -> Compared:
+    """Return the baseline's side: of a baseline file, or of a result of one version with its rows.
+
+    Raises:
+        PolicyError: it is neither, or the file was changed.
+    """
+    if document.get("kind") == KIND:
+        return _of_file(document)
+    if "models" not in document:
+        raise PolicyError(
+            "the baseline: expected a baseline file or a result document; `modicum baseline update` writes one"
+        )
+    versions = [model["model_version"] for model in document["models"]]
+    if len(versions) != 1:
+        raise PolicyError(f"the baseline: expected a result of one version, got {len(versions)}")
+    return compared(document, versions[0], called="the baseline")
+
+
+def baseline_document(side: Compared, *, reason: str) -> dict[str, Any]:
+    """Return the baseline file of a side; `reason` says why it replaces one that it could not be compared with."""
+    return {
+        "kind": KIND,
+        "schema_version": SCHEMA_VERSION,
+        "digest": side.digest,
+        "reason": reason,
+        **_content(side),
+    }
+
+
+def _content(side: Compared) -> dict[str, Any]:
+    searches = [
+        {
+            "search": dict(one.search),
+            "gradient_free": one.gradient_free,
+            "images": [
+                [row.image, row.label, row.predicted, row.eligible, row.size] for _, row in sorted(one.images.items())
+            ],
+        }
+        for one in side.searches
+    ]
+    return {"conditions": dict(side.conditions), "result": dict(side.result), "searches": searches}
+
+
+def _with_digest(side: Compared) -> Compared:
+    text = json.dumps(_content(side), sort_keys=True, separators=(",", ":"))
+    return Compared(side.conditions, side.result, side.searches, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _of_file(document: Document) -> Compared:
+    if document.get("schema_version") != SCHEMA_VERSION:
+        raise PolicyError(
+            f"the baseline: expected schema version {SCHEMA_VERSION}, got {document.get('schema_version')!r}"
+        )
+    side = _with_digest(
+        Compared(
+            document["conditions"],
+            document["result"],
+            tuple(
+                SearchResult(one["search"], one["gradient_free"], _by_image(ImageResult(*row) for row in one["images"]))
+                for one in document["searches"]
+            ),
+        )
+    )
+    if side.digest != document["digest"]:
+        raise PolicyError(
+            "the baseline was changed after it was written: its digest does not fit; run `modicum baseline update`"
+        )
+    return side
+
+
+def _searches(
+    model: Document, asked: Iterable[Document], rows: Iterable[Iterable[ImageResult]]
+) -> Iterator[SearchResult]:
+    """The searches that ran on the version. `models` leaves out those that did not."""
+    ran = {json.dumps(one["search"], sort_keys=True): one for one in model["searches"]}
+    for search, images in zip(asked, rows, strict=True):
+        plain = {name: value for name, value in search.items() if name != "digest"}
+        found = ran.get(json.dumps(plain, sort_keys=True))
+        if found is not None:
+            yield SearchResult(plain, found.get("gradient_free", False), _by_image(images))
+
+
+def _by_image(images: Iterable[ImageResult]) -> dict[str, ImageResult]:
+    return {one.image: one for one in images}
+
+
+def _image(row: Document, pixels: int) -> ImageResult:
+    size = measured_size(
+        reason=row["reason"],
+        subset=None if row["subset"] is None else row["subset"]["size"],
+        budget_exhausted=row["budget_exhausted"],
+        baseline_confident=row["baseline_confident"],
+        pixels=pixels,
+    )
+    scored = row["predicted_class"] is not None and row["reason"] != NOT_FINITE
+    return ImageResult(
+        row["image_digest"],
+        row["label"],
+        row["predicted_class"] if scored else None,
+        row["eligible"] and scored,
+        size if math.isfinite(size) else None,
+    )
