@@ -83,7 +83,7 @@ def test_a_search_for_another_class_says_how_often_it_found_one_and_that_it_has_
 
     text = read(page_of(findings, searches=(OTHER_CLASS,))).text
 
-    assert "For 75% of the images, some pixels suffice for a confident decision for a random other class." in text
+    assert "For 75% of the images, some pixels suffice on the search's fill for a confident decision for a " in text
     assert "That is 9 of 12 (95% interval 47% to 91%)" in text
     assert "the rate is defined for searches for the predicted class" in text
     assert "No image could be searched" not in text

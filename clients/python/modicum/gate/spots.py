@@ -169,7 +169,7 @@ def _place_words(tested: Document) -> str:
 
 def _unsettled(row: _Row) -> str:
     needed = row.entry.get("sources_needed")
-    enough = f"; if more are like these, about {needed} images of it would show that none decides" if needed else ""
+    enough = f"; if more images are like these, NONE_FOUND takes about {needed} of it" if needed else ""
     return f"not settled with {row.entry['sources']} images{enough}"
 
 

@@ -25,7 +25,7 @@ def headline(measured: Measured) -> str:
     if rate.interval is not None:
         images = f"{share_text(rate.value)} of the images"
     few = f"{_bound(rate)} of the pixels or fewer"
-    return f"For {images} that were searched, {few} suffice for the same confident decision."
+    return f"For {images} that were searched, {few} suffice on the search's fill for the same confident decision."
 
 
 def sentences(measured: Measured, counts: Mapping[str, int], search: Mapping[str, Any]) -> list[str]:
@@ -48,7 +48,7 @@ def _found_headline(found: Measure) -> str:
     if found.value is None:
         return "No image could be searched for a random other class, so this search says nothing."
     images = f"{_tally(found)} images" if found.interval is None else f"{share_text(found.value)} of the images"
-    return f"For {images}, some pixels suffice for a confident decision for a random other class."
+    return f"For {images}, some pixels suffice on the search's fill for a confident decision for a random other class."
 
 
 def _of_another_class(measured: Measured, counts: Mapping[str, int]) -> list[str]:
