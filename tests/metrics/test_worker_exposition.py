@@ -49,7 +49,7 @@ async def test_a_scrape_checks_torchserve():
     async with exposed(metrics.registry, port=0, healthy=lambda: True) as port:
         assert "modicum_worker_torchserve_up 0.0" in await get("127.0.0.1", port)
 
-        metrics.watch_model_server(lambda: health)
+        metrics.models.watch_server(lambda: health)
 
         text = await get("127.0.0.1", port)
     assert "modicum_worker_torchserve_up 1.0" in text

@@ -139,7 +139,7 @@ async def test_metrics_are_served_on_loopback_with_the_passes_of_the_controls():
     targeted = ClassTargetedFinding(
         1, found=True, size=2, size_ratio=2.0, verified_confidence=0.9, passes=Passes(10, 5)
     )
-    metrics.findings_stored([FINDING, replace(FINDING, controls=FindingControls(class_targeted=targeted))])
+    metrics.passes.findings_stored([FINDING, replace(FINDING, controls=FindingControls(class_targeted=targeted))])
     healthy = True
 
     async with exposed(metrics.registry, port=0, healthy=lambda: healthy) as port:

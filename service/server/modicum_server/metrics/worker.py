@@ -38,80 +38,23 @@ def image_outcome(finding: Finding) -> str:
     return "baseline_confident" if finding.baseline_confident else "subset"
 
 
-class WorkerMetrics:
-    """The metrics of one worker process, in a registry of their own unless one is given."""
+class PassMetrics:
+    """Images with a finding, and the passes of everything that was stored."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        # Longer than a function should be: it is one list, to be read together with the docs.
-        self.registry = registry or CollectorRegistry()
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._images = Counter(
-            "modicum_worker_images", "Images with a stored finding, by outcome.", ["outcome"], registry=self.registry
+            "modicum_worker_images", "Images with a stored finding, by outcome.", ["outcome"], registry=registry
         )
         self._forward = Counter(
             "modicum_worker_forward_passes",
             "Forward passes of stored findings, controls included.",
-            registry=self.registry,
+            registry=registry,
         )
         self._backward = Counter(
             "modicum_worker_backward_passes",
             "Backward passes of stored findings, controls included.",
-            registry=self.registry,
+            registry=registry,
         )
-        self._shard_seconds = Histogram(
-            "modicum_worker_shard_duration_seconds",
-            "Time from the claim of a shard to the end of the work on it, by stage and outcome.",
-            ["stage", "outcome"],
-            buckets=SHARD_BUCKETS,
-            registry=self.registry,
-        )
-        self._wait_seconds = Histogram(
-            "modicum_worker_queue_wait_seconds",
-            "Time that a shard waited for its claim, by stage.",
-            ["stage"],
-            buckets=WAIT_BUCKETS,
-            registry=self.registry,
-        )
-        self._lease_losses = Counter(
-            "modicum_worker_lease_losses",
-            "Shards that another attempt took over while this worker worked on them.",
-            registry=self.registry,
-        )
-        self._deaths = Counter(
-            "modicum_worker_model_deaths",
-            "Deaths of a model's process during a task, by reason.",
-            ["reason"],
-            registry=self.registry,
-        )
-        self._audits = Counter(
-            "modicum_worker_audits_ended",
-            "Audits that this worker ended, by outcome.",
-            ["outcome"],
-            registry=self.registry,
-        )
-        self._audit_seconds = Histogram(
-            "modicum_worker_audit_duration_seconds",
-            "Time from the creation of an audit to its end, by outcome.",
-            ["outcome"],
-            buckets=AUDIT_BUCKETS,
-            registry=self.registry,
-        )
-        self.slots_busy = Gauge(
-            "modicum_worker_slots_busy", "Slots that are working on a shard.", registry=self.registry
-        )
-        self.slots = Gauge("modicum_worker_slots", "Slots of this worker.", registry=self.registry)
-        self._confinement = Gauge(
-            "modicum_worker_confinement",
-            "Always 1. The labels say how this worker confines models and whether it runs programs.",
-            ["level", "programs"],
-            registry=self.registry,
-        )
-        self._model_server = ModelServerCollector()
-        self.registry.register(self._model_server)
-        ProcessCollector(registry=self.registry)  # mainly for its start time, which shows restarts
-        for outcome in AUDIT_OUTCOMES:
-            self._audits.labels(outcome)
-        for reason in DEATH_REASONS:
-            self._deaths.labels(reason)
 
     def findings_stored(self, findings: Iterable[Finding]) -> None:
         """Count images and the passes spent on them."""
@@ -133,37 +76,118 @@ class WorkerMetrics:
         """Count the passes on whole images of out-of-distribution and counterfactual data sets."""
         self._forward.inc(sum(prediction.reason is None for prediction in predictions))
 
-    def shard_claimed(self, shard: Shard) -> None:
+
+class ShardMetrics:
+    """How long shards waited and took, and how many were lost."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            "modicum_worker_shard_duration_seconds",
+            "Time from the claim of a shard to the end of the work on it, by stage and outcome.",
+            ["stage", "outcome"],
+            buckets=SHARD_BUCKETS,
+            registry=registry,
+        )
+        self._wait_seconds = Histogram(
+            "modicum_worker_queue_wait_seconds",
+            "Time that a shard waited for its claim, by stage.",
+            ["stage"],
+            buckets=WAIT_BUCKETS,
+            registry=registry,
+        )
+        self._lease_losses = Counter(
+            "modicum_worker_lease_losses",
+            "Shards that another attempt took over while this worker worked on them.",
+            registry=registry,
+        )
+
+    def claimed(self, shard: Shard) -> None:
         """Record how long a shard waited."""
         waited = self._wait_seconds.labels(shard.stage.value.lower())
         waited.observe(shard.waited_seconds, exemplar=exemplar(audit=shard.audit))
 
-    def shard_ended(self, shard: Shard, outcome: str, seconds: float) -> None:
+    def ended(self, shard: Shard, outcome: str, seconds: float) -> None:
         """Record how long a shard took."""
-        took = self._shard_seconds.labels(shard.stage.value.lower(), outcome)
+        took = self._seconds.labels(shard.stage.value.lower(), outcome)
         took.observe(seconds, exemplar=exemplar(audit=shard.audit))
         if outcome == "lost":
             self._lease_losses.inc()
 
-    def watch_model_server(self, look: Callable[[], ModelServerHealth]) -> None:
-        """Read the state of the model server from here at every scrape."""
-        self._model_server.look = look
 
-    def models_confined(self, isolation: Isolation) -> None:
-        """Show how models are confined."""
-        programs = "run" if isolation.encloses_code else "refused"
-        self._confinement.labels(isolation.level, programs).set(1)
+class AuditMetrics:
+    """Audits that this worker ended, and their time."""
 
-    def model_died(self, reason: str) -> None:
-        """Count a death: MODEL_DIED, MODEL_HUNG or MODEL_OUT_OF_MEMORY."""
-        self._deaths.labels(reason.lower()).inc()
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._audits = Counter(
+            "modicum_worker_audits_ended", "Audits that this worker ended, by outcome.", ["outcome"], registry=registry
+        )
+        self._seconds = Histogram(
+            "modicum_worker_audit_duration_seconds",
+            "Time from the creation of an audit to its end, by outcome.",
+            ["outcome"],
+            buckets=AUDIT_BUCKETS,
+            registry=registry,
+        )
+        for outcome in AUDIT_OUTCOMES:
+            self._audits.labels(outcome)
 
-    def audit_ended(self, audit: Audit, outcome: str) -> None:
+    def ended(self, audit: Audit, outcome: str) -> None:
         """Count an audit (as it was before it ended) and record its time."""
         named = exemplar(audit=audit.name)
         self._audits.labels(outcome).inc(exemplar=named)
         seconds = (datetime.now(UTC) - audit.create_time).total_seconds()
-        self._audit_seconds.labels(outcome).observe(seconds, exemplar=named)
+        self._seconds.labels(outcome).observe(seconds, exemplar=named)
+
+
+class ModelMetrics:
+    """How models are confined, how often their processes died, and the state of the model server."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._deaths = Counter(
+            "modicum_worker_model_deaths",
+            "Deaths of a model's process during a task, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self._confinement = Gauge(
+            "modicum_worker_confinement",
+            "Always 1. The labels say how this worker confines models and whether it runs programs.",
+            ["level", "programs"],
+            registry=registry,
+        )
+        self._server = ModelServerCollector()
+        registry.register(self._server)
+        for reason in DEATH_REASONS:
+            self._deaths.labels(reason)
+
+    def watch_server(self, look: Callable[[], ModelServerHealth]) -> None:
+        """Read the state of the model server from here at every scrape."""
+        self._server.look = look
+
+    def confined(self, isolation: Isolation) -> None:
+        """Show how models are confined."""
+        programs = "run" if isolation.encloses_code else "refused"
+        self._confinement.labels(isolation.level, programs).set(1)
+
+    def died(self, reason: str) -> None:
+        """Count a death: MODEL_DIED, MODEL_HUNG or MODEL_OUT_OF_MEMORY."""
+        self._deaths.labels(reason.lower()).inc()
+
+
+class WorkerMetrics:
+    """The metrics of one worker process, in a registry of their own unless one is given."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self.passes = PassMetrics(self.registry)
+        self.shards = ShardMetrics(self.registry)
+        self.audits = AuditMetrics(self.registry)
+        self.models = ModelMetrics(self.registry)
+        self.slots_busy = Gauge(
+            "modicum_worker_slots_busy", "Slots that are working on a shard.", registry=self.registry
+        )
+        self.slots = Gauge("modicum_worker_slots", "Slots of this worker.", registry=self.registry)
+        ProcessCollector(registry=self.registry)  # mainly for its start time, which shows restarts
 
 
 class ModelServerCollector(Collector):

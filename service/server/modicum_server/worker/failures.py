@@ -109,7 +109,7 @@ def report_failure(context: WorkerContext, claim: Claim, error: ModelServerError
     """Write a failed task to the log and the metrics."""
     failure = failure_of(error)
     if failure.reason in _DEATHS and not isinstance(error, ModelServerDown):
-        context.metrics.model_died(failure.reason)
+        context.metrics.models.died(failure.reason)
     _log.warning(
         "task_not_finished",
         audit=claim.shard.audit,

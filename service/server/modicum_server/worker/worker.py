@@ -87,8 +87,8 @@ class Worker:
     async def _serve(self, stop: asyncio.Event) -> None:
         slots = range(self._context.model_server.slots)
         self.metrics.slots.set(len(slots))
-        self.metrics.watch_model_server(lambda: self._context.model_server.health)
-        self.metrics.models_confined(self._context.model_server.isolation)
+        self.metrics.models.watch_server(lambda: self._context.model_server.health)
+        self.metrics.models.confined(self._context.model_server.isolation)
         _log.info("worker_started", worker=self._name, slots=len(slots), metrics_port=self.metrics_port)
         loops = [asyncio.create_task(self._serve_slot(slot, stop), name=f"slot-{slot}") for slot in slots]
         loops.append(asyncio.create_task(self._expire_leases(stop), name="expiry"))
@@ -152,7 +152,7 @@ class Worker:
         facts = {"stage": shard.stage.value, "audit": shard.audit, "model_version": shard.model_version}
         log = _log.bind(worker=self._name, slot=slot, shard=shard.id, attempt=shard.attempt, **facts)
         log.info("shard_claimed", positions=len(shard.positions), failed_tries=shard.failed_tries)
-        self.metrics.shard_claimed(shard)
+        self.metrics.shards.claimed(shard)
         started = clock()
         lease = Lease(
             self._context.store, shard, lease_seconds=settings.lease_seconds, renew_seconds=settings.renew_seconds
@@ -166,7 +166,7 @@ class Worker:
         finally:
             self._leases.discard(lease)
             self.metrics.slots_busy.dec()
-            self.metrics.shard_ended(shard, outcome.value, clock() - started)
+            self.metrics.shards.ended(shard, outcome.value, clock() - started)
             log.info(
                 "shard_ended", outcome=outcome.value, seconds=round(clock() - started, 3), passes=lease.passes_done
             )
@@ -231,7 +231,7 @@ class Worker:
         async with self._context.store.transaction() as transaction:
             failed = await fail_audits_of_rejected(transaction)
         for audit in failed:
-            self.metrics.audit_ended(audit, "failed")
+            self.metrics.audits.ended(audit, "failed")
 
 
 def _is_temporary(error: Exception) -> bool:

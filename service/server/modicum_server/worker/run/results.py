@@ -41,7 +41,7 @@ def findings(context: WorkerContext, claim: Claim) -> ResultKind[Finding]:
     async def store(transaction: Transaction, stored: Sequence[Finding]) -> None:
         await transaction.findings.add(claim.shard.audit, stored)
 
-    return ResultKind(of_event, store, context.metrics.findings_stored)
+    return ResultKind(of_event, store, context.metrics.passes.findings_stored)
 
 
 def transfers(context: WorkerContext, claim: Claim, plan: ScorePlan) -> ResultKind[Transfer]:
@@ -53,7 +53,7 @@ def transfers(context: WorkerContext, claim: Claim, plan: ScorePlan) -> ResultKi
     async def store(transaction: Transaction, stored: Sequence[Transfer]) -> None:
         await transaction.findings.add_transfers(claim.shard.audit, claim.shard.search_index, stored)
 
-    return ResultKind(of_event, store, context.metrics.transfers_stored)
+    return ResultKind(of_event, store, context.metrics.passes.transfers_stored)
 
 
 def predictions(context: WorkerContext, claim: Claim) -> ResultKind[Prediction]:
@@ -66,7 +66,7 @@ def predictions(context: WorkerContext, claim: Claim) -> ResultKind[Prediction]:
         shard = claim.shard
         await transaction.predictions.add(shard.audit, shard.model_version, shard.search_index, stored)
 
-    return ResultKind(of_event, store, context.metrics.predictions_stored)
+    return ResultKind(of_event, store, context.metrics.passes.predictions_stored)
 
 
 def spots(context: WorkerContext, claim: Claim) -> ResultKind[SpotRow]:
@@ -79,7 +79,7 @@ def spots(context: WorkerContext, claim: Claim) -> ResultKind[SpotRow]:
         chosen_by = await chooser_of(transaction, claim.shard)
         await transaction.spots.add(claim.shard.audit, claim.shard.model_version, stored, chosen_by=chosen_by)
 
-    return ResultKind(of_event, store, context.metrics.spots_stored)
+    return ResultKind(of_event, store, context.metrics.passes.spots_stored)
 
 
 def _scores(event: TaskEvent) -> Sequence[SubsetScore]:

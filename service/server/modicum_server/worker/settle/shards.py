@@ -114,7 +114,7 @@ async def _fail_audit(context: WorkerContext, claim: Claim, failure: AuditFailur
         if audit is None or audit.state.terminal:
             return Outcome.CANCELLED
         await transaction.audits.fail(shard.audit, failure)
-    context.metrics.audit_ended(audit, "failed")
+    context.metrics.audits.ended(audit, "failed")
     return Outcome.FAILED
 
 
@@ -130,5 +130,5 @@ async def _isolate_image(
             await transaction.shards.split(claim.shard)
             return Outcome.SPLIT
         failed = await remaining.record_failure(transaction, positions, reason)
-    context.metrics.findings_stored(failed)
+    context.metrics.passes.findings_stored(failed)
     return await _end_shard(context, claim)

@@ -25,7 +25,7 @@ async def settle_summary(context: WorkerContext, claim: Claim, summary: Summary)
         for digest, size in sizes.items():
             await transaction.artifacts.add(shard.project, digest, size)
         await transaction.audits.succeed(shard.audit, result_digest=result_digest, artifacts=sorted(sizes))
-    context.metrics.audit_ended(audit, "succeeded")
+    context.metrics.audits.ended(audit, "succeeded")
     return Outcome.DONE
 
 

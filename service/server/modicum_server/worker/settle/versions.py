@@ -29,7 +29,7 @@ async def reject_version(context: WorkerContext, claim: Claim, ending: RejectVer
         await transaction.shards.finish(claim.shard, passes_done=claim.lease.passes_done)
         failed = await fail_audits_of_rejected(transaction)
     for audit in failed:
-        context.metrics.audit_ended(audit, "failed")
+        context.metrics.audits.ended(audit, "failed")
     return Outcome.REJECTED
 
 
