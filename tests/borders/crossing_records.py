@@ -18,6 +18,7 @@ from modicum_server.domain.tasks import (
     SpotWork,
     Task,
 )
+from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 
 from tests.borders.filled_records import filled
 
@@ -41,3 +42,4 @@ SEARCH_TASK = filled(Task, work=filled(SearchWork, items=(ITEM,)))
 SCORE_TASK = filled(Task, work=filled(ScoreWork, items=(ITEM,), subsets=(GIVEN,)))
 SPOT_TASK = filled(Task, work=filled(SpotWork, items=(ITEM,), subsets={0: filled(Subset)}))
 SPOT_ROW = filled(SpotRow)
+VERDICT = filled(Verdict, outcome=VerdictOutcome.FAIL)

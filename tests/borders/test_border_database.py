@@ -24,7 +24,7 @@ from modicum_server.domain.models import (
 )
 from modicum_server.store.postgres import PostgresStore
 
-from tests.borders.crossing_records import SOURCES, SPOT_ROW, VALID_STATISTICS
+from tests.borders.crossing_records import SOURCES, SPOT_ROW, VALID_STATISTICS, VERDICT
 from tests.borders.filled_records import DAY, assert_crosses, filled
 
 PROJECT = "projects/default"
@@ -121,6 +121,19 @@ async def test_every_field_of_a_row_of_the_spot_test_is_stored(store):
 
     assert came == SPOT_ROW
     assert numbers == {SPOT_ROW.number}
+
+
+async def test_every_field_of_a_verdict_is_stored(store):
+    audit = await stored_audit(store)
+    verdict = replace(VERDICT, name=f"{PROJECT}/verdicts/one", audit=audit.name)
+
+    async with store.transaction() as transaction:
+        created = await transaction.verdicts.create(verdict)
+        came = await transaction.verdicts.get(verdict.name)
+
+    assert_crosses(verdict, came, but=frozenset({"create_time"}))
+    assert created == came
+    assert came.create_time.tzinfo == UTC
 
 
 async def test_every_field_of_an_audit_is_stored(store):

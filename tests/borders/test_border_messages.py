@@ -1,7 +1,7 @@
 """The codec: every field of a record is in its message of the public contract, and comes back."""
 
 import pytest
-from modicum_server.codec import artifacts, audits, datasets, findings, models, projects, searches
+from modicum_server.codec import artifacts, audits, datasets, findings, models, projects, searches, verdicts
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
 from modicum_server.domain.models import (
     InputSpecification,
@@ -12,7 +12,7 @@ from modicum_server.domain.projects import Project, Role
 from modicum_server.domain.searches import Canvas, ControlPlan, Search
 from modicum_server.domain.statistics import Statistics
 
-from tests.borders.crossing_records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES
+from tests.borders.crossing_records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES, VERDICT
 from tests.borders.filled_records import assert_crosses, filled, unset
 
 THERE_AND_BACK = {
@@ -45,6 +45,7 @@ ONE_WAY = {
     "data set": (filled(Dataset), datasets.dataset_message(filled(Dataset)), frozenset()),
     "item": (filled(DatasetItem), datasets.item_message(filled(DatasetItem)), frozenset()),
     "artifact": (filled(Artifact), artifacts.artifact_message(filled(Artifact)), frozenset({"project"})),  # in its name
+    "verdict": (VERDICT, verdicts.verdict_message(VERDICT), frozenset()),
     "project": (filled(Project), projects.project_message(filled(Project), Role.ADMIN), frozenset()),
 }
 
@@ -65,6 +66,7 @@ NEVER_BOTH = frozenset({"specification.no_controls"})
     [
         *(message for _, message, _ in ONE_WAY.values()),
         findings.finding_message(FINDING, "the name"),
+        verdicts.judgement_message(VERDICT),
         *(models.version_message(filled(ModelVersion, source=source)) for source in SOURCES.values()),
     ],
     ids=lambda message: message.DESCRIPTOR.name,

@@ -28,6 +28,9 @@ from modicum_server.domain import (
 from modicum_server.domain import (
     tasks as domain_tasks,
 )
+from modicum_server.domain import (
+    verdicts as domain_verdicts,
+)
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
 from modicum_server.domain.findings import (
     FindingControls,
@@ -39,7 +42,16 @@ from modicum_server.domain.models import (
     VersionState,
 )
 
-from tests.borders.crossing_records import AUDIT, FINDING, SCORE_TASK, SEARCH_TASK, SOURCES, SPOT_ROW, SPOT_TASK
+from tests.borders.crossing_records import (
+    AUDIT,
+    FINDING,
+    SCORE_TASK,
+    SEARCH_TASK,
+    SOURCES,
+    SPOT_ROW,
+    SPOT_TASK,
+    VERDICT,
+)
 from tests.borders.filled_records import filled
 
 #: Records that are not written down anywhere by themselves.
@@ -52,6 +64,7 @@ WITHIN_A_PROCESS: dict[ModuleType, set[str]] = {
     domain_searches: set(),
     domain_spots: set(),
     domain_statistics: set(),
+    domain_verdicts: set(),
 }
 CROSSING = (
     AUDIT,
@@ -60,6 +73,7 @@ CROSSING = (
     SCORE_TASK,
     SPOT_TASK,
     SPOT_ROW,
+    VERDICT,
     *SOURCES.values(),
     *map(filled, (Model, Dataset, DatasetItem, Artifact)),
 )

@@ -18,13 +18,21 @@ from modicum.v1 import (
     dataset_service_pb2,
     model_service_pb2,
     project_service_pb2,
+    verdict_service_pb2,
 )
 from modicum_server.domain.models import ModelCheck, OutputKind
 from modicum_server.store.postgres import PostgresStore
 
 PROJECT = "projects/default"
 TOKEN = "token-of-ada"
-SERVICES = (project_service_pb2, model_service_pb2, dataset_service_pb2, artifact_service_pb2, audit_service_pb2)
+SERVICES = (
+    project_service_pb2,
+    model_service_pb2,
+    dataset_service_pb2,
+    artifact_service_pb2,
+    audit_service_pb2,
+    verdict_service_pb2,
+)
 METHODS: Mapping[str, MethodDescriptor] = {
     method.name: method
     for module in SERVICES
@@ -100,6 +108,7 @@ class Door:
                 async with self.store.transaction() as transaction:
                     await transaction.models.accept(self.names[name], ModelCheck(2, OutputKind.LOGITS, True, 3.0))
         self.names["audit"] = await self._made("CreateAudit")
+        self.names["verdict"] = f"{PROJECT}/verdicts/one"
         self.names["finding"] = f"{self.names['audit']}/findings/0-0-0"
         await self.call_json("CancelAudit", {"name": self.names["audit"]})
 
@@ -146,6 +155,7 @@ def ordinary(method: str, names: Mapping[str, str]) -> Sequence[Mapping[str, Any
 def _kind(method: str) -> str:
     """The kind of resource in a method's name: GetAuditReport -> audit."""
     kinds = {"ModelVersion": "version", "Finding": "finding", "Artifact": "artifact", "Audit": "audit"}
+    kinds |= {"Verdict": "verdict"}
     kinds |= {"Dataset": "dataset", "Model": "model"}
     return next(kind for word, kind in kinds.items() if word in method)
 

@@ -20,6 +20,7 @@ LISTS = {
     "ListDatasetItems": ("dataset", "items of {}"),
     "ListAudits": (PROJECT, "audits of {}, AuditFilter(state=None, dataset='', model_version='')"),
     "ListFindings": ("audit", "findings of {}"),
+    "ListVerdicts": (PROJECT, "verdicts of {}, VerdictFilter(outcome=None, audit='', model_version='')"),
 }
 STRANGERS = {
     "": "TOKEN_MISSING",

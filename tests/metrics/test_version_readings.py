@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from modicum_server.domain.gauges import NewestAudits, VersionAudit
+from modicum_server.domain.gauges import NewestAudits, VersionAudit, VersionVerdict
+from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.errors import ArtifactNotFound, DependencyUnavailable
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.metrics.store_metrics import Snapshot
@@ -50,6 +51,7 @@ class Shelf:
 
     newest: NewestAudits
     documents: dict[str, bytes]
+    verdicts: dict[str, VersionVerdict] = field(default_factory=dict)
     read_digests: list[str] = field(default_factory=list)
     calls: int = 0
     failure: Exception | None = None
@@ -64,7 +66,10 @@ class Shelf:
                 raise self.failure
             return self.newest
 
-        yield SimpleNamespace(gauges=SimpleNamespace(newest_audits=newest_audits))
+        async def newest_verdicts(versions: Sequence[str]) -> Mapping[str, VersionVerdict]:
+            return {version: self.verdicts[version] for version in versions if version in self.verdicts}
+
+        yield SimpleNamespace(gauges=SimpleNamespace(newest_audits=newest_audits, newest_verdicts=newest_verdicts))
 
     async def read(self, digest: str) -> AsyncIterator[bytes]:
         self.read_digests.append(digest)
@@ -192,3 +197,33 @@ async def test_the_parameters_of_the_audit_stand_beside_the_numbers(reader):
     labels = 'alpha="0.05",audit="2",dataset="d",method="mask_optimization",model="net",project="p",threshold="0.9"'
 
     assert f'modicum_model_last_audit_info{{{labels},version="2"}} 1.0' in await exposed(reader)
+
+
+def verdict(number: int, outcome: VerdictOutcome) -> VersionVerdict:
+    version, name = VERSION.format(number), f"projects/p/verdicts/v{number}"
+    return VersionVerdict(version, name, "projects/p/audits/2", outcome, ENDED)
+
+
+async def test_a_version_shows_its_newest_verdict_if_it_has_one(reader, shelf, now):
+    shelf.verdicts[VERSION.format(2)] = verdict(2, VerdictOutcome.PASS)
+    before = await exposed(reader)
+    shelf.verdicts[VERSION.format(2)], now[0] = verdict(2, VerdictOutcome.FAIL), 11.0
+    after = await exposed(reader)
+
+    for text, outcome in ((before, "PASS"), (after, "FAIL")):
+        labels = f'audit="2",model="net",outcome="{outcome}",project="p",verdict="v2",version="2"'
+        assert f"modicum_model_last_verdict_info{{{labels}}} 1.0" in text
+    assert after.count("modicum_model_last_verdict_info{") == 1
+    time = 'modicum_model_last_verdict_timestamp_seconds{model="net",project="p",version="2"}'
+    assert f"{time} 1.7672256e+09" in after
+
+
+def test_each_outcome_of_a_verdict_is_counted_and_shown_before_the_first():
+    metrics = ApiMetrics()
+    metrics.verdict_stored(VerdictOutcome.FAIL)
+
+    text = metrics.expose(Snapshot())[0].decode()
+
+    for outcome, number in (("PASS", 0.0), ("FAIL", 1.0), ("INCONCLUSIVE", 0.0)):
+        assert f'modicum_verdicts_total{{outcome="{outcome}"}} {number}' in text
+    assert "WAIVED" not in text

@@ -1,9 +1,9 @@
 """A served API and its REST interface as a stranger sees it: plain HTTP, one connection per request."""
 
 import asyncio
-import gzip
 import hashlib
 import http.client
+import io
 import json
 from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -15,6 +15,7 @@ import grpc
 from modicum_server.artifacts.store import FolderArtifactStore
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import ModelCheck, OutputKind
+from modicum_server.measures.rows import write_findings
 from modicum_server.metrics.api import ApiMetrics
 from modicum_server.store.postgres import PostgresStore
 from modicum_server.transports.api import Api
@@ -190,16 +191,18 @@ class Served:
         async with self.store.transaction() as transaction:
             await transaction.models.accept(version, replace(ModelCheck(2, OutputKind.LOGITS, True, 3.0), **changes))
 
-    async def succeed(self, audit: str, findings: int = 1) -> None:
-        """End an audit as a worker would, with this many findings."""
-        packed = b"".join(json.dumps({"item": f"{place}.png"}).encode() + b"\n" for place in range(findings))
-        rows = await self.artifact_store.put(gzip.compress(packed, mtime=0))
-        document = json.dumps({"schema_version": 1, "models": [], "findings": {"digest": rows}}).encode()
-        digest = await self.artifact_store.put(document)
+    async def succeed(self, audit: str, findings: int = 1, result: Mapping[str, Any] | None = None) -> None:
+        """End an audit as a worker would, with this many findings and this result document, or with one of no model."""
         async with self.store.transaction() as transaction:
             versions = (await transaction.audits.get(audit)).specification.model_versions
             found = [Finding(place, f"{place}.png", "ab" * 32, versions[0], 0) for place in range(findings)]
             await transaction.findings.add(audit, found)
+        packed = io.BytesIO()
+        write_findings([replace(one, model_version="") for one in found], packed)  # equal in every project
+        rows = await self.artifact_store.put(packed.getvalue())
+        whole = {"schema_version": 1, "models": [], **(result or {}), "findings": {"digest": rows}}
+        digest = await self.artifact_store.put(json.dumps(whole).encode())
+        async with self.store.transaction() as transaction:
             await transaction.audits.succeed(audit, result_digest=digest, artifacts=[rows])
 
 

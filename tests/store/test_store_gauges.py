@@ -1,7 +1,9 @@
 """What the metrics read from the store."""
 
 from modicum_server.domain.audits import AuditFailure, Stage
+from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 
+from tests.borders.filled_records import filled
 from tests.store.store_scene import PROJECT
 
 
@@ -105,3 +107,27 @@ async def test_failed_audits_are_counted_by_reason_and_rare_reasons_together(sce
 
 async def test_the_database_has_a_size(scene):
     assert (await facts(scene))["database_bytes"] > 1_000_000
+
+
+async def verdict(scene, name: str, audit, outcome: VerdictOutcome) -> None:
+    given = {"name": f"{PROJECT}/verdicts/{name}", "audit": audit.name, "outcome": outcome, "rules": ()}
+    versions = audit.specification.model_versions
+    async with scene.store.transaction() as transaction:
+        assert await transaction.verdicts.create(filled(Verdict, model_versions=versions, **given)) is not None
+
+
+async def test_a_version_has_the_newest_verdict_on_any_of_its_audits(scene):
+    version, other = await scene.model(), await scene.model("other")
+    first, second = [await scene.audit(name, version=version) for name in ("one", "two")]
+    await verdict(scene, "early", first, VerdictOutcome.PASS)
+    await verdict(scene, "late", second, VerdictOutcome.FAIL)
+    await verdict(scene, "of-another", await scene.audit("three", version=other), VerdictOutcome.PASS)
+
+    async with scene.store.transaction() as transaction:
+        found = await transaction.gauges.newest_verdicts([version, "of nobody"])
+        nothing = await transaction.gauges.newest_verdicts([])
+
+    [(named, shown)] = found.items()
+    assert (named, shown.verdict, shown.audit) == (version, f"{PROJECT}/verdicts/late", second.name)
+    assert shown.outcome is VerdictOutcome.FAIL
+    assert nothing == {}

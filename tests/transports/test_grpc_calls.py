@@ -172,17 +172,6 @@ async def test_validate_only_tells_the_cost(served):
     assert audit.progress.passes_planned == 2 * 1809
 
 
-async def test_what_is_not_served_yet_says_so(served):
-    caller = served.caller()
-    audit = await caller.audits.CreateAudit(await served.audit_request(caller), metadata=caller.metadata)
-    async with served.store.transaction() as transaction:
-        await transaction.audits.succeed(audit.name, result_digest=hashlib.sha256(b"").hexdigest(), artifacts=[])
-    request = audits.JudgeAuditRequest(name=audit.name, policy="rules: []")
-    judged = await refusal(caller.audits.JudgeAudit(request, metadata=caller.metadata))
-
-    assert (judged.code, judged.reason) == (Code.UNIMPLEMENTED, "NOT_IMPLEMENTED")
-
-
 async def test_an_artifact_is_downloaded_as_it_was_uploaded(served):
     caller = served.caller()
     data = bytes(range(256)) * 20_000

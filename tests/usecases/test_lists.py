@@ -1,8 +1,9 @@
 import pytest
 from modicum_server.domain.audits import AuditState
+from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.errors import FieldInvalid, FilterInvalid, PageTokenInvalid
-from modicum_server.ports import AuditFilter
-from modicum_server.usecases.filters import audit_filter
+from modicum_server.ports import AuditFilter, VerdictFilter
+from modicum_server.usecases.filters import audit_filter, verdict_filter
 from modicum_server.usecases.pages import LARGEST_PAGE_BYTES, PageRequest, read_page
 
 ROWS = [f"{number:03}" for number in range(250)]
@@ -82,3 +83,21 @@ def test_a_filter_is_read(text, expected):
 def test_an_unsupported_filter_is_refused(text):
     with pytest.raises(FilterInvalid, match="joined by AND"):
         audit_filter(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", VerdictFilter()),
+        ("outcome = FAIL", VerdictFilter(VerdictOutcome.FAIL)),
+        ("audit = a AND model_version = v", VerdictFilter(audit="a", model_version="v")),
+    ],
+)
+def test_a_filter_of_verdicts_is_read(text, expected):
+    assert verdict_filter(text) == expected
+
+
+@pytest.mark.parametrize("text", ["outcome = WAIVED", "outcome = pass", "state = RUNNING", "audit"])
+def test_an_unsupported_filter_of_verdicts_is_refused(text):
+    with pytest.raises(FilterInvalid, match=r"outcome, audit or model_version.*PASS, FAIL, INCONCLUSIVE"):
+        verdict_filter(text)

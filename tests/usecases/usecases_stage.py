@@ -1,18 +1,21 @@
 """People of every role, and the use cases over a real store."""
 
-import gzip
 import hashlib
+import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from modicum_server.artifacts.store import FolderArtifactStore
 from modicum_server.domain.audits import AuditSpecification
+from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification, ModelCheck, ModelVersion, OutputKind, Weights
 from modicum_server.domain.projects import Principal, Role
 from modicum_server.domain.searches import Canvas, Search, SearchMethod
 from modicum_server.images.objects import check_objects
+from modicum_server.measures.rows import write_findings
 from modicum_server.reports.renderer import Renderer
 from modicum_server.settings import Settings
 from modicum_server.store.changes import PostgresChanges
@@ -22,11 +25,13 @@ from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.findings import Findings
+from modicum_server.usecases.judging import Judging
 from modicum_server.usecases.models import Models
 from modicum_server.usecases.projects import Projects
 from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.specifications import AuditDraft
+from modicum_server.usecases.verdicts import Verdicts
 from modicum_server.usecases.versions import NewVersion, Versions
 from modicum_server.usecases.watching import Watching
 
@@ -83,6 +88,8 @@ class Place:
         self.findings = Findings(self.store)
         self.watching = Watching(self.store, self.changes, self.settings)
         self.reports = Reports(self.store, self.artifact_store, Renderer())
+        self.judging = Judging(self.store, self.artifact_store)
+        self.verdicts = Verdicts(self.store)
 
     async def upload(self, data: bytes) -> str:
         digest = digest_of(data)
@@ -116,11 +123,15 @@ class Place:
     async def audit(self, draft: AuditDraft, principal: Principal = AUDITOR, **options):
         return await self.creation.create(principal, PROJECT, draft, AuditOptions(**options))
 
-    async def succeed(self, name: str) -> str:
-        """End an audit as a worker would, with an empty result."""
-        rows = await self._hold(gzip.compress(b"", mtime=0))
-        document = {"schema_version": 1, "audit": name, "findings": {"digest": rows}}
-        digest = await self._hold(json.dumps(document).encode())
+    async def succeed(
+        self, name: str, document: Mapping[str, Any] | None = None, findings: Iterable[Finding] = ()
+    ) -> str:
+        """End an audit as a worker would, with this result, or with an empty one."""
+        packed = io.BytesIO()
+        write_findings(findings, packed)
+        rows = await self._hold(packed.getvalue())
+        whole = {"schema_version": 1, "audit": name, **(document or {}), "findings": {"digest": rows}}
+        digest = await self._hold(json.dumps(whole).encode())
         async with self.store.transaction() as transaction:
             await transaction.audits.succeed(name, result_digest=digest, artifacts=[rows, digest])
         return digest

@@ -1,14 +1,16 @@
 """Every error that a caller can see, as one tree. They know no transport; a table maps them to codes.
 
     ModicumError
-    ├── InvalidArgument ─ FieldInvalid, PageTokenInvalid, FilterInvalid, ManifestInvalid, ObjectsInvalid, DatasetEmpty,
+    ├── InvalidArgument ─ FieldInvalid ─ PolicyInvalid
+    │                     PageTokenInvalid, FilterInvalid, ManifestInvalid, ObjectsInvalid, DatasetEmpty,
     │                     DatasetTooLarge, AuditTooLarge, ArchitectureUnknown, UploadInvalid, FormatUnknown,
     │                     MediaTypeUnknown
     ├── NotFound ─ ProjectNotFound, ModelNotFound, ModelVersionNotFound, DatasetNotFound, ArtifactNotFound,
-    │              AuditNotFound, FindingNotFound
+    │              AuditNotFound, FindingNotFound, VerdictNotFound
     ├── AlreadyExists ─ ProjectExists, DatasetDiffers, RequestIdReused, AuditExists
     ├── FailedPrecondition ─ ResourceInUse, ArtifactMissing, ExecutableNotAllowed, ModelRejected, LabelUnknown,
-    │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded
+    │                        CanvasUnfit, GradientMissing, AuditNotEnded, AuditNotSucceeded,
+    │                        ResultIncomplete
     ├── Unauthenticated ─ TokenMissing, TokenInvalid
     ├── PermissionDenied ─ RoleInsufficient
     ├── ResourceExhausted ─ ArtifactTooLarge, RequestTooLarge, DiskFull, TooManyCalls, TooManyQueued,
@@ -16,7 +18,6 @@
     ├── Aborted ─ UploadBusy
     ├── OutOfRange ─ UploadTruncated, OffsetInvalid
     ├── DataLoss ─ DigestMismatch
-    ├── NotImplementedYet
     ├── Unavailable ─ DependencyUnavailable ─ DatabaseFull, SchemaOutdated, ServerStopping
     └── ModelServerError (never leaves the worker) ─ ModelDied, ModelOutOfMemory, ModelHung, ModelServerDown,
                                                      TaskFailed ─ ExecutableNotEnclosed
@@ -66,6 +67,10 @@ class FieldInvalid(InvalidArgument):
         super().__init__(f"{field}: {rule}", field=field)
         self.field = field
         self.rule = rule
+
+
+class PolicyInvalid(FieldInvalid):
+    """The policy is not valid, or needs what the result cannot have."""
 
 
 class PageTokenInvalid(InvalidArgument):
@@ -144,6 +149,10 @@ class FindingNotFound(NotFound):
     """There is no finding with this name."""
 
 
+class VerdictNotFound(NotFound):
+    """There is no verdict with this name."""
+
+
 class AlreadyExists(ModicumError):
     """Something else already has this name."""
 
@@ -202,6 +211,10 @@ class AuditNotEnded(FailedPrecondition):
 
 class AuditNotSucceeded(FailedPrecondition):
     """The audit has not succeeded, so it has no result."""
+
+
+class ResultIncomplete(FailedPrecondition):
+    """The stored result lacks what the policy needs. Audit again."""
 
 
 class Unauthenticated(ModicumError):
@@ -278,15 +291,6 @@ class DataLoss(ModicumError):
 
 class DigestMismatch(DataLoss):
     """The bytes do not have the announced SHA-256. Send them again from the start."""
-
-
-class NotImplementedYet(ModicumError):
-    """This server does not support this yet."""
-
-    @property
-    def reason(self) -> str:
-        """NOT_IMPLEMENTED, without the class name's YET."""
-        return "NOT_IMPLEMENTED"
 
 
 class Unavailable(ModicumError):

@@ -25,11 +25,12 @@ from modicum_server.domain.audits import (
 )
 from modicum_server.domain.datasets import Artifact, Dataset, DatasetItem
 from modicum_server.domain.findings import Finding, FoundSubset, PredictedImage, Prediction, Transfer
-from modicum_server.domain.gauges import NewestAudits
+from modicum_server.domain.gauges import NewestAudits, VersionVerdict
 from modicum_server.domain.models import InputSpecification, Model, ModelCheck, ModelVersion
 from modicum_server.domain.projects import Principal, Project, Role
 from modicum_server.domain.searches import Canvas
 from modicum_server.domain.spots import SpotRow
+from modicum_server.domain.verdicts import Verdict, VerdictOutcome
 
 T = TypeVar("T")
 Keyed = tuple[str, T]
@@ -50,6 +51,15 @@ class AuditFilter:
 
     state: AuditState | None = None
     dataset: str = ""
+    model_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictFilter:
+    """The filter of a list of verdicts; an empty string does not filter."""
+
+    outcome: VerdictOutcome | None = None
+    audit: str = ""
     model_version: str = ""
 
 
@@ -146,7 +156,7 @@ class Artifacts(Protocol):
         """Record it, or return the record."""
 
     async def referrers(self, project: str, digest: str) -> list[str]:
-        """Names of at most 10 versions, data sets and audits of the project that refer to it."""
+        """Names of at most 10 versions, data sets, audits and verdicts of the project that refer to it."""
 
     async def delete(self, project: str, digest: str) -> bool:
         """Delete the record; True when no project holds the bytes any more."""
@@ -310,6 +320,22 @@ class Spots(Protocol):
         """The numbers of the rows that are stored."""
 
 
+class Verdicts(Protocol):
+    """Verdicts. A stored one never changes."""
+
+    async def get(self, name: str) -> Verdict | None: ...
+    async def page(self, project: str, criteria: VerdictFilter, *, after: str, limit: int) -> list[Keyed[Verdict]]:
+        """Newest first."""
+
+    async def create(self, verdict: Verdict) -> Verdict | None:
+        """Store it; None when its audit is gone. The audit is not deleted until the transaction ends."""
+
+    async def of_audit(self, audit: str) -> list[str]:
+        """Names of at most 10 verdicts on an audit."""
+
+    async def delete(self, name: str) -> None: ...
+
+
 class Gauges(Protocol):
     """What the metrics show besides the facts of the queue, over all projects."""
 
@@ -321,6 +347,9 @@ class Gauges(Protocol):
 
     async def newest_audits(self, *, limit: int) -> NewestAudits:
         """The newest SUCCEEDED audit of each registered version, of the `limit` versions audited last."""
+
+    async def newest_verdicts(self, versions: Sequence[str]) -> Mapping[str, VersionVerdict]:
+        """The newest verdict on an audit of each of these versions, by version; those that were judged."""
 
 
 class Transaction(Protocol):
@@ -336,6 +365,7 @@ class Transaction(Protocol):
     findings: Findings
     predictions: Predictions
     spots: Spots
+    verdicts: Verdicts
     gauges: Gauges
 
 

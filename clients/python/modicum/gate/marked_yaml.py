@@ -4,6 +4,7 @@ The values are those of YAML 1.2's core schema: `off`, `yes` and dates are text.
 because a policy is read by people; so is a key that comes twice.
 """
 
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ Path = tuple[str | int, ...]
 """The keys and indexes that lead to a value."""
 LONGEST_NUMBER = 32
 """Characters; longer text is a digest, though all of it may be digits."""
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Characters that an output such as XML cannot hold. Escapes of YAML can make them."""
 NEEDS_EXTRA = "policies need the extra `gate`: run pip install 'modicum[gate]'"
 
 
@@ -57,8 +60,16 @@ def marked_yaml(text: str, file: str) -> Marked:
     """Read the text.
 
     Raises:
-        PolicyError: it is not YAML, holds two documents, an anchor, an alias, a tag, or a key that comes twice.
+        PolicyError: it is not YAML, holds two documents, an anchor, an alias, a tag, a control character or a key that
+            comes twice, or is nested too deeply.
     """
+    try:
+        return _read(text, file)
+    except RecursionError as error:
+        raise PolicyError(f"{file}: expected a few levels of lists and mappings, got far more") from error
+
+
+def _read(text: str, file: str) -> Marked:
     try:
         import yaml  # noqa: PLC0415  # of the extra `gate`
     except ImportError as error:
@@ -100,8 +111,15 @@ class _Reading:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(one, (*path, index)) for index, one in enumerate(node.value)]
+        self._refuse_unprintable(node)
         quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
         return node.value if quoted else scalar(node.value)
+
+    def _refuse_unprintable(self, node: "yaml.Node") -> None:
+        found = UNPRINTABLE.search(node.value)
+        if found is not None:
+            here = self.mark(node.start_mark)
+            raise PolicyError(f"{here}: expected text without control characters, got {found[0]!r}; remove it")
 
     def _mapping(self, node: "yaml.MappingNode", path: Path) -> dict[Hashable, Any]:
         values: dict[Hashable, Any] = {}
@@ -109,6 +127,7 @@ class _Reading:
             key, here = key_node.value, self.mark(key_node.start_mark)
             if not isinstance(key, str):
                 raise PolicyError(f"{here}: expected a name as key, got a list or a mapping")
+            self._refuse_unprintable(key_node)
             if key in values:
                 raise PolicyError(
                     f"{here}: the key {key!r} comes twice; it is already on line {self.keys[*path, key].line}: "

@@ -11,6 +11,7 @@ import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import modicum.v1.search_pb2
+import modicum.v1.verdict_pb2
 import sys
 import typing
 
@@ -360,7 +361,7 @@ Global___Audit: typing_extensions.TypeAlias = Audit
 
 @typing.final
 class Judgement(google.protobuf.message.Message):
-    """The outcome of a policy on an audit."""
+    """The reply of JudgeAudit. Its first fields repeat the outcomes of `verdict` in short."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -378,6 +379,8 @@ class Judgement(google.protobuf.message.Message):
         """A rule is violated."""
         OUTCOME_INCONCLUSIVE: Judgement._Outcome.ValueType  # 3
         """A comparison was not possible. This never counts as passed."""
+        OUTCOME_WAIVED: Judgement._Outcome.ValueType  # 4
+        """Of a rule: it is violated, and a waiver covers it."""
 
     class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
         """An outcome."""
@@ -390,6 +393,8 @@ class Judgement(google.protobuf.message.Message):
     """A rule is violated."""
     OUTCOME_INCONCLUSIVE: Judgement.Outcome.ValueType  # 3
     """A comparison was not possible. This never counts as passed."""
+    OUTCOME_WAIVED: Judgement.Outcome.ValueType  # 4
+    """Of a rule: it is violated, and a waiver covers it."""
 
     @typing.final
     class Rule(google.protobuf.message.Message):
@@ -418,6 +423,7 @@ class Judgement(google.protobuf.message.Message):
     AUDIT_FIELD_NUMBER: builtins.int
     OUTCOME_FIELD_NUMBER: builtins.int
     RULES_FIELD_NUMBER: builtins.int
+    VERDICT_FIELD_NUMBER: builtins.int
     audit: builtins.str
     """The audit that was judged."""
     outcome: Global___Judgement.Outcome.ValueType
@@ -426,13 +432,19 @@ class Judgement(google.protobuf.message.Message):
     def rules(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Judgement.Rule]:
         """The rules."""
 
+    @property
+    def verdict(self) -> modicum.v1.verdict_pb2.Verdict:
+        """The verdict with its figures."""
+
     def __init__(
         self,
         *,
         audit: builtins.str = ...,
         outcome: Global___Judgement.Outcome.ValueType = ...,
         rules: collections.abc.Iterable[Global___Judgement.Rule] | None = ...,
+        verdict: modicum.v1.verdict_pb2.Verdict | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["audit", b"audit", "outcome", b"outcome", "rules", b"rules"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["verdict", b"verdict"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audit", b"audit", "outcome", b"outcome", "rules", b"rules", "verdict", b"verdict"]) -> None: ...
 
 Global___Judgement: typing_extensions.TypeAlias = Judgement

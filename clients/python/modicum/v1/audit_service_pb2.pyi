@@ -300,20 +300,32 @@ class JudgeAuditRequest(google.protobuf.message.Message):
     NAME_FIELD_NUMBER: builtins.int
     POLICY_FIELD_NUMBER: builtins.int
     BASELINE_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: builtins.int
+    POLICY_FILE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name."""
     policy: builtins.str
     """The policy, as the text of its YAML file."""
     baseline: builtins.str
     """Resource name of the audit to compare with; empty if the policy has no baseline rule."""
+    request_id: builtins.str
+    """A UUID. Repeating the request with the same id returns the same result (AIP-155)."""
+    validate_only: builtins.bool
+    """Only judge; store nothing (AIP-163)."""
+    policy_file: builtins.str
+    """What messages and outputs call the policy's file. Empty means "modicum.yaml"."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         policy: builtins.str = ...,
         baseline: builtins.str = ...,
+        request_id: builtins.str = ...,
+        validate_only: builtins.bool = ...,
+        policy_file: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["baseline", b"baseline", "name", b"name", "policy", b"policy"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["baseline", b"baseline", "name", b"name", "policy", b"policy", "policy_file", b"policy_file", "request_id", b"request_id", "validate_only", b"validate_only"]) -> None: ...
 
 Global___JudgeAuditRequest: typing_extensions.TypeAlias = JudgeAuditRequest
 

@@ -114,7 +114,7 @@ class AuditServiceServicer(object):
         INVALID_ARGUMENT (AUDIT_TOO_LARGE),
         FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED),
         ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND: the audit of a repeated request id was
-        deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that this server does not support yet.
+        deleted).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,7 +122,7 @@ class AuditServiceServicer(object):
 
     def DeleteAudit(self, request, context):
         """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
-        RESOURCE_IN_USE if another audit reuses its result).
+        RESOURCE_IN_USE if another audit reuses its result, or a verdict is about it).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,8 +153,10 @@ class AuditServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def JudgeAudit(self, request, context):
-        """Judges an audit by a policy. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_SUCCEEDED),
-        UNIMPLEMENTED (NOT_IMPLEMENTED): this server does not support policies yet.
+        """Judges the result of an audit by a policy as of today (UTC), and stores the verdict. Searches nothing. Errors: NOT_FOUND
+        (AUDIT_NOT_FOUND, of the baseline too), FAILED_PRECONDITION (AUDIT_NOT_SUCCEEDED, RESULT_INCOMPLETE if the stored result
+        lacks what a rule needs), INVALID_ARGUMENT (POLICY_INVALID, with the line and column of every problem), ALREADY_EXISTS
+        (REQUEST_ID_REUSED), NOT_FOUND (VERDICT_NOT_FOUND: the verdict of a repeated request id was deleted).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -291,12 +291,12 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
     INVALID_ARGUMENT (AUDIT_TOO_LARGE),
     FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED),
     ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND: the audit of a repeated request id was
-    deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that this server does not support yet.
+    deleted).
     """
 
     DeleteAudit: _AuditServiceDeleteAuditType
     """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
-    RESOURCE_IN_USE if another audit reuses its result).
+    RESOURCE_IN_USE if another audit reuses its result, or a verdict is about it).
     """
 
     CancelAudit: _AuditServiceCancelAuditType
@@ -314,8 +314,10 @@ class AuditServiceStub(typing.Generic[_AuditServiceGetAuditType, _AuditServiceLi
     """
 
     JudgeAudit: _AuditServiceJudgeAuditType
-    """Judges an audit by a policy. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_SUCCEEDED),
-    UNIMPLEMENTED (NOT_IMPLEMENTED): this server does not support policies yet.
+    """Judges the result of an audit by a policy as of today (UTC), and stores the verdict. Searches nothing. Errors: NOT_FOUND
+    (AUDIT_NOT_FOUND, of the baseline too), FAILED_PRECONDITION (AUDIT_NOT_SUCCEEDED, RESULT_INCOMPLETE if the stored result
+    lacks what a rule needs), INVALID_ARGUMENT (POLICY_INVALID, with the line and column of every problem), ALREADY_EXISTS
+    (REQUEST_ID_REUSED), NOT_FOUND (VERDICT_NOT_FOUND: the verdict of a repeated request id was deleted).
     """
 
     GetFinding: _AuditServiceGetFindingType
@@ -399,7 +401,7 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         INVALID_ARGUMENT (AUDIT_TOO_LARGE),
         FAILED_PRECONDITION (MODEL_REJECTED, LABEL_UNKNOWN, CANVAS_UNFIT, GRADIENT_MISSING), RESOURCE_EXHAUSTED (TOO_MANY_QUEUED),
         ALREADY_EXISTS (AUDIT_EXISTS, REQUEST_ID_REUSED), NOT_FOUND (AUDIT_NOT_FOUND: the audit of a repeated request id was
-        deleted), UNIMPLEMENTED (NOT_IMPLEMENTED) for controls and target rules that this server does not support yet.
+        deleted).
         """
 
     @abc.abstractmethod
@@ -409,7 +411,7 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
         """Deletes an audit that has ended, with its findings. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_ENDED,
-        RESOURCE_IN_USE if another audit reuses its result).
+        RESOURCE_IN_USE if another audit reuses its result, or a verdict is about it).
         """
 
     @abc.abstractmethod
@@ -447,8 +449,10 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         request: modicum.v1.audit_service_pb2.JudgeAuditRequest,
         context: _ServicerContext,
     ) -> typing.Union[modicum.v1.audit_pb2.Judgement, collections.abc.Awaitable[modicum.v1.audit_pb2.Judgement]]:
-        """Judges an audit by a policy. Errors: NOT_FOUND (AUDIT_NOT_FOUND), FAILED_PRECONDITION (AUDIT_NOT_SUCCEEDED),
-        UNIMPLEMENTED (NOT_IMPLEMENTED): this server does not support policies yet.
+        """Judges the result of an audit by a policy as of today (UTC), and stores the verdict. Searches nothing. Errors: NOT_FOUND
+        (AUDIT_NOT_FOUND, of the baseline too), FAILED_PRECONDITION (AUDIT_NOT_SUCCEEDED, RESULT_INCOMPLETE if the stored result
+        lacks what a rule needs), INVALID_ARGUMENT (POLICY_INVALID, with the line and column of every problem), ALREADY_EXISTS
+        (REQUEST_ID_REUSED), NOT_FOUND (VERDICT_NOT_FOUND: the verdict of a repeated request id was deleted).
         """
 
     @abc.abstractmethod

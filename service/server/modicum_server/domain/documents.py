@@ -12,6 +12,7 @@ from modicum_server.domain.audits import AuditSpecification
 from modicum_server.domain.findings import Finding, TransferFinding
 from modicum_server.domain.models import InputSpecification, ModelCheck
 from modicum_server.domain.spots import SpotRow
+from modicum_server.domain.verdicts import VerdictRule
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -22,6 +23,7 @@ SPECIFICATION: Final = TypeAdapter(AuditSpecification)
 INPUT: Final = TypeAdapter(InputSpecification)
 CHECK: Final = TypeAdapter(ModelCheck)
 SPOT_ROW: Final = TypeAdapter(SpotRow)
+VERDICT_RULE: Final = TypeAdapter(VerdictRule)
 
 
 def document_of(form: TypeAdapter[T], value: T, *, only: set[str] | None = None) -> Document:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from modicum_server.domain.verdicts import VerdictOutcome
+
 
 @dataclass(frozen=True, slots=True)
 class VersionAudit:
@@ -14,6 +16,17 @@ class VersionAudit:
     dataset: str
     result_digest: str
     end_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VersionVerdict:
+    """The newest verdict on an audit of a model version, by resource names. Its outcome is that of the whole audit."""
+
+    model_version: str
+    verdict: str
+    audit: str
+    outcome: VerdictOutcome
+    create_time: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from modicum_server.domain.documents import FINDING, Document, document_of
 from modicum_server.domain.findings import Finding
@@ -71,6 +71,13 @@ def write_findings(findings: Iterable[Finding], into: IO[bytes]) -> None:
 def finding_row(finding: Finding) -> Document:
     """Return the finding as JSON values."""
     return document_of(FINDING, finding)
+
+
+def light_row(finding: Finding) -> Document:
+    """Return the finding as JSON values without its mask, its trace and its controls, which no comparison reads."""
+    heavy: Any = {"subset": {"mask"}, "trace": True, "controls": True}
+    row: Document = FINDING.dump_python(finding, mode="json", exclude=heavy)
+    return row
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from modicum_server.domain.verdicts import OVERALL, VerdictOutcome
 from modicum_server.metrics.store_metrics import Snapshot, SnapshotCollector
 from modicum_server.metrics.text_format import exemplar, exposed_text
 
@@ -57,6 +58,11 @@ class ApiMetrics:
         )
         for outcome in ("queued", "reused"):
             self._audits.labels(outcome)  # present from the start, so that the first one is a rise
+        self._verdicts = Counter(
+            "modicum_verdicts", "Verdicts that were stored, by outcome.", ["outcome"], registry=self.registry
+        )
+        for overall in OVERALL:
+            self._verdicts.labels(overall)
         self._stored = SnapshotCollector()
         self.registry.register(self._stored)
 
@@ -82,6 +88,10 @@ class ApiMetrics:
     def audit_acknowledged(self, *, reused: bool) -> None:
         """Count a created audit."""
         self._audits.labels("reused" if reused else "queued").inc()
+
+    def verdict_stored(self, outcome: VerdictOutcome) -> None:
+        """Count a stored verdict."""
+        self._verdicts.labels(outcome).inc()
 
     def expose(self, snapshot: Snapshot, accept: str = "") -> tuple[bytes, str]:
         """Return the text for Prometheus, and its media type by the Accept header."""

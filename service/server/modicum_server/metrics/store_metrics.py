@@ -118,6 +118,7 @@ def _versions(versions: VersionReadings) -> Iterator[Metric]:
                 family.add_metric(_names(reading), float(value))
         yield family
     yield from _audits_of_versions(versions)
+    yield from _verdicts_of_versions(versions)
     yield GaugeMetricFamily(
         "modicum_models_left_out",
         "Audited versions without series here, to limit their number.",
@@ -138,6 +139,24 @@ def _audits_of_versions(versions: VersionReadings) -> Iterator[Metric]:
         ended.add_metric(_names(reading), reading.audit.end_time.timestamp())
         told.add_metric([*_names(reading), *_terms(reading)], 1.0)
     yield from (ended, told)
+
+
+def _verdicts_of_versions(versions: VersionReadings) -> Iterator[Metric]:
+    judged = GaugeMetricFamily(
+        "modicum_model_last_verdict_timestamp_seconds",
+        "When the newest verdict on an audit of the version was made.",
+        labels=VERSION_LABELS,
+    )
+    told = GaugeMetricFamily(
+        "modicum_model_last_verdict_info",
+        "Always 1. The labels are the newest verdict on an audit of the version, that audit and the verdict's outcome.",
+        labels=(*VERSION_LABELS, "audit", "verdict", "outcome"),
+    )
+    for reading in versions.readings:
+        if (verdict := reading.verdict) is not None:
+            judged.add_metric(_names(reading), verdict.create_time.timestamp())
+            told.add_metric([*_names(reading), _last(verdict.audit), _last(verdict.verdict), verdict.outcome], 1.0)
+    yield from (judged, told)
 
 
 def _terms(reading: VersionReading) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from modicum_server.domain.gauges import NewestAudits, VersionAudit
+from modicum_server.domain.gauges import NewestAudits, VersionAudit, VersionVerdict
 from modicum_server.domain.searches import TargetRule
 from modicum_server.errors import ArtifactNotFound, ModicumError
 from modicum_server.ports import ArtifactStore, Store
@@ -53,10 +53,11 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class VersionReading:
-    """An audit and its headline of a version."""
+    """An audit and its headline of a version, and the newest verdict on an audit of it, if there is one."""
 
     audit: VersionAudit
     headline: Headline
+    verdict: VersionVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,9 @@ class VersionReader:
         try:
             async with asyncio.timeout(self.store_seconds), self.store.transaction() as transaction:
                 newest = await transaction.gauges.newest_audits(limit=self.limit)
-            await self._read_documents(newest)
+                shown = [audit.model_version for audit in newest.audits]
+                verdicts = await transaction.gauges.newest_verdicts(shown)
+            await self._read_documents(newest, verdicts)
         except Exception as error:  # the last reading stays; the next one may succeed
             known = isinstance(error, ModicumError | TimeoutError)
             log.warning("metrics_not_read", error=str(error) or type(error).__name__, exc_info=not known)
@@ -147,10 +150,10 @@ class VersionReader:
             self._due = self.clock() + self.interval_seconds
             self._reading = None
 
-    async def _read_documents(self, newest: NewestAudits) -> None:
+    async def _read_documents(self, newest: NewestAudits, verdicts: Mapping[str, VersionVerdict]) -> None:
         headlines = {audit.result_digest: await self._headlines_in(audit) for audit in newest.audits}
         readings = [
-            VersionReading(audit, headline)
+            VersionReading(audit, headline, verdicts.get(audit.model_version))
             for audit in newest.audits
             if (headline := headlines[audit.result_digest].get(audit.model_version))
         ]

@@ -52,11 +52,11 @@ class PostgresArtifacts:
         return record
 
     async def referrers(self, project: str, digest: str) -> list[str]:
-        """Return at most 10 names of versions, data sets and audits that refer to it. Locks the record."""
+        """Return at most 10 names of versions, data sets, audits and verdicts that refer to it. Locks the record."""
         record = select(tables.artifacts).filter_by(project=project, digest=digest)
         await self._connection.execute(record.with_for_update())
         found: list[str] = []
-        for query in (_versions(digest), _datasets(digest), _audits(digest)):
+        for query in (_versions(digest), _datasets(digest), _audits(digest), _verdicts(digest)):
             here = query.where(query.selected_columns.project == project)
             rows = await self._connection.execute(here.order_by("name").limit(REFERRERS - len(found)))
             found += [row.name for row in rows]
@@ -91,3 +91,8 @@ def _datasets(digest: str) -> Named:
 def _audits(digest: str) -> Named:
     audits = tables.audits.c
     return select(audits.name, audits.project).where(audits.artifact_digests.contains([digest]))
+
+
+def _verdicts(digest: str) -> Named:
+    verdicts = tables.verdicts.c
+    return select(verdicts.name, verdicts.project).where(verdicts.artifact_digests.contains([digest]))

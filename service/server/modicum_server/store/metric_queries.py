@@ -3,13 +3,14 @@
 Everything is over all projects: metrics are the operator's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Select, Subquery, exists, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from modicum_server.domain.audits import AuditState
-from modicum_server.domain.gauges import NewestAudits, VersionAudit
+from modicum_server.domain.gauges import NewestAudits, VersionAudit, VersionVerdict
+from modicum_server.domain.verdicts import VerdictOutcome
 from modicum_server.store import tables
 
 #: Reasons of failed audits that are told apart, the most frequent ones: some come from models' processes.
@@ -18,6 +19,7 @@ OTHER_REASONS = "OTHER"
 
 _AUDITS = tables.audits.c
 _SHARDS = tables.shards.c
+_VERDICTS = tables.verdicts.c
 _NOW = func.clock_timestamp()
 
 
@@ -58,6 +60,29 @@ class PostgresGauges:
         rows = (await self._connection.execute(query)).all()
         audits = [VersionAudit(row.version, row.audit, row.dataset, row.result_digest, row.end_time) for row in rows]
         return NewestAudits(audits, left_out=rows[0].versions - len(rows) if rows else 0)
+
+    async def newest_verdicts(self, versions: Sequence[str]) -> Mapping[str, VersionVerdict]:
+        """The newest verdict on an audit of each of these versions, by version; those that were judged."""
+        newest = _newest_verdicts(versions)
+        columns = (newest.c.version, _VERDICTS.name, _VERDICTS.audit, _VERDICTS.outcome, _VERDICTS.create_time)
+        query = select(*columns).join(newest, newest.c.id == _VERDICTS.id)
+        found = [
+            VersionVerdict(row.version, row.name, row.audit, VerdictOutcome(row.outcome), row.create_time)
+            for row in await self._connection.execute(query)
+        ]
+        return {verdict.model_version: verdict for verdict in found}
+
+
+def _newest_verdicts(versions: Sequence[str]) -> Subquery:
+    """One row for each of these versions that was judged: the id of its newest verdict."""
+    named = func.unnest(_VERDICTS.model_versions).table_valued("version", name="named").render_derived()
+    return (
+        select(named.c.version, func.max(_VERDICTS.id).label("id"))
+        .select_from(tables.verdicts.join(named, true()))
+        .where(_VERDICTS.model_versions.overlap(list(versions)), named.c.version.in_(versions))
+        .group_by(named.c.version)
+        .subquery()
+    )
 
 
 def _newest() -> Subquery:

@@ -25,6 +25,7 @@ from modicum_server.store.request_ids import PostgresRequests
 from modicum_server.store.schema import schema_of
 from modicum_server.store.shards import PostgresShards
 from modicum_server.store.spots import PostgresSpots
+from modicum_server.store.verdicts import PostgresVerdicts
 
 #: Of procrastinate; without its schema every write that queues work fails.
 QUEUE_TABLE = "procrastinate_jobs"
@@ -44,6 +45,7 @@ class PostgresTransaction:
     findings: ports.Findings
     predictions: ports.Predictions
     spots: ports.Spots
+    verdicts: ports.Verdicts
     gauges: ports.Gauges
 
 
@@ -79,6 +81,7 @@ class PostgresStore:
             findings=PostgresFindings(connection),
             predictions=PostgresPredictions(connection),
             spots=PostgresSpots(connection),
+            verdicts=PostgresVerdicts(connection),
             gauges=PostgresGauges(connection),
         )
 

@@ -11,7 +11,7 @@ from modicum_server.ports import Keyed
 from modicum_server.store import tables
 
 #: Tables whose rows live in a project.
-TENANTS = (tables.audits, tables.datasets, tables.models, tables.artifacts)
+TENANTS = (tables.verdicts, tables.audits, tables.datasets, tables.models, tables.artifacts)
 
 
 class PostgresProjects:

@@ -35,6 +35,7 @@ from modicum_server.domain.audits import AuditState, Stage
 from modicum_server.domain.findings import FindingReason
 from modicum_server.domain.models import VersionState
 from modicum_server.domain.projects import Role
+from modicum_server.domain.verdicts import OVERALL
 
 metadata = MetaData(
     naming_convention={
@@ -321,6 +322,32 @@ spot_retests = Table(
     Column("row", JSONB, nullable=False, comment="what was tested, pair by pair"),
     PrimaryKeyConstraint("audit_id", "version_index", "chosen_by", "row_number"),
     ForeignKeyConstraint(["audit_id"], ["audits.id"], ondelete="CASCADE"),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", NAME, nullable=False, unique=True),
+    Column("project", NAME, ForeignKey("projects.name"), nullable=False),
+    Column("audit", NAME, ForeignKey("audits.name"), nullable=False),
+    Column("model_versions", ARRAY(Text), nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("rules", JSONB, nullable=False, comment="each rule with the check that decides it"),
+    Column("result_digest", NAME, nullable=False),
+    Column("policy_digest", NAME, nullable=False),
+    Column("baseline", NAME, nullable=False, comment="the audit that it was compared with, or empty"),
+    Column("baseline_digest", NAME, nullable=False),
+    Column("document_digest", NAME, nullable=False),
+    Column("artifact_digests", ARRAY(Text), nullable=False, comment="all of these digests"),
+    Column("principal", Text, nullable=False),
+    _created(),
+    _one_of("outcome", OVERALL),
+    Index(None, "project", "id"),
+    Index(None, "audit"),
+    Index(None, "model_versions", postgresql_using="gin"),
+    Index(None, "artifact_digests", postgresql_using="gin"),
 )
 
 predictions = Table(

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from modicum_server.domain.verdicts import VerdictOutcome
+
 
 class CallMetrics(Protocol):
     """Counts what happens at the gRPC and HTTP ports of one process."""
@@ -21,6 +23,9 @@ class CallMetrics(Protocol):
 
     def audit_acknowledged(self, *, reused: bool) -> None:
         """Count an audit that was created."""
+
+    def verdict_stored(self, outcome: VerdictOutcome) -> None:
+        """Count a verdict that was stored."""
 
 
 class Exposition(Protocol):

@@ -12,6 +12,7 @@ from modicum.v1 import (
     dataset_service_pb2,
     model_service_pb2,
     project_service_pb2,
+    verdict_service_pb2,
 )
 
 from modicum_server.transports.services import Services
@@ -22,6 +23,7 @@ _MODULES: Mapping[str, Any] = {
     "datasets": dataset_service_pb2,
     "artifacts": artifact_service_pb2,
     "audits": audit_service_pb2,
+    "verdicts": verdict_service_pb2,
 }
 """By attribute of `Services`, the module whose service it serves."""
 

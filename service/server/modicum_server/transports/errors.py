@@ -47,7 +47,6 @@ TABLE: Mapping[type[errors.ModicumError], ErrorStatus] = {
     errors.OutOfRange: ErrorStatus(Code.OUT_OF_RANGE, 400),
     errors.OffsetInvalid: ErrorStatus(Code.OUT_OF_RANGE, 416),
     errors.DataLoss: ErrorStatus(Code.DATA_LOSS, 422),
-    errors.NotImplementedYet: ErrorStatus(Code.UNIMPLEMENTED, 501),
     errors.Unavailable: ErrorStatus(Code.UNAVAILABLE, 503, retry_seconds=1.0),
     errors.ModelServerError: ErrorStatus(Code.INTERNAL, 500, public=False),
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import structlog
 
 from modicum_server.domain.audits import Audit
+from modicum_server.domain.verdicts import Verdict
 from modicum_server.images.objects import check_objects
 from modicum_server.ports import ArtifactStore, Changes, ReportRenderer, Store
 from modicum_server.settings import Settings
@@ -14,14 +15,17 @@ from modicum_server.transports.methods.audits import AuditMethods
 from modicum_server.transports.methods.datasets import DatasetMethods
 from modicum_server.transports.methods.models import ModelMethods
 from modicum_server.transports.methods.projects import ProjectMethods
+from modicum_server.transports.methods.verdicts import VerdictMethods
 from modicum_server.usecases.artifacts import Artifacts
 from modicum_server.usecases.audit_creation import AuditCreation
 from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.datasets import Datasets
 from modicum_server.usecases.findings import Findings
+from modicum_server.usecases.judging import Judging
 from modicum_server.usecases.models import Models
 from modicum_server.usecases.projects import Projects
 from modicum_server.usecases.reports import Reports
+from modicum_server.usecases.verdicts import Verdicts
 from modicum_server.usecases.versions import Versions
 from modicum_server.usecases.watching import Watching
 
@@ -37,6 +41,7 @@ class Services:
     datasets: DatasetMethods
     artifacts: ArtifactMethods
     audits: AuditMethods
+    verdicts: VerdictMethods
     watching: Watching
 
 
@@ -64,9 +69,17 @@ def build_services(
             findings=Findings(store),
             watching=watching,
             reports=Reports(store, artifacts, renderer),
+            judging=Judging(store, artifacts, on_judged=lambda verdict: _judged(verdict, metrics)),
         ),
+        verdicts=VerdictMethods(Verdicts(store)),
         watching=watching,
     )
+
+
+def _judged(verdict: Verdict, metrics: CallMetrics) -> None:
+    """Count the verdict, and log the line that leads from a request id to a verdict."""
+    metrics.verdict_stored(verdict.outcome)
+    log.info("audit_judged", audit=verdict.audit, verdict=verdict.name, outcome=verdict.outcome)
 
 
 def _acknowledged(audit: Audit, metrics: CallMetrics) -> None:

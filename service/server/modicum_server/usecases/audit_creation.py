@@ -3,8 +3,6 @@
 When the transaction has ended, the audit is queued for good. The caller gets no reply before that.
 """
 
-import secrets
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +23,7 @@ from modicum_server.usecases.datasets import require_dataset
 from modicum_server.usecases.draws import draw_sample
 from modicum_server.usecases.labels import labels_of, require_labels
 from modicum_server.usecases.request_ids import CreateOptions, identify
-from modicum_server.usecases.resource_names import project_of
+from modicum_server.usecases.resource_names import new_resource_id, project_of
 from modicum_server.usecases.rules import check
 from modicum_server.usecases.specifications import (
     FIELD,
@@ -88,7 +86,7 @@ class AuditCreation:
         check_draft(draft, project)
         body = {"draft": draft, "audit_id": options.audit_id, "no_reuse": options.no_reuse}
         request = identify(project, "CreateAudit", options, body)
-        name = f"{project}/audits/{options.audit_id or new_audit_id()}"
+        name = f"{project}/audits/{options.audit_id or new_resource_id()}"
         async with self._store.transaction() as transaction:
             if known := await request.recall(transaction):
                 return await require_audit(transaction, known)
@@ -286,8 +284,3 @@ def _reusing(stored: Audit, audit: Audit) -> Audit:
 
 def _audit_exists(name: str) -> AuditExists:
     return AuditExists(f"{name}: an audit with this name already exists; choose another audit_id", name=name)
-
-
-def new_audit_id() -> str:
-    """Return an id that sorts by time: milliseconds since 1970 and 40 random bits, in hexadecimal digits."""
-    return f"{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(5)}"

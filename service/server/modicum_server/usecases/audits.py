@@ -2,14 +2,13 @@
 
 from modicum_server.domain.audits import Audit, AuditState
 from modicum_server.domain.projects import Principal, Role
-from modicum_server.errors import AuditNotEnded, AuditNotFound, AuditNotSucceeded, NotImplementedYet
+from modicum_server.errors import AuditNotEnded, AuditNotFound, AuditNotSucceeded
 from modicum_server.ports import Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.filters import audit_filter
 from modicum_server.usecases.models import refuse_in_use
 from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
 from modicum_server.usecases.resource_names import project_of
-from modicum_server.usecases.rules import check
 
 
 class Audits:
@@ -59,7 +58,7 @@ class Audits:
         return audit
 
     async def delete(self, principal: Principal, name: str) -> None:
-        """Delete an audit that has ended and whose result no other audit reuses.
+        """Delete an audit that has ended, whose result no other audit reuses, and that no verdict is about.
 
         Only an admin may delete an audit of someone else.
 
@@ -75,20 +74,11 @@ class Audits:
             _authorise_owner(principal, audit)
             if not audit.state.terminal:
                 raise AuditNotEnded(f"{name} is {audit.state}; cancel it first", state=audit.state)
+            users = await transaction.verdicts.of_audit(name)
             if audit.result_digest and not audit.reused_from:
-                users = await transaction.artifacts.referrers(project, audit.result_digest)
-                refuse_in_use(name, [user for user in users if user != name])
+                users += await transaction.artifacts.referrers(project, audit.result_digest)
+            refuse_in_use(name, [user for user in dict.fromkeys(users) if user != name])
             await transaction.audits.delete(name)
-
-    async def judge(self, principal: Principal, name: str, policy: str) -> None:
-        """Judge an audit by a policy.
-
-        Raises:
-            FieldInvalid, ProjectNotFound, AuditNotFound, AuditNotSucceeded, NotImplementedYet: always, in the end
-        """
-        check("policy", policy)
-        require_succeeded(await self.get(principal, name))
-        raise NotImplementedYet("this server cannot judge audits by policies yet; read the report")
 
 
 def _authorise_owner(principal: Principal, audit: Audit) -> None:

@@ -1,14 +1,16 @@
 """Filters of lists: the served part of AIP-160, which is `FIELD = VALUE` joined by AND."""
 
 import re
+from collections.abc import Callable, Sequence
 
 from modicum_server.domain.audits import AuditState
+from modicum_server.domain.verdicts import OVERALL, VerdictOutcome
 from modicum_server.errors import FilterInvalid
-from modicum_server.ports import AuditFilter
+from modicum_server.ports import AuditFilter, VerdictFilter
 from modicum_server.usecases.rules import check, shown
 
-FIELDS = ("state", "dataset", "model_version")
 TERM = re.compile(r'\s*(\w+)\s*=\s*(?:"([^"]*)"|([^\s"=]+))\s*')
+Refused = Callable[[str], FilterInvalid]
 
 
 def audit_filter(text: str) -> AuditFilter:
@@ -18,16 +20,11 @@ def audit_filter(text: str) -> AuditFilter:
         FilterInvalid: the text is not such a filter.
         FieldInvalid: it is not plain text.
     """
-    check("filter", text)
-    found: dict[str, str] = {}
-    for term in re.split(r"\sAND\s", text) if text.strip() else ():
-        matched = TERM.fullmatch(term)
-        if matched is None or matched[1] not in FIELDS or matched[1] in found:
-            raise _invalid(term)
-        found[matched[1]] = matched[2] or matched[3] or ""
+    refused = _refused("state, dataset or model_version", f"states being {', '.join(AuditState)}")
+    found = _terms(text, ("state", "dataset", "model_version"), refused)
     state = found.get("state")
     if state is not None and state not in AuditState.__members__:
-        raise _invalid(f"state = {state}")
+        raise refused(f"state = {state}")
     return AuditFilter(
         state=None if state is None else AuditState[state],
         dataset=found.get("dataset", ""),
@@ -35,9 +32,37 @@ def audit_filter(text: str) -> AuditFilter:
     )
 
 
-def _invalid(term: str) -> FilterInvalid:
-    states = ", ".join(AuditState)
-    return FilterInvalid(
-        f"expected state, dataset or model_version, each once, as FIELD = VALUE joined by AND, states being {states}; "
-        f"got {shown(term.strip())}"
+def verdict_filter(text: str) -> VerdictFilter:
+    """Read a filter of verdicts; empty text filters nothing.
+
+    Raises:
+        FilterInvalid: the text is not such a filter.
+        FieldInvalid: it is not plain text.
+    """
+    refused = _refused("outcome, audit or model_version", f"outcomes being {', '.join(OVERALL)}")
+    found = _terms(text, ("outcome", "audit", "model_version"), refused)
+    outcome = found.get("outcome")
+    if outcome is not None and outcome not in OVERALL:
+        raise refused(f"outcome = {outcome}")
+    return VerdictFilter(
+        outcome=None if outcome is None else VerdictOutcome[outcome],
+        audit=found.get("audit", ""),
+        model_version=found.get("model_version", ""),
+    )
+
+
+def _terms(text: str, fields: Sequence[str], refused: Refused) -> dict[str, str]:
+    check("filter", text)
+    found: dict[str, str] = {}
+    for term in re.split(r"\sAND\s", text) if text.strip() else ():
+        matched = TERM.fullmatch(term)
+        if matched is None or matched[1] not in fields or matched[1] in found:
+            raise refused(term)
+        found[matched[1]] = matched[2] or matched[3] or ""
+    return found
+
+
+def _refused(fields: str, values: str) -> Refused:
+    return lambda term: FilterInvalid(
+        f"expected {fields}, each once, as FIELD = VALUE joined by AND, {values}; got {shown(term.strip())}"
     )

@@ -82,7 +82,9 @@ class Projects:
             if await transaction.projects.get(name) is None:
                 raise ProjectNotFound
             if not await transaction.projects.delete(name):
-                raise ResourceInUse(f"{name} is not empty; delete its audits, data sets, models and artifacts first")
+                raise ResourceInUse(
+                    f"{name} is not empty; delete its verdicts, audits, data sets, models and artifacts first"
+                )
 
 
 def _there(project: Project | None) -> Project:

@@ -15,7 +15,7 @@ from modicum_server.measures import FindingsArtifact
 from modicum_server.ports import ArtifactStore, ReportRenderer, Store
 from modicum_server.usecases.audits import Audits, require_succeeded
 from modicum_server.usecases.input_specifications import first_part, framing_of
-from modicum_server.usecases.stored_results import read_document, read_whole
+from modicum_server.usecases.stored_results import read_beside, read_document, read_whole
 from modicum_server.usecases.versions import require_version
 
 
@@ -136,17 +136,7 @@ class Reports:
 
     def _read_beside(self, loop: asyncio.AbstractEventLoop, document: Mapping[str, Any]) -> Iterator[bytes]:
         """Yield the same in a rendering thread, while the loop reads."""
-        packed = self._findings(document)
-
-        async def following() -> bytes | None:
-            return await anext(packed, None)
-
-        try:
-            while (piece := asyncio.run_coroutine_threadsafe(following(), loop).result()) is not None:
-                yield piece
-        finally:
-            # without waiting: after an error the loop itself may close this generator
-            asyncio.run_coroutine_threadsafe(packed.aclose(), loop)
+        return read_beside(loop, self._artifacts, document["findings"]["digest"])
 
     def _loader(self, loop: asyncio.AbstractEventLoop) -> Callable[[str], bytes | None]:
         """Return a function that gives a rendering thread the bytes of an image, while the loop reads."""

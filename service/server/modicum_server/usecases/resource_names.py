@@ -1,6 +1,8 @@
 """Resource names (AIP-122): how they are formed, checked and taken apart."""
 
 import re
+import secrets
+import time
 from collections.abc import Mapping
 
 from modicum_server.errors import FieldInvalid
@@ -16,6 +18,7 @@ PATTERNS: Mapping[str, str] = {
     "dataset": f"{_PROJECT}/datasets/{RESOURCE_ID}",
     "artifact": f"{_PROJECT}/artifacts/[0-9a-f]{{64}}",
     "audit": f"{_PROJECT}/audits/{RESOURCE_ID}",
+    "verdict": f"{_PROJECT}/verdicts/{RESOURCE_ID}",
     "finding": f"{_PROJECT}/audits/{RESOURCE_ID}/findings/[0-9]{{1,9}}-[0-9]{{1,9}}-[0-9]{{1,9}}",
 }
 FORMS: Mapping[str, str] = {
@@ -25,6 +28,7 @@ FORMS: Mapping[str, str] = {
     "dataset": "projects/PROJECT/datasets/DATASET",
     "artifact": "projects/PROJECT/artifacts/DIGEST",
     "audit": "projects/PROJECT/audits/AUDIT",
+    "verdict": "projects/PROJECT/verdicts/VERDICT",
     "finding": "projects/PROJECT/audits/AUDIT/findings/VERSION-SEARCH-POSITION",
 }
 
@@ -43,6 +47,11 @@ def project_of(kind: str, name: str, field: str = "name") -> str:
 def parent_of(name: str) -> str:
     """Return the name without its last collection and id, e.g. the audit of a finding."""
     return name.rsplit("/", 2)[0]
+
+
+def new_resource_id() -> str:
+    """Return an id that sorts by time: milliseconds since 1970 and 40 random bits, in hexadecimal digits."""
+    return f"{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(5)}"
 
 
 def article(noun: str) -> str:

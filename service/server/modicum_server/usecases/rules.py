@@ -43,6 +43,7 @@ LONGEST_ITEM_CHARACTERS = 1024
 LONGEST_LABEL_CHARACTERS = 256
 LONGEST_FILTER_CHARACTERS = 4096
 LONGEST_POLICY_CHARACTERS = 65_536
+LONGEST_FILE_CHARACTERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,9 @@ RULES: Mapping[str, Rule] = {
     "device": Rule("'auto', 'cpu', 'cuda', or empty", lambda value: value in {"", "auto", "cpu", "cuda"}),
     "filter": Rule(
         f"at most {LONGEST_FILTER_CHARACTERS:,} characters, with {PLAIN}", _is_text(0, LONGEST_FILTER_CHARACTERS)
+    ),
+    "policy_file": Rule(
+        f"at most {LONGEST_FILE_CHARACTERS:,} characters, with {PLAIN}", _is_text(0, LONGEST_FILE_CHARACTERS)
     ),
     "policy": Rule(f"1 to {LONGEST_POLICY_CHARACTERS:,} characters of YAML", _counts(1, LONGEST_POLICY_CHARACTERS)),
 }

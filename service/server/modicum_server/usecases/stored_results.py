@@ -3,8 +3,9 @@
 An audit's reuse key digests all that its result depends on. Audits of equal keys have equal results.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -74,6 +75,22 @@ def library_versions() -> Mapping[str, str]:
 async def read_whole(artifacts: ArtifactStore, digest: str) -> bytes:
     """Return the bytes of an artifact."""
     return b"".join([data async for data in artifacts.read(digest)])
+
+
+def read_beside(loop: asyncio.AbstractEventLoop, artifacts: ArtifactStore, digest: str) -> Iterator[bytes]:
+    """Yield the bytes of an artifact in a thread, while the loop reads."""
+    pieces = artifacts.read(digest)
+
+    async def following() -> bytes | None:
+        return await anext(pieces, None)
+
+    try:
+        while (piece := asyncio.run_coroutine_threadsafe(following(), loop).result()) is not None:
+            yield piece
+    finally:
+        # without waiting: after an error the loop itself may close this generator, or may be closed by then
+        if not loop.is_closed():
+            asyncio.run_coroutine_threadsafe(pieces.aclose(), loop)
 
 
 async def read_document(artifacts: ArtifactStore, digest: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from modicum.v1 import audit_pb2, audit_service_pb2, finding_pb2
 from modicum_server.codec.audits import audit_message, specification_value
 from modicum_server.codec.enums import enum_value
 from modicum_server.codec.findings import finding_message
+from modicum_server.codec.verdicts import judgement_message
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.projects import Principal
 from modicum_server.errors import FieldInvalid
@@ -17,8 +18,10 @@ from modicum_server.transports.methods.enum_numbers import refuse_unknown_number
 from modicum_server.usecases.audit_creation import AuditCreation, AuditOptions
 from modicum_server.usecases.audits import Audits
 from modicum_server.usecases.findings import Findings
+from modicum_server.usecases.judging import AskedPolicy, Judging
 from modicum_server.usecases.pages import PageRequest
 from modicum_server.usecases.reports import ReportFormat, Reports
+from modicum_server.usecases.request_ids import CreateOptions
 from modicum_server.usecases.specifications import FIELD, AuditDraft
 from modicum_server.usecases.watching import Watching, remaining_seconds
 
@@ -36,12 +39,14 @@ class AuditMethods:
         findings: Findings,
         watching: Watching,
         reports: Reports,
+        judging: Judging,
     ) -> None:
         self._audits = audits
         self._creation = creation
         self._findings = findings
         self._watching = watching
         self._reports = reports
+        self._judging = judging
 
     async def get_audit(self, principal: Principal, request: audit_service_pb2.GetAuditRequest) -> audit_pb2.Audit:
         """GetAudit."""
@@ -105,9 +110,10 @@ class AuditMethods:
     async def judge_audit(
         self, principal: Principal, request: audit_service_pb2.JudgeAuditRequest
     ) -> audit_pb2.Judgement:
-        """JudgeAudit: not served yet."""
-        await self._audits.judge(principal, request.name, request.policy)
-        return audit_pb2.Judgement(audit=request.name)
+        """JudgeAudit."""
+        asked = AskedPolicy(request.policy, request.policy_file, request.baseline)
+        options = CreateOptions(request_id=request.request_id, validate_only=request.validate_only)
+        return judgement_message(await self._judging.judge(principal, request.name, asked, options))
 
     async def get_finding(
         self, principal: Principal, request: audit_service_pb2.GetFindingRequest

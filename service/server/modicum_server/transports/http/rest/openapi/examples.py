@@ -14,6 +14,7 @@ IDS: Mapping[str, str] = {
     "artifacts": _DIGEST,
     "audits": "first",
     "findings": "0-0-3",
+    "verdicts": "019ac5a1b7e2-5c1d0e9f3a",
 }
 
 _IMAGENET = {
@@ -47,5 +48,5 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "modicum.v1.FindMissingArtifactsRequest": {"digests": [_DIGEST]},
     "modicum.v1.CancelAuditRequest": {},
-    "modicum.v1.JudgeAuditRequest": {"policy": "rules: []"},
+    "modicum.v1.JudgeAuditRequest": {"policy": "version: 1\npreset: recommended\n"},
 }

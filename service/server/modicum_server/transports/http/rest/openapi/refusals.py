@@ -58,6 +58,10 @@ def _uploads(binding: Binding) -> bool:
     return bool(binding.method.client_streaming)
 
 
+def _stores_bytes(binding: Binding) -> bool:
+    return _uploads(binding) or binding.method.name == "JudgeAudit"
+
+
 def _downloads(binding: Binding) -> bool:
     return binding.is_download
 
@@ -82,10 +86,6 @@ def _names_something(binding: Binding) -> bool:
     return bool(binding.template.variables) or _changes(binding)
 
 
-def _is_judging(binding: Binding) -> bool:
-    return binding.method.name == "JudgeAudit"  # the only method that is in the contract and not served yet
-
-
 _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.InvalidArgument: _always,
     errors.MediaTypeUnknown: _takes_a_body,
@@ -96,7 +96,7 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.PermissionDenied: _changes,
     errors.ArtifactTooLarge: _uploads,
     errors.RequestTooLarge: _takes_json,
-    errors.DiskFull: _uploads,
+    errors.DiskFull: _stores_bytes,
     errors.TooManyCalls: _never,  # gRPC only: HTTP bounds its connections instead
     errors.TooManyQueued: _queues,
     errors.TooManyWatchers: _watches,
@@ -104,7 +104,6 @@ _MET: Mapping[type[errors.ModicumError], Condition] = {
     errors.UploadTruncated: _uploads,
     errors.OffsetInvalid: _downloads,
     errors.DataLoss: _uploads,
-    errors.NotImplementedYet: _is_judging,
     errors.Unavailable: _always,
     errors.ModelServerError: _never,  # it never leaves the worker
 }

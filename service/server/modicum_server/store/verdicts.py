@@ -1,0 +1,96 @@
+"""Verdicts. A stored one never changes."""
+
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from modicum_server.domain.documents import VERDICT_RULE, document_of, value_of
+from modicum_server.domain.verdicts import Verdict, VerdictOutcome
+from modicum_server.ports import Keyed, VerdictFilter
+from modicum_server.store import tables
+from modicum_server.store.projects import project_of
+
+REFERRERS = 10
+_VERDICTS = tables.verdicts.c
+
+
+class PostgresVerdicts:
+    """`ports.Verdicts`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, name: str) -> Verdict | None:
+        """Get a verdict."""
+        row = (await self._connection.execute(select(tables.verdicts).filter_by(name=name))).one_or_none()
+        return _verdict(row) if row else None
+
+    async def page(self, project: str, criteria: VerdictFilter, *, after: str, limit: int) -> list[Keyed[Verdict]]:
+        """List the verdicts of a project, newest first."""
+        query = select(tables.verdicts).where(_VERDICTS.project == project).order_by(_VERDICTS.id.desc()).limit(limit)
+        if after:
+            query = query.where(_VERDICTS.id < int(after))
+        if criteria.outcome is not None:
+            query = query.where(_VERDICTS.outcome == criteria.outcome.value)
+        if criteria.audit:
+            query = query.where(_VERDICTS.audit == criteria.audit)
+        if criteria.model_version:
+            query = query.where(_VERDICTS.model_versions.contains([criteria.model_version]))
+        return [(str(row.id), _verdict(row)) for row in await self._connection.execute(query)]
+
+    async def create(self, verdict: Verdict) -> Verdict | None:
+        """Store it; None when its audit is gone."""
+        # FOR SHARE and not FOR KEY SHARE: a deletion locks the audit's row before it looks which verdicts are about it.
+        audit = select(tables.audits.c.id).filter_by(name=verdict.audit).with_for_update(read=True)
+        if await self._connection.scalar(audit) is None:
+            return None
+        row = insert(tables.verdicts).values(_columns(verdict)).returning(tables.verdicts)
+        return _verdict((await self._connection.execute(row)).one())
+
+    async def of_audit(self, audit: str) -> list[str]:
+        """Names of at most 10 verdicts on an audit."""
+        query = select(_VERDICTS.name).where(_VERDICTS.audit == audit).order_by(_VERDICTS.id).limit(REFERRERS)
+        return list((await self._connection.scalars(query)).all())
+
+    async def delete(self, name: str) -> None:
+        """Delete it."""
+        await self._connection.execute(delete(tables.verdicts).filter_by(name=name))
+
+
+def _columns(verdict: Verdict) -> dict[str, Any]:
+    digests = {verdict.result_digest, verdict.policy_digest, verdict.baseline_digest, verdict.document_digest}
+    return {
+        "name": verdict.name,
+        "project": project_of(verdict.name),
+        "audit": verdict.audit,
+        "model_versions": list(verdict.model_versions),
+        "outcome": verdict.outcome.value,
+        "summary": verdict.summary,
+        "rules": [document_of(VERDICT_RULE, rule) for rule in verdict.rules],
+        "result_digest": verdict.result_digest,
+        "policy_digest": verdict.policy_digest,
+        "baseline": verdict.baseline,
+        "baseline_digest": verdict.baseline_digest,
+        "document_digest": verdict.document_digest,
+        "artifact_digests": sorted(digests - {""}),
+        "principal": verdict.principal,
+    }
+
+
+def _verdict(row: Row[Any]) -> Verdict:
+    return Verdict(
+        name=row.name,
+        audit=row.audit,
+        model_versions=tuple(row.model_versions),
+        outcome=VerdictOutcome(row.outcome),
+        summary=row.summary,
+        rules=tuple(value_of(VERDICT_RULE, rule) for rule in row.rules),
+        result_digest=row.result_digest,
+        policy_digest=row.policy_digest,
+        baseline=row.baseline,
+        baseline_digest=row.baseline_digest,
+        document_digest=row.document_digest,
+        principal=row.principal,
+        create_time=row.create_time,
+    )

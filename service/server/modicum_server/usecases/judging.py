@@ -1,0 +1,235 @@
+"""Judging the result of an audit by a policy, as of today. The gate's engine, which the command has too, decides.
+
+Nothing is searched. A verdict is stored with two documents: the policy's text and every check.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from modicum.errors import PolicyError
+from modicum.gate import verdict as engine
+from modicum.gate.judging import judge
+from modicum.gate.policy import Policy
+from modicum.gate.policy_file import LIMITS, policy_of
+
+from modicum_server.domain.audits import Audit
+from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.verdicts import (
+    RuleLevel,
+    Verdict,
+    VerdictCheck,
+    VerdictInterval,
+    VerdictLimit,
+    VerdictOutcome,
+    VerdictRule,
+)
+from modicum_server.errors import FieldInvalid, PolicyInvalid, ResultIncomplete
+from modicum_server.measures import FindingsArtifact
+from modicum_server.measures.document import canonical_json
+from modicum_server.measures.rows import light_row
+from modicum_server.ports import ArtifactStore, Store, Transaction
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.audits import audit_not_found, require_audit, require_succeeded
+from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest, identify
+from modicum_server.usecases.resource_names import new_resource_id, project_of
+from modicum_server.usecases.rules import check, shown
+from modicum_server.usecases.stored_results import read_beside, read_document
+from modicum_server.usecases.verdicts import require_verdict
+
+DEFAULT_FILE = "modicum.yaml"
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPolicy:
+    """The text of a policy, what messages call its file, and the audit to compare with (may be empty)."""
+
+    text: str
+    file: str = ""
+    baseline: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """An audit and its baseline, with their documents."""
+
+    audit: Audit
+    document: Document
+    baseline: Audit | None
+    baseline_document: Document | None
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+class Judging:
+    """Judges audits and stores the verdicts."""
+
+    def __init__(
+        self,
+        store: Store,
+        artifacts: ArtifactStore,
+        *,
+        on_judged: Callable[[Verdict], None] = lambda _: None,
+        today: Callable[[], date] = _today,
+    ) -> None:
+        """Take the store, the artifacts, what is called with each verdict after it was committed, and the day."""
+        self._store = store
+        self._artifacts = artifacts
+        self._on_judged = on_judged
+        self._today = today
+
+    async def judge(self, principal: Principal, name: str, asked: AskedPolicy, options: CreateOptions) -> Verdict:
+        """Judge an audit, and store the verdict unless the request is only to be checked.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, AuditNotFound, AuditNotSucceeded, PolicyInvalid,
+            ResultIncomplete, RequestIdReused, VerdictNotFound
+        """
+        project = _checked_project(name, asked)
+        authorise(principal, project, Role.AUDITOR)
+        request = identify(project, "JudgeAudit", options, {"name": name, "policy": asked})
+        async with self._store.transaction() as transaction:
+            if known := await request.recall(transaction):
+                return await require_verdict(transaction, known)
+            audit = await _succeeded(transaction, name)
+            baseline = await _succeeded(transaction, asked.baseline) if asked.baseline else None
+        today = self._today()
+        policy = await asyncio.to_thread(_policy, asked, today)
+        judged = await self._read(audit, baseline, policy)
+        found = await asyncio.to_thread(_found, judged, policy, today)
+        document = canonical_json(found.as_json())
+        verdict = _verdict(found, judged, document, principal)
+        if options.validate_only:
+            return replace(verdict, document_digest="")
+        named = replace(verdict, name=f"{project}/verdicts/{new_resource_id()}")
+        return await self._write(project, named, (asked.text.encode(), document), request)
+
+    async def _read(self, audit: Audit, baseline: Audit | None, policy: Policy) -> _Judged:
+        """Read the documents; with their rows where a rule compares them image by image."""
+        compares = any(rule.needs_baseline for rule in policy.rules)
+        if compares and baseline is None:
+            rule = f"a rule of {policy.file} compares with a baseline: expected the name of an audit, got nothing"
+            raise FieldInvalid("baseline", rule)
+        document = await self._document(audit, with_rows=compares)
+        beside = None if baseline is None else await self._document(baseline, with_rows=True)
+        return _Judged(audit, document, baseline, beside)
+
+    async def _document(self, audit: Audit, *, with_rows: bool) -> Document:
+        document = await read_document(self._artifacts, audit.result_digest)
+        if not with_rows:
+            return document
+        loop, digest = asyncio.get_running_loop(), document["findings"]["digest"]
+        findings = FindingsArtifact(lambda: read_beside(loop, self._artifacts, digest))
+        return {**document, "rows": await asyncio.to_thread(_rows, findings)}
+
+    async def _write(
+        self, project: str, verdict: Verdict, documents: tuple[bytes, ...], request: IdentifiedRequest
+    ) -> Verdict:
+        async with self._store.transaction() as transaction:
+            if known := await request.recall(transaction):  # the same request may have come twice at once
+                return await require_verdict(transaction, known)
+            for data in sorted(documents, key=_digest):
+                await transaction.artifacts.lock(_digest(data))
+                await transaction.artifacts.add(project, await self._artifacts.put(data), len(data))
+            created = await transaction.verdicts.create(verdict)
+            if created is None:
+                raise audit_not_found(verdict.audit)
+            await request.remember(transaction, created.name)
+        self._on_judged(created)
+        return created
+
+
+def _checked_project(name: str, asked: AskedPolicy) -> str:
+    project = project_of("audit", name)
+    check("policy", asked.text)
+    check("policy_file", asked.file)
+    if asked.baseline and project_of("audit", asked.baseline, "baseline") != project:
+        raise FieldInvalid("baseline", f"expected an audit of {project}, got {shown(asked.baseline)}")
+    return project
+
+
+async def _succeeded(transaction: Transaction, name: str) -> Audit:
+    audit = await require_audit(transaction, name)
+    require_succeeded(audit)
+    return audit
+
+
+def _policy(asked: AskedPolicy, today: date) -> Policy:
+    try:
+        return policy_of(asked.text, asked.file or DEFAULT_FILE, today=today)
+    except PolicyError as error:
+        raise PolicyInvalid("policy", str(error)) from None  # the caller's mistake needs no traceback in the log
+
+
+def _rows(findings: FindingsArtifact) -> list[Document]:
+    return [light_row(finding) for finding in findings]
+
+
+def _found(judged: _Judged, policy: Policy, today: date) -> engine.Verdict:
+    try:
+        return judge(judged.document, policy, today=today, baseline=judged.baseline_document)
+    except PolicyError as error:
+        raise PolicyInvalid("policy", str(error)) from None  # the caller's mistake needs no traceback in the log
+    except KeyError as error:
+        raise ResultIncomplete(
+            f"the stored result of {judged.audit.name} has no {error}, which {policy.file} needs; audit again"
+        ) from error
+
+
+def _verdict(found: engine.Verdict, judged: _Judged, document: bytes, principal: Principal) -> Verdict:
+    return Verdict(
+        name="",
+        audit=judged.audit.name,
+        model_versions=judged.audit.specification.model_versions,
+        outcome=VerdictOutcome(found.outcome),
+        summary=found.summary,
+        rules=tuple(map(_rule, found.rules)),
+        result_digest=judged.audit.result_digest,
+        policy_digest=found.policy.digest,
+        baseline="" if judged.baseline is None else judged.baseline.name,
+        baseline_digest="" if judged.baseline is None else judged.baseline.result_digest,
+        document_digest=_digest(document),
+        principal=principal.name,
+        create_time=datetime.now(UTC),
+    )
+
+
+def _rule(one: engine.RuleVerdict) -> VerdictRule:
+    limits = ((name, getattr(one.rule, name)) for name in LIMITS)
+    return VerdictRule(
+        id=one.rule.id,
+        title=one.rule.known.title,
+        level=RuleLevel[one.rule.level.name],
+        outcome=VerdictOutcome(one.outcome),
+        requirement=one.requirement,
+        limits=tuple(VerdictLimit(name, value) for name, value in limits if value is not None),
+        p=one.p,
+        share=one.share,
+        check_count=len(one.checks),
+        worst=_check(one.worst),
+    )
+
+
+def _check(one: engine.Check) -> VerdictCheck:
+    return VerdictCheck(
+        model_version=one.model_version,
+        subject=one.subject,
+        outcome=VerdictOutcome(one.outcome),
+        value=one.value,
+        unit=one.unit,
+        n=one.n,
+        interval=None if one.level is None else VerdictInterval(one.low, one.high, one.level),
+        p=one.p,
+        reason=one.reason,
+        waived=one.waived,
+    )
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,75 @@
+"""Verdicts that are stored: read, listed, deleted. `judging` makes them."""
+
+from modicum_server.domain.projects import Principal, Role
+from modicum_server.domain.verdicts import Verdict
+from modicum_server.errors import VerdictNotFound
+from modicum_server.ports import Store, Transaction
+from modicum_server.usecases.access import authorise
+from modicum_server.usecases.filters import verdict_filter
+from modicum_server.usecases.pages import LARGE_NUMBERS, Page, PageRequest, read_page
+from modicum_server.usecases.resource_names import project_of
+
+FIXED_BYTES = 1024
+
+
+class Verdicts:
+    """Reads and deletes verdicts."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, principal: Principal, name: str) -> Verdict:
+        """Get a verdict.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, VerdictNotFound
+        """
+        authorise(principal, project_of("verdict", name), Role.VIEWER)
+        async with self._store.transaction() as transaction:
+            return await require_verdict(transaction, name)
+
+    async def page(self, principal: Principal, parent: str, filter_text: str, request: PageRequest) -> Page[Verdict]:
+        """List the verdicts of a project, newest first.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, PageTokenInvalid, FilterInvalid
+        """
+        authorise(principal, project_of("project", parent, "parent"), Role.VIEWER)
+        criteria = verdict_filter(filter_text)
+        async with self._store.transaction() as transaction:
+            return await read_page(
+                request,
+                f"verdicts of {parent}, {criteria}",
+                lambda after, limit: transaction.verdicts.page(parent, criteria, after=after, limit=limit),
+                weigh=_bytes_of,
+                keys=LARGE_NUMBERS,
+            )
+
+    async def delete(self, principal: Principal, name: str) -> None:
+        """Delete a verdict. Only an admin may: whoever asked for a verdict cannot take it back.
+
+        Raises:
+            FieldInvalid, ProjectNotFound, RoleInsufficient, VerdictNotFound
+        """
+        authorise(principal, project_of("verdict", name), Role.ADMIN)
+        async with self._store.transaction() as transaction:
+            await require_verdict(transaction, name)
+            await transaction.verdicts.delete(name)
+
+
+async def require_verdict(transaction: Transaction, name: str) -> Verdict:
+    """Get a verdict.
+
+    Raises:
+        VerdictNotFound
+    """
+    verdict = await transaction.verdicts.get(name)
+    if verdict is None:
+        raise VerdictNotFound(f"{name}: there is no verdict with this name", name=name)
+    return verdict
+
+
+def _bytes_of(verdict: Verdict) -> int:
+    """Estimate the bytes of a verdict's message."""
+    texts = (f"{rule.title}{rule.requirement}{rule.worst.reason}{rule.worst.waived}" for rule in verdict.rules)
+    return FIXED_BYTES + sum(FIXED_BYTES + 4 * len(text) for text in texts)

@@ -1,0 +1,343 @@
+"""Audits judged over the real store: what is stored, who may, and that the engine is the command's own."""
+
+import asyncio
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from modicum.gate.judging import judge
+from modicum.gate.policy_file import policy_of
+from modicum_server.domain.findings import Finding, Subset
+from modicum_server.domain.verdicts import RuleLevel, VerdictLimit, VerdictOutcome
+from modicum_server.errors import (
+    AuditNotFound,
+    AuditNotSucceeded,
+    FieldInvalid,
+    PolicyInvalid,
+    ProjectNotFound,
+    RequestIdReused,
+    ResourceInUse,
+    ResultIncomplete,
+    RoleInsufficient,
+    VerdictNotFound,
+)
+from modicum_server.usecases.judging import AskedPolicy, Judging
+from modicum_server.usecases.pages import PageRequest
+from modicum_server.usecases.reports import ReportFormat
+from modicum_server.usecases.request_ids import CreateOptions
+
+from tests.gate.documents import CLEAN, VERSION, document, image, place, row, share, with_rows
+from tests.usecases.usecases_stage import ADMIN, AUDITOR, PROJECT, STRANGER, VIEWER, draft
+
+REQUEST_ID = "123e4567-e89b-12d3-a456-426614174000"
+TODAY = datetime.now(UTC).date()
+PLAIN = "version: 1\n"
+ACCURACY = "version: 1\nrules:\n  spot: off\n  accuracy: {level: error, min: 0.8}\n"
+WAIVED = f"""version: 1
+rules: {{spot: off, accuracy: {{min: 0.99}}}}
+waivers: [{{rule: accuracy, reason: known, owner: us, expires: "{TODAY + timedelta(days=9)}"}}]
+"""
+COMPARED = """version: 1
+baseline: {file: main.json}
+rules: {spot: off, accuracy: {max_regression: 0.05}, subset-fraction: {level: warn, min_ratio_to_baseline: 0.8}}
+"""
+DOCUMENTS = {
+    "clean": document({"accuracy": share(180, 200)}),
+    "planted": document({"accuracy": share(100, 200)}, spots=(CLEAN[0], row(0, place((20, 0)), label="cat"), CLEAN[2])),
+    "open": document({"accuracy": share(160, 200)}, spots=(CLEAN[0], row(0, place((6, 6)), label="cat"), CLEAN[2])),
+}
+
+
+@pytest.fixture
+async def audited(place, audit_draft):
+    """Makes an audit that succeeded with a document."""
+
+    async def make(name="clean", findings=(), seed=0):
+        changed = draft(
+            versions=audit_draft.specification.model_versions, dataset=audit_draft.specification.dataset, seed=seed
+        )
+        audit = await place.audit(changed, no_reuse=True)
+        given = DOCUMENTS[name] if isinstance(name, str) else name
+        await place.succeed(audit.name, {**given, "audit": audit.name}, findings)
+        return audit.name
+
+    return make
+
+
+async def judged(place, name, policy=PLAIN, principal=AUDITOR, *, baseline="", file="", **options):
+    return await place.judging.judge(principal, name, AskedPolicy(policy, file, baseline), CreateOptions(**options))
+
+
+async def bytes_of(place, digest):
+    return b"".join([part async for part in place.artifacts.download(VIEWER, f"{PROJECT}/artifacts/{digest}", 0)])
+
+
+async def report_of(place, audit):
+    report = await place.reports.render(VIEWER, audit, ReportFormat.JSON)
+    return json.loads(b"".join([piece async for piece in report.pieces]))
+
+
+async def count(place):
+    return len((await place.verdicts.page(VIEWER, PROJECT, "", PageRequest())).rows)
+
+
+@pytest.mark.parametrize("policy", [PLAIN, ACCURACY, WAIVED], ids=["preset", "measure", "waiver"])
+@pytest.mark.parametrize("name", DOCUMENTS)
+async def test_the_server_says_what_the_command_says_of_the_same_report(place, audited, name, policy):
+    audit = await audited(name)
+
+    stored = await judged(place, audit, policy, file="gates/modicum.yaml")
+
+    offline = judge(
+        await report_of(place, audit), policy_of(policy, "gates/modicum.yaml", today=TODAY), today=TODAY
+    ).as_json()
+    assert json.loads(await bytes_of(place, stored.document_digest)) == offline
+    assert (stored.outcome, stored.summary) == (offline["outcome"], offline["summary"])
+    assert [(rule.id, rule.outcome, rule.p, rule.check_count) for rule in stored.rules] == [
+        (rule["id"], rule["outcome"], rule["p"], len(rule["checks"])) for rule in offline["rules"]
+    ]
+
+
+async def test_a_verdict_says_what_was_judged_by_what_by_whom_and_when(place, audited):
+    audit = await audited("planted")
+    before = datetime.now(UTC)
+
+    stored = await judged(place, audit, ACCURACY)
+
+    (rule,) = stored.rules
+    result = await place.audits.get(VIEWER, audit)
+    assert stored.name.startswith(f"{PROJECT}/verdicts/")
+    assert (stored.audit, stored.model_versions) == (audit, result.specification.model_versions)
+    assert (stored.outcome, stored.principal) == (VerdictOutcome.FAIL, AUDITOR.name)
+    assert stored.policy_digest == hashlib.sha256(ACCURACY.encode()).hexdigest()
+    assert await bytes_of(place, stored.policy_digest) == ACCURACY.encode()
+    assert (stored.result_digest, stored.baseline, stored.baseline_digest) == (result.result_digest, "", "")
+    assert before <= stored.create_time <= datetime.now(UTC)
+    assert (rule.id, rule.level, rule.outcome) == ("accuracy", RuleLevel.ERROR, VerdictOutcome.FAIL)
+    assert rule.limits == (VerdictLimit("min", 0.8),)
+    assert (rule.worst.model_version, rule.worst.value, rule.worst.n) == (VERSION, 0.5, 200)
+
+
+async def test_a_waived_failure_passes_and_stays_visible(place, audited):
+    stored = await judged(place, await audited("planted"), WAIVED)
+
+    (rule,) = stored.rules
+    assert (stored.outcome, rule.outcome) == (VerdictOutcome.PASS, VerdictOutcome.WAIVED)
+    assert rule.worst.waived.startswith("waived by us until")
+
+
+async def test_waivers_are_compared_with_the_day_of_the_server(place, audited):
+    late = Judging(place.store, place.artifact_store, today=lambda: TODAY + timedelta(days=10))
+
+    policy = AskedPolicy(WAIVED.replace("0.99", "0.5"))
+
+    stored = await late.judge(AUDITOR, await audited(), policy, CreateOptions())
+
+    assert (stored.outcome, stored.summary) == (VerdictOutcome.FAIL, "FAIL: 1 waiver expired")
+
+
+def comparable(version, right):
+    """A document that can be compared with another, and the findings of its images, predicted right or wrong."""
+    whole = with_rows([image(at, predicted=int(at >= right)) for at in range(200)], version)
+    mask = bytes(8)
+    findings = [
+        Finding(
+            at,
+            f"{at}.png",
+            one["image_digest"],
+            version,
+            0,
+            label=0,
+            predicted_class=one["predicted_class"],
+            eligible=True,
+            subset=Subset(mask, 8, 8, 8 + at % 3),
+        )
+        for at, one in enumerate(whole.pop("rows"))
+    ]
+    return whole, findings
+
+
+@pytest.mark.parametrize(("right", "outcome"), [(180, "PASS"), (140, "FAIL"), (170, "INCONCLUSIVE")])
+async def test_a_baseline_is_another_audit_and_is_compared_image_by_image(place, audited, right, outcome):
+    main, candidate = await audited(*comparable("main", 180)), await audited(*comparable("new", right), seed=1)
+
+    stored = await judged(place, candidate, COMPARED, baseline=main)
+
+    policy = policy_of(COMPARED, "modicum.yaml", today=TODAY)
+    documents = [await report_of(place, one) for one in (candidate, main)]
+    offline = judge(documents[0], policy, today=TODAY, baseline=documents[1])
+    assert stored.outcome == outcome
+    assert json.loads(await bytes_of(place, stored.document_digest)) == offline.as_json()
+    rule = next(one for one in stored.rules if one.id == "accuracy")
+    assert (stored.baseline, rule.limits) == (main, (VerdictLimit("max_regression", 0.05),))
+    assert rule.worst.interval.low < rule.worst.value < rule.worst.interval.high
+    assert stored.baseline_digest == (await place.audits.get(VIEWER, main)).result_digest
+
+
+async def test_a_baseline_may_be_named_although_no_rule_compares(place, audited):
+    main = await audited(*comparable("main", 180))
+
+    stored = await judged(place, main, PLAIN, baseline=main)
+
+    assert (stored.outcome, stored.baseline) == (VerdictOutcome.PASS, main)
+
+
+async def test_a_policy_that_compares_needs_the_name_of_a_baseline_in_the_same_project(place, audited):
+    audit = await audited()
+
+    with pytest.raises(FieldInvalid, match=r"baseline: a rule of modicum\.yaml compares with a baseline"):
+        await judged(place, audit, COMPARED)
+    with pytest.raises(FieldInvalid, match="baseline: expected an audit of projects/default"):
+        await judged(place, audit, COMPARED, baseline="projects/elsewhere/audits/main")
+    with pytest.raises(AuditNotFound, match="audits/main"):
+        await judged(place, audit, COMPARED, baseline=f"{PROJECT}/audits/main")
+
+
+@pytest.mark.parametrize(
+    ("policy", "place_in_file"),
+    [
+        ("version: 1\nrules:\n  spott: error\n", "gate.yaml:3:3: unknown rule 'spott'"),
+        ("version: 1\nrules: {accuracy: {max: x}}\n", "gate.yaml:2:25"),
+        ("version: 1\n  rules: [", "gate.yaml:2:8"),
+        ("version: 1\nversion: 1\n", "gate.yaml:2:1: the key 'version' comes twice"),
+        ("[" * 60_000, "gate.yaml: expected a few levels"),
+        ('version: 1\nrules: {"a\\0": error}', "gate.yaml:2:9: expected text without control characters"),
+    ],
+    ids=["rule", "type", "yaml", "twice", "deep", "control character"],
+)
+async def test_what_is_wrong_with_a_policy_is_told_by_line_and_column(place, audited, policy, place_in_file):
+    with pytest.raises(PolicyInvalid) as refused:
+        await judged(place, await audited(), policy, file="gate.yaml")
+
+    assert refused.value.field == "policy"
+    assert place_in_file in str(refused.value)
+    assert await count(place) == 0
+
+
+async def test_a_policy_that_asks_for_what_the_result_cannot_have_is_refused(place, audited):
+    unlabelled = {**DOCUMENTS["clean"], "dataset": {"name": f"{PROJECT}/datasets/photos", "labelled": 0}}
+
+    with pytest.raises(PolicyInvalid, match=r"modicum\.yaml:4:3: accuracy needs labels"):
+        await judged(place, await audited(unlabelled), ACCURACY)
+
+
+async def test_a_stored_result_that_lacks_something_is_told_from_a_wrong_policy(place, audited):
+    damaged = {name: value for name, value in DOCUMENTS["clean"].items() if name != "specification"}
+
+    with pytest.raises(ResultIncomplete, match="has no 'specification'"):
+        await judged(place, await audited(damaged), ACCURACY)
+
+
+async def test_only_an_audit_that_succeeded_is_judged(place, audit_draft):
+    audit = await place.audit(audit_draft)
+
+    with pytest.raises(AuditNotSucceeded, match="QUEUED"):
+        await judged(place, audit.name)
+    with pytest.raises(AuditNotFound):
+        await judged(place, f"{PROJECT}/audits/gone")
+
+
+async def test_a_viewer_reads_an_auditor_judges_and_an_admin_deletes(place, audited):
+    audit = await audited()
+    with pytest.raises(RoleInsufficient):
+        await judged(place, audit, principal=VIEWER)
+    with pytest.raises(ProjectNotFound):
+        await judged(place, audit, principal=STRANGER)
+    stored = await judged(place, audit)
+
+    assert await place.verdicts.get(VIEWER, stored.name) == stored
+    for stranger in (
+        place.verdicts.get(STRANGER, stored.name),
+        place.verdicts.page(STRANGER, PROJECT, "", PageRequest()),
+    ):
+        with pytest.raises(ProjectNotFound):
+            await stranger
+    with pytest.raises(RoleInsufficient):
+        await place.verdicts.delete(AUDITOR, stored.name)
+    await place.verdicts.delete(ADMIN, stored.name)
+    for gone in (place.verdicts.get(VIEWER, stored.name), place.verdicts.delete(ADMIN, stored.name)):
+        with pytest.raises(VerdictNotFound):
+            await gone
+
+
+async def test_verdicts_are_listed_newest_first_page_by_page_and_filtered(place, audited):
+    clean, planted = await audited("clean"), await audited("planted", seed=1)
+    version = (await place.audits.get(VIEWER, clean)).specification.model_versions[0]
+    names = [(await judged(place, one)).name for one in (clean, planted, clean)]
+
+    async def listed(filter_text="", **page):
+        found = await place.verdicts.page(VIEWER, PROJECT, filter_text, PageRequest(**page))
+        return [one.name for one in found.rows], found.next_token
+
+    first, token = await listed(size=2)
+    rest, end = await listed(size=2, token=token)
+    assert (first + rest, end) == (names[::-1], "")
+    assert (await listed(f"audit = {clean}"))[0] == [names[2], names[0]]
+    assert (await listed("outcome = FAIL"))[0] == [names[1]]
+    assert (await listed(f"model_version = {version} AND outcome = PASS"))[0] == [names[2], names[0]]
+    assert (await listed("model_version = other"))[0] == []
+
+
+async def test_a_repeated_request_gets_the_verdict_of_the_first(place, audited):
+    audit = await audited()
+
+    first, second = await asyncio.gather(*(judged(place, audit, request_id=REQUEST_ID) for _ in range(2)))
+    third = await judged(place, audit, request_id=REQUEST_ID)
+
+    assert first == second == third
+    assert await count(place) == 1
+    with pytest.raises(RequestIdReused):
+        await judged(place, audit, ACCURACY, request_id=REQUEST_ID)
+    await place.verdicts.delete(ADMIN, first.name)
+    with pytest.raises(VerdictNotFound):
+        await judged(place, audit, request_id=REQUEST_ID)
+
+
+async def test_a_request_that_is_only_checked_stores_nothing(place, audited):
+    audit = await audited("planted")
+
+    told = await judged(place, audit, validate_only=True)
+
+    assert (told.outcome, told.name, told.document_digest) == (VerdictOutcome.FAIL, "", "")
+    assert await count(place) == 0
+    assert await place.artifacts.find_missing(AUDITOR, PROJECT, [told.policy_digest]) != []
+
+
+async def test_what_a_verdict_refers_to_is_kept_until_it_is_deleted(place, audited):
+    audit = await audited()
+    stored = await judged(place, audit)
+    documents = [f"{PROJECT}/artifacts/{digest}" for digest in (stored.policy_digest, stored.document_digest)]
+
+    for name in documents:
+        with pytest.raises(ResourceInUse, match=stored.name):
+            await place.artifacts.delete(ADMIN, name)
+    with pytest.raises(ResourceInUse, match=stored.name):
+        await place.audits.delete(AUDITOR, audit)
+
+    await place.verdicts.delete(ADMIN, stored.name)
+    await place.audits.delete(AUDITOR, audit)
+    for name in documents:
+        await place.artifacts.delete(ADMIN, name)
+
+
+async def test_an_audit_with_a_reused_result_is_kept_by_its_verdict_too(place, audited, audit_draft):
+    await audited()
+    again = await place.audit(audit_draft)
+    assert again.reused_from
+    stored = await judged(place, again.name)
+
+    assert stored.audit == again.name
+    with pytest.raises(ResourceInUse, match=stored.name):
+        await place.audits.delete(AUDITOR, again.name)
+
+
+async def test_each_stored_verdict_is_counted_once(place, audited):
+    counted = []
+    judging = Judging(place.store, place.artifact_store, on_judged=counted.append)
+    audit, options = await audited(), CreateOptions(request_id=REQUEST_ID)
+
+    for one in (options, options, CreateOptions(validate_only=True)):
+        await judging.judge(AUDITOR, audit, AskedPolicy(PLAIN), one)
+
+    assert [verdict.outcome for verdict in counted] == [VerdictOutcome.PASS]
