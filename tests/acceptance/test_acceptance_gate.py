@@ -2,7 +2,10 @@
 
 import json
 
-from tests.acceptance.acceptance_stage import ARCHITECTURE
+import numpy as np
+from PIL import Image
+
+from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
 
 MODEL = (
     "--weights",
@@ -42,3 +45,29 @@ def test_nine_photographs_do_not_settle_a_high_limit(place):
 
     assert gate.code == 4, gate.messages
     assert gate.output.startswith("INCONCLUSIVE: accuracy")
+
+
+def test_a_network_that_follows_a_patch_fails_with_pictures_of_it_which_later_commands_show_again(place):
+    write_photographs(place.folder / "many", 60)
+    (place.folder / "modicum.yaml").write_text("version: 1\naudit: {threshold: 0.9, passes: 40, controls: [spot]}\n")
+
+    gate = place.run("modicum", "gate", "many", *MODEL, "--result", "result.json", "-o", "verdict.json", "-o", "v.html")
+    judged = place.run("modicum", "judge", "result.json", "--json")
+    rendered = place.run("modicum", "render", "verdict.json", "-o", "later.html", "-o", "later.md")
+
+    assert gate.code == judged.code == 1, gate.messages
+    assert rendered.code == 0, rendered.messages
+    assert gate.output.startswith("FAIL: spot")
+    assert judged.document == json.loads((place.folder / "verdict.json").read_text())
+    assert (place.folder / "v.html").read_text().count('<img src="data:image/png;base64,') == 4
+    assert (place.folder / "later.html").read_bytes() == (place.folder / "v.html").read_bytes()
+    assert "\n### The worst spot, for " in (place.folder / "later.md").read_text()
+
+
+def write_photographs(folder, count):
+    """Write photographs in class folders."""
+    labels = np.arange(count) % len(CLASSES)
+    for number, (image, label) in enumerate(zip(patches(labels, seed=11), labels, strict=True)):
+        path = folder / CLASSES[label] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)

@@ -462,6 +462,17 @@ class ReportRenderer(Protocol):
         inputs: Mapping[str, InputSpecification],
         labels: Mapping[str, Sequence[str]],
     ) -> bytes: ...
+    def spot_pictures(
+        self,
+        document: Mapping[str, Any],
+        findings: Iterable[Finding],
+        load_image: Callable[[str], bytes | None],
+        *,
+        inputs: Mapping[str, InputSpecification],
+        labels: Mapping[str, Sequence[str]],
+    ) -> list[dict[str, Any]]:
+        """Pictures of copied spots, for the document of a JSON report."""
+
     def canvas(self, document: Mapping[str, Any], framing: InputSpecification, canvas: Canvas) -> "CanvasWriter": ...
     def canvas_images(self, findings: Iterable[Finding]) -> list[str]:
         """Digests of the images for `canvas`, each once."""

@@ -3,7 +3,7 @@
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,8 @@ from modicum.sources.manifests import manifest_of
 from modicum.sources.objects import with_objects
 from modicum.statistics import Statistics
 from modicum.versions import ModelVersion
+
+Needs = Callable[[Mapping[str, Any]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +115,18 @@ def audit_request(
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What an audit gave: its result, its version, and its document with rows where these were asked for."""
+    """What an audit gave: its result, its version, and its document, or that of its report where it was needed."""
 
     result: Result
     version: ModelVersion
     document: Mapping[str, Any]
 
 
-def measured(request: AuditRequest, *, local: bool, quiet: bool, with_rows: bool = False) -> Measured:
-    """Register the model, upload the images, audit or reuse a stored result, and write the outputs."""
+def measured(request: AuditRequest, *, local: bool, quiet: bool, needs_report: Needs | None = None) -> Measured:
+    """Register the model, upload the images, audit or reuse a stored result, and write the outputs.
+
+    The document is that of the report, with rows and pictures, where the result document is found to need it.
+    """
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
         model, dataset = _registered(client, request, shown), uploaded(client, request.photos, request.images, shown)
         done = audited(
@@ -135,7 +140,9 @@ def measured(request: AuditRequest, *, local: bool, quiet: bool, with_rows: bool
         )
         result = done.result()
         write_outputs(done, request.outputs)
-        document = json.loads(done.report("json")) if with_rows else result.document
+        document = (
+            json.loads(done.report("json")) if needs_report and needs_report(result.document) else result.document
+        )
     return Measured(result, model, document)
 
 

@@ -10,6 +10,7 @@ from modicum.cli.outputs import checked_outputs
 from modicum.cli.policy import policy_from
 from modicum.cli.requests import SearchRequest, search_request
 from modicum.cli.verdicts import VerdictOptions, baseline_of, end_with, judged, verdict_outputs
+from modicum.gate.worst_spot import has_copied_spots
 from modicum.searches import Fill
 from modicum.statistics import Statistics
 
@@ -49,7 +50,9 @@ def gate(
         outputs=checked_outputs(result or ()),
         reuse=not no_reuse,
     )
-    found = measured(request, local=local, quiet=quiet, with_rows=baseline is not None)
+    found = measured(
+        request, local=local, quiet=quiet, needs_report=lambda one: baseline is not None or has_copied_spots(one)
+    )
     refuse_unmeasured(found.result)
     end_with(judged(found.document, policy, "the result", baseline=baseline), outputs, verdict)
 

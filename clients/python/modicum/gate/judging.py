@@ -23,6 +23,7 @@ from modicum.gate.spot_rule import holm
 from modicum.gate.spots import accepted_places, spot_checks
 from modicum.gate.tails import ONE_SIDED, bonferroni
 from modicum.gate.verdict import KIND, Check, Outcome, RuleVerdict, Verdict
+from modicum.gate.worst_spot import worst_spot
 
 Document = Mapping[str, Any]
 #: What of the audit a search of the document must have been measured with.
@@ -57,6 +58,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
         expired=expired,
         left_out=left_out,
         notes=tuple(_notes(document, policy, judged)),
+        worst_spot=worst_spot(document, judged, policy.accept),
     )
 
 

@@ -78,6 +78,7 @@ class Verdict:
         expired: waivers that have expired, in words; each is a violation.
         left_out: rules of the preset that the result has nothing for, and why.
         notes: what a reader must know beside the rules, such as accepted places.
+        worst_spot: pictures of the worst spot that the rule `spot` does not pass, and what the model says of them.
     """
 
     outcome: Outcome
@@ -88,6 +89,7 @@ class Verdict:
     expired: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    worst_spot: Mapping[str, Any] | None = None
 
     @property
     def summary(self) -> str:
@@ -129,6 +131,7 @@ class Verdict:
             "expired_waivers": list(self.expired),
             "left_out": dict(self.left_out),
             "notes": list(self.notes),
+            "worst_spot": None if self.worst_spot is None else dict(self.worst_spot),
         }
 
 

@@ -5,8 +5,9 @@ stored, its card has only the mask.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from modicum_server.domain.findings import (
 )
 from modicum_server.domain.models import InputSpecification
 from modicum_server.domain.searches import Canvas
-from modicum_server.images.pictures import PictureTooLarge, PictureUnreadable, canvas_array
+from modicum_server.images.pictures import MAX_PIXELS, PictureTooLarge, PictureUnreadable, canvas_array
 from modicum_server.measures.number_words import confidence_text, share_text, short_name, times_text
 from modicum_server.measures.observations import Observations
 from modicum_server.measures.observer import unpack_mask
@@ -73,6 +74,21 @@ class Scene:
         toning = panels.toning_of(values, self.input)
         colour = panels.fill_colour(self.fill, self.input, toning) or panels.NEUTRAL
         return Photograph(panels.photograph(values, toning), colour)
+
+
+def scene_of(
+    document: Mapping[str, Any],
+    version: str,
+    fill: str,
+    load_image: LoadImage,
+    *,
+    inputs: Mapping[str, InputSpecification],
+    labels: Mapping[str, Sequence[str]],
+) -> Scene:
+    """Return the scene of one version of a document under a search with this fill."""
+    canvas = Canvas(**document["specification"]["canvas"])
+    max_pixels = document["parameters"].get("max_image_pixels", MAX_PIXELS)
+    return Scene(canvas, inputs.get(version), labels.get(version, ()), fill, load_image, max_pixels)
 
 
 @dataclass(frozen=True, slots=True)

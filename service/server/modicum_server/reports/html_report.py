@@ -12,13 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from modicum_server.domain.findings import Finding
 from modicum_server.domain.models import InputSpecification
-from modicum_server.domain.searches import Canvas
 from modicum_server.domain.statistics import DEFAULTS
-from modicum_server.images.pictures import MAX_PIXELS
 from modicum_server.measures.number_words import asked_text, confidence_text, short_name
 from modicum_server.reports.comparisons import checks, pairs
 from modicum_server.reports.counterfactuals import counterfactual_pages
-from modicum_server.reports.gallery import LoadImage, Scene
+from modicum_server.reports.gallery import LoadImage, scene_of
 from modicum_server.reports.lines import overview
 from modicum_server.reports.matrix import matrices
 from modicum_server.reports.sections import Sketch, sections
@@ -74,15 +72,12 @@ def _sketches(
     inputs: Mapping[str, InputSpecification],
     labels: Mapping[str, Sequence[str]],
 ) -> dict[tuple[str, int], Sketch]:
-    canvas = Canvas(**document["specification"]["canvas"])
-    max_pixels = document["parameters"].get("max_image_pixels", MAX_PIXELS)
     called = version_names(document)
     sketches = {}
     for place, model in enumerate(document["models"], start=1):
         version = model["model_version"]
         for index, result in enumerate(model["searches"]):
-            fill = result["search"]["fill"]
-            scene = Scene(canvas, inputs.get(version), labels.get(version, ()), fill, load_image, max_pixels)
+            scene = scene_of(document, version, result["search"]["fill"], load_image, inputs=inputs, labels=labels)
             sketches[version, index] = Sketch(f"model-{place}-search-{index + 1}", called(version), result, scene)
     return sketches
 

@@ -10,6 +10,7 @@ from modicum_server.reports.canvas_archive import CanvasArchive, images_with_sub
 from modicum_server.reports.gallery import LoadImage
 from modicum_server.reports.html_report import render_html
 from modicum_server.reports.json_report import JsonReport
+from modicum_server.reports.spot_pictures import spot_pictures
 
 
 class Renderer:
@@ -30,6 +31,18 @@ class Renderer:
     ) -> bytes:
         """Return the page; see `render_html`."""
         return render_html(document, findings, load_image, inputs=inputs, labels=labels)
+
+    def spot_pictures(
+        self,
+        document: Mapping[str, Any],
+        findings: Iterable[Finding],
+        load_image: LoadImage,
+        *,
+        inputs: Mapping[str, InputSpecification],
+        labels: Mapping[str, Sequence[str]],
+    ) -> list[dict[str, Any]]:
+        """Return pictures of copied spots; see `reports.spot_pictures`."""
+        return spot_pictures(document, findings, load_image, inputs=inputs, labels=labels)
 
     def canvas(self, document: Mapping[str, Any], framing: InputSpecification, canvas: Canvas) -> CanvasArchive:
         """Return the writer of an archive of images on the canvas."""

@@ -93,9 +93,13 @@ class SpotPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Image:
+class ExampleImage:
+    """An image of an example: its name and digest, and what the model says of it."""
+
+    item: str
     digest: str
     predicted: int | None
+    confidence: float
 
 
 def spot_pages(
@@ -113,7 +117,7 @@ def spot_pages(
         called: names a version.
     """
     tests = document.get("spots", ())
-    images = _images(tests, findings)
+    images = example_images(tests, findings)
     return [
         SpotPage(
             called(test["model_version"]),
@@ -134,8 +138,10 @@ def _ordered(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(rows, key=lambda row: (OUTCOMES.index(row["outcome"]), row["target_class"] is None))
 
 
-def _images(tests: Sequence[Mapping[str, Any]], findings: Iterable[Finding]) -> Mapping[tuple[str, int], _Image]:
-    """The images of all examples, by version and position."""
+def example_images(
+    tests: Sequence[Mapping[str, Any]], findings: Iterable[Finding]
+) -> Mapping[tuple[str, int], ExampleImage]:
+    """Return the images of all examples, by version and position."""
     wanted = {
         (test["model_version"], test["search_index"], example[name])
         for test in tests
@@ -146,14 +152,16 @@ def _images(tests: Sequence[Mapping[str, Any]], findings: Iterable[Finding]) -> 
     if not wanted:
         return {}
     return {
-        (finding.model_version, finding.position): _Image(finding.image_digest, finding.predicted_class)
+        (finding.model_version, finding.position): ExampleImage(
+            finding.item, finding.image_digest, finding.predicted_class, finding.confidence
+        )
         for finding in findings
         if (finding.model_version, finding.search_index, finding.position) in wanted
     }
 
 
 def _line(row: Mapping[str, Any]) -> SpotLine:
-    strongest = _strongest(row)
+    strongest = shown_place(row)
     pasted, covered = (
         measure_from_json(strongest["measures"][name]) for name in ("spot_pasted_difference", "spot_covered_difference")
     )
@@ -170,14 +178,14 @@ def _line(row: Mapping[str, Any]) -> SpotLine:
     )
 
 
-def _strongest(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The place that is shown."""
+def shown_place(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the place of a row that is shown."""
     shown = [place for place in row["places"] if place.get("outside", False) is _is_outside(row)]
     return max(shown or row["places"], key=lambda place: _low(place["measures"]["spot_pasted_difference"]))
 
 
 def _worked_text(row: Mapping[str, Any]) -> str:
-    pasted = measure_from_json(_strongest(row)["measures"]["spot_pasted_difference"])
+    pasted = measure_from_json(shown_place(row)["measures"]["spot_pasted_difference"])
     return share_text(pasted.parameters["here"] or 0.0)
 
 
@@ -226,7 +234,7 @@ def _difference_text(measure: Measure, shares: str) -> str:
 
 
 def _copies(
-    row: Mapping[str, Any], images: Mapping[tuple[str, int], _Image], test: Mapping[str, Any], scene: Scene
+    row: Mapping[str, Any], images: Mapping[tuple[str, int], ExampleImage], test: Mapping[str, Any], scene: Scene
 ) -> tuple[CopiedSpot, ...]:
     copies = []
     for example in row["examples"]:
@@ -241,19 +249,24 @@ def _copies(
 
 
 def _copy(example: Mapping[str, Any], source: Photograph, other: Photograph, labels: Sequence[str]) -> CopiedSpot:
-    region = _region(example, source.pixels.shape[:2])
+    region = copied_region(example, source.pixels.shape[:2])
     return CopiedSpot(
         source=panels.photograph_uri(source.pixels),
         other=panels.photograph_uri(other.pixels),
-        copy=panels.photograph_uri(np.where(region[..., None], source.pixels, other.pixels)),
+        copy=panels.photograph_uri(pasted(region, source.pixels, other.pixels)),
         outline=panels.outline(region),
         source_class=labels[0],
         other_class=labels[1],
     )
 
 
-def _region(example: Mapping[str, Any], canvas: tuple[int, ...]) -> panels.Mask:
-    """The copied place as a mask (H, W)."""
+def pasted(region: panels.Mask, above: panels.Pixels, below: panels.Pixels) -> panels.Pixels:
+    """Return a picture (H, W, 3) with the region taken from another."""
+    return np.where(region[..., None], above, below)
+
+
+def copied_region(example: Mapping[str, Any], canvas: tuple[int, ...]) -> panels.Mask:
+    """Return the place of an example as a mask (H, W)."""
     height, width = canvas
     if "mask" in example:
         bits = np.unpackbits(np.frombuffer(base64.b64decode(example["mask"]), dtype=np.uint8), count=height * width)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from modicum_server.domain.audits import Audit
 from modicum_server.domain.models import InputSpecification
@@ -26,6 +26,11 @@ class ReportFormat(StrEnum):
     HTML = "html"
     CANVAS = "canvas"
 
+
+SPOT_PICTURES = "spot_pictures"
+"""The key of a JSON report that holds pictures of copied spots."""
+
+Drawn = TypeVar("Drawn")
 
 MEDIA_TYPES = {
     ReportFormat.JSON: "application/json",
@@ -66,15 +71,15 @@ class Reports:
         document = await read_document(self._artifacts, audit.result_digest)
         match form:
             case ReportFormat.JSON:
-                pieces = self._json(document)
+                pieces = self._json(audit, document)
             case ReportFormat.HTML:
                 pieces = self._page(audit, document)
             case ReportFormat.CANVAS:
                 pieces = self._canvas(audit, document)
         return Report(MEDIA_TYPES[form], pieces)
 
-    async def _json(self, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
-        report = self._renderer.json(document)
+    async def _json(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
+        report = self._renderer.json(await self._with_spot_pictures(audit, document))
         yield report.begin()
         async with aclosing(self._findings(document)) as packed:
             async for piece in packed:
@@ -82,15 +87,25 @@ class Reports:
                     yield text
         yield report.end()
 
+    async def _with_spot_pictures(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the document with pictures of copied spots, if it has such copies."""
+        if not any(row["examples"] for test in document.get("spots", ()) for row in test["rows"]):
+            return document
+        return {**document, SPOT_PICTURES: await self._drawn(audit, document, self._renderer.spot_pictures)}
+
     async def _page(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
         """Yield the page as one piece: its size is bounded. The findings that it is chosen from are read twice."""
+        yield await self._drawn(audit, document, self._renderer.html)
+
+    async def _drawn(self, audit: Audit, document: Mapping[str, Any], draw: Callable[..., Drawn]) -> Drawn:
+        """Return what a function of the renderer draws from findings and images, in a thread while the loop reads."""
         async with self._store.transaction() as transaction:
             names = audit.specification.model_versions
             versions = [await require_version(transaction, name) for name in names]
         framing = framing_of(audit.specification.canvas, versions)
         loop = asyncio.get_running_loop()
-        yield await asyncio.to_thread(
-            lambda: self._renderer.html(
+        return await asyncio.to_thread(
+            lambda: draw(
                 document,
                 FindingsArtifact(lambda: self._read_beside(loop, document)),
                 self._loader(loop),
