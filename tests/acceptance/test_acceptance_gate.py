@@ -1,8 +1,10 @@
 """The gate through the real service: it audits, judges, and its stored result gives the same verdict again."""
 
 import json
+import re
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
@@ -71,3 +73,52 @@ def write_photographs(folder, count):
         path = folder / CLASSES[label] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(path)
+
+
+COMPARED = """version: 1
+audit: {threshold: 0.8, passes: PASSES, controls: [fill]}
+baseline: BASELINE
+rules:
+  spot: off
+  subset-fraction: {level: error, min_ratio_to_baseline: 0.5}
+"""
+
+
+@pytest.fixture
+def photographs(place):
+    """Thirty photographs, of which a comparison can be made."""
+    write_photographs(place.folder / "many", 30)
+    return place
+
+
+def compared(place, baseline, *, passes=40):
+    """Write a policy that compares with this baseline."""
+    text = COMPARED.replace("BASELINE", baseline).replace("PASSES", str(passes))
+    (place.folder / "modicum.yaml").write_text(text)
+
+
+def baseline_named(output):
+    """The audit that a verdict names as its baseline."""
+    return re.search(r"the baseline is (\S+),", output)[1]
+
+
+def test_a_baseline_on_the_server_is_compared_with_and_audited_anew_where_it_differs(photographs):
+    place = photographs
+    compared(place, "{model: gated/1}")
+
+    first = place.run("modicum", "gate", "many", *MODEL, "--name", "gated", "--result", "first.json")
+    stored = baseline_named(first.output)
+    again = place.run("modicum", "judge", "first.json")
+    compared(place, f"{{audit: {stored}}}")
+    by_audit = place.run("modicum", "judge", "first.json")
+    compared(place, f"{{audit: {stored}}}", passes=60)
+    anew = place.run("modicum", "gate", "many", *MODEL, "--name", "gated", "--result", "anew.json")
+    compared(place, "{model: gated/1}", passes=40)
+    (place.folder / "missing.json").write_text((place.folder / "anew.json").read_text().replace('"cpu"', '"cuda"'))
+    missing = place.run("modicum", "judge", "missing.json")
+
+    assert [one.code for one in (first, again, by_audit, anew)] == [0, 0, 0, 0], first.messages + anew.messages
+    assert baseline_named(again.output) == baseline_named(by_audit.output) == stored
+    assert baseline_named(anew.output) != stored
+    assert missing.code == 2
+    assert "differs in device; run `modicum gate`" in missing.messages

@@ -1,6 +1,5 @@
 """`modicum audit`: from a folder of images and a model's file to a result, in one command."""
 
-import json
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,10 +25,12 @@ from modicum.cli.requests import (
     search_request,
 )
 from modicum.cli.result_tables import show_result
+from modicum.cli.stored_baselines import baseline_beside, report_of
 from modicum.cli.watching import watched
 from modicum.client import Audit, Client
 from modicum.datasets import Dataset
 from modicum.errors import DataRefused, ModicumError
+from modicum.gate.policy import BaselineKind, BaselineSource
 from modicum.local import data_folder
 from modicum.resource_names import short_version, suggested_id
 from modicum.results import Result
@@ -115,35 +116,49 @@ def audit_request(
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What an audit gave: its result, its version, and its document, or that of its report where it was needed."""
+    """What an audit gave: its result, its version, and its document.
+
+    With a baseline to compare with, the document has its rows. `baseline` is the report of one that the server holds.
+    """
 
     result: Result
     version: ModelVersion
     document: Mapping[str, Any]
+    baseline: Mapping[str, Any] | None = None
 
 
-def measured(request: AuditRequest, *, local: bool, quiet: bool, needs_report: Needs | None = None) -> Measured:
+def measured(
+    request: AuditRequest,
+    *,
+    local: bool,
+    quiet: bool,
+    needs_report: Needs | None = None,
+    baseline: BaselineSource | None = None,
+) -> Measured:
     """Register the model, upload the images, audit or reuse a stored result, and write the outputs.
 
-    The document is that of the report, with rows and pictures, where the result document is found to need it.
+    The document is that of the report, with rows and pictures, where the result document is found to need it or is to
+    be compared with a baseline. One that the server holds is fetched, or audited anew beside the new version.
     """
     with view(quiet=quiet) as shown, connected(shown, local=local) as client:
         model, dataset = _registered(client, request, shown), uploaded(client, request.photos, request.images, shown)
-        done = audited(
-            client,
-            [model],
-            dataset,
-            request.search,
-            shown,
-            reuse=request.reuse,
-            counterfactual=_uploaded_counterfactuals(client, request, shown),
-        )
+        paired = _uploaded_counterfactuals(client, request, shown)
+
+        def run(version: ModelVersion, *, reuse: bool) -> Audit:
+            return audited(client, [version], dataset, request.search, shown, reuse=reuse, counterfactual=paired)
+
+        def anew(version: str, reuse: bool) -> Mapping[str, Any]:  # noqa: FBT001  # the form of `AuditAnew`
+            shown.say(f"baseline {short_version(version)}: audited beside the new version")
+            return report_of(run(client.models.version(version), reuse=reuse))
+
+        done = run(model, reuse=request.reuse)
         result = done.result()
         write_outputs(done, request.outputs)
-        document = (
-            json.loads(done.report("json")) if needs_report and needs_report(result.document) else result.document
-        )
-    return Measured(result, model, document)
+        needed = baseline is not None or (needs_report is not None and needs_report(result.document))
+        document = report_of(done) if needed else result.document
+        if baseline is None or baseline.kind is BaselineKind.FILE:
+            return Measured(result, model, document)
+        return Measured(result, model, document, baseline_beside(client, baseline, document, anew))
 
 
 def _print_result(found: Measured, outputs: Sequence[Output], *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from modicum.cli import audits, datasets, ensemble, models, policy
+from modicum.cli import audits, baseline, datasets, ensemble, models, policy
 from modicum.cli.audit import audit
 from modicum.cli.gate import gate
 from modicum.cli.judge import judge
@@ -29,6 +29,7 @@ app.add_typer(datasets.app, name="datasets")
 app.add_typer(audits.app, name="audits")
 app.add_typer(ensemble.app, name="ensemble")
 app.add_typer(policy.app, name="policy")
+app.add_typer(baseline.app, name="baseline")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # the form that typer calls

@@ -9,7 +9,8 @@ from modicum.cli.audit import audit_request, measured, refuse_unmeasured
 from modicum.cli.outputs import checked_outputs
 from modicum.cli.policy import policy_from
 from modicum.cli.requests import SearchRequest, search_request
-from modicum.cli.verdicts import VerdictOptions, baseline_of, end_with, judged, verdict_outputs
+from modicum.cli.stored_baselines import baseline_in_file
+from modicum.cli.verdicts import VerdictOptions, end_with, judged, verdict_outputs
 from modicum.gate.worst_spot import has_copied_spots
 from modicum.searches import Fill
 from modicum.statistics import Statistics
@@ -43,18 +44,16 @@ def gate(
     interrupted.
     """
     outputs, policy = verdict_outputs(verdict.output or ()), policy_from(verdict.policy)
-    baseline = baseline_of(policy)
+    in_file = baseline_in_file(policy)
     request = audit_request(
         subject,
         search=search_of(policy.audit),
         outputs=checked_outputs(result or ()),
         reuse=not no_reuse,
     )
-    found = measured(
-        request, local=local, quiet=quiet, needs_report=lambda one: baseline is not None or has_copied_spots(one)
-    )
+    found = measured(request, local=local, quiet=quiet, needs_report=has_copied_spots, baseline=policy.baseline)
     refuse_unmeasured(found.result)
-    end_with(judged(found.document, policy, "the result", baseline=baseline), outputs, verdict)
+    end_with(judged(found.document, policy, "the result", baseline=in_file or found.baseline), outputs, verdict)
 
 
 def search_of(audit: Mapping[str, Any]) -> SearchRequest:

@@ -1,14 +1,15 @@
 """`modicum judge`: a verdict on a stored result, by a policy. A file is judged without a server."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from modicum.cli.documents import read_document
 from modicum.cli.policy import policy_from
-from modicum.cli.verdicts import VerdictOptions, baseline_of, end_with, judged, read_document, verdict_outputs
+from modicum.cli.stored_baselines import baseline_stored, report_of
+from modicum.cli.verdicts import VerdictOptions, end_with, judged, verdict_outputs
 
 
 def judge(
@@ -26,17 +27,16 @@ def judge(
     Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE; 2 wrong usage or policy, 3 not completed, 130 interrupted.
     """
     outputs, policy = verdict_outputs(verdict.output or ()), policy_from(verdict.policy)
-    document = _document(result)
-    end_with(judged(document, policy, result, baseline=baseline_of(policy)), outputs, verdict)
+    document = result_named(result)
+    end_with(judged(document, policy, result, baseline=baseline_stored(policy, document)), outputs, verdict)
 
 
-def _document(result: str) -> Mapping[str, Any]:
-    """The document in a file, if there is one of that name or the name ends in .json; else that of an audit."""
+def result_named(result: str) -> Mapping[str, Any]:
+    """Return the document in a file, if there is one of that name or the name ends in .json; else that of an audit."""
     path = Path(result)
     if path.suffix.lower() == ".json" or path.exists():
         return read_document(path)
     from modicum.client import Client  # noqa: PLC0415  # a file is judged without gRPC
 
     with Client() as client:
-        report: Mapping[str, Any] = json.loads(client.audits.get(result).report("json"))
-        return report
+        return report_of(client.audits.get(result))

@@ -1,6 +1,5 @@
 """How a verdict leaves the command: its outputs, its ten lines, and its exit code."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,15 +72,6 @@ def verdict_outputs(paths: Sequence[Path]) -> tuple[VerdictOutput, ...]:
     return tuple(VerdictOutput(path, checked_suffix(path, FORMS)) for path in paths)
 
 
-def baseline_of(policy: Policy) -> Mapping[str, Any] | None:
-    """Read the baseline that a policy names, from its file beside the policy.
-
-    Raises:
-        InvalidSource: it cannot be read.
-    """
-    return None if policy.baseline is None else read_document(Path(policy.file).parent / policy.baseline)
-
-
 def judged(document: Mapping[str, Any], policy: Policy, source: str, *, baseline: Mapping[str, Any] | None) -> Verdict:
     """Judge a result document as of today.
 
@@ -95,23 +85,6 @@ def judged(document: Mapping[str, Any], policy: Policy, source: str, *, baseline
         raise InvalidSource(f"{source}: expected a whole result document, but it has no {error}") from error
     except ModuleNotFoundError as error:
         raise PolicyError(NEEDS_EXTRA, reason="GATE_NOT_INSTALLED") from error
-
-
-def read_document(path: Path) -> Mapping[str, Any]:
-    """Read a result document.
-
-    Raises:
-        InvalidSource: it cannot be read, or is not a JSON object.
-    """
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InvalidSource(f"{path}: expected a result document in JSON; {error}") from error
-    if not isinstance(document, dict):
-        raise InvalidSource(f"{path}: expected a result document, got {type(document).__name__}")
-    return document
 
 
 def exit_code_of(verdict: Verdict) -> int:

@@ -75,26 +75,34 @@ def compared(document: Document, version: str, *, called: str) -> Compared:
     """
     if "rows" not in document:
         raise PolicyError(NO_ROWS.format(called, WAY_OUT))
-    model = next(one for one in document["models"] if one["model_version"] == version)
     canvas = document["specification"]["canvas"]
     pixels = canvas["height"] * canvas["width"]
     rows: list[list[ImageResult]] = [[] for _ in document["specification"]["searches"]]
     for row in document["rows"]:
         if row["model_version"] == version:
             rows[row["search_index"]].append(_image(row, pixels))
+    return _with_digest(_side(document, version, rows))
+
+
+def without_images(document: Document, version: str) -> Compared:
+    """Return a version's side of a comparison, of a result that may have no rows: what must be equal, and no image."""
+    return _side(document, version, [[] for _ in document["specification"]["searches"]])
+
+
+def _side(document: Document, version: str, images: Iterable[Iterable[ImageResult]]) -> Compared:
+    model = next(one for one in document["models"] if one["model_version"] == version)
     parameters = document["parameters"]
-    side = Compared(
+    return Compared(
         conditions={
-            "canvas": canvas,
+            "canvas": document["specification"]["canvas"],
             "mean_fill": model.get("mean_fill"),
             "device": str(parameters["device"]).partition(":")[0],
             "dtype": parameters["dtype"],
             "versions": parameters["versions"],
         },
         result=identity(document),
-        searches=tuple(_searches(model, document["specification"]["searches"], rows)),
+        searches=tuple(_searches(model, document["specification"]["searches"], images)),
     )
-    return _with_digest(side)
 
 
 def baseline_side(document: Document) -> Compared:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from modicum.gate.baseline_file import Compared, ImageResult, SearchResult
+from modicum.gate.baseline_file import Compared, Document, ImageResult, SearchResult, without_images
 from modicum.gate.means import Mean, mean_ends
 from modicum.gate.paired import Sizes, is_softer, log_ratios
 from modicum.gate.policy import Rule
@@ -29,8 +29,22 @@ Images = Sequence[tuple[ImageResult, ImageResult]]
 def baseline_check(rule: Rule, version: str, ours: Compared, search: Mapping[str, Any], baseline: Compared) -> Check:
     """Return what a rule says of a version beside the baseline, under the search that the rule is about."""
     if rule.max_regression is not None:
-        return _accuracy_check(rule, Check(model_version=version, subject=LESS), ours, search, baseline)
-    return _ratio_check(rule, Check(model_version=version, subject=OVER), ours, search, baseline)
+        return _accuracy_check(
+            rule, Check(model_version=version, subject=LESS, against_baseline=True), ours, search, baseline
+        )
+    return _ratio_check(rule, Check(model_version=version, subject=OVER, against_baseline=True), ours, search, baseline)
+
+
+def measured_otherwise(document: Document, baseline: Document) -> str:
+    """Return the first field in which two results of one version were measured otherwise; empty if in none.
+
+    Rows are not looked at. The searches are those for the predicted class that come first.
+    """
+    ours, theirs = (without_images(one, one["models"][0]["model_version"]) for one in (document, baseline))
+    search = next((one.search for one in ours.searches if one.search["target_rule"] == "predicted"), None)
+    if search is None or not theirs.searches:
+        return "searches"
+    return _apart(ours, _searched(ours, search), theirs, _nearest(theirs, search))
 
 
 def _accuracy_check(rule: Rule, check: Check, ours: Compared, search: Mapping[str, Any], baseline: Compared) -> Check:
@@ -60,11 +74,10 @@ def _accuracy(check: Check, right: Sequence[tuple[bool, bool]], limit: float) ->
 
 
 def _ratio_check(rule: Rule, check: Check, ours: Compared, search: Mapping[str, Any], baseline: Compared) -> Check:
-    apart = next(_differing(ours.conditions, baseline.conditions, tuple(ours.conditions)), "")
     mine, theirs = _searched(ours, search), _nearest(baseline, search)
-    apart = apart or next(_differing(mine.search, theirs.search, tuple(mine.search)), "")
-    if apart or mine.gradient_free != theirs.gradient_free:
-        return _unjudged(check, f"the baseline was measured otherwise: {apart or 'gradient_free'} differs")
+    apart = _apart(ours, mine, baseline, theirs)
+    if apart:
+        return _unjudged(check, f"the baseline was measured otherwise: {apart} differs")
     pairs = _pairs(mine, theirs)
     logs = log_ratios(*(_sizes(side) for side in zip(*pairs, strict=True))) if pairs else np.array([])
     if len(logs) < FEWEST_PAIRS:
@@ -103,6 +116,15 @@ def _judged(check: Check, number: Number, ends: tuple[float | None, float | None
 
 def _unjudged(check: Check, reason: str) -> Check:
     return replace(check, holds=False, reason=reason)
+
+
+def _apart(ours: Compared, mine: SearchResult, baseline: Compared, theirs: SearchResult) -> str:
+    """The first field of what must be equal for sizes to compare that differs, or is not known; empty if none."""
+    fields = [
+        *_differing(ours.conditions, baseline.conditions, tuple(ours.conditions)),
+        *_differing(mine.search, theirs.search, tuple(mine.search)),
+    ]
+    return fields[0] if fields else "gradient_free" if mine.gradient_free != theirs.gradient_free else ""
 
 
 def _differing(ours: Mapping[str, Any], theirs: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:

@@ -57,7 +57,7 @@ def judge(document: Document, policy: Policy, *, today: date, baseline: Document
         rules=tuple(judged),
         expired=expired,
         left_out=left_out,
-        notes=tuple(_notes(document, policy, judged)),
+        notes=tuple(_notes(document, policy, judged, side)),
         worst_spot=worst_spot(document, judged, policy.accept),
     )
 
@@ -114,7 +114,7 @@ def _checks(rule: Rule, document: Document, policy: Policy, baseline: Compared |
 def _against(rule: Rule, document: Document, model: Document, policy: Policy, baseline: Compared | None) -> Check:
     version, search = model["model_version"], _search(rule, model, policy)
     if baseline is None:
-        return Check(model_version=version, holds=False, reason="there is no baseline")
+        return Check(model_version=version, holds=False, against_baseline=True, reason="there is no baseline")
     if search is None:
         return Check(model_version=version, holds=False, reason=NOT_AS_ASKED)
     ours = compared(document, version, called="the result")
@@ -125,7 +125,8 @@ def _against(rule: Rule, document: Document, model: Document, policy: Policy, ba
 def _unless_weak(check: Check, document: Document, search: Document, policy: Policy) -> Check:
     """The check; inconclusive where the evidence is weaker than the policy asks, or was measured otherwise."""
     weak = _measured_otherwise(document, policy) or _too_weak(search, policy)
-    return replace(check, holds=False, passes=False, reason=weak, unsettled="") if weak else check
+    nothing = replace(check, holds=False, passes=False, against_baseline=False, reason=weak, unsettled="")
+    return nothing if weak else check
 
 
 def _verdict_check(rule: Rule, entry: Document, document: Document) -> Check:
@@ -275,8 +276,12 @@ def _expired(waiver: Waiver) -> str:
     )
 
 
-def _notes(document: Document, policy: Policy, judged: Sequence[RuleVerdict]) -> Iterator[str]:
+def _notes(
+    document: Document, policy: Policy, judged: Sequence[RuleVerdict], baseline: Compared | None
+) -> Iterator[str]:
     yield from stop_notes(document)
+    if baseline is not None:
+        yield f"the baseline is {baseline.result['audit']}, sha256:{baseline.digest}"
     for model in document["models"]:
         yield from accepted_places(document, model["model_version"], policy.accept)
     checks = [(one.rule, check) for one in judged for check in one.checks]

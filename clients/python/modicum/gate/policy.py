@@ -39,6 +39,22 @@ class Inconclusive(StrEnum):
     ALLOW = "allow"
 
 
+class BaselineKind(StrEnum):
+    """Where a baseline is: in a file beside the policy, or on the server."""
+
+    FILE = "file"
+    AUDIT = "audit"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineSource:
+    """What a policy names as its baseline: a file, an audit, or a version of a model as NAME/3."""
+
+    kind: BaselineKind
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class KnownRule:
     """A rule that a policy may name.
@@ -139,7 +155,7 @@ class Policy:
     require: Mapping[str, int] = field(default_factory=dict)
     error_budget: float = DEFAULT_ERROR_BUDGET
     inconclusive: Inconclusive = Inconclusive.FAIL
-    baseline: str | None = None
+    baseline: BaselineSource | None = None
     preset: str = DEFAULT_PRESET
     rules: tuple[Rule, ...] = ()
     accept: tuple[Acceptance, ...] = ()

@@ -12,7 +12,19 @@ from typing import Any
 from modicum.errors import PolicyError
 from modicum.gate.catalogue import did_you_mean, known_rules
 from modicum.gate.marked_yaml import NEEDS_EXTRA, Mark, Marked, Path, marked_yaml
-from modicum.gate.policy import Acceptance, Box, Inconclusive, Kind, KnownRule, Level, Policy, Rule, Waiver
+from modicum.gate.policy import (
+    Acceptance,
+    BaselineKind,
+    BaselineSource,
+    Box,
+    Inconclusive,
+    Kind,
+    KnownRule,
+    Level,
+    Policy,
+    Rule,
+    Waiver,
+)
 from modicum.gate.presets import PRESETS
 
 LONGEST_WAIVER = timedelta(days=180)
@@ -196,7 +208,7 @@ def _limit_problems(marked: Marked, known: KnownRule, limit: str) -> Iterator[Pr
     elif of is None and known.kind is Kind.BASELINE:
         yield mark, f"{known.id} is compared with the baseline alone and has no {limit}; use min_ratio_to_baseline"
     elif of is not None and "baseline" not in marked.value:
-        yield mark, f"{limit} needs `baseline: {{file: FILE.json}}`; add it or remove the limit"
+        yield mark, f"{limit} needs a `baseline`, such as {{file: FILE.json}}; add it or remove the limit"
 
 
 def _is_complete(policy: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> bool:
@@ -228,12 +240,13 @@ def _policy(marked: Marked, digest: str) -> Policy:
     options: dict[str, Any] = {
         name: given[name] for name in ("audit", "require", "error_budget", "preset") if name in given
     }
+    named = given.get("baseline", {})
     if "inconclusive" in given:
         options["inconclusive"] = Inconclusive(given["inconclusive"])
     return Policy(
         file=marked.file,
         digest=digest,
-        baseline=given.get("baseline", {}).get("file"),
+        baseline=next((BaselineSource(BaselineKind(kind), name) for kind, name in named.items()), None),
         rules=tuple(_rules(marked)),
         accept=tuple(_acceptance(marked, index, one) for index, one in enumerate(given.get("accept", ()))),
         waivers=tuple(_waiver(marked, index, one) for index, one in enumerate(given.get("waivers", ()))),

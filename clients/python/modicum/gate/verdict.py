@@ -31,6 +31,7 @@ class Check:
         passes: whether it lies within, one-sided at 95%.
         holds: whether the evidence may be judged at all; where it may not, `reason` says why.
         reason: what is missing, or what was found.
+        against_baseline: whether it compares with the baseline.
         unsettled: why it is inconclusive, where it neither fails nor passes.
     """
 
@@ -47,6 +48,7 @@ class Check:
     holds: bool = True
     reason: str = ""
     unsettled: str = ""
+    against_baseline: bool = False
     outcome: Outcome = Outcome.INCONCLUSIVE
     waived: str = ""
 

@@ -1,0 +1,66 @@
+"""`modicum baseline`: the file that a policy compares with."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modicum.cli import options
+from modicum.cli.consoles import print_error, stdout
+from modicum.cli.documents import read_document
+from modicum.cli.exit_codes import INCONCLUSIVE, VIOLATED
+from modicum.cli.judge import result_named
+from modicum.cli.outputs import write_file
+from modicum.cli.policy import policy_from
+from modicum.cli.registration import Group, command
+from modicum.cli.stored_baselines import baseline_path
+from modicum.cli.verdicts import DEFAULT_POLICY, POLICY, judged
+from modicum.errors import InvalidArgument
+from modicum.gate.baseline_file import baseline_document, baseline_side
+from modicum.gate.baseline_update import refusal
+from modicum.gate.verdict import Outcome
+
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Write the file that a policy compares with.")
+
+
+@command(app)
+def update(
+    result: Annotated[
+        str,
+        typer.Argument(metavar="RESULT", help="A result with its rows in a FILE.json, or the name of an audit."),
+    ],
+    *,
+    policy: Annotated[Path, options.option(POLICY, "--policy", "FILE", "The policy that names the baseline file.")] = (
+        DEFAULT_POLICY
+    ),
+    reason: Annotated[
+        str,
+        options.option(
+            POLICY, "--reason", "TEXT", "Why it replaces a baseline that it cannot be compared with, or the first one."
+        ),
+    ] = "",
+) -> None:
+    """Make a result the baseline: write the file that the policy names.
+
+    Nothing is written unless the result passes all other rules of level error, and the comparison with the baseline
+    that it replaces. Where that comparison cannot be made, `--reason` says why it is replaced all the same.
+
+    Exit codes: 0 written, 1 a rule fails, 4 a rule is inconclusive; 2 wrong usage or policy, or a reason is needed; 3
+    not completed.
+    """
+    by = policy_from(policy)
+    file = baseline_path(by)
+    if file is None:
+        raise InvalidArgument(f"{policy}: expected `baseline: {{file: FILE.json}}`, got no file to write; add it")
+    document = result_named(result)
+    verdict = judged(document, by, result, baseline=read_document(file) if file.exists() else None)
+    refused = refusal(verdict, reason=reason)
+    if refused is not None and refused.outcome is Outcome.PASS:
+        raise InvalidArgument(f"{refused.text}; say with --reason TEXT why it is replaced")
+    if refused is not None:
+        print_error(f"{file} stays as it is: {refused.text}")
+        raise typer.Exit(VIOLATED if refused.outcome is Outcome.FAIL else INCONCLUSIVE)
+    written = baseline_document(baseline_side(document), reason=reason)
+    write_file(file, json.dumps(written, indent=1, sort_keys=True).encode() + b"\n")
+    stdout().print(f"wrote {file}, sha256:{written['digest']}", markup=False, soft_wrap=True)

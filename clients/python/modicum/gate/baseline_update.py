@@ -1,0 +1,40 @@
+"""Whether a result may become the baseline. Pure: it reads a verdict on the result, and writes nothing.
+
+A baseline that anything may replace drifts: each result is a little worse than the one before. So a result takes its
+place only where all other rules of level error pass, and where it passes the comparison with the baseline that it
+replaces. Where that comparison cannot be made a person says why, and the file keeps the reason.
+"""
+
+from dataclasses import dataclass
+
+from modicum.gate.policy import Level
+from modicum.gate.verdict import Check, Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a result may not become the baseline. Of outcome PASS it lacks nothing but a reason."""
+
+    outcome: Outcome
+    text: str
+
+
+def refusal(verdict: Verdict, *, reason: str) -> Refusal | None:
+    """Return why the result of a verdict may not become the baseline; None where it may."""
+    if verdict.expired:
+        return Refusal(Outcome.FAIL, "a waiver has expired")
+    decisive = [(one.rule.id, check) for one in verdict.rules if one.rule.level is Level.ERROR for check in one.checks]
+    for outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE):
+        for name, check in decisive:
+            if check.outcome is outcome and not _is_impossible(check):
+                told = f": {check.reason}" if check.reason else ""
+                return Refusal(outcome, f"{name} is {outcome}{told}")
+    impossible = [check.reason for one in verdict.rules for check in one.checks if _is_impossible(check)]
+    if impossible and not reason.strip():
+        return Refusal(Outcome.PASS, f"it cannot be compared with the baseline that it replaces: {impossible[0]}")
+    return None
+
+
+def _is_impossible(check: Check) -> bool:
+    """Whether it is a comparison with the baseline that could not be made."""
+    return check.against_baseline and not check.holds

@@ -1,0 +1,118 @@
+"""`modicum baseline update` as a shell sees it: what becomes a baseline, and which digest a verdict names."""
+
+import json
+
+import pytest
+from modicum.gate.baseline_file import baseline_side
+
+from tests.gate.documents import image, with_rows
+
+POLICY = """version: 1
+baseline: {file: main.json}
+rules:
+  spot: off
+  accuracy: {level: error, min: 0.8}
+  subset-fraction: {level: error, min_ratio_to_baseline: 0.8}
+"""
+
+
+def result(*, factors=(1.0,), wrong=0, **more):
+    sizes = [(20 + at % 9) * factors[at % len(factors)] for at in range(100)]
+    return with_rows([image(at, size=size, predicted=int(at < wrong)) for at, size in enumerate(sizes)], **more)
+
+
+RESULTS = {
+    "same": result(),
+    "larger": result(factors=(2.0,)),
+    "smaller": result(factors=(0.4,)),
+    "a-little-smaller": result(factors=(0.55, 1.2)),
+    "wrong": result(wrong=60),
+    "unclear": result(wrong=20),
+    "elsewhere": result(device="cuda"),
+}
+
+
+@pytest.fixture
+def update(shell, tmp_path):
+    """Runs `modicum baseline update` on a result, with the first baseline in place unless told otherwise."""
+    (tmp_path / "modicum.yaml").write_text(POLICY)
+    for name, one in RESULTS.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(one))
+    assert shell("modicum baseline update same.json --reason 'the first'").returncode == 0
+
+    def run(line):
+        return shell(f"modicum baseline update {line}")
+
+    return run
+
+
+def kept(tmp_path):
+    return json.loads((tmp_path / "main.json").read_text())
+
+
+def test_the_first_baseline_needs_a_reason_and_a_verdict_names_its_digest(update, shell, tmp_path):
+    first = kept(tmp_path)
+    (tmp_path / "main.json").unlink()
+
+    without = update("same.json")
+    written = update("same.json --reason 'the first'")
+    judged = shell("modicum judge larger.json --output v.json")
+
+    assert (without.returncode, written.returncode, judged.returncode) == (2, 0, 0)
+    assert "there is no baseline; say with --reason TEXT" in without.stderr
+    assert written.stdout == f"wrote main.json, sha256:{first['digest']}\n"
+    assert f"note: the baseline is projects/default/audits/a, sha256:{first['digest']}" in judged.stdout
+    assert json.loads((tmp_path / "v.json").read_text())["result"]["baseline"]["digest"] == first["digest"]
+    assert kept(tmp_path)["reason"] == "the first"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        pytest.param("larger.json", 0, "", id="all rules pass"),
+        pytest.param("smaller.json", 1, "subset-fraction is FAIL", id="the comparison fails"),
+        pytest.param("smaller.json --reason no", 1, "subset-fraction is FAIL", id="a reason excuses no failure"),
+        pytest.param("a-little-smaller.json --reason no", 4, "subset-fraction is INCONCLUSIVE", id="nor an open one"),
+        pytest.param("wrong.json --reason no", 1, "accuracy is FAIL", id="another rule fails"),
+        pytest.param("unclear.json --reason no", 4, "accuracy is INCONCLUSIVE", id="another rule is open"),
+        pytest.param("elsewhere.json", 2, "measured otherwise: device differs; say with --reason", id="not comparable"),
+        pytest.param("elsewhere.json --reason 'new machine'", 0, "", id="not comparable, with a reason"),
+    ],
+)
+def test_only_a_result_that_passes_becomes_the_baseline(update, tmp_path, line, code, says):
+    before = kept(tmp_path)
+
+    ended = update(line)
+
+    assert ended.returncode == code, ended.stderr
+    assert says in ended.stderr
+    expected = baseline_side(RESULTS[line.split(".")[0]]).digest if code == 0 else before["digest"]
+    assert kept(tmp_path)["digest"] == expected
+
+
+def test_a_baseline_file_and_the_report_that_it_was_made_of_give_one_verdict(update, shell, tmp_path):
+    by_file = json.loads(shell("modicum judge larger.json --json").stdout)
+    (tmp_path / "main.json").write_text(json.dumps(RESULTS["same"]))
+
+    assert json.loads(shell("modicum judge larger.json --json").stdout) == by_file
+
+
+def test_a_baseline_that_was_edited_is_refused(update, shell, tmp_path):
+    edited = kept(tmp_path)
+    edited["searches"][0]["images"][0][4] = 1.0
+    (tmp_path / "main.json").write_text(json.dumps(edited))
+
+    ended = shell("modicum judge larger.json")
+
+    assert ended.returncode == 2
+    assert "the baseline was changed after it was written" in ended.stderr
+
+
+@pytest.mark.parametrize("baseline", ["", "baseline: {audit: main}\n"])
+def test_a_policy_without_a_baseline_file_has_nothing_to_write(update, tmp_path, baseline):
+    (tmp_path / "modicum.yaml").write_text(f"version: 1\n{baseline}rules: {{spot: off, accuracy: {{min: 0.8}}}}\n")
+
+    ended = update("same.json")
+
+    assert ended.returncode == 2
+    assert "got no file to write" in ended.stderr
