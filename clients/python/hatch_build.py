@@ -1,4 +1,4 @@
-"""The extras: `gate`, what judging takes, and `local`, the server of the same version.
+"""The extras: `gate` (what judging takes), `mlflow` (a model in MLflow) and `local` (the server of the same version).
 
 Wheels that `tools/wheels.py` builds, and builds outside the repository, require it by name and version. A build in a
 checkout requires the checkout's own server and search library, so that `pip install './clients/python[local]'` works.
@@ -12,6 +12,10 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 #: What reading a policy and judging by it take.
 GATE = ["jsonschema>=4.20", "pyyaml>=6", "scipy>=1.14"]
+
+
+#: MLflow's client. The full mlflow holds it, and a database in place of a server needs that.
+MLFLOW = ["mlflow-skinny>=3"]
 
 
 class LocalServer(MetadataHookInterface):
@@ -28,4 +32,8 @@ class LocalServer(MetadataHookInterface):
             ]
         else:
             server = [f"modicum-server[local]=={metadata['version']}"]
-        metadata["optional-dependencies"] = {"gate": GATE, "local": [*server, *GATE]}
+        metadata["optional-dependencies"] = {
+            "gate": GATE,
+            "mlflow": [*MLFLOW, *GATE],
+            "local": [*server, *GATE],
+        }

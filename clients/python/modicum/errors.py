@@ -16,6 +16,7 @@
     ├── DeadlineExceeded
     ├── ServiceError
     ├── OutputNotWritten
+    ├── RegistryError ─ AliasMoved, VersionChanged (of a registry of models)
     └── LocalServerError ─ ServerNotInstalled, ServerDidNotStart
 
 `reason` is for programs: the server's reason if it gave one, else the name of the class in capitals. `code` is the name
@@ -134,6 +135,18 @@ class ServiceError(ModicumError):
 
 class OutputNotWritten(ModicumError):
     """A file could not be written."""
+
+
+class RegistryError(ModicumError):
+    """The registry of models cannot be used."""
+
+
+class AliasMoved(RegistryError):
+    """The alias of the registered model points elsewhere than it did."""
+
+
+class VersionChanged(RegistryError):
+    """The registered version is not the one that was audited."""
 
 
 class LocalServerError(ModicumError):

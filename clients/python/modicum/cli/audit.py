@@ -14,6 +14,7 @@ from modicum.cli.counterfactuals import Counterfactuals, checked_counterfactuals
 from modicum.cli.exit_codes import INTERRUPTED
 from modicum.cli.outputs import Output, checked_outputs, write_outputs
 from modicum.cli.progress import View, upload_progress, view
+from modicum.cli.registered import candidate_of, subject_with
 from modicum.cli.requests import (
     ModelRequest,
     SearchRequest,
@@ -73,15 +74,13 @@ def audit(
 
     Exit codes: 0 done, 2 wrong usage, 3 not completed, 5 model or data refused, 130 interrupted.
     """
-    request = audit_request(
-        subject,
-        search=search_request(
-            search, method, controls, run, statistics=Statistics(level=statistics.level, alpha=statistics.alpha)
-        ),
-        outputs=checked_outputs(output.output or ()),
-        reuse=not run.no_reuse,
+    outputs = checked_outputs(output.output or ())
+    asked = search_request(
+        search, method, controls, run, statistics=Statistics(level=statistics.level, alpha=statistics.alpha)
     )
-    found = measured(request, local=local, quiet=output.quiet)
+    with candidate_of(subject) as candidate:
+        request = audit_request(subject_with(candidate, subject), search=asked, outputs=outputs, reuse=not run.no_reuse)
+        found = measured(request, local=local, quiet=output.quiet)
     with printing():
         _print_result(found, request.outputs, as_json=output.as_json)
     refuse_unmeasured(found.result)

@@ -4,14 +4,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import typer
+
 from modicum.cli import options
 from modicum.cli.audit import audit_request, measured, refuse_unmeasured
+from modicum.cli.consoles import print_error
+from modicum.cli.exit_codes import DONE
 from modicum.cli.outputs import checked_outputs
 from modicum.cli.policy import policy_from
+from modicum.cli.registered import Promote, candidate_of, settle, subject_with
 from modicum.cli.requests import SearchRequest, search_request
 from modicum.cli.stored_baselines import baseline_in_file
-from modicum.cli.verdicts import VerdictOptions, end_with, judged, verdict_outputs
+from modicum.cli.verdicts import VerdictOptions, judged, told, verdict_outputs
+from modicum.errors import RegistryError
+from modicum.gate.verdict import Verdict
 from modicum.gate.worst_spot import has_copied_spots
+from modicum.registries.candidate import Candidate
 from modicum.searches import Fill
 from modicum.statistics import Statistics
 
@@ -20,6 +28,7 @@ def gate(
     *,
     subject: options.SubjectOptions,
     verdict: VerdictOptions,
+    promote: Promote = None,
     result: Annotated[
         list[Path] | None,
         options.option(
@@ -45,15 +54,28 @@ def gate(
     """
     outputs, policy = verdict_outputs(verdict.output or ()), policy_from(verdict.policy)
     in_file = baseline_in_file(policy)
-    request = audit_request(
-        subject,
-        search=search_of(policy.audit),
-        outputs=checked_outputs(result or ()),
-        reuse=not no_reuse,
-    )
-    found = measured(request, local=local, quiet=quiet, needs_report=has_copied_spots, baseline=policy.baseline)
-    refuse_unmeasured(found.result)
-    end_with(judged(found.document, policy, "the result", baseline=in_file or found.baseline), outputs, verdict)
+    results = checked_outputs(result or ())
+    with candidate_of(subject, promote=promote) as candidate:
+        request = audit_request(
+            subject_with(candidate, subject), search=search_of(policy.audit), outputs=results, reuse=not no_reuse
+        )
+        found = measured(request, local=local, quiet=quiet, needs_report=has_copied_spots, baseline=policy.baseline)
+        refuse_unmeasured(found.result)
+        given = judged(found.document, policy, "the result", baseline=in_file or found.baseline)
+        code = told(given, outputs, verdict)
+        if candidate is not None:
+            _settled(candidate, given, code)
+    raise typer.Exit(code)
+
+
+def _settled(candidate: Candidate, verdict: Verdict, code: int) -> None:
+    """Keep the verdict in the registry. A registry that fails does not take the place of a verdict that does."""
+    try:
+        settle(candidate, verdict)
+    except RegistryError as error:
+        if code == DONE:
+            raise
+        print_error(f"{error} [{error.reason}]")
 
 
 def search_of(audit: Mapping[str, Any]) -> SearchRequest:

@@ -9,7 +9,7 @@ import typer
 from modicum.cli.documents import read_document
 from modicum.cli.policy import policy_from
 from modicum.cli.stored_baselines import baseline_stored, report_of
-from modicum.cli.verdicts import VerdictOptions, end_with, judged, verdict_outputs
+from modicum.cli.verdicts import VerdictOptions, judged, told, verdict_outputs
 
 
 def judge(
@@ -28,7 +28,8 @@ def judge(
     """
     outputs, policy = verdict_outputs(verdict.output or ()), policy_from(verdict.policy)
     document = result_named(result)
-    end_with(judged(document, policy, result, baseline=baseline_stored(policy, document)), outputs, verdict)
+    baseline = baseline_stored(policy, document)
+    raise typer.Exit(told(judged(document, policy, result, baseline=baseline), outputs, verdict))
 
 
 def result_named(result: str) -> Mapping[str, Any]:

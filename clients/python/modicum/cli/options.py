@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from modicum.errors import InvalidArgument
+from modicum.registries.port import is_registered
 from modicum.searches import Control, Fill, SearchMethod, TargetRule
 from modicum.sources.inputs import BUILT_IN
 from modicum.versions import Combine
@@ -49,6 +51,14 @@ Photos = Annotated[
     Path,
     typer.Argument(
         metavar="PHOTOS", help="A folder of images, with or without class folders; a .csv of file,label; or an .npz."
+    ),
+]
+Places = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[MODEL] PHOTOS",
+        help="PHOTOS: a folder of images, with or without class folders; a .csv of file,label; or an .npz. Before it, "
+        "instead of --weights, MODEL: a version in MLflow, as models:/NAME/VERSION or models:/NAME@ALIAS.",
     ),
 ]
 Json = Annotated[bool, option(OUTPUT, "--json", FLAG, "Print JSON to stdout.")]
@@ -169,11 +179,30 @@ class ImageOptions:
 class SubjectOptions:
     """What an audit is about: a model, and images."""
 
-    photos: Photos
+    places: Places
     model: ModelOptions
     name: Annotated[str | None, option(MODEL, "--name", "NAME", "Name of the model. Default: its file's name.")] = None
     images: ImageOptions
     counterfactual: Counterfactuals = None
+
+    @property
+    def registered(self) -> str | None:
+        """The model's name in a registry, if it is in one.
+
+        Raises:
+            InvalidArgument: PHOTOS are missing, or there are too many arguments.
+        """
+        *models, photos = self.places
+        if is_registered(photos):
+            raise InvalidArgument(f"expected PHOTOS after {photos}: a folder of images, a .csv or an .npz")
+        if len(models) > 1 or not all(map(is_registered, models)):
+            raise InvalidArgument(f"expected one folder of images, a .csv or an .npz; got {', '.join(self.places)}")
+        return models[0] if models else None
+
+    @property
+    def photos(self) -> Path:
+        """The images."""
+        return Path(self.places[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
-
-import typer
+from typing import Annotated, Any
 
 from modicum.cli import options
 from modicum.cli.consoles import print_error, print_json, printing, stdout
@@ -94,8 +92,8 @@ def exit_code_of(verdict: Verdict) -> int:
     return VIOLATED if verdict.outcome is Outcome.FAIL else DONE
 
 
-def end_with(verdict: Verdict, outputs: tuple[VerdictOutput, ...], asked: VerdictOptions) -> NoReturn:
-    """Write the outputs, print the verdict, and end the command with its exit code."""
+def told(verdict: Verdict, outputs: tuple[VerdictOutput, ...], asked: VerdictOptions) -> int:
+    """Write the outputs and print the verdict. Returns the exit code."""
     code, document = exit_code_of(verdict), verdict.as_json()
     write_verdict(document, outputs)
     if verdict.outcome is Outcome.INCONCLUSIVE and code == DONE:
@@ -104,7 +102,7 @@ def end_with(verdict: Verdict, outputs: tuple[VerdictOutput, ...], asked: Verdic
         print_error(f"the exit code is 0 because of --exit-zero; without it, it is {code}")
     with printing():
         print_verdict(document, outputs, as_json=asked.as_json)
-    raise typer.Exit(DONE if asked.exit_zero else code)
+    return DONE if asked.exit_zero else code
 
 
 def write_verdict(document: Mapping[str, Any], outputs: Sequence[VerdictOutput]) -> None:
