@@ -1,4 +1,4 @@
-"""The extras: `gate` (what judging takes), `mlflow` (a model in MLflow) and `local` (the server of the same version).
+"""The extras: `gate` (judging), `attest` and `keyless` (signing), `mlflow` (a model in MLflow), `local` (the server).
 
 Wheels that `tools/wheels.py` builds, and builds outside the repository, require it by name and version. A build in a
 checkout requires the checkout's own server and search library, so that `pip install './clients/python[local]'` works.
@@ -12,8 +12,10 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 #: What reading a policy and judging by it take.
 GATE = ["jsonschema>=4.20", "pyyaml>=6", "scipy>=1.14"]
-
-
+#: What signing a verdict with a key, and verifying it, take.
+ATTEST = ["cryptography>=43", "rfc8785>=0.1.4"]
+#: What signing for an identity takes beside.
+KEYLESS = [*ATTEST, "sigstore>=4"]
 #: MLflow's client. The full mlflow holds it, and a database in place of a server needs that.
 MLFLOW = ["mlflow-skinny>=3"]
 
@@ -33,7 +35,9 @@ class LocalServer(MetadataHookInterface):
         else:
             server = [f"modicum-server[local]=={metadata['version']}"]
         metadata["optional-dependencies"] = {
+            "attest": ATTEST,
             "gate": GATE,
+            "keyless": KEYLESS,
             "mlflow": [*MLFLOW, *GATE],
             "local": [*server, *GATE],
         }

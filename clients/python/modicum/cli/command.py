@@ -5,12 +5,14 @@ from typing import Annotated
 import typer
 
 from modicum.cli import audits, baseline, datasets, ensemble, models, policy
+from modicum.cli.attest import attest
 from modicum.cli.audit import audit
 from modicum.cli.gate import gate
 from modicum.cli.judge import judge
 from modicum.cli.options import FLAG
 from modicum.cli.registration import Group, command
 from modicum.cli.render import render
+from modicum.cli.verify import verify
 from modicum.version import VERSION
 
 app = typer.Typer(
@@ -24,6 +26,8 @@ command(app)(audit)
 command(app)(gate)
 command(app)(judge)
 command(app)(render)
+command(app)(attest)
+command(app)(verify)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(audits.app, name="audits")

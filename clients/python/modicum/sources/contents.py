@@ -42,6 +42,18 @@ def file_content(path: Path) -> Content:
     return Content(digest.hexdigest(), size_bytes, str(path), lambda: path.open("rb"))
 
 
+def whole_file(path: Path) -> bytes:
+    """Read a small file, or a pipe, such as a key that a shell passes.
+
+    Raises:
+        InvalidSource: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def require_file(path: Path) -> None:
     """Refuse pipes, sockets and devices before they are opened: reading one may never end.
 

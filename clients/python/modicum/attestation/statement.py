@@ -1,0 +1,150 @@
+"""Statements about a verdict: in-toto Statement v1, in canonical JSON (RFC 8785). Has no key and no clock.
+
+The test result is written of every verdict. The summary for deployment is written only of a PASS that required
+something. Both say what the verdict says and add nothing to it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+
+import rfc8785
+
+from modicum.errors import InvalidSource
+from modicum.gate.policy import Level
+from modicum.gate.verdict import KIND, SCHEMA_VERSION, Outcome
+from modicum.version import VERSION
+
+Document = Mapping[str, Any]
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+SUMMARY = "https://in-toto.io/attestation/svr/v0.1"
+GATE_PASS = "MODICUM_GATE_PASS"  # noqa: S105  # no password
+VERIFIER = f"pkg:pypi/modicum@{VERSION}"
+#: The name of a subject that is the file of a version's weights: the version's name, and this.
+WEIGHTS = "/weights"
+#: Keys of a verdict that a statement is made of.
+NEEDED = ("outcome", "summary", "judged_on", "policy", "result", "rules", "expired_waivers", "left_out")
+NO_WEIGHTS = "{}: its result has no digest of the weights, as results of older releases; audit again with --no-reuse"
+
+
+def read_verdict(data: bytes, source: str) -> Document:
+    """Return the verdict in a file; `source` names it in messages.
+
+    Raises:
+        InvalidSource: it is no verdict, one of an older release, or about weights without a digest.
+    """
+    try:
+        verdict = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidSource(f"{source}: expected a verdict in JSON; {error}") from error
+    if not isinstance(verdict, dict) or (verdict.get("kind"), verdict.get("schema_version")) != (KIND, SCHEMA_VERSION):
+        raise InvalidSource(f"{source}: expected a verdict, as `modicum gate --output verdict.json` writes it")
+    missing = [name for name in NEEDED if name not in verdict]
+    if missing:
+        raise InvalidSource(f"{source}: the verdict has no {', '.join(missing)}; judge the result again")
+    if not verdict["result"].get("weights_digests"):
+        raise InvalidSource(NO_WEIGHTS.format(source))
+    return verdict
+
+
+def canonical(statement: Document) -> bytes:
+    """Return its bytes, the same for the same statement (RFC 8785)."""
+    data: bytes = rfc8785.dumps(dict(statement))
+    return data
+
+
+def result_statement(verdict: Document, data: bytes, name: str) -> Document:
+    """Return the test result of a verdict. `data` are the bytes of its file, `name` is the file's name."""
+    configuration = [_policy(verdict), _verdict(verdict, data, name), *_evidence(verdict["result"])]
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": _subjects(verdict["result"]),
+        "predicateType": TEST_RESULT,
+        "predicate": {"result": _result(verdict), "configuration": configuration, **_tests(verdict)},
+    }
+
+
+def summary_statement(verdict: Document) -> Document | None:
+    """Return the summary for deployment; None of a verdict that is not PASS, or that required nothing."""
+    if verdict["outcome"] != Outcome.PASS or not _required(verdict):
+        return None
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": _subjects(verdict["result"]),
+        "predicateType": SUMMARY,
+        "predicate": {
+            "verifier": {"id": VERIFIER, "policies": [_policy(verdict)]},
+            "timeCreated": f"{verdict['judged_on']}T00:00:00Z",
+            "properties": [GATE_PASS],
+        },
+    }
+
+
+def _subjects(result: Document) -> list[Document]:
+    """The files of weights, and the versions that were audited."""
+    files = {f"{name}{WEIGHTS}": digest for name, digest in result["weights_digests"].items()}
+    named = sorted({**files, **result["model_digests"]}.items())
+    return [{"name": name, "digest": {"sha256": digest}} for name, digest in named]
+
+
+def _result(verdict: Document) -> str:
+    """PASSED, WARNED or FAILED. A PASS by which nothing was required is no more than WARNED."""
+    if verdict["outcome"] != Outcome.PASS:
+        return "FAILED"
+    return "WARNED" if _tests(verdict)["warnedTests"] or not _required(verdict) else "PASSED"
+
+
+def _tests(verdict: Document) -> dict[str, list[str]]:
+    """The names of the rules by what became of them; an expired waiver is a test that failed."""
+    names: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
+    for rule in verdict["rules"]:
+        names[_list_of(rule)].append(rule["id"])
+    names["failedTests"] += [f"expired waiver: {text}" for text in verdict["expired_waivers"]]
+    return names
+
+
+def _list_of(rule: Document) -> str:
+    """A rule of level error that is not conclusive failed. One that is waived, and any of level warn, warns."""
+    if rule["outcome"] == Outcome.PASS:
+        return "passedTests"
+    waived = rule["outcome"] == Outcome.WAIVED
+    return "warnedTests" if waived or rule["level"] != Level.ERROR else "failedTests"
+
+
+def _required(verdict: Document) -> list[str]:
+    return [rule["id"] for rule in verdict["rules"] if rule["level"] == Level.ERROR]
+
+
+def _policy(verdict: Document) -> Document:
+    policy = verdict["policy"]
+    return _descriptor(
+        "policy", PurePath(policy["file"]).name, policy["digest"], first_expiry=policy.get("first_expiry")
+    )
+
+
+def _verdict(verdict: Document, data: bytes, name: str) -> Document:
+    told = {
+        **{key: verdict[key] for key in ("outcome", "summary", "judged_on")},
+        "required": _required(verdict),
+        "inconclusive": [rule["id"] for rule in verdict["rules"] if rule["outcome"] == Outcome.INCONCLUSIVE],
+        "left_out": sorted(verdict["left_out"]),
+    }
+    return _descriptor("verdict", name, hashlib.sha256(data).hexdigest(), **told)
+
+
+def _evidence(result: Document) -> Iterator[Document]:
+    """The findings that were judged, and those of the baseline."""
+    for role, one in (("findings", result), ("baseline findings", result.get("baseline"))):
+        if one is not None:
+            told = {key: one[key] for key in ("created", "dataset", "specification_digest")}
+            yield _descriptor(role, one["audit"], one["findings_digest"], **told)
+
+
+def _descriptor(role: str, name: str, digest: str, **told: Any) -> Document:
+    """A resource; what it is, and what is told of it, stands in its annotations."""
+    annotations = {"role": role, **{key: value for key, value in told.items() if value is not None}}
+    return {"name": name, "digest": {"sha256": digest}, "annotations": annotations}

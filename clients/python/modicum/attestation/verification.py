@@ -1,0 +1,185 @@
+"""From a signed statement to what a holder of the weights may conclude. Pure: no clock, no file, no network.
+
+Every check says what it compared. What was not checked is listed beside them: a bundle says no more than its signer.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from modicum.attestation.checks import Check, Unverified, Verification
+from modicum.attestation.model_signature import ModelSignature, model_signature_check
+from modicum.attestation.sealing import Signer
+from modicum.attestation.statement import STATEMENT_TYPE, TEST_RESULT, WEIGHTS
+
+Document = Mapping[str, Any]
+
+SIGNER_SAYS = "whether the audit ran and found what the statement says, and on which day: its signer says so"
+VERSIONS = (
+    "whether the weights run with the audited architecture, input and labels, which the version's digest stands for"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the statement is compared with; None is not compared.
+
+    Attributes:
+        weights: SHA-256 of each file, by its name.
+        policy: the name and the SHA-256 of the policy's file.
+        most_days: how many days ago, at most, the verdict was reached.
+        model_signature: what `model-signing` says of the weights.
+    """
+
+    weights: Mapping[str, str]
+    policy: tuple[str, str] | None = None
+    most_days: int | None = None
+    model_signature: ModelSignature | None = None
+
+
+def verification_of(data: bytes, signer: Signer, expected: Expected, *, today: date) -> Verification:
+    """Return what holds of a bundle. Nothing in it is read before its signature holds."""
+    try:
+        payload, signed_by = signer(data)
+    except Unverified as error:
+        return Verification((Check("signature", holds=False, text=str(error)),), ("everything else",))
+    signature = Check("signature", holds=True, text=signed_by)
+    try:
+        claim = _claim(payload)
+    except Unverified as error:
+        return Verification((signature, Check("statement", holds=False, text=str(error))), ("everything else",))
+    return Verification((signature, *_checks(claim, expected, today)), tuple(_unchecked(claim, expected)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a test result says."""
+
+    subjects: Mapping[str, str]
+    predicate: Document
+    resources: Mapping[str, Document]
+
+    def told(self, role: str) -> Document:
+        annotations: Document = self.resources[role]["annotations"]
+        return annotations
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """SHA-256 of the weights, by the name of the version that holds them."""
+        files = self.subjects.items()
+        return {name.removesuffix(WEIGHTS): digest for name, digest in files if name.endswith(WEIGHTS)}
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return {name: digest for name, digest in self.subjects.items() if not name.endswith(WEIGHTS)}
+
+    @property
+    def judged_on(self) -> date:
+        return date.fromisoformat(self.told("verdict")["judged_on"])
+
+    @property
+    def first_expiry(self) -> date | None:
+        text = self.told("policy").get("first_expiry")
+        return None if text is None else date.fromisoformat(text)
+
+
+def _claim(payload: bytes) -> _Claim:
+    try:
+        statement = json.loads(payload)
+        kind = statement["_type"], statement["predicateType"]
+        if kind != (STATEMENT_TYPE, TEST_RESULT):
+            raise Unverified(f"expected a statement of the type {TEST_RESULT}, got {kind[1]}")
+        predicate = statement["predicate"]
+        claim = _Claim(
+            {one["name"]: one["digest"]["sha256"] for one in statement["subject"]},
+            predicate,
+            {one["annotations"]["role"]: one for one in predicate["configuration"]},
+        )
+        _ = claim.judged_on, claim.first_expiry, claim.told("findings")["created"], claim.told("verdict")["required"]
+        _ = claim.resources["policy"]["digest"]["sha256"], predicate["result"], predicate["failedTests"]
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise Unverified("expected the statement that `modicum attest` writes; it lacks a part") from error
+    return claim
+
+
+def _checks(claim: _Claim, expected: Expected, today: date) -> Iterator[Check]:
+    yield _verdict(claim)
+    yield from _weights(claim, expected.weights)
+    if expected.policy is not None:
+        yield _policy(claim, *expected.policy)
+    if claim.first_expiry is not None:
+        yield _waivers(claim.first_expiry, today)
+    if expected.most_days is not None:
+        yield _age(claim.judged_on, today, expected.most_days)
+    if expected.model_signature is not None:
+        yield from model_signature_check(expected.model_signature, expected.weights)
+
+
+def _verdict(claim: _Claim) -> Check:
+    """The verdict passed, and its policy required something."""
+    predicate, told = claim.predicate, claim.told("verdict")
+    if predicate["result"] not in {"PASSED", "WARNED"} or predicate["failedTests"]:
+        failed = ", ".join(predicate["failedTests"]) or "nothing by name"
+        return Check("verdict", holds=False, text=f"{told['outcome']}; failed: {failed}")
+    if not told["required"]:
+        return Check(
+            "verdict", holds=False, text="PASS, but the policy required nothing: it has no rule of level error"
+        )
+    words = (
+        ("PASS; required", told["required"]),
+        ("warned or waived", predicate.get("warnedTests")),
+        ("left out, because the result has nothing for it", told.get("left_out")),
+    )
+    return Check("verdict", holds=True, text="; ".join(f"{what}: {', '.join(names)}" for what, names in words if names))
+
+
+def _weights(claim: _Claim, files: Mapping[str, str]) -> Iterator[Check]:
+    """Each file is one that the verdict is about, and none of these is missing."""
+    versions = {digest: name for name, digest in claim.weights.items()}
+    for file, digest in files.items():
+        if digest in versions:
+            yield Check("weights", holds=True, text=f"{file} is the file of {versions[digest]}, SHA-256 {digest}")
+        else:
+            about = ", ".join(claim.weights.values())
+            yield Check("weights", holds=False, text=f"{file} has the SHA-256 {digest}; the verdict is about {about}")
+    for name, digest in claim.weights.items():
+        if digest not in files.values():
+            yield Check("weights", holds=False, text=f"the verdict is also about the file of {name}; give it, too")
+
+
+def _policy(claim: _Claim, file: str, digest: str) -> Check:
+    signed = claim.resources["policy"]["digest"]["sha256"]
+    if signed != digest:
+        return Check("policy", holds=False, text=f"{file} has the SHA-256 {digest}; the verdict is by {signed}")
+    return Check("policy", holds=True, text=f"{file} is the policy of the verdict, SHA-256 {digest}")
+
+
+def _waivers(first_expiry: date, today: date) -> Check:
+    """A waiver that has expired since is a violation, as it is for the gate."""
+    if today > first_expiry:
+        return Check("waivers", holds=False, text=f"a waiver of the policy expired on {first_expiry}")
+    return Check("waivers", holds=True, text=f"all waivers of the policy hold until {first_expiry}")
+
+
+def _age(judged_on: date, today: date, most_days: int) -> Check:
+    days = (today - judged_on).days
+    if days < 0:
+        return Check("age", holds=False, text=f"judged on {judged_on}, which has not come: look at the clock")
+    told = f"judged on {judged_on}, {days} days ago; expected at most {most_days}"
+    return Check("age", holds=days <= most_days, text=told)
+
+
+def _unchecked(claim: _Claim, expected: Expected) -> Iterator[str]:
+    yield SIGNER_SAYS
+    yield f"{VERSIONS} ({', '.join(f'{name} is {digest}' for name, digest in claim.versions.items())})"
+    if expected.policy is None:
+        yield "by which policy: no --policy was given"
+    if expected.most_days is None:
+        yield f"the age of the verdict: no --max-age was given; it was judged on {claim.judged_on}"
+    yield f"the age of the audit: it was created at {claim.told('findings')['created']}"
+    if expected.model_signature is None:
+        yield "where the weights come from: no --model-signature was given"
+    elif expected.model_signature.key is None:
+        yield "who signed the model signature: no --model-key was given, so anybody may have written it"

@@ -1,0 +1,119 @@
+"""`modicum attest`: a verdict as a signed statement, for whoever deploys the weights."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modicum.attestation.extras import ATTEST, KEYLESS, require_extra
+from modicum.cli.consoles import print_error, printing, stdout
+from modicum.cli.options import FLAG, OUTPUT, option
+from modicum.cli.outputs import checked_suffix, write_file
+from modicum.errors import InvalidArgument, OutputNotWritten
+from modicum.sources.contents import whole_file
+
+if TYPE_CHECKING:
+    from modicum.attestation.sealing import Seal
+
+SIGNATURE = "Signature"
+PASSWORD_VARIABLE = "MODICUM_KEY_PASSWORD"  # noqa: S105  # its name
+SUFFIXES = (".json",)
+MADE_PUBLIC = (
+    "warning: --keyless publishes your identity (an e-mail address, or a repository and its workflow) and digests of "
+    "the statement in Sigstore's public log; nothing can be removed from it"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningOptions:
+    """Who signs."""
+
+    key: Annotated[
+        Path | None,
+        option(
+            SIGNATURE,
+            "--key",
+            "FILE",
+            f"The private key that signs, ECDSA P-256 in PEM. {PASSWORD_VARIABLE} holds its password, if it has one.",
+        ),
+    ] = None
+    keyless: Annotated[
+        bool,
+        option(
+            SIGNATURE,
+            "--keyless",
+            FLAG,
+            "Sign for your identity by Sigstore's public service. Publishes that identity and digests for good.",
+        ),
+    ] = False
+
+
+def attest(
+    verdict: Annotated[
+        Path, typer.Argument(metavar="VERDICT", help="A verdict, as `modicum gate --output verdict.json` writes it.")
+    ],
+    *,
+    signing: SigningOptions,
+    output: Annotated[
+        Path, option(OUTPUT, "--output", "FILE", "Write the signed test result to FILE.sigstore.json, whatever it is.")
+    ],
+    summary: Annotated[
+        Path | None,
+        option(
+            OUTPUT,
+            "--summary",
+            "FILE",
+            "Of a PASS, also write the signed summary for deployment to this file. Of any other verdict there is none: "
+            "the file is removed if it exists.",
+        ),
+    ] = None,
+) -> None:
+    """Sign what a verdict says of a model's weights: an in-toto statement in a Sigstore bundle.
+
+    Exit codes: 0 signed, whatever the verdict; 2 wrong usage, 3 not completed, 130 interrupted.
+    """
+    require_extra(KEYLESS if signing.keyless else ATTEST, "attestations")
+    from modicum.attestation import statement  # noqa: PLC0415  # of the extra `attest`
+
+    for path in (output, *([summary] if summary else [])):
+        checked_suffix(path, SUFFIXES)
+    data = whole_file(verdict)
+    told = statement.read_verdict(data, str(verdict))
+    result, passed = statement.result_statement(told, data, verdict.name), statement.summary_statement(told)
+    seal = _seal(signing)
+    write_file(output, seal(statement.canonical(result)))
+    lines = [f"wrote {output}: {result['predicate']['result']}, signed; {told['summary']}"]
+    if summary is not None and passed is not None:
+        write_file(summary, seal(statement.canonical(passed)))
+        lines.append(f"wrote {summary}: {statement.GATE_PASS}, signed")
+    elif summary is not None:
+        lines.append(_without_summary(summary))
+    with printing():
+        for line in lines:
+            stdout().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _seal(signing: SigningOptions) -> "Seal":
+    if (signing.key is None) != signing.keyless:
+        raise InvalidArgument("expected one of --key FILE and --keyless")
+    if signing.key is None:
+        print_error(MADE_PUBLIC)
+        from modicum.attestation.keyless import keyless_seal  # noqa: PLC0415  # of the extra `keyless`
+
+        return keyless_seal()
+    from modicum.attestation.keys import private_key  # noqa: PLC0415  # of the extra `attest`
+    from modicum.attestation.sealing import seal_with  # noqa: PLC0415  # of the extra `attest`
+
+    return seal_with(private_key(signing.key, os.environ.get(PASSWORD_VARIABLE)))
+
+
+def _without_summary(path: Path) -> str:
+    """Remove a summary of an earlier verdict, so that it does not speak for this one."""
+    existed = path.is_file()
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputNotWritten(f"output {path}: could not be removed: {error.strerror}") from error
+    return f"no summary: the verdict is no PASS that required something{f'; removed {path}' if existed else ''}"

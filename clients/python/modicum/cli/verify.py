@@ -1,0 +1,155 @@
+"""`modicum verify`: whether weights are those of a signed verdict that passed, and what else was checked."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from modicum.attestation.checks import Verification
+from modicum.attestation.extras import ATTEST, KEYLESS, require_extra
+from modicum.cli import options
+from modicum.cli.attest import SIGNATURE
+from modicum.cli.consoles import print_json, printing, stdout
+from modicum.cli.exit_codes import DONE, VIOLATED
+from modicum.cli.options import option
+from modicum.errors import InvalidArgument
+from modicum.resource_names import printable
+from modicum.sources.contents import file_content, whole_file
+
+if TYPE_CHECKING:
+    from modicum.attestation.model_signature import ModelSignature
+    from modicum.attestation.sealing import Signer
+
+COMPARED = "Compared with"
+DAYS = re.compile(r"(\d{1,5})d")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignerOptions:
+    """Who must have signed."""
+
+    key: Annotated[
+        Path | None, option(SIGNATURE, "--key", "FILE", "The public key of who signed, ECDSA P-256 in PEM.")
+    ] = None
+    identity: Annotated[
+        str | None,
+        option(
+            SIGNATURE, "--identity", "NAME", "Who signed without a key: an e-mail address, or a workflow's address."
+        ),
+    ] = None
+    issuer: Annotated[
+        str | None, option(SIGNATURE, "--issuer", "URL", "Who vouched for that identity, with --identity.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedOptions:
+    """What else must agree."""
+
+    policy: Annotated[Path | None, option(COMPARED, "--policy", "FILE", "The policy by which the verdict must be.")] = (
+        None
+    )
+    max_age: Annotated[
+        str | None,
+        option(COMPARED, "--max-age", "DAYS", "How old the verdict may be, such as 30d. Counts days in UTC."),
+    ] = None
+    model_signature: Annotated[
+        Path | None,
+        option(COMPARED, "--model-signature", "FILE", "The OpenSSF `model.sig` that must list the weights."),
+    ] = None
+    model_key: Annotated[
+        Path | None,
+        option(
+            COMPARED,
+            "--model-key",
+            "FILE",
+            "The public key of who signed `model.sig`. Without it that signature is not verified, as the output says.",
+        ),
+    ] = None
+
+
+def verify(
+    weights: Annotated[
+        list[Path],
+        typer.Argument(metavar="WEIGHTS", help="The file of weights; of an ensemble, the files of all its members."),
+    ],
+    *,
+    attestation: Annotated[
+        Path, option(SIGNATURE, "--attestation", "FILE", "What `modicum attest --output FILE` wrote.")
+    ],
+    signer: SignerOptions,
+    compared: ComparedOptions,
+    as_json: options.Json = False,
+) -> None:
+    """Verify that weights are those of a signed verdict that is PASS. Prints what was checked, and what was not.
+
+    Exit codes: 0 all that was checked holds, 1 something does not; 2 wrong usage, or a file is missing, 3 not
+    completed, 130 interrupted.
+    """
+    require_extra(ATTEST if signer.identity is None else KEYLESS, "attestations")
+    from modicum.attestation.verification import Expected, verification_of  # noqa: PLC0415  # of the extra `attest`
+
+    expected = Expected(
+        weights={str(path): file_content(path).digest for path in weights},
+        policy=None if compared.policy is None else (str(compared.policy), file_content(compared.policy).digest),
+        most_days=None if compared.max_age is None else _days(compared.max_age),
+        model_signature=_model_signature(compared),
+    )
+    data = whole_file(attestation)
+    _end_with(verification_of(data, _signer(signer), expected, today=datetime.now(UTC).date()), as_json=as_json)
+
+
+def _signer(asked: SignerOptions) -> "Signer":
+    if (asked.key is None) == (asked.identity is None) or (asked.identity is None) != (asked.issuer is None):
+        raise InvalidArgument("expected --key FILE, or --identity NAME with --issuer URL")
+    if asked.key is not None:
+        from modicum.attestation.keys import public_key  # noqa: PLC0415  # of the extra `attest`
+        from modicum.attestation.sealing import signer_with  # noqa: PLC0415  # of the extra `attest`
+
+        return signer_with(public_key(asked.key))
+    from modicum.attestation.keyless import signer_of  # noqa: PLC0415  # of the extra `keyless`
+
+    return signer_of(asked.identity or "", asked.issuer or "")
+
+
+def _model_signature(asked: ComparedOptions) -> "ModelSignature | None":
+    from modicum.attestation.keys import ANY_CURVE, public_key  # noqa: PLC0415  # of the extra `attest`
+    from modicum.attestation.model_signature import ModelSignature  # noqa: PLC0415  # of the extra `attest`
+
+    if asked.model_signature is None:
+        if asked.model_key is not None:
+            raise InvalidArgument("--model-key needs --model-signature FILE; add it, or leave the key out")
+        return None
+    key = None if asked.model_key is None else public_key(asked.model_key, ANY_CURVE)
+    return ModelSignature(whole_file(asked.model_signature), str(asked.model_signature), key)
+
+
+def _days(text: str) -> int:
+    days = DAYS.fullmatch(text)
+    if days is None:
+        raise InvalidArgument(f"--max-age: expected a number of days such as 30d, got {text!r}")
+    return int(days[1])
+
+
+def _end_with(found: Verification, *, as_json: bool) -> NoReturn:
+    """Print what was checked, and end the command: 0 where all of it holds, else 1."""
+    with printing():
+        if as_json:
+            print_json({"verified": found.verified, **asdict(found)})
+        else:
+            for line in _lines(found):
+                stdout().print(printable(line), markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(DONE if found.verified else VIOLATED)
+
+
+def _lines(found: Verification) -> Iterator[str]:
+    failed = [check.name for check in found.checks if not check.holds]
+    yield f"REFUSED: {', '.join(dict.fromkeys(failed))}" if failed else "VERIFIED: all that was checked holds"
+    for check in found.checks:
+        yield f"{'ok' if check.holds else 'NO'}  {check.name}: {check.text}"
+    for text in found.unchecked:
+        yield f"not checked: {text}"

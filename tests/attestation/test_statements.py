@@ -1,0 +1,128 @@
+"""What a statement says of a verdict: no more than the verdict, and nothing that reads as a pass where it is none."""
+
+import hashlib
+import json
+
+import pytest
+from modicum.attestation.statement import canonical, read_verdict, result_statement, summary_statement
+from modicum.errors import InvalidSource
+from sigstore.dsse import Statement
+
+from tests.attestation.attestation_stage import OPEN, PLANTED, WAIVED, WEIGHTS_DIGEST, told
+from tests.gate.documents import DIGEST, VERSION, share
+
+MEASURES = {"accuracy": share(85, 100), "eligible_share": share(10, 100)}
+RULES = "rules:\n  accuracy: {min: 0.8}\n  eligible-share: {level: warn, min: 0.9}\n"
+
+
+def result_of(verdict):
+    return result_statement(verdict, b"bytes of the verdict", "verdict.json")
+
+
+def test_the_subjects_are_the_weights_and_the_version():
+    statement = result_of(told())
+
+    assert statement["subject"] == [
+        {"name": VERSION, "digest": {"sha256": DIGEST}},
+        {"name": f"{VERSION}/weights", "digest": {"sha256": WEIGHTS_DIGEST}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "spots", "measures", "result", "tests"),
+    [
+        pytest.param("", None, None, "PASSED", (["spot"], [], []), id="pass"),
+        pytest.param("", PLANTED, None, "FAILED", ([], [], ["spot"]), id="fail"),
+        pytest.param("", OPEN, None, "FAILED", ([], [], ["spot"]), id="inconclusive"),
+        pytest.param("inconclusive: allow\n", OPEN, None, "FAILED", ([], [], ["spot"]), id="inconclusive and allowed"),
+        pytest.param(WAIVED, PLANTED, None, "WARNED", ([], ["spot"], []), id="waived"),
+        pytest.param("preset: report-only\n", PLANTED, None, "WARNED", ([], ["spot"], []), id="a warning"),
+        pytest.param("preset: report-only\n", None, None, "WARNED", (["spot"], [], []), id="nothing required"),
+        pytest.param(RULES, None, MEASURES, "FAILED", (["spot"], ["eligible-share"], ["accuracy"]), id="several"),
+    ],
+)
+def test_rules_stand_by_name_under_what_became_of_them(policy, spots, measures, result, tests):
+    given = {} if spots is None else {"spots": spots}
+    predicate = result_of(told(policy, **given, measures=measures))["predicate"]
+
+    names = tuple(predicate[key] for key in ("passedTests", "warnedTests", "failedTests"))
+    assert (predicate["result"], names) == (result, tests)
+
+
+def test_an_expired_waiver_is_a_failed_test():
+    expired = {**told(), "outcome": "FAIL", "expired_waivers": ["m.yaml:2:3: the waiver of spot by us expired"]}
+
+    predicate = result_of(expired)["predicate"]
+
+    assert predicate["result"] == "FAILED"
+    assert predicate["failedTests"] == ["expired waiver: m.yaml:2:3: the waiver of spot by us expired"]
+
+
+def test_the_configuration_is_policy_verdict_and_findings_by_digest():
+    verdict = told(WAIVED, PLANTED)
+
+    policy, judged, findings = result_of(verdict)["predicate"]["configuration"]
+
+    assert policy == {
+        "name": "modicum.yaml",
+        "digest": {"sha256": verdict["policy"]["digest"]},
+        "annotations": {"role": "policy", "first_expiry": "2027-01-31"},
+    }
+    assert judged["digest"] == {"sha256": hashlib.sha256(b"bytes of the verdict").hexdigest()}
+    assert judged["annotations"]["judged_on"] == "2026-11-27"
+    assert findings["digest"] == {"sha256": "ef" * 32}
+
+
+def test_a_baseline_stands_in_the_configuration():
+    verdict = told()
+    baseline = {**verdict["result"], "baseline": None, "findings_digest": "be" * 32}
+
+    *_, last = result_of({**verdict, "result": {**verdict["result"], "baseline": baseline}})["predicate"][
+        "configuration"
+    ]
+
+    assert (last["annotations"]["role"], last["digest"]) == ("baseline findings", {"sha256": "be" * 32})
+
+
+def test_a_summary_is_written_of_a_pass_alone():
+    summary = summary_statement(told())
+
+    assert summary["predicateType"] == "https://in-toto.io/attestation/svr/v0.1"
+    assert summary["predicate"]["properties"] == ["MODICUM_GATE_PASS"]
+    assert summary["predicate"]["timeCreated"] == "2026-11-27T00:00:00Z"
+    assert summary["subject"] == result_of(told())["subject"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "spots"),
+    [("", PLANTED), ("", OPEN), ("inconclusive: allow\n", OPEN), ("preset: report-only\n", PLANTED)],
+    ids=["fail", "inconclusive", "inconclusive and allowed", "nothing required"],
+)
+def test_of_any_other_verdict_there_is_no_summary(policy, spots):
+    assert summary_statement(told(policy, spots)) is None
+
+
+def test_statements_are_canonical_and_sigstore_reads_them():
+    statement = result_of(told())
+    shuffled = json.loads(json.dumps(dict(reversed(statement.items()))))
+
+    assert canonical(statement) == canonical(shuffled)
+    assert canonical(statement).startswith(b'{"_type":"https://in-toto.io/Statement/v1","predicate":{"configuration":[')
+    Statement(canonical(statement))
+    Statement(canonical(summary_statement(told())))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"kind": "modicum.result"}, "expected a verdict, as `modicum gate --output verdict.json` writes it"),
+        ({"judged_on": None}, "the verdict has no judged_on; judge the result again"),
+        ({"result": {"weights_digests": {}}}, "its result has no digest of the weights"),
+    ],
+    ids=["another document", "an older verdict", "an older result"],
+)
+def test_what_cannot_be_attested_is_refused(change, says):
+    changed = {key: value for key, value in {**told(), **change}.items() if value is not None}
+
+    with pytest.raises(InvalidSource, match=says):
+        read_verdict(json.dumps(changed).encode(), "v.json")
