@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.acceptance.acceptance_stage import ARCHITECTURE, CLASSES, patches
+from tests.attestation.attestation_stage import key_pair, private_pem, public_pem
 
 MODEL = (
     "--weights",
@@ -38,6 +39,25 @@ def test_the_gate_and_a_later_judgement_of_its_result_give_one_verdict(place):
     assert gate.code == judged.code == stored.code == 0, gate.messages
     assert gate.output.startswith("PASS: 1 rule of level error within limits")
     assert judged.document == stored.document == json.loads((place.folder / "verdict.json").read_text())
+
+
+def test_the_weights_of_a_signed_verdict_are_verified_and_one_flipped_bit_is_not(place):
+    (place.folder / "modicum.yaml").write_text(POLICY.replace("RATE", "0.3"))
+    private, public = key_pair()
+    (place.folder / "k.pem").write_bytes(private_pem(private))
+    (place.folder / "k.pub").write_bytes(public_pem(public))
+    verify = ("--attestation", "v.sigstore.json", "--key", "k.pub", "--policy", "modicum.yaml", "--max-age", "1d")
+    flipped = bytearray((place.folder / "w.safetensors").read_bytes())
+    flipped[-1] ^= 1
+    (place.folder / "flipped.safetensors").write_bytes(flipped)
+
+    gate = place.run("modicum", "gate", "photos", *MODEL, "--output", "verdict.json")
+    signed = place.run("modicum", "attest", "verdict.json", "--key", "k.pem", "--output", "v.sigstore.json")
+    verified = place.run("modicum", "verify", "w.safetensors", *verify)
+    refused = place.run("modicum", "verify", "flipped.safetensors", *verify)
+
+    assert (gate.code, signed.code, verified.code, refused.code) == (0, 0, 0, 1), signed.messages
+    assert refused.output.startswith("REFUSED: weights")
 
 
 def test_nine_photographs_do_not_settle_a_high_limit(place):

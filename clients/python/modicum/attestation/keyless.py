@@ -39,14 +39,14 @@ def keyless_seal() -> Seal:
         identity = _asked(trust) if token is None else IdentityToken(token)
         context = SigningContext.from_trust_config(trust)
     except Exception as error:  # sigstore raises errors of its own, of TUF and of requests
-        raise Unreachable(f"Sigstore could not be used: {error}") from error
+        raise Unreachable(f"cannot use Sigstore: {error}") from error
 
     def seal(payload: bytes) -> bytes:
         try:
             with context.signer(identity) as signer:
                 text: str = signer.sign_dsse(Statement(payload)).to_json()
         except Exception as error:  # sigstore raises errors of its own, of TUF and of requests
-            raise Unreachable(f"Sigstore did not sign: {error}") from error
+            raise Unreachable(f"cannot sign by Sigstore: {error}") from error
         return text.encode()
 
     return seal
@@ -87,4 +87,4 @@ def _verifier() -> Verifier:
     try:
         return Verifier.production()
     except Exception as error:  # sigstore raises errors of its own, of TUF and of requests
-        raise Unreachable(f"Sigstore's trusted keys could not be fetched: {error}") from error
+        raise Unreachable(f"cannot fetch the trusted keys of Sigstore: {error}") from error
