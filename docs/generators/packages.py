@@ -8,8 +8,8 @@ from typing import Any
 import modicum
 import modicum_sis
 
-#: What `client.models`, `client.datasets` and `client.audits` are; their classes are not public names themselves.
-PARTS_OF_A_CLIENT = ("modicum.client.Models", "modicum.client.Datasets", "modicum.client.Audits")
+#: What `client.models` and the like are; their classes are not public names themselves.
+PARTS_OF_A_CLIENT = tuple(f"modicum.client.{name}" for name in ("Models", "Datasets", "Audits", "Verdicts"))
 
 
 def client_page() -> str:

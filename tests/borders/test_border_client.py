@@ -10,8 +10,9 @@ from modicum import findings as client_findings
 from modicum import measures as client_measures
 from modicum import results as client_results
 from modicum import snapshots as client_snapshots
+from modicum import verdicts as client_verdicts
 from modicum import versions as client_versions
-from modicum_server.codec import audits, datasets, models
+from modicum_server.codec import audits, datasets, models, verdicts
 from modicum_server.domain.datasets import Dataset
 from modicum_server.domain.models import (
     InputSpecification,
@@ -26,7 +27,7 @@ from modicum_server.measures.mitigation import Mitigation
 from modicum_server.measures.rows import finding_row
 from modicum_server.measures.transfer import Transfer as TransferPair
 
-from tests.borders.crossing_records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES
+from tests.borders.crossing_records import AUDIT, FINDING, NOT_TOLD_OF_AUDITS, SOURCES, VERDICT
 from tests.borders.filled_records import assert_crosses, filled, leaves_of
 
 
@@ -47,6 +48,15 @@ def test_every_field_of_an_audit_reaches_the_client():
     progress = {f"progress.{field.name}": field.name for field in fields(AUDIT.progress)}
     # who asked is told to the server's administrators
     assert_crosses(AUDIT, came, but=NOT_TOLD_OF_AUDITS | {"principal"}, renamed=renamed | progress)
+
+
+def test_every_field_of_a_verdict_reaches_the_client():
+    came = client_verdicts.verdict_value(verdicts.verdict_message(VERDICT))
+
+    (limit,) = VERDICT.rules[0].limits
+    flat = {f"rules.0.worst.interval.{name}": f"rules.0.worst.{name}" for name in ("low", "high", "level")}
+    assert_crosses(VERDICT, came, but=frozenset({"rules.0.limits"}), renamed=flat)
+    assert came.rules[0].limits == {limit.name: limit.value}
 
 
 #: The client refuses inputs that no model can mean.

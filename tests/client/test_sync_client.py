@@ -13,10 +13,11 @@ from modicum import errors
 from modicum.audit import AsyncAudit
 from modicum.audits import AsyncAudits
 from modicum.cli.command import app
-from modicum.client import Audit, Audits, Client, Datasets, Models
+from modicum.client import Audit, Audits, Client, Datasets, Models, Verdicts
 from modicum.datasets import AsyncDatasets
 from modicum.models import AsyncModels
 from modicum.sources.inputs import BUILT_IN, IMAGENET_MEAN, input_specification
+from modicum.verdicts import AsyncVerdicts
 
 
 def methods(kind):
@@ -25,7 +26,13 @@ def methods(kind):
 
 @pytest.mark.parametrize(
     ("sync", "asynchronous"),
-    [(Audit, AsyncAudit), (Audits, AsyncAudits), (Datasets, AsyncDatasets), (Models, AsyncModels)],
+    [
+        (Audit, AsyncAudit),
+        (Audits, AsyncAudits),
+        (Datasets, AsyncDatasets),
+        (Models, AsyncModels),
+        (Verdicts, AsyncVerdicts),
+    ],
 )
 def test_every_method_has_a_synchronous_form_with_the_same_parameters_and_docstring(sync, asynchronous):
     assert methods(sync) == methods(asynchronous)

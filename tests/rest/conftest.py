@@ -47,7 +47,7 @@ async def served(database_url, tmp_path, settings, bounds) -> AsyncIterator[Serv
     api = build_api(store, changes, artifact_store, settings, metrics=metrics, bounds=bounds)
     grpc_port, http_port = await api.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
-        yield Served(api, store, artifact_store, metrics, http_port, channel)
+        yield Served(api, store, artifact_store, metrics, grpc_port, http_port, channel)
     await api.stop(grace=0)
     await changes.close()
     await store.close()

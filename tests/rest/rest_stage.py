@@ -150,6 +150,7 @@ class Served:
     store: PostgresStore
     artifact_store: FolderArtifactStore
     metrics: ApiMetrics
+    grpc_port: int
     http_port: int
     channel: grpc.aio.Channel
 

@@ -46,7 +46,7 @@ async def served_by_wire(wire, tmp_path, settings, bounds) -> AsyncIterator[Serv
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
             assert (await Rest(http_port).ask("GET", "/v1/projects")).reason == "TOKEN_INVALID"
-            yield Served(api, store, artifacts, metrics, http_port, channel)
+            yield Served(api, store, artifacts, metrics, grpc_port, http_port, channel)
     finally:
         wire.mend()
         await api.stop(grace=0)

@@ -10,12 +10,14 @@ from typing import Self
 from modicum.audit import AsyncAudit
 from modicum.audits import AsyncAudits
 from modicum.connection import Connection, opened
-from modicum.datasets import AsyncDatasets
+from modicum.datasets import AsyncDatasets, Dataset
 from modicum.endpoints import Endpoint, parsed_endpoint
 from modicum.event_loop_thread import Portal, blocking, blocking_into, streaming, streaming_into
 from modicum.local import Attachment, attach, token_for
 from modicum.models import AsyncModels
 from modicum.snapshots import AuditSnapshot, AuditState
+from modicum.verdicts import AsyncJudging, AsyncVerdicts, Named, Verdict
+from modicum.versions import Model, ModelVersion
 
 TIMEOUT_SECONDS = 30.0
 
@@ -99,6 +101,19 @@ class Audits:
     delete = blocking(AsyncAudits.delete)
 
 
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Stored verdicts of a project."""
+
+    _portal: Portal
+    _async: AsyncVerdicts
+
+    get = blocking(AsyncVerdicts.get)
+    list = streaming(AsyncVerdicts.list)
+    document = blocking(AsyncVerdicts.document)
+    delete = blocking(AsyncVerdicts.delete)
+
+
 class Client:
     """A synchronous client. It connects when it is created; `with` or `close` closes it.
 
@@ -141,6 +156,11 @@ class Client:
         self.models = Models(self._portal, AsyncModels(connection))
         self.datasets = Datasets(self._portal, AsyncDatasets(connection))
         self.audits = Audits(self._portal, AsyncAudits(connection))
+        self.verdicts = Verdicts(self._portal, AsyncVerdicts(connection))
+        self._async = AsyncJudging(connection)
+
+    judge = blocking(AsyncJudging.judge)
+    gate = blocking(AsyncJudging.gate)
 
     @property
     def address(self) -> str:
@@ -172,6 +192,7 @@ class AsyncClient:
     models: AsyncModels
     datasets: AsyncDatasets
     audits: AsyncAudits
+    verdicts: AsyncVerdicts
 
     def __init__(
         self,
@@ -201,7 +222,30 @@ class AsyncClient:
         self.models = AsyncModels(self._connection)
         self.datasets = AsyncDatasets(self._connection)
         self.audits = AsyncAudits(self._connection)
+        self.verdicts = AsyncVerdicts(self._connection)
+        self._judging = AsyncJudging(self._connection)
         return self
+
+    async def judge(
+        self, audit: Named | str, policy: str | Path, *, baseline: Named | str = "", validate_only: bool = False
+    ) -> Verdict:
+        """Judge an audit that succeeded by a policy, and store the verdict, as `Client.judge` does."""
+        return await self._judging.judge(audit, policy, baseline=baseline, validate_only=validate_only)
+
+    async def gate(
+        self,
+        model: Model | ModelVersion | str,
+        dataset: Dataset | str,
+        policy: str | Path,
+        *,
+        counterfactual: Dataset | str = "",
+        baseline: Named | str = "",
+        reuse: bool = True,
+    ) -> Verdict:
+        """Audit a model as a policy asks, and judge it on the server, as `Client.gate` does."""
+        return await self._judging.gate(
+            model, dataset, policy, counterfactual=counterfactual, baseline=baseline, reuse=reuse
+        )
 
     async def close(self) -> None:
         """Close the connection and release the local server, if one is used. Closing twice does nothing."""

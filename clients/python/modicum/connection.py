@@ -18,6 +18,7 @@ from modicum.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from modicum.v1.audit_service_pb2_grpc import AuditServiceStub
 from modicum.v1.dataset_service_pb2_grpc import DatasetServiceStub
 from modicum.v1.model_service_pb2_grpc import ModelServiceStub
+from modicum.v1.verdict_service_pb2_grpc import VerdictServiceStub
 from modicum.version import VERSION
 
 if TYPE_CHECKING:  # the generated stubs alone know these names
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # the generated stubs alone know these names
     from modicum.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from modicum.v1.dataset_service_pb2_grpc import DatasetServiceAsyncStub
     from modicum.v1.model_service_pb2_grpc import ModelServiceAsyncStub
+    from modicum.v1.verdict_service_pb2_grpc import VerdictServiceAsyncStub
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
@@ -67,6 +69,7 @@ class Connection:
     datasets: "DatasetServiceAsyncStub" = field(repr=False)
     artifacts: "ArtifactServiceAsyncStub" = field(repr=False)
     audits: "AuditServiceAsyncStub" = field(repr=False)
+    verdicts: "VerdictServiceAsyncStub" = field(repr=False)
     replied: bool = field(default=False, init=False)
 
     @property
@@ -161,6 +164,7 @@ def opened(endpoint: Endpoint, *, project: str, timeout_seconds: float) -> Conne
         datasets=DatasetServiceStub(channel),
         artifacts=ArtifactServiceStub(channel),
         audits=AuditServiceStub(channel),
+        verdicts=VerdictServiceStub(channel),
     )
 
 

@@ -40,6 +40,7 @@ CLASS_OF_REASON: dict[str, type[errors.ModicumError]] = {
     "DATASET_TOO_LARGE": errors.DataRefused,
     "MANIFEST_INVALID": errors.DataRefused,
     "OBJECTS_INVALID": errors.DataRefused,
+    "POLICY_INVALID": errors.PolicyError,
 }
 
 #: What to do, in the words of this client, which the server does not know.

@@ -43,6 +43,7 @@ from modicum.snapshots import AuditSnapshot, AuditState
 from modicum.sources.inputs import InputSpecification
 from modicum.statistics import Statistics
 from modicum.transfers import TransferProgress
+from modicum.verdicts import JudgedCheck, JudgedRule, Verdict
 from modicum.version import VERSION as __version__  # noqa: N811  # the name that Python users expect
 from modicum.versions import Combine, Model, ModelVersion, VersionState
 
@@ -78,6 +79,8 @@ __all__ = [
     "InsecureAddress",
     "InvalidArgument",
     "InvalidSource",
+    "JudgedCheck",
+    "JudgedRule",
     "LocalServerError",
     "MaskedSet",
     "Measure",
@@ -109,6 +112,7 @@ __all__ = [
     "TransferProgress",
     "Unauthenticated",
     "Unreachable",
+    "Verdict",
     "VersionState",
     "__version__",
 ]

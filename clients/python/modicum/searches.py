@@ -13,6 +13,8 @@ from modicum.v1 import audit_pb2, search_pb2
 #: The largest numbers that fit the service's fields.
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
+#: The confidence that a subset must reach where nobody names another.
+DEFAULT_THRESHOLD = 0.9
 #: A number of images or passes. It has at most as many digits as INT64_MAX.
 NUMBER = re.compile(r"[0-9]{1,19}")
 #: What may follow the name of a control, each after a colon.

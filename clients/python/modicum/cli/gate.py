@@ -20,7 +20,7 @@ from modicum.errors import RegistryError
 from modicum.gate.verdict import Verdict
 from modicum.gate.worst_spot import has_copied_spots
 from modicum.registries.candidate import Candidate
-from modicum.searches import Fill
+from modicum.searches import DEFAULT_THRESHOLD, Fill
 from modicum.statistics import Statistics
 
 
@@ -86,7 +86,7 @@ def search_of(audit: Mapping[str, Any]) -> SearchRequest:
     """
     return search_request(
         options.SearchOptions(
-            threshold=[audit.get("threshold", options.DEFAULT_THRESHOLD)],
+            threshold=[audit.get("threshold", DEFAULT_THRESHOLD)],
             passes=audit.get("passes", 0),
             fill=Fill(audit.get("fill", Fill.MEAN)),
             seed=audit.get("seed", 0),

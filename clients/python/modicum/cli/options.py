@@ -12,11 +12,9 @@ import typer
 
 from modicum.errors import InvalidArgument
 from modicum.registries.port import is_registered
-from modicum.searches import Control, Fill, SearchMethod, TargetRule
+from modicum.searches import DEFAULT_THRESHOLD, Control, Fill, SearchMethod, TargetRule
 from modicum.sources.inputs import BUILT_IN
 from modicum.versions import Combine
-
-DEFAULT_THRESHOLD = 0.9
 
 #: Headings of a help page.
 MODEL = "Model"

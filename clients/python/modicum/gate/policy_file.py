@@ -58,6 +58,15 @@ def read_policy(path: FilePath, *, today: date) -> Policy:
     Raises:
         PolicyError: it cannot be read, or is not a valid policy; every problem has a line of its own.
     """
+    return policy_of(policy_text(path), str(path), today=today)
+
+
+def policy_text(path: FilePath) -> str:
+    """Return the text of the file.
+
+    Raises:
+        PolicyError: it cannot be read, is too long, or is not text.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -65,10 +74,9 @@ def read_policy(path: FilePath, *, today: date) -> Policy:
     if len(data) > MOST_BYTES:
         raise PolicyError(f"{path}: expected a policy of at most {MOST_BYTES:,} bytes, got {len(data):,}")
     try:
-        text = data.decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PolicyError(f"{path}: expected text in UTF-8; byte {error.start} is not") from error
-    return policy_of(text, str(path), today=today)
 
 
 def policy_of(text: str, file: str, *, today: date) -> Policy:
