@@ -128,7 +128,7 @@ async def test_a_waived_failure_passes_and_stays_visible(place, audited):
 
 
 async def test_waivers_are_compared_with_the_day_of_the_server(place, audited):
-    late = Judging(place.store, place.artifact_store, today=lambda: TODAY + timedelta(days=10))
+    late = Judging(place.store, place.artifact_store, place.reports, today=lambda: TODAY + timedelta(days=10))
 
     policy = AskedPolicy(WAIVED.replace("0.99", "0.5"))
 
@@ -181,6 +181,17 @@ async def test_a_baseline_may_be_named_although_no_rule_compares(place, audited)
     stored = await judged(place, main, PLAIN, baseline=main)
 
     assert (stored.outcome, stored.baseline) == (VerdictOutcome.PASS, main)
+
+
+async def test_a_policy_may_name_the_audit_to_compare_with(place, audited):
+    main, candidate = await audited(*comparable("main", 180)), await audited(*comparable("new", 140), seed=1)
+    names = COMPARED.replace("file: main.json", f"audit: {main.rsplit('/', 1)[-1]}")
+
+    stored = await judged(place, candidate, names)
+
+    assert (stored.outcome, stored.baseline) == (VerdictOutcome.FAIL, main)
+    with pytest.raises(FieldInvalid, match=r"policy\.baseline\.audit: expected an audit of projects/default"):
+        await judged(place, candidate, COMPARED.replace("file: main.json", "audit: projects/elsewhere/audits/main"))
 
 
 async def test_a_policy_that_compares_needs_the_name_of_a_baseline_in_the_same_project(place, audited):
@@ -334,7 +345,7 @@ async def test_an_audit_with_a_reused_result_is_kept_by_its_verdict_too(place, a
 
 async def test_each_stored_verdict_is_counted_once(place, audited):
     counted = []
-    judging = Judging(place.store, place.artifact_store, on_judged=counted.append)
+    judging = Judging(place.store, place.artifact_store, place.reports, on_judged=counted.append)
     audit, options = await audited(), CreateOptions(request_id=REQUEST_ID)
 
     for one in (options, options, CreateOptions(validate_only=True)):

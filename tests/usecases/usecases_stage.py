@@ -88,7 +88,7 @@ class Place:
         self.findings = Findings(self.store)
         self.watching = Watching(self.store, self.changes, self.settings)
         self.reports = Reports(self.store, self.artifact_store, Renderer())
-        self.judging = Judging(self.store, self.artifact_store)
+        self.judging = Judging(self.store, self.artifact_store, self.reports)
         self.verdicts = Verdicts(self.store)
 
     async def upload(self, data: bytes) -> str:

@@ -308,7 +308,9 @@ class JudgeAuditRequest(google.protobuf.message.Message):
     policy: builtins.str
     """The policy, as the text of its YAML file."""
     baseline: builtins.str
-    """Resource name of the audit to compare with; empty if the policy has no baseline rule."""
+    """Resource name of the audit to compare with. Empty means the audit that the policy names, or none. Needed if a rule
+    compares and the policy names a file or a model, which the server does not look for.
+    """
     request_id: builtins.str
     """A UUID. Repeating the request with the same id returns the same result (AIP-155)."""
     validate_only: builtins.bool

@@ -55,7 +55,7 @@ def build_services(
     metrics: CallMetrics,
 ) -> Services:
     """Build every use case over these adapters."""
-    audits = Audits(store)
+    audits, reports = Audits(store), Reports(store, artifacts, renderer)
     watching = Watching(store, changes, settings)
     metrics.count_watchers(lambda: watching.count)
     return Services(
@@ -68,8 +68,8 @@ def build_services(
             creation=AuditCreation(store, settings, on_created=lambda audit: _acknowledged(audit, metrics)),
             findings=Findings(store),
             watching=watching,
-            reports=Reports(store, artifacts, renderer),
-            judging=Judging(store, artifacts, on_judged=lambda verdict: _judged(verdict, metrics)),
+            reports=reports,
+            judging=Judging(store, artifacts, reports, on_judged=lambda verdict: _judged(verdict, metrics)),
         ),
         verdicts=VerdictMethods(Verdicts(store)),
         watching=watching,

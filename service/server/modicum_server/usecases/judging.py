@@ -13,7 +13,7 @@ from typing import Any
 from modicum.errors import PolicyError
 from modicum.gate import verdict as engine
 from modicum.gate.judging import judge
-from modicum.gate.policy import Policy
+from modicum.gate.policy import BaselineKind, Policy
 from modicum.gate.policy_file import LIMITS, policy_of
 
 from modicum_server.domain.audits import Audit
@@ -34,6 +34,7 @@ from modicum_server.measures.rows import light_row
 from modicum_server.ports import ArtifactStore, Store, Transaction
 from modicum_server.usecases.access import authorise
 from modicum_server.usecases.audits import audit_not_found, require_audit, require_succeeded
+from modicum_server.usecases.reports import Reports
 from modicum_server.usecases.request_ids import CreateOptions, IdentifiedRequest, identify
 from modicum_server.usecases.resource_names import new_resource_id, project_of
 from modicum_server.usecases.rules import check, shown
@@ -74,13 +75,15 @@ class Judging:
         self,
         store: Store,
         artifacts: ArtifactStore,
+        reports: Reports,
         *,
         on_judged: Callable[[Verdict], None] = lambda _: None,
         today: Callable[[], date] = _today,
     ) -> None:
-        """Take the store, the artifacts, what is called with each verdict after it was committed, and the day."""
+        """Take the stores, the reports, what is called with each verdict after it was committed, and the day."""
         self._store = store
         self._artifacts = artifacts
+        self._reports = reports
         self._on_judged = on_judged
         self._today = today
 
@@ -93,14 +96,14 @@ class Judging:
         """
         project = _checked_project(name, asked)
         authorise(principal, project, Role.AUDITOR)
-        request = identify(project, "JudgeAudit", options, {"name": name, "policy": asked})
+        request, today = identify(project, "JudgeAudit", options, {"name": name, "policy": asked}), self._today()
+        policy = await asyncio.to_thread(_policy, asked, today)
+        compared_with = _baseline_name(asked, policy, project)
         async with self._store.transaction() as transaction:
             if known := await request.recall(transaction):
                 return await require_verdict(transaction, known)
             audit = await _succeeded(transaction, name)
-            baseline = await _succeeded(transaction, asked.baseline) if asked.baseline else None
-        today = self._today()
-        policy = await asyncio.to_thread(_policy, asked, today)
+            baseline = await _succeeded(transaction, compared_with) if compared_with else None
         judged = await self._read(audit, baseline, policy)
         found = await asyncio.to_thread(_found, judged, policy, today)
         document = canonical_json(found.as_json())
@@ -111,19 +114,17 @@ class Judging:
         return await self._write(project, named, (asked.text.encode(), document), request)
 
     async def _read(self, audit: Audit, baseline: Audit | None, policy: Policy) -> _Judged:
-        """Read the documents; with their rows where a rule compares them image by image."""
-        compares = any(rule.needs_baseline for rule in policy.rules)
-        if compares and baseline is None:
-            rule = f"a rule of {policy.file} compares with a baseline: expected the name of an audit, got nothing"
-            raise FieldInvalid("baseline", rule)
-        document = await self._document(audit, with_rows=compares)
-        beside = None if baseline is None else await self._document(baseline, with_rows=True)
+        """Read the documents as reports have them: with pictures, and with rows where a rule compares images."""
+        document: Document = await read_document(self._artifacts, audit.result_digest)
+        document = await self._reports.with_spot_pictures(audit, document)
+        if any(rule.needs_baseline for rule in policy.rules):
+            document = await self._with_rows(document)
+        if baseline is None:
+            return _Judged(audit, document, None, None)
+        beside = await self._with_rows(await read_document(self._artifacts, baseline.result_digest))
         return _Judged(audit, document, baseline, beside)
 
-    async def _document(self, audit: Audit, *, with_rows: bool) -> Document:
-        document = await read_document(self._artifacts, audit.result_digest)
-        if not with_rows:
-            return document
+    async def _with_rows(self, document: Document) -> Document:
         loop, digest = asyncio.get_running_loop(), document["findings"]["digest"]
         findings = FindingsArtifact(lambda: read_beside(loop, self._artifacts, digest))
         return {**document, "rows": await asyncio.to_thread(_rows, findings)}
@@ -149,9 +150,21 @@ def _checked_project(name: str, asked: AskedPolicy) -> str:
     project = project_of("audit", name)
     check("policy", asked.text)
     check("policy_file", asked.file)
-    if asked.baseline and project_of("audit", asked.baseline, "baseline") != project:
-        raise FieldInvalid("baseline", f"expected an audit of {project}, got {shown(asked.baseline)}")
     return project
+
+
+def _baseline_name(asked: AskedPolicy, policy: Policy, project: str) -> str:
+    """Return the name of the audit to compare with: that of the request, else the policy's; empty for none."""
+    named, field = asked.baseline, "baseline"
+    if not named and policy.baseline is not None and policy.baseline.kind is BaselineKind.AUDIT:
+        given, field = policy.baseline.name, "policy.baseline.audit"
+        named = given if given.startswith("projects/") else f"{project}/audits/{given}"
+    if not named and any(rule.needs_baseline for rule in policy.rules):
+        rule = f"a rule of {policy.file} compares with a baseline: expected the name of an audit, got nothing"
+        raise FieldInvalid("baseline", rule)
+    if named and project_of("audit", named, field) != project:
+        raise FieldInvalid(field, f"expected an audit of {project}, got {shown(named)}")
+    return named
 
 
 async def _succeeded(transaction: Transaction, name: str) -> Audit:

@@ -79,7 +79,7 @@ class Reports:
         return Report(MEDIA_TYPES[form], pieces)
 
     async def _json(self, audit: Audit, document: Mapping[str, Any]) -> AsyncGenerator[bytes]:
-        report = self._renderer.json(await self._with_spot_pictures(audit, document))
+        report = self._renderer.json(await self.with_spot_pictures(audit, document))
         yield report.begin()
         async with aclosing(self._findings(document)) as packed:
             async for piece in packed:
@@ -87,7 +87,7 @@ class Reports:
                     yield text
         yield report.end()
 
-    async def _with_spot_pictures(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def with_spot_pictures(self, audit: Audit, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the document with pictures of copied spots, if it has such copies."""
         if not any(row["examples"] for test in document.get("spots", ()) for row in test["rows"]):
             return document
